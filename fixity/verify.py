@@ -1,0 +1,61 @@
+"""What a check of stored bytes found. Altered, missing, extra and unreadable are four different facts (design: unknown is never OK)."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from dataclasses import dataclass, field
+
+__all__ = ["KEPT_PROBLEMS", "FixityReport", "Outcome", "Problem"]
+
+KEPT_PROBLEMS = 10_000
+"""Problems kept one by one in a report; beyond that they are only counted (a copy that lost a disk is repaired in rounds)."""
+
+
+class Outcome(enum.Enum):
+    """What was found about one file of one copy."""
+
+    GOOD = "good"
+    ALTERED = "altered"
+    MISSING = "missing"
+    EXTRA = "extra"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file that is not good. ``path`` is relative to the object root ("inventory.json", "v1/content/…")."""
+
+    path: str
+    outcome: Outcome
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(slots=True)
+class FixityReport:
+    """One check of one copy of one object: every file of the copy is counted under exactly one outcome.
+
+    ``algorithm`` is what content was hashed with; ``inventory_sha512`` is the hexadecimal digest of the root inventory as found
+    ("" when it could not be read). A report with no file checked is not good.
+    """
+
+    algorithm: str
+    inventory_sha512: str = ""
+    bytes_read: int = 0
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+
+    def good(self, size: int) -> None:
+        self.counts[Outcome.GOOD] += 1
+        self.bytes_read += size
+
+    def problem(self, path: str, outcome: Outcome, expected: str = "", found: str = "") -> None:
+        self.counts[outcome] += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(Problem(path, outcome, expected, found))
+
+    @property
+    def ok(self) -> bool:
+        """At least one file was checked and every file was good."""
+        return self.counts[Outcome.GOOD] > 0 and self.counts.total() == self.counts[Outcome.GOOD]

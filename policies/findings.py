@@ -1,0 +1,156 @@
+"""Findings: what examiners report, and the error base that carries the same codes.
+
+A finding is a key with arguments, never a sentence: what is stored is never translated. Its words come from the register of
+codes (`policies.codes`) in the reader's language.
+"""
+
+from __future__ import annotations
+
+import enum
+import string
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+from policies.codes import register
+
+__all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight"]
+
+Puid = NewType("Puid", str)
+
+KEPT_PER_CODE = 100
+"""How many findings of one code a `Findings` holds in memory; the rest are counted (a deposit may have a million files)."""
+
+
+class Weight(enum.IntEnum):
+    """How much a finding weighs, lightest first."""
+
+    INFO = 0
+    WARNING = 1
+    HOLD = 2
+    ERROR = 3
+
+    @classmethod
+    def named(cls, name: str) -> Weight:
+        """The weight with this lower-case name. Raises ValueError when there is none."""
+        try:
+            return cls[name.upper()]
+        except KeyError:
+            raise ValueError(f"{name!r} is no weight; weights are {', '.join(w.name.lower() for w in cls)}") from None
+
+
+class Verdict(enum.Enum):
+    """The one decision over all findings of a deposit."""
+
+    ACCEPT = "accept"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+
+class _Lenient(string.Formatter):
+    """Leaves ``{unknown}`` standing: a text with a missing argument must still be shown."""
+
+    def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
+        return kwargs.get(key, "{" + str(key) + "}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about one thing. ``path`` names the thing (a logical path, a content path, or "" for the whole)."""
+
+    code: str
+    path: str = ""
+    args: Mapping[str, str | int] = field(default_factory=dict, hash=False)
+
+    @property
+    def weight(self) -> Weight:
+        """The register's default weight; an unregistered code weighs ERROR (fail closed)."""
+        row = register().get(self.code)
+        return Weight.ERROR if row is None else Weight.named(row.weight)
+
+    @property
+    def source(self) -> str:
+        row = register().get(self.code)
+        return "" if row is None else row.source
+
+    def text(self, language: str = "en") -> str:
+        """The sentence for people."""
+        return _words(self.code, "text", language, {"path": self.path, **self.args})
+
+    def todo(self, language: str = "en") -> str:
+        """What to do next, for people; may be empty."""
+        return _words(self.code, "todo", language, {"path": self.path, **self.args})
+
+
+def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) -> str:
+    row = register().get(code)
+    if row is None:
+        return f"{code} (not in the register) {dict(args)}" if which == "text" else ""
+    texts: Mapping[str, str] = getattr(row, which)
+    return _Lenient().vformat(texts.get(language, texts["en"]), (), args)
+
+
+class Findings:
+    """A growing collection of findings: counts all, keeps the first `KEPT_PER_CODE` of each code in memory.
+
+    ``sink`` sees every finding as it is added (the spool database keeps them all).
+    """
+
+    def __init__(self, sink: Callable[[Finding], None] | None = None) -> None:
+        self._sink = sink
+        self._kept: list[Finding] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, code: str, path: str = "", **args: str | int) -> None:
+        """Record one finding."""
+        self.append(Finding(code, path, args))
+
+    def append(self, finding: Finding) -> None:
+        self.counts[finding.code] += 1
+        if self.counts[finding.code] <= KEPT_PER_CODE:
+            self._kept.append(finding)
+        if self._sink is not None:
+            self._sink(finding)
+
+    def extend(self, other: Findings) -> None:
+        """Take over what another collection kept, and its counts."""
+        for finding in other:
+            self.append(finding)
+        for code, count in other.counts.items():
+            self.counts[code] += count - min(count, KEPT_PER_CODE)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+    @property
+    def worst(self) -> Weight:
+        """The heaviest default weight among all findings; INFO when there is none."""
+        return max((Finding(code).weight for code in self.counts), default=Weight.INFO)
+
+    @property
+    def ok(self) -> bool:
+        """No finding of weight ERROR."""
+        return self.worst < Weight.ERROR
+
+
+class KhoError(Exception):
+    """Kho could not do its work. The root of every error Kho raises on purpose; each package has one base below it.
+
+    ``code`` is registered like a finding's, so that doors can show the text, and what to do next, in the reader's language.
+    Bad content is never an exception: it is a finding.
+    """
+
+    def __init__(self, code: str, path: str = "", **args: str | int) -> None:
+        self.finding = Finding(code, path, args)
+        super().__init__(code, path, args)
+
+    @property
+    def code(self) -> str:
+        return self.finding.code
+
+    def __str__(self) -> str:
+        return f"{self.finding.code}: {self.finding.text()}"

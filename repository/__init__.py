@@ -1,0 +1,1 @@
+"""Flows, catalog, jobs and doors: the composition of everything below."""

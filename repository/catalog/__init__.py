@@ -1,0 +1,1 @@
+"""The catalog: an index of what the tiers hold. It can be rebuilt from them."""

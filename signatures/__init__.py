@@ -1,0 +1,1 @@
+"""Signatures and evidence (opened by a later issue)."""

@@ -1,0 +1,125 @@
+"""The seam the flows use: one tier keeps one copy of every AIP version it is given, and says the truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NewType, Protocol
+
+from fixity.verify import FixityReport
+from storage.errors import StorageError
+
+__all__ = ["ContentPath", "ObjectId", "ObjectVersion", "SealedFile", "SealedVersion", "Tier", "Written"]
+
+ObjectId = NewType("ObjectId", str)
+"""The id of an OCFL object, a URI (``urn:uuid:…`` for AIPs)."""
+
+ContentPath = NewType("ContentPath", str)
+"""A stored file's path inside its object ("v1/content/…"), as in the manifest block of an OCFL inventory."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """One content file that is new in a sealed version, and where its bytes lie until they are kept."""
+
+    content_path: ContentPath
+    source: Path
+    size: int
+    sha256: bytes
+    sha512: bytes
+
+
+@dataclass(frozen=True)
+class SealedVersion:
+    """One version of one object, sealed: every tier is given exactly these bytes.
+
+    ``inventory`` is the finished inventory.json (its digest is ``inventory_sha512``); ``files`` streams the content that is new in
+    this version; ``builds_on`` is the SHA-512 of the root inventory of the version before (None for version 1).
+    """
+
+    object_id: ObjectId
+    number: int
+    inventory: Path
+    inventory_sha512: bytes
+    builds_on: bytes | None
+    files: Callable[[], Iterator[SealedFile]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one version in a batch: durable on the medium (``error`` None; not yet counted as a copy), or not."""
+
+    object_id: ObjectId
+    number: int
+    error: StorageError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """The newest version of one object as a tier holds it. ``problem`` is set when its inventory could not be believed or read."""
+
+    object_id: ObjectId
+    number: int
+    inventory_sha512: bytes
+    problem: StorageError | None = None
+
+
+class Tier(Protocol):
+    """A tier of storage. Methods may raise `storage.errors.Unavailable` when the tier as a whole cannot be asked."""
+
+    name: str
+
+    def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
+        """Make a batch durable (group commit), in the order content, version inventory, root inventory, sidecar.
+
+        Idempotent: a version whose very inventory is already the root inventory is Written without writing. One version's failure
+        (Conflict, no space) does not touch the others; what a failed or killed call left behind is never visible as a version and
+        is swept by the next call.
+        """
+        ...
+
+    def verify(
+        self,
+        object_id: ObjectId,
+        expected: Mapping[int, bytes],
+        *,
+        algorithm: str = "sha512",
+        cold: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> FixityReport:
+        """Re-read one copy whole: declaration, inventories and sidecars of every version, all content, and what is there too much.
+
+        ``expected`` gives the SHA-512 of the inventory of each version, from the catalog; a copy that agrees with itself but not
+        with this is altered. ``cold`` asks for bytes from the medium rather than from a cache. ``progress`` is called with bytes
+        read since its last call. A missing object is a report (everything known is missing), not an error.
+        """
+        ...
+
+    def versions(self) -> Iterator[ObjectVersion]:
+        """Every object the tier holds, by walking the medium (never an index)."""
+        ...
+
+    def inventory(self, object_id: ObjectId) -> bytes:
+        """The bytes of the root inventory. Raises NotFound."""
+        ...
+
+    def open(self, object_id: ObjectId, path: str) -> BinaryIO:
+        """A stored file by its path inside the object ("v1/content/…", "inventory.json"). Raises NotFound."""
+        ...
+
+    def restore(self, object_id: ObjectId, path: str, source: BinaryIO, sha512: bytes) -> None:
+        """Put good bytes in the place of a damaged or missing file, durably; what was there goes to quarantine first.
+
+        Raises:
+            Refused: ``source`` did not hash to ``sha512``; nothing was changed.
+        """
+        ...
+
+    def quarantine(self, object_id: ObjectId, path: str) -> str:
+        """Move a file that does not belong out of the object; returns where it lies now. Nothing is ever deleted."""
+        ...
+
+    def forget(self, object_id: ObjectId) -> None:
+        """Remove an object (disposal, and undoing in tests). Raises NotFound."""
+        ...
