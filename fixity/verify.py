@@ -1,4 +1,4 @@
-"""What a check of stored bytes found. Altered, missing, extra and unreadable are four different facts (design: unknown is never OK)."""
+"""What a check of stored bytes found. Altered, missing, extra and unreadable are four different facts; unknown is never OK."""
 
 from __future__ import annotations
 

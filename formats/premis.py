@@ -13,9 +13,9 @@ __all__ = ["Event"]
 class Event:
     """One thing that happened to an AIP, a deposit or a right: append-only, never changed.
 
-    ``type`` is from the PREMIS event type vocabulary where it has a word ("ingestion", "fixity check", "message digest calculation",
-    "format identification", "virus check", "replication", "recovery" …); ``outcome`` is "success", "warning" or "fail"; ``agent`` who
-    did it ("kho 0.1.0", "user:name"), ``detail`` codes and counts, no names or reasons of people.
+    ``type`` is from the PREMIS event type vocabulary where it has a word ("ingestion", "fixity check", "message digest
+    calculation", "format identification", "virus check", "replication", "recovery" …); ``outcome`` is "success", "warning" or
+    "fail"; ``agent`` who did it ("kho 0.1.0", "user:name"), ``detail`` codes and counts, no names or reasons of people.
     """
 
     id: str

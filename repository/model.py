@@ -54,8 +54,8 @@ class CopyState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """One deposit. ``key`` is the depositor's idempotency key, ``fingerprint`` the SHA-256 (hex) over its sorted manifest, by which the
-    same bytes are known again. ``findings`` holds the first of each code; ``finding_counts`` all of them."""
+    """One deposit. ``key`` is the depositor's idempotency key, ``fingerprint`` the SHA-256 (hex) over its sorted manifest, by
+    which the same bytes are known again. ``findings`` holds the first of each code; ``finding_counts`` all of them."""
 
     id: str
     key: str
