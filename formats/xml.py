@@ -1,0 +1,313 @@
+"""XML, read with suspicion and written as a stream.
+
+Reading (`events`, `parse`) refuses every DOCTYPE: no package metadata needs one, and it is the door of entity expansion and
+of external entities. ``resolve_entities=False`` alone would not do: it silently turns an element with an entity reference
+into one without text. Nothing is ever fetched: no DTD, no schema, no xsi:schemaLocation. Bad XML is `NotWellFormed`, a
+statement about the content.
+
+Writing (`Writer`) is a plain serialiser of our own, because lxml's incremental one makes an object per element
+(about 60,000 files/s of METS and 15,000/s of PREMIS, measured; this one is 5 to 10 times faster) in constant memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final, Protocol
+
+from lxml import etree  # type: ignore[import-untyped]
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_PROLOG_BYTES",
+    "MAX_TREE_BYTES",
+    "Element",
+    "NotWellFormed",
+    "Writer",
+    "date_time",
+    "escape",
+    "events",
+    "local_name",
+    "parse",
+    "subtrees",
+]
+
+
+class Element(Protocol):
+    """What Kho uses of an lxml element: lxml ships no types, so they are said here once."""
+
+    tag: str
+    text: str | None
+    tail: str | None
+    sourceline: int | None
+
+    def get(self, key: str) -> str | None: ...
+    def items(self) -> Iterable[tuple[str, str]]: ...
+    def find(self, path: str) -> Element | None: ...
+    def findall(self, path: str) -> list[Element]: ...
+    def findtext(self, path: str) -> str | None: ...
+    def iterfind(self, path: str) -> Iterator[Element]: ...
+    def iter(self) -> Iterator[Element]: ...
+    def getparent(self) -> Element | None: ...
+    def getprevious(self) -> Element | None: ...
+    def getroottree(self) -> Any: ...
+    def remove(self, child: Element) -> None: ...
+    def clear(self, *, keep_tail: bool = False) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Element: ...
+    def __iter__(self) -> Iterator[Element]: ...
+
+
+MAX_DEPTH: Final = 200
+"""Nested elements. libxml2 stops at 256 by itself (XML_MAX_ELEMENT_DEPTH 2048 in newer ones); metadata needs some 20."""
+
+MAX_TREE_BYTES: Final = 8 << 20
+"""Bytes of a document that `parse` builds a tree of (a tree takes about ten times as much memory). Larger ones are streamed."""
+
+MAX_PROLOG_BYTES: Final = 1 << 20
+"""Bytes before the first element: comments only, since a DOCTYPE is refused, but it can only be refused when it has been read."""
+
+READ: Final = 1 << 16
+"""Bytes given to the parser at a time."""
+
+FLUSH: Final = 1 << 16
+"""Characters collected before they are encoded and written."""
+
+
+class NotWellFormed(Exception):
+    """The bytes are no XML that we accept. ``reason`` is for people, ``line`` is 0 when unknown. Becomes a finding, not a
+    KhoError."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        self.reason = reason
+        self.line = line
+        super().__init__(reason, line)
+
+
+def local_name(element: Element) -> str:
+    """The tag without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+class _Feeder:
+    """Pushes a stream through lxml's pull parser and refuses DOCTYPE, depth and size as soon as they are seen."""
+
+    def __init__(self, stream: BinaryIO, wanted: tuple[str, ...], tags: Iterable[str] | None = None) -> None:
+        self._stream = stream
+        self._parser = etree.XMLPullParser(
+            events=wanted,
+            tag=tags,
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            dtd_validation=False,
+            attribute_defaults=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+
+    def __iter__(self) -> Iterator[tuple[str, Element]]:
+        seen = 0
+        first = True
+        while chunk := self._stream.read(READ):
+            self._push(chunk)
+            for event, element in self._parser.read_events():
+                if first:
+                    first = False
+                    _refuse_doctype(element)
+                yield event, element
+            seen += len(chunk)
+            if first and seen > MAX_PROLOG_BYTES:
+                raise NotWellFormed(f"no element in the first {MAX_PROLOG_BYTES} bytes")
+        self._push(None)
+        for event, element in self._parser.read_events():
+            if first:
+                first = False
+                _refuse_doctype(element)
+            yield event, element
+
+    def _push(self, chunk: bytes | None) -> None:
+        """Feed a chunk, or the end. Only the parser's own complaints become `NotWellFormed`."""
+        try:
+            if chunk is None:
+                self._parser.close()
+            else:
+                self._parser.feed(chunk)
+        except etree.XMLSyntaxError as error:
+            raise NotWellFormed(str(error.msg or "no XML"), error.lineno or 0) from None
+        except (ValueError, LookupError) as error:
+            raise NotWellFormed(f"no XML: {error}") from None
+
+
+def _refuse_doctype(element: Element) -> None:
+    information = element.getroottree().docinfo
+    if information.doctype or information.internalDTD is not None or information.externalDTD is not None:
+        raise NotWellFormed("the document has a DOCTYPE, which is never accepted", element.sourceline or 0)
+
+
+def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:
+    """("start" | "end", element) of a document in order, in constant memory.
+
+    At "start" only the tag and the attributes may be used; at "end" also the text. An element is emptied after its "end" was
+    consumed, and taken out of its parent when its next sibling ends, so what is needed of it must be read then; of the
+    children only the last is still there, empty, with its tail.
+
+    Raises:
+        NotWellFormed: the rest of the bytes is not well-formed XML, is nested deeper than `MAX_DEPTH`, or has a DOCTYPE.
+        OSError, CouldNotRead: from ``stream``, as they are.
+    """
+    depth = 0
+    for event, element in _Feeder(stream, ("start", "end")):
+        if event == "start":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise NotWellFormed(f"elements are nested deeper than {MAX_DEPTH}", element.sourceline or 0)
+            yield event, element
+            continue
+        depth -= 1
+        yield event, element
+        _drop(element)
+
+
+def _drop(element: Element) -> None:
+    """Free a finished element, and its siblings before it: only the open ancestors stay in memory."""
+    element.clear(keep_tail=True)
+    parent = element.getparent()
+    if parent is None:
+        return
+    while (before := element.getprevious()) is not None:
+        parent.remove(before)
+
+
+def parse(stream: BinaryIO, *, max_bytes: int = MAX_TREE_BYTES) -> Element:
+    """The root of a small document as a tree.
+
+    Raises:
+        NotWellFormed: as `events`, or longer than ``max_bytes``.
+        OSError, CouldNotRead: from ``stream``, as they are.
+    """
+    depth = 0
+    root: Element | None = None
+    for event, element in _Feeder(_Limited(stream, max_bytes), ("start", "end")):  # type: ignore[arg-type]
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            raise NotWellFormed(f"elements are nested deeper than {MAX_DEPTH}", element.sourceline or 0)
+        root = element
+    if root is None:
+        raise NotWellFormed("no XML: the document is empty")
+    return root
+
+
+def subtrees(stream: BinaryIO, tags: Iterable[str]) -> Iterator[Element]:
+    """Every element with one of ``tags`` ("{namespace}name"), whole; memory is that of the largest. For documents that Kho made.
+
+    Raises:
+        NotWellFormed: as `events`.
+    """
+    for _, element in _Feeder(stream, ("end",), tuple(tags)):
+        yield element
+        _drop(element)
+
+
+class _Limited:
+    """A reader that refuses to go on past a limit."""
+
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise NotWellFormed("the document is longer than is read as a tree")
+        return data
+
+
+_SPECIAL = re.compile('[&<>"\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')
+
+_REFERENCES: Mapping[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+
+
+def _reference(match: re.Match[str]) -> str:
+    character = match.group()
+    if character in _REFERENCES:
+        return _REFERENCES[character]
+    if character in "\t\n\r" or "\x7f" <= character <= "\x9f":
+        return f"&#{ord(character)};"
+    return "\ufffd"
+
+
+def escape(text: str) -> str:
+    """``text`` for an attribute in double quotes or for content: it is read back exactly, line ends and tabs too.
+
+    Characters that XML 1.0 cannot carry (control characters, lone surrogates) become U+FFFD: a value that must survive
+    whatever it holds, like a file name, is percent-encoded by the caller.
+    """
+    return _SPECIAL.sub(_reference, text) if _SPECIAL.search(text) else text
+
+
+@functools.lru_cache(maxsize=1024)
+def date_time(when: datetime) -> str:
+    """xsd:dateTime in UTC with "Z", fractions of a second only when there are some.
+
+    Raises:
+        ValueError: ``when`` has no time zone: it would be an unknown moment.
+    """
+    if when.tzinfo is None:
+        raise ValueError(f"{when} has no time zone")
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class Writer:
+    """A stream of XML to ``out``: elements open and close in order, values are escaped, memory is constant.
+
+    The caller answers for names of elements and attributes; they are constants, never data.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._parts: list[str] = ['<?xml version="1.0" encoding="UTF-8"?>\n']
+        self._length = 0
+
+    def raw(self, markup: str) -> None:
+        """Markup whose values were escaped by the caller, with `escape`."""
+        self._parts.append(markup)
+        self._length += len(markup)
+        if self._length > FLUSH:
+            self.flush()
+
+    def leaf(self, tag: str, attributes: Mapping[str, str] | None = None, text: str = "") -> None:
+        """An element without children. Attributes with an empty value are left out."""
+        opening = _opening(tag, attributes)
+        self.raw(f"{opening}>{escape(text)}</{tag}>\n" if text else f"{opening}/>\n")
+
+    def open(self, tag: str, attributes: Mapping[str, str] | None = None) -> None:
+        self.raw(f"{_opening(tag, attributes)}>\n")
+
+    def close(self, tag: str) -> None:
+        self.raw(f"</{tag}>\n")
+
+    @contextmanager
+    def element(self, tag: str, attributes: Mapping[str, str] | None = None) -> Iterator[None]:
+        """An element around whatever is written inside. On an exception the document stays unfinished, so it cannot pass for
+        whole."""
+        self.open(tag, attributes)
+        yield
+        self.close(tag)
+
+    def flush(self) -> None:
+        """Hand on what was collected. To be called at the end. OSError comes through."""
+        self._out.write("".join(self._parts).encode("utf-8"))
+        self._parts.clear()
+        self._length = 0
+
+
+def _opening(tag: str, attributes: Mapping[str, str] | None) -> str:
+    if not attributes:
+        return f"<{tag}"
+    return f"<{tag}" + "".join(f' {name}="{escape(value)}"' for name, value in attributes.items() if value)
