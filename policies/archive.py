@@ -1,0 +1,223 @@
+"""The archive's policy: one TOML file (policy.toml), one frozen Policy. What is promised; *where* things are says kho.toml.
+
+The digest of the file's very bytes stands in every event, so that it can be said later which promise was in force.
+docs/policy.md describes every key with its consequences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+from policies.codes import register
+from policies.document import Document, Section
+from policies.findings import KhoError, Weight
+from policies.template import default_policy_text
+
+__all__ = [
+    "FIXED_CODES",
+    "LIMITS",
+    "SETTING_CODES",
+    "ArchivePolicyError",
+    "AuditPolicy",
+    "CopiesPolicy",
+    "Policy",
+    "default_policy_text",
+    "parse_policy",
+]
+
+SETTING_CODES: Mapping[str, tuple[str, ...]] = {
+    "unknown_format": ("FMT-UNKNOWN",),
+    "duplicates": ("DEP-DUPLICATE-INSIDE", "DEP-DUPLICATE-HOLDINGS"),
+}
+"""Keys of [accept] that are a plain word for the weight of some codes."""
+
+NOT_SCANNED = "DEP-NOT-SCANNED"
+"""The code that [malware] required = true makes heavy."""
+
+FIXED_CODES = frozenset({"ACC-MALWARE", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-SPOOL-DAMAGED"})
+"""Codes that no policy may make lighter than the register does: each would store something that is not what it is said to be."""
+
+LIMITS = frozenset({"files", "folders", "file_bytes", "total_bytes", "ratio", "depth", "name_bytes", "path_bytes", "xml_bytes"})
+"""What [limits] may set. The defaults, with their reasons, are constants of the readers of packages."""
+
+_DAY = timedelta(days=1)
+_WARN = {"warn": "warning", "refuse": "error"}
+"""Everyday words for weights, beside the names of the weights themselves."""
+
+
+class ArchivePolicyError(KhoError):
+    """policy.toml cannot be used: its code says what is wrong, its text names the key and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesPolicy:
+    """Every AIP is written to all ``tiers`` and is *stored* when at least ``need`` of them hold a verified good copy."""
+
+    tiers: tuple[str, ...]
+    need: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPolicy:
+    """How one tier is audited. A copy is re-read ``every`` so often, with SHA-512 (the digest OCFL stands on) at least once in
+    ``full_every``; a copy that was not found good is looked at again after ``retry``. ``bytes_per_day`` None is no limit."""
+
+    every: timedelta
+    full_every: timedelta
+    retry: timedelta
+    bytes_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the archive promises. ``digest`` is the SHA-256 (hexadecimal) of the file it was read from.
+
+    ``weights`` holds only what differs from the register of codes.
+    """
+
+    version: int
+    digest: str
+    copies: CopiesPolicy
+    audit_default: AuditPolicy
+    audit_by_tier: Mapping[str, AuditPolicy] = field(hash=False)
+    weights: Mapping[str, Weight] = field(hash=False)
+    required_fields: tuple[str, ...]
+    refused_keep: timedelta
+    held_keep: timedelta
+    malware_required: bool
+    limits: Mapping[str, int] = field(hash=False)
+
+    def audit(self, tier: str) -> AuditPolicy:
+        """How ``tier`` is audited."""
+        return self.audit_by_tier.get(tier, self.audit_default)
+
+
+def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, name: str = "policy.toml") -> Policy:
+    """The policy that ``data`` says. With ``tiers`` (the names in kho.toml) every tier it names must be one of them.
+
+    Raises:
+        ArchivePolicyError: the file is no TOML, has an unknown key, a wrong type or value, or promises what cannot be kept.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    root = Document(raw, name, family="POL", error=ArchivePolicyError).root
+    copies = _copies(root.section("copies"), tiers)
+    default, by_tier = _audits(root.section("audit"), tiers if tiers is not None else copies.tiers)
+    required, weights = _accept(root.section("accept"))
+    malware = _malware(root.section("malware"), weights)
+    policy = Policy(
+        version=root.integer("version", 1, least=1, most=2**31 - 1),
+        digest=hashlib.sha256(raw).hexdigest(),
+        copies=copies,
+        audit_default=default,
+        audit_by_tier=MappingProxyType(by_tier),
+        weights=MappingProxyType(weights),
+        required_fields=required,
+        refused_keep=_keep(root.section("refused"), 180 * _DAY),
+        held_keep=_keep(root.section("held"), 30 * _DAY),
+        malware_required=malware,
+        limits=MappingProxyType(_limits(root.section("limits"))),
+    )
+    root.done()
+    return policy
+
+
+def _copies(section: Section, known: Collection[str] | None) -> CopiesPolicy:
+    default = section.section("default")
+    copies = CopiesPolicy(tiers=default.texts("tiers"), need=default.integer("need", least=1, most=1_000))
+    default.done()
+    section.done()
+    for tier in copies.tiers:
+        if known is not None and tier not in known:
+            raise default.fail("TIER", "tiers", tier=tier, known=", ".join(sorted(known)))
+    if copies.need > len(copies.tiers):
+        raise default.fail("PROMISE", "need", need=copies.need, tiers=len(copies.tiers))
+    return copies
+
+
+def _audits(section: Section, known: Collection[str]) -> tuple[AuditPolicy, dict[str, AuditPolicy]]:
+    base = AuditPolicy(every=90 * _DAY, full_every=365 * _DAY, retry=_DAY)
+    default = _audit(section.section("default"), base)
+    by_tier: dict[str, AuditPolicy] = {}
+    for tier in section.names():
+        if tier == "default":
+            continue
+        if tier not in known:
+            raise section.section(tier).fail("TIER", "", tier=tier, known=", ".join(sorted(known)))
+        by_tier[tier] = _audit(section.section(tier), default)
+    section.done()
+    return default, by_tier
+
+
+def _audit(section: Section, base: AuditPolicy) -> AuditPolicy:
+    budget = section.size("bytes_per_day") if "bytes_per_day" in section else base.bytes_per_day
+    audit = AuditPolicy(
+        every=section.duration("every", base.every),
+        full_every=section.duration("full_every", base.full_every),
+        retry=section.duration("retry", base.retry),
+        bytes_per_day=budget,
+    )
+    section.allow(["bytes_per_day"])
+    section.done()
+    if audit.full_every < audit.every:
+        raise section.bad("full_every", f"it is {audit.full_every.days} days and every is longer, so it could not be kept")
+    return audit
+
+
+def _weight(word: str) -> Weight:
+    """Raises ValueError for a word that is no weight."""
+    try:
+        return Weight.named(_WARN.get(word, word))
+    except ValueError:
+        raise ValueError(f'"{word}" is no weight; use "info", "warn", "hold" or "refuse"') from None
+
+
+def _accept(section: Section) -> tuple[tuple[str, ...], dict[str, Weight]]:
+    weights: dict[str, Weight] = {}
+    for setting, codes in SETTING_CODES.items():
+        if setting in section:
+            weight = section.parsed(setting, None, _weight)
+            weights.update(dict.fromkeys(codes, weight))
+    section.allow(SETTING_CODES)
+    single = section.section("weights")
+    for code in single.names():
+        weights[code] = _code_weight(single, code, weights)
+    required = section.texts("required_fields", ())
+    section.done()
+    return required, weights
+
+
+def _code_weight(section: Section, code: str, before: Mapping[str, Weight]) -> Weight:
+    weight = section.parsed(code, None, _weight)
+    row = register().get(code)
+    if row is None:
+        raise section.fail("CODE", code)
+    if code in FIXED_CODES and weight < Weight.named(row.weight):
+        raise section.bad(code, "this code may not be made lighter")
+    if before.get(code, weight) is not weight:
+        raise section.bad(code, "a key of [accept] gives the same code another weight; leave one of the two out")
+    return weight
+
+
+def _malware(section: Section, weights: dict[str, Weight]) -> bool:
+    required = section.boolean("required", False)
+    section.done()
+    if required and weights.setdefault(NOT_SCANNED, Weight.HOLD) < Weight.HOLD:
+        raise section.bad("required", f"[accept.weights] makes {NOT_SCANNED} lighter than hold, so nothing would be required")
+    return required
+
+
+def _keep(section: Section, default: timedelta) -> timedelta:
+    period = section.duration("keep", default)
+    section.done()
+    return period
+
+
+def _limits(section: Section) -> dict[str, int]:
+    limits = {limit: section.size(limit) for limit in sorted(LIMITS) if limit in section}
+    section.allow(LIMITS)
+    section.done()
+    return limits

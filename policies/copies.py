@@ -1,0 +1,64 @@
+"""Counting copies: a version is *stored* only when enough tiers hold a copy of it that was re-read and matched."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from policies.archive import Policy
+
+__all__ = ["CopyFact", "Safety", "is_stored", "safety"]
+
+GOOD = "good"
+"""The only state that counts. Written, unknown and unreadable copies may be fine; that is not known."""
+
+
+class CopyFact(Protocol):
+    """What must be known of a copy to count it."""
+
+    @property
+    def tier(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def state(self) -> enum.Enum: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """How safe one version is. ``good`` are the tiers that count, ``lacking`` the promised tiers that do not."""
+
+    need: int
+    good: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+    @property
+    def stored(self) -> bool:
+        """As many verified good copies as were promised."""
+        return len(self.good) >= self.need
+
+    @property
+    def complete(self) -> bool:
+        """A good copy on every tier that was promised."""
+        return not self.lacking
+
+
+def safety(copies: Iterable[CopyFact], policy: Policy, *, version: int) -> Safety:
+    """Count the copies of one AIP for its ``version``.
+
+    A copy of an older version does not count, nor does one on a tier that the policy does not name; a tier counts once.
+    """
+    good = {copy.tier for copy in copies if copy.state.value == GOOD and copy.version >= version}
+    promised = policy.copies.tiers
+    return Safety(
+        need=policy.copies.need,
+        good=tuple(tier for tier in promised if tier in good),
+        lacking=tuple(tier for tier in promised if tier not in good),
+    )
+
+
+def is_stored(copies: Iterable[CopyFact], policy: Policy, *, version: int) -> bool:
+    """Whether enough verified good copies of ``version`` exist."""
+    return safety(copies, policy, version=version).stored

@@ -1,0 +1,212 @@
+"""A TOML document read strictly: every key is asked for by name and type, and a key that nobody asked for is an error.
+
+Used for policy.toml and kho.toml. An error names the file, the key with its section, and the line where it stands.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from policies.findings import KhoError
+
+__all__ = ["Document", "Section", "duration", "size"]
+
+T = TypeVar("T")
+
+_DURATION = re.compile(r"([0-9]{1,6})\s*(s|min|h|d|w|y)")
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
+_SIZE = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,3}))?\s*(B|[kKMGTPE]B|[KMGTPE]iB)?")
+_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?")
+_QUOTES = str.maketrans("", "", "\"' ")
+
+LONGEST_DURATION = timedelta(days=200 * 365)
+"""A period beyond two centuries is a slip of the pen, and would leave the calendar of the machine."""
+
+LARGEST_SIZE = 2**63 - 1
+"""What a database column of whole numbers holds."""
+
+
+def duration(text: str) -> timedelta:
+    """A period from "90d", "12h", "30min", "45s", "2w" or "1y" (365 days). Raises ValueError for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError('a period is a whole number with a unit: "90d", "12h", "30min", "45s", "2w" or "1y" (365 days)')
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if not 0 < seconds <= LONGEST_DURATION.total_seconds():
+        raise ValueError("a period is longer than nothing and at most 200 years")
+    return timedelta(seconds=seconds)
+
+
+def size(text: str | int) -> int:
+    """A number of bytes from 4096, "500MB" (powers of 1000) or "2TiB" (powers of 1024). Raises ValueError for anything else."""
+    match = _SIZE.fullmatch(str(text).strip())
+    if match is None:
+        raise ValueError('a size is a number of bytes, or a number with a unit: "500MB" (of 1000), "2TiB" (of 1024)')
+    unit = match[3] or "B"
+    base = 1024 if unit.endswith("iB") else 1000
+    factor: int = base ** " KMGTPE".index(unit[0].upper()) if unit != "B" else 1
+    fraction = match[2] or ""
+    value: int = (int(match[1] + fraction) * factor) // 10 ** len(fraction)
+    if not 0 < value <= LARGEST_SIZE:
+        raise ValueError("a size is at least one byte and less than 8 EiB")
+    return value
+
+
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """(section, key) → line number; (section, "") is the header's own. Best effort: it only serves messages."""
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            section = header[1].translate(_QUOTES)
+            found.setdefault((section, ""), number)
+        elif "=" in line and not line.lstrip().startswith("#"):
+            found.setdefault((section, line.split("=", 1)[0].translate(_QUOTES).strip()), number)
+    return found
+
+
+class Document:
+    """One parsed TOML document. ``family`` is the prefix of its error codes, ``error`` the class that is raised.
+
+    Raises:
+        error: (family-SYNTAX) the bytes are not UTF-8 or not TOML.
+    """
+
+    def __init__(self, data: str | bytes, name: str, *, family: str, error: Callable[..., KhoError]) -> None:
+        self.name = name
+        self._family = family
+        self._error = error
+        try:
+            text = data if isinstance(data, str) else data.decode("utf-8-sig")
+            table = tomllib.loads(text)
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+            raise error(f"{family}-SYNTAX", name, reason=str(problem)) from problem
+        self._lines = _lines(text)
+        self.root = Section(self, table, "")
+
+    def fail(self, what: str, section: str, key: str, **args: str | int) -> KhoError:
+        """The error for one key; the caller raises it."""
+        named = f"{section}.{key}" if section and key else section or key
+        line = self._lines.get((section, key)) or self._lines.get((named, "")) or self._lines.get((section, "")) or 0
+        where = f" (line {line})" if line else ""
+        return self._error(f"{self._family}-{what}", self.name, key=named, where=where, line=line, **args)
+
+
+class Section:
+    """One table of a document. Ask for every key, then call `done`."""
+
+    def __init__(self, document: Document, table: Mapping[str, Any], name: str) -> None:
+        self._document = document
+        self._table = table
+        self._asked: set[str] = set()
+        self.name = name
+
+    def fail(self, what: str, key: str, **args: str | int) -> KhoError:
+        return self._document.fail(what, self.name, key, **args)
+
+    def bad(self, key: str, reason: str) -> KhoError:
+        """The error that the value of ``key`` cannot be what it is."""
+        return self.fail("VALUE", key, reason=reason)
+
+    def names(self) -> list[str]:
+        return list(self._table)
+
+    def allow(self, keys: Iterable[str]) -> None:
+        """Keys that may stand here, whether or not they are asked for."""
+        self._asked.update(keys)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._table
+
+    def _typed(self, key: str, kinds: tuple[type, ...], expected: str) -> Any:
+        self._asked.add(key)
+        value = self._table[key]
+        if type(value) not in kinds:  # type(), because True is an int for isinstance
+            raise self.fail("TYPE", key, expected=expected, found=type(value).__name__)
+        return value
+
+    def _asked_or(self, key: str, default: T | None, read: Callable[[], T]) -> T:
+        self._asked.add(key)
+        if key in self._table:
+            return read()
+        if default is None:
+            raise self.fail("MISSING", key)
+        return default
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Raises (MISSING) when there is neither value nor default, (TYPE) when the value is not text. So do all below."""
+        return self._asked_or(key, default, lambda: str(self._typed(key, (str,), "text in quotes")))
+
+    def boolean(self, key: str, default: bool | None = None) -> bool:
+        return self._asked_or(key, default, lambda: bool(self._typed(key, (bool,), "true or false")))
+
+    def integer(self, key: str, default: int | None = None, *, least: int = 0, most: int = LARGEST_SIZE) -> int:
+        """Raises (VALUE) outside ``least`` … ``most``."""
+
+        def read() -> int:
+            value = int(self._typed(key, (int,), "a whole number"))
+            if not least <= value <= most:
+                raise self.bad(key, f"{value} is not between {least} and {most}")
+            return value
+
+        return self._asked_or(key, default, read)
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        def read() -> tuple[str, ...]:
+            value = self._typed(key, (list,), "a list of texts")
+            if not all(isinstance(each, str) for each in value):
+                raise self.fail("TYPE", key, expected="a list of texts", found="a list of other things")
+            if len(set(value)) != len(value):
+                raise self.bad(key, "the same text stands twice in the list")
+            return tuple(value)
+
+        return self._asked_or(key, default, read)
+
+    def parsed(self, key: str, default: T | None, parse: Callable[[str], T]) -> T:
+        """Text that ``parse`` understands; its ValueError becomes the reason of (VALUE)."""
+
+        def read() -> T:
+            try:
+                return parse(self.text(key))
+            except ValueError as problem:
+                raise self.bad(key, str(problem)) from problem
+
+        return self._asked_or(key, default, read)
+
+    def duration(self, key: str, default: timedelta | None = None) -> timedelta:
+        return self.parsed(key, default, duration)
+
+    def size(self, key: str, default: int | None = None) -> int:
+        """Bytes: a whole number, or text as in `size`."""
+        if type(self._table.get(key)) is int:
+            return self.integer(key, least=1)
+        return self.parsed(key, default, size)
+
+    def section(self, key: str) -> Section:
+        """The table below this one; an empty one when there is none."""
+        name = f"{self.name}.{key}" if self.name else key
+        self._asked.add(key)
+        table = self._typed(key, (dict,), "a section") if key in self._table else {}
+        return Section(self._document, table, name)
+
+    def sections(self, key: str) -> list[Section]:
+        """The tables of an array of tables ``[[key]]``."""
+        name = f"{self.name}.{key}" if self.name else key
+        self._asked.add(key)
+        tables = self._typed(key, (list,), f"sections written [[{name}]]") if key in self._table else []
+        if not all(isinstance(table, dict) for table in tables):
+            raise self.fail("TYPE", key, expected=f"sections written [[{name}]]", found="other things")
+        return [Section(self._document, table, name) for table in tables]
+
+    def done(self) -> None:
+        """Raises (KEY) for the first key that nobody asked for: a promise that is misspelt is a promise that is not kept."""
+        for key in self._table:
+            if key not in self._asked:
+                close = difflib.get_close_matches(key, self._asked, 1)
+                hint = f" Did you mean {close[0]}?" if close else f" Known here: {', '.join(sorted(self._asked))}."
+                raise self.fail("KEY", key, hint=hint)

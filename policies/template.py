@@ -1,0 +1,68 @@
+"""The policy.toml that a new archive starts with, explained in English and Vietnamese."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+__all__ = ["default_policy_text"]
+
+_TEXT = """\
+# What this archive promises. kho.toml says where things are; docs/policy.md explains every key and its consequences.
+# Raise `version` whenever you change something: version and digest of this file stand in every event.
+# Chính sách của kho: những gì kho cam kết. kho.toml cho biết dữ liệu nằm ở đâu; docs/policy.md giải thích từng khóa.
+# Tăng `version` mỗi khi sửa: số phiên bản và mã băm của tệp này được ghi vào mọi sự kiện.
+version = 1
+
+# Every record is written to all these tiers, and is "stored" when at least `need` verified good copies exist.
+# Mỗi hồ sơ được ghi vào mọi tầng nêu dưới đây, và chỉ được coi là "đã lưu" khi có ít nhất `need` bản đã kiểm chứng.
+[copies.default]
+tiers = {tiers}
+need = {need}
+
+# Every copy is re-read `every` so often, and with SHA-512 at least once in `full_every`. A copy that could not be
+# read, or was damaged, is looked at again after `retry`. `bytes_per_day` limits the reading. [audit.NAME] is for one tier.
+# Mỗi bản được đọc lại sau mỗi kỳ `every`, và bằng SHA-512 ít nhất một lần trong `full_every`. Bản không đọc được hoặc
+# bị hỏng được xem lại sau `retry`. `bytes_per_day` giới hạn lượng đọc mỗi ngày. [audit.TÊN] dành riêng cho một tầng.
+[audit.default]
+every = "90d"
+full_every = "1y"
+retry = "1d"
+# bytes_per_day = "2TiB"
+
+# What becomes of a deposit with such a finding: "info", "warn" (accepted, said on the receipt),
+# "hold" (waits for an officer), "refuse".
+# Cách xử lý lần nộp có phát hiện: "info" (ghi nhận), "warn" (nhận, có cảnh báo), "hold" (chờ cán bộ), "refuse" (từ chối).
+[accept]
+unknown_format = "warn"
+duplicates = "warn"
+# Descriptive fields that every deposit must bring. / Các trường mô tả bắt buộc.
+required_fields = []
+
+# Weights of single findings, by code (docs/codes.md). / Mức độ của từng mã phát hiện (docs/codes.md).
+[accept.weights]
+# "DEP-ID-KNOWN" = "refuse"
+
+# How long refused deposits are kept. / Lưu giữ các lần nộp bị từ chối trong bao lâu.
+[refused]
+keep = "180d"
+
+# How long a held deposit waits for an officer. / Lần nộp tạm giữ chờ cán bộ quyết định trong bao lâu.
+[held]
+keep = "30d"
+
+# true: a deposit that was not scanned for malware is held. / true: lần nộp chưa quét mã độc sẽ bị tạm giữ.
+[malware]
+required = false
+
+# Limits on packages; without a key the built-in limit holds. / Giới hạn của gói tin; bỏ trống thì dùng mức có sẵn.
+[limits]
+# files = 2000000
+# total_bytes = "4TiB"
+"""
+
+
+def default_policy_text(tiers: Sequence[str] = ("a", "b"), *, need: int | None = None) -> str:
+    """The text of policy.toml for these tiers; ``need`` is two, or one where there is only one tier."""
+    wanted = min(2, len(tiers)) if need is None else need
+    return _TEXT.format(tiers=json.dumps(list(tiers), ensure_ascii=False), need=wanted)
