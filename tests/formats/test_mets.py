@@ -25,8 +25,12 @@ from formats.mets import (
 )
 from tests.formats import schemas
 
-NS = {"m": "http://www.loc.gov/METS/", "x": "http://www.w3.org/1999/xlink", "csip":
-"https://DILCIS.eu/XML/METS/CSIPExtensionMETS"} WHEN = datetime(2026, 3, 1, 8, 30, tzinfo=timezone(timedelta(hours=7)))
+NS = {
+    "m": "http://www.loc.gov/METS/",
+    "x": "http://www.w3.org/1999/xlink",
+    "csip": "https://DILCIS.eu/XML/METS/CSIPExtensionMETS",
+}
+WHEN = datetime(2026, 3, 1, 8, 30, tzinfo=timezone(timedelta(hours=7)))
 
 needs_schemas = pytest.mark.skipif(not schemas.available(), reason=schemas.REASON)
 
@@ -41,16 +45,23 @@ def a_header(**more) -> MetsHeader:
 
 def root(**more) -> etree._Element:
     out = io.BytesIO()
-    header = more.pop("header", None) or a_header(label="Hồ sơ <đất đai> & \"thuế\"", agents=(MetsAgent("ARCHIVIST", "ORGANIZATION", "Sở Nội vụ"),))
+    archivist = MetsAgent("ARCHIVIST", "ORGANIZATION", "Sở Nội vụ")
+    header = more.pop("header", None) or a_header(label='Hồ sơ <đất đai> & "thuế"', agents=(archivist,))
     parts = {
-        "descriptive": [MetadataFile(a_file("metadata/descriptive/EAD.xml"), "EAD", "2002"),
-        MetadataFile(a_file("metadata/descriptive/hoso.csv"), "CSV")], "preservation":
-        [MetadataFile(a_file("metadata/preservation/premis.xml"), "PREMIS", "3.0")], "other":
-        [MetadataFile(a_file("metadata/other/kho-submission.jsonl"), "KHO-SUBMISSION")], "representations":
-        [RepresentationRef("rep 1", a_file("representations/rep 1/METS.xml")), RepresentationRef("rep2",
-        a_file("representations/rep2/METS.xml"), "SIARD2")], "documentation": [a_file("documentation/Đọc tôi.txt")],
-        "schemas": [a_file("schemas/ead.xsd")], "submission": [a_file("submission/sip/METS.xml")],
-    }  # fmt: skip
+        "descriptive": [
+            MetadataFile(a_file("metadata/descriptive/EAD.xml"), "EAD", "2002"),
+            MetadataFile(a_file("metadata/descriptive/hoso.csv"), "CSV"),
+        ],
+        "preservation": [MetadataFile(a_file("metadata/preservation/premis.xml"), "PREMIS", "3.0")],
+        "other": [MetadataFile(a_file("metadata/other/kho-submission.jsonl"), "KHO-SUBMISSION")],
+        "representations": [
+            RepresentationRef("rep 1", a_file("representations/rep 1/METS.xml")),
+            RepresentationRef("rep2", a_file("representations/rep2/METS.xml"), "SIARD2"),
+        ],
+        "documentation": [a_file("documentation/Đọc tôi.txt")],
+        "schemas": [a_file("schemas/ead.xsd")],
+        "submission": [a_file("submission/sip/METS.xml")],
+    }
     write_root_mets(out, header, **(parts | more))
     return etree.fromstring(out.getvalue())
 
@@ -96,19 +107,18 @@ def test_the_schemas_do_reject() -> None:
         "/m:note[@csip:NOTETYPE='SOFTWARE VERSION'][.='0.1.0']",  # CSIP10-16
         "/m:mets/m:dmdSec[@ID][@CREATED][@STATUS='CURRENT']/m:mdRef[@MDTYPE='EAD']",  # CSIP17-25, AIPM4
         "/m:mets/m:dmdSec/m:mdRef[@MDTYPE='OTHER'][@OTHERMDTYPE='CSV']",
-        "/m:mets/m:amdSec/m:digiprovMD[@ID][@STATUS='CURRENT']/m:mdRef[@MDTYPE='PREMIS'][starts-with(@MDTYPEVERSION,'3')]",  # CSIP32-35, AIPM5-7
+        "/m:mets/m:amdSec/m:digiprovMD[@ID][@STATUS='CURRENT']/m:mdRef[@MDTYPE='PREMIS']"
+        "[starts-with(@MDTYPEVERSION,'3')]",  # CSIP32-35, AIPM5-7
         "/m:mets/m:fileSec[@ID]/m:fileGrp[@ID][@USE='Documentation']/m:file",  # CSIP59 60 65
         "/m:mets/m:fileSec/m:fileGrp[@USE='Schemas']/m:file",  # CSIP113
         "/m:mets/m:fileSec/m:fileGrp[@USE='Representations/rep 1'][@csip:CONTENTINFORMATIONTYPE]/m:file",  # CSIP114 62
         "/m:mets/m:structMap[@ID][@TYPE='PHYSICAL'][@LABEL='CSIP']/m:div[@ID]",  # CSIP80-85
-        "/m:mets/m:structMap/m:div/m:div[@ID][@LABEL='Metadata'][@ADMID='adm-1 adm-2'][@DMDID='dmd-1 dmd-2']",  # CSIP88-92
-        "/m:mets/m:structMap/m:div/m:div[@ID][@LABEL='Documentation']/m:fptr[@FILEID=//m:fileGrp[@USE='Documentation']/@ID]",
-        # CSIP93-96 "/m:mets/m:structMap/m:div/m:div[@ID][@LABEL='Schemas']/m:fptr[@FILEID=//m:fileGrp[@USE='Schemas']/@ID]",
-        # CSIP97-100 "/m:mets/m:structMap/m:div/m:div[@ID][@LABEL='Representations/rep
-        1']/m:mptr[@LOCTYPE='URL'][@x:type='simple']"
+        "//m:structMap/m:div/m:div[@ID][@LABEL='Metadata'][@ADMID='adm-1 adm-2'][@DMDID='dmd-1 dmd-2']",  # CSIP88-92
+        "//m:structMap/m:div/m:div[@ID][@LABEL='Documentation']/m:fptr[@FILEID=//m:fileGrp[@USE='Documentation']/@ID]",
+        "//m:structMap/m:div/m:div[@ID][@LABEL='Schemas']/m:fptr[@FILEID=//m:fileGrp[@USE='Schemas']/@ID]",  # CSIP97-100
+        "//m:structMap/m:div/m:div[@ID][@LABEL='Representations/rep 1']/m:mptr[@LOCTYPE='URL'][@x:type='simple']"
         "[@x:href='representations/rep%201/METS.xml'][@x:title=//m:fileGrp[@USE='Representations/rep 1']/@ID]",  # CSIP105-112
-        "/m:mets/m:structMap/m:div/m:div[@LABEL='Representations/rep2']/m:fptr[@FILEID=//m:fileGrp[@USE='Representations/rep2']/m:file/@ID]",
-        # AIP3
+        "//m:div[@LABEL='Representations/rep2']/m:fptr[@FILEID=//m:fileGrp[@USE='Representations/rep2']/m:file/@ID]",  # AIP3
     ],
 )
 def test_root_has_what_the_rules_ask(path: str) -> None:
@@ -136,10 +146,15 @@ def test_profile_is_that_of_the_aip() -> None:
 
 @pytest.mark.parametrize(
     ("category", "type_", "other"),
-    [("Databases", "Databases", None), ("Database", "Other", "Database"), ("Other", "Other", "OTHER"), ("", "Mixed", None),
-     ("Textual works – Digital", "Textual works – Digital", None), ("Textual works - Digital", "Other", "Textual works -
-     Digital")],
-)  # fmt: skip
+    [
+        ("Databases", "Databases", None),
+        ("Database", "Other", "Database"),
+        ("Other", "Other", "OTHER"),
+        ("", "Mixed", None),
+        ("Textual works – Digital", "Textual works – Digital", None),
+        ("Textual works - Digital", "Other", "Textual works - Digital"),
+    ],
+)
 def test_type_is_from_the_vocabulary_or_other(category: str, type_: str, other: str | None) -> None:
     tree = root(header=a_header(category=category))
     assert tree.get("TYPE") == type_
@@ -167,13 +182,13 @@ def test_many_metadata_sections_are_referred_to_in_parts() -> None:
     assert len(divisions) == 3
 
 
-names = st.text(st.characters(exclude_characters="/"), min_size=1, max_size=20).filter(lambda name: name not in (".", ".."))
+names = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(names, min_size=1, max_size=5), st.binary(min_size=1, max_size=12))
 def test_every_name_survives(segments: list[str], raw: bytes) -> None:
-    path = "data/" + "/".join(segments).encode("utf-8", "replace").decode()
+    path = "data/" + "/".join(segments)
     odd = "data/" + raw.replace(b"/", b"_").decode("utf-8", "surrogateescape")
     tree = representation(files=[a_file(path), a_file(odd)])
     hrefs = tree.xpath("//m:FLocat/@x:href", namespaces=NS)
@@ -184,9 +199,8 @@ def test_every_name_survives(segments: list[str], raw: bytes) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30))
 def test_every_label_can_be_read_back(label: str) -> None:
-    read = root(header=a_header(label="x" + label)).get("LABEL")
-    legal = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-    assert read == "x" + legal.sub("\ufffd", label.encode("utf-8", "replace").decode() if not label.isprintable() else label)
+    illegal = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+    assert root(header=a_header(label="x" + label)).get("LABEL") == "x" + illegal.sub("\ufffd", label)
 
 
 def test_same_facts_same_bytes() -> None:
@@ -194,13 +208,9 @@ def test_same_facts_same_bytes() -> None:
 
 
 class Sink:
-    """Counts bytes."""
-
-    def __init__(self) -> None:
-        self.size = 0
+    """Forgets what it is given."""
 
     def write(self, data: bytes) -> int:
-        self.size += len(data)
         return len(data)
 
 
@@ -216,5 +226,5 @@ def test_memory_does_not_grow_with_the_number_of_files() -> None:
 
 def test_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        root(documentation=[MetsFile("documentation/a", 1, b"", "text/plain", datetime(2026, 1, 1))])  # noqa: DTZ001
+        root(documentation=[MetsFile("documentation/a", 1, b"", "text/plain", datetime(2026, 1, 1))])
     assert root(documentation=[MetsFile("documentation/a", 1, b"", "text/plain", datetime(2026, 1, 1, tzinfo=UTC))]) is not None

@@ -17,15 +17,29 @@ from tests.formats import schemas
 
 WHEN = datetime(2026, 3, 1, 8, 30, 15, 250, tzinfo=timezone(timedelta(hours=7)))
 AIP = "urn:uuid:385a3080-b714-4b0f-a975-8fd8e214d752"
+ODD = "representations/rep1/data/a b%.pdf"
+
+
+def a_file(path: str, size: int = 12, puid: str = "", **more) -> PremisFile:
+    return PremisFile(path, size, b"\1" * 32, b"\2" * 64, puid, **more)
+
 
 OBJECTS = [
     PremisEntity(AIP, original_name="Phông Sở Địa chính"),
     PremisEntity(f"{AIP}/rep1", "representation", part_of=AIP),
-    PremisFile("representations/rep1/data/a b%.pdf", 12, b"\1" * 32, b"\2" * 64, "fmt/276", "Acrobat PDF 1.7", "1.7", ("by
-    signature",), "gốc/a.pdf", WHEN, "LibreOffice"), PremisFile("representations/rep1/data/empty", 0, b"\1" * 32, b"\2" * 64),
-    PremisFile("representations/rep2/data/a.pdf", 12, b"\1" * 32, b"\2" * 64, "fmt/95",
-    derived_from="representations/rep1/data/a b%.pdf"),
-]  # fmt: skip
+    a_file(
+        ODD,
+        puid="fmt/276",
+        format_name="Acrobat PDF 1.7",
+        format_version="1.7",
+        format_notes=("by signature", "fido: the same"),
+        original_name="gốc/a.pdf",
+        modified=WHEN,
+        application="LibreOffice",
+    ),
+    a_file("representations/rep1/data/empty", 0),
+    a_file("representations/rep2/data/a.pdf", puid="fmt/95", derived_from=ODD),
+]
 EVENTS = [
     Event("e1", "ingestion", WHEN, "kho 0.1.0", "success", AIP, 1, "d1", "", {"files": 3, "code": "X-1"}),
     Event("e2", "fixity check", datetime(2026, 4, 1, tzinfo=UTC), "user:lan", "fail", AIP, 2, tier="đĩa-a"),
@@ -41,7 +55,9 @@ def written(objects=OBJECTS, events=EVENTS, agents=AGENTS) -> bytes:
 
 
 @pytest.mark.skipif(not schemas.available(), reason=schemas.REASON)
-@pytest.mark.parametrize(("objects", "events", "agents"), [(OBJECTS, EVENTS, AGENTS), (OBJECTS[:1], EVENTS, ()), (OBJECTS[3:4], (), ())])
+@pytest.mark.parametrize(
+    ("objects", "events", "agents"), [(OBJECTS, EVENTS, AGENTS), (OBJECTS[:1], EVENTS, ()), (OBJECTS[3:4], (), ())]
+)
 def test_valid_by_the_schema(objects, events, agents) -> None:
     schema = schemas.premis()
     assert schema.validate(etree.fromstring(written(objects, events, agents))), schema.error_log
@@ -66,27 +82,30 @@ def test_read_back_equal_and_agents_are_complete() -> None:
 
 @pytest.mark.parametrize(
     ("identifier", "agent"),
-    [("kho 0.1.0", Agent("kho 0.1.0", "kho", "software", "0.1.0")), ("clamd", Agent("clamd", "clamd", "software")),
-     ("user:lan", Agent("user:lan", "lan", "person")), ("org:Sở", Agent("org:Sở", "Sở", "organization"))],
-)  # fmt: skip
+    [
+        ("kho 0.1.0", Agent("kho 0.1.0", "kho", "software", "0.1.0")),
+        ("clamd", Agent("clamd", "clamd", "software")),
+        ("user:lan", Agent("user:lan", "lan", "person")),
+        ("org:Sở", Agent("org:Sở", "Sở", "organization")),
+    ],
+)
 def test_agent_of(identifier: str, agent: Agent) -> None:
     assert agent_of(identifier) == agent
 
 
 words = st.text(max_size=15)
 safe = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=15)
+details = st.dictionaries(words, words | st.integers(-(2**40), 2**40), max_size=3)
 
 
 @settings(max_examples=60, deadline=None)
-@given(words, st.binary(min_size=1, max_size=10), safe, st.dictionaries(words, words | st.integers(-(2**40), 2**40), max_size=3), st.datetimes())
-def test_whatever_a_value_holds(note: str, raw: bytes, safe_text: str, detail, when: datetime) -> None:
-    name = raw.decode("utf-8", "surrogateescape")
-    path = "x/" + name
-    file = PremisFile(path, 1, b"\1" * 32, b"\2" * 64, original_name=name, format_name=safe_text)
+@given(st.binary(min_size=1, max_size=10), safe, details, st.datetimes())
+def test_whatever_a_value_holds(raw: bytes, name: str, detail, when: datetime) -> None:
+    original = raw.decode("utf-8", "surrogateescape")
+    file = a_file("x/" + original, original_name=original, format_name=name)
     event = Event("e", "ingestion", when.replace(tzinfo=UTC), "kho 1", "success", detail=detail)
-    back = list(read_premis(io.BytesIO(written([file], [event], [Agent("kho 1", "kho", "software", note=note)]))))
-    assert back[0] == file
-    assert back[1] == event
+    back = list(read_premis(io.BytesIO(written([file], [event]))))
+    assert back[:2] == [file, event]
 
 
 def test_needs_an_object() -> None:
@@ -106,12 +125,10 @@ def test_another_tools_words_are_kept() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_objects(tmp_path) -> None:
-    def objects(count: int):
-        return (PremisFile(f"representations/r/data/tệp {n}", n, b"\1" * 32, b"\2" * 64, "fmt/1", "PDF") for n in range(count))
-
     def both_ways(count: int) -> int:
+        objects = (a_file(f"representations/r/data/tệp {n}", n, "fmt/1") for n in range(count))
         with open(tmp_path / "premis.xml", "wb") as out:
-            write_premis(out, objects=objects(count))
+            write_premis(out, objects=objects)
         with open(tmp_path / "premis.xml", "rb") as stream:
             return sum(1 for _ in read_premis(stream))
 
