@@ -1,0 +1,265 @@
+"""The client: what any process may do with jobs beside a launcher, through `DBOSClient` (it runs nothing).
+
+Two calls go below DBOS's public face, because the public one cannot do it: `SystemDatabase.reenqueue_for_recovery` (the public
+``resume_workflow`` forgets how often a job was tried, and does not look whether somebody else was first) and the engine for the
+table of heartbeats. `tests/repository/test_jobs_recovery.py` holds both still.
+"""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+import threading
+import time
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowStatus
+
+from policies.findings import KhoError
+from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobTables, unpack
+from repository.jobs.flow import Json, Progress
+from repository.jobs.records import Recorded, RecordSerializer
+from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, QUEUE, Settings
+
+__all__ = ["Client", "Job", "JobState"]
+
+_OWN_POLL = 0.02
+"""Seconds between looks into the launcher's own queue: a person waits, and it is looked at only while the command runs."""
+
+_TABLES_WITHIN = 30.0
+"""Seconds for another process to make the tables: it takes a tenth of one."""
+
+_PAGE = 1_000
+"""Jobs read at a time when all of a state are wanted."""
+
+
+class JobState(enum.Enum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    GIVEN_UP = "given-up"
+
+    @property
+    def ended(self) -> bool:
+        return self not in (JobState.WAITING, JobState.RUNNING)
+
+
+_STATES = {
+    JobState.WAITING: ["ENQUEUED", "DELAYED"],
+    JobState.RUNNING: ["PENDING"],
+    JobState.DONE: ["SUCCESS"],
+    JobState.FAILED: ["ERROR"],
+    JobState.CANCELLED: ["CANCELLED"],
+    JobState.GIVEN_UP: ["MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+}
+_BY_NAME = {name: state for state, names in _STATES.items() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. ``updated`` is its last change of state; ``executor`` runs or ran it; ``tries`` counts its starts."""
+
+    id: str
+    flow: str
+    state: JobState
+    created: datetime
+    updated: datetime
+    executor: str
+    version: str
+    tries: int
+    result: Json = None
+    error: KhoError | None = None
+
+    def outcome(self, flow: str) -> Json:
+        """The recorded result of an ended job.
+
+        Raises:
+            Conflict: it is a job of another flow than ``flow``.
+            Cancelled, GaveUp: it was never finished.
+            KhoError: its error.
+        """
+        if flow and self.flow != flow:
+            raise Conflict(self.id, f"{self.flow}, not {flow}")
+        if self.state is JobState.CANCELLED:
+            raise Cancelled(self.id)
+        if self.state is JobState.GIVEN_UP:
+            raise GaveUp(self.id)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class Client:
+    """Jobs seen from outside. Threads may share one; close it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._dbos: DBOSClient | None = None
+        self._guard = threading.Lock()
+
+    @property
+    def dbos(self) -> DBOSClient:
+        with self._guard:
+            if self._dbos is None:
+                self._dbos = DBOSClient(
+                    system_database_url=self._settings.database_url,
+                    serializer=RecordSerializer(),
+                    application_name=APPLICATION,
+                )
+            return self._dbos
+
+    def close(self) -> None:
+        with self._guard:
+            if self._dbos is not None:
+                self._dbos.destroy()
+                self._dbos = None
+
+    def enqueue(self, flow: str, job_id: str, argument: Json, *, connection: Any = None) -> None:
+        """Queue a job; nothing happens if it is known already. Within the transaction of ``connection``, if given."""
+        options: EnqueueOptions = {"workflow_name": flow, "queue_name": QUEUE, "workflow_id": job_id}
+        if connection is None:
+            self.dbos.enqueue(options, argument)
+        else:
+            self.dbos.enqueue_in_transaction(connection, options, argument)
+
+    def job(self, job_id: str) -> Job | None:
+        """One job, or None when it is unknown."""
+        rows = self.dbos.list_workflows(workflow_ids=[job_id], load_input=False)
+        return _job(rows[0]) if rows else None
+
+    def jobs(self, states: Collection[JobState], *, limit: int, prefix: str = "", executor: str = "") -> Sequence[Job]:
+        """Jobs in these states (all when empty), youngest first."""
+        rows = self.dbos.list_workflows(
+            status=[name for state in states for name in _STATES[state]] or None,
+            workflow_id_prefix=prefix or None,
+            executor_id=executor or None,
+            application_name=APPLICATION,
+            limit=limit,
+            sort_desc=True,
+            load_input=False,
+        )
+        return [_job(row) for row in rows]
+
+    def running(self) -> Sequence[Job]:
+        """All jobs that stand as running, whether their executor lives or not."""
+        return self.jobs([JobState.RUNNING], limit=_PAGE)
+
+    def progress(self, job_id: str, key: str) -> Progress | None:
+        value = self.dbos.get_event(job_id, key, timeout_seconds=0)
+        return Progress(*value) if isinstance(value, list) else None
+
+    def cancel(self, job_id: str) -> None:
+        self.dbos.cancel_workflow(job_id)
+
+    def retry(self, job_id: str) -> None:
+        """Queue an ended job again from the step that failed (from the first, if none did)."""
+        failed = [step["function_id"] for step in self.dbos.list_workflow_steps(job_id) if step["error"] is not None]
+        self.dbos.rewind_workflow(
+            job_id, start_step=min(failed, default=1), application_version=APPLICATION_VERSION, queue_name=QUEUE
+        )
+
+    def move(self, job_ids: Sequence[str], queue: str) -> None:
+        """Move waiting jobs to another queue. The caller makes sure that no one takes them meanwhile."""
+        if job_ids:
+            self.dbos.resume_workflows(list(job_ids), queue_name=queue)
+
+    def requeue(self, jobs: Sequence[Job]) -> int:
+        """Let jobs of dead executors be run again; one that has another executor by now is left alone. Returns how many were."""
+        recover = self.dbos._sys_db.reenqueue_for_recovery
+        return sum(recover(job.id, [job.executor], QUEUE) for job in jobs)
+
+    def own_queued(self) -> Sequence[str]:
+        """The jobs that a command had taken for itself and did not begin."""
+        rows = self.dbos.list_workflows(queue_name=self._settings.own_queue, status=_STATES[JobState.WAITING], load_input=False)
+        return [row.workflow_id for row in rows]
+
+    def upgrade(self) -> None:
+        """Make or renew DBOS's tables and our queues; start half-done jobs of older shapes again from their first step.
+
+        Only while nothing runs here.
+
+        Raises:
+            JobTables: the database cannot be made durable.
+        """
+        if self._settings.sqlite:
+            _make_durable(sqlite_file(self._settings.database_url))
+        DBOS.migrate(self._settings.database_url)
+        self.register_queues()
+        for job in self.running():
+            if job.version != APPLICATION_VERSION:
+                self.cancel(job.id)
+                self.dbos.rewind_workflow(job.id, start_step=1, application_version=APPLICATION_VERSION, queue_name=QUEUE)
+
+    def register_queues(self) -> None:
+        settings = self._settings
+        for name, poll in ((QUEUE, settings.queue_poll), (settings.own_queue, _OWN_POLL)):
+            self.dbos.register_queue(name, worker_concurrency=settings.concurrency, polling_interval_sec=poll)
+
+    def fresh(self) -> bool:
+        """Whether the tables were never made (known on SQLite only)."""
+        if not self._settings.sqlite:
+            return False
+        file = sqlite_file(self._settings.database_url)
+        if not file.exists():
+            return True
+        with closing(sqlite3.connect(file, timeout=30)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dbos_migrations'").fetchone()
+        return found is None
+
+    def await_tables(self) -> None:
+        """Wait until another process, which is at it, has made the tables. Raises `JobTables` when it does not."""
+        ends = time.monotonic() + _TABLES_WITHIN
+        while self.fresh():
+            if time.monotonic() > ends:
+                raise JobTables(self._settings.database_url.rsplit("@", 1)[-1], "they are still not there")
+            time.sleep(_OWN_POLL)
+
+
+def sqlite_file(url: str) -> Path:
+    """The file of an ``sqlite:///…`` address."""
+    return Path(unquote(url.split("?", 1)[0].removeprefix("sqlite:///")))
+
+
+def _make_durable(file: Path) -> None:
+    """WAL, and proof that a commit is on the disk when it returns.
+
+    DBOS sets no ``synchronous``, so its connections have the default of the SQLite build; a distributor may have lowered it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file, timeout=30)) as connection:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        level = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if mode != "wal":
+        raise JobTables(str(file), f"SQLite cannot keep a write-ahead log here (journal mode {mode})")
+    if level < 2:
+        raise JobTables(str(file), f"this build of SQLite does not write through by default (synchronous {level})")
+
+
+def _job(row: WorkflowStatus) -> Job:
+    error = row.error
+    return Job(
+        id=row.workflow_id,
+        flow=row.name,
+        state=_BY_NAME[row.status],
+        created=_time(row.created_at),
+        updated=_time(row.updated_at),
+        executor=row.executor_id or "",
+        version=row.app_version or "",
+        tries=row.recovery_attempts or 0,
+        result=row.output,
+        error=unpack(error.packed) if isinstance(error, Recorded) else None,
+    )
+
+
+def _time(milliseconds: int | None) -> datetime:
+    return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC)

@@ -1,0 +1,73 @@
+"""Heartbeats: which executors live, when several hosts share one PostgreSQL.
+
+DBOS leaves the jobs in flight on a dead executor PENDING for ever. On SQLite the launcher's lock tells who lives; between hosts a
+row a few seconds old does. All times are the database's, so clocks of hosts need not agree. An executor that was only frozen and
+wakes up again loses: DBOS gives every start a token of its own and refuses the records of the older; the steps are idempotent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from repository.jobs.client import Client, Job
+from repository.jobs.settings import APPLICATION_VERSION, Settings
+
+__all__ = ["Heartbeat"]
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS kho_executors (
+    executor_id text PRIMARY KEY, kind text NOT NULL, seen timestamptz NOT NULL
+)
+"""
+_BEAT = """
+INSERT INTO kho_executors (executor_id, kind, seen) VALUES (%(executor)s, %(kind)s, now())
+ON CONFLICT (executor_id) DO UPDATE SET kind = excluded.kind, seen = excluded.seen
+"""
+_END = "DELETE FROM kho_executors WHERE executor_id = %(executor)s"
+_ALIVE = "SELECT executor_id FROM kho_executors WHERE seen > now() - make_interval(secs => %(seconds)s)"
+
+
+class Heartbeat:
+    """The heartbeat of this executor, and what it knows of the others. Does nothing on SQLite."""
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        self._settings = settings
+        self._client = client
+        self._made = False
+
+    def beat(self, kind: str) -> None:
+        """Say that this executor lives."""
+        if self._settings.sqlite:
+            return
+        if not self._made:
+            self._execute(_TABLE, {})
+            self._made = True
+        self._execute(_BEAT, {"executor": self._settings.executor_id, "kind": kind})
+
+    def end(self) -> None:
+        """Say that it ended in good order."""
+        if not self._settings.sqlite and self._made:
+            self._execute(_END, {"executor": self._settings.executor_id})
+
+    def others(self) -> frozenset[str]:
+        """The other executors that live."""
+        if self._settings.sqlite:
+            return frozenset()
+        rows = self._execute(_ALIVE, {"seconds": self._settings.dead_after})
+        return frozenset(row[0] for row in rows) - {self._settings.executor_id}
+
+    def resume_dead(self) -> int:
+        """Queue the jobs in flight on dead executors again; returns how many. Two that do so at once do no harm."""
+        if self._settings.sqlite:
+            return 0
+        alive = self.others() | {self._settings.executor_id}
+        dead: Sequence[Job] = [
+            job for job in self._client.running() if job.executor not in alive and job.version == APPLICATION_VERSION
+        ]
+        return self._client.requeue(dead)
+
+    def _execute(self, statement: str, values: dict[str, Any]) -> Sequence[Any]:
+        with self._client.dbos._sys_db.engine.begin() as connection:
+            result = connection.exec_driver_sql(statement, values)
+            return result.fetchall() if result.returns_rows else ()

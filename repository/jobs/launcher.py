@@ -1,0 +1,107 @@
+"""The launcher: makes this process the one that runs the jobs of the home, for as long as somebody here needs it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from dbos import error as dbos_error
+
+from repository.jobs.client import Client
+from repository.jobs.errors import JobTables
+from repository.jobs.executor import Executor
+from repository.jobs.flow import Flow
+from repository.jobs.heartbeat import Heartbeat
+from repository.jobs.lock import LauncherLock
+from repository.jobs.settings import APPLICATION_VERSION, QUEUE, Settings
+
+__all__ = ["LEAVE_WITHIN", "Launcher"]
+
+LEAVE_WITHIN = 2.0
+"""Seconds a command waits at its end for jobs that it runs for others: they stop at their next step or report."""
+
+_log = logging.getLogger("kho.jobs")
+
+
+class Launcher:
+    """One a `Jobs`. Several threads may lease it at once; the executor lives as long as one of them does."""
+
+    def __init__(self, settings: Settings, flows: Sequence[Flow], client: Client) -> None:
+        self._settings = settings
+        self._flows = flows
+        self._client = client
+        self.lock = LauncherLock(settings.home / "lock")
+        self.heartbeat = Heartbeat(settings, client)
+        self._guard = threading.Lock()
+        self._leases = 0
+        self._executor: Executor | None = None
+        self.serves_all = False
+
+    @contextmanager
+    def lease(self, kind: str, *, serve: bool = False, leave_within: float = LEAVE_WITHIN) -> Iterator[Executor | None]:
+        """The executor of this process, launched if need be; None when another process has the lock.
+
+        ``serve``: take jobs from the common queue too, as a worker does; else only those of this process.
+
+        Raises:
+            JobTables: the job tables do not fit.
+        """
+        with self._guard:
+            if self._executor is None and self.lock.acquire(kind):
+                try:
+                    self._executor = self._launch(kind, serve)
+                except BaseException:
+                    self.lock.release()
+                    raise
+            executor = self._executor
+            if executor is not None:
+                self._leases += 1
+        try:
+            yield executor
+        finally:
+            if executor is not None:
+                self._return(leave_within)
+
+    def _return(self, leave_within: float) -> None:
+        with self._guard:
+            self._leases -= 1
+            if self._leases or self._executor is None:
+                return
+            executor, self._executor = self._executor, None
+            remaining = executor.stop(leave_within)
+            if remaining:
+                # They still work: whoever got the lock now would run them a second time. The kernel drops it with the process.
+                _log.warning("%d jobs did not leave in time; the lock is kept until this process ends", len(remaining))
+                return
+            self.heartbeat.end()
+            self.lock.release()
+
+    def _launch(self, kind: str, serve: bool) -> Executor:
+        if self._client.fresh():
+            self._client.upgrade()
+        try:
+            self._recover()
+            self.heartbeat.beat(kind)
+            queues = [QUEUE, self._settings.own_queue] if serve else [self._settings.own_queue]
+            self.serves_all = serve
+            return Executor(self._settings, self._flows, queues)
+        except dbos_error.DBOSInitializationError as error:
+            raise JobTables(self._settings.database_url.rsplit("@", 1)[-1], str(error)) from error
+
+    def _recover(self) -> None:
+        """Before the launch, so that DBOS finds nothing to recover by itself: its own recovery runs beside the first new jobs.
+
+        On SQLite the lock says that every other executor is dead; on PostgreSQL only our own last life surely is.
+        """
+        mine = self._settings.executor_id
+        dead = [
+            job
+            for job in self._client.running()
+            if job.version == APPLICATION_VERSION and (self._settings.sqlite or job.executor == mine)
+        ]
+        resumed = self._client.requeue(dead)
+        self._client.move(self._client.own_queued(), QUEUE)
+        if resumed:
+            _log.info("%d interrupted jobs are queued again", resumed)

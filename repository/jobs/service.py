@@ -1,0 +1,271 @@
+"""Jobs: the one door to work in the background, for every process of a home."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dbos import error as dbos_error
+
+from repository.clock import Clock, SystemClock
+from repository.jobs.client import Client, Job, JobState
+from repository.jobs.errors import (
+    Cancelled,
+    Conflict,
+    GaveUp,
+    Interrupted,
+    LauncherBusy,
+    StillRunning,
+    UnknownFlow,
+    UnknownJob,
+    unpack,
+)
+from repository.jobs.executor import PROGRESS_KEY, Executor
+from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, normal
+from repository.jobs.launcher import Launcher
+from repository.jobs.records import Recorded
+from repository.jobs.settings import APPLICATION_VERSION, Settings
+
+__all__ = ["Jobs"]
+
+_TAKEOVER_EVERY = 0.25
+"""Seconds between a waiting command's looks at the launcher's lock: two system calls."""
+
+_PROGRESS_EVERY = 0.5
+"""Seconds between a waiting command's reads of recorded progress."""
+
+_ID_LIMIT = 255
+"""Characters of a job id: it is a primary key in both databases."""
+
+
+class Jobs:
+    """The jobs of one home. Cheap to make; DBOS is loaded with this module. Threads may share one; close it."""
+
+    def __init__(self, settings: Settings, flows: Sequence[Flow], *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._flows = {flow.name: flow for flow in flows}
+        self._clock = clock or SystemClock()
+        self._client = Client(settings)
+        self._launcher = Launcher(settings, flows, self._client)
+
+    @classmethod
+    def at(cls, home: Path, database_url: str, flows: Sequence[Flow]) -> Jobs:
+        """Jobs of ``home`` with the usual settings."""
+        return cls(Settings(home, database_url), flows)
+
+    def run(
+        self,
+        flow: str,
+        job_id: str,
+        argument: Json,
+        *,
+        progress: Report | None = None,
+        wait: bool = True,
+        timeout: float | None = None,
+    ) -> Json:
+        """Run a job and return its result. ``job_id`` is its identity: the same id twice runs once and gives the recorded result.
+
+        When no process launches jobs for this home, this one does, and runs the job at once; else the job is queued for the
+        launcher, and this process waits (and takes over should the launcher die). ``wait=False`` only queues, and returns None.
+        ``progress`` is called with `Progress` in this or another thread.
+
+        Raises:
+            KhoError: the job's own error, `StepFailed` for an unplanned one, `Cancelled`, `GaveUp`.
+            UnknownFlow, Conflict, NotJson: the job cannot be.
+            StillRunning: ``timeout`` seconds are over; the job goes on.
+            Interrupted: this process was told to stop; the job continues later.
+        """
+        argument = self._checked(flow, job_id, argument)
+        if not wait:
+            self._enqueue(flow, job_id, argument)
+            return None
+        with self._launcher.lease("command") as executor:
+            if executor is not None:
+                return self._run_here(executor, flow, job_id, argument, progress, timeout)
+        self._enqueue(flow, job_id, argument)
+        return self.wait(job_id, flow=flow, progress=progress, timeout=timeout)
+
+    def enqueue_in(self, connection: Any, flow: str, job_id: str, argument: Json) -> None:
+        """Queue a job within the caller's transaction (a SQLAlchemy connection or session on the same database): state change and
+        job are committed, or rolled back, together. Raises `UnknownFlow`, `NotJson`, `Conflict`."""
+        with _conflicts(job_id):
+            self._client.enqueue(flow, job_id, self._checked(flow, job_id, argument), connection=connection)
+
+    def wait(self, job_id: str, *, flow: str = "", progress: Report | None = None, timeout: float | None = None) -> Json:
+        """Wait for a queued job and return its result; when nobody launches jobs here, run it here. Raises as `run`."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        job = self._poll(job_id, progress, ends, look_for_lock=True)
+        if job is not None:
+            return job.outcome(flow)
+        with self._launcher.lease("command") as executor:
+            if executor is not None:
+                left = None if ends is None else ends - time.monotonic()
+                return self._run_here(executor, flow or self.get(job_id).flow, job_id, None, progress, left)
+        left = None if ends is None else ends - time.monotonic()
+        return self.wait(job_id, flow=flow, progress=progress, timeout=left)
+
+    def session(self) -> AbstractContextManager[bool]:
+        """Keep the executor between several `run`s of one command (saves a launch each). Gives whether this process launches."""
+        return self._leased("command", serve=False)
+
+    @contextmanager
+    def serving(self, kind: str = "worker", *, leave_within: float) -> Iterator[Executor]:
+        """Launch, and take jobs from the queue, as a worker or a server does, until the block ends.
+
+        Raises:
+            LauncherBusy: another process launches the jobs of this home.
+        """
+        with self._launcher.lease(kind, serve=True, leave_within=leave_within) as executor:
+            if executor is None or not self._launcher.serves_all:
+                raise LauncherBusy(str(self._launcher.lock.file), self._launcher.lock.holder())
+            self._client.register_queues()  # settings may have changed
+            yield executor
+
+    def beat(self, kind: str) -> int:
+        """A launcher's sign of life, and a look for jobs of dead executors, which are queued again: returns how many."""
+        self._launcher.heartbeat.beat(kind)
+        return self._launcher.heartbeat.resume_dead()
+
+    def get(self, job_id: str) -> Job:
+        """One job. Raises `UnknownJob`."""
+        job = self._client.job(job_id)
+        if job is None:
+            raise UnknownJob(job_id)
+        return job
+
+    def list(self, states: Collection[JobState] = (), *, limit: int = 100, prefix: str = "") -> Sequence[Job]:
+        """Jobs in these states (all when empty) whose id begins with ``prefix``, youngest first."""
+        return self._client.jobs(states, limit=limit, prefix=prefix)
+
+    def progress(self, job_id: str) -> Progress | None:
+        """The last progress that was recorded (about once a second), or None."""
+        return self._client.progress(job_id, PROGRESS_KEY)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job: a queued one never starts, a running one ends at its next step or recorded progress.
+
+        Raises `UnknownJob`.
+        """
+        self.get(job_id)
+        self._client.cancel(job_id)
+
+    def retry(self, job_id: str) -> None:
+        """Queue an ended job again under its id, from the step that failed. Raises `UnknownJob`, `StillRunning`."""
+        job = self.get(job_id)
+        if not job.state.ended:
+            raise StillRunning(job_id, job.state.value)
+        self._client.retry(job_id)
+
+    def stuck(self, older_than: timedelta) -> Sequence[Job]:
+        """Unfinished jobs that want a look: unchanged for ``older_than``, of another shape or an unknown flow; oldest first."""
+        before: datetime = self._clock.now() - older_than
+        unfinished = self._client.jobs([JobState.WAITING, JobState.RUNNING], limit=10_000)
+        found = [job for job in unfinished if job.updated < before or self._foreign(job)]
+        return sorted(found, key=lambda job: job.created)
+
+    def upgrade(self) -> None:
+        """Make or renew the job tables (`kho init`, `kho upgrade`). Raises `LauncherBusy` while jobs run, `JobTables`."""
+        if not self._launcher.lock.acquire("upgrade"):
+            raise LauncherBusy(str(self._launcher.lock.file), self._launcher.lock.holder())
+        try:
+            self._client.upgrade()
+        finally:
+            self._launcher.lock.release()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _foreign(self, job: Job) -> bool:
+        return job.flow not in self._flows or job.version not in ("", APPLICATION_VERSION)
+
+    @contextmanager
+    def _leased(self, kind: str, *, serve: bool) -> Iterator[bool]:
+        with self._launcher.lease(kind, serve=serve) as executor:
+            yield executor is not None
+
+    def _checked(self, flow: str, job_id: str, argument: Json) -> Json:
+        if flow not in self._flows:
+            raise UnknownFlow(flow)
+        if not 0 < len(job_id) <= _ID_LIMIT or not job_id.isprintable() or job_id != job_id.strip():
+            raise Conflict(job_id[:_ID_LIMIT], f"a job id has 1 to {_ID_LIMIT} printable characters")
+        return normal(argument, f"{flow} {job_id}")
+
+    def _enqueue(self, flow: str, job_id: str, argument: Json) -> None:
+        if self._client.fresh():
+            # Whoever holds the lock at this moment is making the tables itself.
+            self._client.await_tables() if self._launcher.lock.holder() else self.upgrade()
+        with _conflicts(job_id):
+            self._client.enqueue(flow, job_id, argument)
+
+    def _run_here(
+        self, executor: Executor, flow: str, job_id: str, argument: Json, progress: Report | None, timeout: float | None
+    ) -> Json:
+        job = self._client.job(job_id)
+        if job is None:
+            try:
+                with _endings(job_id, executor):
+                    return executor.run_here(flow, job_id, argument, progress or _ignore)
+            except dbos_error.DBOSWorkflowIDInUseError:
+                job = self.get(job_id)  # another process queued it a moment ago
+        if not job.state.ended:
+            executor.watch(job_id, progress or _ignore)
+            if job.state is JobState.WAITING and not self._launcher.serves_all and not self._launcher.heartbeat.others():
+                self._client.move([job_id], self.settings.own_queue)
+            ends = None if timeout is None else time.monotonic() + timeout
+            job = self._poll(job_id, None, ends, look_for_lock=False)
+            assert job is not None
+        return job.outcome(flow)
+
+    def _poll(self, job_id: str, progress: Report | None, ends: float | None, *, look_for_lock: bool) -> Job | None:
+        """The job when it has ended; None when the lock seems free, so that nobody will end it."""
+        pause, started = self.settings.wait_poll, time.monotonic()
+        next_look, next_report = started + _TAKEOVER_EVERY, started + _PROGRESS_EVERY
+        while True:
+            job = self.get(job_id)
+            if job.state.ended:
+                return job
+            now = time.monotonic()
+            if ends is not None and now >= ends:
+                raise StillRunning(job_id, job.state.value)
+            if progress is not None and now >= next_report:
+                next_report = now + _PROGRESS_EVERY
+                if (last := self.progress(job_id)) is not None:
+                    progress(last)
+            if look_for_lock and now >= next_look:
+                next_look = now + _TAKEOVER_EVERY
+                if self._launcher.lock.free():
+                    return None
+            time.sleep(pause)
+            pause = min(pause * 1.2, self.settings.wait_poll_limit)
+
+
+def _ignore(_: Progress) -> None:
+    pass
+
+
+@contextmanager
+def _conflicts(job_id: str) -> Iterator[None]:
+    try:
+        yield
+    except dbos_error.DBOSConflictingWorkflowError as error:
+        raise Conflict(job_id, str(error)) from error
+
+
+@contextmanager
+def _endings(job_id: str, executor: Executor) -> Iterator[None]:
+    """DBOS's ways to end a job, in our words."""
+    try:
+        yield
+    except Recorded as recorded:
+        raise unpack(recorded.packed) from None
+    except dbos_error.DBOSAwaitedWorkflowCancelledError:
+        raise Cancelled(job_id) from None
+    except dbos_error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
+        raise GaveUp(job_id) from None
+    except Leaving:
+        raise (Interrupted if executor.stopping.is_set() else Cancelled)(job_id) from None
