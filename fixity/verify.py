@@ -37,12 +37,14 @@ class FixityReport:
     """One check of one copy of one object: every file of the copy is counted under exactly one outcome.
 
     ``algorithm`` is what content was hashed with; ``inventory_sha512`` is the hexadecimal digest of the root inventory as found
-    ("" when it could not be read). A report with no file checked is not good.
+    ("" when it could not be read). ``unjudged`` counts files that are there but of which nothing is known to expect, because no
+    inventory of the copy could be believed: neither good nor bad, and never OK. A report with no file checked is not good.
     """
 
     algorithm: str
     inventory_sha512: str = ""
     bytes_read: int = 0
+    unjudged: int = 0
     counts: Counter[Outcome] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
@@ -58,4 +60,4 @@ class FixityReport:
     @property
     def ok(self) -> bool:
         """At least one file was checked and every file was good."""
-        return self.counts[Outcome.GOOD] > 0 and self.counts.total() == self.counts[Outcome.GOOD]
+        return self.counts[Outcome.GOOD] > 0 and not self.unjudged and self.counts.total() == self.counts[Outcome.GOOD]
