@@ -1,0 +1,195 @@
+"""The digest blocks of an inventory: manifest, state, and the fixity block of one algorithm (OCFL 1.1 §3.5.2-3.5.4).
+
+Digests are kept as bytes, and one object a digest however many blocks name it, so that an inventory costs a fraction of its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from storage.ocfl.paths import CONTENT, LOGICAL, PathRules, conflicts, is_safe
+
+__all__ = ["DIGEST_BYTES", "Blocks", "Report", "shown"]
+
+DIGEST_BYTES = {
+    "md5": 16,
+    "sha1": 20,
+    "sha256": 32,
+    "sha512": 64,
+    "blake2b-160": 20,
+    "blake2b-256": 32,
+    "blake2b-384": 48,
+    "blake2b-512": 64,
+    "sha512/256": 32,
+}
+"""Digest algorithms of OCFL 1.1 §3.4 and of extension 0009, with the length of their values."""
+
+SIZE = "size"
+"""The "algorithm" of extension 0009 whose value is the number of bytes, in decimal digits."""
+
+SHOWN = 200
+"""Characters of a wrong value that a finding repeats: values come from strangers and may be megabytes."""
+
+_DECIMAL = frozenset("0123456789")
+
+
+class Report(Protocol):
+    """Takes one finding; `policies.findings.Findings.add` is one."""
+
+    def __call__(self, code: str, path: str = "", **args: str | int) -> None: ...
+
+
+def shown(value: object) -> str:
+    """A wrong value as it stands in a finding."""
+    text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float | bool) or value is None else ""
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+class Blocks:
+    """Collects the digest blocks of one inventory. ``where`` is the path under which findings are reported."""
+
+    def __init__(self, report: Report, where: str) -> None:
+        self._report, self._where = report, where
+        self._pool: dict[bytes, bytes] = {}
+        self.manifest: dict[bytes, str | tuple[str, ...]] = {}
+        self.contents: dict[str, bytes] = {}
+        """Content path → digest: the manifest the other way round. Unsafe paths are not in it."""
+        self.spelled: dict[bytes, str] = {}
+        """Manifest digests that are not written in lower case, as written."""
+        self.malformed: dict[bytes, str] = {}
+        """Manifest keys that are not hexadecimal, with the bytes that stand for them (which equal no digest)."""
+        self.lengths: dict[int, str] = {}
+        """Lengths of the manifest's digests in bytes, with an example each: the algorithm may be named after the manifest."""
+        self.prefixes: dict[str, str] = {}
+        """The first two elements of content paths ("v1/content"), with an example each."""
+
+    def say(self, code: str, value: object = "") -> None:
+        self._report(code, self._where, value=shown(value))
+
+    def _digest(self, key: str) -> bytes:
+        try:
+            value = bytes.fromhex(key)
+        except ValueError:
+            value = b""
+        if not value or len(value) * 2 != len(key):  # fromhex skips blanks
+            value = b"?" + key.encode("utf-8", "surrogatepass")
+            self.malformed[value] = key
+        return self._pool.setdefault(value, value)
+
+    def read_manifest(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        manifest, contents, lengths = self.manifest, self.contents, self.lengths
+        for key, listed in pairs:
+            digest = self._digest(key)
+            if digest not in self.malformed:
+                lengths.setdefault(len(digest), key)
+            if digest.hex() != key and digest not in manifest:
+                self.spelled[digest] = key
+            paths = self._paths(listed, CONTENT, "E092", key)
+            for path in paths:
+                if path in contents:
+                    self.say("E101", path)
+                contents[path] = digest
+                self._note_prefix(path)
+            if digest in manifest:
+                self.say("E096", key)
+                held = manifest[digest]
+                paths = [*((held,) if isinstance(held, str) else held), *paths]
+            manifest[digest] = paths[0] if len(paths) == 1 else tuple(paths)
+        for path in conflicts(contents):
+            self.say("E101", path)
+
+    def _paths(self, listed: Any, rules: PathRules, not_a_list: str, key: str) -> list[str]:
+        """The safe ones of a list of paths; what is wrong with the others is reported."""
+        if type(listed) is not list or not listed:
+            self.say(not_a_list, key)
+            return []
+        for path in listed:
+            if type(path) is not str or not is_safe(path):
+                break
+        else:
+            return listed
+        return [path for path in listed if self._path_is_good(path, rules, not_a_list, key)]
+
+    def _path_is_good(self, path: Any, rules: PathRules, not_a_list: str, key: str) -> bool:
+        if not isinstance(path, str):
+            self.say(not_a_list, key)
+            return False
+        codes = list(rules.broken_by(path))
+        for code in codes:
+            self.say(code, path)
+        return not codes
+
+    def _note_prefix(self, path: str) -> None:
+        cut = path.find("/", path.find("/") + 1)
+        prefix = path[:cut] if cut > 0 else path
+        if prefix not in self.prefixes:
+            self.prefixes[prefix] = path
+
+    def read_state(self, pairs: Iterable[tuple[str, Any]]) -> State:
+        """One version's state: logical path → digest."""
+        state = State()
+        files = state.files
+        for key, listed in pairs:
+            digest = self._digest(key)
+            if digest.hex() != key:
+                state.spelled[digest] = key
+            state.others.add(digest)
+            for path in self._paths(listed, LOGICAL, "E051", key):
+                if path in files:
+                    self.say("E095", path)
+                else:
+                    files[path] = digest
+                    state.others.discard(digest)
+        for path in conflicts(files):
+            self.say("E095", path)
+        return state
+
+    def check_state(self, state: State) -> None:
+        """Every digest of a state is, letter for letter, one of the manifest (E050). Called when both were read."""
+        manifest = self.manifest
+        for digest in {each for each in state.files.values() if each not in manifest} | (state.others - manifest.keys()):
+            self.say("E050", state.spelled.get(digest) or digest.hex())
+        if not self.spelled and not state.spelled:
+            return
+        for digest in state.files.values():
+            if digest in manifest and self.spelled.get(digest) != state.spelled.get(digest):
+                self.say("E050", state.spelled.get(digest) or digest.hex())
+
+    def read_fixity(self, algorithm: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, bytes]:
+        """One algorithm's block: content path → digest (for `size`: the decimal digits)."""
+        found: dict[str, bytes] = {}
+        seen: set[bytes] = set()
+        for key, listed in pairs:
+            digest = self._fixity_digest(algorithm, key)
+            if digest is None:
+                self.say("E057", key)
+                continue
+            if digest in seen:
+                self.say("E097", key)
+            seen.add(digest)
+            for path in self._paths(listed, CONTENT, "E057", key):
+                if found.setdefault(path, digest) != digest:
+                    self.say("E093", path)
+        return found
+
+    def _fixity_digest(self, algorithm: str, key: str) -> bytes | None:
+        if algorithm == SIZE:
+            return key.encode() if key and _DECIMAL.issuperset(key) else None
+        try:
+            digest = bytes.fromhex(key)
+        except ValueError:
+            return None
+        return digest if len(digest) == DIGEST_BYTES[algorithm] and len(key) == 2 * len(digest) else None
+
+
+class State:
+    """The state of one version: its files (logical path → digest), digests that have no good path of their own (``others``), and
+    those that are not written in lower case, as written (``spelled``)."""
+
+    __slots__ = ("files", "others", "spelled")
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.others: set[bytes] = set()
+        self.spelled: dict[bytes, str] = {}
