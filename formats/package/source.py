@@ -48,7 +48,8 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Spooled:
     """One item of the spool. ``file`` is where its bytes lie (an ASCII name that keeps the extension; "" for folders);
-    ``stored`` is the logical path it is given in the AIP ("" until arranged), ``role`` why it stands there."""
+    ``stored`` is the logical path it is given in the AIP ("" until arranged), ``role`` why it stands there; ``alias``: a second
+    place of bytes that have a first one."""
 
     item: Item
     file: str
@@ -56,6 +57,7 @@ class Spooled:
     sha512: bytes
     stored: str = ""
     role: Role = Role.CONTENT
+    alias: bool = False
 
 
 class Source(Protocol):
@@ -109,5 +111,8 @@ class PackageFormat(Protocol):
         ...
 
     def check(self, source: Source, findings: Findings) -> None:
-        """Check everything the format asks, the depositor's digests too. Bad content becomes findings; raises only CouldNotRead."""
+        """Check everything the format asks, the depositor's digests too. Bad content becomes findings.
+
+        Raises only CouldNotRead.
+        """
         ...

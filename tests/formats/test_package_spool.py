@@ -1,0 +1,215 @@
+"""The spool: what goes in comes out, in any order, also after closing, and nothing half stays behind."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from fixity import CouldNotRead
+from formats.errors import NameTaken, SpoolFull
+from formats.package import copying
+from formats.package.source import Kind, Role
+from formats.package.spool import FAN_OUT, Spool
+
+
+def put(spool: Spool, name: bytes, data: bytes) -> None:
+    spool.add_file(name, io.BytesIO(data), 7)
+
+
+def test_bytes_digests_and_names_come_back_after_reopening(tmp_path: Path) -> None:
+    contents = {
+        b"b/x.PDF": b"one",
+        b"a": b"",
+        b"b-c": b"one",
+        "b/Quyết định".encode(): os.urandom(5_000_000),
+        b"\xff\xfe": b"raw",
+    }
+    with Spool(tmp_path / "s") as spool:
+        for name, data in contents.items():
+            put(spool, name, data)
+        spool.add_folder(b"empty/inner", 5)
+        spool.label = "hồ sơ"
+        spool.finish()
+    with Spool(tmp_path / "s") as spool:
+        assert spool.complete
+        assert spool.label == "hồ sơ"
+        assert (spool.files, spool.bytes, spool.count) == (5, sum(map(len, contents.values())), 8)
+        items = list(spool.items())
+        assert [item.name for item in items] == sorted([*contents, b"b", b"empty", b"empty/inner"])
+        for spooled in spool.spooled():
+            if spooled.item.kind is Kind.FOLDER:
+                assert spooled.file == ""
+                continue
+            data = contents[spooled.item.name]
+            assert spool.path(spooled).read_bytes() == data
+            assert spooled.sha256 == hashlib.sha256(data).digest()
+            assert spooled.sha512 == hashlib.sha512(data).digest()
+            assert spool.digest(spooled.item.name, "md5").value == hashlib.md5(data).digest()
+            assert spooled.file.isascii()
+            with spool.open(spooled.item.name) as stream:
+                assert stream.read() == data
+        assert list(spool.duplicates()) == [(hashlib.sha512(b"one").digest(), [b"b-c", b"b/x.PDF"])]
+        put(spool, b"later", b"new")  # numbering goes on, nothing is overwritten
+        assert {spooled.item.name for spooled in spool.spooled()} > set(contents)
+        assert all(spool.path(s).stat().st_size == s.item.size for s in spool.spooled() if s.file)
+
+
+def test_many_files_fan_out_and_keep_their_numbers(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool:
+        for number in range(2 * FAN_OUT + 5):
+            put(spool, b"d/%05d.txt" % number, b"%d" % number)
+    with Spool(tmp_path / "s") as spool:
+        put(spool, b"z.tar.gz", b"last")
+        assert [s.file for s in spool.spooled() if s.item.name == b"z.tar.gz"] == ["0002/0002006.gz"]
+        assert len(list((tmp_path / "s" / "files").iterdir())) <= FAN_OUT + 3
+        for spooled in spool.spooled("sha512"):
+            assert hashlib.sha512(spool.path(spooled).read_bytes()).digest() == spooled.sha512
+
+
+@pytest.mark.parametrize(
+    ("name", "extension"),
+    [
+        (b"a.pdf", ".pdf"),
+        (b"a.TIFF", ".TIFF"),
+        (b"x.", ""),
+        (b"x", ""),
+        ("x.bản".encode(), ""),
+        (b"a.b/c", ""),
+        (b"x.a;b", ""),
+        (b"x." + b"a" * 17, ""),
+    ],
+)
+def test_the_extension_is_kept_only_when_it_is_harmless(tmp_path: Path, name: bytes, extension: str) -> None:
+    with Spool(tmp_path / "s") as spool:
+        put(spool, name, b"")
+        assert [s.file for s in spool.spooled() if s.file] == ["0000001" + extension]
+
+
+def test_names_that_are_taken_are_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool:
+        put(spool, b"a", b"1")
+        put(spool, b"d/e", b"2")
+        for name, code in ((b"a", "PKG-DUPLICATE"), (b"d", "PKG-FILE-AND-FOLDER"), (b"a/b", "PKG-FILE-AND-FOLDER")):
+            with pytest.raises(NameTaken) as caught:
+                put(spool, name, b"3")
+            assert caught.value.code == code
+        with pytest.raises(NameTaken):
+            spool.add_folder(b"a")
+        assert spool.get(b"a") is not None
+        with spool.open(b"a") as stream:
+            assert stream.read() == b"1"
+        assert spool.files == 2
+
+
+class Failing(io.RawIOBase):
+    """Gives some bytes, then an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self._given = False
+
+    def read(self, size: int = -1) -> bytes:
+        if self._given:
+            raise self._error
+        self._given = True
+        return b"some bytes"
+
+
+def test_a_source_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool:
+        with pytest.raises(CouldNotRead):
+            spool.add_file(b"a", Failing(OSError(5, "Input/output error")))
+        with pytest.raises(ZeroDivisionError):
+            spool.add_file(b"a", Failing(ZeroDivisionError()))
+        assert spool.get(b"a") is None
+        assert list((tmp_path / "s" / "files").iterdir()) == []
+        put(spool, b"a", b"whole")
+        assert spool.files == 1
+
+
+def test_a_full_disk_is_our_error_and_not_the_depositors(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full")
+    with Spool(tmp_path / "s") as spool:
+        os.symlink("/dev/full", tmp_path / "s" / "files" / "0000001.bin")
+        with pytest.raises(SpoolFull):
+            put(spool, b"a.bin", b"x")
+        assert spool.get(b"a.bin") is None
+
+
+def test_large_files_are_hashed_in_threads_in_the_right_order(tmp_path: Path) -> None:
+    data = os.urandom(3 * copying.CHUNK + 17)
+    for cut in (0, 1, 16, 17, 18, copying.CHUNK + 17):
+        with Spool(tmp_path / f"s{cut}") as spool:
+            part = data[: len(data) - cut]
+            assert spool.add_file(b"x", io.BytesIO(part), size=5).sha512 == hashlib.sha512(part).digest()
+            assert spool.add_file(b"y", io.BytesIO(part)).sha256 == hashlib.sha256(part).digest()
+
+
+def test_arranging_aliases_and_their_orders(tmp_path: Path) -> None:
+    with Spool(tmp_path / "s") as spool:
+        for number in range(2_500):
+            put(spool, b"%04d" % number, b"%d" % (number // 2))
+        spool.add_folder(b"zz")
+        spool.arrange((item.name, "r/" + item.name.decode(), Role.CONTENT) for item in spool.items())
+        spool.alias(b"0007", "a/first", Role.DESCRIPTIVE)
+        spool.alias(b"0007", "z/last", Role.DESCRIPTIVE)
+        with pytest.raises(NameTaken):
+            spool.alias(b"0001", "r/0002", Role.OTHER)
+        with pytest.raises(NameTaken):
+            spool.alias(b"0001", "a/first", Role.OTHER)
+        stored = list(spool.spooled("stored"))
+        assert [s.stored for s in stored] == sorted(s.stored for s in stored)
+        assert len(stored) == 2_503
+        assert [s.stored for s in spool.spooled("name") if s.item.name == b"0007"] == ["r/0007", "a/first", "z/last"]
+        by_digest = list(spool.spooled("sha512"))
+        assert [s.sha512 for s in by_digest] == sorted(s.sha512 for s in by_digest)
+        assert len(by_digest) == 2_502
+        assert sum(s.alias for s in by_digest) == 2
+        assert {s.role for s in by_digest if s.alias} == {Role.DESCRIPTIVE}
+        assert spool.stored_of(next(s.file for s in by_digest if s.item.name == b"0003")) == "r/0003"
+        with pytest.raises(NameTaken):
+            spool.arrange([(b"0001", "same", Role.CONTENT), (b"0002", "same", Role.CONTENT)])
+        spool.clear_arrangement()
+        assert list(spool.spooled("stored")) == []
+
+
+def test_unwrapping_takes_the_top_folder_from_every_name(tmp_path: Path) -> None:
+    names = [b"a/a/a/a", b"a/a/b", b"a/b", b"a/\xff"]
+    with Spool(tmp_path / "s") as spool, Spool(tmp_path / "plain") as plain:
+        spool.add_folder(b"a", 99)
+        for name in names:
+            put(spool, name, name[2:])
+            put(plain, name[2:], name[2:])
+        spool.add_folder(b"a/empty")
+        plain.add_folder(b"empty")
+        spool.unwrap(b"a")
+        assert [i.name for i in spool.items()] == [i.name for i in plain.items()]
+        assert spool.count == plain.count
+        assert spool.fingerprint() == plain.fingerprint()
+        assert (spool.meta("top"), spool.meta("top_modified")) == (b"a", b"99")
+        with spool.open(b"a/b") as stream:
+            assert stream.read() == b"a/b"
+
+
+def test_the_fingerprint_sees_every_name_kind_and_byte(tmp_path: Path) -> None:
+    def fingerprint(folder: str, *parts: tuple[bytes, bytes | None]) -> str:
+        with Spool(tmp_path / folder) as spool:
+            for name, data in parts:
+                spool.add_folder(name) if data is None else put(spool, name, data)
+            return spool.fingerprint()
+
+    one = fingerprint("1", (b"a", b"x"), (b"b", b"y"))
+    assert one == fingerprint("2", (b"b", b"y"), (b"a", b"x"))
+    others = [
+        fingerprint("3", (b"a", b"y"), (b"b", b"x")),
+        fingerprint("4", (b"a", b"x")),
+        fingerprint("5", (b"a", b"x"), (b"b", b"y"), (b"c", None)),
+        fingerprint("6", (b"a", b"x"), (b"b", b"y"), (b"c", b"")),
+        fingerprint("7", (b"a", b"x"), (b"B", b"y")),
+    ]
+    assert len({one, *others}) == 6
