@@ -1,0 +1,53 @@
+# Kho. Needs Python 3.11 or newer with venv, and make:  apt-get install make python3 python3-venv
+# Two commands do everything:  make demo  and  make test.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.kho-ready
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo tools test check proof bench lock docs clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@scripts/make-venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+venv: $(READY) ## Make the virtual environment and install Kho into it
+
+demo: $(READY) ## Make an archive in demo/, deposit, audit, damage, repair, report
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/demo demo
+
+tools: $(READY)
+	@if [ -x scripts/install-tools ]; then scripts/install-tools; fi
+
+test: tools ## Run the tests (a seeded sample of the long proofs is among them)
+	$(PYTEST) -m "not proof" --cov --cov-report=term:skip-covered $(ARGS)
+
+proof: tools ## Run the proofs at full length; the log is proof.log
+	@rm -f .proof-status
+	@( $(PYTEST) -m proof -v --durations=20 $(ARGS); echo $$? > .proof-status ) 2>&1 | tee proof.log
+	@status=$$(cat .proof-status); rm -f .proof-status; exit $$status
+
+check: $(READY) ## Style, types, directions between packages, docs that are made from code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/make-codes-doc --check
+
+bench: $(READY) ## Measure Kho beside peers on the same data
+	@if [ -f bench/run.py ]; then $(BIN)/python bench/run.py $(ARGS); else echo "bench/run.py is not there" >&2; exit 1; fi
+
+docs: $(READY) ## Make docs/codes.md from the register of codes
+	$(BIN)/python scripts/make-codes-doc
+
+lock: ## Make requirements.lock anew from pyproject.toml
+	@scripts/make-lock "$(PYTHON)"
+
+clean: ## Remove what the targets made, but for the virtual environment
+	rm -rf demo build proof.log .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""``python -m repository.cli`` is ``kho``."""
+
+from repository.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""The command tree: what ``kho --help`` shows, in the order of a record's life."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from repository.cli import archive, catalog, deposits, fixity, holdings, verify
+from repository.cli.door import Door
+from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
+from repository.texts import words
+
+__all__ = ["application"]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        print(f"kho {metadata.version('kho')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", metavar=" ", is_eager=True, callback=_version, help=words("option.version"))]
+
+
+def _group(help_key: str) -> typer.Typer:
+    return typer.Typer(cls=KhoGroup, help=words(help_key), add_completion=False)
+
+
+def application() -> typer.Typer:
+    """The whole application. Each command returns its exit code; ``run`` turns exceptions into words."""
+    app = typer.Typer(
+        cls=KhoGroup,
+        help=words("help.kho"),
+        epilog=words("help.exits"),
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+
+    @app.callback()
+    def root(context: typer.Context, home: Home = None, as_json: AsJson = False, version: Version = False) -> None:
+        Door.of(context, home, as_json)
+
+    def add(to: typer.Typer, name: str, function: object, key: str) -> None:
+        to.command(name, cls=KhoCommand, help=words(f"help.{key}"))(function)  # type: ignore[type-var]
+
+    add(app, "init", archive.init, "init")
+    add(app, "deposit", deposits.deposit, "deposit")
+    officer = typer.Typer(cls=KhoGroup, help=words("help.deposits"), add_completion=False, invoke_without_command=True)
+    officer.callback()(deposits.deposits)
+    add(officer, "release", deposits.release, "release")
+    add(officer, "refuse", deposits.refuse, "refuse")
+    app.add_typer(officer, name="deposits")
+    add(app, "list", holdings.listing, "list")
+    add(app, "show", holdings.show, "show")
+    add(app, "audit", fixity.audit, "audit")
+    add(app, "repair", fixity.repair, "repair")
+    report = _group("help.report")
+    report.callback()(lambda: None)
+    add(report, "fixity", fixity.report, "report_fixity")
+    app.add_typer(report, name="report")
+    add(app, "export", holdings.export, "export")
+    index = _group("help.catalog")
+    index.callback()(lambda: None)
+    add(index, "rebuild", catalog.rebuild, "rebuild")
+    app.add_typer(index, name="catalog")
+    add(app, "verify", verify.verify, "verify")
+    add(app, "worker", archive.worker, "worker")
+    add(app, "serve", archive.serve, "serve")
+    return app

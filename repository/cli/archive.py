@@ -1,0 +1,90 @@
+"""``kho init``, ``kho worker``, ``kho serve``: make an archive, and keep it going."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repository.cli.door import Door, Usage
+from repository.cli.exits import Exit
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen
+from repository.texts import words
+
+__all__ = ["init", "serve", "worker"]
+
+DEFAULT_TIERS = ("a", "b")
+"""The embedded default: two local tiers below the home. Enough to try Kho; docs/howto says why real ones belong on two disks."""
+
+Tiers = Annotated[list[str] | None, typer.Option("--tier", metavar="NAME=DIR", help=words("option.tiers"))]
+Place = Annotated[Path | None, typer.Argument(metavar="[DIR]", help=words("option.init_dir"), show_default=False)]
+Speech = Annotated[str | None, typer.Option("--language", metavar="vi|en", help=words("option.language"))]
+Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help=words("option.host"))]
+Port = Annotated[int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help=words("option.port"))]
+
+
+def init(
+    context: typer.Context,
+    place: Place = None,
+    tier: Tiers = None,
+    language: Speech = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Make a new archive."""
+    door = Door.of(context, place or home, as_json)
+    folder = door.place()
+    if language not in (None, "vi", "en"):
+        raise Usage("USE-VALUE", name="--language", value=str(language), reason="vi | en", command="kho init")
+    tiers = _tiers(tier or [f"{name}={folder / 'tiers' / name}" for name in DEFAULT_TIERS])
+    from repository.engine import Engine
+
+    with Engine.create(folder, tiers=tiers, language=language):
+        pass
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.line(words("init.done", home=str(folder)))
+        screen.facts((words("label.tier") + " " + name, str(path)) for name, path in tiers.items())
+
+    rows = [{"name": name, "path": str(path)} for name, path in tiers.items()]
+    return door.answer("init", {"home": str(folder), "tiers": rows}, text)
+
+
+def _tiers(given: list[str]) -> dict[str, Path]:
+    tiers: dict[str, Path] = {}
+    for each in given:
+        name, sign, folder = each.partition("=")
+        if not (sign and name and folder) or name in tiers:
+            reason = words("init.tier_twice" if name in tiers else "init.tier_form")
+            raise Usage("USE-VALUE", name="--tier", value=each, reason=reason, command="kho init")
+        tiers[name] = Path(folder).absolute()
+    return tiers
+
+
+def worker(context: typer.Context, home: Home = None) -> int:
+    """Run the jobs of an archive until stopped."""
+    folder = Door.of(context, home).archive()
+    from repository.worker import run
+
+    run(folder)
+    return Exit.DONE
+
+
+def serve(context: typer.Context, host: Host = None, port: Port = None, home: Home = None) -> int:
+    """Answer HTTP for one archive until stopped."""
+    door = Door.of(context, home)
+    folder = door.archive()
+    import uvicorn
+
+    from repository.app import create_app
+    from repository.settings import Settings
+
+    settings = Settings.load(folder)
+    host, port = host or settings.host, port or settings.port
+    app = create_app(folder)
+    door.say(words("serve.listening", url=f"http://{host}:{port}/"))
+    uvicorn.run(app, host=host, port=port, log_level="warning")
+    return Exit.DONE

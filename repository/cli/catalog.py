@@ -1,0 +1,36 @@
+"""``kho catalog``: the index over the tiers, which can be made anew from them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from policies.findings import Finding, Weight
+from repository import views
+from repository.cli.door import Door
+from repository.cli.exits import Exit
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen, number
+from repository.texts import words
+
+__all__ = ["rebuild"]
+
+From = Annotated[str | None, typer.Option("--from", metavar="TIER", help=words("option.from_tier"))]
+
+
+def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_json: AsJson = False) -> int:
+    """Make the catalog anew from the tiers."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        report = engine.catalog.rebuild(tier=tier, progress=door.progress())
+    errors = sum(finding.weight >= Weight.ERROR for finding in report.findings)
+    closing = [Finding("OPS-NOT-REBUILT", args={"errors": errors})] if errors else []
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.line(words("rebuild.done", aips=number(report.aips), files=number(report.files)))
+        screen.findings(report.findings)
+
+    code = Exit.DAMAGE if errors else Exit.DONE
+    return door.answer("rebuild", views.rebuild(report), text, code=code, findings=report.findings, closing=closing)

@@ -1,0 +1,78 @@
+"""Exceptions as findings and exit codes. What was not expected leaves its traceback in a log file, never on the screen."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from typer import TyperException
+
+from policies.findings import Finding, KhoError
+from repository.cli.door import HOME_VARIABLE, MARKER, Usage
+from repository.cli.exits import Exit
+from repository.errors import KeyReused, NotEnoughCopies, SourceMissing, UnknownAip, UnknownDeposit, WrongState
+from repository.log import configure
+
+__all__ = ["exit_of", "finding_of", "usage_finding"]
+
+_EXITS: tuple[tuple[type[Exception], Exit], ...] = (
+    (Usage, Exit.USAGE),
+    (UnknownAip, Exit.USAGE),
+    (UnknownDeposit, Exit.USAGE),
+    (SourceMissing, Exit.USAGE),
+    (WrongState, Exit.USAGE),
+    (KeyReused, Exit.REFUSED),
+    (NotEnoughCopies, Exit.FEW_COPIES),
+)
+
+
+def exit_of(error: Exception) -> Exit:
+    """The exit code that an error means."""
+    return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
+
+
+def finding_of(error: Exception, home: Path | None = None) -> Finding:
+    """An error in words. One that nobody foresaw is written to the archive's log first."""
+    if isinstance(error, KhoError):
+        return error.finding
+    log = _record(error, home)
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+        return Finding("OPS-SYSTEM", args={"reason": f"{error.strerror}{where}"})
+    return Finding("OPS-UNEXPECTED", args={"kind": type(error).__name__, "log": str(log)})
+
+
+def usage_finding(error: TyperException) -> Finding:
+    """What typer says about a command line, under a code of ours."""
+    command = getattr(getattr(error, "ctx", None), "command_path", "") or "kho"
+    option = getattr(error, "option_name", None)
+    kind = type(error).__name__
+    if kind == "NoSuchOption" and option:
+        return Finding("USE-OPTION", args={"option": option, "command": command})
+    parameter = getattr(error, "param", None)
+    if kind == "MissingParameter" and parameter is not None:
+        name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
+        return Finding("USE-MISSING", args={"name": name, "command": command})
+    return Finding("USE-COMMAND", args={"reason": error.format_message(), "command": command})
+
+
+def _record(error: Exception, home: Path | None) -> Path:
+    """Append the traceback to the log of the archive, else to one in the folder for temporary files; returns the file."""
+    logging.raiseExceptions = False  # a log that cannot be written must not print a traceback of its own
+    for folder in _log_folders(home):
+        try:
+            configure(folder)
+        except OSError:
+            continue
+        logging.getLogger("kho.cli").error("unexpected error: %s", type(error).__name__, exc_info=error)
+        return folder / "log" / "kho.log"
+    return Path(os.devnull)
+
+
+def _log_folders(home: Path | None) -> list[Path]:
+    if home is None and os.environ.get(HOME_VARIABLE):
+        home = Path(os.environ[HOME_VARIABLE])
+    own = [home.absolute()] if home is not None and (home / MARKER).is_file() else []
+    return [*own, Path(tempfile.gettempdir()) / f"kho-{os.getuid()}"]

@@ -1,0 +1,189 @@
+"""``kho audit``, ``kho repair``, ``kho report fixity``: what is known of the copies, and making it good."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from policies.findings import Finding
+from repository import views
+from repository.cli.door import Door, Usage
+from repository.cli.exits import Exit, worst
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen, number, size, when
+from repository.model import Damage
+from repository.texts import words
+
+if TYPE_CHECKING:
+    from repository.audit import AuditReport
+    from repository.repair import RepairReport
+    from repository.reports import FixitySummary
+
+__all__ = ["audit", "repair", "report"]
+
+SHOWN_DAMAGES = 100
+"""Damaged files on the screen; all of them are in ``--json``."""
+
+Due = Annotated[bool, typer.Option("--due", metavar=" ", help=words("option.due"))]
+All = Annotated[bool, typer.Option("--all", metavar=" ", help=words("option.all"))]
+OneAip = Annotated[str | None, typer.Option("--aip", metavar="AIP", help=words("option.audit_aip"))]
+Tier = Annotated[str | None, typer.Option("--tier", metavar="TIER", help=words("option.tier"))]
+RepairAip = Annotated[str | None, typer.Argument(metavar="[AIP]", help=words("option.repair_aip"), show_default=False)]
+Format = Annotated[str, typer.Option("--format", metavar="text|json|csv", help=words("option.format"))]
+
+
+def audit(
+    context: typer.Context,
+    due: Due = False,
+    everything: All = False,
+    aip: OneAip = None,
+    tier: Tier = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Re-read copies."""
+    door = Door.of(context, home, as_json)
+    if due + everything + (aip is not None) > 1:
+        raise Usage("USE-COMMAND", reason="--due | --all | --aip", command="kho audit")
+    with door.open() as engine:
+        report = engine.audits.run(due=due, everything=everything, aip=aip, tier=tier, progress=door.progress())
+        short = engine.reports.fixity().short
+    closing = _after_audit(report, short)
+    code = worst(_EXITS[each.code] for each in closing)
+    return door.answer("audit", views.audit(report), lambda: _show_audit(Screen(door.out), report), code=code, closing=closing)
+
+
+_EXITS = {
+    "OPS-NOTHING-CHECKED": Exit.DONE,
+    "OPS-FEW-COPIES": Exit.FEW_COPIES,
+    "OPS-DAMAGE": Exit.DAMAGE,
+    "OPS-NOT-REPAIRED": Exit.DAMAGE,
+}
+
+
+def _after_audit(report: AuditReport, short: int) -> list[Finding]:
+    closing = []
+    if not report.checked and not report.unavailable:
+        closing.append(Finding("OPS-NOTHING-CHECKED"))
+    if short:
+        closing.append(Finding("OPS-FEW-COPIES", args={"aips": short}))
+    return [*closing, *_damage(report.damages)]
+
+
+def _damage(damages: Iterable[Damage]) -> list[Finding]:
+    """What is damaged; a file that could not be read is not known to be damaged, and shows as a copy too few."""
+    damaged = [each for each in damages if each.outcome != "unreadable"]
+    if not damaged:
+        return []
+    copies = len({(each.aip_id, each.tier) for each in damaged})
+    return [Finding("OPS-DAMAGE", args={"files": len(damaged), "copies": copies})]
+
+
+def _show_audit(screen: Screen, report: AuditReport) -> None:
+    screen.facts(
+        [
+            (words("label.checked"), number(report.checked)),
+            (words("label.read"), size(report.bytes)),
+            (words("label.copies"), _counts("copy", report.copies)),
+            (words("label.files"), _counts("outcome", report.files)),
+            (words("label.overdue"), number(report.overdue)),
+        ]
+    )
+    for tier, reason in report.unavailable.items():
+        screen.line(words("audit.unavailable", tier=tier, reason=reason), "red")
+    _show_damages(screen, report.damages)
+    if report.checked and not report.damages and not report.unavailable:
+        screen.line(words("audit.good"), "green")
+
+
+def _counts(group: str, counts: dict[str, int]) -> str:
+    return ", ".join(f"{number(count)} {words(f'{group}.{name}')}" for name, count in sorted(counts.items()) if count)
+
+
+def _show_damages(screen: Screen, damages: Sequence[Damage]) -> None:
+    for each in damages[:SHOWN_DAMAGES]:
+        screen.line(f"{words(f'outcome.{each.outcome}')}: {each.aip_id} · {words('label.tier')} {each.tier}", "red")
+        screen.line(f"    {each.path}")
+    if len(damages) > SHOWN_DAMAGES:
+        screen.line(words("finding.more", count=number(len(damages) - SHOWN_DAMAGES)), "dim")
+
+
+def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_json: AsJson = False) -> int:
+    """Repair damaged copies."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        report = engine.copies.repair(aip, progress=door.progress())
+        short = engine.reports.fixity().short
+    closing = [Finding("OPS-FEW-COPIES", args={"aips": short})] if short else []
+    if report.failed:
+        closing.append(Finding("OPS-NOT-REPAIRED", args={"files": len(report.failed)}))
+    code = worst(_EXITS[each.code] for each in closing)
+    return door.answer("repair", views.repair(report), lambda: _show_repair(Screen(door.out), report), code=code, closing=closing)
+
+
+def _show_repair(screen: Screen, report: RepairReport) -> None:
+    figures = {name: number(getattr(report, name)) for name in ("repaired", "quarantined", "copies")}
+    screen.line(words("repair.done", **figures), "red" if report.failed else "green")
+    _show_damages(screen, report.failed)
+
+
+def report(context: typer.Context, form: Format = "text", home: Home = None, as_json: AsJson = False) -> int:
+    """Report on the state of all copies."""
+    door = Door.of(context, home, as_json or form == "json")
+    if form not in ("text", "json", "csv"):
+        raise Usage("USE-VALUE", name="--format", value=form, reason="text | json | csv", command="kho report fixity")
+    with door.open() as engine:
+        summary = engine.reports.fixity()
+    closing = [Finding("OPS-FEW-COPIES", args={"aips": summary.short})] if summary.short else []
+    closing += _damage(summary.damages)
+    code = worst(_EXITS[each.code] for each in closing)
+    document = views.fixity(summary)
+
+    def text() -> None:
+        if form == "csv":
+            door.out.write(_csv(document["tiers"]))
+        else:
+            _show_report(Screen(door.out), summary)
+
+    return door.answer("fixity", document, text, code=code, closing=closing)
+
+
+def _csv(rows: Sequence[views.Document]) -> str:
+    """One row a tier, RFC 4180."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["name", *views.TIER_COUNTS, "oldest_check"], lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _show_report(screen: Screen, summary: FixitySummary) -> None:
+    screen.line(words("report.title"), "bold")
+    screen.facts(
+        [
+            (words("label.generated"), when(summary.generated)),
+            (words("label.policy"), summary.policy),
+            (words("label.aips"), number(summary.population)),
+            (words("label.short"), number(summary.short)),
+        ]
+    )
+    labels = ["copies", "good", "damaged", "unreadable", "unknown", "overdue", "never"]
+    columns = [
+        (words("label.tier"), "id"),
+        *((words(f"label.{name}"), "number") for name in labels),
+        (words("label.oldest"), "id"),
+    ]
+    screen.table(columns, (_tier_row(each) for each in summary.tiers))
+    if summary.damages:
+        screen.heading(words("report.damages"))
+        _show_damages(screen, summary.damages)
+    else:
+        screen.line(words("report.good"), "green")
+
+
+def _tier_row(tier: object) -> list[str | tuple[str, str]]:
+    raise NotImplementedError

@@ -1,0 +1,117 @@
+"""Tables and figures for people, on stdout. Ids and names are never cut; without a terminal, lines are as long as needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+from policies.findings import Finding, Findings, Weight
+from repository.cli.printable import printable
+from repository.texts import language, words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Screen", "number", "size", "when"]
+
+UNCUT = 1_000_000
+"""Columns of a "terminal" that is a file or a pipe: as good as endless, so that nothing is folded."""
+
+WEIGHT_STYLES = {Weight.INFO: "dim", Weight.WARNING: "yellow", Weight.HOLD: "magenta", Weight.ERROR: "bold red"}
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def number(value: int) -> str:
+    """A count with its thousands apart, as the reader's language writes it: 1.234.567 or 1,234,567."""
+    text = f"{value:,}"
+    return text.replace(",", ".") if language() == "vi" else text
+
+
+def size(value: int) -> str:
+    """Bytes in the unit that people read: 734 B, 12.4 KiB (12,4 KiB in Vietnamese)."""
+    amount, unit = float(value), 0
+    while amount >= 1024 and unit + 1 < len(_UNITS):
+        amount, unit = amount / 1024, unit + 1
+    text = f"{value}" if unit == 0 else f"{amount:.1f}"
+    return f"{text.replace('.', ',') if language() == 'vi' else text} {_UNITS[unit]}"
+
+
+def when(moment: datetime | None, never: str = "–") -> str:
+    """A moment in the reader's own time zone, to the minute, with the offset: what is stored is UTC."""
+    return never if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M %z")
+
+
+class Screen:
+    """Writes to one stream; colours and borders only where it is a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        if self._console is None:
+            from rich.console import Console
+
+            width = None if self.stream.isatty() else UNCUT
+            self._console = Console(file=self.stream, width=width, highlight=False, markup=False, emoji=False)
+        return self._console
+
+    def line(self, text: str = "", style: str = "") -> None:
+        self.console.print(printable(text), style=style or None, soft_wrap=True)
+
+    def heading(self, text: str) -> None:
+        self.line()
+        self.line(text, "bold")
+
+    def facts(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Labels and values, one pair a line. Pairs without a value are left out."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for label, value in rows:
+            if value:
+                table.add_row(label, Text(printable(value)))
+        self.console.print(table)
+
+    def table(self, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str | tuple[str, str]]]) -> None:
+        """``columns`` are (heading, kind): "id" never folds, "number" stands right, "text" folds. A cell may be (text, style)."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        style = box.SIMPLE_HEAD if self.stream.isatty() else None
+        table = Table(box=style, pad_edge=False, header_style="bold")
+        for heading, kind in columns:
+            table.add_column(heading, no_wrap=kind != "text", overflow="fold", justify="right" if kind == "number" else "left")
+        for row in rows:
+            cells = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
+            table.add_row(*(Text(printable(text), style=style) for text, style in cells))
+        self.console.print(table)
+
+    def findings(self, findings: Findings | Sequence[Finding], most: int = 0) -> None:
+        """Findings by code, gravest first: a line each, and how many more there are than were kept."""
+        speech = language()
+        ordered = sorted(findings, key=lambda each: (-each.weight, each.code))
+        for finding in ordered[: most or None]:
+            label = words(f"weight.{finding.weight.name.lower()}")
+            self.line(f"{label:<9} {finding.code}  {_with_path(finding, speech)}", WEIGHT_STYLES[finding.weight])
+        total = len(findings)
+        if total > len(ordered[: most or None]):
+            self.line(words("finding.more", count=number(total - len(ordered[: most or None]))), "dim")
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; endless where there is none."""
+        return os.get_terminal_size(self.stream.fileno()).columns if self.stream.isatty() else UNCUT
+
+
+def _with_path(finding: Finding, speech: str) -> str:
+    text = finding.text(speech)
+    return text if not finding.path or finding.path in text else f"{finding.path}: {text}"

@@ -1,0 +1,29 @@
+"""Damage, on purpose: one flipped bit in one stored file, as a tired disk does it. Size, name and time stay as they were."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["flip_one_bit"]
+
+
+def flip_one_bit(tier: Path) -> Path:
+    """Flip the lowest bit of the middle byte of the largest content file below ``tier``; returns the file.
+
+    Raises:
+        FileNotFoundError: nothing is stored there.
+    """
+    stored = [Path(folder) / name for folder, _, names in os.walk(tier) for name in names if "/content/" in f"{folder}/"]
+    sizes = sorted(((file.stat().st_size, str(file)) for file in stored), reverse=True)
+    if not sizes or not sizes[0][0]:
+        raise FileNotFoundError(f"nothing is stored below {tier}")
+    size, name = sizes[0]
+    before = os.stat(name)
+    with open(name, "r+b") as file:
+        file.seek(size // 2)
+        byte = file.read(1)[0]
+        file.seek(size // 2)
+        file.write(bytes([byte ^ 1]))
+    os.utime(name, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return Path(name)

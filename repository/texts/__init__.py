@@ -1,0 +1,44 @@
+"""The doors' own words, in Vietnamese and English (``en.toml`` and ``vi.toml`` beside this file, one key each).
+
+Findings and errors have their words in `policies.codes`; here stand labels, headings and help. The language is asked of the
+environment: ``KHO_LANG``, else the locale (``LC_ALL``, ``LC_MESSAGES``, ``LANG``): Vietnamese where it starts with "vi", else
+English.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+
+from policies.codes import LANGUAGES
+
+__all__ = ["catalog", "language", "words"]
+
+_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""In the order in which POSIX (locale(7)) reads them; the first that is set and not empty counts."""
+
+
+def language(environment: Mapping[str, str] | None = None) -> str:
+    """The reader's language: "vi" or "en". A ``KHO_LANG`` that Kho does not speak is passed over."""
+    environment = os.environ if environment is None else environment
+    asked = environment.get("KHO_LANG", "").lower()[:2]
+    if asked in LANGUAGES:
+        return asked
+    locale = next((environment[name] for name in _LOCALE if environment.get(name)), "")
+    return "vi" if locale.lower().startswith("vi") else "en"
+
+
+@functools.cache
+def catalog(language: str) -> Mapping[str, str]:
+    """All words of one language by dotted key ("help.list")."""
+    text = resources.files(__name__).joinpath(f"{language}.toml").read_text(encoding="utf-8")
+    return {f"{group}.{key}": value for group, rows in tomllib.loads(text).items() for key, value in rows.items()}
+
+
+def words(key: str, /, **values: str | int) -> str:
+    """The words for ``key`` in the reader's language. Raises KeyError for a key that is in no catalog (a test finds those)."""
+    text = catalog(language())[key]
+    return text.format(**values) if values else text
