@@ -3,16 +3,31 @@
 StorageError
 ├── NotFound          nothing is there under this key
 ├── AlreadyExists     something is there already, and put only creates
-├── Unavailable       the store could not be asked or could not do it now (down, EIO, full, time-out): says nothing about the bytes
+├── Unavailable       the store could not be asked or could not do it now (down, EIO, full, time-out): says nothing of the bytes
 ├── Refused           the store was asked and said no (permission, read-only, write-once)
-└── Conflict          the object is not in the state this version was built on: another writer was first
+├── Conflict          the object is not in the state this version was built on: another writer was first
+├── SpoolDamaged      the bytes that were to be stored are not those that were sealed: nothing of this version was stored
+└── Damaged           what the store holds under this name cannot be believed (a fact about the bytes, found while listing)
 """
 
 from __future__ import annotations
 
+import errno
+import os
+
 from policies.findings import KhoError
 
-__all__ = ["AlreadyExists", "Conflict", "NotFound", "Refused", "StorageError", "Unavailable"]
+__all__ = [
+    "AlreadyExists",
+    "Conflict",
+    "Damaged",
+    "NotFound",
+    "Refused",
+    "SpoolDamaged",
+    "StorageError",
+    "Unavailable",
+    "from_os",
+]
 
 
 class StorageError(KhoError):
@@ -42,3 +57,27 @@ class Refused(StorageError):
 class Conflict(StorageError):
     def __init__(self, object_id: str, reason: str) -> None:
         super().__init__("STO-CONFLICT", object_id, reason=reason)
+
+
+class SpoolDamaged(StorageError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("STO-SPOOL", path, reason=reason)
+
+
+class Damaged(StorageError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("STO-DAMAGED", path, reason=reason)
+
+
+_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR})
+"""The store was asked and said no; asking again gives the same answer until somebody changes it."""
+
+
+def from_os(error: OSError, key: str) -> StorageError:
+    """The error of this package for one of the operating system. What is not known to be an answer is Unavailable."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno == errno.ENOENT:
+        return NotFound(key)
+    if error.errno == errno.EEXIST:
+        return AlreadyExists(key)
+    return Refused(key, reason) if error.errno in _REFUSALS else Unavailable(key, reason)

@@ -34,8 +34,8 @@ class SealedFile:
 class SealedVersion:
     """One version of one object, sealed: every tier is given exactly these bytes.
 
-    ``inventory`` is the finished inventory.json (its digest is ``inventory_sha512``); ``files`` streams the content that is new in
-    this version; ``builds_on`` is the SHA-512 of the root inventory of the version before (None for version 1).
+    ``inventory`` is the finished inventory.json (its digest is ``inventory_sha512``); ``files`` streams the content that is new
+    in this version; ``builds_on`` is the SHA-512 of the root inventory of the version before (None for version 1).
     """
 
     object_id: ObjectId
@@ -57,7 +57,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """The newest version of one object as a tier holds it. ``problem`` is set when its inventory could not be believed or read."""
+    """The newest version of one object as a tier holds it. ``problem`` is set when it could not be believed or read."""
 
     object_id: ObjectId
     number: int
@@ -87,12 +87,15 @@ class Tier(Protocol):
         algorithm: str = "sha512",
         cold: bool = True,
         progress: Callable[[int], None] | None = None,
+        since: int = 1,
     ) -> FixityReport:
-        """Re-read one copy whole: declaration, inventories and sidecars of every version, all content, and what is there too much.
+        """Re-read one copy whole: declaration, inventories and sidecars of every version, all content, and what is extra.
 
         ``expected`` gives the SHA-512 of the inventory of each version, from the catalog; a copy that agrees with itself but not
-        with this is altered. ``cold`` asks for bytes from the medium rather than from a cache. ``progress`` is called with bytes
-        read since its last call. A missing object is a report (everything known is missing), not an error.
+        with this is altered. ``algorithm`` is "sha512", or "sha256" for the values of the fixity block where it has them. ``cold``
+        asks for bytes from the medium rather than from a cache. ``progress`` is called with bytes read since its last call.
+        ``since`` leaves out the folders of earlier versions (to re-read a version just written). A missing object is a report
+        (everything known is missing), not an error. Where no inventory can be believed, content is counted as unjudged.
         """
         ...
 

@@ -1,0 +1,46 @@
+"""Opening things below a folder without ever following a symbolic link, whoever may have put one there.
+
+Paths are relative, '/'-separated, without empty, "." or ".." segments. Names that are not UTF-8 come as surrogate escapes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from storage.errors import Refused
+
+__all__ = ["check_path", "folder_beneath", "open_beneath"]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""O_NONBLOCK: a FIFO planted under a file's name must not stop the reader; it means nothing for files."""
+
+
+def check_path(path: str) -> str:
+    """``path`` itself when it is safe to append to a folder. Raises Refused."""
+    if "\0" in path or any(segment in ("", ".", "..") for segment in path.split("/")):
+        raise Refused(path, "not a relative path")
+    return path
+
+
+@contextlib.contextmanager
+def folder_beneath(top: str, path: str) -> Iterator[int]:
+    """A descriptor of the folder ``path`` below ``top`` ("" for ``top`` itself). OSError as it is (ENOTDIR, ELOOP for a link)."""
+    descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for segment in path.split("/") if path else ():
+            inner = os.open(segment, _FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_beneath(top: str, path: str) -> int:
+    """A descriptor to read the file ``path`` below ``top``. OSError as it is; Refused when the path is not safe."""
+    folder, _, name = check_path(path).rpartition("/")
+    with folder_beneath(top, folder) as descriptor:
+        return os.open(name, _FILE, dir_fd=descriptor)

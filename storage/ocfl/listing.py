@@ -1,0 +1,122 @@
+"""What objects a storage root holds, from the medium and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from storage.beneath import folder_beneath, open_beneath
+from storage.errors import Damaged, StorageError, from_os
+from storage.ocfl.documents import BadJson, Members, read_json
+from storage.ocfl.expectations import HashedStream
+from storage.ocfl.folder import LAYOUT, LAYOUT_FILES, TierFolder
+from storage.ocfl.objects import DECLARATION, INVENTORY, digest_at
+from storage.ocfl.recovery import has_sidecar
+from storage.tier import ObjectId, ObjectVersion
+
+__all__ = ["list_objects"]
+
+_VERSION = re.compile(r"v([1-9][0-9]{0,17})", re.ASCII)
+
+
+def list_objects(tier: TierFolder) -> Iterator[ObjectVersion]:
+    """Every object below the storage root, by the order of its folders. Raises Unavailable when the root cannot be read.
+
+    A folder is an object's when it lies as deep as the layout puts objects, or has an object's declaration, inventory or version
+    folders: damage to any of them must not hide it.
+    """
+    own = {name.partition("/")[0] for name in LAYOUT_FILES}
+    waiting = [("", 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        try:
+            with folder_beneath(tier.ocfl, folder) as descriptor, os.scandir(descriptor) as entries:
+                here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except FileNotFoundError:
+            continue  # disposed of while we walked
+        except OSError as error:
+            problem = from_os(error, folder)
+            if not folder:
+                raise problem from error
+            yield ObjectVersion(ObjectId(""), 0, b"", problem)
+            continue
+        if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
+            yield _read(tier, folder, [name for name, inner in here if inner])
+        else:
+            inner = [name for name, is_folder in here if is_folder and not (not depth and name in own)]
+            waiting += [(f"{folder}/{name}" if folder else name, depth + 1) for name in reversed(inner)]
+
+
+def _is_object(names: set[str]) -> bool:
+    return any(name.startswith("0=ocfl_object") or name == INVENTORY or _VERSION.fullmatch(name) for name in names)
+
+
+def _read(tier: TierFolder, place: str, folders: list[str]) -> ObjectVersion:
+    """One object as its root inventory tells it; with ``problem`` where that cannot be believed."""
+    top = os.path.join(tier.ocfl, place)
+    newest = max((int(found[1]) for name in folders if (found := _VERSION.fullmatch(name))), default=0)
+    try:
+        digest, object_id, head = _identify(top, INVENTORY)
+        reason = _doubt(top, place, newest, digest, object_id, head)
+    except StorageError as error:
+        return ObjectVersion(_any_id(top, newest), newest, b"", error)
+    except OSError as error:
+        return ObjectVersion(_any_id(top, newest), newest, b"", from_os(error, place))
+    return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place, reason) if reason else None)
+
+
+def _identify(top: str, path: str) -> tuple[bytes, str, int]:
+    """(SHA-512, id, head) of an inventory. Raises Damaged when it is not there or is no inventory; OSError as it is."""
+    try:
+        descriptor = open_beneath(top, path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Damaged(path, "there is no inventory") from error
+    with os.fdopen(descriptor, "rb", buffering=0) as raw:
+        stream = HashedStream(raw)
+        try:
+            object_id, head = _id_and_head(read_json(stream))  # type: ignore[arg-type]
+        except (BadJson, ValueError) as error:
+            raise Damaged(path, f"the inventory is damaged: {error}") from error
+        return stream.finish(), object_id, head
+
+
+def _id_and_head(document: Any) -> tuple[str, int]:
+    found: dict[str, str] = {}
+    if isinstance(document, dict | Members):
+        for key, value in document.items():
+            if key in ("id", "head") and isinstance(value, str):
+                found[key] = value
+            if len(found) == 2:
+                break
+    head = _VERSION.fullmatch(found.get("head", ""))
+    if head is None or not found.get("id"):
+        raise ValueError("it has no id or no head")
+    return found["id"], int(head[1])
+
+
+def _doubt(top: str, place: str, newest: int, digest: bytes, object_id: str, head: int) -> str:
+    """Why the object's own files contradict each other; "" when they do not. OSError as it is."""
+    if LAYOUT.path(object_id) != place:
+        return f"{object_id} does not belong here"
+    if head != newest:
+        return f"the inventory says v{head}, the newest version folder is v{newest}"
+    if not os.path.lexists(os.path.join(top, DECLARATION)):
+        return "the object has no declaration"
+    # Two witnesses beside the root inventory; a lagging sidecar alone is an unfinished commit.
+    if digest_at(top, f"v{head}/{INVENTORY}") != digest:
+        return f"the root inventory is not that of v{head}"
+    if not has_sidecar(top, digest) and not has_sidecar(os.path.join(top, f"v{head}"), digest):
+        return "the inventory does not match its sidecars"
+    return ""
+
+
+def _any_id(top: str, newest: int) -> ObjectId:
+    """The id some version's inventory gives; "" when none does. Only a hint: the object has a problem."""
+    for number in range(min(newest, 1000), 0, -1):
+        try:
+            return ObjectId(_identify(top, f"v{number}/{INVENTORY}")[1])
+        except (StorageError, OSError):
+            continue
+    return ObjectId("")

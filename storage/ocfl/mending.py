@@ -1,0 +1,125 @@
+"""Changing single things in an object: a good file in the place of a bad one, and an object's removal."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from fixity.digests import LARGE_BUFFER
+from storage import durable
+from storage.beneath import check_path, folder_beneath
+from storage.errors import Damaged, NotFound, Refused, from_os
+from storage.ocfl import journal
+from storage.ocfl.folder import TierFolder
+from storage.ocfl.objects import digest_at
+from storage.ocfl.quarantine import move_out
+from storage.ocfl.reread import drop_cache
+
+__all__ = ["forget", "restore"]
+
+REPLACED = "replaced by a good copy"
+
+
+def restore(tier: TierFolder, object_id: str, path: str, source: BinaryIO, sha512: bytes) -> None:
+    """`storage.tier.Tier.restore`. Raises also Damaged: the medium did not give back what was written."""
+    top = tier.object_root(object_id)
+    target = os.path.join(top, check_path(path))
+    with _transaction(tier, path) as transaction, tier.hold(object_id):
+        temporary = os.path.join(transaction.folder, "good")
+        if _store(temporary, source) != sha512 or _cold_digest(temporary) != sha512:
+            raise Refused(path, "the bytes that were to be restored are not the good ones")
+        transaction.record([journal.Entry(object_id, 0, "", "")], durably=False)
+        _clear_the_way(tier, object_id, path)
+        folder = _make_folders(tier, os.path.dirname(target))
+        durable.rename(temporary, target)
+        durable.fsync_folder(folder)
+        if _cold_digest(target) != sha512:
+            raise Damaged(path, "the medium did not give back what was written")
+
+
+def forget(tier: TierFolder, object_id: str) -> None:
+    """`storage.tier.Tier.forget`: gone from the root by one rename, then removed."""
+    top = tier.object_root(object_id)
+    with _transaction(tier, object_id) as transaction, tier.hold(object_id):
+        if not os.path.lexists(top):
+            raise NotFound(object_id)
+        transaction.record([journal.Entry(object_id, 0, "", "")], durably=True)
+        durable.rename(top, os.path.join(transaction.folder, "forgotten"))
+        parent = os.path.dirname(top)
+        durable.fsync_folder(parent)
+        durable.fsync_folder(transaction.folder)
+        tier.prune(parent)
+
+
+@contextlib.contextmanager
+def _transaction(tier: TierFolder, path: str) -> Iterator[journal.Transaction]:
+    try:
+        transaction = journal.begin(tier)
+        try:
+            yield transaction
+        finally:
+            try:
+                with contextlib.suppress(OSError):
+                    transaction.finish()
+            finally:
+                transaction.release()
+    except OSError as error:
+        raise from_os(error, path) from error
+
+
+def _store(path: str, source: BinaryIO) -> bytes:
+    hasher = hashlib.sha512(usedforsecurity=False)
+    descriptor = durable.create(path)
+    try:
+        while chunk := source.read(LARGE_BUFFER):
+            hasher.update(chunk)
+            durable.write(descriptor, chunk)
+        durable.fsync(descriptor)
+    finally:
+        durable.close(descriptor)
+    return hasher.digest()
+
+
+def _cold_digest(path: str) -> bytes | None:
+    folder, _, name = path.rpartition("/")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        drop_cache(descriptor)
+    finally:
+        os.close(descriptor)
+    return digest_at(folder, name)
+
+
+def _clear_the_way(tier: TierFolder, object_id: str, path: str) -> None:
+    """Move to quarantine what stands at ``path``, or in the place of a folder above it."""
+    top = tier.object_root(object_id)
+    segments = path.split("/")
+    for count in range(1, len(segments)):
+        folder = "/".join(segments[:count])
+        try:
+            with folder_beneath(top, folder):
+                continue
+        except FileNotFoundError:
+            return
+        except OSError:
+            move_out(tier, object_id, folder, REPLACED)
+            return
+    with contextlib.suppress(NotFound):
+        move_out(tier, object_id, path, REPLACED)
+
+
+def _make_folders(tier: TierFolder, folder: str) -> str:
+    """Make ``folder`` and what is missing above it, durably; returns it."""
+    if folder == tier.ocfl:
+        return folder
+    parent = _make_folders(tier, os.path.dirname(folder))
+    with contextlib.suppress(FileExistsError):
+        durable.mkdir(folder)
+        durable.fsync_folder(parent)
+    if not stat.S_ISDIR(os.lstat(folder).st_mode):
+        raise NotADirectoryError(folder)
+    return folder

@@ -1,0 +1,68 @@
+"""An OCFL object as files on a disk: its fixed names, and what its root inventory and version folders say about its state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+
+from storage import durable
+from storage.beneath import open_beneath
+
+__all__ = ["DECLARATION", "DECLARATION_BYTES", "INVENTORY", "SIDECAR", "digest_at", "read_at", "remove_tree", "sidecar_bytes"]
+
+DECLARATION = "0=ocfl_object_1.1"
+DECLARATION_BYTES = b"ocfl_object_1.1\n"
+INVENTORY = "inventory.json"
+SIDECAR = "inventory.json.sha512"
+
+_BUFFER = 1 << 20
+
+
+def sidecar_bytes(inventory_sha512: bytes) -> bytes:
+    """The content of ``inventory.json.sha512`` (OCFL 1.1 §3.7)."""
+    return f"{inventory_sha512.hex()} {INVENTORY}\n".encode("ascii")
+
+
+def digest_at(top: str, path: str) -> bytes | None:
+    """The SHA-512 of the file ``path`` below ``top``; None when there is no such file. Other OSErrors as they are."""
+    try:
+        descriptor = open_beneath(top, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        hasher = hashlib.sha512(usedforsecurity=False)
+        while chunk := os.read(descriptor, _BUFFER):
+            hasher.update(chunk)
+        return hasher.digest()
+    finally:
+        os.close(descriptor)
+
+
+def read_at(top: str, path: str, limit: int) -> bytes | None:
+    """The first ``limit`` bytes of a file below ``top``; None when there is no such file. Other OSErrors as they are."""
+    try:
+        descriptor = open_beneath(top, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return os.read(descriptor, limit) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all in it; links are removed, never followed. Nothing there is fine. OSError as it is."""
+    try:
+        with os.scandir(path) as entries:
+            here = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    except FileNotFoundError:
+        return
+    for inner, folder in here:
+        if folder:
+            remove_tree(inner)
+        else:
+            durable.unlink(inner)
+    durable.rmdir(path)

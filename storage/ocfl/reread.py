@@ -1,0 +1,281 @@
+"""Re-reading one object from the medium: everything that should be there, and everything that is."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from fixity.verify import FixityReport, Outcome
+from storage.beneath import folder_beneath, open_beneath
+from storage.ocfl.expectations import (
+    CONTENT_ALGORITHMS,
+    Expectations,
+    HashedStream,
+    content_digests,
+    read_expectations,
+)
+from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR, sidecar_bytes
+
+__all__ = ["Reread", "drop_cache", "fixed_files"]
+
+BUFFER = 1 << 20
+"""Bytes read at a time into one buffer that is reused: small files touch only its beginning, which stays in the cache."""
+
+PROGRESS_EVERY = 8 << 20
+"""Bytes between two calls of ``progress``."""
+
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def drop_cache(descriptor: int) -> None:
+    """Ask the kernel to forget the clean pages of a file, so that the next read comes from the device."""
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class Reread:
+    """One check of one object; `run` once. ``top`` is the object's folder, a path without links.
+
+    ``since``: content of earlier versions, and their folders, are left out (what keep checks after writing a version).
+    """
+
+    def __init__(
+        self,
+        top: str,
+        expected: Mapping[int, bytes],
+        *,
+        algorithm: str,
+        cold: bool,
+        since: int,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        if algorithm not in CONTENT_ALGORITHMS:
+            raise ValueError(f"content is checked with one of {', '.join(CONTENT_ALGORITHMS)}, not {algorithm!r}")
+        if not expected:
+            raise ValueError("nothing is expected: there is nothing to compare with")
+        self._top = top
+        self._expected = expected
+        self._algorithm = algorithm
+        self._cold = cold
+        self._since = since
+        self._progress = progress
+        self._unreported = 0
+        self._view = memoryview(bytearray(BUFFER))
+        self._new = getattr(hashlib, algorithm)
+        self.report = FixityReport(algorithm)
+        self._fixed = fixed_files(expected, since)
+        self._known: dict[str, tuple[int, bytes]] = {}
+        self._unreadable: list[str] = []
+        self._empty: list[str] = []
+        self._content: Expectations | None = None
+        self._believed = ""
+
+    def run(self) -> FixityReport:
+        """OSError only for the object's own folder; ENOENT when there is none."""
+        with folder_beneath(self._top, ""):
+            pass
+        self._find_expectations()
+        waiting = [""]
+        while waiting:
+            waiting += self._folder(waiting.pop())
+        self._absent()
+        self._tell(0, end=True)
+        return self.report
+
+    # --- what is expected -------------------------------------------------------------------------------------------------
+
+    def _find_expectations(self) -> None:
+        """From the root inventory if it is the expected one, else from the newest version folder whose inventory is."""
+        newest = max(self._expected)
+        candidates = [(INVENTORY, newest), *((f"v{n}/{INVENTORY}", n) for n in sorted(self._expected, reverse=True))]
+        for path, number in candidates:
+            if path not in self._fixed:
+                continue
+            found = self._inventory(path, number)
+            if path == INVENTORY and path in self._known:
+                self.report.inventory_sha512 = self._known[path][1].hex()
+            if found is not None:
+                self._content, self._believed = found, path
+                return
+
+    def _inventory(self, path: str, number: int) -> Expectations | None:
+        """Hash and parse in one reading. What cannot be read here is met again by the walk, which reports it."""
+        with contextlib.suppress(OSError):
+            descriptor = open_beneath(self._top, path)
+            with os.fdopen(descriptor, "rb", buffering=0) as raw:
+                if self._cold:
+                    drop_cache(descriptor)
+                stream = HashedStream(raw)
+                found = read_expectations(stream, algorithm=self._algorithm, since=self._since)
+                digest = stream.finish()
+            self._known[path] = (stream.size, digest)
+            self._tell(stream.size)
+            if digest == self._expected[number]:
+                return found
+        return None
+
+    # --- what is there ----------------------------------------------------------------------------------------------------
+
+    def _folder(self, folder: str) -> list[str]:
+        """Check the files of one folder; returns its folders."""
+        inner: list[str] = []
+        prefix = folder + "/" if folder else ""
+        try:
+            with folder_beneath(self._top, folder) as descriptor:
+                with os.scandir(descriptor) as entries:
+                    here = [(entry.name, _kind(entry)) for entry in entries]
+                for name, kind in here:
+                    if kind == "file":
+                        self._file(descriptor, name, prefix + name)
+                    elif kind != "folder" or self._is_expected(prefix + name):
+                        self._strange(prefix + name, kind)
+                    elif folder or not self._is_left_out(name):
+                        inner.append(prefix + name)
+        except (FileNotFoundError, NotADirectoryError):
+            return []  # went away meanwhile: its files are missing
+        except OSError:
+            self._unreadable.append(prefix)
+            return []
+        if not here:
+            self._empty.append(folder)
+        return inner
+
+    def _file(self, folder: int, name: str, path: str) -> None:
+        fixed = self._fixed.pop(path, None)
+        expected = fixed if fixed is not None else self._content.take(path) if self._content is not None else None
+        if expected is None:
+            return self._unexpected(path)
+        try:
+            known = self._known.get(path)
+            size, found = known if known is not None else self._read(folder, name, len(expected))
+        except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                self.report.problem(path, Outcome.MISSING, expected.hex())
+            else:
+                self.report.problem(path, Outcome.UNREADABLE, expected.hex(), error.strerror or str(error))
+            return None
+        if found == expected:
+            self.report.good(size)
+        else:
+            self.report.problem(path, Outcome.ALTERED, expected.hex(), found.hex())
+            self.report.bytes_read += size
+        if path == INVENTORY:
+            self.report.inventory_sha512 = found.hex()
+        return None
+
+    def _read(self, folder: int, name: str, length: int) -> tuple[int, bytes]:
+        """(bytes, digest) of a file, read to its end: a short read is no end, it may be the edge of a bad sector."""
+        view, size = self._view, 0
+        hasher = (self._new if length == CONTENT_ALGORITHMS[self._algorithm] else hashlib.sha512)(usedforsecurity=False)
+        descriptor = os.open(name, _FILE, dir_fd=folder)
+        try:
+            if self._cold:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            while count := os.readv(descriptor, (view,)):
+                hasher.update(view[:count])
+                size += count
+                if self._progress is not None:
+                    self._tell(count)
+        finally:
+            os.close(descriptor)
+        return size, hasher.digest()
+
+    def _tell(self, count: int, *, end: bool = False) -> None:
+        self._unreported += count
+        if self._progress is not None and self._unreported and (end or self._unreported >= PROGRESS_EVERY):
+            self._progress(self._unreported)
+            self._unreported = 0
+
+    def _unexpected(self, path: str) -> None:
+        if self._is_unknown(path):
+            self.report.unjudged += 1
+        else:
+            self.report.problem(path, Outcome.EXTRA)
+
+    def _strange(self, path: str, kind: str) -> None:
+        """A link, a device, or a folder where a file belongs: no file's bytes, so altered where one is expected, else extra."""
+        expected = self._fixed.pop(path, None) or (self._content.take(path) if self._content is not None else None)
+        if expected is not None:
+            self.report.problem(path, Outcome.ALTERED, expected.hex(), kind)
+        else:
+            self.report.problem(path, Outcome.EXTRA, found=kind)
+
+    def _is_expected(self, path: str) -> bool:
+        return path in self._fixed or (self._content is not None and self._content.unseen(path))
+
+    def _is_left_out(self, name: str) -> bool:
+        number = _version_of(name)
+        return number is not None and number < self._since
+
+    def _is_unknown(self, path: str) -> bool:
+        """Whether ``path`` may be content of a version whose inventory could not be believed."""
+        number = _version_of(path.partition("/")[0])
+        if number is None or number not in self._expected or "/" not in path:
+            return False
+        return self._content is None or number > self._content.through
+
+    # --- what is not there ------------------------------------------------------------------------------------------------
+
+    def _absent(self) -> None:
+        absent = list(self._names_of_absent())
+        for path, expected in absent:
+            unreadable = any(path.startswith(folder) for folder in self._unreadable)
+            self.report.problem(path, Outcome.UNREADABLE if unreadable else Outcome.MISSING, expected.hex())
+        for folder in self._unreadable:
+            if not any(path.startswith(folder) for path, _ in absent):
+                self.report.problem(folder.rstrip("/"), Outcome.UNREADABLE)
+        if any(self._empty):
+            bereft = _folders_of(path for path, _ in absent)
+            for folder in self._empty:
+                # A folder that is empty because its files are missing is one fact, not two.
+                if folder and folder not in bereft and not self._is_unknown(folder + "/"):
+                    self.report.problem(folder, Outcome.EXTRA, found="folder")
+
+    def _names_of_absent(self) -> Iterator[tuple[str, bytes]]:
+        yield from self._fixed.items()
+        if self._content is None or not self._content.missing:
+            return
+        with os.fdopen(open_beneath(self._top, self._believed), "rb") as stream:
+            for path, digest in content_digests(stream):
+                if self._content.unseen(path):
+                    yield path, digest
+
+
+def fixed_files(expected: Mapping[int, bytes], since: int) -> dict[str, bytes]:
+    """The files that every object has beside content, with their SHA-512."""
+    newest = expected[max(expected)]
+    files = {
+        DECLARATION: hashlib.sha512(DECLARATION_BYTES).digest(),
+        INVENTORY: newest,
+        SIDECAR: hashlib.sha512(sidecar_bytes(newest)).digest(),
+    }
+    for number, digest in expected.items():
+        if number >= since:
+            files[f"v{number}/{INVENTORY}"] = digest
+            files[f"v{number}/{SIDECAR}"] = hashlib.sha512(sidecar_bytes(digest)).digest()
+    return files
+
+
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    """Every folder above one of ``paths``."""
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_file(follow_symlinks=False):
+        return "file"
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "link" if entry.is_symlink() else "device"
+
+
+def _version_of(name: str) -> int | None:
+    digits = name[1:]
+    return int(digits) if name[:1] == "v" and digits.isascii() and digits.isdecimal() else None

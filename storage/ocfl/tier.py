@@ -1,0 +1,157 @@
+"""`LocalTier`: a tier on a local file system."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from fixity.verify import FixityReport, Outcome
+from storage import durable
+from storage.beneath import folder_beneath, open_beneath
+from storage.durable import Barrier
+from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
+from storage.ocfl import mending
+from storage.ocfl.commit import write_batch
+from storage.ocfl.documents import BadJson
+from storage.ocfl.folder import TierFolder, create_tier_folder
+from storage.ocfl.listing import list_objects
+from storage.ocfl.objects import INVENTORY
+from storage.ocfl.quarantine import move_out
+from storage.ocfl.recovery import recover
+from storage.ocfl.reread import Reread, fixed_files
+from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
+
+__all__ = ["LocalTier"]
+
+
+class LocalTier:
+    """The tier ``name`` in the folder ``path``. Opening one settles what killed writers left.
+
+    A tier that is not there may be opened: every method then raises Unavailable, until it is mounted. ``identifier`` is the UUID
+    its marker must have (None: whatever is found first). ``link_from_spool`` takes the spool's files over as hard links where
+    they lie on the same file system (docs/on-disk.md says when that is safe: for one tier of an archive at most).
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        name: str,
+        *,
+        identifier: str | None = None,
+        link_from_spool: bool = False,
+        barrier: Callable[[str], Barrier] | None = None,
+    ) -> None:
+        if sys.getfilesystemencoding().lower() != "utf-8":
+            raise Refused(os.fspath(path), "file names are not UTF-8 in this locale: set PYTHONUTF8=1")
+        self.name = name
+        self._folder = TierFolder(os.path.abspath(path), name, identifier)
+        self._link = link_from_spool
+        self._barrier = barrier
+        with contextlib.suppress(StorageError):
+            self.recover()
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], name: str) -> LocalTier:
+        """Make an empty tier, in a folder that is empty or not there. Raises AlreadyExists, Refused, Unavailable."""
+        return cls(path, name, identifier=create_tier_folder(os.path.abspath(path), name))
+
+    @property
+    def path(self) -> Path:
+        return Path(self._folder.path)
+
+    @property
+    def identifier(self) -> str:
+        """The UUID in the tier's marker. Raises Unavailable."""
+        return self._folder.identifier
+
+    def recover(self) -> int:
+        """Finish or take back what killed writers left; how many batches that were. Raises Unavailable."""
+        self._folder.check()
+        try:
+            return recover(self._folder)
+        except OSError as error:
+            raise from_os(error, self._folder.path) from error
+
+    def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
+        self.recover()
+        barrier = self._barrier or durable.barrier_for(self._folder.ocfl)
+        return write_batch(self._folder, versions, barrier=barrier, link=self._link)
+
+    def verify(
+        self,
+        object_id: ObjectId,
+        expected: Mapping[int, bytes],
+        *,
+        algorithm: str = "sha512",
+        cold: bool = True,
+        progress: Callable[[int], None] | None = None,
+        since: int = 1,
+    ) -> FixityReport:
+        self._folder.check()
+        top = self._folder.object_root(object_id)
+        check = Reread(top, expected, algorithm=algorithm, cold=cold, since=since, progress=progress)
+        try:
+            with folder_beneath(self._folder.ocfl, os.path.relpath(top, self._folder.ocfl)):
+                pass
+            report = check.run()
+        except (FileNotFoundError, NotADirectoryError):
+            report = _nothing(algorithm, expected, Outcome.MISSING, since)
+        except (OSError, BadJson) as error:
+            self._folder.check()
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            report = _nothing(algorithm, expected, Outcome.UNREADABLE, since, reason)
+        if not report.ok:
+            self._folder.check()  # a tier that went away while it was read is no damage
+        return report
+
+    def versions(self) -> Iterator[ObjectVersion]:
+        self._folder.check()
+        yield from list_objects(self._folder)
+        self._folder.check()
+
+    def inventory(self, object_id: ObjectId) -> bytes:
+        with self.open(object_id, INVENTORY) as stream:
+            try:
+                return stream.read()
+            except OSError as error:
+                raise Unavailable(object_id, error.strerror or str(error)) from error
+
+    def open(self, object_id: ObjectId, path: str) -> BinaryIO:
+        self._folder.check()
+        try:
+            descriptor = open_beneath(self._folder.object_root(object_id), path)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._folder.check()
+            raise NotFound(f"{object_id}/{path}") from error
+        except OSError as error:
+            raise from_os(error, f"{object_id}/{path}") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise NotFound(f"{object_id}/{path}")
+        return os.fdopen(descriptor, "rb")
+
+    def restore(self, object_id: ObjectId, path: str, source: BinaryIO, sha512: bytes) -> None:
+        self.recover()
+        mending.restore(self._folder, object_id, path, source, sha512)
+
+    def quarantine(self, object_id: ObjectId, path: str) -> str:
+        self._folder.check()
+        with self._folder.hold(object_id):
+            return move_out(self._folder, object_id, path, "does not belong to the object")
+
+    def forget(self, object_id: ObjectId) -> None:
+        self.recover()
+        mending.forget(self._folder, object_id)
+
+
+def _nothing(algorithm: str, expected: Mapping[int, bytes], outcome: Outcome, since: int, reason: str = "") -> FixityReport:
+    """The report on an object whose very folder is not there, or cannot be looked into: all that is known of it is so."""
+    report = FixityReport(algorithm)
+    for path, digest in fixed_files(expected, since).items():
+        report.problem(path, outcome, digest.hex(), reason)
+    return report

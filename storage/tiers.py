@@ -1,0 +1,100 @@
+"""Keeping sealed versions on a tier: write, re-read from the medium, count. Only here does a copy become one that counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fixity.digests import LARGE_BUFFER
+from fixity.verify import FixityReport
+from storage.errors import StorageError
+from storage.ocfl.inventory import parse_inventory
+from storage.tier import ObjectId, SealedVersion, Tier
+
+__all__ = ["Kept", "keep_on"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one tier holds of one version, after it was re-read. ``report`` is None when that did not come about: then ``error``
+    says why."""
+
+    tier: str
+    object_id: ObjectId
+    number: int
+    report: FixityReport | None = None
+    error: StorageError | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is a copy: written durably, re-read whole, every file as it was sealed."""
+        return self.error is None and self.report is not None and self.report.ok
+
+
+def keep_on(
+    tier: Tier,
+    versions: Sequence[SealedVersion],
+    *,
+    algorithm: str = "sha256",
+    progress: Callable[[int], None] | None = None,
+) -> list[Kept]:
+    """Write ``versions`` as one batch and re-read each from the medium: its content and inventories, and the root files.
+
+    A version that was there already is re-read all the same. Several versions of one object are re-read together and share a
+    report. Results are in the order of ``versions``. Never raises for one version, nor for a tier that is not there.
+
+    ``algorithm``: sha256 is enough for what was hashed with SHA-512 on its way in, where the fixity block has it.
+    """
+    try:
+        written = tier.write(versions)
+    except StorageError as error:
+        return [Kept(tier.name, version.object_id, version.number, error=error) for version in versions]
+    expected: dict[ObjectId, dict[int, bytes]] = {}
+    for version, result in zip(versions, written, strict=True):
+        if result.error is None:
+            expected.setdefault(version.object_id, {})[version.number] = version.inventory_sha512
+    reports: dict[ObjectId, FixityReport | StorageError] = {}
+    for object_id, digests in expected.items():
+        try:
+            reports[object_id] = _reread(tier, object_id, digests, algorithm, progress)
+        except StorageError as error:
+            reports[object_id] = error
+    kept: list[Kept] = []
+    for version, result in zip(versions, written, strict=True):
+        found = result.error or reports[version.object_id]
+        report, error = (None, found) if isinstance(found, StorageError) else (found, None)
+        kept.append(Kept(tier.name, version.object_id, version.number, report, error))
+    return kept
+
+
+def _reread(
+    tier: Tier, object_id: ObjectId, digests: dict[int, bytes], algorithm: str, progress: Callable[[int], None] | None
+) -> FixityReport:
+    """Raises StorageError."""
+    first = min(digests)
+    report = tier.verify(object_id, digests, algorithm=algorithm, progress=progress, since=first)
+    if report.ok or report.inventory_sha512 in ("", digests[max(digests)].hex()):
+        return report
+    # An old version that is kept again after newer ones were: they have to be sound, but they are not ours to vouch for.
+    newer = _newer(tier, object_id, max(digests))
+    if not newer:
+        return report
+    return tier.verify(object_id, newer | digests, algorithm=algorithm, progress=progress, since=first)
+
+
+def _newer(tier: Tier, object_id: ObjectId, number: int) -> dict[int, bytes]:
+    """The inventory digests of versions after ``number`` as the tier has them; none when its root inventory is not sound."""
+    try:
+        head = parse_inventory(tier.inventory(object_id)).head
+        return {each: _sha512(tier, object_id, f"v{each}/inventory.json") for each in range(number + 1, head + 1)}
+    except (StorageError, OSError):
+        return {}
+
+
+def _sha512(tier: Tier, object_id: ObjectId, path: str) -> bytes:
+    hasher = hashlib.sha512(usedforsecurity=False)
+    with tier.open(object_id, path) as stream:
+        while chunk := stream.read(LARGE_BUFFER):
+            hasher.update(chunk)
+    return hasher.digest()
