@@ -92,7 +92,7 @@ class Tier(Protocol):
         """Re-read one copy whole: declaration, inventories and sidecars of every version, all content, and what is extra.
 
         ``expected`` gives the SHA-512 of the inventory of each version, from the catalog; a copy that agrees with itself but not
-        with this is altered. ``algorithm`` is "sha512", or "sha256" for the values of the fixity block where it has them. ``cold``
+        with this is altered. ``algorithm`` is "sha512", or "sha256" for the values of the fixity block where it has any. ``cold``
         asks for bytes from the medium rather than from a cache. ``progress`` is called with bytes read since its last call.
         ``since`` leaves out the folders of earlier versions (to re-read a version just written). A missing object is a report
         (everything known is missing), not an error. Where no inventory can be believed, content is counted as unjudged.

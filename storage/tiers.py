@@ -60,12 +60,14 @@ def keep_on(
             reports[object_id] = _reread(tier, object_id, digests, algorithm, progress)
         except StorageError as error:
             reports[object_id] = error
-    kept: list[Kept] = []
-    for version, result in zip(versions, written, strict=True):
-        found = result.error or reports[version.object_id]
-        report, error = (None, found) if isinstance(found, StorageError) else (found, None)
-        kept.append(Kept(tier.name, version.object_id, version.number, report, error))
-    return kept
+    pairs = zip(versions, written, strict=True)
+    return [_kept(tier.name, version, result.error or reports[version.object_id]) for version, result in pairs]
+
+
+def _kept(tier: str, version: SealedVersion, found: FixityReport | StorageError) -> Kept:
+    if isinstance(found, StorageError):
+        return Kept(tier, version.object_id, version.number, error=found)
+    return Kept(tier, version.object_id, version.number, found)
 
 
 def _reread(

@@ -10,15 +10,14 @@ from pathlib import Path
 
 from storage.tier import ContentPath, ObjectId, SealedFile, SealedVersion
 
+OBJECT_ID = "urn:uuid:0b3c0d5e-7a44-4c57-9d36-000000000001"
 CREATED = "2026-01-02T03:04:05Z"
 
 
 class SealedObject:
     """One object that grows by versions; ``spool`` holds the bytes."""
 
-    def __init__(
-        self, spool: Path, object_id: str = "urn:uuid:0b3c0d5e-7a44-4c57-9d36-000000000001", *, fixity: bool = True
-    ) -> None:
+    def __init__(self, spool: Path, object_id: str = OBJECT_ID, *, fixity: bool = True) -> None:
         self.object_id = ObjectId(object_id)
         self.spool = spool
         self.fixity = fixity
@@ -49,7 +48,7 @@ class SealedObject:
             "created": CREATED,
             "message": "m",
             "state": state,
-            "user": {"name": "n", "address": "urn:n"},
+            "user": {"name": "n", "address": "mailto:n@example.org"},
         }
         inventory = self._inventory(number)
         path = self.spool / f"inventory-{number}{token}.json"
@@ -77,7 +76,7 @@ class SealedObject:
         return {version.number: version.inventory_sha512 for version in self.versions}
 
 
-def two_versions(spool: Path, object_id: str = "urn:uuid:0b3c0d5e-7a44-4c57-9d36-000000000001") -> SealedObject:
+def two_versions(spool: Path, object_id: str = OBJECT_ID) -> SealedObject:
     """A small object with everything that tends to go wrong: an empty file, a deep and a Vietnamese name, a second version."""
     sealed = SealedObject(spool, object_id)
     first = {
