@@ -3,9 +3,9 @@
 pygfried is a Go runtime in a shared library: a process that forks after using it hangs, one bad file could end the process, and a
 call holds the interpreter's lock until it returns. So it lives alone: one request, one reply, in order, until the socket ends.
 
-Requests: ``{"id", "kind": "first", "paths"}`` and ``{"id", "kind": "second", "path", "puids"}``. Replies: ``{"id", "files", "new",
-"base"}`` (files are numbers of answers; those from number base on are new, older ones are remembered), ``{"id", "second"}``
-(unheard: those of the PUIDs that fido does not know), or ``{"id", "error"}``.
+Requests: ``{"id", "kind": "first", "paths"}`` and ``{"id", "kind": "second", "path", "puids"}``.
+Replies: ``{"id", "files", "new", "base"}`` (files are numbers of answers; those from number base on are new, older ones are
+remembered), ``{"id", "second"}`` (unheard: those of the PUIDs that fido does not know), or ``{"id", "error"}``.
 """
 
 from __future__ import annotations
