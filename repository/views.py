@@ -87,6 +87,7 @@ def aip(each: Aip) -> Document:
     return {
         "id": each.id,
         "title": _text(each.title),
+        "identifier": _text(each.identifier),
         "producer": _text(each.producer),
         "package": each.package,
         "version": each.version,
@@ -119,6 +120,7 @@ def copy(each: Copy) -> Document:
         "state": each.state.value,
         "stored": _moment(each.stored),
         "last_check": _moment(each.last_check),
+        "last_full": _moment(each.last_full),
         "check_next": _moment(each.check_next),
         "files": each.files,
         "bytes": each.bytes,
@@ -202,7 +204,7 @@ def export(aip_id: str, target: Path, form: str, report: ExportReport) -> Docume
 
 
 def rebuild(report: RebuildReport) -> Document:
-    return {"aips": report.aips, "files": report.files}
+    return {"aips": report.aips, "files": report.files, "counts": dict(sorted(report.findings.counts.items()))}
 
 
 def verify(path: Path, form: str, findings: Findings) -> Document:

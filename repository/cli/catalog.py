@@ -24,7 +24,7 @@ def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_jso
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         report = engine.catalog.rebuild(tier=tier, progress=door.progress())
-    errors = sum(finding.weight >= Weight.ERROR for finding in report.findings)
+    errors = sum(count for code, count in report.findings.counts.items() if Finding(code).weight >= Weight.ERROR)
     closing = [Finding("OPS-NOT-REBUILT", args={"errors": errors})] if errors else []
 
     def text() -> None:
