@@ -15,6 +15,7 @@ __all__ = [
     "Aip",
     "AipFile",
     "AipVersion",
+    "CheckRecord",
     "Copy",
     "CopyState",
     "Damage",
@@ -38,6 +39,7 @@ class DepositState(enum.Enum):
     KEPT = "kept"  # written and re-read on enough tiers
     STORED = "stored"  # registered in the catalog; the receipt may be given
     REFUSED = "refused"
+    REPEATED = "repeated"  # the same bytes under the same key as an earlier deposit, whose id is the reason
     QUARANTINED = "quarantined"  # malware was found
     FAILED = "failed"  # Kho could not do its work; it can be tried again
 
@@ -45,6 +47,7 @@ class DepositState(enum.Enum):
 class CopyState(enum.Enum):
     """What is known of one copy of one AIP on one tier."""
 
+    ABSENT = "absent"  # promised, and not there yet (its tier could not be written)
     WRITTEN = "written"  # durable, not yet re-read: does not count
     GOOD = "good"  # re-read whole, and matched
     DAMAGED = "damaged"  # re-read, and something is altered, missing or extra
@@ -80,6 +83,7 @@ class Deposit:
     bytes: int = 0
     scanned: str = ""  # malware scanner and signature date; "" = not scanned
     expires: datetime | None = None  # refused and held: kept until
+    wanted_key: str = ""  # the key the depositor asked for; "" = producer and manifest decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class Copy:
     bytes: int
     files: int
     damages: tuple[Damage, ...] = ()
+    last_full: datetime | None = None  # last found good by SHA-512
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,7 @@ class Aip:
     versions: tuple[AipVersion, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     copies: tuple[Copy, ...] = ()
+    identifier: str = ""  # the depositor's own id of the package
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +168,21 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """The outcome of one check of one copy, as it is recorded: one row a copy, one a damaged file."""
+
+    aip_id: str
+    tier: str
+    time: datetime
+    state: CopyState
+    algorithm: str
+    files: int
+    bytes: int
+    inventory_sha512: str
+    check_next: datetime | None
+    damages: tuple[Damage, ...] = ()
+    version: int = 0  # that was checked; 0 = not said. A copy that has another by now keeps its state
+    problems: Mapping[str, int] = field(default_factory=dict)  # in the history: outcome → how many files

@@ -1,1 +1,30 @@
-"""The catalog: an index of what the tiers hold. It can be rebuilt from them."""
+"""The catalog: an index of what the tiers hold. It can be rebuilt from them, so losing it loses no record.
+
+SQLAlchemy is used in this package and nowhere else.
+"""
+
+from __future__ import annotations
+
+from repository.catalog.catalog import Catalog
+from repository.catalog.copies import TierSummary
+from repository.catalog.database import Transaction
+from repository.catalog.deposits import DepositChange
+from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, CatalogUnavailable, SchemaMismatch
+from repository.catalog.events import Note
+from repository.catalog.registration import Registration
+from repository.catalog.schema import upgrade
+
+__all__ = [
+    "BadCursor",
+    "Catalog",
+    "CatalogConflict",
+    "CatalogError",
+    "CatalogUnavailable",
+    "DepositChange",
+    "Note",
+    "Registration",
+    "SchemaMismatch",
+    "TierSummary",
+    "Transaction",
+    "upgrade",
+]

@@ -1,0 +1,80 @@
+"""Catalog: the one object that flows are given; its parts are deposits, holdings, copies, checks and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from sqlalchemy import delete
+
+from repository.catalog import registration
+from repository.catalog.checks import Checks
+from repository.catalog.copies import Copies
+from repository.catalog.database import Database, Transaction
+from repository.catalog.deposits import Deposits
+from repository.catalog.events import Events
+from repository.catalog.holdings import Holdings
+from repository.catalog.registration import Registration
+from repository.catalog.schema import check_schema, upgrade
+from repository.catalog.tables import aip, aip_version, copy, damage, file, search
+
+__all__ = ["Catalog"]
+
+DERIVED = (damage, copy, file, aip_version, search, aip)
+"""What can be made again from the tiers. Deposits, events, notes and the history of checks cannot."""
+
+
+class Catalog:
+    """One catalog by the URL of its database ("sqlite:///…", "postgresql+psycopg://…").
+
+    Threads may share it; a process that was forked opens its own. Every method may raise CatalogUnavailable.
+
+    Raises:
+        CatalogUnavailable: the database cannot be reached.
+        SchemaMismatch: it holds no catalog, or one of an older or newer Kho.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        try:
+            check_schema(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+        self.deposits = Deposits(self._database)
+        self.holdings = Holdings(self._database)
+        self.copies = Copies(self._database)
+        self.checks = Checks(self._database)
+        self.events = Events(self._database)
+
+    @classmethod
+    def create(cls, url: str) -> None:
+        """Make the tables in the database, or bring them up to date. Raises as `upgrade`."""
+        upgrade(url)
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """A transaction for several changes that belong together: committed at the end of the block, undone by any exception.
+        Hand it to methods as ``within``."""
+        return self._database.write()
+
+    def register(self, entries: Registration | Iterable[Registration], *, within: Transaction | None = None) -> int:
+        """Enter versions of AIPs with their files and copies, all or none; returns how many files were entered or compared.
+        Entering the same version again changes nothing.
+
+        Raises:
+            CatalogConflict: (CAT-VERSION) a version is not the next one, is there with another inventory, or has not as many
+                files as it says.
+        """
+        several = [entries] if isinstance(entries, Registration) else entries
+        with self._database.write(within) as transaction:
+            return registration.register(transaction, several)
+
+    def clear(self, *, within: Transaction | None = None) -> None:
+        """Forget everything that a rebuild makes again. Deposits, events and the history of checks stay."""
+        with self._database.write(within) as transaction:
+            for table in DERIVED:
+                transaction.execute(delete(table))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()

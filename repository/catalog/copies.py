@@ -1,0 +1,253 @@
+"""Copies: one row an AIP and tier; what is due, what was found, what is damaged. Checks are recorded a copy, never a file."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, case, func, or_, select, text, tuple_
+
+from fixity.due import Candidate, take_due
+from repository.catalog.checks import record_checks
+from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
+from repository.catalog.database import Database, Transaction
+from repository.catalog.registration import copy_row, enter_copies
+from repository.catalog.tables import aip, damage
+from repository.catalog.tables import copy as table
+from repository.model import CheckRecord, Copy, CopyState, Damage, Page
+
+__all__ = ["Copies", "TierSummary", "copies_of"]
+
+ASKED_AT_ONCE = 500
+"""AIPs whose copies are fetched in one query."""
+
+_NOT_GOOD = text("state <> 'good'")
+"""Word for word the condition of the index copy_not_good; a bound parameter would keep SQLite from using it."""
+
+_DUE = select(table.c.tier, table.c.check_next, table.c.aip_id, table.c.last_check, table.c.bytes, table.c.last_full)
+"""Exactly the columns of the index copy_due, so that the table is never touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierSummary:
+    """The copies of one tier: how many in each state, how many overdue or never checked, and the oldest check among all."""
+
+    name: str
+    copies: int
+    bytes: int
+    states: dict[CopyState, int]
+    overdue: int
+    never_checked: int
+    oldest_check: datetime | None
+
+    def count(self, state: CopyState) -> int:
+        return self.states.get(state, 0)
+
+
+class Copies:
+    """What the catalog knows of copies. Methods open a transaction of their own unless ``within`` gives one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, aip_id: str, *, within: Transaction | None = None) -> tuple[Copy, ...]:
+        """The copies of an AIP, by tier, with their open damages."""
+        with self._database.read(within) as transaction:
+            return copies_of(transaction, [aip_id], damages=True).get(aip_id, ())
+
+    def put(self, copies: Iterable[Copy], *, within: Transaction | None = None) -> None:
+        """Enter copies, or bring those that are there to this state; what is good now has no damages any more. A copy without
+        ``check_next`` is due at once (when it was stored or checked)."""
+        rows = (copy_row(each) | {"check_next": _due_at(each)} for each in copies)
+        with self._database.write(within) as transaction:
+            enter_copies(transaction, rows)
+
+    def due(self, tier: str, now: datetime, *, limit: int, within: Transaction | None = None) -> Iterator[Candidate]:
+        """The copies of ``tier`` that are due at ``now``, oldest first, at most ``limit``: from the covering index alone."""
+        query = _DUE.where(table.c.tier == tier, table.c.check_next <= now).order_by(table.c.check_next, table.c.aip_id)
+        with self._database.read(within) as transaction:
+            rows = transaction.execute(query.limit(limit)).all()
+        return (Candidate(row.aip_id, row.tier, row.check_next, row.bytes, row.last_full) for row in rows)
+
+    def candidates(
+        self,
+        *,
+        tiers: Sequence[str],
+        checked_before: datetime,
+        due: datetime | None = None,
+        aip_id: str | None = None,
+        limit: int = 1_000,
+        budget: int | None = None,
+        within: Transaction | None = None,
+    ) -> list[Copy]:
+        """The next copies to check on ``tiers``, most overdue first, within ``budget`` bytes but at least one.
+
+        Only copies that were not looked at since ``checked_before``; with ``due`` only those due then, else due or not.
+        """
+        with self._database.read(within) as transaction:
+            rows = [transaction.execute(_asked(tier, checked_before, due, aip_id).limit(limit)).all() for tier in tiers]
+            oldest = islice(heapq.merge(*rows, key=lambda row: (row.check_next, row.aip_id)), limit)
+            queue = [Candidate(row.aip_id, row.tier, row.check_next, row.bytes, row.last_full) for row in oldest]
+            if not queue:
+                return []
+            taken = list(take_due(queue, queue[-1].check_next, budget_bytes=budget))
+            copies = copies_of(transaction, list(dict.fromkeys(each.key for each in taken)))
+        by_place = {(each.aip_id, each.tier): each for some in copies.values() for each in some}
+        return [by_place[each.key, each.tier] for each in taken]
+
+    def record(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> int:
+        """Record checks, all or none: state, times, damages and history of each copy. Returns how many copies took the outcome;
+        a copy that is gone, or has another version than was checked, only gets its history.
+
+        The damages of a copy are replaced by those found; but a check that could not read, and found none, keeps the known ones.
+        """
+        with self._database.write(within) as transaction:
+            return record_checks(transaction, list(records))
+
+    def not_good(
+        self, *, aip_id: str | None = None, tier: str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> Page[Copy]:
+        """Copies that are not known to be good, with their damages, by AIP and tier. Raises BadCursor."""
+        limit = max(1, min(limit, LARGEST_PAGE))
+        query = select(table.c.aip_id, table.c.tier).where(_NOT_GOOD).order_by(table.c.aip_id, table.c.tier).limit(limit + 1)
+        if aip_id is not None:
+            query = query.where(table.c.aip_id == aip_id)
+        if tier is not None:
+            query = query.where(table.c.tier == tier)
+        if cursor is not None:
+            query = query.where(tuple_(table.c.aip_id, table.c.tier) > tuple_(*place_of(cursor, str, str)))
+        with self._database.read() as transaction:
+            rows = transaction.execute(query).all()
+            copies = copies_of(transaction, list(dict.fromkeys(row.aip_id for row in rows)), damages=True)
+        by_place = {(each.aip_id, each.tier): each for some in copies.values() for each in some}
+        return page_of(rows, limit, item=lambda row: by_place[row.aip_id, row.tier], cursor=lambda row: cursor_at(*row))
+
+    def damages(
+        self, *, aip_id: str | None = None, tier: str | None = None, since: datetime | None = None, limit: int = 10_000
+    ) -> Iterator[Damage]:
+        """Open damages by AIP, tier and path, at most ``limit``; ``aip``, ``tier`` and the time of detection may narrow them."""
+        query = select(damage).order_by(damage.c.aip_id, damage.c.tier, damage.c.path, damage.c.pk).limit(limit)
+        if aip_id is not None:
+            query = query.where(damage.c.aip_id == aip_id)
+        if tier is not None:
+            query = query.where(damage.c.tier == tier)
+        if since is not None:
+            query = query.where(damage.c.detected >= since)
+        with self._database.read() as transaction:
+            rows = transaction.execute(query).all()
+        return map(_damage, rows)
+
+    def overdue(self, now: datetime, *, tier: str | None = None) -> int:
+        """How many copies should have been checked before ``now``."""
+        query = select(func.count()).select_from(table).where(table.c.check_next < now)
+        if tier is not None:
+            query = query.where(table.c.tier == tier)
+        with self._database.read() as transaction:
+            return int(transaction.execute(query).scalar_one())
+
+    def summary(self, now: datetime) -> list[TierSummary]:
+        """Each tier's copies in numbers, by name."""
+        overdue = func.sum(case((table.c.check_next < now, 1), else_=0))
+        never = func.sum(case((table.c.last_check.is_(None), 1), else_=0))
+        query = select(
+            table.c.tier,
+            table.c.state,
+            func.count().label("copies"),
+            func.sum(table.c.bytes).label("bytes"),
+            overdue.label("overdue"),
+            never.label("never"),
+            func.min(table.c.last_check).label("oldest"),
+        ).group_by(table.c.tier, table.c.state)
+        with self._database.read() as transaction:
+            rows = transaction.execute(query.order_by(table.c.tier, table.c.state)).all()
+        return [_summary(tier, [row for row in rows if row.tier == tier]) for tier in dict.fromkeys(row.tier for row in rows)]
+
+    def short(self, need: int, tiers: Collection[str]) -> int:
+        """How many AIPs have fewer than ``need`` good copies of their newest version on ``tiers``."""
+        with self._database.read() as transaction:
+            return int(transaction.execute(select(func.count()).select_from(_short(need, tiers).subquery())).scalar_one())
+
+    def short_ids(self, need: int, tiers: Collection[str], *, after: str = "", limit: int = 1_000) -> list[str]:
+        """The ids of those AIPs, in order, from the one after ``after``."""
+        query = _short(need, tiers).where(aip.c.id > after).order_by(aip.c.id).limit(limit)
+        with self._database.read() as transaction:
+            return list(transaction.execute(query).scalars())
+
+
+def _due_at(one: Copy) -> datetime:
+    when = one.check_next or one.last_check or one.stored
+    if when is None:
+        raise ValueError(f"the copy of {one.aip_id} on {one.tier} says no time at all, so it would never be checked")
+    return when
+
+
+def _asked(tier: str, checked_before: datetime, due: datetime | None, aip_id: str | None) -> Select[Any]:
+    query = _DUE.where(table.c.tier == tier, or_(table.c.last_check.is_(None), table.c.last_check < checked_before))
+    if due is not None:
+        query = query.where(table.c.check_next <= due)
+    if aip_id is not None:
+        query = query.where(table.c.aip_id == aip_id)
+    return query.order_by(table.c.check_next, table.c.aip_id)
+
+
+def _damage(row: Row[Any]) -> Damage:
+    return Damage(row.aip_id, row.tier, row.path, row.outcome, row.expected, row.found, row.detected)
+
+
+def copies_of(transaction: Transaction, aip_ids: Sequence[str], *, damages: bool = False) -> dict[str, tuple[Copy, ...]]:
+    """The copies of these AIPs, by tier."""
+    found: dict[str, list[Copy]] = {}
+    open_damages: dict[tuple[str, str], list[Damage]] = {}
+    for start in range(0, len(aip_ids), ASKED_AT_ONCE):
+        ids = aip_ids[start : start + ASKED_AT_ONCE]
+        if damages:
+            query = select(damage).where(damage.c.aip_id.in_(ids)).order_by(damage.c.aip_id, damage.c.tier, damage.c.path)
+            for row in transaction.execute(query):
+                open_damages.setdefault((row.aip_id, row.tier), []).append(_damage(row))
+        for row in transaction.execute(select(table).where(table.c.aip_id.in_(ids)).order_by(table.c.aip_id, table.c.tier)):
+            known = tuple(open_damages.get((row.aip_id, row.tier), ()))
+            found.setdefault(row.aip_id, []).append(_copy(row, known))
+    return {aip_id: tuple(copies) for aip_id, copies in found.items()}
+
+
+def _copy(row: Row[Any], damages: tuple[Damage, ...]) -> Copy:
+    return Copy(
+        aip_id=row.aip_id,
+        tier=row.tier,
+        version=row.version,
+        state=CopyState(row.state),
+        stored=row.stored,
+        last_check=row.last_check,
+        last_full=row.last_full,
+        check_next=row.check_next,
+        bytes=row.bytes,
+        files=row.files,
+        damages=damages,
+    )
+
+
+def _summary(tier: str, rows: Sequence[Row[Any]]) -> TierSummary:
+    checks = [row.oldest for row in rows if row.oldest is not None]
+    return TierSummary(
+        name=tier,
+        copies=sum(row.copies for row in rows),
+        bytes=int(sum(row.bytes for row in rows)),
+        states={CopyState(row.state): row.copies for row in rows},
+        overdue=sum(row.overdue for row in rows),
+        never_checked=sum(row.never for row in rows),
+        oldest_check=min(checks, default=None),
+    )
+
+
+def _short(need: int, tiers: Collection[str]) -> Select[Any]:
+    counts = and_(
+        table.c.aip_id == aip.c.id,
+        table.c.version >= aip.c.version,
+        table.c.state == CopyState.GOOD.value,
+        table.c.tier.in_(list(tiers)),
+    )
+    return select(aip.c.id).outerjoin(table, counts).group_by(aip.c.id).having(func.count(table.c.tier) < need)

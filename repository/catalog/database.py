@@ -1,0 +1,115 @@
+"""The connection to the database: transactions, what SQLite must be told, and errors in Kho's own words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from repository.catalog.errors import CatalogUnavailable
+
+__all__ = ["BATCH", "Database", "Transaction", "insert_into"]
+
+Transaction = Connection
+"""An open transaction, as `Database.begin` gives it; hand it to a method as ``within``."""
+
+BATCH = 10_000
+"""Rows handed to the database at once: enough to make a call cheap, few enough to weigh nothing (about 5 MB)."""
+
+BUSY_MILLISECONDS = 60_000
+"""How long SQLite waits for another writer. Longer than the longest transaction: registering an AIP of a million files."""
+
+PAGES_BEFORE_CHECKPOINT = 8_000
+"""32 MiB of write-ahead log between checkpoints: bulk registration writes each page of an index fewer times."""
+
+
+def _configure_sqlite(dbapi: Any, _record: Any) -> None:
+    dbapi.isolation_level = None  # the driver shall not begin transactions of its own: _begin does
+    cursor = dbapi.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_MILLISECONDS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"wal_autocheckpoint = {PAGES_BEFORE_CHECKPOINT}",
+        "cache_size = -32000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer must say so at once: a reader that turns writer while another writes fails instead of waiting.
+    write = connection.get_execution_options().get("kho_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database and not os.path.isdir(os.path.dirname(os.path.abspath(parsed.database))):
+                raise CatalogUnavailable(f"the folder of {parsed.database} is not there")
+            engine = create_engine(parsed)
+            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        return create_engine(parsed, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as problem:
+        raise CatalogUnavailable(str(problem)) from problem
+
+
+class Database:
+    """One database by its URL. Threads may share it; processes may not.
+
+    Raises:
+        CatalogUnavailable: the URL cannot be used. Every method may raise it too.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self.name = make_url(url).render_as_string(hide_password=True)
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Transaction]:
+        try:
+            with self._engine.connect() as connection:
+                connection = connection.execution_options(kho_write=write)
+                with connection.begin():
+                    yield connection
+        except DBAPIError as problem:
+            raise CatalogUnavailable(str(problem.orig)) from problem
+        except PoolTimeout as problem:
+            raise CatalogUnavailable("all connections are busy") from problem
+
+    @contextmanager
+    def write(self, within: Transaction | None = None) -> Iterator[Transaction]:
+        """A transaction that may change things: committed at the end, undone by any exception. ``within`` goes on with one."""
+        if within is not None:
+            yield within
+            return
+        with self._transaction(write=True) as transaction:
+            yield transaction
+
+    @contextmanager
+    def read(self, within: Transaction | None = None) -> Iterator[Transaction]:
+        """A transaction that only looks."""
+        if within is not None:
+            yield within
+            return
+        with self._transaction(write=False) as transaction:
+            yield transaction
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def insert_into(transaction: Transaction, table: Table) -> Any:
+    """``insert(table)`` of this database's own dialect, which knows on_conflict_do_nothing and on_conflict_do_update. Here and in
+    the migrations are the only places where the two databases are told apart."""
+    return postgresql.insert(table) if transaction.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,168 @@
+"""Deposits: what was handed over, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from policies.findings import Finding, Verdict
+from repository.catalog.cursors import LARGEST_PAGE, cursor_at, newest_place, page_of
+from repository.catalog.database import Database, Transaction, insert_into
+from repository.catalog.errors import CatalogConflict
+from repository.catalog.tables import deposit as table
+from repository.errors import UnknownDeposit
+from repository.model import Deposit, DepositState, Page
+
+__all__ = ["DepositChange", "Deposits"]
+
+
+_COLUMNS = [column.name for column in table.columns]
+"""They are the fields of `repository.model.Deposit`, name by name."""
+
+
+class DepositChange(TypedDict, total=False):
+    """What of a deposit can be changed: all but its id, its producer and when it was created."""
+
+    key: str
+    wanted_key: str
+    label: str
+    source: str
+    state: DepositState
+    updated: datetime
+    actor: str
+    fingerprint: str
+    update_of: str
+    verdict: Verdict | None
+    findings: tuple[Finding, ...]
+    finding_counts: Mapping[str, int]
+    reason: str
+    decided_by: str
+    error: str
+    aip_id: str
+    aip_version: int
+    files: int
+    bytes: int
+    scanned: str
+    expires: datetime | None
+
+
+class Deposits:
+    """The table of deposits. Methods open a transaction of their own unless ``within`` gives one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, deposit: Deposit, *, within: Transaction | None = None) -> None:
+        """Make a deposit known. The same id again changes nothing, so that a step can be repeated.
+
+        Raises:
+            CatalogConflict: (CAT-KEY-EXISTS) the producer used its key before.
+        """
+        values = _values({name: getattr(deposit, name) for name in _COLUMNS})
+        with self._database.write(within) as transaction:
+            added = transaction.execute(insert_into(transaction, table).values(values).on_conflict_do_nothing())
+            if added.rowcount == 0 and self.find(deposit.id, within=transaction) is None:
+                raise _key_exists(deposit.producer, deposit.key)
+
+    def get(self, deposit_id: str, *, within: Transaction | None = None) -> Deposit:
+        """Raises UnknownDeposit."""
+        found = self.find(deposit_id, within=within)
+        if found is None:
+            raise UnknownDeposit(deposit_id)
+        return found
+
+    def find(self, deposit_id: str, *, within: Transaction | None = None) -> Deposit | None:
+        with self._database.read(within) as transaction:
+            row = transaction.execute(select(table).where(table.c.id == deposit_id)).one_or_none()
+        return None if row is None else _deposit(row)
+
+    def by_key(self, producer: str, key: str, *, within: Transaction | None = None) -> Deposit | None:
+        """The deposit that ``producer`` made with this idempotency key."""
+        with self._database.read(within) as transaction:
+            row = transaction.execute(select(table).where(table.c.producer == producer, table.c.key == key)).one_or_none()
+        return None if row is None else _deposit(row)
+
+    def update(
+        self,
+        deposit_id: str,
+        *,
+        expected: DepositState | Collection[DepositState] | None = None,
+        within: Transaction | None = None,
+        **change: Unpack[DepositChange],
+    ) -> Deposit:
+        """Change a deposit, and return it as it is then. With ``expected`` only when it is in (one of) that state: two workers or
+        officers who decide at once cannot both succeed.
+
+        Raises:
+            UnknownDeposit: there is none.
+            CatalogConflict: (CAT-STATE) it is in another state; (CAT-KEY-EXISTS) the new key is another deposit's.
+        """
+        wanted = [expected] if isinstance(expected, DepositState) else list(expected or ())
+        statement = update(table).where(table.c.id == deposit_id).values(_values(dict(change)))
+        if wanted:
+            statement = statement.where(table.c.state.in_([state.value for state in wanted]))
+        with self._database.write(within) as transaction:
+            before = self.get(deposit_id, within=transaction)
+            try:
+                with transaction.begin_nested():
+                    changed = transaction.execute(statement).rowcount if change else 0
+            except IntegrityError as problem:
+                raise _key_exists(before.producer, change.get("key", before.key)) from problem
+            if wanted and not changed and (change or before.state not in wanted):
+                names = ", ".join(state.value for state in wanted)
+                raise CatalogConflict("CAT-STATE", deposit_id, found=before.state.value, expected=names)
+            return self.get(deposit_id, within=transaction)
+
+    def list(
+        self,
+        *,
+        state: DepositState | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        within: Transaction | None = None,
+    ) -> Page[Deposit]:
+        """Newest first. Raises BadCursor."""
+        limit = max(1, min(limit, LARGEST_PAGE))
+        query = select(table).order_by(table.c.created.desc(), table.c.id.desc()).limit(limit + 1)
+        if state is not None:
+            query = query.where(table.c.state == state.value)
+        if cursor is not None:
+            query = query.where(tuple_(table.c.created, table.c.id) < tuple_(*newest_place(cursor)))
+        with self._database.read(within) as transaction:
+            rows = transaction.execute(query).all()
+        return page_of(rows, limit, item=_deposit, cursor=lambda row: cursor_at(row.created.isoformat(), row.id))
+
+    def counts(self, *, within: Transaction | None = None) -> dict[DepositState, int]:
+        """How many deposits are in each state."""
+        with self._database.read(within) as transaction:
+            rows = transaction.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()
+        return {DepositState(state): count for state, count in rows}
+
+
+def _key_exists(producer: str, key: str) -> CatalogConflict:
+    return CatalogConflict("CAT-KEY-EXISTS", key, producer=producer, key=key)
+
+
+def _values(fields: dict[str, Any]) -> dict[str, Any]:
+    """Column values of a deposit's fields."""
+    if "state" in fields:
+        fields["state"] = fields["state"].value
+    if fields.get("verdict") is not None:
+        fields["verdict"] = fields["verdict"].value
+    if "findings" in fields:
+        fields["findings"] = [[finding.code, finding.path, dict(finding.args)] for finding in fields["findings"]]
+    if "finding_counts" in fields:
+        fields["finding_counts"] = dict(fields["finding_counts"])
+    return fields
+
+
+def _deposit(row: Row[Any]) -> Deposit:
+    fields = dict(row._mapping)
+    fields["state"] = DepositState(row.state)
+    fields["verdict"] = None if row.verdict is None else Verdict(row.verdict)
+    fields["findings"] = tuple(Finding(code, path, args) for code, path, args in row.findings)
+    return Deposit(**fields)

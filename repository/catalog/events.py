@@ -1,0 +1,120 @@
+"""Events: the append-only record of what happened, and beside it the erasable notes with names and reasons of people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, insert, select
+
+from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
+from repository.catalog.database import BATCH, Database, Transaction, insert_into
+from repository.catalog.tables import event as table
+from repository.catalog.tables import event_note
+from repository.model import Event, Page
+
+__all__ = ["Events", "Note"]
+
+STREAMED = 5_000
+"""Events fetched at a time while streaming."""
+
+Note = tuple[bytes, Mapping[str, str]]
+"""(salt, what was said by name): the digest over both stands in the event."""
+
+
+class Events:
+    """What happened. There is no way to change or remove an event, here or (by triggers) in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> int:
+        """Append events; one whose id is there already is left as it stands, so that a step can be repeated. Returns how many
+        are new."""
+        rows = map(_row, events)
+        added = 0
+        with self._database.write(within) as transaction:
+            statement = insert_into(transaction, table).on_conflict_do_nothing(index_elements=["id"])
+            while batch := list(islice(rows, BATCH)):
+                added += transaction.execute(statement, batch).rowcount
+        return added
+
+    def for_aip(self, aip_id: str) -> Iterator[Event]:
+        """All events of an AIP in the order they were appended, streamed."""
+        last = 0
+        while True:
+            with self._database.read() as transaction:
+                query = select(table).where(table.c.aip_id == aip_id, table.c.seq > last).order_by(table.c.seq).limit(STREAMED)
+                rows = transaction.execute(query).all()
+            yield from map(_event, rows)
+            if len(rows) < STREAMED:
+                return
+            last = rows[-1].seq
+
+    def list(
+        self,
+        *,
+        aip_id: str | None = None,
+        deposit_id: str | None = None,
+        type: str | None = None,  # noqa: A002 - the word of the standard
+        since: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[Event]:
+        """A page of events in the order they were appended. Raises BadCursor."""
+        limit = max(1, min(limit, LARGEST_PAGE))
+        query = _narrowed(select(table), aip_id=aip_id, deposit_id=deposit_id, type=type)
+        if since is not None:
+            query = query.where(table.c.time >= since)
+        if cursor is not None:
+            query = query.where(table.c.seq > place_of(cursor, int)[0])
+        with self._database.read() as transaction:
+            rows = transaction.execute(query.order_by(table.c.seq).limit(limit + 1)).all()
+        return page_of(rows, limit, item=_event, cursor=lambda row: cursor_at(row.seq))
+
+    def add_note(self, event_id: str, note: Note, *, within: Transaction | None = None) -> None:
+        """Keep names and reasons beside an event."""
+        salt, said = note
+        with self._database.write(within) as transaction:
+            transaction.execute(insert(event_note).values(event_id=event_id, salt=salt, note=dict(said)))
+
+    def note(self, event_id: str) -> Note | None:
+        """The note of an event; None when it has none, or it was erased."""
+        with self._database.read() as transaction:
+            row = transaction.execute(select(event_note).where(event_note.c.event_id == event_id)).one_or_none()
+        return None if row is None else (row.salt, row.note)
+
+    def erase_note(self, event_id: str, *, within: Transaction | None = None) -> bool:
+        """Erase a note, as the law may ask; the event and its digest stay. Whether there was one."""
+        with self._database.write(within) as transaction:
+            return transaction.execute(delete(event_note).where(event_note.c.event_id == event_id)).rowcount > 0
+
+
+def _narrowed(query: Select[Any], **values: str | None) -> Select[Any]:
+    for name, value in values.items():
+        if value is not None:
+            query = query.where(table.c[name] == value)
+    return query
+
+
+def _row(each: Event) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "type": each.type,
+        "time": each.time,
+        "agent": each.agent,
+        "outcome": each.outcome,
+        "aip_id": each.aip_id,
+        "aip_version": each.aip_version,
+        "deposit_id": each.deposit_id,
+        "tier": each.tier,
+        "detail": dict(each.detail),
+    }
+
+
+def _event(row: Row[Any]) -> Event:
+    fields = dict(row._mapping)
+    del fields["seq"]
+    return Event(**fields)

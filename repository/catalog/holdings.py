@@ -1,0 +1,241 @@
+"""Holdings: the AIPs, their versions and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, select, tuple_
+
+from repository.catalog.copies import copies_of
+from repository.catalog.cursors import LARGEST_PAGE, cursor_at, newest_place, page_of, place_of
+from repository.catalog.database import Database, Transaction
+from repository.catalog.folding import words
+from repository.catalog.registration import content_path, digest_key
+from repository.catalog.tables import aip, aip_version, file, search
+from repository.errors import UnknownAip
+from repository.model import Aip, AipFile, AipVersion, Copy, Page
+
+__all__ = ["Holdings"]
+
+ASKED_AT_ONCE = 500
+"""Values of one IN list: SQLite takes 32,766 variables, and a plan should stay small."""
+
+STREAMED = 5_000
+"""Files fetched at a time while streaming: between two fetches no transaction is open, so a slow reader holds up nobody."""
+
+
+class Holdings:
+    """What the catalog knows of AIPs. Methods open a transaction of their own unless ``within`` gives one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, aip_id: str, *, within: Transaction | None = None) -> Aip:
+        """One AIP with its versions, and its copies with their open damages. Raises UnknownAip."""
+        found = self.find(aip_id, within=within)
+        if found is None:
+            raise UnknownAip(aip_id)
+        return found
+
+    def find(self, aip_id: str, *, within: Transaction | None = None) -> Aip | None:
+        """As `get`, None when there is no such AIP."""
+        with self._database.read(within) as transaction:
+            row = transaction.execute(select(aip).where(aip.c.id == aip_id)).one_or_none()
+            if row is None:
+                return None
+            query = select(aip_version).where(aip_version.c.aip_pk == row.pk).order_by(aip_version.c.number)
+            versions = tuple(_version(each) for each in transaction.execute(query))
+            copies = copies_of(transaction, [aip_id], damages=True)
+        return replace(_aip(row, copies.get(aip_id, ())), versions=versions)
+
+    def by_identifier(self, producer: str, identifier: str, *, within: Transaction | None = None) -> str | None:
+        """The id of the (first) AIP that ``producer`` deposited under its own id ``identifier``."""
+        if not identifier:
+            return None
+        query = select(aip.c.id).where(aip.c.producer == producer, aip.c.identifier == identifier)
+        with self._database.read(within) as transaction:
+            return transaction.execute(query.order_by(aip.c.created, aip.c.id).limit(1)).scalar()
+
+    def list(
+        self,
+        *,
+        query: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        within: Transaction | None = None,
+    ) -> Page[Aip]:
+        """AIPs with their copies (without versions and damages), newest first. Every word of ``query`` must stand in title, id,
+        producer or a descriptive field; case and diacritics do not matter. Raises BadCursor."""
+        limit = max(1, min(limit, LARGEST_PAGE))
+        statement = _searched(query or "").order_by(aip.c.created.desc(), aip.c.id.desc()).limit(limit + 1)
+        if cursor is not None:
+            statement = statement.where(tuple_(aip.c.created, aip.c.id) < tuple_(*newest_place(cursor)))
+        with self._database.read(within) as transaction:
+            rows = transaction.execute(statement).all()
+            copies = copies_of(transaction, [row.id for row in rows])
+        return page_of(
+            rows,
+            limit,
+            item=lambda row: _aip(row, copies.get(row.id, ())),
+            cursor=lambda row: cursor_at(row.created.isoformat(), row.id),
+        )
+
+    def count(self, *, query: str | None = None, within: Transaction | None = None) -> int:
+        """How many AIPs there are (that match)."""
+        with self._database.read(within) as transaction:
+            return int(transaction.execute(select(func.count()).select_from(_searched(query or "").subquery())).scalar_one())
+
+    def ids(self) -> Iterator[str]:
+        """All AIP ids in their order as text, streamed."""
+        last = ""
+        while True:
+            with self._database.read() as transaction:
+                query = select(aip.c.id).where(aip.c.id > last).order_by(aip.c.id).limit(STREAMED)
+                rows = transaction.execute(query).scalars().all()
+            yield from rows
+            if len(rows) < STREAMED:
+                return
+            last = rows[-1]
+
+    def files(self, aip_id: str, *, version: int | None = None, within: Transaction | None = None) -> Iterator[AipFile]:
+        """The files of a version's state (None: the newest) in order of their paths, streamed. Raises UnknownAip."""
+        pk, number = self._at(aip_id, version, within)
+        last = ""
+        while True:
+            with self._database.read(within) as transaction:
+                rows = transaction.execute(_files(pk, number).where(file.c.path > last).limit(STREAMED)).all()
+            yield from map(_file, rows)
+            if len(rows) < STREAMED:
+                return
+            last = rows[-1].path
+
+    def files_page(
+        self, aip_id: str, *, version: int | None = None, cursor: str | None = None, limit: int = 100
+    ) -> Page[AipFile]:
+        """One page of `files`. Raises UnknownAip, BadCursor."""
+        limit = max(1, min(limit, LARGEST_PAGE))
+        pk, number = self._at(aip_id, version, None)
+        query = _files(pk, number).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(file.c.path > str(place_of(cursor, str)[0]))
+        with self._database.read() as transaction:
+            rows = transaction.execute(query).all()
+        return page_of(rows, limit, item=_file, cursor=lambda row: cursor_at(row.path))
+
+    def file(self, aip_id: str, path: str, *, version: int | None = None) -> AipFile | None:
+        """One file by its path. Raises UnknownAip."""
+        pk, number = self._at(aip_id, version, None)
+        with self._database.read() as transaction:
+            row = transaction.execute(_files(pk, number).where(file.c.path == path)).one_or_none()
+        return None if row is None else _file(row)
+
+    def _at(self, aip_id: str, version: int | None, within: Transaction | None) -> tuple[int, int]:
+        with self._database.read(within) as transaction:
+            row = transaction.execute(select(aip.c.pk, aip.c.version).where(aip.c.id == aip_id)).one_or_none()
+        if row is None or not 1 <= (version or 1) <= row.version:
+            raise UnknownAip(aip_id if row is None else f"{aip_id} v{version}")
+        return row.pk, version or row.version
+
+    def inventories(self, aip_ids: Collection[str], *, within: Transaction | None = None) -> Mapping[str, dict[int, bytes]]:
+        """AIP id → version → SHA-512 of its inventory: what a copy must agree with. Raises UnknownAip for an unknown id."""
+        found: dict[str, dict[int, bytes]] = {aip_id: {} for aip_id in aip_ids}
+        ids = iter(found)
+        with self._database.read(within) as transaction:
+            while batch := list(islice(ids, ASKED_AT_ONCE)):
+                query = select(aip.c.id, aip_version.c.number, aip_version.c.inventory_sha512).join_from(
+                    aip, aip_version, aip_version.c.aip_pk == aip.c.pk
+                )
+                for row in transaction.execute(query.where(aip.c.id.in_(batch)).order_by(aip_version.c.number)):
+                    found[row.id][row.number] = row.inventory_sha512
+        for aip_id, versions in found.items():
+            if not versions:
+                raise UnknownAip(aip_id)
+        return found
+
+    def known_digests(
+        self, digests: Iterable[bytes], *, apart_from: str = "", within: Transaction | None = None
+    ) -> dict[bytes, tuple[str, str]]:
+        """Which of these SHA-512 digests the holdings have, in any version, with one place each: digest → (AIP id, path).
+        ``apart_from`` is an AIP that does not count (the one being updated)."""
+        found: dict[bytes, tuple[str, str]] = {}
+        wanted = iter(dict.fromkeys(digests))
+        with self._database.read(within) as transaction:
+            while batch := list(islice(wanted, ASKED_AT_ONCE)):
+                for row in transaction.execute(_earliest(batch, apart_from)):
+                    found[row.sha512] = (row.id, row.path)
+        return found
+
+
+def _searched(query: str) -> Select[Any]:
+    statement = select(aip)
+    patterns = words(query)
+    if patterns:
+        statement = statement.join(search, search.c.aip_pk == aip.c.pk)
+        statement = statement.where(and_(*(search.c.folded.like(pattern, escape="\\") for pattern in patterns)))
+    return statement
+
+
+def _files(pk: int, number: int) -> Select[Any]:
+    return (
+        select(file)
+        .where(file.c.aip_pk == pk, file.c.first_version <= number, file.c.last_version >= number)
+        .order_by(file.c.path)
+    )
+
+
+def _earliest(batch: list[bytes], apart_from: str) -> Select[Any]:
+    """The first row of each digest. Found by the short key, then compared whole: an index of whole digests would be four times
+    as large."""
+    firsts = select(func.min(file.c.pk)).where(
+        file.c.digest_key.in_([digest_key(digest) for digest in batch]), file.c.sha512.in_(batch)
+    )
+    if apart_from:
+        firsts = firsts.where(file.c.aip_pk.not_in(select(aip.c.pk).where(aip.c.id == apart_from)))
+    firsts = firsts.group_by(file.c.sha512)
+    query = select(file.c.sha512, file.c.path, aip.c.id).join_from(file, aip, aip.c.pk == file.c.aip_pk)
+    return query.where(file.c.pk.in_(firsts))
+
+
+def _aip(row: Row[Any], copies: tuple[Copy, ...]) -> Aip:
+    return Aip(
+        id=row.id,
+        producer=row.producer,
+        title=row.title,
+        package=row.package,
+        identifier=row.identifier,
+        version=row.version,
+        created=row.created,
+        updated=row.updated,
+        files=row.files,
+        bytes=row.bytes,
+        fields={name: tuple(values) for name, values in row.fields.items()},
+        copies=copies,
+    )
+
+
+def _version(row: Row[Any]) -> AipVersion:
+    return AipVersion(
+        number=row.number,
+        inventory_sha512=row.inventory_sha512.hex(),
+        created=row.created,
+        deposit_id=row.deposit_id,
+        message=row.message,
+        files=row.files,
+        bytes=row.bytes,
+    )
+
+
+def _file(row: Row[Any]) -> AipFile:
+    return AipFile(
+        path=row.path,
+        content_path=content_path(row.content_version, row.content_rest, row.path),
+        size=row.size,
+        sha256=row.sha256.hex(),
+        sha512=row.sha512.hex(),
+        puid=row.puid,
+        format_name=row.format_name,
+        original_name=row.original_name,
+    )

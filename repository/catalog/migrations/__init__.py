@@ -1,0 +1,1 @@
+"""Migrations of the catalog, one module a revision; released ones are never changed."""

@@ -1,0 +1,312 @@
+"""Registration: entering versions of AIPs in bulk, after keeping them or when the catalog is rebuilt.
+
+Files are entered once with the range of versions that hold them: a version that changes ten of 50,000 files adds ten rows. The
+state of a later version is laid into a temporary table and compared there, so that memory does not grow with the AIP.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.schema import CreateTable
+
+from repository.catalog.columns import Words
+from repository.catalog.database import BATCH, Transaction, insert_into
+from repository.catalog.errors import CatalogConflict
+from repository.catalog.folding import searchable
+from repository.catalog.tables import OPEN, aip, aip_version, copy, damage, file, search
+from repository.model import Aip, AipFile, AipVersion, Copy, CopyState
+
+__all__ = ["Registration", "content_path", "digest_key", "register"]
+
+CHUNK = 500
+"""AIPs entered together. Their numbers are looked up in one query, and the memory for them stays small."""
+
+_CONTENT = re.compile(r"v([1-9][0-9]{0,8})/content/(.+)", re.DOTALL)
+
+_FACTS = ("content_version", "content_rest", "size", "sha256", "sha512", "puid", "format_name", "original_name")
+"""Columns by which a file of one version is the same as a file of the next (with its path)."""
+
+_staging = Table(
+    "kho_staging",
+    MetaData(),
+    Column("path", Words, primary_key=True),
+    Column("content_version", Integer, nullable=False),
+    Column("content_rest", Words, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("digest_key", BigInteger, nullable=False),
+    Column("puid", Words, nullable=False),
+    Column("format_name", Words, nullable=False),
+    Column("original_name", Words, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One version of one AIP to be entered.
+
+    ``aip`` gives the facts of the AIP as of this version (its ``versions`` and ``copies`` are not looked at); ``files`` streams
+    the whole state of the version, each path once, ``version.files`` in number; ``copies`` are all copies that are known, and one
+    without ``check_next`` is due at once.
+    """
+
+    aip: Aip
+    version: AipVersion
+    files: Iterable[AipFile]
+    copies: tuple[Copy, ...] = ()
+
+
+def register(transaction: Transaction, registrations: Iterable[Registration]) -> int:
+    """Enter versions; returns how many files were read. A version that is there already with the same inventory is skipped.
+
+    Raises:
+        CatalogConflict: (CAT-VERSION) a version is not the next one, is there with another inventory, or has not as many files as
+            it says. Undo the transaction then.
+    """
+    count = 0
+    for chunk in _chunks(registrations):
+        known = _known(transaction, chunk)
+        wanted = [each for each in chunk if _is_new(transaction, each, known)]
+        _enter_aips(transaction, wanted, known)
+        count += _enter_files(transaction, wanted, known)
+        _enter_versions(transaction, wanted, known)
+        enter_copies(transaction, (each for one in wanted for each in _copies(one)))
+    return count
+
+
+def _chunks(registrations: Iterable[Registration]) -> Iterator[list[Registration]]:
+    """Chunks in which no AIP stands twice: the versions of an AIP are entered one after another."""
+    chunk: list[Registration] = []
+    ids: set[str] = set()
+    for each in registrations:
+        if each.aip.id in ids or len(chunk) == CHUNK:
+            yield chunk
+            chunk, ids = [], set()
+        chunk.append(each)
+        ids.add(each.aip.id)
+    if chunk:
+        yield chunk
+
+
+def _known(transaction: Transaction, chunk: list[Registration]) -> dict[str, tuple[int, int]]:
+    """AIP id → (its number, its newest version)."""
+    query = select(aip.c.id, aip.c.pk, aip.c.version).where(aip.c.id.in_([each.aip.id for each in chunk]))
+    return {row.id: (row.pk, row.version) for row in transaction.execute(query)}
+
+
+def _is_new(transaction: Transaction, each: Registration, known: dict[str, tuple[int, int]]) -> bool:
+    pk, newest = known.get(each.aip.id, (0, 0))
+    number = each.version.number
+    if number == newest + 1:
+        return True
+    if number > newest:
+        raise _conflict(each, f"the newest version in the catalog is {newest}")
+    query = select(aip_version.c.inventory_sha512).where(aip_version.c.aip_pk == pk, aip_version.c.number == number)
+    if transaction.execute(query).scalar() != bytes.fromhex(each.version.inventory_sha512):
+        raise _conflict(each, "it is there already with another inventory")
+    return False
+
+
+def _conflict(each: Registration, reason: str) -> CatalogConflict:
+    return CatalogConflict("CAT-VERSION", each.aip.id, number=each.version.number, reason=reason)
+
+
+def _enter_aips(transaction: Transaction, wanted: list[Registration], known: dict[str, tuple[int, int]]) -> None:
+    new = [_aip_row(each) for each in wanted if each.aip.id not in known]
+    if new:
+        transaction.execute(insert(aip), new)
+        known.update(_known(transaction, [each for each in wanted if each.aip.id not in known]))
+    old = [{**_aip_row(each), "pk_": known[each.aip.id][0]} for each in wanted if each.version.number > 1]
+    if old:
+        # created stays what version 1 said
+        values: dict[str, Any] = {name: bindparam(name) for name in _aip_row(wanted[0]) if name not in ("id", "created")}
+        transaction.execute(update(aip).where(aip.c.pk == bindparam("pk_")).values(values), old)
+    if wanted:
+        upsert = insert_into(transaction, search)
+        upsert = upsert.on_conflict_do_update(index_elements=["aip_pk"], set_={"folded": upsert.excluded.folded})
+        transaction.execute(upsert, [{"aip_pk": known[each.aip.id][0], "folded": _folded(each.aip)} for each in wanted])
+
+
+def _aip_row(each: Registration) -> dict[str, Any]:
+    facts = each.aip
+    return {
+        "id": facts.id,
+        "producer": facts.producer,
+        "title": facts.title,
+        "package": facts.package,
+        "identifier": facts.identifier,
+        "version": each.version.number,
+        "created": facts.created,
+        "updated": facts.updated,
+        "files": each.version.files,
+        "bytes": each.version.bytes,
+        "fields": {name: list(values) for name, values in sorted(facts.fields.items())},
+    }
+
+
+def _folded(facts: Aip) -> str:
+    return searchable((facts.title, facts.id, facts.identifier, facts.producer), facts.fields)
+
+
+def digest_key(sha512: bytes) -> int:
+    """The first 8 bytes of a digest as a signed number, which both databases can keep."""
+    return int.from_bytes(sha512[:8], "big", signed=True)
+
+
+def _split(content: str, path: str) -> tuple[int, str]:
+    """(3, "") for v3/content/<the path itself>, (3, "x/y") for v3/content/x/y, (0, all) for anything else."""
+    match = _CONTENT.fullmatch(content)
+    if match is None:
+        return 0, content
+    return int(match[1]), "" if match[2] == path else match[2]
+
+
+def content_path(version: int, rest: str, path: str) -> str:
+    """The content path that `_split` took apart."""
+    return f"v{version}/content/{rest or path}" if version else rest
+
+
+def _file_row(each: AipFile) -> dict[str, Any]:
+    sha512 = bytes.fromhex(each.sha512)
+    version, rest = _split(each.content_path, each.path)
+    return {
+        "path": each.path,
+        "content_version": version,
+        "content_rest": rest,
+        "size": each.size,
+        "sha256": bytes.fromhex(each.sha256),
+        "sha512": sha512,
+        "digest_key": digest_key(sha512),
+        "puid": each.puid,
+        "format_name": each.format_name,
+        "original_name": each.original_name,
+    }
+
+
+def _enter_files(transaction: Transaction, wanted: list[Registration], known: dict[str, tuple[int, int]]) -> int:
+    first = [each for each in wanted if each.version.number == 1]
+    counts: dict[str, int] = {}
+    rows = _first_rows(first, known, counts)
+    while batch := list(islice(rows, BATCH)):
+        transaction.execute(insert(file), batch)
+    for each in wanted:
+        if each.version.number > 1:
+            counts[each.aip.id] = _enter_changes(transaction, each, known[each.aip.id][0])
+    for each in wanted:
+        if counts[each.aip.id] != each.version.files:
+            raise _conflict(each, f"it has {counts[each.aip.id]} files, not {each.version.files}")
+    return sum(counts.values())
+
+
+def _first_rows(first: list[Registration], known: dict[str, tuple[int, int]], counts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    for each in first:
+        pk = known[each.aip.id][0]
+        counts[each.aip.id] = 0
+        for one in each.files:
+            counts[each.aip.id] += 1
+            yield {"aip_pk": pk, "first_version": 1, "last_version": OPEN, **_file_row(one)}
+
+
+def _enter_changes(transaction: Transaction, each: Registration, pk: int) -> int:
+    """Enter a later version: end the rows it no longer holds, add those it holds anew."""
+    count = _stage(transaction, each.files)
+    number = each.version.number
+    open_row = and_(file.c.aip_pk == pk, file.c.last_version == OPEN)
+    same = and_(_staging.c.path == file.c.path, *(_staging.c[name] == file.c[name] for name in _FACTS))
+    ended = update(file).where(open_row, ~exists(select(literal(1)).select_from(_staging).where(same)))
+    transaction.execute(ended.values(last_version=number - 1))
+    names = [column.name for column in _staging.columns]
+    still_there = exists(select(literal(1)).select_from(file).where(open_row, file.c.path == _staging.c.path))
+    new = select(literal(pk), literal(number), literal(OPEN), *_staging.columns).where(~still_there)
+    transaction.execute(insert(file).from_select(["aip_pk", "first_version", "last_version", *names], new))
+    transaction.execute(delete(_staging))
+    return count
+
+
+def _stage(transaction: Transaction, files: Iterable[AipFile]) -> int:
+    transaction.execute(CreateTable(_staging, if_not_exists=True))
+    transaction.execute(delete(_staging))
+    rows = map(_file_row, files)
+    count = 0
+    while batch := list(islice(rows, BATCH)):
+        transaction.execute(insert(_staging), batch)
+        count += len(batch)
+    return count
+
+
+def _enter_versions(transaction: Transaction, wanted: list[Registration], known: dict[str, tuple[int, int]]) -> None:
+    rows = [
+        {
+            "aip_pk": known[each.aip.id][0],
+            "number": each.version.number,
+            "inventory_sha512": bytes.fromhex(each.version.inventory_sha512),
+            "created": each.version.created,
+            "deposit_id": each.version.deposit_id,
+            "message": each.version.message,
+            "files": each.version.files,
+            "bytes": each.version.bytes,
+        }
+        for each in wanted
+    ]
+    if rows:
+        transaction.execute(insert(aip_version), rows)
+
+
+def _copies(each: Registration) -> Iterator[dict[str, Any]]:
+    for one in each.copies:
+        if one.aip_id != each.aip.id:
+            raise ValueError(f"a copy of {one.aip_id} was given for {each.aip.id}")
+        yield copy_row(one) | {"check_next": one.check_next or each.aip.updated}
+
+
+def copy_row(one: Copy) -> dict[str, Any]:
+    """Column values of a copy."""
+    return {
+        "aip_id": one.aip_id,
+        "tier": one.tier,
+        "version": one.version,
+        "state": one.state.value,
+        "stored": one.stored,
+        "last_check": one.last_check,
+        "last_full": one.last_full,
+        "check_next": one.check_next,
+        "bytes": one.bytes,
+        "files": one.files,
+    }
+
+
+def enter_copies(transaction: Transaction, rows: Iterable[dict[str, Any]]) -> None:
+    """Enter copies, or bring those that are there to this state. What is good now has no damages any more."""
+    upsert = insert_into(transaction, copy)
+    changes = {column.name: upsert.excluded[column.name] for column in copy.columns if column.name not in ("aip_id", "tier")}
+    upsert = upsert.on_conflict_do_update(index_elements=["aip_id", "tier"], set_=changes)
+    mended = delete(damage).where(damage.c.aip_id == bindparam("aip"), damage.c.tier == bindparam("on"))
+    rows = iter(rows)
+    while batch := list(islice(rows, BATCH)):
+        transaction.execute(upsert, batch)
+        good = [{"aip": row["aip_id"], "on": row["tier"]} for row in batch if row["state"] == CopyState.GOOD.value]
+        if good:
+            transaction.execute(mended, good)

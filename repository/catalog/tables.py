@@ -1,0 +1,207 @@
+"""The tables. What they mean; how they came to be is told by migrations/versions, and a test compares the two.
+
+Content is catalogued once a file and the range of versions that hold it; checks are recorded once a copy, never once a file.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint, text
+
+from repository.catalog.columns import Instant, Json, RowId, Words
+
+__all__ = [
+    "OPEN",
+    "aip",
+    "aip_version",
+    "check_run",
+    "copy",
+    "damage",
+    "deposit",
+    "event",
+    "event_note",
+    "file",
+    "metadata",
+    "search",
+]
+
+OPEN = 2**31 - 1
+"""`file.last_version` of a file that the newest version still holds."""
+
+metadata = MetaData()
+
+deposit = Table(
+    "deposit",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("key", Words, nullable=False),
+    Column("wanted_key", Words, nullable=False),
+    Column("producer", Words, nullable=False),
+    Column("label", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("updated", Instant, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("fingerprint", Words, nullable=False),
+    Column("update_of", Words, nullable=False),
+    Column("verdict", Words),
+    Column("findings", Json, nullable=False),
+    Column("finding_counts", Json, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("decided_by", Words, nullable=False),
+    Column("error", Words, nullable=False),
+    Column("aip_id", Words, nullable=False),
+    Column("aip_version", Integer, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("scanned", Words, nullable=False),
+    Column("expires", Instant),
+    UniqueConstraint("producer", "key", name="deposit_key"),
+    Index("deposit_newest", "created", "id"),
+    Index("deposit_state", "state", "created", "id"),
+)
+
+aip = Table(
+    "aip",
+    metadata,
+    Column("pk", RowId, primary_key=True),
+    Column("id", Words, nullable=False),
+    Column("producer", Words, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("package", Words, nullable=False),
+    Column("identifier", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("updated", Instant, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("fields", Json, nullable=False),
+    UniqueConstraint("id", name="aip_id"),
+    Index("aip_newest", "created", "id"),
+    Index("aip_identifier", "producer", "identifier"),
+)
+
+search = Table(
+    "search",
+    metadata,
+    Column("aip_pk", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("folded", Words, nullable=False),
+)
+"""Id, producer, title and descriptive values of an AIP, folded (`repository.catalog.folding`)."""
+
+aip_version = Table(
+    "aip_version",
+    metadata,
+    Column("aip_pk", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("inventory_sha512", LargeBinary, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("deposit_id", Words, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("pk", RowId, primary_key=True),
+    Column("aip_pk", BigInteger, nullable=False),
+    Column("path", Words, nullable=False),
+    Column("first_version", Integer, nullable=False),
+    Column("last_version", Integer, nullable=False),
+    # The content path "v3/content/a/b" as 3 and "a/b"; "" when that is the path itself; 0 and the whole when it is none such.
+    Column("content_version", Integer, nullable=False),
+    Column("content_rest", Words, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    # The first 8 bytes of sha512 as a number: a quarter of the index that whole digests would need.
+    Column("digest_key", BigInteger, nullable=False),
+    Column("puid", Words, nullable=False),
+    Column("format_name", Words, nullable=False),
+    Column("original_name", Words, nullable=False),
+    Index("file_path", "aip_pk", "path", "first_version", unique=True),
+    Index("file_digest", "digest_key"),
+)
+
+copy = Table(
+    "copy",
+    metadata,
+    Column("aip_id", Words, primary_key=True),
+    Column("tier", Words, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("stored", Instant),
+    Column("last_check", Instant),
+    Column("last_full", Instant),
+    Column("check_next", Instant, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    # Everything the due query wants, so that it never touches the table.
+    Index("copy_due", "tier", "check_next", "aip_id", "last_check", "bytes", "last_full"),
+    Index("copy_not_good", "aip_id", "tier", sqlite_where=text("state <> 'good'"), postgresql_where=text("state <> 'good'")),
+)
+
+damage = Table(
+    "damage",
+    metadata,
+    Column("pk", RowId, primary_key=True),
+    Column("aip_id", Words, nullable=False),
+    Column("tier", Words, nullable=False),
+    Column("path", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("expected", Words, nullable=False),
+    Column("found", Words, nullable=False),
+    Column("detected", Instant),
+    Index("damage_copy", "aip_id", "tier"),
+)
+
+check_run = Table(
+    "check_run",
+    metadata,
+    Column("pk", RowId, primary_key=True),
+    Column("aip_id", Words, nullable=False),
+    Column("tier", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("time", Instant, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("algorithm", Words, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("inventory_sha512", LargeBinary, nullable=False),
+    Column("counts", Json, nullable=False),
+    Index("check_run_aip", "aip_id", "time"),
+    Index("check_run_tier", "tier", "time", "bytes"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", RowId, primary_key=True),
+    Column("id", Words, nullable=False),
+    Column("type", Words, nullable=False),
+    Column("time", Instant, nullable=False),
+    Column("agent", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("aip_id", Words, nullable=False),
+    Column("aip_version", Integer, nullable=False),
+    Column("deposit_id", Words, nullable=False),
+    Column("tier", Words, nullable=False),
+    Column("detail", Json, nullable=False),
+    UniqueConstraint("id", name="event_id"),
+    Index("event_aip", "aip_id", "seq"),
+    Index("event_deposit", "deposit_id", "seq"),
+    Index("event_type", "type", "seq"),
+    sqlite_autoincrement=True,
+)
+"""Append-only: triggers refuse UPDATE and DELETE."""
+
+event_note = Table(
+    "event_note",
+    metadata,
+    Column("event_id", Words, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("note", Json, nullable=False),
+)
+"""Names and reasons of people, apart from the events so that they can lawfully be erased."""
