@@ -110,9 +110,15 @@ class WorkerProcess:
             self._process.wait(END_SECONDS)
         status = self._process.poll()
         how = "still runs" if status is None else f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"the worker {how} ({self._last_words() or error})"
+
+    def _last_words(self) -> str:
+        """The line of its stderr that says most: the first of a Go crash, the last of a Python traceback."""
         self._words.seek(0)
-        first = next((line for line in self._words.read(LAST_WORDS).decode(errors="replace").splitlines() if line.strip()), "")
-        return f"the worker {how} ({first or error})"
+        lines = [line for line in self._words.read(LAST_WORDS).decode(errors="replace").splitlines() if line.strip()]
+        if not lines:
+            return ""
+        return lines[-1] if lines[0].startswith("Traceback") else lines[0]
 
 
 def _spawn(channel: int, lifeline: int, workers: int, words: IO[bytes]) -> subprocess.Popen[bytes]:
