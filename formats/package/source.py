@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from fixity.digests import Digest
 from policies.findings import Findings
+
+if TYPE_CHECKING:
+    from formats.package.spool import Spool
 
 __all__ = ["Item", "Kind", "Package", "PackageFormat", "Role", "Source", "Spooled"]
 
@@ -114,5 +117,12 @@ class PackageFormat(Protocol):
         """Check everything the format asks, the depositor's digests too. Bad content becomes findings.
 
         Raises only CouldNotRead.
+        """
+        ...
+
+    def arrange(self, spool: Spool, findings: Findings) -> Package:
+        """Give every item of the spool its place (``stored``) and role in the AIP, and say what the package is.
+
+        May be called again: the new arrangement replaces the old one. Bad content becomes findings.
         """
         ...
