@@ -51,7 +51,6 @@ class Blocks:
 
     def __init__(self, report: Report, where: str) -> None:
         self._report, self._where = report, where
-        self._pool: dict[bytes, bytes] = {}
         self.manifest: dict[bytes, str | tuple[str, ...]] = {}
         self.contents: dict[str, bytes] = {}
         """Content path → digest: the manifest the other way round. Unsafe paths are not in it."""
@@ -75,7 +74,18 @@ class Blocks:
         if not value or len(value) * 2 != len(key):  # fromhex skips blanks
             value = b"?" + key.encode("utf-8", "surrogatepass")
             self.malformed[value] = key
-        return self._pool.setdefault(value, value)
+        return value
+
+    def _shared(self, digest: bytes) -> bytes:
+        """The very object that the manifest holds for an equal digest, when the manifest was read before."""
+        held = self.manifest.get(digest)
+        same = self.contents.get(held if isinstance(held, str) else held[0]) if held else None
+        return same if same == digest else digest
+
+    def _shared_path(self, path: str) -> str:
+        """The very object that the manifest holds for an equal content path, when the manifest was read before."""
+        held = self.manifest.get(self.contents.get(path, b""))
+        return held if isinstance(held, str) else path
 
     def read_manifest(self, pairs: Iterable[tuple[str, Any]]) -> None:
         manifest, contents, lengths = self.manifest, self.contents, self.lengths
@@ -86,15 +96,18 @@ class Blocks:
             if digest.hex() != key and digest not in manifest:
                 self.spelled[digest] = key
             paths = self._paths(listed, CONTENT, "E092", key)
+            if digest in manifest:
+                self.say("E096", key)
+                held = manifest[digest]
+                paths = list(dict.fromkeys([*((held,) if isinstance(held, str) else held), *paths]))
+                for path in paths:
+                    if contents.get(path) == digest:
+                        del contents[path]
             for path in paths:
                 if path in contents:
                     self.say("E101", path)
                 contents[path] = digest
                 self._note_prefix(path)
-            if digest in manifest:
-                self.say("E096", key)
-                held = manifest[digest]
-                paths = [*((held,) if isinstance(held, str) else held), *paths]
             manifest[digest] = paths[0] if len(paths) == 1 else tuple(paths)
         for path in conflicts(contents):
             self.say("E101", path)
@@ -131,7 +144,7 @@ class Blocks:
         state = State()
         files = state.files
         for key, listed in pairs:
-            digest = self._digest(key)
+            digest = self._shared(self._digest(key))
             if digest.hex() != key:
                 state.spelled[digest] = key
             state.others.add(digest)
@@ -169,7 +182,7 @@ class Blocks:
                 self.say("E097", key)
             seen.add(digest)
             for path in self._paths(listed, CONTENT, "E057", key):
-                if found.setdefault(path, digest) != digest:
+                if found.setdefault(self._shared_path(path), digest) != digest:
                     self.say("E093", path)
         return found
 

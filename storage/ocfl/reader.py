@@ -297,7 +297,7 @@ class InventoryReader:
         for state in self._states():
             self.blocks.check_state(state)
             unused.difference_update(state.files.values(), state.others)
-        if self.spec != "1.0":
+        if self.spec != "1.0" and all(version.state is not None for version in self.versions.values()):
             for digest in unused:
                 self.say("E107", self.blocks.spelled.get(digest) or digest.hex())
 

@@ -1,0 +1,104 @@
+"""Checking any OCFL object or storage root, in any state, that Kho may never have seen before (OCFL 1.0 and 1.1).
+
+Everything wrong becomes a finding under the official code; what could not be read becomes FIX-UNREADABLE and never "altered".
+Nothing is ever written, no link is followed, and no path of an inventory is opened: files are found by walking, then looked up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+from policies.findings import Findings
+from storage.backend import Backend
+from storage.ocfl.check_declaration import OBJECT, ROOT
+from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
+from storage.ocfl.check_parallel import LocalRoot, check_in_turn, check_local
+from storage.ocfl.check_root import RootCheck, is_object
+from storage.ocfl.readonly import BackendPlace, LocalPlace
+
+__all__ = ["Progress", "Verdict", "check_object", "check_path", "check_root", "is_ocfl"]
+
+
+class Progress(Protocol):
+    """One phase at a time; never raises."""
+
+    def start(self, phase: str, total: int | None, unit: Literal["bytes", "files", "objects"]) -> None: ...
+
+    def advance(self, amount: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def check_object(
+    backend: Backend,
+    prefix: str,
+    findings: Findings,
+    *,
+    spec: str | None = None,
+    content: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Verdict:
+    """Judge the object under the key ``prefix`` of a backend.
+
+    ``spec`` ("1.0", "1.1") judges by that version whatever the object declares; without ``content`` no content file is read, only
+    names are compared. ``progress`` is called with bytes of content as they were read. Raises nothing.
+    """
+    place = BackendPlace(backend, prefix)
+    return ObjectCheck(place, reporter(findings, prefix), spec=spec, content=content, progress=progress).check()
+
+
+def check_root(
+    backend: Backend, findings: Findings, *, prefix: str = "", content: bool = True, progress: Progress | None = None
+) -> None:
+    """Judge the storage root under the key ``prefix`` of a backend, with all its objects, one after the other.
+
+    On a store without folders, empty ones (E024, E073) cannot exist. Raises nothing.
+    """
+    place = BackendPlace(backend, prefix)
+    check_in_turn(
+        RootCheck(place, reporter(findings, prefix)), place, findings, prefix=prefix, content=content, progress=progress
+    )
+
+
+def is_ocfl(path: Path) -> bool:
+    """Whether a local folder claims, or did before it was damaged, to be an OCFL storage root or object."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return False
+    return _is_root(names) or _is_object(path)
+
+
+def _is_root(names: list[str]) -> bool:
+    return any(name.startswith(f"0={ROOT.value}") and not name.startswith(f"0={OBJECT.value}") for name in names)
+
+
+def _is_object(path: Path) -> bool:
+    place = LocalPlace(os.fspath(path))
+    return is_object(place.scan(""))
+
+
+def check_path(path: Path, findings: Findings, *, progress: Progress | None = None, workers: int | None = None) -> None:
+    """Judge the storage root or object in a local folder; paths in findings are relative to it.
+
+    A folder that is neither is judged as an object (E003, E063). ``workers`` is the number of processes for a storage root
+    (None: one a processor). Raises nothing.
+    """
+    place = LocalPlace(os.fspath(path))
+    report = reporter(findings, "")
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        report("FIX-UNREADABLE", "", reason=error.strerror or str(error))
+        return
+    if _is_root(names) and not is_object(place.scan("")):
+        check_local(LocalRoot(place.root, workers), RootCheck(place, report), findings, progress=progress)
+        return
+    if progress is not None:
+        progress.start("check", None, "bytes")
+    ObjectCheck(place, report, progress=progress.advance if progress else None).check()
+    if progress is not None:
+        progress.finish()
