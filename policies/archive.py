@@ -30,19 +30,19 @@ __all__ = [
 ]
 
 SETTING_CODES: Mapping[str, tuple[str, ...]] = {
-    "unknown_format": ("FMT-UNKNOWN",),
+    "unknown_format": ("IDENT-UNKNOWN",),
     "duplicates": ("DEP-DUPLICATE-INSIDE", "DEP-DUPLICATE-HOLDINGS"),
 }
 """Keys of [accept] that are a plain word for the weight of some codes."""
 
-NOT_SCANNED = "DEP-NOT-SCANNED"
-"""The code that [malware] required = true makes heavy."""
+NOT_SCANNED = ("MAL-NO-SCANNER", "MAL-NOT-SCANNED", "MAL-TOO-LARGE")
+"""The codes that [malware] required = true makes heavy: each says that something was not looked at whole."""
 
-FIXED_CODES = frozenset({"ACC-MALWARE", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-SPOOL-DAMAGED"})
+FIXED_CODES = frozenset({"MAL-FOUND", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-UPDATE-UNKNOWN", "DEP-SPOOL-DAMAGED"})
 """Codes that no policy may make lighter than the register does: each would store something that is not what it is said to be."""
 
-LIMITS = frozenset({"files", "folders", "file_bytes", "total_bytes", "ratio", "depth", "name_bytes", "path_bytes", "xml_bytes"})
-"""What [limits] may set. The defaults, with their reasons, are constants of the readers of packages."""
+LIMITS = frozenset({"items", "file_bytes", "total_bytes", "ratio", "ratio_floor", "depth", "header_bytes"})
+"""What [limits] may set. The defaults, with their reasons, are `formats.package.limits.Limits`, field by field."""
 
 _DAY = timedelta(days=1)
 _WARN = {"warn": "warning", "refuse": "error"}
@@ -205,8 +205,9 @@ def _code_weight(section: Section, code: str, before: Mapping[str, Weight]) -> W
 def _malware(section: Section, weights: dict[str, Weight]) -> bool:
     required = section.boolean("required", False)
     section.done()
-    if required and weights.setdefault(NOT_SCANNED, Weight.HOLD) < Weight.HOLD:
-        raise section.bad("required", f"[accept.weights] makes {NOT_SCANNED} lighter than hold, so nothing would be required")
+    for code in NOT_SCANNED if required else ():
+        if weights.setdefault(code, Weight.HOLD) < Weight.HOLD:
+            raise section.bad("required", f"[accept.weights] makes {code} lighter than hold, so nothing would be required")
     return required
 
 

@@ -57,7 +57,7 @@ required = false
 
 # Limits on packages; without a key the built-in limit holds. / Giới hạn của gói tin; bỏ trống thì dùng mức có sẵn.
 [limits]
-# files = 2000000
+# items = 2000000
 # total_bytes = "4TiB"
 """
 

@@ -15,7 +15,7 @@ POLICY = parse_policy(COPIES)
 ORDER = {Verdict.ACCEPT: 0, Verdict.HOLD: 1, Verdict.REFUSE: 2}
 HOLD = "DEP-ID-KNOWN"
 WARNING = "DEP-DUPLICATE-INSIDE"
-ERROR = "ACC-MALWARE"
+ERROR = "MAL-FOUND"
 
 codes = st.sampled_from([*sorted(register()), "NOT-REGISTERED"])
 counts = st.dictionaries(codes, st.integers(1, 9), max_size=8)
@@ -26,7 +26,7 @@ def test_nothing_found_is_accepted() -> None:
 
 
 def test_each_weight_has_its_verdict() -> None:
-    assert judge({WARNING: 3, "DEP-NOT-SCANNED": 1}, POLICY) is Verdict.ACCEPT
+    assert judge({WARNING: 3, "MAL-NO-SCANNER": 1}, POLICY) is Verdict.ACCEPT
     assert judge({WARNING: 3, HOLD: 1}, POLICY) is Verdict.HOLD
     assert judge({HOLD: 1, ERROR: 1}, POLICY) is Verdict.REFUSE
 
@@ -48,8 +48,8 @@ def test_policy_changes_weights() -> None:
 
 
 def test_required_scanning_holds_what_was_not_scanned() -> None:
-    assert judge({"DEP-NOT-SCANNED": 1}, POLICY) is Verdict.ACCEPT
-    assert judge({"DEP-NOT-SCANNED": 1}, parse_policy(COPIES + "[malware]\nrequired = true\n")) is Verdict.HOLD
+    assert judge({"MAL-NO-SCANNER": 1}, POLICY) is Verdict.ACCEPT
+    assert judge({"MAL-NO-SCANNER": 1}, parse_policy(COPIES + "[malware]\nrequired = true\n")) is Verdict.HOLD
 
 
 def test_release_lifts_exactly_the_holds_it_names() -> None:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
 
-from policies.archive import LIMITS, ArchivePolicyError, default_policy_text, parse_policy
+from formats.package.limits import Limits
+from policies.archive import (
+    FIXED_CODES,
+    LIMITS,
+    NOT_SCANNED,
+    SETTING_CODES,
+    ArchivePolicyError,
+    default_policy_text,
+    parse_policy,
+)
 from policies.codes import register
 from policies.findings import Weight
 
@@ -58,7 +68,7 @@ def test_everything_that_can_be_said() -> None:
         '[audit.b]\nevery = "60d"\n'
         '[accept]\nunknown_format = "hold"\nduplicates = "info"\nrequired_fields = ["title", "date"]\n'
         '[accept.weights]\n"DEP-ID-KNOWN" = "refuse"\n'
-        '[refused]\nkeep = "1y"\n[held]\nkeep = "2w"\n[malware]\nrequired = true\n[limits]\nfiles = 5\ntotal_bytes = "1.5GiB"\n',
+        '[refused]\nkeep = "1y"\n[held]\nkeep = "2w"\n[malware]\nrequired = true\n[limits]\nitems = 5\ntotal_bytes = "1.5GiB"\n',
         tiers=["a", "b", "c"],
     )
     assert policy.version == 7
@@ -69,12 +79,12 @@ def test_everything_that_can_be_said() -> None:
     assert policy.audit("c").retry == timedelta(hours=6)
     assert policy.weights["DEP-DUPLICATE-INSIDE"] is policy.weights["DEP-DUPLICATE-HOLDINGS"] is Weight.INFO
     assert policy.weights["DEP-ID-KNOWN"] is Weight.ERROR
-    assert policy.weights["DEP-NOT-SCANNED"] is Weight.HOLD
+    assert policy.weights["MAL-NO-SCANNER"] is Weight.HOLD
     assert policy.required_fields == ("title", "date")
     assert policy.refused_keep == 365 * DAY
     assert policy.held_keep == 14 * DAY
     assert policy.malware_required
-    assert policy.limits == {"files": 5, "total_bytes": 3 * 2**29}
+    assert policy.limits == {"items": 5, "total_bytes": 3 * 2**29}
 
 
 @pytest.mark.parametrize(
@@ -104,9 +114,9 @@ def test_everything_that_can_be_said() -> None:
         (COPIES + '[audit.q]\nevery = "9d"\n', "POL-TIER", "audit.q (line 4)"),
         (COPIES + '[accept]\nunknown_format = "maybe"\n', "POL-VALUE", "accept.unknown_format"),
         (COPIES + '[accept.weights]\n"NO-SUCH-CODE" = "info"\n', "POL-CODE", "NO-SUCH-CODE"),
-        (COPIES + '[accept.weights]\n"ACC-MALWARE" = "info"\n', "POL-VALUE", "ACC-MALWARE"),
+        (COPIES + '[accept.weights]\n"MAL-FOUND" = "info"\n', "POL-VALUE", "MAL-FOUND"),
         (COPIES + '[accept]\nduplicates = "hold"\n[accept.weights]\n"DEP-DUPLICATE-INSIDE" = "info"\n', "POL-VALUE", "INSIDE"),
-        (COPIES + '[accept.weights]\n"DEP-NOT-SCANNED" = "info"\n[malware]\nrequired = true\n', "POL-VALUE", "malware.required"),
+        (COPIES + '[accept.weights]\n"MAL-NO-SCANNER" = "info"\n[malware]\nrequired = true\n', "POL-VALUE", "malware.required"),
         (COPIES + "[refused]\nkeep = 180\n", "POL-TYPE", "refused.keep"),
         (COPIES + "[limits]\nratio = 0\n", "POL-VALUE", "limits.ratio"),
     ],
@@ -132,7 +142,15 @@ def test_an_audit_override_for_a_known_tier_without_promised_copies() -> None:
 
 def test_every_limit_can_be_set() -> None:
     text = COPIES + "[limits]\n" + "".join(f"{limit} = 9\n" for limit in LIMITS)
-    assert set(parse_policy(text).limits) == LIMITS
+    limits = parse_policy(text).limits
+    assert set(limits) == LIMITS
+    assert Limits(**limits).ratio == 9
+    assert {each.name for each in fields(Limits)} == LIMITS
+
+
+def test_the_codes_that_settings_speak_of_are_registered() -> None:
+    named = {code for codes in SETTING_CODES.values() for code in codes} | FIXED_CODES | set(NOT_SCANNED)
+    assert named <= set(register())
 
 
 def test_the_codes_of_this_family_have_all_texts() -> None:
