@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from repository.audit import AuditReport
     from repository.rebuild import RebuildReport
     from repository.repair import RepairReport
-    from repository.reports import FixitySummary
+    from repository.reports import FixitySummary, TierState
 
 __all__ = [
     "aip",
@@ -224,10 +224,11 @@ def fixity(summary: FixitySummary) -> Document:
     }
 
 
-TIER_COUNTS = ("copies", "good", "damaged", "unreadable", "unknown", "overdue", "never_checked")
+TIER_COUNTS = ("copies", "bytes", "good", "damaged", "unreadable", "unknown", "absent", "overdue", "never_checked")
+"""In the order of the columns of the CSV report."""
 
 
-def _tier(one: Any) -> Document:
+def _tier(one: TierState) -> Document:
     counts: Mapping[str, int] = {name: getattr(one, name) for name in TIER_COUNTS}
     return {"name": one.name, **counts, "oldest_check": _moment(one.oldest_check)}
 

@@ -66,10 +66,12 @@ def _tiers(given: list[str]) -> dict[str, Path]:
 
 def worker(context: typer.Context, home: Home = None) -> int:
     """Run the jobs of an archive until stopped."""
-    folder = Door.of(context, home).archive()
-    from repository.worker import run
+    door = Door.of(context, home)
+    with door.open() as engine:
+        from repository.schedule import plans
+        from repository.worker import run
 
-    run(folder)
+        run(engine.jobs, plans(), say=door.say)
     return Exit.DONE
 
 

@@ -12,25 +12,30 @@ from typer import TyperException
 from policies.findings import Finding, KhoError
 from repository.cli.door import HOME_VARIABLE, MARKER, Usage
 from repository.cli.exits import Exit
-from repository.errors import KeyReused, NotEnoughCopies, SourceMissing, UnknownAip, UnknownDeposit, WrongState
 from repository.log import configure
 
 __all__ = ["exit_of", "finding_of", "usage_finding"]
 
-_EXITS: tuple[tuple[type[Exception], Exit], ...] = (
-    (Usage, Exit.USAGE),
-    (UnknownAip, Exit.USAGE),
-    (UnknownDeposit, Exit.USAGE),
-    (SourceMissing, Exit.USAGE),
-    (WrongState, Exit.USAGE),
-    (KeyReused, Exit.REFUSED),
-    (NotEnoughCopies, Exit.FEW_COPIES),
-)
+_EXITS = {
+    "AIP-UNKNOWN": Exit.USAGE,
+    "CAT-CURSOR": Exit.USAGE,
+    "DEP-SOURCE-MISSING": Exit.USAGE,
+    "DEP-UNKNOWN": Exit.USAGE,
+    "DEP-WRONG-STATE": Exit.USAGE,
+    "SET-EXISTS": Exit.USAGE,
+    "SET-NO-HOME": Exit.USAGE,
+    "TIER-UNKNOWN": Exit.USAGE,
+    "DEP-KEY-REUSED": Exit.REFUSED,
+    "AIP-NOT-ENOUGH-COPIES": Exit.FEW_COPIES,
+}
+"""Errors by code (they keep it on their way from the process that ran a job) that mean something else than "Kho could not"."""
 
 
 def exit_of(error: Exception) -> Exit:
     """The exit code that an error means."""
-    return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
+    if isinstance(error, Usage):
+        return Exit.USAGE
+    return _EXITS.get(error.code, Exit.FAILED) if isinstance(error, KhoError) else Exit.FAILED
 
 
 def finding_of(error: Exception, home: Path | None = None) -> Finding:

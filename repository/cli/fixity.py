@@ -21,7 +21,7 @@ from repository.texts import words
 if TYPE_CHECKING:
     from repository.audit import AuditReport
     from repository.repair import RepairReport
-    from repository.reports import FixitySummary
+    from repository.reports import FixitySummary, TierState
 
 __all__ = ["audit", "repair", "report"]
 
@@ -171,7 +171,7 @@ def _show_report(screen: Screen, summary: FixitySummary) -> None:
             (words("label.short"), number(summary.short)),
         ]
     )
-    labels = ["copies", "good", "damaged", "unreadable", "unknown", "overdue", "never"]
+    labels = ["copies", "good", "damaged", "unreadable", "unknown", "absent", "overdue", "never"]
     columns = [
         (words("label.tier"), "id"),
         *((words(f"label.{name}"), "number") for name in labels),
@@ -185,5 +185,15 @@ def _show_report(screen: Screen, summary: FixitySummary) -> None:
         screen.line(words("report.good"), "green")
 
 
-def _tier_row(tier: object) -> list[str | tuple[str, str]]:
-    raise NotImplementedError
+def _tier_row(tier: TierState) -> list[str | tuple[str, str]]:
+    return [
+        tier.name,
+        number(tier.copies),
+        (number(tier.good), "green" if tier.good == tier.copies else ""),
+        *((number(count), "bold red" if count else "dim") for count in (tier.damaged, tier.unreadable)),
+        *(
+            (number(count), "yellow" if count else "dim")
+            for count in (tier.unknown, tier.absent, tier.overdue, tier.never_checked)
+        ),
+        when(tier.oldest_check, words("copy.never")),
+    ]

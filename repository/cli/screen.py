@@ -13,6 +13,7 @@ from repository.texts import language, words
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 __all__ = ["Screen", "number", "size", "when"]
 
@@ -78,7 +79,7 @@ class Screen:
         for label, value in rows:
             if value:
                 table.add_row(label, Text(printable(value)))
-        self.console.print(table)
+        self._draw(table)
 
     def table(self, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str | tuple[str, str]]]) -> None:
         """``columns`` are (heading, kind): "id" never folds, "number" stands right, "text" folds. A cell may be (text, style)."""
@@ -93,7 +94,14 @@ class Screen:
         for row in rows:
             cells = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
             table.add_row(*(Text(printable(text), style=style) for text, style in cells))
-        self.console.print(table)
+        self._draw(table)
+
+    def _draw(self, table: Table) -> None:
+        """Draw without the blanks that fill lines up: what is copied from a screen or piped should not carry them."""
+        with self.console.capture() as drawn:
+            self.console.print(table)
+        for line in drawn.get().splitlines():
+            print(line.rstrip(), file=self.stream)
 
     def findings(self, findings: Findings | Sequence[Finding], most: int = 0) -> None:
         """Findings by code, gravest first: a line each, and how many more there are than were kept."""

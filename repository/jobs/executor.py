@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import math
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -41,10 +41,10 @@ class Executor:
         self._active: dict[str, str] = {}  # job id → flow name
         self._guard = threading.Lock()
         self._here: dict[str, Report] = {}
-        self._idle = threading.Condition(self._guard)
         self.stopping = threading.Event()
         self.done = 0
         self.failed = 0
+        self.left_behind: Sequence[str] = ()
         DBOS(config=self._config())
         try:
             self._workflows: Mapping[str, Callable[[Json], Json]] = {flow.name: self._workflow(flow) for flow in flows}
@@ -99,13 +99,10 @@ class Executor:
         Returns the jobs that did not leave ``within`` seconds: while they run the launcher's lock must not be given back.
         """
         self.stopping.set()
-        deadline = time.monotonic() + within
-        with self._idle:
-            while self._active and (left := deadline - time.monotonic()) > 0:
-                self._idle.wait(left)
-            remaining = list(self._active)
-        DBOS.destroy(destroy_registry=True)
-        return remaining
+        # DBOS stops claiming jobs first and then waits, in whole seconds; without jobs there is nothing to wait for.
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=math.ceil(within) if self.active else 0)
+        self.left_behind = self.active
+        return self.left_behind
 
     def _workflow(self, flow: Flow) -> Callable[[Json], Json]:
         def body(argument: Json) -> Json:
@@ -143,9 +140,8 @@ class Executor:
         try:
             yield
         finally:
-            with self._idle:
+            with self._guard:
                 self._active.pop(job_id, None)
-                self._idle.notify_all()
 
     def _reporter(self, job_id: str) -> Report:
         """Where a job's progress goes: at once to who waits in this process; now and then to the database, for all doors."""

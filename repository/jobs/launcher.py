@@ -39,6 +39,11 @@ class Launcher:
         self._executor: Executor | None = None
         self.serves_all = False
 
+    @property
+    def here(self) -> bool:
+        """Whether this process launches now."""
+        return self._executor is not None
+
     @contextmanager
     def lease(self, kind: str, *, serve: bool = False, leave_within: float = LEAVE_WITHIN) -> Iterator[Executor | None]:
         """The executor of this process, launched if need be; None when another process has the lock.

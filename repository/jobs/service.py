@@ -71,7 +71,7 @@ class Jobs:
 
         When no process launches jobs for this home, this one does, and runs the job at once; else the job is queued for the
         launcher, and this process waits (and takes over should the launcher die). ``wait=False`` only queues, and returns None.
-        ``progress`` is called with `Progress` in this or another thread.
+        ``progress`` is called with `Progress` in this or another thread. Not to be called from a step: a step may queue only.
 
         Raises:
             KhoError: the job's own error, `StepFailed` for an unplanned one, `Cancelled`, `GaveUp`.
@@ -224,7 +224,7 @@ class Jobs:
     def _poll(self, job_id: str, progress: Report | None, ends: float | None, *, look_for_lock: bool) -> Job | None:
         """The job when it has ended; None when the lock seems free, so that nobody will end it."""
         pause, started = self.settings.wait_poll, time.monotonic()
-        next_look, next_report = started + _TAKEOVER_EVERY, started + _PROGRESS_EVERY
+        next_look, next_report = started if self._launcher.here else started + _TAKEOVER_EVERY, started + _PROGRESS_EVERY
         while True:
             job = self.get(job_id)
             if job.state.ended:
@@ -238,7 +238,7 @@ class Jobs:
                     progress(last)
             if look_for_lock and now >= next_look:
                 next_look = now + _TAKEOVER_EVERY
-                if self._launcher.lock.free():
+                if self._launcher.here or self._launcher.lock.free():
                     return None
             time.sleep(pause)
             pause = min(pause * 1.2, self.settings.wait_poll_limit)

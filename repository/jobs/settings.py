@@ -23,8 +23,9 @@ APPLICATION_VERSION = f"kho-flows-{SHAPE}"
 QUEUE = "kho"
 """The queue of all jobs that some launcher is to run."""
 
-MAX_RECOVERIES = 20
-"""Starts after which a job that kills its process each time is given up, so that it cannot stop the others for ever."""
+MAX_RECOVERIES = 100
+"""Starts after which a job that kills its process each time is given up, so that it cannot stop the others for
+ever. Restarts in good order count too, hence so many."""
 
 SQLITE_EXECUTOR = "kho-launcher"
 """On SQLite the lock makes sure that there is one executor, so its name may outlive moved folders and renamed hosts."""

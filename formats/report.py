@@ -1,0 +1,65 @@
+"""FormatReport: what format every spooled file has, as rows of the spool database (a package may have a million files)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from formats.identify import Identification
+from policies.findings import Puid
+
+__all__ = ["FormatReport", "KnownFormat"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS format (
+    file TEXT PRIMARY KEY, puid TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, mime TEXT NOT NULL, notes TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFormat:
+    """The answer for one file, as it is recorded. ``notes`` say who said it, on what ground, with which signatures; second opinion too."""
+
+    puid: Puid
+    name: str
+    version: str
+    mime: str
+    notes: tuple[str, ...]
+
+
+class FormatReport:
+    """A view over the table ``format`` of a spool database; ``file`` is the spooled file's name."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute(_SCHEMA)
+
+    def add(self, answers: Iterable[tuple[str, Identification]]) -> None:
+        rows = ((file, a.puid, a.name, a.version, a.mime, json.dumps(_notes(a), ensure_ascii=False)) for file, a in answers)
+        self._database.executemany("INSERT OR REPLACE INTO format VALUES (?,?,?,?,?,?)", rows)
+
+    def get(self, file: str) -> KnownFormat | None:
+        row = self._database.execute("SELECT puid, name, version, mime, notes FROM format WHERE file = ?", (file,)).fetchone()
+        return None if row is None else KnownFormat(Puid(row[0]), row[1], row[2], row[3], tuple(json.loads(row[4])))
+
+    def tools(self) -> Iterator[tuple[str, int]]:
+        """(first note, number of files): which tool with which signatures answered how often."""
+        yield from self._database.execute("SELECT json_extract(notes, '$[0]'), count(*) FROM format GROUP BY 1")
+
+
+def _notes(answer: Identification) -> list[str]:
+    notes = [f"{answer.tool} {answer.tool_version} ({answer.signature_version})".strip(), f"basis: {answer.basis.value}"]
+    if answer.alternatives:
+        notes.append(f"also: {', '.join(answer.alternatives)}")
+    if answer.reason:
+        notes.append(answer.reason)
+    second = answer.second
+    if second is not None:
+        said = ", ".join(second.puids) or second.reason
+        notes.append(
+            f"second opinion: {second.tool} {second.tool_version} ({second.signature_version}) {second.standing.value}: {said}"
+        )
+    return notes

@@ -1,0 +1,210 @@
+"""Access: hand an AIP version out again, every byte verified on the way, in the form that was asked for.
+
+``submission`` gives back exactly what was deposited; ``folder``, ``bagit`` and ``zip`` give the E-ARK AIP, with the events that the
+ledger gained since (audits, repairs) merged into its PREMIS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from formats.package.zipping import write_zip
+
+from fixity.digests import LARGE_BUFFER
+from formats.package.bagit import BagWriter
+from formats.package.source import Kind
+from repository.archive import SOFTWARE, Archive, software_version
+from repository.dissemination import merged_metadata
+from repository.errors import ExportFailed
+from repository.ledger import ledger_of
+from repository.progress import Progress
+from repository.submission import SUBMISSION_PATH, read_submission
+from repository.vouched import Wanted, wanted
+from storage.errors import StorageError
+
+__all__ = ["FORMS", "ExportReport", "export"]
+
+FORMS = ("submission", "folder", "bagit", "zip")
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What was handed out: files and bytes, and copies that were passed over because they did not verify."""
+
+    target: str
+    form: str
+    files: int = 0
+    bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Reader:
+    """Verified reading of one AIP version from whichever copy is good."""
+
+    def __init__(self, archive: Archive, want: Wanted, version: int, report: ExportReport) -> None:
+        self._archive = archive
+        self._want = want
+        self._report = report
+        self.version = version
+        self.state: dict[str, bytes] = dict(want.inventory.state(version))
+
+    def copy(self, path: str, target: str | bytes) -> None:
+        """Write one file of the state to a new file.
+
+        Raises:
+            ExportFailed: no copy gave the bytes that the inventory vouches for.
+        """
+        for name, stream in self._streams(path):
+            with stream, open(target, "xb") as out:
+                size, digest = _copy(stream, out)
+            if digest == self.state[path]:
+                self._report.files += 1
+                self._report.bytes += size
+                return
+            os.unlink(target)
+            self._report.problems.append(f"{name}: {path}")
+        raise ExportFailed(path, "no copy holds these bytes unaltered")
+
+    def read(self, path: str) -> bytes:
+        """A small file of the state, verified. Raises like `copy`."""
+        for name, stream in self._streams(path):
+            with stream:
+                data = stream.read()
+            if hashlib.sha512(data).digest() == self.state[path]:
+                return data
+            self._report.problems.append(f"{name}: {path}")
+        raise ExportFailed(path, "no copy holds these bytes unaltered")
+
+    def _streams(self, path: str) -> Iterator[tuple[str, BinaryIO]]:
+        content = self._want.inventory.content_of(path, self.version)
+        for name, tier in self._archive.tiers.items():
+            try:
+                yield name, tier.open(self._want.object_id, content)
+            except (StorageError, OSError) as error:
+                self._report.problems.append(f"{name}: {error}")
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[int, bytes]:
+    digest = hashlib.sha512()
+    size = 0
+    while chunk := source.read(LARGE_BUFFER):
+        digest.update(chunk)
+        target.write(chunk)
+        size += len(chunk)
+    return size, digest.digest()
+
+
+def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: int | None, progress: Progress) -> ExportReport:
+    """Hand out one AIP version at ``target``, which must not exist (or be an empty folder).
+
+    Everything is built beside the target and renamed at the end, so that a broken export never looks whole.
+
+    Raises:
+        UnknownAip: no such AIP.
+        ExportFailed: the target is taken, or no copy holds some file unaltered.
+    """
+    aip = archive.catalog.holdings.get(aip_id)
+    want = wanted(archive, aip_id)
+    if want is None:
+        raise ExportFailed(aip_id, "no tier holds an inventory that the catalog vouches for")
+    number = version or aip.version
+    if not 1 <= number <= want.head:
+        raise ExportFailed(aip_id, f"there is no version {number}")
+    if target.exists() and not (form != "zip" and target.is_dir() and not any(target.iterdir())):
+        raise ExportFailed(str(target), "something is there already")
+    report = ExportReport(str(target), form)
+    work = target.absolute().parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        reader = Reader(archive, want, number, report)
+        progress.start("export", len(reader.state), "files")
+        _WRITERS[form](archive, reader, aip_id, work, progress)
+        if target.is_dir():
+            target.rmdir()
+        os.rename(work, target)
+    except OSError as error:
+        raise ExportFailed(str(target), error.strerror or str(error)) from error
+    finally:
+        progress.finish()
+        if work.is_dir():
+            shutil.rmtree(work)
+        elif work.exists():
+            work.unlink()
+    ledger_of(archive).exported(aip_id, number, form, report.files, report.bytes)
+    return report
+
+
+def _submission(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
+    record_file = work.with_name(work.name + ".record")
+    work.mkdir()
+    root = os.fsencode(work)
+    reader.copy(SUBMISSION_PATH, str(record_file))
+    try:
+        with open(record_file, "rb") as stream:
+            deposit, items = read_submission(stream)
+            if deposit.top:
+                root = os.path.join(root, deposit.top)
+                os.mkdir(root)
+            folders: list[tuple[bytes, int]] = []
+            for item in items:
+                place = os.path.join(root, item.name)
+                if item.kind is Kind.FOLDER:
+                    os.makedirs(place, exist_ok=True)
+                    if item.modified is not None:
+                        folders.append((place, item.modified))
+                    continue
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                reader.copy(item.stored[0], place)
+                if item.modified is not None:
+                    os.utime(place, (item.modified, item.modified))
+                progress.advance(1)
+            for place, modified in reversed(folders):
+                os.utime(place, (modified, modified))
+    finally:
+        record_file.unlink(missing_ok=True)
+    reader._report.files -= 1  # the record itself is not part of what was deposited
+
+
+def _folder(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
+    work.mkdir()
+    merged = merged_metadata(archive, reader.read, aip_id)
+    for path in reader.state:
+        place = work / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if path in merged:
+            place.write_bytes(merged[path])
+        else:
+            reader.copy(path, str(place))
+        progress.advance(1)
+
+
+def _bagit(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
+    staged = work.with_name(work.name + ".aip")
+    try:
+        _folder(archive, reader, aip_id, staged, progress)
+        info = {
+            "External-Identifier": [aip_id],
+            "Bagging-Date": [archive.clock.now().date().isoformat()],
+            "Bag-Software-Agent": [f"{SOFTWARE} {software_version()}"],
+        }
+        BagWriter(work, info=info).add_tree(staged)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _zip(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
+    staged = work.with_name(work.name + ".aip")
+    try:
+        _folder(archive, reader, aip_id, staged, progress)
+        write_zip(work, staged, top=aip_id.rpartition(":")[2])
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+_WRITERS = {"submission": _submission, "folder": _folder, "bagit": _bagit, "zip": _zip}

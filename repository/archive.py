@@ -1,0 +1,51 @@
+"""What every flow is given: the archive's places, promises, catalog, tiers, examiners and clock, put together once by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from formats.identify import Identifier
+from formats.malware import Scanner
+from policies.archive import Policy
+from repository.catalog import Catalog
+from repository.clock import Clock
+from repository.errors import UnknownTier
+from repository.settings import Settings
+from storage.tier import Tier
+
+__all__ = ["SOFTWARE", "Archive", "software_version"]
+
+SOFTWARE = "kho"
+
+
+def software_version() -> str:
+    """The installed version of Kho."""
+    return metadata.version(SOFTWARE)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive, opened. ``actor`` is who asked ("user:name", "worker"); it stands in every event."""
+
+    settings: Settings
+    policy: Policy
+    catalog: Catalog
+    tiers: Mapping[str, Tier]
+    identifier: Identifier
+    scanner: Scanner
+    clock: Clock
+    actor: str
+
+    def tier(self, name: str) -> Tier:
+        """Raises `UnknownTier`."""
+        try:
+            return self.tiers[name]
+        except KeyError:
+            raise UnknownTier(name, ", ".join(self.tiers)) from None
+
+    def spool(self, deposit_id: str) -> Path:
+        """Where a deposit lies between its arrival and its receipt."""
+        return self.settings.home / "spool" / deposit_id

@@ -1,0 +1,145 @@
+"""Audit: re-read copies that are due, record what was found, and never call unknown fine.
+
+One audit is many short steps; each takes the oldest copies that were not looked at since the audit began, within a byte budget, and
+records their outcome in one transaction. So a killed audit goes on where it stopped, and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fixity.verify import FixityReport, Outcome
+from policies.audits import FULL, next_check
+from repository.archive import Archive
+from repository.ledger import ledger_of
+from repository.model import CheckRecord, Copy, CopyState, Damage
+from repository.progress import Progress
+from storage.errors import Unavailable
+from storage.tier import ObjectId
+
+__all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "state_of"]
+
+STEP_BYTES = 1 << 30
+"""Bytes of one audit step: a step interrupted by a crash is done again, so it should cost seconds, not hours."""
+
+STEP_COPIES = 500
+"""Copies of one audit step, for archives of many small AIPs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditScope:
+    """What an audit covers. ``everything`` asks for all copies, else only those due; ``aip`` and ``tier`` narrow it."""
+
+    everything: bool = False
+    aip: str = ""
+    tier: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"everything": self.everything, "aip": self.aip, "tier": self.tier}
+
+
+@dataclass(slots=True)
+class AuditReport:
+    """What an audit did: copies by state found, files by outcome, bytes read, damages, and tiers that could not be asked."""
+
+    checked: int = 0
+    bytes: int = 0
+    copies: Counter[str] = field(default_factory=Counter)
+    files: Counter[str] = field(default_factory=Counter)
+    damages: list[Damage] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    overdue: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "checked": self.checked,
+            "bytes": self.bytes,
+            "copies": dict(self.copies),
+            "files": dict(self.files),
+            "unavailable": self.unavailable,
+        }
+
+    def merge(self, step: Mapping[str, Any]) -> None:
+        """Add one step's counts (JSON, as `audit_some` returned them)."""
+        self.checked += step["checked"]
+        self.bytes += step["bytes"]
+        self.copies.update(step["copies"])
+        self.files.update(step["files"])
+        self.unavailable.update(step["unavailable"])
+
+
+def state_of(report: FixityReport) -> CopyState:
+    """The state of a copy from one check of it. Unreadable only when nothing was seen to be damaged."""
+    if report.ok:
+        return CopyState.GOOD
+    if any(report.counts[outcome] for outcome in (Outcome.ALTERED, Outcome.MISSING, Outcome.EXTRA)):
+        return CopyState.DAMAGED
+    return CopyState.UNREADABLE
+
+
+def audit_some(
+    archive: Archive, scope: Mapping[str, Any], started: str, skip: Sequence[str], progress: Progress
+) -> dict[str, Any]:
+    """One step of an audit that began at ``started`` (ISO 8601): the next copies that were not looked at since.
+
+    ``skip`` names tiers found unavailable by earlier steps. Returns counts as JSON; ``checked`` 0 and no new ``unavailable`` means
+    that nothing is left.
+    """
+    since = datetime.fromisoformat(started)
+    copies = archive.catalog.copies.candidates(
+        tiers=[scope["tier"]] if scope["tier"] else [name for name in archive.tiers if name not in skip],
+        aip_id=scope["aip"] or None,
+        due=None if scope["everything"] or scope["aip"] else since,
+        checked_before=since,
+        limit=STEP_COPIES,
+        budget=STEP_BYTES,
+    )
+    return check_copies(archive, [copy for copy in copies if copy.tier not in skip], progress)
+
+
+def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress) -> dict[str, Any]:
+    """Re-read these copies and record each outcome. A tier that cannot be asked leaves its copies as they were, and says so."""
+    report = AuditReport()
+    records: list[CheckRecord] = []
+    inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
+    for copy in copies:
+        if copy.tier in report.unavailable:
+            continue
+        try:
+            found = archive.tiers[copy.tier].verify(ObjectId(copy.aip_id), inventories[copy.aip_id], progress=progress.advance)
+        except Unavailable as error:
+            report.unavailable[copy.tier] = str(error)
+            continue
+        records.append(record_of(archive, copy, found))
+        report.checked += 1
+        report.bytes += found.bytes_read
+        report.copies[records[-1].state.value] += 1
+        report.files.update({outcome.value: count for outcome, count in found.counts.items()})
+    archive.catalog.copies.record(records)
+    ledger_of(archive).checked(records)
+    return report.as_json()
+
+
+def record_of(archive: Archive, copy: Copy, found: FixityReport, algorithm: str = FULL) -> CheckRecord:
+    """One check of one copy, as it is recorded: state, counts, damages, and when to look again."""
+    now = archive.clock.now()
+    state = state_of(found)
+    return CheckRecord(
+        aip_id=copy.aip_id,
+        tier=copy.tier,
+        time=now,
+        state=state,
+        algorithm=algorithm,
+        files=found.counts.total(),
+        bytes=found.bytes_read,
+        inventory_sha512=found.inventory_sha512,
+        check_next=next_check(archive.policy, copy.tier, now, good=state is CopyState.GOOD),
+        damages=tuple(
+            Damage(copy.aip_id, copy.tier, each.path, each.outcome.value, each.expected, each.found, now)
+            for each in found.problems
+        ),
+    )

@@ -1,0 +1,103 @@
+"""The engine: one archive, opened; the composition root, and the one door through which command line, API and worker act.
+
+Everything an archive can do is a method of one of its small services. Long work runs as jobs; what is quick is done at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from formats.identify import SiegfriedIdentifier
+from formats.malware import ClamdScanner, NoScanner
+from repository.archive import Archive
+from repository.catalog import Catalog
+from repository.clock import Clock, SystemClock
+from repository.flows import flows_of
+from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
+from repository.settings import Settings, init_home
+from storage.ocfl.tier import LocalTier
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """One archive. Use it as a context manager; `open` and `create` make it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.holdings = Holdings(archive)
+        self.reports = Reports(archive)
+        self.catalog = CatalogService(archive)
+
+    @classmethod
+    def create(cls, home: Path, *, tiers: Mapping[str, Path], language: str | None = None, actor: str = "user:init") -> Engine:
+        """Make a new archive: home, policy, catalog and tiers. Raises `SettingsError`, `StorageError`, `CatalogError`."""
+        settings = init_home(home, tiers=tiers, language=language or "vi")
+        for place in settings.tiers:
+            LocalTier.create(place.path, place.name)
+        Catalog.create(settings.database)
+        engine = cls.open(home, actor=actor)
+        engine.jobs.upgrade()
+        return engine
+
+    @classmethod
+    def open(cls, home: Path, *, actor: str, clock: Clock | None = None) -> Engine:
+        """Open the archive in ``home``. Raises `SettingsError`, `ArchivePolicyError`, `CatalogError`."""
+        settings = Settings.load(home)
+        scanner = ClamdScanner(settings.clamd) if settings.clamd else NoScanner()
+        # The tier that may take the spool's own bytes by a hard link is the first one, and only that one.
+        tiers = {
+            place.name: LocalTier(place.path, place.name, link_from_spool=number == 0)
+            for number, place in enumerate(settings.tiers)
+        }
+        return cls(
+            Archive(
+                settings=settings,
+                policy=settings.policy(),
+                catalog=Catalog(settings.database),
+                tiers=tiers,
+                identifier=SiegfriedIdentifier(),
+                scanner=scanner,
+                clock=clock or SystemClock(),
+                actor=actor,
+            )
+        )
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The background work of this archive (made when first needed: it costs half a second)."""
+        from repository.jobs import Jobs
+
+        return Jobs.at(self.archive.settings.home, self.archive.settings.database, flows_of(self.archive))
+
+    @cached_property
+    def deposits(self) -> Deposits:
+        return Deposits(self.archive, self.jobs)
+
+    @cached_property
+    def audits(self) -> Audits:
+        return Audits(self.archive, self.jobs)
+
+    @cached_property
+    def copies(self) -> Copies:
+        return Copies(self.archive, self.jobs)
+
+    def close(self) -> None:
+        """End what was started: the identification worker, jobs and database connections."""
+        if "jobs" in self.__dict__:
+            self.jobs.close()
+        self.archive.identifier.close()
+        self.archive.catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,84 @@
+"""The errors of the flows.
+
+RepositoryError
+├── UnknownDeposit, UnknownAip, UnknownTier   no such id or name
+├── SourceMissing                 nothing readable is where the deposit came from
+├── WrongState                    the deposit is not in a state in which this can be done
+├── KeyReused                     the same key came with other bytes
+├── AipUnreadable                 an AIP's own records could not be understood
+├── SpoolDamaged                  the spool does not hold what was hashed into it
+├── NotEnoughCopies               fewer verified copies than the policy promises
+└── ExportFailed                  the target is not usable, or an exported file did not verify
+"""
+
+from __future__ import annotations
+
+from policies.findings import KhoError
+
+__all__ = [
+    "AipUnreadable",
+    "ExportFailed",
+    "KeyReused",
+    "NotEnoughCopies",
+    "RepositoryError",
+    "SourceMissing",
+    "SpoolDamaged",
+    "UnknownAip",
+    "UnknownDeposit",
+    "UnknownTier",
+    "WrongState",
+]
+
+
+class RepositoryError(KhoError):
+    """The base of this package's errors."""
+
+
+class UnknownDeposit(RepositoryError):
+    def __init__(self, deposit_id: str) -> None:
+        super().__init__("DEP-UNKNOWN", deposit_id)
+
+
+class UnknownAip(RepositoryError):
+    def __init__(self, aip_id: str) -> None:
+        super().__init__("AIP-UNKNOWN", aip_id)
+
+
+class UnknownTier(RepositoryError):
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__("TIER-UNKNOWN", name, known=known)
+
+
+class WrongState(RepositoryError):
+    def __init__(self, deposit_id: str, state: str) -> None:
+        super().__init__("DEP-WRONG-STATE", deposit_id, state=state)
+
+
+class SourceMissing(RepositoryError):
+    def __init__(self, path: str) -> None:
+        super().__init__("DEP-SOURCE-MISSING", path)
+
+
+class KeyReused(RepositoryError):
+    def __init__(self, key: str, deposit_id: str) -> None:
+        super().__init__("DEP-KEY-REUSED", key, deposit=deposit_id)
+
+
+class AipUnreadable(RepositoryError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("AIP-UNREADABLE", path, reason=reason)
+
+
+class SpoolDamaged(RepositoryError):
+    def __init__(self, path: str) -> None:
+        super().__init__("DEP-SPOOL-DAMAGED", path)
+
+
+class NotEnoughCopies(RepositoryError):
+    def __init__(self, aip_id: str, good: int, need: int, reason: str) -> None:
+        super().__init__("AIP-NOT-ENOUGH-COPIES", aip_id, good=good, need=need, reason=reason)
+
+
+class ExportFailed(RepositoryError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("AIP-EXPORT-FAILED", path, reason=reason)

@@ -1,0 +1,127 @@
+"""The durable flows: which steps a deposit, an audit, a repair and a rebuild are made of, in which order.
+
+Steps take and return ids and counts. Each can be run again: what was done already is seen in the catalog, the spool or on the tier.
+Change the order or names of steps only together with ``repository.jobs.settings.SHAPE``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from repository.archive import Archive
+from repository.audit import AuditReport, audit_some
+from repository.ingest import Extras, accept, set_aside
+from repository.jobs.flow import Flow, Json, Step, Steps
+from repository.keep import keep, register
+from repository.model import DepositState
+from repository.progress import Progress, Unit
+from repository.repair import RepairReport, repair_some
+
+__all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "flows_of"]
+
+DEPOSIT = "deposit"
+AUDIT = "audit"
+REPAIR = "repair"
+
+Work = Callable[..., Json]
+
+
+class StepProgress:
+    """Shows a flow's progress as that of its job step, which any door can read."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._done = 0
+        self._total = 0
+        self._unit: Unit = "files"
+        self._phase = ""
+
+    def start(self, phase: str, total: int | None, unit: Unit) -> None:
+        self._phase, self._done, self._total, self._unit = phase, 0, total or 0, unit
+        self._step.progress(0, self._total, f"{phase}:{unit}")
+
+    def advance(self, amount: int) -> None:
+        self._done += amount
+        self._step.progress(self._done, self._total, f"{self._phase}:{self._unit}")
+
+    def finish(self) -> None:
+        self._step.check()
+
+
+def flows_of(archive: Archive) -> Sequence[Flow]:
+    """All flows of one archive."""
+    return (Flow(DEPOSIT, _Deposit(archive)), Flow(AUDIT, _Audit(archive)), Flow(REPAIR, _Repair(archive)))
+
+
+class _Deposit:
+    """accept → keep on each tier → register. The argument: {"ids", "tiers", "title", "metadata"}."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        accepted = steps.run("accept", self._accept, argument["ids"], argument["title"], argument["metadata"])
+        kept = {tier: steps.run("keep", self._keep, tier, accepted) for tier in argument["tiers"]} if accepted else {}
+        return steps.run("register", self._register, accepted, kept)
+
+    def _accept(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
+        extra = Extras.of(title, metadata)
+        progress: Progress = StepProgress(step)
+        accepted = []
+        for number, deposit_id in enumerate(ids):
+            step.progress(number, len(ids), "accept:objects")
+            deposit = accept(self._archive, deposit_id, extra, progress)
+            set_aside(self._archive, deposit)
+            if deposit.state is DepositState.ACCEPTED:
+                accepted.append(deposit_id)
+        return accepted
+
+    def _keep(self, step: Step, tier: str, ids: list[str]) -> dict[str, Any]:
+        progress = StepProgress(step)
+        progress.start("keep", None, "bytes")
+        return keep(self._archive, tier, ids, progress)
+
+    def _register(self, step: Step, ids: list[str], kept: dict[str, Any]) -> list[str]:
+        return register(self._archive, ids, kept)
+
+
+class _Audit:
+    """Steps of some copies each, until nothing that the scope asks for is left. The argument is an `AuditScope` as JSON."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        started = steps.run("begin", self._begin)
+        report = AuditReport()
+        while True:
+            counts = steps.run("check", self._check, argument, started, sorted(report.unavailable))
+            report.merge(counts)
+            if not counts["checked"] and not counts["unavailable"]:
+                return {**report.as_json(), "started": started}
+
+    def _begin(self, step: Step) -> str:
+        return self._archive.clock.now().isoformat()
+
+    def _check(self, step: Step, scope: dict[str, Any], started: str, skip: list[str]) -> dict[str, Any]:
+        return audit_some(self._archive, scope, started, skip, StepProgress(step))
+
+
+class _Repair:
+    """Steps of some copies each. The argument: {"aip"} ("" for all)."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        report = RepairReport()
+        cursor: Json = ""
+        while cursor is not None:
+            done = steps.run("repair", self._some, argument["aip"], cursor)
+            report.merge(done)
+            cursor = done["cursor"]
+        return report.as_json()
+
+    def _some(self, step: Step, aip_id: str, cursor: str) -> dict[str, Any]:
+        return repair_some(self._archive, aip_id, cursor, StepProgress(step))

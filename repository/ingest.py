@@ -1,0 +1,445 @@
+"""Accept: look at everything a deposit holds, weigh it once, and seal what is accepted.
+
+Order (docs/architecture.md): spool → read package → identify → scan → duplicates → ONE verdict → seal. Every step can be repeated:
+what a killed process left half done is thrown away and made again from the source; a sealed deposit is never sealed again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from fixity.digests import LogicalPath
+from fixity.manifest import Entry
+from formats.describe import flatten, kind_of
+from formats.identify import Identification, facts
+from formats.malware import NoScanner, Outcome
+from formats.malware import facts as scan_facts
+from formats.package import arrange, recognise
+from formats.package.limits import LIMITS, Limits
+from formats.package.names import shown_name
+from formats.package.reception import spool_path
+from formats.package.source import Package, Spooled
+from formats.package.spool import Spool
+from formats.premis import Event
+from formats.report import FormatReport
+from policies.acceptance import judge, waivable, weigh
+from policies.archive import Policy
+from policies.findings import Finding, Findings, KhoError, Verdict, Weight
+from policies.retention import expires
+from repository.aip import EVENTS_PREFIX, SPOOLED, Previous, Sealing, index_files, received, seal
+from repository.archive import SOFTWARE, Archive, software_version
+from repository.catalog import DepositChange
+from repository.errors import AipUnreadable, KeyReused, SourceMissing
+from repository.model import Deposit, DepositState
+from repository.progress import Progress
+from repository.submission import DepositRecord
+from repository.vouched import wanted
+
+__all__ = ["AIP_NAMESPACE", "Extras", "accept", "aip_id_of", "set_aside"]
+
+AIP_NAMESPACE = uuid.UUID("6b1f7c0e-3c0f-5a57-9d0e-6f2d3b8f1c11")
+"""An AIP's id is made from its first deposit's id, so that a repeated step can never make a second AIP."""
+
+LOOKUP_BATCH = 500
+"""Digests asked of the catalog at a time; SQLite takes 32,766 variables, PostgreSQL 65,535, and a plan should stay small."""
+
+ROW_FINDINGS = 5
+"""Findings of one code that stand in a deposit's row; all of them are in the spool, and counted."""
+
+NAMES_HELD = 10_000
+"""Names of files kept in memory while they are identified; larger packages look each name up."""
+
+MALWARE_CODES = frozenset({"MAL-FOUND"})
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is given beside a package: a title, and one file of descriptive metadata."""
+
+    title: str = ""
+    metadata: Path | None = None
+
+    @classmethod
+    def of(cls, title: str, metadata: str) -> Extras:
+        return cls(title, Path(metadata) if metadata else None)
+
+
+def aip_id_of(deposit_id: str) -> str:
+    return uuid.uuid5(AIP_NAMESPACE, deposit_id).urn
+
+
+def accept(archive: Archive, deposit_id: str, extra: Extras, progress: Progress) -> Deposit:
+    """Bring one deposit to its verdict; sealed when accepted. Returns it as it stands then.
+
+    Bad content ends in a verdict. What Kho itself could not do ends in FAILED, with code and sentence, and can be tried again.
+    """
+    deposit = archive.catalog.deposits.get(deposit_id)
+    if deposit.state not in (DepositState.RECEIVED, DepositState.SPOOLED, DepositState.FAILED):
+        return deposit
+    try:
+        return _examine(archive, deposit, extra, progress)
+    except KeyReused as error:
+        return archive.catalog.deposits.update(
+            deposit.id,
+            state=DepositState.REFUSED,
+            verdict=Verdict.REFUSE,
+            findings=(error.finding,),
+            finding_counts={error.code: 1},
+            updated=archive.clock.now(),
+        )
+    except KhoError as error:
+        return _failed(archive, deposit, error)
+    except OSError as error:
+        return _failed(archive, deposit, KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error)))
+
+
+def _failed(archive: Archive, deposit: Deposit, error: KhoError) -> Deposit:
+    return archive.catalog.deposits.update(
+        deposit.id,
+        state=DepositState.FAILED,
+        error=str(error),
+        findings=(error.finding,),
+        finding_counts={error.code: 1},
+        updated=archive.clock.now(),
+    )
+
+
+def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Deposit:
+    folder = archive.spool(deposit.id)
+    findings = Findings()
+    spool = receive(archive, deposit, folder, findings, progress)
+    with spool:
+        deposit = replace(deposit, fingerprint=spool.fingerprint(), files=spool.files, bytes=spool.bytes)
+        earlier = claim_key(archive, deposit)
+        if earlier is not None:
+            shutil.rmtree(folder)
+            return _repeated(archive, deposit, earlier)
+        deposit = archive.catalog.deposits.get(deposit.id)
+        package, scanned = examine(archive, deposit, spool, findings, progress)
+        return decide(archive, replace(deposit, scanned=scanned), spool, package, findings, extra)
+
+
+def receive(archive: Archive, deposit: Deposit, folder: Path, findings: Findings, progress: Progress) -> Spool:
+    """Copy the source into a fresh spool, hashing while reading.
+
+    Raises:
+        SourceMissing: there is nothing readable at the deposit's source.
+    """
+    if deposit.state is DepositState.SPOOLED and folder.exists():
+        spool = Spool(folder)  # released, or interrupted after all bytes were here: the source may be gone by now
+        if spool.complete:
+            spool.clear_arrangement()
+            return spool
+        spool.close()
+    source = Path(deposit.source)
+    if not source.exists():
+        raise SourceMissing(deposit.source)
+    if folder.exists():
+        shutil.rmtree(folder)
+    spool = Spool(folder)
+    spool_path(source, spool, findings, limits=limits_of(archive.policy), progress=progress)
+    return spool
+
+
+def limits_of(policy: Policy) -> Limits:
+    """The readers' limits, as far as the policy sets others."""
+    return replace(LIMITS, **policy.limits)
+
+
+def claim_key(archive: Archive, deposit: Deposit) -> Deposit | None:
+    """Make the deposit's key its own; the earlier deposit when the same key brought the same bytes before.
+
+    Raises:
+        KeyReused: the key was used with other bytes.
+    """
+    key = deposit.wanted_key or f"sha256:{deposit.fingerprint}"
+    earlier = archive.catalog.deposits.by_key(deposit.producer, key)
+    if earlier is not None and earlier.id != deposit.id:
+        if earlier.state in (DepositState.REFUSED, DepositState.FAILED):
+            archive.catalog.deposits.update(earlier.id, key=f"{key}#{earlier.id}")
+        elif earlier.fingerprint == deposit.fingerprint:
+            return earlier
+        else:
+            raise KeyReused(key, earlier.id)
+    archive.catalog.deposits.update(
+        deposit.id,
+        key=key,
+        fingerprint=deposit.fingerprint,
+        files=deposit.files,
+        bytes=deposit.bytes,
+        state=DepositState.SPOOLED,
+        updated=archive.clock.now(),
+    )
+    return None
+
+
+def _repeated(archive: Archive, deposit: Deposit, earlier: Deposit) -> Deposit:
+    return archive.catalog.deposits.update(
+        deposit.id,
+        state=DepositState.REPEATED,
+        fingerprint=deposit.fingerprint,
+        reason=earlier.id,
+        aip_id=earlier.aip_id,
+        aip_version=earlier.aip_version,
+        updated=archive.clock.now(),
+    )
+
+
+def examine(archive: Archive, deposit: Deposit, spool: Spool, findings: Findings, progress: Progress) -> tuple[Package, str]:
+    """Let every examiner look at everything: (what was understood of the package, scanner and its signature date)."""
+    if spool.files == 0:
+        findings.add("DEP-EMPTY")
+    form = recognise(spool)
+    form.check(spool, findings)
+    package = arrange(spool, findings)
+    identify(archive, spool, findings, progress)
+    scanned = scan(archive, spool, findings, progress)
+    find_duplicates(archive, spool, findings, deposit.update_of)
+    check_identity(archive, deposit, package, findings)
+    return package, scanned
+
+
+def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> None:
+    """Identify every file and remember the answers beside the items."""
+    names = {str(spool.path(s)): s.item.name for s in each_file(spool)} if spool.files <= NAMES_HELD else None
+    report = FormatReport(spool.database)
+    start = len(str(spool.folder / "files")) + 1
+    progress.start("identify", spool.files, "files")
+
+    def answers() -> Iterator[tuple[str, Identification]]:
+        for path, answer in archive.identifier.identify(spool.path(s) for s in each_file(spool)):
+            file = str(path)[start:]
+            name = names[str(path)] if names is not None else received(spool, f"{SPOOLED}{file}")[0]
+            for finding in facts(shown_name(name), answer):
+                findings.append(finding)
+            progress.advance(1)
+            yield file, answer
+
+    spool.commit()
+    index_files(spool)
+    spool.database.execute("BEGIN")
+    report.add(answers())
+    spool.commit()
+    progress.finish()
+
+
+def each_file(spool: Spool) -> Iterator[Spooled]:
+    """Every received file once (an alias is a second place in the AIP, not a second file)."""
+    last = ""
+    for spooled in spool.spooled(order="name"):
+        if spooled.file and spooled.file != last:
+            last = spooled.file
+            yield spooled
+
+
+def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> str:
+    """Scan every file for malware. Returns scanner and signature date; "" when nothing was scanned, which is a finding."""
+    version = archive.scanner.version()
+    if version is None and isinstance(archive.scanner, NoScanner):
+        findings.add("MAL-NO-SCANNER")
+        return ""
+    scanned = 0
+    start = len(str(spool.folder / "files")) + 1
+    progress.start("scan", spool.files, "files")
+    for path, result in archive.scanner.scan(spool.path(s) for s in each_file(spool)):
+        name = received(spool, f"{SPOOLED}{str(path)[start:]}")[0]
+        for finding in scan_facts(shown_name(name), result):
+            findings.append(finding)
+        scanned += result.outcome is not Outcome.NOT_SCANNED
+        progress.advance(1)
+    progress.finish()
+    return str(version) if scanned and version is not None else ""
+
+
+def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_of: str) -> None:
+    """Name equal contents inside the package, and contents that the holdings have already. Empty files are all alike."""
+    for _, names in spool.duplicates():
+        first, *others = (name.decode("utf-8", "backslashreplace") for name in names)
+        for other in others:
+            findings.add("DEP-DUPLICATE-INSIDE", other, other=first)
+    digests = ((s.sha512, s.stored) for s in spool.spooled(order="sha512") if s.file and s.item.size)
+    while batch := dict(islice(digests, LOOKUP_BATCH)):
+        known = archive.catalog.holdings.known_digests(batch, apart_from=update_of)
+        for digest, (aip_id, path) in known.items():
+            findings.add("DEP-DUPLICATE-HOLDINGS", batch[digest], other=path, aip=aip_id)
+
+
+def check_identity(archive: Archive, deposit: Deposit, package: Package, findings: Findings) -> None:
+    """An update names an AIP of the same producer; a known id that is no update is for an officer."""
+    update = deposit.update_of
+    if update:
+        target = archive.catalog.holdings.find(update)
+        if target is None:
+            findings.add("DEP-UPDATE-UNKNOWN", aip=update)
+        elif target.producer != deposit.producer:
+            findings.add("DEP-UPDATE-PRODUCER", aip=update, owner=target.producer)
+    elif package.identifier:
+        known = archive.catalog.holdings.by_identifier(deposit.producer, package.identifier)
+        if known is not None:
+            findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known)
+
+
+def decide(archive: Archive, deposit: Deposit, spool: Spool, package: Package, findings: Findings, extra: Extras) -> Deposit:
+    """The one verdict over all findings; what is accepted is sealed, what is refused or held is kept with its reasons."""
+    now = archive.clock.now()
+    waived = waivable(findings.counts, archive.policy) if deposit.decided_by else frozenset[str]()
+    verdict = judge(findings.counts, archive.policy, waived=waived)
+    change: DepositChange = {
+        "verdict": verdict,
+        "findings": tuple(first_of_each(findings)),
+        "finding_counts": dict(findings.counts),
+        "scanned": deposit.scanned,
+        "updated": now,
+        "expires": expires(verdict, archive.policy, now),
+        "error": "",
+    }
+    if verdict is Verdict.ACCEPT:
+        change["state"] = DepositState.ACCEPTED
+        change["aip_version"] = _seal(archive, deposit, spool, package, findings, extra, now)
+        change["aip_id"] = deposit.update_of or aip_id_of(deposit.id)
+    elif verdict is Verdict.HOLD:
+        change["state"] = DepositState.HELD
+    else:
+        infected = findings.counts.keys() & MALWARE_CODES
+        change["state"] = DepositState.QUARANTINED if infected else DepositState.REFUSED
+    return archive.catalog.deposits.update(deposit.id, **change)
+
+
+def first_of_each(findings: Findings) -> Iterator[Finding]:
+    """The findings that a deposit's row keeps: the first `ROW_FINDINGS` of each code (the counts tell the rest)."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        seen[finding.code] += 1
+        if seen[finding.code] <= ROW_FINDINGS:
+            yield finding
+
+
+def set_aside(archive: Archive, deposit: Deposit) -> None:
+    """Move the bytes of a refused deposit to refused/, of an infected one to quarantine/. Done already is fine."""
+    place = {DepositState.REFUSED: "refused", DepositState.QUARANTINED: "quarantine"}.get(deposit.state)
+    folder = archive.spool(deposit.id)
+    if place is not None and folder.exists():
+        target = archive.settings.home / place / deposit.id
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+
+
+def _seal(
+    archive: Archive, deposit: Deposit, spool: Spool, package: Package, findings: Findings, extra: Extras, now: datetime
+) -> int:
+    folder = archive.spool(deposit.id)
+    previous, number = _previous(archive, deposit.update_of)
+    aip_id = deposit.update_of or aip_id_of(deposit.id)
+    fields = described(spool, package, extra)
+    record = DepositRecord(
+        deposit_id=deposit.id,
+        key=deposit.key,
+        fingerprint=deposit.fingerprint,
+        producer=deposit.producer,
+        title=extra.title or package.title or next(iter(fields.get("title", ())), "") or spool.label,
+        package=package.format,
+        identifier=package.identifier,
+        label=spool.label,
+        top=spool.meta("top") or b"",
+        received=deposit.created.isoformat(),
+        actor=deposit.actor,
+        source=deposit.source,
+        scanned=deposit.scanned,
+        file_count=spool.files,
+        byte_count=spool.bytes,
+        container=(spool.meta("container") or b"").decode("utf-8", "backslashreplace"),
+        fields=fields,
+        finding_counts=dict(findings.counts),
+        findings=tuple({"code": f.code, "path": f.path, "args": dict(f.args)} for f in first_of_each(findings)),
+        waived_by=deposit.decided_by,
+    )
+    sealing = Sealing(
+        aip_id=aip_id,
+        number=number,
+        deposit=record,
+        package=package,
+        events=tuple(ingest_events(archive, deposit, spool, findings, aip_id=aip_id, number=number)),
+        software=SOFTWARE,
+        software_version=software_version(),
+        now=now,
+        previous=previous,
+        metadata=extra.metadata,
+    )
+    sealed = folder / "sealed"
+    if sealed.exists():
+        shutil.rmtree(sealed)
+    seal(sealing, spool, folder)
+    return number
+
+
+def _previous(archive: Archive, aip_id: str) -> tuple[Previous | None, int]:
+    if not aip_id:
+        return None, 1
+    want = wanted(archive, aip_id)
+    if want is None:
+        raise AipUnreadable(aip_id, "no tier holds an inventory that the catalog vouches for")
+    aip = archive.catalog.holdings.get(aip_id)
+    events = tuple(
+        Entry(LogicalPath(f.path), "", f.size, bytes.fromhex(f.sha256), bytes.fromhex(f.sha512))
+        for f in archive.catalog.holdings.files(aip_id)
+        if f.path.startswith(EVENTS_PREFIX)
+    )
+    return Previous(want.inventory, want.inventories[want.head], events, aip.created), want.head + 1
+
+
+def described(spool: Spool, package: Package, extra: Extras) -> dict[str, tuple[str, ...]]:
+    """Descriptive fields by name, from what the package says of itself, its descriptive files, and the file given beside it."""
+    fields: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in package.fields.items()}
+    places = dict(package.descriptive)
+    for spooled in spool.spooled(order="stored"):
+        if spooled.stored in places:
+            with spool.open(spooled.item.name) as stream:
+                _merge(fields, flatten(places[spooled.stored], stream))
+    if extra.metadata is not None:
+        with extra.metadata.open("rb") as stream:
+            extra_kind = kind_of(extra.metadata.name, stream)
+        with extra.metadata.open("rb") as stream:
+            _merge(fields, flatten(extra_kind, stream))
+    return fields
+
+
+def _merge(fields: dict[str, tuple[str, ...]], more: Mapping[str, tuple[str, ...]]) -> None:
+    for name, values in more.items():
+        have = fields.get(name, ())
+        fields[name] = have + tuple(value for value in values if value not in have)
+
+
+def ingest_events(
+    archive: Archive, deposit: Deposit, spool: Spool, findings: Findings, *, aip_id: str, number: int
+) -> Iterator[Event]:
+    """What happened to the deposit until it was sealed, as PREMIS events that go into the AIP."""
+    errors = sum(count for code, count in findings.counts.items() if weigh(code, archive.policy) >= Weight.WARNING)
+    tools = {f"tool_{n}": f"{tool}: {count}" for n, (tool, count) in enumerate(FormatReport(spool.database).tools(), 1)}
+    happened: list[tuple[str, str, dict[str, str | int]]] = [
+        ("message digest calculation", "success", {"algorithms": "sha256 sha512", "files": spool.files, "bytes": spool.bytes}),
+        ("validation", "warning" if errors else "success", {"findings": errors, "policy": archive.policy.digest}),
+        ("format identification", "success", dict(tools)),
+        ("virus check", "success" if deposit.scanned else "warning", {"scanner": deposit.scanned or "not scanned"}),
+        ("ingestion", "success", {"verdict": "accept", "policy": archive.policy.digest, "fingerprint": deposit.fingerprint}),
+    ]
+    agent = f"{SOFTWARE} {software_version()}"
+    for type_, outcome, detail in happened:
+        yield Event(
+            id=str(uuid.uuid4()),
+            type=type_,
+            time=archive.clock.now(),
+            agent=deposit.actor if type_ == "ingestion" else agent,
+            outcome=outcome,
+            aip_id=aip_id,
+            aip_version=number,
+            deposit_id=deposit.id,
+            detail=detail,
+        )

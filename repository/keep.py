@@ -1,0 +1,167 @@
+"""Keep: copy the same sealed bytes to every tier, re-read them there, count, and only then register.
+
+Write order, as invariants: content before inventory, inventory on enough tiers before catalog, catalog before receipt, receipt
+before spool removal. *Stored* is only ever set by counting copies that were re-read and matched.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fixity.manifest import Manifest
+from formats.package.spool import Spool
+from formats.premis import Event, read_premis
+from formats.report import FormatReport
+from policies.audits import next_check
+from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received
+from repository.archive import Archive
+from repository.catalog import Registration
+from repository.errors import NotEnoughCopies, SpoolDamaged
+from repository.facts import aip_facts, original_name
+from repository.ledger import ledger_of
+from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
+from repository.progress import Progress
+from repository.submission import SUBMISSION_PATH, read_submission
+from storage.errors import StorageError
+from storage.ocfl.inventory import parse_inventory
+from storage.tiers import keep_on
+
+__all__ = ["keep", "register"]
+
+
+def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
+    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error"}.
+
+    A tier that cannot be asked fails its part of the batch, never the other tiers' part.
+    """
+    sealed = {}
+    for deposit_id in deposit_ids:
+        if archive.catalog.deposits.get(deposit_id).state is DepositState.ACCEPTED:
+            sealed[deposit_id] = load_sealed(archive.spool(deposit_id))
+    results: dict[str, Any] = {}
+    try:
+        kept = keep_on(archive.tiers[tier_name], list(sealed.values()), progress=progress.advance)
+    except StorageError as error:
+        return {deposit_id: {"ok": False, "error": str(error)} for deposit_id in sealed}
+    for deposit_id, one in zip(sealed, kept, strict=True):
+        if one.error is not None:
+            results[deposit_id] = {"ok": False, "error": str(one.error)}
+        else:
+            report = one.report
+            read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
+            results[deposit_id] = {"ok": one.counts, "error": "" if one.counts else "the copy did not verify", **read}
+    return results
+
+
+def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Register what has enough verified copies, give the receipt, empty the spool. ``kept`` is tier → what `keep` returned.
+
+    Returns the ids that are stored now. A deposit with too few copies stays ACCEPTED, with the reason; it is kept again later.
+    """
+    stored = []
+    for deposit_id in deposit_ids:
+        deposit = archive.catalog.deposits.get(deposit_id)
+        if deposit.state is DepositState.ACCEPTED:
+            _register_one(
+                archive, deposit, {tier: results[deposit_id] for tier, results in kept.items() if deposit_id in results}
+            )
+            deposit = archive.catalog.deposits.get(deposit_id)
+        if deposit.state is DepositState.STORED:
+            stored.append(deposit_id)
+            shutil.rmtree(archive.spool(deposit_id), ignore_errors=True)
+    return stored
+
+
+def _register_one(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> None:
+    need = archive.policy.copies.need
+    good = [tier for tier, result in kept.items() if result["ok"]]
+    if len(good) < need:
+        reasons = "; ".join(f"{tier}: {result['error'] or 'not verified'}" for tier, result in kept.items() if not result["ok"])
+        error = NotEnoughCopies(deposit.aip_id, len(good), need, reasons)
+        archive.catalog.deposits.update(deposit.id, error=str(error), updated=archive.clock.now())
+        return
+    folder = archive.spool(deposit.id)
+    now = archive.clock.now()
+    with Spool(folder) as spool, archive.catalog.begin() as transaction:
+        facts = Sealed(folder, spool, deposit)
+        archive.catalog.register([facts.registration(archive, kept, now)], within=transaction)
+        archive.catalog.events.append(facts.events(), within=transaction)
+        ledger_of(archive).kept(deposit, kept, within=transaction)
+        archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, error="", updated=now, within=transaction)
+
+
+class Sealed:
+    """A sealed deposit as the catalog is told of it."""
+
+    def __init__(self, folder: Path, spool: Spool, deposit: Deposit) -> None:
+        self._spool = spool
+        self._manifest = Manifest(spool.database)
+        self._formats = FormatReport(spool.database)
+        self._deposit = deposit
+        self._sealed = load_sealed(folder)
+        with open(folder / "sealed" / self._file(SUBMISSION_PATH), "rb") as stream:
+            self.record, _ = read_submission(stream)
+        self._folder = folder
+
+    def _file(self, path: str) -> str:
+        entry = self._manifest.get(path)
+        if entry is None:
+            raise SpoolDamaged(path)
+        return entry.file.removeprefix("sealed/")
+
+    def events(self) -> Iterator[Event]:
+        """The events that were sealed into this version."""
+        with open(self._folder / "sealed" / self._file(EVENTS_PATH.format(self._sealed.number)), "rb") as stream:
+            for each in read_premis(stream):
+                if isinstance(each, Event):
+                    yield each
+
+    def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
+        """The version with its files and copies."""
+        files, size = self._manifest.totals()
+        inventory = parse_inventory(self._sealed.inventory.read_bytes())
+        sealed_at = datetime.fromisoformat(inventory.versions[-1].created)
+        aip = aip_facts(self._deposit.aip_id, self.record, created=sealed_at, updated=sealed_at)
+        version = AipVersion(
+            number=self._sealed.number,
+            inventory_sha512=self._sealed.inventory_sha512.hex(),
+            created=sealed_at,
+            deposit_id=self._deposit.id,
+            message=inventory.versions[-1].message or "",
+            files=files,
+            bytes=size,
+        )
+        copies = tuple(self._copy(archive, tier, result, now) for tier, result in kept.items())
+        return Registration(aip, version, self._files(), copies)
+
+    def _copy(self, archive: Archive, tier: str, result: Mapping[str, Any], now: datetime) -> Copy:
+        good = bool(result["ok"])
+        return Copy(
+            aip_id=self._deposit.aip_id,
+            tier=tier,
+            version=self._sealed.number,
+            state=CopyState.GOOD if good else CopyState.ABSENT,
+            stored=now if good else None,
+            last_check=now if good else None,
+            check_next=next_check(archive.policy, tier, now, good=good),
+            bytes=int(result.get("bytes", 0)),
+            files=int(result.get("files", 0)),
+        )
+
+    def _files(self) -> Iterator[AipFile]:
+        for entry, content_path in self._manifest.placed():
+            known = self._formats.get(entry.file.removeprefix(SPOOLED)) if entry.file.startswith(SPOOLED) else None
+            yield AipFile(
+                path=entry.path,
+                content_path=content_path,
+                size=entry.size,
+                sha256=entry.sha256.hex(),
+                sha512=entry.sha512.hex(),
+                puid=known.puid if known else "",
+                format_name=known.name if known else "",
+                original_name=original_name(received(self._spool, entry.file)[0], entry.path),
+            )

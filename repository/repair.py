@@ -1,0 +1,149 @@
+"""Repair: put good bytes in the place of damaged ones, from a copy that was verified in the same breath; move strangers aside.
+
+What is good is decided by the catalog's inventory digests, never by a majority and never by the copy that happens to be at hand.
+After every repair the whole copy is read again; only that check, not the repair, makes it good.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from fixity.digests import hash_stream
+from fixity.verify import FixityReport, Outcome, Problem
+from repository.archive import Archive
+from repository.audit import record_of
+from repository.ledger import ledger_of
+from repository.model import Copy, Damage
+from repository.progress import Progress
+from repository.vouched import Wanted, wanted
+from storage.errors import StorageError, Unavailable
+from storage.tier import ObjectId
+
+__all__ = ["RepairReport", "repair_copy", "repair_some"]
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What repairs did: files put right, strangers quarantined, and what is still not good."""
+
+    copies: int = 0
+    repaired: int = 0
+    quarantined: int = 0
+    failed: list[Damage] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        failed = [[d.aip_id, d.tier, d.path, d.outcome, d.expected, d.found] for d in self.failed]
+        counts = {"copies": self.copies, "repaired": self.repaired, "quarantined": self.quarantined}
+        return {**counts, "failed": failed, "unavailable": self.unavailable}
+
+    def merge(self, step: Mapping[str, Any]) -> None:
+        """Add one step's counts (JSON, as `as_json` made them)."""
+        self.copies += step["copies"]
+        self.repaired += step["repaired"]
+        self.quarantined += step["quarantined"]
+        self.failed.extend(Damage(*row) for row in step["failed"])
+        self.unavailable.update(step["unavailable"])
+
+    @classmethod
+    def of(cls, counts: Mapping[str, Any]) -> RepairReport:
+        """The report from its JSON."""
+        report = cls()
+        report.merge(counts)
+        return report
+
+
+STEP_COPIES = 100
+"""Copies of one repair step."""
+
+
+def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) -> dict[str, Any]:
+    """One step: the next copies that are not known to be good. Returns counts as JSON, "cursor" None at the end."""
+    report = RepairReport()
+    page = archive.catalog.copies.not_good(aip_id=aip_id or None, cursor=cursor or None, limit=STEP_COPIES)
+    progress.start("repair", len(page.items), "objects")
+    for copy in page.items:
+        if copy.tier in archive.tiers:
+            repair_copy(archive, copy, report)
+        progress.advance(1)
+    progress.finish()
+    return {**report.as_json(), "cursor": page.cursor}
+
+
+def repair_copy(archive: Archive, copy: Copy, report: RepairReport) -> None:
+    """Check one copy, put right what is not good, and check it again. Everything done is recorded and an event."""
+    try:
+        _repair(archive, copy, report)
+    except Unavailable as error:
+        report.unavailable[copy.tier] = str(error)
+
+
+def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
+    tier = archive.tiers[copy.tier]
+    want = wanted(archive, copy.aip_id)
+    expected = archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id]
+    found = tier.verify(ObjectId(copy.aip_id), expected)
+    report.copies += 1
+    if not found.ok and want is not None:
+        for problem in _in_order(found, want):
+            _mend(archive, copy, want, problem, report)
+        found = tier.verify(ObjectId(copy.aip_id), expected)
+    record = record_of(archive, copy, found)
+    archive.catalog.copies.record([record])
+    ledger_of(archive).checked([record])
+    report.failed.extend(record.damages)
+
+
+def _in_order(found: FixityReport, want: Wanted) -> list[Problem]:
+    """Content first, root inventory and sidecar last: a copy that is being repaired must never look whole before it is."""
+    last = {"inventory.json": 1, "inventory.json.sha512": 2}
+    return sorted(found.problems, key=lambda problem: (last.get(problem.path, 0), problem.path))
+
+
+def _mend(archive: Archive, copy: Copy, want: Wanted, problem: Problem, report: RepairReport) -> None:
+    tier = archive.tiers[copy.tier]
+    ledger = ledger_of(archive)
+    try:
+        if problem.outcome is Outcome.EXTRA:
+            place = tier.quarantine(want.object_id, problem.path)
+            ledger.quarantined(copy, problem, place)
+            report.quarantined += 1
+            return
+        known = want.known(problem.path)
+        if known is None:
+            return
+        digest, data = known
+        for source, stream in _sources(archive, copy, want, problem.path, digest, data):
+            with stream:
+                tier.restore(want.object_id, problem.path, stream, digest)
+            ledger.repaired(copy, problem, source)
+            report.repaired += 1
+            return
+    except (StorageError, OSError) as error:
+        ledger.repair_failed(copy, problem, error)
+
+
+def _sources(
+    archive: Archive, copy: Copy, want: Wanted, path: str, digest: bytes, data: bytes | None
+) -> Iterator[tuple[str, BinaryIO]]:
+    """Streams of verified good bytes for one path, with the name of where they came from; re-read and hashed before they are used."""
+    if data is not None:
+        yield "rule", io.BytesIO(data)
+        return
+    places = [path, f"v{want.head}/inventory.json"] if path == "inventory.json" else [path]
+    if path == f"v{want.head}/inventory.json":
+        places.append("inventory.json")
+    for name, tier in archive.tiers.items():
+        for place in places:
+            if name == copy.tier and place == path:
+                continue
+            try:
+                with tier.open(want.object_id, place) as stream:
+                    if hash_stream(stream, ["sha512"])[1]["sha512"].value != digest:
+                        continue
+                yield name, tier.open(want.object_id, place)
+            except (StorageError, OSError):
+                continue

@@ -1,0 +1,20 @@
+"""The schedule: what an archive does by itself, and how often somebody must look whether it is due."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from repository.audit import AuditScope
+from repository.flows import AUDIT
+from repository.worker import Plan
+
+__all__ = ["DUE_EVERY", "plans"]
+
+DUE_EVERY = timedelta(hours=1)
+"""How often due copies are looked for. *When* a copy is due, the policy says (``[audit.*] every``); an hour late is nothing beside
+months, and when nothing is due the job is one query."""
+
+
+def plans() -> tuple[Plan, ...]:
+    """The rows of the worker's schedule."""
+    return (Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),)

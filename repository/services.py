@@ -1,0 +1,227 @@
+"""The services of the engine: what may be asked of an archive, noun by noun."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from repository.access import ExportReport, export
+from repository.archive import Archive
+from repository.audit import AuditReport, AuditScope
+from repository.errors import WrongState
+from repository.flows import AUDIT, DEPOSIT, REPAIR
+from repository.ingest import set_aside
+from repository.jobs.flow import Progress as JobProgress
+from repository.jobs.service import Jobs
+from repository.ledger import ledger_of
+from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
+from repository.progress import Progress
+from repository.rebuild import RebuildReport, rebuild
+from repository.repair import RepairReport
+from repository.reports import FixitySummary, fixity_summary
+
+__all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "Reports"]
+
+BATCH = 64
+"""Deposits of one job: enough to share the barriers of a group commit, few enough that a killed job loses seconds."""
+
+
+class _Shown:
+    """Shows a job's recorded progress through the progress of whoever waits: one phase after another."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._phase = ""
+        self._done = 0
+
+    def __call__(self, now: JobProgress) -> None:
+        phase, _, unit = now.unit.partition(":")
+        if phase != self._phase or now.done < self._done:
+            self._progress.finish()
+            self._progress.start(phase, now.total or None, unit if unit in ("bytes", "files", "objects") else "files")  # type: ignore[arg-type]
+            self._phase, self._done = phase, 0
+        self._progress.advance(now.done - self._done)
+        self._done = now.done
+
+
+class Deposits:
+    """Handing records over, and deciding about those that wait."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def submit(
+        self,
+        paths: Sequence[Path],
+        *,
+        producer: str,
+        key: str | None = None,
+        update: str | None = None,
+        metadata: Path | None = None,
+        title: str | None = None,
+        progress: Progress,
+    ) -> list[Deposit]:
+        """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``."""
+        ids = [self.announce(path, producer=producer, key=key, update=update).id for path in paths]
+        with self._jobs.session():
+            for start in range(0, len(ids), BATCH):
+                self._run(ids[start : start + BATCH], title or "", str(metadata.absolute()) if metadata else "", progress)
+        progress.finish()
+        return [self.get(deposit_id) for deposit_id in ids]
+
+    def announce(self, path: Path, *, producer: str, key: str | None, update: str | None, deposit_id: str = "") -> Deposit:
+        """Make a deposit known, before its bytes are read. The key is provisional until the bytes give the default one."""
+        now = self._archive.clock.now()
+        new = deposit_id or str(uuid.uuid4())
+        deposit = Deposit(
+            id=new,
+            key=f"pending:{new}",
+            wanted_key=key or "",
+            producer=producer,
+            label=path.name or path.absolute().name,
+            source=str(path.absolute()),
+            state=DepositState.RECEIVED,
+            created=now,
+            updated=now,
+            actor=self._archive.actor,
+            update_of=update or "",
+        )
+        self._archive.catalog.deposits.add(deposit)
+        return deposit
+
+    def _run(self, ids: list[str], title: str, metadata: str, progress: Progress) -> None:
+        argument = {"ids": ids, "tiers": list(self._archive.policy.copies.tiers), "title": title, "metadata": metadata}
+        self._jobs.run(DEPOSIT, f"deposit:{ids[0]}:{uuid.uuid4().hex[:8]}", argument, progress=_Shown(progress))
+
+    def get(self, deposit_id: str) -> Deposit:
+        """Raises `UnknownDeposit`."""
+        return self._archive.catalog.deposits.get(deposit_id)
+
+    def list(self, *, state: DepositState | None = None, cursor: str | None = None, limit: int = 100) -> Page[Deposit]:
+        """Deposits, newest first."""
+        return self._archive.catalog.deposits.list(state=state, cursor=cursor, limit=limit)
+
+    def release(self, deposit_id: str, *, reason: str) -> Deposit:
+        """Let a held deposit in, by an officer's decision; the findings stay. Raises `UnknownDeposit`, `WrongState`."""
+        self._decide(deposit_id, DepositState.SPOOLED, reason)
+        from repository.progress import Silent
+
+        self._run([deposit_id], "", "", Silent())
+        return self.get(deposit_id)
+
+    def refuse(self, deposit_id: str, *, reason: str) -> Deposit:
+        """Refuse a held deposit; its bytes are kept for the time the policy says. Raises `UnknownDeposit`, `WrongState`."""
+        deposit = self._decide(deposit_id, DepositState.REFUSED, reason)
+        set_aside(self._archive, deposit)
+        return deposit
+
+    def _decide(self, deposit_id: str, state: DepositState, reason: str) -> Deposit:
+        deposit = self.get(deposit_id)
+        if deposit.state is not DepositState.HELD:
+            raise WrongState(deposit_id, deposit.state.value)
+        now = self._archive.clock.now()
+        decided = self._archive.catalog.deposits.update(
+            deposit_id, state=state, reason=reason, decided_by=self._archive.actor, updated=now
+        )
+        ledger_of(self._archive).decided(decided, reason)
+        return decided
+
+
+class Holdings:
+    """Looking at what is kept, and handing it out."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def list(self, *, query: str | None = None, cursor: str | None = None, limit: int = 100) -> Page[Aip]:
+        """AIPs; ``query`` is words in any spelling of their diacritics."""
+        return self._archive.catalog.holdings.list(query=query, cursor=cursor, limit=limit)
+
+    def show(self, aip_id: str) -> Aip:
+        """One AIP with versions and copies. Raises `UnknownAip`."""
+        return self._archive.catalog.holdings.get(aip_id)
+
+    def files(self, aip_id: str, *, version: int | None = None) -> Iterator[AipFile]:
+        """The files of a version's state (the newest when None), by path."""
+        return self._archive.catalog.holdings.files(aip_id, version=version)
+
+    def events(self, aip_id: str) -> Iterator[Event]:
+        """Everything that happened to an AIP, oldest first."""
+        return self._archive.catalog.events.for_aip(aip_id)
+
+    def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
+        """Hand out a version. Raises `UnknownAip`, `ExportFailed`."""
+        return export(self._archive, aip_id, target, form=form, version=version, progress=progress)
+
+
+class Audits:
+    """Re-reading copies."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def run(
+        self,
+        *,
+        due: bool = False,
+        everything: bool = False,
+        aip: str | None = None,
+        tier: str | None = None,
+        progress: Progress,
+    ) -> AuditReport:
+        """Audit what is due (the default), everything, one AIP or one tier, and wait. Raises `UnknownAip`, `UnknownTier`."""
+        if aip:
+            self._archive.catalog.holdings.get(aip)
+        scope = AuditScope(everything=everything or bool(tier and not due), aip=aip or "", tier=tier or "")
+        if tier:
+            self._archive.tier(tier)
+        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", scope.as_json(), progress=_Shown(progress))
+        progress.finish()
+        report = AuditReport()
+        report.merge(result)
+        started = datetime.fromisoformat(result["started"])
+        report.damages = list(self._archive.catalog.copies.damages(aip_id=aip, tier=tier, since=started))
+        report.overdue = self._archive.catalog.copies.overdue(self._archive.clock.now())
+        return report
+
+
+class Copies:
+    """The copies themselves."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def repair(self, aip_id: str | None = None, *, progress: Progress) -> RepairReport:
+        """Repair every copy that is not known to be good (of one AIP), and wait. Raises `UnknownAip`."""
+        if aip_id:
+            self._archive.catalog.holdings.get(aip_id)
+        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", {"aip": aip_id or ""}, progress=_Shown(progress))
+        progress.finish()
+        return RepairReport.of(result)
+
+
+class Reports:
+    """What can be said of the whole."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def fixity(self) -> FixitySummary:
+        """Population, copies by state and tier, damages, what is overdue and what was never checked."""
+        return fixity_summary(self._archive)
+
+
+class CatalogService:
+    """The catalog as an index that can be made again."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
+        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read."""
+        return rebuild(self._archive, tier, progress)

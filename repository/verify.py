@@ -1,0 +1,45 @@
+"""``kho verify``: check any OCFL root or object, bag or E-ARK package, also one that Kho never saw. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from formats.package import recognise
+from formats.package.folder import FolderSource
+from formats.package.reception import spool_path
+from formats.package.source import Source
+from formats.package.spool import Spool
+from policies.findings import Findings
+from repository.errors import SourceMissing
+from repository.progress import Progress
+from storage.ocfl.check import check_path, is_ocfl
+
+__all__ = ["verify_path"]
+
+
+def verify_path(path: Path, findings: Findings, progress: Progress) -> str:
+    """Check what stands at ``path``; findings by code. Returns what it was taken for: "ocfl", "bagit", "eark" or "unrecognised".
+
+    Raises:
+        SourceMissing: nothing readable is there.
+    """
+    if not path.exists():
+        raise SourceMissing(str(path))
+    if path.is_dir():
+        if is_ocfl(path):
+            check_path(path, findings, progress=progress)
+            return "ocfl"
+        return _package(FolderSource(path, findings), path, findings)
+    with tempfile.TemporaryDirectory(prefix="kho-verify-") as work, Spool(Path(work)) as spool:
+        spool_path(path, spool, findings, progress=progress)
+        return _package(spool, path, findings)
+
+
+def _package(source: Source, path: Path, findings: Findings) -> str:
+    form = recognise(source)
+    if form.name == "folder":
+        findings.add("VER-UNRECOGNISED", str(path))
+        return "unrecognised"
+    form.check(source, findings)
+    return form.name
