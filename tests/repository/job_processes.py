@@ -1,0 +1,56 @@
+"""Starting, watching and killing the processes of `job_flows`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(__file__).with_name("job_flows.py")
+PATIENCE = 60.0
+"""Seconds that anything may take on a loaded machine."""
+
+
+def start(home: Path, *words: str, database: str = "") -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KHO_TEST_DATABASE": database}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(PROGRAM), str(home), *words],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """What it printed; its standard error must hold no traceback."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    return out.strip()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """Tell it to stop, and give what it wrote to standard error."""
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    return err
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends, "waited too long"
+        time.sleep(0.02)

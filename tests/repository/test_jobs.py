@@ -1,0 +1,349 @@
+"""Jobs in this process: one launcher, no worker."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from job_flows import effects, flows, jobs, settings
+
+from policies.codes import register
+from repository.clock import ManualClock
+from repository.jobs import (
+    Cancelled,
+    Conflict,
+    Flow,
+    Jobs,
+    JobState,
+    JobTables,
+    LauncherBusy,
+    NotJson,
+    Progress,
+    StepFailed,
+    StillRunning,
+    UnknownFlow,
+    UnknownJob,
+)
+from storage.errors import Unavailable
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path
+
+
+@pytest.fixture
+def machine(home):
+    machine = jobs(home)
+    yield machine
+    machine.close()
+
+
+QUICK = {"seconds": 0.0}
+
+
+def test_a_command_without_a_worker_runs_its_job_at_once(home, machine):
+    seen: list[Progress] = []
+    assert machine.run("three", "j", QUICK, progress=seen.append) == ["j/one", "j/two", "j/three"]
+    assert [step for _, step, when in effects(home) if when == "end"] == ["one", "two", "three"]
+    assert {progress.step for progress in seen} == {"one", "two", "three"}
+    job = machine.get("j")
+    assert (job.flow, job.state, job.result) == ("three", JobState.DONE, ["j/one", "j/two", "j/three"])
+    assert abs(job.created - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_overhead_of_one_interactive_job_is_no_poll(home, machine):
+    machine.run("three", "first", QUICK)  # makes the tables
+    started = time.perf_counter()
+    machine.run("three", "second", QUICK)
+    assert time.perf_counter() - started < 2  # about 0.1 s; the bound only catches a second-long poll or shutdown
+
+
+def test_the_same_id_runs_once_and_gives_the_recorded_result(home, machine):
+    first = machine.run("three", "j", QUICK)
+    assert machine.run("three", "j", {"seconds": 99}) == first
+    assert len(effects(home)) == 6
+
+
+def test_the_id_of_another_flow_is_refused(machine):
+    machine.run("three", "j", QUICK)
+    with pytest.raises(Conflict):
+        machine.run("failing", "j", {"how": "no"})
+    with pytest.raises(Conflict):
+        machine.run("failing", "j", {"how": "no"}, wait=False)
+
+
+@pytest.mark.parametrize("job_id", ["", " j", "j\n", "x" * 256, "nul\0"])
+def test_ids_that_cannot_be_keys_are_refused(machine, job_id):
+    with pytest.raises(Conflict):
+        machine.run("three", job_id, QUICK)
+
+
+def test_an_unknown_flow_or_job_has_a_code(machine):
+    with pytest.raises(UnknownFlow):
+        machine.run("nothing", "j", {})
+    machine.upgrade()
+    for ask in (machine.get, machine.cancel, machine.wait, machine.retry):
+        with pytest.raises(UnknownJob):
+            ask("nothing")
+
+
+def test_a_kho_error_comes_back_with_class_code_path_and_arguments(home, machine):
+    for _ in range(2):  # the second time from the record
+        with pytest.raises(Unavailable) as caught:
+            machine.run("failing", "j", {"how": "storage"})
+        finding = caught.value.finding
+        assert (finding.code, finding.path, finding.args) == ("STO-UNAVAILABLE", "tier-a/Tệp\udcff", {"reason": "time-out"})
+    assert [step for _, step, _ in effects(home)] == ["one", "one", "fails"]
+    assert machine.get("j").state is JobState.FAILED
+
+
+def test_an_unplanned_exception_is_a_failed_step_and_its_traceback_is_in_the_log(home, machine):
+    with pytest.raises(StepFailed) as caught:
+        machine.run("failing", "j", {"how": "bug"})
+    assert caught.value.finding.args == {"kind": "RuntimeError", "reason": "a fault of the program"}
+    lines = [json.loads(line) for line in (home / "log" / "kho.log").read_text().splitlines()]
+    broken = [line for line in lines if "traceback" in line]
+    assert broken
+    assert "raise RuntimeError" in broken[0]["traceback"]
+    assert broken[0]["job"] == "j"
+
+
+def test_what_is_not_json_is_refused_and_named(machine):
+    with pytest.raises(NotJson):
+        machine.run("failing", "j", {"how": "set"})
+    with pytest.raises(NotJson):
+        machine.run("three", "k", {"seconds": object()})
+    with pytest.raises(NotJson):
+        machine.run("three", "k", {"seconds": float("nan")})
+
+
+def test_a_flow_may_catch_the_error_of_a_step(machine):
+    assert machine.run("failing", "j", {"how": "caught"}) == "j/after after STO-UNAVAILABLE"
+
+
+def test_a_step_is_tried_again_only_for_the_codes_it_names(home, machine, monkeypatch):
+    monkeypatch.setattr("repository.jobs.executor._BACKOFF", 0.01)
+    assert machine.run("flaky", "heals", {"failures": 2}) == 3
+    with pytest.raises(Unavailable):
+        machine.run("flaky", "does-not", {"failures": 3})
+    assert sum(1 for job, _, _ in effects(home) if job == "does-not") == 3
+
+
+def test_a_failed_job_is_retried_from_the_step_that_failed(home, machine):
+    with pytest.raises(Unavailable):
+        machine.run("mended", "j", {})
+    (home / "mended").touch()
+    machine.retry("j")
+    assert machine.get("j").state is JobState.WAITING
+    with pytest.raises(StillRunning):
+        machine.retry("j")
+    assert machine.run("mended", "j", {}) == "mended"
+    assert [step for _, step, when in effects(home) if when == "begin"] == ["one", "needs", "needs"]
+
+
+def test_a_queued_job_waits_until_someone_runs_it(home, machine):
+    assert machine.run("three", "j", QUICK, wait=False) is None
+    assert machine.get("j").state is JobState.WAITING
+    assert effects(home) == []
+    assert machine.run("three", "j", QUICK) == ["j/one", "j/two", "j/three"]
+    machine.run("three", "k", QUICK, wait=False)
+    assert machine.wait("k")[0] == "k/one"
+    assert len(effects(home)) == 12
+
+
+def test_a_command_leaves_the_jobs_of_others_queued(home, machine):
+    for number in range(5):
+        machine.run("three", f"other-{number}", QUICK, wait=False)
+    machine.run("three", "mine", {"seconds": 0.2})
+    assert {job for job, _, _ in effects(home)} == {"mine"}
+    assert len(machine.list([JobState.WAITING])) == 5
+
+
+def test_a_cancelled_job_never_starts_and_a_running_one_ends(home, machine):
+    machine.run("three", "queued", QUICK, wait=False)
+    machine.cancel("queued")
+    with pytest.raises(Cancelled):
+        machine.run("three", "queued", QUICK)
+    timer = threading.Timer(0.8, machine.cancel, ["running"])
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        machine.run("three", "running", {"seconds": 10})
+    timer.join()
+    assert time.monotonic() - started < 8
+    assert ("running", "one", "end") not in effects(home)
+
+
+def test_other_doors_see_the_progress(home):
+    machine = jobs(home, progress_every=0.1)
+    done = threading.Thread(target=machine.run, args=("three", "j", {"seconds": 1.0}))
+    done.start()
+    other = jobs(home)
+    seen = []
+    while done.is_alive():
+        time.sleep(0.1)
+        if (home / "catalog.db").exists() and not other._client.fresh():
+            seen.append(other.progress("j"))
+    done.join()
+    machine.close()
+    other.close()
+    counted = [progress for progress in seen if progress is not None]
+    assert len({progress.done for progress in counted}) > 2
+    assert all(progress.total == 100 and progress.unit == "ticks" for progress in counted if progress.done)
+
+
+def test_a_wait_may_be_limited(home, machine):
+    with machine.serving(leave_within=1):
+        machine.run("three", "j", {"seconds": 0.5}, wait=False)
+        with pytest.raises(StillRunning):
+            machine.wait("j", timeout=0.2)
+        assert machine.wait("j", timeout=30)[2] == "j/three"
+
+
+def test_threads_of_one_process_share_the_executor(home, machine):
+    results = {}
+    threads = [
+        threading.Thread(target=lambda name=f"j{number}": results.update({name: machine.run("three", name, {"seconds": 0.1})}))
+        for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {f"j{n}": [f"j{n}/one", f"j{n}/two", f"j{n}/three"] for n in range(6)}
+    assert machine._launcher.lock.free()
+
+
+def test_a_second_launcher_is_refused_with_the_holder_named(home, machine):
+    other = jobs(home)
+    with machine.serving(leave_within=1):
+        with pytest.raises(LauncherBusy) as caught, other.serving(leave_within=1):
+            pytest.fail("two launchers")
+        assert "worker, process" in str(caught.value.finding.args["holder"])
+        with pytest.raises(LauncherBusy):
+            other.upgrade()
+    with other.serving(leave_within=1):
+        pass
+    other.close()
+
+
+def test_job_and_state_change_are_one_transaction(home, machine):
+    import sqlalchemy
+
+    machine.upgrade()
+    engine = sqlalchemy.create_engine(settings(home).database_url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE deposit (id TEXT)"))
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("INSERT INTO deposit VALUES ('kept')"))
+        machine.enqueue_in(connection, "three", "kept", QUICK)
+    connection = engine.connect()
+    connection.execute(sqlalchemy.text("INSERT INTO deposit VALUES ('dropped')"))
+    machine.enqueue_in(connection, "three", "dropped", QUICK)
+    connection.rollback()
+    rows = connection.execute(sqlalchemy.text("SELECT id FROM deposit")).scalars().all()
+    connection.close()
+    engine.dispose()
+    assert rows == ["kept"]
+    assert [job.id for job in machine.list()] == ["kept"]
+    assert machine.wait("kept")[0] == "kept/one"
+
+
+def test_stuck_jobs_are_listed(home):
+    clock = ManualClock(datetime.now(UTC))
+    machine = Jobs(settings(home), flows(home), clock=clock)
+    machine.run("three", "waits", QUICK, wait=False)
+    assert machine.stuck(timedelta(hours=1)) == []
+    clock.advance(timedelta(hours=2))
+    assert [job.id for job in machine.stuck(timedelta(hours=1))] == ["waits"]
+    machine.close()
+    fewer = Jobs(settings(home), [Flow("other", lambda steps, argument: None)])
+    assert [job.id for job in fewer.stuck(timedelta(days=9))] == ["waits"]  # of a flow that is unknown here
+    fewer.close()
+
+
+def test_half_done_jobs_of_an_older_shape_start_again_at_an_upgrade(home, machine):
+    machine.upgrade()
+    machine.run("three", "j", QUICK, wait=False)
+    with closing(sqlite3.connect(home / "catalog.db")) as database, database:
+        database.execute(
+            "UPDATE workflow_status SET status = 'PENDING', application_version = 'kho-flows-0', executor_id = 'old'"
+        )
+    assert [job.id for job in machine.stuck(timedelta(days=1))] == ["j"]
+    machine.upgrade()
+    assert machine.wait("j")[2] == "j/three"
+
+
+def test_tables_of_another_version_are_refused_until_the_upgrade(home, machine):
+    machine.upgrade()
+    with closing(sqlite3.connect(home / "catalog.db")) as database, database:
+        (version,) = database.execute("SELECT version FROM dbos_migrations").fetchone()
+        database.execute("UPDATE dbos_migrations SET version = version - 1")
+    with pytest.raises(JobTables):
+        machine.run("three", "j", QUICK)
+    with closing(sqlite3.connect(home / "catalog.db")) as database, database:
+        database.execute("UPDATE dbos_migrations SET version = ?", [version])
+    assert machine.run("three", "j", QUICK)
+
+
+def test_the_database_is_in_wal_and_writes_through(home, machine):
+    machine.run("three", "j", QUICK)
+    with closing(sqlite3.connect(home / "catalog.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with machine.session():
+        engine = machine._client.dbos._sys_db.engine
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() >= 30_000
+
+
+def test_nothing_of_dbos_is_loaded_before_jobs_are_wanted():
+    heavy = ("dbos", "sqlalchemy", "apscheduler")
+    program = f"import sys, repository.jobs, repository.log, repository.worker; print([m for m in {heavy} if m in sys.modules])"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_dbos_says_nothing_on_the_terminal(home):
+    program = Path(__file__).with_name("job_flows.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program), str(home), "run", "three", "j", '{"seconds": 0}'],
+        cwd=Path(__file__).parents[2],
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "['j/one', 'j/two', 'j/three']\n"
+
+
+def test_every_code_of_the_jobs_is_registered():
+    from repository.jobs import errors
+
+    codes = {code for code in register() if code.startswith("JOB-")}
+    made = {
+        errors.StepFailed("", "", "").code,
+        errors.Cancelled("").code,
+        errors.GaveUp("").code,
+        errors.Interrupted("").code,
+        errors.Conflict("", "").code,
+        errors.UnknownJob("").code,
+        errors.UnknownFlow("").code,
+        errors.NotJson("", "").code,
+        errors.StillRunning("", "").code,
+        errors.LauncherBusy("", "").code,
+        errors.JobTables("", "").code,
+    }
+    assert made == codes
+    assert len(errors.__all__) - 3 == len(made)  # JobError, pack and unpack have none

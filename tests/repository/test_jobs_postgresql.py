@@ -1,0 +1,139 @@
+"""Several workers on one PostgreSQL: heartbeats, and the jobs of dead hosts. Skipped where PostgreSQL is not installed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from job_flows import effects, jobs
+from job_processes import end, finish, kill, start, until
+
+from repository.jobs import JobState
+from repository.jobs.settings import Settings
+
+PROGRAMS = ("initdb", "pg_ctl")
+MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"PostgreSQL is not installed here ({', '.join(MISSING)})")
+
+
+def _account() -> str | None:
+    """PostgreSQL does not run as root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    pytest.skip("PostgreSQL does not run as root, and there is no other account")
+
+
+@pytest.fixture(scope="module")
+def server():
+    account = _account()
+    with tempfile.TemporaryDirectory(prefix="kho-pg-", dir="/tmp") as name:
+        folder = Path(name)
+        if account is not None:
+            shutil.chown(folder, account)
+
+        def call(*words: str) -> None:
+            subprocess.run(words, user=account, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        call("initdb", "-D", f"{folder}/data", "-U", "kho", "--auth=trust", "-E", "UTF8", "--no-sync")
+        call("pg_ctl", "-D", f"{folder}/data", "-w", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "-l", f"{folder}/log", "start")
+        yield folder
+        call("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def database(server, request, monkeypatch):
+    name = f"t{abs(hash(request.node.name))}"
+    subprocess.run(["createdb", "-h", str(server), "-U", "kho", name], check=True)
+    url = f"postgresql://kho@/{name}?host={server}"
+    monkeypatch.setenv("KHO_TEST_DATABASE", url)
+    return url
+
+
+@pytest.fixture
+def hosts(tmp_path):
+    """Two homes, as two hosts would have; the effects of both go to the first."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "b" / "effects").symlink_to(tmp_path / "a" / "effects")
+    return tmp_path / "a", tmp_path / "b"
+
+
+@pytest.fixture
+def machine(hosts, database):
+    machine = jobs(hosts[0])
+    machine.upgrade()
+    yield machine
+    machine.close()
+
+
+@pytest.fixture
+def spawned(database):
+    processes = []
+    yield lambda *words: processes.append(start(*words, database=database)) or processes[-1]
+    for process in processes:
+        if process.poll() is None:
+            kill(process)
+
+
+def begun(home, when="begin"):
+    return Counter((job, step) for job, step, what in effects(home) if what == when)
+
+
+def test_every_home_has_a_stable_executor_of_its_own(tmp_path):
+    url = "postgresql://kho@/x"
+    first, again, other = (Settings(tmp_path / name, url).executor_id for name in ("a", "a", "b"))
+    assert first == again != other
+    assert "local" not in (first, other)
+
+
+def test_a_command_without_a_worker(machine, hosts):
+    assert machine.run("three", "j", {"seconds": 0.0})[2] == "j/three"
+    assert machine.run("three", "j", {"seconds": 0.0})[2] == "j/three"
+    assert len(begun(hosts[0])) == 3
+
+
+def test_two_workers_share_the_jobs_and_run_none_twice(machine, hosts, spawned):
+    workers = [spawned(home, "worker") for home in hosts]
+    commands = [spawned(hosts[number % 2], "enqueue", f"c{number}", "10", "0.02") for number in range(3)]
+    assert [finish(command) for command in commands] == ["10"] * 3
+    for worker in workers:
+        end(worker)
+    assert set(begun(hosts[0]).values()) == {1}
+    assert len({job.executor for job in machine.list([JobState.DONE], limit=100)}) == 2
+
+
+def test_the_jobs_of_a_dead_host_are_resumed_by_another(machine, hosts, spawned):
+    first = spawned(hosts[0], "worker")
+    for number in range(12):
+        machine.run("three", f"j{number}", {"seconds": 0.2}, wait=False)
+    until(lambda: len(begun(hosts[0], "end")) >= 6)
+    kill(first)
+    second = spawned(hosts[1], "worker")
+    until(lambda: len(machine.list([JobState.DONE], limit=100)) == 12)
+    end(second)
+    counts = begun(hosts[0])
+    assert set(counts) == {(f"j{n}", step) for n in range(12) for step in ("one", "two", "three")}
+    assert max(counts.values()) <= 2
+    assert sum(1 for count in counts.values() if count == 2) <= 4
+
+
+def test_a_live_host_keeps_its_jobs_however_long_they_take(machine, hosts, spawned):
+    first = spawned(hosts[0], "worker")
+    machine.run("deaf", "j", {"seconds": 5.0}, wait=False)  # longer than the two seconds after which these workers are dead
+    until(lambda: ("j", "deaf", "begin") in effects(hosts[0]))
+    second = spawned(hosts[1], "worker")
+    until(lambda: machine.get("j").state is JobState.DONE)
+    end(first)
+    end(second)
+    assert begun(hosts[0]) == Counter({("j", "deaf"): 1})

@@ -1,0 +1,64 @@
+"""The log: one JSON document a line, ids bound, several processes, one file after the other."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+
+from repository import log
+
+
+def lines(home, name="kho.log"):
+    return [json.loads(line) for line in (home / "log" / name).read_text().splitlines()]
+
+
+def test_ids_are_bound_inside_only(tmp_path):
+    log.configure(tmp_path)
+    logger = logging.getLogger("kho.test")
+    with log.bound(job="j", deposit="d"), log.bound(job="k"):
+        logger.info("inside %s", "Tệp\udcff")
+    logger.warning("outside")
+    first, second = lines(tmp_path)
+    assert (first["job"], first["deposit"], first["message"], first["level"]) == ("k", "d", "inside Tệp\udcff", "info")
+    assert "job" not in second
+    assert second["time"].endswith("+00:00")
+
+
+def test_a_line_is_bounded_and_keeps_both_ends(tmp_path):
+    log.configure(tmp_path)
+    logging.getLogger("kho.test").info("begin" + "\U0001f600" * 100_000 + "end")
+    (raw,) = (tmp_path / "log" / "kho.log").read_bytes().splitlines()
+    assert len(raw) < log.LINE_LIMIT
+    message = json.loads(raw)["message"]
+    assert message.startswith("begin")
+    assert message.endswith("end")
+
+
+def test_another_home_gets_its_own_log(tmp_path):
+    for home in ("a", "b"):
+        log.configure(tmp_path / home)
+        logging.getLogger("kho.test").info(home)
+    assert [line["message"] for line in lines(tmp_path / "a")] == ["a"]
+    assert [line["message"] for line in lines(tmp_path / "b")] == ["b"]
+
+
+def _write(home, number, count):
+    log.FILE_LIMIT = 8_000
+    log.configure(home)
+    for index in range(count):
+        logging.getLogger("kho.test").info("%d %d", number, index)
+
+
+def test_several_processes_lose_no_line_when_the_file_is_turned_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "FILE_LIMIT", 8_000)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_write, args=(tmp_path, number, 80)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    files = sorted(path.name for path in (tmp_path / "log").iterdir() if path.name.startswith("kho.log"))
+    assert len(files) > 2
+    found = [line["message"] for name in files for line in lines(tmp_path, name)]
+    assert sorted(found) == sorted(f"{number} {index}" for number in range(3) for index in range(80))
