@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from policies.copies import is_stored
 from policies.findings import Finding
 from repository import views
 from repository.cli.door import Door, Usage
@@ -20,6 +22,7 @@ from repository.texts import words
 
 if TYPE_CHECKING:
     from repository.audit import AuditReport
+    from repository.engine import Engine
     from repository.repair import RepairReport
     from repository.reports import FixitySummary, TierState
 
@@ -48,30 +51,57 @@ def audit(
     """Re-read copies."""
     door = Door.of(context, home, as_json)
     if due + everything + (aip is not None) > 1:
-        raise Usage("USE-COMMAND", reason="--due | --all | --aip", command="kho audit")
+        raise Usage("USE-COMMAND", reason=words("audit.one_scope"), command="kho audit")
     with door.open() as engine:
         report = engine.audits.run(due=due, everything=everything, aip=aip, tier=tier, progress=door.progress())
-        short = engine.reports.fixity().short
-    closing = _after_audit(report, short)
+        known = _known_of(engine, aip) if aip else _known(engine) if not tier else _Known(0, report.damages)
+    closing = _after_audit(report, known)
     code = worst(_EXITS[each.code] for each in closing)
     return door.answer("audit", views.audit(report), lambda: _show_audit(Screen(door.out), report), code=code, closing=closing)
 
 
 _EXITS = {
     "OPS-NOTHING-CHECKED": Exit.DONE,
+    "OPS-TIER-UNAVAILABLE": Exit.FEW_COPIES,
+    "OPS-UNREADABLE": Exit.FEW_COPIES,
     "OPS-FEW-COPIES": Exit.FEW_COPIES,
     "OPS-DAMAGE": Exit.DAMAGE,
     "OPS-NOT-REPAIRED": Exit.DAMAGE,
 }
 
 
-def _after_audit(report: AuditReport, short: int) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known after the work of what it covered: AIPs with too few good copies, and damage, also if found earlier."""
+
+    short: int
+    damages: Sequence[Damage]
+
+
+def _known(engine: Engine) -> _Known:
+    summary = engine.reports.fixity()
+    return _Known(summary.short, summary.damages)
+
+
+def _known_of(engine: Engine, aip_id: str) -> _Known:
+    aip = engine.holdings.show(aip_id)
+    stored = is_stored(aip.copies, engine.archive.policy, version=aip.version)
+    return _Known(0 if stored else 1, [damage for copy in aip.copies for damage in copy.damages])
+
+
+def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
+    """How an audit ended, gravest last. What could not be looked at is never passed over."""
     closing = []
     if not report.checked and not report.unavailable:
         closing.append(Finding("OPS-NOTHING-CHECKED"))
-    if short:
-        closing.append(Finding("OPS-FEW-COPIES", args={"aips": short}))
-    return [*closing, *_damage(report.damages)]
+    closing += [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": why}) for name, why in sorted(report.unavailable.items())]
+    if report.copies.get("unreadable"):
+        closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))
+    return closing + _few(known.short) + _damage(known.damages)
+
+
+def _few(short: int) -> list[Finding]:
+    return [Finding("OPS-FEW-COPIES", args={"aips": short})] if short else []
 
 
 def _damage(damages: Iterable[Damage]) -> list[Finding]:
@@ -93,8 +123,6 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
             (words("label.overdue"), number(report.overdue)),
         ]
     )
-    for tier, reason in report.unavailable.items():
-        screen.line(words("audit.unavailable", tier=tier, reason=reason), "red")
     _show_damages(screen, report.damages)
     if report.checked and not report.damages and not report.unavailable:
         screen.line(words("audit.good"), "green")
@@ -117,8 +145,8 @@ def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         report = engine.copies.repair(aip, progress=door.progress())
-        short = engine.reports.fixity().short
-    closing = [Finding("OPS-FEW-COPIES", args={"aips": short})] if short else []
+        known = _known_of(engine, aip) if aip else _known(engine)
+    closing = _few(known.short)
     if report.failed:
         closing.append(Finding("OPS-NOT-REPAIRED", args={"files": len(report.failed)}))
     code = worst(_EXITS[each.code] for each in closing)
@@ -138,8 +166,7 @@ def report(context: typer.Context, form: Format = "text", home: Home = None, as_
         raise Usage("USE-VALUE", name="--format", value=form, reason="text | json | csv", command="kho report fixity")
     with door.open() as engine:
         summary = engine.reports.fixity()
-    closing = [Finding("OPS-FEW-COPIES", args={"aips": summary.short})] if summary.short else []
-    closing += _damage(summary.damages)
+    closing = _few(summary.short) + _damage(summary.damages)
     code = worst(_EXITS[each.code] for each in closing)
     document = views.fixity(summary)
 
@@ -171,13 +198,9 @@ def _show_report(screen: Screen, summary: FixitySummary) -> None:
             (words("label.short"), number(summary.short)),
         ]
     )
-    labels = ["copies", "good", "damaged", "unreadable", "unknown", "absent", "overdue", "never"]
-    columns = [
-        (words("label.tier"), "id"),
-        *((words(f"label.{name}"), "number") for name in labels),
-        (words("label.oldest"), "id"),
-    ]
-    screen.table(columns, (_tier_row(each) for each in summary.tiers))
+    screen.line()
+    columns = [(words("label.tier"), "id"), *((tier.name, "number") for tier in summary.tiers)]
+    screen.table(columns, _tier_rows(summary.tiers))
     if summary.damages:
         screen.heading(words("report.damages"))
         _show_damages(screen, summary.damages)
@@ -185,15 +208,13 @@ def _show_report(screen: Screen, summary: FixitySummary) -> None:
         screen.line(words("report.good"), "green")
 
 
-def _tier_row(tier: TierState) -> list[str | tuple[str, str]]:
-    return [
-        tier.name,
-        number(tier.copies),
-        (number(tier.good), "green" if tier.good == tier.copies else ""),
-        *((number(count), "bold red" if count else "dim") for count in (tier.damaged, tier.unreadable)),
-        *(
-            (number(count), "yellow" if count else "dim")
-            for count in (tier.unknown, tier.absent, tier.overdue, tier.never_checked)
-        ),
-        when(tier.oldest_check, words("copy.never")),
-    ]
+_STYLES = {"damaged": "bold red", "unreadable": "bold red", "unknown": "yellow", "absent": "yellow", "overdue": "yellow"}
+"""Of figures that are not 0."""
+
+
+def _tier_rows(tiers: Sequence[TierState]) -> Iterator[list[str | tuple[str, str]]]:
+    """One row a figure, one column a tier: tiers are few."""
+    for name in ("copies", "good", "damaged", "unreadable", "unknown", "absent", "overdue", "never_checked"):
+        figures = [getattr(tier, name) for tier in tiers]
+        yield [words(f"label.{name}"), *((number(figure), _STYLES.get(name, "") if figure else "") for figure in figures)]
+    yield [words("label.oldest"), *(when(tier.oldest_check, words("copy.never")) for tier in tiers)]

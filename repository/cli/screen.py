@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from policies.findings import Finding, Findings, Weight
 from repository.cli.printable import printable
@@ -14,11 +14,21 @@ from repository.texts import language, words
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 __all__ = ["Screen", "number", "size", "when"]
 
 UNCUT = 1_000_000
 """Columns of a "terminal" that is a file or a pipe: as good as endless, so that nothing is folded."""
+
+NARROWEST = 24
+"""Columns that a text needs to be readable; with less, a table becomes paragraphs."""
+
+GAP = 3
+"""Columns between two columns of a table on a terminal."""
+
+Cell = str | tuple[str, str]
+"""A text, or a text with a style."""
 
 WEIGHT_STYLES = {Weight.INFO: "dim", Weight.WARNING: "yellow", Weight.HOLD: "magenta", Weight.ERROR: "bold red"}
 
@@ -81,20 +91,37 @@ class Screen:
                 table.add_row(label, Text(printable(value)))
         self._draw(table)
 
-    def table(self, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str | tuple[str, str]]]) -> None:
-        """``columns`` are (heading, kind): "id" never folds, "number" stands right, "text" folds. A cell may be (text, style)."""
-        from rich import box
-        from rich.table import Table
+    def table(self, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Cell]]) -> None:
+        """``columns`` are (heading, kind): "id" never folds, "number" stands right, "text" folds. A cell may be (text, style).
+
+        Where the terminal is too narrow, each row becomes a paragraph: nothing is cut to fit.
+        """
+        cells = [[_cell(cell) for cell in row] for row in rows]
+        if self._room_for(columns, cells):
+            self._draw(_table(columns, cells, lines=self.stream.isatty()))
+        else:
+            self._paragraphs(columns, cells)
+
+    def _room_for(self, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Text]]) -> bool:
+        need = 2
+        for number, (heading, kind) in enumerate(columns):
+            widest = max([len(heading), *(row[number].cell_len for row in rows)])
+            need += GAP + (min(widest, NARROWEST) if kind == "text" else widest)
+        return need <= self.console.width
+
+    def _paragraphs(self, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Text]]) -> None:
+        from rich.padding import Padding
         from rich.text import Text
 
-        style = box.SIMPLE_HEAD if self.stream.isatty() else None
-        table = Table(box=style, pad_edge=False, header_style="bold")
-        for heading, kind in columns:
-            table.add_column(heading, no_wrap=kind != "text", overflow="fold", justify="right" if kind == "number" else "left")
-        for row in rows:
-            cells = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
-            table.add_row(*(Text(printable(text), style=style) for text, style in cells))
-        self._draw(table)
+        for first, *rest in rows:
+            first.stylize("bold")
+            self.console.print(first, soft_wrap=True)
+            said = [
+                Text.assemble((f"{heading}: ", "dim"), cell)
+                for (heading, _), cell in zip(columns[1:], rest, strict=True)
+                if cell.plain
+            ]
+            self.console.print(Padding(Text(" · ").join(said), (0, 0, 0, 2)))
 
     def _draw(self, table: Table) -> None:
         """Draw without the blanks that fill lines up: what is copied from a screen or piped should not carry them."""
@@ -118,6 +145,26 @@ class Screen:
     def width(self) -> int:
         """Columns of the terminal; endless where there is none."""
         return os.get_terminal_size(self.stream.fileno()).columns if self.stream.isatty() else UNCUT
+
+
+def _cell(cell: Cell) -> Text:
+    from rich.text import Text
+
+    text, style = cell if isinstance(cell, tuple) else (cell, "")
+    return Text(printable(text), style=style)
+
+
+def _table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Text]], *, lines: bool) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD if lines else None, pad_edge=False, header_style="bold")
+    for heading, kind in columns:
+        justify: Literal["left", "right"] = "right" if kind == "number" else "left"
+        table.add_column(heading, no_wrap=kind != "text", overflow="fold", justify=justify)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _with_path(finding: Finding, speech: str) -> str:

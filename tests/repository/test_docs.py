@@ -27,8 +27,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_command_is_described_and_every_described_command_is_there() -> None:
-    from repository.cli.app import application
     from typer.main import get_command
+
+    from repository.cli.app import application
 
     def names(command: object, path: str) -> set[str]:
         commands = getattr(command, "commands", None)
@@ -43,8 +44,9 @@ def test_every_command_is_described_and_every_described_command_is_there() -> No
 
 
 def test_every_option_of_the_help_is_in_the_document() -> None:
-    from repository.cli.app import application
     from typer.main import get_command
+
+    from repository.cli.app import application
 
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
