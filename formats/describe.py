@@ -63,6 +63,10 @@ _VN_TAGS: Final = frozenset(
 """Tags, in lower case, that only the Vietnamese circulars have."""
 
 
+_INLINE: Final = frozenset({"emph", "part"})
+"""Elements of EAD that stand inside of a word or sentence; all others are parted from their neighbours by a space."""
+
+
 def fold(text: str) -> str:
     """``text`` as it is searched: lower case, no diacritics, đ as d; composed and decomposed forms alike. "Đất đai" → "dat
     dai"."""
@@ -202,7 +206,7 @@ def _xml_values(kind: str, stream: BinaryIO) -> Iterator[tuple[str, str]]:
             this.put(element[-1].tail if len(element) else element.text)
             text = " ".join("".join(this.parts).split())
             if stack:
-                stack[-1].put(f" {text} " if this.parent else text)
+                stack[-1].put(text if this.name in _INLINE else f" {text} ")
             if not text:
                 continue
             path = [each.name.lower() for each in stack] + [this.name.lower()]

@@ -33,6 +33,7 @@ __all__ = [
     "local_name",
     "parse",
     "subtrees",
+    "to_bytes",
 ]
 
 
@@ -45,6 +46,7 @@ class Element(Protocol):
     sourceline: int | None
 
     def get(self, key: str) -> str | None: ...
+    def set(self, key: str, value: str) -> None: ...
     def items(self) -> Iterable[tuple[str, str]]: ...
     def find(self, path: str) -> Element | None: ...
     def findall(self, path: str) -> list[Element]: ...
@@ -134,7 +136,7 @@ class _Feeder:
         """Feed a chunk, or the end. Only the parser's own complaints become `NotWellFormed`."""
         try:
             if chunk is None:
-                self._parser.close()
+                _refuse_doctype(self._parser.close())  # again: no wanted element may have come
             else:
                 self._parser.feed(chunk)
         except etree.XMLSyntaxError as error:
@@ -200,6 +202,11 @@ def parse(stream: BinaryIO, *, max_bytes: int = MAX_TREE_BYTES) -> Element:
     if root is None:
         raise NotWellFormed("no XML: the document is empty")
     return root
+
+
+def to_bytes(root: Element) -> bytes:
+    """A parsed document, changed perhaps, as UTF-8 XML."""
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
 def subtrees(stream: BinaryIO, tags: Iterable[str]) -> Iterator[Element]:
