@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LIMITS", "Limits"]
+__all__ = ["HEADER_BYTES", "LIMITS", "Limits"]
 
 ITEMS = 2_000_000
 """Files and folders in one package: twice the largest AIP Kho promises to handle (a million files)."""
@@ -39,7 +39,6 @@ class Limits:
     ratio: int = RATIO
     ratio_floor: int = RATIO_FLOOR
     depth: int = DEPTH
-    header_bytes: int = HEADER_BYTES
 
 
 LIMITS = Limits()

@@ -195,6 +195,11 @@ class Spool:
             raise spool_error(error, self._files) from error
         return f"{folder}/{file}"
 
+    def only_top(self) -> bytes | None:
+        """The folder that everything else lies in, if there is one (and something in it)."""
+        rows = self._database.run("SELECT name, kind FROM item WHERE instr(name, x'2f') = 0 LIMIT 2").fetchall()
+        return rows[0][0] if len(rows) == 1 and rows[0][1] == "folder" and self.count > 1 else None
+
     def unwrap(self, top: bytes) -> None:
         """Take the folder ``top`` away from the front of every name; it must hold everything there is. Linear in items."""
         self.commit()
