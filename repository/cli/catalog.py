@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.findings import Finding, Weight
+from policies.findings import Finding, KhoError, Weight
 from repository import views
 from repository.cli.door import Door
 from repository.cli.exits import Exit
@@ -14,7 +14,12 @@ from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number
 from repository.texts import words
 
+if TYPE_CHECKING:
+    from repository.engine import Engine
+
 __all__ = ["rebuild"]
+
+NO_CATALOG = "CAT-NO-SCHEMA"
 
 From = Annotated[str | None, typer.Option("--from", metavar="TIER", help=words("option.from_tier"))]
 
@@ -22,7 +27,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="TIER", help=words("
 def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_json: AsJson = False) -> int:
     """Make the catalog anew from the tiers."""
     door = Door.of(context, home, as_json)
-    with door.open() as engine:
+    with _opened(door) as engine:
         report = engine.catalog.rebuild(tier=tier, progress=door.progress())
     errors = sum(count for code, count in report.findings.counts.items() if Finding(code).weight >= Weight.ERROR)
     closing = [Finding("OPS-NOT-REBUILT", args={"errors": errors})] if errors else []
@@ -34,3 +39,19 @@ def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_jso
 
     code = Exit.DAMAGE if errors else Exit.DONE
     return door.answer("rebuild", views.rebuild(report), text, code=code, findings=report.findings, closing=closing)
+
+
+def _opened(door: Door) -> Engine:
+    """The engine; where the catalog itself is lost, an empty one is made first (tables of records and of jobs)."""
+    try:
+        return door.open()
+    except KhoError as error:
+        if error.code != NO_CATALOG:
+            raise
+    from repository.catalog import Catalog
+    from repository.settings import Settings
+
+    Catalog.create(Settings.load(door.archive()).database)
+    engine = door.open()
+    engine.jobs.upgrade()
+    return engine
