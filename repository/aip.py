@@ -46,7 +46,6 @@ __all__ = [
     "SPOOLED",
     "Previous",
     "Sealing",
-    "index_files",
     "load_sealed",
     "received",
     "seal",
@@ -113,7 +112,6 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
     manifest = Manifest(spool.database)
     spool.commit()
     database = spool.database
-    index_files(spool)
     database.execute("BEGIN")
     manifest.clear()
     manifest.add(
@@ -137,16 +135,16 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
     os.rename(work, folder / "sealed")
 
 
-def load_sealed(folder: Path) -> SealedVersion:
-    """The sealed version that lies in a deposit's folder."""
+def load_sealed(spool: Spool) -> SealedVersion:
+    """The sealed version in a deposit's spool; its files are read from ``spool``, which stays open."""
+    folder = spool.folder
     summary = json.loads((folder / "sealed" / "sealed.json").read_text(encoding="utf-8"))
 
     def files() -> Iterator[SealedFile]:
-        with Spool(folder) as spool:
-            for content in Manifest(spool.database).contents(new_only=True):
-                yield SealedFile(
-                    ContentPath(content.content_path), folder / content.file, content.size, content.sha256, content.sha512
-                )
+        for content in Manifest(spool.database).contents(new_only=True):
+            yield SealedFile(
+                ContentPath(content.content_path), folder / content.file, content.size, content.sha256, content.sha512
+            )
 
     return SealedVersion(
         object_id=ObjectId(summary["aip"]),
@@ -192,11 +190,6 @@ def _write_inventory(sealing: Sealing, manifest: Manifest, target: Path) -> byte
             fixity_sha256=((c.sha256, c.content_path) for c in manifest.contents()),
         )
     return out.hasher.digests()["sha512"].value
-
-
-def index_files(spool: Spool) -> None:
-    """Make look-ups by spooled file quick (`received`); done already is fine."""
-    spool.database.execute("CREATE INDEX IF NOT EXISTS item_file ON item (file)")
 
 
 def received(spool: Spool, file: str) -> tuple[bytes, int | None]:

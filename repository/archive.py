@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 from formats.identify import Identifier
 from formats.malware import Scanner
@@ -14,6 +13,7 @@ from repository.catalog import Catalog
 from repository.clock import Clock
 from repository.errors import UnknownTier
 from repository.settings import Settings
+from repository.spools import Spools
 from storage.tier import Tier
 
 __all__ = ["SOFTWARE", "Archive", "software_version"]
@@ -37,6 +37,7 @@ class Archive:
     identifier: Identifier
     scanner: Scanner
     clock: Clock
+    spools: Spools
     actor: str
 
     def tier(self, name: str) -> Tier:
@@ -45,7 +46,3 @@ class Archive:
             return self.tiers[name]
         except KeyError:
             raise UnknownTier(name, ", ".join(self.tiers)) from None
-
-    def spool(self, deposit_id: str) -> Path:
-        """Where a deposit lies between its arrival and its receipt."""
-        return self.settings.home / "spool" / deposit_id

@@ -19,6 +19,7 @@ from repository.clock import Clock, SystemClock
 from repository.flows import flows_of
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
 from repository.settings import Settings, init_home
+from repository.spools import Spools
 from storage.ocfl.tier import LocalTier
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Engine:
                 identifier=SiegfriedIdentifier(),
                 scanner=scanner,
                 clock=clock or SystemClock(),
+                spools=Spools(settings.spool),
                 actor=actor,
             )
         )
@@ -94,6 +96,7 @@ class Engine:
         if "jobs" in self.__dict__:
             self.jobs.close()
         self.archive.identifier.close()
+        self.archive.spools.close_all()
         self.archive.catalog.close()
 
     def __enter__(self) -> Self:

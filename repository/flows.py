@@ -6,16 +6,17 @@ Change the order or names of steps only together with ``repository.jobs.settings
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some
-from repository.ingest import Extras, accept, set_aside
+from repository.ingest import Extras, Outcome, accept, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.keep import keep, register
-from repository.model import DepositState
-from repository.progress import Progress, Unit
+from repository.model import Deposit, DepositState
+from repository.progress import Progress, Silent, Unit
 from repository.repair import RepairReport, repair_some
 
 __all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "flows_of"]
@@ -23,8 +24,6 @@ __all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "flows_of"]
 DEPOSIT = "deposit"
 AUDIT = "audit"
 REPAIR = "repair"
-
-Work = Callable[..., Json]
 
 
 class StepProgress:
@@ -54,6 +53,32 @@ def flows_of(archive: Archive) -> Sequence[Flow]:
     return (Flow(DEPOSIT, _Deposit(archive)), Flow(AUDIT, _Audit(archive)), Flow(REPAIR, _Repair(archive)))
 
 
+def shown(step: Step, deposits: Sequence[Deposit]) -> Iterator[tuple[Deposit, Progress]]:
+    """Each deposit with the progress to show: its own phases when it is alone, else deposits counted."""
+    if len(deposits) == 1:
+        yield deposits[0], StepProgress(step)
+        return
+    whole = StepProgress(step)
+    whole.start("accept", len(deposits), "objects")
+    for deposit in deposits:
+        yield deposit, Checking(step)
+        whole.advance(1)
+
+
+class Checking(Silent):
+    """Shows nothing, but leaves the step when the process is told to stop."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def advance(self, amount: int) -> None:
+        self._step.check()
+
+
+GROUP_SECONDS = 1.0
+"""Verdicts are committed in groups of at most this long: one commit a deposit would cost more than a small deposit's work."""
+
+
 class _Deposit:
     """accept → keep on each tier → register. The argument: {"ids", "tiers", "title", "metadata"}."""
 
@@ -66,16 +91,19 @@ class _Deposit:
         return steps.run("register", self._register, accepted, kept)
 
     def _accept(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
-        extra = Extras.of(title, metadata)
-        progress: Progress = StepProgress(step)
-        accepted = []
-        for number, deposit_id in enumerate(ids):
-            step.progress(number, len(ids), "accept:objects")
-            deposit = accept(self._archive, deposit_id, extra, progress)
-            set_aside(self._archive, deposit)
-            if deposit.state is DepositState.ACCEPTED:
-                accepted.append(deposit_id)
-        return accepted
+        archive, extra = self._archive, Extras.of(title, metadata)
+        deposits = archive.catalog.deposits.several(ids)
+        outcomes: list[Outcome] = []
+        settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
+        since = time.monotonic()
+        for deposit, progress in shown(step, list(deposits.values())):
+            outcome = accept(archive, deposit, extra, progress)
+            outcomes += [outcome] if outcome else []
+            if time.monotonic() - since > GROUP_SECONDS:
+                settled += settle(archive, outcomes)
+                outcomes, since = [], time.monotonic()
+        settled += settle(archive, outcomes)
+        return [deposit.id for deposit in settled if deposit.state is DepositState.ACCEPTED]
 
     def _keep(self, step: Step, tier: str, ids: list[str]) -> dict[str, Any]:
         progress = StepProgress(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -18,13 +18,16 @@ from pathlib import Path
 from fixity.digests import LogicalPath
 from fixity.manifest import Entry
 from formats.describe import flatten, kind_of
+from formats.errors import FormatsError
 from formats.identify import Identification, facts
-from formats.malware import NoScanner, Outcome
+from formats.malware import NoScanner
+from formats.malware import Outcome as Scan
 from formats.malware import facts as scan_facts
 from formats.package import arrange, recognise
 from formats.package.limits import LIMITS, Limits
 from formats.package.names import shown_name
 from formats.package.reception import spool_path
+from formats.package.remembered import remember, remembered
 from formats.package.source import Package, Spooled
 from formats.package.spool import Spool
 from formats.premis import Event
@@ -33,16 +36,16 @@ from policies.acceptance import judge, waivable, weigh
 from policies.archive import Policy
 from policies.findings import Finding, Findings, KhoError, Verdict, Weight
 from policies.retention import expires
-from repository.aip import EVENTS_PREFIX, SPOOLED, Previous, Sealing, index_files, received, seal
+from repository.aip import EVENTS_PREFIX, SPOOLED, Previous, Sealing, received, seal
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.catalog import DepositChange
+from repository.catalog import DepositChange, Transaction
 from repository.errors import AipUnreadable, KeyReused, SourceMissing
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
 from repository.submission import DepositRecord
 from repository.vouched import wanted
 
-__all__ = ["AIP_NAMESPACE", "Extras", "accept", "aip_id_of", "set_aside"]
+__all__ = ["AIP_NAMESPACE", "Extras", "Outcome", "accept", "aip_id_of", "set_aside", "settle"]
 
 AIP_NAMESPACE = uuid.UUID("6b1f7c0e-3c0f-5a57-9d0e-6f2d3b8f1c11")
 """An AIP's id is made from its first deposit's id, so that a repeated step can never make a second AIP."""
@@ -75,121 +78,141 @@ def aip_id_of(deposit_id: str) -> str:
     return uuid.uuid5(AIP_NAMESPACE, deposit_id).urn
 
 
-def accept(archive: Archive, deposit_id: str, extra: Extras, progress: Progress) -> Deposit:
-    """Bring one deposit to its verdict; sealed when accepted. Returns it as it stands then.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is to become of a deposit: a change of its row, not yet made. ``unclaimed`` is its key, which another may win."""
+
+    deposit: Deposit
+    change: DepositChange
+
+
+def accept(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Outcome | None:
+    """Bring one deposit to its verdict, sealed when accepted; None when it has one. `settle` makes the outcome known.
 
     Bad content ends in a verdict. What Kho itself could not do ends in FAILED, with code and sentence, and can be tried again.
     """
-    deposit = archive.catalog.deposits.get(deposit_id)
     if deposit.state not in (DepositState.RECEIVED, DepositState.SPOOLED, DepositState.FAILED):
-        return deposit
+        return None
     try:
         return _examine(archive, deposit, extra, progress)
     except KeyReused as error:
-        return archive.catalog.deposits.update(
-            deposit.id,
-            state=DepositState.REFUSED,
-            verdict=Verdict.REFUSE,
-            findings=(error.finding,),
-            finding_counts={error.code: 1},
-            updated=archive.clock.now(),
-        )
+        return Outcome(deposit, _refusal(error))
     except KhoError as error:
-        return _failed(archive, deposit, error)
+        return Outcome(deposit, _failure(error))
     except OSError as error:
-        return _failed(archive, deposit, KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error)))
+        return Outcome(deposit, _failure(KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error))))
 
 
-def _failed(archive: Archive, deposit: Deposit, error: KhoError) -> Deposit:
-    return archive.catalog.deposits.update(
-        deposit.id,
-        state=DepositState.FAILED,
-        error=str(error),
-        findings=(error.finding,),
-        finding_counts={error.code: 1},
-        updated=archive.clock.now(),
-    )
+def _refusal(error: KhoError) -> DepositChange:
+    return {
+        "state": DepositState.REFUSED,
+        "verdict": Verdict.REFUSE,
+        "findings": (error.finding,),
+        "finding_counts": {error.code: 1},
+    }
 
 
-def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Deposit:
-    folder = archive.spool(deposit.id)
-    findings = Findings()
-    spool = receive(archive, deposit, folder, findings, progress)
-    with spool:
-        deposit = replace(deposit, fingerprint=spool.fingerprint(), files=spool.files, bytes=spool.bytes)
-        earlier = claim_key(archive, deposit)
-        if earlier is not None:
-            shutil.rmtree(folder)
-            return _repeated(archive, deposit, earlier)
-        deposit = archive.catalog.deposits.get(deposit.id)
-        package, scanned = examine(archive, deposit, spool, findings, progress)
-        return decide(archive, replace(deposit, scanned=scanned), spool, package, findings, extra)
+def _failure(error: KhoError) -> DepositChange:
+    return {
+        "state": DepositState.FAILED,
+        "error": str(error),
+        "findings": (error.finding,),
+        "finding_counts": {error.code: 1},
+    }
 
 
-def receive(archive: Archive, deposit: Deposit, folder: Path, findings: Findings, progress: Progress) -> Spool:
-    """Copy the source into a fresh spool, hashing while reading.
+def settle(archive: Archive, outcomes: Iterable[Outcome]) -> list[Deposit]:
+    """Make outcomes known in one transaction, and set aside what was not accepted. Returns the deposits as they are then."""
+    settled: list[Deposit] = []
+    with archive.catalog.begin() as transaction:
+        for outcome in outcomes:
+            settled.append(_settle(archive, outcome, transaction))
+    for deposit in settled:
+        if deposit.state is not DepositState.ACCEPTED:
+            set_aside(archive, deposit)
+    return settled
+
+
+def _settle(archive: Archive, outcome: Outcome, within: Transaction) -> Deposit:
+    deposit, change = outcome.deposit, outcome.change
+    change["updated"] = archive.clock.now()
+    deposits = archive.catalog.deposits
+    if "key" in change:
+        earlier = deposits.by_key(deposit.producer, change["key"], within=within)
+        if earlier is not None and earlier.id != deposit.id:
+            if earlier.state in (DepositState.REFUSED, DepositState.FAILED):
+                deposits.update(earlier.id, key=f"{change['key']}#{earlier.id}", within=within)
+            elif earlier.fingerprint == change["fingerprint"]:
+                change = _repetition(earlier, change)
+            else:
+                change = _refusal(KeyReused(change["key"], earlier.id))
+    return deposits.update(deposit.id, within=within, **change)
+
+
+def _repetition(earlier: Deposit, change: DepositChange) -> DepositChange:
+    return {
+        "state": DepositState.REPEATED,
+        "fingerprint": change["fingerprint"],
+        "files": change["files"],
+        "bytes": change["bytes"],
+        "updated": change["updated"],
+        "reason": earlier.id,
+        "aip_id": earlier.aip_id,
+        "aip_version": earlier.aip_version,
+    }
+
+
+def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Outcome:
+    spool, findings = receive(archive, deposit, progress)
+    key = deposit.wanted_key or f"sha256:{spool.fingerprint()}"
+    deposit = replace(deposit, key=key, fingerprint=spool.fingerprint(), files=spool.files, bytes=spool.bytes)
+    claim: DepositChange = {
+        "key": key,
+        "fingerprint": deposit.fingerprint,
+        "files": spool.files,
+        "bytes": spool.bytes,
+        "error": "",
+    }
+    earlier = archive.catalog.deposits.by_key(deposit.producer, key)
+    if earlier is not None and earlier.id != deposit.id and earlier.state not in (DepositState.REFUSED, DepositState.FAILED):
+        return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
+    package, scanned = examine(archive, deposit, spool, findings, progress)
+    decided = decide(archive, replace(deposit, scanned=scanned), spool, package, findings, extra)
+    spool.commit()
+    return Outcome(deposit, {**claim, **decided})
+
+
+def receive(archive: Archive, deposit: Deposit, progress: Progress) -> tuple[Spool, Findings]:
+    """Copy the source into a fresh spool, hashing while reading. What is whole in the spool already is not read again.
 
     Raises:
         SourceMissing: there is nothing readable at the deposit's source.
     """
-    if deposit.state is DepositState.SPOOLED and folder.exists():
-        spool = Spool(folder)  # released, or interrupted after all bytes were here: the source may be gone by now
-        if spool.complete:
-            spool.clear_arrangement()
-            return spool
-        spool.close()
+    folder = archive.spools.folder(deposit.id)
+    if folder.exists():  # released by an officer, or interrupted: the source may be gone by now
+        try:
+            spool = archive.spools.get(deposit.id)
+            if spool.complete:
+                spool.clear_arrangement()
+                return spool, remembered(spool)
+        except FormatsError:
+            if not Path(deposit.source).exists():
+                raise
+        archive.spools.remove(deposit.id)
     source = Path(deposit.source)
     if not source.exists():
         raise SourceMissing(deposit.source)
-    if folder.exists():
-        shutil.rmtree(folder)
-    spool = Spool(folder)
+    spool = archive.spools.get(deposit.id)
+    findings = remember(spool)
     spool_path(source, spool, findings, limits=limits_of(archive.policy), progress=progress)
-    return spool
+    received = Findings()
+    received.extend(findings)
+    return spool, received
 
 
 def limits_of(policy: Policy) -> Limits:
     """The readers' limits, as far as the policy sets others."""
     return replace(LIMITS, **policy.limits)
-
-
-def claim_key(archive: Archive, deposit: Deposit) -> Deposit | None:
-    """Make the deposit's key its own; the earlier deposit when the same key brought the same bytes before.
-
-    Raises:
-        KeyReused: the key was used with other bytes.
-    """
-    key = deposit.wanted_key or f"sha256:{deposit.fingerprint}"
-    earlier = archive.catalog.deposits.by_key(deposit.producer, key)
-    if earlier is not None and earlier.id != deposit.id:
-        if earlier.state in (DepositState.REFUSED, DepositState.FAILED):
-            archive.catalog.deposits.update(earlier.id, key=f"{key}#{earlier.id}")
-        elif earlier.fingerprint == deposit.fingerprint:
-            return earlier
-        else:
-            raise KeyReused(key, earlier.id)
-    archive.catalog.deposits.update(
-        deposit.id,
-        key=key,
-        fingerprint=deposit.fingerprint,
-        files=deposit.files,
-        bytes=deposit.bytes,
-        state=DepositState.SPOOLED,
-        updated=archive.clock.now(),
-    )
-    return None
-
-
-def _repeated(archive: Archive, deposit: Deposit, earlier: Deposit) -> Deposit:
-    return archive.catalog.deposits.update(
-        deposit.id,
-        state=DepositState.REPEATED,
-        fingerprint=deposit.fingerprint,
-        reason=earlier.id,
-        aip_id=earlier.aip_id,
-        aip_version=earlier.aip_version,
-        updated=archive.clock.now(),
-    )
 
 
 def examine(archive: Archive, deposit: Deposit, spool: Spool, findings: Findings, progress: Progress) -> tuple[Package, str]:
@@ -223,7 +246,6 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
             yield file, answer
 
     spool.commit()
-    index_files(spool)
     spool.database.execute("BEGIN")
     report.add(answers())
     spool.commit()
@@ -252,7 +274,7 @@ def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress)
         name = received(spool, f"{SPOOLED}{str(path)[start:]}")[0]
         for finding in scan_facts(shown_name(name), result):
             findings.append(finding)
-        scanned += result.outcome is not Outcome.NOT_SCANNED
+        scanned += result.outcome is not Scan.NOT_SCANNED
         progress.advance(1)
     progress.finish()
     return str(version) if scanned and version is not None else ""
@@ -286,7 +308,9 @@ def check_identity(archive: Archive, deposit: Deposit, package: Package, finding
             findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known)
 
 
-def decide(archive: Archive, deposit: Deposit, spool: Spool, package: Package, findings: Findings, extra: Extras) -> Deposit:
+def decide(
+    archive: Archive, deposit: Deposit, spool: Spool, package: Package, findings: Findings, extra: Extras
+) -> DepositChange:
     """The one verdict over all findings; what is accepted is sealed, what is refused or held is kept with its reasons."""
     now = archive.clock.now()
     waived = waivable(findings.counts, archive.policy) if deposit.decided_by else frozenset[str]()
@@ -296,9 +320,7 @@ def decide(archive: Archive, deposit: Deposit, spool: Spool, package: Package, f
         "findings": tuple(first_of_each(findings)),
         "finding_counts": dict(findings.counts),
         "scanned": deposit.scanned,
-        "updated": now,
         "expires": expires(verdict, archive.policy, now),
-        "error": "",
     }
     if verdict is Verdict.ACCEPT:
         change["state"] = DepositState.ACCEPTED
@@ -309,7 +331,7 @@ def decide(archive: Archive, deposit: Deposit, spool: Spool, package: Package, f
     else:
         infected = findings.counts.keys() & MALWARE_CODES
         change["state"] = DepositState.QUARANTINED if infected else DepositState.REFUSED
-    return archive.catalog.deposits.update(deposit.id, **change)
+    return change
 
 
 def first_of_each(findings: Findings) -> Iterator[Finding]:
@@ -322,20 +344,26 @@ def first_of_each(findings: Findings) -> Iterator[Finding]:
 
 
 def set_aside(archive: Archive, deposit: Deposit) -> None:
-    """Move the bytes of a refused deposit to refused/, of an infected one to quarantine/. Done already is fine."""
+    """Move the bytes of a refused deposit to refused/, of an infected one to quarantine/; those of a repeated one go. A held one
+    stays in the spool. Done already is fine."""
     place = {DepositState.REFUSED: "refused", DepositState.QUARANTINED: "quarantine"}.get(deposit.state)
-    folder = archive.spool(deposit.id)
-    if place is not None and folder.exists():
+    folder = archive.spools.folder(deposit.id)
+    if deposit.state is DepositState.REPEATED:
+        archive.spools.remove(deposit.id)
+    elif place is not None and folder.exists():
+        archive.spools.close(deposit.id)
         target = archive.settings.home / place / deposit.id
         if target.exists():
             shutil.rmtree(target)
         folder.rename(target)
+    else:
+        archive.spools.close(deposit.id)
 
 
 def _seal(
     archive: Archive, deposit: Deposit, spool: Spool, package: Package, findings: Findings, extra: Extras, now: datetime
 ) -> int:
-    folder = archive.spool(deposit.id)
+    folder = archive.spools.folder(deposit.id)
     previous, number = _previous(archive, deposit.update_of)
     aip_id = deposit.update_of or aip_id_of(deposit.id)
     fields = described(spool, package, extra)

@@ -6,10 +6,8 @@ before spool removal. *Stored* is only ever set by counting copies that were re-
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from fixity.manifest import Manifest
@@ -38,10 +36,12 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
 
     A tier that cannot be asked fails its part of the batch, never the other tiers' part.
     """
-    sealed = {}
-    for deposit_id in deposit_ids:
-        if archive.catalog.deposits.get(deposit_id).state is DepositState.ACCEPTED:
-            sealed[deposit_id] = load_sealed(archive.spool(deposit_id))
+    accepted = archive.catalog.deposits.several(deposit_ids)
+    sealed = {
+        deposit_id: load_sealed(archive.spools.get(deposit_id))
+        for deposit_id in deposit_ids
+        if accepted[deposit_id].state is DepositState.ACCEPTED
+    }
     results: dict[str, Any] = {}
     try:
         kept = keep_on(archive.tiers[tier_name], list(sealed.values()), progress=progress.advance)
@@ -62,47 +62,49 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
 
     Returns the ids that are stored now. A deposit with too few copies stays ACCEPTED, with the reason; it is kept again later.
     """
-    stored = []
-    for deposit_id in deposit_ids:
-        deposit = archive.catalog.deposits.get(deposit_id)
-        if deposit.state is DepositState.ACCEPTED:
-            _register_one(
-                archive, deposit, {tier: results[deposit_id] for tier, results in kept.items() if deposit_id in results}
-            )
-            deposit = archive.catalog.deposits.get(deposit_id)
-        if deposit.state is DepositState.STORED:
-            stored.append(deposit_id)
-            shutil.rmtree(archive.spool(deposit_id), ignore_errors=True)
-    return stored
-
-
-def _register_one(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> None:
-    need = archive.policy.copies.need
-    good = [tier for tier, result in kept.items() if result["ok"]]
-    if len(good) < need:
-        reasons = "; ".join(f"{tier}: {result['error'] or 'not verified'}" for tier, result in kept.items() if not result["ok"])
-        error = NotEnoughCopies(deposit.aip_id, len(good), need, reasons)
-        archive.catalog.deposits.update(deposit.id, error=str(error), updated=archive.clock.now())
-        return
-    folder = archive.spool(deposit.id)
+    deposits = archive.catalog.deposits.several(deposit_ids)
+    waiting = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
+    mine = {deposit.id: {tier: done[deposit.id] for tier, done in kept.items() if deposit.id in done} for deposit in waiting}
+    enough = [deposit for deposit in waiting if _enough(archive, deposit, mine[deposit.id])]
+    stored = {deposit.id for deposit in deposits.values() if deposit.state is DepositState.STORED}
     now = archive.clock.now()
-    with Spool(folder) as spool, archive.catalog.begin() as transaction:
-        facts = Sealed(folder, spool, deposit)
-        archive.catalog.register([facts.registration(archive, kept, now)], within=transaction)
-        archive.catalog.events.append(facts.events(), within=transaction)
-        ledger_of(archive).kept(deposit, kept, within=transaction)
-        archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, error="", updated=now, within=transaction)
+    ledger = ledger_of(archive)
+    with archive.catalog.begin() as transaction:
+        facts = {deposit.id: Sealed(archive.spools.get(deposit.id), deposit) for deposit in enough}
+        registrations = (facts[each.id].registration(archive, mine[each.id], now) for each in enough)
+        archive.catalog.register(registrations, within=transaction)
+        archive.catalog.events.append((event for each in facts.values() for event in each.events()), within=transaction)
+        for deposit in enough:
+            ledger.kept(deposit, mine[deposit.id], within=transaction)
+            archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, error="", updated=now, within=transaction)
+    stored.update(facts)
+    for deposit_id in stored:
+        archive.spools.remove(deposit_id)
+    return sorted(stored)
+
+
+def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether enough tiers hold verified copies; if not, the deposit says why."""
+    need = archive.policy.copies.need
+    good = sum(bool(result["ok"]) for result in kept.values())
+    if good >= need:
+        return True
+    reasons = "; ".join(f"{tier}: {result['error'] or 'not verified'}" for tier, result in kept.items() if not result["ok"])
+    error = NotEnoughCopies(deposit.aip_id, good, need, reasons)
+    archive.catalog.deposits.update(deposit.id, error=str(error), updated=archive.clock.now())
+    return False
 
 
 class Sealed:
     """A sealed deposit as the catalog is told of it."""
 
-    def __init__(self, folder: Path, spool: Spool, deposit: Deposit) -> None:
+    def __init__(self, spool: Spool, deposit: Deposit) -> None:
+        folder = spool.folder
         self._spool = spool
         self._manifest = Manifest(spool.database)
         self._formats = FormatReport(spool.database)
         self._deposit = deposit
-        self._sealed = load_sealed(folder)
+        self._sealed = load_sealed(spool)
         with open(folder / "sealed" / self._file(SUBMISSION_PATH), "rb") as stream:
             self.record, _ = read_submission(stream)
         self._folder = folder

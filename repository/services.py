@@ -10,6 +10,7 @@ from pathlib import Path
 from repository.access import ExportReport, export
 from repository.archive import Archive
 from repository.audit import AuditReport, AuditScope
+from repository.catalog import Transaction
 from repository.errors import WrongState
 from repository.flows import AUDIT, DEPOSIT, REPAIR
 from repository.ingest import set_aside
@@ -65,14 +66,32 @@ class Deposits:
         progress: Progress,
     ) -> list[Deposit]:
         """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``."""
-        ids = [self.announce(path, producer=producer, key=key, update=update).id for path in paths]
+        with self._archive.catalog.begin() as transaction:
+            ids = [self.announce(path, producer=producer, key=key, update=update, within=transaction).id for path in paths]
         with self._jobs.session():
             for start in range(0, len(ids), BATCH):
                 self._run(ids[start : start + BATCH], title or "", str(metadata.absolute()) if metadata else "", progress)
+            self._resume([self.get(deposit_id) for deposit_id in ids], progress)
         progress.finish()
         return [self.get(deposit_id) for deposit_id in ids]
 
-    def announce(self, path: Path, *, producer: str, key: str | None, update: str | None, deposit_id: str = "") -> Deposit:
+    def _resume(self, deposits: Sequence[Deposit], progress: Progress) -> None:
+        """What was handed in again although an earlier deposit of it had not enough copies yet: try that one again."""
+        repeated = [deposit.reason for deposit in deposits if deposit.state is DepositState.REPEATED]
+        earlier = self._archive.catalog.deposits.several(repeated).values()
+        if waiting := [deposit.id for deposit in earlier if deposit.state is DepositState.ACCEPTED]:
+            self._run(waiting, "", "", progress)
+
+    def announce(
+        self,
+        path: Path,
+        *,
+        producer: str,
+        key: str | None = None,
+        update: str | None = None,
+        deposit_id: str = "",
+        within: Transaction | None = None,
+    ) -> Deposit:
         """Make a deposit known, before its bytes are read. The key is provisional until the bytes give the default one."""
         now = self._archive.clock.now()
         new = deposit_id or str(uuid.uuid4())
@@ -89,7 +108,7 @@ class Deposits:
             actor=self._archive.actor,
             update_of=update or "",
         )
-        self._archive.catalog.deposits.add(deposit)
+        self._archive.catalog.deposits.add(deposit, within=within)
         return deposit
 
     def _run(self, ids: list[str], title: str, metadata: str, progress: Progress) -> None:
