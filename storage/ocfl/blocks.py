@@ -31,6 +31,7 @@ SIZE = "size"
 SHOWN = 200
 """Characters of a wrong value that a finding repeats: values come from strangers and may be megabytes."""
 
+_fromhex = bytes.fromhex
 _DECIMAL = frozenset("0123456789")
 
 
@@ -66,14 +67,18 @@ class Blocks:
     def say(self, code: str, value: object = "") -> None:
         self._report(code, self._where, value=shown(value))
 
-    def _digest(self, key: str) -> bytes:
+    def _digest(self, key: str, spelled: dict[bytes, str]) -> bytes:
+        """The digest that ``key`` writes; when not in lower case, the spelling is noted."""
         try:
-            value = bytes.fromhex(key)
+            value = _fromhex(key)
         except ValueError:
             value = b""
+        if value.hex() == key and value:
+            return value
         if not value or len(value) * 2 != len(key):  # fromhex skips blanks
             value = b"?" + key.encode("utf-8", "surrogatepass")
             self.malformed[value] = key
+        spelled.setdefault(value, key)
         return value
 
     def _shared(self, digest: bytes) -> bytes:
@@ -90,10 +95,11 @@ class Blocks:
     def read_manifest(self, pairs: Iterable[tuple[str, Any]]) -> None:
         manifest, contents, lengths = self.manifest, self.contents, self.lengths
         for key, listed in pairs:
-            digest = self._digest(key)
+            spelling: dict[bytes, str] = {}
+            digest = self._digest(key, spelling)
             if digest not in self.malformed:
                 lengths.setdefault(len(digest), key)
-            if digest.hex() != key and digest not in manifest:
+            if spelling and digest not in manifest:
                 self.spelled[digest] = key
             paths = self._paths(listed, CONTENT, "E092", key)
             if digest in manifest:
@@ -107,7 +113,9 @@ class Blocks:
                 if path in contents:
                     self.say("E101", path)
                 contents[path] = digest
-                self._note_prefix(path)
+                cut = path.find("/", path.find("/") + 1)
+                if path[:cut] not in self.prefixes:
+                    self._note_prefix(path, cut)
             manifest[digest] = paths[0] if len(paths) == 1 else tuple(paths)
         for path in conflicts(contents):
             self.say("E101", path)
@@ -133,27 +141,29 @@ class Blocks:
             self.say(code, path)
         return not codes
 
-    def _note_prefix(self, path: str) -> None:
-        cut = path.find("/", path.find("/") + 1)
-        prefix = path[:cut] if cut > 0 else path
-        if prefix not in self.prefixes:
-            self.prefixes[prefix] = path
+    def _note_prefix(self, path: str, cut: int) -> None:
+        if cut < 0:  # no room for a version, a content directory, and a file
+            self.say("E042", path)
+            if "\\" in path:
+                self.say("E035", path)
+        else:
+            self.prefixes[path[:cut]] = path
 
     def read_state(self, pairs: Iterable[tuple[str, Any]]) -> State:
         """One version's state: logical path → digest."""
         state = State()
         files = state.files
         for key, listed in pairs:
-            digest = self._shared(self._digest(key))
-            if digest.hex() != key:
-                state.spelled[digest] = key
-            state.others.add(digest)
+            digest = self._shared(self._digest(key, state.spelled))
+            kept = 0
             for path in self._paths(listed, LOGICAL, "E051", key):
                 if path in files:
                     self.say("E095", path)
                 else:
                     files[path] = digest
-                    state.others.discard(digest)
+                    kept += 1
+            if not kept:
+                state.others.add(digest)
         for path in conflicts(files):
             self.say("E095", path)
         return state

@@ -65,9 +65,9 @@ class ContentCheck:
         self._strange: set[str] = set()
         """Files that only an earlier inventory names."""
 
-    def walk(self, top: str) -> int:
-        """Check all files below a content folder. Returns how many there were."""
-        files = 0
+    def walk(self, top: str) -> bool:
+        """Check all files below a content folder. False when it is known to hold none."""
+        found = False
         folders = [top]
         while folders:
             folder = folders.pop()
@@ -76,19 +76,20 @@ class ContentCheck:
             except CouldNotRead as error:
                 self._report("FIX-UNREADABLE", folder, reason=error.reason)
                 self._unread.append(folder + "/")
+                found = True
                 continue
             if not entries and folder != top:
                 self._report("E024", folder, value="")
             for name, kind in entries:
                 path = f"{folder}/{name}"
                 if kind == FILE:
-                    files += 1
+                    found = True
                     self._file(path)
                 elif kind == FOLDER:
                     folders.append(path)
                 else:
                     report_kind(kind, path, self._report, "E023")
-        return files
+        return found
 
     def _file(self, path: str) -> None:
         digest = self._waiting.pop(path, None)

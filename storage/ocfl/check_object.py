@@ -209,7 +209,7 @@ class ObjectCheck:
             path = f"{name}/{entry}"
             if kind == FOLDER and entry == root.content_directory:
                 found = True
-                if content.walk(path) == 0:
+                if not content.walk(path):
                     self._report("W003", path, value="")
             elif kind == FOLDER:
                 self._report("W002", path, value=shown(entry))

@@ -287,9 +287,7 @@ class InventoryReader:
                 self.say("E042", path)
                 if self.numbering.names_version(version):
                     self.say("E014", path)
-                if "\\" in version:
-                    self.say("E035", path)
-            elif folder != self.content_directory or len(prefix) == len(path):
+            elif folder != self.content_directory:
                 self.say("E042", path)
 
     def _check_use(self) -> None:
