@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from policies.findings import KhoError
 from repository.clock import Clock, SystemClock
-from repository.jobs import Json
+from repository.jobs import Json, LauncherBusy
 
 if TYPE_CHECKING:
     from repository.jobs import Jobs
@@ -156,12 +156,15 @@ def run(
     process ends there and then: that is a crash like any other, which the jobs outlive.
 
     Raises:
-        LauncherBusy: another process launches the jobs of this home.
+        LauncherBusy: another worker or server launches the jobs of this home; a command is waited for.
         JobTables: the job tables do not fit.
     """
     say = say or _to_stderr
     stop = stop or threading.Event()
-    with _signals(stop), jobs.serving("worker", leave_within=leave_within) as executor:
+    with _signals(stop), ExitStack() as serving:
+        executor = _enter(serving, jobs, stop, say, leave_within)
+        if executor is None:
+            return
         say("worker: started")
         _log.info("worker started")
         _serve(jobs, executor, Metronome(jobs, schedule), clock or SystemClock(), say, stop)
@@ -177,6 +180,26 @@ def run(
     say("worker: stopped")
 
 
+def _enter(
+    serving: ExitStack, jobs: Jobs, stop: threading.Event, say: Callable[[str], None], leave_within: float
+) -> Executor | None:
+    """Launch; a command that runs its own job is waited for. None when told to stop meanwhile."""
+    said = False
+    while not stop.is_set():
+        try:
+            return serving.enter_context(jobs.serving("worker", leave_within=leave_within))
+        except LauncherBusy as busy:
+            holder = str(busy.finding.args["holder"])
+            # No name: the holder has it for no longer than it takes to write one.
+            if holder and not holder.startswith("command"):
+                raise
+            if holder and not said:
+                say(f"worker: waiting for {holder}")
+                said = True
+        stop.wait(_TICK)
+    return None
+
+
 def _serve(
     jobs: Jobs, executor: Executor, metronome: Metronome, clock: Clock, say: Callable[[str], None], stop: threading.Event
 ) -> None:
@@ -187,7 +210,7 @@ def _serve(
             metronome.tick(clock.now())
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + jobs.settings.heartbeat
-                if resumed := jobs.beat("worker"):
+                if resumed := jobs.resume_dead():
                     _log.warning("%d jobs of dead executors are queued again", resumed)
             if time.monotonic() >= next_status:
                 next_status = time.monotonic() + STATUS_EVERY

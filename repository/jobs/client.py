@@ -2,7 +2,7 @@
 
 Two calls go below DBOS's public face, because the public one cannot do it: `SystemDatabase.reenqueue_for_recovery` (the public
 ``resume_workflow`` forgets how often a job was tried, and does not look whether somebody else was first) and the engine for the
-table of heartbeats. `tests/repository/test_jobs_recovery.py` holds both still.
+table of heartbeats. `test_jobs_processes` and `test_jobs_postgresql` hold both still: look at them when DBOS is upgraded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowStatus
 
 from policies.findings import KhoError
-from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobTables, unpack
+from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobDatabase, JobTables, unpack
 from repository.jobs.flow import Json, Progress
 from repository.jobs.records import Recorded, RecordSerializer
 from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, QUEUE, Settings
@@ -35,8 +35,11 @@ _OWN_POLL = 0.02
 _TABLES_WITHIN = 30.0
 """Seconds for another process to make the tables: it takes a tenth of one."""
 
-_PAGE = 1_000
-"""Jobs read at a time when all of a state are wanted."""
+_ALL = 100_000
+"""More jobs than all executors together ever have in flight."""
+
+_FORGOTTEN_AT_ONCE = 1_000
+"""Jobs deleted in one transaction, so that others get their turn."""
 
 
 class JobState(enum.Enum):
@@ -152,7 +155,7 @@ class Client:
 
     def running(self) -> Sequence[Job]:
         """All jobs that stand as running, whether their executor lives or not."""
-        return self.jobs([JobState.RUNNING], limit=_PAGE)
+        return self.jobs([JobState.RUNNING], limit=_ALL)
 
     def progress(self, job_id: str, key: str) -> Progress | None:
         value = self.dbos.get_event(job_id, key, timeout_seconds=0)
@@ -177,6 +180,21 @@ class Client:
         """Let jobs of dead executors be run again; one that has another executor by now is left alone. Returns how many were."""
         recover = self.dbos._sys_db.reenqueue_for_recovery
         return sum(recover(job.id, [job.executor], QUEUE) for job in jobs)
+
+    def forget(self, before: datetime) -> int:
+        """Delete the records of jobs that were done or cancelled before this moment; returns how many."""
+        count = 0
+        while rows := self.dbos.list_workflows(
+            status=["SUCCESS", "CANCELLED"],
+            completed_before=before.isoformat(),
+            application_name=APPLICATION,
+            limit=_FORGOTTEN_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        ):
+            self.dbos.delete_workflows([row.workflow_id for row in rows])
+            count += len(rows)
+        return count
 
     def own_queued(self) -> Sequence[str]:
         """The jobs that a command had taken for itself and did not begin."""
@@ -223,6 +241,13 @@ class Client:
             if time.monotonic() > ends:
                 raise JobTables(self._settings.database_url.rsplit("@", 1)[-1], "they are still not there")
             time.sleep(_OWN_POLL)
+
+
+def database_failure(settings: Settings, error: Exception) -> JobDatabase | None:
+    """The error in our words, if it is one of the database's (whose library belongs to the catalog, so it is known by its name)."""
+    if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("sqlalchemy."):
+        return JobDatabase(settings.database_url.rsplit("@", 1)[-1], str(getattr(error, "orig", error)))
+    return None
 
 
 def sqlite_file(url: str) -> Path:

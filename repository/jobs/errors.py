@@ -11,7 +11,8 @@ JobError
 ├── NotJson          a step or caller handed over something that cannot be recorded
 ├── StillRunning     the wait was limited and the job is not done
 ├── LauncherBusy     another process launches the jobs of this home
-└── JobTables        the job tables in the database do not fit this version of Kho
+├── JobTables        the job tables in the database do not fit this version of Kho
+└── JobDatabase      the database could not be asked, or could not do it now
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "Conflict",
     "GaveUp",
     "Interrupted",
+    "JobDatabase",
     "JobError",
     "JobTables",
     "LauncherBusy",
@@ -96,6 +98,11 @@ class LauncherBusy(JobError):
 class JobTables(JobError):
     def __init__(self, database: str, reason: str) -> None:
         super().__init__("JOB-TABLES", database, reason=reason)
+
+
+class JobDatabase(JobError):
+    def __init__(self, database: str, reason: str) -> None:
+        super().__init__("JOB-DATABASE", database, reason=reason)
 
 
 def pack(error: KhoError) -> dict[str, Any]:

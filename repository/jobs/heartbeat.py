@@ -7,6 +7,8 @@ wakes up again loses: DBOS gives every start a token of its own and refuses the 
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +16,8 @@ from repository.jobs.client import Client, Job
 from repository.jobs.settings import APPLICATION_VERSION, Settings
 
 __all__ = ["Heartbeat"]
+
+_log = logging.getLogger("kho.jobs")
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS kho_executors (
@@ -34,21 +38,34 @@ class Heartbeat:
     def __init__(self, settings: Settings, client: Client) -> None:
         self._settings = settings
         self._client = client
-        self._made = False
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def beat(self, kind: str) -> None:
-        """Say that this executor lives."""
+    def begin(self, kind: str) -> None:
+        """Say from now on that this executor lives. A command beats as well: its one job may take an hour."""
         if self._settings.sqlite:
             return
-        if not self._made:
-            self._execute(_TABLE, {})
-            self._made = True
+        self._execute(_TABLE, {})
         self._execute(_BEAT, {"executor": self._settings.executor_id, "kind": kind})
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._beat, args=(kind,), name="kho-heartbeat", daemon=True)
+        self._thread.start()
 
     def end(self) -> None:
         """Say that it ended in good order."""
-        if not self._settings.sqlite and self._made:
-            self._execute(_END, {"executor": self._settings.executor_id})
+        if self._thread is None:
+            return
+        self._ended.set()
+        self._thread.join()
+        self._thread = None
+        self._execute(_END, {"executor": self._settings.executor_id})
+
+    def _beat(self, kind: str) -> None:
+        while not self._ended.wait(self._settings.heartbeat):
+            try:
+                self._execute(_BEAT, {"executor": self._settings.executor_id, "kind": kind})
+            except Exception:
+                _log.warning("no heartbeat", exc_info=True)  # the next one may get through
 
     def others(self) -> frozenset[str]:
         """The other executors that live."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from dbos import error as dbos_error
 
-from repository.jobs.client import Client
+from repository.jobs.client import Client, database_failure
 from repository.jobs.errors import JobTables
 from repository.jobs.executor import Executor
 from repository.jobs.flow import Flow
 from repository.jobs.heartbeat import Heartbeat
-from repository.jobs.lock import LauncherLock
+from repository.jobs.lock import PATIENCE, LauncherLock
 from repository.jobs.settings import APPLICATION_VERSION, QUEUE, Settings
 
 __all__ = ["LEAVE_WITHIN", "Launcher"]
@@ -54,7 +54,7 @@ class Launcher:
             JobTables: the job tables do not fit.
         """
         with self._guard:
-            if self._executor is None and self.lock.acquire(kind):
+            if self._executor is None and self.lock.acquire(kind, patience=PATIENCE if serve else 0.0):
                 try:
                     self._executor = self._launch(kind, serve)
                 except BaseException:
@@ -84,16 +84,24 @@ class Launcher:
             self.lock.release()
 
     def _launch(self, kind: str, serve: bool) -> Executor:
-        if self._client.fresh():
-            self._client.upgrade()
         try:
+            if self._client.fresh():
+                self._client.upgrade()
             self._recover()
-            self.heartbeat.beat(kind)
-            queues = [QUEUE, self._settings.own_queue] if serve else [self._settings.own_queue]
+            self.heartbeat.begin(kind)
+            queues = [QUEUE] if serve else [self._settings.own_queue]
             self.serves_all = serve
-            return Executor(self._settings, self._flows, queues)
+            try:
+                return Executor(self._settings, self._flows, queues)
+            except BaseException:
+                self.heartbeat.end()
+                raise
         except dbos_error.DBOSInitializationError as error:
             raise JobTables(self._settings.database_url.rsplit("@", 1)[-1], str(error)) from error
+        except Exception as error:
+            if (failure := database_failure(self._settings, error)) is not None:
+                raise failure from error
+            raise
 
     def _recover(self) -> None:
         """Before the launch, so that DBOS finds nothing to recover by itself: its own recovery runs beside the first new jobs.

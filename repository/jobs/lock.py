@@ -16,7 +16,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["LauncherLock"]
+__all__ = ["PATIENCE", "LauncherLock"]
+
+PATIENCE = 1.0
+"""Seconds a worker tries before it believes that the lock is taken: who only looks holds it for microseconds."""
 
 _RETRY = 0.01
 """Seconds between tries of a patient taker."""

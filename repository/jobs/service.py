@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dbos import error as dbos_error
 
 from repository.clock import Clock, SystemClock
-from repository.jobs.client import Client, Job, JobState
+from repository.jobs.client import Client, Job, JobState, database_failure
 from repository.jobs.errors import (
     Cancelled,
     Conflict,
@@ -27,6 +28,7 @@ from repository.jobs.errors import (
 from repository.jobs.executor import PROGRESS_KEY, Executor
 from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, normal
 from repository.jobs.launcher import Launcher
+from repository.jobs.lock import PATIENCE
 from repository.jobs.records import Recorded
 from repository.jobs.settings import APPLICATION_VERSION, Settings
 
@@ -40,6 +42,25 @@ _PROGRESS_EVERY = 0.5
 
 _ID_LIMIT = 255
 """Characters of a job id: it is a primary key in both databases."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _asking(method: Callable[Concatenate[Jobs, P], T]) -> Callable[Concatenate[Jobs, P], T]:
+    """Errors of the database, which belong to a library of the catalog's, become `JobDatabase`."""
+
+    @functools.wraps(method)
+    def asked(self: Jobs, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            if (failure := database_failure(self.settings, error)) is not None:
+                raise failure from error
+            raise
+
+    return asked
 
 
 class Jobs:
@@ -57,6 +78,7 @@ class Jobs:
         """Jobs of ``home`` with the usual settings."""
         return cls(Settings(home, database_url), flows)
 
+    @_asking
     def run(
         self,
         flow: str,
@@ -95,6 +117,7 @@ class Jobs:
         with _conflicts(job_id):
             self._client.enqueue(flow, job_id, self._checked(flow, job_id, argument), connection=connection)
 
+    @_asking
     def wait(self, job_id: str, *, flow: str = "", progress: Report | None = None, timeout: float | None = None) -> Json:
         """Wait for a queued job and return its result; when nobody launches jobs here, run it here. Raises as `run`."""
         ends = None if timeout is None else time.monotonic() + timeout
@@ -125,11 +148,16 @@ class Jobs:
             self._client.register_queues()  # settings may have changed
             yield executor
 
-    def beat(self, kind: str) -> int:
-        """A launcher's sign of life, and a look for jobs of dead executors, which are queued again: returns how many."""
-        self._launcher.heartbeat.beat(kind)
+    def resume_dead(self) -> int:
+        """Queue the jobs in flight on dead hosts again (PostgreSQL; a worker does so now and then); returns how many."""
         return self._launcher.heartbeat.resume_dead()
 
+    @_asking
+    def forget(self, older_than: timedelta) -> int:
+        """Delete the records of jobs that ended well, or were cancelled, that long ago; returns how many. Their ids mean new jobs."""
+        return self._client.forget(self._clock.now() - older_than)
+
+    @_asking
     def get(self, job_id: str) -> Job:
         """One job. Raises `UnknownJob`."""
         job = self._client.job(job_id)
@@ -137,14 +165,17 @@ class Jobs:
             raise UnknownJob(job_id)
         return job
 
+    @_asking
     def list(self, states: Collection[JobState] = (), *, limit: int = 100, prefix: str = "") -> Sequence[Job]:
         """Jobs in these states (all when empty) whose id begins with ``prefix``, youngest first."""
         return self._client.jobs(states, limit=limit, prefix=prefix)
 
+    @_asking
     def progress(self, job_id: str) -> Progress | None:
         """The last progress that was recorded (about once a second), or None."""
         return self._client.progress(job_id, PROGRESS_KEY)
 
+    @_asking
     def cancel(self, job_id: str) -> None:
         """Cancel a job: a queued one never starts, a running one ends at its next step or recorded progress.
 
@@ -153,6 +184,7 @@ class Jobs:
         self.get(job_id)
         self._client.cancel(job_id)
 
+    @_asking
     def retry(self, job_id: str) -> None:
         """Queue an ended job again under its id, from the step that failed. Raises `UnknownJob`, `StillRunning`."""
         job = self.get(job_id)
@@ -160,6 +192,7 @@ class Jobs:
             raise StillRunning(job_id, job.state.value)
         self._client.retry(job_id)
 
+    @_asking
     def stuck(self, older_than: timedelta) -> Sequence[Job]:
         """Unfinished jobs that want a look: unchanged for ``older_than``, of another shape or an unknown flow; oldest first."""
         before: datetime = self._clock.now() - older_than
@@ -167,9 +200,10 @@ class Jobs:
         found = [job for job in unfinished if job.updated < before or self._foreign(job)]
         return sorted(found, key=lambda job: job.created)
 
+    @_asking
     def upgrade(self) -> None:
         """Make or renew the job tables (`kho init`, `kho upgrade`). Raises `LauncherBusy` while jobs run, `JobTables`."""
-        if not self._launcher.lock.acquire("upgrade"):
+        if not self._launcher.lock.acquire("upgrade", patience=PATIENCE):
             raise LauncherBusy(str(self._launcher.lock.file), self._launcher.lock.holder())
         try:
             self._client.upgrade()

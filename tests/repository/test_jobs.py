@@ -21,6 +21,7 @@ from repository.jobs import (
     Cancelled,
     Conflict,
     Flow,
+    JobDatabase,
     Jobs,
     JobState,
     JobTables,
@@ -295,6 +296,31 @@ def test_tables_of_another_version_are_refused_until_the_upgrade(home, machine):
     assert machine.run("three", "j", QUICK)
 
 
+def test_a_broken_database_is_an_error_with_a_code(home, machine):
+    (home / "catalog.db").write_bytes(b"this is no database at all " * 100)
+    for ask in (lambda: machine.run("three", "j", QUICK), lambda: machine.get("j"), machine.list, machine.upgrade):
+        with pytest.raises(JobDatabase) as caught:
+            ask()
+        assert "not a database" in str(caught.value)
+    with pytest.raises(JobDatabase), machine.serving(leave_within=1):
+        pytest.fail("launched on no database")
+    assert machine._launcher.lock.free()
+
+
+def test_old_records_are_forgotten_and_failures_are_kept(home):
+    clock = ManualClock(datetime.now(UTC))
+    machine = Jobs(settings(home), flows(home), clock=clock)
+    machine.run("three", "done", QUICK)
+    machine.run("three", "queued", QUICK, wait=False)
+    with pytest.raises(Unavailable):
+        machine.run("failing", "failed", {"how": "storage"})
+    assert machine.forget(timedelta(days=1)) == 0
+    clock.advance(timedelta(days=2))
+    assert machine.forget(timedelta(days=1)) == 1
+    assert {job.id for job in machine.list()} == {"queued", "failed"}
+    machine.close()
+
+
 def test_the_database_is_in_wal_and_writes_through(home, machine):
     machine.run("three", "j", QUICK)
     with closing(sqlite3.connect(home / "catalog.db")) as database:
@@ -344,6 +370,7 @@ def test_every_code_of_the_jobs_is_registered():
         errors.StillRunning("", "").code,
         errors.LauncherBusy("", "").code,
         errors.JobTables("", "").code,
+        errors.JobDatabase("", "").code,
     }
     assert made == codes
     assert len(errors.__all__) - 3 == len(made)  # JobError, pack and unpack have none

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -46,7 +47,17 @@ def server():
             subprocess.run(words, user=account, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
         call("initdb", "-D", f"{folder}/data", "-U", "kho", "--auth=trust", "-E", "UTF8", "--no-sync")
-        call("pg_ctl", "-D", f"{folder}/data", "-w", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "-l", f"{folder}/log", "start")
+        call(
+            "pg_ctl",
+            "-D",
+            f"{folder}/data",
+            "-w",
+            "-o",
+            f"-k {folder} -c listen_addresses='' -c fsync=off",
+            "-l",
+            f"{folder}/log",
+            "start",
+        )
         yield folder
         call("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
 
@@ -101,6 +112,20 @@ def test_a_command_without_a_worker(machine, hosts):
     assert machine.run("three", "j", {"seconds": 0.0})[2] == "j/three"
     assert machine.run("three", "j", {"seconds": 0.0})[2] == "j/three"
     assert len(begun(hosts[0])) == 3
+
+
+def test_a_long_command_lives_as_well(machine, hosts, spawned, database):
+    from job_flows import settings
+
+    other = jobs(hosts[1], heartbeat=0.5, dead_after=2.0)
+    assert settings(hosts[1]).executor_id != machine.settings.executor_id
+    timer = threading.Thread(target=other.run, args=("deaf", "j", {"seconds": 5.0}))
+    timer.start()
+    worker = spawned(hosts[0], "worker")
+    timer.join()
+    end(worker)
+    other.close()
+    assert begun(hosts[0]) == Counter({("j", "deaf"): 1})
 
 
 def test_two_workers_share_the_jobs_and_run_none_twice(machine, hosts, spawned):

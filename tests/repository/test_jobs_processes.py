@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import threading
 import time
@@ -71,6 +72,18 @@ def test_kill_of_a_command_and_the_same_command_again(tmp_path, machine, spawned
     assert begun(tmp_path) == Counter({("j", "one"): 1, ("j", "two"): 2, ("j", "three"): 1})
 
 
+def test_an_interrupted_command_ends_at_once_and_its_job_continues_later(tmp_path, machine, spawned):
+    command = spawned(tmp_path, "run", "three", "j", '{"seconds": 0.7}')
+    until(lambda: ("j", "two", "begin") in effects(tmp_path))
+    told = time.monotonic()
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=60)
+    assert time.monotonic() - told < 3
+    assert machine._launcher.lock.free()
+    assert machine.wait("j")[2] == "j/three"
+    assert begun(tmp_path) == Counter({("j", "one"): 1, ("j", "two"): 2, ("j", "three"): 1})
+
+
 def test_another_command_does_not_need_the_killed_one(tmp_path, machine, spawned):
     first = spawned(tmp_path, "run", "three", "j", '{"seconds": 0.5}')
     until(lambda: ("j", "two", "begin") in effects(tmp_path))
@@ -133,6 +146,19 @@ def test_a_second_worker_is_refused(tmp_path, machine, spawned):
     assert second.returncode == 1
     assert "LauncherBusy" in err
     end(worker)
+
+
+def test_a_worker_waits_for_a_command(tmp_path, machine, spawned):
+    machine.upgrade()
+    command = spawned(tmp_path, "run", "three", "j", '{"seconds": 1.5}')
+    until(lambda: ("j", "one", "begin") in effects(tmp_path))
+    worker = spawned(tmp_path, "worker")
+    machine.run("three", "k", {"seconds": 0.0}, wait=False)
+    assert finish(command) == "['j/one', 'j/two', 'j/three']"
+    until(lambda: machine.get("k").state is JobState.DONE)
+    said = end(worker)
+    assert "waiting for command, process" in said
+    assert set(begun(tmp_path).values()) == {1}
 
 
 def test_a_worker_told_to_stop_leaves_its_steps_and_loses_nothing(tmp_path, machine, spawned):
