@@ -72,7 +72,7 @@ class ObjectCheck:
         allowed = {INVENTORY} | declarations
         if self._root is not None:
             allowed |= check_sidecar(self._place, "", self._root, files, self._report)
-        elif INVENTORY in files:
+        else:
             allowed |= {name for name in files if name.startswith(f"{INVENTORY}.")}
         self._check_entries(entries, allowed, reader)
         if reader is not None:
