@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from formats.package.zipping import write_zip
-
 from fixity.digests import LARGE_BUFFER
 from formats.package.bagit import BagWriter
 from formats.package.source import Kind
+from formats.package.zipping import write_zip
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.dissemination import merged_metadata
 from repository.errors import ExportFailed

@@ -6,8 +6,10 @@ Change the order or names of steps only together with ``repository.jobs.settings
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from repository.archive import Archive
@@ -16,7 +18,7 @@ from repository.ingest import Extras, Outcome, accept, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.keep import keep, register
 from repository.model import Deposit, DepositState
-from repository.progress import Progress, Silent, Unit
+from repository.progress import Silent, Unit
 from repository.repair import RepairReport, repair_some
 
 __all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "flows_of"]
@@ -53,18 +55,6 @@ def flows_of(archive: Archive) -> Sequence[Flow]:
     return (Flow(DEPOSIT, _Deposit(archive)), Flow(AUDIT, _Audit(archive)), Flow(REPAIR, _Repair(archive)))
 
 
-def shown(step: Step, deposits: Sequence[Deposit]) -> Iterator[tuple[Deposit, Progress]]:
-    """Each deposit with the progress to show: its own phases when it is alone, else deposits counted."""
-    if len(deposits) == 1:
-        yield deposits[0], StepProgress(step)
-        return
-    whole = StepProgress(step)
-    whole.start("accept", len(deposits), "objects")
-    for deposit in deposits:
-        yield deposit, Checking(step)
-        whole.advance(1)
-
-
 class Checking(Silent):
     """Shows nothing, but leaves the step when the process is told to stop."""
 
@@ -96,14 +86,31 @@ class _Deposit:
         outcomes: list[Outcome] = []
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
         since = time.monotonic()
-        for deposit, progress in shown(step, list(deposits.values())):
-            outcome = accept(archive, deposit, extra, progress)
+        for outcome in self._outcomes(step, list(deposits.values()), extra):
             outcomes += [outcome] if outcome else []
             if time.monotonic() - since > GROUP_SECONDS:
                 settled += settle(archive, outcomes)
                 outcomes, since = [], time.monotonic()
         settled += settle(archive, outcomes)
         return [deposit.id for deposit in settled if deposit.state is DepositState.ACCEPTED]
+
+    def _outcomes(self, step: Step, deposits: Sequence[Deposit], extra: Extras) -> Iterator[Outcome | None]:
+        """Verdicts in the order of the deposits, with as many deposits under way as there are cores: one waits for the
+        identification worker or the disk while another is hashed."""
+        if len(deposits) == 1:
+            yield accept(self._archive, deposits[0], extra, StepProgress(step))
+            return
+        whole = StepProgress(step)
+        whole.start("accept", len(deposits), "objects")
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "accept") as pool:
+            under_way = [pool.submit(accept, self._archive, deposit, extra, Checking(step)) for deposit in deposits]
+            try:
+                for future in under_way:
+                    yield future.result()
+                    whole.advance(1)
+            finally:
+                for future in under_way:
+                    future.cancel()
 
     def _keep(self, step: Step, tier: str, ids: list[str]) -> dict[str, Any]:
         progress = StepProgress(step)

@@ -43,7 +43,7 @@ class SpoolDatabase:
         except sqlite3.Error as error:
             raise self._failure(error) from error
         # Rebuildable, so never synced; the log keeps the file whole when only this process dies.
-        for pragma in ("journal_mode = WAL", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
+        for pragma in ("synchronous = OFF", "journal_mode = WAL", f"cache_size = -{CACHE_KIB}"):
             self.run(f"PRAGMA {pragma}")
         for statement in SCHEMA:
             self.run(statement)
