@@ -15,9 +15,9 @@ from storage.beneath import check_path, folder_beneath
 from storage.errors import Damaged, NotFound, Refused, from_os
 from storage.ocfl import journal
 from storage.ocfl.folder import TierFolder
+from storage.ocfl.medium import drop_cache
 from storage.ocfl.objects import digest_at
 from storage.ocfl.quarantine import move_out
-from storage.ocfl.reread import drop_cache
 
 __all__ = ["forget", "restore"]
 

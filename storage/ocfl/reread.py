@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fixity.verify import FixityReport, Outcome
@@ -16,22 +17,10 @@ from storage.ocfl.expectations import (
     content_digests,
     read_expectations,
 )
+from storage.ocfl.medium import Medium, drop_cache
 from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR, sidecar_bytes
 
-__all__ = ["Reread", "drop_cache", "fixed_files"]
-
-BUFFER = 1 << 20
-"""Bytes read at a time into one buffer that is reused: small files touch only its beginning, which stays in the cache."""
-
-PROGRESS_EVERY = 8 << 20
-"""Bytes between two calls of ``progress``."""
-
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-
-def drop_cache(descriptor: int) -> None:
-    """Ask the kernel to forget the clean pages of a file, so that the next read comes from the device."""
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+__all__ = ["Reread", "fixed_files"]
 
 
 class Reread:
@@ -59,10 +48,7 @@ class Reread:
         self._algorithm = algorithm
         self._cold = cold
         self._since = since
-        self._progress = progress
-        self._unreported = 0
-        self._view = memoryview(bytearray(BUFFER))
-        self._new = getattr(hashlib, algorithm)
+        self._medium = Medium(cold=cold, progress=progress)
         self.report = FixityReport(algorithm)
         self._fixed = fixed_files(expected, since)
         self._known: dict[str, tuple[int, bytes]] = {}
@@ -80,7 +66,7 @@ class Reread:
         while waiting:
             waiting += self._folder(waiting.pop())
         self._absent()
-        self._tell(0, end=True)
+        self._medium.tell(0, end=True)
         return self.report
 
     # --- what is expected -------------------------------------------------------------------------------------------------
@@ -110,7 +96,7 @@ class Reread:
                 found = read_expectations(stream, algorithm=self._algorithm, since=self._since)
                 digest = stream.finish()
             self._known[path] = (stream.size, digest)
-            self._tell(stream.size)
+            self._medium.tell(stream.size)
             if digest == self._expected[number]:
                 return found
         return None
@@ -125,36 +111,63 @@ class Reread:
             with folder_beneath(self._top, folder) as descriptor:
                 with os.scandir(descriptor) as entries:
                     here = [(entry.name, _kind(entry)) for entry in entries]
-                for name, kind in here:
-                    if kind == "file":
-                        self._file(descriptor, name, prefix + name)
-                    elif kind != "folder" or self._is_expected(prefix + name):
-                        self._strange(prefix + name, kind)
-                    elif folder or not self._is_left_out(name):
-                        inner.append(prefix + name)
+                self._files(descriptor, [name for name, kind in here if kind == "file"], prefix)
         except (FileNotFoundError, NotADirectoryError):
             return []  # went away meanwhile: its files are missing
         except OSError:
             self._unreadable.append(prefix)
             return []
+        for name, kind in here:
+            if kind != "file":
+                if kind != "folder" or self._is_expected(prefix + name):
+                    self._strange(prefix + name, kind)
+                elif folder or not self._is_left_out(name):
+                    inner.append(prefix + name)
         if not here:
             self._empty.append(folder)
         return inner
 
-    def _file(self, folder: int, name: str, path: str) -> None:
-        fixed = self._fixed.pop(path, None)
-        expected = fixed if fixed is not None else self._content.take(path) if self._content is not None else None
-        if expected is None:
-            return self._unexpected(path)
+    def _files(self, folder: int, names: list[str], prefix: str) -> None:
+        """Check the files ``names``, each opened some time before it is read."""
+        waiting: deque[tuple[str, bytes, int]] = deque()
         try:
-            known = self._known.get(path)
-            size, found = known if known is not None else self._read(folder, name, len(expected))
+            for name in names:
+                path = prefix + name
+                expected = self._take(path)
+                if expected is None:
+                    self._unexpected(path)
+                elif path in self._known:
+                    self._judge(path, expected, *self._known[path])
+                else:
+                    try:
+                        waiting.append((path, expected, self._medium.open(folder, name)))
+                    except OSError as error:
+                        self._unread(path, expected, error)
+                if len(waiting) >= self._medium.ahead:
+                    self._read(*waiting.popleft())
+            while waiting:
+                self._read(*waiting.popleft())
+        finally:
+            for _, _, descriptor in waiting:
+                os.close(descriptor)
+
+    def _take(self, path: str) -> bytes | None:
+        """The digest that is expected of ``path``, which is from now on accounted for."""
+        fixed = self._fixed.pop(path, None)
+        if fixed is not None or self._content is None:
+            return fixed
+        return self._content.take(path)
+
+    def _read(self, path: str, expected: bytes, descriptor: int) -> None:
+        algorithm = self._algorithm if len(expected) == CONTENT_ALGORITHMS[self._algorithm] else "sha512"
+        try:
+            size, found = self._medium.digest(descriptor, algorithm)
         except OSError as error:
-            if isinstance(error, FileNotFoundError):
-                self.report.problem(path, Outcome.MISSING, expected.hex())
-            else:
-                self.report.problem(path, Outcome.UNREADABLE, expected.hex(), error.strerror or str(error))
-            return None
+            self._unread(path, expected, error)
+        else:
+            self._judge(path, expected, size, found)
+
+    def _judge(self, path: str, expected: bytes, size: int, found: bytes) -> None:
         if found == expected:
             self.report.good(size)
         else:
@@ -162,30 +175,12 @@ class Reread:
             self.report.bytes_read += size
         if path == INVENTORY:
             self.report.inventory_sha512 = found.hex()
-        return None
 
-    def _read(self, folder: int, name: str, length: int) -> tuple[int, bytes]:
-        """(bytes, digest) of a file, read to its end: a short read is no end, it may be the edge of a bad sector."""
-        view, size = self._view, 0
-        hasher = (self._new if length == CONTENT_ALGORITHMS[self._algorithm] else hashlib.sha512)(usedforsecurity=False)
-        descriptor = os.open(name, _FILE, dir_fd=folder)
-        try:
-            if self._cold:
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            while count := os.readv(descriptor, (view,)):
-                hasher.update(view[:count])
-                size += count
-                if self._progress is not None:
-                    self._tell(count)
-        finally:
-            os.close(descriptor)
-        return size, hasher.digest()
-
-    def _tell(self, count: int, *, end: bool = False) -> None:
-        self._unreported += count
-        if self._progress is not None and self._unreported and (end or self._unreported >= PROGRESS_EVERY):
-            self._progress(self._unreported)
-            self._unreported = 0
+    def _unread(self, path: str, expected: bytes, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError):  # since the folder was listed
+            self.report.problem(path, Outcome.MISSING, expected.hex())
+        else:
+            self.report.problem(path, Outcome.UNREADABLE, expected.hex(), error.strerror or str(error))
 
     def _unexpected(self, path: str) -> None:
         if self._is_unknown(path):
@@ -195,7 +190,7 @@ class Reread:
 
     def _strange(self, path: str, kind: str) -> None:
         """A link, a device, or a folder where a file belongs: no file's bytes, so altered where one is expected, else extra."""
-        expected = self._fixed.pop(path, None) or (self._content.take(path) if self._content is not None else None)
+        expected = self._take(path)
         if expected is not None:
             self.report.problem(path, Outcome.ALTERED, expected.hex(), kind)
         else:
