@@ -366,13 +366,13 @@ def _seal(
     folder = archive.spools.folder(deposit.id)
     previous, number = _previous(archive, deposit.update_of)
     aip_id = deposit.update_of or aip_id_of(deposit.id)
-    fields = described(spool, package, extra)
+    fields, said = described(spool, package, extra)
     record = DepositRecord(
         deposit_id=deposit.id,
         key=deposit.key,
         fingerprint=deposit.fingerprint,
         producer=deposit.producer,
-        title=extra.title or package.title or next(iter(fields.get("title", ())), "") or spool.label,
+        title=extra.title or said or package.title or spool.label,
         package=package.format,
         identifier=package.identifier,
         label=spool.label,
@@ -423,20 +423,25 @@ def _previous(archive: Archive, aip_id: str) -> tuple[Previous | None, int]:
     return Previous(want.inventory, want.inventories[want.head], events, aip.created), want.head + 1
 
 
-def described(spool: Spool, package: Package, extra: Extras) -> dict[str, tuple[str, ...]]:
-    """Descriptive fields by name, from what the package says of itself, its descriptive files, and the file given beside it."""
-    fields: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in package.fields.items()}
+def described(spool: Spool, package: Package, extra: Extras) -> tuple[dict[str, tuple[str, ...]], str]:
+    """(fields by name, title): from the file given beside the package, its descriptive files, and what it says of itself.
+
+    The title is the first that a description gives, "" when none does: a description speaks of the record, a package of itself.
+    """
+    fields: dict[str, tuple[str, ...]] = {}
+    if extra.metadata is not None:
+        with extra.metadata.open("rb") as stream:
+            kind = kind_of(extra.metadata.name, stream)
+        with extra.metadata.open("rb") as stream:
+            _merge(fields, flatten(kind, stream))
     places = dict(package.descriptive)
-    for spooled in spool.spooled(order="stored"):
+    for spooled in spool.spooled(order="stored") if places else ():
         if spooled.stored in places:
             with spool.open(spooled.item.name) as stream:
                 _merge(fields, flatten(places[spooled.stored], stream))
-    if extra.metadata is not None:
-        with extra.metadata.open("rb") as stream:
-            extra_kind = kind_of(extra.metadata.name, stream)
-        with extra.metadata.open("rb") as stream:
-            _merge(fields, flatten(extra_kind, stream))
-    return fields
+    title = next(iter(fields.get("title", ())), "")
+    _merge(fields, package.fields)
+    return fields, title
 
 
 def _merge(fields: dict[str, tuple[str, ...]], more: Mapping[str, tuple[str, ...]]) -> None:
