@@ -61,7 +61,7 @@ class ContentCheck:
         self._hashing, self._progress = hashing, progress
         self._waiting = dict(claims.contents)
         self._inodes: dict[tuple[int, int], str] = {}
-        self._unread: list[str] = []
+        self._unread: set[str] = set()
         self._strange: set[str] = set()
         """Files that only an earlier inventory names."""
 
@@ -75,7 +75,7 @@ class ContentCheck:
                 entries = self._place.scan(folder)
             except CouldNotRead as error:
                 self._report("FIX-UNREADABLE", folder, reason=error.reason)
-                self._unread.append(folder + "/")
+                self._unread.add(folder)
                 found = True
                 continue
             if not entries and folder != top:
@@ -123,14 +123,23 @@ class ContentCheck:
         if first != path:
             self._report("E090", path, value=first)
 
+    def _is_in_unread(self, path: str) -> bool:
+        cut = path.rfind("/")
+        while cut > 0:
+            if path[:cut] in self._unread:
+                return True
+            cut = path.rfind("/", 0, cut)
+        return False
+
     def finish(self) -> None:
         """What was named and never seen is missing; but in a folder that could not be read nothing is known."""
         fixed = [block for _algorithm, block in self._claims.fixity]
         for path in self._waiting:
-            if not any(path.startswith(folder) for folder in self._unread):
-                self._report("E092", path, value="")
-                if any(path in block for block in fixed):
-                    self._report("E093", path, value="")
+            if self._unread and self._is_in_unread(path):
+                continue
+            self._report("E092", path, value="")
+            if any(path in block for block in fixed):
+                self._report("E093", path, value="")
         for path in sorted(self._claims.others.keys() - self._claims.contents.keys() - self._strange):
             for code in sorted({code for _algorithm, _digest, code in self._claims.others[path]}):
                 self._report(code, path, value="")

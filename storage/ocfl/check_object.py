@@ -12,7 +12,7 @@ from storage.ocfl.blocks import Report, shown
 from storage.ocfl.check_content import Claims, ContentCheck, report_kind
 from storage.ocfl.check_declaration import OBJECT, check_declaration
 from storage.ocfl.check_inventory import InventoryFile, check_sidecar, expected_sidecar, load_inventory
-from storage.ocfl.check_versions import compare_inventories, gather_claims
+from storage.ocfl.check_versions import History
 from storage.ocfl.inventory import INVENTORY
 from storage.ocfl.layout import REGISTERED
 from storage.ocfl.numbering import Numbering
@@ -93,7 +93,7 @@ class ObjectCheck:
             self._report("E038", INVENTORY, value=reader.spec)
 
     def _check_entries(self, entries: list[tuple[str, str]], allowed: set[str], reader: InventoryReader | None) -> None:
-        versions = reader.numbering.names if reader else ()
+        versions = set(reader.numbering.names) if reader else set()
         for name, kind in entries:
             if kind == FILE:
                 if name not in allowed:
@@ -131,12 +131,13 @@ class ObjectCheck:
 
     def _check_versions(self, root: InventoryReader, folders: set[str]) -> None:
         claims = Claims(root.algorithm, root.blocks.contents, root.fixity)
+        history = History(root, claims, self._report)
         self._check_sequence(root, folders)
         specs: list[str] = []
         present = [name for name in root.numbering.names if name in folders]
         for name in present:
             self._scanned[name] = self._entries(name)
-            spec = self._check_version_inventory(root, name, claims)
+            spec = self._check_version_inventory(root, name, history)
             if spec:
                 if specs and spec < specs[-1]:
                     self._report("E103", f"{name}/{INVENTORY}", value=spec)
@@ -158,7 +159,7 @@ class ObjectCheck:
             if numbers[-1] - numbers[0] != len(numbers) - 1:
                 self._report("E010", "", value=numbers[-1])
 
-    def _check_version_inventory(self, root: InventoryReader, name: str, claims: Claims) -> str:
+    def _check_version_inventory(self, root: InventoryReader, name: str, history: History) -> str:
         """Judge a version's inventory; returns the specification it follows, "" when that is unknown."""
         files = {entry for entry, kind in self._scanned[name] if kind == FILE}
         if INVENTORY not in files:
@@ -168,7 +169,7 @@ class ObjectCheck:
         if name == root.numbering.newest and (same := self._same_as_root(name)) is not None:
             found: InventoryFile | None = same
         else:
-            found = self._load_version(root, name, claims)
+            found = self._load_version(root, name, history)
         allowed = {INVENTORY} | (check_sidecar(self._place, name, found, files, self._report) if found else set())
         if found is None or not expected_sidecar(found):
             allowed |= {entry for entry in files if entry.startswith(f"{INVENTORY}.")}
@@ -189,14 +190,14 @@ class ObjectCheck:
             return None  # loading it reports why
         return InventoryFile(path, root.reader, root.data, root.digests) if same else None
 
-    def _load_version(self, root: InventoryReader, name: str, claims: Claims) -> InventoryFile | None:
+    def _load_version(self, root: InventoryReader, name: str, history: History) -> InventoryFile | None:
         path = f"{name}/{INVENTORY}"
         found = load_inventory(self._place, name, self._report, root.spec)
         if found is not None and name == root.numbering.newest:
             self._report("E064", path, value="")
         if found is not None and found.reader is not None:
-            compare_inventories(root, found.reader, name, path, self._report)
-            gather_claims(root, found.reader, name, path, claims, self._report)
+            history.compare(found.reader, name, path)
+            history.gather_claims(found.reader, name, path)
         return found
 
     def _check_version_files(self, name: str, files: set[str], allowed: set[str]) -> None:
