@@ -124,16 +124,16 @@ class BagWriter:
 
     def add_tree(self, folder: Path) -> None:
         """Write everything below ``folder`` as payload, in order of names, and finish. Raises OSError when it cannot be read."""
-        for base, folders, files in os.walk(folder, onerror=_raise):
-            folders.sort()
-            for each in sorted([*folders, *files]):
-                path = Path(base, each)
-                relative = path.relative_to(folder).as_posix()
-                if path.is_dir():
-                    self.add_folder(relative)
-                else:
-                    self.add(relative, functools.partial(_open, path), int(path.stat().st_mtime))
-        self.finish()
+        with self:
+            for base, folders, files in os.walk(folder, onerror=_raise):
+                folders.sort()
+                for each in sorted([*folders, *files]):
+                    path = Path(base, each)
+                    relative = path.relative_to(folder).as_posix()
+                    if path.is_dir():
+                        self.add_folder(relative)
+                    else:
+                        self.add(relative, functools.partial(_open, path), int(path.stat().st_mtime))
 
     def add_tag(self, name: str, data: bytes) -> None:
         """Write one more tag file beside the bag's own; ``name`` is relative to the bag."""

@@ -58,6 +58,7 @@ class Spool:
         self._database = SpoolDatabase(folder / "spool.db")
         self._pool: ThreadPoolExecutor | None = None
         self._folders: set[bytes] = set()
+        self._made = ""
         self._next = self._first_free()
         row = self._database.run("SELECT coalesce(sum(kind='file'), 0), coalesce(sum(size), 0), count(*) FROM item").fetchone()
         self.files, self.bytes, self.count = int(row[0]), int(row[1]), int(row[2])
@@ -189,10 +190,12 @@ class Spool:
         if self._next < FAN_OUT:
             return file
         folder = f"{self._next // FAN_OUT:04d}"
-        try:
-            os.makedirs(os.path.join(self._files, folder), exist_ok=True)
-        except OSError as error:
-            raise spool_error(error, self._files) from error
+        if folder != self._made:
+            try:
+                os.makedirs(os.path.join(self._files, folder), exist_ok=True)
+            except OSError as error:
+                raise spool_error(error, self._files) from error
+            self._made = folder
         return f"{folder}/{file}"
 
     def only_top(self) -> bytes | None:

@@ -94,7 +94,7 @@ def _data_start(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, shown:
     unknown = (0, _MAX32) if flags & _DESCRIPTOR else ()
     if any(mine != theirs and mine not in unknown for mine, theirs in zip(real, expected, strict=True)):
         raise Defect("PKG-HEADERS-DISAGREE", shown, field="size")
-    return entry.offset + _LOCAL.size + name_length + extra_length
+    return entry.offset + _LOCAL.size + len(rest)
 
 
 def _local_sizes(extra: bytes, size: int, packed: int) -> tuple[int, int]:
