@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding, Findings
-from repository.model import Aip, AipFile, AipVersion, Copy, Damage, Deposit, Event
 
 if TYPE_CHECKING:
     from repository.access import ExportReport
     from repository.audit import AuditReport
+    from repository.model import Aip, AipFile, AipVersion, Copy, Damage, Deposit, Event
     from repository.rebuild import RebuildReport
     from repository.repair import RepairReport
     from repository.reports import FixitySummary, TierState

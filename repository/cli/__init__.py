@@ -12,6 +12,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """The entry point of the command ``kho``."""
-    from repository.cli.run import run
+    try:
+        from repository.cli.run import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while Kho itself was still being loaded, or for the second time
+        code = 1
+    sys.exit(code)

@@ -52,6 +52,8 @@ class Bars:
 
     def start(self, phase: str, total: int | None, unit: Unit) -> None:
         self.finish()
+        if not phase:
+            return  # work that has not said yet what it is
         with self._lock:
             self._shown = _drawing(self._stream, unit)
             self._task = self._shown.add_task(phase_words(phase), total=total)
@@ -67,8 +69,11 @@ class Bars:
 
     def finish(self) -> None:
         with self._lock:
-            if self._shown is not None:
+            if self._shown is not None and self._task is not None:
                 self._flush()
+                task = next(task for task in self._shown.tasks if task.id == self._task)
+                if task.total is None:  # whose end nobody knew: now it is known
+                    self._shown.update(self._task, total=task.completed)
                 self._shown.stop()
             self._shown = self._task = None
 

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,10 @@ from repository.cli.door import Door, Usage, actor
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
-from repository.model import Deposit, DepositState
 from repository.texts import words
+
+if TYPE_CHECKING:
+    from repository.model import Deposit, DepositState
 
 __all__ = ["deposit", "deposits", "refuse", "release"]
 
@@ -27,23 +29,23 @@ SHOWN_FINDINGS = 20
 PRODUCER_VARIABLE = "KHO_PRODUCER"
 
 _EXITS = {
-    DepositState.STORED: Exit.DONE,
-    DepositState.REPEATED: Exit.DONE,
-    DepositState.REFUSED: Exit.REFUSED,
-    DepositState.HELD: Exit.REFUSED,
-    DepositState.QUARANTINED: Exit.REFUSED,
-    DepositState.ACCEPTED: Exit.FEW_COPIES,
-    DepositState.KEPT: Exit.FEW_COPIES,
+    "stored": Exit.DONE,
+    "repeated": Exit.DONE,
+    "refused": Exit.REFUSED,
+    "held": Exit.REFUSED,
+    "quarantined": Exit.REFUSED,
+    "accepted": Exit.FEW_COPIES,
+    "kept": Exit.FEW_COPIES,
 }
 """What a deposit's state means for the exit code; any other state is work that was not finished."""
 
 _STYLES = {
-    DepositState.STORED: "green",
-    DepositState.REPEATED: "green",
-    DepositState.HELD: "magenta",
-    DepositState.REFUSED: "red",
-    DepositState.QUARANTINED: "red",
-    DepositState.FAILED: "red",
+    "stored": "green",
+    "repeated": "green",
+    "held": "magenta",
+    "refused": "red",
+    "quarantined": "red",
+    "failed": "red",
 }
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH…", help=words("option.paths"), show_default=False)]
@@ -138,6 +140,8 @@ def _reason(text: str, command: str) -> str:
 def _state(name: str | None) -> DepositState | None:
     if name is None:
         return None
+    from repository.model import DepositState
+
     try:
         return DepositState(name)
     except ValueError:
@@ -146,13 +150,13 @@ def _state(name: str | None) -> DepositState | None:
 
 
 def _exit(deposits: Sequence[Deposit]) -> Exit:
-    return worst(_EXITS.get(each.state, Exit.FAILED) for each in deposits)
+    return worst(_EXITS.get(each.state.value, Exit.FAILED) for each in deposits)
 
 
 def _closing(deposits: Sequence[Deposit]) -> list[Finding]:
     """How it ended, the outcome that gives the exit code last."""
-    counts = Counter(_EXITS.get(each.state, Exit.FAILED) for each in deposits)
-    held = sum(each.state is DepositState.HELD for each in deposits)
+    counts = Counter(_EXITS.get(each.state.value, Exit.FAILED) for each in deposits)
+    held = sum(each.state.value == "held" for each in deposits)
     endings = (
         ("OPS-REFUSED", counts[Exit.REFUSED] - held),
         ("OPS-HELD", held),
@@ -162,14 +166,14 @@ def _closing(deposits: Sequence[Deposit]) -> list[Finding]:
 
 
 def _row(each: Deposit) -> list[str | tuple[str, str]]:
-    state = (words(f"state.{each.state.value}"), _STYLES.get(each.state, "yellow"))
+    state = (words(f"state.{each.state.value}"), _STYLES.get(each.state.value, "yellow"))
     return [each.id, state, when(each.created), each.producer, each.label, each.aip_id]
 
 
 def _show(door: Door, deposits: Sequence[Deposit]) -> None:
     screen = Screen(door.out)
     for each in deposits:
-        screen.line(f"{each.label}: {words(f'state.{each.state.value}')}", "bold " + _STYLES.get(each.state, "yellow"))
+        screen.line(f"{each.label}: {words(f'state.{each.state.value}')}", "bold " + _STYLES.get(each.state.value, "yellow"))
         screen.facts(_facts(each))
         screen.findings(each.findings, SHOWN_FINDINGS)
         screen.line()

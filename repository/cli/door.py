@@ -54,6 +54,7 @@ class Door:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     _begun: bool = False
+    _progress: Progress | None = None
 
     @classmethod
     def of(cls, context: typer.Context, home: Path | None = None, as_json: bool = False) -> Door:
@@ -81,9 +82,12 @@ class Door:
         return place
 
     def open(self) -> Engine:
-        """The engine of the archive that was named, to be used as a context manager. Raises Usage, KhoError."""
+        """The engine of the archive that was named, to be used as a context manager. Raises Usage, KhoError, OSError."""
         home = self.archive()
         from repository.engine import Engine
+        from repository.log import configure
+
+        configure(home)
 
         return Engine.open(home, actor=actor())
 
@@ -91,10 +95,13 @@ class Door:
         """Bars where a person waits, a line a minute where none looks; always on stderr."""
         from repository.cli.bars import progress_on
 
-        return progress_on(self.err)
+        self._progress = progress_on(self.err)
+        return self._progress
 
     def say(self, text: str) -> None:
         """One line for people, on stderr."""
+        if self._progress is not None:
+            self._progress.finish()
         self.out.flush()
         print(text, file=self.err, flush=True)
 
@@ -114,6 +121,8 @@ class Door:
         ``body`` may hold iterators: they are streamed as JSON arrays, so that a list of a million files costs no memory.
         ``closing`` says in words how it ended; the last one's "what to do next" becomes the last line on stderr.
         """
+        if self._progress is not None:
+            self._progress.finish()
         if self.as_json:
             self._document(kind, body, [*findings, *closing], cursor, ok=code is Exit.DONE)
         else:

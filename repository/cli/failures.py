@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from pathlib import Path
@@ -12,7 +11,6 @@ from typer import TyperException
 from policies.findings import Finding, KhoError
 from repository.cli.door import HOME_VARIABLE, MARKER, Usage
 from repository.cli.exits import Exit
-from repository.log import configure
 
 __all__ = ["exit_of", "finding_of", "usage_finding"]
 
@@ -65,6 +63,10 @@ def usage_finding(error: TyperException) -> Finding:
 
 def _record(error: Exception, home: Path | None) -> Path:
     """Append the traceback to the log of the archive, else to one in the folder for temporary files; returns the file."""
+    import logging
+
+    from repository.log import configure
+
     logging.raiseExceptions = False  # a log that cannot be written must not print a traceback of its own
     for folder in _log_folders(home):
         try:

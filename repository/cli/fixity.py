@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.copies import is_stored
 from policies.findings import Finding
 from repository import views
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
-from repository.model import Damage
 from repository.texts import words
 
 if TYPE_CHECKING:
     from repository.audit import AuditReport
     from repository.engine import Engine
+    from repository.model import Damage
     from repository.repair import RepairReport
     from repository.reports import FixitySummary, TierState
 
@@ -84,6 +83,8 @@ def _known(engine: Engine) -> _Known:
 
 
 def _known_of(engine: Engine, aip_id: str) -> _Known:
+    from policies.copies import is_stored
+
     aip = engine.holdings.show(aip_id)
     stored = is_stored(aip.copies, engine.archive.policy, version=aip.version)
     return _Known(0 if stored else 1, [damage for copy in aip.copies for damage in copy.damages])

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +18,10 @@ from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AipId, AsJson, Home
 from repository.cli.screen import Screen, number, size, when
-from repository.model import Aip, AipFile, Copy, CopyState, Event
 from repository.texts import words
+
+if TYPE_CHECKING:
+    from repository.model import Aip, AipFile, Copy, Event
 
 __all__ = ["export", "listing", "show"]
 
@@ -28,7 +30,15 @@ SHOWN_FILES = 50
 
 FORMS = ("submission", "folder", "bagit", "zip")
 
-STATE_STYLES = {CopyState.GOOD: "green", CopyState.DAMAGED: "bold red", CopyState.UNREADABLE: "red"}
+STATE_STYLES = {
+    "damaged": "bold red",
+    "unreadable": "red",
+    "absent": "red",
+    "unknown": "yellow",
+    "written": "yellow",
+    "good": "green",
+}
+"""Gravest first."""
 
 Query = Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help=words("option.query"))]
 Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, help=words("option.aip_version"))]
@@ -62,16 +72,16 @@ def listing(
 
 
 def _row(aip: Aip) -> list[str | tuple[str, str]]:
-    states = Counter(copy.state for copy in aip.copies)
-    worst = next((state for state in CopyState if states[state] and state is not CopyState.GOOD), CopyState.GOOD)
-    copies = ", ".join(f"{count} {words(f'copy.{state.value}')}" for state, count in states.items())
+    states = Counter(copy.state.value for copy in aip.copies)
+    gravest = next((state for state in STATE_STYLES if states[state]), "absent")
+    copies = ", ".join(f"{count} {words(f'copy.{state}')}" for state, count in states.items()) or "0"
     return [
         aip.id,
         aip.title,
         str(aip.version),
         number(aip.files),
         size(aip.bytes),
-        (copies or "0", STATE_STYLES.get(worst, "yellow")),
+        (copies, STATE_STYLES[gravest]),
     ]
 
 
@@ -100,6 +110,8 @@ def _show(screen: Screen, aip: Aip, files: Iterator[AipFile], events: Iterator[E
     screen.heading(words("label.files"))
     for file in itertools.islice(files, SHOWN_FILES):
         screen.line(file.path)
+        if file.original_name:
+            screen.line(f"    {words('show.original')} {file.original_name}", "dim")
         screen.line(f"    {file.puid or '–'} {file.format_name}  {size(file.size)}", "dim")
         screen.line(f"    sha256 {file.sha256}", "dim")
     _rest(screen, files, aip.id)
@@ -137,7 +149,7 @@ def _copies(screen: Screen, copies: tuple[Copy, ...]) -> None:
         (
             [
                 copy.tier,
-                (words(f"copy.{copy.state.value}"), STATE_STYLES.get(copy.state, "yellow")),
+                (words(f"copy.{copy.state.value}"), STATE_STYLES[copy.state.value]),
                 str(copy.version),
                 when(copy.last_check, words("copy.never")),
                 when(copy.check_next),

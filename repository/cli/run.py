@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ INTERRUPTED = 130
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Raises nothing but what the interpreter itself needs."""
     _make_printable()
+    logging.lastResort = None  # what no log was configured for must not print tracebacks on the screen
     door = Door(as_json="--json" in arguments)
     try:
         result = application()(args=list(arguments) or ["--help"], prog_name="kho", standalone_mode=False, obj=door)
@@ -32,10 +35,10 @@ def run(arguments: Sequence[str]) -> int:
         door.out.flush()
         return int(result or Exit.DONE)
     except BrokenPipeError:
-        return _broken_pipe()
-    except (KeyboardInterrupt, Abort):
-        door.failed(Finding("OPS-INTERRUPTED"))
+        _abandon_stdout()
         return Exit.FAILED
+    except (KeyboardInterrupt, Abort):
+        return _tell(door, Finding("OPS-INTERRUPTED"), Exit.FAILED)
     except Exception as error:
         return _failed(door, error)
 
@@ -45,18 +48,24 @@ def _failed(door: Door, error: Exception) -> int:
         finding, code = usage_finding(error), Exit.USAGE
     else:
         finding, code = finding_of(error, door.home), exit_of(error)
+    return _tell(door, finding, code)
+
+
+def _tell(door: Door, finding: Finding, code: Exit) -> int:
     try:
         door.failed(finding)
-    except BrokenPipeError:
-        return _broken_pipe()
+        door.out.flush()
+    except OSError:  # stdout itself is the trouble: a reader that has gone, a full disk
+        _abandon_stdout()
+        with contextlib.suppress(OSError):
+            door.close([finding])
     return code
 
 
-def _broken_pipe() -> int:
-    """Whoever read our answer has gone (``kho list | head``). The interpreter must not try to flush once more at its end."""
+def _abandon_stdout() -> None:
+    """Nobody takes our answer (``kho list | head``). The interpreter must not try to flush once more at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
-    return Exit.FAILED
 
 
 def _make_printable() -> None:

@@ -36,7 +36,7 @@ def test_both_languages_have_the_same_keys_and_placeholders() -> None:
 def test_every_key_in_the_code_has_words_and_every_word_is_used() -> None:
     files = list((ROOT / "repository").rglob("*.py"))
     source = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    used = set(re.findall(r'words\(\s*"([a-z_.]+)"', source)) | set(re.findall(r'_group\("([a-z_.]+)"', source))
+    used = set(re.findall(r'words\(\s*["\']([a-z_.]+)["\']', source)) | set(re.findall(r'_group\("([a-z_.]+)"', source))
     assert used <= set(catalog("en")), used - set(catalog("en"))
     # Groups whose keys are made of values (states, outcomes, phases …) are used by name of the group.
     made = set(re.findall(r'f["\']([a-z]+)\.\{', source))

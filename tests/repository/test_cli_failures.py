@@ -1,0 +1,233 @@
+"""When things go wrong: words, codes and advice; never a traceback, never a broken document."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from repository.cli.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("KHO_")}, "KHO_LANG": "en", **more}
+
+
+def kho(*arguments: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "repository.cli", *arguments]
+    return subprocess.run(command, capture_output=True, env=environment(**more), cwd=ROOT, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("failures") / "archive"
+    assert kho("init", str(folder)).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nonsense"], "USE-COMMAND"),
+        (["list", "--nonsense"], "USE-OPTION"),
+        (["show"], "USE-MISSING"),
+        (["export", "x"], "USE-MISSING"),
+        (["list"], "USE-HOME"),
+        (["list", "--home", "/nowhere"], "USE-NO-ARCHIVE"),
+        (["verify", "/nowhere"], "USE-NO-PATH"),
+        (["list", "--limit", "0", "--home", "/"], "USE-COMMAND"),
+        (["init", "/tmp/never-made", "--tier", "a"], "USE-VALUE"),
+        (["init", "/tmp/never-made", "--tier", "a=/x", "--tier", "a=/y"], "USE-VALUE"),
+        (["init", "/tmp/never-made", "--language", "fr"], "USE-VALUE"),
+    ],
+)
+def test_wrong_usage_is_told_in_both_forms(
+    arguments: list[str], code: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KHO_HOME", raising=False)
+    monkeypatch.setenv("KHO_LANG", "en")
+    assert run(arguments) == 2
+    words = capsys.readouterr()
+    assert words.out == ""
+    assert len(words.err.strip().splitlines()) >= 2
+    assert run([*arguments, "--json"]) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    document = json.loads(line)
+    assert (document["kho"], document["kind"], document["ok"], document["cursor"]) == (1, "error", False, None)
+    (finding,) = document["findings"]
+    assert finding["code"] == code
+    assert words.err.strip().splitlines()[-1] == finding["todo"]
+    assert not Path("/tmp/never-made").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "exit_code"),
+    [
+        (["show", "urn:uuid:00000000-0000-0000-0000-000000000000"], "AIP-UNKNOWN", 2),
+        (["export", "urn:uuid:00000000-0000-0000-0000-000000000000", "-o", "/tmp/never-made"], "AIP-UNKNOWN", 2),
+        (["export", "x", "-o", "/etc"], "USE-TARGET-EXISTS", 2),
+        (["export", "x", "-o", "/tmp/never-made", "--as", "paper"], "USE-VALUE", 2),
+        (["deposits", "--state", "lost"], "USE-VALUE", 2),
+        (["deposits", "release", "nobody", "--reason", "x"], "DEP-UNKNOWN", 2),
+        (["deposits", "refuse", "nobody", "--reason", "x"], "DEP-UNKNOWN", 2),
+        (["deposits", "release", "nobody"], "USE-MISSING", 2),
+        (["deposit", "/nowhere"], "USE-NO-PATH", 2),
+        (["list", "--cursor", "nonsense"], "CAT-CURSOR", 2),
+        (["audit", "--tier", "z"], "TIER-UNKNOWN", 2),
+        (["audit", "--all", "--due"], "USE-COMMAND", 2),
+        (["report", "fixity", "--format", "paper"], "USE-VALUE", 2),
+        (["init"], "SET-EXISTS", 2),
+    ],
+)
+def test_wrong_use_of_an_archive(home: Path, arguments: list[str], code: str, exit_code: int) -> None:
+    done = kho(*arguments, "--json", KHO_HOME=str(home))
+    assert done.returncode == exit_code, done.stderr.decode()
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert finding["code"] == code
+    assert b"Traceback" not in done.stderr
+
+
+def test_home_and_json_may_stand_before_the_command(home: Path) -> None:
+    before = kho("--json", "--home", str(home), "list")
+    after = kho("list", "--home", str(home), "--json")
+    assert (before.returncode, before.stdout) == (0, after.stdout)
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_a_log(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise ZeroDivisionError("a planted error")
+
+    monkeypatch.setenv("KHO_LANG", "en")
+    monkeypatch.setattr("repository.engine.Engine.open", broken)
+    assert run(["list", "--home", str(home)]) == 1
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    assert "ZeroDivisionError" in said.err
+    log = home / "log" / "kho.log"
+    assert str(log) in said.err.strip().splitlines()[-1]
+    line = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    assert "a planted error" in line["traceback"]
+    assert "broken" in line["traceback"]
+
+
+def test_a_document_that_was_begun_is_closed(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in the middle of a streamed list still leaves one JSON document, which says so."""
+    from repository.cli.door import Door
+    from repository.cli.failures import finding_of
+
+    def rows() -> object:
+        yield {"path": "a"}
+        raise OSError(5, "Input/output error")
+
+    door = Door(as_json=True)
+    with pytest.raises(OSError, match="Input/output") as error:
+        door.answer("show", {"aip": {}, "files": rows()}, lambda: None)
+    door.failed(finding_of(error.value, home))
+    document = json.loads(capsys.readouterr().out)
+    assert document["kind"] == "show"
+    assert document["files"] == [{"path": "a"}]
+    assert document["ok"] is False
+    assert [finding["code"] for finding in document["findings"]] == ["OPS-SYSTEM"]
+
+
+def test_a_reader_that_went_away_is_no_error(home: Path) -> None:
+    command = f"{sys.executable} -m repository.cli --help | head -1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=environment(), cwd=ROOT, timeout=60, check=False)
+    assert done.stderr == b""
+
+
+def test_a_full_disk_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "repository.cli", "verify", "/nowhere", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert b"Traceback" not in done.stderr
+
+
+def test_control_c_ends_with_words(home: Path) -> None:
+    command = [sys.executable, "-m", "repository.cli", "serve", "--nonsense"]
+    assert subprocess.run(command, capture_output=True, env=environment(), cwd=ROOT, timeout=60, check=False).returncode == 2
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=ROOT
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert json.loads(out)["findings"][0]["code"] == "OPS-INTERRUPTED"
+    assert b"Traceback" not in err
+    assert err.strip().splitlines()[-1] == b"Run the same command again to go on."
+
+
+INTERRUPTED = """
+import sys, time
+import repository.verify
+from repository.cli.run import run
+
+def slowly(*arguments):
+    print("ready", flush=True)
+    time.sleep(60)
+
+repository.verify.verify_path = slowly
+sys.exit(run(["verify", "/", "--json"]))
+"""
+"""A command that takes long, so that it can be stopped in the middle."""
+
+
+def test_help_is_quick_and_light() -> None:
+    """Time is not asserted; what makes it slow is: heavy libraries must not be loaded to show help."""
+    heavy = ["sqlalchemy", "lxml", "dbos", "fastapi", "boto3", "pyhanko", "pygfried", "alembic", "uvicorn", "fido"]
+    script = f"""
+import sys
+from repository.cli.run import run
+assert run(["--help"]) == 0
+assert run(["audit", "--help"]) == 0
+found = [name for name in {heavy!r} if name in sys.modules]
+sys.exit(", ".join(found) or 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment(), cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("language", "word"), [("vi", "Cách dùng"), ("en", "Usage")])
+def test_help_speaks_the_readers_language(language: str, word: str) -> None:
+    done = kho("audit", "--help", KHO_LANG=language)
+    assert done.returncode == 0
+    assert word in done.stdout.decode("utf-8")
+
+
+def test_names_that_are_not_utf8_can_be_named(home: Path, tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9"
+    done = subprocess.run(
+        [sys.executable, "-m", "repository.cli", "verify", name, "--json"],
+        capture_output=True,
+        env=environment(LC_ALL="C"),
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["findings"][0]["path"].endswith("caf\\xe9")
