@@ -55,9 +55,9 @@ class Ledger:
             detail={**(detail or {}), "policy": self.policy},
         )
 
-    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> int:
-        """Append events; those that are there already stay as they are. Returns how many are new."""
-        return self.catalog.events.append(events, within=within)
+    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
+        """Append events; those that are there already stay as they are."""
+        self.catalog.events.append(events, within=within)
 
     def append_with_note(self, event: Event, said: Mapping[str, str], *, within: Transaction | None = None) -> Event:
         """Append an event whose names and reasons can be erased later."""

@@ -9,10 +9,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select, text, tuple_
+from sqlalchemy import Row, Select, and_, case, func, literal, or_, select, text, tuple_
 
 from fixity.due import Candidate, take_due
 from repository.catalog.checks import record_checks
+from repository.catalog.columns import Words
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
 from repository.catalog.registration import copy_row, enter_copies
@@ -119,7 +120,9 @@ class Copies:
         if tier is not None:
             query = query.where(table.c.tier == tier)
         if cursor is not None:
-            query = query.where(tuple_(table.c.aip_id, table.c.tier) > tuple_(*place_of(cursor, str, str)))
+            query = query.where(
+                tuple_(table.c.aip_id, table.c.tier) > tuple_(*(literal(place, Words) for place in place_of(cursor, str, str)))
+            )
         with self._database.read() as transaction:
             rows = transaction.execute(query).all()
             copies = copies_of(transaction, list(dict.fromkeys(row.aip_id for row in rows)), damages=True)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from sqlalchemy import ColumnElement, literal, tuple_
+
 from repository.catalog.errors import BadCursor
 from repository.model import Page
 
-__all__ = ["LARGEST_PAGE", "cursor_at", "newest_place", "page_of", "place_of"]
+__all__ = ["LARGEST_PAGE", "before", "cursor_at", "page_of", "place_of"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -34,6 +36,8 @@ def place_of(cursor: str, *kinds: type) -> list[str | int]:
         raise BadCursor(cursor) from problem
     if not isinstance(place, list) or [type(each) for each in place] != list(kinds):
         raise BadCursor(cursor)
+    if any(isinstance(each, int) and not -(2**63) <= each < 2**63 for each in place):
+        raise BadCursor(cursor)
     return place
 
 
@@ -43,7 +47,7 @@ def page_of(rows: Sequence[R], limit: int, *, item: Callable[[R], T], cursor: Ca
     return Page(tuple(item(row) for row in shown), cursor(shown[-1]) if len(rows) > limit else None)
 
 
-def newest_place(cursor: str) -> tuple[datetime, str]:
+def _newest_place(cursor: str) -> tuple[datetime, str]:
     """(created, id) of a cursor in a list that is ordered so. Raises BadCursor."""
     created, identity = place_of(cursor, str, str)
     try:
@@ -53,3 +57,12 @@ def newest_place(cursor: str) -> tuple[datetime, str]:
     if moment.tzinfo is None:
         raise BadCursor(cursor)
     return moment, str(identity)
+
+
+def before(created: ColumnElement[datetime], identity: ColumnElement[str], cursor: str) -> ColumnElement[bool]:
+    """The condition for rows after ``cursor`` in a list that is ordered newest first. Raises BadCursor.
+
+    The values are given the types of their columns: a bare tuple would compare moments as text.
+    """
+    moment, last = _newest_place(cursor)
+    return tuple_(created, identity) < tuple_(literal(moment, created.type), literal(last, identity.type))

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from policies.findings import Finding, Verdict
-from repository.catalog.cursors import LARGEST_PAGE, cursor_at, newest_place, page_of
+from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of
 from repository.catalog.database import Database, Transaction, insert_into
 from repository.catalog.errors import CatalogConflict
 from repository.catalog.tables import deposit as table
@@ -67,8 +67,8 @@ class Deposits:
         """
         values = _values({name: getattr(deposit, name) for name in _COLUMNS})
         with self._database.write(within) as transaction:
-            added = transaction.execute(insert_into(transaction, table).values(values).on_conflict_do_nothing())
-            if added.rowcount == 0 and self.find(deposit.id, within=transaction) is None:
+            transaction.execute(insert_into(transaction, table).values(values).on_conflict_do_nothing())
+            if self.find(deposit.id, within=transaction) is None:
                 raise _key_exists(deposit.producer, deposit.key)
 
     def get(self, deposit_id: str, *, within: Transaction | None = None) -> Deposit:
@@ -146,7 +146,7 @@ class Deposits:
         if state is not None:
             query = query.where(table.c.state == state.value)
         if cursor is not None:
-            query = query.where(tuple_(table.c.created, table.c.id) < tuple_(*newest_place(cursor)))
+            query = query.where(before(table.c.created, table.c.id, cursor))
         with self._database.read(within) as transaction:
             rows = transaction.execute(query).all()
         return page_of(rows, limit, item=_deposit, cursor=lambda row: cursor_at(row.created.isoformat(), row.id))

@@ -30,16 +30,13 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> int:
-        """Append events; one whose id is there already is left as it stands, so that a step can be repeated. Returns how many
-        are new."""
+    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
+        """Append events; one whose id is there already is left as it stands, so that a step can be repeated."""
         rows = map(_row, events)
-        added = 0
         with self._database.write(within) as transaction:
             statement = insert_into(transaction, table).on_conflict_do_nothing(index_elements=["id"])
             while batch := list(islice(rows, BATCH)):
-                added += transaction.execute(statement, batch).rowcount
-        return added
+                transaction.execute(statement, batch)
 
     def for_aip(self, aip_id: str) -> Iterator[Event]:
         """All events of an AIP in the order they were appended, streamed."""

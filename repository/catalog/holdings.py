@@ -7,10 +7,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select, tuple_
+from sqlalchemy import Row, Select, and_, func, select
 
 from repository.catalog.copies import copies_of
-from repository.catalog.cursors import LARGEST_PAGE, cursor_at, newest_place, page_of, place_of
+from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
 from repository.catalog.folding import words
 from repository.catalog.registration import content_path, digest_key
@@ -72,7 +72,7 @@ class Holdings:
         limit = max(1, min(limit, LARGEST_PAGE))
         statement = _searched(query or "").order_by(aip.c.created.desc(), aip.c.id.desc()).limit(limit + 1)
         if cursor is not None:
-            statement = statement.where(tuple_(aip.c.created, aip.c.id) < tuple_(*newest_place(cursor)))
+            statement = statement.where(before(aip.c.created, aip.c.id, cursor))
         with self._database.read(within) as transaction:
             rows = transaction.execute(statement).all()
             copies = copies_of(transaction, [row.id for row in rows])
