@@ -170,18 +170,35 @@ class Counted:
         self.phases -= 1
 
 
-def test_objects_whose_checker_dies_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+DYING = """
+import os, sys
+sys.path[:] = {path!r}
+from storage.ocfl import check_parallel
+good = check_parallel.judge
+def judge(root, batch):
+    if any(os.path.exists(os.path.join(root, path, "logs/deadly")) for path in batch):
+        os.kill(os.getpid(), 9)
+    return good(root, batch)
+check_parallel.judge = judge
+check_parallel.serve()
+"""
+
+
+def test_an_object_whose_checker_dies_is_unknown_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_parallel, "POOL_FROM", 8)
     monkeypatch.setattr(check_parallel, "BATCH", 4)
-    monkeypatch.setattr(check_parallel, "_judge", dies)
+    monkeypatch.setattr(check_parallel, "SERVE", DYING)
     ids = [f"urn:x:{number}" for number in range(12)]
+    top = storage_root(tmp_path / "r", ids)
+    write(top / object_path(ids[5]) / "logs/deadly")
+    (top / object_path(ids[3]) / "v1/content/a.txt").unlink()
     findings = Findings()
-    check_path(storage_root(tmp_path / "r", ids), findings, workers=2)
-    assert findings.counts == {"FIX-UNREADABLE": 12}
-
-
-def dies(root: str, batch: tuple[str, ...]) -> None:
-    os._exit(9)
+    check_path(top, findings, workers=2)
+    assert {(finding.code, finding.path.removesuffix("/v1/content/a.txt")) for finding in findings} == {
+        ("FIX-UNREADABLE", object_path(ids[5])),
+        ("E092", object_path(ids[3])),
+        ("E093", object_path(ids[3])),
+    }
 
 
 def test_a_folder_of_anything_is_not_ocfl(tmp_path: Path) -> None:
