@@ -17,12 +17,14 @@ from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import Clock, SystemClock
 from repository.flows import flows_of
+from repository.reading import Reading
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
 from repository.settings import Settings, init_home
 from repository.spools import Spools
 from storage.ocfl.tier import LocalTier
 
 if TYPE_CHECKING:
+    from repository.arrivals import Arrivals
     from repository.jobs import Jobs
 
 __all__ = ["Engine"]
@@ -34,6 +36,7 @@ class Engine:
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
         self.holdings = Holdings(archive)
+        self.reading = Reading(archive)
         self.reports = Reports(archive)
         self.catalog = CatalogService(archive)
 
@@ -82,6 +85,13 @@ class Engine:
     @cached_property
     def deposits(self) -> Deposits:
         return Deposits(self.archive, self.jobs)
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """What comes in through a door of ours, rather than from a path."""
+        from repository.arrivals import Arrivals
+
+        return Arrivals(self.archive, self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

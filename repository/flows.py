@@ -21,7 +21,7 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent, Unit
 from repository.repair import RepairReport, repair_some
 
-__all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "flows_of"]
+__all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "deposit_argument", "flows_of"]
 
 DEPOSIT = "deposit"
 AUDIT = "audit"
@@ -69,8 +69,13 @@ GROUP_SECONDS = 1.0
 """Verdicts are committed in groups of at most this long: one commit a deposit would cost more than a small deposit's work."""
 
 
+def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", metadata: str = "") -> Json:
+    """The argument of a `DEPOSIT` job."""
+    return {"ids": list(ids), "tiers": list(archive.policy.copies.tiers), "title": title, "metadata": metadata}
+
+
 class _Deposit:
-    """accept → keep on each tier → register. The argument: {"ids", "tiers", "title", "metadata"}."""
+    """accept → keep on each tier → register. The argument: `deposit_argument`."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive

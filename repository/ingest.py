@@ -43,6 +43,7 @@ from repository.errors import AipUnreadable, KeyReused, SourceMissing
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
 from repository.submission import DepositRecord
+from repository.uploads import clear_upload, source_of
 from repository.vouched import wanted
 
 __all__ = ["AIP_NAMESPACE", "Extras", "Outcome", "accept", "aip_id_of", "set_aside", "settle"]
@@ -196,10 +197,10 @@ def receive(archive: Archive, deposit: Deposit, progress: Progress) -> tuple[Spo
                 spool.clear_arrangement()
                 return spool, remembered(spool)
         except FormatsError:
-            if not Path(deposit.source).exists():
+            if not source_of(archive.settings.home, deposit).exists():
                 raise
         archive.spools.remove(deposit.id)
-    source = Path(deposit.source)
+    source = source_of(archive.settings.home, deposit)
     if not source.exists():
         raise SourceMissing(deposit.source)
     spool = archive.spools.get(deposit.id)
@@ -358,6 +359,7 @@ def set_aside(archive: Archive, deposit: Deposit) -> None:
         folder.rename(target)
     else:
         archive.spools.close(deposit.id)
+    clear_upload(archive.settings.home, deposit)
 
 
 def _seal(

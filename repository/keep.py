@@ -7,6 +7,7 @@ before spool removal. *Stored* is only ever set by counting copies that were re-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from repository.ledger import ledger_of
 from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
 from repository.submission import SUBMISSION_PATH, read_submission
+from repository.uploads import clear_upload
 from storage.errors import StorageError
 from storage.ocfl.inventory import parse_inventory
 from storage.tiers import keep_on
@@ -80,6 +82,7 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
     stored.update(facts)
     for deposit_id in stored:
         archive.spools.remove(deposit_id)
+        clear_upload(archive.settings.home, replace(deposits[deposit_id], state=DepositState.STORED))
     return sorted(stored)
 
 

@@ -12,7 +12,7 @@ from repository.archive import Archive
 from repository.audit import AuditReport, AuditScope
 from repository.catalog import Transaction
 from repository.errors import WrongState
-from repository.flows import AUDIT, DEPOSIT, REPAIR
+from repository.flows import AUDIT, DEPOSIT, REPAIR, deposit_argument
 from repository.ingest import set_aside
 from repository.jobs.flow import Progress as JobProgress
 from repository.jobs.service import Jobs
@@ -112,7 +112,7 @@ class Deposits:
         return deposit
 
     def _run(self, ids: list[str], title: str, metadata: str, progress: Progress) -> None:
-        argument = {"ids": ids, "tiers": list(self._archive.policy.copies.tiers), "title": title, "metadata": metadata}
+        argument = deposit_argument(self._archive, ids, title, metadata)
         self._jobs.run(DEPOSIT, f"deposit:{ids[0]}:{uuid.uuid4().hex[:8]}", argument, progress=_Shown(progress))
 
     def get(self, deposit_id: str) -> Deposit:
