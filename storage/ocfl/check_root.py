@@ -14,6 +14,7 @@ from storage.ocfl.check_declaration import OBJECT, ROOT, check_declaration
 from storage.ocfl.check_object import Verdict
 from storage.ocfl.inventory import INVENTORY
 from storage.ocfl.layout import LAYOUT_FILE, REGISTERED, REGISTERED_LAYOUTS, Placing, mapping
+from storage.ocfl.numbering import Numbering
 from storage.ocfl.readonly import FILE, FOLDER, LINK, Place
 
 __all__ = ["RootCheck", "is_object"]
@@ -23,8 +24,14 @@ _LAYOUT_LIMIT = 1 << 20
 
 
 def is_object(entries: list[tuple[str, str]]) -> bool:
-    """Whether a folder is, or was before it was damaged, an OCFL object: it has an object declaration or an inventory."""
-    return any(kind == FILE and (name == INVENTORY or name.startswith(f"0={OBJECT.value}")) for name, kind in entries)
+    """Whether a folder is, or was before it was damaged, an OCFL object: it has an object declaration, or an inventory with a
+    digest file or a version directory."""
+    files = {name for name, kind in entries if kind == FILE}
+    if any(name.startswith(f"0={OBJECT.value}") for name in files):
+        return True
+    return INVENTORY in files and any(
+        name.startswith(f"{INVENTORY}.") if kind == FILE else Numbering.names_version(name) for name, kind in entries
+    )
 
 
 class RootCheck:

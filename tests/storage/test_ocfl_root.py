@@ -203,6 +203,7 @@ def test_an_object_whose_checker_dies_is_unknown_and_no_other(tmp_path: Path, mo
 
 def test_a_folder_of_anything_is_not_ocfl(tmp_path: Path) -> None:
     write(tmp_path / "x/readme.txt")
+    write(tmp_path / "x/inventory.json")
     assert not is_ocfl(tmp_path / "x")
     assert not is_ocfl(tmp_path / "none")
 
