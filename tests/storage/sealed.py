@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -26,6 +27,13 @@ class SealedObject:
         self._sha256: dict[str, list[str]] = {}
         self._states: dict[str, dict[str, object]] = {}
         spool.mkdir(parents=True, exist_ok=True)
+
+    def branch(self, spool: Path) -> SealedObject:
+        """The same object as it is now, to grow another way."""
+        other = SealedObject(spool, self.object_id, fixity=self.fixity)
+        other.versions = list(self.versions)
+        other._manifest, other._sha256, other._states = copy.deepcopy((self._manifest, self._sha256, self._states))
+        return other
 
     def version(self, files: Mapping[str, bytes], token: str = "w") -> SealedVersion:
         """Seal the next version whose state is exactly ``files``; only bytes that are not stored yet become content."""
