@@ -71,7 +71,7 @@ def worker(context: typer.Context, home: Home = None) -> int:
         from repository.schedule import plans
         from repository.worker import run
 
-        run(engine.jobs, plans(), say=door.say)
+        run(engine.jobs, plans(engine.archive), say=door.say)
     return Exit.DONE
 
 

@@ -136,7 +136,8 @@ class Screen:
         ordered = sorted(findings, key=lambda each: (-each.weight, each.code))
         for finding in ordered[: most or None]:
             label = words(f"weight.{finding.weight.name.lower()}")
-            self.line(f"{label:<9} {finding.code}  {_with_path(finding, speech)}", WEIGHT_STYLES[finding.weight])
+            said = printable(f"{label:<9} {finding.code}  {_with_path(finding, speech)}")
+            self.console.print(said, style=WEIGHT_STYLES[finding.weight], overflow="fold")
         total = len(findings)
         if total > len(ordered[: most or None]):
             self.line(words("finding.more", count=number(total - len(ordered[: most or None]))), "dim")

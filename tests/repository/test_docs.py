@@ -68,3 +68,12 @@ def test_libraries_are_explained() -> None:
     assert {name for name in names if name not in text} == set()
     locked = {line.partition("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().splitlines()}
     assert names <= locked
+
+
+def test_every_package_is_in_the_distribution() -> None:
+    import tomllib
+
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
+    roots = ("policies", "fixity", "formats", "signatures", "storage", "repository")
+    there = {".".join(file.parent.relative_to(ROOT).parts) for root in roots for file in (ROOT / root).rglob("__init__.py")}
+    assert there == listed
