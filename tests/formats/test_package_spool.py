@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from formats.errors import NameTaken, SpoolFull
 from formats.package import copying
 from formats.package.source import Kind, Role
 from formats.package.spool import FAN_OUT, Spool
+from formats.package.spool_database import COMMIT_EVERY
 
 
 def put(spool: Spool, name: bytes, data: bytes) -> None:
@@ -213,3 +216,27 @@ def test_the_fingerprint_sees_every_name_kind_and_byte(tmp_path: Path) -> None:
         fingerprint("7", (b"a", b"x"), (b"B", b"y")),
     ]
     assert len({one, *others}) == 6
+
+
+KILLED = """
+import io, os, sys
+from pathlib import Path
+from formats.package.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+for number in range(int(sys.argv[2])):
+    spool.add_file(b"%d" % number, io.BytesIO(b"%d" % number))
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("files", [5, COMMIT_EVERY + 5])
+def test_a_killed_process_leaves_a_spool_that_is_whole_and_not_complete(tmp_path: Path, files: int) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "s"), str(files)]
+    assert subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode == 9
+    with Spool(tmp_path / "s") as spool:
+        assert not spool.complete
+        assert spool.files == files // COMMIT_EVERY * COMMIT_EVERY
+        put(spool, b"new", b"another")
+        for spooled in spool.spooled():
+            expected = b"another" if spooled.item.name == b"new" else spooled.item.name
+            assert spool.path(spooled).read_bytes() == expected
