@@ -41,7 +41,7 @@ NOT_SCANNED = ("MAL-NO-SCANNER", "MAL-NOT-SCANNED", "MAL-TOO-LARGE")
 FIXED_CODES = frozenset({"MAL-FOUND", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-UPDATE-UNKNOWN", "DEP-SPOOL-DAMAGED"})
 """Codes that no policy may make lighter than the register does: each would store something that is not what it is said to be."""
 
-LIMITS = frozenset({"items", "file_bytes", "total_bytes", "ratio", "ratio_floor", "depth", "header_bytes"})
+LIMITS = frozenset({"items", "file_bytes", "total_bytes", "ratio", "ratio_floor", "depth"})
 """What [limits] may set. The defaults, with their reasons, are `formats.package.limits.Limits`, field by field."""
 
 _DAY = timedelta(days=1)

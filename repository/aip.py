@@ -93,6 +93,7 @@ class Sealing:
     now: datetime
     previous: Previous | None = None
     metadata: Path | None = None
+    schemas: Path | None = None
 
     @property
     def token(self) -> str:
@@ -234,7 +235,16 @@ class _Generator:
         entry = Entry(LogicalPath(path), f"sealed/{name}", out.hasher.size, digests["sha256"].value, digests["sha512"].value)
         self._manifest.add([entry])
 
+    def _schemas(self) -> None:
+        """Copy what the operator's schema folder holds, unless the submission brought a file of that name."""
+        folder = self._sealing.schemas
+        for file in sorted(folder.iterdir()) if folder else ():
+            if file.is_file() and self._manifest.get(f"schemas/{file.name}") is None:
+                with self._file(f"schemas/{file.name}") as out, file.open("rb") as given:
+                    shutil.copyfileobj(given, out)
+
     def write_all(self) -> None:
+        self._schemas()
         beside = self._sealing.metadata
         if beside is not None:
             with self._file(f"metadata/descriptive/{beside.name}") as out, beside.open("rb") as given:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from fixity.verify import FixityReport, Outcome
-from policies.audits import FULL, next_check
+from policies.audits import FULL, algorithm, next_check
 from repository.archive import Archive
 from repository.ledger import ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
@@ -98,23 +98,30 @@ def audit_some(
         limit=STEP_COPIES,
         budget=STEP_BYTES,
     )
-    return check_copies(archive, [copy for copy in copies if copy.tier not in skip], progress)
+    asked_for = scope["everything"] or scope["aip"]
+    wanted = [copy for copy in copies if copy.tier not in skip]
+    return check_copies(archive, wanted, progress, full=bool(asked_for))
 
 
-def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress) -> dict[str, Any]:
-    """Re-read these copies and record each outcome. A tier that cannot be asked leaves its copies as they were, and says so."""
+def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True) -> dict[str, Any]:
+    """Re-read these copies and record each outcome. A tier that cannot be asked leaves its copies as they were, and says so.
+
+    ``full`` checks by SHA-512, the digest OCFL stands on; else each copy by the algorithm that the policy's cycle asks for now.
+    """
     report = AuditReport()
     records: list[CheckRecord] = []
     inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
     for copy in copies:
         if copy.tier in report.unavailable:
             continue
+        expected = inventories[copy.aip_id]
+        by = FULL if full else algorithm(archive.policy, copy.tier, copy.last_full, archive.clock.now())
         try:
-            found = archive.tiers[copy.tier].verify(ObjectId(copy.aip_id), inventories[copy.aip_id], progress=progress.advance)
+            found = archive.tiers[copy.tier].verify(ObjectId(copy.aip_id), expected, algorithm=by, progress=progress.advance)
         except Unavailable as error:
             report.unavailable[copy.tier] = str(error)
             continue
-        records.append(record_of(archive, copy, found))
+        records.append(record_of(archive, copy, found, by))
         report.checked += 1
         report.bytes += found.bytes_read
         report.copies[records[-1].state.value] += 1
@@ -124,7 +131,7 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress) -
     return report.as_json()
 
 
-def record_of(archive: Archive, copy: Copy, found: FixityReport, algorithm: str = FULL) -> CheckRecord:
+def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL) -> CheckRecord:
     """One check of one copy, as it is recorded: state, counts, damages, and when to look again."""
     now = archive.clock.now()
     state = state_of(found)
@@ -133,10 +140,11 @@ def record_of(archive: Archive, copy: Copy, found: FixityReport, algorithm: str 
         tier=copy.tier,
         time=now,
         state=state,
-        algorithm=algorithm,
+        algorithm=by,
         files=found.counts.total(),
         bytes=found.bytes_read,
         inventory_sha512=found.inventory_sha512,
+        version=copy.version,
         check_next=next_check(archive.policy, copy.tier, now, good=state is CopyState.GOOD),
         damages=tuple(
             Damage(copy.aip_id, copy.tier, each.path, each.outcome.value, each.expected, each.found, now)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from repository import upkeep
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some
 from repository.ingest import Extras, Outcome, accept, settle
@@ -21,11 +22,12 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent, Unit
 from repository.repair import RepairReport, repair_some
 
-__all__ = ["AUDIT", "DEPOSIT", "REPAIR", "StepProgress", "deposit_argument", "flows_of"]
+__all__ = ["AUDIT", "DEPOSIT", "REPAIR", "UPKEEP", "StepProgress", "deposit_argument", "flows_of"]
 
 DEPOSIT = "deposit"
 AUDIT = "audit"
 REPAIR = "repair"
+UPKEEP = "upkeep"
 
 
 class StepProgress:
@@ -52,7 +54,12 @@ class StepProgress:
 
 def flows_of(archive: Archive) -> Sequence[Flow]:
     """All flows of one archive."""
-    return (Flow(DEPOSIT, _Deposit(archive)), Flow(AUDIT, _Audit(archive)), Flow(REPAIR, _Repair(archive)))
+    return (
+        Flow(DEPOSIT, _Deposit(archive)),
+        Flow(AUDIT, _Audit(archive)),
+        Flow(REPAIR, _Repair(archive)),
+        Flow(UPKEEP, _Upkeep(archive)),
+    )
 
 
 class Checking(Silent):
@@ -82,7 +89,11 @@ class _Deposit:
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         accepted = steps.run("accept", self._accept, argument["ids"], argument["title"], argument["metadata"])
-        kept = {tier: steps.run("keep", self._keep, tier, accepted) for tier in argument["tiers"]} if accepted else {}
+        return self.keep_and_register(steps, accepted, argument["tiers"])
+
+    def keep_and_register(self, steps: Steps, accepted: Json, tiers: Sequence[str]) -> Json:
+        """The steps after the verdict, for deposits that are accepted."""
+        kept = {tier: steps.run("keep", self._keep, tier, accepted) for tier in tiers} if accepted else {}
         return steps.run("register", self._register, accepted, kept)
 
     def _accept(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
@@ -165,3 +176,17 @@ class _Repair:
 
     def _some(self, step: Step, aip_id: str, cursor: str) -> dict[str, Any]:
         return repair_some(self._archive, aip_id, cursor, StepProgress(step))
+
+
+class _Upkeep:
+    """Bring accepted deposits that still wait to their copies; let go of what was kept aside long enough. No argument."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._deposit = _Deposit(archive)
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))
+        stored = self._deposit.keep_and_register(steps, waiting, argument["tiers"]) if waiting else []
+        gone = steps.run("let go", lambda step: upkeep.let_go(self._archive))
+        return {"stored": stored, **gone}

@@ -177,7 +177,7 @@ def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progre
     earlier = archive.catalog.deposits.by_key(deposit.producer, key)
     if earlier is not None and earlier.id != deposit.id and earlier.state not in (DepositState.REFUSED, DepositState.FAILED):
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
-    package, scanned = examine(archive, deposit, spool, findings, progress)
+    package, scanned = examine(archive, deposit, extra, spool, findings, progress)
     decided = decide(archive, replace(deposit, scanned=scanned), spool, package, findings, extra)
     spool.commit()
     return Outcome(deposit, {**claim, **decided})
@@ -216,18 +216,28 @@ def limits_of(policy: Policy) -> Limits:
     return replace(LIMITS, **policy.limits)
 
 
-def examine(archive: Archive, deposit: Deposit, spool: Spool, findings: Findings, progress: Progress) -> tuple[Package, str]:
+def examine(
+    archive: Archive, deposit: Deposit, extra: Extras, spool: Spool, findings: Findings, progress: Progress
+) -> tuple[Package, str]:
     """Let every examiner look at everything: (what was understood of the package, scanner and its signature date)."""
     if spool.files == 0:
         findings.add("DEP-EMPTY")
     form = recognise(spool)
     form.check(spool, findings)
     package = arrange(spool, findings)
+    check_description(archive.policy, described(spool, package, extra)[0], findings)
     identify(archive, spool, findings, progress)
     scanned = scan(archive, spool, findings, progress)
     find_duplicates(archive, spool, findings, deposit.update_of)
     check_identity(archive, deposit, package, findings)
     return package, scanned
+
+
+def check_description(policy: Policy, fields: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+    """The descriptive fields that the policy asks for are there, and not empty."""
+    for name in policy.required_fields:
+        if not any(value.strip() for value in fields.get(name, ())):
+            findings.add("ACC-FIELD-MISSING", field=name)
 
 
 def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> None:
@@ -402,6 +412,7 @@ def _seal(
         now=now,
         previous=previous,
         metadata=extra.metadata,
+        schemas=Path(archive.settings.schemas) if archive.settings.schemas else None,
     )
     sealed = folder / "sealed"
     if sealed.exists():

@@ -77,6 +77,11 @@ class Ledger:
         event = replace(event, deposit_id=deposit.id, aip_id=deposit.aip_id)
         return self.append_with_note(event, {"by": deposit.decided_by or self.actor, "reason": reason}, within=within)
 
+    def let_go(self, deposit: Deposit) -> None:
+        """The bytes of a deposit that did not become a record were removed, because the time the policy keeps them is over."""
+        event = self.event("deletion", "success", detail={"state": deposit.state.value, "fingerprint": deposit.fingerprint})
+        self.append([replace(event, deposit_id=deposit.id)])
+
     def kept(self, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]], *, within: Transaction | None = None) -> None:
         """A version was written to tiers and re-read there: tier → {"ok", "bytes", "error"}."""
         self.append(self._replications(deposit, kept), within=within)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from repository.archive import Archive
 from repository.audit import AuditScope
-from repository.flows import AUDIT
+from repository.flows import AUDIT, REPAIR, UPKEEP
 from repository.worker import Plan
 
-__all__ = ["DUE_EVERY", "plans"]
+__all__ = ["DUE_EVERY", "TRY_EVERY", "plans"]
 
 DUE_EVERY = timedelta(hours=1)
 """How often due copies are looked for. *When* a copy is due, the policy says (``[audit.*] every``); an hour late is nothing beside
 months, and when nothing is due the job is one query."""
 
 
-def plans() -> tuple[Plan, ...]:
+TRY_EVERY = timedelta(hours=1)
+"""How often damaged and missing copies are tried to be made good, and deposits that wait for a tier to be kept."""
+
+
+def plans(archive: Archive) -> tuple[Plan, ...]:
     """The rows of the worker's schedule."""
-    return (Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),)
+    return (
+        Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),
+        Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),
+        Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
+    )
