@@ -9,7 +9,7 @@ import stat
 from storage import durable
 from storage.beneath import open_beneath
 
-__all__ = ["DECLARATION", "DECLARATION_BYTES", "INVENTORY", "SIDECAR", "digest_at", "read_at", "remove_tree", "sidecar_bytes"]
+__all__ = ["DECLARATION", "DECLARATION_BYTES", "INVENTORY", "SIDECAR", "digest_at", "read_at", "remove_tree"]
 
 DECLARATION = "0=ocfl_object_1.1"
 DECLARATION_BYTES = b"ocfl_object_1.1\n"
@@ -17,11 +17,6 @@ INVENTORY = "inventory.json"
 SIDECAR = "inventory.json.sha512"
 
 _BUFFER = 1 << 20
-
-
-def sidecar_bytes(inventory_sha512: bytes) -> bytes:
-    """The content of ``inventory.json.sha512`` (OCFL 1.1 §3.7)."""
-    return f"{inventory_sha512.hex()} {INVENTORY}\n".encode("ascii")
 
 
 def digest_at(top: str, path: str) -> bytes | None:

@@ -9,8 +9,9 @@ import uuid
 from storage import durable
 from storage.errors import StorageError
 from storage.ocfl.folder import TierFolder
+from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.journal import Entry, Transaction, left_behind
-from storage.ocfl.objects import INVENTORY, SIDECAR, digest_at, read_at, sidecar_bytes
+from storage.ocfl.objects import INVENTORY, SIDECAR, digest_at, read_at
 from storage.ocfl.quarantine import move_out
 
 __all__ = ["has_sidecar", "recover", "set_sidecar"]
@@ -60,7 +61,7 @@ def _settle(tier: TierFolder, transaction: Transaction, entry: Entry) -> None:
 
 def has_sidecar(top: str, inventory_sha512: bytes) -> bool:
     """Whether the root sidecar is exactly the one that belongs to this root inventory. OSError as it is."""
-    expected = sidecar_bytes(inventory_sha512)
+    expected = sidecar_text(inventory_sha512)
     return read_at(top, SIDECAR, len(expected) + 1) == expected
 
 
@@ -69,7 +70,7 @@ def set_sidecar(temporary: str, top: str, inventory_sha512: bytes) -> None:
     path = os.path.join(temporary, uuid.uuid4().hex)
     descriptor = durable.create(path)
     try:
-        durable.write(descriptor, sidecar_bytes(inventory_sha512))
+        durable.write(descriptor, sidecar_text(inventory_sha512))
         durable.fsync(descriptor)
     finally:
         durable.close(descriptor)

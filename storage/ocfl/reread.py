@@ -17,8 +17,9 @@ from storage.ocfl.expectations import (
     content_digests,
     read_expectations,
 )
+from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.medium import Medium, drop_cache
-from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR, sidecar_bytes
+from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
 
 __all__ = ["Reread", "fixed_files"]
 
@@ -243,12 +244,12 @@ def fixed_files(expected: Mapping[int, bytes], since: int) -> dict[str, bytes]:
     files = {
         DECLARATION: hashlib.sha512(DECLARATION_BYTES).digest(),
         INVENTORY: newest,
-        SIDECAR: hashlib.sha512(sidecar_bytes(newest)).digest(),
+        SIDECAR: hashlib.sha512(sidecar_text(newest)).digest(),
     }
     for number, digest in expected.items():
         if number >= since:
             files[f"v{number}/{INVENTORY}"] = digest
-            files[f"v{number}/{SIDECAR}"] = hashlib.sha512(sidecar_bytes(digest)).digest()
+            files[f"v{number}/{SIDECAR}"] = hashlib.sha512(sidecar_text(digest)).digest()
     return files
 
 

@@ -14,7 +14,8 @@ from fixity.digests import LARGE_BUFFER
 from storage import durable
 from storage.durable import Barrier
 from storage.errors import Refused, SpoolDamaged, Unavailable
-from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR, sidecar_bytes
+from storage.ocfl.inventory_writer import sidecar_text
+from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
 from storage.tier import SealedFile, SealedVersion
 
 __all__ = ["Staging"]
@@ -53,8 +54,8 @@ class Staging:
         for file in self.version.files():
             self._content(file)
         self._inventories()
-        self._small(os.path.join(self.version_folder, SIDECAR), sidecar_bytes(self.version.inventory_sha512))
-        self._small(os.path.join(self.folder, SIDECAR), sidecar_bytes(self.version.inventory_sha512))
+        self._small(os.path.join(self.version_folder, SIDECAR), sidecar_text(self.version.inventory_sha512))
+        self._small(os.path.join(self.folder, SIDECAR), sidecar_text(self.version.inventory_sha512))
         if self.version.builds_on is None:
             self._small(os.path.join(self.folder, DECLARATION), DECLARATION_BYTES)
         for folder in (self.version_folder, self.folder):

@@ -95,6 +95,51 @@ def run_failures(scene: Scene, *, every: bool, seed: str) -> None:
         assert any(not all(written) for written in seen)
 
 
+def recovery_killed_at(scene: Scene, path: Path, n: int) -> int:
+    """Open the tier, which recovers, in a process that dies at call ``n`` of it; 7 when there are fewer."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with through(Dies(n)):
+                scene.open(path)
+        finally:
+            os._exit(7)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def survives_death_while_recovering(scene: Scene, n: int) -> int:
+    """Recovery dies at each of its calls in turn, always going on from what the last one left; how often that was."""
+    path = scene.fresh()
+    assert killed_at(scene, path, n) == 9
+    deaths = 0
+    while recovery_killed_at(scene, path, deaths) == 9:
+        deaths += 1
+        assert deaths < 500
+    with through(without_syncs):
+        tier = scene.open(path)
+        states = scene.states(tier)
+        assert set(states) <= {"old", "new"}, f"call {n}: {states}"
+        assert scene.leftovers(tier) == [], f"call {n}"
+        scene.check_listing(tier, states)
+        assert all(kept.counts for kept in keep_on(tier, scene.batch)), f"call {n}: it cannot be done again"
+    return deaths
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_recovery_is_killed_too(tmp_path: Path, way: str) -> None:
+    scene = Scene(tmp_path, way)
+    count = calls_of(scene)
+    deaths = [survives_death_while_recovering(scene, n) for n in places(count, way + "again", every=False)[-8:]]
+    assert max(deaths) > 3
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("way", WAYS)
+def test_recovery_is_killed_everywhere(tmp_path: Path, way: str) -> None:
+    scene = Scene(tmp_path, way)
+    assert sum(survives_death_while_recovering(scene, n) for n in range(calls_of(scene))) > 100
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_killed_at_a_call(tmp_path: Path, way: str) -> None:
     run_deaths(Scene(tmp_path, way), every=False, seed=way)

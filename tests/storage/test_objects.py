@@ -12,7 +12,7 @@ import pytest
 
 from fixity.verify import FixityReport, Outcome
 from storage.errors import NotFound, Refused
-from storage.ocfl.objects import sidecar_bytes
+from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.tier import LocalTier
 from tests.storage.sealed import SealedObject, files_below, two_versions
 
@@ -273,7 +273,7 @@ def test_restore_takes_no_bad_bytes(tier: LocalTier, sealed: SealedObject) -> No
 
 def test_sidecars_say_what_ocfl_says(sealed: SealedObject) -> None:
     digest = sealed.versions[0].inventory_sha512
-    assert sidecar_bytes(digest) == digest.hex().encode() + b" inventory.json\n"
+    assert sidecar_text(digest) == digest.hex().encode() + b" inventory.json\n"
 
 
 def test_what_cannot_be_read_is_unreadable_not_missing(
