@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 __all__ = ["Candidate", "take_due"]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One copy that may be due: an object (``key``) on a tier, when it is to be checked, and how many bytes that reads.
 
-    ``last_full`` is when its SHA-512 was last verified (None: never).
+    ``last_full`` is when its SHA-512 was last verified (None: never). A tuple, because they are streamed by the ten thousand.
     """
 
     key: str

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Integer, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["Instant", "Json", "RowId", "Words"]
+__all__ = ["Instant", "Json", "RowId", "Words", "escaped", "moment"]
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """A whole number that the database counts up (SQLite does that only for its INTEGER)."""
@@ -20,6 +20,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARK = "\U0010fffd"
 _STRANGE = re.compile("[\0\ud800-\udfff\U0010fffd]")
 _MARKED = re.compile("\U0010fffd([0-9a-f]{4}|~)")
+
+
+def escaped(value: str) -> str:
+    """Text as `Words` keeps it."""
+    if not _STRANGE.search(value):
+        return value
+    return _STRANGE.sub(lambda found: _MARK + ("~" if found[0] == _MARK else f"{ord(found[0]):04x}"), value)
 
 
 class Words(TypeDecorator[str]):
@@ -36,14 +43,17 @@ class Words(TypeDecorator[str]):
         return Text(collation="C") if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or not _STRANGE.search(value):
-            return value
-        return _STRANGE.sub(lambda found: _MARK + ("~" if found[0] == _MARK else f"{ord(found[0]):04x}"), value)
+        return None if value is None else escaped(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None or _MARK not in value:
             return value
         return _MARKED.sub(lambda found: _MARK if found[1] == "~" else chr(int(found[1], 16)), value)
+
+
+def moment(microseconds: int) -> datetime:
+    """The moment that `Instant` keeps so."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -60,7 +70,7 @@ class Instant(TypeDecorator[datetime]):
         return (value - _EPOCH) // timedelta(microseconds=1)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else moment(value)
 
 
 class Json(TypeDecorator[Any]):

@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal,
     select,
@@ -30,7 +31,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from repository.catalog.columns import Words
+from repository.catalog.bulk import load
+from repository.catalog.columns import Words, escaped
 from repository.catalog.database import BATCH, Transaction, insert_into
 from repository.catalog.errors import CatalogConflict
 from repository.catalog.folding import searchable
@@ -62,6 +64,8 @@ _staging = Table(
     Column("original_name", Words, nullable=False),
     prefixes=["TEMPORARY"],
 )
+
+_COLUMNS = [column.name for column in _staging.columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,29 +193,28 @@ def content_path(version: int, rest: str, path: str) -> str:
     return f"v{version}/content/{rest or path}" if version else rest
 
 
-def _file_row(each: AipFile) -> dict[str, Any]:
+def _file_row(each: AipFile) -> tuple[str | int | bytes, ...]:
+    """Values in the order of `_COLUMNS`."""
     sha512 = bytes.fromhex(each.sha512)
     version, rest = _split(each.content_path, each.path)
-    return {
-        "path": each.path,
-        "content_version": version,
-        "content_rest": rest,
-        "size": each.size,
-        "sha256": bytes.fromhex(each.sha256),
-        "sha512": sha512,
-        "digest_key": digest_key(sha512),
-        "puid": each.puid,
-        "format_name": each.format_name,
-        "original_name": each.original_name,
-    }
+    return (
+        escaped(each.path),
+        version,
+        escaped(rest),
+        each.size,
+        bytes.fromhex(each.sha256),
+        sha512,
+        digest_key(sha512),
+        escaped(each.puid),
+        escaped(each.format_name),
+        escaped(each.original_name),
+    )
 
 
 def _enter_files(transaction: Transaction, wanted: list[Registration], known: dict[str, tuple[int, int]]) -> int:
     first = [each for each in wanted if each.version.number == 1]
     counts: dict[str, int] = {}
-    rows = _first_rows(first, known, counts)
-    while batch := list(islice(rows, BATCH)):
-        transaction.execute(insert(file), batch)
+    load(transaction, file, ["aip_pk", "first_version", "last_version", *_COLUMNS], _first_rows(first, known, counts))
     for each in wanted:
         if each.version.number > 1:
             counts[each.aip.id] = _enter_changes(transaction, each, known[each.aip.id][0])
@@ -221,13 +224,15 @@ def _enter_files(transaction: Transaction, wanted: list[Registration], known: di
     return sum(counts.values())
 
 
-def _first_rows(first: list[Registration], known: dict[str, tuple[int, int]], counts: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _first_rows(
+    first: list[Registration], known: dict[str, tuple[int, int]], counts: dict[str, int]
+) -> Iterator[tuple[str | int | bytes, ...]]:
     for each in first:
         pk = known[each.aip.id][0]
         counts[each.aip.id] = 0
         for one in each.files:
             counts[each.aip.id] += 1
-            yield {"aip_pk": pk, "first_version": 1, "last_version": OPEN, **_file_row(one)}
+            yield (pk, 1, OPEN, *_file_row(one))
 
 
 def _enter_changes(transaction: Transaction, each: Registration, pk: int) -> int:
@@ -238,10 +243,9 @@ def _enter_changes(transaction: Transaction, each: Registration, pk: int) -> int
     same = and_(_staging.c.path == file.c.path, *(_staging.c[name] == file.c[name] for name in _FACTS))
     ended = update(file).where(open_row, ~exists(select(literal(1)).select_from(_staging).where(same)))
     transaction.execute(ended.values(last_version=number - 1))
-    names = [column.name for column in _staging.columns]
     still_there = exists(select(literal(1)).select_from(file).where(open_row, file.c.path == _staging.c.path))
     new = select(literal(pk), literal(number), literal(OPEN), *_staging.columns).where(~still_there)
-    transaction.execute(insert(file).from_select(["aip_pk", "first_version", "last_version", *names], new))
+    transaction.execute(insert(file).from_select(["aip_pk", "first_version", "last_version", *_COLUMNS], new))
     transaction.execute(delete(_staging))
     return count
 
@@ -249,12 +253,8 @@ def _enter_changes(transaction: Transaction, each: Registration, pk: int) -> int
 def _stage(transaction: Transaction, files: Iterable[AipFile]) -> int:
     transaction.execute(CreateTable(_staging, if_not_exists=True))
     transaction.execute(delete(_staging))
-    rows = map(_file_row, files)
-    count = 0
-    while batch := list(islice(rows, BATCH)):
-        transaction.execute(insert(_staging), batch)
-        count += len(batch)
-    return count
+    load(transaction, _staging, _COLUMNS, map(_file_row, files))
+    return int(transaction.execute(select(func.count()).select_from(_staging)).scalar_one())
 
 
 def _enter_versions(transaction: Transaction, wanted: list[Registration], known: dict[str, tuple[int, int]]) -> None:

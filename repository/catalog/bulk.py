@@ -1,0 +1,46 @@
+"""Loading many rows at once by the shortest way each database has: executemany on SQLite, COPY on PostgreSQL.
+
+SQLAlchemy's own insertion handles every value of every row in Python, which costs as much again as the insertion itself. The values
+given here must already be what the database keeps (`repository.catalog.columns.escaped` for text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Table
+
+from repository.catalog.database import BATCH, Transaction
+from repository.catalog.errors import CatalogUnavailable
+
+__all__ = ["load"]
+
+
+def load(transaction: Transaction, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert ``rows``, values in the order of ``columns``, streamed. Raises CatalogUnavailable; undo the transaction then."""
+    quote = transaction.dialect.identifier_preparer.quote
+    names = ", ".join(quote(column) for column in columns)
+    if transaction.dialect.name == "postgresql":
+        _copy(transaction, f"COPY {quote(table.name)} ({names}) FROM STDIN", rows)
+        return
+    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({', '.join('?' * len(columns))})"
+    pending = iter(rows)
+    while batch := list(islice(pending, BATCH)):
+        transaction.exec_driver_sql(statement, batch)
+
+
+def _copy(transaction: Transaction, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    driver: Any = transaction.connection.driver_connection
+    failure = transaction.dialect.loaded_dbapi.Error
+    pending = iter(rows)
+    with driver.cursor() as cursor:
+        # One COPY a batch: an exception of the caller's iterator must not reach into an open COPY.
+        while batch := list(islice(pending, BATCH)):
+            try:
+                with cursor.copy(statement) as copy:
+                    for row in batch:
+                        copy.write_row(row)
+            except failure as problem:
+                raise CatalogUnavailable(str(problem)) from problem
