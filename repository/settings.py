@@ -65,10 +65,16 @@ class TierPlace:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A bearer token that is let in under ``name``; only its SHA-256 (hexadecimal) is known here."""
+    """A bearer token that is let in under ``name``; only its SHA-256 (hexadecimal) is known here. ``producers`` are those it may
+    deposit for besides its own name ("*" is any)."""
 
     name: str
     sha256: str
+    producers: tuple[str, ...] = ()
+
+    def may_deposit_for(self, producer: str) -> bool:
+        """Whether it may deposit under this name."""
+        return producer == self.name or producer in self.producers or "*" in self.producers
 
     def matches(self, token: str) -> bool:
         """Whether ``token`` is this one, in time that does not depend on where they differ."""
@@ -232,12 +238,13 @@ def _token(section: Section) -> ApiToken:
     name = section.text("name")
     digest = section.text("sha256", "").lower()
     secret = _secret(section, "token")
+    producers = section.texts("producers", ())
     section.done()
     if bool(digest) == bool(secret):
         raise section.bad("sha256", "give exactly one of sha256, token_file and token_env")
     if digest and not _SHA256.fullmatch(digest):
         raise section.bad("sha256", "a SHA-256 digest has 64 hexadecimal digits")
-    return ApiToken(name, digest or hashlib.sha256(secret.encode()).hexdigest())
+    return ApiToken(name, digest or hashlib.sha256(secret.encode()).hexdigest(), producers)
 
 
 def _tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:

@@ -149,8 +149,9 @@ def run(
     say: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
     leave_within: float = LEAVE_WITHIN,
-) -> None:
-    """Be the worker until SIGTERM, SIGINT or ``stop``. ``say`` gets the status lines (default: stderr).
+) -> int:
+    """Be the worker until SIGTERM, SIGINT or ``stop``; returns how many steps did not leave in time, and still run. ``say`` gets
+    the status lines (default: stderr).
 
     In the main thread it sets the signals' handlers, and if steps still run ``leave_within`` seconds after the signal, the
     process ends there and then: that is a crash like any other, which the jobs outlive.
@@ -164,7 +165,7 @@ def run(
     with _signals(stop), ExitStack() as serving:
         executor = _enter(serving, jobs, stop, say, leave_within)
         if executor is None:
-            return
+            return 0
         say("worker: started")
         _log.info("worker started")
         _serve(jobs, executor, Metronome(jobs, schedule), clock or SystemClock(), say, stop)
@@ -178,6 +179,7 @@ def run(
             os._exit(0)
     _log.info("worker stopped")
     say("worker: stopped")
+    return len(executor.left_behind)
 
 
 def _enter(

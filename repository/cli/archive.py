@@ -79,14 +79,9 @@ def serve(context: typer.Context, host: Host = None, port: Port = None, home: Ho
     """Answer HTTP for one archive until stopped."""
     door = Door.of(context, home)
     folder = door.archive()
-    import uvicorn
+    from repository.server import Server
 
-    from repository.app import create_app
-    from repository.settings import Settings
-
-    settings = Settings.load(folder)
-    host, port = host or settings.host, port or settings.port
-    app = create_app(folder)
-    door.say(words("serve.listening", url=f"http://{host}:{port}/"))
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    server = Server(folder, host=host, port=port)
+    door.say(words("serve.listening", url=server.url))
+    server.run()
     return Exit.DONE
