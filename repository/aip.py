@@ -49,6 +49,7 @@ __all__ = [
     "load_sealed",
     "received",
     "seal",
+    "summary_of",
 ]
 
 PREMIS_PATH = "metadata/preservation/premis.xml"
@@ -100,6 +101,11 @@ class Sealing:
         return self.deposit.deposit_id.replace("-", "")[:TOKEN_LENGTH]
 
     @property
+    def message(self) -> str:
+        """What the OCFL inventory says of this version."""
+        return f"deposit {self.deposit.deposit_id}"
+
+    @property
     def created(self) -> datetime:
         return self.previous.created if self.previous else self.now
 
@@ -129,6 +135,8 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
         "aip": sealing.aip_id,
         "version": sealing.number,
         "inventory_sha512": digest.hex(),
+        "created": sealing.now.isoformat(),
+        "message": sealing.message,
         "builds_on": sealing.previous.inventory_sha512.hex() if sealing.previous else None,
     }
     (work / "sealed.json").write_text(json.dumps(summary), encoding="utf-8")
@@ -136,10 +144,16 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
     os.rename(work, folder / "sealed")
 
 
+def summary_of(folder: Path) -> dict[str, Any]:
+    """What ``sealed.json`` says of the version sealed in ``folder``: kho, aip, version, inventory_sha512, builds_on, created, message."""
+    summary: dict[str, Any] = json.loads((folder / "sealed" / "sealed.json").read_text(encoding="utf-8"))
+    return summary
+
+
 def load_sealed(spool: Spool) -> SealedVersion:
     """The sealed version in a deposit's spool; its files are read from ``spool``, which stays open."""
     folder = spool.folder
-    summary = json.loads((folder / "sealed" / "sealed.json").read_text(encoding="utf-8"))
+    summary = summary_of(folder)
 
     def files() -> Iterator[SealedFile]:
         for content in Manifest(spool.database).contents(new_only=True):
@@ -176,7 +190,7 @@ def _write_inventory(sealing: Sealing, manifest: Manifest, target: Path) -> byte
     block = VersionBlock(
         number=sealing.number,
         created=sealing.now,
-        message=f"deposit {sealing.deposit.deposit_id}",
+        message=sealing.message,
         user_name=sealing.deposit.producer or sealing.deposit.actor,
         user_address=f"urn:kho:deposit:{sealing.deposit.deposit_id}",
     )

@@ -16,7 +16,7 @@ from formats.package.spool import Spool
 from formats.premis import Event, read_premis
 from formats.report import FormatReport
 from policies.audits import next_check
-from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received
+from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
 from repository.archive import Archive
 from repository.catalog import Registration
 from repository.errors import NotEnoughCopies, SpoolDamaged
@@ -27,7 +27,6 @@ from repository.progress import Progress
 from repository.submission import SUBMISSION_PATH, read_submission
 from repository.uploads import clear_upload
 from storage.errors import StorageError
-from storage.ocfl.inventory import parse_inventory
 from storage.tiers import keep_on
 
 __all__ = ["keep", "register"]
@@ -128,15 +127,15 @@ class Sealed:
     def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
         """The version with its files and copies."""
         files, size = self._manifest.totals()
-        inventory = parse_inventory(self._sealed.inventory.read_bytes())
-        sealed_at = datetime.fromisoformat(inventory.versions[-1].created)
+        summary = summary_of(self._folder)
+        sealed_at = datetime.fromisoformat(summary["created"])
         aip = aip_facts(self._deposit.aip_id, self.record, created=sealed_at, updated=sealed_at)
         version = AipVersion(
             number=self._sealed.number,
             inventory_sha512=self._sealed.inventory_sha512.hex(),
             created=sealed_at,
             deposit_id=self._deposit.id,
-            message=inventory.versions[-1].message or "",
+            message=summary["message"],
             files=files,
             bytes=size,
         )
