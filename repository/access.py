@@ -21,7 +21,7 @@ from formats.package.source import Kind
 from formats.package.zipping import write_zip
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.dissemination import merged_metadata
-from repository.errors import ExportFailed
+from repository.errors import ExportFailed, NoGoodCopy
 from repository.ledger import ledger_of
 from repository.progress import Progress
 from repository.submission import SUBMISSION_PATH, read_submission
@@ -54,22 +54,22 @@ class Reader:
         self.version = version
         self.state: dict[str, bytes] = dict(want.inventory.state(version))
 
-    def copy(self, path: str, target: str | bytes) -> None:
-        """Write one file of the state to a new file.
+    def copy(self, path: str, target: str | bytes, *, counted: bool = True) -> None:
+        """Write one file of the state to a new file; ``counted`` in the report unless it is no part of what is handed out.
 
         Raises:
-            ExportFailed: no copy gave the bytes that the inventory vouches for.
+            NoGoodCopy: no copy gave the bytes that the inventory vouches for.
         """
         for name, stream in self._streams(path):
             with stream, open(target, "xb") as out:
                 size, digest = _copy(stream, out)
             if digest == self.state[path]:
-                self._report.files += 1
-                self._report.bytes += size
+                self._report.files += counted
+                self._report.bytes += size if counted else 0
                 return
             os.unlink(target)
             self._report.problems.append(f"{name}: {path}")
-        raise ExportFailed(path, "no copy holds these bytes unaltered")
+        raise NoGoodCopy(path)
 
     def read(self, path: str) -> bytes:
         """A small file of the state, verified. Raises like `copy`."""
@@ -79,7 +79,7 @@ class Reader:
             if hashlib.sha512(data).digest() == self.state[path]:
                 return data
             self._report.problems.append(f"{name}: {path}")
-        raise ExportFailed(path, "no copy holds these bytes unaltered")
+        raise NoGoodCopy(path)
 
     def _streams(self, path: str) -> Iterator[tuple[str, BinaryIO]]:
         content = self._want.inventory.content_of(path, self.version)
@@ -107,12 +107,13 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
 
     Raises:
         UnknownAip: no such AIP.
-        ExportFailed: the target is taken, or no copy holds some file unaltered.
+        ExportFailed: the target is taken or cannot be written.
+        NoGoodCopy: no copy holds some file unaltered.
     """
     aip = archive.catalog.holdings.get(aip_id)
     want = wanted(archive, aip_id)
     if want is None:
-        raise ExportFailed(aip_id, "no tier holds an inventory that the catalog vouches for")
+        raise NoGoodCopy(aip_id)
     number = version or aip.version
     if not 1 <= number <= want.head:
         raise ExportFailed(aip_id, f"there is no version {number}")
@@ -143,7 +144,7 @@ def _submission(archive: Archive, reader: Reader, aip_id: str, work: Path, progr
     record_file = work.with_name(work.name + ".record")
     work.mkdir()
     root = os.fsencode(work)
-    reader.copy(SUBMISSION_PATH, str(record_file))
+    reader.copy(SUBMISSION_PATH, str(record_file), counted=False)
     try:
         with open(record_file, "rb") as stream:
             deposit, items = read_submission(stream)
@@ -167,7 +168,6 @@ def _submission(archive: Archive, reader: Reader, aip_id: str, work: Path, progr
                 os.utime(place, (modified, modified))
     finally:
         record_file.unlink(missing_ok=True)
-    reader._report.files -= 1  # the record itself is not part of what was deposited
 
 
 def _folder(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:

@@ -111,6 +111,7 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     report = AuditReport()
     records: list[CheckRecord] = []
     inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
+    progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
     for copy in copies:
         if copy.tier in report.unavailable:
             continue

@@ -8,7 +8,8 @@ RepositoryError
 ├── AipUnreadable                 an AIP's own records could not be understood
 ├── SpoolDamaged                  the spool does not hold what was hashed into it
 ├── NotEnoughCopies               fewer verified copies than the policy promises
-└── ExportFailed                  the target is not usable, or an exported file did not verify
+├── NoGoodCopy                    no copy holds these bytes unaltered
+└── ExportFailed                  the target of an export is not usable
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = [
     "AipUnreadable",
     "ExportFailed",
     "KeyReused",
+    "NoGoodCopy",
     "NotEnoughCopies",
     "RepositoryError",
     "SourceMissing",
@@ -77,6 +79,11 @@ class SpoolDamaged(RepositoryError):
 class NotEnoughCopies(RepositoryError):
     def __init__(self, aip_id: str, good: int, need: int, reason: str) -> None:
         super().__init__("AIP-NOT-ENOUGH-COPIES", aip_id, good=good, need=need, reason=reason)
+
+
+class NoGoodCopy(RepositoryError):
+    def __init__(self, path: str) -> None:
+        super().__init__("AIP-NO-GOOD-COPY", path)
 
 
 class ExportFailed(RepositoryError):

@@ -24,6 +24,7 @@ _EXITS = {
     "SET-NO-HOME": Exit.USAGE,
     "TIER-UNKNOWN": Exit.USAGE,
     "DEP-KEY-REUSED": Exit.REFUSED,
+    "AIP-NO-GOOD-COPY": Exit.DAMAGE,
     "AIP-NOT-ENOUGH-COPIES": Exit.FEW_COPIES,
 }
 """Errors by code (they keep it on their way from the process that ran a job) that mean something else than "Kho could not"."""
