@@ -69,7 +69,7 @@ class Reader:
                 return
             os.unlink(target)
             self._report.problems.append(f"{name}: {path}")
-        raise NoGoodCopy(path)
+        raise NoGoodCopy(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
 
     def read(self, path: str) -> bytes:
         """A small file of the state, verified. Raises like `copy`."""
@@ -79,7 +79,7 @@ class Reader:
             if hashlib.sha512(data).digest() == self.state[path]:
                 return data
             self._report.problems.append(f"{name}: {path}")
-        raise NoGoodCopy(path)
+        raise NoGoodCopy(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
 
     def _streams(self, path: str) -> Iterator[tuple[str, BinaryIO]]:
         content = self._want.inventory.content_of(path, self.version)
@@ -113,7 +113,7 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
     aip = archive.catalog.holdings.get(aip_id)
     want = wanted(archive, aip_id)
     if want is None:
-        raise NoGoodCopy(aip_id)
+        raise NoGoodCopy("inventory.json", aip_id, "no tier holds an inventory that the catalog vouches for")
     number = version or aip.version
     if not 1 <= number <= want.head:
         raise ExportFailed(aip_id, f"there is no version {number}")

@@ -82,8 +82,8 @@ class NotEnoughCopies(RepositoryError):
 
 
 class NoGoodCopy(RepositoryError):
-    def __init__(self, path: str) -> None:
-        super().__init__("AIP-NO-GOOD-COPY", path)
+    def __init__(self, path: str, aip_id: str, reason: str) -> None:
+        super().__init__("AIP-NO-GOOD-COPY", path, aip=aip_id, reason=reason)
 
 
 class ExportFailed(RepositoryError):
