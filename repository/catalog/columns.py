@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Integer, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["Instant", "Json", "RowId", "Words", "escaped", "moment"]
+__all__ = ["Instant", "Json", "RowId", "Words", "escaped", "moment", "unescaped"]
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """A whole number that the database counts up (SQLite does that only for its INTEGER)."""
@@ -27,6 +27,13 @@ def escaped(value: str) -> str:
     if not _STRANGE.search(value):
         return value
     return _STRANGE.sub(lambda found: _MARK + ("~" if found[0] == _MARK else f"{ord(found[0]):04x}"), value)
+
+
+def unescaped(value: str) -> str:
+    """The text that `Words` keeps so."""
+    if _MARK not in value:
+        return value
+    return _MARKED.sub(lambda found: _MARK if found[1] == "~" else chr(int(found[1], 16)), value)
 
 
 class Words(TypeDecorator[str]):
@@ -46,9 +53,7 @@ class Words(TypeDecorator[str]):
         return None if value is None else escaped(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or _MARK not in value:
-            return value
-        return _MARKED.sub(lambda found: _MARK if found[1] == "~" else chr(int(found[1], 16)), value)
+        return None if value is None else unescaped(value)
 
 
 def moment(microseconds: int) -> datetime:

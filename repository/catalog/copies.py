@@ -9,11 +9,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, and_, case, func, literal, or_, select, text, tuple_, type_coerce
+from sqlalchemy import BigInteger, Row, Select, Text, and_, case, func, literal, or_, select, text, tuple_, type_coerce
 
 from fixity.due import Candidate, take_due
 from repository.catalog.checks import record_checks
-from repository.catalog.columns import Words, moment
+from repository.catalog.columns import Words, moment, unescaped
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
 from repository.catalog.registration import copy_row, enter_copies
@@ -33,7 +33,7 @@ _DUE = select(table.c.tier, table.c.check_next, table.c.aip_id, table.c.last_che
 """Exactly the columns of the index copy_due, so that the table is never touched."""
 
 _NEXT = select(
-    table.c.aip_id,
+    type_coerce(table.c.aip_id, Text).label("key"),
     type_coerce(table.c.check_next, BigInteger).label("next"),
     table.c.bytes,
     type_coerce(table.c.last_full, BigInteger).label("full"),
@@ -81,7 +81,7 @@ class Copies:
         with self._database.read(within) as transaction:
             rows = transaction.execute(query.limit(limit)).all()
         for key, check_next, size, full in rows:
-            yield Candidate(key, tier, moment(check_next), size, None if full is None else moment(full))
+            yield Candidate(unescaped(key), tier, moment(check_next), size, None if full is None else moment(full))
 
     def candidates(
         self,
