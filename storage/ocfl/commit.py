@@ -210,10 +210,8 @@ class _Batch:
         root = digest_at(work.top, INVENTORY)
         if root == work.version.inventory_sha512 and not has_sidecar(work.top, root):
             set_sidecar(transaction.folder, work.top, root)
-        folder = work.top
-        while folder != self._tier.path:
+        for folder in self._tier.folders_above(work.version.object_id):
             barrier.folder(folder)
-            folder = os.path.dirname(folder)
 
 
 def _of(works: list[_Work], *kinds: _Kind) -> list[_Work]:

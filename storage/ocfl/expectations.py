@@ -48,10 +48,10 @@ class HashedStream:
 
 
 class Expectations:
-    """The digests of the content paths of one inventory, and which of them were seen."""
+    """The digests of the content paths of one inventory (sorted records of key and digest), and which of them were seen."""
 
     def __init__(self, records: list[bytes], through: int) -> None:
-        self._records = sorted(records)
+        self._records = records
         self._seen = bytearray(len(records))
         self.through = through
         """The version the inventory describes: content of later versions is not known to it."""
@@ -76,9 +76,7 @@ class Expectations:
         return self._seen.count(0)
 
     def _index(self, path: str) -> int | None:
-        key = _key(path)
-        index = bisect_left(self._records, key)
-        return index if index < len(self._records) and self._records[index].startswith(key) else None
+        return _find(self._records, _key(path))
 
 
 def read_expectations(stream: HashedStream, *, algorithm: str, since: int) -> Expectations | None:
@@ -88,7 +86,7 @@ def read_expectations(stream: HashedStream, *, algorithm: str, since: int) -> Ex
     keep their manifest digest. OSError as it is.
     """
     manifest: list[bytes] = []
-    fixity: list[bytes] = []
+    early: list[tuple[str, bytes]] = []
     number = 0
     try:
         document = read_json(stream)  # type: ignore[arg-type]
@@ -96,16 +94,20 @@ def read_expectations(stream: HashedStream, *, algorithm: str, since: int) -> Ex
             return None
         for key, value in document.items():
             if key == "manifest":
-                manifest = [_key(path) + digest for path, digest in _paths(value, since)]
+                manifest = sorted([_key(path) + digest for path, digest in _paths(value, since)])
+                _prefer(manifest, early)
             elif key == "fixity" and algorithm != "sha512":
-                fixity = [_key(path) + digest for path, digest in _fixity(value, algorithm, since)]
+                if manifest:
+                    _prefer(manifest, _fixity(value, algorithm, since))
+                else:
+                    early = list(_fixity(value, algorithm, since))
             elif key == "digestAlgorithm" and value != "sha512":
                 return None
             elif key == "head":
                 number = int(value.removeprefix("v"))
     except (BadJson, ValueError, TypeError, AttributeError):
         return None
-    return Expectations(_preferred(manifest, fixity) if fixity else manifest, number)
+    return Expectations(manifest, number)
 
 
 def content_digests(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
@@ -129,12 +131,14 @@ def _fixity(blocks: Any, algorithm: str, since: int) -> Iterable[tuple[str, byte
             yield from _paths(block, since)
 
 
-def _preferred(manifest: list[bytes], fixity: list[bytes]) -> list[bytes]:
-    """One record for each path of the manifest: that of the fixity block where there is one."""
-    fixity.sort()
-    chosen: list[bytes] = []
-    for record in manifest:
-        index = bisect_left(fixity, record[:_KEY_BYTES])
-        found = index < len(fixity) and fixity[index].startswith(record[:_KEY_BYTES])
-        chosen.append(fixity[index] if found else record)
-    return chosen
+def _prefer(records: list[bytes], values: Iterable[tuple[str, bytes]]) -> None:
+    """Put ``values`` in the place of the manifest's digests, path by path, without a second list beside the first."""
+    for path, digest in values:
+        index = _find(records, _key(path))
+        if index is not None:
+            records[index] = records[index][:_KEY_BYTES] + digest
+
+
+def _find(records: list[bytes], key: bytes) -> int | None:
+    index = bisect_left(records, key)
+    return index if index < len(records) and records[index].startswith(key) else None

@@ -110,15 +110,26 @@ class TierFolder:
         return locks.hold(self.lock, map(locks.range_of, object_ids))
 
     def prune(self, folder: str) -> None:
-        """Remove empty folders from ``folder`` up to the storage root: OCFL roots may hold none (E073)."""
+        """Remove empty folders from ``folder`` up to the storage root, durably: OCFL roots may hold none (E073)."""
+        removed = False
         while folder.startswith(self.ocfl + "/"):
             try:
                 durable.rmdir(folder)
+                removed = True
             except FileNotFoundError:
                 pass
             except OSError:
-                return
+                break
             folder = os.path.dirname(folder)
+        if removed:
+            durable.fsync_folder(folder)
+
+    def folders_above(self, object_id: str) -> list[str]:
+        """The object's folder and those above it, up to the storage root's."""
+        folders = [self.object_root(object_id)]
+        while folders[-1] != self.ocfl:
+            folders.append(os.path.dirname(folders[-1]))
+        return folders
 
 
 def create_tier_folder(path: str, name: str) -> str:

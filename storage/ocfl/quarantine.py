@@ -39,9 +39,11 @@ def move_out(tier: TierFolder, object_id: str, path: str, reason: str) -> str:
             folder,
             {"kho_note": 1, "tier": tier.name, "object": object_id, "path": path, "reason": reason, "moved": now.isoformat()},
         )
+        for changed in (folder, tier.quarantine):
+            durable.fsync_folder(changed)  # the way to its new place must stay before it goes there
         target = os.path.join(folder, FOUND, name)
         durable.rename(os.path.join(top, path), target)
-        for changed in (os.path.join(folder, FOUND), folder, tier.quarantine, os.path.join(top, parent)):
+        for changed in (os.path.join(folder, FOUND), os.path.join(top, parent)):
             durable.fsync_folder(changed)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFound(path) from error

@@ -34,7 +34,7 @@ def recover(tier: TierFolder) -> int:
                 with tier.hold(entry.object_id):
                     _settle(tier, transaction, entry)
             if entries:
-                _make_durable(tier)
+                _make_durable(tier, entries)
             transaction.finish()
             settled += 1
     return settled
@@ -78,10 +78,13 @@ def set_sidecar(temporary: str, top: str, inventory_sha512: bytes) -> None:
     durable.fsync_folder(top)
 
 
-def _make_durable(tier: TierFolder) -> None:
-    """Before the journal goes, what was done about it must stay."""
+def _make_durable(tier: TierFolder, entries: list[Entry]) -> None:
+    """Before the journal goes, what was done about it must stay, and what the killed batch itself made visible."""
     barrier = durable.barrier_for(tier.ocfl)(tier.ocfl)
     try:
+        for entry in entries:
+            for folder in tier.folders_above(entry.object_id):
+                barrier.folder(folder)
         barrier.wait()
     finally:
         barrier.close()

@@ -115,12 +115,13 @@ def load(folder: Path) -> Disk:
 
 class Recorder:
     """A hook for `calls.through` that does every call (but syncs) and remembers it. With ``blind`` it sees no syncs: what
-    a writer without them would have done."""
+    a writer without them would have done. A number: only that sync is not seen (1: the first)."""
 
-    def __init__(self, top: Path, *, blind: bool = False) -> None:
+    def __init__(self, top: Path, *, blind: bool | int = False) -> None:
         self.steps: list[Callable[[Disk], None]] = []
         self.reported = 0
         """The number of steps when the writer said it was done."""
+        self.syncs = 0
         self._top, self._blind = str(top), blind
         self._open: dict[int, str] = {}
         self._keys = itertools.count()
@@ -128,7 +129,9 @@ class Recorder:
 
     def __call__(self, name: str, arguments: tuple[Any, ...], act: Callable[[], Any]) -> Any:
         result = None if name in SYNCS else act()
-        if not (name in SYNCS and self._blind):
+        if name in SYNCS:
+            self.syncs += 1
+        if not (name in SYNCS and (self._blind is True or (self._blind is not False and self._blind == self.syncs))):
             step = getattr(self, f"_{name}")(*arguments, result)
             if step is not None:
                 self.steps.append(step)

@@ -10,6 +10,7 @@ from pathlib import Path
 from storage.durable import Barrier, FileByFile, WholeSystem
 from storage.ocfl.tier import LocalTier
 from storage.tier import SealedVersion
+from tests.faults.calls import through, without_syncs
 from tests.storage.sealed import SealedObject, files_below
 
 IDS = [f"urn:uuid:0b3c0d5e-7a44-4c57-9d36-00000000000{n}" for n in range(3)]
@@ -27,6 +28,10 @@ class Scene:
     """``base`` is a tier with version 1 of the first object; ``batch`` is to be written to copies of it."""
 
     def __init__(self, folder: Path, way: str) -> None:
+        with through(without_syncs):
+            self._make(folder, way)
+
+    def _make(self, folder: Path, way: str) -> None:
         self.folder = folder
         self.barrier, self.link = WAYS[way]
         self.base = folder / "base"

@@ -25,7 +25,7 @@ class Loss:
         self.finished = finished
 
 
-def record(scene: Scene, *, blind: bool) -> Recorder:
+def record(scene: Scene, *, blind: bool | int) -> Recorder:
     path = scene.fresh("recorded")
     recorder = Recorder(path, blind=blind)
     tier = scene.open(path)
@@ -95,7 +95,7 @@ def wrong_with(scene: Scene, target: Path, loss: Loss) -> str:
     return ""
 
 
-def faults(scene: Scene, *, every: bool, blind: bool, seed: str) -> Iterator[str]:
+def faults(scene: Scene, *, every: bool, blind: bool | int, seed: str) -> Iterator[str]:
     recorder = record(scene, blind=blind)
     target = scene.folder / "lost"
     with through(without_syncs):
@@ -113,6 +113,16 @@ def test_power_is_lost(tmp_path: Path, way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_power_is_lost_everywhere(tmp_path: Path, way: str) -> None:
     assert list(faults(Scene(tmp_path, way), every=True, blind=False, seed=way)) == []
+
+
+@pytest.mark.proof
+def test_every_single_sync_is_needed(tmp_path: Path) -> None:
+    """Leaving out any one makes a state that is half, or a reported version that is not there."""
+    scene = Scene(tmp_path, "syncfs")
+    recorder = record(scene, blind=False)
+    assert recorder.syncs == 5  # journal, its folder, tmp; two barriers
+    for n in range(1, recorder.syncs + 1):
+        assert next(faults(scene, every=True, blind=n, seed="x"), ""), f"sync {n} could be left out"
 
 
 @pytest.mark.parametrize("way", WAYS)
