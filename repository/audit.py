@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fixity.verify import FixityReport, Outcome
@@ -90,17 +90,30 @@ def audit_some(
     that nothing is left.
     """
     since = datetime.fromisoformat(started)
+    asked_for = bool(scope["everything"] or scope["aip"])
+    tiers = [name for name in ([scope["tier"]] if scope["tier"] else archive.tiers) if name not in skip]
+    budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
+    tiers = [name for name in tiers if budgets[name] > 0]
+    if not tiers:
+        return AuditReport().as_json()
     copies = archive.catalog.copies.candidates(
-        tiers=[scope["tier"]] if scope["tier"] else [name for name in archive.tiers if name not in skip],
+        tiers=tiers,
         aip_id=scope["aip"] or None,
-        due=None if scope["everything"] or scope["aip"] else since,
+        due=None if asked_for else since,
         checked_before=since,
         limit=STEP_COPIES,
-        budget=STEP_BYTES,
+        budget=min(budgets.values()),
     )
-    asked_for = scope["everything"] or scope["aip"]
-    wanted = [copy for copy in copies if copy.tier not in skip]
-    return check_copies(archive, wanted, progress, full=bool(asked_for))
+    return check_copies(archive, copies, progress, full=asked_for)
+
+
+def left_today(archive: Archive, tier: str) -> int:
+    """Bytes that the policy still lets audits of ``tier`` read, of what it allows in any 24 hours. What is due and not read stays due,
+    and is counted as overdue; a copy larger than what is left is read when anything is left, so it cannot starve."""
+    limit = archive.policy.audit(tier).bytes_per_day
+    if limit is None:
+        return STEP_BYTES
+    return limit - archive.catalog.checks.bytes_since(tier, archive.clock.now() - timedelta(days=1))
 
 
 def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True) -> dict[str, Any]:
@@ -127,8 +140,9 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
         report.bytes += found.bytes_read
         report.copies[records[-1].state.value] += 1
         report.files.update({outcome.value: count for outcome, count in found.counts.items()})
-    archive.catalog.copies.record(records)
-    ledger_of(archive).checked(records)
+    with archive.catalog.begin() as transaction:
+        archive.catalog.copies.record(records, within=transaction)
+        ledger_of(archive).checked(records, within=transaction)
     return report.as_json()
 
 
