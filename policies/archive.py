@@ -76,7 +76,7 @@ class AuditPolicy:
 class Policy:
     """Everything the archive promises. ``digest`` is the SHA-256 (hexadecimal) of the file it was read from.
 
-    ``weights`` holds only what differs from the register of codes.
+    ``weights`` holds only what differs from the register of codes. ``identify`` False: formats are not looked at (IDENT-OFF).
     """
 
     version: int
@@ -89,6 +89,7 @@ class Policy:
     refused_keep: timedelta
     held_keep: timedelta
     malware_required: bool
+    identify: bool
     limits: Mapping[str, int] = field(hash=False)
 
     def audit(self, tier: str) -> AuditPolicy:
@@ -108,6 +109,7 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
     default, by_tier = _audits(root.section("audit"), tiers if tiers is not None else copies.tiers)
     required, weights = _accept(root.section("accept"))
     malware = _malware(root.section("malware"), weights)
+    identify = _identify(root.section("identify"))
     policy = Policy(
         version=root.integer("version", 1, least=1, most=2**31 - 1),
         digest=hashlib.sha256(raw).hexdigest(),
@@ -119,6 +121,7 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
         refused_keep=_keep(root.section("refused"), 180 * _DAY),
         held_keep=_keep(root.section("held"), 30 * _DAY),
         malware_required=malware,
+        identify=identify,
         limits=MappingProxyType(_limits(root.section("limits"))),
     )
     root.done()
@@ -209,6 +212,12 @@ def _malware(section: Section, weights: dict[str, Weight]) -> bool:
         if weights.setdefault(code, Weight.HOLD) < Weight.HOLD:
             raise section.bad("required", f"[accept.weights] makes {code} lighter than hold, so nothing would be required")
     return required
+
+
+def _identify(section: Section) -> bool:
+    enabled = section.boolean("enabled", True)
+    section.done()
+    return enabled
 
 
 def _keep(section: Section, default: timedelta) -> timedelta:

@@ -51,6 +51,11 @@ keep = "180d"
 [held]
 keep = "30d"
 
+# false: formats are not identified, which is faster; every deposit says so (IDENT-OFF), and no format is known of its files.
+# false: không nhận dạng định dạng (nhanh hơn); mọi lần nộp đều ghi rõ điều đó (IDENT-OFF) và định dạng của tệp không được biết.
+[identify]
+enabled = true
+
 # true: a deposit that was not scanned for malware is held. / true: lần nộp chưa quét mã độc sẽ bị tạm giữ.
 [malware]
 required = false

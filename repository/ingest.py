@@ -241,7 +241,10 @@ def check_description(policy: Policy, fields: Mapping[str, tuple[str, ...]], fin
 
 
 def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> None:
-    """Identify every file and remember the answers beside the items."""
+    """Identify every file and remember the answers beside the items; that the policy wants none is a finding."""
+    if not archive.policy.identify:
+        findings.add("IDENT-OFF")
+        return
     names = {str(spool.path(s)): s.item.name for s in each_file(spool)} if spool.files <= NAMES_HELD else None
     report = FormatReport(spool.database)
     start = len(str(spool.folder / "files")) + 1
@@ -472,7 +475,7 @@ def ingest_events(
     happened: list[tuple[str, str, dict[str, str | int]]] = [
         ("message digest calculation", "success", {"algorithms": "sha256 sha512", "files": spool.files, "bytes": spool.bytes}),
         ("validation", "warning" if errors else "success", {"findings": errors, "policy": archive.policy.digest}),
-        ("format identification", "success", dict(tools)),
+        *([("format identification", "success", dict(tools))] if archive.policy.identify else []),
         ("virus check", "success" if deposit.scanned else "warning", {"scanner": deposit.scanned or "not scanned"}),
         ("ingestion", "success", {"verdict": "accept", "policy": archive.policy.digest, "fingerprint": deposit.fingerprint}),
     ]

@@ -49,6 +49,8 @@ def test_the_default_text_is_a_policy_that_says_the_defaults() -> None:
     assert policy.audit("a").every == 90 * DAY
     assert (policy.refused_keep, policy.held_keep) == (bare.refused_keep, bare.held_keep) == (180 * DAY, 30 * DAY)
     assert policy.malware_required is bare.malware_required is False
+    assert policy.identify is bare.identify is True
+    assert not parse_policy(COPIES + "[identify]\nenabled = false\n").identify
 
 
 def test_the_default_text_for_one_tier_asks_for_one_copy_and_takes_any_name() -> None:
