@@ -37,6 +37,7 @@ check: $(READY) ## Style, types, directions between packages, docs that are made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy bench/*.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/make-codes-doc --check
 

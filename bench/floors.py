@@ -1,0 +1,119 @@
+"""Floors: the least work that a job cannot do without, as bare loops over hashlib and the system's calls.
+
+Run as a process: ``python bench/floors.py hash sha512 2 FOLDER``, ``… copy SOURCE TARGET OBJECTS``. Reads what lies in a folder
+with a buffer sized by fstat; ``cold`` tells the page cache to forget each file first, as Kho does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+
+BATCH = 64
+"""Objects that share two syncfs, as in Kho."""
+
+BESIDE = 10
+"""Small files that an AIP has beside ten content files: METS, PREMIS, inventories, sidecars, declaration."""
+
+BESIDE_BYTES = 5 << 10
+
+WHOLE = 1 << 20
+
+
+def files_below(folder: str) -> Iterator[str]:
+    """All files, folder by folder."""
+    for top, _, names in os.walk(folder):
+        for name in names:
+            yield os.path.join(top, name)
+
+
+def hash_one(path: str, algorithm: str, cold: bool) -> bytes:
+    """Hash a file in whole reads of up to a mebibyte."""
+    hasher = getattr(hashlib, algorithm)()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if cold:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        size = os.fstat(descriptor).st_size
+        while chunk := os.read(descriptor, min(size + 1, WHOLE)):
+            hasher.update(chunk)
+            if len(chunk) <= size < WHOLE:
+                break
+    finally:
+        os.close(descriptor)
+    return bytes(hasher.digest())
+
+
+def hash_all(algorithms: str, processes: int, folder: str, cold: bool) -> None:
+    """Hash every file with each of ``algorithms`` ("sha512,sha256"); files are dealt to the processes in turn."""
+    paths = list(files_below(folder))
+    children = []
+    for number in range(processes):
+        if processes > 1 and (pid := os.fork()):
+            children.append(pid)
+            continue
+        for algorithm in algorithms.split(","):
+            for path in paths[number::processes]:
+                hash_one(path, algorithm, cold)
+        if processes > 1:
+            os._exit(0)
+    for pid in children:
+        os.waitpid(pid, 0)
+
+
+def syncfs(descriptor: int) -> None:
+    """Everything on the file system of ``descriptor`` reaches the medium."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syncfs(descriptor):
+        raise OSError(ctypes.get_errno(), "syncfs")
+
+
+def copy_all(source: str, target: str, copies: int) -> None:
+    """For every folder in ``source``: its files and `BESIDE` small ones copied and hashed (SHA-512), ``copies`` times; two syncfs
+    a batch; then one copy hashed from the medium (SHA-256)."""
+    objects = sorted(os.listdir(source))
+    for start in range(0, len(objects), BATCH):
+        batch = objects[start : start + BATCH]
+        for copy in range(copies):
+            root = os.open(target, os.O_RDONLY)
+            for name in batch:
+                _copy_object(os.path.join(source, name), os.path.join(target, str(copy), name))
+            syncfs(root)
+            syncfs(root)
+            os.close(root)
+        for name in batch:
+            for path in files_below(os.path.join(target, "0", name)):
+                hash_one(path, "sha256", True)
+
+
+def _copy_object(source: str, target: str) -> None:
+    os.makedirs(target)
+    for path in files_below(source):
+        with open(path, "rb", buffering=0) as given:
+            data = given.read()
+        _write(os.path.join(target, os.path.basename(path)), data)
+    for number in range(BESIDE):
+        _write(os.path.join(target, f"g{number}"), os.urandom(64) * (BESIDE_BYTES // 64))
+
+
+def _write(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    os.write(descriptor, data)
+    os.close(descriptor)
+    hashlib.sha512(data).digest()
+
+
+def main() -> None:
+    """See the module."""
+    what, *rest = sys.argv[1:]
+    if what == "hash":
+        hash_all(rest[0], int(rest[1]), rest[2], cold=rest[3:] == ["cold"])
+    else:
+        copy_all(rest[0], rest[1], int(rest[2]))
+
+
+if __name__ == "__main__":
+    main()

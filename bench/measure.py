@@ -1,0 +1,122 @@
+"""Running one contender as a process and measuring it: wall-clock and processor seconds, peak memory of its largest process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Failed", "Took", "in_turn", "run"]
+
+LOOK_EVERY = 0.2
+"""Seconds between looks at the memory of a contender's processes. The kernel keeps each one's peak, so few looks suffice."""
+
+IDENTIFIER = b"formats.identify.worker"
+"""By this in its command line the identification worker is known, whose memory is counted apart."""
+
+
+class Failed(Exception):
+    """A contender ended with an error, so that there is nothing to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """One run. Seconds, and bytes of memory; ``worker`` is the identification worker's."""
+
+    wall: float
+    cpu: float
+    peak: int
+    worker: int = 0
+
+
+def run(
+    command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str] | None = None, good: Iterable[int] = (0,)
+) -> Took:
+    """Run a command to its end; what it says goes to ``log``. Raises Failed."""
+    with open(log, "ab") as out:
+        out.write(f"$ {' '.join(map(str, command))[:2000]}\n".encode())
+        out.flush()
+        started = _now()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env={**os.environ, **(environment or {})},
+        )
+        with _Watch(process.pid) as watch:
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = _now() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in set(good):
+        raise Failed(f"{' '.join(map(str, command))[:200]} ended with {process.returncode}; see {log}")
+    peak = max(watch.peak, 0) or usage.ru_maxrss << 10
+    return Took(wall, usage.ru_utime + usage.ru_stime, peak, watch.worker)
+
+
+def _now() -> float:
+    return os.times().elapsed
+
+
+class _Watch:
+    """Looks at the peak memory of a process and its descendants until it is told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.peak = 0
+        self.worker = 0
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(LOOK_EVERY):
+            for pid in _family(self._pid):
+                peak, identifier = _peak_of(pid)
+                if identifier:
+                    self.worker = max(self.worker, peak)
+                else:
+                    self.peak = max(self.peak, peak)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found = [pid]
+    for each in found:
+        try:
+            for task in os.listdir(f"/proc/{each}/task"):
+                found += map(int, Path(f"/proc/{each}/task/{task}/children").read_bytes().split())
+        except OSError:
+            continue
+    return found
+
+
+def _peak_of(pid: int) -> tuple[int, bool]:
+    """(peak memory in bytes, whether it is the identification worker); (0, False) for a process that is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return 0, False
+    _, _, rest = status.partition(b"VmHWM:")
+    return (int(rest.split(maxsplit=1)[0]) << 10 if rest else 0), IDENTIFIER in command
+
+
+def in_turn(contenders: Mapping[str, Callable[[int], Took]], rounds: int, say: Callable[[str], None]) -> dict[str, list[Took]]:
+    """Run A B C A B C …: what the machine is doing besides falls on all alike. Each is given the number of the round."""
+    taken: dict[str, list[Took]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name, contender in contenders.items():
+            taken[name].append(contender(number))
+            say(f"    round {number + 1}  {name}: {taken[name][-1].wall:.2f} s")
+    return taken

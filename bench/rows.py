@@ -1,0 +1,269 @@
+"""The rows: which job is run by whom, on which data, and what is aimed at (docs/bench.md)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kho import Archive
+from measure import Took
+from results import Aim, Result
+from stage import Stage, size_of
+
+__all__ = ["DEFAULT", "ROWS"]
+
+CORES = 2
+"""Processes of the floors: all measurements behind the aims were made with two."""
+
+
+def ingest_a(stage: Stage) -> Result:
+    """Everything on: manifest, identification, METS/PREMIS, two tiers, durable, both copies re-read, catalog, receipt."""
+    data = stage.a
+
+    def kho(number: int) -> Took:
+        archive = stage.archive()
+        took = archive.deposit(data.objects)
+        stage.keep("a", archive)
+        return took
+
+    taken = stage.race(
+        3,
+        kho=kho,
+        kho_without_identification=lambda number: stage.archive(identify=False).deposit(data.objects),
+        floor=lambda number: stage.floor("copy", data.path, _made(stage.fresh("floor")), 2),
+        ocfl_py=lambda number: stage.peer("ocfl-add", data.path, stage.fresh("scratch"), stage.fresh("ocfl-py")),
+    )
+    aims = [
+        Aim("kho", "ocfl py", least=1.0),
+        Aim("kho", "floor"),
+        Aim("kho without identification", "floor", least=0.5),
+        Aim("kho without identification", "ocfl py", least=2.0),
+    ]
+    return Result("ingest-A", "files", data.files, taken, aims)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def ingest_b(stage: Stage) -> Result:
+    """Large files. The floor is what hashing alone costs: SHA-512 and SHA-256 once, SHA-256 for each copy that is re-read."""
+    data = stage.b
+
+    def kho(number: int) -> Took:
+        archive = stage.archive()
+        took = archive.deposit(data.objects)
+        stage.keep("b", archive)
+        return took
+
+    def hashing(number: int) -> Took:
+        took = stage.floor("hash", "sha512,sha256,sha256,sha256", 1, data.path)
+        return Took(took.cpu / CORES, took.cpu, took.peak)
+
+    taken = stage.race(
+        2,
+        kho=kho,
+        hash_floor=hashing,
+        ocfl_py=lambda number: stage.peer("ocfl-add", data.path, stage.fresh("scratch"), stage.fresh("ocfl-py")),
+    )
+    aims = [Aim("kho", "hash floor", least=0.6), Aim("kho", "ocfl py", least=2.0)]
+    return Result("ingest-B", "MB", data.bytes / 1e6, taken, aims)
+
+
+def ingest_c(stage: Stage) -> Result:
+    """One wide object: whether time grows in proportion with files."""
+    full, part, few = stage.number(200_000), stage.number(50_000), stage.number(8_000)
+    most, some, peers = stage.c(full), stage.c(part), stage.c(few)
+
+    def kept(name: str, archive: Archive, took: Took) -> Took:
+        stage.keep(name, archive)
+        return took
+
+    def deposit(name: str) -> Callable[[int], Took]:
+        def once(number: int) -> Took:
+            archive = stage.archive()
+            data = {"all": most, "c": some, "few": peers}[name]
+            return kept(name, archive, archive.deposit(data.objects))
+
+        return once
+
+    taken = stage.race(
+        1,
+        kho_200000=deposit("all"),
+        kho_50000=deposit("c"),
+        kho_8000=deposit("few"),
+        ocfl_py_8000=lambda number: stage.peer("ocfl-add", peers.path, stage.fresh("scratch"), stage.fresh("ocfl-py")),
+    )
+    amounts = {"kho 200000": full, "kho 50000": part}
+    aims = [
+        Aim("kho 200000", most=400),
+        Aim("kho 8000", "ocfl py 8000", least=3.0),
+    ]
+    ratio = taken["kho 200000"][0].wall / taken["kho 50000"][0].wall
+    by_cpu = taken["kho 200000"][0].cpu / taken["kho 50000"][0].cpu
+    note = f"time({full:,}) ÷ time({part:,}) = {ratio:.2f} ({by_cpu:.2f} by CPU), aimed at ≤ 4.4"
+    return Result("ingest-C", "files", few, taken, aims, amounts, note)
+
+
+def _audit(stage: Stage, row: str, archive: Archive, rounds: int, aims: Mapping[str, float], *, peers: bool) -> Result:
+    """Re-reading everything on one tier with SHA-512, the outcome durable. All contenders are given the same files."""
+    folder = archive.tier
+    files, size = size_of(folder)
+    sums = stage.sums("sha512sum", folder)
+    contenders: dict[str, Callable[[int], Took]] = {
+        "kho": lambda number: archive.kho("audit", "--all", "--tier", "a"),
+        "two_hashlib": lambda number: stage.floor("hash", "sha512", CORES, folder, "cold"),
+        "two_hashlib_warm": lambda number: stage.floor("hash", "sha512", CORES, folder),
+        "sha512sum": lambda number: stage.command("sha512sum", "--quiet", "-c", sums),
+    }
+    if peers:
+        bag = stage.fresh("bag")
+        shutil.copytree(folder, bag)
+        stage.peer("bag-make", bag)
+        contenders["bagit_py"] = lambda number: stage.peer("bag-validate", bag)
+        contenders["ocfl_py"] = lambda number: stage.peer("ocfl-validate", folder)
+    taken = stage.race(rounds, **contenders)
+    unit, amount = ("MB", size / 1e6) if row == "audit-large" else ("files", files)
+    wanted = [Aim("kho", name, least=least) for name, least in aims.items() if name in taken]
+    return Result(row, unit, amount, taken, [*wanted, Aim("kho", "two hashlib warm")])
+
+
+def audit_small(stage: Stage) -> Result:
+    """Many small objects."""
+    aims = {"two hashlib": 0.8, "sha512sum": 1.7, "bagit py": 5.0, "ocfl py": 7.0}
+    return _audit(stage, "audit-small", stage.filled("a", stage.a), 3, aims, peers=True)
+
+
+def audit_large(stage: Stage) -> Result:
+    """Large files."""
+    return _audit(stage, "audit-large", stage.filled("b", stage.b), 3, {"two hashlib": 0.9, "sha512sum": 3.0}, peers=False)
+
+
+def audit_object(stage: Stage) -> Result:
+    """One wide object."""
+    archive = stage.filled("c", stage.c(stage.number(50_000)))
+    return _audit(stage, "audit-object", archive, 3, {"two hashlib": 0.6, "sha512sum": 1.05}, peers=False)
+
+
+def verify(stage: Stage) -> Result:
+    """A storage root that Kho did not make."""
+    data, root = stage.a, stage.fresh("foreign")
+    stage.peer("ocfl-add", data.path, stage.fresh("scratch"), root)
+    archive = Archive(stage.work, stage.log)
+    taken = stage.race(
+        3, kho=lambda number: archive.kho("verify", root), ocfl_py=lambda number: stage.peer("ocfl-validate", root)
+    )
+    return Result("verify", "files", data.files, taken, [Aim("kho", "ocfl py", least=5.0)])
+
+
+def rebuild(stage: Stage) -> Result:
+    """The catalog made again from a tier."""
+    data = stage.a
+    archive = stage.filled("a", data)
+    taken = stage.race(
+        3, kho=lambda number: archive.without_catalog(stage.fresh("home")).kho("catalog", "rebuild", "--from", "a")
+    )
+    files, _ = size_of(archive.tier)
+    result = Result("rebuild", "files", files, taken, [Aim("kho", least=5000)])
+    objects = len(data.objects) / (files / result.rate("kho"))
+    result.note = f"{objects:,.0f} objects/s (aimed at 500); {data.files:,} of the {files:,} files are content"
+    return result
+
+
+def identify(stage: Stage) -> Result:
+    """Formats of small files."""
+    data = stage.a
+    few = min(300, data.files)
+    taken = stage.race(
+        3,
+        kho=lambda number: stage.python("identify_work.py", "kho", data.path),
+        pygfried=lambda number: stage.python("identify_work.py", "pygfried", data.path),
+        fido=lambda number: stage.python("identify_work.py", "fido", data.path, few),
+    )
+    aims = [Aim("kho", "pygfried", least=0.95), Aim("kho", "fido", least=9.0)]
+    return Result("identify", "files", data.files, taken, aims, {"fido": few})
+
+
+def due(stage: Stage) -> Result:
+    """The next 10,000 due of a million."""
+    return _due(stage, "due", stage.number(1_000_000, 20_000))
+
+
+def due_10m(stage: Stage) -> Result:
+    """The next 10,000 due of ten million."""
+    return _due(stage, "due-10M", stage.number(10_000_000, 200_000))
+
+
+def _due(stage: Stage, row: str, rows: int) -> Result:
+    database = stage.fresh("catalog")
+    stage.python("catalog_work.py", "copies-raw", database, rows)
+    taken = stage.race(
+        3,
+        kho=lambda number: stage.timed("catalog_work.py", "due-kho", database),
+        raw=lambda number: stage.timed("catalog_work.py", "due-raw", database),
+    )
+    return Result(row, "answers", 1, taken, [Aim("kho", "raw", most=2.0)], note=f"{rows:,} copies")
+
+
+def catalog(stage: Stage) -> Result:
+    """Copies entered into the catalog."""
+    rows = stage.number(200_000, 10_000)
+    taken = stage.race(
+        3,
+        kho=lambda number: stage.timed("catalog_work.py", "copies-kho", stage.fresh("catalog"), rows),
+        raw=lambda number: stage.timed("catalog_work.py", "copies-raw", stage.fresh("catalog"), rows),
+    )
+    return Result("catalog", "copies", rows, taken, [Aim("kho", "raw", least=0.7)])
+
+
+def memory(stage: Stage) -> Result:
+    """The peak of the largest process when one AIP has 200,000 files."""
+    return _memory(stage, "memory", stage.number(200_000))
+
+
+def memory_1m(stage: Stage) -> Result:
+    """The same with a million files."""
+    return _memory(stage, "memory-1M", stage.number(1_000_000))
+
+
+def _memory(stage: Stage, row: str, files: int) -> Result:
+    data, archive = stage.c(files), stage.archive()
+    out = stage.fresh("export")
+    steps: dict[str, Callable[[int], Took]] = {
+        "ingest": lambda number: archive.deposit(data.objects),
+        "audit": lambda number: archive.kho("audit", "--all", "--tier", "a"),
+        "export": lambda number: archive.kho("export", _only_aip(archive), "-o", out, "--as", "bagit"),
+        "rebuild": lambda number: archive.without_catalog(stage.fresh("home")).kho("catalog", "rebuild", "--from", "a"),
+        "verify": lambda number: archive.kho("verify", archive.tier),
+    }
+    taken = {name: [step(0)] for name, step in steps.items()}
+    return Result(row, "files", files, taken, [Aim(name, most=400) for name in taken])
+
+
+def _only_aip(archive: Archive) -> str:
+    inventory = next(archive.tier.rglob("0=ocfl_object_1.1")).parent / "inventory.json"
+    text = inventory.read_text(encoding="utf-8")
+    return text[text.index("urn:uuid:") :].partition('"')[0]
+
+
+ROWS: Mapping[str, Callable[[Stage], Result]] = {
+    "ingest-A": ingest_a,
+    "audit-small": audit_small,
+    "verify": verify,
+    "rebuild": rebuild,
+    "ingest-B": ingest_b,
+    "audit-large": audit_large,
+    "ingest-C": ingest_c,
+    "audit-object": audit_object,
+    "memory": memory,
+    "identify": identify,
+    "due": due,
+    "catalog": catalog,
+    "due-10M": due_10m,
+    "memory-1M": memory_1m,
+}
+
+DEFAULT = [name for name in ROWS if name not in ("due-10M", "memory-1M")]
+"""Rows of a run that names none: about half an hour on two cores."""

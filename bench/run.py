@@ -1,0 +1,92 @@
+"""``make bench``: Kho beside floors and peers, in turn, on the same data, in the same run. How to read it: docs/bench.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from measure import Failed
+from results import Result, as_json, table
+from rows import DEFAULT, ROWS
+from stage import Stage
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the rows that were asked for. 1 when one of them could not be measured; a missed aim is no failure."""
+    asked = _parser().parse_args(arguments)
+    names = asked.rows.split(",") if asked.rows else DEFAULT
+    if unknown := [name for name in names if name not in ROWS]:
+        _parser().error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    asked.work.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="bench-", dir=asked.work))
+    stage = Stage(work, asked.scale, asked.rounds, lambda text: print(text, file=sys.stderr, flush=True))
+    about = _about(asked)
+    results: list[Result] = []
+    try:
+        failed = _run(names, stage, results)
+        about["load_after"] = os.getloadavg()
+        about["seconds"] = round(time.time() - about["started"])
+        print(table(results))
+        document = json.dumps(as_json(results, about), indent=1, ensure_ascii=False)
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
+        asked.json.write_text(document + "\n", encoding="utf-8")
+        print(f"{asked.json} has the same with all rounds. Load average {about['load']} before, {about['load_after']} after.")
+    finally:
+        if not asked.keep:
+            shutil.rmtree(work, ignore_errors=True)
+    return 1 if failed else 0
+
+
+def _run(names: Sequence[str], stage: Stage, results: list[Result]) -> bool:
+    failed = False
+    for name in names:
+        stage.say(f"{name}: {(ROWS[name].__doc__ or '').strip()}")
+        try:
+            results.append(ROWS[name](stage))
+        except Failed as error:
+            stage.say(f"{name} could not be measured: {error}")
+            stage.say(stage.log.read_text(encoding="utf-8", errors="replace")[-2000:] if stage.log.exists() else "")
+            failed = True
+    return failed
+
+
+def _about(asked: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "started": time.time(),
+        "command": " ".join(sys.argv),
+        "scale": asked.scale,
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "load": os.getloadavg(),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
+    parser.add_argument("--rows", metavar="A,B", help=f"only these rows, of: {', '.join(ROWS)}")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="N", help="data of N times the size (0.05 for a quick look)")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="N rounds instead of each row's own number")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build", metavar="DIR", help="where data and archives lie (default: build)"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=ROOT / "build" / "bench.json", metavar="FILE", help="default: build/bench.json"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave data, archives and the log of all commands there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
