@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from fixity.digests import LARGE_BUFFER
 from policies.findings import KhoError
 from repository.archive import Archive
-from repository.errors import RepositoryError
+from repository.errors import NoGoodCopy, RepositoryError
 from repository.model import AipFile, CopyState, Event, Page
 from storage.errors import StorageError
 from storage.tier import ObjectId
@@ -41,13 +41,6 @@ class FileMissing(RepositoryError):
 
     def __init__(self, path: str, aip_id: str) -> None:
         super().__init__("AIP-NO-FILE", path, aip=aip_id)
-
-
-class NoGoodCopy(RepositoryError):
-    """No tier gave the bytes that belong here; nothing was handed out."""
-
-    def __init__(self, path: str, aip_id: str, reason: str) -> None:
-        super().__init__("AIP-NO-GOOD-COPY", path, aip=aip_id, reason=reason)
 
 
 class Unverified(RepositoryError):
