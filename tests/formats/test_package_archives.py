@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import random
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -50,7 +51,8 @@ def unpack(
     archive.write_bytes(data)
     before = {path for path in tmp_path.rglob("*") if home not in path.parents}
     findings = Findings()
-    with Spool(home / f"s{len(list(home.iterdir()))}") as spool:
+    shutil.rmtree(home / "s", ignore_errors=True)
+    with Spool(home / "s") as spool:
         spool_path(archive, spool, findings, limits=limits or Limits())
         assert spool.complete
         found = read(spool)
@@ -472,17 +474,18 @@ def test_every_truncation_is_noticed(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz"])
-@pytest.mark.parametrize("runs", [60, pytest.param(3_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("runs", [60, pytest.param(1_500, marks=pytest.mark.proof)])
 def test_flipped_bits_never_raise_and_never_pass_as_other_bytes(tmp_path: Path, name: str, runs: int) -> None:
     """A tar protects headers only: content of a plain tar may change unseen, everything else must be noticed or unchanged."""
-    data = {"x.zip": make_zip(), "x.tar": content_tar(), "x.tar.gz": gzip.compress(content_tar())}[name]
+    tar = content_tar(tarfile.USTAR_FORMAT)  # PAX records are content to a tar: no checksum covers the names in them
+    data = {"x.zip": make_zip(), "x.tar": tar, "x.tar.gz": gzip.compress(tar)}[name]
     chosen = random.Random(runs)
     for _ in range(runs):
         changed = bytearray(data)
         changed[chosen.randrange(len(data))] ^= 1 << chosen.randrange(8)
         found, findings = unpack(tmp_path, bytes(changed), name)
         if findings.ok and name == "x.zip":
-            assert files(found) == CONTENT or set(files(found)) != set(CONTENT), "bytes changed unseen"
+            assert files(found) == CONTENT, "bytes or names changed unseen"
         if findings.ok and name == "x.tar":
             assert set(files(found)) == set(CONTENT)
 

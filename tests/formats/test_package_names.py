@@ -38,7 +38,7 @@ def test_two_names_never_share_a_stored_name(one: bytes, other: bytes) -> None:
 
 
 @pytest.mark.proof
-@settings(max_examples=50_000, deadline=None)
+@settings(max_examples=20_000, deadline=None)
 @given(NAMES, NAMES)
 def test_proof_of_injectivity(one: bytes, other: bytes) -> None:
     assert (stored_name(one) == stored_name(other)) == (one == other)
