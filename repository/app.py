@@ -18,6 +18,7 @@ from repository.api.requests import Requests
 from repository.archive import software_version
 from repository.engine import Engine
 from repository.log import configure
+from repository.settings import Settings
 
 __all__ = ["create_app"]
 
@@ -31,6 +32,7 @@ def create_app(home: Path) -> FastAPI:
         SettingsError, ArchivePolicyError, CatalogError: the archive cannot be opened.
         OSError: its log cannot be written.
     """
+    Settings.load(home).check_tokens()
     door = Door.of(Engine.open(home, actor="api"))
     configure(door.settings.home)
 

@@ -66,11 +66,13 @@ class TierPlace:
 @dataclass(frozen=True, slots=True)
 class ApiToken:
     """A bearer token that is let in under ``name``; only its SHA-256 (hexadecimal) is known here. ``producers`` are those it may
-    deposit for besides its own name ("*" is any)."""
+    deposit for besides its own name ("*" is any). ``problem`` is set, and the token is nobody's, when what kho.toml refers to
+    could not be read: only the server needs that, and only its user may be allowed to."""
 
     name: str
     sha256: str
     producers: tuple[str, ...] = ()
+    problem: SettingsError | None = None
 
     def may_deposit_for(self, producer: str) -> bool:
         """Whether it may deposit under this name."""
@@ -134,6 +136,12 @@ class Settings:
         """The token that ``presented`` is, None when it is none."""
         matching = [token for token in self.tokens if token.matches(presented)]
         return matching[0] if matching else None
+
+    def check_tokens(self) -> None:
+        """Raises SettingsError when what a token refers to could not be read."""
+        for token in self.tokens:
+            if token.problem is not None:
+                raise token.problem
 
     @classmethod
     def load(
@@ -237,10 +245,16 @@ def _database(home: Path, section: Section) -> str:
 def _token(section: Section) -> ApiToken:
     name = section.text("name")
     digest = section.text("sha256", "").lower()
-    secret = _secret(section, "token")
+    secret, problem = "", None
+    try:
+        secret = _secret(section, "token")
+    except SettingsError as error:
+        problem = error
     producers = section.texts("producers", ())
     section.done()
-    if bool(digest) == bool(secret):
+    if problem is not None and not digest:
+        return ApiToken(name, "", producers, problem)
+    if bool(digest) == bool(secret or problem):
         raise section.bad("sha256", "give exactly one of sha256, token_file and token_env")
     if digest and not _SHA256.fullmatch(digest):
         raise section.bad("sha256", "a SHA-256 digest has 64 hexadecimal digits")

@@ -53,7 +53,9 @@ class Background:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self.cut_off = run(self._engine.jobs, plans(self._engine.archive), say=self._say, stop=self._stop, leave_within=LEAVE_WITHIN)
+                self.cut_off = run(
+                    self._engine.jobs, plans(self._engine.archive), say=self._say, stop=self._stop, leave_within=LEAVE_WITHIN
+                )
             except LauncherBusy as busy:
                 _log.debug("the jobs run elsewhere: %s", busy)
             except KhoError as error:

@@ -135,6 +135,8 @@ def _key(request: Request) -> str | None:
     text = lines[0].encode("latin-1").decode("utf-8", "replace").strip()
     if (match := _STRING.fullmatch(text)) is not None:
         text = re.sub(r"\\(.)", r"\1", match[1])
+    elif text.startswith('"'):
+        text = ""  # half a string
     good = len(lines) == 1 and 0 < len(text) <= LONGEST and text.isprintable() and text.strip() == text
     if not good or "\ufffd" in text or text.startswith("pending:"):
         raise ApiError("API-HEADER", "Idempotency-Key", reason=f"one key of 1 to {LONGEST} printable characters is allowed")
