@@ -7,8 +7,7 @@ that is a finding for an officer, who names the tier to believe with ``--from``.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policies.findings import Findings, KhoError
@@ -16,9 +15,9 @@ from repository.archive import Archive
 from repository.consistency import agrees_with_itself
 from repository.model import Copy, CopyState
 from repository.progress import Progress
-from repository.stored_version import StoredVersion
+from repository.stored_version import StoredVersion, inventory_digest, open_verified
 from storage.errors import Unavailable
-from storage.ocfl.inventory import parse_inventory
+from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, ObjectVersion, Tier
 
 __all__ = ["RebuildReport", "rebuild"]
@@ -45,50 +44,69 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
     """
     tiers = dict(archive.tiers) if tier_name is None else {tier_name: archive.tier(tier_name)}
     report = RebuildReport()
-    holdings = _survey(tiers, report.findings, progress)
-    progress.start("rebuild", len(holdings), "objects")
-    for aip_id in sorted(holdings):
-        held = holdings[aip_id]
+    survey = _survey(tiers, report.findings, progress)
+    progress.start("rebuild", len(survey.held), "objects")
+    for aip_id in sorted(survey.held):
         try:
-            chosen = _believed(tiers, aip_id, held, report.findings)
-            if chosen is not None:
-                _register(archive, tiers[chosen], aip_id, held, report)
+            believed = _believed(tiers, aip_id, survey, report.findings)
+            if believed is not None:
+                _register(archive, tiers, believed, survey, report)
         except Unavailable:
             raise
-        except (KhoError, OSError, ValueError) as error:
+        except (KhoError, OSError, ValueError, KeyError) as error:
             report.findings.add("AIP-UNREADABLE", aip_id, reason=str(error))
         progress.advance(1)
     progress.finish()
     return report
 
 
-def _survey(tiers: Mapping[str, Tier], findings: Findings, progress: Progress) -> dict[str, dict[str, ObjectVersion]]:
-    """Object id → tier → what it holds. Around 500 bytes an object and tier are held in memory."""
-    holdings: dict[str, dict[str, ObjectVersion]] = {}
+@dataclass(slots=True)
+class _Survey:
+    """Object id → tier → what it holds; and the tiers on which something of that id stands that cannot be believed. Around 500
+    bytes an object and tier are held in memory."""
+
+    held: dict[str, dict[str, ObjectVersion]] = field(default_factory=dict)
+    broken: dict[str, set[str]] = field(default_factory=dict)
+
+
+def _survey(tiers: Mapping[str, Tier], findings: Findings, progress: Progress) -> _Survey:
+    survey = _Survey()
     progress.start("survey", None, "objects")
     for name, tier in tiers.items():
         for found in tier.versions():
             progress.advance(1)
             if found.problem is not None:
                 findings.append(found.problem.finding)
+                survey.broken.setdefault(found.object_id, set()).add(name)
             elif found.object_id.startswith(AIP_PREFIX):
-                holdings.setdefault(found.object_id, {})[name] = found
+                survey.held.setdefault(found.object_id, {})[name] = found
     progress.finish()
-    return holdings
+    return survey
 
 
-def _believed(tiers: Mapping[str, Tier], aip_id: str, held: Mapping[str, ObjectVersion], findings: Findings) -> str | None:
-    """The tier whose object is believed; None (with a finding) when tiers disagree and nothing tells which is right."""
+@dataclass(frozen=True, slots=True)
+class _Believed:
+    """The newest inventory of an object, and the digests of those of all its versions."""
+
+    inventory: Inventory
+    digests: Mapping[int, bytes]
+
+
+def _believed(tiers: Mapping[str, Tier], aip_id: str, survey: _Survey, findings: Findings) -> _Believed | None:
+    """What is believed of an object; None (with a finding) when tiers disagree and nothing tells which is right."""
+    held = survey.held[aip_id]
     newest = max(found.number for found in held.values())
-    leading = [name for name, found in held.items() if found.number == newest]
-    for name in tiers.keys() - held.keys():
+    for name in tiers.keys() - held.keys() - survey.broken.get(aip_id, set()):
         findings.add("AIP-MISSING-ON", aip_id, tier=name)
     by_digest: dict[bytes, list[str]] = {}
-    for name in leading:
-        by_digest.setdefault(held[name].inventory_sha512, []).append(name)
-    candidates = dict(by_digest)
+    for name, found in held.items():
+        if found.number == newest:
+            by_digest.setdefault(found.inventory_sha512, []).append(name)
+    candidates = by_digest
     if len(by_digest) > 1:
-        candidates = {digest: names for digest, names in by_digest.items() if agrees_with_itself(tiers[names[0]], aip_id)}
+        candidates = {
+            digest: names for digest, names in by_digest.items() if any(agrees_with_itself(tiers[name], aip_id) for name in names)
+        }
         detail = "; ".join(f"{', '.join(names)}: {digest.hex()[:16]}…" for digest, names in by_digest.items())
         if len(candidates) != 1:
             findings.add("AIP-TIERS-DISAGREE", aip_id, version=newest, detail=detail)
@@ -97,34 +115,54 @@ def _believed(tiers: Mapping[str, Tier], aip_id: str, held: Mapping[str, ObjectV
         for names in by_digest.values():
             if names != right:
                 findings.add("AIP-ALTERED-ON", aip_id, tier=", ".join(names), right=", ".join(right))
-    chosen = next(iter(candidates.values()))[0]
-    _compare_older(tiers[chosen], aip_id, {name: found for name, found in held.items() if found.number < newest}, findings)
-    return chosen
+    return _with_older(tiers, aip_id, newest, *next(iter(candidates.items())), held, findings)
 
 
-def _compare_older(tier: Tier, aip_id: str, lagging: Mapping[str, ObjectVersion], findings: Findings) -> None:
-    """A tier that holds an older version must hold the very inventory that the believed object has for it."""
-    for name, found in lagging.items():
-        with tier.open(ObjectId(aip_id), f"v{found.number}/inventory.json") as stream:
-            digest = hashlib.sha512(stream.read()).digest()
-        if digest == found.inventory_sha512:
+def _with_older(
+    tiers: Mapping[str, Tier],
+    aip_id: str,
+    newest: int,
+    digest: bytes,
+    right: Sequence[str],
+    held: Mapping[str, ObjectVersion],
+    findings: Findings,
+) -> _Believed:
+    """The inventories of older versions, held against those of tiers that have not got further."""
+    stream, _ = open_verified([tiers[name] for name in right], ObjectId(aip_id), "inventory.json", digest)
+    with stream:
+        inventory = parse_inventory(stream)
+    everywhere = list(tiers.values())
+    digests = {number: inventory_digest(everywhere, inventory, number) for number in range(1, newest)} | {newest: digest}
+    for name, found in held.items():
+        if found.number == newest:
+            continue
+        if found.inventory_sha512 == digests[found.number]:
             findings.add("AIP-LAGS-ON", aip_id, tier=name, version=found.number)
         else:
-            findings.add("AIP-ALTERED-ON", aip_id, tier=name, right=tier.name)
+            findings.add("AIP-ALTERED-ON", aip_id, tier=name, right=", ".join(right))
+    return _Believed(inventory, digests)
 
 
-def _register(archive: Archive, tier: Tier, aip_id: str, held: Mapping[str, ObjectVersion], report: RebuildReport) -> None:
-    inventory = parse_inventory(tier.inventory(ObjectId(aip_id)))
-    for number in range(1, inventory.head + 1):
-        stored = StoredVersion(tier, inventory, number)
-        copies = tuple(
-            Copy(aip_id, name, found.number, CopyState.UNKNOWN, None, None, None, bytes=0, files=0)
-            for name, found in held.items()
-            if number == inventory.head
-        )
-        with archive.catalog.begin() as transaction:
-            archive.catalog.register([stored.registration(copies)], within=transaction)
+def _register(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, survey: _Survey, report: RebuildReport) -> None:
+    inventory = believed.inventory
+    copies = tuple(_copies(archive, tiers, inventory, survey))
+    files = 0
+    with archive.catalog.begin() as transaction:
+        for number, digest in believed.digests.items():
+            stored = StoredVersion(list(tiers.values()), inventory, number, digest)
+            registration = stored.registration(copies if number == inventory.head else ())
+            archive.catalog.register([registration], within=transaction)
             archive.catalog.events.append(stored.events(), within=transaction)
             archive.catalog.deposits.add(stored.past_deposit(), within=transaction)
-        report.files += stored.files
+            files += stored.files
+    report.files += files
     report.aips += 1
+
+
+def _copies(archive: Archive, tiers: Mapping[str, Tier], inventory: Inventory, survey: _Survey) -> Iterator[Copy]:
+    """A copy for every tier that should hold one: absent where it was looked for and is not, else unknown until it is re-read."""
+    there = survey.held[inventory.object_id].keys() | survey.broken.get(inventory.object_id, set())
+    for name in archive.tiers:
+        if name in archive.policy.copies.tiers or name in there:
+            state = CopyState.ABSENT if name in tiers and name not in there else CopyState.UNKNOWN
+            yield Copy(inventory.object_id, name, inventory.head, state, None, None, None, bytes=0, files=0)

@@ -15,6 +15,7 @@ from fixity.digests import hash_stream
 from fixity.verify import FixityReport, Outcome, Problem
 from repository.archive import Archive
 from repository.audit import record_of
+from repository.errors import NoGoodCopy
 from repository.ledger import ledger_of
 from repository.model import Copy, Damage
 from repository.progress import Progress
@@ -59,6 +60,10 @@ class RepairReport:
 STEP_COPIES = 100
 """Copies of one repair step."""
 
+ROUNDS = 200
+"""Times that one copy is checked and mended: what a bad inventory hid shows only when that was put right, and a report keeps 10,000
+problems. More rounds than a million files need are a medium that does not hold what it is given."""
+
 
 def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) -> dict[str, Any]:
     """One step: the next copies that are not known to be good. Returns counts as JSON, "cursor" None at the end."""
@@ -87,9 +92,13 @@ def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
     expected = archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id]
     found = tier.verify(ObjectId(copy.aip_id), expected)
     report.copies += 1
-    if not found.ok and want is not None:
-        for problem in _in_order(found, want):
+    for _ in range(ROUNDS if want is not None else 0):
+        before = report.repaired + report.quarantined
+        for problem in _in_order(found):
+            assert want is not None
             _mend(archive, copy, want, problem, report)
+        if report.repaired + report.quarantined == before:
+            break
         found = tier.verify(ObjectId(copy.aip_id), expected)
     record = record_of(archive, copy, found)
     archive.catalog.copies.record([record])
@@ -97,7 +106,7 @@ def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
     report.failed.extend(record.damages)
 
 
-def _in_order(found: FixityReport, want: Wanted) -> list[Problem]:
+def _in_order(found: FixityReport) -> list[Problem]:
     """Content first, root inventory and sidecar last: a copy that is being repaired must never look whole before it is."""
     last = {"inventory.json": 1, "inventory.json.sha512": 2}
     return sorted(found.problems, key=lambda problem: (last.get(problem.path, 0), problem.path))
@@ -122,6 +131,7 @@ def _mend(archive: Archive, copy: Copy, want: Wanted, problem: Problem, report: 
             ledger.repaired(copy, problem, source)
             report.repaired += 1
             return
+        ledger.repair_failed(copy, problem, NoGoodCopy(problem.path, copy.aip_id, "no other tier has it"))
     except (StorageError, OSError) as error:
         ledger.repair_failed(copy, problem, error)
 

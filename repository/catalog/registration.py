@@ -143,10 +143,15 @@ def _enter_aips(transaction: Transaction, wanted: list[Registration], known: dic
     if new:
         transaction.execute(insert(aip), new)
         known.update(_known(transaction, [each for each in wanted if each.aip.id not in known]))
-    old = [{**_aip_row(each), "pk_": known[each.aip.id][0]} for each in wanted if each.version.number > 1]
+    # created stays what version 1 said: a parameter by that name would be set too, whatever .values() says
+    kept = ("id", "created")
+    old = [
+        {**{name: value for name, value in _aip_row(each).items() if name not in kept}, "pk_": known[each.aip.id][0]}
+        for each in wanted
+        if each.version.number > 1
+    ]
     if old:
-        # created stays what version 1 said
-        values: dict[str, Any] = {name: bindparam(name) for name in _aip_row(wanted[0]) if name not in ("id", "created")}
+        values: dict[str, Any] = {name: bindparam(name) for name in old[0] if name != "pk_"}
         transaction.execute(update(aip).where(aip.c.pk == bindparam("pk_")).values(values), old)
     if wanted:
         upsert = insert_into(transaction, search)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from repository.catalog import Catalog
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 
 def _programs() -> Path | None:
@@ -92,3 +93,11 @@ def catalog(database_url: str) -> Iterator[Catalog]:
     opened = Catalog(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def archive(tmp_path: Path, identifier: SharedIdentifier) -> Iterator[ArchiveUnderTest]:
+    """A new archive with two tiers."""
+    made = ArchiveUnderTest(tmp_path, identifier)
+    yield made
+    made.close()

@@ -1,0 +1,187 @@
+"""A whole archive to test flows with: an engine on two local tiers, driven as the command line drives it, without a process a command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from formats.identify import Identifier, SiegfriedIdentifier
+from policies.findings import Findings, Weight
+from repository.audit import AuditReport
+from repository.catalog import Catalog
+from repository.engine import Engine
+from repository.model import Deposit
+from repository.progress import Silent
+from repository.repair import RepairReport
+from repository.settings import Settings
+from repository.verify import verify_path
+from storage.ocfl.tier import LocalTier
+
+__all__ = ["PRODUCER", "ArchiveUnderTest", "SharedIdentifier", "snapshot", "verified", "write_tree"]
+
+PRODUCER = "Sở Nội vụ"
+
+
+class SharedIdentifier(SiegfriedIdentifier):
+    """One identification worker for a whole test session: starting one costs half a second."""
+
+    def close(self) -> None:
+        """The engine closes what it was given; the session closes this one."""
+
+    def really_close(self) -> None:
+        super().close()
+
+
+class ArchiveUnderTest:
+    """One archive in ``folder``, opened; tiers "a" and "b" lie in ``folder/archive/tiers``."""
+
+    def __init__(self, folder: Path, identifier: Identifier, *, create: bool = True, tiers: tuple[str, ...] = ("a", "b")) -> None:
+        self.folder = folder
+        self.home = folder / "archive"
+        self._identifier = identifier
+        if create:
+            Engine.create(self.home, tiers={name: self.home / "tiers" / name for name in tiers}).close()
+        self.open()
+
+    def open(self) -> None:
+        """Open, as a new command would."""
+        opened = Engine.open(self.home, actor="user:test")
+        opened.archive.identifier.close()
+        self.engine = Engine(replace(opened.archive, identifier=self._identifier))
+        self._session = self.engine.jobs.session()
+        assert self._session.__enter__()
+
+    def close(self) -> None:
+        self._session.__exit__(None, None, None)
+        self.engine.close()
+
+    def reopen(self) -> None:
+        self.close()
+        self.open()
+
+    def policy(self, **settings: str) -> None:
+        """Set keys of policy.toml (their values as TOML), and open anew."""
+        file = self.home / "policy.toml"
+        text = file.read_text(encoding="utf-8")
+        for key, value in settings.items():
+            text, found = re.subn(rf"^(# )?{re.escape(key)} = .*$", f"{key} = {value}", text, count=1, flags=re.MULTILINE)
+            assert found, key
+        file.write_text(text, encoding="utf-8")
+        self.reopen()
+
+    def weights(self, **codes: str) -> None:
+        """Weights of findings by code, with "_" for "-"."""
+        file = self.home / "policy.toml"
+        text = file.read_text(encoding="utf-8")
+        lines = "".join(f'"{code.replace("_", "-")}" = "{weight}"\n' for code, weight in codes.items())
+        start, head, rest = text.partition("[accept.weights]\n")
+        assert head
+        rest = re.sub(r'\A("[A-Z0-9-]+" = .*\n)*', "", rest)
+        start = start.replace('duplicates = "warn"\n', "")  # a code may be given its weight in one place only
+        file.write_text(start + head + lines + rest, encoding="utf-8")
+        self.reopen()
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.engine.archive.catalog
+
+    def tier(self, name: str) -> LocalTier:
+        tier = self.engine.archive.tiers[name]
+        assert isinstance(tier, LocalTier)
+        return tier
+
+    def deposit(
+        self, *paths: Path, producer: str = PRODUCER, key: str | None = None, update: str | None = None, title: str | None = None
+    ) -> Deposit:
+        """Deposit packages; the last one's deposit."""
+        return self.engine.deposits.submit(paths, producer=producer, key=key, update=update, title=title, progress=Silent())[-1]
+
+    def audit(self, aip: str | None = None, tier: str | None = None) -> AuditReport:
+        return self.engine.audits.run(everything=aip is None, aip=aip, tier=tier, progress=Silent())
+
+    def repair(self, aip: str | None = None) -> RepairReport:
+        return self.engine.copies.repair(aip, progress=Silent())
+
+    def damages(self) -> dict[tuple[str, str], str]:
+        """What the catalog knows to be damaged: (tier, path) → outcome."""
+        return {(each.tier, each.path): each.outcome for each in self.catalog.copies.damages()}
+
+    def states(self, aip: str) -> dict[str, str]:
+        return {copy.tier: copy.state.value for copy in self.engine.holdings.show(aip).copies}
+
+    def object(self, aip: str, tier: str) -> Path:
+        """The folder of an AIP on a tier."""
+        found = self.tier(tier)
+        return Path(found._folder.object_root(aip))  # type: ignore[arg-type]
+
+    def export(self, aip: str, name: str = "out", *, form: str = "submission", version: int | None = None) -> Path:
+        target = self.folder / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+        self.engine.holdings.export(aip, target, form=form, version=version, progress=Silent())
+        return target
+
+    def whole(self) -> None:
+        """Every copy that counts is there and good, every tier a valid OCFL root, and nothing lies about."""
+        for name in self.engine.archive.tiers:
+            assert verified(self.home / "tiers" / name / "ocfl") == ("ocfl", [])
+        report = self.audit()
+        assert set(report.copies) <= {"good"}, report.damages
+        assert not report.unavailable
+
+    def lose_catalog(self) -> None:
+        """The catalog, and the jobs that live in the same file, are gone; an empty one is made, as `kho catalog rebuild` does."""
+        self.close()
+        for file in self.home.glob("catalog.db*"):
+            file.unlink()
+        Catalog.create(Settings.load(self.home).database)
+        opened = Engine.open(self.home, actor="user:test")
+        opened.jobs.upgrade()
+        opened.close()
+        self.open()
+
+
+def verified(path: Path) -> tuple[str, list[str]]:
+    """What `kho verify` says of ``path``: (format, errors and warnings)."""
+    findings = Findings()
+    kind = verify_path(path, findings, Silent())
+    return kind, [f"{each.code} {each.path}" for each in findings if each.weight > Weight.INFO]
+
+
+def write_tree(top: Path, files: Mapping[str, bytes], *, modified: int = 1_600_000_000) -> Path:
+    """Files by relative path; one that ends in "/" is an empty folder. All get the time ``modified``."""
+    for name, data in files.items():
+        path = top / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    for folder, folders, names in os.walk(top, topdown=False):
+        for name in [*folders, *names]:
+            os.utime(os.path.join(folder, name), (modified, modified), follow_symlinks=False)
+    os.utime(top, (modified, modified))
+    return top
+
+
+def snapshot(top: Path, *, times: bool = True) -> dict[bytes, tuple[object, ...]]:
+    """Everything below ``top`` by its name in bytes: kind, bytes of files, modification time in seconds."""
+    found: dict[bytes, tuple[object, ...]] = {}
+    root = os.fsencode(top)
+    for folder, folders, names in os.walk(root):
+        for name in [*folders, *names]:
+            path = os.path.join(folder, name)
+            status = os.lstat(path)
+            kind = "folder" if name in folders else "file"
+            data = None
+            if kind == "file":
+                with open(path, "rb") as stream:
+                    data = stream.read()
+            found[os.path.relpath(path, root)] = (kind, data, int(status.st_mtime) if times else None)
+    return found

@@ -1,0 +1,293 @@
+"""A lost catalog: made again from the tiers, believed only where they agree or one of them is proven wrong by its own records."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repository import views
+from repository.progress import Silent
+from repository.rebuild import RebuildReport
+from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
+
+FIRST = {
+    "báo cáo.txt": "Nội dung".encode(),
+    "thư mục/ảnh.bin": bytes(range(256)) * 30,
+    "thư mục/rỗng": b"",
+    "trống/": b"",
+    "tab\tvà %41": b"odd name",
+}
+SECOND = {**FIRST, "báo cáo.txt": "Nội dung sửa".encode(), "mới.txt": b"new in two"}
+
+
+def shown(archive: ArchiveUnderTest) -> dict[str, Any]:
+    """What `kho list` and `kho show` say of everything, but for fixity history and copy states."""
+    aips = {}
+    for aip in archive.engine.holdings.list().items:
+        whole = archive.engine.holdings.show(aip.id)
+        document = views.aip(whole)
+        document.pop("copies")
+        versions = {
+            number: sorted(repr(each) for each in archive.engine.holdings.files(aip.id, version=number))
+            for number in range(1, whole.version + 1)
+        }
+        events = [
+            repr(each)
+            for each in archive.engine.holdings.events(aip.id)
+            if each.type not in ("fixity check", "replication", "recovery", "quarantine", "dissemination", "appraisal")
+        ]
+        aips[aip.id] = {"list": document, "files": versions, "events": sorted(events)}
+    return aips
+
+
+def deposits(archive: ArchiveUnderTest) -> dict[str, Any]:
+    """Deposits that were stored, but for when their row was last changed."""
+    found = {}
+    for each in archive.engine.deposits.list(limit=1000).items:
+        if each.state.value == "stored":
+            document = views.deposit(each)
+            document.pop("updated")
+            found[each.id] = document
+    return found
+
+
+def rebuild(archive: ArchiveUnderTest, tier: str | None = None) -> RebuildReport:
+    return archive.engine.catalog.rebuild(tier, progress=Silent())
+
+
+def test_everything_comes_back(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "hồ sơ", FIRST)
+    first = archive.deposit(source, key="K 1", title="Tờ trình về đất đai")
+    other = archive.deposit(write_tree(tmp_path / "khác", {"x.txt": b"another"}))
+    shutil.rmtree(source)
+    second = archive.deposit(write_tree(source, SECOND), update=first.aip_id, title="Tờ trình về đất đai, sửa")
+    archive.audit()
+    before, known = shown(archive), deposits(archive)
+    assert len(before) == 2
+    assert set(known) == {first.id, other.id, second.id}
+    archive.lose_catalog()
+    report = rebuild(archive)
+    assert (report.aips, list(report.findings)) == (2, [])
+    assert shown(archive) == before
+    assert deposits(archive) == known
+    assert {state for aip in before for state in archive.states(aip).values()} == {"unknown"}
+    summary = archive.engine.reports.fixity()
+    assert (summary.population, summary.short) == (2, 2)
+    assert archive.audit().copies == {"good": 4}
+    assert archive.engine.reports.fixity().short == 0
+    assert [aip.id for aip in archive.engine.holdings.list(query="dat dai").items] == [second.aip_id]
+    assert snapshot(archive.export(first.aip_id)) == snapshot(source)
+    again = archive.deposit(source, update=first.aip_id)
+    assert (again.state.value, again.aip_id, again.aip_version) == ("repeated", first.aip_id, 2)
+    archive.whole()
+
+
+def test_the_same_key_is_known_after_a_rebuild(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "r", {"a": b"a"})
+    first = archive.deposit(source, key="mine")
+    plain = archive.deposit(write_tree(tmp_path / "s", {"b": b"b"}))
+    archive.lose_catalog()
+    rebuild(archive)
+    again = archive.deposit(source, key="mine")
+    assert (again.state.value, again.aip_id, again.reason) == ("repeated", first.aip_id, first.id)
+    again = archive.deposit(tmp_path / "s")
+    assert (again.state.value, again.aip_id) == ("repeated", plain.aip_id)
+    other = archive.deposit(write_tree(tmp_path / "t", {"c": b"c"}), key="mine")
+    assert (other.state.value, list(other.finding_counts)) == ("refused", ["DEP-KEY-REUSED"])
+    update = archive.deposit(write_tree(tmp_path / "r2", {"a": b"a2"}), update=first.aip_id)
+    assert (update.state.value, update.aip_version) == ("stored", 2)
+    archive.whole()
+
+
+def test_rebuild_beside_a_catalog_that_is_there_changes_nothing(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "r", FIRST))
+    before, known = shown(archive), deposits(archive)
+    assert rebuild(archive).aips == 1
+    assert (shown(archive), deposits(archive)) == (before, known)
+    assert set(archive.states(next(iter(before))).values()) == {"good"}
+
+
+def test_waiting_deposits_survive_the_loss_of_the_catalog(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """What was never stored is in no AIP: its bytes stay where they are, and depositing it again judges it again."""
+    archive.weights(DEP_DUPLICATE_INSIDE="hold", DEP_EMPTY="refuse")
+    held = archive.deposit(write_tree(tmp_path / "two", {"a": b"same", "b": b"same"}))
+    assert held.state.value == "held"
+    archive.lose_catalog()
+    rebuild(archive)
+    assert (archive.home / "spool" / held.id).is_dir()
+    again = archive.deposit(tmp_path / "two")
+    assert again.state.value == "held"
+    released = archive.engine.deposits.release(again.id, reason="seen")
+    assert released.state.value == "stored"
+    archive.whole()
+
+
+def forge(top: Path, name: str, data: bytes, *, records: bool = False) -> None:
+    """Rewrite one content file, and every inventory and sidecar, so that the object agrees with itself as OCFL sees it; with
+    ``records`` the submission record, PREMIS and METS too, until nothing contradicts."""
+    (path,) = top.rglob(name)
+    changes: list[tuple[str, str]] = []
+    replace_file(path, data, changes)
+    if records:
+        for target in ("kho-submission.jsonl", "premis-kho.xml"):
+            for each in top.rglob(target):
+                rewrite(each, changes)
+        for each in sorted(top.rglob("METS.xml"), key=lambda each: -len(each.parts)):
+            rewrite(each, changes)
+        for each in top.rglob("premis.xml"):
+            rewrite(each, changes)
+        for each in [*top.rglob("METS.xml")]:
+            if "representations" not in each.parts:
+                rewrite(each, changes)
+    for inventory in top.rglob("inventory.json"):
+        text = inventory.read_text(encoding="utf-8")
+        for old, new in changes:
+            text = text.replace(old, new)
+        inventory.chmod(0o644)
+        inventory.write_text(text, encoding="utf-8")
+        sidecar = inventory.with_name("inventory.json.sha512")
+        sidecar.chmod(0o644)
+        sidecar.write_text(hashlib.sha512(text.encode()).hexdigest() + " inventory.json\n")
+
+
+def replace_file(path: Path, data: bytes, changes: list[tuple[str, str]]) -> None:
+    old = path.read_bytes()
+    for each in ("sha512", "sha256"):
+        pair = (hashlib.new(each, old).hexdigest(), hashlib.new(each, data).hexdigest())
+        if pair[0] != pair[1]:
+            changes += [pair, (pair[0].upper(), pair[1].upper())]
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def rewrite(path: Path, changes: list[tuple[str, str]]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for old, new in list(changes):
+        text = text.replace(old, new)
+    replace_file(path, text.encode(), changes)
+
+
+@pytest.mark.parametrize("versions", [1, 2])
+@pytest.mark.parametrize("tier", ["a", "b"])
+def test_an_object_that_only_agrees_with_itself_is_found(
+    archive: ArchiveUnderTest, tmp_path: Path, tier: str, versions: int
+) -> None:
+    source = write_tree(tmp_path / "r", FIRST)
+    aip = archive.deposit(source).aip_id
+    if versions == 2:
+        archive.deposit(write_tree(source, SECOND), update=aip)
+    before = shown(archive)
+    forge(archive.object(aip, tier), "ảnh.bin", b"f" * 256 * 30)
+    report = archive.audit()
+    assert report.copies == {"good": 1, "damaged": 1}
+    assert {(each.tier, each.outcome) for each in report.damages if each.path == "inventory.json"} == {(tier, "altered")}
+    archive.lose_catalog()
+    rebuilt = rebuild(archive)
+    found = [(each.code, each.path, each.args.get("tier")) for each in rebuilt.findings]
+    assert found == [("AIP-ALTERED-ON", aip, tier)]
+    assert shown(archive) == before
+    assert archive.audit().copies == {"good": 1, "damaged": 1}
+    assert archive.repair().failed == []
+    archive.whole()
+    assert snapshot(archive.export(aip)) == snapshot(source)
+
+
+@pytest.mark.parametrize("believed", ["a", "b"])
+def test_where_nobody_can_tell_an_officer_decides(archive: ArchiveUnderTest, tmp_path: Path, believed: str) -> None:
+    source = write_tree(tmp_path / "r", FIRST)
+    aip = archive.deposit(source).aip_id
+    whole = archive.deposit(write_tree(tmp_path / "s", {"b": b"b"})).aip_id
+    forge(archive.object(aip, "b"), "ảnh.bin", b"f" * 256 * 30, records=True)
+    archive.lose_catalog()
+    report = rebuild(archive)
+    assert [(each.code, each.path) for each in report.findings] == [("AIP-TIERS-DISAGREE", aip)]
+    assert [each.id for each in archive.engine.holdings.list().items] == [whole]
+    report = rebuild(archive, believed)
+    assert report.aips == 2
+    other = "ab".replace(believed, "")
+    archive.audit()
+    assert archive.states(aip)[believed] == "good"
+    assert archive.states(aip).get(other) != "good"
+    archive.repair()
+    assert archive.states(aip) == {"a": "good", "b": "good"}
+    archive.whole()
+
+
+def test_a_tier_that_lags_or_lacks_an_object(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "r", FIRST)
+    aip = archive.deposit(source).aip_id
+    old = tmp_path / "old"
+    shutil.copytree(archive.object(aip, "b"), old)
+    archive.deposit(write_tree(source, SECOND), update=aip)
+    alone = archive.deposit(write_tree(tmp_path / "s", {"b": b"b"})).aip_id
+    before = shown(archive)
+    shutil.rmtree(archive.object(aip, "b"))
+    shutil.copytree(old, archive.object(aip, "b"))
+    shutil.rmtree(archive.object(alone, "a"))
+    archive.lose_catalog()
+    report = rebuild(archive)
+    assert sorted((each.code, each.path, each.args["tier"]) for each in report.findings) == [
+        ("AIP-LAGS-ON", aip, "b"),
+        ("AIP-MISSING-ON", alone, "a"),
+    ]
+    assert shown(archive) == before
+    archive.audit()
+    assert archive.engine.reports.fixity().short == 2
+    assert archive.repair().failed == []
+    assert archive.engine.reports.fixity().short == 0
+    archive.whole()
+
+
+def test_a_tier_that_is_away_is_not_left_out_silently(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    from storage.errors import Unavailable
+
+    archive.deposit(write_tree(tmp_path / "r", FIRST))
+    archive.lose_catalog()
+    (archive.home / "tiers" / "b").rename(tmp_path / "away")
+    archive.reopen()
+    with pytest.raises(Unavailable):
+        rebuild(archive)
+    assert rebuild(archive, "a").aips == 1
+    (tmp_path / "away").rename(archive.home / "tiers" / "b")
+    archive.reopen()
+    rebuild(archive)
+    archive.audit()
+    archive.repair()
+    (aip,) = archive.engine.holdings.list().items
+    assert archive.states(aip.id) == {"a": "good", "b": "good"}
+
+
+@pytest.mark.parametrize(
+    "name", ["inventory.json", "inventory.json.sha512", "v1/inventory.json", "kho-submission.jsonl", "ảnh.bin", "METS.xml"]
+)
+@pytest.mark.parametrize("harm", ["gone", "flipped"])
+def test_damage_on_one_tier_does_not_keep_an_aip_from_coming_back(
+    archive: ArchiveUnderTest, tmp_path: Path, name: str, harm: str
+) -> None:
+    """Whichever tier is asked first: what is damaged on it is taken from the other."""
+    source = write_tree(tmp_path / "r", FIRST)
+    aip = archive.deposit(source).aip_id
+    before = shown(archive)
+    top = archive.object(aip, "a")
+    path = top / name if (top / name).exists() else next(iter(top.rglob(name)))
+    if harm == "gone":
+        path.unlink()
+    else:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.chmod(0o644)
+        path.write_bytes(data)
+    archive.lose_catalog()
+    report = rebuild(archive)
+    assert report.aips == 1, list(report.findings)
+    assert shown(archive) == before
+    archive.audit()
+    assert archive.states(aip)["b"] == "good"
+    assert archive.states(aip)["a"] == "damaged"
+    archive.repair()
+    assert archive.states(aip) == {"a": "good", "b": "good"}
+    archive.whole()
