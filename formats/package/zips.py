@@ -57,7 +57,7 @@ def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool:
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Defect("PKG-LINK" if stat.S_ISLNK(mode) else "PKG-SPECIAL-FILE", shown)
     meter.entry(name, entry.size)
-    folder = name.endswith(b"/") or stat.S_ISDIR(mode)
+    folder = name.endswith(b"/")
     safe = entry_name(name.removesuffix(b"/") if name != b"/" else name, backslash=False)
     if folder:
         if entry.size:
@@ -67,6 +67,8 @@ def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool:
         return
     if not safe:
         raise Defect("PKG-NAME-UNSAFE", shown, reason=".")
+    if stat.S_ISDIR(mode):
+        raise Defect("PKG-FILE-AND-FOLDER", shown)
     if entry.flags & (_ENCRYPTED | _STRONG | _MASKED) or entry.method == _AES:
         raise Defect("PKG-ENCRYPTED", shown)
     file.seek(start)
