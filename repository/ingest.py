@@ -475,10 +475,11 @@ def ingest_events(
     happened: list[tuple[str, str, dict[str, str | int]]] = [
         ("message digest calculation", "success", {"algorithms": "sha256 sha512", "files": spool.files, "bytes": spool.bytes}),
         ("validation", "warning" if errors else "success", {"findings": errors, "policy": archive.policy.digest}),
-        *([("format identification", "success", dict(tools))] if archive.policy.identify else []),
         ("virus check", "success" if deposit.scanned else "warning", {"scanner": deposit.scanned or "not scanned"}),
         ("ingestion", "success", {"verdict": "accept", "policy": archive.policy.digest, "fingerprint": deposit.fingerprint}),
     ]
+    if archive.policy.identify:
+        happened.insert(2, ("format identification", "success", dict(tools)))
     agent = f"{SOFTWARE} {software_version()}"
     for type_, outcome, detail in happened:
         yield Event(
