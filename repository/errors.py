@@ -5,6 +5,7 @@ RepositoryError
 ├── SourceMissing                 nothing readable is where the deposit came from
 ├── WrongState                    the deposit is not in a state in which this can be done
 ├── KeyReused                     the same key came with other bytes
+├── Overtaken                     another update of the same AIP came first
 ├── AipUnreadable                 an AIP's own records could not be understood
 ├── SpoolDamaged                  the spool does not hold what was hashed into it
 ├── NotEnoughCopies               fewer verified copies than the policy promises
@@ -22,6 +23,7 @@ __all__ = [
     "KeyReused",
     "NoGoodCopy",
     "NotEnoughCopies",
+    "Overtaken",
     "RepositoryError",
     "SourceMissing",
     "SpoolDamaged",
@@ -64,6 +66,11 @@ class SourceMissing(RepositoryError):
 class KeyReused(RepositoryError):
     def __init__(self, key: str, deposit_id: str) -> None:
         super().__init__("DEP-KEY-REUSED", key, deposit=deposit_id)
+
+
+class Overtaken(RepositoryError):
+    def __init__(self, aip_id: str) -> None:
+        super().__init__("DEP-OVERTAKEN", aip_id)
 
 
 class AipUnreadable(RepositoryError):

@@ -39,7 +39,7 @@ from policies.retention import expires
 from repository.aip import EVENTS_PREFIX, SPOOLED, Previous, Sealing, received, seal
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import DepositChange, Transaction
-from repository.errors import AipUnreadable, KeyReused, SourceMissing
+from repository.errors import AipUnreadable, KeyReused, Overtaken, SourceMissing
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
 from repository.submission import DepositRecord
@@ -147,7 +147,17 @@ def _settle(archive: Archive, outcome: Outcome, within: Transaction) -> Deposit:
                 change = _repetition(earlier, change)
             else:
                 change = _refusal(KeyReused(change["key"], earlier.id))
+    if deposit.update_of and change["state"] is DepositState.ACCEPTED and _overtaken(archive, deposit, change, within):
+        change = _failure(Overtaken(deposit.update_of)) | {"updated": change["updated"]}
     return deposits.update(deposit.id, within=within, **change)
+
+
+def _overtaken(archive: Archive, deposit: Deposit, change: DepositChange, within: Transaction) -> bool:
+    """Whether another update of the same AIP was stored, or accepted, since this one was sealed: only one version can come next,
+    and tiers that were given different ones would never agree."""
+    target = archive.catalog.holdings.find(deposit.update_of, within=within)
+    under_way = archive.catalog.deposits.accepted_for(deposit.update_of, within=within)
+    return target is None or target.version + 1 != change["aip_version"] or any(each != deposit.id for each in under_way)
 
 
 def _repetition(earlier: Deposit, change: DepositChange) -> DepositChange:

@@ -71,6 +71,8 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
     now = archive.clock.now()
     ledger = ledger_of(archive)
     with archive.catalog.begin() as transaction:
+        still = archive.catalog.deposits.several([deposit.id for deposit in enough], within=transaction)
+        enough = [deposit for deposit in enough if still[deposit.id].state is DepositState.ACCEPTED]  # another job may be done
         facts = {deposit.id: Sealed(archive.spools.get(deposit.id), deposit) for deposit in enough}
         registrations = (facts[each.id].registration(archive, mine[each.id], now) for each in enough)
         archive.catalog.register(registrations, within=transaction)

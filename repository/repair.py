@@ -14,14 +14,13 @@ from typing import Any, BinaryIO
 from fixity.digests import hash_stream
 from fixity.verify import FixityReport, Outcome, Problem
 from repository.archive import Archive
-from repository.audit import record_of
+from repository.audit import coming_version, record_of, verify_copy
 from repository.errors import NoGoodCopy
 from repository.ledger import ledger_of
 from repository.model import Copy, Damage
 from repository.progress import Progress
 from repository.vouched import Wanted, wanted
 from storage.errors import StorageError, Unavailable
-from storage.tier import ObjectId
 
 __all__ = ["RepairReport", "repair_copy", "repair_some"]
 
@@ -87,19 +86,21 @@ def repair_copy(archive: Archive, copy: Copy, report: RepairReport) -> None:
 
 
 def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
-    tier = archive.tiers[copy.tier]
     want = wanted(archive, copy.aip_id)
     expected = archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id]
-    found = tier.verify(ObjectId(copy.aip_id), expected)
+    found = verify_copy(archive, copy, expected)
     report.copies += 1
     for _ in range(ROUNDS if want is not None else 0):
         before = report.repaired + report.quarantined
+        coming = tuple(f"v{number}/" for number in coming_version(archive, copy.aip_id))
         for problem in _in_order(found):
             assert want is not None
+            if problem.outcome is Outcome.EXTRA and f"{problem.path}/".startswith(coming):
+                continue  # it is being written just now
             _mend(archive, copy, want, problem, report)
         if report.repaired + report.quarantined == before:
             break
-        found = tier.verify(ObjectId(copy.aip_id), expected)
+        found = verify_copy(archive, copy, expected)
     record = record_of(archive, copy, found)
     archive.catalog.copies.record([record])
     ledger_of(archive).checked([record])

@@ -69,8 +69,11 @@ class Deposits:
         with self._archive.catalog.begin() as transaction:
             ids = [self.announce(path, producer=producer, key=key, update=update, within=transaction).id for path in paths]
         with self._jobs.session():
+            beside = str(metadata.absolute()) if metadata else ""
             for start in range(0, len(ids), BATCH):
-                self._run(ids[start : start + BATCH], title or "", str(metadata.absolute()) if metadata else "", progress)
+                self._run(ids[start : start + BATCH], title or "", beside, progress)
+            if update:
+                self._after_others(ids, title or "", beside, progress)
             self._resume([self.get(deposit_id) for deposit_id in ids], progress)
         progress.finish()
         return [self.get(deposit_id) for deposit_id in ids]
@@ -81,6 +84,15 @@ class Deposits:
         earlier = self._archive.catalog.deposits.several(repeated).values()
         if waiting := [deposit.id for deposit in earlier if deposit.state is DepositState.ACCEPTED]:
             self._run(waiting, "", "", progress)
+
+    def _after_others(self, ids: Sequence[str], title: str, metadata: str, progress: Progress) -> None:
+        """Updates of one AIP that were handed in together are built one upon the other: each round, the next one gets its turn."""
+        left = len(ids) + 1
+        while waiting := [each for each in ids if any(f.code == "DEP-OVERTAKEN" for f in self.get(each).findings)]:
+            if len(waiting) >= left:
+                return
+            left = len(waiting)
+            self._run(waiting, title, metadata, progress)
 
     def announce(
         self,

@@ -147,11 +147,11 @@ class ArchiveUnderTest:
         self.open()
 
 
-def verified(path: Path) -> tuple[str, list[str]]:
-    """What `kho verify` says of ``path``: (format, errors and warnings)."""
+def verified(path: Path, *, least: Weight = Weight.WARNING) -> tuple[str, list[str]]:
+    """What `kho verify` says of ``path``: (format, findings that weigh at least so much)."""
     findings = Findings()
     kind = verify_path(path, findings, Silent())
-    return kind, [f"{each.code} {each.path}" for each in findings if each.weight > Weight.INFO]
+    return kind, [f"{each.code} {each.path}" for each in findings if each.weight >= least]
 
 
 def write_tree(top: Path, files: Mapping[str, bytes], *, modified: int = 1_600_000_000) -> Path:

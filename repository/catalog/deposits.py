@@ -101,6 +101,12 @@ class Deposits:
             row = transaction.execute(select(table).where(table.c.producer == producer, table.c.key == key)).one_or_none()
         return None if row is None else _deposit(row)
 
+    def accepted_for(self, aip_id: str, *, within: Transaction | None = None) -> list[str]:
+        """The ids of accepted deposits that are to become a version of an AIP and are not stored yet."""
+        query = select(table.c.id).where(table.c.state == DepositState.ACCEPTED.value, table.c.aip_id == aip_id)
+        with self._database.read(within) as transaction:
+            return list(transaction.execute(query).scalars())
+
     def update(
         self,
         deposit_id: str,
