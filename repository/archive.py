@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 
 from formats.identify import Identifier
@@ -15,12 +16,14 @@ from repository.errors import UnknownTier
 from repository.settings import Settings
 from repository.spools import Spools
 from storage.tier import Tier
+from storage.verifiers import Verifiers
 
 __all__ = ["SOFTWARE", "Archive", "software_version"]
 
 SOFTWARE = "kho"
 
 
+@functools.cache
 def software_version() -> str:
     """The installed version of Kho."""
     return metadata.version(SOFTWARE)
@@ -39,6 +42,7 @@ class Archive:
     clock: Clock
     spools: Spools
     actor: str
+    verifiers: Verifiers = field(default_factory=Verifiers)
 
     def tier(self, name: str) -> Tier:
         """Raises `UnknownTier`."""

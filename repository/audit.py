@@ -20,8 +20,9 @@ from repository.archive import Archive
 from repository.ledger import ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
-from storage.errors import Unavailable
+from storage.errors import StorageError, Unavailable
 from storage.tier import ObjectId
+from storage.verifiers import Check
 
 __all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "state_of"]
 
@@ -127,17 +128,19 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     records: list[CheckRecord] = []
     inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
     progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
-    for copy in copies:
-        if copy.tier in report.unavailable:
+    checks = [_check_of(archive, copy, inventories[copy.aip_id], full=full) for copy in copies]
+    for copy, (check, found) in zip(copies, archive.verifiers.verify(checks, progress.advance), strict=True):
+        if isinstance(found, Unavailable):
+            report.unavailable[copy.tier] = str(found)
             continue
-        expected = inventories[copy.aip_id]
-        by = FULL if full else algorithm(archive.policy, copy.tier, copy.last_full, archive.clock.now())
+        if isinstance(found, StorageError):
+            raise found
         try:
-            found = verify_copy(archive, copy, expected, algorithm=by, progress=progress.advance)
+            found = _with_coming(archive, copy, check.expected, found, check.algorithm, progress.advance)
         except Unavailable as error:
             report.unavailable[copy.tier] = str(error)
             continue
-        records.append(record_of(archive, copy, found, by))
+        records.append(record_of(archive, copy, found, check.algorithm))
         report.checked += 1
         report.bytes += found.bytes_read
         report.copies[records[-1].state.value] += 1
@@ -148,6 +151,11 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     return report.as_json()
 
 
+def _check_of(archive: Archive, copy: Copy, expected: Mapping[int, bytes], *, full: bool) -> Check:
+    by = FULL if full else algorithm(archive.policy, copy.tier, copy.last_full, archive.clock.now())
+    return Check(archive.tiers[copy.tier], ObjectId(copy.aip_id), expected, by, copy.bytes)
+
+
 def verify_copy(
     archive: Archive,
     copy: Copy,
@@ -156,16 +164,25 @@ def verify_copy(
     algorithm: str = FULL,
     progress: Callable[[int], None] | None = None,
 ) -> FixityReport:
-    """Re-read one copy and hold it against ``expected``.
+    """Re-read one copy and hold it against ``expected``. Raises Unavailable."""
+    found = archive.tiers[copy.tier].verify(ObjectId(copy.aip_id), expected, algorithm=algorithm, progress=progress)
+    return _with_coming(archive, copy, expected, found, algorithm, progress)
 
-    A version that is being kept just now, or waits for another tier, may be on this one already: it has to be whole, and is no
-    damage. Raises Unavailable.
-    """
-    tier, object_id = archive.tiers[copy.tier], ObjectId(copy.aip_id)
-    found = tier.verify(object_id, expected, algorithm=algorithm, progress=progress)
+
+def _with_coming(
+    archive: Archive,
+    copy: Copy,
+    expected: Mapping[int, bytes],
+    found: FixityReport,
+    algorithm: str,
+    progress: Callable[[int], None] | None,
+) -> FixityReport:
+    """A version that is being kept just now, or waits for another tier, may be on this one already: it has to be whole, and is no
+    damage; so what was ``found`` is held against that, too. Raises Unavailable."""
     coming = {} if found.ok else coming_version(archive, copy.aip_id)
     if found.inventory_sha512 not in {digest.hex() for digest in coming.values()}:
         return found
+    tier, object_id = archive.tiers[copy.tier], ObjectId(copy.aip_id)
     return tier.verify(object_id, {**expected, **coming}, algorithm=algorithm, progress=progress)
 
 

@@ -106,6 +106,7 @@ class Engine:
         if "jobs" in self.__dict__:
             self.jobs.close()
         self.archive.identifier.close()
+        self.archive.verifiers.close()
         self.archive.spools.close_all()
         self.archive.catalog.close()
 

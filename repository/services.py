@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from repository.errors import WrongState
 from repository.flows import AUDIT, DEPOSIT, REPAIR, deposit_argument
 from repository.ingest import set_aside
 from repository.jobs.flow import Progress as JobProgress
+from repository.jobs.flow import Report
 from repository.jobs.service import Jobs
 from repository.ledger import ledger_of
 from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
-from repository.progress import Progress
+from repository.progress import Progress, Silent
 from repository.rebuild import RebuildReport, rebuild
 from repository.repair import RepairReport
 from repository.reports import FixitySummary, fixity_summary
@@ -27,6 +29,9 @@ __all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "Report
 
 BATCH = 64
 """Deposits of one job: enough to share the barriers of a group commit, few enough that a killed job loses seconds."""
+
+IN_FLIGHT = 2
+"""Batches under way at once: while one waits for its barriers and re-reads its copies, the next is examined."""
 
 
 class _Shown:
@@ -68,22 +73,42 @@ class Deposits:
         """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``."""
         with self._archive.catalog.begin() as transaction:
             ids = [self.announce(path, producer=producer, key=key, update=update, within=transaction).id for path in paths]
+        beside = str(metadata.absolute()) if metadata else ""
         with self._jobs.session():
-            beside = str(metadata.absolute()) if metadata else ""
-            for start in range(0, len(ids), BATCH):
-                self._run(ids[start : start + BATCH], title or "", beside, progress)
+            batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+            self._run_all(batches, title or "", beside, progress, in_flight=1 if update else IN_FLIGHT)
             if update:
                 self._after_others(ids, title or "", beside, progress)
-            self._resume([self.get(deposit_id) for deposit_id in ids], progress)
+            self._resume(list(self._archive.catalog.deposits.several(ids).values()), progress)
         progress.finish()
-        return [self.get(deposit_id) for deposit_id in ids]
+        ended = self._archive.catalog.deposits.several(ids)
+        return [ended[deposit_id] for deposit_id in ids]
+
+    def _run_all(self, batches: Sequence[list[str]], title: str, metadata: str, progress: Progress, *, in_flight: int) -> None:
+        """Batches in order, ``in_flight`` at a time; the oldest that is under way shows its progress."""
+        if len(batches) < 2 or in_flight < 2:
+            for batch in batches:
+                self._run(batch, title, metadata, _Shown(progress))
+            return
+        pool, ended = ThreadPoolExecutor(in_flight, "batch"), 0
+
+        def one(number: int) -> None:
+            shown = _Shown(progress)
+            self._run(batches[number], title, metadata, lambda now: shown(now) if number == ended else None)
+
+        try:
+            for job in [pool.submit(one, number) for number in range(len(batches))]:
+                job.result()
+                ended += 1
+        finally:  # not waiting: a person may have said stop, and the session's end tells the steps
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _resume(self, deposits: Sequence[Deposit], progress: Progress) -> None:
         """What was handed in again although an earlier deposit of it had not enough copies yet: try that one again."""
         repeated = [deposit.reason for deposit in deposits if deposit.state is DepositState.REPEATED]
         earlier = self._archive.catalog.deposits.several(repeated).values()
         if waiting := [deposit.id for deposit in earlier if deposit.state is DepositState.ACCEPTED]:
-            self._run(waiting, "", "", progress)
+            self._run(waiting, "", "", _Shown(progress))
 
     def _after_others(self, ids: Sequence[str], title: str, metadata: str, progress: Progress) -> None:
         """Updates of one AIP that were handed in together are built one upon the other: each round, the next one gets its turn."""
@@ -92,7 +117,7 @@ class Deposits:
             if len(waiting) >= left:
                 return
             left = len(waiting)
-            self._run(waiting, title, metadata, progress)
+            self._run(waiting, title, metadata, _Shown(progress))
 
     def announce(
         self,
@@ -123,9 +148,9 @@ class Deposits:
         self._archive.catalog.deposits.add(deposit, within=within)
         return deposit
 
-    def _run(self, ids: list[str], title: str, metadata: str, progress: Progress) -> None:
+    def _run(self, ids: list[str], title: str, metadata: str, report: Report) -> None:
         argument = deposit_argument(self._archive, ids, title, metadata)
-        self._jobs.run(DEPOSIT, f"deposit:{ids[0]}:{uuid.uuid4().hex[:8]}", argument, progress=_Shown(progress))
+        self._jobs.run(DEPOSIT, f"deposit:{ids[0]}:{uuid.uuid4().hex[:8]}", argument, progress=report)
 
     def get(self, deposit_id: str) -> Deposit:
         """Raises `UnknownDeposit`."""
@@ -138,9 +163,7 @@ class Deposits:
     def release(self, deposit_id: str, *, reason: str) -> Deposit:
         """Let a held deposit in, by an officer's decision; the findings stay. Raises `UnknownDeposit`, `WrongState`."""
         self._decide(deposit_id, DepositState.SPOOLED, reason)
-        from repository.progress import Silent
-
-        self._run([deposit_id], "", "", Silent())
+        self._run([deposit_id], "", "", _Shown(Silent()))
         return self.get(deposit_id)
 
     def refuse(self, deposit_id: str, *, reason: str) -> Deposit:

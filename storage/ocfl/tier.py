@@ -49,6 +49,8 @@ class LocalTier:
         if sys.getfilesystemencoding().lower() != "utf-8":
             raise Refused(os.fspath(path), "file names are not UTF-8 in this locale: set PYTHONUTF8=1")
         self.name = name
+        self.place = (os.path.abspath(path), name, identifier)
+        """What another process needs to open the same tier: path, name, identifier."""
         self._folder = TierFolder(os.path.abspath(path), name, identifier)
         self._link = link_from_spool
         self._barrier = barrier
