@@ -6,6 +6,7 @@ what a killed process left half done is thrown away and made again from the sour
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import uuid
 from collections import Counter
@@ -15,7 +16,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from fixity.digests import LogicalPath
+from fixity.digests import LogicalPath, hash_file
 from fixity.manifest import Entry
 from formats.describe import flatten, kind_of
 from formats.errors import FormatsError
@@ -73,6 +74,33 @@ class Extras:
     @classmethod
     def of(cls, title: str, metadata: str) -> Extras:
         return cls(title, Path(metadata) if metadata else None)
+
+    def kept(self, spool: Spool) -> Extras:
+        """The same, with the file beside the spool; or what was kept there, when nothing is given now (a deposit that an officer
+        releases, or that is resumed, is what it was when it came).
+
+        Raises:
+            SourceMissing: the metadata file cannot be read.
+        """
+        folder = spool.folder / "beside"
+        if self.metadata is None and not self.title:
+            title = (spool.meta("title") or b"").decode()
+            return Extras(title, next(folder.iterdir(), None) if folder.exists() else None)
+        spool.set_meta("title", self.title.encode())
+        if self.metadata is None:
+            return self
+        try:
+            folder.mkdir(exist_ok=True)
+            return Extras(self.title, Path(shutil.copyfile(self.metadata, folder / self.metadata.name)))
+        except OSError as error:
+            raise SourceMissing(str(self.metadata)) from error
+
+    def fingerprint(self, spool: Spool) -> str:
+        """The package's fingerprint; together with that of the metadata file, which is part of what was deposited."""
+        if self.metadata is None:
+            return spool.fingerprint()
+        beside = hash_file(self.metadata, ["sha256"])[1]["sha256"].hex
+        return hashlib.sha256(f"kho deposit 1\n{spool.fingerprint()}\n{beside}\n".encode()).hexdigest()
 
 
 def aip_id_of(deposit_id: str) -> str:
@@ -175,8 +203,10 @@ def _repetition(earlier: Deposit, change: DepositChange) -> DepositChange:
 
 def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Outcome:
     spool, findings = receive(archive, deposit, progress)
-    key = deposit.wanted_key or f"sha256:{spool.fingerprint()}"
-    deposit = replace(deposit, key=key, fingerprint=spool.fingerprint(), files=spool.files, bytes=spool.bytes)
+    extra = extra.kept(spool)
+    fingerprint = extra.fingerprint(spool)
+    key = deposit.wanted_key or f"sha256:{fingerprint}"
+    deposit = replace(deposit, key=key, fingerprint=fingerprint, files=spool.files, bytes=spool.bytes)
     claim: DepositChange = {
         "key": key,
         "fingerprint": deposit.fingerprint,
