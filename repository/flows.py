@@ -15,7 +15,8 @@ from typing import Any
 from repository import upkeep
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some
-from repository.ingest import Extras, Outcome, accept, settle
+from repository.description import Extras
+from repository.ingest import Outcome, accept, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.keep import keep, register
 from repository.model import Deposit, DepositState

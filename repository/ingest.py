@@ -6,30 +6,21 @@ what a killed process left half done is thrown away and made again from the sour
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
-from fixity.digests import LogicalPath, hash_file
+from fixity.digests import LogicalPath
 from fixity.manifest import Entry
-from formats.describe import flatten, kind_of
 from formats.errors import FormatsError
-from formats.identify import Identification, facts
-from formats.malware import NoScanner
-from formats.malware import Outcome as Scan
-from formats.malware import facts as scan_facts
-from formats.package import arrange, recognise
 from formats.package.limits import LIMITS, Limits
-from formats.package.names import shown_name
 from formats.package.reception import spool_path
 from formats.package.remembered import remember, remembered
-from formats.package.source import Package, Spooled
+from formats.package.source import Package
 from formats.package.spool import Spool
 from formats.premis import Event
 from formats.report import FormatReport
@@ -37,70 +28,27 @@ from policies.acceptance import judge, waivable, weigh
 from policies.archive import Policy
 from policies.findings import Finding, Findings, KhoError, Verdict, Weight
 from policies.retention import expires
-from repository.aip import EVENTS_PREFIX, SPOOLED, Previous, Sealing, received, seal
+from repository.aip import EVENTS_PREFIX, Previous, Sealing, seal
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import DepositChange, Transaction
+from repository.description import Extras, described
 from repository.errors import AipUnreadable, KeyReused, Overtaken, SourceMissing
+from repository.examine import examine
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
 from repository.submission import DepositRecord
 from repository.uploads import clear_upload, source_of
 from repository.vouched import wanted
 
-__all__ = ["AIP_NAMESPACE", "Extras", "Outcome", "accept", "aip_id_of", "set_aside", "settle"]
+__all__ = ["AIP_NAMESPACE", "Outcome", "accept", "aip_id_of", "set_aside", "settle"]
 
 AIP_NAMESPACE = uuid.UUID("6b1f7c0e-3c0f-5a57-9d0e-6f2d3b8f1c11")
 """An AIP's id is made from its first deposit's id, so that a repeated step can never make a second AIP."""
 
-LOOKUP_BATCH = 500
-"""Digests asked of the catalog at a time; SQLite takes 32,766 variables, PostgreSQL 65,535, and a plan should stay small."""
-
 ROW_FINDINGS = 5
 """Findings of one code that stand in a deposit's row; all of them are in the spool, and counted."""
 
-NAMES_HELD = 10_000
-"""Names of files kept in memory while they are identified; larger packages look each name up."""
-
 MALWARE_CODES = frozenset({"MAL-FOUND"})
-
-
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """What is given beside a package: a title, and one file of descriptive metadata."""
-
-    title: str = ""
-    metadata: Path | None = None
-
-    @classmethod
-    def of(cls, title: str, metadata: str) -> Extras:
-        return cls(title, Path(metadata) if metadata else None)
-
-    def kept(self, spool: Spool) -> Extras:
-        """The same, with the file beside the spool; or what was kept there, when nothing is given now (a deposit that an officer
-        releases, or that is resumed, is what it was when it came).
-
-        Raises:
-            SourceMissing: the metadata file cannot be read.
-        """
-        folder = spool.folder / "beside"
-        if self.metadata is None and not self.title:
-            title = (spool.meta("title") or b"").decode()
-            return Extras(title, next(folder.iterdir(), None) if folder.exists() else None)
-        spool.set_meta("title", self.title.encode())
-        if self.metadata is None:
-            return self
-        try:
-            folder.mkdir(exist_ok=True)
-            return Extras(self.title, Path(shutil.copyfile(self.metadata, folder / self.metadata.name)))
-        except OSError as error:
-            raise SourceMissing(str(self.metadata)) from error
-
-    def fingerprint(self, spool: Spool) -> str:
-        """The package's fingerprint; together with that of the metadata file, which is part of what was deposited."""
-        if self.metadata is None:
-            return spool.fingerprint()
-        beside = hash_file(self.metadata, ["sha256"])[1]["sha256"].hex
-        return hashlib.sha256(f"kho deposit 1\n{spool.fingerprint()}\n{beside}\n".encode()).hexdigest()
 
 
 def aip_id_of(deposit_id: str) -> str:
@@ -256,112 +204,6 @@ def limits_of(policy: Policy) -> Limits:
     return replace(LIMITS, **policy.limits)
 
 
-def examine(
-    archive: Archive, deposit: Deposit, extra: Extras, spool: Spool, findings: Findings, progress: Progress
-) -> tuple[Package, str]:
-    """Let every examiner look at everything: (what was understood of the package, scanner and its signature date)."""
-    if spool.files == 0:
-        findings.add("DEP-EMPTY")
-    form = recognise(spool)
-    form.check(spool, findings)
-    package = arrange(spool, findings)
-    check_description(archive.policy, described(spool, package, extra)[0], findings)
-    identify(archive, spool, findings, progress)
-    scanned = scan(archive, spool, findings, progress)
-    find_duplicates(archive, spool, findings, deposit.update_of)
-    check_identity(archive, deposit, package, findings)
-    return package, scanned
-
-
-def check_description(policy: Policy, fields: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
-    """The descriptive fields that the policy asks for are there, and not empty."""
-    for name in policy.required_fields:
-        if not any(value.strip() for value in fields.get(name, ())):
-            findings.add("ACC-FIELD-MISSING", field=name)
-
-
-def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> None:
-    """Identify every file and remember the answers beside the items; that the policy wants none is a finding."""
-    if not archive.policy.identify:
-        findings.add("IDENT-OFF")
-        return
-    names = {str(spool.path(s)): s.item.name for s in each_file(spool)} if spool.files <= NAMES_HELD else None
-    report = FormatReport(spool.database)
-    start = len(str(spool.folder / "files")) + 1
-    progress.start("identify", spool.files, "files")
-
-    def answers() -> Iterator[tuple[str, Identification]]:
-        for path, answer in archive.identifier.identify(spool.path(s) for s in each_file(spool)):
-            file = str(path)[start:]
-            name = names[str(path)] if names is not None else received(spool, f"{SPOOLED}{file}")[0]
-            for finding in facts(shown_name(name), answer):
-                findings.append(finding)
-            progress.advance(1)
-            yield file, answer
-
-    spool.commit()
-    spool.database.execute("BEGIN")
-    report.add(answers())
-    spool.commit()
-    progress.finish()
-
-
-def each_file(spool: Spool) -> Iterator[Spooled]:
-    """Every received file once (an alias is a second place in the AIP, not a second file)."""
-    last = ""
-    for spooled in spool.spooled(order="name"):
-        if spooled.file and spooled.file != last:
-            last = spooled.file
-            yield spooled
-
-
-def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> str:
-    """Scan every file for malware. Returns scanner and signature date; "" when nothing was scanned, which is a finding."""
-    version = archive.scanner.version()
-    if version is None and isinstance(archive.scanner, NoScanner):
-        findings.add("MAL-NO-SCANNER")
-        return ""
-    scanned = 0
-    start = len(str(spool.folder / "files")) + 1
-    progress.start("scan", spool.files, "files")
-    for path, result in archive.scanner.scan(spool.path(s) for s in each_file(spool)):
-        name = received(spool, f"{SPOOLED}{str(path)[start:]}")[0]
-        for finding in scan_facts(shown_name(name), result):
-            findings.append(finding)
-        scanned += result.outcome is not Scan.NOT_SCANNED
-        progress.advance(1)
-    progress.finish()
-    return str(version) if scanned and version is not None else ""
-
-
-def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_of: str) -> None:
-    """Name equal contents inside the package, and contents that the holdings have already. Empty files are all alike."""
-    for _, names in spool.duplicates():
-        first, *others = (name.decode("utf-8", "backslashreplace") for name in names)
-        for other in others:
-            findings.add("DEP-DUPLICATE-INSIDE", other, other=first)
-    digests = ((s.sha512, s.stored) for s in spool.spooled(order="sha512") if s.file and s.item.size)
-    while batch := dict(islice(digests, LOOKUP_BATCH)):
-        known = archive.catalog.holdings.known_digests(batch, apart_from=update_of)
-        for digest, (aip_id, path) in known.items():
-            findings.add("DEP-DUPLICATE-HOLDINGS", batch[digest], other=path, aip=aip_id)
-
-
-def check_identity(archive: Archive, deposit: Deposit, package: Package, findings: Findings) -> None:
-    """An update names an AIP of the same producer; a known id that is no update is for an officer."""
-    update = deposit.update_of
-    if update:
-        target = archive.catalog.holdings.find(update)
-        if target is None:
-            findings.add("DEP-UPDATE-UNKNOWN", aip=update)
-        elif target.producer != deposit.producer:
-            findings.add("DEP-UPDATE-PRODUCER", aip=update, owner=target.producer)
-    elif package.identifier:
-        known = archive.catalog.holdings.by_identifier(deposit.producer, package.identifier)
-        if known is not None:
-            findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known)
-
-
 def decide(
     archive: Archive, deposit: Deposit, spool: Spool, package: Package, findings: Findings, extra: Extras
 ) -> DepositChange:
@@ -477,33 +319,6 @@ def _previous(archive: Archive, aip_id: str) -> tuple[Previous | None, int]:
         if f.path.startswith(EVENTS_PREFIX)
     )
     return Previous(want.inventory, want.inventories[want.head], events, aip.created), want.head + 1
-
-
-def described(spool: Spool, package: Package, extra: Extras) -> tuple[dict[str, tuple[str, ...]], str]:
-    """(fields by name, title): from the file given beside the package, its descriptive files, and what it says of itself.
-
-    The title is the first that a description gives, "" when none does: a description speaks of the record, a package of itself.
-    """
-    fields: dict[str, tuple[str, ...]] = {}
-    if extra.metadata is not None:
-        with extra.metadata.open("rb") as stream:
-            kind = kind_of(extra.metadata.name, stream)
-        with extra.metadata.open("rb") as stream:
-            _merge(fields, flatten(kind, stream))
-    places = dict(package.descriptive)
-    for spooled in spool.spooled(order="stored") if places else ():
-        if spooled.stored in places:
-            with spool.open(spooled.item.name) as stream:
-                _merge(fields, flatten(places[spooled.stored], stream))
-    title = next(iter(fields.get("title", ())), "")
-    _merge(fields, package.fields)
-    return fields, title
-
-
-def _merge(fields: dict[str, tuple[str, ...]], more: Mapping[str, tuple[str, ...]]) -> None:
-    for name, values in more.items():
-        have = fields.get(name, ())
-        fields[name] = have + tuple(value for value in values if value not in have)
 
 
 def ingest_events(

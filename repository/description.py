@@ -1,0 +1,83 @@
+"""Description: what is given beside a package, and what its descriptive files say, flattened into fields."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fixity.digests import hash_file
+from formats.describe import flatten, kind_of
+from formats.package.source import Package
+from formats.package.spool import Spool
+from repository.errors import SourceMissing
+
+__all__ = ["Extras", "described"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is given beside a package: a title, and one file of descriptive metadata."""
+
+    title: str = ""
+    metadata: Path | None = None
+
+    @classmethod
+    def of(cls, title: str, metadata: str) -> Extras:
+        return cls(title, Path(metadata) if metadata else None)
+
+    def kept(self, spool: Spool) -> Extras:
+        """The same, with the file beside the spool; or what was kept there, when nothing is given now (a deposit that an officer
+        releases, or that is resumed, is what it was when it came).
+
+        Raises:
+            SourceMissing: the metadata file cannot be read.
+        """
+        folder = spool.folder / "beside"
+        if self.metadata is None and not self.title:
+            title = (spool.meta("title") or b"").decode()
+            return Extras(title, next(folder.iterdir(), None) if folder.exists() else None)
+        spool.set_meta("title", self.title.encode())
+        if self.metadata is None:
+            return self
+        try:
+            folder.mkdir(exist_ok=True)
+            return Extras(self.title, Path(shutil.copyfile(self.metadata, folder / self.metadata.name)))
+        except OSError as error:
+            raise SourceMissing(str(self.metadata)) from error
+
+    def fingerprint(self, spool: Spool) -> str:
+        """The package's fingerprint; together with that of the metadata file, which is part of what was deposited."""
+        if self.metadata is None:
+            return spool.fingerprint()
+        beside = hash_file(self.metadata, ["sha256"])[1]["sha256"].hex
+        return hashlib.sha256(f"kho deposit 1\n{spool.fingerprint()}\n{beside}\n".encode()).hexdigest()
+
+
+def described(spool: Spool, package: Package, extra: Extras) -> tuple[dict[str, tuple[str, ...]], str]:
+    """(fields by name, title): from the file given beside the package, its descriptive files, and what it says of itself.
+
+    The title is the first that a description gives, "" when none does: a description speaks of the record, a package of itself.
+    """
+    fields: dict[str, tuple[str, ...]] = {}
+    if extra.metadata is not None:
+        with extra.metadata.open("rb") as stream:
+            kind = kind_of(extra.metadata.name, stream)
+        with extra.metadata.open("rb") as stream:
+            _merge(fields, flatten(kind, stream))
+    places = dict(package.descriptive)
+    for spooled in spool.spooled(order="stored") if places else ():
+        if spooled.stored in places:
+            with spool.open(spooled.item.name) as stream:
+                _merge(fields, flatten(places[spooled.stored], stream))
+    title = next(iter(fields.get("title", ())), "")
+    _merge(fields, package.fields)
+    return fields, title
+
+
+def _merge(fields: dict[str, tuple[str, ...]], more: Mapping[str, tuple[str, ...]]) -> None:
+    for name, values in more.items():
+        have = fields.get(name, ())
+        fields[name] = have + tuple(value for value in values if value not in have)

@@ -1,0 +1,137 @@
+"""Examine: every examiner looks at everything a deposit holds and reports findings; none of them decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from formats.identify import Identification, facts
+from formats.malware import NoScanner
+from formats.malware import Outcome as Scan
+from formats.malware import facts as scan_facts
+from formats.package import arrange, recognise
+from formats.package.names import shown_name
+from formats.package.source import Package, Spooled
+from formats.package.spool import Spool
+from formats.report import FormatReport
+from policies.archive import Policy
+from policies.findings import Findings
+from repository.aip import SPOOLED, received
+from repository.archive import Archive
+from repository.description import Extras, described
+from repository.model import Deposit
+from repository.progress import Progress
+
+__all__ = ["examine"]
+
+LOOKUP_BATCH = 500
+"""Digests asked of the catalog at a time; SQLite takes 32,766 variables, PostgreSQL 65,535, and a plan should stay small."""
+
+NAMES_HELD = 10_000
+"""Names of files kept in memory while they are identified; larger packages look each name up."""
+
+
+def examine(
+    archive: Archive, deposit: Deposit, extra: Extras, spool: Spool, findings: Findings, progress: Progress
+) -> tuple[Package, str]:
+    """Let every examiner look at everything: (what was understood of the package, scanner and its signature date)."""
+    if spool.files == 0:
+        findings.add("DEP-EMPTY")
+    form = recognise(spool)
+    form.check(spool, findings)
+    package = arrange(spool, findings)
+    check_description(archive.policy, described(spool, package, extra)[0], findings)
+    identify(archive, spool, findings, progress)
+    scanned = scan(archive, spool, findings, progress)
+    find_duplicates(archive, spool, findings, deposit.update_of)
+    check_identity(archive, deposit, package, findings)
+    return package, scanned
+
+
+def check_description(policy: Policy, fields: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+    """The descriptive fields that the policy asks for are there, and not empty."""
+    for name in policy.required_fields:
+        if not any(value.strip() for value in fields.get(name, ())):
+            findings.add("ACC-FIELD-MISSING", field=name)
+
+
+def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> None:
+    """Identify every file and remember the answers beside the items; that the policy wants none is a finding."""
+    if not archive.policy.identify:
+        findings.add("IDENT-OFF")
+        return
+    names = {str(spool.path(s)): s.item.name for s in each_file(spool)} if spool.files <= NAMES_HELD else None
+    report = FormatReport(spool.database)
+    start = len(str(spool.folder / "files")) + 1
+    progress.start("identify", spool.files, "files")
+
+    def answers() -> Iterator[tuple[str, Identification]]:
+        for path, answer in archive.identifier.identify(spool.path(s) for s in each_file(spool)):
+            file = str(path)[start:]
+            name = names[str(path)] if names is not None else received(spool, f"{SPOOLED}{file}")[0]
+            for finding in facts(shown_name(name), answer):
+                findings.append(finding)
+            progress.advance(1)
+            yield file, answer
+
+    spool.commit()
+    spool.database.execute("BEGIN")
+    report.add(answers())
+    spool.commit()
+    progress.finish()
+
+
+def each_file(spool: Spool) -> Iterator[Spooled]:
+    """Every received file once (an alias is a second place in the AIP, not a second file)."""
+    last = ""
+    for spooled in spool.spooled(order="name"):
+        if spooled.file and spooled.file != last:
+            last = spooled.file
+            yield spooled
+
+
+def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> str:
+    """Scan every file for malware. Returns scanner and signature date; "" when nothing was scanned, which is a finding."""
+    version = archive.scanner.version()
+    if version is None and isinstance(archive.scanner, NoScanner):
+        findings.add("MAL-NO-SCANNER")
+        return ""
+    scanned = 0
+    start = len(str(spool.folder / "files")) + 1
+    progress.start("scan", spool.files, "files")
+    for path, result in archive.scanner.scan(spool.path(s) for s in each_file(spool)):
+        name = received(spool, f"{SPOOLED}{str(path)[start:]}")[0]
+        for finding in scan_facts(shown_name(name), result):
+            findings.append(finding)
+        scanned += result.outcome is not Scan.NOT_SCANNED
+        progress.advance(1)
+    progress.finish()
+    return str(version) if scanned and version is not None else ""
+
+
+def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_of: str) -> None:
+    """Name equal contents inside the package, and contents that the holdings have already. Empty files are all alike."""
+    for _, names in spool.duplicates():
+        first, *others = (name.decode("utf-8", "backslashreplace") for name in names)
+        for other in others:
+            findings.add("DEP-DUPLICATE-INSIDE", other, other=first)
+    digests = ((s.sha512, s.stored) for s in spool.spooled(order="sha512") if s.file and s.item.size)
+    while batch := dict(islice(digests, LOOKUP_BATCH)):
+        known = archive.catalog.holdings.known_digests(batch, apart_from=update_of)
+        for digest, (aip_id, path) in known.items():
+            findings.add("DEP-DUPLICATE-HOLDINGS", batch[digest], other=path, aip=aip_id)
+
+
+def check_identity(archive: Archive, deposit: Deposit, package: Package, findings: Findings) -> None:
+    """An update names an AIP of the same producer; a known id that is no update is for an officer."""
+    update = deposit.update_of
+    if update:
+        target = archive.catalog.holdings.find(update)
+        if target is None:
+            findings.add("DEP-UPDATE-UNKNOWN", aip=update)
+        elif target.producer != deposit.producer:
+            findings.add("DEP-UPDATE-PRODUCER", aip=update, owner=target.producer)
+    elif package.identifier:
+        known = archive.catalog.holdings.by_identifier(deposit.producer, package.identifier)
+        if known is not None:
+            findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known)
