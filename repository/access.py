@@ -166,6 +166,8 @@ def _submission(archive: Archive, reader: Reader, aip_id: str, work: Path, progr
                 progress.advance(1)
             for place, modified in reversed(folders):
                 os.utime(place, (modified, modified))
+            if deposit.top and deposit.top_modified is not None:
+                os.utime(root, (deposit.top_modified, deposit.top_modified))
     finally:
         record_file.unlink(missing_ok=True)
 

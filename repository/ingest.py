@@ -274,6 +274,7 @@ def _seal(
         identifier=package.identifier,
         label=spool.label,
         top=spool.meta("top") or b"",
+        top_modified=int(modified) if (modified := spool.meta("top_modified")) else None,
         received=deposit.created.isoformat(),
         actor=deposit.actor,
         source=deposit.source,

@@ -26,7 +26,7 @@ FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class DepositRecord:
     """The first line. ``label`` is the name of the folder or archive as given; ``top`` the one folder that an archive was wrapped
-    in (as bytes, "" when none)."""
+    in (as bytes, "" when none), ``top_modified`` that folder's time."""
 
     deposit_id: str
     key: str
@@ -48,6 +48,7 @@ class DepositRecord:
     finding_counts: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Mapping[str, Any], ...] = ()
     waived_by: str = ""
+    top_modified: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

