@@ -3,6 +3,10 @@
 The root inventories of all tiers are compared first. Where they disagree, an object is believed only when its own records (METS,
 submission record) agree with its inventory and the other side's do not; where both agree with themselves nothing is decided here:
 that is a finding for an officer, who names the tier to believe with ``--from``. Nothing is *stored* again until it is re-read.
+
+Deposits come back from the AIPs they became. Those that were refused, held or still on their way are in no AIP, so their rows are
+gone; their bytes stay in ``refused/``, ``quarantine/`` and ``spool/`` until somebody removes them, and handing the same records in
+again has them judged anew.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import pytest
 from lxml import etree
 
 from repository.model import Event
+from storage.ocfl.medium import Medium
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 
 FIRST = {
@@ -348,6 +350,33 @@ def test_exports_have_the_events_of_ingest_audit_and_repair(scene: Scene) -> Non
     wanted = {"ingestion", "message digest calculation", "virus check", "format identification", "replication", "fixity check"}
     assert {kind for kind, _ in said} >= {*wanted, "recovery"}
     assert {("fixity check", "success"), ("fixity check", "fail"), ("recovery", "success")} <= said
+
+
+def test_what_cannot_be_read_is_neither_good_nor_altered(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EIO from the medium: unreadable, never altered; nothing is repaired or moved because of it while the disk is like that."""
+    archive = scene.archive
+    name = next(name for name in every_file(scene) if name.endswith("ảnh.bin"))
+    bad = os.stat(scene.path(name)).st_ino
+    real = Medium.digest
+
+    def digest(self: Medium, descriptor: int, algorithm: str) -> tuple[int, bytes]:
+        if os.fstat(descriptor).st_ino == bad:
+            os.close(descriptor)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(self, descriptor, algorithm)
+
+    monkeypatch.setattr(Medium, "digest", digest)
+    report = archive.audit(scene.aip)
+    assert report.copies == {"good": 1, "unreadable": 1}
+    assert [(each.tier, each.path, each.outcome) for each in report.damages] == [("b", name, "unreadable")]
+    assert archive.states(scene.aip) == {"a": "good", "b": "unreadable"}
+    assert archive.engine.reports.fixity().short == 1
+    event = [each for each in archive.engine.holdings.events(scene.aip) if each.type == "fixity check"][-1]
+    assert event.outcome in ("success", "warning")
+    # A repair writes the good bytes to a new place on the disk; what could not be read lies in quarantine.
+    repaired = archive.repair(scene.aip)
+    assert (repaired.repaired, repaired.failed) == (1, [])
+    assert archive.states(scene.aip) == {"a": "good", "b": "good"}
 
 
 def forge(top: Path, name: str, data: bytes) -> None:
