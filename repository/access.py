@@ -200,6 +200,9 @@ def _bagit(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: 
 
 
 def _zip(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
+    for path in reader.state:
+        if "\\" in path:  # to some readers of zip files it parts folders: the file would come out as another, or not at all
+            raise ExportFailed(path, "a zip cannot carry a name with a backslash; export it as folder or bagit")
     staged = work.with_name(work.name + ".aip")
     try:
         _folder(archive, reader, aip_id, staged, progress)

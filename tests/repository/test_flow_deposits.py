@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from policies.findings import Verdict, Weight
-from repository.errors import WrongState
+from repository.errors import ExportFailed, WrongState
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from tests.builders_archive import PRODUCER, ArchiveUnderTest, snapshot, verified, write_tree
@@ -331,11 +331,13 @@ def test_clumsy_names_come_back(archive: ArchiveUnderTest, tmp_path: Path, name:
     assert snapshot(archive.export(stored.aip_id)) == snapshot(source)
     archive.whole()
     for form in ("folder", "bagit", "zip"):
+        if (form, name) == ("zip", "special"):
+            with pytest.raises(ExportFailed, match="backslash"):
+                archive.export(stored.aip_id, f"out.{form}", form=form)
+            continue
         out = archive.export(stored.aip_id, f"out.{form}", form=form)
         kind, errors = verified(out, least=Weight.ERROR)
         assert kind == {"folder": "eark", "bagit": "bagit", "zip": "eark"}[form]
-        if (form, name) == ("zip", "special"):  # what stands between folders in a zip for some readers is no safe name there
-            errors = [each for each in errors if not each.startswith("PKG-NAME-UNSAFE ")]
         assert errors == [], form
     write_tree(source, {"added": b"added"})
     second = archive.deposit(source, update=stored.aip_id)
