@@ -151,6 +151,7 @@ class _Audit:
             counts = steps.run("check", self._check, argument, started, sorted(report.unavailable))
             report.merge(counts)
             if not counts["checked"] and not counts["unavailable"]:
+                steps.run("promote", lambda step: upkeep.promote(self._archive))
                 return {**report.as_json(), "started": started}
 
     def _begin(self, step: Step) -> str:
@@ -173,6 +174,7 @@ class _Repair:
             done = steps.run("repair", self._some, argument["aip"], cursor)
             report.merge(done)
             cursor = done["cursor"]
+        steps.run("promote", lambda step: upkeep.promote(self._archive))
         return report.as_json()
 
     def _some(self, step: Step, aip_id: str, cursor: str) -> dict[str, Any]:

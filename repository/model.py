@@ -36,7 +36,7 @@ class DepositState(enum.Enum):
     SPOOLED = "spooled"  # all bytes hashed and in the spool
     HELD = "held"  # waits for an officer
     ACCEPTED = "accepted"  # verdict given, AIP sealed
-    KEPT = "kept"  # written and re-read on enough tiers
+    KEPT = "kept"  # after a rebuild: its AIP is there, on too few tiers to say that it was ever stored
     STORED = "stored"  # registered in the catalog; the receipt may be given
     REFUSED = "refused"
     REPEATED = "repeated"  # the same bytes under the same key as an earlier deposit, whose id is the reason

@@ -1,8 +1,9 @@
 """Rebuild: make the catalog again from what the tiers hold, believing no tier by itself.
 
-The root inventories of all tiers are compared first. Where they disagree, an object is believed only when its own records (METS,
-submission record) agree with its inventory and the other side's do not; where both agree with themselves nothing is decided here:
-that is a finding for an officer, who names the tier to believe with ``--from``. Nothing is *stored* again until it is re-read.
+The root inventories of all tiers are compared first. Where they disagree, or fewer tiers hold a version than the policy promises,
+an object is believed only when its own records (METS, submission record) agree with its inventory and no other side's do; where
+both agree with themselves nothing is decided here: that is a finding for an officer, who names the tier to believe with
+``--from``. Nothing is *stored* again until it is re-read.
 
 Deposits come back from the AIPs they became. Those that were refused, held or still on their way are in no AIP, so their rows are
 gone; their bytes stay in ``refused/``, ``quarantine/`` and ``spool/`` until somebody removes them, and handing the same records in
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 
 from policies.findings import Findings, KhoError
 from repository.archive import Archive
-from repository.consistency import agrees_with_itself
+from repository.consistency import Testimony, testimony
 from repository.model import Copy, CopyState
 from repository.progress import Progress
 from repository.stored_version import StoredVersion, inventory_digest, open_verified
@@ -52,7 +53,7 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
     progress.start("rebuild", len(survey.held), "objects")
     for aip_id in sorted(survey.held):
         try:
-            believed = _believed(tiers, aip_id, survey, report.findings)
+            believed = _believed(archive, tiers, aip_id, survey, report.findings)
             if believed is not None:
                 _register(archive, tiers, believed, survey, report)
         except Unavailable:
@@ -96,30 +97,52 @@ class _Believed:
     digests: Mapping[int, bytes]
 
 
-def _believed(tiers: Mapping[str, Tier], aip_id: str, survey: _Survey, findings: Findings) -> _Believed | None:
-    """What is believed of an object; None (with a finding) when tiers disagree and nothing tells which is right."""
+def _believed(archive: Archive, tiers: Mapping[str, Tier], aip_id: str, survey: _Survey, findings: Findings) -> _Believed | None:
+    """What is believed of an object: its newest version that is sound. None (with a finding) when nothing tells which is right.
+
+    A version that fewer tiers hold than the policy promises was perhaps never counted, or was made by someone who can write to one
+    tier: it is believed only when it agrees with itself.
+    """
     held = survey.held[aip_id]
-    newest = max(found.number for found in held.values())
     for name in tiers.keys() - held.keys() - survey.broken.get(aip_id, set()):
         findings.add("AIP-MISSING-ON", aip_id, tier=name)
-    by_digest: dict[bytes, list[str]] = {}
-    for name, found in held.items():
-        if found.number == newest:
-            by_digest.setdefault(found.inventory_sha512, []).append(name)
-    candidates = by_digest
-    if len(by_digest) > 1:
-        candidates = {
-            digest: names for digest, names in by_digest.items() if any(agrees_with_itself(tiers[name], aip_id) for name in names)
-        }
-        detail = "; ".join(f"{', '.join(names)}: {digest.hex()[:16]}…" for digest, names in by_digest.items())
-        if len(candidates) != 1:
-            findings.add("AIP-TIERS-DISAGREE", aip_id, version=newest, detail=detail)
+    for number in sorted({found.number for found in held.values()}, reverse=True):
+        by_digest: dict[bytes, list[str]] = {}
+        for name, found in held.items():
+            if found.number == number:
+                by_digest.setdefault(found.inventory_sha512, []).append(name)
+        sound = by_digest
+        if len(by_digest) > 1 or len(next(iter(by_digest.values()))) < archive.policy.copies.need:
+            sound = _sound(tiers, aip_id, by_digest)
+        if len(sound) > 1 or (not sound and len(by_digest) > 1):
+            detail = "; ".join(f"{', '.join(names)}: {digest.hex()[:16]}…" for digest, names in by_digest.items())
+            findings.add("AIP-TIERS-DISAGREE", aip_id, version=number, detail=detail)
             return None
-        right = next(iter(candidates.values()))
+        right = next(iter(sound.values()), [])
         for names in by_digest.values():
             if names != right:
-                findings.add("AIP-ALTERED-ON", aip_id, tier=", ".join(names), right=", ".join(right))
-    return _with_older(tiers, aip_id, newest, *next(iter(candidates.items())), held, findings)
+                findings.add("AIP-ALTERED-ON", aip_id, tier=", ".join(names), right=", ".join(right) or "-")
+        if right:
+            older = {name: found for name, found in held.items() if found.number <= number}
+            return _with_older(tiers, aip_id, number, *next(iter(sound.items())), older, findings)
+    return None
+
+
+def _sound(tiers: Mapping[str, Tier], aip_id: str, by_digest: Mapping[bytes, list[str]]) -> dict[bytes, list[str]]:
+    """Those of several inventories of one version that may be right: the ones that agree with themselves when there are such, else
+    those that nothing contradicts (where records are damaged, nothing is known)."""
+    said: dict[bytes, Testimony] = {}
+    for digest, names in by_digest.items():
+        try:
+            stream, _ = open_verified([tiers[name] for name in names], ObjectId(aip_id), "inventory.json", digest)
+            with stream:
+                said[digest] = testimony([tiers[name] for name in names], parse_inventory(stream))
+        except (KhoError, OSError):
+            said[digest] = Testimony.SILENT
+    for wanted in (Testimony.AGREES, Testimony.SILENT):
+        if found := {digest: names for digest, names in by_digest.items() if said[digest] is wanted}:
+            return found
+    return {}
 
 
 def _with_older(
@@ -150,6 +173,11 @@ def _with_older(
 def _register(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, survey: _Survey, report: RebuildReport) -> None:
     inventory = believed.inventory
     copies = tuple(_copies(archive, tiers, inventory, survey))
+    here = survey.held[inventory.object_id]
+    stored_before = {
+        number: sum(found.number >= number for found in here.values()) >= archive.policy.copies.need
+        for number in believed.digests
+    }
     files = 0
     with archive.catalog.begin() as transaction:
         for number, digest in believed.digests.items():
@@ -157,7 +185,7 @@ def _register(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, 
             registration = stored.registration(copies if number == inventory.head else ())
             archive.catalog.register([registration], within=transaction)
             archive.catalog.events.append(stored.events(), within=transaction)
-            archive.catalog.deposits.add(stored.past_deposit(), within=transaction)
+            archive.catalog.deposits.add(stored.past_deposit(stored=stored_before[number]), within=transaction)
             files += stored.files
     report.files += files
     report.aips += 1

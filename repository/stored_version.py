@@ -177,8 +177,9 @@ class StoredVersion:
                 if isinstance(each, Event):
                     yield each
 
-    def past_deposit(self) -> Deposit:
-        """The deposit as it ended, for the same key to be known again."""
+    def past_deposit(self, *, stored: bool) -> Deposit:
+        """The deposit as it ended, for the same key to be known again; KEPT when too few tiers hold its version, so that it cannot
+        be said that it was ever stored."""
         record = self.deposit
         ended = datetime.fromisoformat(self._inventory.versions[self._number - 1].created)
         return Deposit(
@@ -187,7 +188,7 @@ class StoredVersion:
             producer=record.producer,
             label=record.label,
             source=record.source,
-            state=DepositState.STORED,
+            state=DepositState.STORED if stored else DepositState.KEPT,
             created=datetime.fromisoformat(record.received),
             updated=ended,
             actor=record.actor,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from policies.copies import is_stored
 from repository.archive import Archive
 from repository.ledger import ledger_of
 from repository.model import Deposit, DepositState
 
-__all__ = ["let_go", "waiting"]
+__all__ = ["let_go", "promote", "waiting"]
 
 AT_ONCE = 64
 """Deposits of one step."""
@@ -20,6 +21,23 @@ KEPT_ASIDE = {DepositState.REFUSED: "refused", DepositState.QUARANTINED: "quaran
 def waiting(archive: Archive) -> list[str]:
     """Accepted deposits that have not enough copies yet, oldest ids of the first page: a tier was down, or a process died."""
     return [deposit.id for deposit in archive.catalog.deposits.list(state=DepositState.ACCEPTED, limit=AT_ONCE).items]
+
+
+def promote(archive: Archive) -> int:
+    """Deposits that a rebuild found on too few tiers are stored once enough copies were re-read and matched."""
+    stored = 0
+    cursor: str | None = None
+    while True:
+        page = archive.catalog.deposits.list(state=DepositState.KEPT, cursor=cursor, limit=1_000)
+        for deposit in page.items:
+            aip = archive.catalog.holdings.find(deposit.aip_id)
+            if aip is not None and is_stored(aip.copies, archive.policy, version=deposit.aip_version):
+                archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, updated=archive.clock.now())
+                archive.spools.remove(deposit.id)
+                stored += 1
+        if page.cursor is None:
+            return stored
+        cursor = page.cursor
 
 
 def let_go(archive: Archive) -> dict[str, Any]:
