@@ -88,7 +88,15 @@ def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) 
     if row is None:
         return f"{code} (not in the register) {dict(args)}" if which == "text" else ""
     texts: Mapping[str, str] = getattr(row, which)
-    return _Lenient().vformat(texts.get(language, texts["en"]), (), args)
+    text = texts.get(language, texts["en"])
+    for name in _SENTENCES & args.keys():  # a reason may be a whole sentence, and must not end in two full stops
+        if str(args[name]).endswith("."):
+            text = text.replace(f"{{{name}}}.", f"{{{name}}}")
+    return _Lenient().vformat(text, (), args)
+
+
+_SENTENCES = frozenset({"reason", "detail"})
+"""Arguments that hold words, and so may end in a full stop of their own (names and paths may too, but theirs is part of them)."""
 
 
 class Findings:

@@ -19,7 +19,7 @@ from repository.clock import Clock, SystemClock
 from repository.flows import flows_of
 from repository.reading import Reading
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
-from repository.settings import Settings, init_home
+from repository.settings import Settings, init_home, remember_tiers
 from repository.spools import Spools
 from storage.ocfl.tier import LocalTier
 
@@ -44,8 +44,7 @@ class Engine:
     def create(cls, home: Path, *, tiers: Mapping[str, Path], language: str | None = None, actor: str = "user:init") -> Engine:
         """Make a new archive: home, policy, catalog and tiers. Raises `SettingsError`, `StorageError`, `CatalogError`."""
         settings = init_home(home, tiers=tiers, language=language or "vi")
-        for place in settings.tiers:
-            LocalTier.create(place.path, place.name)
+        remember_tiers(home, {place.name: LocalTier.create(place.path, place.name).identifier for place in settings.tiers})
         Catalog.create(settings.database)
         engine = cls.open(home, actor=actor)
         engine.jobs.upgrade()
@@ -58,7 +57,7 @@ class Engine:
         scanner = ClamdScanner(settings.clamd) if settings.clamd else NoScanner()
         # The tier that may take the spool's own bytes by a hard link is the first one, and only that one.
         tiers = {
-            place.name: LocalTier(place.path, place.name, link_from_spool=number == 0)
+            place.name: LocalTier(place.path, place.name, identifier=place.uuid or None, link_from_spool=number == 0)
             for number, place in enumerate(settings.tiers)
         }
         return cls(

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from policies.document import Document, Section
 from policies.findings import KhoError
 from repository.disks import LocalDisk, disk_of
 
-__all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home"]
+__all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home", "remember_tiers"]
 
 _TIER_NAME = re.compile(r"[^\W_][\w.-]{0,62}")
 """A tier's name is a word in catalog, policy and reports, and a folder name. "default" is a section of policy.toml."""
@@ -56,11 +57,13 @@ class SettingsError(KhoError):
 
 @dataclass(frozen=True, slots=True)
 class TierPlace:
-    """Where one tier is. ``kind`` is "local" (a folder)."""
+    """Where one tier is. ``kind`` is "local" (a folder). ``uuid`` is that of its marker, so that no other volume is taken for it;
+    "" where kho.toml does not say (whatever tier of this name is mounted is then believed)."""
 
     name: str
     kind: str
     path: Path
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +272,20 @@ def _tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:
             raise section.bad("name", f'"{name}" is no name: letters, digits, "-", "." and "_", beginning with a letter or digit')
         if kind not in _KINDS:
             raise section.bad("kind", f'"{kind}" is none of {", ".join(_KINDS)}')
-        tiers.append(TierPlace(name, kind, Path(os.path.abspath(home / section.text("path")))))
+        tiers.append(TierPlace(name, kind, Path(os.path.abspath(home / section.text("path"))), _uuid(section)))
         section.done()
     if not tiers:
         raise root.fail("MISSING", "tiers")
     check_tiers(home, tiers)
     return tuple(tiers)
+
+
+def _uuid(section: Section) -> str:
+    word = section.text("uuid", "")
+    try:
+        return str(uuid.UUID(word)) if word else ""
+    except ValueError:
+        raise section.bad("uuid", f'"{word}" is no UUID; it stands in the kho-tier.json of the tier') from None
 
 
 def check_tiers(home: Path, tiers: Sequence[TierPlace]) -> None:
@@ -365,3 +376,21 @@ def _create(file: Path, text: str) -> None:
 def _tier_text(name: str, path: str | os.PathLike[str]) -> str:
     words = [json.dumps(word, ensure_ascii=False) for word in (name, os.fspath(path))]
     return f'\n[[tiers]]\nname = {words[0]}\nkind = "local"\npath = {words[1]}\n'
+
+
+def remember_tiers(home: str | os.PathLike[str], identifiers: Mapping[str, str]) -> None:
+    """Write the UUIDs of tiers that were just made (name → UUID) into the kho.toml that `init_home` has just written.
+
+    Raises:
+        SettingsError: (SET-UNREADABLE) the file cannot be read or written; it is then as it was, and says no UUIDs.
+    """
+    file = Path(os.path.abspath(home)) / "kho.toml"
+    text = _read(file).decode("utf-8")
+    for name, identifier in identifiers.items():
+        line = f"name = {json.dumps(name, ensure_ascii=False)}\n"
+        text = text.replace(f"[[tiers]]\n{line}", f'[[tiers]]\n{line}uuid = "{identifier}"\n')
+    try:
+        _create(file.with_name("kho.toml.new"), text)
+        os.rename(file.with_name("kho.toml.new"), file)
+    except OSError as problem:
+        raise SettingsError("SET-UNREADABLE", str(file), reason=problem.strerror or str(problem)) from problem
