@@ -13,12 +13,15 @@ again has them judged anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from formats.premis import Event
 from policies.findings import Findings, KhoError
 from repository.archive import Archive
+from repository.catalog import Registration
 from repository.consistency import Testimony, testimony
-from repository.model import Copy, CopyState
+from repository.model import Copy, CopyState, Deposit
 from repository.progress import Progress
 from repository.stored_version import StoredVersion, inventory_digest, open_verified
 from storage.errors import Unavailable
@@ -29,6 +32,13 @@ __all__ = ["RebuildReport", "rebuild"]
 
 AIP_PREFIX = "urn:uuid:"
 """AIPs among a tier's objects; evidence, ledger and policy history have ids of their own (``urn:kho:…``)."""
+
+
+GROUP = 100
+"""AIPs entered in one transaction: a commit, and statements made anew, for each cost more than a small AIP's rows."""
+
+GROUP_FILES = 20_000
+"""Files after which a group is entered, so that the memory for it stays small."""
 
 
 @dataclass(slots=True)
@@ -51,18 +61,30 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
     report = RebuildReport()
     survey = _survey(tiers, report.findings, progress)
     progress.start("rebuild", len(survey.held), "objects")
+    waiting: list[_Known] = []
     for aip_id in sorted(survey.held):
-        try:
+        with _unreadable(aip_id, report):
             believed = _believed(archive, tiers, aip_id, survey, report.findings)
             if believed is not None:
-                _register(archive, tiers, believed, survey, report)
-        except Unavailable:
-            raise
-        except (KhoError, OSError, ValueError, KeyError) as error:
-            report.findings.add("AIP-UNREADABLE", aip_id, reason=str(error))
+                waiting.append(_read(archive, tiers, believed, survey))
+        if len(waiting) >= GROUP or sum(known.files for known in waiting) >= GROUP_FILES:
+            _register(archive, waiting, report)
+            waiting = []
         progress.advance(1)
+    _register(archive, waiting, report)
     progress.finish()
     return report
+
+
+@contextmanager
+def _unreadable(aip_id: str, report: RebuildReport) -> Iterator[None]:
+    """What cannot be believed or entered of one AIP is a finding; a tier that goes away ends the rebuild."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except (KhoError, OSError, ValueError, KeyError) as error:
+        report.findings.add("AIP-UNREADABLE", aip_id, reason=str(error))
 
 
 @dataclass(slots=True)
@@ -170,25 +192,53 @@ def _with_older(
     return _Believed(inventory, digests)
 
 
-def _register(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, survey: _Survey, report: RebuildReport) -> None:
+@dataclass(slots=True)
+class _Known:
+    """All versions of one AIP as they were read, not yet entered."""
+
+    aip_id: str
+    registrations: list[Registration] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    deposits: list[Deposit] = field(default_factory=list)
+    files: int = 0
+
+
+def _read(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, survey: _Survey) -> _Known:
     inventory = believed.inventory
+    known = _Known(inventory.object_id)
     copies = tuple(_copies(archive, tiers, inventory, survey))
     here = survey.held[inventory.object_id]
-    stored_before = {
-        number: sum(found.number >= number for found in here.values()) >= archive.policy.copies.need
-        for number in believed.digests
-    }
-    files = 0
+    for number, digest in believed.digests.items():
+        stored = StoredVersion(list(tiers.values()), inventory, number, digest)
+        known.registrations.append(stored.registration(copies if number == inventory.head else ()))
+        known.events += stored.events()
+        stored_before = sum(found.number >= number for found in here.values()) >= archive.policy.copies.need
+        known.deposits.append(stored.past_deposit(stored=stored_before))
+        known.files += stored.files
+    return known
+
+
+def _register(archive: Archive, waiting: Sequence[_Known], report: RebuildReport) -> None:
+    """Enter AIPs in one transaction; where one of them does not fit, each in its own."""
+    try:
+        _enter(archive, waiting)
+    except (KhoError, ValueError, KeyError):
+        for known in waiting:
+            with _unreadable(known.aip_id, report):
+                _enter(archive, [known])
+                report.aips, report.files = report.aips + 1, report.files + known.files
+        return
+    report.aips += len(waiting)
+    report.files += sum(known.files for known in waiting)
+
+
+def _enter(archive: Archive, waiting: Sequence[_Known]) -> None:
     with archive.catalog.begin() as transaction:
-        for number, digest in believed.digests.items():
-            stored = StoredVersion(list(tiers.values()), inventory, number, digest)
-            registration = stored.registration(copies if number == inventory.head else ())
-            archive.catalog.register([registration], within=transaction)
-            archive.catalog.events.append(stored.events(), within=transaction)
-            archive.catalog.deposits.add(stored.past_deposit(stored=stored_before[number]), within=transaction)
-            files += stored.files
-    report.files += files
-    report.aips += 1
+        archive.catalog.register((each for known in waiting for each in known.registrations), within=transaction)
+        archive.catalog.events.append((each for known in waiting for each in known.events), within=transaction)
+        for known in waiting:
+            for deposit in known.deposits:
+                archive.catalog.deposits.add(deposit, within=transaction)
 
 
 def _copies(archive: Archive, tiers: Mapping[str, Tier], inventory: Inventory, survey: _Survey) -> Iterator[Copy]:

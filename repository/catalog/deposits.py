@@ -67,8 +67,8 @@ class Deposits:
         """
         values = _values({name: getattr(deposit, name) for name in _COLUMNS})
         with self._database.write(within) as transaction:
-            transaction.execute(insert_into(transaction, table).values(values).on_conflict_do_nothing())
-            if self.find(deposit.id, within=transaction) is None:
+            transaction.execute(insert_into(transaction, table).on_conflict_do_nothing(), values)
+            if transaction.execute(select(table.c.id).where(table.c.id == deposit.id)).one_or_none() is None:
                 raise _key_exists(deposit.producer, deposit.key)
 
     def get(self, deposit_id: str, *, within: Transaction | None = None) -> Deposit:
