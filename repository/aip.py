@@ -168,6 +168,7 @@ def load_sealed(spool: Spool) -> SealedVersion:
         inventory_sha512=bytes.fromhex(summary["inventory_sha512"]),
         builds_on=bytes.fromhex(summary["builds_on"]) if summary["builds_on"] else None,
         files=files,
+        bytes=spool.bytes,
     )
 
 

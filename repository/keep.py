@@ -45,7 +45,9 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
     }
     results: dict[str, Any] = {}
     try:
-        kept = keep_on(archive.tiers[tier_name], list(sealed.values()), progress=progress.advance)
+        kept = keep_on(
+            archive.tiers[tier_name], list(sealed.values()), progress=progress.advance, verify=archive.verifiers.verify
+        )
     except StorageError as error:
         return {deposit_id: {"ok": False, "error": str(error)} for deposit_id in sealed}
     for deposit_id, one in zip(sealed, kept, strict=True):

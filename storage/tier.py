@@ -35,7 +35,8 @@ class SealedVersion:
     """One version of one object, sealed: every tier is given exactly these bytes.
 
     ``inventory`` is the finished inventory.json (its digest is ``inventory_sha512``); ``files`` streams the content that is new
-    in this version; ``builds_on`` is the SHA-512 of the root inventory of the version before (None for version 1).
+    in this version; ``builds_on`` is the SHA-512 of the root inventory of the version before (None for version 1). ``bytes`` is how
+    large it is, roughly: by it work is shared out.
     """
 
     object_id: ObjectId
@@ -44,6 +45,7 @@ class SealedVersion:
     inventory_sha512: bytes
     builds_on: bytes | None
     files: Callable[[], Iterator[SealedFile]]
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from fixity.digests import LARGE_BUFFER
 from fixity.verify import FixityReport
 from storage.errors import StorageError
 from storage.ocfl.inventory import parse_inventory
 from storage.tier import ObjectId, SealedVersion, Tier
+from storage.verifiers import Check, Found, in_turn
 
 __all__ = ["Kept", "keep_on"]
+
+
+Verify = Callable[[Sequence[Check], Callable[[int], None]], Iterator[tuple[Check, Found]]]
+"""How checks are run: each with what was found, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,14 @@ def keep_on(
     *,
     algorithm: str = "sha256",
     progress: Callable[[int], None] | None = None,
+    verify: Verify = in_turn,
 ) -> list[Kept]:
     """Write ``versions`` as one batch and re-read each from the medium: its content and inventories, and the root files.
 
     A version that was there already is re-read all the same. Several versions of one object are re-read together and share a
     report. Results are in the order of ``versions``. Never raises for one version, nor for a tier that is not there.
+
+    ``verify`` may re-read several copies at once (`storage.verifiers.Verifiers.verify`).
 
     ``algorithm``: sha256 is enough for what was hashed with SHA-512 on its way in, where the fixity block has it.
     """
@@ -54,35 +62,33 @@ def keep_on(
     for version, result in zip(versions, written, strict=True):
         if result.error is None:
             expected.setdefault(version.object_id, {})[version.number] = version.inventory_sha512
-    reports: dict[ObjectId, FixityReport | StorageError] = {}
-    for object_id, digests in expected.items():
-        try:
-            reports[object_id] = _reread(tier, object_id, digests, algorithm, progress)
-        except StorageError as error:
-            reports[object_id] = error
+    sizes = {version.object_id: version.bytes for version in versions}
+    checks = [
+        Check(tier, object_id, digests, algorithm, sizes[object_id], since=min(digests))
+        for object_id, digests in expected.items()
+    ]
+    reports = {check.object_id: _judged(check, found, progress) for check, found in verify(checks, progress or _quiet)}
     pairs = zip(versions, written, strict=True)
     return [_kept(tier.name, version, result.error or reports[version.object_id]) for version, result in pairs]
 
 
-def _kept(tier: str, version: SealedVersion, found: FixityReport | StorageError) -> Kept:
+def _kept(tier: str, version: SealedVersion, found: Found) -> Kept:
     if isinstance(found, StorageError):
         return Kept(tier, version.object_id, version.number, error=found)
     return Kept(tier, version.object_id, version.number, found)
 
 
-def _reread(
-    tier: Tier, object_id: ObjectId, digests: dict[int, bytes], algorithm: str, progress: Callable[[int], None] | None
-) -> FixityReport:
-    """Raises StorageError."""
-    first = min(digests)
-    report = tier.verify(object_id, digests, algorithm=algorithm, progress=progress, since=first)
-    if report.ok or report.inventory_sha512 in ("", digests[max(digests)].hex()):
-        return report
-    # An old version that is kept again after newer ones were: they have to be sound, but they are not ours to vouch for.
-    newer = _newer(tier, object_id, max(digests))
-    if not newer:
-        return report
-    return tier.verify(object_id, newer | digests, algorithm=algorithm, progress=progress, since=first)
+def _judged(check: Check, found: Found, progress: Callable[[int], None] | None) -> Found:
+    """An old version that is kept again after newer ones were: they have to be sound, but they are not ours to vouch for."""
+    last = max(check.expected)
+    if isinstance(found, StorageError) or found.ok or found.inventory_sha512 in ("", check.expected[last].hex()):
+        return found
+    newer = _newer(check.tier, check.object_id, last)
+    return replace(check, expected={**newer, **check.expected}).run(progress or _quiet) if newer else found
+
+
+def _quiet(count: int) -> None:
+    return None
 
 
 def _newer(tier: Tier, object_id: ObjectId, number: int) -> dict[int, bytes]:

@@ -24,7 +24,7 @@ from storage.ocfl.objects import INVENTORY
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId, Tier
 
-__all__ = ["Check", "Verifiers", "serve"]
+__all__ = ["Check", "Found", "Verifiers", "in_turn", "serve"]
 
 BATCH = 16
 """Copies given to a process at a time: the way there and back costs as much as a few files."""
@@ -51,13 +51,20 @@ class Check:
     expected: Mapping[int, bytes]
     algorithm: str
     bytes: int = 0
+    since: int = 1
 
     def run(self, progress: Progress) -> Found:
         """Re-read it in this process."""
         try:
-            return self.tier.verify(self.object_id, self.expected, algorithm=self.algorithm, progress=progress)
+            return self.tier.verify(self.object_id, self.expected, algorithm=self.algorithm, progress=progress, since=self.since)
         except StorageError as error:
             return error
+
+
+def in_turn(checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
+    """Every check with what was found, one after the other, in this process."""
+    for check in checks:
+        yield check, check.run(progress)
 
 
 class Verifiers:
@@ -78,8 +85,7 @@ class Verifiers:
         if self._processes > 1 and enough and all(isinstance(check.tier, LocalTier) for check in checks):
             yield from self._share(checks, progress)
         else:
-            for check in checks:
-                yield check, check.run(progress)
+            yield from in_turn(checks, progress)
 
     def _share(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         guard = threading.Lock()
@@ -191,7 +197,7 @@ class _Helper:
         assert process.stdout is not None
         tier = batch[0].tier
         assert isinstance(tier, LocalTier)
-        asked = [(check.object_id, dict(check.expected), check.algorithm) for check in batch]
+        asked = [(check.object_id, dict(check.expected), check.algorithm, check.bytes, check.since) for check in batch]
         pickle.dump((tier.place, asked), process.stdin, pickle.HIGHEST_PROTOCOL)
         process.stdin.flush()
         while isinstance(message := pickle.load(process.stdout), int):
