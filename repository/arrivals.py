@@ -26,6 +26,7 @@ from formats.package.spool import Spool
 from policies.findings import Findings
 from repository.archive import Archive
 from repository.catalog import CatalogConflict
+from repository.description import fingerprint
 from repository.errors import KeyReused
 from repository.flows import DEPOSIT, deposit_argument
 from repository.jobs.service import Jobs
@@ -255,8 +256,9 @@ class Arrivals:
         unpacked = upload.folder / "unpacked"
         try:
             with Spool(unpacked) as spool:
-                spool_path(upload.file, spool, Findings(), limits=self.limits)
-                return spool.fingerprint()
+                findings = Findings()
+                spool_path(upload.file, spool, findings, limits=self.limits)
+                return fingerprint(spool, findings)
         finally:
             shutil.rmtree(unpacked, ignore_errors=True)
 

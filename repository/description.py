@@ -12,9 +12,10 @@ from fixity.digests import hash_file
 from formats.describe import flatten, kind_of
 from formats.package.source import Package
 from formats.package.spool import Spool
+from policies.findings import Findings, Weight
 from repository.errors import SourceMissing
 
-__all__ = ["Extras", "described"]
+__all__ = ["Extras", "described", "fingerprint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,19 @@ class Extras:
         except OSError as error:
             raise SourceMissing(str(self.metadata)) from error
 
-    def fingerprint(self, spool: Spool) -> str:
-        """The package's fingerprint; together with that of the metadata file, which is part of what was deposited."""
-        if self.metadata is None:
-            return spool.fingerprint()
-        beside = hash_file(self.metadata, ["sha256"])[1]["sha256"].hex
-        return hashlib.sha256(f"kho deposit 1\n{spool.fingerprint()}\n{beside}\n".encode()).hexdigest()
+
+def fingerprint(spool: Spool, received: Findings, metadata: Path | None = None) -> str:
+    """What was deposited, as SHA-256 (hexadecimal): names and bytes of the package, the metadata file beside it, and what of the
+    package could not be taken in. A truncated archive is not the whole one whose beginning it holds."""
+    doubts = sorted({f"{finding.code}\0{finding.path}" for finding in received if finding.weight is Weight.ERROR})
+    if metadata is None and not doubts:
+        return spool.fingerprint()
+    digest = hashlib.sha256(f"kho deposit 1\n{spool.fingerprint()}\n".encode())
+    if metadata is not None:
+        digest.update(hash_file(metadata, ["sha256"])[1]["sha256"].value)
+    for doubt in doubts:
+        digest.update(hashlib.sha256(doubt.encode("utf-8", "surrogateescape")).digest())
+    return digest.hexdigest()
 
 
 def described(spool: Spool, package: Package, extra: Extras) -> tuple[dict[str, tuple[str, ...]], str]:

@@ -31,7 +31,7 @@ from policies.retention import expires
 from repository.aip import EVENTS_PREFIX, Previous, Sealing, seal
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import DepositChange, Transaction
-from repository.description import Extras, described
+from repository.description import Extras, described, fingerprint
 from repository.errors import AipUnreadable, KeyReused, Overtaken, SourceMissing
 from repository.examine import examine
 from repository.model import Deposit, DepositState
@@ -49,6 +49,9 @@ ROW_FINDINGS = 5
 """Findings of one code that stand in a deposit's row; all of them are in the spool, and counted."""
 
 MALWARE_CODES = frozenset({"MAL-FOUND"})
+
+FREE = frozenset({DepositState.REFUSED, DepositState.QUARANTINED, DepositState.FAILED})
+"""Deposits in these states hold no key: what was not taken in may be handed in again, and is judged anew."""
 
 
 def aip_id_of(deposit_id: str) -> str:
@@ -72,20 +75,21 @@ def accept(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress
         return None
     try:
         return _examine(archive, deposit, extra, progress)
-    except KeyReused as error:
-        return Outcome(deposit, _refusal(error))
     except KhoError as error:
         return Outcome(deposit, _failure(error))
     except OSError as error:
         return Outcome(deposit, _failure(KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error))))
 
 
-def _refusal(error: KhoError) -> DepositChange:
+def _refusal(archive: Archive, deposit: Deposit, error: KhoError, claim: DepositChange) -> DepositChange:
     return {
+        **claim,
+        "key": f"{claim['key']}#{deposit.id}",
         "state": DepositState.REFUSED,
         "verdict": Verdict.REFUSE,
         "findings": (error.finding,),
         "finding_counts": {error.code: 1},
+        "expires": expires(Verdict.REFUSE, archive.policy, archive.clock.now()),
     }
 
 
@@ -112,20 +116,26 @@ def settle(archive: Archive, outcomes: Iterable[Outcome]) -> list[Deposit]:
 
 def _settle(archive: Archive, outcome: Outcome, within: Transaction) -> Deposit:
     deposit, change = outcome.deposit, outcome.change
-    change["updated"] = archive.clock.now()
     deposits = archive.catalog.deposits
-    if "key" in change:
-        earlier = deposits.by_key(deposit.producer, change["key"], within=within)
-        if earlier is not None and earlier.id != deposit.id:
-            if earlier.state in (DepositState.REFUSED, DepositState.FAILED):
-                deposits.update(earlier.id, key=f"{change['key']}#{earlier.id}", within=within)
-            elif earlier.fingerprint == change["fingerprint"]:
-                change = _repetition(earlier, change)
-            else:
-                change = _refusal(KeyReused(change["key"], earlier.id))
+    earlier = deposits.by_key(deposit.producer, change["key"], within=within) if "key" in change else None
+    if earlier is not None and earlier.id != deposit.id:
+        if earlier.state in FREE:
+            deposits.update(earlier.id, key=f"{earlier.key}#{earlier.id}", within=within)
+        elif _same(deposit, earlier, change["fingerprint"]):
+            change = _repetition(deposit, earlier, change)
+        else:
+            change = _refusal(archive, deposit, KeyReused(change["key"], earlier.id), change)
+    if change.get("state") is None:  # what it repeated when it was looked at was let go a moment ago
+        change = _failure(KhoError("DEP-FAILED", deposit.label, reason="another deposit of the same was decided meanwhile"))
     if deposit.update_of and change["state"] is DepositState.ACCEPTED and _overtaken(archive, deposit, change, within):
-        change = _failure(Overtaken(deposit.update_of)) | {"updated": change["updated"]}
+        change = _failure(Overtaken(deposit.update_of))
+    change["updated"] = archive.clock.now()
     return deposits.update(deposit.id, within=within, **change)
+
+
+def _same(deposit: Deposit, earlier: Deposit, fingerprint: str) -> bool:
+    """Whether the earlier deposit brought the same, for the same AIP: as a record of its own, or as an update of it."""
+    return earlier.fingerprint == fingerprint and deposit.update_of in (earlier.update_of, earlier.aip_id)
 
 
 def _overtaken(archive: Archive, deposit: Deposit, change: DepositChange, within: Transaction) -> bool:
@@ -136,13 +146,16 @@ def _overtaken(archive: Archive, deposit: Deposit, change: DepositChange, within
     return target is None or target.version + 1 != change["aip_version"] or any(each != deposit.id for each in under_way)
 
 
-def _repetition(earlier: Deposit, change: DepositChange) -> DepositChange:
+def _repetition(deposit: Deposit, earlier: Deposit, change: DepositChange) -> DepositChange:
     return {
+        "key": f"{change['key']}#{deposit.id}",
         "state": DepositState.REPEATED,
         "fingerprint": change["fingerprint"],
         "files": change["files"],
         "bytes": change["bytes"],
-        "updated": change["updated"],
+        "verdict": earlier.verdict,
+        "findings": earlier.findings,
+        "finding_counts": earlier.finding_counts,
         "reason": earlier.id,
         "aip_id": earlier.aip_id,
         "aip_version": earlier.aip_version,
@@ -152,23 +165,29 @@ def _repetition(earlier: Deposit, change: DepositChange) -> DepositChange:
 def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Outcome:
     spool, findings = receive(archive, deposit, progress)
     extra = extra.kept(spool)
-    fingerprint = extra.fingerprint(spool)
-    key = deposit.wanted_key or f"sha256:{fingerprint}"
-    deposit = replace(deposit, key=key, fingerprint=fingerprint, files=spool.files, bytes=spool.bytes)
-    claim: DepositChange = {
-        "key": key,
-        "fingerprint": deposit.fingerprint,
-        "files": spool.files,
-        "bytes": spool.bytes,
-        "error": "",
-    }
+    print_ = fingerprint(spool, findings, extra.metadata)
+    key = deposit.wanted_key or _default_key(archive, deposit, print_)
+    deposit = replace(deposit, key=key, fingerprint=print_, files=spool.files, bytes=spool.bytes)
+    claim: DepositChange = {"key": key, "fingerprint": print_, "files": spool.files, "bytes": spool.bytes, "error": ""}
     earlier = archive.catalog.deposits.by_key(deposit.producer, key)
-    if earlier is not None and earlier.id != deposit.id and earlier.state not in (DepositState.REFUSED, DepositState.FAILED):
+    if earlier is not None and earlier.id != deposit.id and earlier.state not in FREE:
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
     package, scanned = examine(archive, deposit, extra, spool, findings, progress)
     decided = decide(archive, replace(deposit, scanned=scanned), spool, package, findings, extra)
     spool.commit()
     return Outcome(deposit, {**claim, **decided})
+
+
+def _default_key(archive: Archive, deposit: Deposit, fingerprint: str) -> str:
+    """Producer and manifest; for an update also the version that it replaces, so that a record may go back to what it was. An
+    update to what the newest version is already repeats that version's deposit."""
+    aip = archive.catalog.holdings.find(deposit.update_of) if deposit.update_of else None
+    if aip is None:
+        return f"sha256:{fingerprint}" + (f":updates:{deposit.update_of}" if deposit.update_of else "")
+    last = archive.catalog.deposits.find(aip.versions[-1].deposit_id) if aip.versions else None
+    if last is not None and last.id != deposit.id and last.fingerprint == fingerprint and last.producer == deposit.producer:
+        return last.key
+    return f"sha256:{fingerprint}:updates:{aip.id}@v{aip.version}"
 
 
 def receive(archive: Archive, deposit: Deposit, progress: Progress) -> tuple[Spool, Findings]:
@@ -227,6 +246,7 @@ def decide(
     else:
         infected = findings.counts.keys() & MALWARE_CODES
         change["state"] = DepositState.QUARANTINED if infected else DepositState.REFUSED
+        change["key"] = f"{deposit.key}#{deposit.id}"
     return change
 
 

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+from policies.findings import Verdict
+from policies.retention import expires
 from repository.access import ExportReport, export
 from repository.archive import Archive
 from repository.audit import AuditReport, AuditScope
@@ -177,8 +179,16 @@ class Deposits:
         if deposit.state is not DepositState.HELD:
             raise WrongState(deposit_id, deposit.state.value)
         now = self._archive.clock.now()
+        refused = state is DepositState.REFUSED
         decided = self._archive.catalog.deposits.update(
-            deposit_id, state=state, reason=reason, decided_by=self._archive.actor, updated=now
+            deposit_id,
+            expected=DepositState.HELD,
+            state=state,
+            reason=reason,
+            decided_by=self._archive.actor,
+            updated=now,
+            expires=expires(Verdict.REFUSE, self._archive.policy, now) if refused else None,
+            key=f"{deposit.key}#{deposit.id}" if refused else deposit.key,
         )
         ledger_of(self._archive).decided(decided, reason)
         return decided
