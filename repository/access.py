@@ -21,7 +21,7 @@ from formats.package.source import Kind
 from formats.package.zipping import write_zip
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.dissemination import merged_metadata
-from repository.errors import ExportFailed, NoGoodCopy
+from repository.errors import ExportFailed, NoGoodCopy, UnknownVersion
 from repository.ledger import ledger_of
 from repository.progress import Progress
 from repository.submission import SUBMISSION_PATH, read_submission
@@ -106,8 +106,8 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
     Everything is built beside the target and renamed at the end, so that a broken export never looks whole.
 
     Raises:
-        UnknownAip: no such AIP.
-        ExportFailed: the target is taken or cannot be written.
+        UnknownAip, UnknownVersion: no such AIP, or no such version of it.
+        ExportFailed: the target is taken, lies in the archive itself, or cannot be written.
         NoGoodCopy: no copy holds some file unaltered.
     """
     aip = archive.catalog.holdings.get(aip_id)
@@ -116,7 +116,8 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
         raise NoGoodCopy("inventory.json", aip_id, "no tier holds an inventory that the catalog vouches for")
     number = version or aip.version
     if not 1 <= number <= want.head:
-        raise ExportFailed(aip_id, f"there is no version {number}")
+        raise UnknownVersion(aip_id, number, want.head)
+    _outside(archive, target)
     if target.exists() and not (form != "zip" and target.is_dir() and not any(target.iterdir())):
         raise ExportFailed(str(target), "something is there already")
     report = ExportReport(str(target), form)
@@ -138,6 +139,17 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
             work.unlink()
     ledger_of(archive).exported(aip_id, number, form, report.files, report.bytes)
     return report
+
+
+def _outside(archive: Archive, target: Path) -> None:
+    """What is handed out does not belong among what is kept: an audit would find it, and a tier is no place to work in."""
+    real = os.path.realpath(target)
+    own = [("the archive's own folder", archive.settings.home)]
+    own += [(f'the folder of tier "{tier.name}"', tier.path) for tier in archive.settings.tiers]
+    for name, folder in own:
+        place = os.path.realpath(folder)
+        if os.path.commonpath([real, place]) == place:
+            raise ExportFailed(str(target), f"it lies in {name} ({folder}); choose a place outside the archive")
 
 
 def _submission(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 RepositoryError
 ├── UnknownDeposit, UnknownAip, UnknownTier   no such id or name
+├── UnknownVersion                the AIP has no version of that number
 ├── SourceMissing                 nothing readable is where the deposit came from
 ├── WrongState                    the deposit is not in a state in which this can be done
 ├── KeyReused                     the same key came with other bytes
@@ -30,6 +31,7 @@ __all__ = [
     "UnknownAip",
     "UnknownDeposit",
     "UnknownTier",
+    "UnknownVersion",
     "WrongState",
 ]
 
@@ -51,6 +53,11 @@ class UnknownAip(RepositoryError):
 class UnknownTier(RepositoryError):
     def __init__(self, name: str, known: str) -> None:
         super().__init__("TIER-UNKNOWN", name, known=known)
+
+
+class UnknownVersion(RepositoryError):
+    def __init__(self, aip_id: str, version: int, head: int) -> None:
+        super().__init__("AIP-NO-VERSION", aip_id, version=version, head=head)
 
 
 class WrongState(RepositoryError):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from formats.identify import Identification, facts
-from formats.malware import NoScanner
+from formats.malware import NoScanner, ScannerVersion
 from formats.malware import Outcome as Scan
 from formats.malware import facts as scan_facts
 from formats.package import arrange, recognise
@@ -22,7 +22,7 @@ from repository.description import Extras, described
 from repository.model import Deposit
 from repository.progress import Progress
 
-__all__ = ["examine"]
+__all__ = ["examine", "scanner_words"]
 
 LOOKUP_BATCH = 500
 """Digests asked of the catalog at a time; SQLite takes 32,766 variables, PostgreSQL 65,535, and a plan should stay small."""
@@ -35,7 +35,7 @@ def examine(
     archive: Archive, deposit: Deposit, extra: Extras, spool: Spool, findings: Findings, progress: Progress
 ) -> tuple[Package, str]:
     """Let every examiner look at everything: (what was understood of the package, scanner and its signature date)."""
-    if spool.files == 0:
+    if spool.files == 0 and findings.ok:
         findings.add("DEP-EMPTY")
     form = recognise(spool)
     form.check(spool, findings)
@@ -106,7 +106,14 @@ def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress)
         scanned += result.outcome is not Scan.NOT_SCANNED
         progress.advance(1)
     progress.finish()
-    return str(version) if scanned and version is not None else ""
+    return scanner_words(version) if scanned and version is not None else ""
+
+
+def scanner_words(version: ScannerVersion) -> str:
+    """Scanner and signatures as receipts and reports name them: "ClamAV 1.0.0, signatures 27000 of 2026-11-20"."""
+    date = version.signature_date.date().isoformat() if version.signature_date else ""
+    number = " of ".join(filter(None, (version.signatures, date)))
+    return f"{version.engine}, signatures {number}" if number else version.engine
 
 
 def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_of: str) -> None:

@@ -22,9 +22,9 @@ def verify_path(path: Path, findings: Findings, progress: Progress) -> str:
     """Check what stands at ``path``; findings by code. Returns what it was taken for: "ocfl", "bagit", "eark" or "unrecognised".
 
     Raises:
-        SourceMissing: nothing readable is there.
+        SourceMissing: nothing readable is there, or neither a file nor a folder (a pipe would be waited for without end).
     """
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):
         raise SourceMissing(str(path))
     if path.is_dir():
         if is_ocfl(path):

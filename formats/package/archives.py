@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -32,10 +34,19 @@ def looks_like_archive(path: Path) -> bool:
     if path.suffix:
         return False
     try:
-        with open(path, "rb") as file:
+        with _regular(path) as file:
             return _container(file) != ""
     except OSError:
         return False
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Open a file for reading; never wait for a pipe's writer, and read nothing that has no end. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return os.fdopen(descriptor, "rb", buffering=1 << 16)
 
 
 def _container(file: BinaryIO) -> str:
@@ -74,7 +85,7 @@ def expand(
     """
     called = name or (source.name if isinstance(source, Path) else "")
     try:
-        with open(source, "rb", buffering=1 << 16) if isinstance(source, Path) else nullcontext(source) as file:
+        with _regular(source) if isinstance(source, Path) else nullcontext(source) as file:
             _unpack(file, spool, findings, called, limits, progress)
     except (OSError, CouldNotRead) as error:
         reason = error.reason if isinstance(error, CouldNotRead) else error.strerror or str(error)

@@ -12,7 +12,7 @@ import typer
 
 from policies.findings import Finding
 from repository import views
-from repository.cli.door import Door, Usage, actor
+from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
@@ -75,9 +75,9 @@ def deposit(
     """Deposit folders, bags, E-ARK packages, or archives of them."""
     door = Door.of(context, home, as_json)
     door.archive()
-    for path in [*paths, *([metadata] if metadata else [])]:
-        if not os.path.lexists(path):
-            raise Usage("USE-NO-PATH", str(path))
+    for path in paths:
+        check_source(path)
+    _check_metadata(metadata)
     producer = producer or os.environ.get(PRODUCER_VARIABLE) or actor().removeprefix("user:")
     with door.open() as engine:
         done = engine.deposits.submit(
@@ -85,6 +85,16 @@ def deposit(
         )
     body = {"deposits": [views.deposit(each) for each in done]}
     return door.answer("deposit", body, lambda: _show(door, done), code=_exit(done), closing=_closing(done))
+
+
+def _check_metadata(path: Path | None) -> None:
+    """One file that is there, said before any deposit is announced. Raises Usage."""
+    if path is None:
+        return
+    if not os.path.lexists(path):
+        raise Usage("USE-NO-PATH", str(path))
+    if not path.is_file():
+        raise Usage("USE-NOT-A-FILE", str(path))
 
 
 def deposits(

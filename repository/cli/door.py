@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from repository.engine import Engine
     from repository.progress import Progress
 
-__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor"]
+__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_source"]
 
 HOME_VARIABLE = "KHO_HOME"
 MARKER = "kho.toml"
@@ -35,6 +35,14 @@ MARKER = "kho.toml"
 
 class Usage(KhoError):
     """The command line asks for something that cannot be meant (exit code 2)."""
+
+
+def check_source(path: Path) -> None:
+    """A package must be a file or a folder: a pipe would be waited for without end. Raises Usage."""
+    if not os.path.lexists(path):
+        raise Usage("USE-NO-PATH", str(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise Usage("USE-NEITHER", str(path))
 
 
 def actor() -> str:

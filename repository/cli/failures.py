@@ -15,6 +15,7 @@ from repository.cli.exits import Exit
 __all__ = ["exit_of", "finding_of", "usage_finding"]
 
 _EXITS = {
+    "AIP-NO-VERSION": Exit.USAGE,
     "AIP-UNKNOWN": Exit.USAGE,
     "CAT-CURSOR": Exit.USAGE,
     "DEP-SOURCE-MISSING": Exit.USAGE,

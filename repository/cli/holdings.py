@@ -90,10 +90,19 @@ def show(context: typer.Context, aip: AipId, version: Version = None, home: Home
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         found = engine.holdings.show(aip)
+        _check_version(found, version)
         files = engine.holdings.files(aip, version=version)
         events = engine.holdings.events(aip)
         body = {"aip": views.aip(found), "files": map(views.aip_file, files), "events": map(views.event, events)}
         return door.answer("show", body, lambda: _show(Screen(door.out), found, files, events))
+
+
+def _check_version(aip: Aip, version: int | None) -> None:
+    """Said before anything is printed or made. Raises UnknownVersion."""
+    if version is not None and version > aip.version:
+        from repository.errors import UnknownVersion
+
+        raise UnknownVersion(aip.id, version, aip.version)
 
 
 def _show(screen: Screen, aip: Aip, files: Iterator[AipFile], events: Iterator[Event]) -> None:
@@ -178,6 +187,7 @@ def export(
     if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
         raise Usage("USE-TARGET-EXISTS", str(output))
     with door.open() as engine:
+        _check_version(engine.holdings.show(aip), version)
         report = engine.holdings.export(aip, output, form=form, version=version, progress=door.progress())
     problems = list(report.problems)
     closing = [Finding("OPS-EXPORT-DAMAGE", args={"aip": aip, "files": len(problems)})] if problems else []

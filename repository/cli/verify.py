@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from policies.findings import Finding, Findings, Weight
 from repository import views
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, check_source
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson
 from repository.cli.screen import Screen, number
@@ -24,8 +23,7 @@ Subject = Annotated[Path, typer.Argument(metavar="PATH", help=words("option.veri
 def verify(context: typer.Context, path: Subject, as_json: AsJson = False) -> int:
     """Check an OCFL root or object, a bag, or an E-ARK package."""
     door = Door.of(context, as_json=as_json)
-    if not os.path.lexists(path):
-        raise Usage("USE-NO-PATH", str(path))
+    check_source(path)
     from repository.verify import verify_path
 
     findings = Findings()
