@@ -38,8 +38,13 @@ SETTING_CODES: Mapping[str, tuple[str, ...]] = {
 NOT_SCANNED = ("MAL-NO-SCANNER", "MAL-NOT-SCANNED", "MAL-TOO-LARGE")
 """The codes that [malware] required = true makes heavy: each says that something was not looked at whole."""
 
-FIXED_CODES = frozenset({"MAL-FOUND", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-UPDATE-UNKNOWN", "DEP-SPOOL-DAMAGED"})
-"""Codes that no policy may make lighter than the register does: each would store something that is not what it is said to be."""
+FIXED_CODES = frozenset(
+    {"MAL-FOUND", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-UPDATE-UNKNOWN", "DEP-SPOOL-DAMAGED", "FIX-UNREADABLE"}
+    | {"BAG-DIGEST", "CSIP-FILE-ALTERED", "CSIP-METADATA-ALTERED"}
+    | {code for code, row in register().items() if row.family == "package" and row.weight == "error"}
+)
+"""Codes that no policy may make lighter than the register does: each would store something that is not what it is said to be, or
+only a part of it (everything that the readers of packages could not take in)."""
 
 LIMITS = frozenset({"items", "file_bytes", "total_bytes", "ratio", "ratio_floor", "depth"})
 """What [limits] may set. The defaults, with their reasons, are `formats.package.limits.Limits`, field by field."""
