@@ -73,7 +73,17 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
         progress.advance(1)
     _register(archive, waiting, report)
     progress.finish()
+    _orphans(archive, report.findings)
     return report
+
+
+def _orphans(archive: Archive, findings: Findings) -> None:
+    """Deposits whose bytes lie here and whose rows are gone: held, refused or infected ones, and those on their way."""
+    for place in ("spool", "refused", "quarantine"):
+        folder = archive.settings.home / place
+        names = [each.name for each in folder.iterdir() if each.is_dir() and each.name != "incoming"] if folder.exists() else []
+        if lost := [name for name in names if archive.catalog.deposits.find(name) is None]:
+            findings.add("DEP-ORPHANS", place, count=len(lost), first=min(lost))
 
 
 @contextmanager
