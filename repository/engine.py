@@ -17,6 +17,7 @@ from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import Clock, SystemClock
 from repository.flows import flows_of
+from repository.founding import Founding
 from repository.reading import Reading
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
 from repository.settings import Settings, init_home, remember_tiers
@@ -42,12 +43,19 @@ class Engine:
 
     @classmethod
     def create(cls, home: Path, *, tiers: Mapping[str, Path], language: str | None = None, actor: str = "user:init") -> Engine:
-        """Make a new archive: home, policy, catalog and tiers. Raises `SettingsError`, `StorageError`, `CatalogError`."""
-        settings = init_home(home, tiers=tiers, language=language or "vi")
-        remember_tiers(home, {place.name: LocalTier.create(place.path, place.name).identifier for place in settings.tiers})
-        Catalog.create(settings.database)
-        engine = cls.open(home, actor=actor)
-        engine.jobs.upgrade()
+        """Make a new archive: home, policy, catalog and tiers; a making that fails leaves nothing behind.
+
+        Raises `SettingsError`, `StorageError`, `CatalogError`."""
+        with Founding(home) as founding:
+            settings = init_home(home, tiers=tiers, language=language or "vi")
+            remember_tiers(home, {place.name: founding.tier(place) for place in settings.tiers})
+            Catalog.create(settings.database)
+            engine = cls.open(home, actor=actor)
+            try:
+                engine.jobs.upgrade()
+            except BaseException:
+                engine.close()
+                raise
         return engine
 
     @classmethod

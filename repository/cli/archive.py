@@ -11,6 +11,7 @@ from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen
+from repository.texts import language as reader
 from repository.texts import words
 
 __all__ = ["init", "serve", "worker"]
@@ -41,7 +42,7 @@ def init(
     tiers = _tiers(tier or [f"{name}={folder / 'tiers' / name}" for name in DEFAULT_TIERS])
     from repository.engine import Engine
 
-    with Engine.create(folder, tiers=tiers, language=language):
+    with Engine.create(folder, tiers=tiers, language=language or reader()):
         pass
 
     def text() -> None:

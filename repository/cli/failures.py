@@ -23,6 +23,7 @@ _EXITS = {
     "DEP-WRONG-STATE": Exit.USAGE,
     "SET-EXISTS": Exit.USAGE,
     "SET-NO-HOME": Exit.USAGE,
+    "SET-TIER-TAKEN": Exit.USAGE,
     "TIER-UNKNOWN": Exit.USAGE,
     "DEP-KEY-REUSED": Exit.REFUSED,
     "AIP-NO-GOOD-COPY": Exit.DAMAGE,

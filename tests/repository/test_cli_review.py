@@ -141,3 +141,75 @@ def test_metadata_must_be_a_file(archive: Archive) -> None:
 )
 def test_a_scanner_is_named_in_words(version: ScannerVersion, words: str) -> None:
     assert scanner_words(version) == words
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def _init(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, Any]:
+    code = run(["init", *map(str, arguments), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_tier_of_another_archive_is_said_and_nothing_is_left_behind(
+    archive: Archive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (archive.folder / "here").mkdir()
+    before = _tree(archive.folder)
+    for home in (archive.folder / "new" / "deep", archive.folder / "here"):
+        code, said = _init(capsys, home, "--tier", f"x={archive.folder / 'x' / 'y'}", "--tier", f"b={archive.tier}")
+        (finding,) = said["findings"]
+        assert (code, finding["code"]) == (2, "SET-TIER-TAKEN")
+        assert str(archive.tier) in finding["text"]
+        assert _tree(archive.folder) == before
+    assert _init(capsys, archive.folder / "new" / "deep", "--tier", f"x={archive.folder / 'x' / 'y'}")[0] == 0
+
+
+def test_what_stood_in_the_place_of_an_archive_that_could_not_be_made_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    (home / "spool").mkdir(parents=True)
+    (home / "spool" / "mine").write_text("mine")
+    (home / "policy.toml").write_text("mine too")
+    (tmp_path / "file").write_text("no folder")
+    before = _tree(tmp_path)
+    assert _init(capsys, home, "--tier", f"a={tmp_path / 'file' / 'a'}")[0] != 0
+    assert _tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "step", ["repository.catalog.Catalog.create", "repository.jobs.Jobs.upgrade", "repository.engine.Engine.open"]
+)
+def test_an_archive_that_could_not_be_made_can_be_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(step, full)
+        code, said = _init(capsys, tmp_path / "new" / "home", "--tier", f"a={tmp_path / 'a'}")
+        assert (code, said["findings"][0]["code"]) == (1, "OPS-SYSTEM")
+        assert "No space left" in said["findings"][0]["text"]
+    assert list(tmp_path.iterdir()) == []
+    assert _init(capsys, tmp_path / "new" / "home", "--tier", f"a={tmp_path / 'a'}")[0] == 0
+
+
+def test_an_archive_that_is_there_is_left_alone(archive: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+    before = _tree(archive.folder)
+    code, said = _init(capsys, archive.home)
+    assert (code, said["findings"][0]["code"]) == (2, "SET-EXISTS")
+    assert _tree(archive.folder) == before
+
+
+@pytest.mark.parametrize("speech", ["vi", "en"])
+def test_a_new_archive_speaks_the_language_of_who_makes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, speech: str
+) -> None:
+    monkeypatch.setenv("KHO_LANG", speech)
+    assert _init(capsys, tmp_path / "home")[0] == 0
+    assert f'language = "{speech}"' in (tmp_path / "home" / "kho.toml").read_text()
+    assert _init(capsys, tmp_path / "other", "--language", "vi")[0] == 0
+    assert 'language = "vi"' in (tmp_path / "other" / "kho.toml").read_text()
