@@ -15,8 +15,10 @@ from typing import Any
 
 from fixity.verify import FixityReport, Outcome
 from policies.audits import FULL, algorithm, next_check
+from policies.findings import Finding
 from repository.aip import summary_of
 from repository.archive import Archive
+from repository.comparison import stranger_of
 from repository.ledger import ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
@@ -56,6 +58,11 @@ class AuditReport:
     damages: list[Damage] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
     overdue: int = 0
+    strangers: list[Finding] = field(
+        default_factory=list
+    )  # what tiers hold and the catalog does not know: the first of each tier
+    stranger_count: int = 0
+    compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +71,9 @@ class AuditReport:
             "copies": dict(self.copies),
             "files": dict(self.files),
             "unavailable": self.unavailable,
+            "strangers": [[each.code, each.path, dict(each.args)] for each in self.strangers],
+            "stranger_count": self.stranger_count,
+            "compared": self.compared,
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -73,6 +83,16 @@ class AuditReport:
         self.copies.update(step["copies"])
         self.files.update(step["files"])
         self.unavailable.update(step["unavailable"])
+        self.strangers += map(stranger_of, step["strangers"])
+        self.stranger_count += step["stranger_count"]
+        self.compared += step["compared"]
+
+    def merge_comparison(self, tier: str, found: Mapping[str, Any]) -> None:
+        """Add what one tier's comparison with the catalog found (JSON, as `repository.comparison.compare` returned it)."""
+        self.unavailable.update(found["unavailable"])
+        self.strangers += map(stranger_of, found["strangers"])
+        self.stranger_count += found["count"]
+        self.compared += [] if found["unavailable"] else [tier]
 
 
 def state_of(report: FixityReport) -> CopyState:

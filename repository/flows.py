@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from repository import upkeep
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some
+from repository.comparison import compare
 from repository.description import Extras
 from repository.ingest import Outcome, accept, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
@@ -23,10 +24,11 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent, Unit
 from repository.repair import RepairReport, repair_some
 
-__all__ = ["AUDIT", "DEPOSIT", "REPAIR", "UPKEEP", "StepProgress", "deposit_argument", "flows_of"]
+__all__ = ["AUDIT", "COMPARE", "DEPOSIT", "REPAIR", "UPKEEP", "StepProgress", "deposit_argument", "flows_of"]
 
 DEPOSIT = "deposit"
 AUDIT = "audit"
+COMPARE = "compare"
 REPAIR = "repair"
 UPKEEP = "upkeep"
 
@@ -58,6 +60,7 @@ def flows_of(archive: Archive) -> Sequence[Flow]:
     return (
         Flow(DEPOSIT, _Deposit(archive)),
         Flow(AUDIT, _Audit(archive)),
+        Flow(COMPARE, _Compare(archive)),
         Flow(REPAIR, _Repair(archive)),
         Flow(UPKEEP, _Upkeep(archive)),
     )
@@ -151,8 +154,11 @@ class _Audit:
             counts = steps.run("check", self._check, argument, started, sorted(report.unavailable))
             report.merge(counts)
             if not counts["checked"] and not counts["unavailable"]:
-                steps.run("promote", lambda step: upkeep.promote(self._archive))
-                return {**report.as_json(), "started": started}
+                break
+        steps.run("promote", lambda step: upkeep.promote(self._archive))
+        if argument["everything"] and not argument["aip"]:
+            compare_tiers(self._archive, steps, [argument["tier"]] if argument["tier"] else self._archive.tiers, started, report)
+        return {**report.as_json(), "started": started}
 
     def _begin(self, step: Step) -> str:
         return self._archive.clock.now().isoformat()
@@ -161,13 +167,41 @@ class _Audit:
         return audit_some(self._archive, scope, started, skip, StepProgress(step))
 
 
-class _Repair:
-    """Steps of some copies each. The argument: {"aip"} ("" for all)."""
+def compare_tiers(archive: Archive, steps: Steps, tiers: Iterable[str], started: str, report: AuditReport) -> None:
+    """One step a tier: what it holds and the catalog does not know."""
+
+    def one(step: Step, tier: str) -> dict[str, Any]:
+        return compare(archive, tier, started, StepProgress(step))
+
+    for tier in tiers:
+        if tier not in report.unavailable:
+            report.merge_comparison(tier, steps.run("compare", one, tier))
+
+
+class _Compare:
+    """Every tier held against the catalog, nothing re-read. No argument."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
+        started = steps.run("begin", lambda step: self._archive.clock.now().isoformat())
+        report = AuditReport()
+        compare_tiers(self._archive, steps, self._archive.tiers, started, report)
+        return {**report.as_json(), "started": started}
+
+
+class _Repair:
+    """First the deposits that wait for copies, when ``tiers`` says where; then steps of some copies each. The argument: {"aip"} ("" for
+    all) and, optional, {"tiers"}."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        if tiers := argument.get("tiers"):
+            waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))
+            _Deposit(self._archive).keep_and_register(steps, waiting, tiers)
         report = RepairReport()
         cursor: Json = ""
         while cursor is not None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from repository.archive import Archive
 from repository.audit import AuditScope
-from repository.flows import AUDIT, REPAIR, UPKEEP
+from repository.flows import AUDIT, COMPARE, REPAIR, UPKEEP
 from repository.worker import Plan
 
-__all__ = ["DUE_EVERY", "TRY_EVERY", "plans"]
+__all__ = ["COMPARE_EVERY", "DUE_EVERY", "TRY_EVERY", "plans"]
 
 DUE_EVERY = timedelta(hours=1)
 """How often due copies are looked for. *When* a copy is due, the policy says (``[audit.*] every``); an hour late is nothing beside
@@ -20,10 +20,15 @@ TRY_EVERY = timedelta(hours=1)
 """How often damaged and missing copies are tried to be made good, and deposits that wait for a tier to be kept."""
 
 
+COMPARE_EVERY = timedelta(days=1)
+"""How often the tiers are walked, to find what the catalog does not know: it costs a look at every object's inventory."""
+
+
 def plans(archive: Archive) -> tuple[Plan, ...]:
     """The rows of the worker's schedule."""
     return (
         Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),
+        Plan("compare", COMPARE, {}, every=COMPARE_EVERY),
         Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),
         Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
     )

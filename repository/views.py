@@ -180,7 +180,16 @@ def audit(report: AuditReport) -> Document:
         "damages": [damage(one) for one in report.damages],
         "unavailable": {name: _text(reason) for name, reason in report.unavailable.items()},
         "overdue": report.overdue,
+        "strangers": [stranger(one) for one in report.strangers],
+        "stranger_count": report.stranger_count,
+        "compared": report.compared,
     }
+
+
+def stranger(each: Finding) -> Document:
+    """What a tier holds and the catalog does not know: an object's id, or a path from the tier's storage root."""
+    words = {name: _text(str(each.args.get(name, ""))) for name in ("tier", "place", "reason")}
+    return {"code": each.code, "path": _text(each.path), **words}
 
 
 def repair(report: RepairReport) -> Document:

@@ -59,12 +59,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """The newest version of one object as a tier holds it. ``problem`` is set when it could not be believed or read."""
+    """The newest version of one object as a tier holds it. ``problem`` is set when it could not be believed or read; ``place`` is
+    where it was found (see `Tier.place_of`)."""
 
     object_id: ObjectId
     number: int
     inventory_sha512: bytes
     problem: StorageError | None = None
+    place: str = ""
 
 
 class Tier(Protocol):
@@ -101,8 +103,21 @@ class Tier(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Raises Unavailable unless the tier is there: cheap, and says nothing of what it holds."""
+        ...
+
     def versions(self) -> Iterator[ObjectVersion]:
         """Every object the tier holds, by walking the medium (never an index)."""
+        ...
+
+    def strays(self) -> Iterator[str]:
+        """What lies among the objects and belongs to none, nor to the storage root: files, links and empty folders by their paths
+        from the storage root. What lies inside an object, `verify` judges."""
+        ...
+
+    def place_of(self, object_id: ObjectId) -> str:
+        """Where the tier keeps this object, as a path from its storage root; whether there is one is not asked."""
         ...
 
     def inventory(self, object_id: ObjectId) -> bytes:

@@ -71,6 +71,13 @@ class Events:
             rows = transaction.execute(query.order_by(table.c.seq).limit(limit + 1)).all()
         return page_of(rows, limit, item=_event, cursor=lambda row: cursor_at(row.seq))
 
+    def latest(self, type: str, tier: str) -> Event | None:  # noqa: A002 - the word of the standard
+        """The event of this type that was appended last about a tier; None when there is none."""
+        query = select(table).where(table.c.type == type, table.c.tier == tier).order_by(table.c.seq.desc()).limit(1)
+        with self._database.read() as transaction:
+            row = transaction.execute(query).one_or_none()
+        return None if row is None else _event(row)
+
     def add_note(self, event_id: str, note: Note, *, within: Transaction | None = None) -> None:
         """Keep names and reasons beside an event."""
         salt, said = note

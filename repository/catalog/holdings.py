@@ -88,6 +88,14 @@ class Holdings:
         with self._database.read(within) as transaction:
             return int(transaction.execute(select(func.count()).select_from(_searched(query or "").subquery())).scalar_one())
 
+    def known(self, aip_ids: Collection[str]) -> set[str]:
+        """Those of these ids that are ids of AIPs."""
+        asked, found = iter(aip_ids), set[str]()
+        with self._database.read() as transaction:
+            while some := list(islice(asked, ASKED_AT_ONCE)):
+                found.update(transaction.execute(select(aip.c.id).where(aip.c.id.in_(some))).scalars())
+        return found
+
     def ids(self) -> Iterator[str]:
         """All AIP ids in their order as text, streamed."""
         last = ""

@@ -16,7 +16,7 @@ from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
-from repository.texts import words
+from repository.texts import language, words
 
 if TYPE_CHECKING:
     from repository.audit import AuditReport
@@ -64,6 +64,7 @@ _EXITS = {
     "OPS-TIER-UNAVAILABLE": Exit.FEW_COPIES,
     "OPS-UNREADABLE": Exit.FEW_COPIES,
     "OPS-FEW-COPIES": Exit.FEW_COPIES,
+    "OPS-STRANGERS": Exit.DAMAGE,
     "OPS-DAMAGE": Exit.DAMAGE,
     "OPS-NOT-REPAIRED": Exit.DAMAGE,
 }
@@ -98,7 +99,11 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
     closing += [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": why}) for name, why in sorted(report.unavailable.items())]
     if report.copies.get("unreadable"):
         closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))
-    return closing + _few(known.short) + _damage(known.damages)
+    return closing + _few(known.short) + _strange(report.stranger_count) + _damage(known.damages)
+
+
+def _strange(strangers: int) -> list[Finding]:
+    return [Finding("OPS-STRANGERS", args={"things": strangers})] if strangers else []
 
 
 def _few(short: int) -> list[Finding]:
@@ -122,10 +127,15 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
             (words("label.copies"), _counts("copy", report.copies)),
             (words("label.files"), _counts("outcome", report.files)),
             (words("label.overdue"), number(report.overdue)),
+            *([(words("label.strangers"), number(report.stranger_count))] if report.compared else []),
         ]
     )
     _show_damages(screen, report.damages)
-    if report.checked and not report.damages and not report.unavailable:
+    for each in report.strangers[:SHOWN_DAMAGES]:
+        screen.line(each.text(language()), "red")
+    if report.stranger_count > SHOWN_DAMAGES:
+        screen.line(words("finding.more", count=number(report.stranger_count - SHOWN_DAMAGES)), "dim")
+    if report.checked and not report.damages and not report.unavailable and not report.stranger_count:
         screen.line(words("audit.good"), "green")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,15 @@ from storage.ocfl.objects import DECLARATION, INVENTORY, digest_at
 from storage.ocfl.recovery import has_sidecar
 from storage.tier import ObjectId, ObjectVersion
 
-__all__ = ["list_objects"]
+__all__ = ["EMPTY_FOR", "list_objects", "list_strays"]
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,17})", re.ASCII)
+
+_TUPLE = re.compile(rf"[0-9a-f]{{{LAYOUT.size}}}", re.ASCII)
+"""A folder above objects, as the layout names them."""
+
+EMPTY_FOR = 3600.0
+"""Seconds for which an empty folder that the layout could have made is no stray: a writer may be about to fill it."""
 
 
 def list_objects(tier: TierFolder) -> Iterator[ObjectVersion]:
@@ -40,13 +47,43 @@ def list_objects(tier: TierFolder) -> Iterator[ObjectVersion]:
             problem = from_os(error, folder)
             if not folder:
                 raise problem from error
-            yield ObjectVersion(ObjectId(""), 0, b"", problem)
+            yield ObjectVersion(ObjectId(""), 0, b"", problem, folder)
             continue
         if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
             yield _read(tier, folder, [name for name, inner in here if inner])
         else:
             inner = [name for name, is_folder in here if is_folder and not (not depth and name in own)]
             waiting += [(f"{folder}/{name}" if folder else name, depth + 1) for name in reversed(inner)]
+
+
+def list_strays(tier: TierFolder) -> Iterator[str]:
+    """What lies between the objects: paths from the storage root, in the order of the folders. A folder that cannot be looked into
+    is a problem that `list_objects` tells of. Raises Unavailable when the root cannot be read."""
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with folder_beneath(tier.ocfl, folder) as descriptor, os.scandir(descriptor) as entries:
+                here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+                age = time.time() - os.fstat(descriptor).st_mtime
+        except OSError as error:
+            if not folder:
+                raise from_os(error, folder) from error
+            continue
+        depth = folder.count("/") + 1 if folder else 0
+        own = folder.partition("/")[0] == "extensions"
+        if depth and not own and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
+            continue
+        if folder and not here and (age > EMPTY_FOR or not _TUPLE.fullmatch(folder.rpartition("/")[2])):
+            yield folder
+        inner = []
+        for name, is_folder in here:
+            path = f"{folder}/{name}" if folder else name
+            if is_folder:
+                inner.append(path)
+            elif path not in LAYOUT_FILES:
+                yield path
+        waiting += reversed(inner)
 
 
 def _is_object(names: set[str]) -> bool:
@@ -61,10 +98,10 @@ def _read(tier: TierFolder, place: str, folders: list[str]) -> ObjectVersion:
         digest, object_id, head = _identify(top, INVENTORY)
         reason = _doubt(top, place, newest, digest, object_id, head)
     except StorageError as error:
-        return ObjectVersion(_any_id(top, newest), newest, b"", error)
+        return ObjectVersion(_any_id(top, newest), newest, b"", error, place)
     except OSError as error:
-        return ObjectVersion(_any_id(top, newest), newest, b"", from_os(error, place))
-    return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place, reason) if reason else None)
+        return ObjectVersion(_any_id(top, newest), newest, b"", from_os(error, place), place)
+    return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place, reason) if reason else None, place)
 
 
 def _identify(top: str, path: str) -> tuple[bytes, str, int]:

@@ -19,7 +19,7 @@ from storage.ocfl import mending
 from storage.ocfl.commit import write_batch
 from storage.ocfl.documents import BadJson
 from storage.ocfl.folder import TierFolder, create_tier_folder
-from storage.ocfl.listing import list_objects
+from storage.ocfl.listing import list_objects, list_strays
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
 from storage.ocfl.recovery import recover
@@ -115,6 +115,17 @@ class LocalTier:
         self._folder.check()
         yield from list_objects(self._folder)
         self._folder.check()
+
+    def check(self) -> None:
+        self._folder.check()
+
+    def strays(self) -> Iterator[str]:
+        self._folder.check()
+        yield from list_strays(self._folder)
+        self._folder.check()
+
+    def place_of(self, object_id: ObjectId) -> str:
+        return os.path.relpath(self._folder.object_root(object_id), self._folder.ocfl)
 
     def inventory(self, object_id: ObjectId) -> bytes:
         with self.open(object_id, INVENTORY) as stream:

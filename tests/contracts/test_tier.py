@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from fixity.verify import Outcome
 from storage.durable import FileByFile
-from storage.errors import Conflict, NotFound, Refused, SpoolDamaged
+from storage.errors import Conflict, NotFound, Refused, SpoolDamaged, Unavailable
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId, SealedVersion, Tier
 from tests.oracles import ocfl_py_findings
@@ -221,3 +222,32 @@ def test_an_unknown_object_is_missing(tier: Tier, sealed: SealedObject) -> None:
     report = tier.verify(ObjectId("urn:uuid:never"), sealed.expected)
     assert not report.ok
     assert set(report.counts) == {Outcome.MISSING}
+
+
+def test_what_belongs_to_no_object_is_a_stray(tier: Tier, sealed: SealedObject) -> None:
+    assert isinstance(tier, LocalTier)
+    assert list(tier.strays()) == []
+    write(tier, *sealed.versions)
+    assert list(tier.strays()) == []
+    assert [each.place for each in tier.versions()] == [tier.place_of(sealed.object_id)]
+    root = tier.path / "ocfl"
+    top = root / tier.place_of(sealed.object_id)
+    assert (top / "inventory.json").is_file()
+    (top / "v1" / "stranger").write_bytes(b"inside: verify tells of it")
+    for name in ("x", f"{top.parent.relative_to(root)}/y"):
+        (root / name).write_bytes(b"?")
+    (root / "empty").mkdir()
+    (root / "0ab").mkdir()
+    wanted = {"x", "empty", f"{top.parent.relative_to(root)}/y"}
+    assert set(tier.strays()) == wanted  # 0ab: a writer may be about to fill it
+    os.utime(root / "0ab", (1, 1))
+    assert set(tier.strays()) == {*wanted, "0ab"}
+
+
+def test_a_tier_that_went_away_says_so(tier: Tier) -> None:
+    assert isinstance(tier, LocalTier)
+    tier.check()
+    tier.path.rename(tier.path.with_name("away"))
+    for ask in (tier.check, lambda: list(tier.strays()), lambda: list(tier.versions())):
+        with pytest.raises(Unavailable):
+            ask()

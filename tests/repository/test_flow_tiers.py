@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from policies.findings import Finding
+from repository.schedule import plans
 from repository.settings import Settings, SettingsError
 from storage.errors import Unavailable
 from storage.ocfl.tier import LocalTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
+from tests.storage.sealed import two_versions
 
 
 @pytest.fixture
@@ -71,3 +74,71 @@ def test_a_reason_that_is_a_sentence_ends_once() -> None:
         assert inner in said
         assert ".." not in said
     assert Finding("STO-NOT-FOUND", "../a..").text().count("../a..") == 1
+
+
+def told(archive: ArchiveUnderTest, tier: str | None = None) -> set[tuple[str, str, str]]:
+    report = archive.audit(tier=tier)
+    assert report.stranger_count == len(report.strangers)
+    assert sorted(report.compared) == ([tier] if tier else ["a", "b"])
+    return {(each.code, str(each.args["tier"]), each.path) for each in report.strangers}
+
+
+def test_what_a_tier_holds_and_the_catalog_does_not_know_is_told(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    assert told(archive) == set()
+    foreign = two_versions(tmp_path / "sealed")
+    archive.tier("a").write(foreign.versions)  # a whole record
+    root = archive.home / "tiers" / "a" / "ocfl"
+    shutil.copytree(archive.object(aip, "a"), root / "abc" / "def" / "012" / "copy")  # a known one in a wrong place
+    (root / "000" / "111" / "222" / "333").mkdir(parents=True)  # as deep as an object, and none
+    (root / "stray.txt").write_bytes(b"?")
+    (root / "odd").mkdir()
+    (root / "extensions" / "x").mkdir()
+    own = archive.object(aip, "a")
+    (own.parent / "beside").write_bytes(b"?")
+    (root / "abc" / "link").symlink_to("/etc")
+    before = snapshot(root)
+    wanted = {
+        ("AIP-NOT-IN-CATALOG", "a", foreign.object_id),
+        ("AIP-STRANGE-OBJECT", "a", "abc/def/012/copy"),
+        ("AIP-STRANGE-OBJECT", "a", "000/111/222/333"),
+        ("AIP-STRAY-FILE", "a", "stray.txt"),
+        ("AIP-STRAY-FILE", "a", "odd"),
+        ("AIP-STRAY-FILE", "a", "extensions/x"),
+        ("AIP-STRAY-FILE", "a", f"{own.parent.relative_to(root)}/beside"),
+        ("AIP-STRAY-FILE", "a", "abc/link"),
+    }
+    assert told(archive) == wanted
+    assert told(archive, "a") == wanted
+    assert told(archive, "b") == set()
+    assert snapshot(root) == before
+    event = archive.catalog.events.latest("holdings comparison", "a")
+    assert event is not None
+    assert (event.outcome, event.detail["strangers"]) == ("fail", 8)
+    assert archive.audit(aip=aip).compared == []
+
+
+def test_damage_and_what_is_on_its_way_are_no_strangers(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    shutil.rmtree(archive.object(aip, "a") / "v1")
+    for name in ("inventory.json", "inventory.json.sha512"):
+        (archive.object(aip, "b") / name).unlink()
+    assert told(archive) == set()
+    archive.repair()
+    (archive.home / "tiers" / "b").rename(tmp_path / "away")
+    waiting = archive.deposit(write_tree(tmp_path / "in2", {"b.txt": b"b"}))
+    assert waiting.state.value == "accepted"
+    assert waiting.aip_id in {each.object_id for each in archive.tier("a").versions()}
+    assert told(archive, "a") == set()
+    assert archive.audit().compared == ["a"]
+    (tmp_path / "away").rename(archive.home / "tiers" / "b")
+
+
+def test_the_worker_compares_once_a_day(archive: ArchiveUnderTest) -> None:
+    (archive.home / "tiers" / "b" / "ocfl" / "stray").write_bytes(b"?")
+    plan = next(each for each in plans(archive.engine.archive) if each.name == "compare")
+    assert plan.every == timedelta(days=1)
+    archive.engine.jobs.run(plan.flow, "compare:test", plan.argument, wait=False)
+    archive.serve_until_idle()
+    outcomes = {tier: archive.catalog.events.latest("holdings comparison", tier) for tier in "ab"}
+    assert {tier: event and event.outcome for tier, event in outcomes.items()} == {"a": "success", "b": "fail"}

@@ -1,0 +1,117 @@
+"""Comparison: what the tiers hold and the catalog does not know. (What the catalog knows and a tier does not hold, an audit finds.)
+
+Nothing is deleted or moved: a stranger may be a record that a lost catalog had, and only people can tell.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from policies.findings import Finding
+from repository.archive import Archive
+from repository.ledger import ledger_of
+from repository.progress import Progress
+from storage.errors import Unavailable
+from storage.tier import ObjectId, ObjectVersion, Tier
+
+__all__ = ["COMPARED", "KEPT_STRANGERS", "compare", "stranger_of"]
+
+COMPARED = "holdings comparison"
+"""The type of the event that tells of one comparison of one tier (the PREMIS vocabulary has no word for it)."""
+
+ASKED_AT_ONCE = 1_000
+"""Objects whose ids the catalog is asked for together."""
+
+KEPT_STRANGERS = 1_000
+"""Strangers of one tier that are told one by one; all are counted."""
+
+_NAMESPACE = uuid.UUID("4f6e5f39-0c3b-4a0e-8d57-2f0f6f3a9e61")
+
+_log = logging.getLogger("kho.comparison")
+
+
+def compare(archive: Archive, tier_name: str, started: str, progress: Progress) -> dict[str, Any]:
+    """Hold one tier against the catalog: {"strangers": [[code, path, args]…], "count", "objects", "unavailable"}, as JSON.
+
+    ``started`` names the comparison: its event is entered once, however often the step is done.
+    """
+    tier = archive.tiers[tier_name]
+    found: list[Finding] = []
+    objects = count = 0
+    progress.start("compare", None, "objects")
+    try:
+        walk = _Walk(tier.versions(), progress)
+        for finding in _strangers(archive, tier, walk):
+            count += 1
+            if len(found) < KEPT_STRANGERS:
+                found.append(finding)
+        objects = walk.objects
+    except Unavailable as error:
+        return {"strangers": [], "count": 0, "objects": 0, "unavailable": {tier_name: str(error)}}
+    if count:
+        _log.error("tier %s holds %d things that the catalog does not know; the first: %s", tier_name, count, found[0].path)
+    _record(archive, tier_name, started, objects, count)
+    rows = [[each.code, each.path, dict(each.args)] for each in found]
+    return {"strangers": rows, "count": count, "objects": objects, "unavailable": {}}
+
+
+def stranger_of(row: Sequence[Any]) -> Finding:
+    """The finding from its JSON."""
+    code, path, args = row
+    return Finding(code, path, args)
+
+
+class _Walk:
+    """The objects of a walk, counted; each lets the step be left."""
+
+    def __init__(self, walk: Iterator[ObjectVersion], progress: Progress) -> None:
+        self._walk, self._progress = walk, progress
+        self.objects = 0
+
+    def __iter__(self) -> Iterator[ObjectVersion]:
+        for each in self._walk:
+            self.objects += 1
+            self._progress.advance(1)
+            yield each
+
+
+def _strangers(archive: Archive, tier: Tier, walk: _Walk) -> Iterator[Finding]:
+    """Objects that are no AIP's, then what lies between objects. Raises Unavailable."""
+    doubtful: dict[str, ObjectVersion] = {}
+    objects = iter(walk)
+    while batch := list(islice(objects, ASKED_AT_ONCE)):
+        known = archive.catalog.holdings.known({each.object_id for each in batch if each.object_id})
+        for each in batch:
+            if each.object_id in known and each.place == tier.place_of(each.object_id):
+                continue  # good or not, an audit of this copy says so
+            if each.problem is not None:
+                doubtful[each.place] = each
+            elif not _expected(archive, each.object_id):
+                yield Finding("AIP-NOT-IN-CATALOG", each.object_id, {"tier": tier.name, "place": each.place})
+    if doubtful:  # what is where a known AIP has to be is that AIP's copy, whatever is left of it
+        for aip_id in archive.catalog.holdings.ids():
+            doubtful.pop(tier.place_of(ObjectId(aip_id)), None)
+    for place, each in doubtful.items():
+        at_home = bool(each.object_id) and place == tier.place_of(each.object_id)
+        if not (at_home and _expected(archive, each.object_id)):
+            reason = "" if each.problem is None else each.problem.finding.text()
+            yield Finding("AIP-STRANGE-OBJECT", place, {"tier": tier.name, "reason": reason})
+    for path in tier.strays():
+        yield Finding("AIP-STRAY-FILE", path, {"tier": tier.name})
+
+
+def _expected(archive: Archive, aip_id: str) -> bool:
+    """Whether an accepted deposit is about to become this AIP, or has become it since the catalog was asked."""
+    return bool(archive.catalog.deposits.accepted_for(aip_id)) or bool(archive.catalog.holdings.known([aip_id]))
+
+
+def _record(archive: Archive, tier: str, started: str, objects: int, strangers: int) -> None:
+    detail: Mapping[str, str | int] = {"objects": objects, "strangers": strangers}
+    ledger = ledger_of(archive)
+    event = ledger.event(COMPARED, "fail" if strangers else "success", detail=detail)
+    ledger.append([replace(event, id=str(uuid.uuid5(_NAMESPACE, f"{started} {tier}")), tier=tier)])
