@@ -7,9 +7,10 @@ records their outcome in one transaction. So a killed audit goes on where it sto
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ from storage.errors import StorageError, Unavailable
 from storage.tier import ObjectId
 from storage.verifiers import Check
 
-__all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "state_of"]
+__all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "not_asked", "state_of"]
 
 STEP_BYTES = 1 << 30
 """Bytes of one audit step: a step interrupted by a crash is done again, so it should cost seconds, not hours."""
@@ -169,6 +170,17 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
         archive.catalog.copies.record(records, within=transaction)
         ledger_of(archive).checked(records, within=transaction)
     return report.as_json()
+
+
+def not_asked(archive: Archive, tiers: Mapping[str, str], started: str) -> None:
+    """Enter one event a tier that the audit begun at ``started`` could not ask (name → why), however many copies that left out."""
+    ledger = ledger_of(archive)
+    for name in sorted(tiers):
+        event = ledger.event("fixity check", "warning", detail={"unavailable": "STO-UNAVAILABLE"})
+        ledger.append([replace(event, id=str(uuid.uuid5(_NAMESPACE, f"{started} {name}")), tier=name)])
+
+
+_NAMESPACE = uuid.UUID("b5b5f4a8-2f0e-4f3c-9f7e-6c1f7c1f9a20")
 
 
 def _check_of(archive: Archive, copy: Copy, expected: Mapping[int, bytes], *, full: bool) -> Check:

@@ -14,7 +14,7 @@ from typing import Any
 
 from repository import upkeep
 from repository.archive import Archive
-from repository.audit import AuditReport, audit_some
+from repository.audit import AuditReport, audit_some, not_asked
 from repository.comparison import compare
 from repository.description import Extras
 from repository.ingest import Outcome, accept, settle
@@ -156,6 +156,8 @@ class _Audit:
             if not counts["checked"] and not counts["unavailable"]:
                 break
         steps.run("promote", lambda step: upkeep.promote(self._archive))
+        if report.unavailable:
+            steps.run("unavailable", lambda step: not_asked(self._archive, report.unavailable, started))
         if argument["everything"] and not argument["aip"]:
             compare_tiers(self._archive, steps, [argument["tier"]] if argument["tier"] else self._archive.tiers, started, report)
         return {**report.as_json(), "started": started}

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from repository.archive import Archive
 from repository.catalog import TierSummary
+from repository.comparison import COMPARED
 from repository.model import CopyState, Damage
+from storage.errors import StorageError
 
 __all__ = ["FixitySummary", "TierState", "fixity_summary"]
 
@@ -15,7 +17,9 @@ __all__ = ["FixitySummary", "TierState", "fixity_summary"]
 @dataclass(frozen=True, slots=True)
 class TierState:
     """The copies of one tier by what is known of them. ``unknown`` are those that nobody has read whole yet, ``absent`` those that
-    are promised and not there; neither is good. ``oldest_check`` is the oldest last check among all copies."""
+    are promised and not there; neither is good. Of a tier that cannot be reached (``unreachable`` says why; "" where it can), what
+    was known to be good is unknown now. ``oldest_check`` is the oldest last check among all copies. ``strangers`` were found on it
+    and are not in the catalog, when it was last ``compared`` with that (None: never)."""
 
     name: str
     copies: int
@@ -28,12 +32,19 @@ class TierState:
     overdue: int
     never_checked: int
     oldest_check: datetime | None
+    unreachable: str = ""
+    strangers: int = 0
+    compared: datetime | None = None
+
+    @property
+    def reachable(self) -> bool:
+        return not self.unreachable
 
 
 @dataclass(frozen=True, slots=True)
 class FixitySummary:
-    """The state of all copies at one moment. ``short`` AIPs have fewer verified good copies than the policy promises; ``policy`` is
-    the digest of the policy that promises it."""
+    """The state of all copies at one moment. ``short`` AIPs have fewer verified good copies than the policy promises, on
+    tiers that can be reached; ``policy`` is the digest of the policy that promises it."""
 
     generated: datetime
     policy: str
@@ -49,26 +60,46 @@ def fixity_summary(archive: Archive) -> FixitySummary:
     catalog = archive.catalog
     known = {summary.name: summary for summary in catalog.copies.summary(now)}
     empty = (TierSummary(name, 0, 0, {}, 0, 0, None) for name in archive.tiers if name not in known)
-    tiers = tuple(_state(summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
+    tiers = tuple(_state(archive, summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
+    reached = {tier.name for tier in tiers if tier.reachable}
     return FixitySummary(
         generated=now,
         policy=archive.policy.digest,
         population=catalog.holdings.count(),
-        short=catalog.copies.short(archive.policy.copies.need, archive.policy.copies.tiers),
+        short=catalog.copies.short(archive.policy.copies.need, [name for name in archive.policy.copies.tiers if name in reached]),
         tiers=tiers,
         damages=tuple(catalog.copies.damages()),
     )
 
 
-def _state(summary: TierSummary) -> TierState:
+def _unreachable(archive: Archive, name: str) -> str:
+    """Why a tier cannot be asked now; "" when it can."""
+    if name not in archive.tiers:
+        return "kho.toml has no tier of this name"
+    try:
+        archive.tiers[name].check()
+    except StorageError as error:
+        return str(error)
+    return ""
+
+
+def _state(archive: Archive, summary: TierSummary) -> TierState:
+    unreachable = _unreachable(archive, summary.name)
+    good, unknown = summary.count(CopyState.GOOD), summary.count(CopyState.UNKNOWN) + summary.count(CopyState.WRITTEN)
+    if unreachable:
+        good, unknown = 0, unknown + good
+    compared = archive.catalog.events.latest(COMPARED, summary.name)
     return TierState(
+        unreachable=unreachable,
+        strangers=0 if compared is None else int(compared.detail.get("strangers", 0)),
+        compared=None if compared is None else compared.time,
         name=summary.name,
         copies=summary.copies,
         bytes=summary.bytes,
-        good=summary.count(CopyState.GOOD),
+        good=good,
         damaged=summary.count(CopyState.DAMAGED),
         unreadable=summary.count(CopyState.UNREADABLE),
-        unknown=summary.count(CopyState.UNKNOWN) + summary.count(CopyState.WRITTEN),
+        unknown=unknown,
         absent=summary.count(CopyState.ABSENT),
         overdue=summary.overdue,
         never_checked=summary.never_checked,

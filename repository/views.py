@@ -198,6 +198,7 @@ def repair(report: RepairReport) -> Document:
         "repaired": report.repaired,
         "quarantined": report.quarantined,
         "failed": [damage(one) for one in report.failed],
+        "unavailable": {name: _text(reason) for name, reason in report.unavailable.items()},
     }
 
 
@@ -239,7 +240,9 @@ TIER_COUNTS = ("copies", "bytes", "good", "damaged", "unreadable", "unknown", "a
 
 def _tier(one: TierState) -> Document:
     counts: Mapping[str, int] = {name: getattr(one, name) for name in TIER_COUNTS}
-    return {"name": one.name, **counts, "oldest_check": _moment(one.oldest_check)}
+    more = {"reachable": one.reachable, "unreachable": _text(one.unreachable)}
+    compared = {"strangers": one.strangers, "compared": _moment(one.compared)}
+    return {"name": one.name, **counts, "oldest_check": _moment(one.oldest_check), **more, **compared}
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
+from repository.cli.waiting import say_waiting
 from repository.texts import language, words
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def audit(
     with door.open() as engine:
         report = engine.audits.run(due=due, everything=everything, aip=aip, tier=tier, progress=door.progress())
         known = _known_of(engine, aip) if aip else _known(engine) if not tier else _Known(0, report.damages)
+        say_waiting(door, engine)
     closing = _after_audit(report, known)
     code = worst(_EXITS[each.code] for each in closing)
     return door.answer("audit", views.audit(report), lambda: _show_audit(Screen(door.out), report), code=code, closing=closing)
@@ -96,10 +98,15 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
     closing = []
     if not report.checked and not report.unavailable:
         closing.append(Finding("OPS-NOTHING-CHECKED"))
-    closing += [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": why}) for name, why in sorted(report.unavailable.items())]
+    closing += _away(report.unavailable)
     if report.copies.get("unreadable"):
         closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))
     return closing + _few(known.short) + _strange(report.stranger_count) + _damage(known.damages)
+
+
+def _away(reasons: Mapping[str, str]) -> list[Finding]:
+    """Tiers that could not be asked, by name, and why: whatever was known of their copies, they are not safe now."""
+    return [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": why}) for name, why in sorted(reasons.items())]
 
 
 def _strange(strangers: int) -> list[Finding]:
@@ -157,7 +164,7 @@ def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_
     with door.open() as engine:
         report = engine.copies.repair(aip, progress=door.progress())
         known = _known_of(engine, aip) if aip else _known(engine)
-    closing = _few(known.short)
+    closing = _away(report.unavailable) + _few(known.short)
     if report.failed:
         closing.append(Finding("OPS-NOT-REPAIRED", args={"files": len(report.failed)}))
     code = worst(_EXITS[each.code] for each in closing)
@@ -177,7 +184,9 @@ def report(context: typer.Context, form: Format = "text", home: Home = None, as_
         raise Usage("USE-VALUE", name="--format", value=form, reason="text | json | csv", command="kho report fixity")
     with door.open() as engine:
         summary = engine.reports.fixity()
-    closing = _few(summary.short) + _damage(summary.damages)
+    away = _away({tier.name: tier.unreachable for tier in summary.tiers if not tier.reachable})
+    strange = _strange(sum(tier.strangers for tier in summary.tiers))
+    closing = away + _few(summary.short) + strange + _damage(summary.damages)
     code = worst(_EXITS[each.code] for each in closing)
     document = views.fixity(summary)
 
@@ -193,7 +202,12 @@ def report(context: typer.Context, form: Format = "text", home: Home = None, as_
 def _csv(rows: Sequence[views.Document]) -> str:
     """One row a tier, RFC 4180."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, ["name", *views.TIER_COUNTS, "oldest_check"], lineterminator="\r\n")
+    writer = csv.DictWriter(
+        out,
+        ["name", *views.TIER_COUNTS, "oldest_check", "reachable", "unreachable", "strangers", "compared"],
+        lineterminator="\r\n",
+        extrasaction="ignore",
+    )
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -212,20 +226,31 @@ def _show_report(screen: Screen, summary: FixitySummary) -> None:
     screen.line()
     columns = [(words("label.tier"), "id"), *((tier.name, "number") for tier in summary.tiers)]
     screen.table(columns, _tier_rows(summary.tiers))
+    for tier in summary.tiers:
+        if not tier.reachable:
+            screen.line(words("report.unreachable", tier=tier.name), "bold red")
     if summary.damages:
         screen.heading(words("report.damages"))
         _show_damages(screen, summary.damages)
     else:
-        screen.line(words("report.good"), "green")
+        good = all(tier.reachable for tier in summary.tiers)
+        screen.line(words("report.good" if good else "report.good_reached"), "green" if good else "yellow")
 
 
-_STYLES = {"damaged": "bold red", "unreadable": "bold red", "unknown": "yellow", "absent": "yellow", "overdue": "yellow"}
+_STYLES = {
+    "damaged": "bold red",
+    "unreadable": "bold red",
+    "unknown": "yellow",
+    "absent": "yellow",
+    "overdue": "yellow",
+    "strangers": "bold red",
+}
 """Of figures that are not 0."""
 
 
 def _tier_rows(tiers: Sequence[TierState]) -> Iterator[list[str | tuple[str, str]]]:
     """One row a figure, one column a tier: tiers are few."""
-    for name in ("copies", "good", "damaged", "unreadable", "unknown", "absent", "overdue", "never_checked"):
+    for name in ("copies", "good", "damaged", "unreadable", "unknown", "absent", "overdue", "never_checked", "strangers"):
         figures = [getattr(tier, name) for tier in tiers]
         yield [words(f"label.{name}"), *((number(figure), _STYLES.get(name, "") if figure else "") for figure in figures)]
     yield [words("label.oldest"), *(when(tier.oldest_check, words("copy.never")) for tier in tiers)]

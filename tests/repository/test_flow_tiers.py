@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +145,49 @@ def test_the_worker_compares_once_a_day(archive: ArchiveUnderTest) -> None:
     archive.serve_until_idle()
     outcomes = {tier: archive.catalog.events.latest("holdings comparison", tier) for tier in "ab"}
     assert {tier: event and event.outcome for tier, event in outcomes.items()} == {"a": "success", "b": "fail"}
+
+
+def test_a_tier_that_is_away_is_not_reported_good(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}), write_tree(tmp_path / "in2", {"b.txt": b"b"}))
+    summary = archive.engine.reports.fixity()
+    assert [(tier.good, tier.unknown, tier.reachable) for tier in summary.tiers] == [(2, 0, True), (2, 0, True)]
+    assert summary.short == 0
+    b, away = archive.home / "tiers" / "b", tmp_path / "b.away"
+    for mounted_over in (False, True):
+        b.rename(away)
+        if mounted_over:
+            b.mkdir()
+        summary = archive.engine.reports.fixity()
+        assert [(tier.name, tier.good, tier.unknown, tier.reachable) for tier in summary.tiers] == [
+            ("a", 2, 0, True),
+            ("b", 0, 2, False),
+        ]
+        assert summary.short == 2
+        code, document = command(archive, "report", "fixity")
+        assert (code, document["ok"]) == (5, False)
+        assert [tier["reachable"] for tier in document["tiers"]] == [True, False]
+        assert {each["code"] for each in document["findings"]} == {"OPS-TIER-UNAVAILABLE", "OPS-FEW-COPIES"}
+        if mounted_over:
+            b.rmdir()
+        away.rename(b)
+    assert archive.engine.reports.fixity().short == 0
+    assert command(archive, "report", "fixity")[0] == 0
+
+
+def test_an_audit_that_could_not_ask_a_tier_says_so_once(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    for n in range(3):
+        archive.deposit(write_tree(tmp_path / f"in{n}", {"a.txt": b"%d" % n}))
+    (archive.home / "tiers" / "b").rename(tmp_path / "away")
+    for times in (1, 2):
+        assert list(archive.audit().unavailable) == ["b"]
+        events = archive.catalog.events.list(type="fixity check", limit=1000).items
+        missed = [each for each in events if "unavailable" in each.detail]
+        assert [(each.tier, each.outcome, each.aip_id) for each in missed] == [("b", "warning", "")] * times
+    (tmp_path / "away").rename(archive.home / "tiers" / "b")
+
+
+def command(archive: ArchiveUnderTest, *words: str) -> tuple[int, dict[str, Any]]:
+    """One command of its own, in a process of its own: (exit code, the JSON it printed)."""
+    line = [sys.executable, "-m", "repository.cli", "--home", str(archive.home), "--json", *words]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, json.loads(done.stdout)
