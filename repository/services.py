@@ -264,7 +264,8 @@ class Copies:
         """Repair every copy that is not known to be good (of one AIP), and wait. Raises `UnknownAip`."""
         if aip_id:
             self._archive.catalog.holdings.get(aip_id)
-        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", {"aip": aip_id or ""}, progress=_Shown(progress))
+        argument = {"aip": aip_id or "", "tiers": [] if aip_id else list(self._archive.policy.copies.tiers)}
+        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=_Shown(progress))
         progress.finish()
         return RepairReport.of(result)
 

@@ -157,6 +157,12 @@ class Deposits:
             rows = transaction.execute(query).all()
         return page_of(rows, limit, item=_deposit, cursor=lambda row: cursor_at(row.created.isoformat(), row.id))
 
+    def idle(self, states: Collection[DepositState], *, since: datetime, within: Transaction | None = None) -> int:
+        """How many deposits are in one of ``states`` and were last changed before ``since``."""
+        query = select(func.count()).where(table.c.state.in_([state.value for state in states]), table.c.updated < since)
+        with self._database.read(within) as transaction:
+            return int(transaction.execute(query).scalar_one())
+
     def counts(self, *, within: Transaction | None = None) -> dict[DepositState, int]:
         """How many deposits are in each state."""
         with self._database.read(within) as transaction:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +17,11 @@ from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
+from repository.cli.waiting import say_waiting
 from repository.texts import words
 
 if TYPE_CHECKING:
+    from repository.engine import Engine
     from repository.model import Deposit, DepositState
 
 __all__ = ["deposit", "deposits", "refuse", "release"]
@@ -30,18 +33,17 @@ PRODUCER_VARIABLE = "KHO_PRODUCER"
 
 _EXITS = {
     "stored": Exit.DONE,
-    "repeated": Exit.DONE,
     "refused": Exit.REFUSED,
     "held": Exit.REFUSED,
     "quarantined": Exit.REFUSED,
     "accepted": Exit.FEW_COPIES,
     "kept": Exit.FEW_COPIES,
 }
-"""What a deposit's state means for the exit code; any other state is work that was not finished."""
+"""What a deposit's state means for the exit code; any other state is work that was not finished. A repeated one means what
+its earlier deposit means."""
 
 _STYLES = {
     "stored": "green",
-    "repeated": "green",
     "held": "magenta",
     "refused": "red",
     "quarantined": "red",
@@ -83,8 +85,11 @@ def deposit(
         done = engine.deposits.submit(
             paths, producer=producer, key=key, update=update, metadata=metadata, title=title, progress=door.progress()
         )
-    body = {"deposits": [views.deposit(each) for each in done]}
-    return door.answer("deposit", body, lambda: _show(door, done), code=_exit(done), closing=_closing(done))
+        standings = _standings(engine, done)
+        say_waiting(door, engine)
+    body = {"deposits": [_view(each, standings) for each in done]}
+    states = standings.values()
+    return door.answer("deposit", body, lambda: _show(door, done, standings), code=_exit(states), closing=_closing(states))
 
 
 def _check_metadata(path: Path | None) -> None:
@@ -112,6 +117,7 @@ def deposits(
     wanted = _state(state)
     with door.open() as engine:
         page = engine.deposits.list(state=wanted, cursor=cursor, limit=limit)
+        standings = _standings(engine, page.items)
 
     def text() -> None:
         screen = Screen(door.out)
@@ -120,7 +126,7 @@ def deposits(
         if page.cursor:
             screen.line(words("list.more", cursor=page.cursor), "dim")
 
-    return door.answer("deposits", {"deposits": [views.deposit(each) for each in page.items]}, text, cursor=page.cursor)
+    return door.answer("deposits", {"deposits": [_view(each, standings) for each in page.items]}, text, cursor=page.cursor)
 
 
 def release(context: typer.Context, deposit_id: DepositId, reason: Reason, home: Home = None, as_json: AsJson = False) -> int:
@@ -128,8 +134,10 @@ def release(context: typer.Context, deposit_id: DepositId, reason: Reason, home:
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         done = engine.deposits.release(deposit_id, reason=_reason(reason, "release"))
-    body = {"deposit": views.deposit(done)}
-    return door.answer("release", body, lambda: _show(door, [done]), code=_exit([done]), closing=_closing([done]))
+        standings = _standings(engine, [done])
+    body = {"deposit": _view(done, standings)}
+    states = standings.values()
+    return door.answer("release", body, lambda: _show(door, [done], standings), code=_exit(states), closing=_closing(states))
 
 
 def refuse(context: typer.Context, deposit_id: DepositId, reason: Reason, home: Home = None, as_json: AsJson = False) -> int:
@@ -137,7 +145,8 @@ def refuse(context: typer.Context, deposit_id: DepositId, reason: Reason, home: 
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         done = engine.deposits.refuse(deposit_id, reason=_reason(reason, "refuse"))
-    return door.answer("refuse", {"deposit": views.deposit(done)}, lambda: _show(door, [done]))
+        standings = _standings(engine, [done])
+    return door.answer("refuse", {"deposit": _view(done, standings)}, lambda: _show(door, [done], standings))
 
 
 def _reason(text: str, command: str) -> str:
@@ -159,14 +168,44 @@ def _state(name: str | None) -> DepositState | None:
         raise Usage("USE-VALUE", name="--state", value=name, reason=allowed, command="kho deposits") from None
 
 
-def _exit(deposits: Sequence[Deposit]) -> Exit:
-    return worst(_EXITS.get(each.state.value, Exit.FAILED) for each in deposits)
+def _standings(engine: Engine, deposits: Sequence[Deposit]) -> dict[str, str]:
+    """The state that counts, by deposit: of a repeated one it is that of the earlier deposit, for nothing else was kept of it.
+
+    Where the catalog does not know the earlier one it stays "repeated", which is not believed to be safe.
+    """
+    earlier = sorted({each.reason for each in deposits if each.state.value == "repeated"})
+    known = {deposit_id: each.state.value for deposit_id, each in _known(engine, earlier)}
+    return {
+        each.id: known.get(each.reason, each.state.value) if each.state.value == "repeated" else each.state.value
+        for each in deposits
+    }
 
 
-def _closing(deposits: Sequence[Deposit]) -> list[Finding]:
+def _known(engine: Engine, ids: Sequence[str]) -> Iterator[tuple[str, Deposit]]:
+    from repository.errors import UnknownDeposit
+
+    deposits = engine.archive.catalog.deposits
+    try:
+        yield from deposits.several(ids).items()
+    except UnknownDeposit:
+        for deposit_id in ids:
+            with contextlib.suppress(UnknownDeposit):
+                yield deposit_id, deposits.get(deposit_id)
+
+
+def _view(each: Deposit, standings: Mapping[str, str]) -> dict[str, object]:
+    repeats = each.state.value == "repeated" and standings[each.id] != "repeated"
+    return {**views.deposit(each), "earlier_state": standings[each.id] if repeats else ""}
+
+
+def _exit(states: Iterable[str]) -> Exit:
+    return worst(_EXITS.get(state, Exit.FAILED) for state in states)
+
+
+def _closing(states: Collection[str]) -> list[Finding]:
     """How it ended, the outcome that gives the exit code last."""
-    counts = Counter(_EXITS.get(each.state.value, Exit.FAILED) for each in deposits)
-    held = sum(each.state.value == "held" for each in deposits)
+    counts = Counter(_EXITS.get(state, Exit.FAILED) for state in states)
+    held = sum(state == "held" for state in states)
     endings = (
         ("OPS-REFUSED", counts[Exit.REFUSED] - held),
         ("OPS-HELD", held),
@@ -180,21 +219,28 @@ def _row(each: Deposit) -> list[str | tuple[str, str]]:
     return [each.id, state, when(each.created), each.producer, each.label, each.aip_id]
 
 
-def _show(door: Door, deposits: Sequence[Deposit]) -> None:
+def _show(door: Door, deposits: Sequence[Deposit], standings: Mapping[str, str]) -> None:
     screen = Screen(door.out)
     for each in deposits:
-        screen.line(f"{each.label}: {words(f'state.{each.state.value}')}", "bold " + _STYLES.get(each.state.value, "yellow"))
-        screen.facts(_facts(each))
+        standing = standings[each.id]
+        screen.line(f"{each.label}: {words(f'state.{each.state.value}')}", "bold " + _STYLES.get(standing, "yellow"))
+        screen.facts(_facts(each, standing))
         screen.findings(each.findings, SHOWN_FINDINGS)
         screen.line()
 
 
-def _facts(each: Deposit) -> Iterator[tuple[str, str]]:
+def _facts(each: Deposit, standing: str) -> Iterator[tuple[str, str]]:
     version = f" · {words('label.version')} {each.aip_version}" if each.aip_version else ""
     yield words("label.id"), each.id
     yield words("label.aip"), each.aip_id + version if each.aip_id else ""
     yield words("label.files"), f"{number(each.files)} · {size(each.bytes)}"
     yield words("label.malware"), each.scanned or words("deposit.not_scanned")
-    yield words("label.reason"), " · ".join(filter(None, (each.reason, each.decided_by)))
+    yield words("label.reason"), " · ".join(filter(None, (_why(each, standing), each.decided_by)))
     yield words("label.error"), each.error
     yield words("label.expires"), when(each.expires, "")
+
+
+def _why(each: Deposit, standing: str) -> str:
+    if each.state.value != "repeated":
+        return each.reason
+    return words("deposit.same_as", id=each.reason, state=words(f"state.{standing}"))

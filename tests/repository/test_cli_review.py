@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,15 @@ from formats.package.archives import looks_like_archive
 from formats.package.reception import spool_path
 from formats.package.spool import Spool
 from policies.findings import Findings
+from repository.cli.deposits import _closing, _exit, _standings
+from repository.cli.door import Door
 from repository.cli.run import run
+from repository.cli.waiting import say_waiting
+from repository.engine import Engine
 from repository.errors import SourceMissing
 from repository.examine import scanner_words
+from repository.jobs.lock import LauncherLock
+from repository.model import DepositState
 from repository.progress import Silent
 from repository.verify import verify_path
 
@@ -213,3 +220,79 @@ def test_a_new_archive_speaks_the_language_of_who_makes_it(
     assert f'language = "{speech}"' in (tmp_path / "home" / "kho.toml").read_text()
     assert _init(capsys, tmp_path / "other", "--language", "vi")[0] == 0
     assert 'language = "vi"' in (tmp_path / "other" / "kho.toml").read_text()
+
+
+def _set_state(archive: Archive, deposit_id: str, state: DepositState, *, minutes_ago: int = 0) -> None:
+    with Engine.open(archive.home, actor="user:test") as engine:
+        moment = engine.archive.clock.now() - timedelta(minutes=minutes_ago)
+        engine.archive.catalog.deposits.update(deposit_id, state=state, updated=moment)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("stored", 0), ("held", 3), ("refused", 3), ("quarantined", 3), ("accepted", 5), ("kept", 5), ("failed", 1), ("spooled", 1)],
+)
+def test_a_repeated_deposit_is_told_as_the_earlier_one_stands(archive: Archive, state: str, code: int) -> None:
+    _, said = archive.document("deposit", archive.source)
+    (repeated,) = said["deposits"]
+    assert (repeated["state"], repeated["earlier_state"]) == ("repeated", "stored")
+    _set_state(archive, repeated["reason"], DepositState(state))
+    with Engine.open(archive.home, actor="user:test") as engine:
+        standings = _standings(engine, [engine.deposits.get(repeated["id"])])
+    assert standings == {repeated["id"]: state}
+    assert _exit(standings.values()) == code
+    assert bool(_closing(standings.values())) == (code != 0)
+    rows = archive.document("deposits")[1]["deposits"]
+    assert [row["earlier_state"] for row in rows] == [state, ""]
+
+
+@pytest.mark.parametrize(("speech", "words"), [("en", "the same as deposit"), ("vi", "trùng với lần nộp")])
+def test_a_repeated_deposit_of_a_held_one_is_held(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, speech: str, words: str
+) -> None:
+    policy = archive.home / "policy.toml"
+    policy.write_text(policy.read_text().replace("required_fields = []", 'required_fields = ["nothing-has-this"]'))
+    (archive.source / "b.txt").write_text("another")
+    assert archive.document("deposit", archive.source)[1]["deposits"][0]["state"] in ("held", "refused")
+    monkeypatch.setenv("KHO_LANG", speech)
+    code, said = archive.document("deposit", archive.source)
+    (repeated,) = said["deposits"]
+    assert (code, said["ok"]) == (3, False)
+    if repeated["state"] == "repeated":
+        _, out, err = archive.kho("deposit", archive.source)
+        assert f"{words} {repeated['reason']}" in out
+        assert err.strip()
+
+
+def test_a_list_of_aips_has_no_versions_and_show_has(archive: Archive) -> None:
+    assert archive.document("list")[1]["aips"][0]["versions"] == []
+    assert len(archive.document("show", archive.aip)[1]["aip"]["versions"]) == 1
+
+
+@pytest.mark.parametrize("state", ["received", "spooled", "accepted"])
+@pytest.mark.parametrize("command", ["audit", "deposit"])
+def test_deposits_that_wait_for_a_worker_are_said(archive: Archive, command: str, state: str) -> None:
+    other = archive.folder / "other"
+    other.mkdir()
+    (other / "c.txt").write_text("third")
+    waiting = archive.document("deposits")[1]["deposits"][0]["id"]
+    arguments = [str(other)] if command == "deposit" else ["--all"]
+    _set_state(archive, waiting, DepositState(state), minutes_ago=9)
+    assert "kho worker" not in archive.kho(command, *arguments)[2]
+    _set_state(archive, waiting, DepositState(state), minutes_ago=11)
+    worker = LauncherLock(archive.home / "lock")
+    assert worker.free()
+    code, out, err = archive.kho(command, *arguments)
+    assert "1 deposit(s) wait" in err
+    assert "kho worker" in err
+    assert "kho worker" not in out
+    assert code == 0
+    with Engine.open(archive.home, actor="user:test") as engine:
+        assert worker.acquire("worker")
+        try:
+            door = Door(err=io.StringIO())
+            say_waiting(door, engine)
+            assert isinstance(door.err, io.StringIO)
+            assert door.err.getvalue() == ""
+        finally:
+            worker.release()
