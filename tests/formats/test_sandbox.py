@@ -1,0 +1,306 @@
+"""The sandbox, by fake tools: each does one kind of harm, and none is done. Every test runs with namespaces and without."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from formats.sandbox import MIB, End, Outcome, SandboxLimits, run, running, start, workspace
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the barriers are those of Linux")
+
+Tool = Callable[..., Outcome]
+
+SOON = 20.0
+"""Seconds after which a test is given up; nothing takes a twentieth of it, on a quiet machine."""
+
+
+@pytest.fixture(params=["namespaces", "no namespaces"])
+def barriers(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With all barriers, and as on a machine that refuses namespaces."""
+    if request.param == "no namespaces":
+        text = running.LAUNCHER.read_text()
+        poorer = text.replace('_separate(order["folder"])', "False")
+        assert poorer != text
+        (tmp_path / "launcher.py").write_text(poorer)
+        monkeypatch.setattr(running, "LAUNCHER", tmp_path / "launcher.py")
+    return str(request.param)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with workspace() as place:
+        yield place
+
+
+@pytest.fixture
+def tool(barriers: str, folder: Path) -> Tool:
+    """Runs a Python text as a tool."""
+
+    def fake(text: str, *, stdin: bytes = b"", **limits: float | int) -> Outcome:
+        given = {"seconds": SOON, "memory": 256 * MIB, **limits}
+        return run(command(text), folder=folder, limits=SandboxLimits(**given), stdin=stdin)  # type: ignore[arg-type]
+
+    return fake
+
+
+def command(text: str) -> list[str]:
+    return [sys.executable, "-I", "-S", "-c", textwrap.dedent(text)]
+
+
+def still_running(mark: str) -> list[int]:
+    """The processes with this word in their command line (they may take a moment to be gone)."""
+    found: list[int] = []
+    for _ in range(50):
+        found = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and mark in command_line(p) and alive(p)]
+        if not found:
+            break
+        time.sleep(0.05)
+    return found
+
+
+def command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def alive(process: Path) -> bool:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_tool_that_does_its_work(tool: Tool, folder: Path) -> None:
+    outcome = tool("import sys; data = sys.stdin.read(); open('made', 'w').write(data); print(len(data))", stdin=b"x" * 300_000)
+    assert outcome.ok
+    assert outcome.stdout == b"300000\n"
+    assert (folder / "made").stat().st_size == 300_000
+
+
+def test_its_home_and_temporary_folder_are_its_own_and_kho_s_secrets_are_not(
+    tool: Tool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for tools")
+    outcome = tool(
+        "import os; print(os.environ['HOME'], os.environ['TMPDIR'], os.getcwd(), os.environ.get('AWS_SECRET_ACCESS_KEY'))"
+    )
+    assert outcome.stdout.decode().split() == [str(folder / "home"), str(folder / "tmp"), str(folder), "None"]
+
+
+def test_a_tool_that_hangs(tool: Tool) -> None:
+    outcome = tool("import time; print('begun', flush=True); time.sleep(600)", seconds=0.5)
+    assert outcome.end is End.TIME
+    assert outcome.stdout == b"begun\n"
+    assert outcome.seconds < SOON
+
+
+def test_a_tool_that_hangs_and_will_not_be_told(tool: Tool) -> None:
+    text = "import signal, time\nfor s in range(1, 32):\n  if s not in (9, 19): signal.signal(s, signal.SIG_IGN)\ntime.sleep(600)"
+    assert tool(text, seconds=0.5).end is End.TIME
+
+
+def test_a_tool_that_eats_memory(tool: Tool) -> None:
+    outcome = tool("x = bytearray(1 << 30)")
+    assert outcome.end is End.EXITED
+    assert b"MemoryError" in outcome.stderr
+    shared = "import mmap\nx = mmap.mmap(-1, 1 << 30)\nfor i in range(0, 1 << 30, 4096): x[i] = 1"
+    assert tool(shared).end is End.MEMORY
+
+
+def test_a_tool_whose_children_eat_memory_together(tool: Tool) -> None:
+    text = """
+        import os, time
+        for _ in range(8):
+            if os.fork() == 0:
+                x = bytearray(b"x" * (60 << 20))
+                time.sleep(600)
+        time.sleep(600)
+    """
+    assert tool(text).end is End.MEMORY
+
+
+def test_a_tool_that_forks_without_end(tool: Tool) -> None:
+    text = """
+        import os, time
+        mark = "forks-without-end"
+        for _ in range(300):
+            if os.fork() == 0:
+                os.setsid()
+                time.sleep(600)
+        time.sleep(600)
+    """
+    assert tool(text, processes=40, memory=2048 * MIB).end is End.PROCESSES
+    assert not still_running("forks-without-end")
+
+
+def test_a_tool_that_leaves_children_behind(tool: Tool) -> None:
+    text = """
+        import os, time
+        mark = "left-behind"
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(600)
+            os._exit(0)
+        print("done")
+    """
+    outcome = tool(text)
+    assert outcome.ok
+    assert outcome.stdout == b"done\n"
+    assert not still_running("left-behind")
+
+
+def test_a_tool_that_writes_outside(tool: Tool, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    (tmp_path / "folder").mkdir()
+    attempts = {
+        "write": f"open({str(precious)!r}, 'w')",
+        "append": f"open({str(precious)!r}, 'a')",
+        "cut": f"os.truncate({str(precious)!r}, 0)",
+        "remove": f"os.remove({str(precious)!r})",
+        "rename": f"os.rename({str(precious)!r}, {str(precious)!r} + '2')",
+        "make": f"open({str(tmp_path / 'new')!r}, 'w')",
+        "folder": f"os.mkdir({str(tmp_path / 'new')!r})",
+        "link": f"os.link({str(precious)!r}, {str(tmp_path / 'new')!r})",
+        "bring in": f"os.rename({str(precious)!r}, 'mine')",
+        "remove folder": f"os.rmdir({str(tmp_path / 'folder')!r})",
+        "through a link": f"os.symlink({str(precious)!r}, 'link'); open('link', 'w')",
+    }
+    for attempt in attempts.values():
+        outcome = tool(f"import os; {attempt}")
+        assert outcome.status == 1
+        assert b"Error" in outcome.stderr
+    assert precious.read_text() == "kept"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "launcher.py") == ["folder", "precious"]
+
+
+def test_a_tool_that_changes_modes_outside(tool: Tool, barriers: str, tmp_path: Path) -> None:
+    if barriers != "namespaces":
+        pytest.skip("only the mount namespace prevents it")
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    assert tool(f"import os; os.chmod({str(precious)!r}, 0)").status == 1
+    assert tool("import os; open('mine', 'w'); os.chmod('mine', 0o600)").ok
+
+
+def test_a_tool_that_calls_home(tool: Tool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        port = server.getsockname()[1]
+        outcome = tool(f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)")
+        assert outcome.status == 1
+        assert b"Permission denied" in outcome.stderr
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_tool_that_dies_half_way(tool: Tool, folder: Path) -> None:
+    outcome = tool("import os; open('half', 'w').write('a' * 10); print('half', flush=True); os.kill(os.getpid(), 11)")
+    assert (outcome.end, outcome.status, outcome.stdout) == (End.DIED, signal.SIGSEGV, b"half\n")
+    assert "signal 11" in outcome.words()
+    assert tool("import os; os.abort()").end is End.DIED
+
+
+def test_a_tool_that_fails_says_why(tool: Tool) -> None:
+    outcome = tool("import sys; sys.exit('the seventh seal is broken')")
+    assert outcome.end is End.EXITED
+    assert not outcome.ok
+    assert outcome.words() == "ended with status 1 (the seventh seal is broken)"
+
+
+def test_a_tool_that_talks_without_end(tool: Tool) -> None:
+    outcome = tool(
+        "import sys\nwhile True: sys.stdout.write('x' * 65536); sys.stderr.write('y' * 65536)", seconds=0.5, output=1 << 20
+    )
+    assert outcome.end is End.TIME
+    assert outcome.cut
+    assert len(outcome.stdout) == len(outcome.stderr) == 1 << 20
+    said_enough = tool("print('x' * 2000)", output=1000)
+    assert said_enough.status == 0
+    assert not said_enough.ok, "an answer that was cut is none"
+
+
+def test_a_tool_that_fills_the_disk(tool: Tool, folder: Path) -> None:
+    outcome = tool("f = open('big', 'wb')\nfor _ in range(64): f.write(bytes(1 << 20))", written=4 * MIB)
+    assert not outcome.ok
+    assert (folder / "big").stat().st_size <= 4 * MIB
+
+
+def test_a_tool_that_is_not_there(folder: Path, barriers: str) -> None:
+    outcome = run(["/no/such/tool"], folder=folder)
+    assert outcome.end is End.NOT_STARTED
+    assert "No such file" in outcome.words()
+
+
+def test_a_machine_that_cannot_confine_starts_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = running.LAUNCHER.read_text()
+    (tmp_path / "launcher.py").write_text(text.replace("if abi < 1:", "if True:"))
+    monkeypatch.setattr(running, "LAUNCHER", tmp_path / "launcher.py")
+    outcome = run(command("open('ran', 'w')"), folder=folder)
+    assert outcome.end is End.NOT_STARTED
+    assert "cannot confine" in outcome.reason
+    assert not (folder / "ran").exists()
+
+
+def test_a_conversation(barriers: str, folder: Path) -> None:
+    text = "import sys\nfor line in sys.stdin:\n  print(line.strip()[::-1], flush=True)\n  if 'die' in line: sys.exit(9)"
+    with start(command(text), folder=folder) as running_tool:
+        assert running_tool.send(b"abc")
+        assert running_tool.receive(SOON) == b"cba"
+        assert running_tool.receive(0.01) is None
+        assert not running_tool.gone
+        assert running_tool.send(b"die")
+        assert running_tool.receive(SOON) == b"eid"
+        assert running_tool.receive(SOON) is None
+        outcome = running_tool.stop()
+    assert (outcome.end, outcome.status) == (End.EXITED, 9)
+    assert not running_tool.send(b"abc")
+
+
+def test_one_that_is_not_wanted_any_more(barriers: str, folder: Path) -> None:
+    text = "import os, time\nmark = 'not-wanted'\nif os.fork() == 0: os.setsid()\nprint('up', flush=True)\ntime.sleep(600)"
+    with start(command(text), folder=folder) as running_tool:
+        assert running_tool.receive(SOON) == b"up"
+    assert running_tool.stop().end is End.STOPPED
+    assert not still_running("not-wanted")
+
+
+def test_it_ends_with_kho_however_that_ends(barriers: str, folder: Path) -> None:
+    text = "import os, time\nmark = 'outlives-kho'\nif os.fork() == 0: os.setsid()\nprint('up', flush=True)\ntime.sleep(600)"
+    program = f"""
+        from pathlib import Path
+        from formats.sandbox import running, start
+        running.LAUNCHER = Path({str(running.LAUNCHER)!r})
+        tool = start({command(text)!r}, folder=Path({str(folder)!r}))
+        print(tool.receive(20).decode(), flush=True)
+        import time; time.sleep(600)
+    """
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}
+    ) as kho:
+        assert kho.stdout is not None
+        assert kho.stdout.readline() == b"up\n"
+        kho.kill()
+    assert not still_running("outlives-kho")
+
+
+def test_a_workspace_goes_whatever_it_holds() -> None:
+    with workspace() as place:
+        (place / "a" / "b").mkdir(parents=True)
+        (place / "a" / "b" / "file").write_text("x")
+        (place / "a" / "b").chmod(0)
+    assert not place.exists()
