@@ -30,7 +30,8 @@ class Event:
 
     ``type`` is from the PREMIS event type vocabulary where it has a word ("ingestion", "fixity check", "message digest
     calculation", "format identification", "virus check", "replication", "recovery" …); ``outcome`` is "success", "warning" or
-    "fail"; ``agent`` who did it ("kho 0.1.0", "user:name"), ``detail`` codes and counts, no names or reasons of people.
+    "fail"; ``agent`` who did it ("kho 0.1.0", "user:name"), ``detail`` codes and counts, no names or reasons of people. Its
+    key "asked_by" has the id of whoever asked the agent, so that a program never stands for a person.
     """
 
     id: str
@@ -43,6 +44,11 @@ class Event:
     deposit_id: str = ""
     tier: str = ""
     detail: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def asked_by(self) -> str:
+        """The id of who asked for it; "" when the agent acted on its own account, or by a schedule."""
+        return str(self.detail.get("asked_by", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ def write_premis(
     named: dict[str, None] = {}
     for event in events:
         named.setdefault(event.agent)
+        if event.asked_by:
+            named.setdefault(event.asked_by)
         xml.raw(_event(event))
     for agent in agents:
         named.pop(agent.id, None)
@@ -142,11 +150,21 @@ def _simple(tag: str, text: str) -> str:
     return f"<{tag}>{escape(text)}</{tag}>" if text else ""
 
 
-def _identifier(kind: str, value: str, type_: str = "") -> str:
+def _identifier(kind: str, value: str, type_: str = "", role: str = "") -> str:
     """``<kindIdentifier>``: a URI when it looks like one, else local."""
     type_ = type_ or ("URI" if value.startswith(("urn:", "http://", "https://", "info:")) else "local")
     tag = f"{kind}Identifier"
-    return f"<{tag}><{tag}Type>{type_}</{tag}Type><{tag}Value>{escape(value)}</{tag}Value></{tag}>"
+    said = _simple(f"{kind}Role", role)
+    return f"<{tag}><{tag}Type>{type_}</{tag}Type><{tag}Value>{escape(value)}</{tag}Value>{said}</{tag}>"
+
+
+def _linked_agents(event: Event) -> str:
+    """Who did it; with who asked for it both have their role (Library of Congress, eventRelatedAgentRole)."""
+    if not event.asked_by:
+        return _identifier("linkingAgent", event.agent, "local")
+    return _identifier("linkingAgent", event.agent, "local", "executing program") + _identifier(
+        "linkingAgent", event.asked_by, "local", "authorizer"
+    )
 
 
 def _original_name(name: str) -> str:
@@ -224,7 +242,7 @@ def _event(event: Event) -> str:
         f"<event>{_identifier('event', event.id, 'local')}<eventType>{escape(event.type)}</eventType>"
         f"<eventDateTime>{date_time(event.time)}</eventDateTime>{detail}"
         f"<eventOutcomeInformation><eventOutcome>{escape(event.outcome)}</eventOutcome></eventOutcomeInformation>"
-        f"{_identifier('linkingAgent', event.agent, 'local')}{linked}</event>\n"
+        f"{_linked_agents(event)}{linked}</event>\n"
     )
 
 

@@ -7,15 +7,15 @@ ledger gained since (audits, repairs) merged into its PREMIS.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from fixity.digests import LARGE_BUFFER
+from fixity.errors import CouldNotRead
 from formats.package.bagit import BagWriter
 from formats.package.source import Kind
 from formats.package.zipping import write_zip
@@ -23,10 +23,13 @@ from repository.archive import SOFTWARE, Archive, software_version
 from repository.dissemination import merged_metadata
 from repository.errors import ExportFailed, NoGoodCopy, UnknownVersion
 from repository.ledger import ledger_of
+from repository.model import Aip
 from repository.progress import Progress
+from repository.sightings import Sightings, blocks
 from repository.submission import SUBMISSION_PATH, read_submission
 from repository.vouched import Wanted, wanted
 from storage.errors import StorageError
+from storage.tier import Tier
 
 __all__ = ["FORMS", "ExportReport", "export"]
 
@@ -47,10 +50,11 @@ class ExportReport:
 class Reader:
     """Verified reading of one AIP version from whichever copy is good."""
 
-    def __init__(self, archive: Archive, want: Wanted, version: int, report: ExportReport) -> None:
+    def __init__(self, archive: Archive, want: Wanted, version: int, report: ExportReport, sightings: Sightings) -> None:
         self._archive = archive
         self._want = want
         self._report = report
+        self._sightings = sightings
         self.version = version
         self.state: dict[str, bytes] = dict(want.inventory.state(version))
 
@@ -60,44 +64,44 @@ class Reader:
         Raises:
             NoGoodCopy: no copy gave the bytes that the inventory vouches for.
         """
-        for name, stream in self._streams(path):
-            with stream, open(target, "xb") as out:
-                size, digest = _copy(stream, out)
-            if digest == self.state[path]:
-                self._report.files += counted
-                self._report.bytes += size if counted else 0
-                return
+        for tier in self._archive.tiers.values():
+            with open(target, "xb") as out:
+                if self._taken(tier, path, out):
+                    self._report.files += counted
+                    self._report.bytes += out.tell() if counted else 0
+                    return
             os.unlink(target)
-            self._report.problems.append(f"{name}: {path}")
-        raise NoGoodCopy(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
+        raise self._none_good(path)
 
     def read(self, path: str) -> bytes:
         """A small file of the state, verified. Raises like `copy`."""
-        for name, stream in self._streams(path):
-            with stream:
-                data = stream.read()
-            if hashlib.sha512(data).digest() == self.state[path]:
-                return data
-            self._report.problems.append(f"{name}: {path}")
-        raise NoGoodCopy(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
+        for tier in self._archive.tiers.values():
+            out = io.BytesIO()
+            if self._taken(tier, path, out):
+                return out.getvalue()
+        raise self._none_good(path)
 
-    def _streams(self, path: str) -> Iterator[tuple[str, BinaryIO]]:
-        content = self._want.inventory.content_of(path, self.version)
-        for name, tier in self._archive.tiers.items():
-            try:
-                yield name, tier.open(self._want.object_id, content)
-            except (StorageError, OSError) as error:
-                self._report.problems.append(f"{name}: {error}")
+    def _taken(self, tier: Tier, path: str, out: BinaryIO) -> bool:
+        """Whether the tier gave the right bytes; what it gave is written in any case. Raises OSError of ``out`` alone."""
+        content, expected = self._want.inventory.content_of(path, self.version), self.state[path]
+        digest = hashlib.sha512()
+        try:
+            with tier.open(self._want.object_id, content) as stream:
+                for block in blocks(stream, path):
+                    digest.update(block)
+                    out.write(block)
+        except (StorageError, CouldNotRead) as error:
+            self._sightings.failed(tier.name, content, expected, error)
+            self._report.problems.append(f"{tier.name}: {error}")
+            return False
+        if digest.digest() == expected:
+            return True
+        self._sightings.altered(tier.name, content, expected, digest.digest())
+        self._report.problems.append(f"{tier.name}: {path}")
+        return False
 
-
-def _copy(source: BinaryIO, target: BinaryIO) -> tuple[int, bytes]:
-    digest = hashlib.sha512()
-    size = 0
-    while chunk := source.read(LARGE_BUFFER):
-        digest.update(chunk)
-        target.write(chunk)
-        size += len(chunk)
-    return size, digest.digest()
+    def _none_good(self, path: str) -> NoGoodCopy:
+        return NoGoodCopy(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
 
 
 def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: int | None, progress: Progress) -> ExportReport:
@@ -111,7 +115,16 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
         NoGoodCopy: no copy holds some file unaltered.
     """
     aip = archive.catalog.holdings.get(aip_id)
-    want = wanted(archive, aip_id)
+    sightings = Sightings(archive, aip_id, "dissemination")
+    with sightings.entered():
+        return _export(archive, aip, target, form=form, version=version, progress=progress, sightings=sightings)
+
+
+def _export(
+    archive: Archive, aip: Aip, target: Path, *, form: str, version: int | None, progress: Progress, sightings: Sightings
+) -> ExportReport:
+    aip_id = aip.id
+    want = wanted(archive, aip_id, sightings)
     if want is None:
         raise NoGoodCopy("inventory.json", aip_id, "no tier holds an inventory that the catalog vouches for")
     number = version or aip.version
@@ -123,7 +136,7 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
     report = ExportReport(str(target), form)
     work = target.absolute().parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        reader = Reader(archive, want, number, report)
+        reader = Reader(archive, want, number, report, sightings)
         progress.start("export", len(reader.state), "files")
         _WRITERS[form](archive, reader, aip_id, work, progress)
         if target.is_dir():

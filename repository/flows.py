@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from repository import upkeep
@@ -56,14 +57,20 @@ class StepProgress:
 
 
 def flows_of(archive: Archive) -> Sequence[Flow]:
-    """All flows of one archive."""
-    return (
-        Flow(DEPOSIT, _Deposit(archive)),
-        Flow(AUDIT, _Audit(archive)),
-        Flow(COMPARE, _Compare(archive)),
-        Flow(REPAIR, _Repair(archive)),
-        Flow(UPKEEP, _Upkeep(archive)),
-    )
+    """All flows of one archive, each as whoever queued the job (its "actor") had opened it: the process that runs a job is not who
+    asked, and nobody asks for what the schedule queues."""
+    kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
+        DEPOSIT: _Deposit,
+        AUDIT: _Audit,
+        COMPARE: _Compare,
+        REPAIR: _Repair,
+        UPKEEP: _Upkeep,
+    }
+
+    def flow(name: str) -> Flow:
+        return Flow(name, lambda steps, argument: kinds[name](replace(archive, actor=argument.get("actor", "")))(steps, argument))
+
+    return tuple(map(flow, kinds))
 
 
 class Checking(Silent):
@@ -82,7 +89,8 @@ GROUP_SECONDS = 1.0
 
 def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", metadata: str = "") -> Json:
     """The argument of a `DEPOSIT` job."""
-    return {"ids": list(ids), "tiers": list(archive.policy.copies.tiers), "title": title, "metadata": metadata}
+    tiers = list(archive.policy.copies.tiers)
+    return {"ids": list(ids), "tiers": tiers, "title": title, "metadata": metadata, "actor": archive.actor}
 
 
 class _Deposit:
@@ -142,7 +150,7 @@ class _Deposit:
 
 
 class _Audit:
-    """Steps of some copies each, until nothing that the scope asks for is left. The argument is an `AuditScope` as JSON."""
+    """Steps of some copies each, until nothing that the scope asks for is left. The argument is an `AuditScope` as JSON, and "actor"."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -195,7 +203,7 @@ class _Compare:
 
 class _Repair:
     """First the deposits that wait for copies, when ``tiers`` says where; then steps of some copies each. The argument: {"aip"} ("" for
-    all) and, optional, {"tiers"}."""
+    all) and, optional, {"tiers"} and {"actor"}."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive

@@ -356,16 +356,15 @@ def ingest_events(
     ]
     if archive.policy.identify:
         happened.insert(2, ("format identification", "success", dict(tools)))
-    agent = f"{SOFTWARE} {software_version()}"
     for type_, outcome, detail in happened:
         yield Event(
             id=str(uuid.uuid4()),
             type=type_,
             time=archive.clock.now(),
-            agent=deposit.actor if type_ == "ingestion" else agent,
+            agent=f"{SOFTWARE} {software_version()}",
             outcome=outcome,
             aip_id=aip_id,
             aip_version=number,
             deposit_id=deposit.id,
-            detail=detail,
+            detail={**detail, "asked_by": deposit.actor},
         )

@@ -9,17 +9,17 @@ import json
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fixity.verify import Problem
+from fixity.verify import Outcome, Problem
 from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import Catalog, Note, Transaction
 from repository.clock import Clock
-from repository.model import CheckRecord, Copy, CopyState, Deposit, DepositState, Event
+from repository.model import CheckRecord, Copy, CopyState, Damage, Deposit, DepositState, Event
 
 __all__ = ["Ledger", "ledger_of", "note_digest"]
 
@@ -36,7 +36,8 @@ def note_digest(note: Note) -> str:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Appends events. ``actor`` is who asked, ``software`` who worked, ``policy`` the digest of the promises in force."""
+    """Appends events. ``actor`` is who asked ("" when nobody did: the schedule), ``software`` who worked, ``policy`` the digest of
+    the promises in force."""
 
     catalog: Catalog
     clock: Clock
@@ -44,15 +45,28 @@ class Ledger:
     software: str
     policy: str
 
-    def event(self, type_: str, outcome: str, *, agent: str = "", detail: Mapping[str, str | int] | None = None) -> Event:
-        """A new event of now, about nothing yet (`dataclasses.replace` says what of); the policy's digest stands in it."""
+    def event(
+        self,
+        type_: str,
+        outcome: str,
+        *,
+        agent: str = "",
+        asked_by: str | None = None,
+        detail: Mapping[str, str | int] | None = None,
+    ) -> Event:
+        """A new event of now, about nothing yet (`dataclasses.replace` says what of); the policy's digest stands in it.
+
+        ``agent`` is a person who did it; else the software did, and ``asked_by`` (the actor, when None) had asked for it.
+        """
+        asker = self.actor if asked_by is None else asked_by
+        asked = {"asked_by": asker} if asker and not agent else {}
         return Event(
             id=str(uuid.uuid4()),
             type=type_,
             time=self.clock.now(),
             agent=agent or self.software,
             outcome=outcome,
-            detail={**(detail or {}), "policy": self.policy},
+            detail={**(detail or {}), **asked, "policy": self.policy},
         )
 
     def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
@@ -88,9 +102,8 @@ class Ledger:
 
     def _replications(self, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[Event]:
         for tier, result in kept.items():
-            event = self.event(
-                "replication", "success" if result["ok"] else "fail", detail={"bytes": int(result.get("bytes", 0))}
-            )
+            outcome = "success" if result["ok"] else "fail"
+            event = self.event("replication", outcome, asked_by=deposit.actor, detail={"bytes": int(result.get("bytes", 0))})
             yield replace(event, aip_id=deposit.aip_id, aip_version=deposit.aip_version, deposit_id=deposit.id, tier=tier)
 
     def checked(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> None:
@@ -102,6 +115,13 @@ class Ledger:
         detail: dict[str, str | int] = {"algorithm": record.algorithm, "files": record.files, "bytes": record.bytes}
         event = self.event("fixity check", _OUTCOMES.get(record.state, "fail"), detail={**detail, **problems})
         return replace(event, aip_id=record.aip_id, aip_version=record.version, tier=record.tier, time=record.time)
+
+    def seen(self, damages: Sequence[Damage], version: int, during: str, *, within: Transaction | None = None) -> None:
+        """Files of one copy turned out not to be good ``during`` something else than a check of the copy."""
+        counts = Counter(damage.outcome for damage in damages)
+        outcome = "warning" if counts.keys() == {Outcome.UNREADABLE.value} else "fail"
+        event = self.event("fixity check", outcome, detail={"seen": during, **counts})
+        self.append([replace(event, aip_id=damages[0].aip_id, aip_version=version, tier=damages[0].tier)], within=within)
 
     def repaired(self, copy: Copy, problem: Problem, source: str, *, within: Transaction | None = None) -> Event:
         """One file of a copy was put right from ``source`` (a tier)."""
@@ -130,7 +150,7 @@ class Ledger:
         self, aip_id: str, version: int, form: str, files: int, size: int, *, within: Transaction | None = None
     ) -> Event:
         """A version was handed out as ``form``: so many files, so many bytes."""
-        event = self.event("dissemination", "success", agent=self.actor, detail={"form": form, "files": files, "bytes": size})
+        event = self.event("dissemination", "success", detail={"form": form, "files": files, "bytes": size})
         event = replace(event, aip_id=aip_id, aip_version=version)
         self.append([event], within=within)
         return event

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
-from fixity.digests import LARGE_BUFFER
-from policies.findings import KhoError
+from fixity.errors import CouldNotRead
 from repository.archive import Archive
 from repository.errors import NoGoodCopy, RepositoryError
 from repository.model import AipFile, CopyState, Event, Page
+from repository.sightings import Sightings, blocks
 from storage.errors import StorageError
 from storage.tier import ObjectId
 
@@ -26,9 +24,6 @@ __all__ = ["SMALL", "FileMissing", "NoGoodCopy", "OpenFile", "Reading", "Unverif
 
 SMALL: Final = 8 << 20
 """Bytes up to which a file is verified before its first byte leaves: a document, held in memory once a request."""
-
-REMEMBERED: Final = 10_000
-"""Bad copies of files that are remembered until the process ends, so that the next request asks another tier first."""
 
 _log = logging.getLogger("kho.reading")
 
@@ -77,34 +72,40 @@ class OpenFile:
 
     def _verified(self, stream: BinaryIO) -> Iterator[bytes]:
         digest, size, held = hashlib.sha512(), 0, b""
-        while chunk := self._read(stream, LARGE_BUFFER):
+        for chunk in self._blocks(stream):
             digest.update(chunk)
             size += len(chunk)
             if held:
                 yield held
             held = chunk
         if size != self.file.size or digest.hexdigest() != self.file.sha512:
-            raise self._bad()
+            raise self._bad(digest.digest())
         yield held
 
     def _part(self, stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
         stream.seek(start)
         left = stop - start
-        while left:
-            chunk = self._read(stream, min(left, LARGE_BUFFER))
-            if not chunk:
-                raise self._bad()
-            left -= len(chunk)
-            yield chunk
+        for chunk in self._blocks(stream):
+            yield chunk[:left]
+            left -= min(left, len(chunk))
+            if not left:
+                return
+        raise self._bad(b"")
 
-    def _read(self, stream: BinaryIO, size: int) -> bytes:
+    def _blocks(self, stream: BinaryIO) -> Iterator[bytes]:
         try:
-            return stream.read(size)
-        except OSError as error:
-            raise self._bad() from error
+            yield from blocks(stream, self.file.content_path)
+        except CouldNotRead as error:
+            raise self._bad(error) from error
 
-    def _bad(self) -> Unverified:
-        self.reading.remember(self.aip_id, self.file, self.tier)
+    def _bad(self, seen: bytes | CouldNotRead) -> Unverified:
+        """Enter what was seen: another digest (b"" when only a part was read, and ended early), or no bytes at all."""
+        sightings, expected = self.reading.sightings(self.aip_id), bytes.fromhex(self.file.sha512)
+        if isinstance(seen, CouldNotRead):
+            sightings.failed(self.tier, self.file.content_path, expected, seen)
+        else:
+            sightings.altered(self.tier, self.file.content_path, expected, seen)
+        sightings.enter()
         return Unverified(self.file.path, self.aip_id, self.tier)
 
 
@@ -113,8 +114,10 @@ class Reading:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._bad: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        self._guard = threading.Lock()
+
+    def sightings(self, aip_id: str) -> Sightings:
+        """Where to tell what was seen of an AIP's copies. Who asked for a file is not known here, so no event names anybody."""
+        return Sightings(replace(self._archive, actor=""), aip_id, "dissemination")
 
     def files(self, aip_id: str, *, version: int | None, cursor: str | None, limit: int) -> Page[AipFile]:
         """The files of a version's state, by path. Raises `UnknownAip`, `BadCursor`."""
@@ -138,36 +141,28 @@ class Reading:
         Raises:
             NoGoodCopy: no tier has it, or (small files) none has it unaltered.
         """
-        reasons = []
-        for name in self._tiers(aip_id, file):
-            try:
-                stream = self._archive.tiers[name].open(ObjectId(aip_id), file.content_path)
-                if file.size > SMALL:
-                    return OpenFile(aip_id, file, name, self, stream=stream)
-                with stream:
-                    data = stream.read(file.size + 1)
-            except (StorageError, OSError) as error:
-                _log.warning("%s of %s could not be read from tier %s: %s", file.content_path, aip_id, name, _code(error))
-                reasons.append(f"{name}: not readable")
-                continue
-            if hashlib.sha512(data).hexdigest() == file.sha512:
-                return OpenFile(aip_id, file, name, self, whole=data)
-            self.remember(aip_id, file, name)
-            reasons.append(f"{name}: altered")
+        sightings = self.sightings(aip_id)
+        expected, reasons = bytes.fromhex(file.sha512), []
+        with sightings.entered():
+            for name in self._tiers(aip_id):
+                try:
+                    stream = self._archive.tiers[name].open(ObjectId(aip_id), file.content_path)
+                    if file.size > SMALL:
+                        return OpenFile(aip_id, file, name, self, stream=stream)
+                    with stream:
+                        data = next(blocks(stream, file.content_path, file.size + 1), b"")
+                except (StorageError, CouldNotRead) as error:
+                    _log.warning("%s of %s could not be read from tier %s: %s", file.content_path, aip_id, name, error.code)
+                    sightings.failed(name, file.content_path, expected, error)
+                    reasons.append(f"{name}: not readable")
+                    continue
+                if (digest := hashlib.sha512(data).digest()) == expected:
+                    return OpenFile(aip_id, file, name, self, whole=data)
+                sightings.altered(name, file.content_path, expected, digest)
+                reasons.append(f"{name}: altered")
         raise NoGoodCopy(file.path, aip_id, "; ".join(reasons))
 
-    def remember(self, aip_id: str, file: AipFile, tier: str) -> None:
-        """This copy of this file was bad when it was last read: other tiers are asked first from now on."""
-        _log.error("%s of %s on tier %s is not what was kept; audit and repair it", file.content_path, aip_id, tier)
-        with self._guard:
-            self._bad[aip_id, file.content_path, tier] = None
-            if len(self._bad) > REMEMBERED:
-                self._bad.popitem(last=False)
-
-    def _tiers(self, aip_id: str, file: AipFile) -> list[str]:
+    def _tiers(self, aip_id: str) -> list[str]:
+        """The tiers, good copies first: what was seen to be bad is no longer among these."""
         states = {copy.tier: _ORDER.get(copy.state, 4) for copy in self._archive.catalog.holdings.get(aip_id).copies}
-        return sorted(self._archive.tiers, key=lambda name: ((aip_id, file.content_path, name) in self._bad, states.get(name, 4)))
-
-
-def _code(error: Exception) -> str:
-    return error.code if isinstance(error, KhoError) else type(error).__name__
+        return sorted(self._archive.tiers, key=lambda name: states.get(name, 4))

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from formats.premis import Event
 from policies.findings import Findings, KhoError
 from repository.archive import Archive
 from repository.catalog import Registration
 from repository.consistency import Testimony, testimony
+from repository.ledger import ledger_of
 from repository.model import Copy, CopyState, Deposit
 from repository.progress import Progress
 from repository.stored_version import StoredVersion, inventory_digest, open_verified
@@ -33,6 +34,9 @@ __all__ = ["RebuildReport", "rebuild"]
 AIP_PREFIX = "urn:uuid:"
 """AIPs among a tier's objects; evidence, ledger and policy history have ids of their own (``urn:kho:…``)."""
 
+
+REBUILT = "catalog rebuild"
+"""The type of the event that tells of one rebuild (the PREMIS vocabulary has no word for it)."""
 
 GROUP = 100
 """AIPs entered in one transaction: a commit, and statements made anew, for each cost more than a small AIP's rows."""
@@ -74,7 +78,16 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
     _register(archive, waiting, report)
     progress.finish()
     _orphans(archive, report.findings)
+    _record(archive, tier_name, report)
     return report
+
+
+def _record(archive: Archive, tier_name: str | None, report: RebuildReport) -> None:
+    """One event of the whole: who made the catalog again, and that what happened between the sealing of AIPs and now is not in it."""
+    ledger, findings = ledger_of(archive), len(report.findings)
+    detail: dict[str, str | int] = {"aips": report.aips, "files": report.files, "findings": findings}
+    event = ledger.event(REBUILT, "warning" if findings else "success", detail=detail)
+    ledger.append([replace(event, tier=tier_name or "")])
 
 
 def _orphans(archive: Archive, findings: Findings) -> None:

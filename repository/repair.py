@@ -17,7 +17,7 @@ from repository.archive import Archive
 from repository.audit import coming_version, record_of, verify_copy
 from repository.errors import NoGoodCopy
 from repository.ledger import ledger_of
-from repository.model import Copy, Damage
+from repository.model import Copy, Damage, Page
 from repository.progress import Progress
 from repository.vouched import Wanted, wanted
 from storage.errors import StorageError, Unavailable
@@ -65,9 +65,13 @@ problems. More rounds than a million files need are a medium that does not hold 
 
 
 def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) -> dict[str, Any]:
-    """One step: the next copies that are not known to be good. Returns counts as JSON, "cursor" None at the end."""
+    """One step: the next copies that are not known to be good; of one AIP all copies, for what is known of them may be old.
+    Returns counts as JSON, "cursor" None at the end."""
     report = RepairReport()
-    page = archive.catalog.copies.not_good(aip_id=aip_id or None, cursor=cursor or None, limit=STEP_COPIES)
+    if aip_id:
+        page: Page[Copy] = Page(archive.catalog.copies.of(aip_id))
+    else:
+        page = archive.catalog.copies.not_good(cursor=cursor or None, limit=STEP_COPIES)
     progress.start("repair", len(page.items), "objects")
     for copy in page.items:
         if copy.tier in archive.tiers:

@@ -243,7 +243,8 @@ class Audits:
         scope = AuditScope(everything=everything or bool(tier and not due), aip=aip or "", tier=tier or "")
         if tier:
             self._archive.tier(tier)
-        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", scope.as_json(), progress=_Shown(progress))
+        argument = {**scope.as_json(), "actor": self._archive.actor}
+        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=_Shown(progress))
         progress.finish()
         report = AuditReport()
         report.merge(result)
@@ -261,10 +262,14 @@ class Copies:
         self._jobs = jobs
 
     def repair(self, aip_id: str | None = None, *, progress: Progress) -> RepairReport:
-        """Repair every copy that is not known to be good (of one AIP), and wait. Raises `UnknownAip`."""
+        """Repair every copy that is not known to be good; of one AIP every copy, for whoever names it wants it looked at. Waits.
+
+        Raises `UnknownAip`.
+        """
         if aip_id:
             self._archive.catalog.holdings.get(aip_id)
-        argument = {"aip": aip_id or "", "tiers": [] if aip_id else list(self._archive.policy.copies.tiers)}
+        tiers = [] if aip_id else list(self._archive.policy.copies.tiers)
+        argument = {"aip": aip_id or "", "tiers": tiers, "actor": self._archive.actor}
         result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=_Shown(progress))
         progress.finish()
         return RepairReport.of(result)

@@ -162,6 +162,7 @@ def event(each: Event) -> Document:
         "type": each.type,
         "time": _moment(each.time),
         "agent": each.agent,
+        "asked_by": each.asked_by,
         "outcome": each.outcome,
         "aip": each.aip_id,
         "aip_version": each.aip_version,

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from fixity.errors import CouldNotRead
 from repository.archive import Archive
+from repository.sightings import Sightings, blocks
 from storage.errors import StorageError
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.ocfl.inventory_writer import sidecar_text
@@ -60,18 +62,30 @@ def _version_number(folder: str) -> int:
     return int(folder[1:]) if folder[:1] == "v" and folder[1:].isdigit() else 0
 
 
-def wanted(archive: Archive, aip_id: str) -> Wanted | None:
-    """What the object must hold; None when no tier has an inventory that the catalog vouches for."""
+def wanted(archive: Archive, aip_id: str, sightings: Sightings | None = None) -> Wanted | None:
+    """What the object must hold; None when no tier has an inventory that the catalog vouches for. Inventories that are not what they
+    should be are told to ``sightings``."""
     object_id = ObjectId(aip_id)
     inventories = archive.catalog.holdings.inventories([aip_id])[aip_id]
     head = max(inventories)
-    for tier in archive.tiers.values():
+    for name, tier in archive.tiers.items():
         for path in ("inventory.json", f"v{head}/inventory.json"):
             try:
                 with tier.open(object_id, path) as stream:
-                    data = stream.read()
-            except (StorageError, OSError):
+                    data = b"".join(blocks(stream, path))
+            except (StorageError, CouldNotRead) as error:
+                if sightings is not None:
+                    sightings.failed(name, path, inventories[head], error)
                 continue
-            if hashlib.sha512(data).digest() == inventories[head]:
+            digest = hashlib.sha512(data).digest()
+            if digest == inventories[head]:
                 return Wanted(object_id, inventories, parse_inventory(data))
+            if sightings is not None and not _coming(archive, aip_id, head):
+                sightings.altered(name, path, inventories[head], digest)
     return None
+
+
+def _coming(archive: Archive, aip_id: str, head: int) -> bool:
+    """Whether a newer version than ``head`` is being kept, or was a moment ago: then a tier may have its inventory already."""
+    coming = archive.catalog.deposits.accepted_for(aip_id)
+    return bool(coming) or max(archive.catalog.holdings.inventories([aip_id])[aip_id]) != head

@@ -8,16 +8,16 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Integer, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Integer, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from policies.audits import FULL
-from repository.catalog.columns import Instant
+from repository.catalog.columns import Instant, Words
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import BATCH, Database, Transaction
 from repository.catalog.tables import check_run, copy, damage
 from repository.model import CheckRecord, CopyState, Damage, Page
 
-__all__ = ["Checks", "record_checks"]
+__all__ = ["Checks", "record_checks", "record_sighting"]
 
 
 class Checks:
@@ -74,6 +74,36 @@ def record_checks(transaction: Transaction, records: Sequence[CheckRecord]) -> i
     return applied
 
 
+def record_sighting(
+    transaction: Transaction, aip_id: str, tier: str, damages: Sequence[Damage], now: datetime
+) -> tuple[int, list[Damage]]:
+    """See `repository.catalog.copies.Copies.seen`."""
+    here = and_(copy.c.aip_id == aip_id, copy.c.tier == tier)
+    row = transaction.execute(select(copy.c.version, copy.c.state, copy.c.check_next).where(here)).one_or_none()
+    if row is None or row.state == CopyState.ABSENT.value:
+        return 0, []
+    query = select(damage.c.path, damage.c.outcome).where(damage.c.aip_id == aip_id, damage.c.tier == tier)
+    known = {(each.path, each.outcome) for each in transaction.execute(query)}
+    new = {
+        each.path: each for each in damages if (each.path, each.outcome) not in known and _version_of(each.path) <= row.version
+    }
+    if not new:
+        return row.version, []
+    read = all(each.outcome == CopyState.UNREADABLE.value for each in new.values())
+    state = CopyState.UNREADABLE.value if read and row.state != CopyState.DAMAGED.value else CopyState.DAMAGED.value
+    transaction.execute(update(copy).where(here).values(state=state, check_next=min(row.check_next, now)))
+    gone = delete(damage).where(damage.c.aip_id == aip_id, damage.c.tier == tier, damage.c.path == bindparam("at", type_=Words))
+    transaction.execute(gone, [{"at": path} for path in new])
+    transaction.execute(insert(damage), [_damage_row(each, now) for each in new.values()])
+    return row.version, list(new.values())
+
+
+def _version_of(path: str) -> int:
+    """The version whose folder a path of an object lies in; 0 for its root."""
+    folder = path.partition("/")[0]
+    return int(folder[1:]) if folder[:1] == "v" and folder[1:].isdecimal() else 0
+
+
 def _outcome(each: CheckRecord) -> dict[str, Any]:
     full = each.state is CopyState.GOOD and each.algorithm == FULL
     return {
@@ -92,20 +122,20 @@ def _replace_damages(transaction: Transaction, records: Sequence[CheckRecord]) -
     if replaced:
         gone = delete(damage).where(damage.c.aip_id == bindparam("aip"), damage.c.tier == bindparam("on"))
         transaction.execute(gone, [{"aip": each.aip_id, "on": each.tier} for each in replaced])
-    damages = (_damage_row(each, one) for each in records for one in each.damages)
+    damages = (_damage_row(one, each.time) for each in records for one in each.damages)
     while batch := list(islice(damages, BATCH)):
         transaction.execute(insert(damage), batch)
 
 
-def _damage_row(each: CheckRecord, one: Damage) -> dict[str, Any]:
+def _damage_row(one: Damage, detected: datetime) -> dict[str, Any]:
     return {
-        "aip_id": each.aip_id,
-        "tier": each.tier,
+        "aip_id": one.aip_id,
+        "tier": one.tier,
         "path": one.path,
         "outcome": one.outcome,
         "expected": one.expected,
         "found": one.found,
-        "detected": one.detected or each.time,
+        "detected": one.detected or detected,
     }
 
 

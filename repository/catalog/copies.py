@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Row, Select, Text, and_, case, func, literal, or_, select, text, tuple_, type_coerce
 
 from fixity.due import Candidate, take_due
-from repository.catalog.checks import record_checks
+from repository.catalog.checks import record_checks, record_sighting
 from repository.catalog.columns import Words, moment, unescaped
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
@@ -117,6 +117,13 @@ class Copies:
         """
         with self._database.write(within) as transaction:
             return record_checks(transaction, list(records))
+
+    def seen(
+        self, aip_id: str, tier: str, damages: Sequence[Damage], now: datetime, *, within: Transaction
+    ) -> tuple[int, list[Damage]]:
+        """Enter what was seen of a copy at ``now`` outside of a check: it is not good, and due at once. The copy's version, and those
+        of ``damages`` that are new; none for a copy that is not there, or has not got so far."""
+        return record_sighting(within, aip_id, tier, damages, now)
 
     def not_good(
         self, *, aip_id: str | None = None, tier: str | None = None, cursor: str | None = None, limit: int = 100

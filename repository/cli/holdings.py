@@ -125,11 +125,11 @@ def _show(screen: Screen, aip: Aip, files: Iterator[AipFile], events: Iterator[E
         screen.line(f"    sha256 {file.sha256}", "dim")
     _rest(screen, files, aip.id)
     screen.heading(words("label.events"))
-    columns = [("time", "id"), ("event", "id"), ("outcome", "id"), ("tier", "id"), ("agent", "text")]
+    columns = [("time", "id"), ("event", "id"), ("outcome", "id"), ("tier", "id"), ("agent", "text"), ("asked_by", "text")]
     shown = itertools.islice(events, SHOWN_FILES)
     screen.table(
         [(words(f"label.{name}"), kind) for name, kind in columns],
-        ([when(e.time), e.type, e.outcome, e.tier, e.agent] for e in shown),
+        ([when(e.time), e.type, e.outcome, e.tier, e.agent, e.asked_by] for e in shown),
     )
     _rest(screen, events, aip.id)
 

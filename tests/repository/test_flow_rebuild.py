@@ -291,3 +291,13 @@ def test_damage_on_one_tier_does_not_keep_an_aip_from_coming_back(
     archive.repair()
     assert archive.states(aip) == {"a": "good", "b": "good"}
     archive.whole()
+
+
+def test_a_rebuild_is_an_event_that_names_who_asked(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}))
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=Silent())
+    (event,) = archive.catalog.events.list(type="catalog rebuild").items
+    assert (event.outcome, event.asked_by, event.detail["aips"], event.tier) == ("success", "user:test", 1, "")
+    archive.engine.catalog.rebuild("a", progress=Silent())
+    assert [each.tier for each in archive.catalog.events.list(type="catalog rebuild").items] == ["", "a"]

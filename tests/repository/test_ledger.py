@@ -74,7 +74,14 @@ def test_checks_become_events(catalog: Catalog, ledger: Ledger) -> None:
     found = events(catalog)
     assert [each.outcome for each in found] == ["success", "fail", "warning"]
     assert {each.type for each in found} == {"fixity check"}
-    assert found[1].detail == {"algorithm": "sha512", "files": 3, "bytes": 100, "altered": 1, "policy": POLICY}
+    assert found[1].detail == {
+        "algorithm": "sha512",
+        "files": 3,
+        "bytes": 100,
+        "altered": 1,
+        "policy": POLICY,
+        "asked_by": "user:an",
+    }
     assert found[1].time == NOW + DAY
     assert found[1].tier == "a"
 
@@ -131,8 +138,9 @@ def test_repairs_name_no_paths(catalog: Catalog, ledger: Ledger) -> None:
 def test_handing_out_is_an_event(catalog: Catalog, ledger: Ledger) -> None:
     ledger.exported(aip_id(1), 2, "bagit", 5, 100)
     (event,) = events(catalog)
-    assert (event.type, event.agent, event.aip_version) == ("dissemination", "user:an", 2)
-    assert event.detail == {"form": "bagit", "files": 5, "bytes": 100, "policy": POLICY}
+    assert (event.type, event.agent, event.aip_version) == ("dissemination", "kho 0.1.0", 2)
+    assert event.asked_by == "user:an"
+    assert event.detail == {"form": "bagit", "files": 5, "bytes": 100, "policy": POLICY, "asked_by": "user:an"}
 
 
 def test_an_event_belongs_to_its_transaction(catalog: Catalog, ledger: Ledger) -> None:
