@@ -19,6 +19,7 @@ from policies.archive import Policy, default_policy_text, parse_policy
 from policies.codes import LANGUAGES
 from policies.document import Document, Section
 from policies.findings import KhoError
+from repository.authorities import AuthorityPlace, read_places
 from repository.disks import LocalDisk, disk_of
 
 __all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home", "remember_tiers"]
@@ -48,6 +49,8 @@ language = {language}
 [serve]
 # host = "127.0.0.1"
 # port = 8420
+
+# Time-stamp authorities: [[timestamps]], see docs/policy.md. / Dịch vụ cấp dấu thời gian: [[timestamps]].
 """
 
 
@@ -101,6 +104,7 @@ class Settings:
     port: int = 8420
     tokens: tuple[ApiToken, ...] = ()
     schemas: str = ""
+    authorities: tuple[AuthorityPlace, ...] = ()
 
     @property
     def spool(self) -> Path:
@@ -128,7 +132,6 @@ class Settings:
         return self.home / "policy.toml"
 
     def tier(self, name: str) -> TierPlace:
-        """Raises KeyError."""
         return {tier.name: tier for tier in self.tiers}[name]
 
     def policy(self) -> Policy:
@@ -208,6 +211,7 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         port=over.integer("port", serve.integer("port", 8420, least=1, most=65_535), least=1, most=65_535),
         tokens=tuple(_token(section) for section in api.sections("tokens")),
         schemas=_place(home, over.text("schemas", package.text("schemas", ""))),
+        authorities=read_places(home, root),
     )
     for section in (database, malware, serve, worker, package, api, root):
         section.done()

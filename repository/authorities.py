@@ -1,0 +1,117 @@
+"""The time-stamp authorities of an archive, as kho.toml names them: ``[[timestamps]]`` sections, in order of preference.
+
+docs/policy.md describes every key. What is heavy (cryptography) is imported when an authority is needed, not with the settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policies.document import Section
+
+if TYPE_CHECKING:
+    from signatures.timestamps import Authority
+
+__all__ = ["DEMO", "TREES", "AuthorityPlace", "authorities_of", "read_places"]
+
+TREES = ("sha256", "sha512")
+"""The two parallel hash trees: if one hash function or one authority's root breaks, the other tree still proves."""
+
+DEMO = "demo:"
+"""The address of the demo authority inside Kho, whose time stamps are not evidence."""
+
+_DEMO_FILE = "demo-authority.pem"
+_PATIENCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityPlace:
+    """One ``[[timestamps]]`` section. ``anchors`` are files or folders of root certificates, ``trees`` the trees it may stamp."""
+
+    name: str
+    url: str
+    anchors: tuple[Path, ...]
+    trees: tuple[str, ...] = TREES
+    policy: str = ""
+    private: bool = False
+    patience: timedelta = _PATIENCE
+    proxy: str = ""
+    authorization: Path | None = None
+
+
+def read_places(home: Path, root: Section) -> tuple[AuthorityPlace, ...]:
+    """The authorities that a kho.toml names. Raises the document's error for what cannot be meant."""
+    network = root.section("network")
+    proxy = network.text("proxy", "")
+    network.done()
+    places: list[AuthorityPlace] = []
+    for section in root.sections("timestamps"):
+        place = _place(home, section, proxy)
+        if any(each.name == place.name for each in places):
+            raise section.bad("name", f'two authorities are called "{place.name}"')
+        places.append(place)
+    return tuple(places)
+
+
+def _place(home: Path, section: Section, proxy: str) -> AuthorityPlace:
+    place = AuthorityPlace(
+        name=section.text("name"),
+        url=section.text("url"),
+        anchors=tuple(Path(os.path.abspath(home / each)) for each in section.texts("anchors", ())),
+        trees=section.texts("trees", TREES),
+        policy=section.text("policy", ""),
+        private=section.boolean("private", False),
+        patience=section.duration("patience", _PATIENCE),
+        proxy=proxy,
+        authorization=Path(os.path.abspath(home / named)) if (named := section.text("authorization_file", "")) else None,
+    )
+    section.done()
+    if not set(place.trees) <= set(TREES) or not place.trees:
+        raise section.bad("trees", f"trees are {', '.join(TREES)}")
+    if place.url != DEMO and not place.url.startswith(("http://", "https://")):
+        raise section.bad("url", 'it is "http://…", "https://…" or "demo:"')
+    if place.url != DEMO and not place.anchors:
+        raise section.bad(
+            "anchors", "name the root certificates of this authority: without them its time stamps cannot be believed"
+        )
+    if place.policy and not all(arc.isdecimal() for arc in place.policy.split(".")):
+        raise section.bad("policy", "a policy is an object identifier: numbers with dots between")
+    return place
+
+
+def authorities_of(home: Path, places: Sequence[AuthorityPlace], clock: Callable[[], datetime]) -> list[Authority]:
+    """The authorities themselves, in the order of kho.toml. ``clock`` is what the demo authority stamps by.
+
+    Raises:
+        AuthoritySettings: certificates or a secret cannot be read.
+    """
+    return [_authority(home, place, clock) for place in places]
+
+
+def _authority(home: Path, place: AuthorityPlace, clock: Callable[[], datetime]) -> Authority:
+    from signatures.errors import AuthoritySettings
+    from signatures.fetch import Fetcher
+    from signatures.timestamps import Anchors, Authority, HttpAuthority, demo_authority, load_anchors
+
+    if place.url == DEMO:
+        try:
+            demo = demo_authority(home / _DEMO_FILE, clock=clock)
+        except (OSError, ValueError) as error:
+            raise AuthoritySettings(place.name, str(error)) from error
+        return Authority(place.name, demo, Anchors((demo.root,)), evidence=False, trees=place.trees)
+    headers = {}
+    if place.authorization is not None:
+        try:
+            headers["Authorization"] = place.authorization.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise AuthoritySettings(place.name, f"{place.authorization}: {error}") from error
+    fetcher = Fetcher(
+        patience=place.patience.total_seconds(), largest=4 << 20, private=place.private, proxy=place.proxy, headers=headers
+    )
+    anchors = load_anchors(place.name, place.anchors)
+    return Authority(place.name, HttpAuthority(place.url, fetcher), anchors, policy=place.policy, trees=place.trees)

@@ -1,0 +1,173 @@
+"""Algorithms by their object identifiers, and checking a signature value with a certificate's key.
+
+Names are those of `policies.trust`: hashes "sha256" …, signature schemes "rsa-pkcs1v15", "rsa-pss", "ecdsa", "eddsa".
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
+from signatures import der
+from signatures.der import DerError
+
+__all__ = ["HASHES", "HASH_OIDS", "NULL", "Scheme", "hash_named", "load_certificate", "scheme_of", "signed_by"]
+
+NULL = b"\x05\x00"
+
+HASH_OIDS = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.4": "sha224",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+    "2.16.840.1.101.3.4.2.6": "sha512_256",
+    "2.16.840.1.101.3.4.2.8": "sha3_256",
+    "2.16.840.1.101.3.4.2.9": "sha3_384",
+    "2.16.840.1.101.3.4.2.10": "sha3_512",
+}
+"""Hash algorithms that are understood, by object identifier; the names are those of hashlib."""
+
+HASHES = {name: oid for oid, name in HASH_OIDS.items()}
+
+_OBJECTS: dict[str, type[hashes.HashAlgorithm]] = {
+    "sha1": hashes.SHA1,
+    "sha224": hashes.SHA224,
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+    "sha512_256": hashes.SHA512_256,
+    "sha3_256": hashes.SHA3_256,
+    "sha3_384": hashes.SHA3_384,
+    "sha3_512": hashes.SHA3_512,
+}
+
+_RSA = "1.2.840.113549.1.1.1"
+_PSS = "1.2.840.113549.1.1.10"
+_MGF1 = "1.2.840.113549.1.1.8"
+_RSA_WITH = {
+    "1.2.840.113549.1.1.5": "sha1",
+    "1.2.840.113549.1.1.14": "sha224",
+    "1.2.840.113549.1.1.11": "sha256",
+    "1.2.840.113549.1.1.12": "sha384",
+    "1.2.840.113549.1.1.13": "sha512",
+    "2.16.840.1.101.3.4.3.14": "sha3_256",
+    "2.16.840.1.101.3.4.3.15": "sha3_384",
+    "2.16.840.1.101.3.4.3.16": "sha3_512",
+}
+_ECDSA_WITH = {
+    "1.2.840.10045.4.1": "sha1",
+    "1.2.840.10045.4.3.1": "sha224",
+    "1.2.840.10045.4.3.2": "sha256",
+    "1.2.840.10045.4.3.3": "sha384",
+    "1.2.840.10045.4.3.4": "sha512",
+    "2.16.840.1.101.3.4.3.10": "sha3_256",
+    "2.16.840.1.101.3.4.3.11": "sha3_384",
+    "2.16.840.1.101.3.4.3.12": "sha3_512",
+}
+_EDDSA = {"1.3.101.112": "ed25519", "1.3.101.113": "ed448"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How a signature was made: scheme, its hash, and for RSA-PSS the hash of the mask and the length of the salt."""
+
+    name: str
+    hash: str
+    mask_hash: str = ""
+    salt: int = 0
+
+
+def hash_named(oid: str, parameters: bytes) -> str:
+    """The name of a hash algorithm. Raises ValueError for one that is not understood, or parameters that mean nothing."""
+    if oid not in HASH_OIDS:
+        raise ValueError(f"the hash algorithm {oid} is not understood")
+    if parameters not in (b"", NULL):
+        raise ValueError(f"the hash algorithm {oid} has parameters")
+    return HASH_OIDS[oid]
+
+
+def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
+    """The scheme of a SignerInfo whose digest algorithm is ``digest``. Raises ValueError when it is not understood or disagrees."""
+    if oid == _PSS:
+        scheme = _pss(parameters)
+    elif oid == _RSA or oid in _RSA_WITH:
+        if parameters not in (b"", NULL):
+            raise ValueError("RSA with parameters")
+        scheme = Scheme("rsa-pkcs1v15", _RSA_WITH.get(oid, digest))
+    elif oid in _ECDSA_WITH:
+        if parameters not in (b"", NULL):
+            raise ValueError("ECDSA with parameters")
+        scheme = Scheme("ecdsa", _ECDSA_WITH[oid])
+    elif oid in _EDDSA and not parameters:
+        return Scheme("eddsa", digest)
+    else:
+        raise ValueError(f"the signature algorithm {oid} is not understood")
+    if scheme.hash != digest:
+        raise ValueError(f"the signature algorithm stands on {scheme.hash}, the digest algorithm is {digest}")
+    return scheme
+
+
+def _pss(parameters: bytes) -> Scheme:
+    """RSASSA-PSS-params (RFC 4055 §3.1), with its defaults."""
+    found, mask, salt = "sha1", "sha1", 20
+    try:
+        parts = der.children(parameters, der.whole(parameters)) if parameters else []
+        for part in parts:
+            inner = der.whole(parameters[part.body : part.end], parameters[part.body] if part.end > part.body else 0)
+            data = parameters[part.body : part.end]
+            if part.tag == 0xA0:
+                found = hash_named(*der.algorithm(data, inner))
+            elif part.tag == 0xA1:
+                oid, below = der.algorithm(data, inner)
+                if oid != _MGF1:
+                    raise ValueError(f"the mask {oid} is not understood")
+                mask = hash_named(*der.algorithm(below, der.whole(below)))
+            elif part.tag == 0xA2:
+                salt = der.integer(data, inner)
+            elif part.tag != 0xA3 or der.integer(data, inner) != 1:
+                raise ValueError("RSA-PSS parameters that are not understood")
+    except DerError as error:
+        raise ValueError(f"RSA-PSS parameters: {error}") from error
+    if not 0 <= salt <= 512:
+        raise ValueError("RSA-PSS with an impossible salt")
+    return Scheme("rsa-pss", found, mask, salt)
+
+
+def load_certificate(data: bytes) -> x509.Certificate:
+    """Raises ValueError for what is no certificate. Oddities that OpenSSL would merely warn of pass: old ones have them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = x509.load_der_x509_certificate(data)
+            found.public_key()
+            # What is read late must be readable, or it would fail where nobody expects it.
+            _ = (found.subject.rfc4514_string(), found.issuer, found.serial_number, found.not_valid_after_utc, found.extensions)
+        except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
+            raise ValueError(f"a certificate that cannot be read: {error}") from error
+        return found
+
+
+def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, message: bytes) -> bool:
+    """Whether ``value`` is this key's signature of ``message``. A key of another kind, or of a kind not understood, signed nothing."""
+    try:
+        key = certificate.public_key()
+        hasher = _OBJECTS[scheme.hash]()
+        if isinstance(key, rsa.RSAPublicKey) and scheme.name == "rsa-pkcs1v15":
+            key.verify(value, message, padding.PKCS1v15(), hasher)
+        elif isinstance(key, rsa.RSAPublicKey) and scheme.name == "rsa-pss":
+            key.verify(value, message, padding.PSS(padding.MGF1(_OBJECTS[scheme.mask_hash]()), scheme.salt), hasher)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and scheme.name == "ecdsa":
+            key.verify(value, message, ec.ECDSA(hasher))
+        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)) and scheme.name == "eddsa":
+            key.verify(value, message)
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True

@@ -1,0 +1,227 @@
+"""DER, read strictly and written plainly (X.690): what evidence records, time-stamp requests and tokens are made of.
+
+Own code because an archive has to tell *exactly one encoding* from everything that merely decodes to the same values: a byte that
+may change without notice is a byte that proves nothing. Reading never copies and never recurses into what was not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+__all__ = [
+    "DerError",
+    "Tlv",
+    "algorithm",
+    "check",
+    "children",
+    "encode",
+    "expect",
+    "integer",
+    "moment",
+    "octets",
+    "oid",
+    "read",
+    "sequence",
+    "set_of",
+    "whole",
+    "write_integer",
+    "write_oid",
+]
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
+UTF8_STRING, SEQUENCE, SET, UTC_TIME, GENERALIZED_TIME = 0x0C, 0x30, 0x31, 0x17, 0x18
+
+DEEPEST = 60
+"""Levels of nesting that `check` follows. Real records have about 20; without a bound a few kilobytes could exhaust the stack."""
+
+
+class DerError(ValueError):
+    """The bytes are not the DER that was expected. ``offset`` is where, from the start of the whole input."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        self.reason, self.offset = reason, offset
+        super().__init__(f"{reason} at offset {offset}")
+
+
+class Tlv(NamedTuple):
+    """One element: its identifier octet, where it starts, where its content starts, and where it ends."""
+
+    tag: int
+    start: int
+    body: int
+    end: int
+
+
+def read(data: bytes, start: int, end: int, *, lenient: bool = False) -> Tlv:
+    """The element at ``start``, which must end by ``end``. ``lenient`` lets BER's indefinite and overlong lengths pass (tokens are
+    often BER). Raises DerError."""
+    if end - start < 2:
+        raise DerError("the data end within an element", start)
+    tag, length, body = data[start], data[start + 1], start + 2
+    if tag & 0x1F == 0x1F:
+        raise DerError("a tag number above 30", start)
+    if length == 0x80 and lenient and tag & 0x20:
+        return Tlv(tag, start, body, _indefinite(data, body, end))
+    if length >= 0x80:
+        count = length & 0x7F
+        if not 1 <= count <= 4 or body + count > end:
+            raise DerError("a length that cannot be read", start)
+        length = int.from_bytes(data[body : body + count], "big")
+        if not lenient and (length < 0x80 or data[body] == 0):
+            raise DerError("a length that is not minimal", start)
+        body += count
+    if body + length > end:
+        raise DerError("an element longer than what holds it", start)
+    return Tlv(tag, start, body, body + length)
+
+
+def _indefinite(data: bytes, body: int, end: int, depth: int = 0) -> int:
+    """Where an element of indefinite length ends, its end-of-contents octets included."""
+    if depth > DEEPEST:
+        raise DerError("too many levels", body)
+    at = body
+    while data[at : at + 2] != b"\0\0":
+        if end - at < 2:
+            raise DerError("no end of contents", at)
+        nested = data[at + 1] == 0x80 and data[at] & 0x20
+        at = _indefinite(data, at + 2, end, depth + 1) if nested else read(data, at, end, lenient=True).end
+    return at + 2
+
+
+def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
+    """The elements in a constructed one, which they must fill. Raises DerError."""
+    found, at, end = [], parent.body, parent.end
+    if lenient and data[parent.start + 1] == 0x80:
+        end -= 2
+    while at < end:
+        each = read(data, at, end, lenient=lenient)
+        found.append(each)
+        at = each.end
+    return found
+
+
+def whole(data: bytes, tag: int = SEQUENCE, *, lenient: bool = False) -> Tlv:
+    """The one element that ``data`` is, and nothing after it. Raises DerError."""
+    found = expect(read(data, 0, len(data), lenient=lenient), tag)
+    if found.end != len(data):
+        raise DerError("something follows the end", found.end)
+    return found
+
+
+def expect(element: Tlv, tag: int) -> Tlv:
+    """``element`` itself when it has this identifier octet. Raises DerError."""
+    if element.tag != tag:
+        raise DerError(f"identifier octet {element.tag:02x} where {tag:02x} must stand", element.start)
+    return element
+
+
+def integer(data: bytes, element: Tlv, tag: int = INTEGER) -> int:
+    """Raises DerError unless it is a whole number in its shortest form."""
+    expect(element, tag)
+    body = data[element.body : element.end]
+    if not body or (len(body) > 1 and (body[0], body[1] >> 7) in ((0, 0), (0xFF, 1))):
+        raise DerError("a number that is not in its shortest form", element.start)
+    return int.from_bytes(body, "big", signed=True)
+
+
+def oid(data: bytes, element: Tlv) -> str:
+    """An object identifier in dotted form. Raises DerError."""
+    expect(element, OID)
+    body = data[element.body : element.end]
+    if not body or body[-1] & 0x80:
+        raise DerError("an object identifier that ends too early", element.start)
+    arcs, value, fresh = [], 0, True
+    for byte in body:
+        if fresh and byte == 0x80:
+            raise DerError("an object identifier that is not in its shortest form", element.start)
+        value, fresh = value << 7 | byte & 0x7F, not byte & 0x80
+        if fresh:
+            arcs.append(value)
+            value = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
+
+
+def octets(data: bytes, element: Tlv, *, lenient: bool = False) -> bytes:
+    """The bytes of an OCTET STRING; BER's constructed form only when ``lenient``. Raises DerError."""
+    if lenient and element.tag == OCTET_STRING | 0x20:
+        return b"".join(octets(data, each, lenient=True) for each in children(data, element, lenient=True))
+    return data[expect(element, OCTET_STRING).body : element.end]
+
+
+def moment(data: bytes, element: Tlv) -> datetime:
+    """A GeneralizedTime in UTC, fractions of a second allowed (RFC 3161 §2.4.2). Raises DerError."""
+    text = data[expect(element, GENERALIZED_TIME).body : element.end].decode("ascii", "replace")
+    main, _, fraction = text.removesuffix("Z").partition(".")
+    wrong = not text.endswith("Z") or len(main) != 14 or not main.isdecimal() or not main.isascii()
+    if wrong or ("." in text and (not fraction.isdecimal() or not fraction.isascii() or fraction.endswith("0"))):
+        raise DerError("a time that is not in the form of RFC 3161", element.start)
+    try:
+        found = datetime.strptime(main, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise DerError("a time that is none", element.start) from None
+    return found.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
+
+
+def algorithm(data: bytes, element: Tlv, tag: int = SEQUENCE, *, lenient: bool = False) -> tuple[str, bytes]:
+    """(object identifier, parameters) of an AlgorithmIdentifier; parameters are their encoding, b"" when absent. Raises DerError."""
+    parts = children(data, expect(element, tag), lenient=lenient)
+    if not 1 <= len(parts) <= 2:
+        raise DerError("an algorithm identifier with too many or too few parts", element.start)
+    return oid(data, parts[0]), data[parts[1].start : parts[1].end] if len(parts) == 2 else b""
+
+
+def check(data: bytes, element: Tlv, depth: int = 0) -> None:
+    """Raises DerError where ``element``, whole, is not DER. The order of SET OF is left out: many producers do not sort
+    certificates, and nothing that is hashed here depends on it."""
+    if depth > DEEPEST:
+        raise DerError("too many levels", element.start)
+    if element.tag & 0x20:
+        if element.tag in (0x24, 0x2C, 0x23):
+            raise DerError("a string in pieces", element.start)
+        for each in children(data, element):
+            check(data, each, depth + 1)
+    elif element.tag == INTEGER:
+        integer(data, element)
+    elif element.tag == OID:
+        oid(data, element)
+    elif element.tag == NULL and element.end != element.body:
+        raise DerError("a NULL that holds something", element.start)
+    elif element.tag == BOOLEAN and data[element.body : element.end] not in (b"\0", b"\xff"):
+        raise DerError("a truth value that is neither", element.start)
+
+
+def encode(tag: int, *parts: bytes) -> bytes:
+    """One element."""
+    body = b"".join(parts)
+    length = len(body)
+    if length < 0x80:
+        return bytes((tag, length)) + body
+    size = (length.bit_length() + 7) // 8
+    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + body
+
+
+def sequence(*parts: bytes) -> bytes:
+    return encode(SEQUENCE, *parts)
+
+
+def set_of(parts: Iterable[bytes], tag: int = SET) -> bytes:
+    """A SET OF, its members in the order of DER."""
+    return encode(tag, *sorted(parts))
+
+
+def write_integer(value: int) -> bytes:
+    return encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def write_oid(dotted: str) -> bytes:
+    first, second, *rest = map(int, dotted.split("."))
+    body = bytearray()
+    for arc in (first * 40 + second, *rest):
+        groups = [arc & 0x7F]
+        while arc := arc >> 7:
+            groups.append(0x80 | arc & 0x7F)
+        body += bytes(reversed(groups))
+    return encode(OID, bytes(body))

@@ -1,0 +1,50 @@
+"""The errors of signatures.
+
+SignaturesError
+├── FetchFailed            an address could not be asked, or may not be
+├── NotStamped             no time-stamp authority gave a token that can be accepted
+├── InvalidToken           bytes that are no time-stamp token, or one that is not sound
+├── InvalidRecord          bytes that are no evidence record
+└── AuthoritySettings      an authority's certificates or address cannot be used
+"""
+
+from __future__ import annotations
+
+from policies.findings import KhoError
+
+__all__ = ["AuthoritySettings", "FetchFailed", "InvalidRecord", "InvalidToken", "NotStamped", "SignaturesError"]
+
+
+class SignaturesError(KhoError):
+    """The base of this package's errors."""
+
+
+class FetchFailed(SignaturesError):
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__("NET-FAILED", url, reason=reason)
+
+
+class NotStamped(SignaturesError):
+    def __init__(self, reason: str) -> None:
+        super().__init__("TSP-NOT-STAMPED", "", reason=reason)
+
+
+class InvalidToken(SignaturesError):
+    """``reason`` says what is wrong, for technicians."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__("TSP-INVALID", "", reason=reason)
+
+
+class InvalidRecord(SignaturesError):
+    """``place`` is the field, ``offset`` the byte."""
+
+    def __init__(self, place: str, reason: str, offset: int) -> None:
+        self.place, self.reason = place, reason
+        super().__init__("EVD-SYNTAX", place, reason=reason, offset=offset)
+
+
+class AuthoritySettings(SignaturesError):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__("TSP-SETTINGS", name, reason=reason)

@@ -1,0 +1,177 @@
+"""Asking an address of the open network, carefully: only http and https, no private addresses unless allowed, bounded in size and time.
+
+Addresses of revocation lists and responders stand in certificates, that is, in what a depositor sent: without these bounds a
+certificate could make the archive ask services inside its own network (SSRF), or wait for ever. The name is resolved once, every
+address it has must be public, and the connection goes to the address that was looked at.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from signatures.errors import FetchFailed
+
+__all__ = ["Fetcher"]
+
+REDIRECTS = 3
+"""Redirects of a GET that are followed; each goes through the same checks."""
+
+CONNECT_WITHIN = 20.0
+"""Seconds for a connection; answers may take ``patience``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """``patience`` is how many seconds a whole answer may take, ``largest`` how many bytes it may have. ``private`` allows addresses
+    inside the network; ``proxy`` is the operator's own ("http://host:port"), which resolves names itself."""
+
+    patience: float = 60.0
+    largest: int = 16 << 20
+    private: bool = False
+    proxy: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def get(self, url: str) -> bytes:
+        """Raises FetchFailed."""
+        return self._ask(url, None, "")
+
+    def post(self, url: str, body: bytes, media_type: str) -> bytes:
+        """Raises FetchFailed; a redirect of a POST is one."""
+        return self._ask(url, body, media_type)
+
+    def _ask(self, url: str, body: bytes | None, media_type: str) -> bytes:
+        ends = time.monotonic() + self.patience
+        for _ in range(REDIRECTS + 1):
+            parts = _split(url)
+            try:
+                answer, location = self._once(parts, url, body, media_type, ends)
+            except (OSError, http.client.HTTPException) as error:
+                raise FetchFailed(url, str(error) or type(error).__name__) from error
+            if not location:
+                return answer
+            url = urljoin(url, location)
+        raise FetchFailed(url, "too many redirects")
+
+    def _once(self, parts: SplitResult, url: str, body: bytes | None, media_type: str, ends: float) -> tuple[bytes, str]:
+        connection = self._connection(parts, url)
+        target = url.partition("#")[0] if self.proxy and parts.scheme == "http" else _target(parts)
+        headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity", **self.headers}
+        if media_type:
+            headers["Content-Type"] = media_type
+        try:
+            connection.request("GET" if body is None else "POST", target, body, headers)
+            connection.sock.settimeout(max(ends - time.monotonic(), 0.001))
+            response = connection.getresponse()
+            if 300 <= response.status < 400 and body is None and response.getheader("Location"):
+                return b"", str(response.getheader("Location"))
+            if response.status != 200:
+                raise FetchFailed(url, f"HTTP {response.status} {response.reason}")
+            return self._body(connection, response, url, ends), ""
+        finally:
+            connection.close()
+
+    def _body(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, url: str, ends: float) -> bytes:
+        found = bytearray()
+        while True:
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise FetchFailed(url, f"no whole answer within {self.patience:.0f} s")
+            if connection.sock is not None:
+                connection.sock.settimeout(left)
+            chunk = response.read1(1 << 16)
+            if not chunk:
+                break
+            found += chunk
+            if len(found) > self.largest:
+                raise FetchFailed(url, f"the answer is larger than {self.largest} bytes")
+        if response.length:
+            raise FetchFailed(url, "the answer ended too early")
+        return bytes(found)
+
+    def _connection(self, parts: SplitResult, url: str) -> http.client.HTTPConnection:
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        if self.proxy:
+            if not self.private:
+                _refuse_literal(host, url)
+            through = urlsplit(self.proxy)
+            socket_ = socket.create_connection((through.hostname or "", through.port or 8080), CONNECT_WITHIN)
+            if parts.scheme == "https":
+                _tunnel(socket_, host, port)
+        else:
+            socket_ = self._connect(host, port, url)
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            socket_ = context.wrap_socket(socket_, server_hostname=host)
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = socket_
+        return connection
+
+    def _connect(self, host: str, port: int, url: str) -> socket.socket:
+        """A connection to an address that was looked at: the name is not asked for a second time."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if not self.private and any(not _public(str(each[4][0])) for each in found):
+            raise FetchFailed(url, "it is an address inside a private network, which is not allowed")
+        problem: OSError | None = None
+        for family, kind, protocol, _, address in found:
+            attempt = socket.socket(family, kind, protocol)
+            try:
+                attempt.settimeout(CONNECT_WITHIN)
+                attempt.connect(address)
+            except OSError as error:
+                attempt.close()
+                problem = error
+            else:
+                return attempt
+        raise problem or OSError("the name has no address")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise FetchFailed(url, str(error)) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise FetchFailed(url, "only http and https addresses are asked")
+    if any(ord(char) <= 32 or ord(char) == 127 for char in url) or not url.isascii():
+        raise FetchFailed(url, "the address holds characters that no address may have")
+    return parts
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
+    return (mapped or parsed).is_global and parsed.is_global is not False and not parsed.is_multicast
+
+
+def _refuse_literal(host: str, url: str) -> None:
+    """Behind a proxy names are resolved there; a literal address, or a name that means this machine, is seen here."""
+    try:
+        inside = not _public(host)
+    except ValueError:
+        inside = host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
+    if inside:
+        raise FetchFailed(url, "it is an address inside a private network, which is not allowed")
+
+
+def _tunnel(connection: socket.socket, host: str, port: int) -> None:
+    connection.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode("ascii"))
+    said = b""
+    while not said.endswith(b"\r\n\r\n"):
+        more = connection.recv(1)  # not a byte beyond the head: what follows is TLS
+        if not more or len(said) > 1 << 14:
+            raise OSError("the proxy did not answer")
+        said += more
+    if said.split(b" ", 2)[1:2] != [b"200"]:
+        raise OSError(f"the proxy said {said.splitlines()[0].decode('latin-1')}")

@@ -1,0 +1,334 @@
+"""A time-stamp token (RFC 3161, RFC 5816) as it was received: reading it, and whether its signature is sound.
+
+Trust is another question (`signatures.timestamps.trust`): a sound token says that *this certificate's key* signed this digest and
+this time; whose key it is, and whether it is to be believed at a given date, depends on anchors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from signatures import der
+from signatures.algorithms import Scheme, hash_named, load_certificate, scheme_of, signed_by
+from signatures.der import DerError, Tlv
+from signatures.errors import InvalidToken
+
+__all__ = ["Token", "read_token"]
+
+_SIGNED_DATA = "1.2.840.113549.1.7.2"
+_TST_INFO = "1.2.840.113549.1.9.16.1.4"
+_CONTENT_TYPE = "1.2.840.113549.1.9.3"
+_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
+_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
+_SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+
+LARGEST = 4 << 20
+"""Bytes of a token that is read: revocation lists inside have been seen with a megabyte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sound token. ``imprint`` is the digest in ``imprint_hash`` that is stamped, ``time`` when; ``scheme`` and ``key_bits``
+    how it is signed (``curve`` for ECDSA). ``certificates`` and ``revocations`` are what it brings along, as DER; ``strict`` is False
+    when it is encoded as BER only."""
+
+    encoded: bytes
+    imprint_hash: str
+    imprint: bytes
+    time: datetime
+    policy: str
+    serial: int
+    nonce: int | None
+    scheme: Scheme
+    key_bits: int
+    curve: str
+    certificate: x509.Certificate
+    certificate_der: bytes
+    certificates: tuple[bytes, ...]
+    revocations: tuple[bytes, ...]
+    strict: bool
+
+    @property
+    def authority(self) -> str:
+        """The subject of the signing certificate (RFC 4514)."""
+        return self.certificate.subject.rfc4514_string()
+
+
+def read_token(data: bytes) -> Token:
+    """Read a token and check that it is sound: structure, digest, certificate reference, key usage and signature.
+
+    Raises:
+        InvalidToken: it is not; the reason says where.
+    """
+    if len(data) > LARGEST:
+        raise InvalidToken("it is too large")
+    try:
+        return _Reader(data).token()
+    except DerError as error:
+        raise InvalidToken(str(error)) from error
+    except ValueError as error:
+        raise InvalidToken(str(error)) from error
+
+
+class _Reader:
+    """Reads one token. Parts are attributes in the order in which they are met."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.lenient = False
+        try:
+            self._outer = der.whole(data)
+            self._strict_parts()
+        except DerError:
+            self.lenient = True
+            self._outer = der.whole(data, lenient=True)
+
+    def _strict_parts(self) -> None:
+        """Whether everything but what a token merely brings along (certificates, revocations, unsigned attributes) is DER."""
+        content = self._children(der.children(self._data, self._outer)[1])[0]
+        for part in self._children(content):
+            if part.tag not in (0xA0, 0xA1):
+                der.check(self._data, part)
+
+    def _children(self, element: Tlv) -> list[Tlv]:
+        return der.children(self._data, element, lenient=self.lenient)
+
+    def _bytes(self, element: Tlv) -> bytes:
+        return self._data[element.start : element.end]
+
+    def token(self) -> Token:
+        data = self._data
+        parts = self._children(self._outer)
+        if len(parts) != 2 or der.oid(data, parts[0]) != _SIGNED_DATA or parts[1].tag != 0xA0:
+            raise ValueError("it is no signed message")
+        (content,) = self._only(parts[1], 1)
+        version, digests, encapsulated, *rest = self._only(der.expect(content, der.SEQUENCE))
+        self._certificates(rest)
+        info = self._encapsulated(encapsulated)
+        signer = self._signer(rest[-1] if rest else content)
+        self._version(der.integer(data, version))
+        self._digests(digests, signer)
+        return self._checked(info, _TstInfo(info), signer)
+
+    def _only(self, element: Tlv, count: int | None = None) -> list[Tlv]:
+        parts = self._children(element)
+        if (count is not None and len(parts) != count) or (count is None and len(parts) < 3):
+            raise ValueError(f"a part is missing or too many at offset {element.start}")
+        return parts
+
+    def _certificates(self, rest: list[Tlv]) -> None:
+        self.certificates: list[bytes] = []
+        self.revocations: list[bytes] = []
+        self._kinds = set()
+        tags = [each.tag for each in rest]
+        if tags not in ([der.SET], [0xA0, der.SET], [0xA1, der.SET], [0xA0, 0xA1, der.SET]):
+            raise ValueError("the parts of the signed message are not in their order")
+        for each in rest[:-1]:
+            for member in self._children(each):
+                self._kinds.add((each.tag, member.tag))
+                if member.tag == der.SEQUENCE:
+                    (self.certificates if each.tag == 0xA0 else self.revocations).append(self._bytes(member))
+
+    def _version(self, version: int) -> None:
+        """RFC 5652 §5.1. Many producers write 3 where embedded OCSP answers or attribute certificates ask for more: 3 passes."""
+        other = {(0xA0, 0xA3), (0xA1, 0xA1)} & self._kinds
+        wanted = 5 if other else 4 if (0xA0, 0xA2) in self._kinds else 3
+        if version not in (3, wanted):
+            raise ValueError(f"the version of the signed message is {version} and must be {wanted}")
+
+    def _encapsulated(self, element: Tlv) -> bytes:
+        parts = self._only(der.expect(element, der.SEQUENCE), 2)
+        if der.oid(self._data, parts[0]) != _TST_INFO:
+            raise ValueError("what is signed is no time-stamp")
+        (content,) = self._only(der.expect(parts[1], 0xA0), 1)
+        return der.octets(self._data, content, lenient=self.lenient)
+
+    def _signer(self, element: Tlv) -> _Signer:
+        signers = self._children(der.expect(element, der.SET))
+        if len(signers) != 1:
+            raise ValueError("it must have exactly one signer")
+        return _Signer(self._data, der.expect(signers[0], der.SEQUENCE), lenient=self.lenient)
+
+    def _digests(self, element: Tlv, signer: _Signer) -> None:
+        named = [
+            hash_named(*der.algorithm(self._data, each, lenient=self.lenient))
+            for each in self._children(der.expect(element, der.SET))
+        ]
+        if signer.digest not in named:
+            raise ValueError(f"the digest algorithm {signer.digest} is not announced")
+
+    def _checked(self, info: bytes, stamped: _TstInfo, signer: _Signer) -> Token:
+        found = signer.certificate_in(self.certificates)
+        signer.check_reference(found)
+        certificate = load_certificate(found)
+        _check_usage(certificate)
+        if not hmac.compare_digest(hashlib.new(signer.digest, info).digest(), signer.message_digest):
+            raise ValueError("the signed digest is not that of the time-stamp")
+        if not signed_by(certificate, signer.scheme, signer.value, signer.signed):
+            raise ValueError("the signature does not match")
+        key = certificate.public_key()
+        return Token(
+            encoded=self._data,
+            imprint_hash=stamped.hash,
+            imprint=stamped.imprint,
+            time=stamped.time,
+            policy=stamped.policy,
+            serial=stamped.serial,
+            nonce=stamped.nonce,
+            scheme=signer.scheme,
+            key_bits=getattr(key, "key_size", 0) if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) else 256,
+            curve=key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "",
+            certificate=certificate,
+            certificate_der=found,
+            certificates=tuple(self.certificates),
+            revocations=tuple(self.revocations),
+            strict=not self.lenient,
+        )
+
+
+def _check_usage(certificate: x509.Certificate) -> None:
+    """RFC 3161 §2.3: the extended key usage is time-stamping, alone and critical; the key may sign."""
+    try:
+        extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        raise ValueError("the certificate is not for time-stamping") from None
+    if list(extended.value) != [ExtendedKeyUsageOID.TIME_STAMPING] or not extended.critical:
+        raise ValueError("the certificate is not for time-stamping alone, or does not say so critically")
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not (usage.digital_signature or usage.content_commitment):
+        raise ValueError("the certificate's key may not sign")
+
+
+class _TstInfo:
+    """TSTInfo (RFC 3161 §2.4.2)."""
+
+    def __init__(self, data: bytes) -> None:
+        parts = der.children(data, der.whole(data))
+        if len(parts) < 5:
+            raise ValueError("the time-stamp lacks a part")
+        if der.integer(data, parts[0]) != 1:
+            raise ValueError("the time-stamp's version is not 1")
+        self.policy = der.oid(data, parts[1])
+        imprint = der.children(data, der.expect(parts[2], der.SEQUENCE))
+        if len(imprint) != 2:
+            raise ValueError("the imprint lacks a part")
+        self.hash = hash_named(*der.algorithm(data, imprint[0]))
+        self.imprint = der.octets(data, imprint[1])
+        if len(self.imprint) != hashlib.new(self.hash).digest_size:
+            raise ValueError("the imprint has not the length of its algorithm")
+        self.serial = der.integer(data, parts[3])
+        self.time = der.moment(data, parts[4])
+        self.nonce: int | None = None
+        for part in parts[5:]:
+            if part.tag == der.INTEGER:
+                self.nonce = der.integer(data, part)
+            elif part.tag not in (der.SEQUENCE, der.BOOLEAN, 0xA0, 0xA1):
+                raise ValueError("the time-stamp has a part that is not known")
+
+
+class _Signer:
+    """SignerInfo (RFC 5652 §5.3) with the signed attributes that RFC 3161 and RFC 5816 ask for."""
+
+    def __init__(self, data: bytes, element: Tlv, *, lenient: bool) -> None:
+        self._data, self._lenient = data, lenient
+        parts = der.children(data, element, lenient=lenient)
+        tags = [each.tag for each in parts[3:]]
+        if tags not in ([0xA0, der.SEQUENCE, der.OCTET_STRING], [0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1]):
+            raise ValueError("the signer's parts are not in their order, or nothing says what is signed")
+        version, self._identifier, digest, attributes, algorithm, value = parts[:6]
+        if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
+            raise ValueError("the signer's version does not fit how its certificate is named")
+        self.digest = hash_named(*der.algorithm(data, digest, lenient=lenient))
+        self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
+        self.value = der.octets(data, value)
+        members = der.children(data, attributes, lenient=lenient)
+        self.signed = der.set_of(data[each.start : each.end] for each in members)
+        self._attributes = self._named(members)
+        if self._one(_CONTENT_TYPE) != der.write_oid(_TST_INFO):
+            raise ValueError("the signed content type is not that of a time-stamp")
+        digest_value = self._one(_MESSAGE_DIGEST)
+        self.message_digest = der.octets(digest_value, der.whole(digest_value, der.OCTET_STRING))
+
+    def _named(self, members: list[Tlv]) -> dict[str, list[bytes]]:
+        named: dict[str, list[bytes]] = {}
+        for member in members:
+            parts = der.children(self._data, der.expect(member, der.SEQUENCE), lenient=self._lenient)
+            if len(parts) != 2 or parts[1].tag != der.SET:
+                raise ValueError("a signed attribute that is none")
+            oid = der.oid(self._data, parts[0])
+            if oid in named:
+                raise ValueError(f"the signed attribute {oid} stands twice")
+            values = der.children(self._data, parts[1], lenient=self._lenient)
+            named[oid] = [self._data[each.start : each.end] for each in values]
+        return named
+
+    def _one(self, oid: str) -> bytes:
+        values = self._attributes.get(oid, [])
+        if len(values) != 1:
+            raise ValueError(f"the signed attribute {oid} must be there, with one value")
+        return values[0]
+
+    def certificate_in(self, certificates: list[bytes]) -> bytes:
+        """The signer's certificate among those brought along. Raises ValueError when it is not there (certReq was not asked)."""
+        for each in certificates:
+            if self._is(each):
+                return each
+        raise ValueError("the signer's certificate is not in the token")
+
+    def _is(self, encoded: bytes) -> bool:
+        if self._identifier.tag == der.SEQUENCE:
+            names = der.children(self._data, self._identifier, lenient=self._lenient)
+            wanted = [self._data[each.start : each.end] for each in names]
+            return wanted == issuer_and_serial(encoded)
+        wanted_key = self._data[self._identifier.body : self._identifier.end]
+        try:
+            extension = load_certificate(encoded).extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        except (ValueError, x509.ExtensionNotFound):
+            return False
+        return extension.value.digest == wanted_key
+
+    def check_reference(self, encoded: bytes) -> None:
+        """The signed reference to the certificate (ESSCertID, ESSCertIDv2): so that no other with the same key can be put in its
+        place. Raises ValueError."""
+        found = False
+        for oid, default in ((_SIGNING_CERTIFICATE_V2, "sha256"), (_SIGNING_CERTIFICATE, "sha1")):
+            if oid in self._attributes:
+                found = True
+                name, digest = _reference(self._one(oid), default, dated=oid == _SIGNING_CERTIFICATE_V2)
+                if not hmac.compare_digest(hashlib.new(name, encoded).digest(), digest):
+                    raise ValueError("the signed reference is to another certificate")
+        if not found:
+            raise ValueError("no signed attribute names the signing certificate (RFC 5816)")
+
+
+def _reference(value: bytes, algorithm: str, *, dated: bool) -> tuple[str, bytes]:
+    """(hash algorithm, digest) of the first certificate in a SigningCertificate or SigningCertificateV2."""
+    outer = der.children(value, der.whole(value))
+    certificates = der.children(value, der.expect(outer[0], der.SEQUENCE)) if outer else []
+    parts = der.children(value, der.expect(certificates[0], der.SEQUENCE)) if certificates else []
+    if dated and parts and parts[0].tag == der.SEQUENCE:
+        algorithm = hash_named(*der.algorithm(value, parts[0]))
+        parts = parts[1:]
+    if not parts:
+        raise ValueError("the signed reference to the certificate is empty")
+    return algorithm, der.octets(value, parts[0])
+
+
+def issuer_and_serial(certificate: bytes) -> list[bytes]:
+    """The encodings of issuer and serial number of a certificate. Raises DerError."""
+    body = der.children(certificate, der.whole(certificate))[0]
+    parts = [each for each in der.children(certificate, der.expect(body, der.SEQUENCE)) if each.tag != 0xA0]
+    if len(parts) < 3:
+        raise DerError("a certificate that is none", body.start)
+    serial, _, issuer = parts[:3]
+    return [certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]]
