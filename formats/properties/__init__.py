@@ -1,0 +1,8 @@
+"""What must survive a migration: properties of source and result, read by independent means, and compared."""
+
+from __future__ import annotations
+
+from formats.properties.comparison import COMPARISONS, compare
+from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
+
+__all__ = ["COMPARISONS", "CannotTell", "Compared", "Demand", "Kind", "Said", "compare"]

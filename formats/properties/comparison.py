@@ -1,0 +1,289 @@
+"""The comparison: what must survive a migration, read from source and result by other means than the migration's own tool."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from formats.properties import media, odf, ooxml, pdf, pictures, plain
+from formats.properties.cells import Rows, compare_cells
+from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
+from formats.properties.words import compare_words
+
+__all__ = ["COMPARISONS", "compare"]
+
+LOOK_DPI: Final = 72.0
+"""Resolution at which pages are drawn to be held side by side: letters of 8 points are legible, a page costs a tenth of a second."""
+
+LOOK: Final = 0.9
+"""Least structural likeness (SSIM) of a page, mean and worst region, where the policy names none."""
+
+QUALITY: Final = 30.0
+"""Least PSNR in dB of an access copy, on average, where the policy names none; below, people see the loss."""
+
+WORST_FRAME: Final = 10.0
+"""How many dB below the average's least a single frame may be: another picture in a frame's place is far below."""
+
+ALIKE: Final = 1_000.0
+"""What equal pictures are given, whose PSNR is infinite: JSON knows no infinity."""
+
+SECONDS: Final = 0.5
+"""How far two durations may be apart: encoders of MP3 pad up to a tenth of a second at both ends."""
+
+
+def compare(source: Said, result: Said, demands: Iterable[Demand], work: Path) -> tuple[Compared, ...]:
+    """What came of every demand, in their order. ``work`` is a folder for what has to be written meanwhile.
+
+    A property that cannot be read is a fact of its own (``same`` None), and is never accepted.
+    """
+    return tuple(_one(source, result, demand, work) for demand in demands)
+
+
+def _one(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    comparison = COMPARISONS.get(demand.name)
+    if comparison is None:
+        return Compared(demand.name, None, detail="there is no such comparison")
+    try:
+        return comparison(source, result, demand, work)
+    except CannotTell as reason:
+        return Compared(demand.name, None, detail=str(reason))
+
+
+Comparison = Callable[[Said, Said, Demand, Path], Compared]
+
+
+# -- text, tables ---------------------------------------------------------------------------------------------------------------
+
+
+def _words_of(said: Said, work: Path) -> Iterator[str]:
+    match said.kind:
+        case Kind.OOXML:
+            return ooxml.text(said.path)
+        case Kind.ODF:
+            return odf.text(said.path)
+        case Kind.PDF:
+            return pdf.text(said.path, work)
+        case Kind.HTML:
+            return plain.html_text(said.path)
+        case Kind.TEXT:
+            return plain.plain_text(said.path)
+        case Kind.OLE:
+            return plain.ole_text(said.path, work)
+    raise CannotTell(f"the text of a {said.kind.value} is not read")
+
+
+def _text(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    return compare_words(_words_of(source, work), _words_of(result, work), demand.least)
+
+
+def _rows(said: Said) -> Rows:
+    if said.kind is Kind.OOXML:
+        return ooxml.cells(said.path)
+    if said.kind is Kind.ODF:
+        return odf.cells(said.path)
+    raise CannotTell(f"the cells of a {said.kind.value} are not read")
+
+
+def _cells(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    return compare_cells(_rows(source), _rows(result))
+
+
+# -- pages ----------------------------------------------------------------------------------------------------------------------
+
+
+def _pages_of(said: Said, work: Path) -> int:
+    match said.kind:
+        case Kind.PDF:
+            return pdf.pages(said.path, work)
+        case Kind.PICTURE:
+            return int(pictures.describe(said.path, work)["frames"])
+        case Kind.OOXML:
+            return ooxml.pages(said.path)
+        case Kind.ODF:
+            return odf.pages(said.path)
+    raise CannotTell(f"the pages of a {said.kind.value} are not counted")
+
+
+def _pages(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    was, now = _pages_of(source, work), _pages_of(result, work)
+    return Compared(
+        "pages", was == now, detail="" if was == now else f"{was} pages are {now}", facts={"pages": was, "found": now}
+    )
+
+
+def _look(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    """Page by page, in mean and in the worst region: a picture that moved, a page that is another."""
+    least = LOOK if demand.least is None else demand.least
+    was, now = _pages_of(source, work), _pages_of(result, work)
+    if was != now:
+        return Compared("look", False, 0.0, f"{was} pages are {now}")
+    worst = 1.0
+    for page, score in _page_scores(source, result, was, work):
+        worst = min(worst, score)
+        if score < least:
+            return Compared("look", False, score, f"page {page} looks different (likeness {score:.3f}, at least {least:g})")
+    return Compared("look", True, worst, facts={"pages": was})
+
+
+def _page_scores(source: Said, result: Said, count: int, work: Path) -> Iterator[tuple[int, float]]:
+    if source.kind is Kind.PICTURE and result.kind is Kind.PICTURE:
+        yield from ((page, min(score)) for page, score in enumerate(pictures.scores(source.path, result.path, work), 1))
+        return
+    for page in range(1, count + 1):
+        sides = [_side(said, page, work, name) for said, name in ((source, "a"), (result, "b"))]
+        try:
+            yield page, min(pictures.scores(sides[0], sides[1], work)[0])
+        finally:
+            for side in sides:
+                side.unlink(missing_ok=True)
+
+
+def _side(said: Said, page: int, work: Path, name: str) -> Path:
+    """One page of one side as a picture file of its own."""
+    target = work / f"look-{name}-{page}.png"
+    if said.kind is Kind.PDF:
+        return pdf.render(said.path, work, page, LOOK_DPI).rename(target)
+    if said.kind is Kind.PICTURE:
+        return pictures.frame(said.path, page, target, work)
+    raise CannotTell(f"the pages of a {said.kind.value} are not drawn")
+
+
+# -- pictures -------------------------------------------------------------------------------------------------------------------
+
+
+def _pixels(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    if demand.least is not None and demand.least < 1:
+        told = pictures.scores(source.path, result.path, work)
+        worst = min((min(each) for each in told), default=0.0)
+        detail = "" if worst >= demand.least else f"likeness {worst:.3f}, at least {demand.least:g}"
+        return Compared("pixels", worst >= demand.least, worst, detail, {"frames": len(told)})
+    equal = pictures.compare(source.path, result.path, work)
+    return Compared("pixels", bool(equal["same"]), detail=equal["detail"], facts={"frames": equal["frames"]})
+
+
+def _beside(
+    name: str, words: Callable[[dict[str, Any]], str], same: Callable[[dict[str, Any], dict[str, Any]], bool]
+) -> Comparison:
+    """A property that stands beside the pixels."""
+
+    def comparison(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+        was, now = pictures.describe(source.path, work), pictures.describe(result.path, work)
+        alike = same(was, now)
+        return Compared(name, alike, detail="" if alike else f"{words(was)} is {words(now)}")
+
+    return comparison
+
+
+def _same_dpi(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    return not any(was["dpi"]) or all(abs(a - b) <= 0.5 for a, b in zip(was["dpi"], now["dpi"], strict=True))
+
+
+def _kept_pictures(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    """Pictures in a document: the same files where both keep files; in a PDF, at least as many."""
+    of: dict[Kind, Callable[[Path], list[str]]] = {Kind.OOXML: ooxml.pictures, Kind.ODF: odf.pictures}
+    if source.kind not in of:
+        raise CannotTell(f"the pictures of a {source.kind.value} are not read")
+    was = of[source.kind](source.path)
+    if result.kind is Kind.PDF:
+        now = pdf.pictures(result.path, work)
+        return Compared("pictures", now >= len(was), detail="" if now >= len(was) else f"{len(was)} pictures are {now}")
+    if result.kind not in of:
+        raise CannotTell(f"the pictures of a {result.kind.value} are not read")
+    lost = set(was) - set(of[result.kind](result.path))
+    return Compared("pictures", not lost, detail=f"{len(lost)} of {len(was)} pictures are lost" if lost else "")
+
+
+# -- sound and films --------------------------------------------------------------------------------------------------------------
+
+
+def _frames(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    return _hashed("frames", "v", source, result, work)
+
+
+def _samples(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    return _hashed("samples", "a", source, result, work)
+
+
+def _hashed(name: str, kind: str, source: Said, result: Said, work: Path) -> Compared:
+    was, now = media.frame_hashes(source.path, kind, work), media.frame_hashes(result.path, kind, work)
+    facts = {"hashes": len(was)}
+    if was == now:
+        return Compared(name, True, facts=facts)
+    if len(was) != len(now):
+        return Compared(name, False, detail=f"{len(was)} {name} are {len(now)}", facts=facts)
+    first = next(number for number, (a, b) in enumerate(zip(was, now, strict=True)) if a != b)
+    return Compared(name, False, detail=f"they differ, first at {first}", facts=facts)
+
+
+def _quality(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    least = QUALITY if demand.least is None else demand.least
+    counts = [len(media.frame_hashes(said.path, "v", work)) for said in (source, result)]
+    if counts[0] != counts[1]:
+        return Compared("quality", False, detail=f"{counts[0]} frames are {counts[1]}")
+    mean, worst, frames = media.psnr(source.path, result.path, work)
+    good = mean >= least and worst >= least - WORST_FRAME
+    detail = "" if good else f"{mean:.1f} dB (worst frame {worst:.1f} dB), at least {least:g}"
+    return Compared("quality", good, mean if math.isfinite(mean) else ALIKE, detail, {"frames": frames})
+
+
+def _duration(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    was, now = (media.duration(said.path, work) for said in (source, result))
+    far = abs(was - now)
+    most = SECONDS if demand.least is None else demand.least
+    return Compared("duration", far <= most, far, "" if far <= most else f"{was:.2f} s are {now:.2f} s")
+
+
+# -- what is said of the whole ----------------------------------------------------------------------------------------------------
+
+
+def _properties(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    """Title, author and subject: what the source says, the result says too."""
+    was, now = (_properties_of(said, work) for said in (source, result))
+    lost = {name: value for name, value in was.items() if _folded(now.get(name, "")) != _folded(value)}
+    detail = "; ".join(f"{name} “{value}” is “{now.get(name, '')}”" for name, value in lost.items())
+    return Compared("properties", not lost, detail=detail, facts={"properties": len(was)})
+
+
+def _folded(value: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", value).split())
+
+
+def _properties_of(said: Said, work: Path) -> dict[str, str]:
+    match said.kind:
+        case Kind.OOXML:
+            return ooxml.properties(said.path)
+        case Kind.ODF:
+            return odf.properties(said.path)
+        case Kind.PDF:
+            return pdf.properties(said.path, work)
+    raise CannotTell(f"the properties of a {said.kind.value} are not read")
+
+
+def _attachments(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    was, now = (pdf.attachments(said.path, work) for said in (source, result))
+    lost = sorted(set(was) - set(now))
+    return Compared("attachments", not lost, detail=f"lost: {', '.join(lost)}" if lost else "", facts={"attachments": len(was)})
+
+
+COMPARISONS: Mapping[str, Comparison] = {
+    "text": _text,
+    "cells": _cells,
+    "pages": _pages,
+    "look": _look,
+    "pixels": _pixels,
+    "resolution": _beside("resolution", lambda each: f"{each['dpi'][0]:g} dpi", _same_dpi),
+    "profile": _beside(
+        "profile", lambda each: f"a colour profile of {each['profile']} bytes", lambda a, b: a["profile"] == b["profile"]
+    ),
+    "pictures": _kept_pictures,
+    "frames": _frames,
+    "samples": _samples,
+    "quality": _quality,
+    "duration": _duration,
+    "properties": _properties,
+    "attachments": _attachments,
+}
+"""Property → comparison. A policy may name these and no others."""

@@ -1,0 +1,84 @@
+"""What a comparison is about: two files, a demand, and the fact that comes of it."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from formats.sandbox import GIB, SandboxLimits, run
+from formats.tools import program
+
+__all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "ask"]
+
+LIMITS = SandboxLimits(seconds=600.0, memory=2 * GIB, output=256 << 20)
+"""Reading one property of one file: a film of an hour is decoded in minutes, a book's text is megabytes."""
+
+
+class CannotTell(Exception):
+    """A property could not be read from one of the files. That is no likeness: what is not known is never good."""
+
+
+class Kind(enum.StrEnum):
+    """How the properties of a file are read."""
+
+    OOXML = "ooxml"
+    ODF = "odf"
+    OLE = "ole"  # Word, Excel and PowerPoint before 2007
+    PDF = "pdf"
+    PICTURE = "picture"
+    MEDIA = "media"
+    HTML = "html"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One of the two files, and how it is read."""
+
+    path: Path
+    kind: Kind
+
+    @property
+    def extension(self) -> str:
+        return self.path.suffix.lower().lstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One property that must survive, by its ``name``. ``least`` is how much of it, where likeness has degrees (None: its default)."""
+
+    name: str
+    least: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of one demand. ``same`` None: it could not be told, for ``detail`` says which reason; it is not accepted then."""
+
+    name: str
+    same: bool | None
+    measure: float | None = None
+    detail: str = ""
+    facts: Mapping[str, str | int] = field(default_factory=dict, hash=False)
+
+    @property
+    def accepted(self) -> bool:
+        return self.same is True
+
+
+def ask(command: Sequence[str], work: Path, *, limits: SandboxLimits = LIMITS) -> bytes:
+    """What a program says about a file. Its first word is the name of the program.
+
+    Raises:
+        CannotTell: it is not installed, failed, or did not end in time.
+    """
+    place = program(command[0]) if not os.path.isabs(command[0]) else command[0]
+    if place is None:
+        raise CannotTell(f"{command[0]} is not installed")
+    outcome = run([place, *command[1:]], folder=work, limits=limits)
+    if not outcome.ok:
+        raise CannotTell(f"{Path(command[0]).name} {outcome.words()}")
+    return outcome.stdout

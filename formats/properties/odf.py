@@ -1,0 +1,169 @@
+"""What an ODF document (ISO/IEC 26300: odt, ods, odp) says, read from its XML without any office program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from formats.properties.cells import Cell, number_text
+from formats.properties.parts import Parts, opened
+from formats.xml import Element, local_name
+
+__all__ = ["cells", "pages", "pictures", "properties", "text"]
+
+_OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_TEXT: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_SVG: Final = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
+_PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
+
+_NOT_SET: Final = frozenset(
+    {f"{_TEXT}tracked-changes", f"{_OFFICE}annotation", f"{_OFFICE}forms", f"{_PRESENTATION}notes", f"{_SVG}title", f"{_SVG}desc"}
+)
+"""What stands in the file and not on the page."""
+
+_PARAGRAPHS: Final = frozenset({f"{_TEXT}p", f"{_TEXT}h"})
+_SPACES: Final = frozenset({f"{_TEXT}s", f"{_TEXT}tab", f"{_TEXT}line-break"})
+
+MOST_REPEATED: Final = 1_000
+"""A cell with a value that is repeated more often than this is read so often only: a fill to the end of a sheet of a million rows."""
+
+
+def text(path: Path) -> Iterator[str]:
+    """The words on the page, a paragraph a piece; heads and feet are those of the master pages."""
+    with opened(path) as parts:
+        for name in ("content.xml", "styles.xml"):
+            if name in parts:
+                yield from _paragraphs(parts, name)
+
+
+def _paragraphs(parts: Parts, name: str) -> Iterator[str]:
+    hidden = depth = 0
+    said: list[str] = []
+    for event, element in parts.events(name):
+        before = _before(event, element)
+        if depth and before and not hidden:
+            said.append(before)
+        if element.tag in _NOT_SET:
+            hidden += 1 if event == "start" else -1
+        elif element.tag in _SPACES and event == "start":
+            said.append(" ")
+        elif element.tag in _PARAGRAPHS:
+            depth += 1 if event == "start" else -1
+            if said:  # a paragraph of a frame or note inside of another is a piece of its own
+                yield "".join(said)
+                said.clear()
+
+
+def _before(event: str, element: Element) -> str:
+    """The text right before a tag: only then it is known whole (`formats.xml.events`)."""
+    if event == "end":
+        return (element[len(element) - 1].tail if len(element) else element.text) or ""
+    previous = element.getprevious()
+    if previous is not None:
+        return previous.tail or ""
+    parent = element.getparent()
+    return "" if parent is None else parent.text or ""
+
+
+def pages(path: Path) -> int:
+    """Pages of a presentation or drawing."""
+    with opened(path) as parts:
+        return sum(event == "end" and local_name(element) == "page" for event, element in parts.events("content.xml"))
+
+
+def pictures(path: Path) -> list[str]:
+    """SHA-256 of every picture that is kept in the document."""
+    with opened(path) as parts:
+        return sorted(set(parts.digests("Pictures/").values()))
+
+
+def properties(path: Path) -> dict[str, str]:
+    """Title, author and subject."""
+    names = {"title": "title", "initial-creator": "author", "creator": "creator", "subject": "subject"}
+    with opened(path) as parts:
+        found = ((local_name(e), e.text or "") for event, e in parts.events("meta.xml") if event == "end")
+        said = {names[tag]: value.strip() for tag, value in found if tag in names and value.strip()}
+    last = said.pop("creator", "")
+    return said if "author" in said or not last else {**said, "author": last}
+
+
+def cells(path: Path) -> Iterator[tuple[str, list[Cell]]]:
+    """(sheet, cells of one row that hold something), row by row."""
+    with opened(path) as parts:
+        reader = _Table()
+        for event, element in parts.events("content.xml"):
+            yield from reader.take(event, element)
+
+
+class _Table:
+    """Follows rows and cells, with their repetitions."""
+
+    def __init__(self) -> None:
+        self._sheet = ""
+        self._row = self._column = 1
+        self._cells: list[Cell] = []
+        self._said: list[str] = []
+        self._paragraphs = self._notes = 0
+
+    def take(self, event: str, element: Element) -> Iterator[tuple[str, list[Cell]]]:
+        tag = element.tag
+        if self._paragraphs and not self._notes:
+            self._said.append(_before(event, element))
+        if tag == f"{_OFFICE}annotation":
+            self._notes += 1 if event == "start" else -1
+        elif tag in _PARAGRAPHS and not self._notes:
+            if event == "start" and self._said:
+                self._said.append("\n")
+            self._paragraphs += 1 if event == "start" else -1
+        elif event == "start":
+            yield from self._begin(tag, element)
+        elif tag in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+            self._cell(element)
+        elif tag == f"{_TABLE}table-row":
+            yield from self._end_row(element)
+
+    def _begin(self, tag: str, element: Element) -> Iterator[tuple[str, list[Cell]]]:
+        if tag == f"{_TABLE}table":
+            self._sheet, self._row = element.get(f"{_TABLE}name") or "", 1
+            yield self._sheet, []
+        elif tag == f"{_TABLE}table-row":
+            self._column, self._cells = 1, []
+        elif tag.endswith("table-cell"):
+            self._said = []
+
+    def _cell(self, element: Element) -> None:
+        times = int(element.get(f"{_TABLE}number-columns-repeated") or 1)
+        value = self._value(element)
+        if value:
+            self._cells += [Cell(self._row, self._column + n, value) for n in range(min(times, MOST_REPEATED))]
+        self._column += times
+        self._said = []
+
+    def _value(self, element: Element) -> str:
+        kind = element.get(f"{_OFFICE}value-type") or ""
+        if kind in ("float", "percentage", "currency"):
+            return number_text(element.get(f"{_OFFICE}value") or "")
+        if kind == "boolean":
+            return element.get(f"{_OFFICE}boolean-value") or ""
+        if kind == "date":
+            return _serial(element.get(f"{_OFFICE}date-value") or "")
+        return "".join(self._said)
+
+    def _end_row(self, element: Element) -> Iterator[tuple[str, list[Cell]]]:
+        times = int(element.get(f"{_TABLE}number-rows-repeated") or 1)
+        for n in range(min(times, MOST_REPEATED) if self._cells else 0):
+            yield self._sheet, [Cell(cell.row + n, cell.column, cell.text) for cell in self._cells]
+        self._row += times
+
+
+def _serial(value: str) -> str:
+    """A date as the number that a table of the other family keeps: days since 1899-12-30."""
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return number_text(str((moment - datetime(1899, 12, 30)).total_seconds() / 86_400))

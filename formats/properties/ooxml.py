@@ -1,0 +1,172 @@
+"""What an OOXML document (ECMA-376: docx, xlsx, pptx) says, read from its XML without any office program."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from formats.properties.cells import Cell, column_number, number_text
+from formats.properties.facts import CannotTell
+from formats.properties.parts import Parts, opened
+from formats.xml import local_name
+
+__all__ = ["cells", "pages", "pictures", "properties", "text"]
+
+_BREAKS: Final = frozenset({"tab", "br", "cr", "noBreakHyphen", "ptab"})
+_SAID: Final = frozenset({"t", "delText"})
+_NOT_SET: Final = frozenset({"del", "moveFrom", "fallback", "Fallback", "instrText"})
+"""What stands in the file and not on the page: deleted and moved words, and second renderings for old programs."""
+
+_NUMBERED: Final = re.compile(r"(\d+)\.xml$")
+_RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+def text(path: Path) -> Iterator[str]:
+    """The words on the page, a paragraph a piece: body, notes, heads and feet; of slides their shapes; of sheets their cells."""
+    with opened(path) as parts:
+        for name in _texts(parts):
+            yield from _paragraphs(parts, name)
+        if "xl/workbook.xml" in parts:
+            for _, row in _cells(parts):
+                yield from (cell.text for cell in row)
+
+
+def _texts(parts: Parts) -> list[str]:
+    names = [name for name in parts.names if re.fullmatch(r"ppt/slides/slide\d+\.xml", name)]
+    names.sort(key=_number)
+    charts = [name for name in parts.names if re.fullmatch(r"ppt/diagrams/data\d+\.xml", name)]
+    if "word/document.xml" in parts:
+        names.append("word/document.xml")
+        names += [name for name in ("word/footnotes.xml", "word/endnotes.xml") if name in parts]
+        names += sorted(
+            name for name in parts.names if re.fullmatch(r"word/(header|footer)\d+\.xml", name) and _used(parts, name)
+        )
+    return names + charts
+
+
+def _used(parts: Parts, name: str) -> bool:
+    """A header that no section refers to is never set."""
+    with parts.stream("word/_rels/document.xml.rels") as stream:
+        return posixpath.basename(name).encode() in stream.read(1 << 24)
+
+
+def _number(name: str) -> int:
+    found = _NUMBERED.search(name)
+    return int(found[1]) if found else 0
+
+
+def _paragraphs(parts: Parts, name: str) -> Iterator[str]:
+    said: list[str] = []
+    hidden = 0
+    for event, element in parts.events(name):
+        tag = local_name(element)
+        if tag in _NOT_SET:
+            hidden += 1 if event == "start" else -1
+        if event == "start" or hidden:
+            continue
+        if tag in _SAID:
+            said.append(element.text or "")
+        elif tag in _BREAKS:
+            said.append(" ")
+        elif tag == "p" and said:
+            yield "".join(said)
+            said.clear()
+    if said:
+        yield "".join(said)
+
+
+def pages(path: Path) -> int:
+    """Slides of a presentation; other documents do not say how many pages they have."""
+    with opened(path) as parts:
+        return sum(
+            1 for event, element in parts.events("ppt/presentation.xml") if event == "end" and local_name(element) == "sldId"
+        )
+
+
+def pictures(path: Path) -> list[str]:
+    """SHA-256 of every picture that is kept in the document."""
+    with opened(path) as parts:
+        return sorted({d for folder in ("word", "ppt", "xl") for d in parts.digests(f"{folder}/media/").values()})
+
+
+def properties(path: Path) -> dict[str, str]:
+    """Title, author and subject."""
+    names = {"title": "title", "creator": "author", "subject": "subject"}
+    with opened(path) as parts:
+        if "docProps/core.xml" not in parts:
+            return {}
+        found = ((local_name(e), e.text or "") for event, e in parts.events("docProps/core.xml") if event == "end")
+        return {names[tag]: value.strip() for tag, value in found if tag in names and value.strip()}
+
+
+def cells(path: Path) -> Iterator[tuple[str, list[Cell]]]:
+    """(sheet, cells of one row that hold something), row by row."""
+    with opened(path) as parts:
+        yield from _cells(parts)
+
+
+def _cells(parts: Parts) -> Iterator[tuple[str, list[Cell]]]:
+    shared = list(_shared(parts)) if "xl/sharedStrings.xml" in parts else []
+    for sheet, part in _sheets(parts):
+        yield sheet, []
+        row: list[Cell] = []
+        kind, place, value = "", "", ""
+        for event, element in parts.events(part):
+            tag = local_name(element)
+            if event == "start":
+                if tag == "c":
+                    kind, place, value = element.get("t") or "n", element.get("r") or "", ""
+                continue
+            if tag == "v" or (tag == "t" and kind == "inlineStr"):
+                value += element.text or ""
+            elif tag == "c" and value:
+                row.append(_cell(kind, place, value, shared))
+            elif tag == "row" and row:
+                yield sheet, row
+                row = []
+
+
+def _cell(kind: str, place: str, value: str, shared: list[str]) -> Cell:
+    at = re.fullmatch(r"([A-Z]+)(\d+)", place)
+    if at is None:
+        raise CannotTell(f"a cell stands at {place!r}")
+    if kind == "s":
+        value = shared[int(value)] if value.isdigit() and int(value) < len(shared) else ""
+    elif kind == "n":
+        value = number_text(value)
+    elif kind == "b":
+        value = {"1": "true", "0": "false"}.get(value, value)
+    return Cell(int(at[2]), column_number(at[1]), value)
+
+
+def _shared(parts: Parts) -> Iterator[str]:
+    said: list[str] = []
+    phonetic = 0
+    for event, element in parts.events("xl/sharedStrings.xml"):
+        tag = local_name(element)
+        if tag == "rPh":
+            phonetic += 1 if event == "start" else -1
+        elif event == "end" and tag == "t" and not phonetic:
+            said.append(element.text or "")
+        elif event == "end" and tag == "si":
+            yield "".join(said)
+            said.clear()
+
+
+def _sheets(parts: Parts) -> Iterator[tuple[str, str]]:
+    targets: dict[str, str] = {}
+    for event, element in parts.events("xl/_rels/workbook.xml.rels"):
+        if event == "end" and local_name(element) == "Relationship":
+            target = element.get("Target") or ""
+            targets[element.get("Id") or ""] = (
+                target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+            )
+    found = [
+        (element.get("name") or "", targets.get(element.get(_RELATION) or "", ""))
+        for event, element in parts.events("xl/workbook.xml")
+        if event == "end" and local_name(element) == "sheet"
+    ]
+    yield from ((name, part) for name, part in found if part.startswith("xl/worksheets/"))

@@ -1,0 +1,46 @@
+"""Pictures: their pixels, how alike they look, and what is said beside the pixels. Decoded by Pillow, in the sandbox."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from formats.properties.facts import CannotTell, ask
+
+__all__ = ["compare", "describe", "frame", "scores"]
+
+
+def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, Any]:
+    order = json.dumps({"do": do, "files": [str(file) for file in files], **more})
+    answer = ask([sys.executable, "-W", "ignore", "-m", "formats.properties.pixels", order], work)
+    try:
+        told: dict[str, Any] = json.loads(answer)
+    except ValueError as error:
+        raise CannotTell("the pictures could not be decoded") from error
+    if "error" in told:
+        raise CannotTell(f"a picture could not be decoded: {told['error']}")
+    return told
+
+
+def describe(path: Path, work: Path) -> dict[str, Any]:
+    """{"frames", "width", "height", "mode", "dpi", "profile", "format"}. Raises CannotTell."""
+    return _told("describe", [path], work)
+
+
+def compare(one: Path, two: Path, work: Path) -> dict[str, Any]:
+    """{"same", "frames", "detail"}: whether all pixels of all frames are equal. Raises CannotTell."""
+    return _told("compare", [one, two], work)
+
+
+def scores(one: Path, two: Path, work: Path) -> list[tuple[float, float]]:
+    """(SSIM, SSIM of the worst region) of each pair of frames; (0, 0) for one too many. Raises CannotTell."""
+    return [(mean, worst) for mean, worst in _told("scores", [one, two], work)["scores"]]
+
+
+def frame(path: Path, number: int, target: Path, work: Path) -> Path:
+    """One frame (from 1) written as a PNG to ``target``, which must lie in ``work``. Raises CannotTell."""
+    _told("frame", [path, target], work, number=number)
+    return target
