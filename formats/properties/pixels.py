@@ -167,9 +167,13 @@ def frame(path: str, target: str, number: int) -> dict[str, Any]:
 def main(order: dict[str, Any]) -> dict[str, Any]:
     """Do what is ordered: {"do": "compare" | "scores" | "describe" | "frame", "files": […], and more by name}."""
     Image.MAX_IMAGE_PIXELS = None
-    work: Callable[..., dict[str, Any]] = {"compare": compare, "scores": scores, "describe": describe, "frame": frame}[
-        order.pop("do")
-    ]
+    deeds: dict[str, Callable[..., dict[str, Any]]] = {
+        "compare": compare,
+        "describe": describe,
+        "frame": frame,
+        "scores": scores,
+    }
+    work = deeds[order.pop("do")]
     try:
         return work(*order.pop("files"), **order)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:

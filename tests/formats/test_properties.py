@@ -1,0 +1,242 @@
+"""What must survive a migration: right results are accepted, wrong ones that were planted on purpose are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import unicodedata
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from formats.properties import COMPARISONS, Compared, Demand, Kind, Said, compare
+from formats.properties.words import compare_words, words
+from tests.formats import documents
+from tests.formats.documents import PARAGRAPHS, needs
+
+
+def compared(source: Path, result: Path, *demands: str, kinds: tuple[Kind, Kind], least: float | None = None) -> list[Compared]:
+    work = source.parent / "work"
+    work.mkdir(exist_ok=True)
+    return list(compare(Said(source, kinds[0]), Said(result, kinds[1]), [Demand(name, least) for name in demands], work))
+
+
+def one(source: Path, result: Path, demand: str, kinds: tuple[Kind, Kind], least: float | None = None) -> Compared:
+    return compared(source, result, demand, kinds=kinds, least=least)[0]
+
+
+# --- words -------------------------------------------------------------------------------------------------------------------
+
+
+def test_words_are_those_of_the_text_however_it_is_written() -> None:
+    text = "Điều 1. Hòa-bình, số 12/QĐ; âm -35 và 2019-2020, ﬁle"
+    assert list(words([text])) == ["Điều", "1", "Hòa", "bình", "số", "12", "QĐ", "âm", "-35", "và", "2019", "2020", "file"]
+    assert list(words([unicodedata.normalize("NFD", text)])) == list(words([text]))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace("Thưởng", "Thường"), "lost: “Thưởng”"),
+        (lambda text: text.replace("Nguyễn", "Nguyên"), "lost: “Nguyễn”"),
+        (lambda text: text.replace("-35", "35"), "lost: “-35”"),
+        (lambda text: text.replace("123/QĐ", "124/QĐ"), "lost: “123”"),
+        (lambda text: text + " thêm", "does not have: “thêm”"),
+        (lambda text: "\n".join(text.splitlines()[:-1]), "lost:"),
+        (lambda text: " ".join(sorted(text.split())), "another order"),
+    ],
+)
+def test_a_changed_text_is_refused(change: Callable[[str], str], says: str) -> None:
+    text = "\n".join(PARAGRAPHS)
+    found = compare_words([text], [change(text)])
+    assert found.same is False
+    assert says in found.detail
+
+
+def test_headings_and_page_numbers_may_be_repeated() -> None:
+    pages = [f"Hồ sơ lưu trữ\n{paragraph}\n{number}" for number, paragraph in enumerate(PARAGRAPHS, 7)]
+    assert compare_words(["Hồ sơ lưu trữ", *PARAGRAPHS], pages).accepted
+
+
+LETTERS = st.text(st.sampled_from("aăâbcdđeêghiklmnoôơpqrstuưvxyạảãàá "), min_size=1, max_size=12)
+
+
+@given(st.lists(LETTERS, min_size=1, max_size=30), st.data())
+def test_any_changed_word_is_found(pieces: list[str], data: st.DataObject) -> None:
+    said = list(words(pieces))
+    assert compare_words(pieces, [unicodedata.normalize("NFD", piece) for piece in pieces]).accepted
+    if said:
+        place = data.draw(st.integers(0, len(said) - 1))
+        changed = [*said[:place], said[place] + "q̣", *said[place + 1 :]]
+        assert compare_words(pieces, changed).same is False
+
+
+# --- documents, without any program ------------------------------------------------------------------------------------------
+
+OFFICE = (Kind.OOXML, Kind.ODF)
+
+
+def test_documents_of_both_families_say_the_same(tmp_path: Path) -> None:
+    source, result = documents.docx(tmp_path / "a.docx"), documents.odt(tmp_path / "a.odt", ["Hồ sơ lưu trữ", *PARAGRAPHS])
+    assert one(source, result, "text", OFFICE).accepted
+    assert one(result, source, "text", (Kind.ODF, Kind.OOXML)).accepted
+
+
+@pytest.mark.parametrize("lost", range(len(PARAGRAPHS)))
+def test_a_lost_paragraph_is_refused(tmp_path: Path, lost: int) -> None:
+    source = documents.docx(tmp_path / "a.docx")
+    result = documents.odt(tmp_path / "a.odt", ["Hồ sơ lưu trữ", *PARAGRAPHS[:lost], *PARAGRAPHS[lost + 1 :]])
+    assert one(source, result, "text", OFFICE).same is False
+
+
+def test_words_are_not_joined_or_cut_by_runs_and_spans(tmp_path: Path) -> None:
+    source = documents.docx(tmp_path / "a.docx", ["Quyết định cấp đất ở"])
+    spans = "Quyết <text:span>đị</text:span>nh<text:s/>cấp<text:tab/><text:span>đất</text:span> ở"
+    result = _with_part(documents.odt(tmp_path / "a.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans)
+    assert one(source, result, "text", OFFICE).accepted
+    note = "<text:note><text:note-body><text:p>lạ</text:p></text:note-body></text:note>"
+    result = _with_part(documents.odt(tmp_path / "b.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans + note)
+    assert "lạ" in one(source, result, "text", OFFICE).detail
+
+
+def test_deleted_words_are_not_on_the_page(tmp_path: Path) -> None:
+    deleted = '<w:del w:id="1"><w:r><w:delText>xóa rồi</w:delText></w:r></w:del><w:r><w:t>Quyết định'
+    source = documents.docx(tmp_path / "a.docx", ["Quyết định"])
+    source = _with_part(source, "word/document.xml", 'w:t xml:space="preserve">Quyết định', "w:t/></w:r>" + deleted, "<w:r>")
+    assert one(source, documents.odt(tmp_path / "a.odt", ["Hồ sơ lưu trữ", "Quyết định"]), "text", OFFICE).accepted
+
+
+def _with_part(path: Path, name: str, old: str, new: str, after: str = "") -> Path:
+    """Replace text in one part of a zip."""
+    with zipfile.ZipFile(path) as file:
+        parts = {each: file.read(each) for each in file.namelist()}
+    text = parts[name].decode()
+    assert old in text
+    parts[name] = text.replace(old, new).encode()
+    with zipfile.ZipFile(path, "w") as out:
+        for each, data in parts.items():
+            out.writestr(each, data)
+    return path
+
+
+def test_pictures_in_documents_are_kept(tmp_path: Path) -> None:
+    source = documents.docx(tmp_path / "a.docx", picture=documents.png())
+    same, other = (
+        documents.docx(tmp_path / "b.docx", picture=documents.png()),
+        documents.docx(tmp_path / "c.docx", picture=documents.png(1)),
+    )
+    assert one(source, same, "pictures", (Kind.OOXML, Kind.OOXML)).accepted
+    assert one(source, other, "pictures", (Kind.OOXML, Kind.OOXML)).same is False
+    assert one(source, documents.odt(tmp_path / "a.odt"), "pictures", OFFICE).same is False
+
+
+def test_tables_are_compared_cell_by_cell(tmp_path: Path) -> None:
+    kinds = (Kind.OOXML, Kind.OOXML)
+    source = documents.xlsx(tmp_path / "a.xlsx")
+    assert one(source, documents.xlsx(tmp_path / "b.xlsx"), "cells", kinds).facts["cells"] == 24
+    rows = [list(row) for row in documents.ROWS]
+    rows[1][2] = 1234.6
+    assert "1234.5" in one(source, documents.xlsx(tmp_path / "c.xlsx", rows), "cells", kinds).detail
+    assert one(source, documents.xlsx(tmp_path / "d.xlsx", documents.ROWS[:-1]), "cells", kinds).same is False
+    assert one(source, documents.xlsx(tmp_path / "e.xlsx", sheets=("Quyết định",)), "cells", kinds).same is False
+    assert one(source, documents.xlsx(tmp_path / "f.xlsx", sheets=("Quyết đinh", "Phụ lục")), "cells", kinds).same is False
+
+
+def test_what_cannot_be_read_is_no_likeness(tmp_path: Path) -> None:
+    source = documents.docx(tmp_path / "a.docx")
+    broken = tmp_path / "b.docx"
+    broken.write_bytes(source.read_bytes()[:-30])
+    for pair in ((source, broken), (broken, source), (broken, broken)):
+        assert [each.same for each in compared(*pair, "text", "pictures", "properties", kinds=(Kind.OOXML, Kind.OOXML))] == [
+            None
+        ] * 3
+    assert one(source, source, "telepathy", (Kind.OOXML, Kind.OOXML)).same is None
+    for name in COMPARISONS:
+        if name != "text":
+            assert not one(tmp_path / "not there", tmp_path / "nor this", name, (Kind.TEXT, Kind.TEXT)).accepted
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------------------
+
+PICTURES = (Kind.PICTURE, Kind.PICTURE)
+
+
+def test_equal_pixels_in_other_clothes(tmp_path: Path) -> None:
+    source = documents.picture(tmp_path / "a.tif")
+    for name in ("a.png", "a.bmp"):
+        with Image.open(source) as image:
+            image.save(tmp_path / name, dpi=(300, 300))
+        assert all(
+            each.accepted
+            for each in compared(source, tmp_path / name, "pixels", "pages", "resolution", "profile", kinds=PICTURES)
+        )
+
+
+def test_a_shifted_or_changed_picture_is_refused(tmp_path: Path) -> None:
+    source = documents.picture(tmp_path / "a.png")
+    shifted = documents.picture(tmp_path / "b.png", shift=1)
+    found = one(source, shifted, "pixels", PICTURES)
+    assert (found.same, "pixels differ at 0, 0" in found.detail) == (False, True)
+    assert one(source, shifted, "look", PICTURES).same is False
+    with Image.open(source) as image:
+        image.putpixel((319, 239), (0, 0, 0))
+        image.save(tmp_path / "c.png", dpi=(72, 72))
+    assert "at 319, 239" in one(source, tmp_path / "c.png", "pixels", PICTURES).detail
+    assert one(source, tmp_path / "c.png", "resolution", PICTURES).same is False
+
+
+def test_likeness_has_degrees(tmp_path: Path) -> None:
+    source = documents.picture(tmp_path / "a.png", (640, 480))
+    with Image.open(source) as image:
+        image.save(tmp_path / "good.jpg", quality=92)
+        image.save(tmp_path / "bad.jpg", quality=3)
+    assert one(source, tmp_path / "good.jpg", "pixels", PICTURES, 0.95).accepted
+    assert one(source, tmp_path / "bad.jpg", "pixels", PICTURES, 0.95).same is False
+    assert one(source, tmp_path / "good.jpg", "pixels", PICTURES).same is False
+
+
+def test_a_lost_page_of_a_scan_is_refused(tmp_path: Path) -> None:
+    source, result = documents.scan(tmp_path / "a.tif", 3, dpi=50), documents.scan(tmp_path / "b.tif", 2, dpi=50)
+    assert [each.same for each in compared(source, result, "pages", "pixels", "look", kinds=PICTURES)] == [False] * 3
+
+
+def test_a_fault_in_a_corner_does_not_vanish_in_a_white_page(tmp_path: Path) -> None:
+    documents.page(dpi=100).save(tmp_path / "a.png")
+    image = documents.page(dpi=100)
+    image.paste("black", (700, 1050, 790, 1130))
+    image.save(tmp_path / "b.png")
+    assert one(tmp_path / "a.png", tmp_path / "a.png", "look", PICTURES).accepted
+    assert one(tmp_path / "a.png", tmp_path / "b.png", "look", PICTURES).same is False
+
+
+# --- sound and films ---------------------------------------------------------------------------------------------------------
+
+MEDIA = (Kind.MEDIA, Kind.MEDIA)
+
+
+def test_sound_is_compared_by_its_samples(tmp_path: Path) -> None:
+    needs("ffmpeg", "ffprobe", "flac")
+    source = documents.sound(tmp_path / "a.wav")
+    subprocess.run(["flac", "-s", source, "-o", tmp_path / "a.flac"], check=True)
+    assert one(source, tmp_path / "a.flac", "samples", MEDIA).accepted
+    assert one(source, documents.sound(tmp_path / "b.wav", lost=20_000), "samples", MEDIA).same is False
+    assert one(source, documents.sound(tmp_path / "c.wav", 2.0), "duration", MEDIA).same is False
+
+
+def test_films_are_compared_frame_by_frame(tmp_path: Path) -> None:
+    needs("ffmpeg", "ffprobe")
+    source = documents.film(tmp_path / "a.avi")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-c:v", "ffv1", "-c:a", "flac", tmp_path / "a.mkv"], check=True)
+    assert all(
+        each.accepted for each in compared(source, tmp_path / "a.mkv", "frames", "samples", "duration", "quality", kinds=MEDIA)
+    )
+    drop = ["-vf", "select='not(eq(n,7))',setpts=N/10/TB", "-c:v", "ffv1", "-c:a", "copy"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, *drop, tmp_path / "lost.mkv"], check=True)
+    assert [each.same for each in compared(source, tmp_path / "lost.mkv", "frames", "quality", kinds=MEDIA)] == [False] * 2
+    mirrored = ["-vf", "hflip", "-c:v", "ffv1"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, *mirrored, tmp_path / "other.mkv"], check=True)
+    assert [each.same for each in compared(source, tmp_path / "other.mkv", "frames", "quality", kinds=MEDIA)] == [False] * 2
