@@ -16,6 +16,7 @@ from policies.codes import register
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
 from policies.template import default_policy_text
+from policies.trust import EvidencePolicy
 
 __all__ = [
     "FIXED_CODES",
@@ -96,6 +97,7 @@ class Policy:
     malware_required: bool
     identify: bool
     limits: Mapping[str, int] = field(hash=False)
+    evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
 
     def audit(self, tier: str) -> AuditPolicy:
         """How ``tier`` is audited."""
@@ -128,6 +130,7 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
         malware_required=malware,
         identify=identify,
         limits=MappingProxyType(_limits(root.section("limits"))),
+        evidence=_evidence(root.section("evidence")),
     )
     root.done()
     return policy
@@ -229,6 +232,20 @@ def _keep(section: Section, default: timedelta) -> timedelta:
     period = section.duration("keep", default)
     section.done()
     return period
+
+
+def _evidence(section: Section) -> EvidencePolicy:
+    default = EvidencePolicy()
+    found = EvidencePolicy(
+        every=section.duration("every", default.every),
+        largest=section.integer("largest", default.largest, least=1, most=1_000_000),
+        lead=section.duration("lead", default.lead),
+        horizon=section.duration("horizon", default.horizon),
+        algorithms=section.text("algorithms", default.algorithms),
+        group=section.integer("group", default.group, least=1, most=1_000_000),
+    )
+    section.done()
+    return found
 
 
 def _limits(section: Section) -> dict[str, int]:

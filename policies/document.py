@@ -167,6 +167,13 @@ class Section:
 
         return self._asked_or(key, default, read)
 
+    def rows(self, key: str) -> list[list[Any]]:
+        """A list of lists; what stands in them is for the caller to look at."""
+        value = self._typed(key, (list,), "a list of lists")
+        if not all(isinstance(each, list) for each in value):
+            raise self.fail("TYPE", key, expected="a list of lists", found="a list of other things")
+        return list(value)
+
     def parsed(self, key: str, default: T | None, parse: Callable[[str], T]) -> T:
         """Text that ``parse`` understands; its ValueError becomes the reason of (VALUE)."""
 

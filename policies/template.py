@@ -60,6 +60,12 @@ enabled = true
 [malware]
 required = false
 
+# Evidence: a batch of records is time-stamped `every` so often (or when it is full), and renewed `lead` before what it stands on ends.
+# Bằng chứng: mỗi kỳ `every` (hoặc khi đủ số lượng) một lô hồ sơ được đóng dấu thời gian, và được gia hạn trước khi hết hiệu lực `lead`.
+[evidence]
+every = "1d"
+lead = "180d"
+
 # Limits on packages; without a key the built-in limit holds. / Giới hạn của gói tin; bỏ trống thì dùng mức có sẵn.
 [limits]
 # items = 2000000
