@@ -27,6 +27,7 @@ from storage.ocfl.tier import LocalTier
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
     from repository.jobs import Jobs
+    from repository.unfinished import Unfinished
 
 __all__ = ["Engine"]
 
@@ -99,6 +100,12 @@ class Engine:
         from repository.arrivals import Arrivals
 
         return Arrivals(self.archive, self.jobs)
+
+    @cached_property
+    def unfinished(self) -> Unfinished:
+        from repository.unfinished import Unfinished
+
+        return Unfinished(self.archive, self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

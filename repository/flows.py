@@ -20,12 +20,13 @@ from repository.comparison import compare
 from repository.description import Extras
 from repository.ingest import Outcome, accept, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
+from repository.jobs.flow import Progress as JobProgress
 from repository.keep import keep, register
 from repository.model import Deposit, DepositState
-from repository.progress import Silent, Unit
+from repository.progress import Progress, Silent, Unit
 from repository.repair import RepairReport, repair_some
 
-__all__ = ["AUDIT", "COMPARE", "DEPOSIT", "REPAIR", "UPKEEP", "StepProgress", "deposit_argument", "flows_of"]
+__all__ = ["AUDIT", "COMPARE", "DEPOSIT", "REPAIR", "UPKEEP", "Shown", "StepProgress", "deposit_argument", "flows_of"]
 
 DEPOSIT = "deposit"
 AUDIT = "audit"
@@ -54,6 +55,24 @@ class StepProgress:
 
     def finish(self) -> None:
         self._step.check()
+
+
+class Shown:
+    """Shows a job's recorded progress through the progress of whoever waits: one phase after another."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._phase = ""
+        self._done = 0
+
+    def __call__(self, now: JobProgress) -> None:
+        phase, _, unit = now.unit.partition(":")
+        if phase != self._phase or now.done < self._done:
+            self._progress.finish()
+            self._progress.start(phase, now.total or None, unit if unit in ("bytes", "files", "objects") else "files")  # type: ignore[arg-type]
+            self._phase, self._done = phase, 0
+        self._progress.advance(now.done - self._done)
+        self._done = now.done
 
 
 def flows_of(archive: Archive) -> Sequence[Flow]:
@@ -109,6 +128,10 @@ class _Deposit:
         return steps.run("register", self._register, accepted, kept)
 
     def _accept(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
+        with self._archive.spools.claimed(ids, step.check):
+            return self._accept_all(step, ids, title, metadata)
+
+    def _accept_all(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
         archive, extra = self._archive, Extras.of(title, metadata)
         deposits = archive.catalog.deposits.several(ids)
         outcomes: list[Outcome] = []
@@ -143,10 +166,12 @@ class _Deposit:
     def _keep(self, step: Step, tier: str, ids: list[str]) -> dict[str, Any]:
         progress = StepProgress(step)
         progress.start("keep", None, "bytes")
-        return keep(self._archive, tier, ids, progress)
+        with self._archive.spools.claimed(ids, step.check):
+            return keep(self._archive, tier, ids, progress)
 
     def _register(self, step: Step, ids: list[str], kept: dict[str, Any]) -> list[str]:
-        return register(self._archive, ids, kept)
+        with self._archive.spools.claimed(ids, step.check):
+            return register(self._archive, ids, kept)
 
 
 class _Audit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from repository.archive import Archive
 from repository.catalog import TierSummary
@@ -12,6 +12,9 @@ from repository.model import CopyState, Damage
 from storage.errors import StorageError
 
 __all__ = ["FixitySummary", "TierState", "fixity_summary"]
+
+STUCK_AFTER = timedelta(hours=1)
+"""An accepted deposit that nothing happened to for so long is not under way: keeping one batch takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ class TierState:
 @dataclass(frozen=True, slots=True)
 class FixitySummary:
     """The state of all copies at one moment. ``short`` AIPs have fewer verified good copies than the policy promises, on
-    tiers that can be reached; ``policy`` is the digest of the policy that promises it."""
+    tiers that can be reached; ``policy`` is the digest of the policy that promises it.
+
+    ``waiting`` deposits are accepted and in no AIP yet, because too few copies of them were verified; ``stuck`` of them say why, or
+    nothing happened to them for `STUCK_AFTER`: they are not merely under way."""
 
     generated: datetime
     policy: str
@@ -52,6 +58,8 @@ class FixitySummary:
     short: int
     tiers: tuple[TierState, ...]
     damages: tuple[Damage, ...]
+    waiting: int = 0
+    stuck: int = 0
 
 
 def fixity_summary(archive: Archive) -> FixitySummary:
@@ -61,6 +69,7 @@ def fixity_summary(archive: Archive) -> FixitySummary:
     known = {summary.name: summary for summary in catalog.copies.summary(now)}
     empty = (TierSummary(name, 0, 0, {}, 0, 0, None) for name in archive.tiers if name not in known)
     tiers = tuple(_state(archive, summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
+    waiting, stuck = catalog.deposits.short_of_copies(since=now - STUCK_AFTER)
     reached = {tier.name for tier in tiers if tier.reachable}
     return FixitySummary(
         generated=now,
@@ -69,6 +78,8 @@ def fixity_summary(archive: Archive) -> FixitySummary:
         short=catalog.copies.short(archive.policy.copies.need, [name for name in archive.policy.copies.tiers if name in reached]),
         tiers=tiers,
         damages=tuple(catalog.copies.damages()),
+        waiting=waiting,
+        stuck=stuck,
     )
 
 

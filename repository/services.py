@@ -15,9 +15,8 @@ from repository.archive import Archive
 from repository.audit import AuditReport, AuditScope
 from repository.catalog import Transaction
 from repository.errors import WrongState
-from repository.flows import AUDIT, DEPOSIT, REPAIR, deposit_argument
+from repository.flows import AUDIT, DEPOSIT, REPAIR, Shown, deposit_argument
 from repository.ingest import set_aside
-from repository.jobs.flow import Progress as JobProgress
 from repository.jobs.flow import Report
 from repository.jobs.service import Jobs
 from repository.ledger import ledger_of
@@ -34,24 +33,6 @@ BATCH = 64
 
 IN_FLIGHT = 2
 """Batches under way at once: while one waits for its barriers and re-reads its copies, the next is examined."""
-
-
-class _Shown:
-    """Shows a job's recorded progress through the progress of whoever waits: one phase after another."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._phase = ""
-        self._done = 0
-
-    def __call__(self, now: JobProgress) -> None:
-        phase, _, unit = now.unit.partition(":")
-        if phase != self._phase or now.done < self._done:
-            self._progress.finish()
-            self._progress.start(phase, now.total or None, unit if unit in ("bytes", "files", "objects") else "files")  # type: ignore[arg-type]
-            self._phase, self._done = phase, 0
-        self._progress.advance(now.done - self._done)
-        self._done = now.done
 
 
 class Deposits:
@@ -90,12 +71,12 @@ class Deposits:
         """Batches in order, ``in_flight`` at a time; the oldest that is under way shows its progress."""
         if len(batches) < 2 or in_flight < 2:
             for batch in batches:
-                self._run(batch, title, metadata, _Shown(progress))
+                self._run(batch, title, metadata, Shown(progress))
             return
         pool, ended = ThreadPoolExecutor(in_flight, "batch"), 0
 
         def one(number: int) -> None:
-            shown = _Shown(progress)
+            shown = Shown(progress)
             self._run(batches[number], title, metadata, lambda now: shown(now) if number == ended else None)
 
         try:
@@ -110,7 +91,7 @@ class Deposits:
         repeated = [deposit.reason for deposit in deposits if deposit.state is DepositState.REPEATED]
         earlier = self._archive.catalog.deposits.several(repeated).values()
         if waiting := [deposit.id for deposit in earlier if deposit.state is DepositState.ACCEPTED]:
-            self._run(waiting, "", "", _Shown(progress))
+            self._run(waiting, "", "", Shown(progress))
 
     def _after_others(self, ids: Sequence[str], title: str, metadata: str, progress: Progress) -> None:
         """Updates of one AIP that were handed in together are built one upon the other: each round, the next one gets its turn."""
@@ -119,7 +100,7 @@ class Deposits:
             if len(waiting) >= left:
                 return
             left = len(waiting)
-            self._run(waiting, title, metadata, _Shown(progress))
+            self._run(waiting, title, metadata, Shown(progress))
 
     def announce(
         self,
@@ -165,7 +146,7 @@ class Deposits:
     def release(self, deposit_id: str, *, reason: str) -> Deposit:
         """Let a held deposit in, by an officer's decision; the findings stay. Raises `UnknownDeposit`, `WrongState`."""
         self._decide(deposit_id, DepositState.SPOOLED, reason)
-        self._run([deposit_id], "", "", _Shown(Silent()))
+        self._run([deposit_id], "", "", Shown(Silent()))
         return self.get(deposit_id)
 
     def refuse(self, deposit_id: str, *, reason: str) -> Deposit:
@@ -244,7 +225,7 @@ class Audits:
         if tier:
             self._archive.tier(tier)
         argument = {**scope.as_json(), "actor": self._archive.actor}
-        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=_Shown(progress))
+        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         report = AuditReport()
         report.merge(result)
@@ -270,7 +251,7 @@ class Copies:
             self._archive.catalog.holdings.get(aip_id)
         tiers = [] if aip_id else list(self._archive.policy.copies.tiers)
         argument = {"aip": aip_id or "", "tiers": tiers, "actor": self._archive.actor}
-        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=_Shown(progress))
+        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         return RepairReport.of(result)
 

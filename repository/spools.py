@@ -6,11 +6,16 @@ from __future__ import annotations
 import shutil
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from formats.package.spool import Spool
 
 __all__ = ["Spools"]
+
+_LOOK = 0.5
+"""Seconds between looks whether a step that waits for another should leave."""
 
 MOST_OPEN = 128
 """Three descriptors each; two batches of deposits."""
@@ -23,6 +28,8 @@ class Spools:
         self._folder = folder
         self._open: OrderedDict[str, Spool] = OrderedDict()
         self._lock = threading.Lock()
+        self._claims: set[str] = set()
+        self._changed = threading.Condition()
 
     def folder(self, deposit_id: str) -> Path:
         return self._folder / deposit_id
@@ -39,6 +46,26 @@ class Spools:
         if oldest is not None:
             oldest.close()
         return spool
+
+    @contextmanager
+    def claimed(self, deposit_ids: Collection[str], waiting: Callable[[], None]) -> Iterator[None]:
+        """Be the only step that works on these deposits: a deposit handed in again and the worker's upkeep may mean the same one at
+        once. All are claimed together or none, so that no two wait for each other. ``waiting`` is called meanwhile, and may raise.
+
+        Only one process of a home runs steps, so this need not outlive it.
+        """
+        mine = set(deposit_ids)
+        with self._changed:
+            while self._claims & mine:
+                self._changed.wait(_LOOK)
+                waiting()
+            self._claims |= mine
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._claims -= mine
+                self._changed.notify_all()
 
     def close(self, deposit_id: str) -> None:
         """Close a deposit's spool; its files stay."""

@@ -230,6 +230,8 @@ def fixity(summary: FixitySummary) -> Document:
         "policy": summary.policy,
         "aips": summary.population,
         "short": summary.short,
+        "waiting": summary.waiting,
+        "stuck": summary.stuck,
         "tiers": [_tier(one) for one in summary.tiers],
         "damages": [damage(one) for one in summary.damages],
     }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from policies.findings import Finding, Verdict
@@ -162,6 +162,22 @@ class Deposits:
         query = select(func.count()).where(table.c.state.in_([state.value for state in states]), table.c.updated < since)
         with self._database.read(within) as transaction:
             return int(transaction.execute(query).scalar_one())
+
+    def short_of_copies(self, *, since: datetime, within: Transaction | None = None) -> tuple[int, int]:
+        """How many deposits are accepted and not stored yet; and how many of them say why, or were last changed before ``since``."""
+        stuck = case((or_(table.c.error != "", table.c.updated < since), 1), else_=0)
+        query = select(func.count(), func.coalesce(func.sum(stuck), 0)).where(table.c.state == DepositState.ACCEPTED.value)
+        with self._database.read(within) as transaction:
+            waiting, held_up = transaction.execute(query).one()
+        return int(waiting), int(held_up)
+
+    def stale(
+        self, states: Collection[DepositState], *, since: datetime, limit: int = 1_000, within: Transaction | None = None
+    ) -> tuple[Deposit, ...]:
+        """Those deposits, the ones that wait longest first, at most ``limit``."""
+        query = select(table).where(table.c.state.in_([state.value for state in states]), table.c.updated < since)
+        with self._database.read(within) as transaction:
+            return tuple(map(_deposit, transaction.execute(query.order_by(table.c.updated, table.c.id).limit(limit))))
 
     def counts(self, *, within: Transaction | None = None) -> dict[DepositState, int]:
         """How many deposits are in each state."""

@@ -72,6 +72,7 @@ def worker(context: typer.Context, home: Home = None) -> int:
         from repository.schedule import plans
         from repository.worker import run
 
+        engine.unfinished.adopt()
         run(engine.jobs, plans(engine.archive), say=door.say)
     return Exit.DONE
 

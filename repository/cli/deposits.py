@@ -17,7 +17,7 @@ from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
-from repository.cli.waiting import say_waiting
+from repository.cli.waiting import go_on
 from repository.texts import words
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def deposit(
             paths, producer=producer, key=key, update=update, metadata=metadata, title=title, progress=door.progress()
         )
         standings = _standings(engine, done)
-        say_waiting(door, engine)
+        go_on(door, engine)
     body = {"deposits": [_view(each, standings) for each in done]}
     states = standings.values()
     return door.answer("deposit", body, lambda: _show(door, done, standings), code=_exit(states), closing=_closing(states))

@@ -16,7 +16,7 @@ from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
-from repository.cli.waiting import say_waiting
+from repository.cli.waiting import go_on, say_waiting
 from repository.texts import language, words
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ _EXITS = {
     "OPS-TIER-UNAVAILABLE": Exit.FEW_COPIES,
     "OPS-UNREADABLE": Exit.FEW_COPIES,
     "OPS-FEW-COPIES": Exit.FEW_COPIES,
+    "OPS-STUCK": Exit.FEW_COPIES,
     "OPS-STRANGERS": Exit.DAMAGE,
     "OPS-DAMAGE": Exit.DAMAGE,
     "OPS-NOT-REPAIRED": Exit.DAMAGE,
@@ -74,15 +75,17 @@ _EXITS = {
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known after the work of what it covered: AIPs with too few good copies, and damage, also if found earlier."""
+    """What is known after the work of what it covered: AIPs with too few good copies, accepted deposits that are stuck before they are
+    AIPs, and damage, also if found earlier."""
 
     short: int
     damages: Sequence[Damage]
+    stuck: int = 0
 
 
 def _known(engine: Engine) -> _Known:
     summary = engine.reports.fixity()
-    return _Known(summary.short, summary.damages)
+    return _Known(summary.short, summary.damages, summary.stuck)
 
 
 def _known_of(engine: Engine, aip_id: str) -> _Known:
@@ -101,7 +104,7 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
     closing += _away(report.unavailable)
     if report.copies.get("unreadable"):
         closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))
-    return closing + _few(known.short) + _strange(report.stranger_count) + _damage(known.damages)
+    return closing + _stuck(known.stuck) + _few(known.short) + _strange(report.stranger_count) + _damage(known.damages)
 
 
 def _away(reasons: Mapping[str, str]) -> list[Finding]:
@@ -111,6 +114,10 @@ def _away(reasons: Mapping[str, str]) -> list[Finding]:
 
 def _strange(strangers: int) -> list[Finding]:
     return [Finding("OPS-STRANGERS", args={"things": strangers})] if strangers else []
+
+
+def _stuck(deposits: int) -> list[Finding]:
+    return [Finding("OPS-STUCK", args={"deposits": deposits})] if deposits else []
 
 
 def _few(short: int) -> list[Finding]:
@@ -163,8 +170,9 @@ def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         report = engine.copies.repair(aip, progress=door.progress())
+        go_on(door, engine)
         known = _known_of(engine, aip) if aip else _known(engine)
-    closing = _away(report.unavailable) + _few(known.short)
+    closing = _away(report.unavailable) + _stuck(known.stuck) + _few(known.short)
     if report.failed:
         closing.append(Finding("OPS-NOT-REPAIRED", args={"files": len(report.failed)}))
     code = worst(_EXITS[each.code] for each in closing)
@@ -186,7 +194,7 @@ def report(context: typer.Context, form: Format = "text", home: Home = None, as_
         summary = engine.reports.fixity()
     away = _away({tier.name: tier.unreachable for tier in summary.tiers if not tier.reachable})
     strange = _strange(sum(tier.strangers for tier in summary.tiers))
-    closing = away + _few(summary.short) + strange + _damage(summary.damages)
+    closing = away + _stuck(summary.stuck) + _few(summary.short) + strange + _damage(summary.damages)
     code = worst(_EXITS[each.code] for each in closing)
     document = views.fixity(summary)
 
@@ -221,6 +229,7 @@ def _show_report(screen: Screen, summary: FixitySummary) -> None:
             (words("label.policy"), summary.policy),
             (words("label.aips"), number(summary.population)),
             (words("label.short"), number(summary.short)),
+            (words("label.waiting"), number(summary.waiting)),
         ]
     )
     screen.line()

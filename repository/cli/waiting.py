@@ -1,9 +1,9 @@
-"""Deposits that wait for somebody: a job that was broken off is taken up by a worker, and by nothing else until one starts."""
+"""Deposits that wait for somebody: what a killed process left is gone on with by the next command that deposits or repairs, or by a
+worker; other commands say that it waits."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from repository.cli.screen import number
 from repository.texts import words
@@ -12,19 +12,22 @@ if TYPE_CHECKING:
     from repository.cli.door import Door
     from repository.engine import Engine
 
-__all__ = ["say_waiting"]
-
-PATIENCE: Final = timedelta(minutes=10)
-"""A deposit that nothing happened to for so long, while nobody runs jobs, was broken off."""
+__all__ = ["go_on", "say_waiting"]
 
 
 def say_waiting(door: Door, engine: Engine) -> None:
     """One line on stderr when deposits wait and no process runs the archive's jobs."""
-    from repository.jobs.lock import LauncherLock
-    from repository.model import DepositState
-
-    archive = engine.archive
-    states = (DepositState.RECEIVED, DepositState.SPOOLED, DepositState.ACCEPTED)
-    waiting = archive.catalog.deposits.idle(states, since=archive.clock.now() - PATIENCE)
-    if waiting and LauncherLock(archive.settings.lock).free():
+    if waiting := engine.unfinished.count():
         door.say(words("deposit.waiting", count=number(waiting)))
+
+
+def go_on(door: Door, engine: Engine) -> None:
+    """Go on with what a killed process left, after the command's own work. Whoever presses Ctrl-C leaves it for later."""
+    engine.unfinished.adopt()
+    if waiting := engine.unfinished.jobs():
+        door.say(words("deposit.going_on", count=number(waiting)))
+        try:
+            engine.unfinished.go_on(door.progress())
+        except KeyboardInterrupt:
+            door.say(words("deposit.left"))
+    say_waiting(door, engine)

@@ -157,6 +157,17 @@ class Client:
         )
         return [_job(row) for row in rows]
 
+    def arguments(self, flow: str) -> list[Json]:
+        """The arguments of the jobs of ``flow`` that have not ended."""
+        rows = self.dbos.list_workflows(
+            name=flow,
+            status=[*_STATES[JobState.WAITING], *_STATES[JobState.RUNNING]],
+            application_name=APPLICATION,
+            limit=_ALL,
+            load_output=False,
+        )
+        return [row.input["args"][0] for row in rows if row.input is not None]
+
     def running(self) -> Sequence[Job]:
         """All jobs that stand as running, whether their executor lives or not."""
         return self.jobs([JobState.RUNNING], limit=_ALL)

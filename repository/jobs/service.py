@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dbos import error as dbos_error
 
+from policies.findings import KhoError
 from repository.clock import Clock, SystemClock
 from repository.jobs.client import Client, Job, JobState, database_failure
 from repository.jobs.errors import (
@@ -39,6 +40,9 @@ _TAKEOVER_EVERY = 0.25
 
 _PROGRESS_EVERY = 0.5
 """Seconds between a waiting command's reads of recorded progress."""
+
+_LOOKED_AT = 10_000
+"""Jobs that are looked at when those of one flow are wanted."""
 
 _ID_LIMIT = 255
 """Characters of a job id: it is a primary key in both databases."""
@@ -169,6 +173,43 @@ class Jobs:
     def list(self, states: Collection[JobState] = (), *, limit: int = 100, prefix: str = "") -> Sequence[Job]:
         """Jobs in these states (all when empty) whose id begins with ``prefix``, youngest first."""
         return self._client.jobs(states, limit=limit, prefix=prefix)
+
+    def idle(self) -> bool:
+        """Whether no process launches the jobs of this home at this moment."""
+        return not self._launcher.here and self._launcher.lock.free() and not self._launcher.heartbeat.others()
+
+    @_asking
+    def waiting(self, flow: str) -> Sequence[str]:
+        """The ids of the jobs of ``flow`` that nobody has begun, or whose process is known to be dead; oldest first."""
+        waiting = self._client.jobs([JobState.WAITING], limit=_LOOKED_AT)
+        if self.settings.sqlite and self._launcher.lock.free():  # what stands as running cannot run
+            waiting = [*self._client.jobs([JobState.RUNNING], limit=_LOOKED_AT), *waiting]
+        return [job.id for job in sorted(waiting, key=lambda job: job.created) if job.flow == flow and not self._foreign(job)]
+
+    @_asking
+    def arguments(self, flow: str) -> Sequence[Json]:
+        """The arguments of all jobs of ``flow`` that have not ended."""
+        return self._client.arguments(flow)
+
+    @_asking
+    def run_waiting(self, flow: str, report: Report) -> int:
+        """Run the waiting jobs of ``flow`` here, one after the other, unless another process launches jobs; how many there were.
+        A job's own error is no error of this call.
+
+        Raises:
+            Interrupted: this process was told to stop; the rest continues later.
+        """
+        with self._launcher.lease("command") as executor:
+            if executor is None or self._launcher.serves_all or self._launcher.heartbeat.others():
+                return 0
+            ids = self.waiting(flow)
+            for job_id in ids:
+                try:
+                    self._run_here(executor, flow, job_id, None, report, None)
+                except KhoError:
+                    if not self.get(job_id).state.ended:
+                        raise
+            return len(ids)
 
     @_asking
     def progress(self, job_id: str) -> Progress | None:

@@ -269,8 +269,9 @@ def test_a_list_of_aips_has_no_versions_and_show_has(archive: Archive) -> None:
     assert len(archive.document("show", archive.aip)[1]["aip"]["versions"]) == 1
 
 
-@pytest.mark.parametrize("state", ["received", "spooled", "accepted"])
-@pytest.mark.parametrize("command", ["audit", "deposit"])
+@pytest.mark.parametrize(
+    ("command", "state"), [("audit", "received"), ("audit", "spooled"), ("audit", "accepted"), ("deposit", "accepted")]
+)
 def test_deposits_that_wait_for_a_worker_are_said(archive: Archive, command: str, state: str) -> None:
     other = archive.folder / "other"
     other.mkdir()
