@@ -11,6 +11,7 @@ RepositoryError
 ├── SpoolDamaged                  the spool does not hold what was hashed into it
 ├── NotEnoughCopies               fewer verified copies than the policy promises
 ├── NoGoodCopy                    no copy holds these bytes unaltered
+├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
 └── ExportFailed                  the target of an export is not usable
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "AipUnreadable",
     "ExportFailed",
     "KeyReused",
+    "LedgerChanged",
     "NoGoodCopy",
     "NotEnoughCopies",
     "Overtaken",
@@ -103,3 +105,8 @@ class NoGoodCopy(RepositoryError):
 class ExportFailed(RepositoryError):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__("AIP-EXPORT-FAILED", path, reason=reason)
+
+
+class LedgerChanged(RepositoryError):
+    def __init__(self, number: int, day: str) -> None:
+        super().__init__("LED-CHANGED", day, number=number)

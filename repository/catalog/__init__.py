@@ -11,6 +11,7 @@ from repository.catalog.database import Transaction
 from repository.catalog.deposits import DepositChange
 from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, CatalogUnavailable, SchemaMismatch
 from repository.catalog.events import Note
+from repository.catalog.ledger_days import LedgerDay
 from repository.catalog.registration import Registration
 from repository.catalog.schema import upgrade
 
@@ -21,6 +22,7 @@ __all__ = [
     "CatalogError",
     "CatalogUnavailable",
     "DepositChange",
+    "LedgerDay",
     "Note",
     "Registration",
     "SchemaMismatch",

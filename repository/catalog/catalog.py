@@ -1,4 +1,4 @@
-"""Catalog: the one object that flows are given; its parts are deposits, holdings, copies, checks and events."""
+"""Catalog: the one object that flows are given; its parts are deposits, holdings, copies, checks, events and days of the ledger."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from repository.catalog.database import Database, Transaction
 from repository.catalog.deposits import Deposits
 from repository.catalog.events import Events
 from repository.catalog.holdings import Holdings
+from repository.catalog.ledger_days import LedgerDays
 from repository.catalog.registration import Registration
 from repository.catalog.schema import check_schema, upgrade
-from repository.catalog.tables import aip, aip_version, copy, damage, file, search
+from repository.catalog.tables import aip, aip_version, copy, damage, file, kept_object, search
 
 __all__ = ["Catalog"]
 
-DERIVED = (damage, copy, file, aip_version, search, aip)
+DERIVED = (damage, copy, file, aip_version, search, aip, kept_object)
 """What can be made again from the tiers. Deposits, events, notes and the history of checks cannot."""
 
 
@@ -46,6 +47,7 @@ class Catalog:
         self.copies = Copies(self._database)
         self.checks = Checks(self._database)
         self.events = Events(self._database)
+        self.days = LedgerDays(self._database)
 
     @classmethod
     def create(cls, url: str) -> None:

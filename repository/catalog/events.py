@@ -15,7 +15,7 @@ from repository.catalog.tables import event as table
 from repository.catalog.tables import event_note
 from repository.model import Event, Page
 
-__all__ = ["Events", "Note"]
+__all__ = ["Events", "Note", "event_of"]
 
 STREAMED = 5_000
 """Events fetched at a time while streaming."""
@@ -45,7 +45,7 @@ class Events:
             with self._database.read() as transaction:
                 query = select(table).where(table.c.aip_id == aip_id, table.c.seq > last).order_by(table.c.seq).limit(STREAMED)
                 rows = transaction.execute(query).all()
-            yield from map(_event, rows)
+            yield from map(event_of, rows)
             if len(rows) < STREAMED:
                 return
             last = rows[-1].seq
@@ -69,14 +69,14 @@ class Events:
             query = query.where(table.c.seq > place_of(cursor, int)[0])
         with self._database.read() as transaction:
             rows = transaction.execute(query.order_by(table.c.seq).limit(limit + 1)).all()
-        return page_of(rows, limit, item=_event, cursor=lambda row: cursor_at(row.seq))
+        return page_of(rows, limit, item=event_of, cursor=lambda row: cursor_at(row.seq))
 
     def latest(self, type: str, tier: str) -> Event | None:  # noqa: A002 - the word of the standard
         """The event of this type that was appended last about a tier; None when there is none."""
         query = select(table).where(table.c.type == type, table.c.tier == tier).order_by(table.c.seq.desc()).limit(1)
         with self._database.read() as transaction:
             row = transaction.execute(query).one_or_none()
-        return None if row is None else _event(row)
+        return None if row is None else event_of(row)
 
     def add_note(self, event_id: str, note: Note, *, within: Transaction | None = None) -> None:
         """Keep names and reasons beside an event."""
@@ -118,7 +118,8 @@ def _row(each: Event) -> dict[str, Any]:
     }
 
 
-def _event(row: Row[Any]) -> Event:
+def event_of(row: Row[Any]) -> Event:
+    """The event of a row of the table."""
     fields = dict(row._mapping)
     del fields["seq"]
     return Event(**fields)

@@ -11,10 +11,10 @@ from sqlalchemy import Row, Select, and_, func, select
 
 from repository.catalog.copies import copies_of
 from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of, place_of
-from repository.catalog.database import Database, Transaction
+from repository.catalog.database import Database, Transaction, insert_into
 from repository.catalog.folding import words
 from repository.catalog.registration import content_path, digest_key
-from repository.catalog.tables import aip, aip_version, file, search
+from repository.catalog.tables import aip, aip_version, file, kept_object, search
 from repository.errors import UnknownAip
 from repository.model import Aip, AipFile, AipVersion, Copy, Page
 
@@ -89,12 +89,20 @@ class Holdings:
             return int(transaction.execute(select(func.count()).select_from(_searched(query or "").subquery())).scalar_one())
 
     def known(self, aip_ids: Collection[str]) -> set[str]:
-        """Those of these ids that are ids of AIPs."""
+        """Those of these ids that are ids of AIPs, or of other objects that are kept (`keep`)."""
         asked, found = iter(aip_ids), set[str]()
         with self._database.read() as transaction:
             while some := list(islice(asked, ASKED_AT_ONCE)):
-                found.update(transaction.execute(select(aip.c.id).where(aip.c.id.in_(some))).scalars())
+                for column in (aip.c.id, kept_object.c.id):
+                    found.update(transaction.execute(select(column).where(column.in_(some))).scalars())
         return found
+
+    def keep(self, object_id: str, inventory_sha512: bytes, *, within: Transaction | None = None) -> None:
+        """An object of one version that is no AIP (a day of the ledger, a batch of evidence) is kept on the tiers: its copies, which
+        the caller enters, are audited and repaired like those of AIPs."""
+        with self._database.write(within) as transaction:
+            statement = insert_into(transaction, kept_object).on_conflict_do_nothing(index_elements=["id"])
+            transaction.execute(statement, [{"id": object_id, "inventory_sha512": inventory_sha512}])
 
     def ids(self) -> Iterator[str]:
         """All AIP ids in their order as text, streamed."""
@@ -158,6 +166,8 @@ class Holdings:
                 )
                 for row in transaction.execute(query.where(aip.c.id.in_(batch)).order_by(aip_version.c.number)):
                     found[row.id][row.number] = row.inventory_sha512
+                for row in transaction.execute(select(kept_object).where(kept_object.c.id.in_(batch))):
+                    found[row.id][1] = row.inventory_sha512
         for aip_id, versions in found.items():
             if not versions:
                 raise UnknownAip(aip_id)

@@ -20,6 +20,9 @@ __all__ = [
     "event",
     "event_note",
     "file",
+    "kept_object",
+    "ledger_day",
+    "ledger_person",
     "metadata",
     "search",
 ]
@@ -205,3 +208,36 @@ event_note = Table(
     Column("note", Json, nullable=False),
 )
 """Names and reasons of people, apart from the events so that they can lawfully be erased."""
+
+kept_object = Table(
+    "kept_object",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("inventory_sha512", LargeBinary, nullable=False),
+)
+"""Objects on the tiers that are no AIPs and have one version: days of the ledger, batches of evidence. Their copies stand in `copy`."""
+
+ledger_day = Table(
+    "ledger_day",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("since", Words, nullable=False),
+    Column("day", Words, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("sealed", Instant),
+    UniqueConstraint("day", name="ledger_day_day"),
+)
+"""Closed days of the ledger (`event.seq` from first_seq to last_seq), with their signed heads."""
+
+ledger_person = Table(
+    "ledger_person",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+)
+"""Who acted: the ledger keeps a digest over salt and name. A row that is erased leaves a digest that nobody can trace."""

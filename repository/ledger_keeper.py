@@ -1,0 +1,338 @@
+"""Keeping the ledger: the open day is copied to other tiers every few minutes; a day that is over is closed, stamped, sealed as an
+object of its own and kept on the tiers like an AIP.
+
+Each step can be repeated and is safe to interrupt: a closed day is never made anew, and what is sealed is the same byte for byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fixity.digests import hash_file
+from policies.audits import next_check
+from policies.findings import KhoError
+from repository import ledger_verifier
+from repository.archive import SOFTWARE, Archive
+from repository.catalog import LedgerDay
+from repository.errors import LedgerChanged
+from repository.ledger_days import DayTree, HeadFacts, KeyRing, day_end, head_line, line_of, make_head, write_segment
+from repository.ledger_verifier import TIME
+from repository.model import Copy, CopyState, Event
+from signatures.signing_keys import SigningKey
+from storage import durable
+from storage.ocfl.inventory_writer import VersionBlock
+from storage.ocfl.sealing import seal_files
+from storage.ocfl.tier import LocalTier
+from storage.tier import SealedVersion
+from storage.tiers import Kept, keep_on
+
+__all__ = [
+    "OPEN_COPIES",
+    "PREFIX",
+    "Stamper",
+    "close_days",
+    "copy_open_day",
+    "keep_day",
+    "latest_line",
+    "prove",
+    "ring_of",
+    "rotate",
+]
+
+VERIFIER = "kho-ledger-verify.py"
+"""The stand-alone verifier as it is handed out."""
+
+PREFIX = "urn:kho:ledger:"
+"""Ids of the objects that hold days."""
+
+OPEN_COPIES = 2
+"""Tiers that hold a copy of the day that is still open, besides the catalog."""
+
+TOKEN_WITHIN = timedelta(hours=24)
+"""A day whose authority stays silent is sealed without a time stamp after this time: a later one would prove nothing."""
+
+PEOPLE = ("user:", "token:", "person:")
+"""Agents that are people: the ledger keeps a salted digest of them."""
+
+Stamper = Callable[[bytes, datetime], bytes]
+"""Gives the time-stamp token (DER) over the bytes of head.sig. Raises KhoError when no authority answers."""
+
+_log = logging.getLogger("kho.ledger")
+
+
+def folder_of(archive: Archive) -> Path:
+    """Where the ledger's keys are, and days until they are sealed."""
+    return archive.settings.home / "ledger"
+
+
+def ring_of(archive: Archive) -> KeyRing:
+    """The ledger's keys; the first one is made when there is none. Raises SigningKeyError."""
+    folder = folder_of(archive)
+    ring = KeyRing(folder, _archive_id(folder))
+    if ring.empty:
+        ring.add(SigningKey.generate(), 1, archive.clock.now())
+    return ring
+
+
+def _archive_id(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        first = (folder / "keys.ndjson").read_bytes().splitlines()[0]
+        return str(json.loads(json.loads(first)["statement"])["archive"])
+    return str(uuid.uuid4())
+
+
+def rotate(archive: Archive, key: SigningKey | None = None) -> str:
+    """Let a new key sign from the next day on; returns its id. The old key signs the new one's statement."""
+    ring, before = ring_of(archive), archive.catalog.days.last()
+    ring.add(key or SigningKey.generate(), 1 if before is None else before.number + 1, archive.clock.now())
+    return ring.current.id
+
+
+def close_days(archive: Archive) -> LedgerDay | None:
+    """Close what is over: one head for all whole days (UTC) since the last one; None when there is nothing to close.
+
+    A day on which nothing happened has a head, too. Days that passed while Kho did not run are closed together, and the head says so.
+    """
+    now = archive.clock.now()
+    before = archive.catalog.days.last()
+    since = before.day + timedelta(days=1) if before else _first_day(archive)
+    day = now.date() - timedelta(days=1)
+    if since is None or day < since:
+        return None
+    cut = archive.catalog.days.cut(day_end(day), now)
+    ring, number = ring_of(archive), before.number + 1 if before else 1
+    folder = _fresh(folder_of(archive) / "days" / str(number))
+    tree, segment = write_segment(folder / "events.ndjson", _lines(archive, cut.first, cut.last))
+    facts = HeadFacts(ring.archive, number, since, day, now, hashlib.sha256(before.head).hexdigest() if before else "")
+    head, signature = make_head(facts, tree, segment, ring)
+    closed = LedgerDay(number, since, day, cut.first, cut.last, tree.count, head, signature)
+    archive.catalog.days.add(closed)
+    return closed
+
+
+def _first_day(archive: Archive) -> date | None:
+    first = archive.catalog.days.first_time()
+    return None if first is None else min(first, archive.clock.now()).date()
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+def _lines(archive: Archive, first: int, last: int) -> Iterator[tuple[str, bytes]]:
+    """(event id, line) of a day."""
+    if last < first:
+        return
+    who = _Who(archive)
+    for number, (_, event) in enumerate(archive.catalog.days.events(first, last)):
+        yield event.id, line_of(number, event, who.of(event))
+
+
+class _Who:
+    """What stands for the agents of events: software by its name, people by a digest."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._known: dict[str, str] = {}
+
+    def of(self, event: Event) -> str:
+        agent = event.agent
+        if not agent.startswith(PEOPLE):
+            return agent
+        if agent not in self._known:
+            salt = self._archive.catalog.days.salts([agent])[agent]
+            digest = hashlib.sha256(salt + agent.encode("utf-8", "surrogatepass")).hexdigest()
+            self._known[agent] = f"person:{digest[:32]}"
+        return self._known[agent]
+
+
+def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -> bool:
+    """Stamp a closed day and keep it on the tiers; whether it is on as many as the policy promises. Called again until it is.
+
+    A silent authority holds nothing up: the day stays in the home and is tried again, and after 24 hours it is sealed without a token.
+    """
+    now = archive.clock.now()
+    if stamper is not None and not day.token and now <= day_end(day.day) + TOKEN_WITHIN:
+        try:
+            token = stamper(day.signature, now)
+        except KhoError as error:
+            _log.warning("day %d is not stamped yet: %s", day.number, error)
+            return False
+        archive.catalog.days.stamped(day.number, token)
+        return keep_day(archive, next(archive.catalog.days.between(day.number, day.number)))
+    sealed = _seal(archive, day)
+    kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in archive.policy.copies.tiers}
+    good = [tier for tier, one in kept.items() if one.counts]
+    if len(good) < archive.policy.copies.need:
+        _log.warning("day %d is on %d tiers only", day.number, len(good))
+        return False
+    with archive.catalog.begin() as transaction:
+        archive.catalog.holdings.keep(sealed.object_id, sealed.inventory_sha512, within=transaction)
+        copies = [_copy(archive, sealed, tier, one) for tier, one in kept.items()]
+        archive.catalog.copies.put(copies, within=transaction)
+    archive.catalog.days.sealed(day.number, now)
+    shutil.rmtree(folder_of(archive) / "days" / str(day.number), ignore_errors=True)
+    _forget_open(archive, day.last)
+    return True
+
+
+def _copy(archive: Archive, sealed: SealedVersion, tier: str, kept: Kept) -> Copy:
+    now, good = archive.clock.now(), kept.counts
+    return Copy(
+        aip_id=sealed.object_id,
+        tier=tier,
+        version=1,
+        state=CopyState.GOOD if good else CopyState.ABSENT,
+        stored=now if good else None,
+        last_check=now if good else None,
+        check_next=next_check(archive.policy, tier, now, good=good),
+        bytes=kept.report.bytes_read if good and kept.report else sealed.bytes,
+        files=kept.report.counts.total() if good and kept.report else 0,
+    )
+
+
+def _seal(archive: Archive, day: LedgerDay) -> SealedVersion:
+    """The day as an object. Raises LedgerChanged."""
+    folder, head = folder_of(archive) / "days" / str(day.number), json.loads(day.head)
+    files = day_files(archive, day, folder)
+    created = datetime.strptime(head["closed"], TIME).replace(tzinfo=UTC)
+    message = f"Ledger, day {day.number} ({day.day.isoformat()})"
+    version = VersionBlock(1, created, message, SOFTWARE, f"urn:uuid:{head['archive']}")
+    return seal_files(object_id(head), files, version, folder / "inventory.json")
+
+
+def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]:
+    """Write the files of a closed day into ``folder``: name → path. The segment is made anew unless it is there as it has to be.
+
+    Raises:
+        LedgerChanged: the catalog no longer holds the events that the head was made of.
+    """
+    head, segment = json.loads(day.head), folder / "events.ndjson"
+    if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
+        _, digest = write_segment(_fresh(folder) / "events.ndjson", _lines(archive, day.first, day.last))
+        if digest != head["segment"]:
+            raise LedgerChanged(day.number, day.day.isoformat())
+    texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _until(ring_of(archive).statements, head["keys"])}
+    if day.token:
+        texts["head.tst"] = day.token
+    for name, data in texts.items():
+        (folder / name).write_bytes(data)
+    return {name: folder / name for name in [*texts, "events.ndjson"]}
+
+
+def export_days(archive: Archive, target: Path, first: int, last: int) -> Path:
+    """Write days ``first`` to ``last`` below ``target`` (one folder a day), with the verifier beside them; returns its path."""
+    for day in archive.catalog.days.between(first, last):
+        day_files(archive, day, target / "days" / f"{day.number:06d}-{day.day.isoformat()}")
+    verifier = target / VERIFIER
+    shutil.copyfile(ledger_verifier.__file__, verifier)
+    return verifier
+
+
+def _until(statements: bytes, digest: str) -> bytes:
+    """The statements of keys as they were when a head with this digest of them was made: keys are only ever added."""
+    told = b""
+    for line in statements.splitlines(keepends=True):
+        told += line
+        if hashlib.sha256(told).hexdigest() == digest:
+            return told
+    raise LedgerChanged(0, "keys.ndjson")
+
+
+def object_id(head: Mapping[str, Any]) -> str:
+    """The id of the object that holds a day."""
+    return f"{PREFIX}{head['archive']}:{head['number']}"
+
+
+def copy_open_day(archive: Archive) -> dict[str, int]:
+    """Copy events that are in no closed day yet to `OPEN_COPIES` tiers, outside their storage roots: tier → events copied now.
+
+    One file a call (``<tier>/ledger/<first>-<last>.ndjson``, lines as in a segment): a catalog that is lost loses minutes.
+    """
+    last = archive.catalog.days.last()
+    since = last.last + 1 if last else 1
+    copied: dict[str, int] = {}
+    for name, tier in archive.tiers.items():
+        if len(copied) == OPEN_COPIES or not isinstance(tier, LocalTier):
+            continue
+        with contextlib.suppress(KhoError, OSError):
+            tier.check()
+            copied[name] = _copy_open(archive, Path(tier.path) / "ledger", since)
+    return copied
+
+
+def _copy_open(archive: Archive, folder: Path, since: int) -> int:
+    folder.mkdir(exist_ok=True)
+    there = [last for _, last, _ in _open_files(folder)]
+    first = max([since, *(last + 1 for last in there)])
+    who, count, last = _Who(archive), 0, first
+    temporary = folder / f"{uuid.uuid4().hex}.new"
+    with open(temporary, "wb") as out:
+        for last, event in archive.catalog.days.events(first):  # noqa: B007 - the number of the last one names the file
+            out.write(line_of(count, event, who.of(event)) + b"\n")
+            count += 1
+        out.flush()
+        os.fsync(out.fileno())
+    if count:
+        os.rename(temporary, folder / f"{first:015d}-{last:015d}.ndjson")
+        durable.fsync_folder(os.fspath(folder))
+    else:
+        temporary.unlink()
+    return count
+
+
+def _open_files(folder: Path) -> list[tuple[int, int, Path]]:
+    found = []
+    for each in sorted(folder.glob("*-*.ndjson")):
+        first, _, last = each.stem.partition("-")
+        if first.isdecimal() and last.isdecimal():
+            found.append((int(first), int(last), each))
+    return found
+
+
+def _forget_open(archive: Archive, until: int) -> None:
+    """Copies of open days that are sealed now are needed no more."""
+    for tier in archive.tiers.values():
+        if isinstance(tier, LocalTier):
+            for _, last, path in _open_files(Path(tier.path) / "ledger"):
+                if last <= until:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+
+
+def latest_line(archive: Archive) -> str:
+    """The line of the newest head, for receipts, reports and letters; "" before the first day is closed."""
+    last = archive.catalog.days.last()
+    return "" if last is None else head_line(last.head)
+
+
+def prove(archive: Archive, event_id: str, number: int | None = None) -> dict[str, Any] | None:
+    """The proof that an event is in its day, or (with ``number``) that it is in or not in that day; None when it is in no closed day.
+
+    The document is self-contained: the verifier needs it and the day's head only.
+    """
+    found = archive.catalog.days.find(event_id)
+    day = archive.catalog.days.holding(found[0]) if found and number is None else None
+    if number is not None:
+        day = next(archive.catalog.days.between(number, number), None)
+    if day is None:
+        return None
+    lines = list(_lines(archive, day.first, day.last))
+    tree = DayTree(lines)
+    proof = {"kho": 1, "id": event_id, "number": day.number, "head": day.head.decode("ascii")}
+    if leaves := tree.inclusion(event_id):
+        line = next(line for each, line in lines if each == event_id)
+        return {**proof, "kind": "inclusion", "line": line.decode("ascii"), "leaves": leaves}
+    return {**proof, "kind": "absence", "leaves": tree.absence(event_id)}

@@ -1,0 +1,807 @@
+#!/usr/bin/env python3
+"""Check a ledger of Kho with nothing but Python (3.8 or newer, standard library only) and, for time stamps, the openssl command.
+
+    python3 kho-ledger-verify.py FOLDER [--head LINE-OR-FILE]... [--ca FILE] [--json] [--lang vi|en]
+
+FOLDER holds days of a ledger (head.json, head.sig, events.ndjson, keys.ndjson and, where there is one, head.tst), at any depth: an
+exported report, or a whole storage root. It may hold report.json (its figures are summed again) and proofs (*.proof.json).
+``--head`` is a line "kho-ledger-head 1 …" that came to you by another way than this folder (a receipt, a letter, a printed
+report): everything up to it is then proven. ``--ca`` is the certificate (PEM) of the time-stamp authority, likewise from elsewhere.
+
+Exit: 0 nothing contradicts itself (read what is *not* proven), 1 the ledger was tampered with or is damaged, 2 wrong usage.
+
+This file is the definition of the checks and trusts neither Kho nor its operators; docs/on-disk.md describes the format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+DAY_FILES = ("head.json", "head.sig", "events.ndjson", "keys.ndjson")
+HEAD_PREFIX = b"kho ledger head 1\n"
+KEY_PREFIX = b"kho ledger key 1\n"
+HEAD_LINE = re.compile(r"kho-ledger-head 1 ([0-9a-f-]{36}) ([0-9]+) ([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9a-f]{64})")
+TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
+CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+# -- Trees: RFC 6962 hashing over leaves that are sorted by SHA-256 of the event's id, so that absence can be proven, too -----------
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def key_of(event_id: str) -> bytes:
+    return hashlib.sha256(b"id:" + event_id.encode("utf-8", "surrogatepass")).digest()
+
+
+def leaf_of(key: bytes, line_digest: bytes) -> bytes:
+    return hashlib.sha256(b"\0" + key + line_digest).digest()
+
+
+def node_of(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """The root over leaf digests: pairs are joined level by level, an odd last one moves up as it is (the same tree as RFC 6962)."""
+    level = list(leaves)
+    if not level:
+        return hashlib.sha256(b"").digest()
+    while len(level) > 1:
+        above = [node_of(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        level = above + level[len(above) * 2 :]
+    return level[0]
+
+
+def climbed(leaf: bytes, index: int, count: int, path: Iterable[bytes]) -> bytes | None:
+    """The root that a leaf at ``index`` of ``count`` leads to; None when the path does not fit."""
+    path = list(path)
+    while count > 1:
+        if not (index == count - 1 and count % 2):
+            if not path:
+                return None
+            other = path.pop(0)
+            leaf = node_of(other, leaf) if index % 2 else node_of(leaf, other)
+        index, count = index // 2, (count + 1) // 2
+    return None if path else leaf
+
+
+# -- Signatures by plain arithmetic: Ed25519 (RFC 8032 §5.1) and RSASSA-PSS with SHA-256 (RFC 8017 §8.1.2) ------------------------
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def _point(data: bytes) -> tuple[int, int, int, int] | None:
+    y = int.from_bytes(data, "little") & (2**255 - 1)
+    if y >= P:
+        return None
+    xx = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(xx, (P + 3) // 8, P)
+    if (x * x - xx) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - xx) % P or (x == 0 and data[31] >> 7):
+        return None
+    if x & 1 != data[31] >> 7:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+def _sum(p: Any, q: Any) -> tuple[int, int, int, int]:
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _times(number: int, point: Any) -> Any:
+    total = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            total = _sum(total, point)
+        point, number = _sum(point, point), number >> 1
+    return total
+
+
+_BASE = _point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    a, r, s = _point(public), _point(signature[:32]), int.from_bytes(signature[32:], "little")
+    if a is None or r is None or s >= ORDER:
+        return False
+    h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    left, right = _times(s, _BASE), _sum(r, _times(h, a))
+    return not ((left[0] * right[2] - right[0] * left[2]) % P or (left[1] * right[2] - right[1] * left[2]) % P)
+
+
+def rsa_pss(n: int, e: int, message: bytes, signature: bytes, salt: int = 32) -> bool:
+    bits = n.bit_length()
+    size, length = (bits + 7) // 8, (bits + 6) // 8  # of the modulus; of the encoded message, which has one bit less
+    number = int.from_bytes(signature, "big")
+    if bits < 2048 or e < 3 or len(signature) != size or number >= n:
+        return False
+    encoded = pow(number, e, n).to_bytes(size, "big")[size - length :]
+    masked, h = encoded[: length - 33], encoded[length - 33 : -1]
+    unused = 8 * length - bits + 1
+    if encoded[-1] != 0xBC or masked[0] >> (8 - unused):
+        return False
+    mask = b"".join(hashlib.sha256(h + i.to_bytes(4, "big")).digest() for i in range(len(masked) // 32 + 1))
+    block = bytearray(a ^ b for a, b in zip(masked, mask))
+    block[0] &= 0xFF >> unused
+    if any(block[: -salt - 1]) or block[-salt - 1] != 1:
+        return False
+    return hashlib.sha256(bytes(8) + hashlib.sha256(message).digest() + bytes(block[-salt:])).digest() == h
+
+
+def signed_by(key: Any, message: bytes, signature: bytes) -> bool:
+    """Whether the key (as its statement says it) made this signature."""
+    try:
+        if key["algorithm"] == "ed25519":
+            return ed25519(bytes.fromhex(key["public"]), message, signature)
+        if key["algorithm"] == "rsa-pss-sha256":
+            return rsa_pss(int(key["public"]["n"], 16), int(key["public"]["e"]), message, signature)
+    except (KeyError, TypeError, ValueError):
+        pass
+    return False
+
+
+def key_id(key: Any) -> str:
+    return hashlib.sha256(canonical({"algorithm": key["algorithm"], "public": key["public"]})).hexdigest()
+
+
+# -- Time-stamp tokens (RFC 3161): what was stamped and when; that the authority really said so, openssl checks --------------------
+
+
+def _der(data: bytes, at: int = 0) -> tuple[int, int, int]:
+    """(tag, start, end) of the element at ``at``."""
+    tag, length, start = data[at], data[at + 1], at + 2
+    if length & 0x80:
+        count = length & 0x7F
+        length, start = int.from_bytes(data[start : start + count], "big"), start + count
+    if start + length > len(data):
+        raise ValueError("cut off")
+    return tag, start, start + length
+
+
+def _children(data: bytes, start: int, end: int) -> list[tuple[int, int, int]]:
+    found = []
+    while start < end:
+        tag, inner, after = _der(data, start)
+        found.append((tag, inner, after))
+        start = after
+    return found
+
+
+def token_says(token: bytes) -> tuple[bytes, datetime]:
+    """(digest that was stamped, its time) of a token. Raises ValueError, IndexError when it is none."""
+    _, start, end = _der(token)
+    signed = _children(token, *_children(token, *_children(token, start, end)[1][1:])[0][1:])
+    content = _children(token, *signed[2][1:])  # version, digestAlgorithms, encapContentInfo
+    _, start, end = _children(token, *content[1][1:])[0]
+    fields = _children(token, *_der(token, start)[1:])
+    imprint = _children(token, *fields[2][1:])
+    when = next(token[s:e] for tag, s, e in fields if tag == 0x18).decode("ascii")
+    form = "%Y%m%d%H%M%S.%fZ" if "." in when else "%Y%m%d%H%M%SZ"
+    return token[imprint[1][1] : imprint[1][2]], datetime.strptime(when, form)
+
+
+def openssl_says(token_file: str, data_file: str, ca: str) -> bool | None:
+    """Whether openssl believes the token; None when it cannot be asked."""
+    program = shutil.which("openssl")
+    if program is None or not ca:
+        return None
+    command = [program, "ts", "-verify", "-token_in", "-in", token_file, "-data", data_file, "-CAfile", ca]
+    with open(token_file, "rb") as stream:
+        said = token_says(stream.read())[1]
+    command += ["-attime", str(int((said - datetime(1970, 1, 1)).total_seconds()))]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+# -- Figures of reports: sums over events ----------------------------------------------------------------------------------------
+
+FILES = ("altered", "missing", "extra", "unreadable")
+
+
+class Sums:
+    """What a report of checks may say: every figure is a sum over the events of its period (and scope)."""
+
+    def __init__(self, since: str, until: str, tier: str = "", aips: Any = None) -> None:
+        self.since, self.until, self.tier, self.aips = since, until, tier, aips
+        self.tiers: dict[str, dict[str, int]] = {}
+        self.seen: dict[str, set[int]] = {}
+
+    def add(self, event: Any) -> None:
+        if not self.since <= event["time"] < self.until or (self.tier and event.get("tier") != self.tier):
+            return
+        kind, detail = event["type"], event.get("detail", {})
+        if self.aips is not None and event.get("aip") and event["aip"] not in self.aips:
+            return
+        count = self.tiers.setdefault(event.get("tier", ""), {})
+        if kind == "fixity check" and event.get("aip"):
+            state = {"success": "good", "warning": "unreadable"}.get(event["outcome"], "damaged")
+            self._up(count, {"done": 1, "bytes": detail.get("bytes", 0), "files": detail.get("files", 0), state: 1})
+            self._up(count, {"files_" + name: detail.get(name, 0) for name in FILES})
+            self._up(count, {"month " + event["time"][:7]: 1})
+            number = int.from_bytes(
+                hashlib.blake2b((event["aip"]).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+            )
+            self.seen.setdefault(event.get("tier", ""), set()).add(number)
+            if state == "damaged" and "last" in detail:
+                self._latency(count, "detected", detail["last"], event["time"])
+        elif kind == "fixity check":
+            self._up(count, {"not_asked": 1})
+        elif kind == "recovery":
+            done = "repaired" if event["outcome"] == "success" else "not_repaired"
+            self._up(count, {done: 1})
+            if done == "repaired" and "detected" in detail:
+                self._latency(count, "mended", detail["detected"], event["time"])
+        elif kind == "quarantine":
+            self._up(count, {"quarantined": 1})
+        elif kind == "canary check":
+            self._up(count, {"canaries_planted": detail.get("planted", 0), "canaries_found": detail.get("found", 0)})
+            self._up(count, {"canary_cycles": 1, "canary_false": detail.get("wrong", 0)})
+
+    @staticmethod
+    def _up(count: dict[str, int], more: dict[str, int]) -> None:
+        for name, number in more.items():
+            if number:
+                count[name] = count.get(name, 0) + number
+
+    def _latency(self, count: dict[str, int], name: str, before: str, after: str) -> None:
+        seconds = int((datetime.strptime(after, TIME) - datetime.strptime(before, TIME)).total_seconds())
+        self._up(count, {name + "_count": 1, name + "_seconds": seconds})
+        count[name + "_longest"] = max(count.get(name + "_longest", 0), seconds)
+
+    def figures(self) -> dict[str, dict[str, int]]:
+        """Tier -> figure -> number; figures that are 0 are left out. ``copies`` counts different copies that were read."""
+        for tier, seen in self.seen.items():
+            self.tiers[tier]["copies"] = len(seen)
+        return {tier: dict(sorted(count.items())) for tier, count in sorted(self.tiers.items())}
+
+
+# -- Days ------------------------------------------------------------------------------------------------------------------------
+
+
+class Day:
+    """One day as it lies in a folder. ``head`` is None when head.json cannot be believed to be one."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        with open(os.path.join(folder, "head.json"), "rb") as stream:
+            self.data = stream.read()
+        self.digest = hashlib.sha256(self.data).hexdigest()
+        self.head = _head(self.data)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with open(os.path.join(self.folder, name), "rb") as stream:
+                return stream.read()
+        except OSError:
+            return None
+
+    def line(self) -> str:
+        return "kho-ledger-head 1 %s %d %s %s" % (self.head["archive"], self.head["number"], self.head["date"], self.digest)
+
+
+def _is_ledger(folder: str) -> bool:
+    """Whether an OCFL object holds a day; one whose inventory is gone is looked at, too."""
+    try:
+        with open(os.path.join(folder, "inventory.json"), "rb") as stream:
+            return re.search(rb'"id"\s*:\s*"urn:kho:ledger:', stream.read(65536)) is not None
+    except OSError:
+        return True
+
+
+def _head(data: bytes) -> Any:
+    try:
+        head = json.loads(data)
+        datetime.strptime(head["closed"], TIME)
+        sound = canonical(head) + b"\n" == data and head["kho_ledger"] == 1 and head["number"] >= 1 and head["events"] >= 0
+        sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"])
+        sound = sound and all(re.fullmatch("[0-9a-f]{64}", head[name]) for name in ("root", "segment", "keys", "key"))
+        return head if sound and isinstance(head["archive"], str) and isinstance(head["previous"], str) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class Verifier:
+    """Gathers what contradicts itself (``found``: code, place, arguments) and what cannot be known from here (``unproven``)."""
+
+    def __init__(self, folder: str, outside: Iterable[str] = (), ca: str = "") -> None:
+        self.folder, self.ca, self.outside = folder, ca, list(outside)
+        self.found: list[tuple[str, str, dict[str, Any]]] = []
+        self.proven: list[tuple[str, dict[str, Any]]] = []
+        self.unproven: list[tuple[str, dict[str, Any]]] = []
+        self.days: list[Day] = []
+        self.timed: list[int] = []
+        self.sums: list[tuple[str, Any, Sums]] = []
+        self.roots: dict[int, tuple[str, int]] = {}
+        self.reports: list[tuple[str, Any]] = []
+        self.known_keys: list[Any] = []
+        self.late_entries = self.early_entries = self.sure = 0
+        self.archive = ""
+
+    def bad(self, code: str, place: str, **more: Any) -> None:
+        self.found.append((code, place, more))
+
+    def run(self) -> Verifier:
+        self._gather()
+        self._reports()
+        before = None
+        for day in self.days:
+            self._chain(before, day)
+            self._signature(day)
+            self._segment(day)
+            self._token(day)
+            before = day
+        self._outside()
+        self._proofs()
+        self._compare_reports()
+        self._conclude()
+        return self
+
+    def _gather(self) -> None:
+        known: dict[str, Day] = {}
+        gone = set()
+        for top, folders, names in os.walk(self.folder):
+            folders.sort()
+            if any(name.startswith("0=ocfl_object_") for name in names) and not _is_ledger(top):
+                folders.clear()  # a whole storage root: records of the archive are not looked at
+            elif "head.json" in names:
+                day = Day(top)
+                if day.head is None:
+                    self.bad("HEAD-BROKEN", top)
+                elif day.digest in known:
+                    self._same(known[day.digest], day)
+                else:
+                    known[day.digest] = day
+            elif set(names) & {"head.sig", "events.ndjson"}:
+                gone.add(top)
+        for top in sorted(gone):
+            self.bad("HEAD-GONE", top)
+        self.days = sorted(known.values(), key=lambda day: (day.head["number"], day.digest))
+        self.archive = self.days[0].head["archive"] if self.days else ""
+
+    def _same(self, one: Day, other: Day) -> None:
+        for name in DAY_FILES:
+            if one.read(name) != other.read(name):
+                self.bad("COPIES-DIFFER", other.folder, file=name)
+
+    def _chain(self, before: Day | None, day: Day) -> None:
+        head, place = day.head, day.folder
+        if head["archive"] != self.archive:
+            self.bad("OTHER-ARCHIVE", place)
+        if before is None:
+            if head["number"] == 1 and head["previous"]:
+                self.bad("CHAIN", place, day=head["date"])
+            elif head["number"] != 1:
+                self._begins_late(day)
+            return
+        old = before.head
+        if head["number"] == old["number"]:
+            self.bad("TWO-HEADS", place, day=head["date"])
+        elif head["number"] != old["number"] + 1:
+            self.bad("DAY-MISSING", place, first=old["number"] + 1, last=head["number"] - 1)
+        else:
+            if head["previous"] != before.digest:
+                self.bad("CHAIN", place, day=head["date"])
+            if date.fromisoformat(head["since"]) != date.fromisoformat(old["date"]) + timedelta(days=1):
+                self.bad("DATE-GAP", place, day=head["date"])
+            if head["closed"] < old["closed"]:
+                self.bad("BACK-DATED", place, day=head["date"])
+
+    def _begins_late(self, day: Day) -> None:
+        if any(line[1] == day.head["number"] - 1 and line[3] == day.head["previous"] for line in self._lines()):
+            return
+        if self._expected_first() == day.head["number"]:
+            self.unproven.append(("BEGINNING", {"number": day.head["number"]}))
+        else:
+            self.bad("BEGINNING-GONE", day.folder, number=day.head["number"])
+
+    def _expected_first(self) -> int:
+        """An exported report says in report.json from which day on it brings days along; elsewhere a ledger begins with day 1."""
+        return min((report["ledger"]["first"] for _, report in self.reports if report["ledger"].get("first")), default=1)
+
+    def _keys(self, day: Day) -> Any:
+        """The keys as this day tells them, each signed by the one before: [(from which day, key)]; None when they are not."""
+        data = day.read("keys.ndjson")
+        if data is None or hashlib.sha256(data).hexdigest() != day.head["keys"]:
+            self.bad("KEYS", day.folder)
+            return None
+        keys: list[tuple[int, Any]] = []
+        try:
+            for number, line in enumerate(data.splitlines(), 1):
+                row = json.loads(line)
+                statement = row["statement"].encode("ascii")
+                said = json.loads(statement)
+                key = said["key"]
+                signer = keys[-1][1] if keys else key
+                fits = said["number"] == number and said["archive"] == day.head["archive"] and canonical(said) == statement
+                later = not keys or said["from"] >= keys[-1][0]
+                if not (fits and later and signed_by(signer, KEY_PREFIX + statement, base64.b64decode(row["signature"]))):
+                    self.bad("KEY-CHAIN", day.folder, number=number)
+                    return None
+                keys.append((said["from"], key))
+        except (ValueError, KeyError, TypeError):
+            self.bad("KEYS", day.folder)
+            return None
+        return keys
+
+    def _signature(self, day: Day) -> None:
+        keys = self._keys(day)
+        if keys is None:
+            return
+        if keys[: len(self.known_keys)] != self.known_keys:
+            self.bad("KEY-CHANGED", day.folder)
+        self.known_keys = keys
+        in_force = [key for first, key in keys if first <= day.head["number"]]
+        text = day.read("head.sig")
+        if text is None:
+            self.bad("SIGNATURE-GONE", day.folder, day=day.head["date"])
+            return
+        try:
+            signature = base64.b64decode(text.strip(), validate=True)
+        except ValueError:
+            signature = b""
+        ours = in_force and key_id(in_force[-1]) == day.head["key"]
+        if not ours or not signed_by(in_force[-1], HEAD_PREFIX + day.data, signature):
+            self.bad("SIGNATURE", day.folder, day=day.head["date"])
+
+    def _segment(self, day: Day) -> None:
+        path, head = os.path.join(day.folder, "events.ndjson"), day.head
+        whole, pairs, number, wrong = hashlib.sha256(), [], 0, False
+        end = (datetime.fromisoformat(head["date"]) + timedelta(days=1)).strftime(TIME)
+        try:
+            with open(path, "rb") as stream:
+                for line in stream:
+                    whole.update(line)
+                    event = json.loads(line)
+                    wrong = wrong or event["n"] != number or not line.endswith(b"\n")
+                    self.late_entries += event["time"][:10] < head["since"]
+                    self.early_entries += event["time"] >= end
+                    pairs.append(key_of(event["id"]) + hashlib.sha256(line[:-1]).digest())
+                    for _, _, sums in self.sums:
+                        sums.add(event)
+                    number += 1
+        except OSError:
+            self.bad("SEGMENT-GONE", path, day=head["date"])
+            return
+        except (ValueError, KeyError, TypeError):
+            wrong = True
+        pairs.sort()
+        twice = any(a[:32] == b[:32] for a, b in zip(pairs, pairs[1:]))
+        root = root_of(leaf_of(pair[:32], pair[32:]) for pair in pairs)
+        self.roots[head["number"]] = (head["root"], head["events"])
+        if wrong or twice or number != head["events"] or root.hex() != head["root"] or whole.hexdigest() != head["segment"]:
+            self.bad("SEGMENT", path, day=head["date"], said=head["events"], found=number)
+
+    def _token(self, day: Day) -> None:
+        token = day.read("head.tst")
+        if token is None:
+            return
+        signature = os.path.join(day.folder, "head.sig")
+        end = datetime.fromisoformat(day.head["date"]) + timedelta(days=1)
+        try:
+            imprint, when = token_says(token)
+            length = {20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}[len(imprint)]
+            stamped = hashlib.new(length, day.read("head.sig") or b"").digest()
+        except (ValueError, IndexError, KeyError, StopIteration):
+            self.bad("TOKEN", day.folder, day=day.head["date"])
+            return
+        if length == "sha1" or stamped != imprint:
+            self.bad("TOKEN-OTHER", day.folder, day=day.head["date"])
+        elif when < datetime.strptime(day.head["closed"], TIME) - CLOCKS_APART or when < end - CLOCKS_APART:
+            self.bad("TOKEN-EARLY", day.folder, day=day.head["date"], time=str(when))
+        elif when > end + TOKEN_WITHIN:
+            self.bad("TOKEN-LATE", day.folder, day=day.head["date"], time=str(when))
+        else:
+            believed = openssl_says(os.path.join(day.folder, "head.tst"), signature, self.ca)
+            if believed is False:
+                self.bad("TOKEN-FALSE", day.folder, day=day.head["date"])
+            elif believed:
+                self.timed.append(day.head["number"])
+
+    def _lines(self) -> list[tuple[str, int, str, str]]:
+        found = []
+        for text in self.outside:
+            found += [(a, int(n), d, h) for a, n, d, h in HEAD_LINE.findall(text)]
+        return found
+
+    def _outside(self) -> None:
+        lines, held = self._lines(), {day.head["number"]: day for day in self.days}
+        if self.outside and not lines:
+            self.bad("OUTSIDE-NONE", self.folder)
+        for archive, number, day, digest in lines:
+            if self.archive and archive != self.archive:
+                self.bad("OUTSIDE-ARCHIVE", self.folder, archive=archive)
+            elif number in held:
+                same = held[number].digest == digest and held[number].head["date"] == day
+                if same:
+                    self.sure = max(self.sure, number)
+                else:
+                    self.bad("OUTSIDE-DIFFERS", held[number].folder, number=number)
+            elif not held or number > max(held):
+                self.bad("CUT-OFF", self.folder, number=number, last=max(held, default=0))
+
+    def _reports(self) -> None:
+        for top, _, names in os.walk(self.folder):
+            if "report.json" in names:
+                place = os.path.join(top, "report.json")
+                try:
+                    with open(place, encoding="utf-8") as stream:
+                        report = json.load(stream)
+                    scope, period = report["scope"], report["period"]
+                    aips = None if scope.get("aips") is None else set(scope["aips"])
+                    sums = Sums(period["from"], period["to"], scope.get("tier", ""), aips)
+                    report["figures"].items(), report["ledger"].items()
+                except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                    self.bad("REPORT-BROKEN", place)
+                    continue
+                self.reports.append((place, report))
+                self.sums.append((place, report, sums))
+
+    def _compare_reports(self) -> None:
+        held = {day.head["number"]: day for day in self.days}
+        for place, report, sums in self.sums:
+            ledger = report["ledger"]
+            wanted = range(ledger.get("first") or 1, (ledger.get("last") or 0) + 1)
+            if not set(wanted) <= set(held) or (wanted and held[wanted[-1]].line() != ledger.get("head")):
+                self.bad("REPORT-DAYS", place)
+            if sums.figures() != report["figures"]:
+                self.bad("REPORT-FIGURES", place)
+            if ledger.get("open_events"):
+                self.unproven.append(("OPEN-DAY", {"events": ledger["open_events"]}))
+
+    def _proofs(self) -> None:
+        for top, _, names in os.walk(self.folder):
+            for name in sorted(names):
+                if name.endswith(".proof.json"):
+                    self._proof(os.path.join(top, name))
+
+    def _proof(self, place: str) -> None:
+        try:
+            with open(place, encoding="utf-8") as stream:
+                proof = json.load(stream)
+            root, count = self.roots.get(proof["number"]) or self._root_of_head(proof)
+            sound = proven(proof, root, count)
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            sound = False
+        if sound:
+            self.proven.append(("PROOF-" + proof["kind"].upper(), {"event": proof["id"], "number": proof["number"]}))
+        else:
+            self.bad("PROOF", place)
+
+    @staticmethod
+    def _root_of_head(proof: Any) -> tuple[str, int]:
+        head = _head(proof["head"].encode("ascii"))
+        return head["root"], head["events"]
+
+    def _conclude(self) -> None:
+        if not self.days:
+            self.bad("EMPTY", self.folder)
+            return
+        last, first = self.days[-1].head["number"], self.days[0].head["number"]
+        events = sum(day.head["events"] for day in self.days)
+        if not self.found:
+            self.proven.append(("AGREES", {"first": first, "last": last, "events": events}))
+            if self.sure:
+                self.proven.append(("WITNESSED", {"number": self.sure}))
+            if self.timed:
+                self.proven.append(("TIMED", {"count": len(self.timed), "days": len(self.days)}))
+            for place, _, _ in self.sums:
+                self.proven.append(("FIGURES", {"place": os.path.basename(place)}))
+        if self.sure < last:
+            self.unproven.append(("END", {"number": self.sure, "last": last}))
+        if len(self.timed) < len(self.days):
+            self.unproven.append(("TIME", {"count": len(self.days) - len(self.timed), "days": len(self.days)}))
+        if not self.sure:
+            self.unproven.append(("KEY", {"key": self.days[0].head["key"]}))
+        if self.late_entries:
+            self.unproven.append(("LATE-ENTRIES", {"count": self.late_entries}))
+        if self.early_entries:
+            self.unproven.append(("EARLY-ENTRIES", {"count": self.early_entries}))
+
+
+def proven(proof: Any, root: str, count: int) -> bool:
+    """Whether a proof (inclusion or absence of one event) leads to this root."""
+    wanted = key_of(proof["id"])
+    sides = [
+        (
+            bytes.fromhex(side["key"]),
+            int(side["index"]),
+            climbed(
+                leaf_of(bytes.fromhex(side["key"]), bytes.fromhex(side["line"])),
+                int(side["index"]),
+                count,
+                [bytes.fromhex(each) for each in side["path"]],
+            ),
+        )
+        for side in proof["leaves"]
+    ]
+    if any(up is None or up.hex() != root or not 0 <= index < count for _, index, up in sides):
+        return False
+    if proof["kind"] == "inclusion":
+        line = hashlib.sha256(proof["line"].encode("ascii")).hexdigest()
+        said = json.loads(proof["line"])["id"] == proof["id"]
+        return len(sides) == 1 and sides[0][0] == wanted and proof["leaves"][0]["line"] == line and said
+    if proof["kind"] != "absence":
+        return False
+    if count == 0:
+        return not sides and root == root_of([]).hex()
+    left = [side for side in sides if side[0] < wanted]
+    right = [side for side in sides if side[0] > wanted]
+    if len(left) + len(right) != len(sides) or len(left) > 1 or len(right) > 1:
+        return False
+    if left and right:
+        return left[0][1] + 1 == right[0][1]
+    return left[0][1] == count - 1 if left else bool(right) and right[0][1] == 0
+
+
+# -- Words -----------------------------------------------------------------------------------------------------------------------
+
+WORDS = {
+    "en": {
+        "HEAD-BROKEN": "The head of a day cannot be read as one.",
+        "HEAD-GONE": "A day has no head (head.json is missing).",
+        "COPIES-DIFFER": "Two copies of the same day differ in {file}.",
+        "OTHER-ARCHIVE": "This day belongs to another archive's ledger.",
+        "CHAIN": "The head of {day} does not continue the day before: a day was edited, exchanged or removed.",
+        "TWO-HEADS": "There are two different heads for the same day ({day}): the history was made twice.",
+        "DAY-MISSING": "Days {first} to {last} are missing.",
+        "DATE-GAP": "The dates do not follow one another at {day}: a day was back-dated or removed.",
+        "BACK-DATED": "The head of {day} says that it was closed before the day before it.",
+        "BEGINNING-GONE": "The ledger begins with day {number}, not with day 1: the beginning is missing.",
+        "KEYS": "The list of keys is missing, or is not the one that the head was made with.",
+        "KEY-CHAIN": "Key {number} was not signed by the key before it.",
+        "KEY-CHANGED": "An earlier day tells other keys.",
+        "SIGNATURE-GONE": "The head of {day} has no signature.",
+        "SIGNATURE": "The signature of the head of {day} is wrong, or by a key that was not in force.",
+        "SEGMENT-GONE": "The events of {day} are missing.",
+        "SEGMENT": "The events of {day} are not those that the head was made of ({said} events said, {found} read).",
+        "TOKEN": "The time stamp of {day} cannot be read.",
+        "TOKEN-OTHER": "The time stamp of {day} is not for this head.",
+        "TOKEN-EARLY": "The time stamp of {day} ({time} UTC) is older than the day's end or closing.",
+        "TOKEN-LATE": "The time stamp of {day} was made at {time} UTC, later than 24 hours after the day: back-dating cannot be excluded.",
+        "TOKEN-FALSE": "openssl does not believe the time stamp of {day}.",
+        "OUTSIDE-NONE": "What was given with --head is no head line.",
+        "OUTSIDE-ARCHIVE": "The outside head is of another archive ({archive}).",
+        "OUTSIDE-DIFFERS": "Day {number} is not the one whose head was given from outside: the history was changed after that.",
+        "CUT-OFF": "The outside head is of day {number}, but the ledger ends with day {last}: its end was cut off.",
+        "REPORT-BROKEN": "The report cannot be read.",
+        "REPORT-DAYS": "The days that the report is made of are not all here, or are others.",
+        "REPORT-FIGURES": "The figures of the report are not the sums over the events.",
+        "PROOF": "This proof does not lead to the root of its day.",
+        "EMPTY": "No day of a ledger is here.",
+        "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
+        "WITNESSED": "Everything up to day {number} is as it was when the outside head was given out.",
+        "TIMED": "The time of {count} of {days} days is proven by time stamps that openssl believes.",
+        "FIGURES": "The figures of {place} are the sums over these events.",
+        "PROOF-INCLUSION": "Event {event} is in day {number}.",
+        "PROOF-ABSENCE": "Event {event} is not in day {number}.",
+        "END": "The end is not proven: after day {number} (0: at all) no outside head vouches. Days up to {last} may be re-made by whoever has the key, and later ones may be cut off.",
+        "TIME": "Time is not proven for {count} of {days} days (no time stamp, no openssl, or no --ca).",
+        "KEY": "Whose key signed is not proven: compare {key} with the archive's published key.",
+        "BEGINNING": "What was before day {number} is not part of this export.",
+        "LATE-ENTRIES": "{count} events were entered on a later day than they tell of (e.g. deposits under way at midnight).",
+        "EARLY-ENTRIES": "{count} events tell of a time after the day they were entered on: a clock was wrong.",
+        "OPEN-DAY": "{events} events of the day that is still open are in no day here; they are not part of the figures.",
+    },
+    "vi": {
+        "HEAD-BROKEN": "Không đọc được phần đầu (head) của một ngày.",
+        "HEAD-GONE": "Một ngày không có phần đầu (thiếu head.json).",
+        "COPIES-DIFFER": "Hai bản của cùng một ngày khác nhau ở {file}.",
+        "OTHER-ARCHIVE": "Ngày này thuộc nhật ký của kho khác.",
+        "CHAIN": "Phần đầu ngày {day} không nối tiếp ngày trước: có ngày bị sửa, bị tráo hoặc bị xóa.",
+        "TWO-HEADS": "Cùng một ngày ({day}) có hai phần đầu khác nhau: lịch sử đã bị làm lại.",
+        "DAY-MISSING": "Thiếu các ngày từ số {first} đến số {last}.",
+        "DATE-GAP": "Ngày tháng không liên tục tại {day}: có ngày bị ghi lùi hoặc bị xóa.",
+        "BACK-DATED": "Phần đầu ngày {day} ghi thời điểm đóng sớm hơn ngày trước nó.",
+        "BEGINNING-GONE": "Nhật ký bắt đầu từ ngày số {number}, không phải số 1: mất phần đầu.",
+        "KEYS": "Thiếu danh sách khóa, hoặc không phải danh sách khi lập phần đầu.",
+        "KEY-CHAIN": "Khóa số {number} không được khóa trước nó ký.",
+        "KEY-CHANGED": "Một ngày trước đó ghi các khóa khác.",
+        "SIGNATURE-GONE": "Phần đầu ngày {day} không có chữ ký.",
+        "SIGNATURE": "Chữ ký phần đầu ngày {day} sai, hoặc bằng khóa không còn hiệu lực.",
+        "SEGMENT-GONE": "Thiếu các sự kiện của ngày {day}.",
+        "SEGMENT": "Các sự kiện ngày {day} không phải những sự kiện đã lập phần đầu (ghi {said}, đọc được {found}).",
+        "TOKEN": "Không đọc được dấu thời gian của ngày {day}.",
+        "TOKEN-OTHER": "Dấu thời gian của ngày {day} không thuộc phần đầu này.",
+        "TOKEN-EARLY": "Dấu thời gian của ngày {day} ({time} UTC) sớm hơn lúc hết ngày hoặc lúc đóng.",
+        "TOKEN-LATE": "Dấu thời gian của ngày {day} lập lúc {time} UTC, quá 24 giờ sau ngày đó: không loại trừ việc ghi lùi ngày.",
+        "TOKEN-FALSE": "openssl không chấp nhận dấu thời gian của ngày {day}.",
+        "OUTSIDE-NONE": "Nội dung đưa vào bằng --head không phải dòng đầu nhật ký.",
+        "OUTSIDE-ARCHIVE": "Dòng đầu từ bên ngoài thuộc kho khác ({archive}).",
+        "OUTSIDE-DIFFERS": "Ngày số {number} không phải ngày có dòng đầu từ bên ngoài: lịch sử đã bị thay đổi sau đó.",
+        "CUT-OFF": "Dòng đầu từ bên ngoài là của ngày số {number}, nhưng nhật ký kết thúc ở ngày số {last}: phần cuối đã bị cắt.",
+        "REPORT-BROKEN": "Không đọc được báo cáo.",
+        "REPORT-DAYS": "Không có đủ các ngày làm nên báo cáo, hoặc là những ngày khác.",
+        "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
+        "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",
+        "EMPTY": "Ở đây không có ngày nhật ký nào.",
+        "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
+        "WITNESSED": "Mọi thứ đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
+        "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
+        "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
+        "PROOF-INCLUSION": "Sự kiện {event} có trong ngày số {number}.",
+        "PROOF-ABSENCE": "Sự kiện {event} không có trong ngày số {number}.",
+        "END": "Phần cuối chưa được chứng minh: sau ngày số {number} (0: toàn bộ) không có dòng đầu nào từ bên ngoài. Ai giữ khóa đều có thể làm lại các ngày đến số {last}, và các ngày sau có thể đã bị cắt.",
+        "TIME": "Thời gian chưa được chứng minh cho {count}/{days} ngày (không có dấu thời gian, không có openssl hoặc không có --ca).",
+        "KEY": "Chưa chứng minh khóa là của ai: hãy so {key} với khóa mà kho đã công bố.",
+        "BEGINNING": "Phần trước ngày số {number} không nằm trong bản xuất này.",
+        "LATE-ENTRIES": "{count} sự kiện được ghi vào ngày muộn hơn ngày diễn ra (ví dụ hồ sơ đang nộp lúc nửa đêm).",
+        "EARLY-ENTRIES": "{count} sự kiện ghi thời điểm sau ngày chúng được ghi vào: đồng hồ đã sai.",
+        "OPEN-DAY": "{events} sự kiện của ngày chưa đóng không có ở đây và không nằm trong số liệu.",
+    },
+}
+TITLES = {
+    "en": ("FOUND: the ledger does not hold", "Proven", "NOT proven"),
+    "vi": ("PHÁT HIỆN: nhật ký không còn tin được", "Đã chứng minh", "CHƯA chứng minh"),
+}
+
+
+def told(verifier: Verifier, lang: str = "en") -> list[str]:
+    """The answer in words, as lines."""
+    words, (wrong, right, unknown) = WORDS[lang], TITLES[lang]
+    lines = []
+    for title, rows in ((wrong, verifier.found), (right, verifier.proven), (unknown, verifier.unproven)):
+        if rows:
+            lines.append(title + ":")
+        for row in rows:
+            place = " [%s]" % row[1] if len(row) == 3 else ""
+            lines.append("  - " + words[row[0]].format(**row[-1]) + place)
+    return lines
+
+
+def as_json(verifier: Verifier, lang: str = "en") -> dict[str, Any]:
+    words = WORDS[lang]
+    return {
+        "found": [{"code": c, "path": p, "text": words[c].format(**m)} for c, p, m in verifier.found],
+        "proven": [{"code": c, "text": words[c].format(**m)} for c, m in verifier.proven],
+        "unproven": [{"code": c, "text": words[c].format(**m)} for c, m in verifier.unproven],
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder")
+    parser.add_argument("--head", action="append", default=[])
+    parser.add_argument("--ca", default="")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--lang", choices=sorted(WORDS), default="en")
+    given = parser.parse_args(arguments)
+    if not os.path.isdir(given.folder):
+        parser.error("no such folder: " + given.folder)
+    outside = []
+    for each in given.head:
+        if os.path.isfile(each):
+            with open(each, encoding="utf-8", errors="replace") as stream:
+                each = stream.read()
+        outside.append(each)
+    verifier = Verifier(given.folder, outside, given.ca).run()
+    if given.json:
+        print(json.dumps(as_json(verifier, given.lang), ensure_ascii=False))
+    else:
+        print("\n".join(told(verifier, given.lang)))
+    return 1 if verifier.found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,327 @@
+"""Days of the ledger: trees, keys, which events a day holds, sealing on the tiers, copies of the open day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from catalog_builders import a_check, aip_id
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.findings import KhoError
+from repository.archive import Archive
+from repository.catalog import Catalog
+from repository.clock import ManualClock
+from repository.errors import LedgerChanged
+from repository.ledger import ledger_of
+from repository.ledger_days import DayTree
+from repository.ledger_keeper import close_days, copy_open_day, keep_day, latest_line, prove, ring_of
+from repository.ledger_verifier import Sums, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
+from repository.model import Event
+from signatures.signing_keys import SigningKey, SigningKeyError
+from tests.builders_archive import ArchiveUnderTest
+
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def rfc6962(leaves: list[bytes]) -> bytes:
+    """The definition, word for word (RFC 6962 §2.1)."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\1" + rfc6962(leaves[:split]) + rfc6962(leaves[split:])).digest()
+
+
+@given(st.lists(st.binary(max_size=4), max_size=70))
+def test_the_tree_is_that_of_the_rfc(leaves: list[bytes]) -> None:
+    hashed = [hashlib.sha256(b"\0" + each).digest() for each in leaves]
+    assert root_of(hashed) == rfc6962(hashed)
+
+
+@given(st.sets(st.text(max_size=5), max_size=40), st.text(max_size=5))
+def test_every_event_is_proven_in_or_out(ids: set[str], asked: str) -> None:
+    tree = DayTree((each, json.dumps({"id": each}).encode()) for each in ids)
+    root = tree.root.hex()
+    for event_id in [*ids, asked]:
+        proof = {"id": event_id, "line": json.dumps({"id": event_id})}
+        if event_id in ids:
+            assert tree.absence(event_id) is None
+            assert proven({**proof, "kind": "inclusion", "leaves": tree.inclusion(event_id)}, root, tree.count)
+        else:
+            assert tree.inclusion(event_id) is None
+            absence = {**proof, "kind": "absence", "leaves": tree.absence(event_id)}
+            assert proven(absence, root, tree.count)
+            for present in ids:
+                assert not proven({**absence, "id": present}, root, tree.count)
+
+
+@given(st.integers(1, 60), st.data())
+def test_a_path_leads_to_the_root_from_its_own_place_only(count: int, data: st.DataObject) -> None:
+    tree = DayTree((str(number), b"x%d" % number) for number in range(count))
+    event_id = str(data.draw(st.integers(0, count - 1)))
+    leaves = tree.inclusion(event_id)
+    assert leaves is not None
+    leaf = leaf_of(bytes.fromhex(leaves[0]["key"]), bytes.fromhex(leaves[0]["line"]))
+    path = [bytes.fromhex(each) for each in leaves[0]["path"]]
+    assert climbed(leaf, leaves[0]["index"], count, path) == tree.root
+    for other in range(count):
+        if other != leaves[0]["index"]:
+            assert climbed(leaf, other, count, path) != tree.root
+
+
+def test_ed25519_by_arithmetic_agrees_with_the_library() -> None:
+    key = SigningKey.generate()
+    public = bytes.fromhex(key.description["public"])
+    for number in range(8):
+        message = b"m" * number * 100
+        signature = key.sign(message)
+        assert ed25519(public, message, signature)
+        for at in (0, 31, 32, 63):
+            assert not ed25519(public, message, signature[:at] + bytes([signature[at] ^ 1]) + signature[at + 1 :])
+        assert not ed25519(public, message + b"!", signature)
+        order = 2**252 + 27742317777372353535851937790883648493
+        malleable = (int.from_bytes(signature[32:], "little") + order).to_bytes(33, "little")[:32]
+        assert not ed25519(public, message, signature[:32] + malleable)
+
+
+@pytest.mark.parametrize("bits", [2048, 3071, 3072, 3073])
+def test_rsa_pss_by_arithmetic_agrees_with_the_library(bits: int) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    numbers = key.public_key().public_numbers()
+    signature = key.sign(b"message", padding.PSS(padding.MGF1(SHA256()), 32), SHA256())
+    assert rsa_pss(numbers.n, numbers.e, b"message", signature)
+    assert not rsa_pss(numbers.n, numbers.e, b"massage", signature)
+    assert not rsa_pss(numbers.n, numbers.e, b"message", signature[:-1] + bytes([signature[-1] ^ 1]))
+    other = key.sign(b"message", padding.PKCS1v15(), SHA256())
+    assert not rsa_pss(numbers.n, numbers.e, b"message", other)
+
+
+def test_a_key_of_ones_own(tmp_path: Path) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    (tmp_path / "rsa.pem").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key = SigningKey.load(tmp_path / "rsa.pem")
+    assert signed_by(key.description, b"m", key.sign(b"m"))
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (tmp_path / "weak.pem").write_bytes(weak.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "none.pem").write_bytes(b"no key")
+    for name, code in (("weak.pem", "LED-KEY-KIND"), ("none.pem", "LED-KEY-UNREADABLE"), ("gone.pem", "LED-KEY-UNREADABLE")):
+        with pytest.raises(SigningKeyError) as failed:
+            SigningKey.load(tmp_path / name)
+        assert failed.value.code == code
+
+
+def event(number: int, time: datetime) -> Event:
+    return Event(f"e{number}", "fixity check", time, "kho", "success", aip_id(1))
+
+
+def test_a_day_holds_what_was_appended_until_something_later_happened(catalog: Catalog) -> None:
+    end = datetime(2026, 3, 2, tzinfo=UTC)
+    times = [-2, -1, 1, -3, 2]  # hours around midnight: the fourth was under way at midnight and came late
+    catalog.events.append(event(number, end + timedelta(hours=hours)) for number, hours in enumerate(times))
+    cut = catalog.days.cut(end, end + timedelta(hours=6))
+    assert [each.id for _, each in catalog.days.events(cut.first, cut.last)] == ["e0", "e1"]
+
+
+def test_an_event_from_the_future_holds_nothing_up(catalog: Catalog) -> None:
+    end = datetime(2026, 3, 2, tzinfo=UTC)
+    catalog.events.append([event(1, end + 4000 * DAY), event(2, end - timedelta(hours=1))])
+    cut = catalog.days.cut(end, end + timedelta(hours=6))
+    assert [each.id for _, each in catalog.days.events(cut.first, cut.last)] == ["e1", "e2"]
+
+
+def test_a_day_without_events(catalog: Catalog) -> None:
+    cut = catalog.days.cut(START, START + DAY)
+    assert list(catalog.days.events(cut.first, cut.last)) == []
+
+
+@pytest.fixture
+def clocked(archive: ArchiveUnderTest) -> tuple[Archive, ManualClock]:
+    clock = ManualClock(START)
+    return replace(archive.engine.archive, clock=clock), clock
+
+
+def checks(archive: Archive, count: int = 3) -> None:
+    now = archive.clock.now()
+    ledger_of(archive).checked(replace(a_check(number, "a"), time=now) for number in range(count))
+
+
+def test_nothing_is_closed_before_the_day_is_over(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, clock = clocked
+    assert close_days(archive) is None
+    checks(archive)
+    assert close_days(archive) is None
+    clock.advance(timedelta(hours=15))  # midnight
+    closed = close_days(archive)
+    assert closed is not None
+    assert (closed.number, closed.day, closed.events) == (1, date(2026, 3, 1), 3)
+    assert close_days(archive) is None
+    assert latest_line(archive).startswith("kho-ledger-head 1 ")
+
+
+def test_days_that_passed_while_nothing_ran_are_closed_together(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, clock = clocked
+    checks(archive)
+    clock.advance(DAY)
+    assert close_days(archive)
+    clock.advance(5 * DAY)
+    closed = close_days(archive)
+    assert closed is not None
+    assert (closed.since, closed.day, closed.events) == (date(2026, 3, 2), date(2026, 3, 6), 0)
+    assert [day.number for day in archive.catalog.days.between()] == [1, 2]
+
+
+def test_a_day_is_kept_and_audited_and_repaired_like_an_aip(archive: ArchiveUnderTest) -> None:
+    clock = ManualClock(datetime.now(UTC) - DAY)
+    running = replace(archive.engine.archive, clock=clock)
+    checks(running)
+    clock.advance(DAY)
+    closed = close_days(running)
+    assert closed is not None
+    assert keep_day(running, closed)
+    assert archive.catalog.days.unsealed() == []
+    assert not (archive.home / "ledger" / "days" / "1").exists()
+    (kept,) = {each.object_id for each in archive.tier("a").versions()}
+    assert kept.startswith("urn:kho:ledger:")
+    archive.whole()
+    segment = next(archive.object(kept, "a").rglob("events.ndjson"))
+    segment.chmod(0o644)
+    segment.write_bytes(segment.read_bytes().replace(b"success", b"failure"))
+    assert archive.audit().copies == {"good": 1, "damaged": 1}
+    assert archive.repair().repaired == 1
+    archive.whole()
+    assert archive.audit().stranger_count == 0
+
+
+def test_a_silent_authority_holds_a_day_back_for_a_day_only(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, clock = clocked
+
+    def silent(data: bytes, now: datetime) -> bytes:
+        raise KhoError("STO-UNAVAILABLE", "tsa", reason="silent")
+
+    checks(archive)
+    clock.advance(DAY)
+    closed = close_days(archive)
+    assert closed is not None
+    assert not keep_day(archive, closed, silent)
+    assert keep_day(archive, closed, lambda data, now: b"token")
+    (day,) = archive.catalog.days.between()
+    assert day.token == b"token"
+    clock.advance(DAY)
+    closed = close_days(archive)
+    assert closed is not None
+    clock.advance(DAY)
+    assert keep_day(archive, closed, silent)  # sealed, and the verifier says that its time is not proven
+
+
+def test_a_catalog_that_was_changed_is_noticed(clocked: tuple[Archive, ManualClock]) -> None:
+    from sqlalchemy import text
+
+    archive, clock = clocked
+    checks(archive)
+    clock.advance(DAY)
+    closed = close_days(archive)
+    assert closed is not None
+    with archive.catalog.begin() as transaction:
+        transaction.execute(text("DROP TRIGGER event_no_update"))
+        transaction.execute(text("UPDATE event SET outcome = 'fail' WHERE seq = 2"))
+    for path in (archive.settings.home / "ledger" / "days" / "1").iterdir():
+        path.unlink()
+    with pytest.raises(LedgerChanged):
+        keep_day(archive, closed)
+
+
+def test_names_of_people_are_digests_that_lose_their_meaning(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, clock = clocked
+    ledger_of(archive).exported(aip_id(1), 1, "bagit", 1, 1)
+    ledger_of(archive).exported(aip_id(2), 1, "bagit", 1, 1)
+    clock.advance(DAY)
+    closed = close_days(archive)
+    assert closed is not None
+    segment = (archive.settings.home / "ledger" / "days" / "1" / "events.ndjson").read_text()
+    who = [json.loads(line)["agent"] for line in segment.splitlines()]
+    assert who[0] == who[1]
+    assert who[0].startswith("person:")
+    assert "user:test" not in segment
+
+
+def test_the_open_day_is_on_two_tiers(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, clock = clocked
+    checks(archive, 3)
+    assert copy_open_day(archive) == {"a": 3, "b": 3}
+    assert copy_open_day(archive) == {"a": 0, "b": 0}
+    checks(archive, 2)
+    assert copy_open_day(archive) == {"a": 2, "b": 2}
+    folder = archive.settings.home / "tiers" / "b" / "ledger"
+    lines = [line for path in sorted(folder.iterdir()) for line in path.read_bytes().splitlines()]
+    assert len({json.loads(line)["id"] for line in lines}) == 5
+    clock.advance(DAY)
+    closed = close_days(archive)
+    assert closed is not None
+    assert keep_day(archive, closed)
+    assert list(folder.iterdir()) == []
+
+
+def test_no_proof_of_what_no_closed_day_holds(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, _ = clocked
+    checks(archive, 1)
+    (found,) = archive.catalog.events.for_aip(aip_id(0))
+    assert prove(archive, found.id) is None
+
+
+def test_keys_stay_and_are_readable_for_their_owner_only(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, _ = clocked
+    assert ring_of(archive).current.id == ring_of(archive).current.id
+    for path in (archive.settings.home / "ledger").glob("*.pem"):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_sums_are_over_the_period_and_the_scope() -> None:
+    def check(time: str, tier: str, outcome: str, **detail: int | str) -> dict[str, object]:
+        return {"type": "fixity check", "time": time, "tier": tier, "aip": "x", "outcome": outcome, "detail": detail}
+
+    events = [
+        check("2026-03-01T00:00:00.000000Z", "a", "success", files=3, bytes=10),
+        check("2026-03-02T00:00:00.000000Z", "a", "fail", files=3, bytes=9, altered=2, last="2026-03-01T00:00:00.000000Z"),
+        check("2026-03-02T01:00:00.000000Z", "b", "warning", unreadable=3),
+        check("2026-03-03T00:00:00.000000Z", "a", "success"),
+    ]
+    sums = Sums("2026-03-01T00:00:00.000000Z", "2026-03-03T00:00:00.000000Z")
+    only_b = Sums("2026-03-01T00:00:00.000000Z", "2026-03-03T00:00:00.000000Z", "b")
+    for each in events:
+        sums.add(each)
+        only_b.add(each)
+    figures = sums.figures()
+    assert figures["a"] == {
+        "bytes": 19,
+        "copies": 1,
+        "damaged": 1,
+        "detected_count": 1,
+        "detected_longest": 86400,
+        "detected_seconds": 86400,
+        "done": 2,
+        "files": 6,
+        "files_altered": 2,
+        "good": 1,
+        "month 2026-03": 2,
+    }
+    assert only_b.figures() == {"b": figures["b"]}
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level("ERROR", "kho.ledger"):
+        yield

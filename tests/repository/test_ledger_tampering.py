@@ -1,0 +1,340 @@
+"""Twenty ways and more to tamper with a ledger, by name. The verifier, given the newest head from outside, finds every one; without
+it, it finds all but those that nobody can find then, and says that the end is not proven."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper
+
+from repository.ledger_keeper import prove
+from repository.ledger_verifier import WORDS, told
+from signatures.signing_keys import SigningKey
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdentifier) -> Iterator[LedgerScene]:
+    made = ArchiveUnderTest(tmp_path_factory.mktemp("ledger"), identifier)
+    yield LedgerScene(made)
+    made.close()
+
+
+@pytest.fixture
+def scene(untouched: LedgerScene, tmp_path: Path) -> Iterator[LedgerScene]:
+    """The same ledger, in a folder of its own to tamper with."""
+    before = untouched.folder
+    shutil.copytree(before, tmp_path / "export")
+    untouched.folder = tmp_path / "export"
+    yield untouched
+    untouched.folder = before
+
+
+def event_deleted(scene: LedgerScene) -> None:
+    scene.write(3, scene.lines(3)[1:])
+
+
+def event_deleted_and_renumbered(scene: LedgerScene) -> None:
+    scene.write(3, scene.lines(3)[1:], renumber=True)
+
+
+def outcome_edited(scene: LedgerScene) -> None:
+    first, *rest = scene.lines(3)
+    scene.write(3, [{**first, "outcome": "fail"}, *rest])
+
+
+def events_reordered(scene: LedgerScene) -> None:
+    first, second, *rest = scene.lines(3)
+    scene.write(3, [second, first, *rest], renumber=True)
+
+
+def event_added(scene: LedgerScene) -> None:
+    events = scene.lines(3)
+    scene.write(3, [*events, {**events[0], "id": "added", "n": len(events)}])
+
+
+def event_doubled(scene: LedgerScene) -> None:
+    events = scene.lines(3)
+    scene.write(3, [*events, {**events[0], "n": len(events)}])
+
+
+def event_back_dated(scene: LedgerScene) -> None:
+    first, *rest = scene.lines(3)
+    scene.write(3, [{**first, "time": "2026-02-01T00:00:00.000000Z"}, *rest])
+
+
+def event_moved_to_another_day(scene: LedgerScene) -> None:
+    moved, *rest = scene.lines(3)
+    scene.write(3, rest, renumber=True)
+    scene.write(2, [*scene.lines(2), moved], renumber=True)
+
+
+def segment_cut(scene: LedgerScene) -> None:
+    path = scene.day(3) / "events.ndjson"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def segment_removed(scene: LedgerScene) -> None:
+    (scene.day(3) / "events.ndjson").unlink()
+
+
+def day_removed(scene: LedgerScene) -> None:
+    scene.forget(3)
+
+
+def first_day_removed(scene: LedgerScene) -> None:
+    scene.forget(1)
+
+
+def head_removed(scene: LedgerScene) -> None:
+    (scene.day(3) / "head.json").unlink()
+
+
+def days_exchanged(scene: LedgerScene) -> None:
+    for name in ("head.json", "head.sig"):
+        one, other = scene.day(2) / name, scene.day(3) / name
+        data = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(data)
+
+
+def head_edited(scene: LedgerScene) -> None:
+    path = scene.day(3) / "head.json"
+    path.write_bytes(path.read_bytes().replace(b'"events":5', b'"events":4'))
+
+
+def day_back_dated(scene: LedgerScene) -> None:
+    path = scene.day(3) / "head.json"
+    path.write_bytes(path.read_bytes().replace(b'"date":"2026-03-03"', b'"date":"2026-03-01"'))
+
+
+def signature_removed(scene: LedgerScene) -> None:
+    (scene.day(3) / "head.sig").unlink()
+
+
+def signature_of_another_key(scene: LedgerScene) -> None:
+    scene.remake(3, key=SigningKey.generate())
+
+
+def signed_with_the_key_that_was_replaced(scene: LedgerScene) -> None:
+    scene.remake(ROTATED + 1, key=scene.old_key)
+
+
+def key_statement_replaced(scene: LedgerScene) -> None:
+    path = scene.day(5) / "keys.ndjson"
+    first, second = path.read_bytes().splitlines()
+    row = json.loads(second)
+    statement = json.loads(row["statement"])
+    statement["key"] = SigningKey.generate().description
+    row["statement"] = json.dumps(statement, sort_keys=True, separators=(",", ":"))
+    path.write_bytes(first + b"\n" + json.dumps(row).encode() + b"\n")
+
+
+def keys_removed(scene: LedgerScene) -> None:
+    (scene.day(5) / "keys.ndjson").unlink()
+
+
+def second_head_for_a_day(scene: LedgerScene) -> None:
+    shutil.copytree(scene.day(3), scene.folder / "copy")
+    scene.write(3, scene.lines(3)[1:], renumber=True)
+    scene.remake(3)
+
+
+def day_edited_with_the_stolen_key(scene: LedgerScene) -> None:
+    scene.write(3, scene.lines(3)[1:], renumber=True)
+    scene.remake(3)
+
+
+def time_stamp_of_something_else(scene: LedgerScene) -> None:
+    (scene.day(3) / "head.tst").write_bytes(b"0\x80no token")
+
+
+def figures_edited(scene: LedgerScene) -> None:
+    report = {
+        "kho": 1,
+        "scope": {},
+        "period": {"from": "2026-03-02T00:00:00.000000Z", "to": "2026-03-04T00:00:00.000000Z"},
+        "ledger": {"first": 1, "last": DAYS, "head": scene.day_line(DAYS)},
+        "figures": {"a": {"done": 7}},
+    }
+    (scene.folder / "report.json").write_text(json.dumps(report))
+
+
+FOUND_ALONE: list[Tamper] = [
+    event_deleted,
+    event_deleted_and_renumbered,
+    outcome_edited,
+    events_reordered,
+    event_added,
+    event_doubled,
+    event_back_dated,
+    event_moved_to_another_day,
+    segment_cut,
+    segment_removed,
+    day_removed,
+    first_day_removed,
+    head_removed,
+    days_exchanged,
+    head_edited,
+    day_back_dated,
+    signature_removed,
+    signature_of_another_key,
+    signed_with_the_key_that_was_replaced,
+    key_statement_replaced,
+    keys_removed,
+    second_head_for_a_day,
+    day_edited_with_the_stolen_key,
+    time_stamp_of_something_else,
+    figures_edited,
+]
+
+
+def tail_cut_off(scene: LedgerScene) -> None:
+    scene.forget(DAYS)
+    scene.forget(DAYS - 1)
+
+
+def last_day_remade_with_the_stolen_key(scene: LedgerScene) -> None:
+    scene.write(DAYS, scene.lines(DAYS)[1:], renumber=True)
+    scene.remake(DAYS)
+
+
+def history_remade_with_the_stolen_key(scene: LedgerScene) -> None:
+    scene.write(2, scene.lines(2)[1:], renumber=True)
+    scene.remake_from(2)
+
+
+def history_remade_and_cut_off(scene: LedgerScene) -> None:
+    scene.forget(DAYS)
+    scene.write(2, scene.lines(2)[1:], renumber=True)
+    scene.remake_from(2)
+
+
+def whole_ledger_removed(scene: LedgerScene) -> None:
+    shutil.rmtree(scene.folder / "days")
+
+
+FOUND_WITH_A_WITNESS: list[Tamper] = [
+    tail_cut_off,
+    last_day_remade_with_the_stolen_key,
+    history_remade_with_the_stolen_key,
+    history_remade_and_cut_off,
+]
+
+
+def test_an_untouched_ledger_holds(scene: LedgerScene) -> None:
+    verifier = scene.verify(scene.line)
+    assert verifier.found == []
+    assert [code for code, _ in verifier.proven] == ["AGREES", "WITNESSED"]
+    assert [code for code, _ in verifier.unproven] == ["TIME"]
+
+
+def test_without_an_outside_head_the_end_is_not_proven(scene: LedgerScene) -> None:
+    verifier = scene.verify()
+    assert verifier.found == []
+    assert "END" in [code for code, _ in verifier.unproven]
+    assert any("The end is not proven" in line for line in told(verifier))
+    assert any("Phần cuối chưa được chứng minh" in line for line in told(verifier, "vi"))
+
+
+@pytest.mark.parametrize("tamper", [*FOUND_ALONE, *FOUND_WITH_A_WITNESS, whole_ledger_removed], ids=lambda each: each.__name__)
+def test_found_with_the_outside_head(scene: LedgerScene, tamper: Tamper) -> None:
+    tamper(scene)
+    verifier = scene.verify(scene_line := _newest(scene))
+    assert verifier.found, scene_line
+    assert not any(code == "AGREES" for code, _ in verifier.proven)
+    for lang in WORDS:
+        assert told(verifier, lang)[0].endswith(":")
+
+
+def _newest(scene: LedgerScene) -> str:
+    return scene.line
+
+
+@pytest.mark.parametrize("tamper", FOUND_ALONE, ids=lambda each: each.__name__)
+def test_found_without_an_outside_head(scene: LedgerScene, tamper: Tamper) -> None:
+    tamper(scene)
+    assert scene.found()
+
+
+@pytest.mark.parametrize("tamper", FOUND_WITH_A_WITNESS, ids=lambda each: each.__name__)
+def test_what_nobody_can_find_alone_is_said_to_be_unproven(scene: LedgerScene, tamper: Tamper) -> None:
+    tamper(scene)
+    verifier = scene.verify()
+    assert verifier.found == []
+    assert "END" in [code for code, _ in verifier.unproven]
+
+
+def test_an_older_outside_head_proves_only_what_was_before_it(scene: LedgerScene) -> None:
+    older = scene.day_line(3)
+    last_day_remade_with_the_stolen_key(scene)
+    verifier = scene.verify(older)
+    assert verifier.found == []
+    assert ("WITNESSED", {"number": 3}) in verifier.proven
+    assert ("END", {"number": 3, "last": DAYS}) in verifier.unproven
+
+
+def test_a_head_of_another_archive_is_no_witness(scene: LedgerScene) -> None:
+    other = scene.line.replace(scene.line.split()[2], "0" * 8 + scene.line.split()[2][8:])
+    assert scene.found(other) == {"OUTSIDE-ARCHIVE"}
+    assert scene.found("no line at all") == {"OUTSIDE-NONE"}
+
+
+def test_an_event_is_proven_in_and_out_of_a_day(scene: LedgerScene) -> None:
+    event = scene.lines(3)[2]["id"]
+    for number, kind in ((3, "inclusion"), (4, "absence")):
+        proof = prove(scene.archive, event, number)
+        assert proof is not None
+        assert proof["kind"] == kind
+        (scene.folder / f"{number}.proof.json").write_text(json.dumps(proof))
+    verifier = scene.verify(scene.line)
+    assert verifier.found == []
+    assert {"PROOF-INCLUSION", "PROOF-ABSENCE"} <= {code for code, _ in verifier.proven}
+
+
+def test_a_proof_of_another_event_is_refused(scene: LedgerScene) -> None:
+    event, other = scene.lines(3)[2]["id"], scene.lines(3)[3]["id"]
+    proof = prove(scene.archive, event)
+    assert proof is not None
+    (scene.folder / "a.proof.json").write_text(json.dumps({**proof, "id": other}))
+    assert scene.found() == {"PROOF"}
+
+
+def test_an_absence_that_is_none_is_refused(scene: LedgerScene) -> None:
+    present, absent = scene.lines(3)[2]["id"], "not there"
+    proof = prove(scene.archive, absent, 3)
+    assert proof is not None
+    (scene.folder / "a.proof.json").write_text(json.dumps({**proof, "id": present}))
+    assert scene.found() == {"PROOF"}
+
+
+def test_the_file_that_is_handed_out_runs_by_itself(scene: LedgerScene, tmp_path: Path) -> None:
+    script = scene.folder / "kho-ledger-verify.py"
+    command = [sys.executable, "-I", "-S", str(script), str(scene.folder), "--head", scene.line]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything up to day 6" in done.stdout
+    assert "Time is not proven" in done.stdout
+    outcome_edited(scene)
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert [each["code"] for each in json.loads(done.stdout)["found"]] == ["SEGMENT"]
+
+
+def test_a_whole_tier_can_be_verified(untouched: LedgerScene) -> None:
+    from repository.ledger_verifier import Verifier
+
+    for name, tier in untouched.archive.tiers.items():
+        verifier = Verifier(str(tier.path / "ocfl"), [untouched.line]).run()  # type: ignore[attr-defined]
+        assert verifier.found == [], name
+        assert len(verifier.days) == DAYS
+
+
+def test_every_sentence_is_there_in_both_languages() -> None:
+    assert WORDS["en"].keys() == WORDS["vi"].keys()
