@@ -27,6 +27,7 @@ from storage.ocfl.tier import LocalTier
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
     from repository.jobs import Jobs
+    from repository.ledger_service import Ledgers
     from repository.unfinished import Unfinished
 
 __all__ = ["Engine"]
@@ -106,6 +107,13 @@ class Engine:
         from repository.unfinished import Unfinished
 
         return Unfinished(self.archive, self.jobs)
+
+    @cached_property
+    def ledger(self) -> Ledgers:
+        """What happened, provable to others."""
+        from repository.ledger_service import Ledgers
+
+        return Ledgers(self.archive, self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

@@ -12,6 +12,7 @@ RepositoryError
 ├── NotEnoughCopies               fewer verified copies than the policy promises
 ├── NoGoodCopy                    no copy holds these bytes unaltered
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
+├── NotInLedger                   no closed day of the ledger holds this event
 └── ExportFailed                  the target of an export is not usable
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "LedgerChanged",
     "NoGoodCopy",
     "NotEnoughCopies",
+    "NotInLedger",
     "Overtaken",
     "RepositoryError",
     "SourceMissing",
@@ -110,3 +112,8 @@ class ExportFailed(RepositoryError):
 class LedgerChanged(RepositoryError):
     def __init__(self, number: int, day: str) -> None:
         super().__init__("LED-CHANGED", day, number=number)
+
+
+class NotInLedger(RepositoryError):
+    def __init__(self, event_id: str) -> None:
+        super().__init__("LED-NOT-THERE", event_id)

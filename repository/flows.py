@@ -22,11 +22,12 @@ from repository.ingest import Outcome, accept, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import keep, register
+from repository.ledger_flow import LEDGER, LedgerFlow
 from repository.model import Deposit, DepositState
 from repository.progress import Progress, Silent, Unit
 from repository.repair import RepairReport, repair_some
 
-__all__ = ["AUDIT", "COMPARE", "DEPOSIT", "REPAIR", "UPKEEP", "Shown", "StepProgress", "deposit_argument", "flows_of"]
+__all__ = ["AUDIT", "COMPARE", "DEPOSIT", "LEDGER", "REPAIR", "UPKEEP", "Shown", "StepProgress", "deposit_argument", "flows_of"]
 
 DEPOSIT = "deposit"
 AUDIT = "audit"
@@ -84,6 +85,7 @@ def flows_of(archive: Archive) -> Sequence[Flow]:
         COMPARE: _Compare,
         REPAIR: _Repair,
         UPKEEP: _Upkeep,
+        LEDGER: LedgerFlow,
     }
 
     def flow(name: str) -> Flow:

@@ -29,14 +29,14 @@ def day_end(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, UTC)
 
 
-def line_of(number: int, event: Event, who: str) -> bytes:
-    """An event as the ledger keeps it, without the line's end: canonical JSON, empty fields left out. ``who`` stands for the agent."""
+def line_of(number: int, event: Event) -> bytes:
+    """An event as the ledger keeps it, without the line's end: canonical JSON, empty fields left out."""
     fields: dict[str, Any] = {
         "n": number,
         "id": event.id,
         "type": event.type,
         "time": event.time.astimezone(UTC).strftime(TIME),
-        "agent": who,
+        "agent": event.agent,
         "outcome": event.outcome,
         "aip": event.aip_id,
         "version": event.aip_version,

@@ -14,6 +14,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from policies.audits import next_check
 from policies.findings import KhoError
 from repository import ledger_verifier
 from repository.archive import SOFTWARE, Archive
+from repository.authorities import authorities_of
 from repository.catalog import LedgerDay
 from repository.errors import LedgerChanged
 from repository.ledger_days import DayTree, HeadFacts, KeyRing, day_end, head_line, line_of, make_head, write_segment
@@ -63,6 +65,9 @@ TOKEN_WITHIN = timedelta(hours=24)
 
 PEOPLE = ("user:", "token:", "person:")
 """Agents that are people: the ledger keeps a salted digest of them."""
+
+STAMPED_BY = "sha256"
+"""The hash by which signatures of heads are stamped."""
 
 Stamper = Callable[[bytes, datetime], bytes]
 """Gives the time-stamp token (DER) over the bytes of head.sig. Raises KhoError when no authority answers."""
@@ -137,25 +142,45 @@ def _lines(archive: Archive, first: int, last: int) -> Iterator[tuple[str, bytes
         return
     who = _Who(archive)
     for number, (_, event) in enumerate(archive.catalog.days.events(first, last)):
-        yield event.id, line_of(number, event, who.of(event))
+        yield event.id, line_of(number, who.told(event))
 
 
 class _Who:
-    """What stands for the agents of events: software by its name, people by a digest."""
+    """Events as the ledger tells them: software by its name, people (who did it, or asked for it) by a digest."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._known: dict[str, str] = {}
 
-    def of(self, event: Event) -> str:
-        agent = event.agent
-        if not agent.startswith(PEOPLE):
-            return agent
-        if agent not in self._known:
-            salt = self._archive.catalog.days.salts([agent])[agent]
-            digest = hashlib.sha256(salt + agent.encode("utf-8", "surrogatepass")).hexdigest()
-            self._known[agent] = f"person:{digest[:32]}"
-        return self._known[agent]
+    def told(self, event: Event) -> Event:
+        asker = str(event.detail.get("asked_by", ""))
+        if not (event.agent.startswith(PEOPLE) or asker):
+            return event
+        detail = {**event.detail, "asked_by": self._digest(asker)} if asker else event.detail
+        agent = self._digest(event.agent) if event.agent.startswith(PEOPLE) else event.agent
+        return replace(event, agent=agent, detail=detail)
+
+    def _digest(self, name: str) -> str:
+        if name not in self._known:
+            salt = self._archive.catalog.days.salts([name])[name]
+            digest = hashlib.sha256(salt + name.encode("utf-8", "surrogatepass")).hexdigest()
+            self._known[name] = f"person:{digest[:32]}"
+        return self._known[name]
+
+
+def stamper_of(archive: Archive) -> Stamper | None:
+    """Stamps by the authorities of kho.toml, in their order; None when it names none. Raises AuthoritySettings."""
+    places = [place for place in archive.settings.authorities if STAMPED_BY in place.trees]
+    if not places:
+        return None
+
+    def ask(data: bytes, now: datetime) -> bytes:
+        from signatures.timestamps import stamp
+
+        authorities = authorities_of(archive.settings.home, places, archive.clock.now)
+        return stamp(authorities, STAMPED_BY, hashlib.sha256(data).digest(), now=now).token.encoded
+
+    return ask
 
 
 def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -> bool:
@@ -281,7 +306,7 @@ def _copy_open(archive: Archive, folder: Path, since: int) -> int:
     temporary = folder / f"{uuid.uuid4().hex}.new"
     with open(temporary, "wb") as out:
         for last, event in archive.catalog.days.events(first):  # noqa: B007 - the number of the last one names the file
-            out.write(line_of(count, event, who.of(event)) + b"\n")
+            out.write(line_of(count, who.told(event)) + b"\n")
             count += 1
         out.flush()
         os.fsync(out.fileno())

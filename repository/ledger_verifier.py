@@ -235,7 +235,9 @@ class Sums:
         if self.aips is not None and event.get("aip") and event["aip"] not in self.aips:
             return
         count = self.tiers.setdefault(event.get("tier", ""), {})
-        if kind == "fixity check" and event.get("aip"):
+        if kind == "fixity check" and "seen" in detail:
+            self._up(count, {"seen_elsewhere": 1})  # found while something else was done: no check of the copy
+        elif kind == "fixity check" and event.get("aip"):
             state = {"success": "good", "warning": "unreadable"}.get(event["outcome"], "damaged")
             self._up(count, {"done": 1, "bytes": detail.get("bytes", 0), "files": detail.get("files", 0), state: 1})
             self._up(count, {"files_" + name: detail.get(name, 0) for name in FILES})
@@ -336,6 +338,7 @@ class Verifier:
         self.roots: dict[int, tuple[str, int]] = {}
         self.reports: list[tuple[str, Any]] = []
         self.known_keys: list[Any] = []
+        self.starts: list[int] = []
         self.late_entries = self.early_entries = self.sure = 0
         self.archive = ""
 
@@ -417,8 +420,9 @@ class Verifier:
             self.bad("BEGINNING-GONE", day.folder, number=day.head["number"])
 
     def _expected_first(self) -> int:
-        """An exported report says in report.json from which day on it brings days along; elsewhere a ledger begins with day 1."""
-        return min((report["ledger"]["first"] for _, report in self.reports if report["ledger"].get("first")), default=1)
+        """An export says in scope.json, a report in report.json, from which day on it brings days along; elsewhere that is day 1."""
+        said = [report["ledger"]["first"] for _, report in self.reports if report["ledger"].get("first")]
+        return min(said + self.starts, default=1)
 
     def _keys(self, day: Day) -> Any:
         """The keys as this day tells them, each signed by the one before: [(from which day, key)]; None when they are not."""
@@ -543,6 +547,8 @@ class Verifier:
 
     def _reports(self) -> None:
         for top, _, names in os.walk(self.folder):
+            if "scope.json" in names:
+                self._scope(os.path.join(top, "scope.json"))
             if "report.json" in names:
                 place = os.path.join(top, "report.json")
                 try:
@@ -557,6 +563,13 @@ class Verifier:
                     continue
                 self.reports.append((place, report))
                 self.sums.append((place, report, sums))
+
+    def _scope(self, place: str) -> None:
+        try:
+            with open(place, encoding="utf-8") as stream:
+                self.starts.append(int(json.load(stream)["ledger"]["first"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            self.bad("REPORT-BROKEN", place)
 
     def _compare_reports(self) -> None:
         held = {day.head["number"]: day for day in self.days}
@@ -708,13 +721,13 @@ WORDS = {
         "HEAD-BROKEN": "Không đọc được phần đầu (head) của một ngày.",
         "HEAD-GONE": "Một ngày không có phần đầu (thiếu head.json).",
         "COPIES-DIFFER": "Hai bản của cùng một ngày khác nhau ở {file}.",
-        "OTHER-ARCHIVE": "Ngày này thuộc nhật ký của kho khác.",
+        "OTHER-ARCHIVE": "Ngày này thuộc sổ sự kiện của kho khác.",
         "CHAIN": "Phần đầu ngày {day} không nối tiếp ngày trước: có ngày bị sửa, bị tráo hoặc bị xóa.",
         "TWO-HEADS": "Cùng một ngày ({day}) có hai phần đầu khác nhau: lịch sử đã bị làm lại.",
         "DAY-MISSING": "Thiếu các ngày từ số {first} đến số {last}.",
         "DATE-GAP": "Ngày tháng không liên tục tại {day}: có ngày bị ghi lùi hoặc bị xóa.",
         "BACK-DATED": "Phần đầu ngày {day} ghi thời điểm đóng sớm hơn ngày trước nó.",
-        "BEGINNING-GONE": "Nhật ký bắt đầu từ ngày số {number}, không phải số 1: mất phần đầu.",
+        "BEGINNING-GONE": "Sổ sự kiện bắt đầu từ ngày số {number}, không phải số 1: mất phần đầu.",
         "KEYS": "Thiếu danh sách khóa, hoặc không phải danh sách khi lập phần đầu.",
         "KEY-CHAIN": "Khóa số {number} không được khóa trước nó ký.",
         "KEY-CHANGED": "Một ngày trước đó ghi các khóa khác.",
@@ -727,15 +740,15 @@ WORDS = {
         "TOKEN-EARLY": "Dấu thời gian của ngày {day} ({time} UTC) sớm hơn lúc hết ngày hoặc lúc đóng.",
         "TOKEN-LATE": "Dấu thời gian của ngày {day} lập lúc {time} UTC, quá 24 giờ sau ngày đó: không loại trừ việc ghi lùi ngày.",
         "TOKEN-FALSE": "openssl không chấp nhận dấu thời gian của ngày {day}.",
-        "OUTSIDE-NONE": "Nội dung đưa vào bằng --head không phải dòng đầu nhật ký.",
+        "OUTSIDE-NONE": "Nội dung đưa vào bằng --head không phải dòng đầu sổ sự kiện.",
         "OUTSIDE-ARCHIVE": "Dòng đầu từ bên ngoài thuộc kho khác ({archive}).",
         "OUTSIDE-DIFFERS": "Ngày số {number} không phải ngày có dòng đầu từ bên ngoài: lịch sử đã bị thay đổi sau đó.",
-        "CUT-OFF": "Dòng đầu từ bên ngoài là của ngày số {number}, nhưng nhật ký kết thúc ở ngày số {last}: phần cuối đã bị cắt.",
+        "CUT-OFF": "Dòng đầu từ bên ngoài là của ngày số {number}, nhưng sổ sự kiện kết thúc ở ngày số {last}: phần cuối đã bị cắt.",
         "REPORT-BROKEN": "Không đọc được báo cáo.",
         "REPORT-DAYS": "Không có đủ các ngày làm nên báo cáo, hoặc là những ngày khác.",
         "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
         "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",
-        "EMPTY": "Ở đây không có ngày nhật ký nào.",
+        "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
         "WITNESSED": "Mọi thứ đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
         "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
@@ -753,7 +766,7 @@ WORDS = {
 }
 TITLES = {
     "en": ("FOUND: the ledger does not hold", "Proven", "NOT proven"),
-    "vi": ("PHÁT HIỆN: nhật ký không còn tin được", "Đã chứng minh", "CHƯA chứng minh"),
+    "vi": ("PHÁT HIỆN: sổ sự kiện không còn tin được", "Đã chứng minh", "CHƯA chứng minh"),
 }
 
 

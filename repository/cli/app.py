@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from repository.cli import archive, catalog, deposits, fixity, holdings, verify
+from repository.cli import archive, catalog, deposits, fixity, holdings, ledger, verify
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
@@ -67,6 +67,12 @@ def application() -> typer.Typer:
     index.callback()(lambda: None)
     add(index, "rebuild", catalog.rebuild, "rebuild")
     app.add_typer(index, name="catalog")
+    days = _group("help.ledger")
+    days.callback()(lambda: None)
+    for name in ("verify", "head", "close", "export", "prove"):
+        add(days, name, getattr(ledger, name), f"ledger_{name}")
+    add(days, "rotate-key", ledger.rotate_key, "ledger_key")
+    app.add_typer(days, name="ledger")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")
     add(app, "serve", archive.serve, "serve")

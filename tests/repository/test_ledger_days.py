@@ -252,7 +252,7 @@ def test_names_of_people_are_digests_that_lose_their_meaning(clocked: tuple[Arch
     closed = close_days(archive)
     assert closed is not None
     segment = (archive.settings.home / "ledger" / "days" / "1" / "events.ndjson").read_text()
-    who = [json.loads(line)["agent"] for line in segment.splitlines()]
+    who = [json.loads(line)["detail"]["asked_by"] for line in segment.splitlines()]
     assert who[0] == who[1]
     assert who[0].startswith("person:")
     assert "user:test" not in segment

@@ -1,0 +1,111 @@
+"""``kho ledger``: what happened, as others can check it without trusting Kho."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from policies.findings import Finding
+from repository.cli.door import Door, Usage
+from repository.cli.exits import Exit
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen, number
+from repository.texts import language, words
+
+__all__ = ["close", "export", "head", "prove", "rotate_key", "verify"]
+
+Folder = Annotated[Path, typer.Argument(metavar="PATH", help=words("option.ledger_path"), show_default=False)]
+Heads = Annotated[list[str] | None, typer.Option("--head", metavar="LINE|FILE", help=words("option.ledger_head"))]
+Authority = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help=words("option.ledger_ca"))]
+EventId = Annotated[str, typer.Argument(metavar="EVENT", help=words("option.ledger_event"), show_default=False)]
+DayNumber = Annotated[int | None, typer.Option("--day", metavar="N", min=1, help=words("option.ledger_day"))]
+Target = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help=words("option.ledger_output"), show_default=False)]
+First = Annotated[int, typer.Option("--first", metavar="N", min=1, help=words("option.ledger_first"), show_default=False)]
+Last = Annotated[int | None, typer.Option("--last", metavar="N", min=1, help=words("option.ledger_last"))]
+KeyFile = Annotated[Path | None, typer.Option("--key", metavar="FILE", help=words("option.ledger_key"))]
+
+
+def verify(
+    context: typer.Context, path: Folder, head: Heads = None, ca: Authority = None, home: Home = None, as_json: AsJson = False
+) -> int:
+    """Check an exported ledger or a storage root that holds one."""
+    door = Door.of(context, home, as_json)
+    if not path.is_dir():
+        raise Usage("USE-NO-PATH", str(path))
+    from repository.ledger_verifier import Verifier, told
+    from repository.ledger_verifier import as_json as document
+
+    outside = [Path(each).read_text("utf-8", "replace") if Path(each).is_file() else each for each in head or ()]
+    verifier = Verifier(str(path), outside, str(ca or "")).run()
+    closing = [Finding("OPS-LEDGER", str(path), {"count": len(verifier.found)})] if verifier.found else []
+
+    def text() -> None:
+        for line in told(verifier, language()):
+            Screen(door.out).line(line)
+
+    body = {"path": str(path), "days": len(verifier.days), **document(verifier, language())}
+    return door.answer("ledger_verify", body, text, code=Exit.DAMAGE if closing else Exit.DONE, closing=closing)
+
+
+def close(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """Bring the ledger up to date."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        done = engine.ledger.update()
+        line = engine.ledger.line()
+    closing = [Finding("OPS-LEDGER-WAITING", args={"days": len(done["waiting"])})] if done["waiting"] else []
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.facts(
+            [
+                (words("label.ledger_closed"), str(done["closed"] or "-")),
+                (words("label.ledger_kept"), ", ".join(map(str, done["kept"])) or "-"),
+                (words("label.ledger_copied"), ", ".join(f"{tier} {number(count)}" for tier, count in done["copied"].items())),
+            ]
+        )
+        screen.line(line)
+
+    code = Exit.FEW_COPIES if closing else Exit.DONE
+    return door.answer("ledger_close", {**done, "head": line}, text, code=code, closing=closing)
+
+
+def head(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """The newest head, as a line to be kept elsewhere."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        line = engine.ledger.line()
+    return door.answer("ledger_head", {"head": line}, lambda: Screen(door.out).line(line or words("ledger.no_head")))
+
+
+def export(
+    context: typer.Context, output: Target, first: First = 1, last: Last = None, home: Home = None, as_json: AsJson = False
+) -> int:
+    """Write closed days and the verifier into a new folder."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        count, verifier = engine.ledger.export(output, first=first, last=last)
+    body = {"path": str(output), "days": count, "verifier": str(verifier)}
+    done = words("ledger.exported", days=number(count), path=str(output), verifier=verifier.name)
+    return door.answer("ledger_export", body, lambda: Screen(door.out).line(done, "green"))
+
+
+def prove(context: typer.Context, event: EventId, day: DayNumber = None, home: Home = None, as_json: AsJson = False) -> int:
+    """Prove that an event is in a day, or that it is not."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        proof = engine.ledger.prove(event, day)
+    return door.answer("ledger_proof", {"proof": proof}, lambda: print(json.dumps(proof, indent=1), file=door.out))
+
+
+def rotate_key(context: typer.Context, key: KeyFile = None, home: Home = None, as_json: AsJson = False) -> int:
+    """Let a new key sign from the next day on."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        identifier = engine.ledger.rotate_key(key)
+    return door.answer(
+        "ledger_key", {"key": identifier}, lambda: Screen(door.out).line(words("ledger.key", key=identifier), "green")
+    )

@@ -1,0 +1,46 @@
+"""The flow that keeps the ledger: copy the open day, close what is over, stamp and keep closed days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policies.findings import KhoError
+from repository.archive import Archive
+from repository.jobs.flow import Json, Step, Steps
+from repository.ledger_keeper import close_days, copy_open_day, keep_day, stamper_of
+
+__all__ = ["LEDGER", "LedgerFlow"]
+
+LEDGER = "ledger"
+
+
+class LedgerFlow:
+    """No argument but "actor". Returns {"copied": tier → events, "closed": number of the day closed now (0 for none), "kept": [numbers],
+    "waiting": {number: why}}."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        copied = steps.run("copy open day", lambda step: copy_open_day(self._archive))
+        closed = steps.run("close", self._close)
+        return {"copied": copied, "closed": closed, **steps.run("keep days", self._keep)}
+
+    def _close(self, step: Step) -> int:
+        closed = close_days(self._archive)
+        return closed.number if closed else 0
+
+    def _keep(self, step: Step) -> dict[str, Any]:
+        kept: list[int] = []
+        waiting: dict[str, str] = {}
+        stamper = stamper_of(self._archive)
+        for day in self._archive.catalog.days.unsealed():
+            step.check()
+            try:
+                if keep_day(self._archive, day, stamper):
+                    kept.append(day.number)
+                else:
+                    waiting[str(day.number)] = ""
+            except KhoError as error:
+                waiting[str(day.number)] = str(error)
+        return {"kept": kept, "waiting": waiting}

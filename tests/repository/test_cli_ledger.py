@@ -1,0 +1,54 @@
+"""``kho ledger`` as a person types it; its JSON as docs/cli.md promises."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from catalog_builders import a_check
+from test_cli_corridor import Archive, Said, agrees, shapes
+
+from repository.engine import Engine
+from repository.ledger import ledger_of
+
+
+def as_promised(said: Said, kind: str, code: int = 0) -> None:
+    assert said.code == code, said.err
+    assert said.json["kind"] == kind
+    assert agrees(dict(shapes())[kind], said.json) == []
+
+
+def test_the_ledger_from_the_first_day_to_its_proof(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    assert archive.kho("init").code == 0
+    assert "no day" in archive.kho("ledger", "head").out.lower()
+    assert archive.kho("ledger", "export", "-o", tmp_path / "early").code == 1
+    with Engine.open(archive.home, actor="user:test") as engine:
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        ledger_of(engine.archive).checked(replace(a_check(number, "a"), time=yesterday) for number in range(3))
+        event = next(event.id for _, event in engine.archive.catalog.days.events(1))
+    closed = archive.kho("ledger", "close", "--json")
+    as_promised(closed, "ledger_close")
+    assert (closed.json["closed"], closed.json["kept"]) == (1, [1])
+    line = archive.kho("ledger", "head", "--json")
+    as_promised(line, "ledger_head")
+    assert line.json["head"] == closed.json["head"]
+    out = tmp_path / "out"
+    as_promised(archive.kho("ledger", "export", "-o", out, "--json"), "ledger_export")
+    proof = archive.kho("ledger", "prove", event, "--json")
+    as_promised(proof, "ledger_proof")
+    (out / "one.proof.json").write_text(json.dumps(proof.json["proof"]))
+    good = archive.kho("ledger", "verify", out, "--head", line.json["head"], "--json", home=False)
+    as_promised(good, "ledger_verify")
+    assert {each["code"] for each in good.json["proven"]} == {"AGREES", "WITNESSED", "PROOF-INCLUSION"}
+    assert "CHƯA chứng minh" in archive.kho("ledger", "verify", out, language="vi", home=False).out
+    (out / "head.txt").write_text(f"Your receipt says: {line.json['head']}")
+    assert archive.kho("ledger", "verify", out, "--head", out / "head.txt", home=False).code == 0
+    segment = next(out.rglob("events.ndjson"))
+    segment.write_bytes(segment.read_bytes().replace(b"success", b"failure"))
+    as_promised(archive.kho("ledger", "verify", out, "--json", home=False), "ledger_verify", 4)
+    assert archive.kho("ledger", "prove", "no such event").code == 1
+    as_promised(archive.kho("ledger", "rotate-key", "--json"), "ledger_key")
+    assert archive.kho("ledger", "verify", tmp_path / "nowhere", home=False).code == 2
