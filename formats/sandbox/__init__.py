@@ -10,6 +10,7 @@ from __future__ import annotations
 from formats.sandbox.limits import GIB, MIB, SandboxLimits
 from formats.sandbox.outcome import End, Outcome
 from formats.sandbox.running import Running, run, start
+from formats.sandbox.workers import Reply, Workers
 from formats.sandbox.workspace import workspace
 
-__all__ = ["GIB", "MIB", "End", "Outcome", "Running", "SandboxLimits", "run", "start", "workspace"]
+__all__ = ["GIB", "MIB", "End", "Outcome", "Reply", "Running", "SandboxLimits", "Workers", "run", "start", "workspace"]

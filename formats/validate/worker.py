@@ -1,0 +1,44 @@
+"""The validation worker: ``python -m formats.validate.worker``, in the sandbox. Only here are hostile files opened by foreign code.
+
+Request: ``{"path", "puid"}``. Reply: ``{"validation"}`` as `Validation.document`, or ``{"error"}`` when the file could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from formats.sandbox.serving import serve
+from formats.validate.choice import Choice
+from policies.findings import Puid
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    choice = Choice()
+
+    def handle(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return {"validation": choice.validate(_named(Path(request["path"])), Puid(request["puid"])).document()}
+        except OSError as error:
+            return {"error": error.strerror or str(error)}
+
+    serve(handle)
+
+
+def _named(path: Path) -> Path:
+    """The file under a name that every tool can take: bytes that are no UTF-8 get another name here."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        other = Path.cwd() / f"file{path.suffix if path.suffix.isascii() else ''}"
+        other.unlink(missing_ok=True)
+        other.symlink_to(path)
+        return other
+    return path
+
+
+if __name__ == "__main__":
+    main()
