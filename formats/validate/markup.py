@@ -21,7 +21,7 @@ class WellFormed:
         self.version = ".".join(map(str, etree.LIBXML_VERSION))
 
     def validate(self, path: Path, puid: Puid) -> Validation:
-        from lxml import etree  # type: ignore[import-untyped]
+        from lxml import etree
 
         defects: list[Defect] = []
         options = {"load_dtd": False, "no_network": True, "resolve_entities": False, "huge_tree": True}
