@@ -208,17 +208,18 @@ class Drive:
 
     def position(self) -> int | None:
         """The logical block the tape stands before; None where the drive does not tell, or not truly (see `believe_position`)."""
-        if self._tells is False:
-            return None
-        data = self._device.offered("READ POSITION", bytes([READ_POSITION, 6, 0, 0, 0, 0, 0, 0, 0, 0]), 32)
-        if data is None or len(data) < 32 or data[0] & 0x0C:  # long form; bits 2, 3: position unknown
-            return None
-        return int.from_bytes(data[8:16], "big")
+        return self._told_position() if self._tells else None
 
     def believe_position(self, after_block: int) -> None:
         """Hold what the drive says against what must be so now; a drive that says otherwise is not asked again."""
         if self._tells is None:
-            self._tells = self.position() == after_block
+            self._tells = self._told_position() == after_block
+
+    def _told_position(self) -> int | None:
+        data = self._device.offered("READ POSITION", bytes([READ_POSITION, 6, 0, 0, 0, 0, 0, 0, 0, 0]), 32)
+        if data is None or len(data) < 32 or data[0] & 0x0C:  # long form; bits 2, 3: position unknown
+            return None
+        return int.from_bytes(data[8:16], "big")
 
     # --- blocks -----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,177 @@
+"""The folder of a tape tier on a local file system: marker, register, a copy of every inventory, and repairs that wait for the tape.
+
+``kho-tier.json`` the marker, written last · ``register.db`` · ``inventories/ab/<sha512>`` · ``mending/<uuid>.{json,bytes}``.
+Nothing here is a copy of a record that counts: all but the marker can be made again from the cartridges.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from fixity.digests import LARGE_BUFFER
+from storage import durable
+from storage.errors import AlreadyExists, Refused, Unavailable, from_os
+from storage.ocfl.folder import MARKER, MARKER_VERSION
+from storage.tape.register import Register
+
+__all__ = ["Mend", "TapeFolder", "create_tape_folder"]
+
+REGISTER, INVENTORIES, MENDING = "register.db", "inventories", "mending"
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """One file that waits to be written again."""
+
+    object_id: str
+    path: str
+    size: int
+    sha512: bytes
+    file: Path
+    note: Path
+
+
+class TapeFolder:
+    """Paths of one tape tier; ``identifier`` is the UUID its marker must have (None: whatever is there)."""
+
+    def __init__(self, path: Path, name: str, identifier: str | None = None) -> None:
+        self.path = path
+        self.name = name
+        self._identifier = identifier
+
+    @property
+    def identifier(self) -> str:
+        """The tier's UUID. Raises Unavailable unless this very tier's marker is there."""
+        marker = self.path / MARKER
+        try:
+            found = json.loads(marker.read_bytes())
+            version, name, identifier = int(found["kho_tier"]), str(found["name"]), str(found["uuid"])
+            kind = str(found.get("kind", ""))
+        except OSError as error:
+            raise Unavailable(str(self.path), f"no tape tier is here ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(str(marker), "the marker of the tier is damaged") from error
+        if version != MARKER_VERSION or kind != "tape":
+            raise Unavailable(str(marker), f"it is no tape tier of format {MARKER_VERSION}")
+        if name != self.name or (self._identifier or identifier) != identifier:
+            raise Unavailable(str(marker), f"another tier is here: {name!r}, {identifier}")
+        self._identifier = identifier
+        return identifier
+
+    def register(self) -> Register:
+        """The register. Raises Unavailable."""
+        return Register(self.path / REGISTER)
+
+    # --- inventories ------------------------------------------------------------------------------------------------------
+
+    def _inventory(self, digest: bytes) -> Path:
+        return self.path / INVENTORIES / digest.hex()[:2] / digest.hex()
+
+    def has_inventory(self, digest: bytes) -> bool:
+        return self._inventory(digest).is_file()
+
+    def open_inventory(self, digest: bytes) -> BinaryIO | None:
+        """A copy of the inventory with this SHA-512, held against it; None when there is no good one."""
+        try:
+            with open(self._inventory(digest), "rb") as stream:
+                if hashlib.file_digest(stream, "sha512").digest() != digest:
+                    return None
+            return open(self._inventory(digest), "rb")
+        except OSError:
+            return None
+
+    def keep_inventory(self, source: BinaryIO) -> bytes:
+        """Keep a copy of an inventory; returns its SHA-512. OSError as it is."""
+        hasher = hashlib.sha512(usedforsecurity=False)
+        temporary = self.path / INVENTORIES / f".{uuid.uuid4().hex}"
+        with open(temporary, "xb") as target:
+            while chunk := source.read(LARGE_BUFFER):
+                hasher.update(chunk)
+                target.write(chunk)
+        place = self._inventory(hasher.digest())
+        place.parent.mkdir(exist_ok=True)
+        os.rename(temporary, place)
+        return hasher.digest()
+
+    # --- repairs that wait ------------------------------------------------------------------------------------------------
+
+    def stage_mend(self, object_id: str, path: str, source: BinaryIO, sha512: bytes) -> None:
+        """Put good bytes aside, durably, until they are written to a tape.
+
+        Raises:
+            Refused: they do not hash to ``sha512``; nothing is kept. Unavailable: they could not be written here.
+        """
+        stem = self.path / MENDING / uuid.uuid4().hex
+        hasher, size = hashlib.sha512(usedforsecurity=False), 0
+        try:
+            descriptor = durable.create(str(stem.with_suffix(".bytes")))
+            try:
+                while chunk := source.read(LARGE_BUFFER):
+                    hasher.update(chunk)
+                    size += len(chunk)
+                    durable.write(descriptor, chunk)
+                durable.fsync(descriptor)
+            finally:
+                durable.close(descriptor)
+            if hasher.digest() != sha512:
+                os.unlink(stem.with_suffix(".bytes"))
+                raise Refused(f"{object_id}/{path}", "these are not the bytes that belong there")
+            note = {"object": object_id, "path": path, "size": size, "sha512": sha512.hex()}
+            descriptor = durable.create(str(stem.with_suffix(".json")))
+            try:
+                durable.write(descriptor, json.dumps(note).encode())
+                durable.fsync(descriptor)
+            finally:
+                durable.close(descriptor)
+            durable.fsync_folder(str(stem.parent))
+        except OSError as error:
+            raise from_os(error, str(stem.parent)) from error
+
+    def mends(self) -> Iterator[Mend]:
+        """What waits, whole ones only."""
+        for note in sorted((self.path / MENDING).glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                each = json.loads(note.read_bytes())
+                file = note.with_suffix(".bytes")
+                yield Mend(each["object"], each["path"], each["size"], bytes.fromhex(each["sha512"]), file, note)
+
+    def drop_mend(self, mend: Mend) -> None:
+        """It is on a tape now, or nobody wants it any more."""
+        for file in (mend.note, mend.file):
+            file.unlink(missing_ok=True)
+
+
+def create_tape_folder(path: Path, name: str) -> str:
+    """Make an empty tape tier in a folder (made when it is not there), marker last; returns its UUID.
+
+    Raises:
+        AlreadyExists: a tier is there. Unavailable: could not write.
+    """
+    identifier = str(uuid.uuid4())
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / MARKER).exists():
+            raise AlreadyExists(str(path))
+        for inner in (INVENTORIES, MENDING):
+            (path / inner).mkdir(exist_ok=True)
+        if not (path / REGISTER).exists():
+            Register.create(path / REGISTER).close()
+        marker = {"kho_tier": MARKER_VERSION, "name": name, "uuid": identifier, "kind": "tape"}
+        descriptor = durable.create(str(path / MARKER))
+        try:
+            durable.write(descriptor, json.dumps(marker, ensure_ascii=True).encode() + b"\n")
+            durable.fsync(descriptor)
+        finally:
+            durable.close(descriptor)
+        durable.fsync_folder(str(path))
+    except OSError as error:
+        raise from_os(error, str(path)) from error
+    return identifier

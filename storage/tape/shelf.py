@@ -1,0 +1,253 @@
+"""The shelf: the volumes of one tier, mounted when they are needed, and bundles brought onto the one that has room."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import BinaryIO, cast
+
+from storage.errors import NotFound, Refused, StorageError, Unavailable
+from storage.ocfl.layout import object_path
+from storage.ocfl.objects import INVENTORY
+from storage.tape.bundles import closing, header, padding
+from storage.tape.cartridge import Cartridge
+from storage.tape.checking import comment_of
+from storage.tape.drive import BLOCK
+from storage.tape.errors import NoCartridge, NoRoom, WriteProtected, WrongVolume
+from storage.tape.folder import TapeFolder
+from storage.tape.labels import volume_id
+from storage.tape.library import Library
+from storage.tape.register import FileRow, PartRow, Register, Volume, VolumeState
+from storage.tape.volumes import Group, NewFile, TapeFull, begin_volume, write_group
+from storage.tape.writing import Outgoing
+from storage.tier import ObjectId
+
+__all__ = ["Shelf"]
+
+IN_MEMORY = 8 << 20
+"""Bytes of one opened file that are held in memory; a larger one lies in the tier's folder while it is read."""
+
+_log = logging.getLogger("kho.tape")
+
+
+class Shelf:
+    """Everything here is done while the library is held."""
+
+    def __init__(self, folder: TapeFolder, register: Register, library: Library, now: Callable[[], datetime]) -> None:
+        self.folder = folder
+        self.register = register
+        self.library = library
+        self._now = now
+        self._cartridges: dict[str, Cartridge] = {}
+
+    @property
+    def tier_uuid(self) -> str:
+        """The tier's UUID as labels have it."""
+        return uuid.UUID(self.folder.identifier).hex
+
+    # --- mounting ---------------------------------------------------------------------------------------------------------
+
+    def mounted(self, barcode: str) -> Cartridge:
+        """The cartridge, in a drive, its VOL1 checked since it was loaded.
+
+        Raises:
+            NoCartridge: it is not in the library, or was given up. WrongVolume: another one carries its barcode. Unavailable.
+        """
+        volume = self.register.volume(barcode)
+        if volume.state is VolumeState.LOST:
+            raise NoCartridge(barcode, "it was given up as lost")
+        drive, anew = self.library.mount(barcode)
+        known = self._cartridges.get(barcode)
+        if known is not None and known.drive is drive and not anew:
+            known.volume = volume
+            return known
+        cartridge = Cartridge(drive, volume, self.tier_uuid)
+        try:
+            cartridge.check_label()
+        except StorageError:
+            self.library.forget(barcode)
+            raise
+        self._cartridges[barcode] = cartridge
+        self.register.change_volume(barcode, mounts=volume.mounts + 1, location="")
+        return cartridge
+
+    def _writable(self, size: int) -> Cartridge:
+        """A mounted volume that is likely to take ``size`` bytes more: one that was begun rather than an empty one.
+
+        Raises NoRoom, or why the last one could not be used.
+        """
+        there = {element.barcode for element in self.library.changer.elements() if element.full}
+        volumes = [each for each in self.register.volumes() if each.state is VolumeState.OPEN and each.barcode in there]
+        reason: StorageError = NoRoom(self.folder.name)
+        for volume in sorted(volumes, key=lambda each: -each.used):
+            if volume.room < size and volume.sequence > 1:
+                continue
+            try:
+                return self.mounted(volume.barcode)
+            except WrongVolume as error:
+                self._suspect(volume.barcode, error)
+                reason = Unavailable(volume.barcode, error.finding.text())
+            except NoCartridge as error:
+                reason = error
+        raise reason
+
+    def _suspect(self, barcode: str, error: StorageError) -> None:
+        _log.error("volume %s is not written any more: %s", barcode, error)
+        self.register.change_volume(barcode, state=VolumeState.SUSPECT, note=str(error))
+
+    # --- writing ----------------------------------------------------------------------------------------------------------
+
+    def append(self, bundles: Sequence[Outgoing], on_counted: Callable[[Outgoing], None]) -> None:
+        """Bring bundles onto tapes, in order, on as many volumes as it takes; ``on_counted`` hears of each that was read back and entered.
+
+        Raises:
+            Refused: one is larger than a cartridge. Unavailable: what was not counted by then is on no tape that counts.
+        """
+        left = list(bundles)
+        while left:
+            cartridge = self._writable(left[0].size)
+            volume = cartridge.volume
+            fitting = _fitting(left, volume.room)
+            try:
+                group = self._group(cartridge, fitting)
+            except WriteProtected as error:
+                self.register.change_volume(volume.barcode, state=VolumeState.SUSPECT, note=str(error))
+                continue
+            except TapeFull:
+                self.register.change_volume(volume.barcode, state=VolumeState.FULL)
+                continue
+            if not group.written and volume.sequence == 1:
+                raise Refused(self.folder.name, "a bundle is larger than a whole cartridge")
+            for outgoing in left[: len(group.written)]:
+                on_counted(outgoing)
+            left = left[len(group.written) :]
+
+    def _group(self, cartridge: Cartridge, bundles: Sequence[Outgoing]) -> Group:
+        volume = cartridge.volume
+        last = self.register.bundle(volume.barcode, volume.sequence)
+        try:
+            group = write_group(cartridge, self.tier_uuid, last, [each.file for each in bundles], self._now())
+        except WrongVolume as error:
+            self._suspect(volume.barcode, error)
+            raise Unavailable(volume.barcode, error.finding.text()) from error
+        rows = sorted((*group.written, *group.void), key=lambda row: row.sequence)
+        with self.register.transaction():
+            for row in group.void:
+                self.register.add_bundle(row)
+            for outgoing, row in zip(bundles, group.written, strict=False):
+                outgoing.enter(row)
+            used = volume.used + sum(row.size for row in rows)
+            state = VolumeState.FULL if group.full else volume.state
+            sequence = max((row.sequence for row in rows), default=volume.sequence)
+            cartridge.volume = self.register.change_volume(volume.barcode, used=used, state=state, sequence=sequence)
+        return group
+
+    def label(self, barcode: str, *, capacity: int, made: str, rated_years: int) -> Volume:
+        """Make a blank cartridge a volume of this tier.
+
+        Raises:
+            Refused: it is not blank, may not be written, has no usable barcode, or is a volume already. Unavailable.
+        """
+        try:
+            name = volume_id(barcode)
+        except ValueError as error:
+            raise Refused(barcode, str(error)) from error
+        if any(volume_id(each.barcode) == name for each in self.register.volumes()):
+            raise Refused(barcode, "it is a volume of this tier already")
+        now = self._now()
+        volume = Volume(barcode, uuid.uuid4().hex, VolumeState.OPEN, 0, 0, capacity, now.isoformat(), made, rated_years)
+        drive, _ = self.library.mount(barcode)
+        cartridge = Cartridge(drive, volume, self.tier_uuid)
+        about = NewFile("V", 0, uuid.uuid4().hex, now, lambda: _about(volume, self.folder, self.tier_uuid, now))
+        row = begin_volume(cartridge, self.tier_uuid, self.folder.name, about).written[0]
+        with self.register.transaction():
+            self.register.put_volume(volume)
+            self.register.add_bundle(row)
+            volume = self.register.change_volume(barcode, sequence=1, used=row.size)
+        self.library.forget(barcode)  # so that it is mounted like any other: VOL1 is read before anything else is done
+        return volume
+
+    # --- reading ----------------------------------------------------------------------------------------------------------
+
+    def inventory_stream(self, object_id: ObjectId, number: int, digest: bytes) -> BinaryIO:
+        """An inventory of this digest: the copy in the tier's folder, else from the tape. Raises StorageError."""
+        stream = self.folder.open_inventory(digest)
+        if stream is not None:
+            return stream
+        for path in (f"v{number}/{INVENTORY}", INVENTORY):
+            found = self.register.find_file(object_id, path)
+            if found is not None and found[1].sha512 == digest:
+                return self.open_file(*found)
+        raise NotFound(f"{object_id}/v{number}/{INVENTORY}")
+
+    def open_file(self, part: PartRow, row: FileRow) -> BinaryIO:
+        """One member as it stands on the tape. Raises StorageError."""
+        with self.library.held():
+            bundle = self.register.bundle(part.volume, part.sequence)
+            data = self.mounted(part.volume).data(bundle)
+            data.skip_to(row.offset)
+            comment = str(comment_of(part)) if row.offset == part.offset else ""
+            moment = int(datetime.fromisoformat(bundle.created).timestamp())
+            head = header(f"{object_path(part.object_id)}/{row.path}", row.size, moment, comment)
+            for _ in data.pieces(len(head)):
+                pass
+            target = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self.folder.path))  # noqa: SIM115
+            for piece in data.pieces(row.size):
+                target.write(piece)
+        target.seek(0)
+        return cast(BinaryIO, target)
+
+
+def _fitting(bundles: Sequence[Outgoing], room: int) -> list[Outgoing]:
+    """The first bundles that are likely to fit; at least one."""
+    fitting, total = [bundles[0]], bundles[0].size
+    for each in bundles[1:]:
+        total += each.size
+        if total > room:
+            break
+        fitting.append(each)
+    return fitting
+
+
+def _about(volume: Volume, folder: TapeFolder, tier_uuid: str, now: datetime) -> Iterator[bytes]:
+    """The first tape file: what this cartridge is, for people without this program."""
+    facts = {
+        "kho_tape": 1,
+        "barcode": volume.barcode,
+        "volume": volume.uuid,
+        "tier": tier_uuid,
+        "tier_name": folder.name,
+        "made": volume.made,
+        "rated_years": volume.rated_years,
+        "capacity": volume.capacity,
+        "labelled": now.isoformat(),
+    }
+    offset = 0
+    stamp = int(now.timestamp())
+    for name, data in (("README.txt", README.encode()), ("volume.json", json.dumps(facts, indent=1).encode() + b"\n")):
+        entry = header(name, len(data), stamp) + data + bytes(padding(len(data)))
+        offset += len(entry)
+        yield entry
+    yield closing(offset, BLOCK)
+
+
+README = """\
+This cartridge belongs to an archive of records. It can be read with nothing but mt and tar.
+
+Blocks of data have 262144 bytes (256 KiB), labels 80. Every tape file is: header labels (HDR1 HDR2 UHL1 UHL2), file mark, a tar
+archive (POSIX pax), file mark, trailer labels (EOF1 EOF2 UTL1 UTL2), file mark. VOL1 stands before the first header. This text is
+in tape file 1. Tape files 2, 3, 4 ... are bundles: unpacked into one empty folder, in their order (and cartridges in the order of the
+numbers at the end of each UHL2), they give an OCFL 1.1 storage root (https://ocfl.io/1.1/spec/). A trailer whose UTL1 has a V after
+its name ends a tape file that holds nothing: leave that one out.
+
+  mt -f /dev/nst0 setblk 0; mt -f /dev/nst0 rewind
+  mt -f /dev/nst0 fsf 4                          # the data of tape file 2; fsf 3 x (n - 1) + 1 for tape file n
+  tar -b 512 -x -f /dev/nst0 -C /some/empty/folder
+
+Băng từ này thuộc một kho lưu trữ hồ sơ. Có thể đọc chỉ bằng mt và tar, theo các lệnh trên: giải nén các gói lần lượt từ tệp băng
+số 2 vào cùng một thư mục rỗng sẽ được một kho OCFL 1.1.
+"""

@@ -1,0 +1,370 @@
+"""`TapeTier`: a tier on the cartridges of one pool.
+
+The pool *is* the tier: a cartridge carries its tier's UUID in every header label, so two pools never share a volume, whichever
+library they stand in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from fixity.verify import FixityReport
+from storage.beneath import check_path
+from storage.errors import Conflict, NotFound, Refused, SpoolDamaged, StorageError, Unavailable
+from storage.ocfl.layout import object_path
+from storage.ocfl.objects import INVENTORY, digest_at
+from storage.tape.bundles import Comment, Member, plan, tar_size
+from storage.tape.drive import BLOCK
+from storage.tape.folder import Mend, TapeFolder, create_tape_folder
+from storage.tape.library import Library
+from storage.tape.shelf import Shelf
+from storage.tape.verifying import Ask, Pass, Verified
+from storage.tape.writing import MendPlan, Outgoing, Plan, bundled
+from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
+
+__all__ = ["BUNDLE", "TapeTier"]
+
+BUNDLE = 2 << 30
+"""Bytes from which on a bundle is closed, and to which parts of large versions are cut. Some seconds of streaming: less makes labels and
+file marks count, more makes a single file dear to reach on drives without LOCATE."""
+
+
+class TapeTier:
+    """The tier ``name`` with its folder (register, repairs that wait) and its cartridges in ``library``.
+
+    ``largest`` is the size of the largest file that it takes (0: no limit known). ``now`` is the clock for labels.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        library: Library,
+        *,
+        identifier: str | None = None,
+        bundle: int = BUNDLE,
+        largest: int = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = name
+        self.largest = largest
+        self._folder = TapeFolder(path, name, identifier)
+        self._library = library
+        self._bundle = bundle
+        self._now = now
+        self._guard = threading.RLock()
+        self._opened: Shelf | None = None
+        self._fresh: set[int] = set()
+
+    @classmethod
+    def create(cls, path: Path, name: str, library: Library) -> TapeTier:
+        """Make an empty tier in a folder. Raises AlreadyExists, Unavailable."""
+        return cls(path, name, library, identifier=create_tape_folder(path, name))
+
+    @property
+    def identifier(self) -> str:
+        """The UUID in the tier's marker. Raises Unavailable."""
+        return self._folder.identifier
+
+    def close(self) -> None:
+        """Let the library and the register go."""
+        with self._guard:
+            self._library.close()
+            if self._opened is not None:
+                self._opened.register.close()
+                self._opened = None
+
+    # --- holding the library ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def shelf(self, *, library: bool = True) -> Iterator[Shelf]:
+        """The shelf, for this thread alone; with ``library`` the devices are held too, for this process alone. Raises Unavailable."""
+        with self._guard, self._library.held() if library else contextlib.nullcontext():
+            self._folder.identifier  # noqa: B018 - whether this very tier is there
+            if self._opened is None:
+                self._opened = Shelf(self._folder, self._folder.register(), self._library, self._time)
+            try:
+                yield self._opened
+            except sqlite3.Error as error:
+                raise Unavailable(str(self._folder.path), f"the register: {error}") from error
+
+    def _time(self) -> datetime:
+        return self._now().astimezone(UTC).replace(microsecond=0)
+
+    def check(self) -> None:
+        with self.shelf() as shelf:
+            shelf.library.changer.greet()
+
+    # --- writing ----------------------------------------------------------------------------------------------------------
+
+    def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
+        self.flush()
+        with self.shelf(library=False) as shelf:
+            results = self._judged(shelf, versions)
+        if all(result is not None for result in results):
+            return [result for result in results if result is not None]
+        with self.shelf() as shelf:
+            self._fresh.clear()
+            results = self._judged(shelf, versions)  # again: another process may have written meanwhile
+            waiting = {id(version): version for version, result in zip(versions, results, strict=True) if result is None}
+            errors = self._write(shelf, list(waiting.values()))
+        done = [
+            result or Written(version.object_id, version.number, errors.get(id(version)))
+            for version, result in zip(versions, results, strict=True)
+        ]
+        return _in_sequence(done, versions)
+
+    def _judged(self, shelf: Shelf, versions: Sequence[SealedVersion]) -> list[Written | None]:
+        """Versions that are there already, or cannot be; None for those to be written."""
+        known: dict[ObjectId, dict[int, bytes]] = {}
+        results: list[Written | None] = []
+        for version in versions:
+            have = known.setdefault(version.object_id, _inventories(shelf, version.object_id))
+            error = _conflict(version, have) or (None if version.number in have else self._unfit(version))
+            there = version.number in have
+            if error is None:
+                have[version.number] = version.inventory_sha512
+            results.append(Written(version.object_id, version.number, error) if error or there else None)
+        return results
+
+    def _unfit(self, version: SealedVersion) -> StorageError | None:
+        """Why a version cannot be written, as far as that can be seen before anything is on a tape."""
+        try:
+            found = digest_at(str(version.inventory.parent), version.inventory.name)
+        except OSError as error:
+            return SpoolDamaged(str(version.inventory), error.strerror or str(error))
+        if found != version.inventory_sha512:
+            return SpoolDamaged(str(version.inventory), "it is not the inventory that was sealed")
+        for file in version.files():
+            if self.largest and file.size > self.largest:
+                return Refused(
+                    file.content_path, f"it is larger than the {self.largest} bytes that a cartridge of this tier takes"
+                )
+            try:
+                size = file.source.stat().st_size
+            except OSError as error:
+                return SpoolDamaged(file.content_path, error.strerror or str(error))
+            if size != file.size:
+                return SpoolDamaged(file.content_path, f"it has {size} bytes, {file.size} were sealed")
+        return None
+
+    def _write(self, shelf: Shelf, versions: Sequence[SealedVersion]) -> dict[int, StorageError]:
+        """Write versions; by id() of the version, what went wrong."""
+        runs = {uuid.uuid4().hex: version for version in versions}
+        plans = [part for run, version in runs.items() for part in plan(version, self._bundle, run)]
+        for version in versions:
+            with open(version.inventory, "rb") as stream:
+                shelf.folder.keep_inventory(stream)
+        failed, counted = self._append(shelf, plans)
+        errors: dict[int, StorageError] = {}
+        for run, version in runs.items():
+            parts = [part for part in plans if part.comment.run == run]
+            error = failed.get(run)
+            if error is None and any((run, part.comment.part) not in counted for part in parts):
+                error = failed.get("", Unavailable(self.name, "it is not on a tape yet"))
+            if error is not None:
+                errors[id(version)] = error
+        return errors
+
+    def _append(self, shelf: Shelf, plans: Sequence[Plan]) -> tuple[dict[str, StorageError], set[tuple[str, int]]]:
+        """Bring parts onto tapes. Returns what went wrong by run ("" for all that are not counted), and (run, part) that are counted."""
+        failed: dict[str, StorageError] = {}
+        counted: set[tuple[str, int]] = set()
+        first = shelf.register.next_number()
+        outgoing = [
+            Outgoing(shelf.register, parts, first + number, self._time())
+            for number, parts in enumerate(bundled(plans, self._bundle))
+        ]
+
+        def on_counted(each: Outgoing) -> None:
+            for comment, damage in each.damages():
+                failed[comment.run] = damage
+            for comment in each.comments():
+                if comment.run not in failed:
+                    counted.add((comment.run, comment.part))
+                    self._remember(shelf, comment)
+
+        try:
+            shelf.append(outgoing, on_counted)
+        except StorageError as error:
+            failed[""] = error
+        finally:
+            for each in outgoing:
+                each.close()
+        return failed, counted
+
+    def _remember(self, shelf: Shelf, comment: Comment) -> None:
+        """Parts that were read back in this very call need no second reading to be counted."""
+        self._fresh.update(part.id for part in shelf.register.parts_of(comment.object_id) if part.run == comment.run)
+
+    # --- re-reading -------------------------------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        object_id: ObjectId,
+        expected: Mapping[int, bytes],
+        *,
+        algorithm: str = "sha512",
+        cold: bool = True,
+        progress: Callable[[int], None] | None = None,
+        since: int = 1,
+    ) -> FixityReport:
+        ((_, found),) = self.verify_together([Ask(object_id, expected, algorithm, since)], progress)
+        if isinstance(found, StorageError):
+            raise found
+        return found
+
+    def verify_together(
+        self, asks: Sequence[Ask], progress: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, Verified]]:
+        """Re-read many copies in one pass: each cartridge mounted once, read forwards. Gives each one's number with what was found, in the
+        order in which that becomes known. Raises Unavailable when the tier cannot be asked at all."""
+        self.flush()
+        with self.shelf() as shelf:
+            yield from Pass(shelf.register, shelf, asks, fresh=self._fresh, progress=progress).run()
+
+    # --- what is there ----------------------------------------------------------------------------------------------------
+
+    def versions(self) -> Iterator[ObjectVersion]:
+        """From the register, which was filled by reading the cartridges and can be again (`kho tape recover`): winding through every
+        cartridge to list it is what an audit does."""
+        with self.shelf(library=False) as shelf:
+            ids = list(shelf.register.objects())
+        for object_id in ids:
+            with self.shelf(library=False) as shelf:
+                have = _inventories(shelf, ObjectId(object_id))
+            if have:
+                newest = max(have)
+                yield ObjectVersion(ObjectId(object_id), newest, have[newest], place=object_path(object_id))
+
+    def strays(self) -> Iterator[str]:
+        """None: what lies on a cartridge and belongs to no object is not among objects; `kho tape show` lists it."""
+        self._folder.identifier  # noqa: B018
+        return iter(())
+
+    def place_of(self, object_id: ObjectId) -> str:
+        return object_path(object_id)
+
+    def locality(self, object_id: ObjectId) -> tuple[str, int, int]:
+        """(volume, sequence, offset) where the newest version of an object begins: the key by which reading is ordered. ("", 0, 0) for
+        an object that is not there."""
+        with self.shelf(library=False) as shelf:
+            parts = [part for part in shelf.register.parts_of(object_id) if part.kind == "version"]
+        return (parts[-1].volume, parts[-1].sequence, parts[-1].offset) if parts else ("", 0, 0)
+
+    def inventory(self, object_id: ObjectId) -> bytes:
+        with self.open(object_id, INVENTORY) as stream:
+            return stream.read()
+
+    def open(self, object_id: ObjectId, path: str) -> BinaryIO:
+        check_path(path)
+        self.flush()
+        with self.shelf(library=False) as shelf:
+            found = shelf.register.find_file(object_id, path)
+            if found is None:
+                raise NotFound(f"{object_id}/{path}")
+            stream = shelf.folder.open_inventory(found[1].sha512) if path.endswith(INVENTORY) else None
+        if stream is not None:
+            return stream
+        with self.shelf() as shelf:
+            return shelf.open_file(*found)
+
+    # --- changing ---------------------------------------------------------------------------------------------------------
+
+    def restore(self, object_id: ObjectId, path: str, source: BinaryIO, sha512: bytes) -> None:
+        """Good bytes are put aside durably, and go to a tape, all those that wait together, before anything else is asked of this tier:
+        one file at a time would be one group, with its synchronisation and read-back, a file."""
+        check_path(path)
+        with self.shelf(library=False) as shelf:
+            shelf.folder.stage_mend(object_id, path, source, sha512)
+
+    def flush(self) -> None:
+        """Append the files that wait: from then on they count instead of the earlier ones. Raises Unavailable; then they go on waiting."""
+        with self.shelf(library=False) as shelf:
+            waiting = list(shelf.folder.mends())
+        if not waiting:
+            return
+        with self.shelf() as shelf:
+            plans = list(_mend_plans(shelf, waiting))
+            failed, counted = self._append(shelf, plans)
+            done = {plan.comment.object_id for plan in plans if (plan.comment.run, 1) in counted}
+            for mend in waiting:
+                if mend.object_id in done:
+                    shelf.folder.drop_mend(mend)
+        for error in failed.values():
+            raise error
+
+    def quarantine(self, object_id: ObjectId, path: str) -> str:
+        """Tape keeps the bytes; the object does not have them any more."""
+        check_path(path)
+        with self.shelf(library=False) as shelf:
+            found = shelf.register.find_file(object_id, path)
+            if found is None:
+                raise NotFound(f"{object_id}/{path}")
+            part, row = found
+            with shelf.register.transaction():
+                shelf.register.set_aside(part.id, row.offset)
+            return f"{part.volume}/{part.sequence}/{object_path(object_id)}/{path}"
+
+    def forget(self, object_id: ObjectId) -> None:
+        """The object is gone from this tier; its bytes stay on their cartridges until these are refreshed or destroyed (`disposed`)."""
+        with self.shelf(library=False) as shelf:
+            if not shelf.register.parts_of(object_id):
+                raise NotFound(object_id)
+            with shelf.register.transaction():
+                shelf.register.dispose(object_id, self._time().isoformat())
+
+
+def _inventories(shelf: Shelf, object_id: ObjectId) -> dict[int, bytes]:
+    """Version → digest of its inventory, of the whole versions of an object that are there from the first on."""
+    found = {part.version: part.inventory for part in shelf.register.parts_of(object_id) if part.kind == "version"}
+    whole: dict[int, bytes] = {}
+    for number in sorted(found):
+        whole[number] = found[number]
+    return whole
+
+
+def _conflict(version: SealedVersion, have: Mapping[int, bytes]) -> Conflict | None:
+    if version.number in have:
+        same = have[version.number] == version.inventory_sha512
+        return None if same else Conflict(version.object_id, f"another version {version.number} is there")
+    if version.number != max(have, default=0) + 1:
+        return Conflict(version.object_id, f"version {max(have, default=0)} is the newest")
+    if version.number > 1 and have[version.number - 1] != version.builds_on:
+        return Conflict(version.object_id, f"it builds on another version {version.number - 1}")
+    return None
+
+
+def _in_sequence(results: Sequence[Written], versions: Sequence[SealedVersion]) -> list[Written]:
+    """What builds on a version that failed has failed, too."""
+    failed: set[ObjectId] = set()
+    ended = []
+    for version, result in zip(versions, results, strict=True):
+        if result.error is None and version.object_id in failed:
+            result = Written(version.object_id, version.number, Conflict(version.object_id, "the version before is not there"))
+        if result.error is not None:
+            failed.add(version.object_id)
+        ended.append(result)
+    return ended
+
+
+def _mend_plans(shelf: Shelf, waiting: Sequence[Mend]) -> Iterator[MendPlan]:
+    """One part an object; of several repairs of one path the last counts."""
+    by_object: dict[str, dict[str, Mend]] = {}
+    for mend in waiting:
+        by_object.setdefault(mend.object_id, {})[mend.path] = mend
+    for object_id, mends in by_object.items():
+        have = _inventories(shelf, ObjectId(object_id))
+        newest = max(have, default=0)
+        digest = have.get(newest, bytes(64)).hex()
+        comment = Comment(object_id, newest, 1, 1, uuid.uuid4().hex, digest, "mend")
+        members = tuple(Member(path, mend.size, mend.sha512, source=mend.file) for path, mend in sorted(mends.items()))
+        size = sum(tar_size(f"{object_path(object_id)}/{each.path}", each.size) for each in members) + BLOCK
+        yield MendPlan(comment, members, size)
