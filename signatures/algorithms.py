@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
 
 from signatures import der
 from signatures.der import DerError
@@ -27,6 +27,7 @@ HASH_OIDS = {
     "2.16.840.1.101.3.4.2.2": "sha384",
     "2.16.840.1.101.3.4.2.3": "sha512",
     "2.16.840.1.101.3.4.2.6": "sha512_256",
+    "2.16.840.1.101.3.4.2.7": "sha3_224",
     "2.16.840.1.101.3.4.2.8": "sha3_256",
     "2.16.840.1.101.3.4.2.9": "sha3_384",
     "2.16.840.1.101.3.4.2.10": "sha3_512",
@@ -42,6 +43,7 @@ _OBJECTS: dict[str, type[hashes.HashAlgorithm]] = {
     "sha384": hashes.SHA384,
     "sha512": hashes.SHA512,
     "sha512_256": hashes.SHA512_256,
+    "sha3_224": hashes.SHA3_224,
     "sha3_256": hashes.SHA3_256,
     "sha3_384": hashes.SHA3_384,
     "sha3_512": hashes.SHA3_512,
@@ -56,6 +58,7 @@ _RSA_WITH = {
     "1.2.840.113549.1.1.11": "sha256",
     "1.2.840.113549.1.1.12": "sha384",
     "1.2.840.113549.1.1.13": "sha512",
+    "2.16.840.1.101.3.4.3.13": "sha3_224",
     "2.16.840.1.101.3.4.3.14": "sha3_256",
     "2.16.840.1.101.3.4.3.15": "sha3_384",
     "2.16.840.1.101.3.4.3.16": "sha3_512",
@@ -66,6 +69,7 @@ _ECDSA_WITH = {
     "1.2.840.10045.4.3.2": "sha256",
     "1.2.840.10045.4.3.3": "sha384",
     "1.2.840.10045.4.3.4": "sha512",
+    "2.16.840.1.101.3.4.3.9": "sha3_224",
     "2.16.840.1.101.3.4.3.10": "sha3_256",
     "2.16.840.1.101.3.4.3.11": "sha3_384",
     "2.16.840.1.101.3.4.3.12": "sha3_512",
@@ -153,18 +157,21 @@ def load_certificate(data: bytes) -> x509.Certificate:
         return found
 
 
-def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, message: bytes) -> bool:
-    """Whether ``value`` is this key's signature of ``message``. A key of another kind, or of a kind not understood, signed nothing."""
+def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, message: bytes, *, prehashed: bool = False) -> bool:
+    """Whether ``value`` is this key's signature of ``message``. A key of another kind, or of a kind not understood, signed nothing.
+
+    ``prehashed``: only the digest of the message is at hand (EdDSA cannot be checked so, and signed nothing)."""
     try:
         key = certificate.public_key()
-        hasher = _OBJECTS[scheme.hash]()
+        plain = _OBJECTS[scheme.hash]()
+        hasher = utils.Prehashed(plain) if prehashed else plain
         if isinstance(key, rsa.RSAPublicKey) and scheme.name == "rsa-pkcs1v15":
             key.verify(value, message, padding.PKCS1v15(), hasher)
         elif isinstance(key, rsa.RSAPublicKey) and scheme.name == "rsa-pss":
             key.verify(value, message, padding.PSS(padding.MGF1(_OBJECTS[scheme.mask_hash]()), scheme.salt), hasher)
         elif isinstance(key, ec.EllipticCurvePublicKey) and scheme.name == "ecdsa":
             key.verify(value, message, ec.ECDSA(hasher))
-        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)) and scheme.name == "eddsa":
+        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)) and scheme.name == "eddsa" and not prehashed:
             key.verify(value, message)
         else:
             return False

@@ -5,14 +5,23 @@ SignaturesError
 ├── NotStamped             no time-stamp authority gave a token that can be accepted
 ├── InvalidToken           bytes that are no time-stamp token, or one that is not sound
 ├── InvalidRecord          bytes that are no evidence record
-└── AuthoritySettings      an authority's certificates or address cannot be used
+├── AuthoritySettings      an authority's certificates or address cannot be used
+└── AnchorsUnusable        the operator's folder of trust anchors cannot be used
 """
 
 from __future__ import annotations
 
 from policies.findings import KhoError
 
-__all__ = ["AuthoritySettings", "FetchFailed", "InvalidRecord", "InvalidToken", "NotStamped", "SignaturesError"]
+__all__ = [
+    "AnchorsUnusable",
+    "AuthoritySettings",
+    "FetchFailed",
+    "InvalidRecord",
+    "InvalidToken",
+    "NotStamped",
+    "SignaturesError",
+]
 
 
 class SignaturesError(KhoError):
@@ -48,3 +57,8 @@ class InvalidRecord(SignaturesError):
 class AuthoritySettings(SignaturesError):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__("TSP-SETTINGS", name, reason=reason)
+
+
+class AnchorsUnusable(SignaturesError):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__("SIG-ANCHORS", name, reason=reason)

@@ -1,0 +1,151 @@
+"""BER and DER, walked without recursion over a buffer that may be a mapped file: where the parts of a CMS lie, and nothing built.
+
+Hostile input costs time in proportion to its length and a fixed depth; whatever is wrong is `Malformed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+__all__ = ["DEEPEST", "Buffer", "Malformed", "Part", "element", "guard", "octets", "parts"]
+
+Buffer = bytes | memoryview | mmap
+
+DEEPEST = 64
+"""Nesting of real CMS stays below 30; a reader that recurses (asn1crypto) leaves Python's stack at about 200."""
+
+SEQUENCE, OCTETS, CONSTRUCTED_OCTETS = 0x30, 0x04, 0x24
+
+
+class Malformed(ValueError):
+    """The bytes are no BER, or go deeper than anything honest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One element: its identifier octet, where it starts, where its contents start and end, and where it ends."""
+
+    tag: int
+    start: int
+    body: int
+    body_end: int
+    end: int
+
+    @property
+    def constructed(self) -> bool:
+        return bool(self.tag & 0x20)
+
+
+def _header(data: Buffer, at: int, limit: int) -> tuple[int, int, int | None]:
+    """(identifier octet, where contents start, length or None when indefinite)."""
+    if at + 2 > limit:
+        raise Malformed(f"the data ends inside an element at {at}")
+    tag = data[at]
+    at += 1
+    if tag & 0x1F == 0x1F:
+        while True:
+            if at >= limit:
+                raise Malformed(f"the data ends inside a tag at {at}")
+            at += 1
+            if not data[at - 1] & 0x80:
+                break
+    if at >= limit:
+        raise Malformed(f"the data ends before a length at {at}")
+    first = data[at]
+    at += 1
+    if first < 0x80:
+        return tag, at, first
+    if first == 0x80:
+        if not tag & 0x20:
+            raise Malformed(f"a primitive element of indefinite length at {at}")
+        return tag, at, None
+    count = first & 0x7F
+    if count > 8 or at + count > limit:
+        raise Malformed(f"a length of {count} octets at {at}")
+    return tag, at + count, int.from_bytes(bytes(data[at : at + count]), "big")
+
+
+def element(data: Buffer, at: int = 0, limit: int | None = None) -> Part:
+    """The element that starts at ``at``. One of indefinite length is walked to its end. Raises `Malformed`."""
+    limit = len(data) if limit is None else limit
+    tag, body, length = _header(data, at, limit)
+    if length is not None:
+        if body + length > limit:
+            raise Malformed(f"an element at {at} ends beyond the data")
+        return Part(tag, at, body, body + length, body + length)
+    end = _end_of_indefinite(data, body, limit)
+    return Part(tag, at, body, end - 2, end)
+
+
+def _end_of_indefinite(data: Buffer, at: int, limit: int) -> int:
+    depth = 1
+    while depth:
+        tag, body, length = _header(data, at, limit)
+        if tag == 0 and length == 0:
+            depth -= 1
+            at = body
+        elif length is None:
+            depth += 1
+            if depth > DEEPEST:
+                raise Malformed(f"elements are nested deeper than {DEEPEST} at {at}")
+            at = body
+        else:
+            at = body + length
+            if at > limit:
+                raise Malformed("an element ends beyond the data")
+    return at
+
+
+def parts(data: Buffer, outer: Part) -> Iterator[Part]:
+    """The elements directly inside ``outer``. Raises `Malformed`."""
+    at = outer.body
+    while at < outer.body_end:
+        part = element(data, at, outer.body_end)
+        yield part
+        at = part.end
+
+
+def octets(data: Buffer, part: Part, depth: int = 0) -> Iterator[tuple[int, int]]:
+    """(start, end) of the pieces of an OCTET STRING, which BER may cut up. Raises `Malformed`."""
+    if not part.constructed:
+        yield part.body, part.body_end
+        return
+    if depth > DEEPEST:
+        raise Malformed(f"elements are nested deeper than {DEEPEST}")
+    for each in parts(data, part):
+        if each.tag & 0x1F != OCTETS or each.tag & 0xC0:
+            raise Malformed("an octet string holds something else")
+        yield from octets(data, each, depth + 1)
+
+
+def guard(data: bytes) -> None:
+    """See that ``data`` is one element that a recursive reader may be given: nested no deeper than `DEEPEST`, whole, and nothing
+    behind it but zeros (PDF pads with them). Raises `Malformed`."""
+    outer = element(data)
+    if data[outer.end :].strip(b"\0"):
+        raise Malformed(f"{len(data) - outer.end} octets follow the structure")
+    ends = [outer.body_end]
+    at = outer.body
+    while ends:
+        if at >= ends[-1]:
+            if at > ends[-1]:
+                raise Malformed("an element ends beyond the one that holds it")
+            ends.pop()
+            continue
+        tag, body, length = _header(data, at, ends[-1])
+        if tag == 0 and length == 0:  # the end of an indefinite length, which `element` has found already
+            at = body
+        elif length is None:
+            ends.append(ends[-1])  # its own end is not known; it shares the outer one's, and 00 00 above is skipped
+            at = body
+        elif body + length > ends[-1]:
+            raise Malformed("an element ends beyond the one that holds it")
+        elif tag & 0x20:
+            ends.append(body + length)
+            at = body
+        else:
+            at = body + length
+        if len(ends) > DEEPEST:
+            raise Malformed(f"elements are nested deeper than {DEEPEST}")

@@ -1,0 +1,280 @@
+"""CAdES and plain CMS: content inside (.p7m), content beside (.p7s), time-stamp tokens that are files of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from policies.findings import Finding
+from signatures.attributes import (
+    ARCHIVE_STAMPS,
+    CERTIFICATE_VALUES,
+    CONTENT_STAMP,
+    COUNTERSIGNATURE,
+    ESC_STAMP,
+    REVOCATION_VALUES,
+    SIGNATURE_POLICY,
+    SIGNATURE_STAMP,
+    SIGNING_CERTIFICATE,
+    SIGNING_CERTIFICATE_V2,
+    certificate_values,
+    revocation_values,
+)
+from signatures.ber import Buffer, Malformed
+from signatures.certificates import Certificate
+from signatures.cms import CmsFile, Content, certificates_in, detached, open_cms, revocation_in
+from signatures.detect import detect, pem_body
+from signatures.poe import digest_of
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedFile, SignedObject, Source, Stamp
+from signatures.signer import ReadSigner, read_signer
+from signatures.stamps import TST_INFO, read_stamp
+
+__all__ = ["CadesVerifier", "Collected", "read_cms"]
+
+MOST_ARMOURED = 256 << 20
+"""Bytes of a PEM or base64 file that are decoded in memory; a binary one is mapped, and may be of any size."""
+
+STAMP_ATTRIBUTES = (SIGNATURE_STAMP, ESC_STAMP)
+
+
+class Collected:
+    """What has been found so far in one file; a million repeated certificates stay one."""
+
+    def __init__(self) -> None:
+        self.objects: list[SignedObject] = []
+        self.stamps: list[Stamp] = []
+        self.certificates: dict[Certificate, None] = {}
+        self.crls: dict[bytes, None] = {}
+        self.ocsps: dict[bytes, None] = {}
+
+    def data(self, kind: str, der: bytes) -> None:
+        (self.crls if kind == "crl" else self.ocsps).setdefault(der)
+
+    def file(self) -> SignedFile:
+        return SignedFile(tuple(self.objects), tuple(self.stamps), tuple(self.certificates), tuple(self.crls), tuple(self.ocsps))
+
+
+class CadesVerifier:
+    """`signatures.signed.Verifier` for CMS. ``known`` are certificates that may be a signer's when the structure lacks it."""
+
+    kinds = frozenset({Kind.CADES, Kind.TIMESTAMP})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        with source.path.open("rb") as stream:
+            found = detect(stream)
+            if found is None:
+                return _broken("this is no CMS signature")
+            if found.armoured:
+                stream.seek(0)
+                data = stream.read(MOST_ARMOURED + 1)
+                try:
+                    return self._read(pem_body(data), source)
+                except Malformed as error:
+                    return _broken(str(error))
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                return self._read(mapped, source)
+
+    def _read(self, data: Buffer, source: Source) -> SignedFile:
+        try:
+            cms = open_cms(data)
+        except Malformed as error:
+            return _broken(str(error))
+        collected = Collected()
+        if cms.content_type == TST_INFO and cms.pieces is not None:
+            self._token(bytes(data[:]), source, collected)
+        elif cms.pieces is not None:
+            coverage = Coverage("enclosed", cms.enclosed_size, cms.enclosed_size)
+            read_cms(cms, collected, cms.enclosed, coverage, known=self._known)
+        else:
+            self._beside(cms, source, collected)
+        return collected.file()
+
+    def _beside(self, cms: CmsFile, source: Source, collected: Collected) -> None:
+        """A detached signature, over the first of the files beside it whose digest is right; else over the likeliest one."""
+        first: Collected | None = None
+        for name, opened in source.beside():
+            tried = Collected()
+            with opened() as stream:
+                size = stream.seek(0, 2)
+            read_cms(cms, tried, detached(opened), Coverage("beside", size, size, name=name), known=self._known)
+            first = first or tried
+            if any(each.integrity is Integrity.INTACT for each in tried.objects):
+                first = tried
+                break
+        if first is None:
+            first = Collected()
+            read_cms(cms, first, lambda _: None, Coverage("part"), known=self._known)
+        collected.__dict__.update(first.__dict__)
+
+    def _token(self, der: bytes, source: Source, collected: Collected) -> None:
+        """A token as a file of its own: it stamps the file beside it."""
+        reading = None
+        for name, opened in source.beside():
+            content = detached(opened)
+            with opened() as stream:
+                size = stream.seek(0, 2)
+            tried = self._stamp(der, content, Coverage("beside", size, size, name=name))
+            reading = reading or tried
+            if tried is not None and tried.stamp.token.integrity is Integrity.INTACT:
+                reading = tried
+                break
+        reading = reading or self._stamp(der, lambda _: None, Coverage("part"))
+        if reading is None:
+            collected.objects += _broken("the token cannot be read").objects
+            return
+        for kind, data in reading.data:
+            collected.data(kind, data)
+        collected.stamps.append(reading.stamp)
+        collected.objects.append(reading.stamp.token)
+
+    def _stamp(self, der: bytes, content: Content, coverage: Coverage) -> Any:
+        try:
+            return read_stamp(der, "content", content, coverage=coverage, known=self._known)
+        except Malformed:
+            return None
+
+
+def _broken(reason: str, name: str = "") -> SignedFile:
+    """A file that was taken for a signature, and is none that can be read."""
+    return SignedFile(
+        (
+            SignedObject(
+                Kind.CADES,
+                Role.SIGNATURE,
+                name,
+                b"",
+                Integrity.BROKEN,
+                SubIndication.FORMAT_FAILURE,
+                Finding("SIG-FORMAT", "", {"reason": reason}),
+            ),
+        )
+    )
+
+
+def read_cms(
+    cms: CmsFile,
+    collected: Collected,
+    content: Content,
+    coverage: Coverage,
+    *,
+    kind: Kind = Kind.CADES,
+    name: str = "",
+    known: Sequence[Certificate] = (),
+) -> list[SignedObject]:
+    """Read every signer of a SignedData into ``collected``, with time-stamps, counter-signatures and validation data."""
+    own = list(certificates_in(cms.signed_data))
+    collected.certificates.update(dict.fromkeys(own))
+    for which, der in revocation_in(cms.signed_data):
+        collected.data(which, der)
+    objects = []
+    infos = list(cms.signers)
+    for number, info in enumerate(infos, 1):
+        label = name or (f"{number}" if len(infos) > 1 else "")
+        read, signer = read_signer(
+            info,
+            kind=kind,
+            role=Role.SIGNATURE,
+            name=label,
+            content=content,
+            content_type=cms.content_type,
+            certificates=(*own, *known),
+            coverage=coverage,
+        )
+        if signer is not None:
+            read = replace(read, level=level_of(signer, kind))
+            read = _attached(signer, read, collected, content, (*own, *known))
+        objects.append(read)
+        collected.objects.append(read)
+        if signer is not None:
+            _countersigned(signer, read, collected, (*own, *known))
+    if not infos:
+        collected.objects += _broken("there is no signer in it", name).objects
+    return objects
+
+
+def level_of(signer: ReadSigner, kind: Kind) -> str:
+    """The level by the properties that are there (EN 319 122-1, 6.1; for PDF the document's own parts raise it further)."""
+    if SIGNING_CERTIFICATE not in signer.signed and SIGNING_CERTIFICATE_V2 not in signer.signed:
+        return "CMS"
+    level = "EPES" if SIGNATURE_POLICY in signer.signed else "B"
+    if SIGNATURE_STAMP in signer.unsigned:
+        level = "T"
+    if level == "T" and (REVOCATION_VALUES in signer.unsigned or CERTIFICATE_VALUES in signer.unsigned):
+        level = "LT"
+    if any(each in signer.unsigned for each in ARCHIVE_STAMPS):
+        level = "LTA"
+    return f"{kind.value}-{level}"
+
+
+def _attached(
+    signer: ReadSigner, read: SignedObject, collected: Collected, content: Content, certificates: Sequence[Certificate]
+) -> SignedObject:
+    """Take what hangs on a signer info: validation data, signature and content time-stamps."""
+    notes: list[Finding] = list(read.notes)
+    collected.certificates.update(dict.fromkeys(certificate_values(signer.unsigned)))
+    for which, der in (*revocation_values(signer.unsigned), *revocation_values(signer.signed)):
+        collected.data(which, der)
+    own = frozenset(c.sha256 for c in certificates) | {digest_of(read.value)}
+
+    def value(algorithm: str) -> bytes:
+        return hashlib.new(algorithm, read.value).digest()
+
+    for der in signer.unsigned.all(SIGNATURE_STAMP):
+        _take_stamp(der, "signature", value, own, read.value, collected, notes)
+    for der in signer.signed.all(CONTENT_STAMP):
+        _take_stamp(der, "content", content, frozenset(), read.value, collected, notes)
+    unread = sum(signer.unsigned.counts.get(each, 0) for each in (*ARCHIVE_STAMPS, ESC_STAMP))
+    if unread:
+        notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": unread}))
+    return replace(read, notes=tuple(notes))
+
+
+def _take_stamp(
+    der: bytes, kind: str, content: Content, covers: frozenset[bytes], of: bytes, collected: Collected, notes: list[Finding]
+) -> None:
+    try:
+        reading = read_stamp(der, kind, content, covers=covers, of=of)
+    except Malformed as error:
+        notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
+        return
+    collected.stamps.append(reading.stamp)
+    collected.certificates.update(dict.fromkeys(reading.stamp.token.certificates))
+    for which, data in reading.data:
+        collected.data(which, data)
+
+
+def _countersigned(signer: ReadSigner, over: SignedObject, collected: Collected, certificates: Sequence[Certificate]) -> None:
+    """Counter-signatures of one signer (RFC 5652, 11.4): each signs the value of the signature it hangs on."""
+    for number, info in enumerate(_signer_infos(signer), 1):
+        read, own = read_signer(
+            info,
+            kind=over.kind,
+            role=Role.COUNTERSIGNATURE,
+            name=f"{over.name or '1'}.{number}",
+            content=lambda algorithm: hashlib.new(algorithm, over.value).digest(),
+            content_type="",
+            certificates=certificates,
+            coverage=Coverage("part"),
+        )
+        if own is not None:
+            read = _attached(own, read, collected, lambda _: None, certificates)
+        collected.objects.append(read)
+
+
+def _signer_infos(signer: ReadSigner) -> Iterator[Any]:
+    from asn1crypto import cms  # type: ignore[import-untyped]
+
+    for raw in signer.unsigned.all(COUNTERSIGNATURE):
+        try:
+            info = cms.SignerInfo.load(raw)
+            info["sid"], info["signature"].native
+            yield info
+        except (ValueError, TypeError, KeyError):
+            continue

@@ -1,0 +1,265 @@
+"""Certificates: one typed face over the two parsers that this package needs (cryptography verifies, pyHanko's path validation wants
+asn1crypto). Both are made only when they are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from asn1crypto import core, pem  # type: ignore[import-untyped]
+from asn1crypto import x509 as asn1
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
+
+from signatures.algorithms import HASHES, scheme_of
+from signatures.ber import Malformed, guard
+from signatures.report import CertificateFacts
+
+__all__ = ["Certificate", "parse_certificates"]
+
+PEM_CERTIFICATE = re.compile(
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
+)
+
+
+class Certificate:
+    """An X.509 certificate, known by the SHA-256 of its DER.
+
+    Raises:
+        ValueError: the bytes are no certificate.
+    """
+
+    def __init__(self, der: bytes) -> None:
+        guard(der)
+        self.der = der
+        self.sha256 = hashlib.sha256(der).digest()
+        self.x509 = _loaded(der)
+        self.issuers: dict[bytes, bool] = {}
+        """SHA-256 of a certificate → whether it signed this one; filled by `signatures.chains`."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.sha256 == other.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    def __repr__(self) -> str:
+        return f"<Certificate {self.facts.common_name} {self.sha256.hex()[:12]}>"
+
+    @cached_property
+    def asn1(self) -> Any:
+        """The same for pyHanko's path validation."""
+        return asn1.Certificate.load(self.der)
+
+    @cached_property
+    def subject(self) -> bytes:
+        return self.x509.subject.public_bytes()
+
+    @cached_property
+    def issuer(self) -> bytes:
+        return self.x509.issuer.public_bytes()
+
+    @cached_property
+    def not_before(self) -> datetime:
+        return self.x509.not_valid_before_utc
+
+    @cached_property
+    def not_after(self) -> datetime:
+        return self.x509.not_valid_after_utc
+
+    @cached_property
+    def serial(self) -> int:
+        with warnings.catch_warnings():  # zero and negative numbers are against RFC 5280, and out there
+            warnings.simplefilter("ignore")
+            return self.x509.serial_number
+
+    @cached_property
+    def self_issued(self) -> bool:
+        return self.subject == self.issuer
+
+    @cached_property
+    def key_id(self) -> bytes | None:
+        found = self._extension(ExtensionOID.SUBJECT_KEY_IDENTIFIER)
+        return None if found is None else found.digest
+
+    @cached_property
+    def key_octets(self) -> bytes:
+        """The public key as RFC 6960 hashes it: the BIT STRING without tag, length and unused bits."""
+        return bytes(self.asn1["tbs_certificate"]["subject_public_key_info"]["public_key"])
+
+    @cached_property
+    def key_sha1(self) -> bytes:
+        return hashlib.sha1(self.key_octets, usedforsecurity=False).digest()
+
+    @cached_property
+    def authority_key_id(self) -> bytes | None:
+        found = self._extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+        return None if found is None else found.key_identifier
+
+    @cached_property
+    def signed_with(self) -> tuple[str, str]:
+        """(scheme, hash) of the issuer's signature, in the words of `policies.trust`; ("", "") when it is not understood."""
+        algorithm = self.asn1["signature_algorithm"]
+        parameters = algorithm["parameters"]
+        raw = b"" if isinstance(parameters, core.Void) else parameters.dump()
+        digest = self.x509.signature_hash_algorithm
+        try:
+            name = HASH_NAMES.get(digest.name, digest.name) if digest else "sha512"
+            scheme = scheme_of(algorithm["algorithm"].dotted, raw, name)
+        except (ValueError, UnsupportedAlgorithm):
+            return "", ""
+        return scheme.name, scheme.hash
+
+    @cached_property
+    def usages(self) -> frozenset[str]:
+        """Extended key usages as dotted identifiers; empty when the certificate names none."""
+        found = self._extension(ExtensionOID.EXTENDED_KEY_USAGE)
+        return frozenset() if found is None else frozenset(each.dotted_string for each in found)
+
+    @property
+    def may_stamp(self) -> bool:
+        return ExtendedKeyUsageOID.TIME_STAMPING.dotted_string in self.usages
+
+    @property
+    def may_answer_ocsp(self) -> bool:
+        return ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string in self.usages
+
+    @property
+    def never_revoked(self) -> bool:
+        """id-pkix-ocsp-nocheck (RFC 6960, 4.2.2.2.1), or the validity-assured short-term mark (ETSI EN 319 412-1, 5.2)."""
+        return self._extension(ExtensionOID.OCSP_NO_CHECK) is not None or self._has(SHORT_TERM)
+
+    @cached_property
+    def facts(self) -> CertificateFacts:
+        subject = self.x509.subject
+        return CertificateFacts(
+            subject=_text(subject),
+            common_name=_one(subject, NameOID.COMMON_NAME),
+            title=_one(subject, NameOID.TITLE),
+            organisation=_one(subject, NameOID.ORGANIZATION_NAME),
+            issuer=_text(self.x509.issuer),
+            serial=f"{self.serial:x}",
+            not_before=self.not_before.astimezone(UTC),
+            not_after=self.not_after.astimezone(UTC),
+            sha256=self.sha256.hex(),
+        )
+
+    @property
+    def key_bits(self) -> int:
+        try:
+            key = self.x509.public_key()
+            if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+                return 255 if isinstance(key, ed25519.Ed25519PublicKey) else 448
+            return int(getattr(key, "key_size", 0))
+        except (ValueError, TypeError, KeyError, UnsupportedAlgorithm):
+            return 0
+
+    def issued_by(self, issuer: Certificate) -> bool:
+        """Whether the names and key identifiers say so; the signature is checked by path validation."""
+        if self.issuer != issuer.subject:
+            return False
+        mine, theirs = self.authority_key_id, issuer.key_id
+        return mine is None or theirs is None or mine == theirs
+
+    def addresses(self) -> Iterator[tuple[str, str]]:
+        """("ca" | "ocsp" | "crl", URL): where issuer, status and list may be had (RFC 5280, 4.2.1.13 and 4.2.2.1)."""
+        access = self._extension(ExtensionOID.AUTHORITY_INFORMATION_ACCESS)
+        for each in access or ():
+            kind = {"1.3.6.1.5.5.7.48.1": "ocsp", "1.3.6.1.5.5.7.48.2": "ca"}.get(each.access_method.dotted_string)
+            if kind and isinstance(each.access_location, x509.UniformResourceIdentifier):
+                yield kind, each.access_location.value
+        for point in self._extension(ExtensionOID.CRL_DISTRIBUTION_POINTS) or ():
+            for name in point.full_name or ():
+                if isinstance(name, x509.UniformResourceIdentifier):
+                    yield "crl", name.value
+
+    def _has(self, oid: str) -> bool:
+        try:
+            return any(each.oid.dotted_string == oid for each in self.x509.extensions)
+        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+            return False
+
+    def _extension(self, oid: x509.ObjectIdentifier) -> Any:
+        try:
+            return self.x509.extensions.get_extension_for_oid(oid).value
+        except (
+            x509.ExtensionNotFound,
+            x509.DuplicateExtension,
+            x509.UnsupportedGeneralNameType,
+            ValueError,
+        ):  # a broken extension says nothing; path validation refuses what matters
+            return None
+
+
+HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
+"""The names that cryptography gives hashes → those of hashlib."""
+
+SHORT_TERM = "0.4.0.194121.2.1"
+
+
+def _loaded(der: bytes) -> x509.Certificate:
+    """More lenient than what is asked of a time-stamp authority: records are signed with certificates whose extensions are broken, and
+    their signatures can be checked all the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = x509.load_der_x509_certificate(der)
+            _ = (found.subject, found.issuer, found.serial_number, found.not_valid_after_utc)
+        except (x509.InvalidVersion, UnsupportedAlgorithm) as error:
+            raise ValueError(str(error)) from error
+        return found
+
+
+def _one(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    return next((str(each.value) for each in name.get_attributes_for_oid(oid)), "")
+
+
+def _text(name: x509.Name) -> str:
+    """The name as RFC 4514 writes it, from the most general part to the person."""
+    try:
+        return name.rfc4514_string()
+    except (ValueError, TypeError):
+        return ""
+
+
+def parse_certificates(data: bytes) -> Iterator[Certificate]:
+    """Every certificate in a file: DER, PEM (several), or a PKCS #7 bag of certificates; what is none is passed over."""
+    yield from _each(_ders(data))
+
+
+def _each(ders: Iterable[bytes]) -> Iterator[Certificate]:
+    for der in ders:
+        try:
+            yield Certificate(der)
+        except ValueError:
+            continue
+
+
+def _ders(data: bytes) -> Iterator[bytes]:
+    if b"-----BEGIN" in data:
+        for match in PEM_CERTIFICATE.finditer(data):
+            try:
+                yield pem.unarmor(match[0])[2]
+            except ValueError:
+                continue
+        return
+    from asn1crypto import cms
+
+    try:
+        guard(data.rstrip(b"\0") if data[:1] != b"\x30" else data)
+        if b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:32]:
+            for choice in cms.ContentInfo.load(data)["content"]["certificates"]:
+                if choice.name == "certificate":
+                    yield choice.chosen.dump()
+            return
+    except (ValueError, TypeError, KeyError, Malformed):
+        return
+    yield data

@@ -1,0 +1,175 @@
+"""CMS SignedData (RFC 5652), taken apart where it lies: an enclosed content of any size is never copied, only its place is told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from asn1crypto import cms, core  # type: ignore[import-untyped]
+
+from signatures.ber import OCTETS, SEQUENCE, Buffer, Malformed, Part, element, guard, octets, parts
+from signatures.certificates import Certificate
+
+__all__ = ["MOST_BYTES", "CmsFile", "Content", "certificates_in", "open_cms", "revocation_in"]
+
+MOST_BYTES = 64 << 20
+"""Bytes of certificates, revocation data and signer infos together. A signature with a national CRL inside has 10 to 20 MB."""
+
+MOST_SIGNERS = 1000
+"""Signer infos of one structure; a petition that was signed in one CMS by more has not been heard of."""
+
+CHUNK = 1 << 20
+
+Content = Callable[[str], bytes | None]
+"""The digest of what a signer info covers, by hashlib's name of the algorithm; None when there is no content."""
+
+
+@dataclass(frozen=True)
+class CmsFile:
+    """One SignedData. ``content_type`` dotted; ``pieces`` are (start, end) of the enclosed content, None when it is detached."""
+
+    data: Buffer
+    content_type: str
+    pieces: tuple[tuple[int, int], ...] | None
+    signed_data: Any
+    der: bytes
+    """The structure without its content, as `signed_data` was parsed from."""
+
+    @property
+    def signers(self) -> Iterator[Any]:
+        yield from self.signed_data["signer_infos"]
+
+    def enclosed(self, algorithm: str) -> bytes | None:
+        """A `Content`: the digest of the enclosed content. Raises ValueError: hashlib does not know the algorithm."""
+        if self.pieces is None:
+            return None
+        hasher = hashlib.new(algorithm)
+        view = memoryview(self.data)
+        for start, end in self.pieces:
+            for at in range(start, end, CHUNK):
+                hasher.update(view[at : min(at + CHUNK, end)])
+        view.release()
+        return hasher.digest()
+
+    @property
+    def enclosed_size(self) -> int:
+        return sum(end - start for start, end in self.pieces or ())
+
+    def content(self, most: int = MOST_BYTES) -> bytes:
+        """The enclosed content itself, where it is small (a TSTInfo). Raises `Malformed`."""
+        if self.pieces is None or self.enclosed_size > most:
+            raise Malformed("there is no content, or too much of it")
+        return b"".join(bytes(self.data[start:end]) for start, end in self.pieces)
+
+
+def detached(opened: Callable[[], BinaryIO]) -> Content:
+    """A `Content` over a file that lies beside the signature, read once an algorithm."""
+    known: dict[str, bytes] = {}
+
+    def digest(algorithm: str) -> bytes:
+        if algorithm not in known:
+            hasher = hashlib.new(algorithm)
+            with opened() as stream:
+                while chunk := stream.read(CHUNK):
+                    hasher.update(chunk)
+            known[algorithm] = hasher.digest()
+        return known[algorithm]
+
+    return digest
+
+
+def _wrapped(tag: int, body: bytes) -> bytes:
+    length = len(body)
+    if length < 0x80:
+        return bytes((tag, length)) + body
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(size))) + size + body
+
+
+def _raw(data: Buffer, part: Part) -> bytes:
+    if part.end - part.start > MOST_BYTES:
+        raise Malformed(f"more than {MOST_BYTES} bytes of certificates, revocation data and signers")
+    return bytes(data[part.start : part.end])
+
+
+def open_cms(data: Buffer) -> CmsFile:
+    """Take a ContentInfo with SignedData apart. Raises `Malformed`: it is none, or larger than the limits."""
+    info = list(parts(data, _of(element(data), SEQUENCE, "ContentInfo")))
+    if len(info) != 2 or _raw(data, info[0]) != bytes.fromhex("06092a864886f70d010702"):
+        raise Malformed("this is no SignedData")
+    (outer,) = _exactly(list(parts(data, info[1])), 1, "content")
+    fields = list(parts(data, _of(outer, SEQUENCE, "SignedData")))
+    if len(fields) < 4:
+        raise Malformed("SignedData lacks fields")
+    encapsulated = list(parts(data, _of(fields[2], SEQUENCE, "encapContentInfo")))
+    pieces = None
+    if len(encapsulated) == 2:
+        (value,) = _exactly(list(parts(data, encapsulated[1])), 1, "eContent")
+        string = value.tag & 0xDF == OCTETS
+        pieces = tuple(octets(data, value)) if string else ((value.body, value.body_end),)  # PKCS #7: RFC 5652, 5.2.1
+    elif len(encapsulated) != 1:
+        raise Malformed("encapContentInfo has fields that are not in the standard")
+    kept = [_raw(data, each) for each in (*fields[:2], *fields[3:])]
+    if sum(map(len, kept)) > MOST_BYTES:
+        raise Malformed(f"more than {MOST_BYTES} bytes of certificates, revocation data and signers")
+    kept.insert(2, _wrapped(SEQUENCE, _raw(data, encapsulated[0])))
+    der = _wrapped(SEQUENCE, b"".join(kept))
+    guard(der)
+    try:
+        parsed = cms.SignedData.load(der)
+        content_type = parsed["encap_content_info"]["content_type"].dotted
+        if len(parsed["signer_infos"]) > MOST_SIGNERS:
+            raise Malformed(f"more than {MOST_SIGNERS} signers")
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise Malformed(str(error).splitlines()[0]) from error
+    return CmsFile(data, content_type, pieces, parsed, der)
+
+
+def _of(part: Part, tag: int, name: str) -> Part:
+    if part.tag != tag:
+        raise Malformed(f"{name} is not what the standard says")
+    return part
+
+
+def _exactly(found: list[Part], count: int, name: str) -> list[Part]:
+    if len(found) != count:
+        raise Malformed(f"{name} holds {len(found)} elements, not {count}")
+    return found
+
+
+def certificates_in(signed_data: Any) -> Iterator[Certificate]:
+    """The X.509 certificates that came along; others, and broken ones, are passed over."""
+    try:
+        choices = list(signed_data["certificates"] or ())
+    except (ValueError, TypeError, KeyError):
+        return
+    for choice in choices:
+        try:
+            if choice.name == "certificate":
+                yield Certificate(choice.chosen.dump())
+        except (ValueError, TypeError, KeyError):
+            continue
+
+
+def revocation_in(signed_data: Any) -> Iterator[tuple[str, bytes]]:
+    """("crl" | "ocsp", DER) of the revocation data in ``crls`` (RFC 5652, 10.2.1; RFC 5940)."""
+    try:
+        choices = list(signed_data["crls"] or ())
+    except (ValueError, TypeError, KeyError):
+        return
+    for choice in choices:
+        try:
+            if choice.name in ("certificate_list", ""):
+                yield "crl", choice.chosen.dump()
+            elif choice.name == "other" and choice.chosen["other_rev_info_format"].dotted == "1.3.6.1.5.5.7.16.2":
+                yield "ocsp", choice.chosen["other_rev_info"].dump()
+        except (ValueError, TypeError, KeyError):
+            continue
+
+
+def basic_to_response(basic: bytes) -> bytes:
+    """An OCSPResponse around a BasicOCSPResponse: signatures carry the inner, parsers read the outer (RFC 6960, 4.2.1)."""
+    oid = core.ObjectIdentifier("1.3.6.1.5.5.7.48.1.1").dump()
+    return _wrapped(SEQUENCE, b"\x0a\x01\x00" + _wrapped(0xA0, _wrapped(SEQUENCE, oid + _wrapped(OCTETS, basic))))

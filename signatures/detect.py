@@ -1,0 +1,152 @@
+"""Which files carry signatures, told from their bytes: cheap enough for every file of every deposit.
+
+Only the head is read, but for PDF, which is searched for ``/ByteRange`` (a signature's own key) in one pass of bounded memory.
+Detection judges nothing, and a file that is detected may still turn out to hold nonsense.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from signatures.ber import Malformed, Part, element, parts
+from signatures.report import Kind
+
+__all__ = ["HEAD", "Detected", "covered_names", "detect", "pem_body"]
+
+HEAD = 4096
+"""Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
+
+PDF_HEAD = 1024
+"""Bytes in which ``%PDF-`` may stand (ISO 32000-1, implementation note 13 of its first edition)."""
+
+CHUNK = 1 << 20
+OVERLAP = 16
+
+SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
+
+PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
+
+SUFFIXES = (".p7s", ".p7m", ".p7b", ".pkcs7", ".p7", ".cms", ".sig", ".sign", ".csig", ".tst", ".tsr")
+"""What is put behind the name of a signed file (RFC 8551, ETSI TS 119 122; .sig and .csig by custom)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """``detached``: the content is not inside, and must lie beside."""
+
+    kind: Kind
+    detached: bool = False
+    armoured: bool = False
+    """The structure is PEM or base64, not binary."""
+
+
+def detect(stream: BinaryIO) -> Detected | None:
+    """What signature the file in ``stream`` (at its start) carries, or None. OSError and CouldNotRead come through."""
+    head = stream.read(HEAD)
+    if head[:1] == b"\x30" and (found := _cms(head, armoured=False)):
+        return found
+    if b"%PDF-" in head[:PDF_HEAD]:
+        return Detected(Kind.PADES) if _has_byte_range(head, stream) else None
+    body = _armoured(head)
+    return _cms(body, armoured=True) if body else None
+
+
+def _has_byte_range(head: bytes, stream: BinaryIO) -> bool:
+    window = head
+    while True:
+        if b"/ByteRange" in window:
+            return True
+        chunk = stream.read(CHUNK)
+        if not chunk:
+            return False
+        window = window[-OVERLAP:] + chunk
+
+
+def _armoured(head: bytes) -> bytes:
+    """The first bytes inside a PEM or bare base64 text; b"" when it is neither."""
+    if match := PEM.search(head):
+        text = head[match.end() :]
+    elif head.lstrip().startswith(b"MI"):
+        text = head.lstrip()
+    else:
+        return b""
+    text = b"".join(text.split(b"-", 1)[0].split())
+    try:
+        return base64.b64decode(text[: len(text) // 4 * 4], validate=True)
+    except binascii.Error:
+        return b""
+
+
+def pem_body(data: bytes) -> bytes:
+    """The structure inside a PEM or base64 text. Raises `Malformed`."""
+    match = PEM.search(data)
+    text = data[match.end() :].split(b"-----END", 1)[0] if match else data
+    try:
+        return base64.b64decode(b"".join(text.split()), validate=True)
+    except binascii.Error as error:
+        raise Malformed(f"the base64 text is damaged: {error}") from error
+
+
+def _open(head: bytes, at: int, limit: int) -> Part | None:
+    """An element whose end may lie beyond the head."""
+    try:
+        return element(head, at, limit)
+    except Malformed:
+        return None
+
+
+def _cms(head: bytes, *, armoured: bool) -> Detected | None:
+    """Look for ContentInfo { signedData, [0] SignedData { version, digestAlgorithms, { contentType, [0] content? } … } }."""
+    at = head.find(SIGNED_DATA, 0, 32)
+    if at < 0:
+        return None
+    kind, detached = Kind.CADES, False
+    found = _encapsulated(head, at + len(SIGNED_DATA))
+    if found is not None:
+        start, end = found
+        part = _open(head, start, len(head))
+        if part is not None:  # it lies whole in the head
+            try:
+                inside = list(parts(head, part))
+                detached = len(inside) < 2
+            except Malformed:
+                return None
+        if head.find(TST_INFO, start, start + 32) >= 0:
+            kind = Kind.TIMESTAMP
+        del end
+    return Detected(kind, detached, armoured)
+
+
+def _encapsulated(head: bytes, at: int) -> tuple[int, int] | None:
+    """(start, end of its header) of encapContentInfo, found by walking the heads of what stands before it."""
+    try:
+        for _ in range(2):  # [0] EXPLICIT, SEQUENCE SignedData: step inside
+            at = _inside(head, at)
+        for _ in range(2):  # version, digestAlgorithms: step over
+            at = element(head, at).end
+    except Malformed:
+        return None
+    return (at, _inside(head, at)) if at < len(head) and head[at] == 0x30 else None
+
+
+def _inside(head: bytes, at: int) -> int:
+    if at + 2 > len(head):
+        raise Malformed("the head ends")
+    length = head[at + 1]
+    return at + 2 + (length & 0x7F if length & 0x80 else 0)
+
+
+def covered_names(name: bytes) -> list[bytes]:
+    """Names that the content of a detached signature ``name`` may have, likeliest first; paths keep their folder."""
+    folder, slash, base = name.rpartition(b"/")
+    lower = base.lower()
+    for suffix in SUFFIXES:
+        raw = suffix.encode()
+        if lower.endswith(raw) and len(base) > len(raw):
+            return [folder + slash + base[: -len(raw)]]
+    return []

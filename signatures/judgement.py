@@ -1,0 +1,372 @@
+"""Judging what a verifier read, as EN 319 102-1 says: time-stamps from the latest inwards, then the signatures, with past validation.
+
+One algorithm for every format, every time passed in. Two things that pyHanko's own past validation cannot do work here: a CA that has
+expired since is no obstacle (what counts is the moment that is proven), and revocation data made after a certificate's end is not
+taken for news of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from policies.findings import Finding
+from policies.trust import Algorithms, End
+from signatures.anchors import Anchors, Purpose
+from signatures.certificates import Certificate
+from signatures.chains import Chain, Chains, intersection, links
+from signatures.poe import Proof, Proofs, digest_of
+from signatures.report import (
+    Integrity,
+    Role,
+    SignatureReport,
+    StampFacts,
+    SubIndication,
+    Verdict,
+)
+from signatures.revocation import Crl, Ocsp, Status, load_crl, load_ocsp, statuses
+from signatures.signed import SignedFile, SignedObject, Stamp
+
+__all__ = ["Context", "ValidationData", "judge"]
+
+ALWAYS_ENDED = datetime(1970, 1, 2, tzinfo=UTC)
+"""An end before this is no end but a no: the algorithm is not in the list of those that may be relied on."""
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """Certificates and revocation data (DER) from beside the file, and since when they are proven to exist (None: they are here)."""
+
+    certificates: tuple[Certificate, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+    existed: Proof | None = None
+
+    def digests(self) -> Iterator[bytes]:
+        yield from (each.sha256 for each in self.certificates)
+        yield from (digest_of(each) for each in (*self.crls, *self.ocsps))
+
+
+@dataclass(frozen=True)
+class Context:
+    """By what is judged: whom the operator trusts, until when algorithms hold, and the date as of which (aware)."""
+
+    anchors: Anchors
+    algorithms: Algorithms
+    at: datetime
+
+
+def judge(
+    file: SignedFile, context: Context, *, existed: Proof | None = None, beside: Sequence[ValidationData] = ()
+) -> tuple[SignatureReport, ...]:
+    """The report of every signature in ``file``, in its order. ``existed`` is a proof over the whole file (an evidence record's)."""
+    return _Judging(file, context, existed, beside).reports()
+
+
+@dataclass
+class _Outcome:
+    """How one signed object fared along one chain."""
+
+    verdict: Verdict
+    chain: Chain | None = None
+    missing: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class _Slide:
+    """The control time of EN 319 102-1, 5.6.2.2, and what last moved it."""
+
+    control: datetime
+    because: SubIndication | None = None
+    why: Finding | None = None
+    missing: list[Finding] = field(default_factory=list)
+    stop: Verdict | None = None
+
+    def to(self, when: datetime, because: SubIndication, why: Finding) -> None:
+        if when < self.control:
+            self.control, self.because, self.why = when, because, why
+
+
+class _Judging:
+    def __init__(self, file: SignedFile, context: Context, existed: Proof | None, beside: Sequence[ValidationData]) -> None:
+        self._file = file
+        self._context = context
+        self._at = context.at
+        self._proofs = Proofs(context.at)
+        if existed is not None:
+            self._proofs.add(_own(file), existed)
+        for each in beside:
+            if each.existed is not None:
+                self._proofs.add(each.digests(), each.existed)
+        known = [*file.certificates, *(c for each in beside for c in each.certificates)]
+        known += [c for each in file.objects for c in each.certificates]
+        known += [c for each in file.stamps for c in each.token.certificates]
+        self._crls = self._loaded_crls([*file.crls, *(der for each in beside for der in each.crls)])
+        self._ocsps = self._loaded_ocsps([*file.ocsps, *(der for each in beside for der in each.ocsps)])
+        known += [c for each in self._ocsps for c in each.certificates]
+        self._chains = Chains(context.anchors, known)
+        self._statuses: dict[tuple[bytes, bytes], list[Status]] = {}
+        self._stamps: dict[bytes, _Outcome] = {}
+
+    def _loaded_crls(self, ders: Iterable[bytes]) -> list[Crl]:
+        found = (load_crl(each) for each in dict.fromkeys(ders))
+        return [each for each in found if each is not None and each.made <= self._at]
+
+    def _loaded_ocsps(self, ders: Iterable[bytes]) -> list[Ocsp]:
+        found = (load_ocsp(each) for each in dict.fromkeys(ders))
+        return [each for each in found if each is not None and each.made <= self._at]
+
+    def reports(self) -> tuple[SignatureReport, ...]:
+        for stamp in self._latest_first():
+            outcome = self._judged(stamp.token, Purpose.TIMESTAMP)
+            self._stamps[stamp.sha256] = outcome
+            if outcome.verdict.passed and stamp.kind != "content":
+                self._proofs.add(stamp.covers, Proof(stamp.time, "time-stamp"))
+        return tuple(self._report(each) for each in self._file.objects)
+
+    def _latest_first(self) -> list[Stamp]:
+        """Stamps known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""
+        known = [(stamp.time, number, stamp) for number, stamp in enumerate(self._file.stamps) if stamp.time <= self._at]
+        return [stamp for _, _, stamp in sorted(known, key=lambda each: each[:2], reverse=True)]
+
+    # -- one signed object ------------------------------------------------------------------------------------------------
+
+    def _judged(self, read: SignedObject, purpose: Purpose) -> _Outcome:
+        chains = self._chains.of(read.certificate, purpose) if read.certificate else []
+        if read.failure is not None:
+            return _Outcome(Verdict(read.failure, read.why), chains[0] if chains else None)
+        certificate = read.certificate
+        assert certificate is not None, "an intact object has a signer"
+        if purpose is Purpose.TIMESTAMP and not certificate.may_stamp:
+            return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-NOT-A-STAMPER", certificate)
+        if not chains:
+            top = self._chains.missing_issuer(certificate)
+            outcome = _said(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, "SIG-NO-CHAIN", certificate)
+            outcome.missing.append(Finding("SIG-MISSING-ISSUER", "", {"certificate": _name(top), "issuer": top.facts.issuer}))
+            return outcome
+        outcomes: list[_Outcome] = []
+        for chain in chains:
+            outcome = self._along(chain, read, purpose)
+            if outcome.verdict.passed:
+                return outcome
+            outcomes.append(outcome)
+        return outcomes[0]
+
+    def _along(self, chain: Chain, read: SignedObject, purpose: Purpose) -> _Outcome:
+        proven = self._proofs.of(digest_of(read.value)).time
+        verdict = self._reliable(read, proven) or self._anchored(chain, purpose, proven)
+        if verdict is not None:
+            return _Outcome(verdict, chain)
+        if not chain.certificates:
+            return _Outcome(Verdict(), chain)
+        leaf = chain.certificates[0]
+        window = intersection(chain)
+        if window is None:
+            return _said(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "SIG-CHAIN-NEVER", leaf, chain)
+        if problem := self._chains.problem(chain, window[1]):
+            return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-CHAIN-INVALID", leaf, chain, reason=problem)
+        slide = self._slid(chain)
+        verdict = self._placed(slide, proven, window, leaf, read)
+        return _Outcome(verdict, chain, slide.missing)
+
+    def _reliable(self, read: SignedObject, proven: datetime) -> Verdict | None:
+        """The algorithms of the object itself, at the time that is proven (5.2.8). All of them are looked at, and the first to have
+        ended is told."""
+        algorithms = self._context.algorithms
+        bits = read.certificate.key_bits if read.certificate else 0
+        ends = [algorithms.signature_end(read.scheme, bits), algorithms.hash_end(read.signature_algorithm.rpartition("-")[2])]
+        ends += [algorithms.hash_end(read.digest_algorithm)] if read.digest_algorithm else []
+        return _ended(ends, proven)
+
+    def _anchored(self, chain: Chain, purpose: Purpose, proven: datetime) -> Verdict | None:
+        anchor = chain.anchor
+        if anchor.vouches(purpose, proven):
+            return None
+        late = proven >= anchor.until
+        sub = SubIndication.NO_CERTIFICATE_CHAIN_FOUND_NO_POE if late else SubIndication.NO_CERTIFICATE_CHAIN_FOUND
+        period = {"since": anchor.since.date().isoformat(), "until": anchor.until.date().isoformat()}
+        return Verdict(sub, Finding("SIG-ANCHOR-PERIOD", "", {"anchor": _name(anchor.certificate), **period}))
+
+    # -- sliding (5.6.2.2) --------------------------------------------------------------------------------------------------
+
+    def _slid(self, chain: Chain) -> _Slide:
+        slide = _Slide(self._at)
+        for certificate, issuer in links(chain):
+            self._slide_over(certificate, issuer, slide, leaf=certificate == chain.certificates[0])
+            if slide.stop is not None:
+                break
+        return slide
+
+    def _slide_over(self, certificate: Certificate, issuer: Certificate, slide: _Slide, *, leaf: bool) -> None:
+        name = _name(certificate)
+        if self._proofs.of(certificate.sha256).time > slide.control:
+            slide.stop = Verdict(slide.because or SubIndication.NO_POE, slide.why or Finding("SIG-NO-PROOF", "", {"of": name}))
+            return
+        self._slide_to_ends(certificate.signed_with, issuer, slide, name)
+        if slide.stop is not None or certificate.never_revoked:
+            return
+        status = self._newest(certificate, issuer, slide)
+        if status is None:
+            return
+        self._slide_to_ends((status.scheme.name, status.scheme.hash) if status.scheme else ("", ""), status.signer, slide, name)
+        if status.revoked is not None:
+            because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
+            told = {"certificate": name, "since": status.revoked.isoformat(), "reason": status.reason}
+            slide.to(status.revoked, because, Finding("SIG-REVOKED", "", told))
+        elif slide.control > status.until:
+            old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.isoformat()})
+            slide.to(status.until, SubIndication.NO_POE, old)
+
+    def _newest(self, certificate: Certificate, issuer: Certificate, slide: _Slide) -> Status | None:
+        """The newest news of ``certificate`` that was there at the control time. When there is none, the slide ends here."""
+        every = self._said_of(certificate, issuer)
+        usable = [e for e in every if e.made <= slide.control and self._proofs.of(e.object).time <= slide.control]
+        if usable:
+            return max(usable, key=lambda each: (each.made, each.revoked is not None))
+        code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"
+        why = Finding(code, "", {"of" if every else "certificate": _name(certificate)})
+        slide.missing.append(why)
+        late = bool(every) or self._at > certificate.not_after
+        slide.stop = Verdict(SubIndication.NO_POE if late else SubIndication.TRY_LATER, why)
+        return None
+
+    def _said_of(self, certificate: Certificate, issuer: Certificate) -> list[Status]:
+        key = (certificate.sha256, issuer.sha256)
+        if key not in self._statuses:
+            found = statuses(certificate, issuer, self._crls, self._ocsps, self._trusted_names)
+            self._statuses[key] = list(found)
+        return self._statuses[key]
+
+    def _trusted_names(self, subject: bytes) -> list[Certificate]:
+        """Other certificates of a CA (another key, or a responder's) that lead to an anchor themselves."""
+        named = self._chains.named(subject)
+        return [each for each in named if any(self._chains.of(each, purpose) for purpose in Purpose)]
+
+    def _slide_to_ends(self, scheme: tuple[str, str], signer: Certificate, slide: _Slide, name: str) -> None:
+        algorithms = self._context.algorithms
+        for end in (algorithms.signature_end(scheme[0], signer.key_bits), algorithms.hash_end(scheme[1])):
+            if end.when is None:
+                continue
+            why = Finding("SIG-ALGORITHM-ENDED", "", {"algorithm": end.name, "until": end.when.date().isoformat()})
+            if end.when < ALWAYS_ENDED:
+                refused = Finding("SIG-ALGORITHM-REFUSED", "", {"algorithm": end.name, "certificate": name})
+                slide.stop = Verdict(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, refused)
+                return
+            slide.to(end.when, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, why)
+
+    def _placed(
+        self, slide: _Slide, proven: datetime, window: tuple[datetime, datetime], leaf: Certificate, read: SignedObject
+    ) -> Verdict:
+        """Where the proven time lies: before what ended the trust in the chain, and inside its validity (5.6.2.4)."""
+        if proven < window[0]:
+            return Verdict(SubIndication.NOT_YET_VALID, _outside("SIG-NOT-YET-VALID", leaf, window[0]))
+        late = proven > slide.control
+        if late and slide.because is SubIndication.REVOKED_NO_POE and self._made_after(read, slide.control):
+            return Verdict(SubIndication.REVOKED, slide.why)
+        if late and slide.because not in (SubIndication.NO_POE, None):
+            return Verdict(slide.because, slide.why)
+        if slide.stop is not None and slide.stop.sub not in (SubIndication.NO_POE, SubIndication.TRY_LATER):
+            return slide.stop
+        if proven > window[1]:
+            return Verdict(SubIndication.OUT_OF_BOUNDS_NO_POE, _outside("SIG-OUT-OF-BOUNDS", leaf, window[1]))
+        if slide.stop is not None:
+            return slide.stop
+        if late:
+            slide.missing += [slide.why] if slide.why else []
+            return Verdict(SubIndication.TRY_LATER if proven == self._at else SubIndication.NO_POE, slide.why)
+        return Verdict()
+
+    def _made_after(self, read: SignedObject, moment: datetime) -> bool:
+        """Whether a content time-stamp proves that the signature was made after ``moment``."""
+        for stamp in self._file.stamps:
+            outcome = self._stamps.get(stamp.sha256)
+            if stamp.kind == "content" and stamp.of == read.value and outcome and outcome.verdict.passed and stamp.time > moment:
+                return True
+        return False
+
+    # -- reports --------------------------------------------------------------------------------------------------------------
+
+    def _report(self, read: SignedObject) -> SignatureReport:
+        stamp = read.role is Role.TIMESTAMP
+        outcome = self._judged(read, Purpose.TIMESTAMP if stamp else Purpose.SIGNATURE)
+        proof = self._proofs.of(digest_of(read.value))
+        chain = outcome.chain.whole if outcome.chain else (read.certificate,) if read.certificate else ()
+        return SignatureReport(
+            kind=read.kind,
+            role=read.role,
+            name=read.name,
+            level=read.level,
+            verdict=outcome.verdict,
+            integrity=read.integrity,
+            at=self._at,
+            coverage=read.coverage,
+            signer=read.certificate.facts if read.certificate else None,
+            chain=tuple(each.facts for each in chain if each is not None),
+            claimed=read.claimed,
+            proven=proof.time if read.integrity is Integrity.INTACT else None,
+            proven_by=proof.by,
+            reason=read.reason,
+            location=read.location,
+            digest_algorithm=read.digest_algorithm,
+            signature_algorithm=read.signature_algorithm,
+            key_bits=read.certificate.key_bits if read.certificate else 0,
+            stamps=tuple(self._stamp_facts(read)),
+            missing=tuple(dict.fromkeys(outcome.missing)),
+            notes=read.notes,
+            algorithms=f"{self._context.algorithms.version} {self._context.algorithms.digest[:12]}",
+            value_sha256=digest_of(read.value).hex() if read.value else "",
+        )
+
+    def _stamp_facts(self, read: SignedObject) -> Iterator[StampFacts]:
+        name = digest_of(read.value)
+        for stamp in self._file.stamps:
+            if stamp.token is read or not (stamp.of == read.value or name in stamp.covers) or not read.value:
+                continue
+            outcome = self._stamps.get(stamp.sha256)
+            future = Verdict(SubIndication.NO_POE, Finding("SIG-STAMP-LATER", "", {"time": stamp.time.isoformat()}))
+            yield StampFacts(
+                kind=stamp.kind,
+                time=stamp.time,
+                verdict=outcome.verdict if outcome else future,
+                authority=stamp.token.certificate.facts if stamp.token.certificate else None,
+                digest=stamp.token.digest_algorithm,
+                sha256=stamp.sha256.hex(),
+            )
+
+
+def _own(file: SignedFile) -> Iterator[bytes]:
+    """The digests of everything in a file: what a proof over the file proves."""
+    for each in file.objects:
+        yield digest_of(each.value)
+        yield from (certificate.sha256 for certificate in each.certificates)
+    for stamp in file.stamps:
+        yield stamp.sha256
+        yield digest_of(stamp.token.value)
+        yield from (certificate.sha256 for certificate in stamp.token.certificates)
+    yield from (certificate.sha256 for certificate in file.certificates)
+    yield from (digest_of(each) for each in (*file.crls, *file.ocsps))
+
+
+def _ended(ends: Iterable[End], proven: datetime) -> Verdict | None:
+    for end in sorted((e for e in ends if e.when is not None), key=lambda e: e.when or proven):
+        if end.when is not None and end.when < ALWAYS_ENDED:
+            refused = Finding("SIG-ALGORITHM-REFUSED", "", {"algorithm": end.name, "certificate": ""})
+            return Verdict(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, refused)
+        if end.when is not None and proven >= end.when:
+            why = Finding("SIG-ALGORITHM-ENDED", "", {"algorithm": end.name, "until": end.when.date().isoformat()})
+            return Verdict(SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, why)
+    return None
+
+
+def _said(sub: SubIndication, code: str, certificate: Certificate, chain: Chain | None = None, **args: str | int) -> _Outcome:
+    return _Outcome(Verdict(sub, Finding(code, "", {"certificate": _name(certificate), **args})), chain)
+
+
+def _outside(code: str, leaf: Certificate, edge: datetime) -> Finding:
+    return Finding(code, "", {"certificate": _name(leaf), "edge": edge.date().isoformat()})
+
+
+def _name(certificate: Certificate) -> str:
+    facts = certificate.facts
+    return facts.common_name or facts.subject

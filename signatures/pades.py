@@ -1,0 +1,350 @@
+"""PAdES and plain PDF signatures: several in one file, in their revisions, and document time-stamps.
+
+Signatures are found in the bytes and in the form, and both must agree: the value lies exactly in the gap that ``/ByteRange`` leaves
+open. So a document that pyHanko cannot parse, or that hides a signature from its form, is judged all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mmap
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from policies.findings import Finding
+from signatures.ber import Malformed
+from signatures.cades import Collected, read_cms
+from signatures.certificates import Certificate
+from signatures.cms import CHUNK, open_cms
+from signatures.pdf import Field, Pdf, Prefix
+from signatures.poe import digest_of
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedFile, SignedObject, Source, Stamp
+from signatures.stamps import read_stamp
+
+__all__ = ["PadesVerifier"]
+
+BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,18})\s+(\d{1,18})\s+(\d{1,18})\s+(\d{1,18})\s*\]")
+HEX = re.compile(rb"<[0-9A-Fa-f\s]*>\Z")
+END = re.compile(rb"%%EOF[\r\n \0]*\Z")
+
+MOST_SIGNATURES = 1000
+"""Signatures of one document that are read; what lies beyond is a finding."""
+
+MOST_COMPARED = 12
+"""Signatures whose later changes are analysed (about 0.1 s each in a large document); of the others they are unknown."""
+
+LARGEST_VALUE = 16 << 20
+"""Bytes of one signature value: those with a CRL inside have up to a few megabytes, written in hexadecimal."""
+
+STAMP_FILTER = "/ETSI.RFC3161"
+SHA1_FILTER = "/adbe.pkcs7.sha1"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One signature in the bytes: ``field`` when the form names it."""
+
+    byte_range: tuple[int, ...]
+    field: Field | None
+
+    @property
+    def end(self) -> int:
+        return self.byte_range[2] + self.byte_range[3]
+
+    @property
+    def covered(self) -> int:
+        return self.byte_range[1] + self.byte_range[3]
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        a, b, c, d = self.byte_range
+        return (a, b), (c, d)
+
+
+class PadesVerifier:
+    """`signatures.signed.Verifier` for PDF."""
+
+    kinds = frozenset({Kind.PADES})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        with source.path.open("rb") as stream:
+            if not stream.seek(0, 2):
+                return SignedFile()  # an empty file cannot be mapped
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _Reading(stream, data, self._known).file()
+
+
+class _Reading:
+    """One document being read. Mapped bytes for the arithmetic, pyHanko for the structure."""
+
+    def __init__(self, stream: BinaryIO, data: mmap.mmap, known: tuple[Certificate, ...]) -> None:
+        self._stream = stream
+        self._data = data
+        self._known = known
+        self._pdf = Pdf(stream)
+        self._collected = Collected()
+        self._proofs: list[tuple[_Place, Collected]] = []
+        self._stores: list[tuple[_Place, frozenset[bytes]]] = []
+        self._explained = 0
+
+    def file(self) -> SignedFile:
+        places = list(self._places())
+        for number, place in enumerate(places[:MOST_SIGNATURES]):
+            mine = Collected()
+            self._read(place, mine, compare=number < MOST_COMPARED, name=place.field.name if place.field else f"#{number + 1}")
+            self._proofs.append((place, mine))
+        self._covering(self._data_of(self._pdf))
+        if len(places) > MOST_SIGNATURES and self._collected.objects:
+            first = self._collected.objects[0]
+            note = Finding("SIG-TOO-MANY", "", {"count": len(places), "read": MOST_SIGNATURES})
+            self._collected.objects[0] = replace(first, notes=(*first.notes, note))
+        return self._collected.file()
+
+    # -- where they are -------------------------------------------------------------------------------------------------
+
+    def _places(self) -> Iterator[_Place]:
+        """By where they end in the file: the order in which they were made."""
+        fields = {field.byte_range: field for field in self._pdf.fields()}
+        found: dict[tuple[int, ...], _Place] = {}
+        for byte_range, field in fields.items():
+            if len(byte_range) == 4:
+                found[byte_range] = _Place(byte_range, field)
+        licence = self._pdf.usage_rights()
+        for match in BYTE_RANGE.finditer(self._data):
+            byte_range = tuple(map(int, match.groups()))
+            if byte_range in found or byte_range == licence:
+                continue
+            # In a document whose form can be read, ranges that fit nothing are somebody's text. In one that cannot be read, they are all
+            # that is left of its signatures, and silence would be worse than a false alarm.
+            if self._gap(byte_range) is not None or not self._pdf.readable:
+                found[byte_range] = _Place(byte_range, None)
+        yield from sorted(found.values(), key=lambda each: (each.end, each.byte_range))
+
+    def _gap(self, byte_range: tuple[int, ...]) -> bytes | None:
+        """The value between the two ranges; None when they do not leave exactly one hexadecimal string open."""
+        a, b, c, d = byte_range
+        if a != 0 or c < b + 2 or c + d > len(self._data) or min(byte_range) < 0 or c - b > 2 * LARGEST_VALUE:
+            return None
+        gap = self._data[b:c]
+        if not HEX.match(gap):
+            return None
+        digits = b"".join(gap[1:-1].split())
+        return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii"))
+
+    # -- one signature --------------------------------------------------------------------------------------------------
+
+    def _read(self, place: _Place, mine: Collected, *, compare: bool, name: str) -> None:
+        scope = "file" if place.end == len(self._data) else "revision" if self._ends_revision(place.end) else "part"
+        coverage = Coverage(scope, place.covered, len(self._data), place.ranges)
+        value = self._gap(place.byte_range)
+        problem = self._wrong(place, value, scope)
+        if problem or value is None:
+            self._add(mine, place, _broken(name, problem or "the value is missing", coverage))
+            return
+        later = self._later(place, compare) if scope == "revision" else "none"
+        coverage = replace(coverage, changes=later)
+        subfilter = place.field.subfilter if place.field else self._subfilter(place)
+        try:
+            if subfilter == STAMP_FILTER:
+                self._stamp(place, value, mine, coverage, name)
+            else:
+                self._signature(place, value, mine, coverage, name, subfilter)
+        except Malformed as error:
+            self._add(mine, place, _broken(name, str(error), coverage))
+
+    def _ends_revision(self, end: int) -> bool:
+        return bool(END.search(self._data[max(0, end - 64) : end]))
+
+    def _wrong(self, place: _Place, value: bytes | None, scope: str) -> str:
+        if value is None:
+            return "the byte ranges do not leave exactly the signature value open"
+        if place.field is not None and place.field.contents.rstrip(b"\0") != value.rstrip(b"\0"):
+            return "the value that the form names is not the one between the byte ranges"
+        if scope == "part":
+            return "the byte ranges end in the middle of a revision"
+        return ""
+
+    def _subfilter(self, place: _Place) -> str:
+        """Of a signature that the form does not name: what its dictionary says, next to the value."""
+        _, b, c, _ = place.byte_range
+        around = bytes(self._data[max(0, b - 1024) : b]) + b" " + bytes(self._data[c : c + 1024])
+        return STAMP_FILTER if STAMP_FILTER.encode() in around else ""
+
+    def _later(self, place: _Place, compare: bool) -> str:
+        """What the file got after this signature."""
+        before, now = Pdf(self._prefix(place.end)).pages(), self._pdf.pages()
+        if before is not None and now is not None and before != now:
+            return "pages"
+        if place.field is None or not self._pdf.readable:
+            return "unknown"
+        if self._explained and place.end >= self._explained:
+            return "allowed"  # every later revision was compared with an even earlier one
+        if not compare:
+            return "unknown"
+        found = self._pdf.changes_since(place.field)
+        if found == "allowed":
+            self._explained = place.end
+        return found
+
+    def _prefix(self, end: int) -> BinaryIO:
+        return io.BufferedReader(Prefix(self._stream, end), CHUNK)
+
+    def _digest(self, place: _Place, algorithm: str) -> bytes:
+        hasher = hashlib.new(algorithm)
+        with memoryview(self._data) as view:
+            for start, length in place.ranges:
+                for at in range(start, start + length, CHUNK):
+                    with view[at : min(at + CHUNK, start + length)] as piece:
+                        hasher.update(piece)
+        return hasher.digest()
+
+    def _signature(self, place: _Place, value: bytes, mine: Collected, coverage: Coverage, name: str, subfilter: str) -> None:
+        cms = open_cms(_trimmed(value))
+
+        def content(algorithm: str) -> bytes | None:
+            if subfilter == SHA1_FILTER:  # ISO 32000-1, 12.8.3.3.1: the enclosed content is the digest
+                same = cms.pieces is not None and cms.content(64) == self._digest(place, "sha1")
+                return cms.enclosed(algorithm) if same else b""
+            return self._digest(place, algorithm)
+
+        if cms.pieces is not None and subfilter != SHA1_FILTER:
+            raise Malformed("a signature of a PDF must not enclose content of its own")
+        read_cms(cms, mine, content, coverage, kind=Kind.PADES, name=name, known=self._known)
+        dressed = [self._dressed(each, place, coverage) for each in mine.objects]
+        mine.objects[:] = dressed
+        self._merge(mine)
+
+    def _dressed(self, read: SignedObject, place: _Place, coverage: Coverage) -> SignedObject:
+        """The object with what the PDF says of it, and with what came after it weighed."""
+        if place.field is not None:
+            read = replace(read, reason=place.field.reason, location=place.field.location)
+        if read.role is not Role.SIGNATURE or read.integrity is not Integrity.INTACT:
+            return read
+        if coverage.changes == "pages":
+            changed = Finding("SIG-PAGES-CHANGED", "", {"name": read.name})
+            return replace(read, integrity=Integrity.BROKEN, failure=SubIndication.FORMAT_FAILURE, why=changed)
+        if coverage.changes == "unexplained":
+            changed = Finding("SIG-CHANGED-AFTER", "", {"name": read.name})
+            return replace(read, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=changed)
+        if coverage.changes == "unknown":  # what could not be looked at is not fine
+            unknown = Finding("SIG-CHANGES-UNKNOWN", "", {"name": read.name})
+            return replace(read, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=unknown)
+        return read
+
+    def _stamp(self, place: _Place, value: bytes, mine: Collected, coverage: Coverage, name: str) -> None:
+        reading = read_stamp(
+            _trimmed(value),
+            "document",
+            lambda algorithm: self._digest(place, algorithm),
+            name=name,
+            coverage=coverage,
+            known=self._known,
+        )
+        mine.stamps.append(reading.stamp)
+        mine.certificates.update(dict.fromkeys(reading.stamp.token.certificates))
+        for kind, data in reading.data:
+            mine.data(kind, data)
+        token = replace(reading.stamp.token, level="PAdES-DocTimeStamp")
+        mine.objects.append(token)
+        self._stores.append((place, self._store_at(place)))
+        self._merge(mine)
+
+    def _add(self, mine: Collected, place: _Place, broken: SignedObject) -> None:
+        mine.objects.append(broken)
+        self._merge(mine)
+
+    def _merge(self, mine: Collected) -> None:
+        everything = self._collected
+        everything.objects += mine.objects
+        everything.stamps += mine.stamps
+        everything.certificates.update(mine.certificates)
+        everything.crls.update(mine.crls)
+        everything.ocsps.update(mine.ocsps)
+
+    # -- what document time-stamps prove ----------------------------------------------------------------------------------
+
+    def _data_of(self, pdf: Pdf) -> frozenset[bytes]:
+        """Take the validation data of the document, as it is in ``pdf``; returns the digests of all of it."""
+        digests = set()
+        for kind, der in pdf.security_store():
+            digests.add(digest_of(der))
+            if kind == "certificate":
+                try:
+                    self._collected.certificates.setdefault(Certificate(der))
+                except ValueError:
+                    continue
+            else:
+                self._collected.data(kind, der)
+        return frozenset(digests)
+
+    def _store_at(self, place: _Place) -> frozenset[bytes]:
+        """The validation data that the document held when a time-stamp was put on it: it may have been taken out since."""
+        return self._data_of(self._pdf if place.end == len(self._data) else Pdf(self._prefix(place.end)))
+
+    def _covering(self, _final: frozenset[bytes]) -> None:
+        """Tell each document time-stamp what it proves: everything that lay in the file before it."""
+        covered: dict[int, frozenset[bytes]] = {}
+        for place, store in self._stores:
+            digests = set(store)
+            for other, mine in self._proofs:
+                if other.end < place.end:
+                    digests.update(_objects_of(mine))
+            covered[place.end] = frozenset(digests)
+        ends = {stamp.sha256: place.end for place, mine in self._proofs for stamp in mine.stamps if stamp.kind == "document"}
+        self._collected.stamps[:] = [
+            replace(stamp, covers=covered.get(ends[stamp.sha256], frozenset())) if stamp.kind == "document" else stamp
+            for stamp in self._collected.stamps
+        ]
+        if covered:
+            last = max(covered)
+            self._collected.objects[:] = [
+                replace(each, level="PAdES-LTA") if each.level == "PAdES-T" and self._end_of(each) < last else each
+                for each in self._collected.objects
+            ]
+
+    def _end_of(self, read: SignedObject) -> int:
+        return sum(read.coverage.ranges[-1]) if read.coverage.ranges else 0
+
+
+def _objects_of(mine: Collected) -> Iterator[bytes]:
+    for each in mine.objects:
+        yield digest_of(each.value)
+        yield from (certificate.sha256 for certificate in each.certificates)
+    for stamp in mine.stamps:
+        yield from _stamp_objects(stamp)
+    yield from (certificate.sha256 for certificate in mine.certificates)
+    for der in (*mine.crls, *mine.ocsps):
+        yield digest_of(der)
+
+
+def _stamp_objects(stamp: Stamp) -> Iterator[bytes]:
+    yield stamp.sha256
+    yield digest_of(stamp.token.value)
+    yield from (certificate.sha256 for certificate in stamp.token.certificates)
+
+
+def _trimmed(value: bytes) -> bytes:
+    """The structure without the zeros that PDF pads it with."""
+    from signatures.ber import element
+
+    return value[: element(value).end]
+
+
+def _broken(name: str, reason: str, coverage: Coverage) -> SignedObject:
+    return SignedObject(
+        Kind.PADES,
+        Role.SIGNATURE,
+        name,
+        b"",
+        Integrity.BROKEN,
+        SubIndication.FORMAT_FAILURE,
+        Finding("SIG-FORMAT", "", {"reason": reason}),
+        coverage=coverage,
+    )

@@ -1,0 +1,267 @@
+"""PDF as far as signatures need it, over pyHanko's reader: signature dictionaries, the document's validation data, what changed.
+
+Whatever pyHanko makes of a damaged or hostile file is caught here: it is asked for facts, and it may have none.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import (
+    CatalogModificationRule,
+    DocInfoRule,
+    DSSCompareRule,
+    FormUpdatingRule,
+    GenericFieldModificationRule,
+    MetadataUpdateRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+    StandardDiffPolicy,
+    SuspiciousModification,
+    XrefStreamRule,
+)
+from pyhanko.sign.fields import enumerate_sig_fields
+
+from signatures.cms import MOST_BYTES
+
+__all__ = ["Field", "Pdf", "Prefix"]
+
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what it would say of a file stands in the report
+
+BAD = (
+    PdfError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+    AssertionError,
+)
+"""What pyHanko raises over files that are not what they should be (found by fuzzing)."""
+
+MOST_FIELDS = 10_000
+
+
+class Prefix(io.RawIOBase):
+    """The first ``end`` bytes of a file as a file: what a document was when it was signed is a prefix of what it is."""
+
+    def __init__(self, stream: BinaryIO, end: int) -> None:
+        self._stream = stream
+        self._end = end
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = max(0, offset + (0, self._at, self._end)[whence])
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._stream.seek(self._at)
+        data = self._stream.read(min(len(buffer), max(0, self._end - self._at)))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A filled signature field. ``revision`` is pyHanko's number of the revision that brought its value."""
+
+    name: str
+    byte_range: tuple[int, ...]
+    contents: bytes
+    type: str
+    subfilter: str
+    reason: str
+    location: str
+    reference: Any
+
+
+class Pdf:
+    """A document, or an earlier state of it; ``readable`` is False when no structure could be made out."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._reader: Any = None
+        try:
+            self._reader = PdfFileReader(stream, strict=False)
+            if self._reader.encrypted:
+                self._reader.decrypt(b"")  # most encrypted records open without a password
+            _ = self._reader.root
+        except BAD:
+            self._reader = None
+
+    @property
+    def readable(self) -> bool:
+        return self._reader is not None
+
+    def fields(self) -> list[Field]:
+        """Filled signature fields, in the order of the form."""
+        found: list[Field] = []
+        try:
+            for name, value, holder in enumerate_sig_fields(self._reader, filled_status=True) if self.readable else ():
+                field = _field(name, value, holder.get_object())
+                if field is not None:
+                    found.append(field)
+                if len(found) >= MOST_FIELDS:
+                    break
+        except BAD:
+            pass
+        return found
+
+    def usage_rights(self) -> tuple[int, ...]:
+        """The byte range of a usage-rights signature (ISO 32000-1, 12.8.2.3): a reader's licence, and no signature of the document."""
+        try:
+            found = self._reader.root["/Perms"]["/UR3"]["/ByteRange"] if self.readable else ()
+            return tuple(int(each) for each in found)
+        except BAD:
+            return ()
+
+    def pages(self) -> int | None:
+        """The number of pages, counted; None when it cannot be told."""
+        try:
+            return sum(1 for _ in _leaves(self._reader.root["/Pages"]))
+        except BAD:
+            return None
+
+    def security_store(self) -> Iterator[tuple[str, bytes]]:
+        """("certificate" | "crl" | "ocsp", DER) in the document's DSS and its VRI (EN 319 142-1, 5.4.2)."""
+        try:
+            store = self._reader.root["/DSS"] if self.readable else {}
+        except BAD:
+            return
+        taken = 0
+        for kind, der in _streams(store):
+            taken += len(der)
+            if taken > MOST_BYTES:
+                return
+            yield kind, der
+
+    def changes_since(self, field: Field) -> str:
+        """What the document got after the revision that brought ``field``'s value: see `Coverage.changes`."""
+        try:
+            revision = self._reader.xrefs.get_introducing_revision(field.reference)
+            result = POLICY.review_file(self._reader, revision)
+        except SuspiciousModification:
+            return "unexplained"
+        except BAD:
+            return "unknown"
+        if isinstance(result, SuspiciousModification):
+            return "unexplained"
+        return "none" if result.modification_level is ModificationLevel.NONE else "allowed"
+
+
+class _Store(DSSCompareRule):
+    """The validation data of a document may be replaced: it is no content, and none of it is believed unseen."""
+
+    def apply(self, old: Any, new: Any) -> Any:
+        try:
+            yield from super().apply(old, new)
+        except SuspiciousModification:
+            if "/DSS" not in old.root or "/DSS" not in new.root:
+                raise
+            yield from _references(new)
+
+
+def _references(new: Any) -> Iterator[Any]:
+    from pyhanko.sign.diff_analysis import ReferenceUpdate
+
+    for reference in new.collect_dependencies(new.root.raw_get("/DSS"), since_revision=new.revision):
+        yield ReferenceUpdate(reference)
+
+
+def _policy() -> StandardDiffPolicy:
+    catalogue, metadata, creation = CatalogModificationRule, MetadataUpdateRule, SigFieldCreationRule
+    kept = [DocInfoRule(), XrefStreamRule(), ObjectStreamRule(), _Store(), metadata()]  # type: ignore[no-untyped-call]
+    rules = [catalogue(), *(each.as_qualified(ModificationLevel.LTA_UPDATES) for each in kept)]  # type: ignore[no-untyped-call]
+    fields = [creation(), SigFieldModificationRule(), GenericFieldModificationRule()]  # type: ignore[no-untyped-call]
+    return StandardDiffPolicy(global_rules=rules, form_rule=FormUpdatingRule(field_rules=fields))
+
+
+POLICY = _policy()
+"""pyHanko's own rules, but for the document security store (`_Store`)."""
+
+
+def _field(name: object, value: Any, holder: Any) -> Field | None:
+    try:
+        value = value.get_object() if hasattr(value, "get_object") else value
+        raw = holder.raw_get("/V") if "/V" in holder else None
+        return Field(
+            name=str(name),
+            byte_range=tuple(int(each) for each in value["/ByteRange"]),
+            contents=_octets(value.raw_get("/Contents", decrypt=_raw_access())),
+            type=str(value.get("/Type", "/Sig")),
+            subfilter=str(value.get("/SubFilter", "")),
+            reason=str(value.get("/Reason", "")),
+            location=str(value.get("/Location", "")),
+            reference=getattr(raw, "reference", None) or value.container_ref,
+        )
+    except BAD:
+        return None
+
+
+def _raw_access() -> Any:
+    from pyhanko.pdf_utils.generic import EncryptedObjAccess
+
+    return EncryptedObjAccess.RAW  # the value of a signature is the one string that is never encrypted
+
+
+def _octets(value: Any) -> bytes:
+    found = getattr(value, "original_bytes", value)
+    return bytes(found)
+
+
+def _leaves(node: Any, depth: int = 0) -> Iterator[Any]:
+    if depth > 50:
+        raise ValueError("the tree of pages is deeper than any honest one")
+    for kid in node["/Kids"]:
+        kid = kid.get_object()
+        if "/Kids" in kid:
+            yield from _leaves(kid, depth + 1)
+        else:
+            yield kid
+
+
+NAMES = {"/Certs": "certificate", "/Cert": "certificate", "/CRLs": "crl", "/CRL": "crl", "/OCSPs": "ocsp", "/OCSP": "ocsp"}
+
+
+def _streams(store: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    seen: set[Any] = set()
+    try:
+        places = [store, *(store["/VRI"].values() if "/VRI" in store else ())]
+    except BAD:
+        places = [store]
+    for place in places:
+        for key, kind in NAMES.items():
+            try:
+                place = place.get_object() if hasattr(place, "get_object") else place
+                listed = list(place[key]) if key in place else []
+            except BAD:
+                continue
+            for reference in listed:
+                try:
+                    mark = getattr(reference, "reference", reference)
+                    if mark in seen:
+                        continue
+                    seen.add(mark)
+                    yield kind, bytes(reference.get_object().data)
+                except BAD:
+                    continue

@@ -1,0 +1,48 @@
+"""Proofs of existence: since when is it proven that an object was there (EN 319 102-1, 5.6.2.3).
+
+An object is known by its SHA-256: a certificate, CRL, OCSP response or token by that of its DER, a signature by that of its value.
+Time-stamps inside a file give proofs, and so do evidence records over the file or over what was collected beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = ["Proof", "Proofs", "digest_of"]
+
+
+def digest_of(data: bytes) -> bytes:
+    """The name of an object in `Proofs`."""
+    return hashlib.sha256(data).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """``by`` is "now" (the object is here), "time-stamp" or "evidence"."""
+
+    time: datetime
+    by: str = "now"
+
+
+@dataclass
+class Proofs:
+    """The earliest proof of each object. Of an object never heard of it is only known that it is here ``now``."""
+
+    now: datetime
+    _known: dict[bytes, Proof] = field(default_factory=dict)
+
+    def add(self, objects: Iterable[bytes], proof: Proof) -> None:
+        """Each of ``objects`` (digests) existed at ``proof.time``. Proofs from after ``now`` are not known yet, and passed over."""
+        if proof.time > self.now:
+            return
+        for digest in objects:
+            known = self._known.get(digest)
+            if known is None or proof.time < known.time:
+                self._known[digest] = proof
+
+    def of(self, digest: bytes) -> Proof:
+        """The earliest proof of one object."""
+        return self._known.get(digest) or Proof(self.now)

@@ -1,0 +1,36 @@
+"""Every family of signatures behind one door: detect what a file carries, and let the right verifier read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policies.findings import Finding
+from signatures.cades import CadesVerifier
+from signatures.certificates import Certificate
+from signatures.detect import detect
+from signatures.pades import PadesVerifier
+from signatures.report import Integrity, Role, SubIndication
+from signatures.signed import SignedFile, SignedObject, Source, Verifier
+
+__all__ = ["read_signatures", "verifiers"]
+
+
+def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
+    """One verifier a family. A new format is one more line here, and one more in `signatures.detect`."""
+    return (PadesVerifier(known), CadesVerifier(known))
+
+
+def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:
+    """What is signed in a file; None when it carries no signature. Raises OSError and CouldNotRead as they are."""
+    with source.path.open("rb") as stream:
+        found = detect(stream)
+    if found is None:
+        return None
+    verifier = next(each for each in verifiers(known) if found.kind in each.kinds)
+    try:
+        return verifier.read(source)
+    except (MemoryError, RecursionError) as error:
+        # Not seen, and not to be believed impossible: a file that exhausts a reader is not understood, and nothing more.
+        why = Finding("SIG-FORMAT", "", {"reason": f"reading it takes more than there is ({type(error).__name__})"})
+        lost = SignedObject(found.kind, Role.SIGNATURE, "", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
+        return SignedFile((lost,))

@@ -1,0 +1,305 @@
+"""Revocation data: what CRLs and OCSP responses say of one certificate, each believed only when its issuer signed it.
+
+Two rules make old data usable for ever. What says *good* counts only when it was made before the certificate expired: afterwards a CA
+need not list it any more (RFC 5280, 3.3), and a late list would move the proof beyond everything it is to prove. What says *revoked*
+always counts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtensionOID
+
+from signatures.algorithms import Scheme, scheme_of
+from signatures.ber import Malformed, guard
+from signatures.certificates import HASH_NAMES, Certificate
+from signatures.poe import digest_of
+
+__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "statuses"]
+
+FRESH = timedelta(days=1)
+"""How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
+nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
+
+EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
+"""expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
+
+KNOWN_CRL = frozenset(
+    {
+        ExtensionOID.CRL_NUMBER,
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.ISSUING_DISTRIBUTION_POINT,
+        ExtensionOID.ISSUER_ALTERNATIVE_NAME,
+        ExtensionOID.FRESHEST_CRL,
+        EXPIRED_KEPT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What one piece of data says: ``revoked`` since when, or None (good). ``until`` is how long it may be relied on."""
+
+    made: datetime
+    until: datetime
+    revoked: datetime | None
+    reason: str
+    object: bytes
+    """SHA-256 of the data: its name in `Proofs`."""
+    scheme: Scheme | None
+    signer: Certificate
+
+
+class _Data:
+    """One piece of revocation data, parsed when it is first asked."""
+
+    def __init__(self, der: bytes) -> None:
+        self.der = der
+        self.sha256 = digest_of(der)
+
+
+class Crl(_Data):
+    """Raises ValueError when the bytes are no CRL."""
+
+    def __init__(self, der: bytes) -> None:
+        super().__init__(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.list = x509.load_der_x509_crl(der)
+            self.issuer: bytes = self.list.issuer.public_bytes()
+            self.made: datetime = self.list.last_update_utc
+            self.next: datetime | None = self.list.next_update_utc
+        self._signers: dict[bytes, bool] = {}
+
+    @cached_property
+    def _extensions(self) -> dict[x509.ObjectIdentifier, Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {each.oid: each for each in self.list.extensions}
+
+    def signed_by(self, certificate: Certificate) -> bool:
+        if certificate.sha256 not in self._signers:
+            try:
+                key = certificate.x509.public_key()
+                self._signers[certificate.sha256] = self.list.is_signature_valid(key)  # type: ignore[arg-type]
+            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+                self._signers[certificate.sha256] = False
+        return self._signers[certificate.sha256]
+
+    def in_scope(self, certificate: Certificate) -> bool:
+        """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial or indirect list, a
+        delta, or one with rules that are not understood says nothing."""
+        extensions = self._extensions
+        if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
+            return False
+        point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
+        if point is None:
+            return True
+        value: x509.IssuingDistributionPoint = point.value
+        if value.only_some_reasons or value.indirect_crl or value.only_contains_attribute_certs:
+            return False
+        authority = is_authority(certificate)
+        if (value.only_contains_user_certs and authority) or (value.only_contains_ca_certs and not authority):
+            return False
+        return _same_point(value.full_name, certificate)
+
+    def keeps_expired(self, since: datetime) -> bool:
+        return EXPIRED_KEPT in self._extensions and self.made >= since
+
+    def entry(self, serial: int) -> tuple[datetime, str] | None:
+        """(since when, why) when the list names the serial number."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            row = self.list.get_revoked_certificate_by_serial_number(serial)
+            if row is None:
+                return None
+            try:
+                reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
+            except (x509.ExtensionNotFound, ValueError):
+                reason = "unspecified"
+            return (row.revocation_date_utc, reason) if reason != "removeFromCRL" else None
+
+    @cached_property
+    def scheme(self) -> Scheme | None:
+        return _scheme(self.list)
+
+
+class Ocsp(_Data):
+    """Raises ValueError when the bytes are no successful OCSP response with one answer."""
+
+    def __init__(self, der: bytes) -> None:
+        super().__init__(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.response = ocsp.load_der_ocsp_response(der)
+            if self.response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+                raise ValueError("the responder gave no answer")
+            self.answers = list(self.response.responses)
+            self.certificates = tuple(_certificates(self.response.certificates))
+        self.made: datetime = self.response.produced_at_utc
+
+    @cached_property
+    def scheme(self) -> Scheme | None:
+        return _scheme(self.response)
+
+    def answer(self, certificate: Certificate, issuer: Certificate) -> Any:
+        """The answer about ``certificate``, whose issuer's name and key it must name; None when there is none."""
+        for each in self.answers:
+            if each.serial_number != certificate.serial:
+                continue
+            try:
+                name, key = _issuer_hashes(each.hash_algorithm, issuer)
+            except (ValueError, UnsupportedAlgorithm):
+                continue
+            if each.issuer_name_hash == name and each.issuer_key_hash == key:
+                return each
+        return None
+
+    def responder(self, issuer: Certificate, known: Iterable[Certificate]) -> Certificate | None:
+        """Who signed: the issuer, or one whom the issuer made a responder (RFC 6960, 4.2.2.2)."""
+        if self._signature_by(issuer):
+            return issuer
+        for each in dict.fromkeys((*self.certificates, *known)):
+            if not each.may_answer_ocsp or not self._is_named(each) or not each.issued_by(issuer):
+                continue
+            try:
+                each.x509.verify_directly_issued_by(issuer.x509)
+            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+                continue
+            if each.not_before <= self.made <= each.not_after and self._signature_by(each):
+                return each
+        return None
+
+    def _is_named(self, certificate: Certificate) -> bool:
+        name, key = self.response.responder_name, self.response.responder_key_hash
+        if name is not None:
+            return bool(name.public_bytes() == certificate.subject)
+        return key is None or key in (certificate.key_id, certificate.key_sha1)
+
+    def _signature_by(self, certificate: Certificate) -> bool:
+        from signatures.algorithms import signed_by
+
+        if self.scheme is None:
+            return False
+        return signed_by(certificate.x509, self.scheme, self.response.signature, self.response.tbs_response_bytes)
+
+
+def _certificates(found: Iterable[x509.Certificate]) -> Iterator[Certificate]:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    for each in found:
+        try:
+            yield Certificate(each.public_bytes(Encoding.DER))
+        except ValueError:
+            continue
+
+
+def _scheme(data: Any) -> Scheme | None:
+    """How a CRL or response is signed; None when it is not understood."""
+    try:
+        oid = data.signature_algorithm_oid.dotted_string
+        digest = data.signature_hash_algorithm
+        if oid == "1.2.840.113549.1.1.10":
+            parameters = getattr(data, "signature_algorithm_parameters", None)
+            mask = getattr(getattr(parameters, "mgf", None), "_algorithm", digest)
+            salt = getattr(parameters, "_salt_length", digest.digest_size)
+            return Scheme("rsa-pss", _hash_name(digest), _hash_name(mask), salt)
+        return scheme_of(oid, b"", _hash_name(digest) if digest is not None else "sha512")
+    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+        return None
+
+
+def _hash_name(algorithm: hashes.HashAlgorithm) -> str:
+    return HASH_NAMES.get(algorithm.name, algorithm.name)
+
+
+def _issuer_hashes(algorithm: hashes.HashAlgorithm, issuer: Certificate) -> tuple[bytes, bytes]:
+    name, key = hashes.Hash(algorithm), hashes.Hash(algorithm)
+    name.update(issuer.subject)
+    key.update(issuer.key_octets)
+    return name.finalize(), key.finalize()
+
+
+def is_authority(certificate: Certificate) -> bool:
+    try:
+        return bool(certificate.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return False
+
+
+def _same_point(names: list[x509.GeneralName] | None, certificate: Certificate) -> bool:
+    """Whether a list for one distribution point is the one that the certificate names."""
+    if not names:
+        return True
+    mine = {url for kind, url in certificate.addresses() if kind == "crl"}
+    theirs = {each.value for each in names if isinstance(each, x509.UniformResourceIdentifier)}
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def load_crl(der: bytes) -> Crl | None:
+    """None for what is no CRL: revocation data comes from files of strangers."""
+    try:
+        guard(der)
+        return Crl(der)
+    except (ValueError, TypeError, Malformed):
+        return None
+
+
+def load_ocsp(der: bytes) -> Ocsp | None:
+    """None for what is no successful answer."""
+    try:
+        guard(der)
+        return Ocsp(der)
+    except (ValueError, TypeError, Malformed):
+        return None
+
+
+def statuses(
+    certificate: Certificate,
+    issuer: Certificate,
+    crls: Iterable[Crl],
+    ocsps: Iterable[Ocsp],
+    named: Callable[[bytes], list[Certificate]],
+) -> Iterator[Status]:
+    """Everything that believable data says of ``certificate``. ``named`` gives the certificates of a subject (a CA's other keys)."""
+    for crl in crls:
+        if crl.issuer != certificate.issuer:
+            continue
+        signer = next((each for each in (issuer, *named(crl.issuer)) if crl.signed_by(each)), None)
+        if signer is None:
+            continue
+        entry = crl.entry(certificate.serial)
+        usable = crl.made <= certificate.not_after or crl.keeps_expired(certificate.not_after)
+        if entry is not None:
+            yield _status(crl.made, crl.next, entry, crl, signer)
+        elif usable and crl.in_scope(certificate):
+            yield _status(crl.made, crl.next, None, crl, signer)
+    for response in ocsps:
+        answer = response.answer(certificate, issuer)
+        responder = response.responder(issuer, named(issuer.subject)) if answer is not None else None
+        if answer is None or responder is None:
+            continue
+        made = answer.this_update_utc
+        if answer.certificate_status is ocsp.OCSPCertStatus.REVOKED:
+            reason = answer.revocation_reason.value if answer.revocation_reason else "unspecified"
+            yield _status(made, answer.next_update_utc, (answer.revocation_time_utc, reason), response, responder)
+        elif answer.certificate_status is ocsp.OCSPCertStatus.GOOD and made <= certificate.not_after:
+            yield _status(made, answer.next_update_utc, None, response, responder)
+
+
+def _status(
+    made: datetime, until: datetime | None, entry: tuple[datetime, str] | None, data: Crl | Ocsp, signer: Certificate
+) -> Status:
+    last = max(made + FRESH, until or made)
+    revoked, reason = entry or (None, "")
+    return Status(made, last, revoked, reason, data.sha256, data.scheme, signer)

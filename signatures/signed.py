@@ -1,0 +1,93 @@
+"""What a format's reader finds, before anybody judges it: signed objects, time-stamps, and the validation data they bring along.
+
+A verifier reads; `signatures.judgement` judges, the same way for every format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from policies.findings import Finding
+from signatures.certificates import Certificate
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+
+__all__ = ["SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to look at. ``beside`` opens the content that a detached signature may cover: (name, open) pairs, likeliest first."""
+
+    path: Path
+    name: str
+    beside: Callable[[], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda: ())
+
+
+@dataclass(frozen=True)
+class SignedObject:
+    """One signature or time-stamp token, with its arithmetic done: ``integrity`` and, unless intact, ``failure`` and ``why``.
+
+    ``value`` are the octets of the signature. ``certificates`` are those that came along; ``certificate`` the signer's, when it is
+    among them and is the one that the signed attributes name.
+    """
+
+    kind: Kind
+    role: Role
+    name: str
+    value: bytes
+    integrity: Integrity
+    failure: SubIndication | None = None
+    why: Finding | None = None
+    certificate: Certificate | None = None
+    certificates: tuple[Certificate, ...] = ()
+    digest_algorithm: str = ""
+    signature_algorithm: str = ""
+    scheme: str = ""
+    claimed: datetime | None = None
+    level: str = ""
+    reason: str = ""
+    location: str = ""
+    coverage: Coverage = field(default_factory=lambda: Coverage("part"))
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A time-stamp token. ``covers`` are the digests (`signatures.poe`) of what is proven by it: signature values, certificates,
+    validation data, earlier tokens. ``kind`` as in `StampFacts`; ``of`` the value of the one signature it belongs to, if any."""
+
+    kind: str
+    token: SignedObject
+    time: datetime
+    sha256: bytes
+    covers: frozenset[bytes] = frozenset()
+    of: bytes = b""
+
+
+@dataclass(frozen=True)
+class SignedFile:
+    """All that a verifier found in one file. ``crls`` and ``ocsps`` are DER."""
+
+    objects: tuple[SignedObject, ...] = ()
+    stamps: tuple[Stamp, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+
+
+class Verifier(Protocol):
+    """Reads the signatures of one family of formats. One method, so that a new format is one class.
+
+    Raises nothing for bad content: what cannot be understood is a `SignedObject` with FORMAT_FAILURE. OSError and CouldNotRead come
+    through: then nothing is known of the file.
+    """
+
+    kinds: frozenset[Kind]
+
+    def read(self, source: Source) -> SignedFile:
+        """Everything signed in ``source``, in the file's own order, with no judgement of certificates."""
+        ...

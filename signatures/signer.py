@@ -1,0 +1,178 @@
+"""One SignerInfo: which certificate it names, whether digests and value are right. Trust is not looked at here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from asn1crypto import core  # type: ignore[import-untyped]
+
+from policies.findings import Finding
+from signatures.algorithms import Scheme, hash_named, scheme_of, signed_by
+from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
+from signatures.certificates import Certificate
+from signatures.cms import Content
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedObject
+
+__all__ = ["ReadSigner", "read_signer"]
+
+
+class ReadSigner:
+    """What a signer info says: the signed object, its attributes, and the raw value."""
+
+    def __init__(self, info: Any) -> None:
+        self.info = info
+        self.signed = Attributes(info["signed_attrs"])
+        self.unsigned = Attributes(info["unsigned_attrs"])
+        self.value: bytes = bytes(info["signature"].native)
+        self.has_signed = not isinstance(info["signed_attrs"], core.Void)
+
+
+def read_signer(
+    info: Any,
+    *,
+    kind: Kind,
+    role: Role,
+    name: str,
+    content: Content,
+    content_type: str,
+    certificates: Sequence[Certificate],
+    coverage: Coverage,
+) -> tuple[SignedObject, ReadSigner | None]:
+    """Check one SignerInfo over ``content``. Raises only what ``content`` raises for reading (OSError, CouldNotRead)."""
+    base: dict[str, Any] = {"kind": kind, "role": role, "name": name, "coverage": coverage, "certificates": tuple(certificates)}
+    try:
+        signer = ReadSigner(info)
+        base |= {"value": signer.value, "claimed": claimed_time(signer.signed)}
+        digest, scheme = _algorithms(info)
+        base |= {"digest_algorithm": digest, "scheme": scheme.name, "signature_algorithm": _named(scheme, digest)}
+    except (ValueError, TypeError, KeyError) as error:
+        found = _unknown(error)
+        return SignedObject(**({"value": b""} | base), integrity=Integrity.UNKNOWN, **found), None
+    try:
+        return _judged(signer, base, content, content_type)
+    except (ValueError, TypeError, KeyError) as error:  # asn1crypto parses a part when it is first asked for
+        found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=str(error).splitlines()[0][:200])
+        return SignedObject(**base, integrity=Integrity.BROKEN, **found), None
+
+
+def _judged(
+    signer: ReadSigner, base: dict[str, Any], content: Content, content_type: str
+) -> tuple[SignedObject, ReadSigner | None]:
+    """The certificate, the structure and the arithmetic, in the order of EN 319 102-1, 5.2."""
+    certificate = _certificate(signer.info, signer.signed, base["certificates"])
+    if certificate is None:
+        missing = _said(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER")
+        return SignedObject(**base, integrity=Integrity.UNKNOWN, **missing), signer
+    base["certificate"] = certificate
+    digest, scheme = _algorithms(signer.info)
+    problem = _structure(signer, base["role"], content_type)
+    if problem is None:
+        actual = content(digest)
+        if actual is None:
+            lost = _said(SubIndication.SIGNED_DATA_NOT_FOUND, "SIG-CONTENT-MISSING")
+            return SignedObject(**base, integrity=Integrity.UNKNOWN, **lost), signer
+        problem = _arithmetic(signer, certificate, scheme, actual, digest)
+    integrity = Integrity.INTACT if problem is None else Integrity.BROKEN
+    return SignedObject(**base, integrity=integrity, **(problem or {})), signer
+
+
+def _said(sub: SubIndication, code: str, **args: str | int) -> dict[str, Any]:
+    return {"failure": sub, "why": Finding(code, "", args)}
+
+
+def _unknown(error: Exception) -> dict[str, Any]:
+    return _said(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=str(error).splitlines()[0][:200])
+
+
+def _algorithms(info: Any) -> tuple[str, Scheme]:
+    digest = hash_named(*_identifier(info["digest_algorithm"]))
+    oid, parameters = _identifier(info["signature_algorithm"])
+    return digest, scheme_of(oid, parameters, digest)
+
+
+def _identifier(algorithm: Any) -> tuple[str, bytes]:
+    """(dotted identifier, parameters as they stand there)."""
+    parameters = algorithm["parameters"]
+    raw = b"" if isinstance(parameters, core.Void) else parameters.dump()
+    return algorithm["algorithm"].dotted, raw
+
+
+def _named(scheme: Scheme, digest: str) -> str:
+    return f"{scheme.name}-{scheme.hash or digest}"
+
+
+def _certificate(info: Any, signed: Attributes, certificates: Sequence[Certificate]) -> Certificate | None:
+    """The signer's certificate: the one that the identifier names, and that the signed reference (if any) confirms.
+
+    Without this check a signature could be handed to another certificate of the same key (EN 319 102-1, 5.2.3.4)."""
+    named = [each for each in certificates if _is_named(info["sid"], each)]
+    try:
+        hashes = ess_hashes(signed)
+    except (ValueError, TypeError, KeyError):
+        return None
+    for certificate in named:
+        try:
+            if all(hashlib.new(name, certificate.der).digest() == value for name, value in hashes):
+                return certificate
+        except ValueError:
+            continue
+    return None
+
+
+def _is_named(sid: Any, certificate: Certificate) -> bool:
+    try:
+        if sid.name == "issuer_and_serial_number":
+            chosen = sid.chosen
+            same = chosen["serial_number"].native == certificate.serial
+            return bool(same and (chosen["issuer"].dump() == certificate.issuer or chosen["issuer"] == certificate.asn1.issuer))
+        return bool(sid.chosen.native == certificate.key_id)
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
+def _structure(signer: ReadSigner, role: Role, content_type: str) -> dict[str, Any] | None:
+    """RFC 5652, 5.3 and 11: what signed attributes must hold when there are any."""
+    if not signer.has_signed:
+        return None
+    counts = signer.signed.counts
+    if counts.get(MESSAGE_DIGEST) != 1 or len(signer.signed.all(MESSAGE_DIGEST)) != 1:
+        return _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason="message-digest must stand there exactly once")
+    if role is Role.COUNTERSIGNATURE:
+        return None
+    declared = signer.signed.all(CONTENT_TYPE)
+    if len(declared) != 1 or core.load(declared[0]).dump() != core.ObjectIdentifier(content_type).dump():
+        return _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason="the content type is not the one that was signed")
+    return None
+
+
+def _arithmetic(
+    signer: ReadSigner, certificate: Certificate, scheme: Scheme, actual: bytes, digest: str
+) -> dict[str, Any] | None:
+    if not signer.has_signed:
+        good = _signed_digest(certificate, scheme, signer.value, actual)
+        return None if good else _said(SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG")
+    messages = _signed_bytes(signer.info["signed_attrs"])
+    if not any(signed_by(certificate.x509, scheme, signer.value, message) for message in messages):
+        return _said(SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG")
+    raw = signer.signed.first(MESSAGE_DIGEST)
+    if raw is None or core.load(raw).native != actual:
+        return _said(SubIndication.HASH_FAILURE, "SIG-CONTENT-ALTERED", algorithm=digest)
+    return None
+
+
+def _signed_bytes(attributes: Any) -> Iterator[bytes]:
+    """The signed attributes as SET OF: as they stand there, and in DER order, which is what must be signed (RFC 5652, 5.4)."""
+    found = attributes.untag()
+    yield found.dump()
+    try:
+        yield found.copy().dump(force=True)
+    except (ValueError, TypeError, KeyError):
+        return
+
+
+def _signed_digest(certificate: Certificate, scheme: Scheme, value: bytes, actual: bytes) -> bool:
+    """A signature straight over the content, of which only the digest is at hand."""
+    return signed_by(certificate.x509, scheme, value, actual, prehashed=True)
