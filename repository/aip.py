@@ -63,11 +63,11 @@ SPOOLED = "files/"
 TOKEN_LENGTH = 12
 """Hexadecimal digits of the deposit id that stand in content paths, so that two writers of one version never meet in one key."""
 
-LONGEST_SEGMENT = 255
-"""Bytes of one name on every file system in use (NAME_MAX)."""
+LONGEST_SEGMENT = 200
+"""Bytes of one name: file systems end at 255 (NAME_MAX), and some S3 stores keep the versions of a key in files of longer names."""
 
-LONGEST_PATH = 1000
-"""Bytes of a content path: S3 keys end at 1,024, of which the object's own folder takes up to 90."""
+LONGEST_PATH = 860
+"""Bytes of a content path: S3 keys end at 1,024, of which the storage root and its layout take 83 and a tier's prefix up to 60."""
 
 
 @dataclass(frozen=True)

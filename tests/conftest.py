@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.builders_archive import SharedIdentifier
+from tests.seaweed import Seaweed, the_program
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +16,21 @@ def identifier() -> Iterator[SharedIdentifier]:
     shared = SharedIdentifier()
     yield shared
     shared.really_close()
+
+
+@pytest.fixture(scope="session")
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """One S3 store for the session: a bucket for every test is enough of its own."""
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"), the_program())
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def seaweed(seaweed_server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Seaweed:
+    """The store, with its profiles known to this process and those it starts."""
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(seaweed_server.credentials))
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return seaweed_server

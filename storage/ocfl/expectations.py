@@ -64,6 +64,9 @@ class Expectations:
         self._seen[index] = 1
         return self._records[index][_KEY_BYTES:]
 
+    def expects(self, path: str) -> bool:
+        return self._index(path) is not None
+
     def unseen(self, path: str) -> bool:
         index = self._index(path)
         return index is not None and not self._seen[index]

@@ -17,7 +17,7 @@ from storage.ocfl.objects import DECLARATION, INVENTORY, digest_at
 from storage.ocfl.recovery import has_sidecar
 from storage.tier import ObjectId, ObjectVersion
 
-__all__ = ["EMPTY_FOR", "list_objects", "list_strays"]
+__all__ = ["EMPTY_FOR", "id_and_head", "list_objects", "list_strays"]
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,17})", re.ASCII)
 
@@ -113,13 +113,15 @@ def _identify(top: str, path: str) -> tuple[bytes, str, int]:
     with os.fdopen(descriptor, "rb", buffering=0) as raw:
         stream = HashedStream(raw)
         try:
-            object_id, head = _id_and_head(read_json(stream))  # type: ignore[arg-type]
+            object_id, head = id_and_head(stream)
         except (BadJson, ValueError) as error:
             raise Damaged(path, f"the inventory is damaged: {error}") from error
         return stream.finish(), object_id, head
 
 
-def _id_and_head(document: Any) -> tuple[str, int]:
+def id_and_head(stream: HashedStream) -> tuple[str, int]:
+    """The id and the number of the head that an inventory gives. Raises BadJson, ValueError, OSError."""
+    document: Any = read_json(stream)  # type: ignore[arg-type]
     found: dict[str, str] = {}
     if isinstance(document, dict | Members):
         for key, value in document.items():

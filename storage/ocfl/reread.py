@@ -21,7 +21,7 @@ from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.medium import Medium, drop_cache
 from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
 
-__all__ = ["Reread", "fixed_files"]
+__all__ = ["Reread", "fixed_files", "version_of"]
 
 
 class Reread:
@@ -201,12 +201,12 @@ class Reread:
         return path in self._fixed or (self._content is not None and self._content.unseen(path))
 
     def _is_left_out(self, name: str) -> bool:
-        number = _version_of(name)
+        number = version_of(name)
         return number is not None and number < self._since
 
     def _is_unknown(self, path: str) -> bool:
         """Whether ``path`` may be content of a version whose inventory could not be believed."""
-        number = _version_of(path.partition("/")[0])
+        number = version_of(path.partition("/")[0])
         if number is None or number not in self._expected or "/" not in path:
             return False
         return self._content is None or number > self._content.through
@@ -272,6 +272,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
     return "link" if entry.is_symlink() else "device"
 
 
-def _version_of(name: str) -> int | None:
+def version_of(name: str) -> int | None:
+    """The number of the version folder ``name``; None when it is no such name."""
     digits = name[1:]
     return int(digits) if name[:1] == "v" and digits.isascii() and digits.isdecimal() else None

@@ -1,0 +1,56 @@
+"""What an S3 store's answers mean, in the errors of `storage.errors`.
+
+Unavailable
+├── Faulty        the store answers, but not with this: an error of its own (500), or a body that ends too early
+└── Cold          the bytes lie in a cold storage class: they have to be asked for, and come hours later
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
+
+__all__ = ["Cold", "Faulty", "answered"]
+
+
+class Faulty(Unavailable):
+    """The store was reached and could not give this one thing. Where the rest of the tier answers, the thing is *unreadable*."""
+
+
+class Cold(Unavailable):
+    """The object is in a cold storage class and has to be restored before it can be read (S3: InvalidObjectState)."""
+
+
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404", "NotFound"})
+_TRY_AGAIN = frozenset(
+    {"RequestTimeout", "SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "TooManyRequests", "503", "429"}
+    | {"ConditionalRequestConflict", "OperationAborted", "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"}
+)
+"""Codes that mean: not now. BadDigest and its like are bytes that were damaged on the way and were not stored."""
+
+
+def answered(code: str, status: int, message: str, key: str) -> StorageError:
+    """The error for one that the store answered with. What is not known to be an answer about the key is Unavailable."""
+    reason = f"{code}: {message}" if message else code
+    if code == "NoSuchBucket":
+        return Unavailable(key, "the bucket is not there")
+    if code in _GONE or (status == 405 and code == "MethodNotAllowed"):  # 405: a delete marker was asked for by its id
+        return NotFound(key)
+    if status == 412 or code == "PreconditionFailed":
+        return AlreadyExists(key)
+    if code == "InvalidObjectState":
+        return Cold(key, "it lies in a cold storage class and has to be asked for first")
+    if code in _TRY_AGAIN or status in (408, 409, 429, 503):
+        return Unavailable(key, reason)
+    if status >= 500 and status != 501:
+        return Faulty(key, reason)
+    return Refused(key, reason)
+
+
+def error_of(response: Mapping[str, Any], key: str) -> StorageError:
+    """The error for the parsed error response of a call."""
+    error = response.get("Error", {})
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return answered(str(error.get("Code", status)), status, str(error.get("Message", "")), key)

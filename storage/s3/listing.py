@@ -1,0 +1,155 @@
+"""What objects a bucket holds, from the bucket and nothing else."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterator
+
+from storage.errors import Damaged, NotFound, StorageError
+from storage.ocfl.documents import BadJson
+from storage.ocfl.expectations import HashedStream
+from storage.ocfl.inventory_writer import sidecar_text
+from storage.ocfl.layout import LAYOUT_FILES, object_path
+from storage.ocfl.listing import id_and_head
+from storage.ocfl.objects import DECLARATION, INVENTORY, SIDECAR
+from storage.ocfl.reread import version_of
+from storage.s3.bucket import Entries
+from storage.s3.reading import fingerprint, open_version
+from storage.s3.records import read_log
+from storage.s3.root import OCFL, Root
+from storage.tier import ObjectId, ObjectVersion
+
+__all__ = ["ABANDONED_AFTER", "list_objects", "list_strays"]
+
+ABANDONED_AFTER = datetime.timedelta(days=7)
+"""For so long content without any inventory is that of a writer on its way; then it is a stray."""
+
+DEPTH = 4
+"""Folders from the storage root to an object's files, as the layout puts them."""
+
+
+def list_objects(root: Root) -> Iterator[ObjectVersion]:
+    """Every object below the storage root. One whose inventories are all hidden is told of, unless it was disposed of."""
+    for place, entries in _objects(root):
+        found = _read(root, place, entries)
+        if found is not None:
+            yield found
+
+
+def list_strays(root: Root) -> Iterator[str]:
+    """Current keys that belong to no object."""
+    start = len(OCFL) + 1
+    old = datetime.datetime.now(datetime.UTC) - ABANDONED_AFTER
+    for place, group in itertools.groupby(root.bucket.current(f"{OCFL}/"), key=lambda each: _place_of(each[0])):
+        if place and _has_inventory(root, place):
+            continue
+        for key, _, modified in group:
+            if modified <= old if place else key[start:] not in LAYOUT_FILES:
+                yield key[start:]
+
+
+def _has_inventory(root: Root, place: str) -> bool:
+    return any(_is_inventory(each.key, place) for each in root.bucket.versions(f"{OCFL}/{place}/"))
+
+
+def _place_of(key: str) -> str:
+    """The object's folder that a key lies in, from the storage root; "" for what lies in none."""
+    parts = key.split("/")[1:]
+    return "/".join(parts[:DEPTH]) if len(parts) > DEPTH and parts[0] != "extensions" else ""
+
+
+def _objects(root: Root) -> Iterator[tuple[str, list[Entries]]]:
+    """Places of objects with the root files and inventories that their listing told of."""
+    for place, group in itertools.groupby(root.bucket.versions(f"{OCFL}/"), key=lambda each: _place_of(each.key)):
+        if place:
+            yield place, [each for each in group if _is_fixed(each.key, place)]
+
+
+def _is_fixed(key: str, place: str) -> bool:
+    path = key[len(OCFL) + len(place) + 2 :]
+    return "/" not in path or _is_inventory(key, place)
+
+
+def _is_inventory(key: str, place: str) -> bool:
+    folder, _, name = key[len(OCFL) + len(place) + 2 :].rpartition("/")
+    return name == INVENTORY and (not folder or version_of(folder) is not None)
+
+
+def _read(root: Root, place: str, told: list[Entries]) -> ObjectVersion | None:
+    """One object as its root inventory tells it; None when there is none, or it was disposed of."""
+    start = len(OCFL) + len(place) + 2
+    latest = {each.key[start:]: each.latest for each in told}
+    if not any(path.endswith(INVENTORY) for path in latest):
+        told = [each for each in root.bucket.versions(f"{OCFL}/{place}/") if _is_fixed(each.key, place)]
+        latest = {each.key[start:]: each.latest for each in told}
+        if not any(path.endswith(INVENTORY) for path in latest):
+            return None  # a writer is on its way, or was stopped: nothing was promised
+    numbers = [version_of(path.partition("/")[0]) or 0 for path, seen in latest.items() if seen is None or not seen.marker]
+    newest = max(numbers, default=0)
+    try:
+        digest, object_id, head = _identify(root, place, INVENTORY)
+    except StorageError as error:
+        object_id = _any_id(root, place, told)
+        if isinstance(error, NotFound):
+            log = read_log(root, object_id)
+            if log.forgotten or (INVENTORY not in latest and not log.number):
+                return None  # disposed of; or a first version on its way
+            error = Damaged(place, "the root inventory is hidden or gone")
+        return ObjectVersion(ObjectId(object_id), newest, b"", error, place)
+    reason = _doubt(root, place, max(newest, head), digest, object_id, head)
+    return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place, reason) if reason else None, place)
+
+
+def _identify(root: Root, place: str, path: str, version: str = "") -> tuple[bytes, str, int]:
+    """(SHA-512, id, head) of an inventory. Raises NotFound, Damaged, Unavailable."""
+    with open_version(root.bucket, root.lanes, f"{OCFL}/{place}/{path}", version) as raw:
+        stream = HashedStream(raw)
+        try:
+            object_id, head = id_and_head(stream)
+        except (BadJson, ValueError) as error:
+            raise Damaged(path, f"the inventory is damaged: {error}") from error
+        except OSError as error:
+            if isinstance(error.__cause__, StorageError):
+                raise error.__cause__ from error
+            raise
+        return stream.finish(), object_id, head
+
+
+def _doubt(root: Root, place: str, newest: int, digest: bytes, object_id: str, head: int) -> str:
+    """Why the object's own files contradict each other; "" when they do not. Raises Unavailable."""
+    if object_path(object_id) != place:
+        return f"{object_id} does not belong here"
+    if head != newest:
+        return f"the inventory says v{head}, the newest version folder is v{newest}"
+    top = f"{OCFL}/{place}"
+    try:
+        root.bucket.ask("head_object", f"{top}/{DECLARATION}")
+    except NotFound:
+        return "the object has no declaration"
+    try:
+        if fingerprint(root.bucket, root.lanes, f"{top}/v{head}/{INVENTORY}").digest != digest:
+            return f"the root inventory is not that of v{head}"
+    except NotFound:
+        return f"the inventory of v{head} is hidden or gone"
+    if not any(_has_sidecar(root, f"{top}/{folder}{SIDECAR}", digest) for folder in ("", f"v{head}/")):
+        return "the inventory does not match its sidecars"
+    return ""
+
+
+def _has_sidecar(root: Root, key: str, digest: bytes) -> bool:
+    try:
+        return root.bucket.block(key).data == sidecar_text(digest)
+    except NotFound:
+        return False
+
+
+def _any_id(root: Root, place: str, told: list[Entries]) -> str:
+    """The id that some version of some inventory gives, hidden ones too; "" when none does. Only a hint."""
+    for each in told:
+        if each.key.endswith(f"/{INVENTORY}") and each.oldest is not None:
+            try:
+                return _identify(root, place, each.key[len(OCFL) + len(place) + 2 :], each.oldest.version)[1]
+            except (StorageError, OSError):
+                continue
+    return ""

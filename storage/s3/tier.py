@@ -1,0 +1,221 @@
+"""`S3Tier`: a tier in a bucket of an S3 store."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+from fixity.verify import FixityReport
+from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
+from storage.ocfl.layout import LAYOUT_FILES, object_path
+from storage.ocfl.objects import INVENTORY
+from storage.retrying import Again
+from storage.s3 import mending
+from storage.s3.bucket import Bucket
+from storage.s3.calls import BotoCalls, Calls, RetryingCalls
+from storage.s3.commit import Commit
+from storage.s3.lanes import CONCURRENCY, Lanes
+from storage.s3.listing import list_objects, list_strays
+from storage.s3.place import S3Place
+from storage.s3.reading import open_version
+from storage.s3.records import read_log
+from storage.s3.reread import SETTLED_AFTER, S3Reread
+from storage.s3.root import MARKER, OCFL, Root
+from storage.s3.selftest import check_store
+from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
+
+__all__ = ["KHO_TIER", "S3Tier"]
+
+KHO_TIER = 1
+"""Version of the arrangement of a tier (docs/on-disk.md)."""
+
+OBJECTS = 4
+"""Objects that are written side by side: each waits for some ten answers one after another."""
+
+MARKER_LIMIT = 1 << 16
+
+
+class S3Tier:
+    """The tier ``name`` in a bucket. Opening one asks nothing of it; a store that is away makes every method raise Unavailable.
+
+    ``identifier`` is the UUID its marker must have (None: whatever is found first). Before the first write of a process the store
+    is tried (`storage.s3.selftest`); one that does not keep what Kho builds on is refused.
+    """
+
+    def __init__(
+        self,
+        place: S3Place,
+        name: str,
+        *,
+        identifier: str | None = None,
+        calls: Calls | None = None,
+        again: Again | None = None,
+        concurrency: int = CONCURRENCY,
+        settled_after: float = SETTLED_AFTER,
+    ) -> None:
+        self.name = name
+        self.place = place
+        self._identifier = identifier
+        self._settled_after = settled_after
+        self._tried = threading.Lock(), [False]
+        bucket = Bucket(place, RetryingCalls(calls or BotoCalls(place), again or Again()))
+        self._root = Root(name, bucket, Lanes(concurrency))
+
+    @classmethod
+    def create(cls, place: S3Place, name: str, *, calls: Calls | None = None) -> S3Tier:
+        """Make an empty tier in a bucket that is there; its marker last. Raises AlreadyExists, Unfit, Refused, Unavailable."""
+        tier = cls(place, name, calls=calls)
+        bucket = tier._root.bucket
+        if next(bucket.current(MARKER), None) is not None:
+            raise AlreadyExists(place.url)
+        tier._try()
+        for path, data in LAYOUT_FILES.items():
+            try:
+                bucket.create(f"{OCFL}/{path}", data)
+            except AlreadyExists:  # from a making that was stopped, and then it is the same
+                if bucket.block(f"{OCFL}/{path}").data != data:
+                    raise
+        tier._identifier = str(uuid.uuid4())
+        marker = {"kho_tier": KHO_TIER, "name": name, "uuid": tier._identifier}
+        bucket.create(MARKER, json.dumps(marker, ensure_ascii=True).encode("ascii") + b"\n")
+        return tier
+
+    @property
+    def identifier(self) -> str:
+        """The UUID in the tier's marker. Raises Unavailable."""
+        self.check()
+        return self._identifier or ""
+
+    def check(self) -> None:
+        """The marker's oldest version counts: what is put over it later is not ours."""
+        bucket, url = self._root.bucket, self.place.url
+        try:
+            first = bucket.versions_of(MARKER).oldest
+            if first is None:
+                raise NotFound(MARKER)
+            marker = json.loads(bucket.read(MARKER, first.version, limit=MARKER_LIMIT).data)
+            version, name, identifier = marker["kho_tier"], marker["name"], str(uuid.UUID(marker["uuid"]))
+        except NotFound as error:
+            raise Unavailable(url, "there is no tier in this bucket: its marker is missing") from error
+        except Refused as error:
+            raise Unavailable(url, str(error.finding.args.get("reason", ""))) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(url, "the marker of the tier cannot be read") from error
+        if version != KHO_TIER:
+            raise Unavailable(url, f"the tier is arranged in a way (version {version}) that this Kho does not know")
+        if name != self.name or (self._identifier or identifier) != identifier:
+            raise Unavailable(url, f"another tier is there: {name}, {identifier}")
+        self._identifier = identifier
+
+    def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
+        if not versions:
+            return []
+        self.check()
+        self._try()
+        objects: dict[str, list[int]] = {}
+        for number, version in enumerate(versions):
+            objects.setdefault(version.object_id, []).append(number)
+        results: dict[int, Written] = {}
+
+        def write_object(numbers: Sequence[int]) -> None:
+            for number in numbers:
+                results[number] = self._write(versions[number])
+
+        with ThreadPoolExecutor(min(OBJECTS, len(objects)), "s3-object") as pool:
+            list(pool.map(write_object, objects.values()))
+        return [results[number] for number in range(len(versions))]
+
+    def _write(self, version: SealedVersion) -> Written:
+        try:
+            Commit(self._root, version, storage_class=self.place.storage_class).run()
+        except StorageError as error:
+            return Written(version.object_id, version.number, error)
+        return Written(version.object_id, version.number)
+
+    def _try(self) -> None:
+        """Try the store, once a process. Raises Unfit, Unavailable."""
+        lock, done = self._tried
+        with lock:
+            if not done[0]:
+                check_store(self._root.bucket, worm=self.place.worm, now=datetime.datetime.now(datetime.UTC))
+                done[0] = True
+
+    def verify(
+        self,
+        object_id: ObjectId,
+        expected: Mapping[int, bytes],
+        *,
+        algorithm: str = "sha512",
+        cold: bool = True,
+        progress: Callable[[int], None] | None = None,
+        since: int = 1,
+    ) -> FixityReport:
+        """``cold`` has no meaning here: what caches a store has cannot be known."""
+        self.check()
+        check = S3Reread(
+            self._root,
+            object_id,
+            expected,
+            algorithm=algorithm,
+            since=since,
+            progress=progress,
+            settled_after=self._settled_after,
+        )
+        try:
+            report = check.run()
+        except Refused as error:  # no answer about the bytes
+            raise Unavailable(object_id, str(error.finding.args.get("reason", ""))) from error
+        if not report.ok:
+            self.check()  # a tier that went away while it was read is no damage
+        return report
+
+    def versions(self) -> Iterator[ObjectVersion]:
+        self.check()
+        yield from list_objects(self._root)
+        self.check()
+
+    def strays(self) -> Iterator[str]:
+        self.check()
+        yield from list_strays(self._root)
+        self.check()
+
+    def place_of(self, object_id: ObjectId) -> str:
+        return object_path(object_id)
+
+    def inventory(self, object_id: ObjectId) -> bytes:
+        with self.open(object_id, INVENTORY) as stream:
+            try:
+                return stream.read()
+            except OSError as error:
+                raise Unavailable(object_id, error.strerror or str(error)) from error
+
+    def open(self, object_id: ObjectId, path: str) -> BinaryIO:
+        """The version that is recorded, whatever was put over it; where none is recorded, what is current."""
+        key = self._root.key(object_id, path)
+        try:
+            version = read_log(self._root, object_id).get(path)
+            return open_version(self._root.bucket, self._root.lanes, key, version)
+        except NotFound:
+            self.check()
+            raise
+
+    def restore(self, object_id: ObjectId, path: str, source: BinaryIO, sha512: bytes) -> None:
+        self.check()
+        mending.restore(self._root, object_id, path, source, sha512)
+
+    def quarantine(self, object_id: ObjectId, path: str) -> str:
+        self.check()
+        return mending.quarantine(self._root, object_id, path, tier=self.name)
+
+    def forget(self, object_id: ObjectId) -> None:
+        self.check()
+        mending.forget(self._root, object_id)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._root.lanes.close()
