@@ -133,35 +133,65 @@ def _page_scores(source: Said, result: Said, count: int, work: Path) -> Iterator
         yield from ((page, min(score)) for page, score in enumerate(pictures.scores(source.path, result.path, work), 1))
         return
     for page in range(1, count + 1):
-        sides = [_side(said, page, work, name) for said, name in ((source, "a"), (result, "b"))]
+        left, right = work / f"look-a-{page}.png", work / f"look-b-{page}.png"
         try:
-            yield page, min(pictures.scores(sides[0], sides[1], work)[0])
+            _draw(source, page, left, work, None)
+            told = pictures.describe(left, work)
+            _draw(result, page, right, work, (told["width"], told["height"]))
+            yield page, min(pictures.scores(left, right, work)[0])
         finally:
-            for side in sides:
-                side.unlink(missing_ok=True)
+            left.unlink(missing_ok=True)
+            right.unlink(missing_ok=True)
 
 
-def _side(said: Said, page: int, work: Path, name: str) -> Path:
-    """One page of one side as a picture file of its own."""
-    target = work / f"look-{name}-{page}.png"
+def _draw(said: Said, page: int, target: Path, work: Path, size: tuple[int, int] | None) -> None:
+    """One page as a picture file of its own; a PDF is drawn as large as the other side is."""
     if said.kind is Kind.PDF:
-        return pdf.render(said.path, work, page, LOOK_DPI).rename(target)
-    if said.kind is Kind.PICTURE:
-        return pictures.frame(said.path, page, target, work)
-    raise CannotTell(f"the pages of a {said.kind.value} are not drawn")
+        pdf.render(said.path, page, target, size=size, dpi=LOOK_DPI)
+    elif said.kind is Kind.PICTURE:
+        pictures.frame(said.path, page, target, work)
+    else:
+        raise CannotTell(f"the pages of a {said.kind.value} are not drawn")
 
 
 # -- pictures -------------------------------------------------------------------------------------------------------------------
 
 
 def _pixels(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    """Equal pixels; with a ``least`` below 1, pixels that are so alike. Of a PDF, those of the picture that each page consists of."""
+    if result.kind is Kind.PDF:
+        return _scanned(source, result, demand, work)
+    return _two_pictures(source.path, result.path, demand, work)
+
+
+def _two_pictures(source: Path, result: Path, demand: Demand, work: Path) -> Compared:
     if demand.least is not None and demand.least < 1:
-        told = pictures.scores(source.path, result.path, work)
+        told = pictures.scores(source, result, work)
         worst = min((min(each) for each in told), default=0.0)
         detail = "" if worst >= demand.least else f"likeness {worst:.3f}, at least {demand.least:g}"
         return Compared("pixels", worst >= demand.least, worst, detail, {"frames": len(told)})
-    equal = pictures.compare(source.path, result.path, work)
+    equal = pictures.compare(source, result, work)
     return Compared("pixels", bool(equal["same"]), detail=equal["detail"], facts={"frames": equal["frames"]})
+
+
+def _scanned(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    was, now = _pages_of(source, work), _pages_of(result, work)
+    if was != now:
+        return Compared("pixels", False, detail=f"{was} pages are {now}")
+    left, right = work / "scanned-a.png", work / "scanned-b.png"
+    least = 1.0
+    for page in range(1, was + 1):
+        try:
+            found = _two_pictures(
+                pictures.frame(source.path, page, left, work), pdf.picture_of(result.path, page, right), demand, work
+            )
+        finally:
+            left.unlink(missing_ok=True)
+            right.unlink(missing_ok=True)
+        if not found.accepted:
+            return Compared("pixels", found.same, found.measure, f"page {page}: {found.detail}", {"frames": was})
+        least = min(least, 1.0 if found.measure is None else found.measure)
+    return Compared("pixels", True, least, facts={"frames": was})
 
 
 def _beside(

@@ -19,9 +19,17 @@ _SVG: Final = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
 _PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
 
 _NOT_SET: Final = frozenset(
-    {f"{_TEXT}tracked-changes", f"{_OFFICE}annotation", f"{_OFFICE}forms", f"{_PRESENTATION}notes", f"{_SVG}title", f"{_SVG}desc"}
+    {f"{_TEXT}page-number", f"{_TEXT}page-count"}
+    | {
+        f"{_TEXT}tracked-changes",
+        f"{_OFFICE}annotation",
+        f"{_OFFICE}forms",
+        f"{_PRESENTATION}notes",
+        f"{_SVG}title",
+        f"{_SVG}desc",
+    }
 )
-"""What stands in the file and not on the page."""
+"""What stands in the file and not on the page, or only as a place holder ("<number>")."""
 
 _PARAGRAPHS: Final = frozenset({f"{_TEXT}p", f"{_TEXT}h"})
 _SPACES: Final = frozenset({f"{_TEXT}s", f"{_TEXT}tab", f"{_TEXT}line-break"})

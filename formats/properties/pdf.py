@@ -9,7 +9,7 @@ from typing import Final
 
 from formats.properties.facts import CannotTell, ask
 
-__all__ = ["attachments", "facts", "pages", "pictures", "properties", "render", "text"]
+__all__ = ["attachments", "facts", "pages", "picture_of", "pictures", "properties", "render", "text"]
 
 _NAMES: Final = {"Title": "title", "Author": "author", "Subject": "subject"}
 
@@ -50,12 +50,23 @@ def attachments(path: Path, work: Path) -> list[str]:
     return sorted(re.findall(r"^\s*\d+: (.+)$", said, re.MULTILINE))
 
 
-def render(path: Path, folder: Path, page: int, dpi: float) -> Path:
-    """One page as a PNG below ``folder``. Raises CannotTell."""
-    target = folder / f"page-{path.stem[:20]}-{page}"
-    command = ["pdftoppm", "-png", "-r", f"{dpi:g}", "-f", str(page), "-l", str(page), "-singlefile", str(path), str(target)]
-    ask(command, folder)
-    made = target.with_name(target.name + ".png")
-    if not made.exists():
+def render(path: Path, page: int, target: Path, *, size: tuple[int, int] | None = None, dpi: float = 72.0) -> Path:
+    """One page as a PNG: ``size`` in pixels where it is given, else at ``dpi``. The folder of ``target`` is written. Raises CannotTell."""
+    scale = ["-scale-to-x", str(size[0]), "-scale-to-y", str(size[1])] if size else ["-r", f"{dpi:g}"]
+    one = ["-f", str(page), "-l", str(page), "-singlefile"]
+    ask(["pdftoppm", "-png", *scale, *one, str(path), str(target.with_suffix(""))], target.parent)
+    if not target.exists():
         raise CannotTell(f"page {page} could not be drawn")
-    return made
+    return target
+
+
+def picture_of(path: Path, page: int, target: Path) -> Path:
+    """The one picture that a scanned page consists of, its own pixels, as a PNG. Raises CannotTell when there is not exactly one."""
+    stem = target.with_suffix("")
+    ask(["pdfimages", "-png", "-f", str(page), "-l", str(page), str(path), str(stem)], target.parent)
+    found = sorted(target.parent.glob(f"{stem.name}-*.png"))
+    if len(found) != 1:
+        for each in found:
+            each.unlink()
+        raise CannotTell(f"page {page} has {len(found)} pictures, not one")
+    return found[0].rename(target)

@@ -17,7 +17,7 @@ MOST_BYTES: Final = 256 << 20
 _ENCODINGS: Final = ("utf-8-sig", "utf-16", "cp1258")
 """Tried in this order; UTF-16 only where there is its mark. Windows-1258 is the Vietnamese one."""
 
-_OLE_READERS: Final = {"doc": "catdoc", "xls": "xls2csv", "ppt": "catppt"}
+_OLE_READERS: Final = {"doc": "catdoc", "rtf": "catdoc", "xls": "xls2csv", "ppt": "catppt"}
 
 _SILENT: Final = frozenset({"script", "style", "head", "template", "noscript"})
 _INLINE: Final = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import shutil
@@ -14,7 +15,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["PARAGRAPHS", "docx", "film", "html", "needs", "odt", "picture", "pptx", "scan", "sound", "xlsx"]
+from formats.migrate import MIGRATORS, Made
+from formats.sandbox import workspace
+
+__all__ = ["PARAGRAPHS", "docx", "film", "html", "needs", "odt", "pdf", "picture", "pptx", "protect", "scan", "sound", "xlsx"]
 
 PARAGRAPHS = (
     "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
@@ -240,6 +244,47 @@ def html(path: Path, paragraphs: Sequence[str] = PARAGRAPHS) -> Path:
     path.write_text(
         f'<!DOCTYPE html><html lang="vi"><head><meta charset="utf-8"><title>x</title></head><body>{body}</body></html>', "utf-8"
     )
+    return path
+
+
+@functools.cache
+def _pdf(paragraphs: Sequence[str]) -> bytes:
+    with workspace() as folder:
+        made = MIGRATORS["libreoffice"].migrate(docx(folder / "a.docx", paragraphs, breaks=True), "pdfa-2b", folder)
+        assert isinstance(made, Made), made
+        return made.result.read_bytes()
+
+
+def pdf(path: Path, paragraphs: Sequence[str] = PARAGRAPHS) -> Path:
+    """A PDF with Vietnamese text in an embedded font, a title, and a page a paragraph; made by LibreOffice once a session."""
+    needs("soffice")
+    path.write_bytes(_pdf(tuple(paragraphs)))
+    return path
+
+
+def protect(path: Path, password: str = "bí mật") -> Path:
+    """Put a file under a password, as its own program would: PDF by AES, ODF by its manifest, OOXML by MS-OFFCRYPTO's wrapping."""
+    if path.suffix == ".pdf":
+        import pikepdf
+
+        with pikepdf.open(path, allow_overwriting_input=True) as file:
+            file.save(path, encryption=pikepdf.Encryption(owner=password, user=password))
+    elif path.suffix == ".odt":
+        with zipfile.ZipFile(path) as file:
+            parts = {name: file.read(name) for name in file.namelist()}
+        data = '<manifest:encryption-data manifest:checksum="x"/></manifest:file-entry>'
+        entry = b'manifest:full-path="content.xml" manifest:media-type="text/xml"'
+        assert entry in parts["META-INF/manifest.xml"]
+        parts["META-INF/manifest.xml"] = parts["META-INF/manifest.xml"].replace(entry + b"/>", entry + b">" + data.encode())
+        parts["content.xml"] = bytes(reversed(parts["content.xml"]))
+        with zipfile.ZipFile(path, "w") as out:
+            for name, part in parts.items():
+                out.writestr(name, part)
+    else:
+        names = b"".join(
+            name.encode("utf-16-le").ljust(128, b"\0") for name in ("Root Entry", "EncryptionInfo", "EncryptedPackage")
+        )
+        path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + names + path.read_bytes())
     return path
 
 

@@ -1,0 +1,94 @@
+"""FFmpeg: films and sound to FFV1, FLAC and Matroska for keeping; to MP4 and MP3 for people to watch and hear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
+from formats.sandbox import SandboxLimits
+from formats.tools import version_of
+
+__all__ = ["Ffmpeg"]
+
+_RECIPES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        "ffv1": (
+            ".mkv",
+            (
+                "-map",
+                "0:v",
+                "-map",
+                "0:a?",
+                "-vsync",
+                "passthrough",
+                "-c:v",
+                "ffv1",
+                "-level",
+                "3",
+                "-g",
+                "1",
+                "-slicecrc",
+                "1",
+                "-slices",
+                "4",
+                "-threads",
+                "1",
+                "-c:a",
+                "flac",
+            ),
+        ),
+        "flac": (".flac", ("-map", "0:a", "-c:a", "flac", "-compression_level", "8")),
+        "wav": (".wav", ("-map", "0:a", "-c:a", "pcm_s16le")),
+        "mp4": (
+            ".mp4",
+            (
+                "-map",
+                "0:v:0",
+                "-map",
+                "0:a?",
+                "-vsync",
+                "passthrough",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "medium",
+                "-crf",
+                "20",
+                "-pix_fmt",
+                "yuv420p",
+                "-vf",
+                "scale=trunc(iw/2)*2:trunc(ih/2)*2",
+                "-threads",
+                "1",
+                "-c:a",
+                "aac",
+                "-b:a",
+                "192k",
+                "-movflags",
+                "+faststart",
+            ),
+        ),
+        "mp3": (".mp3", ("-map", "0:a:0", "-c:a", "libmp3lame", "-b:a", "192k")),
+    }
+)
+"""Recipe → extension and options. One thread a run: campaigns run one file a core, and the result does not hang on the machine."""
+
+
+class Ffmpeg:
+    """`ffmpeg`. A source with a broken frame is refused, not mended."""
+
+    name = "ffmpeg"
+    recipes: Mapping[str, str] = MappingProxyType({recipe: extension for recipe, (extension, _) in _RECIPES.items()})
+
+    def version(self) -> str | None:
+        return version_of("ffmpeg", ("-version",))
+
+    def migrate(self, source: Path, recipe: str, work: Path, *, limits: SandboxLimits = LIMITS) -> Made | Failed:
+        extension, options = _RECIPES[recipe]
+        result = work / f"result{extension}"
+        link = placed(source, work)
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", str(link), *options, str(result)]
+        return run_tool(command, tool=self.name, version=self.version(), source=link, result=result, work=work, limits=limits)

@@ -1,0 +1,110 @@
+"""LibreOffice: office documents and web pages to PDF/A-2b, and to the formats of OpenDocument."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
+from formats.sandbox import SandboxLimits
+from formats.tools import program, version_of
+
+__all__ = ["LibreOffice"]
+
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+_MODULES: Final = {
+    "writer": frozenset(
+        {".doc", ".docx", ".docm", ".dotx", ".odt", ".ott", ".fodt", ".rtf", ".txt", ".htm", ".html", ".xhtml", ".wps"}
+    ),
+    "calc": frozenset({".xls", ".xlsx", ".xlsm", ".ods", ".ots", ".fods", ".csv"}),
+    "impress": frozenset({".ppt", ".pptx", ".pptm", ".ppsx", ".pps", ".odp", ".otp", ".fodp"}),
+    "draw": frozenset({".odg", ".vsd", ".vsdx", ".cdr"}),
+}
+
+RESTART: Final = 81
+"""The status by which a first start, which only made the profile, asks for a second (EXITHELPER_NORMAL_RESTART)."""
+
+PDFA: Final = {
+    "SelectPdfVersion": {"type": "long", "value": "2"},
+    "UseTaggedPDF": {"type": "boolean", "value": "true"},
+    "ExportBookmarks": {"type": "boolean", "value": "true"},
+    "ReduceImageResolution": {"type": "boolean", "value": "false"},
+    "UseLosslessCompression": {"type": "boolean", "value": "true"},
+}
+"""PDF/A-2b, tagged, with bookmarks, pictures as they are."""
+
+
+class LibreOffice:
+    """`soffice --convert-to`, each run with a profile of its own: two runs with one profile are one process, and one of them fails."""
+
+    name = "libreoffice"
+    recipes: Mapping[str, str] = MappingProxyType({"pdfa-2b": ".pdf", "odt": ".odt", "ods": ".ods", "odp": ".odp"})
+
+    def version(self) -> str | None:
+        return version_of("soffice")
+
+    def migrate(self, source: Path, recipe: str, work: Path, *, limits: SandboxLimits = LIMITS) -> Made | Failed:
+        extension = self.recipes[recipe]
+        if _encrypted(source):
+            return Failed("MIG-ENCRYPTED", self.name, self.version() or "", "", "the document asks for a password")
+        link = placed(source, work)
+        out = work / "out"
+        out.mkdir()
+        command = [_binary(), "--headless", "--norestore", "--nolockcheck", f"-env:UserInstallation=file://{work}/profile"]
+        if link.suffix in (".htm", ".html", ".xhtml"):
+            command += ["--writer", "--infilter=HTML (StarWriter)"]
+        elif link.suffix == ".txt":
+            command += ["--writer", "--infilter=Text (encoded):UTF8,LF,,,"]
+        # --outdir must follow --convert-to
+        command += ["--convert-to", _filter(recipe, link.suffix), "--outdir", str(out), str(link)]
+        result = out / f"{link.stem}{extension}"
+        return run_tool(
+            command,
+            tool=self.name,
+            version=self.version(),
+            source=link,
+            result=result,
+            work=work,
+            limits=limits,
+            encrypted=(b"password",),
+            environment={
+                "OSL_SOCKET_PATH": str(work)
+            },  # it will not start without a folder for a socket: /tmp is not to be written
+            again=RESTART,
+        )
+
+
+def _binary() -> str:
+    """The program itself: the script around it insists on a socket in /tmp."""
+    script = program("soffice")
+    return str(Path(script).resolve().with_name("soffice.bin")) if script else "soffice"
+
+
+def _filter(recipe: str, extension: str) -> str:
+    if recipe != "pdfa-2b":
+        return recipe
+    module = next((name for name, extensions in _MODULES.items() if extension in extensions), "writer")
+    return f"pdf:{module}_pdf_Export:{json.dumps(PDFA, separators=(',', ':'))}"
+
+
+def _encrypted(source: Path) -> bool:
+    """Whether a password is asked for: LibreOffice only says that it "could not load" such a document.
+
+    OOXML is wrapped in an OLE file (MS-OFFCRYPTO) then; of ODF, the manifest names the algorithm.
+    """
+    try:
+        with source.open("rb") as stream:
+            head = stream.read(1 << 20)
+        if head.startswith(_OLE):
+            return b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in head
+        if head.startswith(b"PK"):
+            with zipfile.ZipFile(source) as file:
+                return b"encryption-data" in file.read("META-INF/manifest.xml")
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+        return False
+    return False

@@ -1,0 +1,78 @@
+"""What is thought of formats, as frozen facts."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policies.findings import KhoError, Puid
+
+__all__ = ["FormatPolicy", "FormatPolicyError", "FormatRule", "MigrationPath", "MustSurvive", "Standing"]
+
+
+class FormatPolicyError(KhoError):
+    """A format policy cannot be used: its code says what is wrong, its text names the key and the line."""
+
+
+class Standing(enum.StrEnum):
+    """What is thought of a format, best first."""
+
+    PREFERRED = "preferred"  # to be taken and migrated to
+    ACCEPTABLE = "acceptable"  # fit for keeping; nothing has to be done
+    AT_RISK = "at-risk"  # fewer and fewer programs open it: to be migrated
+    UNKNOWN = "unknown"  # the policy says nothing of it: nobody has thought about it yet, which is a risk too
+
+
+@dataclass(frozen=True, slots=True)
+class MustSurvive:
+    """One property that must survive a migration; ``least`` is how much of it, where likeness has degrees."""
+
+    name: str
+    least: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPath:
+    """A way from formats to another: ``tool`` with its ``recipe``; the result must be identified as one of ``targets``, is read as
+    ``kind``, and all of ``compare`` must survive. ``purpose`` is "preservation" (into the AIP) or "access" (beside it)."""
+
+    name: str
+    purpose: str
+    tool: str
+    recipe: str
+    targets: tuple[Puid, ...]
+    kind: str
+    compare: tuple[MustSurvive, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRule:
+    """What is thought of one format. ``kind`` is how its properties are read; ``paths`` the ways away from it, the usual one first;
+    ``reason`` by language; ``sources`` where that is said."""
+
+    puid: Puid
+    name: str
+    family: str
+    kind: str
+    standing: Standing
+    reason: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sources: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FormatPolicy:
+    """``digest`` is the SHA-256 (hexadecimal) of all it was read from; it stands in the events of a migration."""
+
+    digest: str
+    rules: Mapping[Puid, FormatRule] = field(hash=False)
+    paths: Mapping[str, MigrationPath] = field(hash=False)
+
+    def rule(self, puid: Puid) -> FormatRule:
+        """What is thought of a format; `Standing.UNKNOWN` where nothing is."""
+        return self.rules.get(puid) or FormatRule(puid, "", "", "", Standing.UNKNOWN)
+
+    def sources_of(self, path: str) -> tuple[Puid, ...]:
+        """The formats from which ``path`` is a way, in the order of their names."""
+        return tuple(sorted(rule.puid for rule in self.rules.values() if path in rule.paths))

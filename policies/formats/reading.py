@@ -1,0 +1,105 @@
+"""Reading a format policy, strictly: what is misspelt is an error with its line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+from policies.document import Document, Section
+from policies.findings import Puid
+from policies.formats.policy import FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
+
+__all__ = ["format_policy"]
+
+PURPOSES = ("preservation", "access")
+_PUID = re.compile(r"(x-)?fmt/[1-9][0-9]*")
+
+
+@cache
+def _shipped() -> bytes:
+    return (resources.files(__package__) / "formats.toml").read_bytes()
+
+
+def format_policy(own: bytes | None = None, *, name: str = "formats.toml") -> FormatPolicy:
+    """The policy that is shipped, with what an archive says otherwise (``own``, the bytes of its file).
+
+    Raises:
+        FormatPolicyError: the file is no TOML, has an unknown key, a wrong value, or names a path that is not there.
+    """
+    paths: dict[str, MigrationPath] = {}
+    rules: dict[Puid, FormatRule] = {}
+    documents = [(_shipped(), "formats.toml of Kho"), *([(own, name)] if own is not None else [])]
+    for data, title in documents:
+        root = Document(data, title, family="POL", error=FormatPolicyError).root
+        table = root.section("paths")
+        for path in table.names():
+            paths[path] = _path(table.section(path), path)
+        table.done()
+        for section in root.sections("formats"):
+            for rule in _rules(section):
+                for path in rule.paths:
+                    if path not in paths:
+                        raise section.bad("paths", f'there is no path "{path}"; known are {", ".join(sorted(paths))}')
+                rules[rule.puid] = rule
+        root.done()
+    digest = hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data, _ in documents)).hexdigest()
+    return FormatPolicy(digest, MappingProxyType(rules), MappingProxyType(paths))
+
+
+def _path(section: Section, name: str) -> MigrationPath:
+    purpose = section.text("purpose", "preservation")
+    if purpose not in PURPOSES:
+        raise section.bad("purpose", f"it is one of {', '.join(PURPOSES)}")
+    compare = tuple(_demand(section, word) for word in section.texts("compare"))
+    if not compare:
+        raise section.bad("compare", "a migration that compares nothing proves nothing")
+    path = MigrationPath(
+        name=name,
+        purpose=purpose,
+        tool=section.text("tool"),
+        recipe=section.text("recipe"),
+        targets=tuple(_puid(section, "targets", word) for word in section.texts("targets")),
+        kind=section.text("kind"),
+        compare=compare,
+    )
+    section.done()
+    return path
+
+
+def _demand(section: Section, word: str) -> MustSurvive:
+    """ "look >= 0.95" or "pages"."""
+    name, given, least = (part.strip() for part in word.partition(">="))
+    try:
+        return MustSurvive(name, float(least) if given else None)
+    except ValueError:
+        raise section.bad("compare", f'"{word}" is neither "PROPERTY" nor "PROPERTY >= NUMBER"') from None
+
+
+def _puid(section: Section, key: str, word: str) -> Puid:
+    if not _PUID.fullmatch(word):
+        raise section.bad(key, f'"{word}" is no PUID of PRONOM ("fmt/40", "x-fmt/111")')
+    return Puid(word)
+
+
+def _rules(section: Section) -> Iterator[FormatRule]:
+    names = section.texts("puids")
+    try:
+        standing = Standing(section.text("standing"))
+    except ValueError:
+        raise section.bad("standing", f"it is one of {', '.join(Standing)}") from None
+    rest = {
+        "name": section.text("name"),
+        "family": section.text("family"),
+        "kind": section.text("kind"),
+    }
+    reason = {language: section.text(f"reason_{language}") for language in ("en", "vi")}
+    sources = section.texts("sources")
+    paths = section.texts("paths", ())
+    section.done()
+    for word in names:
+        puid = _puid(section, "puids", word)
+        yield FormatRule(puid, standing=standing, reason=reason, sources=sources, paths=paths, **rest)

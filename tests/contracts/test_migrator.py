@@ -1,0 +1,167 @@
+"""The contract of every migrator and recipe: a good file becomes another that says the same; a bad one is a fact, never an exception."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from formats.migrate import MIGRATORS, Failed, Made
+from formats.properties import Demand, Kind, Said, compare
+from formats.sandbox import SandboxLimits, workspace
+from tests.formats import documents
+from tests.formats.documents import PARAGRAPHS
+
+Maker = Callable[[Path], Path]
+
+
+def one_page(path: Path) -> Path:
+    return documents.scan(path, 1, dpi=100)
+
+
+def two_pages(path: Path) -> Path:
+    return documents.pdf(path, PARAGRAPHS[2:4])
+
+
+CASES: dict[str, tuple[str, str, str, Maker, tuple[Kind, Kind], tuple[str, ...]]] = {
+    "docx to PDF/A": ("libreoffice", "pdfa-2b", "a.docx", documents.docx, (Kind.OOXML, Kind.PDF), ("text", "properties")),
+    "xlsx to ODS": ("libreoffice", "ods", "a.xlsx", documents.xlsx, (Kind.OOXML, Kind.ODF), ("cells",)),
+    "pptx to ODP": ("libreoffice", "odp", "a.pptx", documents.pptx, (Kind.OOXML, Kind.ODF), ("text", "pages")),
+    "docx to ODT": ("libreoffice", "odt", "a.docx", documents.docx, (Kind.OOXML, Kind.ODF), ("text", "properties")),
+    "pptx to PDF/A": ("libreoffice", "pdfa-2b", "a.pptx", documents.pptx, (Kind.OOXML, Kind.PDF), ("text", "pages")),
+    "odt to PDF/A": ("libreoffice", "pdfa-2b", "a.odt", documents.odt, (Kind.ODF, Kind.PDF), ("text", "properties")),
+    "html to PDF/A": ("libreoffice", "pdfa-2b", "a.html", documents.html, (Kind.HTML, Kind.PDF), ("text",)),
+    "pdf to PDF/A": (
+        "ghostscript",
+        "pdfa-2b",
+        "a.pdf",
+        documents.pdf,
+        (Kind.PDF, Kind.PDF),
+        ("text", "pages", "look", "properties"),
+    ),
+    "scan to PDF/A": ("ocrmypdf", "pdfa-2b-ocr", "a.tif", one_page, (Kind.PICTURE, Kind.PDF), ("pages", "pixels")),
+    "tiff to JP2": ("openjpeg", "jp2", "a.tif", documents.picture, (Kind.PICTURE, Kind.PICTURE), ("pages", "pixels")),
+    "bmp to TIFF": ("pillow", "tiff", "a.bmp", documents.picture, (Kind.PICTURE, Kind.PICTURE), ("pixels", "resolution")),
+    "jpeg to TIFF": ("pillow", "tiff", "a.jpg", documents.picture, (Kind.PICTURE, Kind.PICTURE), ("pixels", "resolution")),
+    "tiff to PNG": ("pillow", "png", "a.tif", documents.picture, (Kind.PICTURE, Kind.PICTURE), ("pixels", "resolution")),
+    "wav to FLAC": ("ffmpeg", "flac", "a.wav", documents.sound, (Kind.MEDIA, Kind.MEDIA), ("samples", "duration")),
+    "wav to MP3": ("ffmpeg", "mp3", "a.wav", documents.sound, (Kind.MEDIA, Kind.MEDIA), ("duration",)),
+    "avi to FFV1": ("ffmpeg", "ffv1", "a.avi", documents.film, (Kind.MEDIA, Kind.MEDIA), ("frames", "samples", "duration")),
+    "mp4 to FFV1": ("ffmpeg", "ffv1", "a.mp4", documents.film, (Kind.MEDIA, Kind.MEDIA), ("frames", "samples", "duration")),
+    "avi to MP4": ("ffmpeg", "mp4", "a.avi", documents.film, (Kind.MEDIA, Kind.MEDIA), ("quality", "duration")),
+}
+
+SAMPLE = (
+    "docx to PDF/A",
+    "xlsx to ODS",
+    "pdf to PDF/A",
+    "scan to PDF/A",
+    "tiff to JP2",
+    "bmp to TIFF",
+    "wav to FLAC",
+    "avi to FFV1",
+)
+"""One a tool in the usual run; all of them are the proof."""
+
+QUICK = ("tiff to JP2", "bmp to TIFF", "wav to FLAC", "avi to FFV1")
+"""These are damaged in every way in the usual run."""
+
+
+def cases() -> list[object]:
+    return [pytest.param(name, marks=[] if name in SAMPLE else [pytest.mark.proof]) for name in CASES]
+
+
+@pytest.fixture
+def work() -> Iterator[Path]:
+    with workspace() as folder:
+        yield folder
+
+
+def of(case: str, folder: Path) -> tuple[str, str, Path]:
+    tool, recipe, name, maker, *_ = CASES[case]
+    if MIGRATORS[tool].version() is None:
+        pytest.skip(f"{tool} is not installed (scripts/install-tools)")
+    if maker in (documents.film, two_pages):
+        documents.needs("ffmpeg" if maker is documents.film else "soffice")
+    return tool, recipe, maker(folder / name)
+
+
+@pytest.mark.parametrize("case", cases())
+def test_a_good_file_is_made_into_one_that_says_the_same(case: str, tmp_path: Path, work: Path) -> None:
+    tool, recipe, source = of(case, tmp_path)
+    before = source.read_bytes()
+    made = MIGRATORS[tool].migrate(source, recipe, work)
+    assert isinstance(made, Made), made
+    assert made.result.is_relative_to(work)
+    assert made.result.suffix == MIGRATORS[tool].recipes[recipe]
+    assert (made.tool, made.version) == (tool, MIGRATORS[tool].version())
+    assert "{source}" in made.command
+    assert str(work) not in made.command
+    assert str(tmp_path) not in made.command
+    assert source.read_bytes() == before
+    kinds, demands = CASES[case][4:]
+    beside = work / "compare"
+    beside.mkdir()
+    for each in compare(Said(source, kinds[0]), Said(made.result, kinds[1]), [Demand(name) for name in demands], beside):
+        assert each.accepted, each
+
+
+@pytest.mark.parametrize(
+    ("case", "damage"),
+    [
+        pytest.param(name, damage, marks=[] if name in SAMPLE and (damage == "cut" or name in QUICK) else [pytest.mark.proof])
+        for name in CASES
+        for damage in ("cut", "noise", "empty")
+    ],
+)
+def test_a_corrupted_file_is_a_fact_or_differs(case: str, damage: str, tmp_path: Path, work: Path) -> None:
+    """Some tools mend what is cut, and some read noise as text: then the comparison must not accept it, unless nothing was lost."""
+    tool, recipe, source = of(case, tmp_path)
+    whole = tmp_path / f"whole{source.suffix}"
+    shutil.copyfile(source, whole)
+    data = source.read_bytes()
+    source.write_bytes({"cut": data[: len(data) // 2], "noise": bytes(range(256)) * 40, "empty": b""}[damage])
+    made = MIGRATORS[tool].migrate(source, recipe, work, limits=SandboxLimits(seconds=120))
+    if isinstance(made, Failed):
+        assert made.code in ("MIG-TOOL-FAILED", "MIG-TOOL-LIMIT"), made
+        assert made.reason
+        return
+    kinds, demands = CASES[case][4:]
+    beside = work / "compare"
+    beside.mkdir()
+    wanted = [Demand(name) for name in demands]
+    against_whole = compare(Said(whole, kinds[0]), Said(made.result, kinds[1]), wanted, beside)
+    assert not all(each.accepted for each in against_whole), made
+
+
+@pytest.mark.parametrize("case", ["docx to PDF/A", "xlsx to ODS", "odt to PDF/A", "pdf to PDF/A"])
+def test_a_password_is_a_fact_of_its_own(case: str, tmp_path: Path, work: Path) -> None:
+    tool, recipe, source = of(case, tmp_path)
+    documents.protect(source)
+    made = MIGRATORS[tool].migrate(source, recipe, work)
+    assert isinstance(made, Failed), made
+    assert made.code == "MIG-ENCRYPTED", made
+
+
+@pytest.mark.parametrize("tool", sorted(MIGRATORS))
+def test_a_tool_that_is_not_done_in_time_is_a_fact(tool: str, tmp_path: Path, work: Path) -> None:
+    case = next(name for name, each in CASES.items() if each[0] == tool)
+    _, recipe, source = of(case, tmp_path)
+    made = MIGRATORS[tool].migrate(source, recipe, work, limits=SandboxLimits(seconds=0.01))
+    assert isinstance(made, Failed), made
+    assert made.code == "MIG-TOOL-LIMIT", made
+
+
+@pytest.mark.parametrize("tool", sorted(MIGRATORS))
+def test_a_recipe_that_is_not_there(tool: str, tmp_path: Path, work: Path) -> None:
+    with pytest.raises(KeyError):
+        MIGRATORS[tool].migrate(tmp_path / "a.txt", "gold", work)
+
+
+def test_what_is_recorded_is_frozen() -> None:
+    for each in (Made, Failed):
+        assert dataclasses.fields(each)
+        assert each.__dataclass_params__.frozen  # type: ignore[attr-defined]
