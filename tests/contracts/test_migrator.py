@@ -38,7 +38,7 @@ CASES: dict[str, tuple[str, str, str, Maker, tuple[Kind, Kind], tuple[str, ...]]
         "ghostscript",
         "pdfa-2b",
         "a.pdf",
-        documents.pdf,
+        two_pages,
         (Kind.PDF, Kind.PDF),
         ("text", "pages", "look", "properties"),
     ),
