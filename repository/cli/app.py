@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from repository.cli import archive, catalog, deposits, fixity, holdings, ledger, verify
+from repository.cli import archive, catalog, deposits, evidence, fixity, holdings, ledger, verify
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
@@ -73,6 +73,11 @@ def application() -> typer.Typer:
         add(days, name, getattr(ledger, name), f"ledger_{name}")
     add(days, "rotate-key", ledger.rotate_key, "ledger_key")
     app.add_typer(days, name="ledger")
+    proofs = _group("help.evidence")
+    proofs.callback()(lambda: None)
+    for name in evidence.__all__:
+        add(proofs, name, getattr(evidence, name), f"evidence_{name}")
+    app.add_typer(proofs, name="evidence")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")
     add(app, "serve", archive.serve, "serve")

@@ -55,6 +55,7 @@ _LIFE = (
     "repair",
     "report",
     "export",
+    "evidence",
     "catalog",
     "verify",
     "worker",

@@ -1,0 +1,290 @@
+"""Verifying an evidence record (RFC 4998 §4.3, §5.3): what it proves of which objects since when, and if not, where and why not.
+
+Two questions are answered apart. *Integrity* needs nothing but the record and the objects: hashes, renewals, signatures. *Trust* needs
+anchors and dates: each token must be believed, and its algorithms usable, until its successor was made, the last one until ``at``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from policies.findings import Findings
+from policies.trust import Algorithms, End, earliest
+from signatures.errors import InvalidRecord, InvalidToken
+from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, place, read_record
+from signatures.evidence.tree import climb
+from signatures.timestamps.token import Token, read_token
+from signatures.timestamps.trust import Answer, Believed, Trust
+
+__all__ = ["DataObject", "EvidenceReport", "Stamp", "ends_of", "verify_record"]
+
+Digests = Mapping[str, bytes]
+"""Digests of one object by algorithm; one that cannot be had raises KeyError."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataObject:
+    """One object whose existence is to be proved, by its digests."""
+
+    name: str
+    digests: Digests
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One time-stamp of a record as it was found. ``kind`` is "initial", "time-stamp renewal" or "hash-tree renewal"."""
+
+    chain: int
+    number: int
+    kind: str
+    token: Token
+    hash: str
+    answer: Answer | None = None
+    ends: tuple[End, ...] = ()
+
+
+@dataclass(slots=True)
+class EvidenceReport:
+    """What was found. ``proved`` is when the objects are shown to have existed (None: not shown); ``trust`` whether the authorities
+    were held against anchors."""
+
+    findings: Findings = field(default_factory=Findings)
+    stamps: list[Stamp] = field(default_factory=list)
+    covered: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    quirks: list[str] = field(default_factory=list)
+    trust: Believed = Believed.UNASKED
+    record: EvidenceRecord | None = None
+
+    @property
+    def valid(self) -> bool:
+        return self.findings.ok and bool(self.covered) and bool(self.stamps)
+
+    @property
+    def proved(self) -> datetime | None:
+        return self.stamps[0].token.time if self.valid else None
+
+
+Reader = Callable[[bytes], Token]
+"""Reads a token; `read_token`, or one that remembers (a million records may stand on one token)."""
+
+
+def verify_record(
+    data: bytes,
+    objects: Sequence[DataObject],
+    *,
+    at: datetime | None = None,
+    trust: Trust | None = None,
+    algorithms: Algorithms | None = None,
+    whole_group: bool = False,
+    read: Reader = read_token,
+) -> EvidenceReport:
+    """Verify a record over ``objects``.
+
+    ``at`` is the moment as of which trust and algorithms are judged; without it only integrity is looked at. ``whole_group`` asks for
+    an additional proof: that the first list holds the given objects and no others (RFC 4998 §4.3, last paragraph).
+    """
+    report = EvidenceReport()
+    try:
+        report.record = read_record(data)
+    except InvalidRecord as error:
+        report.findings.append(error.finding)
+        return report
+    check = _Check(report, report.record, objects, read)
+    if not objects:
+        report.findings.add("EVD-NO-DATA")
+    if check.read_tokens():
+        check.chains()
+        if whole_group and objects:
+            check.whole_group()
+    if at is not None:
+        _judge(report, at, trust, algorithms)
+    elif report.stamps:
+        report.findings.add("EVD-TRUST-NOT-CHECKED")
+    if report.record.encrypted:
+        report.findings.add("EVD-ENCRYPTED")
+    return report
+
+
+class _Check:
+    """Integrity. Problems are findings whose path is the place."""
+
+    def __init__(self, report: EvidenceReport, record: EvidenceRecord, objects: Sequence[DataObject], read: Reader) -> None:
+        self._report, self._record, self._objects, self._read = report, record, objects, read
+        self._tokens: list[list[Token]] = []
+
+    def _add(self, code: str, where: str, **args: str | int) -> None:
+        self._report.findings.add(code, where, **args)
+
+    def _quirk(self, name: str, where: str) -> None:
+        self._add("EVD-QUIRK", where, quirk=name)
+        self._report.quirks.append(f"{where}: {name}")
+
+    def read_tokens(self) -> bool:
+        """Every token sound, in the order of time, and of its chain's algorithm. False when nothing further can be said."""
+        sound, before = True, None
+        for number, chain in enumerate(self._record.chains):
+            tokens: list[Token] = []
+            for index, stamp in enumerate(chain.stamps):
+                where = place(number, index)
+                try:
+                    token = self._read(stamp.token)
+                except InvalidToken as error:
+                    self._add("EVD-TOKEN", where, reason=error.reason)
+                    sound = False
+                    continue
+                if before is not None and token.time < before:
+                    self._add("EVD-TIME-ORDER", where, time=token.time.isoformat(), before=before.isoformat())
+                before = token.time
+                tokens.append(token)
+                if not token.strict:
+                    self._quirk("token is BER, not DER", where)
+                kind = "time-stamp renewal" if index else "hash-tree renewal" if number else "initial"
+                self._report.stamps.append(Stamp(number, index, kind, token, token.imprint_hash))
+            self._tokens.append(tokens)
+        return sound
+
+    def chains(self) -> None:
+        covered = {each.name: True for each in self._objects}
+        for number, chain in enumerate(self._record.chains):
+            name = self._algorithm(number)
+            for index, stamp in enumerate(chain.stamps):
+                where = place(number, index)
+                if not self._lengths(stamp, name, where):
+                    covered = dict.fromkeys(covered, False)
+                    continue
+                if index:
+                    self._renewed(number, index, stamp, name)
+                else:
+                    self._hashes_objects(number, stamp, name, covered)
+                self._imprint(stamp, self._tokens[number][index], name, where)
+        self._report.covered = [name for name, found in covered.items() if found]
+        self._report.missing = [name for name, found in covered.items() if not found]
+
+    def _algorithm(self, number: int) -> str:
+        """The hash algorithm of a chain: one for all its stamps (RFC 4998 §5.1), which the record must announce."""
+        name = self._tokens[number][0].imprint_hash
+        for index, stamp in enumerate(self._record.chains[number].stamps):
+            imprint = self._tokens[number][index].imprint_hash
+            if stamp.declared not in ("", imprint) or imprint != name:
+                self._add("EVD-ALGORITHM", place(number, index), declared=stamp.declared or name, token=imprint)
+        if name not in self._record.hashes:
+            self._add("EVD-ALGORITHM-UNLISTED", place(number, 0), algorithm=name)
+        return name
+
+    def _lengths(self, stamp: ArchiveTimestamp, name: str, where: str) -> bool:
+        """Values of another length would let one list be read as another."""
+        size = hashlib.new(name).digest_size
+        for group in stamp.groups or ():
+            if any(len(value) != size for value in group):
+                self._add("EVD-HASH-LENGTH", f"{where}/reducedHashtree", algorithm=name)
+                return False
+        return True
+
+    def _hashes_objects(self, number: int, stamp: ArchiveTimestamp, name: str, covered: dict[str, bool]) -> None:
+        """Every object's value must stand in the first list, or be the imprint. Marks those that do not."""
+        where = place(number, 0, "reducedHashtree[1]" if stamp.groups else "timeStamp")
+        first = stamp.groups[0] if stamp.groups else (self._tokens[number][0].imprint,)
+        values: dict[str, bytes] = {}
+        for each in self._objects:
+            try:
+                values[each.name] = each.digests[name]
+            except KeyError:
+                self._add("EVD-NO-DIGEST", where, object=each.name, algorithm=name)
+                covered[each.name] = False
+        if number:
+            values = self._carried(number, name, values, first, where)
+        for object_name, value in values.items():
+            if value not in first:
+                self._add("EVD-NOT-COVERED", where, object=object_name)
+                covered[object_name] = False
+
+    def _carried(self, number: int, name: str, values: dict[str, bytes], first: Sequence[bytes], where: str) -> dict[str, bytes]:
+        """H(H(d) ‖ H(earlier chains)), in this order (RFC 4998 §5.2, step 4); sorted when that is what was evidently done."""
+        earlier = hashlib.new(name, self._record.before(number)).digest()
+        rule = {each: hashlib.new(name, value + earlier).digest() for each, value in values.items()}
+        if rule and not any(value in first for value in rule.values()):
+            ordered = {each: hashlib.new(name, b"".join(sorted((value, earlier)))).digest() for each, value in values.items()}
+            if all(value in first for value in ordered.values()):
+                self._quirk("hash-tree renewal sorts before it hashes", where)
+                return ordered
+        return rule
+
+    def _renewed(self, number: int, index: int, stamp: ArchiveTimestamp, name: str) -> None:
+        """The time-stamp before must be among what this one stamps (RFC 4998 §5.2, time-stamp renewal)."""
+        where = place(number, index, "reducedHashtree[1]" if stamp.groups else "timeStamp")
+        first = stamp.groups[0] if stamp.groups else (self._tokens[number][index].imprint,)
+        if hashlib.new(name, self._record.chains[number].stamps[index - 1].token).digest() not in first:
+            self._add("EVD-RENEWAL", where, stamp=index)
+
+    def _imprint(self, stamp: ArchiveTimestamp, token: Token, name: str, where: str) -> None:
+        """The reduced tree must lead to what the token stamps, by the rule or by a habit that is then named."""
+        if stamp.groups is None or token.imprint_hash != name:
+            return
+        for twice, listed in ((False, False), (False, True), (True, False), (True, True)):
+            if climb(name, stamp.groups, twice=twice, listed=listed) == token.imprint:
+                if twice:
+                    self._quirk("a list of one value is hashed again", where)
+                if listed:
+                    self._quirk("a list holds the hash of the list before", where)
+                return
+        self._add("EVD-IMPRINT", where)
+
+    def whole_group(self) -> None:
+        stamp = self._record.chains[0].stamps[0]
+        token = self._tokens[0][0]
+        first = set(stamp.groups[0]) if stamp.groups else {token.imprint}
+        given = {each.digests[token.imprint_hash] for each in self._objects if each.name in self._report.covered}
+        if first - given:
+            self._add("EVD-GROUP", place(0, 0, "reducedHashtree[1]"), others=len(first - given))
+
+
+def ends_of(token: Token, hash_name: str, algorithms: Algorithms, certificate_ends: datetime | None = None) -> tuple[End, ...]:
+    """All that ends of what a stamp stands on: its certificate (or the path's, when known), hash algorithms, signature scheme."""
+    certificate = certificate_ends or token.certificate.not_valid_after_utc
+    return (
+        End("certificate", token.authority, certificate),
+        algorithms.hash_end(hash_name),
+        algorithms.hash_end(token.scheme.hash),
+        algorithms.signature_end(token.scheme.name, token.key_bits),
+    )
+
+
+def _judge(report: EvidenceReport, at: datetime, trust: Trust | None, algorithms: Algorithms | None) -> None:
+    """Each token as of when the next one was made; hash trees as of when the next chain began."""
+    stamps = report.stamps
+    asked = trust is not None and bool(trust.anchors.certificates)
+    for index, stamp in enumerate(stamps):
+        where = place(stamp.chain, stamp.number)
+        until = stamps[index + 1].token.time if index + 1 < len(stamps) else at
+        answer = trust.of(stamp.token, until) if trust is not None else Answer(Believed.UNASKED)
+        if answer.believed is Believed.UNASKED and until > stamp.token.certificate.not_valid_after_utc:
+            answer = Answer(Believed.NO, f"its certificate ended on {stamp.token.certificate.not_valid_after_utc.date()}")
+        if answer.believed is Believed.NO:
+            report.findings.add("EVD-NOT-TRUSTED", where, reason=answer.reason, at=_day(until))
+        ends: tuple[End, ...] = ()
+        if algorithms is not None:
+            ends = ends_of(stamp.token, stamp.hash, algorithms, answer.ends)
+            next_chain = (each.token.time for each in stamps if each.chain > stamp.chain)
+            tree_until = next(next_chain, at)
+            _ended(report, where, [ends[1]], tree_until)
+            _ended(report, where, ends[2:], until)
+        stamps[index] = Stamp(stamp.chain, stamp.number, stamp.kind, stamp.token, stamp.hash, answer, ends)
+    if not asked:
+        report.findings.add("EVD-TRUST-NOT-CHECKED")
+        return
+    good = all(each.answer is not None and each.answer.believed is Believed.YES for each in stamps)
+    report.trust = Believed.YES if good and stamps else Believed.NO
+
+
+def _ended(report: EvidenceReport, where: str, ends: Iterable[End], until: datetime) -> None:
+    first = earliest(ends)
+    if first is not None and first.when is not None and first.when < until:
+        report.findings.add("EVD-ALGORITHM-ENDED", where, algorithm=first.name, ended=_day(first.when), at=_day(until))
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()
