@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -24,8 +25,9 @@ class FfmpegDecoder:
 
     name = "ffmpeg"
 
-    def __init__(self) -> None:
-        self.version = version_of(["ffmpeg", "-version"], r"ffmpeg version (\S+)")
+    @cached_property
+    def version(self) -> str:
+        return version_of(["ffmpeg", "-version"], r"ffmpeg version (\S+)")
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
@@ -56,8 +58,9 @@ class FlacTest:
 
     name = "flac"
 
-    def __init__(self) -> None:
-        self.version = version_of(["flac", "--version"], r"flac (\S+)")
+    @cached_property
+    def version(self) -> str:
+        return version_of(["flac", "--version"], r"flac (\S+)")
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
@@ -77,8 +80,9 @@ class MediaConch:
 
     name = "MediaConch"
 
-    def __init__(self) -> None:
-        self.version = version_of(["mediaconch", "--version"], r"[Vv]?(\d+\.\d+[.\d]*)")
+    @cached_property
+    def version(self) -> str:
+        return version_of(["mediaconch", "--version"], r"[Vv]?(\d+\.\d+[.\d]*)")
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"

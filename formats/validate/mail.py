@@ -12,7 +12,7 @@ from formats.families import family_of
 from formats.validate.validation import Defect, Validation, defective
 from policies.findings import Puid
 
-__all__ = ["MailParser"]
+__all__ = ["MailParser", "messages"]
 
 LARGEST_MESSAGE = 256 << 20
 """Bytes of one message that are parsed; servers refuse messages of a tenth of that."""
@@ -36,13 +36,13 @@ class MailParser:
                 return defective(check, [Defect("RFC 4155", "the mailbox does not begin with a From_ line")])
         defects = [
             Defect(each.rule, f"message {number}: {each.words}")
-            for number, message in enumerate(_messages(path), 1)
+            for number, message in enumerate(messages(path), 1)
             for each in _defects(message)
         ]
         return defective(check, defects)
 
 
-def _messages(path: Path) -> Iterator[bytes]:
+def messages(path: Path) -> Iterator[bytes]:
     """The messages of a mailbox, one in memory at a time: a line "From " after an empty one begins the next."""
     message = bytearray()
     empty = True

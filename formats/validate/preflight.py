@@ -9,6 +9,7 @@ import base64
 import re
 import shutil
 import subprocess
+from functools import cached_property
 from pathlib import Path
 
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
@@ -38,8 +39,11 @@ class Preflight:
     name = "Preflight"
 
     def __init__(self) -> None:
-        self.version = _version()
         self._java: subprocess.Popen[bytes] | None = None
+
+    @cached_property
+    def version(self) -> str:
+        return _version()
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"

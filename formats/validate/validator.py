@@ -14,11 +14,15 @@ __all__ = ["Validator"]
 class Validator(Protocol):
     """Looks at one file at a time. Lives in a confined worker: it may be killed at any moment, and it may run external programs.
 
-    ``name`` names the tool; ``version`` is what was found when the worker started, "" when the tool is not installed here.
+    ``name`` names the tool.
     """
 
     name: str
-    version: str
+
+    @property
+    def version(self) -> str:
+        """What was found when it was first wanted, and stays; "" when the tool is not installed here."""
+        ...
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         """Whether the file is a sound ``puid``. Never VALID of what was not looked at whole.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ FLAVOURS = {
 class VeraPdf:
     name = "veraPDF"
 
-    def __init__(self) -> None:
-        self.version = version_of(["verapdf", "--version"], r"veraPDF (\S+)")
+    @cached_property
+    def version(self) -> str:
+        return version_of(["verapdf", "--version"], r"veraPDF (\S+)")
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from formats.validate import Validation, Validators, Validity
+from formats.inspection import Inspectors
+from formats.validate import Validation, Validity
 from policies.findings import Puid
 
 CORPORA = Path(os.environ.get("KHO_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora")
@@ -27,12 +28,12 @@ def cases(folder: str) -> dict[Path, str]:
 
 
 @pytest.fixture(scope="module")
-def validators() -> Iterator[Validators]:
-    with Validators() as running:
+def validators() -> Iterator[Inspectors]:
+    with Inspectors() as running:
         yield running
 
 
-def compared(validators: Validators, expected: dict[Path, str], puid: Puid) -> tuple[float, float]:
+def compared(validators: Inspectors, expected: dict[Path, str], puid: Puid) -> tuple[float, float]:
     """(right, false "valid") as parts of all; every disagreement is printed, with who looked."""
     found: dict[Path, Validation] = dict(validators.validate((path, puid) for path in expected))
     wrong = {path: found[path] for path in expected if found[path].validity != expected[path]}
@@ -44,7 +45,7 @@ def compared(validators: Validators, expected: dict[Path, str], puid: Puid) -> t
     return 1 - len(wrong) / len(expected), len(false_valid) / len(expected)
 
 
-def test_pdfa_1b(validators: Validators) -> None:
+def test_pdfa_1b(validators: Inspectors) -> None:
     expected = cases("verapdf/PDF_A-1b")
     first = next(validators.validate([(next(iter(expected)), Puid("fmt/354"))]))[1]
     if first.missing:
@@ -55,7 +56,7 @@ def test_pdfa_1b(validators: Validators) -> None:
 
 
 @pytest.mark.parametrize(("folder", "puid"), [("PDF_A-2b", "fmt/477"), ("PDF_A-3b", "fmt/480")])
-def test_pdfa_2_and_3_measured(validators: Validators, folder: str, puid: str) -> None:
+def test_pdfa_2_and_3_measured(validators: Inspectors, folder: str, puid: str) -> None:
     expected = cases(f"verapdf/{folder}")
     if not expected:
         pytest.skip(f"there are no files of {folder}")
@@ -64,19 +65,19 @@ def test_pdfa_2_and_3_measured(validators: Validators, folder: str, puid: str) -
 
 
 @pytest.mark.parametrize(("folder", "puid"), [("PDF_A-1a", "fmt/95"), ("PDF_A-2a", "fmt/476"), ("PDF_A-2u", "fmt/478")])
-def test_what_goes_beyond_level_b_is_never_called_valid_without_verapdf(validators: Validators, folder: str, puid: str) -> None:
+def test_what_goes_beyond_level_b_is_never_called_valid_without_verapdf(validators: Inspectors, folder: str, puid: str) -> None:
     for path, outcome in validators.validate((path, Puid(puid)) for path in cases(f"verapdf/{folder}")):
         if not any("veraPDF" in check for check in outcome.checks):
             assert outcome.validity is not Validity.VALID, path
 
 
-def test_part_4_is_not_judged_without_verapdf(validators: Validators) -> None:
+def test_part_4_is_not_judged_without_verapdf(validators: Inspectors) -> None:
     expected = dict(list(cases("verapdf/PDF_A-4").items())[:5])
     for _, outcome in validators.validate((path, Puid("fmt/1910")) for path in expected):
         assert outcome.validity is not Validity.VALID or any("veraPDF" in check for check in outcome.checks)
 
 
-def test_jpylyzer_says_of_its_own_files_what_its_table_says(validators: Validators) -> None:
+def test_jpylyzer_says_of_its_own_files_what_its_table_says(validators: Inspectors) -> None:
     expected = cases("jpylyzer-test-files")
     found = dict(validators.validate((path, Puid(FORMS.get(path.suffix, "x-fmt/392"))) for path in expected))
     wrong = {path.name: found[path] for path in expected if found[path].validity != expected[path]}

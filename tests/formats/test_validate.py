@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from formats.families import family_of
+from formats.inspection import InspectionLimits, Inspectors
 from formats.sandbox import MIB
-from formats.validate import Validation, ValidationFacts, ValidationLimits, Validators, Validity, Why
+from formats.validate import Validation, ValidationFacts, Validity, Why
 from formats.validate.choice import Choice
 from formats.validate.preflight import LONE_CR
 from formats.validate.validation import Defect, could_not, defective, merged, sound
@@ -45,9 +46,9 @@ def fake(tools: Path, name: str, text: str) -> None:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
 
-def validators(tools: Path, **limits: float | int) -> Validators:
-    given = ValidationLimits(workers=1, **{"seconds": 30.0, **limits})  # type: ignore[arg-type]
-    return Validators(given, environment={"PATH": f"{tools}:{os.environ['PATH']}"})
+def validators(tools: Path, **limits: float | int) -> Inspectors:
+    given = InspectionLimits(workers=1, **{"seconds": 30.0, **limits})  # type: ignore[arg-type]
+    return Inspectors(given, environment={"PATH": f"{tools}:{os.environ['PATH']}"})
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_a_tool_that_ends_its_worker(tools: Path, wave_file: Path) -> None:
 
 
 def test_a_tool_that_is_missing(tools: Path, wave_file: Path) -> None:
-    with Validators(ValidationLimits(workers=1), environment={"PATH": str(tools)}) as running_:
+    with Inspectors(InspectionLimits(workers=1), environment={"PATH": str(tools)}) as running_:
         found = dict(running_.validate([(wave_file, WAVE)]))[wave_file]
     assert (found.validity, found.why, found.missing) == (Validity.NOT_VALIDATED, Why.TOOL_MISSING, "ffmpeg")
 
@@ -141,12 +142,12 @@ def running(word: str, tools: Path) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def real() -> Iterator[Validators]:
-    with Validators(ValidationLimits(workers=2)) as running_:
+def real() -> Iterator[Inspectors]:
+    with Inspectors(InspectionLimits(workers=2)) as running_:
         yield running_
 
 
-def test_many_files_in_their_order(real: Validators, tmp_path: Path) -> None:
+def test_many_files_in_their_order(real: Inspectors, tmp_path: Path) -> None:
     names = [name for name in SAMPLES if have(*SAMPLES[name][1])]
     made = [make(name, tmp_path) for name in names]
     found = list(real.validate(made * 3))
@@ -154,7 +155,7 @@ def test_many_files_in_their_order(real: Validators, tmp_path: Path) -> None:
     assert {outcome.validity for _, outcome in found} == {Validity.VALID}
 
 
-def test_what_nobody_can_validate_is_no_pass(real: Validators, tmp_path: Path) -> None:
+def test_what_nobody_can_validate_is_no_pass(real: Inspectors, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("một")
     for puid in ("x-fmt/111", ""):
@@ -162,18 +163,18 @@ def test_what_nobody_can_validate_is_no_pass(real: Validators, tmp_path: Path) -
         assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.NO_VALIDATOR)
 
 
-def test_a_file_that_cannot_be_read(real: Validators, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read(real: Inspectors, tmp_path: Path) -> None:
     found = dict(real.validate([(tmp_path / "gone.pdf", Puid("fmt/20"))]))[tmp_path / "gone.pdf"]
     assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.TOOL_DIED)
 
 
-def test_names_of_any_bytes(real: Validators, tmp_path: Path) -> None:
+def test_names_of_any_bytes(real: Inspectors, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Quy\xe1\xba\xbft \xff\n.pdf"))
     pdf(path)
     assert dict(real.validate([(path, Puid("fmt/20"))]))[path].validity is Validity.VALID
 
 
-def test_passwords(real: Validators, tmp_path: Path) -> None:
+def test_passwords(real: Inspectors, tmp_path: Path) -> None:
     locked_pdf(tmp_path / "a.pdf")
     zipped(tmp_path / "a.zip", {"a": "b"})
     data = bytearray((tmp_path / "a.zip").read_bytes())

@@ -1,6 +1,7 @@
-"""The validation worker: ``python -m formats.validate.worker``, in the sandbox. Only here are hostile files opened by foreign code.
+"""The inspection worker: ``python -m formats.inspection.worker``, in the sandbox. Only here are hostile files opened by foreign code.
 
-Request: ``{"path", "puid"}``. Reply: ``{"validation"}`` as `Validation.document`, or ``{"error"}`` when the file could not be read.
+Request: ``{"path", "puid", "validate", "characterise"}``. Reply: ``{"validation", "properties"}`` (`Validation.document`, or null when
+not asked for), or ``{"error"}`` when the file could not be read.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from formats.characterise.choice import characterise
 from formats.sandbox.serving import serve
 from formats.validate.choice import Choice
 from policies.findings import Puid
@@ -20,10 +22,13 @@ def main() -> None:
     choice = Choice()
 
     def handle(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        path, puid = _named(Path(request["path"])), Puid(request["puid"])
         try:
-            return {"validation": choice.validate(_named(Path(request["path"])), Puid(request["puid"])).document()}
+            validation = choice.validate(path, puid).document() if request["validate"] else None
+            properties = characterise(path, puid) if request["characterise"] else {}
         except OSError as error:
             return {"error": error.strerror or str(error)}
+        return {"validation": validation, "properties": properties}
 
     serve(handle)
 

@@ -1,0 +1,45 @@
+"""InspectionReport: what was found out about every spooled file, as rows of the spool database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from formats.characterise import shown
+from formats.inspection.inspectors import Inspection
+
+__all__ = ["InspectionReport"]
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS inspection (file TEXT PRIMARY KEY, technical TEXT NOT NULL) WITHOUT ROWID"
+
+
+class InspectionReport:
+    """A view over the table ``inspection`` of a spool database; ``file`` is the spooled file's name."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute(_SCHEMA)
+
+    def add(self, found: Iterable[tuple[str, Inspection]]) -> None:
+        rows = ((file, json.dumps(technical(each), ensure_ascii=False)) for file, each in found)
+        self._database.executemany("INSERT OR REPLACE INTO inspection VALUES (?,?)", rows)
+
+    def get(self, file: str) -> tuple[tuple[str, str], ...]:
+        """(name, value) pairs as they are recorded in PREMIS; () when the file was not inspected."""
+        row = self._database.execute("SELECT technical FROM inspection WHERE file = ?", (file,)).fetchone()
+        return () if row is None else tuple((name, value) for name, value in json.loads(row[0]))
+
+
+def technical(found: Inspection) -> list[tuple[str, str]]:
+    """The technical metadata of one file: what validation said and by which tools, then the properties, by name."""
+    rows: list[tuple[str, str]] = []
+    if found.validation is not None:
+        rows.append(("validation", found.validation.validity.value))
+        rows += [("validated by", check) for check in found.validation.checks]
+        rows += [("defect", f"{defect.rule}: {defect.words}") for defect in found.validation.defects]
+        if found.validation.more:
+            rows.append(("more defects", str(found.validation.more)))
+        if found.validation.why is not None:
+            rows.append(("not validated because", f"{found.validation.why.value}: {found.validation.reason}"))
+    return rows + list(shown(found.properties))
