@@ -22,7 +22,7 @@ from repository.reading import Reading
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
 from repository.settings import Settings, init_home, remember_tiers
 from repository.spools import Spools
-from storage.ocfl.tier import LocalTier
+from repository.tiers import open_tier
 
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
@@ -67,7 +67,7 @@ class Engine:
         scanner = ClamdScanner(settings.clamd) if settings.clamd else NoScanner()
         # The tier that may take the spool's own bytes by a hard link is the first one, and only that one.
         tiers = {
-            place.name: LocalTier(place.path, place.name, identifier=place.uuid or None, link_from_spool=number == 0)
+            place.name: open_tier(place, settings.home, link_from_spool=number == 0)
             for number, place in enumerate(settings.tiers)
         }
         return cls(
@@ -129,6 +129,8 @@ class Engine:
             self.jobs.close()
         self.archive.identifier.close()
         self.archive.verifiers.close()
+        for tier in self.archive.tiers.values():
+            tier.close()
         self.archive.spools.close_all()
         self.archive.catalog.close()
 

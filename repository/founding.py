@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from repository.settings import SettingsError, TierPlace
+from repository.tiers import make_tier
 from storage.errors import AlreadyExists, StorageError
 from storage.ocfl.folder import MARKER
 from storage.ocfl.tier import LocalTier
@@ -69,7 +70,7 @@ class Founding:
             raise SettingsError("SET-UNREADABLE", str(place.path), reason=problem.strerror or str(problem)) from problem
         self._tiers.append((place, before, ""))
         try:
-            identifier = LocalTier.create(place.path, place.name).identifier
+            identifier = make_tier(place)
         except AlreadyExists as error:
             self._tiers.pop()
             raise SettingsError("SET-TIER-TAKEN", str(place.path), tier=place.name) from error

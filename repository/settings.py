@@ -10,26 +10,20 @@ import hmac
 import json
 import os
 import re
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from policies.archive import Policy, default_policy_text, parse_policy
 from policies.codes import LANGUAGES
 from policies.document import Document, Section
-from policies.findings import KhoError
 from repository.authorities import AuthorityPlace, read_places
 from repository.disks import LocalDisk, disk_of
+from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers
 
 __all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home", "remember_tiers"]
 
-_TIER_NAME = re.compile(r"[^\W_][\w.-]{0,62}")
-"""A tier's name is a word in catalog, policy and reports, and a folder name. "default" is a section of policy.toml."""
-
-_FOLDERS = ("spool", "refused", "quarantine", "log")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_KINDS = ("local",)
 
 _TEMPLATE = """\
 # Where this archive keeps things. What it promises stands in policy.toml. Every key: docs/policy.md.
@@ -52,21 +46,6 @@ language = {language}
 
 # Time-stamp authorities: [[timestamps]], see docs/policy.md. / Dịch vụ cấp dấu thời gian: [[timestamps]].
 """
-
-
-class SettingsError(KhoError):
-    """kho.toml, the environment or the home folder cannot be used: its code says why, its text names the key and the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class TierPlace:
-    """Where one tier is. ``kind`` is "local" (a folder). ``uuid`` is that of its marker, so that no other volume is taken for it;
-    "" where kho.toml does not say (whatever tier of this name is mounted is then believed)."""
-
-    name: str
-    kind: str
-    path: Path
-    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +181,7 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         raise root.bad("language", f'"{language}" is none of {", ".join(LANGUAGES)}')
     settings = Settings(
         home=home,
-        tiers=_tiers(home, root),
+        tiers=read_tiers(home, root),
         database=over.text("database", _database(home, database)),
         language=language,
         clamd=over.text("clamd", malware.text("clamd", "")),
@@ -268,55 +247,6 @@ def _token(section: Section) -> ApiToken:
     return ApiToken(name, digest or hashlib.sha256(secret.encode()).hexdigest(), producers)
 
 
-def _tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:
-    tiers: list[TierPlace] = []
-    for section in root.sections("tiers"):
-        name, kind = section.text("name"), section.text("kind", "local")
-        if not _TIER_NAME.fullmatch(name) or name == "default":
-            raise section.bad("name", f'"{name}" is no name: letters, digits, "-", "." and "_", beginning with a letter or digit')
-        if kind not in _KINDS:
-            raise section.bad("kind", f'"{kind}" is none of {", ".join(_KINDS)}')
-        tiers.append(TierPlace(name, kind, Path(os.path.abspath(home / section.text("path"))), _uuid(section)))
-        section.done()
-    if not tiers:
-        raise root.fail("MISSING", "tiers")
-    check_tiers(home, tiers)
-    return tuple(tiers)
-
-
-def _uuid(section: Section) -> str:
-    word = section.text("uuid", "")
-    try:
-        return str(uuid.UUID(word)) if word else ""
-    except ValueError:
-        raise section.bad("uuid", f'"{word}" is no UUID; it stands in the kho-tier.json of the tier') from None
-
-
-def check_tiers(home: Path, tiers: Sequence[TierPlace]) -> None:
-    """No two tiers may share a folder, or lie in one another or in the home's own folders: two copies must be two.
-
-    Raises:
-        SettingsError: (SET-TIERS) they do, or two have the same name.
-    """
-    taken = {str(home / folder): folder for folder in _FOLDERS}
-    places = {os.path.realpath(place): name for place, name in taken.items()}
-    names: set[str] = set()
-    for tier in tiers:
-        real = os.path.realpath(tier.path)
-        clash = next((name for place, name in places.items() if _nested(real, place)), None)
-        if tier.name.casefold() in names:
-            clash = tier.name
-        if clash is not None or real == os.path.realpath(home):
-            reason = f"it must not share a folder or a name with {clash or 'the home folder'}"
-            raise SettingsError("SET-TIERS", str(home / "kho.toml"), tier=tier.name, place=str(tier.path), reason=reason)
-        places[real] = tier.name
-        names.add(tier.name.casefold())
-
-
-def _nested(one: str, other: str) -> bool:
-    return os.path.commonpath([one, other]) in (one, other)
-
-
 def check_database(url: str, *, mounts: str = "/proc/self/mountinfo") -> None:
     """Refuse SQLite on a network file system, where its locks and its shared memory do not work.
 
@@ -352,7 +282,7 @@ def init_home(
     text = _TEMPLATE.format(language=json.dumps(language)) + "".join(_tier_text(*tier) for tier in places.items())
     check_database(f"sqlite:///{folder / 'catalog.db'}")
     try:
-        for name in _FOLDERS:
+        for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         if not (folder / "policy.toml").exists():
             _create(folder / "policy.toml", default_policy_text(list(places)))

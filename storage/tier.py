@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NewType, Protocol
+from typing import BinaryIO, NewType, Protocol, runtime_checkable
 
 from fixity.verify import FixityReport
 from storage.errors import StorageError
 
-__all__ = ["ContentPath", "ObjectId", "ObjectVersion", "SealedFile", "SealedVersion", "Tier", "Written"]
+__all__ = [
+    "Ask",
+    "ContentPath",
+    "ObjectId",
+    "ObjectVersion",
+    "SealedFile",
+    "SealedVersion",
+    "SequentialTier",
+    "Tier",
+    "Written",
+]
 
 ObjectId = NewType("ObjectId", str)
 """The id of an OCFL object, a URI (``urn:uuid:…`` for AIPs)."""
@@ -142,4 +152,34 @@ class Tier(Protocol):
 
     def forget(self, object_id: ObjectId) -> None:
         """Remove an object (disposal, and undoing in tests). Raises NotFound."""
+        ...
+
+    def close(self) -> None:
+        """Let go what is held between calls (sessions, devices). The tier may be used again: it takes them anew."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One copy to be re-read; as for `Tier.verify`."""
+
+    object_id: ObjectId
+    expected: Mapping[int, bytes]
+    algorithm: str = "sha512"
+    since: int = 1
+
+
+@runtime_checkable
+class SequentialTier(Tier, Protocol):
+    """A tier on media that are wound: what is asked together is read in the order in which it lies."""
+
+    def verify_together(
+        self, asks: Sequence[Ask], progress: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, FixityReport | StorageError]]:
+        """Re-read many copies, each medium mounted once and read forwards: the number of each ask with what was found, as it becomes
+        known. Raises Unavailable when the tier cannot be asked at all."""
+        ...
+
+    def locality(self, object_id: ObjectId) -> tuple[str, int, int]:
+        """Where an object lies: (medium, and two numbers that grow with the position on it); ("", 0, 0) where it is not."""
         ...

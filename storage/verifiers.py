@@ -22,7 +22,7 @@ from fixity.verify import FixityReport, Outcome
 from storage.errors import StorageError
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.tier import LocalTier
-from storage.tier import ObjectId, Tier
+from storage.tier import Ask, ObjectId, SequentialTier, Tier
 
 __all__ = ["Check", "Found", "Verifiers", "in_turn", "serve"]
 
@@ -81,11 +81,31 @@ class Verifiers:
     def verify(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         """Every check with what was found, in their order. ``progress`` is called with bytes read, in any thread; what it raises
         ends the work."""
+        if any(isinstance(check.tier, SequentialTier) for check in checks):
+            yield from self._with_sequential(checks, progress)
+            return
         enough = len(checks) >= POOL_FROM or (len(checks) > 1 and sum(check.bytes for check in checks) >= POOL_FROM_BYTES)
         if self._processes > 1 and enough and all(isinstance(check.tier, LocalTier) for check in checks):
             yield from self._share(checks, progress)
         else:
             yield from in_turn(checks, progress)
+
+    def _with_sequential(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
+        """Those on media that are wound tier by tier, in one pass each; the others as always. Given out in the order asked for, as soon as
+        what comes before is known: so ask in the order of `SequentialTier.locality`."""
+        others = [number for number, check in enumerate(checks) if not isinstance(check.tier, SequentialTier)]
+        tiers = {id(check.tier): check.tier for check in checks if isinstance(check.tier, SequentialTier)}
+        known: dict[int, Found] = {}
+        given = 0
+        for found in (
+            *(_passes(tier, checks, progress) for tier in tiers.values()),
+            zip(others, (each for _, each in self.verify([checks[number] for number in others], progress)), strict=True),
+        ):
+            for number, each in found:
+                known[number] = each
+                while given in known:
+                    yield checks[given], known.pop(given)
+                    given += 1
 
     def _share(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         guard = threading.Lock()
@@ -118,6 +138,18 @@ class Verifiers:
         """End the processes."""
         for helper in self._all:
             helper.close()
+
+
+def _passes(tier: SequentialTier, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[int, Found]]:
+    """What one pass over a tier finds of its checks, by their numbers."""
+    mine = [number for number, check in enumerate(checks) if check.tier is tier]
+    asks = [Ask(each.object_id, each.expected, each.algorithm, each.since) for each in (checks[number] for number in mine)]
+    try:
+        for index, found in tier.verify_together(asks, progress):
+            yield mine[index], found
+            mine[index] = -1
+    except StorageError as error:
+        yield from ((number, error) for number in mine if number >= 0)
 
 
 def _batches(checks: Sequence[Check]) -> Iterator[list[Check]]:

@@ -161,6 +161,9 @@ class LocalTier:
         self.recover()
         mending.forget(self._folder, object_id)
 
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
 
 def _nothing(algorithm: str, expected: Mapping[int, bytes], outcome: Outcome, since: int, reason: str = "") -> FixityReport:
     """The report on an object whose very folder is not there, or cannot be looked into: all that is known of it is so."""

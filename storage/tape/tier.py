@@ -25,9 +25,9 @@ from storage.tape.drive import BLOCK
 from storage.tape.folder import Mend, TapeFolder, create_tape_folder
 from storage.tape.library import Library
 from storage.tape.shelf import Shelf
-from storage.tape.verifying import Ask, Pass, Verified
+from storage.tape.verifying import Pass, Verified
 from storage.tape.writing import MendPlan, Outgoing, Plan, bundled
-from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
+from storage.tier import Ask, ObjectId, ObjectVersion, SealedVersion, Written
 
 __all__ = ["BUNDLE", "TapeTier"]
 

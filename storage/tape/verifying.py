@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -18,21 +18,11 @@ from storage.tape.cartridge import Cartridge
 from storage.tape.checking import Reading, read_members
 from storage.tape.errors import MediumError, WrongVolume
 from storage.tape.register import BundleRow, FileRow, FileState, PartRow, Register
-from storage.tier import ObjectId
+from storage.tier import Ask, ObjectId
 
-__all__ = ["Ask", "Pass", "Verified"]
+__all__ = ["Pass", "Verified"]
 
 Verified = FixityReport | StorageError
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One copy to be re-read; as for `storage.tier.Tier.verify`."""
-
-    object_id: ObjectId
-    expected: Mapping[int, bytes]
-    algorithm: str = "sha512"
-    since: int = 1
 
 
 class Shelf(Protocol):

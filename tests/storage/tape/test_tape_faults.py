@@ -13,8 +13,7 @@ from fixity.verify import Outcome
 from storage.errors import StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.register import VolumeState
-from storage.tape.verifying import Ask
-from storage.tier import Tier
+from storage.tier import Ask, Tier
 from tests.oracles import ocfl_py_findings
 from tests.storage.sealed import SealedObject, two_versions
 from tests.storage.tape import faulty
