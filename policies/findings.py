@@ -57,15 +57,19 @@ class _Lenient(string.Formatter):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fact about one thing. ``path`` names the thing (a logical path, a content path, or "" for the whole)."""
+    """One fact about one thing. ``path`` names the thing (a logical path, a content path, or "" for the whole); ``weighed`` is what it
+    weighed when it was judged, under the policy that was in force."""
 
     code: str
     path: str = ""
     args: Mapping[str, str | int] = field(default_factory=dict, hash=False)
+    weighed: Weight | None = None
 
     @property
     def weight(self) -> Weight:
-        """The register's default weight; an unregistered code weighs ERROR (fail closed)."""
+        """What it weighed when it was judged, else the register's default weight; an unregistered code weighs ERROR (fail closed)."""
+        if self.weighed is not None:
+            return self.weighed
         row = register().get(self.code)
         return Weight.ERROR if row is None else Weight.named(row.weight)
 
@@ -73,6 +77,17 @@ class Finding:
     def source(self) -> str:
         row = register().get(self.code)
         return "" if row is None else row.source
+
+    def as_json(self) -> dict[str, Any]:
+        """Code, path, arguments, and the weight when it was judged: never a sentence."""
+        weight = {} if self.weighed is None else {"weight": self.weighed.name.lower()}
+        return {"code": self.code, "path": self.path, "args": dict(self.args), **weight}
+
+    @classmethod
+    def of_json(cls, row: Mapping[str, Any]) -> Finding:
+        """The finding that `as_json` wrote. Raises KeyError, ValueError."""
+        weight = row.get("weight")
+        return cls(row["code"], row["path"], row["args"], None if weight is None else Weight.named(weight))
 
     def text(self, language: str = "en") -> str:
         """The sentence for people."""

@@ -47,23 +47,38 @@ def testimony(tiers: Sequence[Tier], inventory: Inventory) -> Testimony:
 def _agrees(tiers: Sequence[Tier], inventory: Inventory, number: int) -> bool:
     """METS vouches for the submission record and the METS of representations, the record for every deposited file; and nothing
     stands in the version that none of them names."""
-    fixity = inventory.fixity("sha256")
-    sha256: dict[str, bytes | None] = {
-        path: fixity.get(inventory.content_of(path, number)) for path, _ in inventory.state(number)
-    }
-    if "METS.xml" not in sha256 or SUBMISSION_PATH not in sha256:
+    unsaid = {path for path, _ in inventory.state(number)}
+    if "METS.xml" not in unsaid or SUBMISSION_PATH not in unsaid:
         return False
-    said = dict(_checksums(tiers, inventory, number, "METS.xml"))
-    for path in [path for path in said if path.startswith("representations/") and path.endswith("/METS.xml")]:
-        if path not in sha256:
+    unsaid.discard("METS.xml")
+    representations: list[str] = []
+    for path, digest in _checksums(tiers, inventory, number, "METS.xml"):
+        if not _is(inventory, number, path, digest):
             return False
-        folder = path.removesuffix("METS.xml")
-        said.update({folder + below: digest for below, digest in _checksums(tiers, inventory, number, path)})
+        unsaid.discard(path)
+        if path.startswith("representations/") and path.endswith("/METS.xml"):
+            representations.append(path)
+    for mets in representations:
+        folder = mets.removesuffix("METS.xml")
+        for below, digest in _checksums(tiers, inventory, number, mets):
+            if not _is(inventory, number, folder + below, digest):
+                return False
+            unsaid.discard(folder + below)
     with _open(tiers, inventory, number, SUBMISSION_PATH) as stream:
         for item in read_submission(stream)[1]:
-            said.update({place: bytes.fromhex(item.sha256) for place in item.stored})
-    unsaid = sha256.keys() - said.keys() - {"METS.xml"}
-    return not unsaid and all(sha256.get(path) == digest for path, digest in said.items())
+            digest = bytes.fromhex(item.sha256)
+            if not all(_is(inventory, number, place, digest) for place in item.stored):
+                return False
+            unsaid.difference_update(item.stored)
+    return not unsaid
+
+
+def _is(inventory: Inventory, number: int, path: str, sha256: bytes) -> bool:
+    """Whether the inventory has this SHA-256 for a path of the version."""
+    try:
+        return inventory.fixity("sha256").get(inventory.content_of(path, number)) == sha256
+    except KeyError:
+        return False
 
 
 def _open(tiers: Sequence[Tier], inventory: Inventory, number: int, path: str) -> BinaryIO:

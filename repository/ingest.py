@@ -36,6 +36,7 @@ from repository.errors import AipUnreadable, KeyReused, Overtaken, SourceMissing
 from repository.examine import examine
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
+from repository.remains import write_row
 from repository.submission import DepositRecord
 from repository.uploads import clear_upload, source_of
 from repository.vouched import wanted
@@ -232,7 +233,7 @@ def decide(
     verdict = judge(findings.counts, archive.policy, waived=waived)
     change: DepositChange = {
         "verdict": verdict,
-        "findings": tuple(first_of_each(findings)),
+        "findings": tuple(first_of_each(findings, archive.policy)),
         "finding_counts": dict(findings.counts),
         "scanned": deposit.scanned,
         "expires": expires(verdict, archive.policy, now),
@@ -250,30 +251,34 @@ def decide(
     return change
 
 
-def first_of_each(findings: Findings) -> Iterator[Finding]:
-    """The findings that a deposit's row keeps: the first `ROW_FINDINGS` of each code (the counts tell the rest)."""
+def first_of_each(findings: Findings, policy: Policy) -> Iterator[Finding]:
+    """The findings that a deposit's row keeps, as heavy as ``policy`` weighs them: the first `ROW_FINDINGS` of each code (the counts
+    tell the rest)."""
     seen: Counter[str] = Counter()
     for finding in findings:
         seen[finding.code] += 1
         if seen[finding.code] <= ROW_FINDINGS:
-            yield finding
+            yield replace(finding, weighed=weigh(finding.code, policy))
 
 
 def set_aside(archive: Archive, deposit: Deposit) -> None:
     """Move the bytes of a refused deposit to refused/, of an infected one to quarantine/; those of a repeated one go. A held one
-    stays in the spool. Done already is fine."""
+    stays in the spool. Its row is put beside the bytes, should the catalog be lost. Done already is fine."""
     place = {DepositState.REFUSED: "refused", DepositState.QUARANTINED: "quarantine"}.get(deposit.state)
     folder = archive.spools.folder(deposit.id)
     if deposit.state is DepositState.REPEATED:
         archive.spools.remove(deposit.id)
     elif place is not None and folder.exists():
         archive.spools.close(deposit.id)
+        write_row(folder, deposit)
         target = archive.settings.home / place / deposit.id
         if target.exists():
             shutil.rmtree(target)
         folder.rename(target)
     else:
         archive.spools.close(deposit.id)
+        if folder.exists():
+            write_row(folder, deposit)
     clear_upload(archive.settings.home, deposit)
 
 
@@ -304,7 +309,7 @@ def _seal(
         container=(spool.meta("container") or b"").decode("utf-8", "backslashreplace"),
         fields=fields,
         finding_counts=dict(findings.counts),
-        findings=tuple({"code": f.code, "path": f.path, "args": dict(f.args)} for f in first_of_each(findings)),
+        findings=tuple(each.as_json() for each in first_of_each(findings, archive.policy)),
         waived_by=deposit.decided_by,
     )
     sealing = Sealing(

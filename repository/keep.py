@@ -19,11 +19,12 @@ from policies.audits import next_check
 from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
 from repository.archive import Archive
 from repository.catalog import Registration
-from repository.errors import NotEnoughCopies, SpoolDamaged
+from repository.errors import NotEnoughCopies
 from repository.facts import aip_facts, original_name
 from repository.ledger import ledger_of
 from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
+from repository.remains import sealed_file
 from repository.submission import SUBMISSION_PATH, read_submission
 from repository.uploads import clear_upload
 from storage.errors import StorageError
@@ -105,25 +106,17 @@ class Sealed:
     """A sealed deposit as the catalog is told of it."""
 
     def __init__(self, spool: Spool, deposit: Deposit) -> None:
-        folder = spool.folder
         self._spool = spool
         self._manifest = Manifest(spool.database)
         self._formats = FormatReport(spool.database)
         self._deposit = deposit
         self._sealed = load_sealed(spool)
-        with open(folder / "sealed" / self._file(SUBMISSION_PATH), "rb") as stream:
+        with sealed_file(spool, SUBMISSION_PATH).open("rb") as stream:
             self.record, _ = read_submission(stream)
-        self._folder = folder
-
-    def _file(self, path: str) -> str:
-        entry = self._manifest.get(path)
-        if entry is None:
-            raise SpoolDamaged(path)
-        return entry.file.removeprefix("sealed/")
 
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""
-        with open(self._folder / "sealed" / self._file(EVENTS_PATH.format(self._sealed.number)), "rb") as stream:
+        with sealed_file(self._spool, EVENTS_PATH.format(self._sealed.number)).open("rb") as stream:
             for each in read_premis(stream):
                 if isinstance(each, Event):
                     yield each
@@ -131,7 +124,7 @@ class Sealed:
     def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
         """The version with its files and copies."""
         files, size = self._manifest.totals()
-        summary = summary_of(self._folder)
+        summary = summary_of(self._spool.folder)
         sealed_at = datetime.fromisoformat(summary["created"])
         aip = aip_facts(self._deposit.aip_id, self.record, created=sealed_at, updated=sealed_at)
         version = AipVersion(

@@ -5,25 +5,25 @@ an object is believed only when its own records (METS, submission record) agree 
 both agree with themselves nothing is decided here: that is a finding for an officer, who names the tier to believe with
 ``--from``. Nothing is *stored* again until it is re-read.
 
-Deposits come back from the AIPs they became. Those that were refused, held or still on their way are in no AIP, so their rows are
-gone; their bytes stay in ``refused/``, ``quarantine/`` and ``spool/`` until somebody removes them, and handing the same records in
-again has them judged anew.
+Deposits come back from the AIPs they became; those that were refused, held, or accepted and not kept yet, from what lies in the home
+(`repository.remains`). One that was still on its way has left no more than bytes: handing the same records in again is all it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from formats.premis import Event
 from policies.findings import Findings, KhoError
 from repository.archive import Archive
-from repository.catalog import Registration
+from repository.catalog import CatalogConflict, Registration
 from repository.consistency import Testimony, testimony
 from repository.ledger import ledger_of
-from repository.model import Copy, CopyState, Deposit
+from repository.model import Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
+from repository.remains import PLACES, remaining
 from repository.stored_version import StoredVersion, inventory_digest, open_verified
 from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
@@ -47,10 +47,11 @@ GROUP_FILES = 20_000
 
 @dataclass(slots=True)
 class RebuildReport:
-    """What was registered again, and what could not be believed or read."""
+    """What was registered again, and what could not be believed or read. ``deposits`` are those that are in no AIP."""
 
     aips: int = 0
     files: int = 0
+    deposits: int = 0
     findings: Findings = field(default_factory=Findings)
 
 
@@ -77,7 +78,7 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
         progress.advance(1)
     _register(archive, waiting, report)
     progress.finish()
-    _orphans(archive, report.findings)
+    _remains(archive, report)
     _record(archive, tier_name, report)
     return report
 
@@ -90,13 +91,33 @@ def _record(archive: Archive, tier_name: str | None, report: RebuildReport) -> N
     ledger.append([replace(event, tier=tier_name or "")])
 
 
-def _orphans(archive: Archive, findings: Findings) -> None:
-    """Deposits whose bytes lie here and whose rows are gone: held, refused or infected ones, and those on their way."""
-    for place in ("spool", "refused", "quarantine"):
+def _remains(archive: Archive, report: RebuildReport) -> None:
+    """Deposits that are in no AIP come back from what lies in the home; those that left too little are a finding."""
+    for place in PLACES:
         folder = archive.settings.home / place
         names = [each.name for each in folder.iterdir() if each.is_dir() and each.name != "incoming"] if folder.exists() else []
-        if lost := [name for name in names if archive.catalog.deposits.find(name) is None]:
-            findings.add("DEP-ORPHANS", place, count=len(lost), first=min(lost))
+        lost = [name for name in names if archive.catalog.deposits.find(name) is None]
+        gone = [name for name in lost if not _restored(archive, place, name)]
+        report.deposits += len(lost) - len(gone)
+        if gone:
+            report.findings.add("DEP-ORPHANS", place, count=len(gone), first=min(gone))
+
+
+def _restored(archive: Archive, place: str, deposit_id: str) -> bool:
+    deposit = remaining(archive, place, deposit_id)
+    if deposit is None or (deposit.state is DepositState.ACCEPTED and not _next(archive, deposit)):
+        return False
+    try:
+        archive.catalog.deposits.add(deposit)
+    except CatalogConflict:  # its key is another's by now
+        return False
+    return True
+
+
+def _next(archive: Archive, deposit: Deposit) -> bool:
+    """Whether what is sealed is the version that its AIP gets next."""
+    aip = archive.catalog.holdings.find(deposit.aip_id)
+    return deposit.aip_version == (1 if aip is None else aip.version + 1)
 
 
 @contextmanager
@@ -223,16 +244,35 @@ class _Known:
     registrations: list[Registration] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     deposits: list[Deposit] = field(default_factory=list)
+    stored: list[StoredVersion] = field(default_factory=list)
     files: int = 0
+
+    def opened(self, stored: StoredVersion) -> StoredVersion:
+        """A version whose records are read until `close`."""
+        self.stored.append(stored)
+        return stored
+
+    def close(self) -> None:
+        """Let go of what the registrations are read from."""
+        for each in self.stored:
+            each.close()
 
 
 def _read(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, survey: _Survey) -> _Known:
+    known = _Known(believed.inventory.object_id)
+    try:
+        return _read_into(known, archive, tiers, believed, survey)
+    except BaseException:
+        known.close()
+        raise
+
+
+def _read_into(known: _Known, archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, survey: _Survey) -> _Known:
     inventory = believed.inventory
-    known = _Known(inventory.object_id)
     copies = tuple(_copies(archive, tiers, inventory, survey))
     here = survey.held[inventory.object_id]
     for number, digest in believed.digests.items():
-        stored = StoredVersion(list(tiers.values()), inventory, number, digest)
+        stored = known.opened(StoredVersion(list(tiers.values()), inventory, number, digest))
         known.registrations.append(stored.registration(copies if number == inventory.head else ()))
         known.events += stored.events()
         stored_before = sum(found.number >= number for found in here.values()) >= archive.policy.copies.need
@@ -243,6 +283,13 @@ def _read(archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, surv
 
 def _register(archive: Archive, waiting: Sequence[_Known], report: RebuildReport) -> None:
     """Enter AIPs in one transaction; where one of them does not fit, each in its own."""
+    with ExitStack() as read:
+        for known in waiting:
+            read.callback(known.close)
+        _register_read(archive, waiting, report)
+
+
+def _register_read(archive: Archive, waiting: Sequence[_Known], report: RebuildReport) -> None:
     try:
         _enter(archive, waiting)
     except (KhoError, ValueError, KeyError):

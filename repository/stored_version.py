@@ -6,20 +6,19 @@ Only an inventory is believed; whatever it vouches for is taken from whichever t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
 from formats.package.source import Kind
 from formats.premis import Event, read_premis
-from policies.findings import Finding, Verdict
 from repository.aip import EVENTS_PATH
 from repository.catalog import Registration
 from repository.errors import AipUnreadable
-from repository.facts import aip_facts, original_name
+from repository.facts import aip_facts, original_name, past_deposit
 from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
 from repository.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
 from storage.errors import StorageError
@@ -27,6 +26,10 @@ from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 
 __all__ = ["StoredVersion", "inventory_digest", "open_verified"]
+
+
+ROWS_HELD = 5_000
+"""Files of a version up to which they are held in memory while it is entered: some kilobytes each would be gigabytes for a million."""
 
 
 def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512: bytes) -> tuple[BinaryIO, int]:
@@ -92,6 +95,52 @@ def _tells_the_same(old: Inventory, new: Inventory, number: int) -> bool:
     )
 
 
+class _Items:
+    """Items by logical path, in a private database of SQLite's, which keeps few in memory and many on the disk."""
+
+    def __init__(self, items: Iterable[ItemRecord]) -> None:
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database.execute(
+            "CREATE TABLE item (path BLOB PRIMARY KEY, name BLOB, size INTEGER, puid TEXT, format TEXT) WITHOUT ROWID"
+        )
+        self._database.execute("BEGIN")  # never ended: it is thrown away
+        rows = ((place, item) for item in items if item.kind is Kind.FILE for place in item.stored)
+        self._database.executemany(_INSERT, (_item_row(place, item) for place, item in rows))
+
+    def get(self, path: str) -> ItemRecord | None:
+        row = self._database.execute("SELECT name, size, puid, format FROM item WHERE path = ?", (_key(path),)).fetchone()
+        return None if row is None else ItemRecord(row[0], Kind.FILE, (), row[1], puid=row[2], format_name=row[3])
+
+    def add(self, path: str, item: ItemRecord) -> ItemRecord:
+        """Remember one more; returns it."""
+        self._database.execute(_INSERT, _item_row(path, item))
+        return item
+
+    def close(self) -> None:
+        self._database.close()
+
+
+_INSERT = "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)"
+
+
+def _key(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")
+
+
+def _item_row(path: str, item: ItemRecord) -> tuple[bytes, bytes, int, str, str]:
+    return _key(path), item.name, item.size, item.puid, item.format_name
+
+
+class _Again:
+    """What a function yields, anew for each iteration."""
+
+    def __init__(self, rows: Callable[[], Iterator[AipFile]]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[AipFile]:
+        return self._rows()
+
+
 class StoredVersion:
     """Reads the records of version ``number``, whose inventory has ``inventory_sha512``, from ``tiers``.
 
@@ -104,7 +153,15 @@ class StoredVersion:
         self._inventory = inventory
         self._number = number
         self._inventory_sha512 = inventory_sha512
+        self._deposit: DepositRecord | None = None
+        self._items: _Items | None = None
         self.files = 0
+
+    def close(self) -> None:
+        """Let go of what was read; what `registration` gave can no longer be iterated when it had more than `ROWS_HELD` files."""
+        if self._items is not None:
+            self._items.close()
+            self._items = None
 
     @property
     def _object_id(self) -> ObjectId:
@@ -118,24 +175,35 @@ class StoredVersion:
             raise AipUnreadable(path, "the AIP has no such file") from error
         return open_verified(self._tiers, self._object_id, content, self._inventory.digest_of(path, self._number))
 
-    @cached_property
-    def _submission(self) -> tuple[DepositRecord, dict[str, ItemRecord]]:
-        """The deposit, and the item behind each logical path. Around 1 kB a file is held in memory."""
-        with self._open(SUBMISSION_PATH)[0] as stream:
-            deposit, items = read_submission(stream)
-            return deposit, {place: item for item in items if item.kind is Kind.FILE for place in item.stored}
-
     @property
     def deposit(self) -> DepositRecord:
-        return self._submission[0]
+        """The deposit that became this version."""
+        if self._deposit is None:
+            self._read_items()
+        assert self._deposit is not None
+        return self._deposit
+
+    def _read_items(self) -> _Items:
+        """The item behind each logical path."""
+        if self._items is None:
+            with self._open(SUBMISSION_PATH)[0] as stream:
+                self._deposit, items = read_submission(stream)
+                self._items = _Items(items)
+        return self._items
 
     def registration(self, copies: tuple[Copy, ...]) -> Registration:
-        """What the catalog is told. ``copies`` are those to be entered with it."""
+        """What the catalog is told. ``copies`` are those to be entered with it. Files are held in memory when they are few, else they
+        are read again each time that they are iterated, until `close`."""
         block = self._inventory.versions[self._number - 1]
         created = datetime.fromisoformat(block.created)
         first = datetime.fromisoformat(self._inventory.versions[0].created)
-        rows = list(self._rows())
-        self.files, size = len(rows), sum(row.size for row in rows)
+        few = sum(1 for _ in self._inventory.state(self._number)) <= ROWS_HELD
+        rows: Iterable[AipFile] = list(self._rows()) if few else _Again(self._rows)
+        self.files = size = 0
+        for row in rows:
+            self.files, size = self.files + 1, size + row.size
+        if few:
+            self.close()
         copies = tuple(replace(copy, files=self.files, bytes=size) for copy in copies)
         version = AipVersion(
             number=self._number,
@@ -149,20 +217,22 @@ class StoredVersion:
         return Registration(aip_facts(self._object_id, self.deposit, created=first, updated=created), version, rows, copies)
 
     def _rows(self) -> Iterator[AipFile]:
-        items = self._submission[1]
+        items = self._read_items()
         fixity = self._inventory.fixity("sha256")
         for path, digest in self._inventory.state(self._number):
             content = self._inventory.content_of(path, self._number)
             item = items.get(path)
+            if item is None:  # made by Kho: few, and nothing says how long they are
+                item = items.add(path, ItemRecord(b"", Kind.FILE, size=self._size(path)))
             yield AipFile(
                 path=path,
                 content_path=content,
-                size=item.size if item else self._size(path),
+                size=item.size,
                 sha256=fixity[content].hex(),
                 sha512=digest.hex(),
-                puid=item.puid if item else "",
-                format_name=item.format_name if item else "",
-                original_name=original_name(item.name, path) if item else "",
+                puid=item.puid,
+                format_name=item.format_name,
+                original_name=original_name(item.name, path),
             )
 
     def _size(self, path: str) -> int:
@@ -180,27 +250,6 @@ class StoredVersion:
     def past_deposit(self, *, stored: bool) -> Deposit:
         """The deposit as it ended, for the same key to be known again; KEPT when too few tiers hold its version, so that it cannot
         be said that it was ever stored."""
-        record = self.deposit
         ended = datetime.fromisoformat(self._inventory.versions[self._number - 1].created)
-        return Deposit(
-            id=record.deposit_id,
-            key=record.key,
-            producer=record.producer,
-            label=record.label,
-            source=record.source,
-            state=DepositState.STORED if stored else DepositState.KEPT,
-            created=datetime.fromisoformat(record.received),
-            updated=ended,
-            actor=record.actor,
-            fingerprint=record.fingerprint,
-            update_of=self._object_id if self._number > 1 else "",
-            verdict=Verdict.ACCEPT,
-            findings=tuple(Finding(row["code"], row["path"], row["args"]) for row in record.findings),
-            finding_counts=record.finding_counts,
-            decided_by=record.waived_by,
-            aip_id=self._object_id,
-            aip_version=self._number,
-            files=record.file_count,
-            bytes=record.byte_count,
-            scanned=record.scanned,
-        )
+        state = DepositState.STORED if stored else DepositState.KEPT
+        return past_deposit(self.deposit, self._object_id, self._number, state=state, ended=ended)

@@ -215,7 +215,8 @@ def export(aip_id: str, target: Path, form: str, report: ExportReport) -> Docume
 
 
 def rebuild(report: RebuildReport) -> Document:
-    return {"aips": report.aips, "files": report.files, "counts": dict(sorted(report.findings.counts.items()))}
+    counts = dict(sorted(report.findings.counts.items()))
+    return {"aips": report.aips, "files": report.files, "deposits": report.deposits, "counts": counts}
 
 
 def verify(path: Path, form: str, findings: Findings) -> Document:

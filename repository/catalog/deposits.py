@@ -197,7 +197,7 @@ def _values(fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("verdict") is not None:
         fields["verdict"] = fields["verdict"].value
     if "findings" in fields:
-        fields["findings"] = [[finding.code, finding.path, dict(finding.args)] for finding in fields["findings"]]
+        fields["findings"] = [finding.as_json() for finding in fields["findings"]]
     if "finding_counts" in fields:
         fields["finding_counts"] = dict(fields["finding_counts"])
     return fields
@@ -207,5 +207,5 @@ def _deposit(row: Row[Any]) -> Deposit:
     fields = dict(row._mapping)
     fields["state"] = DepositState(row.state)
     fields["verdict"] = None if row.verdict is None else Verdict(row.verdict)
-    fields["findings"] = tuple(Finding(code, path, args) for code, path, args in row.findings)
+    fields["findings"] = tuple(map(Finding.of_json, row.findings))
     return Deposit(**fields)

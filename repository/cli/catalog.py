@@ -35,6 +35,8 @@ def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_jso
     def text() -> None:
         screen = Screen(door.out)
         screen.line(words("rebuild.done", aips=number(report.aips), files=number(report.files)))
+        if report.deposits:
+            screen.line(words("rebuild.deposits", deposits=number(report.deposits)))
         screen.findings(report.findings)
 
     code = Exit.DAMAGE if errors else Exit.DONE

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from repository import views
+from policies.findings import Findings
+from repository import rebuild as rebuild_module
+from repository import stored_version, views
+from repository.model import Deposit
 from repository.progress import Silent
 from repository.rebuild import RebuildReport
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
@@ -112,7 +117,7 @@ def test_rebuild_beside_a_catalog_that_is_there_changes_nothing(archive: Archive
 
 
 def test_waiting_deposits_survive_the_loss_of_the_catalog(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    """What was never stored is in no AIP: its bytes stay where they are, and depositing it again judges it again."""
+    """What was never stored is in no AIP: it waits as it did, and depositing it again repeats it."""
     archive.weights(DEP_DUPLICATE_INSIDE="hold", DEP_EMPTY="refuse")
     held = archive.deposit(write_tree(tmp_path / "two", {"a": b"same", "b": b"same"}))
     assert held.state.value == "held"
@@ -120,8 +125,8 @@ def test_waiting_deposits_survive_the_loss_of_the_catalog(archive: ArchiveUnderT
     rebuild(archive)
     assert (archive.home / "spool" / held.id).is_dir()
     again = archive.deposit(tmp_path / "two")
-    assert again.state.value == "held"
-    released = archive.engine.deposits.release(again.id, reason="seen")
+    assert (again.state.value, again.reason) == ("repeated", held.id)
+    released = archive.engine.deposits.release(held.id, reason="seen")
     assert released.state.value == "stored"
     archive.whole()
 
@@ -301,3 +306,127 @@ def test_a_rebuild_is_an_event_that_names_who_asked(archive: ArchiveUnderTest, t
     assert (event.outcome, event.asked_by, event.detail["aips"], event.tier) == ("success", "user:test", 1, "")
     archive.engine.catalog.rebuild("a", progress=Silent())
     assert [each.tier for each in archive.catalog.events.list(type="catalog rebuild").items] == ["", "a"]
+
+
+BROKEN_BAG = {
+    "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
+    "manifest-sha256.txt": b"0" * 64 + b"  data/a.txt\n",
+    "data/a.txt": b"a",
+}
+
+
+def listed(archive: ArchiveUnderTest) -> list[Deposit]:
+    return sorted(archive.engine.deposits.list().items, key=lambda each: each.id)
+
+
+def test_deposits_that_are_in_no_aip_come_back_from_the_home(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """Held, refused (by the verdict and by an officer), infected, failed, and accepted but on too few tiers: rows as they were."""
+    archive.weights(DEP_DUPLICATE_INSIDE="hold")
+    archive.deposit(write_tree(tmp_path / "stored", {"a.txt": b"a"}))
+    held = archive.deposit(write_tree(tmp_path / "giữ lại", {"b.txt": b"b", "b\ttoo.txt": b"b"}))
+    refused = archive.deposit(write_tree(tmp_path / "refused", BROKEN_BAG))
+    by_officer = archive.deposit(write_tree(tmp_path / "officer", {"c.txt": b"c", "c2.txt": b"c"}))
+    archive.engine.deposits.refuse(by_officer.id, reason="bản trùng")
+    tier = archive.home / "tiers" / "b"
+    tier.rename(tier.with_name("away"))
+    waiting = archive.deposit(write_tree(tmp_path / "waiting", {"d.txt": b"d"}))
+    tier.with_name("away").rename(tier)
+    (archive.home / "spool" / "nothing-known").mkdir()
+    states = {each.id: each.state.value for each in listed(archive)}
+    assert [states[each.id] for each in (held, refused, by_officer, waiting)] == ["held", "refused", "refused", "accepted"]
+    before = [replace(each, error="", updated=each.created) for each in listed(archive)]
+    archive.lose_catalog()
+    report = archive.engine.catalog.rebuild(progress=Silent())
+    assert report.deposits == 4 - 1, "what one tier holds came back from there"
+    assert dict(report.findings.counts) == {"AIP-MISSING-ON": 1, "DEP-ORPHANS": 1}
+    after = [replace(each, error="", updated=each.created) for each in listed(archive)]
+    assert [each for each in after if each.id != waiting.id] == [each for each in before if each.id != waiting.id]
+    assert archive.engine.deposits.get(waiting.id).state.value == "kept"
+    again = archive.engine.deposits.release(held.id, reason="đã xem")
+    assert again.state.value == "stored"
+    archive.audit()
+    archive.repair()
+    assert archive.engine.deposits.get(waiting.id).state.value == "stored"
+    archive.whole()
+
+
+def test_an_accepted_deposit_on_no_tier_comes_back_and_is_kept(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    for name in "ab":
+        (archive.home / "tiers" / name).rename(archive.home / "tiers" / f"{name} away")
+    waiting = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}), key="my key", title="Tên")
+    assert waiting.state.value == "accepted"
+    for name in "ab":
+        (archive.home / "tiers" / f"{name} away").rename(archive.home / "tiers" / name)
+    archive.lose_catalog()
+    report = archive.engine.catalog.rebuild(progress=Silent())
+    assert (report.aips, report.deposits, len(report.findings)) == (0, 1, 0)
+    back = archive.engine.deposits.get(waiting.id)
+    assert (back.state, back.key, back.aip_id, back.update_of) == (waiting.state, "my key", waiting.aip_id, "")
+    archive.repair()
+    assert archive.engine.deposits.get(waiting.id).state.value == "stored"
+    assert archive.engine.holdings.show(waiting.aip_id).title == "Tên"
+    archive.whole()
+
+
+def test_remains_that_tell_nonsense_are_a_finding(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.weights(DEP_DUPLICATE_INSIDE="hold")
+    held = [archive.deposit(write_tree(tmp_path / f"{n}", {"a": b"%d" % n, "b": b"%d" % n})).id for n in range(4)]
+    spool = archive.home / "spool"
+    (spool / held[0] / "deposit.json").write_text("[1]")
+    (spool / held[1] / "deposit.json").write_text('{"kho": 2}')
+    (spool / held[2] / "deposit.json").unlink()
+    (spool / held[3]).rename(spool / "another-name")
+    archive.lose_catalog()
+    report = archive.engine.catalog.rebuild(progress=Silent())
+    assert report.deposits == 0
+    (finding,) = report.findings
+    assert (finding.code, finding.path, finding.args["count"]) == ("DEP-ORPHANS", "spool", 4)
+
+
+def test_findings_weigh_what_they_weighed_when_they_were_judged(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """In the row, in JSON, in the AIP and after a rebuild: the policy's weight, also when the policy changed since."""
+    archive.weights(DEP_DUPLICATE_INSIDE="info")
+    source = write_tree(tmp_path / "in", {"a": b"a", "b": b"a"})
+    deposit = archive.deposit(source)
+    archive.weights(DEP_DUPLICATE_INSIDE="hold")
+    for _ in range(2):
+        (found,) = [each for each in archive.engine.deposits.get(deposit.id).findings if each.code == "DEP-DUPLICATE-INSIDE"]
+        assert found.weight.name == "INFO"
+        assert views.finding(found, "en")["weight"] == "info"
+        archive.lose_catalog()
+        archive.engine.catalog.rebuild(progress=Silent())
+
+
+def test_an_aip_of_many_files_is_not_held_in_memory(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files beyond `ROWS_HELD` are read as they are entered; the catalog is the same, for each of two versions."""
+    monkeypatch.setattr(stored_version, "ROWS_HELD", 3)
+    source = write_tree(tmp_path / "r", {**FIRST, **{f"n{n:04}": b"%d" % n for n in range(200)}})
+    first = archive.deposit(source)
+    (source / "n0007").write_bytes(b"changed")
+    assert archive.deposit(source, update=first.aip_id).state.value == "stored"
+    before = shown(archive)
+    archive.lose_catalog()
+    rebuild(archive)
+    assert shown(archive) == before
+
+
+def test_rows_of_many_files_cost_no_memory(archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They can be read again, for an AIP that is entered a second time; what grows with files is the inventory alone."""
+    monkeypatch.setattr(stored_version, "ROWS_HELD", 3)
+    deposit = archive.deposit(write_tree(tmp_path / "r", {f"n{n:04}": b"%d" % n for n in range(600)}))
+    tier = {"a": archive.engine.archive.tiers["a"]}
+    survey = rebuild_module._survey(tier, Findings(), Silent())
+    believed = rebuild_module._believed(archive.engine.archive, tier, deposit.aip_id, survey, Findings())
+    assert believed is not None
+    known = rebuild_module._read(archive.engine.archive, tier, believed, survey)
+    (registration,) = known.registrations
+    tracemalloc.start()
+    count = sum(1 for _ in registration.files)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == registration.version.files > 600
+    assert peak / count < 120, "bytes a file"
+    assert list(registration.files) == list(archive.engine.holdings.files(deposit.aip_id))
+    known.close()

@@ -1,0 +1,86 @@
+"""Remains: what a deposit that is in no AIP leaves beside its bytes, so that its row outlives the catalog as long as the home does.
+
+``deposit.json`` in the deposit's folder (``spool/``, ``refused/``, ``quarantine/``) is its row as it was decided; what was accepted
+and waits for its copies is told by the AIP that is sealed in its spool. Whether a tier holds that by now, the tiers say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fixity.manifest import Manifest
+from formats.package.spool import Spool
+from policies.findings import Finding, KhoError, Verdict
+from repository.aip import load_sealed, summary_of
+from repository.archive import Archive
+from repository.errors import SpoolDamaged
+from repository.facts import past_deposit
+from repository.model import Deposit, DepositState
+from repository.submission import SUBMISSION_PATH, read_submission
+
+__all__ = ["PLACES", "remaining", "sealed_file", "write_row"]
+
+PLACES: Final = ("spool", "refused", "quarantine")
+"""The folders of a home in which deposits lie."""
+
+_FILE: Final = "deposit.json"
+_FORMAT: Final = 1
+_MOMENTS: Final = ("created", "updated", "expires")
+
+
+def write_row(folder: Path, deposit: Deposit) -> None:
+    """Put the row of a deposit beside its bytes; a row that was there before is replaced whole."""
+    row = {field.name: getattr(deposit, field.name) for field in dataclasses.fields(deposit)}
+    row |= {name: row[name].isoformat() for name in _MOMENTS if row[name] is not None}
+    row |= {"state": deposit.state.value, "verdict": None if deposit.verdict is None else deposit.verdict.value}
+    row |= {"findings": [each.as_json() for each in deposit.findings], "finding_counts": dict(deposit.finding_counts)}
+    partial = folder / (_FILE + ".partial")
+    partial.write_text(json.dumps({"kho": _FORMAT, **row}), encoding="ascii")
+    os.replace(partial, folder / _FILE)
+
+
+def remaining(archive: Archive, place: str, deposit_id: str) -> Deposit | None:
+    """The deposit that lies in ``place`` under this id, as its remains tell it; None when they do not."""
+    folder = archive.settings.home / place / deposit_id
+    try:
+        if place == "spool" and (folder / "sealed" / "sealed.json").exists():
+            return _sealed(archive, deposit_id)
+        deposit = _row(json.loads((folder / _FILE).read_text(encoding="ascii")))
+    except (OSError, ValueError, KeyError, TypeError, KhoError):
+        return None
+    return deposit if deposit.id == deposit_id else None
+
+
+def _row(row: dict[str, Any]) -> Deposit:
+    if row.pop("kho") != _FORMAT:
+        raise ValueError("another format")
+    row |= {name: datetime.fromisoformat(row[name]) for name in _MOMENTS if row[name] is not None}
+    row |= {"state": DepositState(row["state"]), "verdict": None if row["verdict"] is None else Verdict(row["verdict"])}
+    row["findings"] = tuple(map(Finding.of_json, row["findings"]))
+    return Deposit(**row)
+
+
+def sealed_file(spool: Spool, path: str) -> Path:
+    """Where a file lies that was made for the sealed version, by its logical path. Raises SpoolDamaged."""
+    entry = Manifest(spool.database).get(path)
+    if entry is None:
+        raise SpoolDamaged(path)
+    return spool.folder / "sealed" / entry.file.removeprefix("sealed/")
+
+
+def _sealed(archive: Archive, deposit_id: str) -> Deposit:
+    """An accepted deposit, from what is sealed; it waits for its copies, as it did."""
+    spool = archive.spools.get(deposit_id)
+    try:
+        sealed, summary = load_sealed(spool), summary_of(spool.folder)
+        with sealed_file(spool, SUBMISSION_PATH).open("rb") as stream:
+            record, _ = read_submission(stream)
+    finally:
+        archive.spools.close(deposit_id)
+    ended = datetime.fromisoformat(summary["created"])
+    return past_deposit(record, sealed.object_id, sealed.number, state=DepositState.ACCEPTED, ended=ended)
