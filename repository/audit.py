@@ -7,6 +7,7 @@ records their outcome in one transaction. So a killed audit goes on where it sto
 from __future__ import annotations
 
 import contextlib
+import random
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +20,15 @@ from policies.audits import FULL, algorithm, next_check
 from policies.findings import Finding
 from repository.aip import summary_of
 from repository.archive import Archive
+from repository.canaries import CanaryCount, checks_of, reconcile, record, tampered
+from repository.catalog import Canary
 from repository.comparison import stranger_of
 from repository.ledger import ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
 from storage.errors import StorageError, Unavailable
 from storage.tier import ObjectId
-from storage.verifiers import Check
+from storage.verifiers import Check, Found
 
 __all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "not_asked", "state_of"]
 
@@ -64,6 +67,7 @@ class AuditReport:
     )  # what tiers hold and the catalog does not know: the first of each tier
     stranger_count: int = 0
     compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
+    canaries: dict[str, CanaryCount] = field(default_factory=dict)  # by tier: whether the checker found what was planted
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +79,7 @@ class AuditReport:
             "strangers": [[each.code, each.path, dict(each.args)] for each in self.strangers],
             "stranger_count": self.stranger_count,
             "compared": self.compared,
+            "canaries": {tier: count.as_json() for tier, count in self.canaries.items()},
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -87,6 +92,8 @@ class AuditReport:
         self.strangers += map(stranger_of, step["strangers"])
         self.stranger_count += step["stranger_count"]
         self.compared += step["compared"]
+        for tier, count in step["canaries"].items():
+            self.canaries.setdefault(tier, CanaryCount()).add(count)
 
     def merge_comparison(self, tier: str, found: Mapping[str, Any]) -> None:
         """Add what one tier's comparison with the catalog found (JSON, as `repository.comparison.compare` returned it)."""
@@ -149,8 +156,13 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     records: list[CheckRecord] = []
     inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
     progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
-    checks = [_check_of(archive, copy, inventories[copy.aip_id], full=full) for copy in copies]
-    for copy, (check, found) in zip(copies, archive.verifiers.verify(checks, progress.advance), strict=True):
+    asked = _among_canaries(archive, [(copy, _check_of(archive, copy, inventories[copy.aip_id], full=full)) for copy in copies])
+    planted: list[tuple[Canary, Found]] = []
+    checks = archive.verifiers.verify([check for _, check in asked], progress.advance)
+    for (copy, _), (check, found) in zip(asked, checks, strict=True):
+        if isinstance(copy, Canary):
+            planted.append((copy, found))
+            continue
         if isinstance(found, Unavailable):
             report.unavailable[copy.tier] = str(found)
             continue
@@ -166,10 +178,26 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
         report.bytes += found.bytes_read
         report.copies[records[-1].state.value] += 1
         report.files.update({outcome.value: count for outcome, count in found.counts.items()})
+    report.canaries = reconcile(planted)
     with archive.catalog.begin() as transaction:
         archive.catalog.copies.record(records, within=transaction)
         ledger_of(archive).checked(records, within=transaction)
+        record(archive, report.canaries, within=transaction)
     return report.as_json()
+
+
+def _among_canaries(archive: Archive, asked: list[tuple[Copy, Check]]) -> list[tuple[Copy | Canary, Check]]:
+    """The checks of a step in their order, with those of canaries at random places between: nobody who checks can tell them apart."""
+    mixed: list[tuple[Copy | Canary, Check]] = [*asked]
+    first = {copy.tier: check for copy, check in reversed(asked)}
+    for tier, check in first.items():
+        hidden = checks_of(archive, [tier], check.algorithm) or [tampered(check)]
+        for each in hidden:
+            mixed.insert(_CHOICE.randint(0, len(mixed)), each)
+    return mixed
+
+
+_CHOICE = random.SystemRandom()
 
 
 def not_asked(archive: Archive, tiers: Mapping[str, str], started: str) -> None:
@@ -242,6 +270,7 @@ def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL)
         bytes=found.bytes_read,
         inventory_sha512=found.inventory_sha512,
         version=copy.version,
+        last_check=copy.last_check,
         check_next=next_check(archive.policy, copy.tier, now, good=state is CopyState.GOOD),
         damages=tuple(
             Damage(copy.aip_id, copy.tier, each.path, each.outcome.value, each.expected, each.found, now)

@@ -4,6 +4,7 @@ beside the event, which can be erased; the event keeps only the note's salted di
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fixity.verify import Outcome, Problem
@@ -19,6 +20,7 @@ from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import Catalog, Note, Transaction
 from repository.clock import Clock
+from repository.ledger_verifier import TIME
 from repository.model import CheckRecord, Copy, CopyState, Damage, Deposit, DepositState, Event
 
 __all__ = ["Ledger", "ledger_of", "note_digest"]
@@ -107,12 +109,30 @@ class Ledger:
             yield replace(event, aip_id=deposit.aip_id, aip_version=deposit.aip_version, deposit_id=deposit.id, tier=tier)
 
     def checked(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> None:
-        """Copies were re-read."""
+        """Copies were re-read: one event a copy, and one a file that was not good, whose path stands in its note."""
+        records = list(records)
         self.append((self._check(record) for record in records), within=within)
+        damaged = [record for record in records if record.damages]
+        if not damaged:
+            return
+        with self.catalog.begin() if within is None else contextlib.nullcontext(within) as transaction:
+            for record in damaged:
+                for damage in record.damages:
+                    self._damaged(record, damage, transaction)
+
+    def _damaged(self, record: CheckRecord, damage: Damage, within: Transaction) -> None:
+        detail: dict[str, str | int] = {"problem": damage.outcome, "expected": damage.expected}
+        said = {"path": damage.path, "found": damage.found}
+        event = self.event("damage", "warning" if damage.outcome == Outcome.UNREADABLE.value else "fail", detail=detail)
+        event = replace(event, aip_id=record.aip_id, aip_version=record.version, tier=record.tier, time=record.time)
+        self.append_with_note(event, said, within=within)
 
     def _check(self, record: CheckRecord) -> Event:
         problems = Counter(damage.outcome for damage in record.damages)
         detail: dict[str, str | int] = {"algorithm": record.algorithm, "files": record.files, "bytes": record.bytes}
+        detail["inventory"] = record.inventory_sha512
+        if record.last_check is not None and record.state is not CopyState.GOOD:
+            detail["last"] = record.last_check.astimezone(UTC).strftime(TIME)
         event = self.event("fixity check", _OUTCOMES.get(record.state, "fail"), detail={**detail, **problems})
         return replace(event, aip_id=record.aip_id, aip_version=record.version, tier=record.tier, time=record.time)
 
@@ -141,6 +161,8 @@ class Ledger:
     ) -> Event:
         """File names and places can name people, so they stand in the note; the digest that was expected says which file it was."""
         detail: dict[str, str | int] = {"problem": problem.outcome.value, "expected": problem.expected}
+        if seen := [each.detected for each in copy.damages if each.path == problem.path and each.detected is not None]:
+            detail["detected"] = min(seen).astimezone(UTC).strftime(TIME)
         detail.update({name: value for name, value in more.items() if name in ("source", "error")})
         said = {"path": problem.path, **{name: value for name, value in more.items() if name not in detail}}
         event = replace(self.event(type_, outcome, detail=detail), aip_id=copy.aip_id, aip_version=copy.version, tier=copy.tier)

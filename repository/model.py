@@ -185,4 +185,5 @@ class CheckRecord:
     check_next: datetime | None
     damages: tuple[Damage, ...] = ()
     version: int = 0  # that was checked; 0 = not said. A copy that has another by now keeps its state
+    last_check: datetime | None = None  # the check before this one: what is damaged now was damaged since then
     problems: Mapping[str, int] = field(default_factory=dict)  # in the history: outcome → how many files

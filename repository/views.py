@@ -184,6 +184,7 @@ def audit(report: AuditReport) -> Document:
         "strangers": [stranger(one) for one in report.strangers],
         "stranger_count": report.stranger_count,
         "compared": report.compared,
+        "canaries": {tier: count.as_json() for tier, count in report.canaries.items()},
     }
 
 

@@ -185,8 +185,8 @@ def serve() -> None:
         while True:
             place, asked = pickle.load(sys.stdin.buffer)
             if place not in tiers:
-                path, name, identifier = place
-                tiers[place] = LocalTier(path, name, identifier=identifier)
+                path, name, identifier, root = place
+                tiers[place] = LocalTier(path, name, identifier=identifier, root=root)
             say([_sent(Check(tiers[place], *each).run(say)) for each in asked])
 
 

@@ -5,6 +5,7 @@ SQLAlchemy is used in this package and nowhere else.
 
 from __future__ import annotations
 
+from repository.catalog.canaries import Canary
 from repository.catalog.catalog import Catalog
 from repository.catalog.copies import TierSummary
 from repository.catalog.database import Transaction
@@ -17,6 +18,7 @@ from repository.catalog.schema import upgrade
 
 __all__ = [
     "BadCursor",
+    "Canary",
     "Catalog",
     "CatalogConflict",
     "CatalogError",

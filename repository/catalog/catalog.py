@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import delete
 
 from repository.catalog import registration
+from repository.catalog.canaries import Canaries
 from repository.catalog.checks import Checks
 from repository.catalog.copies import Copies
 from repository.catalog.database import Database, Transaction
@@ -48,6 +49,7 @@ class Catalog:
         self.checks = Checks(self._database)
         self.events = Events(self._database)
         self.days = LedgerDays(self._database)
+        self.canaries = Canaries(self._database)
 
     @classmethod
     def create(cls, url: str) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "OPEN",
     "aip",
     "aip_version",
+    "canary",
     "check_run",
     "copy",
     "damage",
@@ -208,6 +209,20 @@ event_note = Table(
     Column("note", Json, nullable=False),
 )
 """Names and reasons of people, apart from the events so that they can lawfully be erased."""
+
+canary = Table(
+    "canary",
+    metadata,
+    Column("tier", Words, primary_key=True),
+    Column("object_id", Words, primary_key=True),
+    Column("kind", Words, nullable=False),
+    Column("path", Words, nullable=False),
+    Column("inventory_sha512", LargeBinary, nullable=False),
+    Column("good", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("planted", Instant, nullable=False),
+)
+"""Objects with known damage in the canaries' own storage root of each tier."""
 
 kept_object = Table(
     "kept_object",

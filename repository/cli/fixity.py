@@ -70,6 +70,7 @@ _EXITS = {
     "OPS-STRANGERS": Exit.DAMAGE,
     "OPS-DAMAGE": Exit.DAMAGE,
     "OPS-NOT-REPAIRED": Exit.DAMAGE,
+    "OPS-CANARIES": Exit.DAMAGE,
 }
 
 
@@ -104,7 +105,20 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
     closing += _away(report.unavailable)
     if report.copies.get("unreadable"):
         closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))
-    return closing + _stuck(known.stuck) + _few(known.short) + _strange(report.stranger_count) + _damage(known.damages)
+    return (
+        closing
+        + _stuck(known.stuck)
+        + _few(known.short)
+        + _strange(report.stranger_count)
+        + _damage(known.damages)
+        + _missed(report)
+    )
+
+
+def _missed(report: AuditReport) -> list[Finding]:
+    """Tiers whose checker did not find what was planted: nothing else it said may be believed."""
+    missed = {tier: ", ".join(sorted(set(count.missed))) for tier, count in sorted(report.canaries.items()) if count.missed}
+    return [Finding("OPS-CANARIES", tier, {"kinds": kinds}) for tier, kinds in missed.items()]
 
 
 def _away(reasons: Mapping[str, str]) -> list[Finding]:
@@ -142,6 +156,7 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
             (words("label.files"), _counts("outcome", report.files)),
             (words("label.overdue"), number(report.overdue)),
             *([(words("label.strangers"), number(report.stranger_count))] if report.compared else []),
+            *([(words("label.canaries"), _canaries(report))] if report.canaries else []),
         ]
     )
     _show_damages(screen, report.damages)
@@ -149,8 +164,15 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
         screen.line(each.text(language()), "red")
     if report.stranger_count > SHOWN_DAMAGES:
         screen.line(words("finding.more", count=number(report.stranger_count - SHOWN_DAMAGES)), "dim")
-    if report.checked and not report.damages and not report.unavailable and not report.stranger_count:
+    missed = any(count.missed for count in report.canaries.values())
+    if report.checked and not (report.damages or report.unavailable or report.stranger_count or missed):
         screen.line(words("audit.good"), "green")
+
+
+def _canaries(report: AuditReport) -> str:
+    planted = sum(count.planted for count in report.canaries.values())
+    found = sum(count.found for count in report.canaries.values())
+    return words("audit.canaries", found=number(found), planted=number(planted))
 
 
 def _counts(group: str, counts: dict[str, int]) -> str:

@@ -16,7 +16,7 @@ from storage import durable, locks
 from storage.errors import AlreadyExists, Refused, Unavailable, from_os
 from storage.ocfl.layout import EXTENSION, LAYOUT_FILE, HashedNTuple
 
-__all__ = ["LAYOUT", "MARKER", "MARKER_VERSION", "TierFolder", "create_tier_folder"]
+__all__ = ["LAYOUT", "MARKER", "MARKER_VERSION", "TierFolder", "create_tier_folder", "make_storage_root"]
 
 LAYOUT = HashedNTuple()
 """Where objects lie: the defaults of 0004, which every tier of Kho uses."""
@@ -48,10 +48,10 @@ class _Identity:
 class TierFolder:
     """Paths of one tier. Nothing is touched before `check` has seen the marker: an empty mount point is not an empty tier."""
 
-    def __init__(self, path: str, name: str, identifier: str | None = None) -> None:
+    def __init__(self, path: str, name: str, identifier: str | None = None, root: str = "ocfl") -> None:
         self.path = path
         self.name = name
-        self.ocfl = os.path.join(path, "ocfl")
+        self.ocfl = os.path.join(path, root)
         self.tmp = os.path.join(path, "tmp")
         self.quarantine = os.path.join(path, "quarantine")
         self.lock = os.path.join(path, "lock")
@@ -146,7 +146,7 @@ def create_tier_folder(path: str, name: str) -> str:
         for inner in ("ocfl", "canaries", "quarantine", "tmp"):
             with contextlib.suppress(FileExistsError):
                 durable.mkdir(os.path.join(path, inner))
-        _storage_root(path)
+        make_storage_root(path)
         marker = {"kho_tier": MARKER_VERSION, "name": name, "uuid": identifier}
         _durably(path, path, MARKER, json.dumps(marker, ensure_ascii=True).encode() + b"\n")
         durable.fsync_folder(os.path.dirname(os.path.abspath(path)))
@@ -155,9 +155,10 @@ def create_tier_folder(path: str, name: str) -> str:
     return identifier
 
 
-def _storage_root(tier: str) -> None:
-    """The declaration and layout of an OCFL 1.1 storage root (§4.1, §4.2)."""
-    top = os.path.join(tier, "ocfl")
+def make_storage_root(tier: str, root: str = "ocfl") -> None:
+    """The declaration and layout of an OCFL 1.1 storage root (§4.1, §4.2) in the folder ``root`` of a tier; can be repeated while it
+    is empty. Raises Refused."""
+    top = os.path.join(tier, root)
     if strange := set(os.listdir(top)) - {relative.partition("/")[0] for relative in LAYOUT_FILES}:
         raise Refused(top, f"the folder is not empty ({min(strange)!r})")
     for relative, data in sorted(LAYOUT_FILES.items()):

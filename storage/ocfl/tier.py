@@ -18,7 +18,8 @@ from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
 from storage.ocfl import mending
 from storage.ocfl.commit import write_batch
 from storage.ocfl.documents import BadJson
-from storage.ocfl.folder import TierFolder, create_tier_folder
+from storage.ocfl.folder import TierFolder, create_tier_folder, make_storage_root
+from storage.ocfl.layout import LAYOUT_FILE
 from storage.ocfl.listing import list_objects, list_strays
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
@@ -27,6 +28,9 @@ from storage.ocfl.reread import Reread, fixed_files
 from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
 
 __all__ = ["LocalTier"]
+
+CANARIES = "canaries"
+"""The folder of a tier for planted damage."""
 
 
 class LocalTier:
@@ -45,13 +49,14 @@ class LocalTier:
         identifier: str | None = None,
         link_from_spool: bool = False,
         barrier: Callable[[str], Barrier] | None = None,
+        root: str = "ocfl",
     ) -> None:
         if sys.getfilesystemencoding().lower() != "utf-8":
             raise Refused(os.fspath(path), "file names are not UTF-8 in this locale: set PYTHONUTF8=1")
         self.name = name
-        self.place = (os.path.abspath(path), name, identifier)
-        """What another process needs to open the same tier: path, name, identifier."""
-        self._folder = TierFolder(os.path.abspath(path), name, identifier)
+        self.place = (os.path.abspath(path), name, identifier, root)
+        """What another process needs to open the same tier: path, name, identifier, and which storage root."""
+        self._folder = TierFolder(os.path.abspath(path), name, identifier, root)
         self._link = link_from_spool
         self._barrier = barrier
         with contextlib.suppress(StorageError):
@@ -65,6 +70,23 @@ class LocalTier:
     @property
     def path(self) -> Path:
         return Path(self._folder.path)
+
+    @property
+    def root(self) -> Path:
+        """The storage root."""
+        return Path(self._folder.ocfl)
+
+    def canaries(self) -> LocalTier:
+        """The storage root for planted damage as a tier of its own: same medium, same ways, never among the archive's objects.
+
+        Raises Unavailable, Refused."""
+        self._folder.check()
+        path, name, identifier, _ = self.place
+        if not os.path.lexists(os.path.join(path, CANARIES, LAYOUT_FILE)):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.join(path, CANARIES))
+            make_storage_root(path, CANARIES)
+        return LocalTier(path, name, identifier=identifier, barrier=self._barrier, root=CANARIES)
 
     @property
     def identifier(self) -> str:
