@@ -189,8 +189,8 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
 def _among_canaries(archive: Archive, asked: list[tuple[Copy, Check]]) -> list[tuple[Copy | Canary, Check]]:
     """The checks of a step in their order, with those of canaries at random places between: nobody who checks can tell them apart."""
     mixed: list[tuple[Copy | Canary, Check]] = [*asked]
-    first = {copy.tier: check for copy, check in reversed(asked)}
-    for tier, check in first.items():
+    smallest = {copy.tier: check for copy, check in sorted(asked, key=lambda each: each[1].bytes, reverse=True)}
+    for tier, check in smallest.items():
         hidden = checks_of(archive, [tier], check.algorithm) or [tampered(check)]
         for each in hidden:
             mixed.insert(_CHOICE.randint(0, len(mixed)), each)
