@@ -186,7 +186,9 @@ class Bucket:
         raise NotFound(key)
 
     def _page(self, operation: str, prefix: str, **parameters: Any) -> dict[str, Any]:
-        answer = self._calls.call(operation, prefix or self.place.url, {"Prefix": self._start + prefix, **parameters})
+        answer = self._calls.call(
+            operation, prefix or self.place.url, {"Prefix": self._start + prefix, "MaxKeys": PAGE, **parameters}
+        )
         if answer.get("Name") != self.place.bucket:  # any other document would read as an empty listing
             raise Unavailable(prefix or self.place.url, "the answer is no listing of this bucket")
         return answer

@@ -62,6 +62,8 @@ class BotoCalls:
             raise Refused(key, _words(error)) from error
         except (aws.BotoCoreError, OSError) as error:
             raise Unavailable(key, _words(error)) from error
+        except RecursionError as error:  # botocore follows a redirect that leads to itself (a captive portal) until then
+            raise Unavailable(key, "it sends callers from one place to another") from error
         return answer
 
 

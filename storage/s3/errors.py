@@ -12,7 +12,7 @@ from typing import Any
 
 from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
 
-__all__ = ["Cold", "Faulty", "answered"]
+__all__ = ["Cold", "Faulty", "error_of"]
 
 
 class Faulty(Unavailable):
@@ -31,11 +31,13 @@ _TRY_AGAIN = frozenset(
 """Codes that mean: not now. BadDigest and its like are bytes that were damaged on the way and were not stored."""
 
 
-def answered(code: str, status: int, message: str, key: str) -> StorageError:
+def _answered(code: str, status: int, message: str, key: str) -> StorageError:
     """The error for one that the store answered with. What is not known to be an answer about the key is Unavailable."""
     reason = f"{code}: {message}" if message else code
     if code == "NoSuchBucket":
         return Unavailable(key, "the bucket is not there")
+    if not code:
+        return Unavailable(key, f"what answered (HTTP {status}) is no S3 store")
     if code in _GONE or (status == 405 and code == "MethodNotAllowed"):  # 405: a delete marker was asked for by its id
         return NotFound(key)
     if status == 412 or code == "PreconditionFailed":
@@ -53,4 +55,4 @@ def error_of(response: Mapping[str, Any], key: str) -> StorageError:
     """The error for the parsed error response of a call."""
     error = response.get("Error", {})
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return answered(str(error.get("Code", status)), status, str(error.get("Message", "")), key)
+    return _answered(str(error.get("Code", "")), status, str(error.get("Message", "")), key)

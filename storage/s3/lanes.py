@@ -17,11 +17,12 @@ T = TypeVar("T")
 
 
 class Lanes:
-    """``count`` threads shared by all that a tier does. A job must not wait for another job."""
+    """``count`` threads shared by all that a tier does, started when there is work. A job must not wait for another job."""
 
     def __init__(self, count: int = CONCURRENCY) -> None:
         self.count = count
-        self._pool = ThreadPoolExecutor(count, "s3")
+        self._pool: ThreadPoolExecutor | None = None
+        self._guard = threading.Lock()
         self._room = threading.BoundedSemaphore(count)
 
     def in_order(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
@@ -34,7 +35,7 @@ class Lanes:
         source = iter(jobs)
         try:
             while (job := self._next(source)) is not None:
-                future = self._pool.submit(job)
+                future = self._threads().submit(job)
                 future.add_done_callback(lambda _: self._room.release())
                 waiting.append(future)
                 if len(waiting) >= self.count:
@@ -56,5 +57,14 @@ class Lanes:
                 self._room.release()
         return job
 
+    def _threads(self) -> ThreadPoolExecutor:
+        with self._guard:
+            self._pool = self._pool or ThreadPoolExecutor(self.count, "s3")
+            return self._pool
+
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the threads; they are started anew when there is work again."""
+        with self._guard:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)

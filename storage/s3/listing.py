@@ -120,7 +120,7 @@ def _doubt(root: Root, place: str, newest: int, digest: bytes, object_id: str, h
     """Why the object's own files contradict each other; "" when they do not. Raises Unavailable."""
     if object_path(object_id) != place:
         return f"{object_id} does not belong here"
-    if head != newest:
+    if head != newest and not (head < newest and read_log(root, object_id).number <= head):  # else an unfinished commit
         return f"the inventory says v{head}, the newest version folder is v{newest}"
     top = f"{OCFL}/{place}"
     try:

@@ -15,7 +15,7 @@ from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unava
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from storage.ocfl.objects import INVENTORY
 from storage.retrying import Again
-from storage.s3 import mending
+from storage.s3 import locking, mending
 from storage.s3.bucket import Bucket
 from storage.s3.calls import BotoCalls, Calls, RetryingCalls
 from storage.s3.commit import Commit
@@ -215,6 +215,16 @@ class S3Tier:
     def forget(self, object_id: ObjectId) -> None:
         self.check()
         mending.forget(self._root, object_id)
+
+    def lock(self, object_id: ObjectId, until: datetime.datetime) -> datetime.datetime | None:
+        """`storage.tier.WriteOnceTier.lock`."""
+        self.check()
+        return locking.lock(self._root, object_id, until)
+
+    def locked_until(self, object_id: ObjectId) -> datetime.datetime | None:
+        """`storage.tier.WriteOnceTier.locked_until`."""
+        self.check()
+        return locking.locked_until(self._root, object_id)
 
     def close(self) -> None:
         """End the threads."""
