@@ -55,7 +55,7 @@ class BotoCalls:
             if operation == "get_object":
                 answer["Body"] = answer["Body"].read()
         except aws.ClientError as error:
-            raise error_of(error.response, key) from error
+            raise error_of(error.response, key, without_body=operation == "head_object") from error
         except aws.IncompleteReadError as error:
             raise Faulty(key, "the answer ended too early") from error
         except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ParamValidationError, UnicodeError) as error:

@@ -51,8 +51,12 @@ def _answered(code: str, status: int, message: str, key: str) -> StorageError:
     return Refused(key, reason)
 
 
-def error_of(response: Mapping[str, Any], key: str) -> StorageError:
-    """The error for the parsed error response of a call."""
+def error_of(response: Mapping[str, Any], key: str, *, without_body: bool) -> StorageError:
+    """The error for the parsed error response of a call. Answers ``without_body`` (to HEAD) have a status instead of a code; else
+    a 404 without a code comes from something that is no S3 store, and does not say that the key is missing."""
     error = response.get("Error", {})
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return _answered(str(error.get("Code", "")), status, str(error.get("Message", "")), key)
+    code = str(error.get("Code", ""))
+    if code == "404" and not without_body:
+        code = ""
+    return _answered(code, status, str(error.get("Message", "")), key)

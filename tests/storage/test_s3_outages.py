@@ -140,6 +140,7 @@ GARBAGE = {
     "another document": (200, "application/xml", b"<?xml version='1.0'?><ListBucketResult></ListBucketResult>"),
     "errors": (500, "application/xml", b"<Error><Code>InternalError</Code></Error>"),
     "no page": (404, "text/html", b"<html>Not Found</html>"),
+    "no page, and no document": (404, "text/plain", b"not found"),
     "busy": (503, "application/xml", b"<Error><Code>SlowDown</Code></Error>"),
     "moved": (302, "text/html", b""),
 }
