@@ -16,7 +16,7 @@ from policies.codes import register
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
 from policies.template import default_policy_text
-from policies.trust import EvidencePolicy
+from policies.trust import EvidencePolicy, SignaturePolicy
 
 __all__ = [
     "FIXED_CODES",
@@ -98,6 +98,7 @@ class Policy:
     identify: bool
     limits: Mapping[str, int] = field(hash=False)
     evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
+    signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
 
     def audit(self, tier: str) -> AuditPolicy:
         """How ``tier`` is audited."""
@@ -131,6 +132,7 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
         identify=identify,
         limits=MappingProxyType(_limits(root.section("limits"))),
         evidence=_evidence(root.section("evidence")),
+        signatures=_signatures(root.section("signatures")),
     )
     root.done()
     return policy
@@ -243,6 +245,17 @@ def _evidence(section: Section) -> EvidencePolicy:
         horizon=section.duration("horizon", default.horizon),
         algorithms=section.text("algorithms", default.algorithms),
         group=section.integer("group", default.group, least=1, most=1_000_000),
+    )
+    section.done()
+    return found
+
+
+def _signatures(section: Section) -> SignaturePolicy:
+    default = SignaturePolicy()
+    found = SignaturePolicy(
+        check=section.boolean("check", default.check),
+        collect=section.boolean("collect", default.collect),
+        retry=section.duration("retry", default.retry),
     )
     section.done()
     return found

@@ -17,7 +17,16 @@ from typing import Any
 from policies.document import Document, Section
 from policies.findings import KhoError
 
-__all__ = ["Algorithms", "AlgorithmsError", "End", "EvidencePolicy", "default_algorithms", "earliest", "parse_algorithms"]
+__all__ = [
+    "Algorithms",
+    "AlgorithmsError",
+    "End",
+    "EvidencePolicy",
+    "SignaturePolicy",
+    "default_algorithms",
+    "earliest",
+    "parse_algorithms",
+]
 
 _NEVER_RELIED_ON = datetime(1970, 1, 1, tzinfo=UTC)
 """The end of what the policy does not know: an algorithm nobody vouches for proves nothing."""
@@ -69,6 +78,16 @@ class EvidencePolicy:
     horizon: timedelta = timedelta(days=10 * 365)
     algorithms: str = ""
     group: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePolicy:
+    """``check``: signatures of received files are judged. ``collect``: certificates and revocation data are asked for over the network
+    while they can be had; what did not come is asked for again after ``retry``."""
+
+    check: bool = True
+    collect: bool = True
+    retry: timedelta = timedelta(days=1)
 
 
 def earliest(ends: Iterable[End]) -> End | None:

@@ -17,7 +17,7 @@ from policies.document import Section
 if TYPE_CHECKING:
     from signatures.timestamps import Authority
 
-__all__ = ["DEMO", "TREES", "AuthorityPlace", "authorities_of", "read_places"]
+__all__ = ["DEMO", "TREES", "AuthorityPlace", "Network", "authorities_of", "read_network", "read_places"]
 
 TREES = ("sha256", "sha512")
 """The two parallel hash trees: if one hash function or one authority's root breaks, the other tree still proves."""
@@ -44,30 +44,43 @@ class AuthorityPlace:
     authorization: Path | None = None
 
 
-def read_places(home: Path, root: Section) -> tuple[AuthorityPlace, ...]:
-    """The authorities that a kho.toml names. Raises the document's error for what cannot be meant."""
+@dataclass(frozen=True, slots=True)
+class Network:
+    """``[network]``: how the open network is asked. ``private`` lets addresses inside the own network be asked, too."""
+
+    proxy: str = ""
+    private: bool = False
+
+
+def read_network(root: Section) -> Network:
+    """Raises the document's error for what cannot be meant."""
     network = root.section("network")
-    proxy = network.text("proxy", "")
+    found = Network(network.text("proxy", ""), network.boolean("private", False))
     network.done()
+    return found
+
+
+def read_places(home: Path, root: Section, network: Network) -> tuple[AuthorityPlace, ...]:
+    """The authorities that a kho.toml names. Raises the document's error for what cannot be meant."""
     places: list[AuthorityPlace] = []
     for section in root.sections("timestamps"):
-        place = _place(home, section, proxy)
+        place = _place(home, section, network)
         if any(each.name == place.name for each in places):
             raise section.bad("name", f'two authorities are called "{place.name}"')
         places.append(place)
     return tuple(places)
 
 
-def _place(home: Path, section: Section, proxy: str) -> AuthorityPlace:
+def _place(home: Path, section: Section, network: Network) -> AuthorityPlace:
     place = AuthorityPlace(
         name=section.text("name"),
         url=section.text("url"),
         anchors=tuple(Path(os.path.abspath(home / each)) for each in section.texts("anchors", ())),
         trees=section.texts("trees", TREES),
         policy=section.text("policy", ""),
-        private=section.boolean("private", False),
+        private=section.boolean("private", network.private),
         patience=section.duration("patience", _PATIENCE),
-        proxy=proxy,
+        proxy=network.proxy,
         authorization=Path(os.path.abspath(home / named)) if (named := section.text("authorization_file", "")) else None,
     )
     section.done()

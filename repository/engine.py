@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from repository.arrivals import Arrivals
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers
+    from repository.signed.service import Signatures
     from repository.unfinished import Unfinished
 
 __all__ = ["Engine"]
@@ -114,6 +115,12 @@ class Engine:
         from repository.ledger_service import Ledgers
 
         return Ledgers(self.archive, self.jobs)
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        from repository.signed.service import Signatures
+
+        return Signatures(self.archive)
 
     @cached_property
     def audits(self) -> Audits:

@@ -21,6 +21,7 @@ from repository.archive import Archive
 from repository.description import Extras, described
 from repository.model import Deposit
 from repository.progress import Progress
+from repository.signed.examiner import check_signatures
 
 __all__ = ["examine", "scanner_words"]
 
@@ -43,6 +44,8 @@ def examine(
     check_description(archive.policy, described(spool, package, extra)[0], findings)
     identify(archive, spool, findings, progress)
     scanned = scan(archive, spool, findings, progress)
+    if archive.policy.signatures.check:
+        check_signatures(archive, spool, each_file(spool), findings, progress)
     find_duplicates(archive, spool, findings, deposit.update_of)
     check_identity(archive, deposit, package, findings)
     return package, scanned

@@ -51,6 +51,9 @@ ROW_FINDINGS = 5
 
 MALWARE_CODES = frozenset({"MAL-FOUND"})
 
+SIGNATURE_CODES = ("SIG-PASSED", "SIG-INDETERMINATE", "SIG-FAILED", "SIG-NO-ANCHORS", "SIG-NOT-LOOKED")
+"""How signatures came out, as the event of their validation counts them."""
+
 FREE = frozenset({DepositState.REFUSED, DepositState.QUARANTINED, DepositState.FAILED})
 """Deposits in these states hold no key: what was not taken in may be handed in again, and is judged anew."""
 
@@ -361,6 +364,10 @@ def ingest_events(
     ]
     if archive.policy.identify:
         happened.insert(2, ("format identification", "success", dict(tools)))
+    judged = {code: findings.counts[code] for code in SIGNATURE_CODES if findings.counts[code]}
+    if judged:
+        outcome = "success" if judged.keys() == {"SIG-PASSED"} else "warning"
+        happened.insert(-1, ("digital signature validation", outcome, {**judged}))
     for type_, outcome, detail in happened:
         yield Event(
             id=str(uuid.uuid4()),

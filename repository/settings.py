@@ -11,13 +11,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from policies.archive import Policy, default_policy_text, parse_policy
 from policies.codes import LANGUAGES
 from policies.document import Document, Section
-from repository.authorities import AuthorityPlace, read_places
+from repository.authorities import AuthorityPlace, Network, read_network, read_places
 from repository.disks import LocalDisk, disk_of
 from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers
 
@@ -84,6 +84,7 @@ class Settings:
     tokens: tuple[ApiToken, ...] = ()
     schemas: str = ""
     authorities: tuple[AuthorityPlace, ...] = ()
+    network: Network = field(default_factory=Network)
 
     @property
     def spool(self) -> Path:
@@ -190,7 +191,8 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         port=over.integer("port", serve.integer("port", 8420, least=1, most=65_535), least=1, most=65_535),
         tokens=tuple(_token(section) for section in api.sections("tokens")),
         schemas=_place(home, over.text("schemas", package.text("schemas", ""))),
-        authorities=read_places(home, root),
+        network=(network := read_network(root)),
+        authorities=read_places(home, root, network),
     )
     for section in (database, malware, serve, worker, package, api, root):
         section.done()

@@ -68,12 +68,12 @@ class Fetcher:
         try:
             connection.request("GET" if body is None else "POST", target, body, headers)
             connection.sock.settimeout(max(ends - time.monotonic(), 0.001))
-            response = connection.getresponse()
-            if 300 <= response.status < 400 and body is None and response.getheader("Location"):
-                return b"", str(response.getheader("Location"))
-            if response.status != 200:
-                raise FetchFailed(url, f"HTTP {response.status} {response.reason}")
-            return self._body(connection, response, url, ends), ""
+            with connection.getresponse() as response:
+                if 300 <= response.status < 400 and body is None and response.getheader("Location"):
+                    return b"", str(response.getheader("Location"))
+                if response.status != 200:
+                    raise FetchFailed(url, f"HTTP {response.status} {response.reason}")
+                return self._body(connection, response, url, ends), ""
         finally:
             connection.close()
 

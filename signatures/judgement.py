@@ -143,7 +143,8 @@ class _Judging:
         if not chains:
             top = self._chains.missing_issuer(certificate)
             outcome = _said(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, "SIG-NO-CHAIN", certificate)
-            outcome.missing.append(Finding("SIG-MISSING-ISSUER", "", {"certificate": _name(top), "issuer": top.facts.issuer}))
+            code = "SIG-ROOT-UNTRUSTED" if top.self_issued else "SIG-MISSING-ISSUER"
+            outcome.missing.append(Finding(code, "", {"certificate": _name(top), "issuer": top.facts.issuer}))
             return outcome
         outcomes: list[_Outcome] = []
         for chain in chains:

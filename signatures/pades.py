@@ -224,7 +224,8 @@ class _Reading:
     def _dressed(self, read: SignedObject, place: _Place, coverage: Coverage) -> SignedObject:
         """The object with what the PDF says of it, and with what came after it weighed."""
         if place.field is not None:
-            read = replace(read, reason=place.field.reason, location=place.field.location)
+            claimed = read.claimed or place.field.time
+            read = replace(read, reason=place.field.reason, location=place.field.location, claimed=claimed)
         if read.role is not Role.SIGNATURE or read.integrity is not Integrity.INTACT:
             return read
         if coverage.changes == "pages":

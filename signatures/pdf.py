@@ -9,8 +9,10 @@ import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from pyhanko.pdf_utils.generic import parse_pdf_date
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import (
@@ -93,6 +95,7 @@ class Field:
     subfilter: str
     reason: str
     location: str
+    time: datetime | None
     reference: Any
 
 
@@ -212,10 +215,20 @@ def _field(name: object, value: Any, holder: Any) -> Field | None:
             subfilter=str(value.get("/SubFilter", "")),
             reason=str(value.get("/Reason", "")),
             location=str(value.get("/Location", "")),
+            time=_time(value),
             reference=getattr(raw, "reference", None) or value.container_ref,
         )
     except BAD:
         return None
+
+
+def _time(value: Any) -> datetime | None:
+    """/M: the time of signing as the signer says, in PDF's own form (ISO 32000-1, 7.9.4)."""
+    try:
+        found = parse_pdf_date(str(value["/M"]), strict=False)
+    except BAD:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _raw_access() -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from repository.cli import archive, catalog, deposits, evidence, fixity, holdings, ledger, verify
+from repository.cli import archive, catalog, deposits, evidence, fixity, holdings, ledger, signatures, verify
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
@@ -78,6 +78,10 @@ def application() -> typer.Typer:
     for name in evidence.__all__:
         add(proofs, name, getattr(evidence, name), f"evidence_{name}")
     app.add_typer(proofs, name="evidence")
+    signed = _group("help.signatures")
+    signed.callback()(lambda: None)
+    add(signed, "validate", signatures.validate, "signatures_validate")
+    app.add_typer(signed, name="signatures")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")
     add(app, "serve", archive.serve, "serve")

@@ -89,6 +89,11 @@ class Door:
             raise Usage("USE-NO-ARCHIVE", str(place))
         return place
 
+    def has_archive(self) -> bool:
+        """Whether an archive was named, and is there: for commands that can do without one."""
+        named = self.home or os.environ.get(HOME_VARIABLE)
+        return bool(named) and (Path(named or "") / MARKER).is_file()
+
     def open(self) -> Engine:
         """The engine of the archive that was named, to be used as a context manager. Raises Usage, KhoError, OSError."""
         home = self.archive()

@@ -56,6 +56,7 @@ _LIFE = (
     "report",
     "export",
     "evidence",
+    "signatures",
     "catalog",
     "verify",
     "worker",

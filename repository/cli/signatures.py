@@ -1,0 +1,150 @@
+"""``kho signatures``: whether signatures hold, as of any date, and what is missing to prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from policies.findings import Finding
+from repository.cli.door import Door, Usage
+from repository.cli.exits import Exit
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen, when
+from repository.texts import language, words
+
+if TYPE_CHECKING:
+    from repository.signed.records import FileReport
+    from signatures.report import SignatureReport
+
+__all__ = ["validate"]
+
+Subject = Annotated[str, typer.Argument(metavar="AIP|FILE", help=words("option.signed"), show_default=False)]
+At = Annotated[str | None, typer.Option("--at", metavar="DATE", help=words("option.at"))]
+AnchorFolder = Annotated[Path | None, typer.Option("--anchors", metavar="DIR", help=words("option.anchors"))]
+Content = Annotated[Path | None, typer.Option("--content", metavar="FILE", help=words("option.content"))]
+Data = Annotated[list[Path] | None, typer.Option("--data", metavar="DIR", help=words("option.data"))]
+Xml = Annotated[Path | None, typer.Option("--xml", metavar="FILE", help=words("option.xml"))]
+
+STYLES = {"TOTAL-PASSED": "green", "INDETERMINATE": "yellow", "TOTAL-FAILED": "bold red"}
+
+
+def validate(
+    context: typer.Context,
+    subject: Subject,
+    at: At = None,
+    anchors: AnchorFolder = None,
+    content: Content = None,
+    data: Data = None,
+    xml: Xml = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Validate the signatures of a file or an AIP."""
+    door = Door.of(context, home, as_json)
+    moment = _moment(at)
+    if Path(subject).exists() and not subject.startswith("urn:"):
+        reports = [_file(door, Path(subject), moment, anchors, content, data or ())]
+    else:
+        with door.open() as engine:
+            reports = engine.signatures.validate(subject, at=moment, anchors=anchors, progress=door.progress())
+    if xml is not None:
+        _write_xml(xml, reports)
+    return _answer(door, subject, reports)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Usage("USE-DATE", text) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _file(
+    door: Door, path: Path, at: datetime | None, anchors: Path | None, content: Path | None, data: Iterable[Path]
+) -> FileReport:
+    """A file anywhere: by the anchors that were named, else by those of the archive at hand, else by nobody's."""
+    from repository.clock import SystemClock
+    from repository.signed.files import data_from, validate_file
+    from repository.signed.trust import context_of
+
+    now = at or SystemClock().now()
+    kept = [data_from(each) for each in data]
+    if anchors is None and door.has_archive():
+        with door.open() as engine:
+            judged_by = context_of(engine.archive, now)
+    else:
+        judged_by = context_of(None, now, anchors=anchors)
+    return validate_file(path, judged_by, content=content, beside=kept)
+
+
+def _write_xml(target: Path, reports: Sequence[FileReport]) -> None:
+    from repository.errors import ExportFailed
+    from signatures.etsi_report import etsi_report
+
+    signatures = [each for report in reports for each in report.signatures]
+    if not signatures:
+        raise ExportFailed(str(target), "there is no signature to report on")
+    try:
+        target.write_bytes(etsi_report(signatures))
+    except OSError as error:
+        raise ExportFailed(str(target), error.strerror or str(error)) from error
+
+
+def _answer(door: Door, subject: str, reports: Sequence[FileReport]) -> int:
+    verdicts = {each.verdict.indication.value for report in reports for each in report.signatures}
+    code, closing = Exit.DONE, []
+    if "TOTAL-FAILED" in verdicts:
+        code, closing = Exit.DAMAGE, [Finding("OPS-SIGNATURES-FAILED", subject)]
+    elif "INDETERMINATE" in verdicts:
+        code, closing = Exit.REFUSED, [Finding("OPS-SIGNATURES-UNSURE", subject)]
+
+    def text() -> None:
+        screen = Screen(door.out)
+        for report in reports:
+            _show(screen, report)
+        if not verdicts:
+            screen.line(words("signatures.none", path=subject))
+
+    body: dict[str, Any] = {"subject": subject, "files": [each.as_json() for each in reports]}
+    return door.answer("signatures_validate", body, text, code=code, closing=closing)
+
+
+def _show(screen: Screen, report: FileReport) -> None:
+    for each in report.signatures:
+        screen.heading(f"{report.path}  {each.name}".strip())
+        screen.line(str(each.verdict), STYLES[each.verdict.indication.value])
+        screen.facts(list(_facts(each)))
+        for finding in each.findings():
+            screen.line(f"  {finding.text(language())}", "dim" if each.verdict.passed else "")
+    for finding in report.missing:
+        screen.line(f"  {finding.text(language())}", "yellow")
+
+
+def _facts(each: SignatureReport) -> Iterable[tuple[str, str]]:
+    signer = each.signer
+    covered = words(f"coverage.{each.coverage.scope}", name=each.coverage.name)
+    proof = f"{when(each.proven)} ({words(f'proof.{each.proven_by}')})" if each.proven else ""
+    yield words("label.kind"), f"{each.level or each.kind.value} ({words(f'role.{each.role.value}')})"
+    if signer is not None:
+        yield words("label.signer"), signer.common_name or signer.subject
+        yield words("label.title_of_signer"), signer.title
+        yield words("label.organisation"), signer.organisation
+        yield words("label.serial"), signer.serial
+        yield words("label.issuer"), signer.issuer
+    yield words("label.signed_at"), when(each.claimed, "")
+    yield words("label.proven_at"), proof
+    yield words("label.integrity"), words(f"integrity.{each.integrity.value}")
+    yield words("label.algorithm"), f"{each.signature_algorithm} {each.key_bits or ''}".strip()
+    yield words("label.coverage"), covered
+    if each.coverage.changes != "none":
+        yield words("label.changes"), words(f"changes.{each.coverage.changes}")
+    for stamp in each.stamps:
+        authority = stamp.authority.common_name if stamp.authority else "?"
+        yield words("label.stamp"), f"{when(stamp.time)} {authority}: {stamp.verdict}"

@@ -1,0 +1,135 @@
+"""The examiner of signatures: which received files are signed, whether that holds, and what is still to be had to prove it.
+
+Reports and validation data become files of the AIP; the deposit gets one finding a signature, and the weights decide.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from formats.package.names import shown_name
+from formats.package.source import Kind, Spooled
+from formats.package.spool import Spool
+from policies.findings import Finding, Findings
+from repository.archive import Archive
+from repository.enclosures import Enclosures
+from repository.progress import Progress
+from repository.signed.records import DATA, FileReport
+from signatures.detect import covered_names, detect
+from signatures.report import Indication, Integrity, Role, SignatureReport
+
+if TYPE_CHECKING:
+    from signatures.judgement import Context
+    from signatures.validation_data import Collector
+
+__all__ = ["check_signatures", "told"]
+
+_log = logging.getLogger("kho.signatures")
+
+CODES = {
+    Indication.TOTAL_PASSED: "SIG-PASSED",
+    Indication.INDETERMINATE: "SIG-INDETERMINATE",
+    Indication.TOTAL_FAILED: "SIG-FAILED",
+}
+
+
+def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], findings: Findings, progress: Progress) -> None:
+    """Look at every file; judge what is signed; collect what is missing. What cannot be looked at is said, and holds the deposit."""
+    enclosures = Enclosures(spool)
+    enclosures.clear()
+    examiner: _Examiner | None = None
+    for spooled in files:
+        try:
+            with open(spool.path(spooled), "rb") as stream:
+                found = detect(stream)
+            if found is None:
+                continue
+            examiner = examiner or _Examiner(archive, spool)
+            report = examiner.look(spooled)
+        except OSError as error:
+            findings.add("SIG-NOT-LOOKED", shown_name(spooled.item.name), reason=error.strerror or str(error))
+            continue
+        for finding in told(report, shown_name(spooled.item.name)):
+            findings.append(finding)
+        for path, content in (*report.files(), *examiner.data):
+            enclosures.add(path, content)
+        progress.advance(0)
+
+
+class _Examiner:
+    """Everything that judging needs, made when the first signed file is met: most deposits never pay for it."""
+
+    def __init__(self, archive: Archive, spool: Spool) -> None:
+        from repository.signed.trust import collector_of, context_of
+
+        self._spool = spool
+        self._context: Context = context_of(archive, archive.clock.now())
+        self._collector: Collector | None = collector_of(archive, self._context)
+        self._clock = archive.clock
+        self.data: list[tuple[str, bytes]] = []
+
+    def look(self, spooled: Spooled) -> FileReport:
+        from signatures.judgement import judge
+        from signatures.reading import read_signatures
+        from signatures.signed import SignedFile, Source
+
+        name = shown_name(spooled.item.name)
+        source = Source(self._spool.path(spooled), name, lambda: self._beside(spooled))
+        file = read_signatures(source, self._context.anchors.known) or SignedFile()
+        self.data = []
+        missing: Sequence[Finding] = ()
+        kept = self._collector.collect(file, self._context.at) if self._collector else None
+        if kept is not None:
+            self.data = [(f"{DATA}/{each}", der) for each, der in kept.files()]
+            missing = kept.failures
+        # Answers are from after the moment at which the deposit began to be looked at.
+        context = self._now()
+        reports = judge(file, context, beside=[kept.data()] if kept else [])
+        names = [path.rpartition("/")[2] for path, _ in self.data]
+        stored = spooled.stored or name
+        return FileReport.of(stored, spooled.sha256.hex(), reports, context, data=names, missing=missing)
+
+    def _now(self) -> Context:
+        from dataclasses import replace
+
+        return replace(self._context, at=max(self._context.at, self._clock.now()))
+
+    def _beside(self, spooled: Spooled) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        for name in covered_names(spooled.item.name):
+            found = self._spool.find(name)
+            if found is not None and found.item.kind is Kind.FILE:
+                path = self._spool.path(found)
+                yield shown_name(name), partial(_opened, path)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def told(report: FileReport, path: str) -> Iterator[Finding]:
+    """One finding a signature (time-stamps speak through the signatures they prove), and one for what could not be collected."""
+    signatures = [each for each in report.signatures if each.role is not Role.TIMESTAMP] or list(report.signatures)
+    sound = [each for each in signatures if each.integrity is not Integrity.BROKEN]
+    if not report.trusted and sound:
+        worst = Integrity.UNKNOWN if any(each.integrity is Integrity.UNKNOWN for each in sound) else Integrity.INTACT
+        yield Finding("SIG-NO-ANCHORS", path, {"integrity": worst.value})
+    for each in signatures if report.trusted else (e for e in signatures if e.integrity is Integrity.BROKEN):
+        yield _finding(each, path)
+    if report.missing and not all(each.verdict.passed for each in signatures):
+        yield Finding("SIG-NOT-COLLECTED", path, {"reason": report.missing[0].text("en")})
+
+
+def _finding(report: SignatureReport, path: str) -> Finding:
+    signer = report.signer
+    args: dict[str, str | int] = {
+        "signer": (signer.common_name or signer.subject) if signer else report.name or "?",
+        "status": str(report.verdict),
+        "name": report.name,
+    }
+    if report.verdict.why is not None:
+        args |= {"reason": report.verdict.why.text("en"), "why": report.verdict.why.code}
+    return Finding(CODES[report.verdict.indication], path, args)

@@ -1,0 +1,79 @@
+"""Validating one signed file anywhere, as of any date: what ``kho signatures validate FILE`` does. Needs no archive, changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from repository.errors import SourceMissing
+from repository.signed.records import FileReport
+from signatures.detect import covered_names
+
+if TYPE_CHECKING:
+    from signatures.judgement import Context, ValidationData
+    from signatures.poe import Proof
+
+__all__ = ["data_from", "validate_file"]
+
+CHUNK = 1 << 20
+
+
+def validate_file(
+    path: Path,
+    context: Context,
+    *,
+    name: str = "",
+    content: Path | None = None,
+    beside: Sequence[ValidationData] = (),
+    existed: Proof | None = None,
+) -> FileReport:
+    """The signatures of ``path``, judged. ``content`` is what a detached signature covers, when it is not found by its name.
+
+    Raises:
+        SourceMissing: there is nothing to read.
+        OSError: it cannot be read.
+    """
+    from signatures.judgement import judge
+    from signatures.reading import read_signatures
+    from signatures.signed import SignedFile, Source
+
+    if not path.is_file():
+        raise SourceMissing(str(path))
+    source = Source(path, name or path.name, partial(_beside, path, content))
+    file = read_signatures(source, context.anchors.known) or SignedFile()
+    reports = judge(file, context, existed=existed, beside=beside)
+    return FileReport.of(name or str(path), _sha256(path), reports, context)
+
+
+def _beside(path: Path, content: Path | None) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+    names = [content] if content else [path.parent / each.decode() for each in covered_names(path.name.encode())]
+    for other in names:
+        if other.is_file():
+            yield other.name, partial(_opened, other)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def data_from(folder: Path) -> ValidationData:
+    """Validation data from a folder (of an exported AIP, or of one's own): certificates, CRLs and OCSP responses by their suffix.
+
+    Raises `SourceMissing`.
+    """
+    from signatures.validation_data import read_kept
+
+    if not folder.is_dir():
+        raise SourceMissing(str(folder))
+    return read_kept((each.name, each.read_bytes()) for each in sorted(folder.rglob("*")) if each.is_file())

@@ -1,0 +1,111 @@
+"""The signatures of a kept AIP: its signed files are taken out verified, and judged with the data and the evidence kept for them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from repository.archive import Archive
+from repository.errors import SourceMissing
+from repository.model import AipFile
+from repository.progress import Progress
+from repository.signed.files import validate_file
+from repository.signed.records import DATA, REPORTS, FileReport, parse_report
+from repository.stored_version import open_verified
+from signatures.detect import covered_names
+from storage.tier import ObjectId
+
+if TYPE_CHECKING:
+    from signatures.judgement import Context, ValidationData
+    from signatures.poe import Proof
+
+__all__ = ["Prove", "kept_reports", "validate_aip"]
+
+Prove = Callable[[AipFile], "Proof | None"]
+"""Since when a file of the AIP is proven to exist, by evidence that was verified; None: nothing proves it."""
+
+
+def kept_reports(archive: Archive, aip_id: str) -> Iterator[dict[str, Any]]:
+    """The stored report of every signed file of an AIP. Raises `AipUnreadable`."""
+    for file in archive.catalog.holdings.files(aip_id):
+        if file.path.startswith(f"{REPORTS}/") and file.path.endswith(".json"):
+            yield parse_report(_bytes(archive, aip_id, file), file.path)
+
+
+def validate_aip(
+    archive: Archive, aip_id: str, context: Context, progress: Progress, *, prove: Prove = lambda _: None
+) -> list[FileReport]:
+    """One report a signed file, by path. Which files are signed, the reports of their examination say.
+
+    Raises `UnknownAip`; `AipUnreadable`: a file could not be read from any tier; `SourceMissing`: a report speaks of none that is there.
+    """
+    archive.catalog.holdings.get(aip_id)
+    known = {str(report["path"]) for report in kept_reports(archive, aip_id)}
+    files = _files(archive, aip_id, known)
+    data = [
+        replace(_data(archive, aip_id, file), existed=prove(file))
+        for file in archive.catalog.holdings.files(aip_id)
+        if file.path.startswith(f"{DATA}/")
+    ]
+    found: list[FileReport] = []
+    progress.start("signatures", len(known), "files")
+    with tempfile.TemporaryDirectory(prefix="kho-signatures-") as work:
+        for path in sorted(known):
+            found.append(_validated(archive, aip_id, files, path, Path(work), context, data, prove))
+            progress.advance(1)
+    progress.finish()
+    return found
+
+
+def _files(archive: Archive, aip_id: str, known: set[str]) -> dict[str, AipFile]:
+    """The signed files, and those that detached signatures may cover: not all of an AIP that may have a million."""
+    wanted = known | {_covered(path) for path in known}
+    return {file.path: file for file in archive.catalog.holdings.files(aip_id) if file.path in wanted}
+
+
+def _covered(path: str) -> str:
+    return next((name.decode() for name in covered_names(path.encode())), "")
+
+
+def _validated(
+    archive: Archive,
+    aip_id: str,
+    files: Mapping[str, AipFile],
+    path: str,
+    work: Path,
+    context: Context,
+    data: Sequence[ValidationData],
+    prove: Prove,
+) -> FileReport:
+    if path not in files:
+        raise SourceMissing(path)
+    taken = _taken(archive, aip_id, files[path], work / "signed")
+    content = None
+    if _covered(path) in files:
+        content = _taken(archive, aip_id, files[_covered(path)], work / Path(_covered(path)).name)
+    return validate_file(taken, context, name=path, content=content, beside=data, existed=prove(files[path]))
+
+
+def _taken(archive: Archive, aip_id: str, file: AipFile, target: Path) -> Path:
+    """A verified copy in the working folder: the readers of signatures want to map what they read."""
+    tiers = list(archive.tiers.values())
+    stream, _ = open_verified(tiers, ObjectId(aip_id), file.content_path, bytes.fromhex(file.sha512))
+    with stream, target.open("wb") as out:
+        shutil.copyfileobj(stream, out)
+    return target
+
+
+def _bytes(archive: Archive, aip_id: str, file: AipFile) -> bytes:
+    stream, _ = open_verified(list(archive.tiers.values()), ObjectId(aip_id), file.content_path, bytes.fromhex(file.sha512))
+    with stream:
+        return stream.read()
+
+
+def _data(archive: Archive, aip_id: str, file: AipFile) -> ValidationData:
+    from signatures.validation_data import read_kept
+
+    return read_kept([(file.path, _bytes(archive, aip_id, file))])

@@ -1,0 +1,255 @@
+"""Collecting validation data while it can still be had: certificates of issuers, OCSP answers, revocation lists, for every path.
+
+Addresses come out of certificates, that is, out of what a depositor sent: `signatures.fetch` bounds what may be asked. Nothing that
+comes back is believed here; it is kept beside the original, and judged like everything else.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from asn1crypto import pem  # type: ignore[import-untyped]
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
+
+from policies.findings import Finding
+from signatures.anchors import Anchors
+from signatures.certificates import Certificate, parse_certificates
+from signatures.chains import signed
+from signatures.errors import FetchFailed
+from signatures.judgement import ValidationData
+from signatures.poe import digest_of
+from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, statuses
+from signatures.signed import SignedFile
+
+__all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_kept"]
+
+MOST_REQUESTS = 60
+"""Requests for one signed file: three paths of four certificates, with two addresses each, twice over."""
+
+LONGEST = 120.0
+"""Seconds that collecting for one file may take; what is missing then is tried again later."""
+
+REMEMBERED = 512
+"""Answers remembered, so that the letters of one deposit do not ask for the same list each."""
+
+OLDEST = 3600.0
+"""Seconds for which an answer is remembered: lists change by the hour."""
+
+PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+
+SUFFIXES = {"certificate": ".cer", "crl": ".crl", "ocsp": ".ocsp"}
+
+
+class Fetching(Protocol):
+    """What the collector needs of `signatures.fetch.Fetcher`."""
+
+    def get(self, url: str) -> bytes:
+        """Raises FetchFailed."""
+        ...
+
+    def post(self, url: str, body: bytes, media_type: str) -> bytes:
+        """Raises FetchFailed."""
+        ...
+
+
+def kept_name(kind: str, der: bytes) -> str:
+    """The file name of a piece of validation data beside an original: its digest, so that equal ones are one file."""
+    return digest_of(der).hex() + SUFFIXES[kind]
+
+
+def read_kept(files: Iterable[tuple[str, bytes]]) -> ValidationData:
+    """`ValidationData` from (file name, bytes), as `kept_name` named them; others are passed over."""
+    found = Kept()
+    for name, der in files:
+        if name.endswith(SUFFIXES["certificate"]):
+            try:
+                found.certificates.setdefault(Certificate(der))
+            except ValueError:
+                continue
+        elif name.endswith(SUFFIXES["crl"]):
+            found.crls.setdefault(der)
+        elif name.endswith(SUFFIXES["ocsp"]):
+            found.ocsps.setdefault(der)
+    return found.data()
+
+
+@dataclass
+class Kept:
+    """What was collected for one file, each piece once, and what could not be had."""
+
+    certificates: dict[Certificate, None] = field(default_factory=dict)
+    crls: dict[bytes, None] = field(default_factory=dict)
+    ocsps: dict[bytes, None] = field(default_factory=dict)
+    failures: list[Finding] = field(default_factory=list)
+
+    def data(self) -> ValidationData:
+        return ValidationData(tuple(self.certificates), tuple(self.crls), tuple(self.ocsps))
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """(file name, DER) of every piece."""
+        for certificate in self.certificates:
+            yield kept_name("certificate", certificate.der), certificate.der
+        yield from ((kept_name("crl", der), der) for der in self.crls)
+        yield from ((kept_name("ocsp", der), der) for der in self.ocsps)
+
+
+class Collector:
+    """Asks for what a signed file lacks. One for many files: answers are remembered for a while.
+
+    ``clock`` is monotonic seconds, for the bounds of time only; the date at which data must be usable is passed to `collect`.
+    """
+
+    def __init__(self, fetching: Fetching, anchors: Anchors, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetching = fetching
+        self._anchors = anchors
+        self._clock = clock
+        self._answers: dict[tuple[str, bytes], tuple[float, bytes | FetchFailed]] = {}
+
+    def collect(self, file: SignedFile, now: datetime) -> Kept:
+        """Everything that can be had for the paths of ``file``'s signers and time-stamp authorities, usable at ``now``."""
+        work = _Work(self, file, now, self._clock() + LONGEST)
+        signers = [each.certificate for each in file.objects] + [each.token.certificate for each in file.stamps]
+        for certificate in dict.fromkeys(each for each in signers if each is not None):
+            work.path_of(certificate)
+        return work.kept
+
+    def ask(self, url: str, body: bytes = b"") -> bytes:
+        """One answer, remembered; so is a failure. Raises FetchFailed."""
+        known = self._answers.get((url, body))
+        if known is None or self._clock() - known[0] > OLDEST:
+            known = (self._clock(), self._fetched(url, body))
+            if len(self._answers) >= REMEMBERED:
+                self._answers.pop(next(iter(self._answers)))
+            self._answers[url, body] = known
+        if isinstance(known[1], FetchFailed):
+            raise known[1]
+        return known[1]
+
+    def _fetched(self, url: str, body: bytes) -> bytes | FetchFailed:
+        try:
+            return self._fetching.post(url, body, "application/ocsp-request") if body else self._fetching.get(url)
+        except FetchFailed as error:
+            return error
+
+
+class _Work:
+    """Collecting for one file."""
+
+    def __init__(self, collector: Collector, file: SignedFile, now: datetime, ends: float) -> None:
+        self._collector = collector
+        self._now = now
+        self._ends = ends
+        self._left = MOST_REQUESTS
+        self.kept = Kept()
+        known = [*file.certificates, *collector._anchors.known, *(each.certificate for each in collector._anchors.anchors)]
+        known += [c for each in file.objects for c in each.certificates] + [c for s in file.stamps for c in s.token.certificates]
+        self._known = dict.fromkeys(known)
+        self._crls = [each for each in map(load_crl, file.crls) if each is not None]
+        self._ocsps = [each for each in map(load_ocsp, file.ocsps) if each is not None]
+        self._done: set[Certificate] = set()
+
+    def path_of(self, certificate: Certificate) -> None:
+        """Everything from ``certificate`` up to a certificate that issued itself, or an anchor."""
+        while certificate not in self._done:
+            self._done.add(certificate)
+            if certificate.self_issued or any(True for _ in self._collector._anchors.of_certificate(certificate)):
+                return
+            issuer = self._issuer(certificate)
+            if issuer is None:
+                self._missed("SIG-MISSING-ISSUER", certificate, issuer=certificate.facts.issuer)
+                return
+            if not certificate.never_revoked and not self._is_told(certificate, issuer):
+                self._ask_status(certificate, issuer)
+            certificate = issuer
+
+    def _missed(self, code: str, certificate: Certificate, **args: str) -> None:
+        name = certificate.facts.common_name or certificate.facts.subject
+        self.kept.failures.append(Finding(code, "", {"certificate": name, **args}))
+
+    def _issuer(self, certificate: Certificate) -> Certificate | None:
+        for each in self._known:
+            if each != certificate and signed(certificate, each):
+                return each
+        for kind, url in certificate.addresses():
+            if kind != "ca":
+                continue
+            for each in parse_certificates(self._asked(url)):
+                if signed(certificate, each):
+                    self._known.setdefault(each)
+                    self.kept.certificates.setdefault(each)
+                    return each
+        return None
+
+    def _asked(self, url: str, body: bytes = b"") -> bytes:
+        """An answer; b"" when there is none, or the bounds of this file are reached."""
+        if self._left <= 0 or self._collector._clock() > self._ends:
+            return b""
+        self._left -= 1
+        try:
+            return self._collector.ask(url, body)
+        except FetchFailed as error:
+            self.kept.failures.append(error.finding)
+            return b""
+
+    def _is_told(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether data at hand tells the state of ``certificate`` at this moment, for good if it was revoked."""
+        found = statuses(certificate, issuer, self._crls, self._ocsps, lambda _: list(self._known))
+        return any(each.revoked is not None or (each.made <= self._now <= each.until) for each in found)
+
+    def _ask_status(self, certificate: Certificate, issuer: Certificate) -> None:
+        if self._now > certificate.not_after:  # what a CA says now is no news of an expired certificate
+            self._missed("SIG-MISSING-REVOCATION", certificate)
+            return
+        addresses = list(certificate.addresses())
+        for url in (url for kind, url in addresses if kind == "ocsp"):
+            answer = load_ocsp(self._asked(url, _request(certificate, issuer)))
+            if answer is not None and self._useful(certificate, issuer, [], [answer]):
+                self._ocsps.append(answer)
+                self.kept.ocsps.setdefault(answer.der)
+                self._responder(answer)
+                return
+        for url in (url for kind, url in addresses if kind == "crl"):
+            data = self._asked(url)
+            found = load_crl(_unarmoured(data)) if data else None
+            if found is not None and self._useful(certificate, issuer, [found], []):
+                self._crls.append(found)
+                self.kept.crls.setdefault(found.der)
+                return
+        self._missed("SIG-MISSING-REVOCATION", certificate)
+
+    def _useful(self, certificate: Certificate, issuer: Certificate, crls: list[Crl], ocsps: list[Ocsp]) -> bool:
+        return any(True for _ in statuses(certificate, issuer, crls, ocsps, lambda _: list(self._known)))
+
+    def _responder(self, answer: Ocsp) -> None:
+        """A responder's own certificate is part of the proof; one that may be revoked needs an answer of its own."""
+        for certificate in answer.certificates:
+            self._known.setdefault(certificate)
+            if not certificate.never_revoked:
+                self.path_of(certificate)
+
+
+def _unarmoured(data: bytes) -> bytes:
+    """A list as DER. Some authorities (rootca.gov.vn has been seen) serve theirs as PEM, against RFC 5280, 4.2.1.13."""
+    found = PEM.search(data)
+    if found is None:
+        return data
+    try:
+        return bytes(pem.unarmor(found[0])[2])
+    except ValueError:
+        return b""
+
+
+def _request(certificate: Certificate, issuer: Certificate) -> bytes:
+    """An OCSP request without nonce: an archived answer is for everybody, and many responders answer from a store."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        builder = ocsp.OCSPRequestBuilder()
+        builder = builder.add_certificate(certificate.x509, issuer.x509, hashes.SHA1())
+        return builder.build().public_bytes(serialization.Encoding.DER)

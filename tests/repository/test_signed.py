@@ -1,0 +1,149 @@
+"""Signed records through a whole archive: examined, judged, kept with what proves them, validated years later from the AIP alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from policies.findings import Verdict
+from repository.engine import Engine
+from repository.model import Deposit, DepositState
+from repository.progress import Silent
+from repository.signed.records import DATA, REPORTS
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.signatures.network import Network, served
+from tests.signatures.pki import Pki, day, make_pdf
+
+NOW = day(2026, 6)
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    return Pki("ec")
+
+
+class Standing:
+    """A clock that stands in June 2026."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
+class SigningArchive(ArchiveUnderTest):
+    """An archive in June 2026 that trusts the test roots, and reaches the network of that date."""
+
+    def open(self) -> None:
+        super().open()
+        self.engine = Engine(replace(self.engine.archive, clock=Standing()))
+        self._session = self.engine.jobs.session()
+        assert self._session.__enter__()
+
+
+@pytest.fixture
+def network(pki: Pki) -> Network:
+    return Network(pki, NOW)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, identifier: SharedIdentifier, pki: Pki, network: Network) -> Iterator[ArchiveUnderTest]:
+    with served(network) as proxy:
+        made = SigningArchive(tmp_path, identifier)
+        (made.home / "anchors").mkdir()
+        for each in pki.anchors():
+            (made.home / "anchors" / f"{each.sha256.hex()}.cer").write_bytes(each.der)
+        with (made.home / "kho.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f'\n[network]\nproxy = "{proxy}"\n')
+        made.reopen()
+        yield made
+        made.close()
+
+
+def package(folder: Path, **files: bytes) -> Path:
+    root = folder / "ho-so"
+    root.mkdir()
+    for name, data in files.items():
+        (root / name.replace("__", ".")).write_bytes(data)
+    return root
+
+
+def codes(deposit: Deposit) -> dict[str, int]:
+    return {code: count for code, count in deposit.finding_counts.items() if code.startswith("SIG-")}
+
+
+def test_a_signed_record_is_kept_with_what_proves_it(
+    archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network
+) -> None:
+    pdf = pki.sign_pdf(make_pdf(), day(2026, 3), level="T")
+    letter = b"cong van"
+    source = package(
+        tmp_path, van_ban__pdf=pdf, thu__txt=letter, thu__txt__p7s=pki.sign_cms(letter, day(2026, 3)), a__txt=b"plain"
+    )
+    deposit = archive.deposit(source)
+    assert deposit.state is DepositState.STORED, deposit.findings
+    assert codes(deposit) == {"SIG-PASSED": 2}
+    assert network.asked
+    paths = [file.path for file in archive.engine.holdings.files(deposit.aip_id)]
+    assert sum(path.startswith(f"{REPORTS}/") for path in paths) == 4
+    assert {path.rpartition(".")[2] for path in paths if path.startswith(f"{DATA}/")} == {"crl", "ocsp"}
+    events = [each for each in archive.engine.holdings.events(deposit.aip_id) if each.type == "digital signature validation"]
+    assert [(each.outcome, each.detail["SIG-PASSED"]) for each in events] == [("success", 2)]
+
+
+def test_validated_from_the_aip_alone(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network) -> None:
+    deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="T")))
+    asked = len(network.asked)
+    (report,) = archive.engine.signatures.validate(deposit.aip_id, progress=Silent())
+    assert report.path == "representations/rep1/data/van_ban.pdf"
+    assert str(report.signatures[0].verdict) == "TOTAL-PASSED"
+    later = archive.engine.signatures.validate(deposit.aip_id, at=day(2031), progress=Silent())
+    assert str(later[0].signatures[0].verdict) == "INDETERMINATE/OUT_OF_BOUNDS_NO_POE"
+    assert len(network.asked) == asked, "validating needs no network"
+
+
+def test_the_stored_report_is_whole(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
+    deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="T")))
+    out = tmp_path / "out"
+    archive.engine.holdings.export(deposit.aip_id, out, form="folder", progress=Silent())
+    (file,) = out.glob(f"{REPORTS}/*.json")
+    report = json.loads(file.read_bytes())
+    assert (report["kho"], report["kind"], report["path"]) == (1, "signatures", "representations/rep1/data/van_ban.pdf")
+    assert report["signatures"][0]["signer"]["title"] == "Chánh Văn phòng"
+    assert {Path(name).name for name in report["data"]} == {each.name for each in (out / DATA).iterdir()}
+    assert b"urn:etsi:019102:mainindication:total-passed" in file.with_suffix(".xml").read_bytes()
+
+
+def test_a_signature_that_cannot_be_judged_waits_for_an_officer(
+    archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network
+) -> None:
+    network.down.update(["/ocsp/", "/crls/"])
+    deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="B")))
+    assert deposit.state is DepositState.HELD
+    assert codes(deposit) == {"SIG-INDETERMINATE": 1, "SIG-NOT-COLLECTED": 1}
+    released = archive.engine.deposits.release(deposit.id, reason="bản gốc duy nhất")
+    assert released.state is DepositState.STORED
+    assert released.verdict is Verdict.ACCEPT
+
+
+def test_a_broken_signature_is_refused_and_the_policy_may_hold_it(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
+    broken = bytearray(pki.sign_pdf(make_pdf(), day(2026, 3), level="B"))
+    broken[broken.index(b"Cong van")] ^= 1
+    source = package(tmp_path, van_ban__pdf=bytes(broken))
+    assert archive.deposit(source).state is DepositState.REFUSED
+    archive.weights(SIG_FAILED="hold")
+    assert archive.deposit(source).state is DepositState.HELD
+
+
+def test_who_trusts_nobody_is_told_so_and_asks_nobody(
+    archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network
+) -> None:
+    for each in (archive.home / "anchors").iterdir():
+        each.unlink()
+    deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="B")))
+    assert deposit.state is DepositState.STORED
+    assert codes(deposit) == {"SIG-NO-ANCHORS": 1}
+    assert network.asked == []

@@ -1,0 +1,118 @@
+"""Collecting what proves a signature: over a real HTTP connection, from CAs as they are, and never further than allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policies.trust import default_algorithms
+from signatures.anchors import Anchors
+from signatures.errors import FetchFailed
+from signatures.fetch import Fetcher
+from signatures.judgement import Context, judge
+from signatures.signed import SignedFile
+from signatures.validation_data import Collector, Kept, read_kept
+from tests.signatures.judging import read
+from tests.signatures.network import Network, served
+from tests.signatures.pki import Pki, day, make_pdf
+
+NOW = day(2026, 6)
+
+
+@pytest.fixture
+def file(tmp_path: Path, pki: Pki) -> SignedFile:
+    """A B-T signature: nothing of revocation inside."""
+    return read(tmp_path, pki.sign_pdf(make_pdf(), day(2026, 3), level="T"))
+
+
+def collected(pki: Pki, file: SignedFile, network: Network) -> tuple[Kept, Collector]:
+    with served(network) as proxy:
+        collector = Collector(Fetcher(proxy=proxy), Anchors.of(pki.anchors()))
+        return collector.collect(file, NOW), collector
+
+
+def verdict(pki: Pki, file: SignedFile, kept: Kept) -> str:
+    context = Context(Anchors.of(pki.anchors()), default_algorithms(), NOW)
+    return str(judge(file, context, beside=[read_kept(kept.files())])[0].verdict)
+
+
+def test_what_was_collected_makes_it_pass(pki: Pki, file: SignedFile) -> None:
+    network = Network(pki, NOW)
+    kept, _ = collected(pki, file, network)
+    assert kept.failures == []
+    assert sorted(url.partition("pki.test/test/")[2] for url in network.asked) == [
+        "crls/root/latest.crl",
+        "crls/tsaca1/latest.crl",
+        "ocsp/interm",
+    ]
+    assert verdict(pki, file, kept) == "TOTAL-PASSED"
+    assert {name.rpartition(".")[2] for name, _ in kept.files()} == {"crl", "ocsp"}
+
+
+def test_a_silent_responder_is_replaced_by_the_list(pki: Pki, file: SignedFile) -> None:
+    network = Network(pki, NOW)
+    network.down.add("/ocsp/")
+    kept, _ = collected(pki, file, network)
+    assert [each.code for each in kept.failures] == ["NET-FAILED"]
+    assert len(kept.crls) == 3
+    assert verdict(pki, file, kept) == "TOTAL-PASSED"
+
+
+def test_lists_that_are_served_as_pem(pki: Pki, file: SignedFile) -> None:
+    network = Network(pki, NOW)
+    network.armoured = True
+    network.down.add("/ocsp/")
+    kept, _ = collected(pki, file, network)
+    assert all(der[:1] == b"\x30" for der in kept.crls)
+    assert verdict(pki, file, kept) == "TOTAL-PASSED"
+
+
+def test_what_cannot_be_had_is_said(pki: Pki, file: SignedFile) -> None:
+    network = Network(pki, NOW)
+    network.down.update(["/ocsp/", "/crls/interm"])
+    kept, _ = collected(pki, file, network)
+    assert [each.code for each in kept.failures] == ["NET-FAILED", "NET-FAILED", "SIG-MISSING-REVOCATION"]
+    assert verdict(pki, file, kept) == "INDETERMINATE/TRY_LATER"
+
+
+def test_nothing_is_asked_twice(pki: Pki, file: SignedFile) -> None:
+    network = Network(pki, NOW)
+    with served(network) as proxy:
+        collector = Collector(Fetcher(proxy=proxy), Anchors.of(pki.anchors()))
+        for _ in range(3):
+            assert collector.collect(file, NOW).failures == []
+    assert len(network.asked) == 3
+
+
+def test_an_expired_certificate_is_not_asked_about(pki: Pki, file: SignedFile) -> None:
+    network = Network(pki, day(2028))
+    with served(network) as proxy:
+        kept = Collector(Fetcher(proxy=proxy), Anchors.of(pki.anchors())).collect(file, day(2028))
+    assert not any("interm" in url for url in network.asked)
+    assert "SIG-MISSING-REVOCATION" in [each.code for each in kept.failures]
+
+
+def test_a_hostile_chain_asks_no_more_than_the_bound(pki: Pki, file: SignedFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nobody:
+        asked = 0
+
+        def get(self, url: str) -> bytes:
+            Nobody.asked += 1
+            raise FetchFailed(url, "no")
+
+        def post(self, url: str, body: bytes, media_type: str) -> bytes:
+            return self.get(url)
+
+    from signatures import validation_data
+
+    monkeypatch.setattr(validation_data, "MOST_REQUESTS", 2)
+    kept = Collector(Nobody(), Anchors.of(pki.anchors())).collect(file, NOW)
+    assert Nobody.asked == 2
+    assert kept.failures
+
+
+def test_addresses_inside_the_network_are_not_asked(pki: Pki) -> None:
+    """The certificate may name any address: the fetcher refuses what is not public, and that is a failure that is told."""
+    with served(Network(pki, NOW)) as inside, pytest.raises(FetchFailed, match="private network"):
+        Fetcher().get(inside + "/test/crls/root/latest.crl")
