@@ -118,9 +118,7 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
         shutil.rmtree(work)
     work.mkdir()
     manifest = Manifest(spool.database)
-    spool.commit()
-    database = spool.database
-    database.execute("BEGIN")
+    spool.begin()
     manifest.clear()
     manifest.add(
         Entry(LogicalPath(s.stored), f"{SPOOLED}{s.file}", s.item.size, s.sha256, s.sha512)
@@ -141,7 +139,7 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
         "builds_on": sealing.previous.inventory_sha512.hex() if sealing.previous else None,
     }
     (work / "sealed.json").write_text(json.dumps(summary), encoding="utf-8")
-    database.execute("COMMIT")
+    spool.commit()
     os.rename(work, folder / "sealed")
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 
-from formats.identify import Identifier
-from formats.malware import Scanner
+from formats.identify import Identifier, SiegfriedIdentifier
+from formats.malware import ClamdScanner, NoScanner, Scanner
 from policies.archive import Policy
 from repository.catalog import Catalog
-from repository.clock import Clock
+from repository.clock import Clock, SystemClock
 from repository.errors import UnknownTier
 from repository.settings import Settings
 from repository.spools import Spools
@@ -43,6 +43,30 @@ class Archive:
     spools: Spools
     actor: str
     verifiers: Verifiers = field(default_factory=Verifiers)
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        policy: Policy,
+        actor: str,
+        *,
+        tiers: Mapping[str, Tier],
+        clock: Clock | None = None,
+        workers: int | None = None,
+    ) -> Archive:
+        """Put together what the settings name, and ``tiers``. ``workers``: files that are identified at once, by default one a core."""
+        return cls(
+            settings=settings,
+            policy=policy,
+            catalog=Catalog(settings.database),
+            tiers=tiers,
+            identifier=SiegfriedIdentifier(workers=workers),
+            scanner=ClamdScanner(settings.clamd) if settings.clamd else NoScanner(),
+            clock=clock or SystemClock(),
+            spools=Spools(settings.spool),
+            actor=actor,
+        )
 
     def tier(self, name: str) -> Tier:
         """Raises `UnknownTier`."""

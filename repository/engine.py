@@ -11,17 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from formats.identify import SiegfriedIdentifier
-from formats.malware import ClamdScanner, NoScanner
+from repository.accepting import Accepting
 from repository.archive import Archive
 from repository.catalog import Catalog
-from repository.clock import Clock, SystemClock
+from repository.clock import Clock
 from repository.flows import flows_of
 from repository.founding import Founding
 from repository.reading import Reading
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
 from repository.settings import Settings, init_home, remember_tiers
-from repository.spools import Spools
 from repository.tiers import open_tier
 
 if TYPE_CHECKING:
@@ -37,8 +35,9 @@ __all__ = ["Engine"]
 class Engine:
     """One archive. Use it as a context manager; `open` and `create` make it."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, accepting: Accepting | None = None) -> None:
         self.archive = archive
+        self._accepting = accepting or Accepting()
         self.holdings = Holdings(archive)
         self.reading = Reading(archive)
         self.reports = Reports(archive)
@@ -65,32 +64,20 @@ class Engine:
     def open(cls, home: Path, *, actor: str, clock: Clock | None = None) -> Engine:
         """Open the archive in ``home``. Raises `SettingsError`, `ArchivePolicyError`, `CatalogError`."""
         settings = Settings.load(home)
-        scanner = ClamdScanner(settings.clamd) if settings.clamd else NoScanner()
         # The tier that may take the spool's own bytes by a hard link is the first one, and only that one.
         tiers = {
             place.name: open_tier(place, settings.home, link_from_spool=number == 0)
             for number, place in enumerate(settings.tiers)
         }
-        return cls(
-            Archive(
-                settings=settings,
-                policy=settings.policy(),
-                catalog=Catalog(settings.database),
-                tiers=tiers,
-                identifier=SiegfriedIdentifier(),
-                scanner=scanner,
-                clock=clock or SystemClock(),
-                spools=Spools(settings.spool),
-                actor=actor,
-            )
-        )
+        archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock)
+        return cls(archive, Accepting(apart=clock is None))
 
     @cached_property
     def jobs(self) -> Jobs:
         """The background work of this archive (made when first needed: it costs half a second)."""
         from repository.jobs import Jobs
 
-        return Jobs.at(self.archive.settings.home, self.archive.settings.database, flows_of(self.archive))
+        return Jobs.at(self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._accepting))
 
     @cached_property
     def deposits(self) -> Deposits:
@@ -134,6 +121,7 @@ class Engine:
         """End what was started: the identification worker, jobs and database connections."""
         if "jobs" in self.__dict__:
             self.jobs.close()
+        self._accepting.close()
         self.archive.identifier.close()
         self.archive.verifiers.close()
         for tier in self.archive.tiers.values():

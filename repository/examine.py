@@ -77,10 +77,9 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
             progress.advance(1)
             yield file, answer
 
-    spool.commit()
-    spool.database.execute("BEGIN")
+    spool.begin()
     report.add(answers())
-    spool.commit()
+    spool.end()
     progress.finish()
 
 

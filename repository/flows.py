@@ -6,25 +6,25 @@ Change the order or names of steps only together with ``repository.jobs.settings
 
 from __future__ import annotations
 
-import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from repository import upkeep
+from repository.accepting import Accepting
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some, not_asked
 from repository.comparison import compare
 from repository.description import Extras
-from repository.ingest import Outcome, accept, settle
+from repository.ingest import Outcome, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import keep, register
 from repository.ledger_flow import LEDGER, LedgerFlow
 from repository.model import Deposit, DepositState
-from repository.progress import Progress, Silent, Unit
+from repository.progress import Progress, Unit
 from repository.repair import RepairReport, repair_some
 
 __all__ = ["AUDIT", "COMPARE", "DEPOSIT", "LEDGER", "REPAIR", "UPKEEP", "Shown", "StepProgress", "deposit_argument", "flows_of"]
@@ -37,10 +37,11 @@ UPKEEP = "upkeep"
 
 
 class StepProgress:
-    """Shows a flow's progress as that of its job step, which any door can read."""
+    """Shows a flow's progress as that of its job step, which any door can read. What is told raises when the step is to be left."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
+        self._guard = threading.Lock()
         self._done = 0
         self._total = 0
         self._unit: Unit = "files"
@@ -51,7 +52,8 @@ class StepProgress:
         self._step.progress(0, self._total, f"{phase}:{unit}")
 
     def advance(self, amount: int) -> None:
-        self._done += amount
+        with self._guard:
+            self._done += amount
         self._step.progress(self._done, self._total, f"{self._phase}:{self._unit}")
 
     def finish(self) -> None:
@@ -76,15 +78,15 @@ class Shown:
         self._done = now.done
 
 
-def flows_of(archive: Archive) -> Sequence[Flow]:
+def flows_of(archive: Archive, accepting: Accepting) -> Sequence[Flow]:
     """All flows of one archive, each as whoever queued the job (its "actor") had opened it: the process that runs a job is not who
     asked, and nobody asks for what the schedule queues."""
     kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
-        DEPOSIT: _Deposit,
+        DEPOSIT: lambda mine: _Deposit(mine, accepting),
         AUDIT: _Audit,
         COMPARE: _Compare,
-        REPAIR: _Repair,
-        UPKEEP: _Upkeep,
+        REPAIR: lambda mine: _Repair(mine, _Deposit(mine, accepting)),
+        UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, accepting)),
         LEDGER: LedgerFlow,
     }
 
@@ -92,16 +94,6 @@ def flows_of(archive: Archive) -> Sequence[Flow]:
         return Flow(name, lambda steps, argument: kinds[name](replace(archive, actor=argument.get("actor", "")))(steps, argument))
 
     return tuple(map(flow, kinds))
-
-
-class Checking(Silent):
-    """Shows nothing, but leaves the step when the process is told to stop."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-
-    def advance(self, amount: int) -> None:
-        self._step.check()
 
 
 GROUP_SECONDS = 1.0
@@ -117,8 +109,9 @@ def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", meta
 class _Deposit:
     """accept → keep on each tier → register. The argument: `deposit_argument`."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, accepting: Accepting) -> None:
         self._archive = archive
+        self._accepting = accepting
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         accepted = steps.run("accept", self._accept, argument["ids"], argument["title"], argument["metadata"])
@@ -139,31 +132,13 @@ class _Deposit:
         outcomes: list[Outcome] = []
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
         since = time.monotonic()
-        for outcome in self._outcomes(step, list(deposits.values()), extra):
+        for outcome in self._accepting.outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
             outcomes += [outcome] if outcome else []
             if time.monotonic() - since > GROUP_SECONDS:
                 settled += settle(archive, outcomes)
                 outcomes, since = [], time.monotonic()
         settled += settle(archive, outcomes)
         return [deposit.id for deposit in settled if deposit.state is DepositState.ACCEPTED]
-
-    def _outcomes(self, step: Step, deposits: Sequence[Deposit], extra: Extras) -> Iterator[Outcome | None]:
-        """Verdicts in the order of the deposits, with as many deposits under way as there are cores: one waits for the
-        identification worker or the disk while another is hashed."""
-        if len(deposits) == 1:
-            yield accept(self._archive, deposits[0], extra, StepProgress(step))
-            return
-        whole = StepProgress(step)
-        whole.start("accept", len(deposits), "objects")
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "accept") as pool:
-            under_way = [pool.submit(accept, self._archive, deposit, extra, Checking(step)) for deposit in deposits]
-            try:
-                for future in under_way:
-                    yield future.result()
-                    whole.advance(1)
-            finally:
-                for future in under_way:
-                    future.cancel()
 
     def _keep(self, step: Step, tier: str, ids: list[str]) -> dict[str, Any]:
         progress = StepProgress(step)
@@ -232,13 +207,14 @@ class _Repair:
     """First the deposits that wait for copies, when ``tiers`` says where; then steps of some copies each. The argument: {"aip"} ("" for
     all) and, optional, {"tiers"} and {"actor"}."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, deposit: _Deposit) -> None:
         self._archive = archive
+        self._deposit = deposit
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         if tiers := argument.get("tiers"):
             waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))
-            _Deposit(self._archive).keep_and_register(steps, waiting, tiers)
+            self._deposit.keep_and_register(steps, waiting, tiers)
         report = RepairReport()
         cursor: Json = ""
         while cursor is not None:
@@ -255,9 +231,9 @@ class _Repair:
 class _Upkeep:
     """Bring accepted deposits that still wait to their copies; let go of what was kept aside long enough. No argument."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, deposit: _Deposit) -> None:
         self._archive = archive
-        self._deposit = _Deposit(archive)
+        self._deposit = deposit
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))

@@ -41,7 +41,7 @@ from repository.submission import DepositRecord
 from repository.uploads import clear_upload, source_of
 from repository.vouched import wanted
 
-__all__ = ["AIP_NAMESPACE", "Outcome", "accept", "aip_id_of", "set_aside", "settle"]
+__all__ = ["AIP_NAMESPACE", "Outcome", "accept", "aip_id_of", "failed", "set_aside", "settle"]
 
 AIP_NAMESPACE = uuid.UUID("6b1f7c0e-3c0f-5a57-9d0e-6f2d3b8f1c11")
 """An AIP's id is made from its first deposit's id, so that a repeated step can never make a second AIP."""
@@ -80,9 +80,14 @@ def accept(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress
     try:
         return _examine(archive, deposit, extra, progress)
     except KhoError as error:
-        return Outcome(deposit, _failure(error))
+        return failed(deposit, error)
     except OSError as error:
-        return Outcome(deposit, _failure(KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error))))
+        return failed(deposit, KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error)))
+
+
+def failed(deposit: Deposit, error: KhoError) -> Outcome:
+    """What Kho itself could not do: the deposit can be tried again."""
+    return Outcome(deposit, _failure(error))
 
 
 def _refusal(archive: Archive, deposit: Deposit, error: KhoError, claim: DepositChange) -> DepositChange:

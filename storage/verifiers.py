@@ -5,13 +5,7 @@ Hashing alone could be shared by threads, but with small files most of the time 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pickle
-import queue
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fixity.verify import FixityReport, Outcome
+from storage import processes
 from storage.errors import StorageError
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.tier import LocalTier
+from storage.processes import Helpers, batches
 from storage.tier import Ask, ObjectId, SequentialTier, Tier
 
 __all__ = ["Check", "Found", "Verifiers", "in_turn", "serve"]
@@ -71,12 +67,7 @@ class Verifiers:
     """Processes that re-read copies. Started when first needed, kept until `close`; several threads may call `verify`."""
 
     def __init__(self, processes: int | None = None) -> None:
-        self._processes = processes if processes is not None else len(os.sched_getaffinity(0))
-        self._free: queue.SimpleQueue[_Helper] = queue.SimpleQueue()
-        self._all: list[_Helper] = []
-        for _ in range(self._processes):
-            self._all.append(_Helper())
-            self._free.put(self._all[-1])
+        self.helpers = Helpers(f"{__name__}:serve", processes if processes is not None else len(os.sched_getaffinity(0)))
 
     def verify(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         """Every check with what was found, in their order. ``progress`` is called with bytes read, in any thread; what it raises
@@ -85,7 +76,7 @@ class Verifiers:
             yield from self._with_sequential(checks, progress)
             return
         enough = len(checks) >= POOL_FROM or (len(checks) > 1 and sum(check.bytes for check in checks) >= POOL_FROM_BYTES)
-        if self._processes > 1 and enough and all(isinstance(check.tier, LocalTier) for check in checks):
+        if len(self.helpers) > 1 and enough and all(isinstance(check.tier, LocalTier) for check in checks):
             yield from self._share(checks, progress)
         else:
             yield from in_turn(checks, progress)
@@ -116,28 +107,21 @@ class Verifiers:
                 progress(count)
 
         def ask(batch: list[Check]) -> list[Found]:
-            helper = self._free.get()
-            try:
-                return [] if stopped.is_set() else helper.verify(batch, told)
-            except BaseException:
-                helper.close()
-                raise
-            finally:
-                self._free.put(helper)
+            with self.helpers.one() as helper:
+                return [] if stopped.is_set() else helper.ask_all(batch, _question, told, _unread)
 
-        pool = ThreadPoolExecutor(self._processes, "verify")
+        pool = ThreadPoolExecutor(len(self.helpers), "verify")
         try:
-            batches = list(_batches(checks))
-            for batch, answers in zip(batches, pool.map(ask, batches), strict=True):
-                yield from zip(batch, answers, strict=True)
+            asked = list(_batches(checks))
+            for batch, answers in zip(asked, pool.map(ask, asked), strict=True):
+                yield from zip(batch, map(_received, answers), strict=True)
         finally:
             stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
         """End the processes."""
-        for helper in self._all:
-            helper.close()
+        self.helpers.close()
 
 
 def _passes(tier: SequentialTier, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[int, Found]]:
@@ -154,40 +138,31 @@ def _passes(tier: SequentialTier, checks: Sequence[Check], progress: Progress) -
 
 def _batches(checks: Sequence[Check]) -> Iterator[list[Check]]:
     """Copies of one tier, in order."""
-    batch: list[Check] = []
-    size = 0
-    for check in checks:
-        if batch and (len(batch) == BATCH or size >= BATCH_BYTES or check.tier is not batch[0].tier):
-            yield batch
-            batch, size = [], 0
-        batch.append(check)
-        size += check.bytes
-    if batch:
-        yield batch
+
+    def full(batch: Sequence[Check], check: Check) -> bool:
+        return len(batch) == BATCH or sum(each.bytes for each in batch) >= BATCH_BYTES or check.tier is not batch[0].tier
+
+    return batches(checks, full)
 
 
-SERVE = "import sys; sys.path[:] = {path!r}; from storage.verifiers import serve; serve()"
-"""What a process runs. Not multiprocessing: that runs the main script once more, and does not tell which process died."""
+def _question(batch: Sequence[Check]) -> Any:
+    tier = batch[0].tier
+    assert isinstance(tier, LocalTier)
+    return tier.place, [(check.object_id, dict(check.expected), check.algorithm, check.bytes, check.since) for check in batch]
 
 
-def serve() -> None:
-    """The life of a process: batches come in, bytes read and answers go out, until the end of its input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle; it closes us
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not get among the answers
+def serve(lifeline: int) -> None:
+    """The life of a process that re-reads copies."""
     tiers: dict[Any, LocalTier] = {}
 
-    def say(message: Any) -> None:
-        pickle.dump(message, out, pickle.HIGHEST_PROTOCOL)
-        out.flush()
+    def answer(question: Any, told: Progress) -> list[Any]:
+        place, asked = question
+        if place not in tiers:
+            path, name, identifier, root = place
+            tiers[place] = LocalTier(path, name, identifier=identifier, root=root)
+        return [_sent(Check(tiers[place], *each).run(told)) for each in asked]
 
-    with contextlib.suppress(EOFError):
-        while True:
-            place, asked = pickle.load(sys.stdin.buffer)
-            if place not in tiers:
-                path, name, identifier, root = place
-                tiers[place] = LocalTier(path, name, identifier=identifier, root=root)
-            say([_sent(Check(tiers[place], *each).run(say)) for each in asked])
+    processes.serve(lifeline, answer)
 
 
 def _sent(found: Found) -> Any:
@@ -205,45 +180,8 @@ def _received(answer: Any) -> Found:
     return error
 
 
-class _Helper:
-    """One process, started when it is first needed and again after it died."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def verify(self, batch: Sequence[Check], progress: Progress) -> list[Found]:
-        """The answers for a batch. Where the process dies (killed, out of memory), the copy it was at could not be read."""
-        try:
-            return self._ask(batch, progress)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            self.close()
-        if len(batch) > 1:
-            return [self.verify([check], progress)[0] for check in batch]
-        report = FixityReport(batch[0].algorithm)
-        report.problem(INVENTORY, Outcome.UNREADABLE, found="the process that re-read it was killed")
-        return [report]
-
-    def _ask(self, batch: Sequence[Check], progress: Progress) -> list[Found]:
-        process = self._process = self._process or _started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        tier = batch[0].tier
-        assert isinstance(tier, LocalTier)
-        asked = [(check.object_id, dict(check.expected), check.algorithm, check.bytes, check.since) for check in batch]
-        pickle.dump((tier.place, asked), process.stdin, pickle.HIGHEST_PROTOCOL)
-        process.stdin.flush()
-        while isinstance(message := pickle.load(process.stdout), int):
-            progress(message)
-        return [_received(answer) for answer in message]
-
-    def close(self) -> None:
-        """End the process, at work or not."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-
-def _started() -> subprocess.Popen[bytes]:
-    code = SERVE.format(path=sys.path)
-    return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def _unread(check: Check) -> FixityReport:
+    """Where the process dies (killed, out of memory), the copy it was at could not be read."""
+    report = FixityReport(check.algorithm)
+    report.problem(INVENTORY, Outcome.UNREADABLE, found="the process that re-read it was killed")
+    return report

@@ -55,7 +55,7 @@ def alias_descriptive(spool: Spool, found: Iterable[tuple[bytes, str]], findings
             findings.add("PKG-DESCRIPTIVE-MANY", limit=MOST)
             break
         aliased.append((_alias(spool, name), kind))
-    spool.commit()
+    spool.end()
     return tuple(aliased)
 
 

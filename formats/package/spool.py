@@ -74,6 +74,14 @@ class Spool:
         query = "SELECT max(CAST(substr(file, instr(file, '/') + 1, 7) AS INTEGER)) FROM item"
         return int(self._database.run(query).fetchone()[0] or 0) + 1
 
+    def begin(self) -> None:
+        """Start a transaction, or go on in the one that is open: for those who write many rows into tables of their own."""
+        self._database.begin()
+
+    def end(self) -> None:
+        """End the transaction; what was written need not outlive this process yet."""
+        self._database.end()
+
     def commit(self) -> None:
         """Make everything so far outlive this process."""
         self._database.commit()
@@ -146,6 +154,7 @@ class Spool:
     def _insert(self, row: tuple[Any, ...]) -> None:
         self._database.write(f"INSERT INTO item ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,NULL,NULL)", row)
         self.count += 1
+        self._database.grown(self.count)
 
     def add_folder(self, name: bytes, modified: int | None = None) -> None:
         """Add a folder and the folders it lies in; one that is there already only learns its time.
@@ -205,7 +214,7 @@ class Spool:
 
     def unwrap(self, top: bytes) -> None:
         """Take the folder ``top`` away from the front of every name; it must hold everything there is. Linear in items."""
-        self.commit()
+        self.end()
         self._folders.clear()
         modified = self._database.run("SELECT modified FROM item WHERE name = ?", (top,)).fetchone()[0]
         for statement in (
@@ -225,7 +234,7 @@ class Spool:
         self.set_meta("top", top)
         if modified is not None:
             self.set_meta("top_modified", str(modified).encode())
-        self.commit()
+        self.end()
 
     def arrange(self, rows: Iterable[tuple[bytes, str, Role]]) -> None:
         """Give items (name, stored, role) their places in the AIP, in bulk; before any `alias`.
@@ -255,7 +264,7 @@ class Spool:
         """Take all places back, so that the package can be arranged anew."""
         self._database.write("UPDATE item SET stored = NULL, role = NULL WHERE stored IS NOT NULL")
         self._database.write("DELETE FROM alias")
-        self.commit()
+        self.end()
 
     # --- reading ---
 

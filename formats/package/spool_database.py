@@ -1,13 +1,20 @@
-"""The SQLite file of a spool: statements, transactions, and facts about the whole deposit."""
+"""The SQLite database of a spool: statements, transactions, and facts about the whole deposit.
+
+A small deposit's database is held in memory and its file is written whole at every commit, by a rename: making an SQLite file, its
+log and its index of the log, and folding them together again, costs more than all other work on a deposit of ten files.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from formats.errors import FormatsError, NameTaken, SpoolFailed, SpoolFull
+from formats.errors import FormatsError, NameTaken, SpoolFailed, SpoolFull, spool_error
 
 __all__ = ["SCHEMA", "SpoolDatabase"]
 
@@ -16,6 +23,18 @@ PAGE: Final = 1_000
 
 COMMIT_EVERY: Final = 10_000
 """Rows between commits."""
+
+HELD_ITEMS: Final = 300
+"""Items of a deposit up to which its database is held in memory (about a kilobyte each when everything is known of them)."""
+
+HELD_PAGE: Final = 1_024
+"""Bytes of a page of a database in memory: ten tables and indexes of a few rows each take a page at least."""
+
+FILE_PAGE: Final = 4_096
+"""Bytes of a page of a database that is a file."""
+
+_LOGGED: Final = 2
+"""The file format version in the header (byte 18) of a database that was ever opened with a write-ahead log."""
 
 CACHE_KIB: Final = 32_768
 """SQLite's page cache (32 MiB): names come in order, so a small one serves a million rows."""
@@ -36,17 +55,61 @@ class SpoolDatabase:
     """One connection. Raises `SpoolFull` or `SpoolFailed` when the file does not work, `NameTaken` for two equal keys."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = str(path)
         self._uncommitted = 0
+        self._held = False
         try:
-            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            with open(path, "rb") as file:
+                data = file.read(19)
+                data += b"" if data[18:] == bytes([_LOGGED]) else file.read()
+        except FileNotFoundError:
+            data = _empty()
+        except OSError as error:
+            raise SpoolFailed(self._path, error.strerror or str(error)) from error
+        if len(data) > 19 or not data:
+            self._hold(data)
+        else:
+            self._open()
+
+    def _hold(self, data: bytes) -> None:
+        """Work in memory, on a copy of the file."""
+        self.connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self._held = True
+        try:
+            self.connection.deserialize(data)
         except sqlite3.Error as error:
             raise self._failure(error) from error
+        self._saved = self.connection.total_changes
+        self.run("SELECT count(*) FROM meta")  # what is damaged is said now
+
+    def _open(self) -> None:
+        """Work on the file."""
+        try:
+            self.connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        self._held = False
         # Rebuildable, so never synced; the log keeps the file whole when only this process dies.
         for pragma in ("synchronous = OFF", "journal_mode = WAL", f"cache_size = -{CACHE_KIB}"):
             self.run(f"PRAGMA {pragma}")
-        for statement in SCHEMA:
-            self.run(statement)
+
+    def grown(self, items: int) -> None:
+        """The deposit has so many items now. From `HELD_ITEMS` on its database is a file; `connection` is another one then, so
+        this is for those who add items, before anybody keeps tables beside them."""
+        if not self._held or items < HELD_ITEMS:
+            return
+        self.end()
+        new = f"{self._path}.new"
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(new)
+            self.run(f"PRAGMA page_size = {FILE_PAGE}")
+            self.run("VACUUM INTO ?", (new,))
+            os.rename(new, self._path)
+        except OSError as error:
+            raise spool_error(error, self._path) from error
+        self.connection.close()
+        self._open()
 
     def run(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Execute; a write outside a transaction is committed at once."""
@@ -57,27 +120,50 @@ class SpoolDatabase:
 
     def write(self, statement: str, values: tuple[Any, ...] = ()) -> None:
         """Execute within the transaction that `COMMIT_EVERY` writes share."""
-        if not self.connection.in_transaction:
-            self.run("BEGIN")
+        self.begin()
         self.run(statement, values)
         self._uncommitted += 1
         if self._uncommitted >= COMMIT_EVERY:
-            self.commit()
+            self.end()
 
     def write_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Execute for every row, and commit. ``rows`` may read this database by pages."""
-        if not self.connection.in_transaction:
-            self.run("BEGIN")
+        """Execute for every row, in one transaction. ``rows`` may read this database by pages."""
+        self.begin()
         try:
             self.connection.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._failure(error) from error
-        self.commit()
+        self.end()
 
-    def commit(self) -> None:
+    def begin(self) -> None:
+        """Start a transaction, or go on in the one that is open."""
+        if not self.connection.in_transaction:
+            self.run("BEGIN")
+
+    def end(self) -> None:
+        """End the transaction that is open, if there is one. Only `commit` makes a database in memory outlive this process."""
         if self.connection.in_transaction:
             self.run("COMMIT")
         self._uncommitted = 0
+
+    def commit(self) -> None:
+        """Make everything so far outlive this process."""
+        self.end()
+        if self._held and self._saved != self.connection.total_changes:
+            self._save()
+
+    def _save(self) -> None:
+        """Write the file whole; a process that dies meanwhile leaves the old one."""
+        new = f"{self._path}.new"
+        try:
+            with open(new, "wb", buffering=0) as file:
+                data = memoryview(self.connection.serialize())
+                while data:
+                    data = data[file.write(data) :]
+            os.rename(new, self._path)
+        except OSError as error:
+            raise spool_error(error, self._path) from error
+        self._saved = self.connection.total_changes
 
     def close(self) -> None:
         self.commit()
@@ -100,5 +186,15 @@ class SpoolDatabase:
 
     def _failure(self, error: sqlite3.Error) -> FormatsError:
         if isinstance(error, sqlite3.IntegrityError):
-            return NameTaken("PKG-STORED-TWICE", str(self._path))
-        return SpoolFull(str(self._path)) if "full" in str(error) else SpoolFailed(str(self._path), str(error))
+            return NameTaken("PKG-STORED-TWICE", self._path)
+        return SpoolFull(self._path) if "full" in str(error) else SpoolFailed(self._path, str(error))
+
+
+@functools.cache
+def _empty() -> bytes:
+    """A database with our tables and no rows."""
+    with sqlite3.connect(":memory:", isolation_level=None) as database:
+        database.execute(f"PRAGMA page_size = {HELD_PAGE}")
+        for statement in SCHEMA:
+            database.execute(statement)
+        return database.serialize()

@@ -5,25 +5,22 @@ Hashing could share one process, but reading inventories cannot: two processes a
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
-import pickle
-import queue
-import subprocess
-import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from policies.findings import Findings
+from storage import processes
 from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_root import RootCheck
 from storage.ocfl.readonly import LocalPlace, Place
+from storage.processes import Helpers
 
-__all__ = ["BATCH", "POOL_FROM", "SERVE", "LocalRoot", "check_in_turn", "check_local", "judge", "serve"]
+__all__ = ["BATCH", "ENTRY", "POOL_FROM", "LocalRoot", "check_in_turn", "check_local", "judge", "serve"]
 
 BATCH = 32
 """Objects given to a process at a time: the way there and back costs as much as a small object."""
@@ -32,7 +29,7 @@ POOL_FROM = 4 * BATCH
 """Objects from which on other processes are started: starting one takes as long as judging some hundred small objects."""
 
 _Batch = tuple[str, ...]
-Answer = tuple[list[tuple[str, Verdict]], Findings]
+Answer = tuple[str, Verdict, Findings]
 
 
 class _Progress(Protocol):
@@ -88,12 +85,12 @@ def check_local(where: LocalRoot, root: RootCheck, findings: Findings, *, progre
     batches = _batches(itertools.chain(first, paths))
     parallel = where.processes > 1 and len(first) == POOL_FROM
     answers = _by_processes(where, batches) if parallel else (judge(where.path, batch) for batch in batches)
-    for verdicts, found in answers:
-        findings.extend(found)
-        for path, verdict in verdicts:
+    for answer in answers:
+        for path, verdict, found in answer:
+            findings.extend(found)
             root.judged(path, verdict)
         if progress is not None:
-            progress.advance(len(verdicts))
+            progress.advance(len(answer))
     root.finish()
     if progress is not None:
         progress.finish()
@@ -104,93 +101,39 @@ def _batches(paths: Iterator[str]) -> Iterator[_Batch]:
         yield batch
 
 
-def judge(root: str, batch: _Batch) -> Answer:
+def judge(root: str, batch: Sequence[str]) -> list[Answer]:
     """Judge some objects of a local storage root in this process."""
-    findings = Findings()
-    verdicts = [(path, ObjectCheck(LocalPlace(f"{root}/{path}"), reporter(findings, path)).check()) for path in batch]
-    return verdicts, findings
-
-
-def serve() -> None:
-    """The life of a helper process: batches come in, answers go out, until the end of its input."""
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not get among the answers
-    with contextlib.suppress(EOFError):
-        while True:
-            pickle.dump(judge(*pickle.load(sys.stdin.buffer)), out, pickle.HIGHEST_PROTOCOL)
-            out.flush()
-
-
-SERVE = "import sys; sys.path[:] = {path!r}; from storage.ocfl.check_parallel import serve; serve()"
-"""What a helper process runs. Not multiprocessing: that runs the main script once more, and does not tell which helper died."""
-
-
-class _Helper:
-    """One helper process, started when it is first needed and again after it died."""
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def judge(self, batch: _Batch) -> Answer:
-        """The answer for a batch. Where the helper dies (killed, out of memory), nothing is known of the object it was at."""
-        try:
-            return self._ask(batch)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            self.close()
-        if len(batch) == 1:
-            return _unknown(batch[0])
-        verdicts: list[tuple[str, Verdict]] = []
+    answers: list[Answer] = []
+    for path in batch:
         findings = Findings()
-        for path in batch:
-            some, found = self.judge((path,))
-            verdicts += some
-            findings.extend(found)
-        return verdicts, findings
+        answers.append((path, ObjectCheck(LocalPlace(f"{root}/{path}"), reporter(findings, path)).check(), findings))
+    return answers
 
-    def _ask(self, batch: _Batch) -> Answer:
-        if self._process is None:
-            code = SERVE.format(path=sys.path)
-            self._process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        pickle.dump((self._root, batch), self._process.stdin, pickle.HIGHEST_PROTOCOL)
-        self._process.stdin.flush()
-        answer: Answer = pickle.load(self._process.stdout)
-        return answer
 
-    def close(self) -> None:
-        """End the process, at work or not."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+def serve(lifeline: int) -> None:
+    """The life of a process that judges objects."""
+    processes.serve(lifeline, lambda question, told: judge(*question))
 
 
 def _unknown(path: str) -> Answer:
+    """Where the process dies (killed, out of memory), nothing is known of the object it was at."""
     findings = Findings()
     findings.add("FIX-UNREADABLE", path, reason="the process that checked it was killed")
-    return [(path, Verdict("", ""))], findings
+    return path, Verdict("", ""), findings
 
 
-def _by_processes(where: LocalRoot, batches: Iterator[_Batch]) -> Iterator[Answer]:
+def _by_processes(where: LocalRoot, asked: Iterator[_Batch]) -> Iterator[list[Answer]]:
     """The answers in the order of the batches."""
-    helpers = [_Helper(where.path) for _number in range(where.processes)]
-    free: queue.SimpleQueue[_Helper] = queue.SimpleQueue()
-    for helper in helpers:
-        free.put(helper)
+    helpers = Helpers(ENTRY, where.processes)
 
-    def ask(batch: _Batch) -> Answer:
-        helper = free.get()
-        try:
-            return helper.judge(batch)
-        finally:
-            free.put(helper)
+    def ask(batch: _Batch) -> list[Answer]:
+        with helpers.one() as helper:
+            return helper.ask_all(batch, lambda paths: (where.path, paths), lambda message: None, _unknown)
 
     pool = ThreadPoolExecutor(where.processes)
     try:
-        waiting: deque[Future[Answer]] = deque()
-        for batch in batches:
+        waiting: deque[Future[list[Answer]]] = deque()
+        for batch in asked:
             waiting.append(pool.submit(ask, batch))
             if len(waiting) > 4 * where.processes:
                 yield waiting.popleft().result()
@@ -198,5 +141,8 @@ def _by_processes(where: LocalRoot, batches: Iterator[_Batch]) -> Iterator[Answe
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        for helper in helpers:
-            helper.close()
+        helpers.close()
+
+
+ENTRY = f"{__name__}:serve"
+"""What a helper process runs."""

@@ -180,14 +180,14 @@ def judge(root, batch):
         os.kill(os.getpid(), 9)
     return good(root, batch)
 check_parallel.judge = judge
-check_parallel.serve()
+check_parallel.serve({lifeline})
 """
 
 
 def test_an_object_whose_checker_dies_is_unknown_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_parallel, "POOL_FROM", 8)
     monkeypatch.setattr(check_parallel, "BATCH", 4)
-    monkeypatch.setattr(check_parallel, "SERVE", DYING)
+    monkeypatch.setattr("storage.processes.START", DYING)
     ids = [f"urn:x:{number}" for number in range(12)]
     top = storage_root(tmp_path / "r", ids)
     write(top / object_path(ids[5]) / "logs/deadly")

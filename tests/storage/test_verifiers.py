@@ -54,7 +54,7 @@ def test_the_reports_are_those_of_one_process_in_the_same_order(kept: tuple[Loca
     read: list[int] = []
     try:
         together = reports(verifiers, asked, read.append)
-        assert all(helper._process is not None for helper in verifiers._all), "no process was at work"
+        assert all(helper._process is not None for helper in verifiers.helpers.all), "no process was at work"
     finally:
         verifiers.close()
         inventory.write_bytes(before)
@@ -71,7 +71,7 @@ def test_a_killed_process_is_started_again_and_nothing_is_lost(kept: tuple[Local
 
     def kill(count: int) -> None:
         if not killed:
-            process = verifiers._all[0]._process
+            process = verifiers.helpers.all[0]._process
             assert process is not None
             killed.append(process.pid)
             os.kill(process.pid, signal.SIGKILL)
@@ -90,7 +90,7 @@ def test_what_kills_every_process_is_unreadable_and_never_good(
 ) -> None:
     tier, sealed = kept
     monkeypatch.setattr(
-        "storage.verifiers.SERVE", "import os, sys; sys.stdin.buffer.read(1); os.kill(os.getpid(), 9)  # {path!r}"
+        "storage.processes.START", "import os, sys; sys.stdin.buffer.read(1); os.kill(os.getpid(), 9)  # {path!r}"
     )
     verifiers = Verifiers(2)
     try:

@@ -1,0 +1,179 @@
+"""Processes of ours that answer questions, so that more than one core works where one process holds the interpreter's lock.
+
+Not multiprocessing: that runs the main script once more, and does not tell which process died. A process that dies (killed, out of
+memory, a fault in a C library) takes its question with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import MappingProxyType
+from typing import IO, Any, TypeVar
+
+__all__ = ["Died", "Helper", "Helpers", "batches", "serve"]
+
+Told = Callable[[Any], None]
+"""What is done with something that a process says on the way to its answer. What it raises ends the process."""
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+START = "import sys; sys.path[:] = {path!r}; from {module} import {function}; {function}({lifeline})"
+"""What a process runs."""
+
+
+class _Pickler(pickle.Pickler):
+    """Read-only views of mappings are sent as what they show."""
+
+    def reducer_override(self, it: Any) -> Any:
+        return (_view, (dict(it),)) if isinstance(it, MappingProxyType) else NotImplemented
+
+
+def _view(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+def _send(message: Any, stream: IO[bytes]) -> None:
+    _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(message)
+    stream.flush()
+
+
+class Died(Exception):
+    """The process ended before it answered."""
+
+
+class Helper:
+    """One process, started when it is first needed and again after it died. ``entry`` is "module:function": a function that is
+    given a descriptor, and gives it to `serve`."""
+
+    def __init__(self, entry: str) -> None:
+        self._module, _, self._function = entry.partition(":")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+
+    def ask(self, question: Any, told: Told) -> Any:
+        """The answer to one question. What ``told`` raises ends the process, and comes through.
+
+        Raises:
+            Died: the process ended before it answered.
+        """
+        try:
+            process = self._process = self._process or self._started()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            _send(question, process.stdin)
+            while True:
+                last, message = pickle.load(process.stdout)
+                if last:
+                    return message
+                told(message)
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            self.close()
+            raise Died from error
+        except BaseException:
+            self.close()
+            raise
+
+    def ask_all(
+        self,
+        items: Sequence[Question],
+        ask: Callable[[Sequence[Question]], Any],
+        told: Told,
+        lost: Callable[[Question], Answer],
+    ) -> list[Answer]:
+        """The answers for ``items``, asked together (``ask`` makes the question). Where the process dies they are asked one by
+        one, so that it is known at which it dies: for that one ``lost`` gives the answer."""
+        try:
+            return list(self.ask(ask(items), told))
+        except Died:
+            if len(items) == 1:
+                return [lost(items[0])]
+        return [answer for item in items for answer in self.ask_all([item], ask, told, lost)]
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        theirs, self._lifeline = os.pipe()
+        code = START.format(path=sys.path, module=self._module, function=self._function, lifeline=theirs)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,)
+            )
+        finally:
+            os.close(theirs)
+
+    def close(self) -> None:
+        """End the process, at work or not."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+
+class Helpers:
+    """Several processes for the same questions, each asked by one thread at a time; threads wait for a free one."""
+
+    def __init__(self, entry: str, count: int) -> None:
+        self.all = [Helper(entry) for _ in range(count)]
+        self._free: queue.SimpleQueue[Helper] = queue.SimpleQueue()
+        for helper in self.all:
+            self._free.put(helper)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Helper]:
+        """A helper that nobody else uses meanwhile."""
+        helper = self._free.get()
+        try:
+            yield helper
+        finally:
+            self._free.put(helper)
+
+    def close(self) -> None:
+        """End the processes."""
+        for helper in self.all:
+            helper.close()
+
+
+def serve(lifeline: int, answer: Callable[[Any, Told], Any]) -> None:
+    """The life of a process: questions come in, answers go out, until the end of its input. It ends at once when whoever started it
+    does: what another process then takes up must not be worked on here any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle; it closes us
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not get among the answers
+
+    def say(last: bool, message: Any) -> None:
+        _send((last, message), out)
+
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            say(True, answer(pickle.load(sys.stdin.buffer), lambda message: say(False, message)))
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)  # nobody writes into it: this returns when its other end is closed
+    os._exit(1)
+
+
+def batches(items: Sequence[Question], full: Callable[[Sequence[Question], Question], bool]) -> Iterator[list[Question]]:
+    """Runs of ``items``, in order; ``full`` says whether a batch does not take one more."""
+    batch: list[Question] = []
+    for item in items:
+        if batch and full(batch, item):
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
