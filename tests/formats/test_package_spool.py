@@ -16,7 +16,7 @@ from formats.errors import NameTaken, SpoolFull
 from formats.package import copying
 from formats.package.source import Kind, Role
 from formats.package.spool import FAN_OUT, Spool
-from formats.package.spool_database import COMMIT_EVERY
+from formats.package.spool_database import COMMIT_EVERY, HELD_ITEMS
 
 
 def put(spool: Spool, name: bytes, data: bytes) -> None:
@@ -229,13 +229,15 @@ os._exit(9)
 """
 
 
-@pytest.mark.parametrize("files", [5, COMMIT_EVERY + 5])
-def test_a_killed_process_leaves_a_spool_that_is_whole_and_not_complete(tmp_path: Path, files: int) -> None:
+@pytest.mark.parametrize(
+    ("files", "kept"), [(5, 0), (HELD_ITEMS + 5, HELD_ITEMS), (HELD_ITEMS + COMMIT_EVERY + 5, HELD_ITEMS + COMMIT_EVERY)]
+)
+def test_a_killed_process_leaves_a_spool_that_is_whole_and_not_complete(tmp_path: Path, files: int, kept: int) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path / "s"), str(files)]
     assert subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode == 9
     with Spool(tmp_path / "s") as spool:
         assert not spool.complete
-        assert spool.files == files // COMMIT_EVERY * COMMIT_EVERY
+        assert spool.files == kept
         put(spool, b"new", b"another")
         for spooled in spool.spooled():
             expected = b"another" if spooled.item.name == b"new" else spooled.item.name
