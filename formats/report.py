@@ -19,6 +19,12 @@ CREATE TABLE IF NOT EXISTS format (
 """
 
 
+_COLUMNS = "file, puid, name, version, mime, notes"
+
+HELD = 2_000
+"""Answers up to which all are read at once (a kilobyte each): every file of a package is asked about several times."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFormat:
     """The answer for one file, as it is recorded. ``notes`` say who said it, on what ground, with which signatures; second opinion too."""
@@ -35,15 +41,27 @@ class FormatReport:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self._held: dict[str, KnownFormat] | None = None
+        self._all = False
         database.execute(_SCHEMA)
 
     def add(self, answers: Iterable[tuple[str, Identification]]) -> None:
         rows = ((file, a.puid, a.name, a.version, a.mime, json.dumps(_notes(a), ensure_ascii=False)) for file, a in answers)
         self._database.executemany("INSERT OR REPLACE INTO format VALUES (?,?,?,?,?,?)", rows)
+        self._held = None
 
     def get(self, file: str) -> KnownFormat | None:
-        row = self._database.execute("SELECT puid, name, version, mime, notes FROM format WHERE file = ?", (file,)).fetchone()
-        return None if row is None else KnownFormat(Puid(row[0]), row[1], row[2], row[3], tuple(json.loads(row[4])))
+        if self._held is None:
+            count = int(self._database.execute("SELECT count(*) FROM format").fetchone()[0])
+            self._held = dict(self._rows("")) if count <= HELD else {}
+            self._all = count <= HELD
+        if self._all:
+            return self._held.get(file)
+        return next((known for _, known in self._rows("WHERE file = ?", file)), None)
+
+    def _rows(self, where: str, *values: str) -> Iterator[tuple[str, KnownFormat]]:
+        for row in self._database.execute(f"SELECT {_COLUMNS} FROM format {where}", values):
+            yield row[0], KnownFormat(Puid(row[1]), row[2], row[3], row[4], tuple(json.loads(row[5])))
 
     def tools(self) -> Iterator[tuple[str, int]]:
         """(first note, number of files): which tool with which signatures answered how often."""

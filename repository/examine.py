@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 
 from formats.identify import Identification, facts
 from formats.malware import NoScanner, ScannerVersion
@@ -120,15 +121,24 @@ def scanner_words(version: ScannerVersion) -> str:
 
 def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_of: str) -> None:
     """Name equal contents inside the package, and contents that the holdings have already. Empty files are all alike."""
-    for _, names in spool.duplicates():
-        first, *others = (name.decode("utf-8", "backslashreplace") for name in names)
-        for other in others:
-            findings.add("DEP-DUPLICATE-INSIDE", other, other=first)
-    digests = ((s.sha512, s.stored) for s in spool.spooled(order="sha512") if s.file and s.item.size)
+    digests = _distinct(spool, findings)
     while batch := dict(islice(digests, LOOKUP_BATCH)):
         known = archive.catalog.holdings.known_digests(batch, apart_from=update_of)
         for digest, (aip_id, path) in known.items():
             findings.add("DEP-DUPLICATE-HOLDINGS", batch[digest], other=path, aip=aip_id)
+
+
+def _distinct(spool: Spool, findings: Findings) -> Iterator[tuple[bytes, str]]:
+    """(SHA-512, where in the AIP it stands last) of every content that is not empty; more than one name for one is a finding."""
+    for digest, group in groupby(spool.spooled(order="sha512"), key=attrgetter("sha512")):
+        first, stored, size, last = b"", "", 0, b""
+        for spooled in group:
+            name = spooled.item.name
+            if last and name != last:
+                findings.add("DEP-DUPLICATE-INSIDE", shown_name(name), other=shown_name(first))
+            first, last, stored, size = first or name, name, spooled.stored, spooled.item.size
+        if size:
+            yield digest, stored
 
 
 def check_identity(archive: Archive, deposit: Deposit, package: Package, findings: Findings) -> None:

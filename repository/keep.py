@@ -80,9 +80,8 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
         registrations = (facts[each.id].registration(archive, mine[each.id], now) for each in enough)
         archive.catalog.register(registrations, within=transaction)
         archive.catalog.events.append((event for each in facts.values() for event in each.events()), within=transaction)
-        for deposit in enough:
-            ledger.kept(deposit, mine[deposit.id], within=transaction)
-            archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, error="", updated=now, within=transaction)
+        ledger.kept(((deposit, mine[deposit.id]) for deposit in enough), within=transaction)
+        archive.catalog.deposits.update_all(list(facts), state=DepositState.STORED, error="", updated=now, within=transaction)
     stored.update(facts)
     for deposit_id in stored:
         archive.spools.remove(deposit_id)

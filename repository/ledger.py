@@ -98,9 +98,9 @@ class Ledger:
         event = self.event("deletion", "success", detail={"state": deposit.state.value, "fingerprint": deposit.fingerprint})
         self.append([replace(event, deposit_id=deposit.id)])
 
-    def kept(self, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]], *, within: Transaction | None = None) -> None:
-        """A version was written to tiers and re-read there: tier → {"ok", "bytes", "error"}."""
-        self.append(self._replications(deposit, kept), within=within)
+    def kept(self, kept: Iterable[tuple[Deposit, Mapping[str, Mapping[str, Any]]]], *, within: Transaction | None = None) -> None:
+        """Versions were written to tiers and re-read there: deposit, and tier → {"ok", "bytes", "error"}."""
+        self.append((event for each in kept for event in self._replications(*each)), within=within)
 
     def _replications(self, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[Event]:
         for tier, result in kept.items():

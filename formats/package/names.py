@@ -13,6 +13,7 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -107,6 +108,10 @@ def _oddities(segment: bytes) -> Iterator[str]:
         yield "PKG-SYSTEM-FILE"
 
 
+SORTED_IN_MEMORY: Final = 10_000
+"""Names up to which no temporary file is needed (a few megabytes)."""
+
+
 @functools.lru_cache(maxsize=4096)
 def _folder_folded(folder: bytes) -> bytes:
     return folded_name(folder)
@@ -115,14 +120,20 @@ def _folder_folded(folder: bytes) -> bytes:
 def check_names(names: Iterable[bytes], findings: Findings) -> None:
     """Report what is odd about the names of a package (folders too, each once); nothing here refuses.
 
-    Names that become one on other systems are found with a temporary SQLite file, so a million names need no memory.
+    Names that become one on other systems are found by sorting: in memory for a few, in a temporary SQLite file for a million.
     """
+    rows = _folded(names, findings)
+    few = list(islice(rows, SORTED_IN_MEMORY))
+    if len(few) < SORTED_IN_MEMORY:
+        _collisions(sorted(few), findings)
+        return
     database = sqlite3.connect("")
     try:
         database.execute("CREATE TABLE name (folded BLOB, name BLOB)")
-        database.executemany("INSERT INTO name VALUES (?,?)", _folded(names, findings))
+        database.executemany("INSERT INTO name VALUES (?,?)", chain(few, rows))
         database.execute("CREATE INDEX by_folded ON name (folded)")
-        _collisions(database, findings)
+        twice = "SELECT folded FROM name GROUP BY folded HAVING count(*) > 1"
+        _collisions(database.execute(f"SELECT folded, name FROM name WHERE folded IN ({twice}) ORDER BY folded, name"), findings)
     finally:
         database.close()
 
@@ -136,9 +147,8 @@ def _folded(names: Iterable[bytes], findings: Findings) -> Iterator[tuple[bytes,
         yield _folder_folded(folder) + slash + folded_name(last), name
 
 
-def _collisions(database: sqlite3.Connection, findings: Findings) -> None:
-    twice = "SELECT folded FROM name GROUP BY folded HAVING count(*) > 1"
-    rows = database.execute(f"SELECT folded, name FROM name WHERE folded IN ({twice}) ORDER BY folded, name")
+def _collisions(rows: Iterable[tuple[bytes, bytes]], findings: Findings) -> None:
+    """``rows`` are (folded, name) in that order."""
     before, first = None, b""
     for folded, name in rows:
         if folded == before:

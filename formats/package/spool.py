@@ -12,7 +12,6 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal
@@ -353,13 +352,6 @@ class Spool:
         for row in self._database.run(query, tuple(names)):
             found.setdefault(row[0], []).append(row)
         return found
-
-    def duplicates(self) -> Iterator[tuple[bytes, list[bytes]]]:
-        """(SHA-512, names in order) of every content that stands under more than one name."""
-        twice = "SELECT sha512 FROM item WHERE sha512 IS NOT NULL GROUP BY sha512 HAVING count(*) > 1"
-        rows = self._database.run(f"SELECT sha512, name FROM item WHERE sha512 IN ({twice}) ORDER BY sha512, name")
-        for sha512, group in groupby(rows, key=lambda row: bytes(row[0])):
-            yield sha512, [row[1] for row in group]
 
 
 def _spooled(row: tuple[Any, ...]) -> Spooled:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Row, case, func, or_, select, update
+from sqlalchemy import Row, bindparam, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from policies.findings import Finding, Verdict
@@ -22,6 +24,10 @@ __all__ = ["DepositChange", "Deposits"]
 ASKED_AT_ONCE = 500
 """Ids in one query: SQLite takes 32,766 variables, but a plan should stay small."""
 
+
+_BY_ID = select(table).where(table.c.id == bindparam("id_"))
+_BY_KEY = select(table).where(table.c.producer == bindparam("producer_"), table.c.key == bindparam("key_"))
+"""Made once: putting a statement together costs more than carrying it out."""
 
 _COLUMNS = [column.name for column in table.columns]
 """They are the fields of `repository.model.Deposit`, name by name."""
@@ -80,7 +86,7 @@ class Deposits:
 
     def find(self, deposit_id: str, *, within: Transaction | None = None) -> Deposit | None:
         with self._database.read(within) as transaction:
-            row = transaction.execute(select(table).where(table.c.id == deposit_id)).one_or_none()
+            row = transaction.execute(_BY_ID, {"id_": deposit_id}).one_or_none()
         return None if row is None else _deposit(row)
 
     def several(self, ids: Sequence[str], *, within: Transaction | None = None) -> dict[str, Deposit]:
@@ -98,7 +104,7 @@ class Deposits:
     def by_key(self, producer: str, key: str, *, within: Transaction | None = None) -> Deposit | None:
         """The deposit that ``producer`` made with this idempotency key."""
         with self._database.read(within) as transaction:
-            row = transaction.execute(select(table).where(table.c.producer == producer, table.c.key == key)).one_or_none()
+            row = transaction.execute(_BY_KEY, {"producer_": producer, "key_": key}).one_or_none()
         return None if row is None else _deposit(row)
 
     def accepted_for(self, aip_id: str, *, within: Transaction | None = None) -> list[str]:
@@ -129,14 +135,21 @@ class Deposits:
         with self._database.write(within) as transaction:
             before = self.get(deposit_id, within=transaction)
             try:
-                with transaction.begin_nested():
+                # Only a key can be in another's way; then PostgreSQL undoes a savepoint, or else the whole transaction.
+                with transaction.begin_nested() if "key" in change else contextlib.nullcontext():
                     changed = transaction.execute(statement).rowcount if change else 0
             except IntegrityError as problem:
                 raise _key_exists(before.producer, change.get("key", before.key)) from problem
             if wanted and not changed and (change or before.state not in wanted):
                 names = ", ".join(state.value for state in wanted)
                 raise CatalogConflict("CAT-STATE", deposit_id, found=before.state.value, expected=names)
-            return self.get(deposit_id, within=transaction)
+            return replace(before, **change)
+
+    def update_all(self, ids: Sequence[str], *, within: Transaction, **change: Unpack[DepositChange]) -> None:
+        """Change several deposits alike, whatever their state; not their keys, which differ."""
+        for start in range(0, len(ids), ASKED_AT_ONCE):
+            some = table.c.id.in_(ids[start : start + ASKED_AT_ONCE])
+            within.execute(update(table).where(some).values(_values(dict(change))))
 
     def list(
         self,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Row, Select, and_, bindparam, func, select
 
 from repository.catalog.copies import copies_of
 from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of, place_of
@@ -182,7 +182,9 @@ class Holdings:
         wanted = iter(dict.fromkeys(digests))
         with self._database.read(within) as transaction:
             while batch := list(islice(wanted, ASKED_AT_ONCE)):
-                for row in transaction.execute(_earliest(batch, apart_from)):
+                asked = {"keys": [digest_key(digest) for digest in batch], "digests": batch}
+                more = {"apart_from": apart_from} if apart_from else {}
+                for row in transaction.execute(_EARLIEST[bool(apart_from)], asked | more):
                     found[row.sha512] = (row.id, row.path)
         return found
 
@@ -204,17 +206,21 @@ def _files(pk: int, number: int) -> Select[Any]:
     )
 
 
-def _earliest(batch: list[bytes], apart_from: str) -> Select[Any]:
-    """The first row of each digest. Found by the short key, then compared whole: an index of whole digests would be four times
-    as large."""
+def _earliest(*, apart: bool) -> Select[Any]:
+    """The first row of each digest, with parameters keys, digests and, when ``apart``, that AIP's id. Found by the short key, then
+    compared whole: an index of whole digests would be four times as large."""
     firsts = select(func.min(file.c.pk)).where(
-        file.c.digest_key.in_([digest_key(digest) for digest in batch]), file.c.sha512.in_(batch)
+        file.c.digest_key.in_(bindparam("keys", expanding=True)), file.c.sha512.in_(bindparam("digests", expanding=True))
     )
-    if apart_from:
-        firsts = firsts.where(file.c.aip_pk.not_in(select(aip.c.pk).where(aip.c.id == apart_from)))
+    if apart:
+        firsts = firsts.where(file.c.aip_pk.not_in(select(aip.c.pk).where(aip.c.id == bindparam("apart_from"))))
     firsts = firsts.group_by(file.c.sha512)
     query = select(file.c.sha512, file.c.path, aip.c.id).join_from(file, aip, aip.c.pk == file.c.aip_pk)
     return query.where(file.c.pk.in_(firsts))
+
+
+_EARLIEST = {apart: _earliest(apart=apart) for apart in (False, True)}
+"""Made once: putting the statement together costs more than carrying it out."""
 
 
 def _aip(row: Row[Any], copies: tuple[Copy, ...]) -> Aip:

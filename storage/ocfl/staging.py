@@ -41,6 +41,8 @@ class Staging:
         self._barrier = barrier
         self._link = link
         self._buffer: bytearray | None = None
+        self._made = {self.version_folder}
+        """Folders that are there."""
 
     @property
     def version_folder(self) -> str:
@@ -106,13 +108,14 @@ class Staging:
             return act()
 
     def _make_folder(self, folder: str) -> None:
-        try:
-            durable.mkdir(folder)
-        except FileNotFoundError:
-            self._make_folder(os.path.dirname(folder))
-            durable.mkdir(folder)
+        """Make a folder below the version's, and those above it that are missing."""
+        above = os.path.dirname(folder)
+        if above not in self._made:
+            self._make_folder(above)
+        durable.mkdir(folder)
+        self._made.add(folder)
         self._barrier.folder(folder)
-        self._barrier.folder(os.path.dirname(folder))
+        self._barrier.folder(above)
 
     def _inventories(self) -> None:
         """The same bytes twice, as two files: one damaged sector must not take both."""

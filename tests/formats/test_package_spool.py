@@ -55,7 +55,8 @@ def test_bytes_digests_and_names_come_back_after_reopening(tmp_path: Path) -> No
             assert spooled.file.isascii()
             with spool.open(spooled.item.name) as stream:
                 assert stream.read() == data
-        assert list(spool.duplicates()) == [(hashlib.sha512(b"one").digest(), [b"b-c", b"b/x.PDF"])]
+        alike = [each.item.name for each in spool.spooled(order="sha512") if each.sha512 == hashlib.sha512(b"one").digest()]
+        assert alike == [b"b-c", b"b/x.PDF"]
         put(spool, b"later", b"new")  # numbering goes on, nothing is overwritten
         assert {spooled.item.name for spooled in spool.spooled()} > set(contents)
         assert all(spool.path(s).stat().st_size == s.item.size for s in spool.spooled() if s.file)

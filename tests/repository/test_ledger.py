@@ -88,7 +88,7 @@ def test_checks_become_events(catalog: Catalog, ledger: Ledger) -> None:
 
 def test_keeping_is_one_event_a_tier(catalog: Catalog, ledger: Ledger) -> None:
     deposit = a_deposit(1, aip_id=aip_id(1), aip_version=2)
-    ledger.kept(deposit, {"a": {"ok": True, "bytes": 5}, "b": {"ok": False, "error": "down"}})
+    ledger.kept([(deposit, {"a": {"ok": True, "bytes": 5}, "b": {"ok": False, "error": "down"}})])
     assert [(each.tier, each.outcome, each.aip_version) for each in events(catalog)] == [("a", "success", 2), ("b", "fail", 2)]
 
 
