@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from formats.package.limits import LIMITS, Limits
 from formats.package.reception import spool_path
@@ -29,10 +29,12 @@ from repository.catalog import CatalogConflict
 from repository.description import fingerprint
 from repository.errors import KeyReused
 from repository.flows import DEPOSIT, deposit_argument
-from repository.jobs.service import Jobs
 from repository.ledger import ledger_of
 from repository.model import Deposit, DepositState
 from repository.uploads import SCHEME, clear_upload, incoming_folder
+
+if TYPE_CHECKING:
+    from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
 
 __all__ = ["ARCHIVE_SUFFIXES", "Arrivals", "Upload"]
 

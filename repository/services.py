@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from policies.findings import Verdict
 from policies.retention import expires
@@ -18,13 +19,15 @@ from repository.errors import WrongState
 from repository.flows import AUDIT, DEPOSIT, REPAIR, Shown, deposit_argument
 from repository.ingest import set_aside
 from repository.jobs.flow import Report
-from repository.jobs.service import Jobs
 from repository.ledger import ledger_of
 from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
 from repository.progress import Progress, Silent
 from repository.rebuild import RebuildReport, rebuild
 from repository.repair import RepairReport
 from repository.reports import FixitySummary, fixity_summary
+
+if TYPE_CHECKING:
+    from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
 
 __all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "Reports"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -112,4 +112,8 @@ class Database:
 def insert_into(transaction: Transaction, table: Table) -> Any:
     """``insert(table)`` of this database's own dialect, which knows on_conflict_do_nothing and on_conflict_do_update. Here and in
     the migrations are the only places where the two databases are told apart."""
-    return postgresql.insert(table) if transaction.dialect.name == "postgresql" else sqlite.insert(table)
+    if transaction.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # a tenth of a second that only its users pay
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
