@@ -349,7 +349,7 @@ def _previous(archive: Archive, aip_id: str) -> tuple[Previous | None, int]:
     aip = archive.catalog.holdings.get(aip_id)
     events = tuple(
         Entry(LogicalPath(f.path), "", f.size, bytes.fromhex(f.sha256), bytes.fromhex(f.sha512))
-        for f in archive.catalog.holdings.files(aip_id)
+        for f in archive.catalog.holdings.files(aip_id, version=want.head)  # another update may be registered meanwhile
         if f.path.startswith(EVENTS_PREFIX)
     )
     return Previous(want.inventory, want.inventories[want.head], events, aip.created), want.head + 1
