@@ -44,7 +44,9 @@ class Engine:
         self.catalog = CatalogService(archive)
 
     @classmethod
-    def create(cls, home: Path, *, tiers: Mapping[str, Path], language: str | None = None, actor: str = "user:init") -> Engine:
+    def create(
+        cls, home: Path, *, tiers: Mapping[str, Path | str], language: str | None = None, actor: str = "user:init"
+    ) -> Engine:
         """Make a new archive: home, policy, catalog and tiers; a making that fails leaves nothing behind.
 
         Raises `SettingsError`, `StorageError`, `CatalogError`."""

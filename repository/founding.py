@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from repository.settings import SettingsError, TierPlace
-from repository.tiers import make_tier
+from repository.tiers import make_tier, unmake_tier
 from storage.errors import AlreadyExists, StorageError
 from storage.ocfl.folder import MARKER
 from storage.ocfl.tier import LocalTier
@@ -65,7 +65,7 @@ class Founding:
         """Make one tier; returns its UUID. Raises StorageError, and SettingsError (SET-TIER-TAKEN) when a tier is there."""
         try:
             self._make(place.path)
-            before = set(os.listdir(place.path))
+            before = set(os.listdir(place.path)) if place.s3 is None else set()
         except OSError as problem:
             raise SettingsError("SET-UNREADABLE", str(place.path), reason=problem.strerror or str(problem)) from problem
         self._tiers.append((place, before, ""))
@@ -73,7 +73,7 @@ class Founding:
             identifier = make_tier(place)
         except AlreadyExists as error:
             self._tiers.pop()
-            raise SettingsError("SET-TIER-TAKEN", str(place.path), tier=place.name) from error
+            raise SettingsError("SET-TIER-TAKEN", place.shown, tier=place.name) from error
         self._tiers[-1] = (place, before, identifier)
         return identifier
 
@@ -86,7 +86,11 @@ class Founding:
 
     def _take_back(self) -> None:
         for place, before, identifier in self._tiers:
-            if _marked(place) == identifier:
+            if place.s3 is not None:
+                with contextlib.suppress(StorageError):
+                    if identifier:
+                        unmake_tier(place)
+            elif _marked(place) == identifier:
                 _remove(place.path, [name for name in TIER_ENTRIES if name not in before])
         catalog = [name for name in os.listdir(self._home) if name.startswith("catalog.db")]
         ours = [name for name in (*HOME_ENTRIES, *catalog) if name not in self._there]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +13,9 @@ from pathlib import Path
 
 from policies.document import Section
 from policies.findings import KhoError
+from storage.s3.place import S3Place, check_prefix, parse_url
 
-__all__ = ["FOLDERS", "SettingsError", "TapePlace", "TierPlace", "read_tiers"]
+__all__ = ["FOLDERS", "SettingsError", "TapePlace", "TierPlace", "read_tiers", "s3_text"]
 
 FOLDERS = ("spool", "refused", "quarantine", "log")
 """Folders of an archive's home that nothing else may lie in."""
@@ -40,15 +43,21 @@ class TapePlace:
 
 @dataclass(frozen=True, slots=True)
 class TierPlace:
-    """Where one tier is. ``kind`` is "local" (a folder) or "tape" (cartridges; ``path`` is the folder of their register). ``uuid`` is that
-    of its marker, so that no other volume is taken for it; "" where kho.toml does not say (whatever tier of this name is there is
-    then believed)."""
+    """Where one tier is. ``kind`` is "local" (a folder), "tape" (cartridges; ``path`` is the folder of their register) or "s3" (a
+    bucket; ``path`` is then the archive's home, where nothing of it lies). ``uuid`` is that of its marker, so that no other volume
+    is taken for it; "" where kho.toml does not say (whatever tier of this name is there is then believed)."""
 
     name: str
     kind: str
     path: Path
     uuid: str = ""
     tape: TapePlace | None = None
+    s3: S3Place | None = None
+
+    @property
+    def shown(self) -> str:
+        """The place in words: a path, or a URL."""
+        return self.s3.url if self.s3 else str(self.path)
 
 
 def read_tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:
@@ -83,7 +92,51 @@ def _tape(home: Path, place: TierPlace, section: Section) -> TierPlace:
     return replace(place, path=Path(os.path.abspath(home / section.text("path", f"tape/{place.name}"))), tape=tape)
 
 
-_KINDS: Mapping[str, Callable[[Path, TierPlace, Section], TierPlace]] = {"local": _local, "tape": _tape}
+def _s3(home: Path, place: TierPlace, section: Section) -> TierPlace:
+    try:
+        bucket, _ = parse_url(f"s3://{section.text('bucket')}")
+    except ValueError as problem:
+        raise section.bad("bucket", str(problem)) from problem
+    s3 = S3Place(
+        bucket,
+        section.parsed("prefix", "", check_prefix),
+        endpoint=section.text("endpoint", "").rstrip("/"),
+        region=section.text("region", "us-east-1"),
+        profile=section.text("profile", ""),
+        storage_class=section.text("storage_class", ""),
+        worm=section.boolean("worm", True),
+    )
+    if s3.endpoint and not _ENDPOINT.fullmatch(s3.endpoint):
+        raise section.bad("endpoint", f'"{s3.endpoint}" is no address: http:// or https://, a host, and perhaps a port')
+    return replace(place, path=home, s3=s3)
+
+
+def s3_text(name: str, url: str) -> str:
+    """The lines of kho.toml for a tier that ``kho init --tier NAME=s3://BUCKET/FOLDER?endpoint=…&profile=…`` names.
+
+    Raises SettingsError for a URL that cannot be understood.
+    """
+    place, _, query = url.partition("?")
+    try:
+        bucket, prefix = parse_url(place)
+        options = dict(urllib.parse.parse_qsl(query, strict_parsing=True)) if query else {}
+        if strange := sorted(options.keys() - S3_OPTIONS):
+            raise ValueError(f"it has no option {strange[0]}; there are {', '.join(sorted(S3_OPTIONS))}")
+        worm = {"yes": True, "true": True, "no": False, "false": False}[options.pop("worm", "yes").lower()]
+    except (ValueError, KeyError) as problem:
+        raise SettingsError("SET-TIER-URL", url, tier=name, reason=str(problem)) from problem
+    lines = {"name": name, "kind": "s3", "bucket": bucket, **({"prefix": prefix} if prefix else {}), **options}
+    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
+    return f"\n[[tiers]]\n{text}worm = {'true' if worm else 'false'}\n"
+
+
+S3_OPTIONS = frozenset({"endpoint", "region", "profile", "storage_class", "worm"})
+"""What may stand behind the "?" of an S3 tier's URL, as keys of kho.toml."""
+
+_ENDPOINT = re.compile(r"https?://[^/\s@]+")
+"""Without a user or password: kho.toml holds no secrets."""
+
+_KINDS: Mapping[str, Callable[[Path, TierPlace, Section], TierPlace]] = {"local": _local, "tape": _tape, "s3": _s3}
 """What reads the keys of each kind."""
 
 
@@ -105,16 +158,16 @@ def check_tiers(home: Path, tiers: Sequence[TierPlace]) -> None:
     places = {os.path.realpath(place): name for place, name in taken.items()}
     names: set[str] = set()
     for tier in tiers:
-        real = os.path.realpath(tier.path)
+        real = f"s3 {tier.s3.endpoint} {tier.s3.bucket}/{tier.s3.prefix}" if tier.s3 else os.path.realpath(tier.path)
         clash = next((name for place, name in places.items() if _nested(real, place)), None)
         if tier.name.casefold() in names:
             clash = tier.name
         if clash is not None or real == os.path.realpath(home):
             reason = f"it must not share a folder or a name with {clash or 'the home folder'}"
-            raise SettingsError("SET-TIERS", str(home / "kho.toml"), tier=tier.name, place=str(tier.path), reason=reason)
+            raise SettingsError("SET-TIERS", str(home / "kho.toml"), tier=tier.name, place=tier.shown, reason=reason)
         places[real] = tier.name
         names.add(tier.name.casefold())
 
 
 def _nested(one: str, other: str) -> bool:
-    return os.path.commonpath([one, other]) in (one, other)
+    return any(inner == outer or inner.startswith(outer.rstrip("/") + "/") for inner, outer in ((one, other), (other, one)))

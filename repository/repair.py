@@ -21,6 +21,7 @@ from repository.model import Copy, Damage, Page
 from repository.progress import Progress
 from repository.vouched import Wanted, wanted
 from storage.errors import StorageError, Unavailable
+from storage.tier import WriteOnceTier
 
 __all__ = ["RepairReport", "repair_copy", "repair_some"]
 
@@ -151,10 +152,11 @@ def _sources(
     places = [path, f"v{want.head}/inventory.json"] if path == "inventory.json" else [path]
     if path == f"v{want.head}/inventory.json":
         places.append("inventory.json")
-    for name, tier in archive.tiers.items():
+    own = {name: tier for name, tier in archive.tiers.items() if name == copy.tier and isinstance(tier, WriteOnceTier)}
+    for name, tier in {**own, **archive.tiers}.items():
         for place in places:
-            if name == copy.tier and place == path:
-                continue
+            if name == copy.tier and place == path and name not in own:
+                continue  # but where versions are kept, the true one lies below what was put over it
             try:
                 with tier.open(want.object_id, place) as stream:
                     if hash_stream(stream, ["sha512"])[1]["sha512"].value != digest:

@@ -19,7 +19,7 @@ from policies.codes import LANGUAGES
 from policies.document import Document, Section
 from repository.authorities import AuthorityPlace, Network, read_network, read_places
 from repository.disks import LocalDisk, disk_of
-from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers
+from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers, s3_text
 
 __all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home", "remember_tiers"]
 
@@ -269,7 +269,7 @@ def init_home(
     home: str | os.PathLike[str], *, tiers: Mapping[str, str | os.PathLike[str]] | None = None, language: str = "vi"
 ) -> Settings:
     """Make a new archive's home: folders, kho.toml and policy.toml. Without ``tiers`` there are two, "a" and "b", inside it;
-    a relative path is meant from ``home``.
+    a relative path is meant from ``home``, and "s3://BUCKET/FOLDER?endpoint=…&profile=…" is a tier in a bucket.
 
     Tier folders themselves are made by storage. Nothing that is there is overwritten.
 
@@ -310,6 +310,8 @@ def _create(file: Path, text: str) -> None:
 
 
 def _tier_text(name: str, path: str | os.PathLike[str]) -> str:
+    if str(path).startswith("s3://"):
+        return s3_text(name, str(path))
     words = [json.dumps(word, ensure_ascii=False) for word in (name, os.fspath(path))]
     return f'\n[[tiers]]\nname = {words[0]}\nkind = "local"\npath = {words[1]}\n'
 

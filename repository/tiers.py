@@ -9,11 +9,15 @@ from repository.places import TierPlace
 from storage.ocfl.tier import LocalTier
 from storage.tier import Tier
 
-__all__ = ["make_tier", "open_tier"]
+__all__ = ["make_tier", "open_tier", "unmake_tier"]
 
 
 def open_tier(place: TierPlace, home: Path, *, link_from_spool: bool = False) -> Tier:
     """The tier at ``place``. A tier that is not there may be opened: every method then raises Unavailable."""
+    if place.s3 is not None:
+        from storage.s3.tier import S3Tier
+
+        return S3Tier(place.s3, place.name, identifier=place.uuid or None)
     if place.tape is None:
         return LocalTier(place.path, place.name, identifier=place.uuid or None, link_from_spool=link_from_spool)
     from storage.tape.library import Library, Place
@@ -33,9 +37,21 @@ def open_tier(place: TierPlace, home: Path, *, link_from_spool: bool = False) ->
 
 
 def make_tier(place: TierPlace) -> str:
-    """Make what a tier needs before anything can be kept on it; returns its UUID. Raises AlreadyExists, Unavailable."""
+    """Make what a tier needs before anything can be kept on it; returns its UUID. Raises AlreadyExists, Unavailable, Unfit."""
+    if place.s3 is not None:
+        from storage.s3.tier import S3Tier
+
+        return S3Tier.create(place.s3, place.name).identifier
     if place.tape is None:
         return LocalTier.create(place.path, place.name).identifier
     from storage.tape.folder import create_tape_folder
 
     return create_tape_folder(place.path, place.name)
+
+
+def unmake_tier(place: TierPlace) -> None:
+    """Take back a bucket's tier that `make_tier` has just made. Raises StorageError."""
+    if place.s3 is not None:
+        from storage.s3.tier import S3Tier
+
+        S3Tier(place.s3, place.name).unmake()

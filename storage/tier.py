@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NewType, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ __all__ = [
     "SealedVersion",
     "SequentialTier",
     "Tier",
+    "WriteOnceTier",
     "Written",
 ]
 
@@ -182,4 +184,19 @@ class SequentialTier(Tier, Protocol):
 
     def locality(self, object_id: ObjectId) -> tuple[str, int, int]:
         """Where an object lies: (medium, and two numbers that grow with the position on it); ("", 0, 0) where it is not."""
+        ...
+
+
+@runtime_checkable
+class WriteOnceTier(Tier, Protocol):
+    """A tier that keeps what was written over under an id of its own, and can promise not to give it up before a date."""
+
+    def lock(self, object_id: ObjectId, until: datetime) -> datetime | None:
+        """Promise every stored byte of an object until ``until`` (whole seconds); a promise is only ever made longer. Returns the
+        earliest end that the store gave when it was asked again, None where something is still not promised. Raises NotFound,
+        Refused, Unavailable."""
+        ...
+
+    def locked_until(self, object_id: ObjectId) -> datetime | None:
+        """The earliest end of what is promised, as the store says now; None when something is not. Raises NotFound, Unavailable."""
         ...

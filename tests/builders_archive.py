@@ -41,12 +41,21 @@ class SharedIdentifier(SiegfriedIdentifier):
 class ArchiveUnderTest:
     """One archive in ``folder``, opened; tiers "a" and "b" lie in ``folder/archive/tiers``."""
 
-    def __init__(self, folder: Path, identifier: Identifier, *, create: bool = True, tiers: tuple[str, ...] = ("a", "b")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identifier: Identifier,
+        *,
+        create: bool = True,
+        tiers: tuple[str, ...] = ("a", "b"),
+        s3: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.home = folder / "archive"
         self._identifier = identifier
         if create:
-            Engine.create(self.home, tiers={name: self.home / "tiers" / name for name in tiers}).close()
+            places: dict[str, Path | str] = {name: self.home / "tiers" / name for name in tiers}
+            Engine.create(self.home, tiers={**places, **(s3 or {})}).close()
         self.open()
 
     def open(self) -> None:

@@ -19,7 +19,7 @@ __all__ = ["init", "serve", "worker"]
 DEFAULT_TIERS = ("a", "b")
 """The embedded default: two local tiers below the home. Enough to try Kho; docs/howto says why real ones belong on two disks."""
 
-Tiers = Annotated[list[str] | None, typer.Option("--tier", metavar="NAME=DIR", help=words("option.tiers"))]
+Tiers = Annotated[list[str] | None, typer.Option("--tier", metavar="NAME=PLACE", help=words("option.tiers"))]
 Place = Annotated[Path | None, typer.Argument(metavar="[DIR]", help=words("option.init_dir"), show_default=False)]
 Speech = Annotated[str | None, typer.Option("--language", metavar="vi|en", help=words("option.language"))]
 Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help=words("option.host"))]
@@ -42,26 +42,26 @@ def init(
     tiers = _tiers(tier or [f"{name}={folder / 'tiers' / name}" for name in DEFAULT_TIERS])
     from repository.engine import Engine
 
-    with Engine.create(folder, tiers=tiers, language=language or reader()):
-        pass
+    with Engine.create(folder, tiers=tiers, language=language or reader()) as engine:
+        places = {made.name: made.shown for made in engine.archive.settings.tiers}
 
     def text() -> None:
         screen = Screen(door.out)
         screen.line(words("init.done", home=str(folder)))
-        screen.facts((words("label.tier") + " " + name, str(path)) for name, path in tiers.items())
+        screen.facts((words("label.tier") + " " + name, shown) for name, shown in places.items())
 
-    rows = [{"name": name, "path": str(path)} for name, path in tiers.items()]
+    rows = [{"name": name, "path": shown} for name, shown in places.items()]
     return door.answer("init", {"home": str(folder), "tiers": rows}, text)
 
 
-def _tiers(given: list[str]) -> dict[str, Path]:
-    tiers: dict[str, Path] = {}
+def _tiers(given: list[str]) -> dict[str, Path | str]:
+    tiers: dict[str, Path | str] = {}
     for each in given:
         name, sign, folder = each.partition("=")
         if not (sign and name and folder) or name in tiers:
             reason = words("init.tier_twice" if name in tiers else "init.tier_form")
             raise Usage("USE-VALUE", name="--tier", value=each, reason=reason, command="kho init")
-        tiers[name] = Path(folder).absolute()
+        tiers[name] = folder if folder.startswith("s3://") else Path(folder).absolute()
     return tiers
 
 

@@ -24,6 +24,7 @@ _EXITS = {
     "SET-EXISTS": Exit.USAGE,
     "SET-NO-HOME": Exit.USAGE,
     "SET-TIER-TAKEN": Exit.USAGE,
+    "SET-TIER-URL": Exit.USAGE,
     "TIER-UNKNOWN": Exit.USAGE,
     "DEP-KEY-REUSED": Exit.REFUSED,
     "AIP-NO-GOOD-COPY": Exit.DAMAGE,

@@ -40,25 +40,28 @@ class Calls(Protocol):
 
 
 class BotoCalls:
-    """Calls by boto3, each made once: retries are `RetryingCalls`'s. Raises Refused when there is no such profile."""
+    """Calls by boto3, each made once: retries are `RetryingCalls`'s. A profile that is not there is Refused at the first call."""
 
     def __init__(self, place: S3Place) -> None:
-        self._bucket = place.bucket
-        try:
-            self._client = _client(place.endpoint, place.region, place.profile)
-        except (aws.BotoCoreError, ValueError) as error:
-            raise Refused(place.url, _words(error)) from error
+        self._place = place
 
     def call(self, operation: str, key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **parameters)
+            client = _client(self._place.endpoint, self._place.region, self._place.profile)
+            answer: dict[str, Any] = getattr(client, operation)(Bucket=self._place.bucket, **parameters)
             if operation == "get_object":
                 answer["Body"] = answer["Body"].read()
         except aws.ClientError as error:
             raise error_of(error.response, key, without_body=operation == "head_object") from error
         except aws.IncompleteReadError as error:
             raise Faulty(key, "the answer ended too early") from error
-        except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ParamValidationError, UnicodeError) as error:
+        except (
+            aws.NoCredentialsError,
+            aws.PartialCredentialsError,
+            aws.ParamValidationError,
+            aws.ProfileNotFound,
+            ValueError,
+        ) as error:
             raise Refused(key, _words(error)) from error
         except (aws.BotoCoreError, OSError) as error:
             raise Unavailable(key, _words(error)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["LONGEST_PREFIX", "S3Place", "parse_url"]
+__all__ = ["LONGEST_PREFIX", "S3Place", "check_prefix", "parse_url"]
 
 LONGEST_PREFIX = 60
 """Bytes. A key has at most 1,024 (S3): storage root and layout take 83, the longest path in an object 860, the rest is this and
@@ -39,7 +39,12 @@ def parse_url(text: str) -> tuple[str, str]:
     found = _URL.fullmatch(text)
     if found is None:
         raise ValueError('a place in an S3 store is written "s3://bucket/folder", the bucket in lower case')
-    prefix = (found[2] or "").strip("/")
-    if len(prefix.encode()) > LONGEST_PREFIX or any(part in ("", ".", "..") for part in prefix.split("/") if prefix):
+    return found[1], check_prefix(found[2] or "")
+
+
+def check_prefix(text: str) -> str:
+    """A folder in a bucket, without slashes around it. Raises ValueError, saying what is wrong."""
+    prefix = text.strip("/")
+    if len(prefix.encode()) > LONGEST_PREFIX or (prefix and any(part in ("", ".", "..") for part in prefix.split("/"))):
         raise ValueError(f"the folder in the bucket has at most {LONGEST_PREFIX} bytes, and no empty or dotted parts")
-    return found[1], prefix
+    return prefix

@@ -9,13 +9,14 @@ from storage.ocfl.layout import object_path
 from storage.s3.bucket import Bucket
 from storage.s3.lanes import Lanes
 
-__all__ = ["MARKER", "OCFL", "QUARANTINE", "RECORDS", "SELF_TEST", "Root"]
+__all__ = ["MARKER", "OCFL", "QUARANTINE", "RECORDS", "SELF_TEST", "UNMADE", "Root"]
 
 MARKER = "kho-tier.json"
 OCFL = "ocfl"
 RECORDS = "versions"
 QUARANTINE = "quarantine"
 SELF_TEST = "self-test"
+UNMADE = "unmade"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import json
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
@@ -21,23 +19,19 @@ from storage.s3.calls import BotoCalls, Calls, RetryingCalls
 from storage.s3.commit import Commit
 from storage.s3.lanes import CONCURRENCY, Lanes
 from storage.s3.listing import list_objects, list_strays
+from storage.s3.marker import is_there, read_marker, unmake, write_marker
 from storage.s3.place import S3Place
 from storage.s3.reading import open_version
 from storage.s3.records import read_log
 from storage.s3.reread import SETTLED_AFTER, S3Reread
-from storage.s3.root import MARKER, OCFL, Root
+from storage.s3.root import OCFL, Root
 from storage.s3.selftest import check_store
 from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
 
-__all__ = ["KHO_TIER", "S3Tier"]
-
-KHO_TIER = 1
-"""Version of the arrangement of a tier (docs/on-disk.md)."""
+__all__ = ["S3Tier"]
 
 OBJECTS = 4
 """Objects that are written side by side: each waits for some ten answers one after another."""
-
-MARKER_LIMIT = 1 << 16
 
 
 class S3Tier:
@@ -71,7 +65,7 @@ class S3Tier:
         """Make an empty tier in a bucket that is there; its marker last. Raises AlreadyExists, Unfit, Refused, Unavailable."""
         tier = cls(place, name, calls=calls)
         bucket = tier._root.bucket
-        if next(bucket.current(MARKER), None) is not None:
+        if is_there(bucket):
             raise AlreadyExists(place.url)
         tier._try()
         for path, data in LAYOUT_FILES.items():
@@ -80,10 +74,12 @@ class S3Tier:
             except AlreadyExists:  # from a making that was stopped, and then it is the same
                 if bucket.block(f"{OCFL}/{path}").data != data:
                     raise
-        tier._identifier = str(uuid.uuid4())
-        marker = {"kho_tier": KHO_TIER, "name": name, "uuid": tier._identifier}
-        bucket.create(MARKER, json.dumps(marker, ensure_ascii=True).encode("ascii") + b"\n")
+        tier._identifier = write_marker(bucket, name)
         return tier
+
+    def unmake(self) -> None:
+        """Take back the making of a tier that holds nothing yet. Raises Unavailable, Refused."""
+        unmake(self._root.bucket, self.name)
 
     @property
     def identifier(self) -> str:
@@ -92,25 +88,7 @@ class S3Tier:
         return self._identifier or ""
 
     def check(self) -> None:
-        """The marker's oldest version counts: what is put over it later is not ours."""
-        bucket, url = self._root.bucket, self.place.url
-        try:
-            first = bucket.versions_of(MARKER).oldest
-            if first is None:
-                raise NotFound(MARKER)
-            marker = json.loads(bucket.read(MARKER, first.version, limit=MARKER_LIMIT).data)
-            version, name, identifier = marker["kho_tier"], marker["name"], str(uuid.UUID(marker["uuid"]))
-        except NotFound as error:
-            raise Unavailable(url, "there is no tier in this bucket: its marker is missing") from error
-        except Refused as error:
-            raise Unavailable(url, str(error.finding.args.get("reason", ""))) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(url, "the marker of the tier cannot be read") from error
-        if version != KHO_TIER:
-            raise Unavailable(url, f"the tier is arranged in a way (version {version}) that this Kho does not know")
-        if name != self.name or (self._identifier or identifier) != identifier:
-            raise Unavailable(url, f"another tier is there: {name}, {identifier}")
-        self._identifier = identifier
+        self._identifier = read_marker(self._root.bucket, self.name, self._identifier or "")
 
     def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
         if not versions:

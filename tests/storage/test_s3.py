@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from fixity.verify import Outcome
 from policies.findings import Findings
-from storage.errors import AlreadyExists, Conflict, Damaged, NotFound, Refused, Unavailable
+from storage.errors import AlreadyExists, Conflict, Damaged, NotFound, Unavailable
 from storage.ocfl.check import check_path
 from storage.ocfl.layout import LAYOUT_FILES
 from storage.retrying import Again
@@ -176,6 +176,17 @@ def test_the_marker_that_counts_is_the_first(store: Store, sealed: SealedObject)
     assert store.tier.verify(sealed.object_id, sealed.expected).ok
     store.client.delete_object(Bucket=store.place.bucket, Key="tier/kho-tier.json")
     assert store.tier.verify(sealed.object_id, sealed.expected).ok
+
+
+def test_a_making_that_was_taken_back_leaves_room_for_the_next(seaweed: Seaweed) -> None:
+    place = seaweed.place()
+    first = S3Tier.create(place, "a")
+    first.unmake()
+    with pytest.raises(Unavailable):
+        S3Tier(place, "a").check()
+    second = S3Tier.create(place, "a")
+    assert S3Tier(place, "a").identifier == second.identifier != first.place
+    S3Tier(place, "a", identifier=second.identifier).check()
 
 
 def test_keys_that_belong_to_no_object_are_strays(store: Store, sealed: SealedObject) -> None:
@@ -348,8 +359,8 @@ def test_a_store_that_ignores_a_condition_is_refused(seaweed: Seaweed, operation
 
 def test_a_credential_that_is_not_known_is_refused_and_says_nothing_of_the_copy(store: Store, sealed: SealedObject) -> None:
     write(store, sealed)
-    with pytest.raises(Refused, match="nobody"):
-        S3Tier(replace(store.place, profile="nobody"), "a")
+    with pytest.raises(Unavailable, match="nobody"):
+        S3Tier(replace(store.place, profile="nobody"), "a").verify(sealed.object_id, sealed.expected)
     with pytest.raises(Unavailable):
         S3Tier(replace(store.place, bucket="kho-not-there"), "a").verify(sealed.object_id, sealed.expected)
     with pytest.raises(Unavailable, match="another tier"):

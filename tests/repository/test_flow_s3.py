@@ -1,0 +1,172 @@
+"""Whole flows over a disk and a bucket of a real S3 store: deposit, audit, damage, repair, export, rebuild, outage."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repository.settings import Settings, SettingsError
+from storage.errors import Unavailable
+from storage.s3.place import S3Place
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
+from tests.seaweed import Seaweed, the_program
+
+FILES = {"báo cáo.txt": "Nội dung".encode(), "thư mục/ảnh.bin": bytes(range(256)) * 300, "thư mục/rỗng": b"", "trống/": b""}
+
+
+def kho(*arguments: str) -> tuple[int, Any]:
+    """A command as a process: exit code and JSON."""
+    done = subprocess.run([sys.executable, "-m", "repository.cli", *arguments], capture_output=True, text=True, timeout=120)
+    return done.returncode, json.loads(done.stdout)
+
+
+def url_of(place: S3Place) -> str:
+    worm = "yes" if place.worm else "no"
+    return f"s3://{place.bucket}/{place.prefix}?endpoint={place.endpoint}&profile={place.profile}&worm={worm}"
+
+
+class Bucketed:
+    """An archive on a disk "a" and a bucket "s", and what somebody does to the bucket."""
+
+    def __init__(self, folder: Path, identifier: SharedIdentifier, seaweed: Seaweed) -> None:
+        self.place = seaweed.place()
+        self.archive = ArchiveUnderTest(folder, identifier, tiers=("a",), s3={"s": url_of(self.place)})
+        self.client: Any = seaweed.client("everyday")
+
+    def keys(self, aip: str) -> dict[str, str]:
+        """path in the object → key."""
+        start = f"tier/ocfl/{self.archive.engine.archive.tiers['s'].place_of(aip)}/"  # type: ignore[arg-type]
+        found = self.client.list_objects_v2(Bucket=self.place.bucket, Prefix=start)["Contents"]
+        return {each["Key"].removeprefix(start): each["Key"] for each in found}
+
+
+@pytest.fixture
+def bucketed(tmp_path: Path, identifier: SharedIdentifier, seaweed: Seaweed) -> Iterator[Bucketed]:
+    made = Bucketed(tmp_path, identifier, seaweed)
+    yield made
+    made.archive.close()
+
+
+def test_a_deposit_lives_on_disk_and_in_a_bucket(bucketed: Bucketed, tmp_path: Path) -> None:
+    archive = bucketed.archive
+    source = write_tree(tmp_path / "hồ sơ", FILES)
+    deposit = archive.deposit(source)
+    assert deposit.state.value == "stored", deposit
+    assert archive.states(deposit.aip_id) == {"a": "good", "s": "good"}
+    updated = write_tree(tmp_path / "hồ sơ", {"mới.txt": b"new in two"})
+    assert archive.deposit(updated, update=deposit.aip_id).state.value == "stored"
+    keys = bucketed.keys(deposit.aip_id)
+    content = next(path for path in keys if path.endswith("ảnh.bin"))
+    bucket = bucketed.place.bucket
+    bucketed.client.put_object(Bucket=bucket, Key=keys[content], Body=b"other bytes")
+    bucketed.client.delete_object(Bucket=bucket, Key=keys["inventory.json"])
+    bucketed.client.put_object(Bucket=bucket, Key=keys["inventory.json"].replace("inventory.json", "stray"), Body=b"?")
+    archive.audit()
+    assert archive.damages() == {("s", content): "altered", ("s", "inventory.json"): "missing", ("s", "stray"): "extra"}
+    report = archive.repair()
+    assert (report.repaired, report.quarantined, report.failed) == (2, 1, [])
+    recoveries = [each for each in archive.engine.holdings.events(deposit.aip_id) if each.type == "recovery"]
+    sources = {each.detail.get("source") for each in recoveries}
+    assert sources == {"s"}  # from the recorded version id
+    assert archive.damages() == {}
+    assert snapshot(archive.export(deposit.aip_id)) == snapshot(updated)
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=_silent())
+    archive.audit()
+    assert archive.states(deposit.aip_id) == {"a": "good", "s": "good"}
+    text = "".join(file.read_text(errors="replace") for file in archive.home.rglob("*") if file.is_file())
+    assert "SKeveryday" not in text
+    assert "AKeveryday" not in text
+
+
+def _silent() -> Any:
+    from repository.progress import Silent
+
+    return Silent()
+
+
+def test_the_only_good_copy_may_be_the_one_below_what_was_put_over_it(bucketed: Bucketed, tmp_path: Path) -> None:
+    archive = bucketed.archive
+    deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
+    keys = bucketed.keys(deposit.aip_id)
+    content = next(path for path in keys if path.endswith("ảnh.bin"))
+    bucketed.client.put_object(Bucket=bucketed.place.bucket, Key=keys[content], Body=b"other bytes")
+    file = archive.object(deposit.aip_id, "a") / content
+    file.chmod(0o600)
+    file.write_bytes(b"damaged too")
+    archive.audit()
+    assert archive.damages() == {("s", content): "altered", ("a", content): "altered"}
+    report = archive.repair()
+    assert report.failed == []
+    archive.audit()
+    assert archive.states(deposit.aip_id) == {"a": "good", "s": "good"}
+
+
+def test_deposits_go_on_while_the_store_is_down_and_its_copies_come_later(
+    tmp_path: Path, identifier: SharedIdentifier, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = Seaweed(tmp_path_factory.mktemp("down"), the_program())
+    server.start()
+    try:
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(server.credentials))
+        made = Bucketed(tmp_path, identifier, server)
+        archive = made.archive
+        archive.policy(need="1")
+        before = archive.deposit(write_tree(tmp_path / "trước", {"a.txt": b"before"}))
+        server.kill()
+        during = archive.deposit(write_tree(tmp_path / "trong", {"b.txt": b"during"}))
+        assert during.state.value == "stored", during
+        assert archive.states(during.aip_id) == {"a": "good", "s": "absent"}
+        report = archive.audit()
+        assert set(report.unavailable) == {"s"}
+        assert archive.damages() == {}
+        assert archive.states(before.aip_id) == {"a": "good", "s": "good"}
+        with pytest.raises(Unavailable):
+            archive.engine.archive.tiers["s"].check()
+        server.start()
+        archive.repair()
+        archive.audit()
+        assert archive.states(during.aip_id) == {"a": "good", "s": "good"}
+        archive.close()
+    finally:
+        server.kill()
+
+
+def test_a_tier_in_a_bucket_is_said_in_one_word(tmp_path: Path, seaweed: Seaweed) -> None:
+    place = seaweed.place()
+    home = tmp_path / "home"
+    code, document = kho("init", str(home), "--tier", f"a={tmp_path / 'a'}", "--tier", f"s={url_of(place)}", "--json")
+    assert code == 0, document
+    tier = Settings.load(home).tier("s")
+    assert tier.s3 == place
+    assert tier.uuid
+    assert {each["name"]: each["path"] for each in document["tiers"]}["s"] == f"s3://{place.bucket}/tier"
+    assert "SK" not in (home / "kho.toml").read_text()
+    code, document = kho(
+        "init", str(tmp_path / "second"), "--tier", f"a={tmp_path / 'b'}", "--tier", f"s={url_of(place)}", "--json"
+    )
+    assert (code, document["findings"][0]["code"]) == (2, "SET-TIER-TAKEN")
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3://UPPER/x", "s3://b/../x", "s3://bucket/x?secret=1", "s3://bucket?worm=maybe"])
+def test_a_place_that_cannot_be_understood_is_said_in_words(tmp_path: Path, url: str) -> None:
+    code, document = kho("init", str(tmp_path / "home"), "--tier", f"a={tmp_path / 'a'}", "--tier", f"s={url}", "--json")
+    assert (code, document["findings"][0]["code"]) == (2, "SET-TIER-URL")
+    assert not (tmp_path / "home").exists()
+
+
+def test_two_tiers_in_one_bucket_folder_are_one_copy(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    tiers = [{"name": name, "kind": "s3", "bucket": "kho-x", "prefix": prefix} for name, prefix in (("a", "x"), ("b", "x/y"))]
+    lines = ["[[tiers]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in tier.items()) for tier in tiers]
+    (home / "kho.toml").write_text("".join(lines))
+    with pytest.raises(SettingsError, match="must not share"):
+        Settings.load(home)
