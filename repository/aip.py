@@ -11,7 +11,7 @@ import json
 import mimetypes
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,7 +44,9 @@ __all__ = [
     "EVENTS_PATH",
     "EVENTS_PREFIX",
     "PREMIS_PATH",
+    "REPRESENTATION_PREMIS",
     "SPOOLED",
+    "Generator",
     "Previous",
     "Sealing",
     "load_sealed",
@@ -73,11 +75,11 @@ LONGEST_PATH = 860
 
 @dataclass(frozen=True)
 class Previous:
-    """The version that a deposit updates: its inventory, the inventory's digest, and the event files to carry over."""
+    """The version that a new one follows: its inventory, the inventory's digest, and what of its state is carried over as it is."""
 
     inventory: Inventory
     inventory_sha512: bytes
-    events: tuple[Entry, ...]
+    carried: Iterable[Entry]
     created: datetime
 
 
@@ -96,6 +98,7 @@ class Sealing:
     previous: Previous | None = None
     metadata: Path | None = None
     schemas: Path | None = None
+    reason: str = ""
 
     @property
     def token(self) -> str:
@@ -104,14 +107,14 @@ class Sealing:
     @property
     def message(self) -> str:
         """What the OCFL inventory says of this version."""
-        return f"deposit {self.deposit.deposit_id}"
+        return self.reason or f"deposit {self.deposit.deposit_id}"
 
     @property
     def created(self) -> datetime:
         return self.previous.created if self.previous else self.now
 
 
-def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
+def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..., Generator] | None = None) -> None:
     """Make ``folder/sealed`` for an arranged and identified spool that lies in ``folder``. Raises OSError as it is."""
     work = folder / "sealing"
     if work.exists():
@@ -126,8 +129,8 @@ def seal(sealing: Sealing, spool: Spool, folder: Path) -> None:
         if s.file
     )
     if sealing.previous:
-        manifest.add(sealing.previous.events)
-    _Generator(sealing, spool, manifest, work).write_all()
+        manifest.add(sealing.previous.carried)
+    (generator or Generator)(sealing, spool, manifest, work).write_all()
     digest = _write_inventory(sealing, manifest, work / "inventory.json")
     summary = {
         "kho": 1,
@@ -227,7 +230,7 @@ class _Hashing(io.BufferedWriter):
         return super().write(data)
 
 
-class _Generator:
+class Generator:
     """Writes what Kho adds to the deposited files: the submission record, PREMIS, METS; each becomes an entry of the manifest."""
 
     def __init__(self, sealing: Sealing, spool: Spool, manifest: Manifest, work: Path) -> None:
@@ -351,6 +354,7 @@ class _Generator:
     def _premis_file(self, entry: Entry) -> PremisFile:
         known = self._known(entry.file)
         name, modified = received(self._spool, entry.file)
+        derived_from, application = self._derivation(entry)
         return PremisFile(
             path=entry.path,
             size=entry.size,
@@ -362,7 +366,13 @@ class _Generator:
             format_notes=known.notes if known else (),
             original_name=os.fsdecode(name),
             modified=None if modified is None else datetime.fromtimestamp(modified, UTC),
+            application=application,
+            derived_from=derived_from,
         )
+
+    def _derivation(self, entry: Entry) -> tuple[str, str]:
+        """(logical path of the file that this one was made from, the tool that did); a deposit has none."""
+        return "", ""
 
     def _known(self, file: str) -> KnownFormat | None:
         return self._formats.get(file.removeprefix(SPOOLED)) if file.startswith(SPOOLED) else None

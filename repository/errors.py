@@ -13,6 +13,7 @@ RepositoryError
 ├── NoGoodCopy                    no copy holds these bytes unaltered
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
 ├── NotInLedger                   no closed day of the ledger holds this event
+├── NoPath, NoCampaign            no migration path or campaign of that name
 └── ExportFailed                  the target of an export is not usable
 """
 
@@ -25,7 +26,9 @@ __all__ = [
     "ExportFailed",
     "KeyReused",
     "LedgerChanged",
+    "NoCampaign",
     "NoGoodCopy",
+    "NoPath",
     "NotEnoughCopies",
     "NotInLedger",
     "Overtaken",
@@ -102,6 +105,16 @@ class NotEnoughCopies(RepositoryError):
 class NoGoodCopy(RepositoryError):
     def __init__(self, path: str, aip_id: str, reason: str) -> None:
         super().__init__("AIP-NO-GOOD-COPY", path, aip=aip_id, reason=reason)
+
+
+class NoPath(RepositoryError):
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__("MIG-NO-PATH", name, known=known)
+
+
+class NoCampaign(RepositoryError):
+    def __init__(self, campaign: str) -> None:
+        super().__init__("MIG-NO-CAMPAIGN", campaign)
 
 
 class ExportFailed(RepositoryError):

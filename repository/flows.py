@@ -16,6 +16,7 @@ from repository import upkeep
 from repository.accepting import Accepting
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some, not_asked
+from repository.campaigns import MIGRATE, ROLLBACK, Migrate, RollBack
 from repository.comparison import compare
 from repository.description import Extras
 from repository.ingest import Outcome, settle
@@ -88,6 +89,8 @@ def flows_of(archive: Archive, accepting: Accepting) -> Sequence[Flow]:
         REPAIR: lambda mine: _Repair(mine, _Deposit(mine, accepting)),
         UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, accepting)),
         LEDGER: LedgerFlow,
+        MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, accepting).keep_and_register),
+        ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, accepting).keep_and_register),
     }
 
     def flow(name: str) -> Flow:

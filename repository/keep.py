@@ -14,10 +14,11 @@ from typing import Any
 from fixity.manifest import Manifest
 from formats.package.spool import Spool
 from formats.premis import Event, read_premis
-from formats.report import FormatReport
+from formats.report import FormatReport, KnownFormat
 from policies.audits import next_check
 from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
 from repository.archive import Archive
+from repository.carried import Carried, CarriedFile
 from repository.catalog import Registration
 from repository.errors import NotEnoughCopies
 from repository.facts import aip_facts, original_name
@@ -153,8 +154,15 @@ class Sealed:
         )
 
     def _files(self) -> Iterator[AipFile]:
+        carried = Carried.beside(self._spool.database)
         for entry, content_path in self._manifest.placed():
-            known = self._formats.get(entry.file.removeprefix(SPOOLED)) if entry.file.startswith(SPOOLED) else None
+            known: KnownFormat | CarriedFile | None = None
+            if entry.file.startswith(SPOOLED):
+                known = self._formats.get(entry.file.removeprefix(SPOOLED))
+                name = original_name(received(self._spool, entry.file)[0], entry.path)
+            else:
+                known = carried.get(entry.path) if carried else None
+                name = known.original_name if known else ""
             yield AipFile(
                 path=entry.path,
                 content_path=content_path,
@@ -163,5 +171,5 @@ class Sealed:
                 sha512=entry.sha512.hex(),
                 puid=known.puid if known else "",
                 format_name=known.name if known else "",
-                original_name=original_name(received(self._spool, entry.file)[0], entry.path),
+                original_name=name,
             )

@@ -5,6 +5,7 @@ Only an inventory is believed; whatever it vouches for is taken from whichever t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +15,9 @@ from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
 from formats.package.source import Kind
-from formats.premis import Event, read_premis
-from repository.aip import EVENTS_PATH
-from repository.catalog import Registration
+from formats.premis import Event, PremisFile, read_premis
+from repository.aip import EVENTS_PATH, REPRESENTATION_PREMIS
+from repository.catalog import DERIVED, Registration
 from repository.errors import AipUnreadable
 from repository.facts import aip_facts, original_name, past_deposit
 from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
@@ -222,8 +223,10 @@ class StoredVersion:
         for path, digest in self._inventory.state(self._number):
             content = self._inventory.content_of(path, self._number)
             item = items.get(path)
-            if item is None:  # made by Kho: few, and nothing says how long they are
-                item = items.add(path, ItemRecord(b"", Kind.FILE, size=self._size(path)))
+            if item is None:  # made by Kho, or by a migration: nothing else says how long they are
+                puid, format_name = self._derived(path)
+                made = ItemRecord(b"", Kind.FILE, size=self._size(path), puid=puid, format_name=format_name)
+                item = items.add(path, made)
             yield AipFile(
                 path=path,
                 content_path=content,
@@ -234,6 +237,17 @@ class StoredVersion:
                 format_name=item.format_name,
                 original_name=original_name(item.name, path),
             )
+
+    def _derived(self, path: str) -> tuple[str, str]:
+        """(PUID, format) of a file that a migration made: no item of the deposit, so that only the PREMIS of its representation knows."""
+        if not DERIVED.match(path):
+            return "", ""
+        return self._formats_of(path.split("/", 2)[1]).get(path, ("", ""))
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019 - an object reads one version, and is let go with it
+    def _formats_of(self, representation: str) -> dict[str, tuple[str, str]]:
+        with self._open(f"representations/{representation}/{REPRESENTATION_PREMIS}")[0] as stream:
+            return {each.path: (each.puid, each.format_name) for each in read_premis(stream) if isinstance(each, PremisFile)}
 
     def _size(self, path: str) -> int:
         stream, size = self._open(path)

@@ -12,11 +12,13 @@ from repository.catalog.database import Transaction
 from repository.catalog.deposits import DepositChange
 from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, CatalogUnavailable, SchemaMismatch
 from repository.catalog.events import Note
+from repository.catalog.formats import DERIVED, FormatCount
 from repository.catalog.ledger_days import LedgerDay
 from repository.catalog.registration import Registration
 from repository.catalog.schema import upgrade
 
 __all__ = [
+    "DERIVED",
     "BadCursor",
     "Canary",
     "Catalog",
@@ -24,6 +26,7 @@ __all__ = [
     "CatalogError",
     "CatalogUnavailable",
     "DepositChange",
+    "FormatCount",
     "LedgerDay",
     "Note",
     "Registration",

@@ -14,6 +14,7 @@ from repository.catalog.copies import Copies
 from repository.catalog.database import Database, Transaction
 from repository.catalog.deposits import Deposits
 from repository.catalog.events import Events
+from repository.catalog.formats import Formats
 from repository.catalog.holdings import Holdings
 from repository.catalog.ledger_days import LedgerDays
 from repository.catalog.registration import Registration
@@ -48,6 +49,7 @@ class Catalog:
         self.copies = Copies(self._database)
         self.checks = Checks(self._database)
         self.events = Events(self._database)
+        self.formats = Formats(self._database)
         self.days = LedgerDays(self._database)
         self.canaries = Canaries(self._database)
 

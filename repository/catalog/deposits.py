@@ -113,6 +113,12 @@ class Deposits:
         with self._database.read(within) as transaction:
             return list(transaction.execute(query).scalars())
 
+    def from_source(self, source: str, *, after: str = "", limit: int = 100) -> list[Deposit]:
+        """Deposits with exactly this source, by id, from the one after ``after`` on."""
+        query = select(table).where(table.c.source == source, table.c.id > after).order_by(table.c.id).limit(limit)
+        with self._database.read() as transaction:
+            return [_deposit(row) for row in transaction.execute(query)]
+
     def update(
         self,
         deposit_id: str,

@@ -18,7 +18,7 @@ from repository.catalog.tables import aip, aip_version, file, kept_object, searc
 from repository.errors import UnknownAip
 from repository.model import Aip, AipFile, AipVersion, Copy, Page
 
-__all__ = ["Holdings"]
+__all__ = ["Holdings", "file_of"]
 
 ASKED_AT_ONCE = 500
 """Values of one IN list: SQLite takes 32,766 variables, and a plan should stay small."""
@@ -123,7 +123,7 @@ class Holdings:
         while True:
             with self._database.read(within) as transaction:
                 rows = transaction.execute(_files(pk, number).where(file.c.path > last).limit(STREAMED)).all()
-            yield from map(_file, rows)
+            yield from map(file_of, rows)
             if len(rows) < STREAMED:
                 return
             last = rows[-1].path
@@ -139,14 +139,14 @@ class Holdings:
             query = query.where(file.c.path > str(place_of(cursor, str)[0]))
         with self._database.read() as transaction:
             rows = transaction.execute(query).all()
-        return page_of(rows, limit, item=_file, cursor=lambda row: cursor_at(row.path))
+        return page_of(rows, limit, item=file_of, cursor=lambda row: cursor_at(row.path))
 
     def file(self, aip_id: str, path: str, *, version: int | None = None) -> AipFile | None:
         """One file by its path. Raises UnknownAip."""
         pk, number = self._at(aip_id, version, None)
         with self._database.read() as transaction:
             row = transaction.execute(_files(pk, number).where(file.c.path == path)).one_or_none()
-        return None if row is None else _file(row)
+        return None if row is None else file_of(row)
 
     def _at(self, aip_id: str, version: int | None, within: Transaction | None) -> tuple[int, int]:
         with self._database.read(within) as transaction:
@@ -252,7 +252,8 @@ def _version(row: Row[Any]) -> AipVersion:
     )
 
 
-def _file(row: Row[Any]) -> AipFile:
+def file_of(row: Row[Any]) -> AipFile:
+    """A row of the table of files."""
     return AipFile(
         path=row.path,
         content_path=content_path(row.content_version, row.content_rest, row.path),

@@ -1,0 +1,88 @@
+"""What a derived version takes over from the version before it, and what was made from what: two tables beside the spool's items.
+
+An AIP may have a million files, of which a migration changes none: they are rows, never objects in memory.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from fixity.digests import LogicalPath
+from fixity.manifest import Entry
+from policies.findings import Puid
+
+__all__ = ["Carried", "CarriedFile"]
+
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS carried (
+        path TEXT PRIMARY KEY, size INTEGER NOT NULL, sha256 BLOB NOT NULL, sha512 BLOB NOT NULL, puid TEXT NOT NULL,
+        format_name TEXT NOT NULL, original_name BLOB NOT NULL, mime TEXT NOT NULL DEFAULT '', spoken INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS derived (stored TEXT PRIMARY KEY, source TEXT NOT NULL, tool TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedFile:
+    """What is known of a file that is carried over."""
+
+    puid: Puid
+    name: str
+    original_name: str
+    mime: str
+
+
+class Carried:
+    """A view over the two tables of a spool database."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        for statement in _SCHEMA:
+            database.execute(statement)
+
+    @classmethod
+    def beside(cls, database: sqlite3.Connection) -> Carried | None:
+        """The tables of a derived version; None for a deposit that brought everything itself."""
+        there = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'carried'").fetchone()
+        return None if there is None else cls(database)
+
+    def fill(self, files: Iterable[tuple[str, int, bytes, bytes, str, str, str]]) -> None:
+        """(path, size, sha256, sha512, puid, format name, original name) of all that is carried over; what was there before goes."""
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM carried")
+        rows = ((*row[:6], row[6].encode("utf-8", "surrogateescape")) for row in files)
+        self._database.executemany(
+            "INSERT INTO carried (path, size, sha256, sha512, puid, format_name, original_name) VALUES (?,?,?,?,?,?,?)", rows
+        )
+
+    def media_type(self, path: str, mime: str) -> None:
+        self._database.execute("UPDATE carried SET mime = ? WHERE path = ?", (mime, path))
+
+    def entries(self) -> Iterator[Entry]:
+        """As entries of a manifest; their bytes are stored already, so that they have no file."""
+        for row in self._database.execute("SELECT path, size, sha256, sha512 FROM carried ORDER BY path"):
+            yield Entry(LogicalPath(row[0]), "", row[1], row[2], row[3])
+
+    def get(self, path: str) -> CarriedFile | None:
+        query = "SELECT puid, format_name, original_name, mime FROM carried WHERE path = ?"
+        row = self._database.execute(query, (path,)).fetchone()
+        return None if row is None else CarriedFile(Puid(row[0]), row[1], row[2].decode("utf-8", "surrogateescape"), row[3])
+
+    def spoken_of(self, path: str) -> None:
+        """The PREMIS of the version before describes this file."""
+        self._database.execute("UPDATE carried SET spoken = 1 WHERE path = ?", (path,))
+
+    def was_spoken_of(self, path: str) -> bool:
+        return self._database.execute("SELECT 1 FROM carried WHERE path = ? AND spoken = 1", (path,)).fetchone() is not None
+
+    def derive(self, stored: str, source: str, tool: str) -> None:
+        """``stored`` was made from ``source`` with ``tool``."""
+        self._database.execute("INSERT OR REPLACE INTO derived VALUES (?,?,?)", (stored, source, tool))
+
+    def derivation(self, stored: str) -> tuple[str, str]:
+        """(source, tool) of a file that was made; ("", "") of any other."""
+        row = self._database.execute("SELECT source, tool FROM derived WHERE stored = ?", (stored,)).fetchone()
+        return ("", "") if row is None else (row[0], row[1])
