@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from formats.identify import Identification
+from formats.inspection import Inspectors
 from formats.migrate import LIMITS, MIGRATORS, Failed, Made
 from formats.properties import Compared, Demand, Kind, Said, compare
 from formats.sandbox import workspace
-from formats.validate import Validators, Validity, Why
+from formats.validate import Validity, Why
 from policies.findings import Finding, KhoError, Puid
 from policies.formats import FormatPolicy, MigrationPath, format_policy
 from repository.archive import Archive
@@ -83,10 +84,10 @@ class Converter:
     policy: FormatPolicy
     path: MigrationPath
     seconds: float = LIMITS.seconds
-    validators: Validators = field(default_factory=Validators)
+    inspectors: Inspectors = field(default_factory=Inspectors)
 
     def close(self) -> None:
-        self.validators.close()
+        self.inspectors.close()
 
     @property
     def tool_version(self) -> str | None:
@@ -122,7 +123,7 @@ class Converter:
         if known.puid not in self.path.targets:
             found = known.puid or "unknown"
             return Finding("MIG-WRONG-FORMAT", file.path, {"aip": aip_id, "found": found, "wanted": ", ".join(self.path.targets)})
-        outcome = next(outcome for _, outcome in self.validators.validate([(made.result, known.puid)]))
+        outcome = next(outcome for _, outcome in self.inspectors.validate([(made.result, known.puid)]))
         if outcome.validity is Validity.INVALID or outcome.why in NOT_A_PASS:
             reason = "; ".join(f"{each.rule}: {each.words}" for each in outcome.defects[:3]) or outcome.reason
             return Finding("MIG-INVALID", file.path, {"aip": aip_id, "reason": reason})
