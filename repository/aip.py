@@ -34,7 +34,7 @@ from formats.package.source import Kind, Package
 from formats.package.spool import Spool
 from formats.premis import Event, PremisEntity, PremisFile, write_premis
 from formats.report import FormatReport, KnownFormat
-from repository.enclosures import Enclosures
+from repository.enclosures import VERSION, Enclosures
 from repository.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, write_submission
 from storage.ocfl.inventory import Inventory
 from storage.ocfl.inventory_writer import VersionBlock, write_inventory
@@ -263,7 +263,7 @@ class Generator:
     def write_all(self) -> None:
         self._schemas()
         for path, content in Enclosures(self._spool):
-            with self._file(path) as out:
+            with self._file(path.replace(VERSION, str(self._sealing.number))) as out:
                 out.write(content)
         beside = self._sealing.metadata
         if beside is not None:

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 from formats.package.spool import Spool
 
-__all__ = ["Enclosures"]
+__all__ = ["VERSION", "Enclosures"]
+
+VERSION = "{version}"
+"""Stands in a path for the number of the version that is sealed: what was found then never takes the place of what was found before."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS enclosure (path TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
 

@@ -51,7 +51,7 @@ ROW_FINDINGS = 5
 
 MALWARE_CODES = frozenset({"MAL-FOUND"})
 
-SIGNATURE_CODES = ("SIG-PASSED", "SIG-INDETERMINATE", "SIG-FAILED", "SIG-NO-ANCHORS", "SIG-NOT-LOOKED")
+SIGNATURE_CODES = ("SIG-PASSED", "SIG-INDETERMINATE", "SIG-FAILED", "SIG-NO-ANCHORS", "SIG-NOT-LOOKED", "SIG-NOT-COLLECTED")
 """How signatures came out, as the event of their validation counts them."""
 
 FREE = frozenset({DepositState.REFUSED, DepositState.QUARANTINED, DepositState.FAILED})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +28,7 @@ At = Annotated[str | None, typer.Option("--at", metavar="DATE", help=words("opti
 AnchorFolder = Annotated[Path | None, typer.Option("--anchors", metavar="DIR", help=words("option.anchors"))]
 Content = Annotated[Path | None, typer.Option("--content", metavar="FILE", help=words("option.content"))]
 Data = Annotated[list[Path] | None, typer.Option("--data", metavar="DIR", help=words("option.data"))]
+Evidence = Annotated[list[Path] | None, typer.Option("--evidence", metavar="FILE", help=words("option.evidence"))]
 Xml = Annotated[Path | None, typer.Option("--xml", metavar="FILE", help=words("option.xml"))]
 
 STYLES = {"TOTAL-PASSED": "green", "INDETERMINATE": "yellow", "TOTAL-FAILED": "bold red"}
@@ -39,6 +41,7 @@ def validate(
     anchors: AnchorFolder = None,
     content: Content = None,
     data: Data = None,
+    evidence: Evidence = None,
     xml: Xml = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -47,7 +50,8 @@ def validate(
     door = Door.of(context, home, as_json)
     moment = _moment(at)
     if Path(subject).exists() and not subject.startswith("urn:"):
-        reports = [_file(door, Path(subject), moment, anchors, content, data or ())]
+        given = _Given(moment, anchors, content, data or (), evidence or ())
+        reports = [_file(door, Path(subject), given)]
     else:
         with door.open() as engine:
             reports = engine.signatures.validate(subject, at=moment, anchors=anchors, progress=door.progress())
@@ -66,22 +70,36 @@ def _moment(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _file(
-    door: Door, path: Path, at: datetime | None, anchors: Path | None, content: Path | None, data: Iterable[Path]
-) -> FileReport:
+@dataclass(frozen=True)
+class _Given:
+    """What the command line gave to judge a file by."""
+
+    at: datetime | None
+    anchors: Path | None
+    content: Path | None
+    data: Sequence[Path]
+    evidence: Sequence[Path]
+
+
+def _file(door: Door, path: Path, given: _Given) -> FileReport:
     """A file anywhere: by the anchors that were named, else by those of the archive at hand, else by nobody's."""
     from repository.clock import SystemClock
+    from repository.signed.evidence import BytesDigests, Records, read_records
     from repository.signed.files import data_from, validate_file
     from repository.signed.trust import context_of
 
-    now = at or SystemClock().now()
-    kept = [data_from(each) for each in data]
-    if anchors is None and door.has_archive():
+    now = given.at or SystemClock().now()
+    if given.anchors is None and door.has_archive():
         with door.open() as engine:
             judged_by = context_of(engine.archive, now)
     else:
-        judged_by = context_of(None, now, anchors=anchors)
-    return validate_file(path, judged_by, content=content, beside=kept)
+        judged_by = context_of(None, now, anchors=given.anchors)
+    lists = [der for each in given.data for kept in data_from(each) for der in kept.crls]
+    records = Records(read_records(given.evidence), judged_by, lists)
+    kept = [each for folder in given.data for each in data_from(folder, records)]
+    existed = records.proof_of(path.name, BytesDigests(path)) if records.records and path.is_file() else None
+    report = validate_file(path, judged_by, content=given.content, beside=kept, existed=existed)
+    return replace(report, missing=(*report.missing, *dict.fromkeys(records.findings))) if existed is None else report
 
 
 def _write_xml(target: Path, reports: Sequence[FileReport]) -> None:

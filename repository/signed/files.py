@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from repository.errors import SourceMissing
+from repository.signed.evidence import BytesDigests, Records
 from repository.signed.records import FileReport
 from signatures.detect import covered_names
 
@@ -67,13 +69,20 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def data_from(folder: Path) -> ValidationData:
-    """Validation data from a folder (of an exported AIP, or of one's own): certificates, CRLs and OCSP responses by their suffix.
+def data_from(folder: Path, records: Records | None = None) -> list[ValidationData]:
+    """Validation data from a folder (of an exported AIP, or of one's own): certificates, CRLs and OCSP responses by their suffix; each
+    with the proof that ``records`` give of it.
 
     Raises `SourceMissing`.
     """
-    from signatures.validation_data import read_kept
+    from signatures.validation_data import SUFFIXES, read_kept
 
     if not folder.is_dir():
         raise SourceMissing(str(folder))
-    return read_kept((each.name, each.read_bytes()) for each in sorted(folder.rglob("*")) if each.is_file())
+    found = []
+    for each in sorted(folder.rglob("*")):
+        if each.is_file() and each.suffix in SUFFIXES.values():
+            content = each.read_bytes()
+            proof = records.proof_of(each.name, BytesDigests(content)) if records else None
+            found.append(replace(read_kept([(each.name, content)]), existed=proof))
+    return found

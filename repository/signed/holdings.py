@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,15 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Prove", "kept_reports", "validate_aip"]
 
+REPORT = re.compile(rf"{re.escape(REPORTS)}/([0-9a-f]{{64}})\.v([0-9]{{1,9}})\.json")
+
 Prove = Callable[[AipFile], "Proof | None"]
 """Since when a file of the AIP is proven to exist, by evidence that was verified; None: nothing proves it."""
 
 
 def kept_reports(archive: Archive, aip_id: str) -> Iterator[dict[str, Any]]:
-    """The stored report of every signed file of an AIP. Raises `AipUnreadable`."""
+    """The newest stored report of every signed file of an AIP. Raises `AipUnreadable`."""
+    newest: dict[str, tuple[int, AipFile]] = {}
     for file in archive.catalog.holdings.files(aip_id):
-        if file.path.startswith(f"{REPORTS}/") and file.path.endswith(".json"):
-            yield parse_report(_bytes(archive, aip_id, file), file.path)
+        match = REPORT.fullmatch(file.path)
+        if match and newest.get(match[1], (0, file))[0] < int(match[2]):
+            newest[match[1]] = int(match[2]), file
+    for _, file in newest.values():
+        yield parse_report(_bytes(archive, aip_id, file), file.path)
 
 
 def validate_aip(

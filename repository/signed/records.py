@@ -1,9 +1,9 @@
 """What is kept beside a signed original in its AIP: one report a signed file, and the validation data of all of them.
 
 ```
-metadata/other/signatures/reports/<sha256 of the signed file>.json    the report, with what it was judged by
-metadata/other/signatures/reports/<sha256 of the signed file>.xml     the same as ETSI TS 119 102-2
-metadata/other/signatures/data/<sha256>.{cer,crl,ocsp}                certificates, CRLs, OCSP responses as received
+metadata/other/signatures/reports/<sha256 of the signed file>.v<N>.json    the report that version N brought, with what it was judged by
+metadata/other/signatures/reports/<sha256 of the signed file>.v<N>.xml     the same as ETSI TS 119 102-2
+metadata/other/signatures/data/<sha256>.{cer,crl,ocsp}                     certificates, CRLs, OCSP responses as received
 ```
 Normative: docs/on-disk.md.
 """
@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
+from repository.enclosures import VERSION
 from repository.errors import AipUnreadable
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ class FileReport:
         from signatures.etsi_report import etsi_report
 
         body = json.dumps({"kho": FORMAT, "kind": "signatures", **self.as_json()}, ensure_ascii=False, indent=1)
-        found = [(f"{REPORTS}/{self.sha256}.json", body.encode() + b"\n")]
+        place = f"{REPORTS}/{self.sha256}.v{VERSION}"
+        found = [(f"{place}.json", body.encode() + b"\n")]
         if self.signatures:
-            found.append((f"{REPORTS}/{self.sha256}.xml", etsi_report(self.signatures)))
+            found.append((f"{place}.xml", etsi_report(self.signatures)))
         return found
 
 
