@@ -9,12 +9,14 @@ __all__ = ["flip_one_bit"]
 
 
 def flip_one_bit(tier: Path) -> Path:
-    """Flip the lowest bit of the middle byte of the largest content file below ``tier``; returns the file.
+    """Flip the lowest bit of the middle byte of the largest content file of ``tier``'s storage root (of the folder, where it has none:
+    its canaries are damaged already); returns the file.
 
     Raises:
         FileNotFoundError: nothing is stored there.
     """
-    stored = [Path(folder) / name for folder, _, names in os.walk(tier) for name in names if "/content/" in f"{folder}/"]
+    root = tier / "ocfl" if (tier / "ocfl").is_dir() else tier
+    stored = [Path(folder) / name for folder, _, names in os.walk(root) for name in names if "/content/" in f"{folder}/"]
     sizes = sorted(((file.stat().st_size, str(file)) for file in stored), reverse=True)
     if not sizes or not sizes[0][0]:
         raise FileNotFoundError(f"nothing is stored below {tier}")
