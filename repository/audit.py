@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from fixity.verify import FixityReport, Outcome
 from policies.audits import FULL, algorithm, next_check
@@ -21,19 +21,22 @@ from policies.findings import Finding
 from repository.aip import summary_of
 from repository.archive import Archive
 from repository.canaries import CanaryCount, checks_of, reconcile, record, tampered
-from repository.catalog import Canary
+from repository.catalog import Canary, Transaction
 from repository.comparison import stranger_of
 from repository.ledger import ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
-from storage.errors import StorageError, Unavailable
-from storage.tier import ObjectId
+from storage.errors import MediumAway, StorageError, Unavailable
+from storage.tier import ObjectId, SequentialTier, Tier
 from storage.verifiers import Check, Found
 
 __all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "not_asked", "state_of"]
 
 STEP_BYTES = 1 << 30
 """Bytes of one audit step: a step interrupted by a crash is done again, so it should cost seconds, not hours."""
+
+MEDIUM_COPIES = 50_000
+"""Copies of one step on media that are wound: as many as a cartridge is likely to hold, so that it is mounted once and read forwards."""
 
 STEP_COPIES = 500
 """Copies of one audit step, for archives of many small AIPs."""
@@ -124,26 +127,50 @@ def audit_some(
     asked_for = bool(scope["everything"] or scope["aip"])
     tiers = [name for name in ([scope["tier"]] if scope["tier"] else archive.tiers) if name not in skip]
     budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
-    tiers = [name for name in tiers if budgets[name] > 0]
-    if not tiers:
-        return AuditReport().as_json()
-    copies = archive.catalog.copies.candidates(
-        tiers=tiers,
-        aip_id=scope["aip"] or None,
-        due=None if asked_for else since,
-        checked_before=since,
-        limit=STEP_COPIES,
-        budget=min(budgets.values()),
-    )
+    wound = [name for name in tiers if isinstance(archive.tiers[name], SequentialTier)]
+    plain = [name for name in tiers if budgets[name] > 0 and name not in wound]
+
+    def candidates(tiers: list[str], limit: int, budget: int | None) -> list[Copy]:
+        due = None if asked_for else since
+        return archive.catalog.copies.candidates(
+            tiers=tiers, aip_id=scope["aip"] or None, due=due, checked_before=since, limit=limit, budget=budget
+        )
+
+    copies = candidates(plain, STEP_COPIES, min(budgets[name] for name in plain)) if plain else []
+    for name in wound:
+        if not copies and budgets[name] > 0:
+            asked = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
+            copies = _on_one_medium(archive.tiers[name], asked, skip)
     return check_copies(archive, copies, progress, full=asked_for)
 
 
-def left_today(archive: Archive, tier: str) -> int:
+def _on_one_medium(tier: Tier, copies: Sequence[Copy], skip: Sequence[str]) -> list[Copy]:
+    """Of these copies on a tier of media that are wound, those on the medium of the oldest that is not on one to be skipped, in the order
+    in which they lie there."""
+    assert isinstance(tier, SequentialTier)
+    places = {copy.aip_id: tier.locality(ObjectId(copy.aip_id)) for copy in copies}
+    medium = next((place[0] for place in places.values() if f"{tier.name}/{place[0]}" not in skip), None)
+    return sorted((each for each in copies if places[each.aip_id][0] == medium), key=lambda each: places[each.aip_id])
+
+
+def _away(archive: Archive, copy: Copy, error: Unavailable) -> str:
+    """What could not be asked: the tier, or only one of its media ("tape/LPD001L8")."""
+    tier = archive.tiers[copy.tier]
+    if isinstance(error, MediumAway) and isinstance(tier, SequentialTier):
+        return f"{copy.tier}/{tier.locality(ObjectId(copy.aip_id))[0]}"
+    return copy.tier
+
+
+@overload
+def left_today(archive: Archive, tier: str) -> int: ...
+@overload
+def left_today(archive: Archive, tier: str, none: None) -> int | None: ...
+def left_today(archive: Archive, tier: str, none: int | None = STEP_BYTES) -> int | None:
     """Bytes that the policy still lets audits of ``tier`` read, of what it allows in any 24 hours. What is due and not read stays due,
     and is counted as overdue; a copy larger than what is left is read when anything is left, so it cannot starve."""
     limit = archive.policy.audit(tier).bytes_per_day
     if limit is None:
-        return STEP_BYTES
+        return none
     return limit - archive.catalog.checks.bytes_since(tier, archive.clock.now() - timedelta(days=1))
 
 
@@ -164,7 +191,7 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
             planted.append((copy, found))
             continue
         if isinstance(found, Unavailable):
-            report.unavailable[copy.tier] = str(found)
+            report.unavailable[_away(archive, copy, found)] = str(found)
             continue
         if isinstance(found, StorageError):
             raise found
@@ -178,12 +205,20 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
         report.bytes += found.bytes_read
         report.copies[records[-1].state.value] += 1
         report.files.update({outcome.value: count for outcome, count in found.counts.items()})
+        if len(records) == STEP_COPIES:  # a cartridge is one step, of hours: what was found is not lost with the step
+            _enter(archive, records)
+            records = []
     report.canaries = reconcile(planted)
     with archive.catalog.begin() as transaction:
-        archive.catalog.copies.record(records, within=transaction)
-        ledger_of(archive).checked(records, within=transaction)
+        _enter(archive, records, within=transaction)
         record(archive, report.canaries, within=transaction)
     return report.as_json()
+
+
+def _enter(archive: Archive, records: Sequence[CheckRecord], *, within: Transaction | None = None) -> None:
+    with contextlib.nullcontext(within) if within is not None else archive.catalog.begin() as transaction:
+        archive.catalog.copies.record(records, within=transaction)
+        ledger_of(archive).checked(records, within=transaction)
 
 
 def _among_canaries(archive: Archive, asked: list[tuple[Copy, Check]]) -> list[tuple[Copy | Canary, Check]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers
     from repository.signed.service import Signatures
+    from repository.tapes import Tapes
     from repository.unfinished import Unfinished
 
 __all__ = ["Engine"]
@@ -97,6 +98,13 @@ class Engine:
         from repository.unfinished import Unfinished
 
         return Unfinished(self.archive, self.jobs)
+
+    @cached_property
+    def tapes(self) -> Tapes:
+        """Cartridges and volumes of the tape tiers."""
+        from repository.tapes import Tapes
+
+        return Tapes(self.archive)
 
     @cached_property
     def ledger(self) -> Ledgers:

@@ -4,6 +4,7 @@ StorageError
 ├── NotFound          nothing is there under this key
 ├── AlreadyExists     something is there already, and put only creates
 ├── Unavailable       the store could not be asked or could not do it now (down, EIO, full, time-out): says nothing of the bytes
+│   └── MediumAway    one medium of a tier could not be used; the tier itself is there
 ├── Refused           the store was asked and said no (permission, read-only, write-once)
 ├── Conflict          the object is not in the state this version was built on: another writer was first
 ├── SpoolDamaged      the bytes that were to be stored are not those that were sealed: nothing of this version was stored
@@ -21,6 +22,7 @@ __all__ = [
     "AlreadyExists",
     "Conflict",
     "Damaged",
+    "MediumAway",
     "NotFound",
     "Refused",
     "SpoolDamaged",
@@ -47,6 +49,9 @@ class AlreadyExists(StorageError):
 class Unavailable(StorageError):
     def __init__(self, key: str, reason: str) -> None:
         super().__init__("STO-UNAVAILABLE", key, reason=reason)
+
+
+class MediumAway(Unavailable): ...
 
 
 class Refused(StorageError):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from repository.cli import archive, catalog, deposits, evidence, fixity, holdings, ledger, signatures, verify
+from repository.cli import archive, catalog, deposits, evidence, fixity, holdings, ledger, signatures, tape, verify
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
@@ -82,6 +82,20 @@ def application() -> typer.Typer:
     signed.callback()(lambda: None)
     add(signed, "validate", signatures.validate, "signatures_validate")
     app.add_typer(signed, name="signatures")
+    tapes = _group("help.tape")
+    tapes.callback()(lambda: None)
+    for name, function in (
+        ("inventory", tape.inventory),
+        ("label", tape.label),
+        ("show", tape.show),
+        ("recover", tape.recover),
+        ("refresh", tape.refresh),
+        ("export", tape.export),
+        ("import", tape.import_),
+        ("lost", tape.lost),
+    ):
+        add(tapes, name, function, f"tape_{name}")
+    app.add_typer(tapes, name="tape")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")
     add(app, "serve", archive.serve, "serve")

@@ -17,7 +17,7 @@ from repository.texts import words
 if TYPE_CHECKING:
     from repository.engine import Engine
 
-__all__ = ["rebuild"]
+__all__ = ["opened", "rebuild"]
 
 NO_CATALOG = "CAT-NO-SCHEMA"
 
@@ -27,7 +27,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="TIER", help=words("
 def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_json: AsJson = False) -> int:
     """Make the catalog anew from the tiers."""
     door = Door.of(context, home, as_json)
-    with _opened(door) as engine:
+    with opened(door) as engine:
         report = engine.catalog.rebuild(tier=tier, progress=door.progress())
     errors = sum(count for code, count in report.findings.counts.items() if Finding(code).weight >= Weight.ERROR)
     closing = [Finding("OPS-NOT-REBUILT", args={"errors": errors})] if errors else []
@@ -43,7 +43,7 @@ def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_jso
     return door.answer("rebuild", views.rebuild(report), text, code=code, findings=report.findings, closing=closing)
 
 
-def _opened(door: Door) -> Engine:
+def opened(door: Door) -> Engine:
     """The engine; where the catalog itself is lost, an empty one is made first (tables of records and of jobs)."""
     try:
         return door.open()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from storage.tape.drive import BLOCK, Drive, EndOfData, Mark
 from storage.tape.errors import PositionLost, ScsiError, WrongVolume
 from storage.tape.labels import LABEL, BadLabel, FileLabel, Trailer, file_of, trailer_of, volume_id, volume_of
-from storage.tape.register import BundleRow, Volume
+from storage.tape.rows import BundleRow, Volume
 
 __all__ = ["Cartridge", "DataFile", "Leftover"]
 

@@ -11,7 +11,7 @@ from storage.ocfl.layout import object_path
 from storage.tape.bundles import Comment, header, padding
 from storage.tape.cartridge import DataFile
 from storage.tape.errors import MediumError
-from storage.tape.register import FileRow, PartRow
+from storage.tape.rows import FileRow, PartRow
 
 __all__ = ["Reading", "read_members"]
 

@@ -100,6 +100,10 @@ class Drive:
         except NotReady:
             return
 
+    def ready(self) -> None:
+        """Whether the cartridge is still there; attentions that wait are read away (and make proofs stale). Raises NotReady."""
+        self._device.greet()
+
     def identity(self) -> Identity:
         return self._device.identity()
 

@@ -23,7 +23,7 @@ Damaged
 from __future__ import annotations
 
 from policies.findings import KhoError
-from storage.errors import Damaged, Refused, Unavailable
+from storage.errors import Damaged, MediumAway, Refused, Unavailable
 from storage.tape.sense import Key, Sense
 
 __all__ = [
@@ -86,7 +86,7 @@ class PositionLost(Unavailable):
         KhoError.__init__(self, "TAPE-POSITION", device, reason=reason)
 
 
-class NoCartridge(Unavailable):
+class NoCartridge(MediumAway):
     def __init__(self, volume: str, reason: str) -> None:
         KhoError.__init__(self, "TAPE-NO-CARTRIDGE", volume, reason=reason)
 

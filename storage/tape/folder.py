@@ -149,13 +149,14 @@ class TapeFolder:
             file.unlink(missing_ok=True)
 
 
-def create_tape_folder(path: Path, name: str) -> str:
-    """Make an empty tape tier in a folder (made when it is not there), marker last; returns its UUID.
+def create_tape_folder(path: Path, name: str, identifier: str | None = None) -> str:
+    """Make an empty tape tier in a folder (made when it is not there), marker last; returns its UUID: ``identifier`` where the folder of
+    a tier that has cartridges was lost.
 
     Raises:
         AlreadyExists: a tier is there. Unavailable: could not write.
     """
-    identifier = str(uuid.uuid4())
+    identifier = identifier or str(uuid.uuid4())
     try:
         path.mkdir(parents=True, exist_ok=True)
         if (path / MARKER).exists():

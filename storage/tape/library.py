@@ -92,6 +92,7 @@ class Library:
             try:
                 self._depth = 1
                 self._note(descriptor)
+                self._look()
                 yield
             except TransportError:
                 self.close()
@@ -126,6 +127,14 @@ class Library:
                 bay.loaded = ""
         self._token = uuid.uuid4().hex
         os.pwrite(descriptor, self._token.encode(), 0)
+
+    def _look(self) -> None:
+        """Nothing is under way yet: where the sessions of before have ended (the library was off meanwhile), begin new ones."""
+        try:
+            if self._changer is not None:
+                self._changer.greet()
+        except TransportError:
+            self.close()
 
     # --- devices ----------------------------------------------------------------------------------------------------------
 
@@ -181,7 +190,11 @@ class Library:
             raise NoCartridge(barcode, "it is a cleaning cartridge")
         for bay in self._bays:
             if bay.loaded == barcode and bay.drive is not None:
-                return bay.drive, False
+                try:
+                    bay.drive.ready()  # an attention that waits makes the position unknown, before anything relies on it
+                    return bay.drive, False
+                except Unavailable:
+                    self._drop(bay)
         elements = self.changer.elements()
         place = next((each for each in elements if each.full and each.barcode == barcode), None)
         if place is None:

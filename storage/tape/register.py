@@ -6,17 +6,17 @@ One SQLite file in the tier's folder. Rows of bundles are entered when these wer
 
 from __future__ import annotations
 
-import enum
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from storage.errors import Unavailable
 from storage.tape.errors import NoCartridge
+from storage.tape.rows import BundleRow, FileRow, FileState, PartRow, Volume, VolumeState
 
-__all__ = ["BundleRow", "FileRow", "FileState", "PartRow", "Register", "Volume", "VolumeState"]
+__all__ = ["Register"]
 
 SCHEMA = 1
 
@@ -50,107 +50,6 @@ CREATE TABLE files (
 CREATE INDEX files_by_path ON files (part, path);
 CREATE TABLE disposed (object_id TEXT PRIMARY KEY, time TEXT NOT NULL) WITHOUT ROWID;
 """
-
-
-class VolumeState(enum.Enum):
-    """What may be done with a volume. Only an OPEN one is written."""
-
-    OPEN = "open"
-    FULL = "full"
-    SUSPECT = "suspect"
-    """Something was not as it must be: still read, never written again; to be refreshed."""
-    RETIRED = "retired"
-    """Its bundles were copied to another volume; it may be destroyed."""
-    LOST = "lost"
-    """Given up by people: its copies are missing."""
-
-
-class FileState(enum.IntEnum):
-    LIVE = 0
-    SUPERSEDED = 1
-    """A later copy of the same path counts."""
-    ASIDE = 2
-    """Taken out of its object (tape keeps the bytes)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """One cartridge. ``sequence`` is that of the last tape file that is accounted for; ``capacity`` 0: not known; ``made`` is a date or
-    ""; ``rated_years`` 0: not known; ``location`` is where people put it ("" while it is in the library)."""
-
-    barcode: str
-    uuid: str
-    state: VolumeState
-    sequence: int
-    used: int
-    capacity: int
-    labelled: str
-    made: str = ""
-    rated_years: int = 0
-    location: str = ""
-    mounts: int = 0
-    note: str = ""
-
-    @property
-    def replace_by(self) -> str:
-        """The date by which it has to be refreshed; "" when that is not known."""
-        return f"{int(self.made[:4]) + self.rated_years}{self.made[4:]}" if self.made and self.rated_years else ""
-
-    @property
-    def room(self) -> int:
-        """Bytes that are likely left; as if endless where the capacity is not known (the drive warns)."""
-        return max(self.capacity - self.used, 0) if self.capacity else 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class BundleRow:
-    """One tape file of a volume. ``counted`` False: given up, or never counted; it is stepped over. ``address`` is the logical block of
-    its first label where the drive tells."""
-
-    volume: str
-    sequence: int
-    number: int
-    uuid: str
-    kind: str
-    counted: bool
-    size: int
-    blocks: int
-    sha256: bytes
-    created: str
-    block: int
-    address: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PartRow:
-    """One part: ``offset`` and ``length`` in the bundle's tar. ``whole``: all parts of its run are there. ``kind`` is "version" or "mend"
-    (single files put right)."""
-
-    id: int
-    volume: str
-    sequence: int
-    offset: int
-    length: int
-    object_id: str
-    version: int
-    part: int
-    parts: int
-    run: str
-    inventory: bytes
-    kind: str
-    whole: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """One member: ``offset`` is where its header begins in the bundle."""
-
-    part: int
-    offset: int
-    path: str
-    size: int
-    sha512: bytes
-    state: FileState = FileState.LIVE
 
 
 _PARTS = "id, volume, sequence, offset, length, object_id, version, part, parts, run, inventory, kind, whole"
@@ -296,7 +195,8 @@ class Register:
         names = ", ".join(f"p.{name}" for name in _PARTS.split(", "))
         rows = self._db.execute(
             f"SELECT {names} FROM parts p JOIN bundles b USING (volume, sequence) JOIN volumes v ON v.barcode = p.volume "
-            "WHERE p.object_id = ? AND p.whole = 1 AND b.counted = 1 AND v.state NOT IN ('lost', 'retired') ORDER BY b.number, p.offset",
+            "WHERE p.object_id = ? AND p.whole = 1 AND b.counted = 1 AND v.state NOT IN ('lost', 'retired') "
+            "ORDER BY b.number, p.offset, p.id",
             (object_id,),
         )
         return [_part(row) for row in rows]
@@ -363,10 +263,27 @@ class Register:
         self._db.execute("INSERT OR REPLACE INTO disposed VALUES (?, ?)", (object_id, time))
         self._db.execute("UPDATE parts SET disposed = 1, whole = 0 WHERE object_id = ?", (object_id,))
 
-    def disposed_at(self, object_id: str) -> str:
-        """When it was last disposed of; "" if never."""
-        row = self._db.execute("SELECT time FROM disposed WHERE object_id = ?", (object_id,)).fetchone()
-        return str(row[0]) if row else ""
+    def dispose_again(self, volume: str) -> None:
+        """After a volume was read anew: what was written on it before its object was disposed of is disposed of."""
+        self._db.execute(
+            "UPDATE parts SET disposed = 1, whole = 0 WHERE volume = ? AND EXISTS (SELECT 1 FROM disposed d JOIN bundles b "
+            "ON b.volume = parts.volume AND b.sequence = parts.sequence WHERE d.object_id = parts.object_id AND b.created <= d.time)",
+            (volume,),
+        )
+
+    def settle_all(self, volume: str) -> None:
+        """`settle` everything that has a part on a volume."""
+        for (object_id,) in self._db.execute("SELECT DISTINCT object_id FROM parts WHERE volume = ?", (volume,)).fetchall():
+            self.settle(object_id)
+
+    def live_parts(self, volume: str, sequence: int) -> list[PartRow]:
+        """Parts of a bundle of which something still counts."""
+        return [
+            part
+            for part in self.parts_on(volume, sequence)
+            if part.whole
+            and self._db.execute("SELECT 1 FROM files WHERE part = ? AND state = 0 LIMIT 1", (part.id,)).fetchone() is not None
+        ]
 
     def disposed(self) -> dict[str, list[str]]:
         """Object id → volumes that still hold what was disposed of."""

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from storage.errors import NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.layout import object_path
@@ -21,12 +21,14 @@ from storage.tape.errors import NoCartridge, NoRoom, WriteProtected, WrongVolume
 from storage.tape.folder import TapeFolder
 from storage.tape.labels import volume_id
 from storage.tape.library import Library
-from storage.tape.register import FileRow, PartRow, Register, Volume, VolumeState
-from storage.tape.volumes import Group, NewFile, TapeFull, begin_volume, write_group
-from storage.tape.writing import Outgoing
+from storage.tape.register import Register
+from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
+from storage.tape.volumes import Group, NewFile, Outgoing, TapeFull, begin_volume, write_group
 from storage.tier import ObjectId
 
 __all__ = ["Shelf"]
+
+Bundle = TypeVar("Bundle", bound=Outgoing)
 
 IN_MEMORY = 8 << 20
 """Bytes of one opened file that are held in memory; a larger one lies in the tier's folder while it is read."""
@@ -101,7 +103,7 @@ class Shelf:
 
     # --- writing ----------------------------------------------------------------------------------------------------------
 
-    def append(self, bundles: Sequence[Outgoing], on_counted: Callable[[Outgoing], None]) -> None:
+    def append(self, bundles: Sequence[Bundle], on_counted: Callable[[Bundle], None]) -> None:
         """Bring bundles onto tapes, in order, on as many volumes as it takes; ``on_counted`` hears of each that was read back and entered.
 
         Raises:

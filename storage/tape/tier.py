@@ -21,6 +21,7 @@ from storage.errors import Conflict, NotFound, Refused, SpoolDamaged, StorageErr
 from storage.ocfl.layout import object_path
 from storage.ocfl.objects import INVENTORY, digest_at
 from storage.tape.bundles import Comment, Member, plan, tar_size
+from storage.tape.changer import Element
 from storage.tape.drive import BLOCK
 from storage.tape.folder import Mend, TapeFolder, create_tape_folder
 from storage.tape.library import Library
@@ -101,6 +102,11 @@ class TapeTier:
     def check(self) -> None:
         with self.shelf() as shelf:
             shelf.library.changer.greet()
+
+    def elements(self) -> list[Element]:
+        """What the library holds now, by kind and address. Raises Unavailable."""
+        with self._guard, self._library.held():
+            return self._library.changer.elements()
 
     # --- writing ----------------------------------------------------------------------------------------------------------
 
@@ -228,6 +234,7 @@ class TapeTier:
         order in which that becomes known. Raises Unavailable when the tier cannot be asked at all."""
         self.flush()
         with self.shelf() as shelf:
+            shelf.library.changer.greet()  # a library that is off vouches for nothing, not even for what is not there
             yield from Pass(shelf.register, shelf, asks, fresh=self._fresh, progress=progress).run()
 
     # --- what is there ----------------------------------------------------------------------------------------------------

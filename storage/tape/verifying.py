@@ -9,15 +9,16 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from fixity.verify import FixityReport, Outcome
-from storage.errors import NotFound, StorageError, Unavailable
+from storage.errors import MediumAway, NotFound, StorageError, Unavailable
 from storage.ocfl.documents import BadJson
 from storage.ocfl.expectations import CONTENT_ALGORITHMS, Expectations, HashedStream, content_digests, read_expectations
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.reread import fixed_files
-from storage.tape.cartridge import Cartridge
+from storage.tape.cartridge import Cartridge, DataFile
 from storage.tape.checking import Reading, read_members
 from storage.tape.errors import MediumError, WrongVolume
-from storage.tape.register import BundleRow, FileRow, FileState, PartRow, Register
+from storage.tape.register import Register
+from storage.tape.rows import BundleRow, FileRow, FileState, PartRow
 from storage.tier import Ask, ObjectId
 
 __all__ = ["Pass", "Verified"]
@@ -200,15 +201,24 @@ class Pass:
             self._unread(todo, f"its labels cannot be believed: {reason}")
             return
         moment = int(datetime.fromisoformat(bundle.created).timestamp())
-        for part, judged in todo:
+        asked: dict[int, list[tuple[PartRow, _Judged]]] = {}
+        for each in todo:  # the same copy may be asked for twice: it is read once
+            asked.setdefault(each[0].id, []).append(each)
+        for same in asked.values():
+            self._part(data, same, moment)
+
+    def _part(self, data: DataFile, asked: Sequence[tuple[PartRow, _Judged]], moment: int) -> None:
+        part = asked[0][0]
+        done: set[int] = set()
+        try:
             rows = self._register.files_of(part.id)
-            done: set[int] = set()
-            try:
-                for reading in read_members(data, part, rows, moment, judged.wants):
-                    self._tell(judged, reading)
-                    done.add(reading.row.offset)
-            except (WrongVolume, MediumError) as error:
-                self._unread([(part, judged)], str(error.finding.args.get("reason", "")), done)
+            for reading in read_members(data, part, rows, moment, lambda row: any(each.wants(row) for _, each in asked)):
+                done.add(reading.row.offset)
+                for _, judged in asked:
+                    if judged.wants(reading.row):
+                        self._tell(judged, reading)
+        except (WrongVolume, MediumError) as error:
+            self._unread(asked, str(error.finding.args.get("reason", "")), done)
 
     def _unread(self, todo: Sequence[tuple[PartRow, _Judged]], reason: str, done: Collection[int] = ()) -> None:
         """The members of these parts (but for those that are ``done``) could not be read."""
@@ -220,7 +230,7 @@ class Pass:
 
 def _unavailable(error: StorageError) -> StorageError:
     """What a whole cartridge could not do, as it is told of each copy: never as damage."""
-    return error if isinstance(error, Unavailable) else Unavailable(error.finding.path, error.finding.text())
+    return error if isinstance(error, Unavailable) else MediumAway(error.finding.path, error.finding.text())
 
 
 def _version_of(path: str) -> int | None:

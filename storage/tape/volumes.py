@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from storage.errors import Unavailable
 from storage.tape.cartridge import Cartridge, Leftover
 from storage.tape.drive import BLOCK, EndOfData
 from storage.tape.errors import EndOfMedium, WriteProtected, WrongVolume
 from storage.tape.labels import FileLabel, Trailer, header_labels, trailer_labels, void_trailer, volume_id, volume_label
-from storage.tape.register import BundleRow
+from storage.tape.rows import BundleRow
 
-__all__ = ["Content", "Group", "TapeFull", "begin_volume", "void_row", "write_group"]
+__all__ = ["Content", "Group", "NewFile", "Outgoing", "TapeFull", "begin_volume", "void_row", "write_group"]
 
 Content = Callable[[], Iterator[bytes]]
 """The bytes of a tape file, in pieces of any size; their sum is a multiple of the block."""
@@ -43,6 +44,19 @@ class Group:
     void: list[BundleRow]
     left: int = 0
     full: bool = False
+
+
+class Outgoing(Protocol):
+    """One bundle that is to be brought onto a tape. ``size`` is about how large it will be."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def file(self) -> NewFile: ...
+
+    def enter(self, row: BundleRow) -> object:
+        """Enter it into the register: it was read back. Inside a transaction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from storage.errors import SpoolDamaged
 from storage.ocfl.layout import object_path
 from storage.tape.bundles import Comment, Member, PartPlan, closing, header, members_of, padding, pieces, root_members
 from storage.tape.drive import BLOCK
-from storage.tape.register import BundleRow, PartRow, Register
+from storage.tape.register import Register
+from storage.tape.rows import BundleRow, PartRow
 from storage.tape.volumes import NewFile
 
 __all__ = ["MendPlan", "Outgoing", "bundled"]

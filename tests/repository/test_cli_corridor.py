@@ -267,8 +267,10 @@ SHAPED = {
 }
 
 
-ELSEWHERE = {f"ledger_{kind}" for kind in ("verify", "close", "head", "export", "proof", "key")}
-"""Shapes that another test compares (test_cli_ledger)."""
+ELSEWHERE = {f"ledger_{kind}" for kind in ("verify", "close", "head", "export", "proof", "key")} | {
+    f"tape_{kind}" for kind in ("inventory", "label", "show", "recover")
+}
+"""Shapes that other tests compare (test_cli_ledger, test_cli_tape)."""
 
 
 @pytest.mark.parametrize(("name", "kind"), SHAPED.items())

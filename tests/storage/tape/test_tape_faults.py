@@ -12,7 +12,7 @@ import pytest
 from fixity.verify import Outcome
 from storage.errors import StorageError, Unavailable
 from storage.tape.drive import BLOCK
-from storage.tape.register import VolumeState
+from storage.tape.rows import VolumeState
 from storage.tier import Ask, Tier
 from tests.oracles import ocfl_py_findings
 from tests.storage.sealed import SealedObject, two_versions
@@ -325,9 +325,10 @@ def test_a_whole_cartridge_is_audited_with_one_mount_and_no_backward_seek(scene:
     tier.close()
     watch = Watch()
     asks = [Ask(made.object_id, made.expected) for made in objects]
+    asks.append(asks[7])  # a copy that is asked for twice is read once
     random.Random(3).shuffle(asks)
     found = dict(scene.tier(watch).verify_together(asks))
-    assert len(found) == 30
+    assert len(found) == 31
     assert all(not isinstance(each, StorageError) and each.ok for each in found.values())
     assert watch.counts[MOVE] == 1
     assert watch.counts[REWIND] == 1  # to read VOL1, after the load

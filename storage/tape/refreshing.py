@@ -1,0 +1,119 @@
+"""Media refresh: what still counts on a volume is written to other cartridges of the same pool, read back, and only then the old volume is
+retired. What was disposed of, and what a later copy replaced, stays behind.
+
+A bundle keeps its number (in its order bundles are unpacked) and its moment (which stands in its tar headers); it gets a UUID of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import IO
+
+from storage.tape.bundles import closing, header, padding, root_members
+from storage.tape.drive import BLOCK
+from storage.tape.rows import BundleRow, FileRow, PartRow, VolumeState
+from storage.tape.shelf import Shelf
+from storage.tape.volumes import NewFile
+
+__all__ = ["Refreshed", "refresh", "retire"]
+
+
+@dataclass(slots=True)
+class Refreshed:
+    """What a refresh did: bundles and bytes written again, objects left behind because they were disposed of."""
+
+    bundles: int = 0
+    bytes: int = 0
+    left_out: list[str] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+
+
+class _Copied:
+    """One bundle of the old volume on its way to a new one, from a file on disk: one drive is enough."""
+
+    def __init__(self, shelf: Shelf, bundle: BundleRow, parts: Sequence[PartRow], spool: IO[bytes]) -> None:
+        self._shelf = shelf
+        self._parts = parts
+        self._spool = spool
+        self._moment = int(datetime.fromisoformat(bundle.created).timestamp())
+        self.size = sum(part.length for part in parts) + 2 * BLOCK
+        created = datetime.fromisoformat(bundle.created)
+        self.file = NewFile("B", bundle.number, uuid.uuid4().hex, created, self.content)
+
+    def read(self, barcode: str, bundle: BundleRow) -> None:
+        """Bring the parts' bytes to disk."""
+        data = self._shelf.mounted(barcode).data(bundle)
+        for part in self._parts:
+            data.skip_to(part.offset)
+            for piece in data.pieces(part.length):
+                self._spool.write(piece)
+
+    def _root(self) -> bytes:
+        entries = []
+        for member in root_members():
+            assert member.data is not None
+            entries.append(header(member.path, member.size, self._moment) + member.data + bytes(padding(member.size)))
+        return b"".join(entries)
+
+    def content(self) -> Iterator[bytes]:
+        root = self._root()
+        yield root
+        self._spool.seek(0)
+        size = len(root)
+        while piece := self._spool.read(BLOCK):
+            size += len(piece)
+            yield piece
+        yield closing(size, BLOCK)
+
+    def enter(self, row: BundleRow) -> None:
+        """Enter the new bundle beside the old one; from now on its files count. Inside a transaction."""
+        register = self._shelf.register
+        register.add_bundle(row)
+        at = len(self._root())
+        for part in self._parts:
+            number = register.add_part(replace(part, volume=row.volume, sequence=row.sequence, offset=at))
+            moved = at - part.offset
+            rows = list(register.files_of(part.id))
+            register.add_files(
+                FileRow(number, each.offset + moved, each.path, each.size, each.sha512, each.state) for each in rows
+            )
+            register.settle(part.object_id)
+            at += part.length
+
+
+def refresh(shelf: Shelf, barcode: str, progress: Callable[[int], None]) -> Refreshed:
+    """Write what counts on a volume to other volumes of the pool. A refresh that was interrupted goes on where it stopped: what was written
+    again does not count on the old volume any more. The caller verifies ``objects`` and then calls `retire`.
+
+    Raises NoCartridge, NoRoom, Unavailable.
+    """
+    report = Refreshed()
+    volume = shelf.register.volume(barcode)
+    if volume.state is VolumeState.OPEN:
+        shelf.register.change_volume(barcode, state=VolumeState.FULL)  # nothing new goes there
+    report.left_out = [object_id for object_id, volumes in shelf.register.disposed().items() if barcode in volumes]
+    for bundle in shelf.register.bundles(barcode):
+        parts = shelf.register.live_parts(barcode, bundle.sequence) if bundle.counted else []
+        if not parts:
+            continue
+        with tempfile.TemporaryFile(dir=shelf.folder.path) as spool:
+            copied = _Copied(shelf, bundle, parts, spool)
+            copied.read(barcode, bundle)
+            shelf.append([copied], lambda each: None)
+        report.bundles += 1
+        report.bytes += copied.size
+        report.objects += [part.object_id for part in parts]
+        progress(copied.size)
+    report.objects = list(dict.fromkeys(report.objects))
+    return report
+
+
+def retire(shelf: Shelf, barcode: str, note: str) -> None:
+    """Nothing on this volume counts any more: it may be destroyed or kept aside."""
+    with shelf.register.transaction():
+        shelf.register.change_volume(barcode, state=VolumeState.RETIRED, note=note)
+        shelf.register.settle_all(barcode)

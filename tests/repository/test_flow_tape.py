@@ -1,0 +1,240 @@
+"""Whole flows over a disk and a tape library: deposits, audits, damage, repair, loss, refresh, recovery."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from repository.catalog import Catalog
+from repository.engine import Engine
+from repository.model import DepositState
+from repository.progress import Silent
+from repository.settings import Settings, SettingsError
+from storage.errors import Refused
+from storage.tape.rows import VolumeState
+from storage.tape.tier import TapeTier
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
+from tests.storage.tape.target import CLEANING, Target, needs_target, running
+
+pytestmark = needs_target
+
+ONE, TWO = "LPD001L8", "LPD002L8"
+
+
+class TapeArchive(ArchiveUnderTest):
+    """An archive on the disk tier "a" and the tape tier "t", whose first volume is labelled."""
+
+    def __init__(self, folder: Path, identifier: SharedIdentifier, target: Target) -> None:
+        self.target = target
+        super().__init__(folder, identifier, tiers=("a",))
+        section = f'\n[[tiers]]\nname = "t"\nkind = "tape"\nchanger = "{target.changer}"\ndrives = {list(target.drives)}\n'
+        with open(self.home / "kho.toml", "a", encoding="utf-8") as file:
+            file.write(section.replace("'", '"'))
+        self.reopen()
+        self.engine.tapes.label(ONE, tier=None, capacity=0, made="2026-01-31", years=30)
+        self.policy(tiers='["a", "t"]', need="2")
+
+    @property
+    def tape(self) -> TapeTier:
+        tier = self.engine.archive.tiers["t"]
+        assert isinstance(tier, TapeTier)
+        return tier
+
+    def state(self, aip: str) -> dict[str, str]:
+        return {copy.tier: copy.state.value for copy in self.engine.holdings.show(aip).copies}
+
+
+@pytest.fixture
+def archive(tmp_path: Path, identifier: SharedIdentifier) -> Iterator[TapeArchive]:
+    with running({ONE: 128, TWO: 128}) as target:
+        opened = TapeArchive(tmp_path, identifier, target)
+        yield opened
+        opened.close()
+
+
+def package(folder: Path, number: int) -> Path:
+    noise = random.Random(number).randbytes(5_000)
+    return write_tree(folder / f"in{number}", {f"h\u1ed3 s\u01a1 {number}.bin": noise, "a/b.txt": f"{number}".encode() * 300})
+
+
+def deposit(archive: TapeArchive, tmp_path: Path, *numbers: int) -> list[str]:
+    paths = [package(tmp_path, number) for number in numbers]
+    deposits = archive.engine.deposits.submit(paths, producer="Sở Nội vụ", progress=Silent())
+    assert {each.state for each in deposits} == {DepositState.STORED}, [each.error for each in deposits]
+    return [each.aip_id for each in deposits]
+
+
+def test_deposits_audits_and_repair_over_disk_and_tape(archive: TapeArchive, tmp_path: Path) -> None:
+    ids = deposit(archive, tmp_path, *range(6))
+    assert all(archive.state(each) == {"a": "good", "t": "good"} for each in ids)
+    report = archive.audit()
+    assert (report.checked, dict(report.copies)) == (12, {"good": 12})
+    assert report.unavailable == {}
+    archive.tape.close()
+    flip(archive.target.tapes / ONE, random.Random(3).randbytes(5_000)[1_000:1_600])
+    report = archive.audit(tier="t")
+    assert [(each.aip_id, each.outcome) for each in report.damages] == [(ids[3], "altered")]
+    assert report.damages[0].path.endswith("hồ sơ 3.bin")
+    repaired = archive.repair()
+    assert (repaired.repaired, repaired.failed) == (1, [])
+    archive.reopen()
+    assert dict(archive.audit().copies) == {"good": 12}
+
+
+def test_a_disk_that_lost_an_aip_gets_it_back_from_tape(archive: TapeArchive, tmp_path: Path) -> None:
+    (aip,) = deposit(archive, tmp_path, 1)
+    shutil.rmtree(archive.home / "tiers" / "a" / "ocfl" / archive.tape.place_of(aip))  # type: ignore[arg-type]
+    archive.audit()
+    assert archive.state(aip) == {"a": "damaged", "t": "good"}
+    assert archive.repair().failed == []
+    assert archive.state(aip) == {"a": "good", "t": "good"}
+
+
+def test_a_library_that_is_off_reads_as_away_and_copies_are_made_later(archive: TapeArchive, tmp_path: Path) -> None:
+    (first,) = deposit(archive, tmp_path, 1)
+    archive.policy(need="1")
+    archive.target.kill()
+    archive.reopen()
+    (second,) = deposit(archive, tmp_path, 2)
+    report = archive.audit()
+    assert set(report.unavailable) == {"t"}
+    assert report.damages == []
+    assert archive.state(first)["t"] == "good"
+    assert archive.state(second) == {"a": "good", "t": "absent"}
+    archive.target.start()
+    archive.reopen()
+    assert archive.repair().failed == []
+    assert archive.state(second) == {"a": "good", "t": "good"}
+    assert dict(archive.audit().copies) == {"good": 4}
+
+
+def test_one_cartridge_that_is_out_hides_no_other(archive: TapeArchive, tmp_path: Path) -> None:
+    (first,) = deposit(archive, tmp_path, 1)
+    with archive.tape.shelf() as shelf:
+        shelf.register.change_volume(ONE, state=VolumeState.FULL)
+    archive.engine.tapes.label(TWO, tier="t", capacity=0, made="", years=0)
+    (second,) = deposit(archive, tmp_path, 2)
+    archive.tape.close()
+    archive.target.kill()
+    archive.target.take_out(ONE)
+    archive.target.start()
+    archive.reopen()
+    report = archive.audit()
+    assert list(report.unavailable) == [f"t/{ONE}"]
+    assert report.checked == 3
+    assert report.damages == []
+    assert archive.state(first)["t"] == "good"
+    # It will not come back: given up, its copies are missing, and are made again elsewhere.
+    archive.engine.tapes.carry(ONE, "lost")
+    archive.audit()
+    assert archive.state(first)["t"] == "damaged"
+    assert archive.repair().failed == []
+    assert archive.state(first) == archive.state(second) == {"a": "good", "t": "good"}
+    assert archive.tape.locality(first)[0] in ("", TWO)  # type: ignore[arg-type]
+
+
+def test_register_and_catalog_come_back_from_a_cartridge_alone(archive: TapeArchive, tmp_path: Path) -> None:
+    ids = deposit(archive, tmp_path, 1, 2)
+    updated = write_tree(tmp_path / "new", {"neu.txt": b"second version"})
+    archive.engine.deposits.submit([updated], producer="Sở Nội vụ", update=ids[0], progress=Silent())
+    archive.tape.close()
+    archive.close()
+    for lost in (*archive.home.glob("catalog.db*"), *(archive.home / "tape").rglob("*.db*")):
+        lost.unlink()
+    shutil.rmtree(archive.home / "tape")
+    shutil.rmtree(archive.home / "tiers" / "a" / "ocfl")
+    Catalog.create(Settings.load(archive.home).database)
+    with Engine.open(archive.home, actor="user:test") as engine:
+        engine.jobs.upgrade()
+    archive.open()
+    report = archive.engine.tapes.recover(ONE, tier="t", progress=Silent())
+    assert report.recovered is not None
+    assert report.rebuilt is not None
+    assert (report.recovered.bundles, report.recovered.problems) == (3, [])
+    assert report.rebuilt.aips == 2
+    assert {aip.id: aip.version for aip in archive.engine.holdings.list().items} == {ids[0]: 2, ids[1]: 1}
+    audited = archive.audit(tier="t")
+    assert dict(audited.copies) == {"good": 2}
+    exported = archive.engine.holdings.export(ids[0], tmp_path / "out", form="submission", progress=Silent())
+    assert exported.files
+    assert (tmp_path / "out" / "neu.txt").read_bytes() == b"second version"
+
+
+def test_refresh_copies_what_counts_and_leaves_out_what_was_disposed_of(archive: TapeArchive, tmp_path: Path) -> None:
+    ids = deposit(archive, tmp_path, 1, 2, 3)
+    archive.engine.tapes.label(TWO, tier=None, capacity=0, made="", years=0)
+    archive.tape.forget(ids[1])  # type: ignore[arg-type]
+    (state,) = archive.engine.tapes.inventory()
+    assert state.disposed == {ids[1]: [ONE]}
+    assert archive.engine.tapes.show(ONE).disposed == [ids[1]]
+    report = archive.engine.tapes.refresh(ONE, progress=Silent())
+    assert report.refreshed is not None
+    assert report.refreshed.left_out == [ids[1]]
+    assert len(report.findings) == 0
+    volumes = {each.barcode: each.state for each in archive.engine.tapes.inventory()[0].volumes}
+    assert volumes == {ONE: VolumeState.RETIRED, TWO: VolumeState.OPEN}
+    archive.target.kill()
+    os.unlink(archive.target.tapes / ONE)
+    archive.target.start()
+    archive.reopen()
+    for aip in (ids[0], ids[2]):
+        assert dict(archive.audit(aip=aip).copies) == {"good": 2}
+    for name in ("hồ sơ 2.bin", random.Random(2).randbytes(5_000)):
+        data = (archive.target.tapes / TWO).read_bytes()
+        assert (name if isinstance(name, bytes) else name.encode()) not in data
+
+
+def test_cartridges_are_labelled_once_blank_and_for_one_pool(archive: TapeArchive) -> None:
+    label = archive.engine.tapes.label
+    for barcode, reason in ((ONE, "already"), (CLEANING, "cleaning")):
+        with pytest.raises(Refused, match=reason):
+            label(barcode, tier="t", capacity=0, made="", years=0)
+    with open(archive.home / "kho.toml", "a", encoding="utf-8") as file:
+        drives = str(list(archive.target.drives)).replace("'", '"')
+        file.write(f'\n[[tiers]]\nname = "u"\nkind = "tape"\nchanger = "{archive.target.changer}"\ndrives = {drives}\n')
+    archive.reopen()
+    label = archive.engine.tapes.label
+    label(TWO, tier="u", capacity=0, made="", years=0)
+    with pytest.raises(Refused, match="two pools"):
+        label(ONE, tier="u", capacity=0, made="", years=0)
+    tier = archive.tape
+    with tier.shelf() as shelf, pytest.raises(Refused, match="not blank"):
+        shelf.label(TWO, capacity=0, made="", rated_years=0)
+    with pytest.raises(Refused, match="belongs to the tier"):
+        archive.engine.tapes.recover(TWO, tier="t", progress=Silent())
+
+
+def test_mail_slot_and_shelf(archive: TapeArchive) -> None:
+    _, volume = archive.engine.tapes.carry(ONE, "export", "vault 2, shelf 14")
+    assert volume.location == "vault 2, shelf 14"
+    (state,) = archive.engine.tapes.inventory()
+    assert next(each for each in state.elements if each.barcode == ONE).kind.name == "MAIL_SLOT"
+    _, volume = archive.engine.tapes.carry(ONE, "import")
+    assert volume.location == ""
+    assert volume.replace_by == "2056-01-31"
+
+
+@pytest.mark.parametrize("line", ['changer = "/tmp/x y"', "drives = []", 'drives = ["sg3"]', 'bundle = "much"', 'devices = "x"'])
+def test_settings_that_cannot_be_meant(tmp_path: Path, line: str) -> None:
+    home = tmp_path / "home"
+    from repository.settings import init_home
+
+    init_home(home)
+    good = {"changer": 'changer = "/dev/sg3"', "drives": 'drives = ["/dev/sg4"]', line.split(" ")[0]: line}
+    with open(home / "kho.toml", "a", encoding="utf-8") as file:
+        file.write('\n[[tiers]]\nname = "t"\nkind = "tape"\n' + "\n".join(good.values()) + "\n")
+    with pytest.raises(SettingsError):
+        Settings.load(home)
+
+
+def flip(cartridge: Path, pattern: bytes) -> None:
+    data = cartridge.read_bytes()
+    at = data.index(pattern) + 100
+    descriptor = os.open(cartridge, os.O_RDWR)
+    os.pwrite(descriptor, bytes([data[at] ^ 1]), at)
+    os.close(descriptor)
