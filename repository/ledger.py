@@ -108,6 +108,12 @@ class Ledger:
             event = self.event("replication", outcome, asked_by=deposit.actor, detail={"bytes": int(result.get("bytes", 0))})
             yield replace(event, aip_id=deposit.aip_id, aip_version=deposit.aip_version, deposit_id=deposit.id, tier=tier)
 
+    def brought(self, copy: Copy, numbers: Sequence[int], source: str, *, within: Transaction | None = None) -> None:
+        """Versions that a copy lacked were written to it, from ``source`` (a tier); that they are good, its next check says."""
+        detail: dict[str, str | int] = {"source": source, "from": numbers[0], "to": numbers[-1]}
+        event = self.event("replication", "success", detail=detail)
+        self.append([replace(event, aip_id=copy.aip_id, aip_version=numbers[-1], tier=copy.tier)], within=within)
+
     def checked(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> None:
         """Copies were re-read: one event a copy, and one a file that was not good, whose path stands in its note."""
         records = list(records)

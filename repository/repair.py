@@ -7,7 +7,7 @@ After every repair the whole copy is read again; only that check, not the repair
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ from repository.errors import NoGoodCopy
 from repository.ledger import ledger_of
 from repository.model import Copy, Damage, Page
 from repository.progress import Progress
+from repository.resealing import lacking, resealed
 from repository.vouched import Wanted, wanted
 from storage.errors import StorageError, Unavailable
 from storage.tier import WriteOnceTier
@@ -95,6 +96,9 @@ def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
     expected = archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id]
     found = verify_copy(archive, copy, expected)
     report.copies += 1
+    if want is not None and (numbers := lacking(found, want)) and _bring(archive, copy, want, numbers):
+        good, found = found.counts[Outcome.GOOD], verify_copy(archive, copy, expected)
+        report.repaired += max(0, found.counts[Outcome.GOOD] - good)
     for _ in range(ROUNDS if want is not None else 0):
         before = report.repaired + report.quarantined
         coming = tuple(f"v{number}/" for number in coming_version(archive, copy.aip_id))
@@ -110,6 +114,19 @@ def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
     archive.catalog.copies.record([record])
     ledger_of(archive).checked([record])
     report.failed.extend(record.damages)
+
+
+def _bring(archive: Archive, copy: Copy, want: Wanted, numbers: Sequence[int]) -> bool:
+    """Write the versions that a copy lacks. False where that cannot be: then what can be put right file by file is."""
+    try:
+        with resealed(archive, want, numbers, without=copy.tier) as (versions, source):
+            written = archive.tiers[copy.tier].write(versions)
+    except (StorageError, OSError):
+        return False
+    if any(each.error is not None for each in written):
+        return False
+    ledger_of(archive).brought(copy, numbers, source)
+    return True
 
 
 def _in_order(found: FixityReport) -> list[Problem]:

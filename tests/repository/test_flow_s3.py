@@ -129,10 +129,16 @@ def test_deposits_go_on_while_the_store_is_down_and_its_copies_come_later(
         assert archive.states(before.aip_id) == {"a": "good", "s": "good"}
         with pytest.raises(Unavailable):
             archive.engine.archive.tiers["s"].check()
+        update = archive.deposit(write_tree(tmp_path / "trước", {"c.txt": b"an update"}), update=before.aip_id)
+        assert update.state.value == "stored", update
         server.start()
         archive.repair()
-        archive.audit()
-        assert archive.states(during.aip_id) == {"a": "good", "s": "good"}
+        for aip in (before.aip_id, during.aip_id):
+            assert archive.states(aip) == {"a": "good", "s": "good"}
+            brought = [each for each in archive.engine.holdings.events(aip) if "source" in each.detail]
+            assert [(each.type, each.tier, each.detail["source"]) for each in brought] == [("replication", "s", "a")]
+        assert archive.audit().copies == {"good": 4}
+        assert list(archive.home.glob("copying-*")) == []
         archive.close()
     finally:
         server.kill()
