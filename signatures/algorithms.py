@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, utils
 
 from signatures import der
 from signatures.der import DerError
@@ -74,6 +74,11 @@ _ECDSA_WITH = {
     "2.16.840.1.101.3.4.3.11": "sha3_384",
     "2.16.840.1.101.3.4.3.12": "sha3_512",
 }
+_DSA_WITH = {
+    "1.2.840.10040.4.3": "sha1",
+    "2.16.840.1.101.3.4.3.1": "sha224",
+    "2.16.840.1.101.3.4.3.2": "sha256",
+}
 _EDDSA = {"1.3.101.112": "ed25519", "1.3.101.113": "ed448"}
 
 
@@ -108,6 +113,8 @@ def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
         if parameters not in (b"", NULL):
             raise ValueError("ECDSA with parameters")
         scheme = Scheme("ecdsa", _ECDSA_WITH[oid])
+    elif oid in _DSA_WITH:
+        scheme = Scheme("dsa", _DSA_WITH[oid])
     elif oid in _EDDSA and not parameters:
         return Scheme("eddsa", digest)
     else:
@@ -171,6 +178,8 @@ def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, messa
             key.verify(value, message, padding.PSS(padding.MGF1(_OBJECTS[scheme.mask_hash]()), scheme.salt), hasher)
         elif isinstance(key, ec.EllipticCurvePublicKey) and scheme.name == "ecdsa":
             key.verify(value, message, ec.ECDSA(hasher))
+        elif isinstance(key, dsa.DSAPublicKey) and scheme.name == "dsa":
+            key.verify(value, message, hasher)
         elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)) and scheme.name == "eddsa" and not prehashed:
             key.verify(value, message)
         else:

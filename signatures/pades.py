@@ -12,6 +12,7 @@ import mmap
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 from policies.findings import Finding
@@ -31,14 +32,17 @@ BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,18})\s+(\d{1,18})\s+(\d{1,18}
 HEX = re.compile(rb"<[0-9A-Fa-f\s]*>\Z")
 END = re.compile(rb"%%EOF[\r\n \0]*\Z")
 
-MOST_SIGNATURES = 1000
-"""Signatures of one document that are read; what lies beyond is a finding."""
+MOST_SIGNATURES = 200
+"""Signatures of one document that are read: each costs a pass over the file. What lies beyond is a finding."""
+
+MOST_RAW = 2000
+"""Places that look like a signature's byte ranges; a document with more is text about signatures, or an attack."""
 
 MOST_COMPARED = 12
 """Signatures whose later changes are analysed (about 0.1 s each in a large document); of the others they are unknown."""
 
-LARGEST_VALUE = 16 << 20
-"""Bytes of one signature value: those with a CRL inside have up to a few megabytes, written in hexadecimal."""
+LARGEST_VALUE = 4 << 20
+"""Bytes of one signature value: those with a CRL inside have up to three megabytes."""
 
 STAMP_FILTER = "/ETSI.RFC3161"
 SHA1_FILTER = "/adbe.pkcs7.sha1"
@@ -93,6 +97,7 @@ class _Reading:
         self._proofs: list[tuple[_Place, Collected]] = []
         self._stores: list[tuple[_Place, frozenset[bytes]]] = []
         self._explained = 0
+        self._odd: list[Field] = []
 
     def file(self) -> SignedFile:
         places = list(self._places())
@@ -100,6 +105,9 @@ class _Reading:
             mine = Collected()
             self._read(place, mine, compare=number < MOST_COMPARED, name=place.field.name if place.field else f"#{number + 1}")
             self._proofs.append((place, mine))
+        for field in self._odd:
+            strange = "the form names a signature that does not say with two byte ranges what it covers"
+            self._collected.objects.append(_broken(field.name, strange, Coverage("part", 0, len(self._data))))
         self._covering(self._data_of(self._pdf))
         if len(places) > MOST_SIGNATURES and self._collected.objects:
             first = self._collected.objects[0]
@@ -116,8 +124,10 @@ class _Reading:
         for byte_range, field in fields.items():
             if len(byte_range) == 4:
                 found[byte_range] = _Place(byte_range, field)
+            else:
+                self._odd.append(field)
         licence = self._pdf.usage_rights()
-        for match in BYTE_RANGE.finditer(self._data):
+        for match in islice(BYTE_RANGE.finditer(self._data), MOST_RAW):
             byte_range = tuple(map(int, match.groups()))
             if byte_range in found or byte_range == licence:
                 continue

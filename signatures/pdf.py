@@ -209,7 +209,7 @@ def _field(name: object, value: Any, holder: Any) -> Field | None:
         raw = holder.raw_get("/V") if "/V" in holder else None
         return Field(
             name=str(name),
-            byte_range=tuple(int(each) for each in value["/ByteRange"]),
+            byte_range=tuple(int(each) for each in value["/ByteRange"]) if "/ByteRange" in value else (),
             contents=_octets(value.raw_get("/Contents", decrypt=_raw_access())),
             type=str(value.get("/Type", "/Sig")),
             subfilter=str(value.get("/SubFilter", "")),
