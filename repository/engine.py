@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from repository.arrivals import Arrivals
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers
-    from repository.signed.service import Signatures
+    from repository.signature_service import Signatures
     from repository.tapes import Tapes
     from repository.unfinished import Unfinished
 
@@ -115,9 +115,9 @@ class Engine:
 
     @cached_property
     def signatures(self) -> Signatures:
-        from repository.signed.service import Signatures
+        from repository.signature_service import Signatures
 
-        return Signatures(self.archive)
+        return Signatures(self.archive, self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

@@ -26,6 +26,7 @@ from repository.keep import keep, register
 from repository.ledger_flow import LEDGER, LedgerFlow
 from repository.model import Deposit, DepositState
 from repository.progress import Progress, Unit
+from repository.recollection import COLLECT, Collect
 from repository.repair import RepairReport, repair_some
 
 __all__ = ["AUDIT", "COMPARE", "DEPOSIT", "LEDGER", "REPAIR", "UPKEEP", "Shown", "StepProgress", "deposit_argument", "flows_of"]
@@ -89,6 +90,7 @@ def flows_of(archive: Archive, accepting: Accepting) -> Sequence[Flow]:
         REPAIR: lambda mine: _Repair(mine, _Deposit(mine, accepting)),
         UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, accepting)),
         LEDGER: LedgerFlow,
+        COLLECT: lambda mine: Collect(mine, _Deposit(mine, accepting).keep_and_register),
         MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, accepting).keep_and_register),
         ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, accepting).keep_and_register),
     }

@@ -51,6 +51,9 @@ ROW_FINDINGS = 5
 
 MALWARE_CODES = frozenset({"MAL-FOUND"})
 
+VALIDATED = "digital signature validation"
+"""The type of the event (PREMIS vocabulary) by which it is known how a record's signatures came out."""
+
 SIGNATURE_CODES = ("SIG-PASSED", "SIG-INDETERMINATE", "SIG-FAILED", "SIG-NO-ANCHORS", "SIG-NOT-LOOKED", "SIG-NOT-COLLECTED")
 """How signatures came out, as the event of their validation counts them."""
 
@@ -372,7 +375,7 @@ def ingest_events(
     judged = {code: findings.counts[code] for code in SIGNATURE_CODES if findings.counts[code]}
     if judged:
         outcome = "success" if judged.keys() == {"SIG-PASSED"} else "warning"
-        happened.insert(-1, ("digital signature validation", outcome, {**judged}))
+        happened.insert(-1, (VALIDATED, outcome, {**judged}))
     for type_, outcome, detail in happened:
         yield Event(
             id=str(uuid.uuid4()),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from repository.archive import Archive
 from repository.audit import AuditScope
 from repository.flows import AUDIT, COMPARE, LEDGER, REPAIR, UPKEEP
+from repository.recollection import COLLECT
 from repository.worker import Plan
 
 __all__ = ["COMPARE_EVERY", "DUE_EVERY", "LEDGER_EVERY", "TRY_EVERY", "plans"]
@@ -33,6 +34,7 @@ def plans(archive: Archive) -> tuple[Plan, ...]:
     """The rows of the worker's schedule."""
     return (
         Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),
+        Plan("collect-signatures", COLLECT, {"aip": "", "tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
         Plan("compare", COMPARE, {}, every=COMPARE_EVERY),
         Plan("ledger", LEDGER, {}, every=LEDGER_EVERY),
         Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),

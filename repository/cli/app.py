@@ -80,7 +80,8 @@ def application() -> typer.Typer:
     app.add_typer(proofs, name="evidence")
     signed = _group("help.signatures")
     signed.callback()(lambda: None)
-    add(signed, "validate", signatures.validate, "signatures_validate")
+    for name in ("validate", "status", "collect"):
+        add(signed, name, getattr(signatures, name), f"signatures_{name}")
     app.add_typer(signed, name="signatures")
     tapes = _group("help.tape")
     tapes.callback()(lambda: None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from repository.signed.records import FileReport
     from signatures.report import SignatureReport
 
-__all__ = ["validate"]
+__all__ = ["collect", "status", "validate"]
 
 Subject = Annotated[str, typer.Argument(metavar="AIP|FILE", help=words("option.signed"), show_default=False)]
 At = Annotated[str | None, typer.Option("--at", metavar="DATE", help=words("option.at"))]
@@ -58,6 +58,48 @@ def validate(
     if xml is not None:
         _write_xml(xml, reports)
     return _answer(door, subject, reports)
+
+
+OptionalAip = Annotated[str | None, typer.Argument(metavar="[AIP]", help=words("option.aip"), show_default=False)]
+
+
+def status(context: typer.Context, aip: OptionalAip = None, home: Home = None, as_json: AsJson = False) -> int:
+    """What waits, or what an AIP's newest reports say."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        waiting = [each for each in engine.signatures.attention() if aip is None or each.aip_id == aip]
+        reports = engine.signatures.reports(aip) if aip else []
+    rows = [{"aip": w.aip_id, "looked": w.looked.isoformat(), "lacks_data": w.lacks_data, "counts": w.counts} for w in waiting]
+    code, closing = (Exit.REFUSED, [Finding("OPS-SIGNATURES-WAITING", args={"count": len(rows)})]) if rows else (Exit.DONE, [])
+
+    def text() -> None:
+        screen = Screen(door.out)
+        columns = [("aip", "id"), ("last_check", "id"), ("findings", "text")]
+        said = ([w.aip_id, when(w.looked), ", ".join(f"{name} {n}" for name, n in w.counts.items())] for w in waiting)
+        if waiting:
+            screen.table([(words(f"label.{name}"), kind) for name, kind in columns], said)
+        else:
+            screen.line(words("signatures.nothing_waits"), "green")
+        for report in reports:
+            screen.heading(str(report["path"]))
+            for each in report["signatures"]:
+                verdict = "/".join(filter(None, (each["indication"], each["subindication"])))
+                signer = each["signer"]["common_name"] if each["signer"] else "?"
+                screen.line(f"{signer}: {verdict}", STYLES[each["indication"]])
+
+    body = {"waiting": rows, "reports": list(reports)}
+    return door.answer("signatures_status", body, text, code=code, closing=closing)
+
+
+def collect(context: typer.Context, aip: OptionalAip = None, home: Home = None, as_json: AsJson = False) -> int:
+    """Ask again for what is missing."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        done = engine.signatures.collect(aip or "", progress=door.progress())
+    closing = [Finding("OPS-SIGNATURES-WAITING", args={"count": done["waiting"]})] if done["waiting"] else []
+    told = words("signatures.collected", looked=done["looked"], versions=done["versions"])
+    code = Exit.REFUSED if closing else Exit.DONE
+    return door.answer("signatures_collect", dict(done), lambda: Screen(door.out).line(told), code=code, closing=closing)
 
 
 def _moment(text: str | None) -> datetime | None:

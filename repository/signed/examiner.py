@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from formats.package.names import shown_name
@@ -18,6 +17,7 @@ from policies.findings import Finding, Findings
 from repository.archive import Archive
 from repository.enclosures import Enclosures
 from repository.progress import Progress
+from repository.signed.files import opened
 from repository.signed.records import DATA, FileReport
 from signatures.detect import covered_names, detect
 from signatures.report import Indication, Integrity, Role, SignatureReport
@@ -103,11 +103,7 @@ class _Examiner:
             found = self._spool.find(name)
             if found is not None and found.item.kind is Kind.FILE:
                 path = self._spool.path(found)
-                yield shown_name(name), partial(_opened, path)
-
-
-def _opened(path: Path) -> BinaryIO:
-    return path.open("rb")
+                yield shown_name(name), partial(opened, path)
 
 
 def told(report: FileReport, path: str) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["data_from", "validate_file"]
+__all__ = ["data_from", "opened", "validate_file"]
 
 CHUNK = 1 << 20
 
@@ -54,10 +54,11 @@ def _beside(path: Path, content: Path | None) -> Iterator[tuple[str, Callable[[]
     names = [content] if content else [path.parent / each.decode() for each in covered_names(path.name.encode())]
     for other in names:
         if other.is_file():
-            yield other.name, partial(_opened, other)
+            yield other.name, partial(opened, other)
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
+    """The file as a stream; a name for it, because every use wants one that is called later."""
     return path.open("rb")
 
 

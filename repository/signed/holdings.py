@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["Prove", "kept_reports", "validate_aip"]
+__all__ = ["Prove", "covered_path", "data_of", "kept_reports", "signed_files", "taken", "validate_aip"]
 
 REPORT = re.compile(rf"{re.escape(REPORTS)}/([0-9a-f]{{64}})\.v([0-9]{{1,9}})\.json")
 
@@ -52,12 +52,8 @@ def validate_aip(
     """
     archive.catalog.holdings.get(aip_id)
     known = {str(report["path"]) for report in kept_reports(archive, aip_id)}
-    files = _files(archive, aip_id, known)
-    data = [
-        replace(_data(archive, aip_id, file), existed=prove(file))
-        for file in archive.catalog.holdings.files(aip_id)
-        if file.path.startswith(f"{DATA}/")
-    ]
+    files = signed_files(archive, aip_id, known)
+    data = [data for _, data in data_of(archive, aip_id, prove)]
     found: list[FileReport] = []
     progress.start("signatures", len(known), "files")
     with tempfile.TemporaryDirectory(prefix="kho-signatures-") as work:
@@ -68,13 +64,13 @@ def validate_aip(
     return found
 
 
-def _files(archive: Archive, aip_id: str, known: set[str]) -> dict[str, AipFile]:
+def signed_files(archive: Archive, aip_id: str, known: set[str]) -> dict[str, AipFile]:
     """The signed files, and those that detached signatures may cover: not all of an AIP that may have a million."""
-    wanted = known | {_covered(path) for path in known}
+    wanted = known | {covered_path(path) for path in known}
     return {file.path: file for file in archive.catalog.holdings.files(aip_id) if file.path in wanted}
 
 
-def _covered(path: str) -> str:
+def covered_path(path: str) -> str:
     return next((name.decode() for name in covered_names(path.encode())), "")
 
 
@@ -90,14 +86,14 @@ def _validated(
 ) -> FileReport:
     if path not in files:
         raise SourceMissing(path)
-    taken = _taken(archive, aip_id, files[path], work / "signed")
+    signed = taken(archive, aip_id, files[path], work / "signed")
     content = None
-    if _covered(path) in files:
-        content = _taken(archive, aip_id, files[_covered(path)], work / Path(_covered(path)).name)
-    return validate_file(taken, context, name=path, content=content, beside=data, existed=prove(files[path]))
+    if covered_path(path) in files:
+        content = taken(archive, aip_id, files[covered_path(path)], work / Path(covered_path(path)).name)
+    return validate_file(signed, context, name=path, content=content, beside=data, existed=prove(files[path]))
 
 
-def _taken(archive: Archive, aip_id: str, file: AipFile, target: Path) -> Path:
+def taken(archive: Archive, aip_id: str, file: AipFile, target: Path) -> Path:
     """A verified copy in the working folder: the readers of signatures want to map what they read."""
     tiers = list(archive.tiers.values())
     stream, _ = open_verified(tiers, ObjectId(aip_id), file.content_path, bytes.fromhex(file.sha512))
@@ -112,7 +108,11 @@ def _bytes(archive: Archive, aip_id: str, file: AipFile) -> bytes:
         return stream.read()
 
 
-def _data(archive: Archive, aip_id: str, file: AipFile) -> ValidationData:
+def data_of(archive: Archive, aip_id: str, prove: Prove = lambda _: None) -> Iterator[tuple[str, ValidationData]]:
+    """(logical path, content) of the validation data that an AIP keeps, each piece with its own proof."""
     from signatures.validation_data import read_kept
 
-    return read_kept([(file.path, _bytes(archive, aip_id, file))])
+    for file in archive.catalog.holdings.files(aip_id):
+        if file.path.startswith(f"{DATA}/"):
+            data = read_kept([(file.path, _bytes(archive, aip_id, file))])
+            yield file.path, replace(data, existed=prove(file))

@@ -147,3 +147,54 @@ def test_who_trusts_nobody_is_told_so_and_asks_nobody(
     assert deposit.state is DepositState.STORED
     assert codes(deposit) == {"SIG-NO-ANCHORS": 1}
     assert network.asked == []
+
+
+def held_and_released(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network) -> Deposit:
+    """A record that came in while the network was down, and that an officer let in."""
+    network.down.update(["/ocsp/", "/crls/"])
+    deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="T")))
+    return archive.engine.deposits.release(deposit.id, reason="bản gốc duy nhất")
+
+
+def test_late_data_comes_as_a_new_version_and_changes_no_verdict(
+    archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network
+) -> None:
+    deposit = held_and_released(archive, tmp_path, pki, network)
+    (waiting,) = archive.engine.signatures.attention()
+    assert (waiting.aip_id, waiting.lacks_data) == (deposit.aip_id, True)
+    network.down.clear()
+    done = archive.engine.signatures.collect(deposit.aip_id, progress=Silent())
+    assert done == {"looked": 1, "versions": 1, "waiting": 0}
+    aip = archive.engine.holdings.show(deposit.aip_id)
+    assert aip.version == 2
+    assert all(copy.state.value == "good" and copy.version == 2 for copy in aip.copies)
+    first = {file.path: file.sha512 for file in archive.engine.holdings.files(aip.id, version=1)}
+    second = {file.path: file.sha512 for file in archive.engine.holdings.files(aip.id, version=2)}
+    reports = sorted(path.rpartition(".v")[2] for path in second if path.startswith(f"{REPORTS}/"))
+    assert reports == ["1.json", "1.xml", "2.json", "2.xml"]
+    data = "representations/rep1/data/van_ban.pdf"
+    assert second[data] == first[data]
+    (report,) = archive.engine.signatures.validate(aip.id, progress=Silent())
+    assert report.signatures[0].verdict.passed, report.signatures[0].verdict
+    assert archive.engine.signatures.attention() == []
+    events = [each.outcome for each in archive.engine.holdings.events(aip.id) if each.type == "digital signature validation"]
+    assert events == ["warning", "success"]
+    out = tmp_path / "again"
+    archive.engine.holdings.export(aip.id, out, form="submission", progress=Silent())
+    assert (out / "van_ban.pdf").read_bytes() == (tmp_path / "ho-so" / "van_ban.pdf").read_bytes()
+
+
+def test_what_still_cannot_be_had_stays_on_the_list(
+    archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network
+) -> None:
+    deposit = held_and_released(archive, tmp_path, pki, network)
+    assert archive.engine.signatures.collect(deposit.aip_id, progress=Silent()) == {"looked": 1, "versions": 0, "waiting": 1}
+    assert [each.aip_id for each in archive.engine.signatures.attention()] == [deposit.aip_id]
+    assert archive.engine.holdings.show(deposit.aip_id).version == 1
+    assert archive.engine.signatures.collect(progress=Silent())["looked"] == 0, "it was asked for a moment ago"
+
+
+def test_a_rebuilt_catalog_knows_what_waits(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, network: Network) -> None:
+    deposit = held_and_released(archive, tmp_path, pki, network)
+    archive.engine.catalog.rebuild(progress=Silent())
+    assert [each.aip_id for each in archive.engine.signatures.attention()] == [deposit.aip_id]
