@@ -24,6 +24,7 @@ from repository.tiers import open_tier
 
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
+    from repository.evidence.service import Evidences
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers
     from repository.signature_service import Signatures
@@ -118,6 +119,13 @@ class Engine:
         from repository.signature_service import Signatures
 
         return Signatures(self.archive, self.jobs)
+
+    @cached_property
+    def evidence(self) -> Evidences:
+        """What proves that records existed, and when."""
+        from repository.evidence.service import Evidences
+
+        return Evidences(self.archive, self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

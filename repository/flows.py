@@ -19,6 +19,7 @@ from repository.audit import AuditReport, audit_some, not_asked
 from repository.campaigns import MIGRATE, ROLLBACK, Migrate, RollBack
 from repository.comparison import compare
 from repository.description import Extras
+from repository.evidence.flow import EVIDENCE, EvidenceFlow
 from repository.ingest import Outcome, settle
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
@@ -29,7 +30,19 @@ from repository.progress import Progress, Unit
 from repository.recollection import COLLECT, Collect
 from repository.repair import RepairReport, repair_some
 
-__all__ = ["AUDIT", "COMPARE", "DEPOSIT", "LEDGER", "REPAIR", "UPKEEP", "Shown", "StepProgress", "deposit_argument", "flows_of"]
+__all__ = [
+    "AUDIT",
+    "COMPARE",
+    "DEPOSIT",
+    "EVIDENCE",
+    "LEDGER",
+    "REPAIR",
+    "UPKEEP",
+    "Shown",
+    "StepProgress",
+    "deposit_argument",
+    "flows_of",
+]
 
 DEPOSIT = "deposit"
 AUDIT = "audit"
@@ -93,6 +106,7 @@ def flows_of(archive: Archive, accepting: Accepting) -> Sequence[Flow]:
         COLLECT: lambda mine: Collect(mine, _Deposit(mine, accepting).keep_and_register),
         MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, accepting).keep_and_register),
         ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, accepting).keep_and_register),
+        EVIDENCE: EvidenceFlow,
     }
 
     def flow(name: str) -> Flow:

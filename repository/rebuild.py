@@ -20,6 +20,8 @@ from policies.findings import Findings, KhoError
 from repository.archive import Archive
 from repository.catalog import CatalogConflict, Registration
 from repository.consistency import Testimony, testimony
+from repository.evidence.batch import PREFIX as EVIDENCE_PREFIX
+from repository.evidence.restoring import restore_batches
 from repository.ledger import ledger_of
 from repository.model import Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
@@ -77,6 +79,7 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
             waiting = []
         progress.advance(1)
     _register(archive, waiting, report)
+    restore_batches(archive, tiers, survey.evidence, report.findings)
     progress.finish()
     _remains(archive, report)
     _record(archive, tier_name, report)
@@ -138,6 +141,7 @@ class _Survey:
 
     held: dict[str, dict[str, ObjectVersion]] = field(default_factory=dict)
     broken: dict[str, set[str]] = field(default_factory=dict)
+    evidence: dict[str, dict[str, ObjectVersion]] = field(default_factory=dict)
 
 
 def _survey(tiers: Mapping[str, Tier], findings: Findings, progress: Progress) -> _Survey:
@@ -151,6 +155,8 @@ def _survey(tiers: Mapping[str, Tier], findings: Findings, progress: Progress) -
                 survey.broken.setdefault(found.object_id, set()).add(name)
             elif found.object_id.startswith(AIP_PREFIX):
                 survey.held.setdefault(found.object_id, {})[name] = found
+            elif found.object_id.startswith(EVIDENCE_PREFIX):
+                survey.evidence.setdefault(found.object_id, {})[name] = found
     progress.finish()
     return survey
 

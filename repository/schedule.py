@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from repository.archive import Archive
 from repository.audit import AuditScope
-from repository.flows import AUDIT, COMPARE, LEDGER, REPAIR, UPKEEP
+from repository.flows import AUDIT, COMPARE, EVIDENCE, LEDGER, REPAIR, UPKEEP
 from repository.recollection import COLLECT
 from repository.worker import Plan
 
-__all__ = ["COMPARE_EVERY", "DUE_EVERY", "LEDGER_EVERY", "TRY_EVERY", "plans"]
+__all__ = ["COMPARE_EVERY", "DUE_EVERY", "EVIDENCE_EVERY", "LEDGER_EVERY", "TRY_EVERY", "plans"]
 
 DUE_EVERY = timedelta(hours=1)
 """How often due copies are looked for. *When* a copy is due, the policy says (``[audit.*] every``); an hour late is nothing beside
@@ -25,6 +25,11 @@ COMPARE_EVERY = timedelta(days=1)
 """How often the tiers are walked, to find what the catalog does not know: it costs a look at every object's inventory."""
 
 
+EVIDENCE_EVERY = timedelta(hours=1)
+"""How often it is looked whether a batch of evidence is to be closed (the policy says how often) and whether one is to be renewed: a
+silent authority is asked again after this time."""
+
+
 LEDGER_EVERY = timedelta(minutes=5)
 """How often new events are copied to other tiers, and days of the ledger that are over closed, stamped and kept: a catalog that is lost
 with its disk loses so much."""
@@ -36,6 +41,7 @@ def plans(archive: Archive) -> tuple[Plan, ...]:
         Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),
         Plan("collect-signatures", COLLECT, {"aip": "", "tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
         Plan("compare", COMPARE, {}, every=COMPARE_EVERY),
+        Plan("evidence", EVIDENCE, {"batch": None, "renew": True}, every=EVIDENCE_EVERY),
         Plan("ledger", LEDGER, {}, every=LEDGER_EVERY),
         Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),
         Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from repository.evidence.planning import Due
+    from repository.evidence.service import Plan
     from signatures.evidence import EvidenceReport, Stamp
 
-__all__ = ["evidence"]
+__all__ = ["evidence", "plan"]
 
 Document = dict[str, Any]
 
@@ -51,6 +53,34 @@ def _stamp(each: Stamp) -> Document:
         "key_bits": token.key_bits,
         "root": each.answer.root if each.answer else "",
         "trusted": each.answer.believed.value if each.answer else "not checked",
+    }
+
+
+def plan(found: Plan) -> Document:
+    """What falls due when."""
+    return {
+        "now": moment(found.now),
+        "horizon": moment(found.horizon),
+        "algorithms": {"version": found.algorithms.version, "source": found.algorithms.source, "sha256": found.algorithms.digest},
+        "proved": found.proved,
+        "waiting": found.waiting,
+        "rows": [_due(each) for each in found.rows],
+    }
+
+
+def _due(each: Due) -> Document:
+    because = each.because
+    return {
+        "batch": each.batch,
+        "tree": each.tree,
+        "hash": each.hash,
+        "leaves": each.leaves,
+        "kind": each.kind,
+        "due": moment(each.due),
+        "because": f"{because.what}: {because.name}" if because else "",
+        "ends": moment(because.when) if because else None,
+        "authorities": list(each.authorities),
+        "evidence": each.evidence,
     }
 
 

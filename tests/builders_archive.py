@@ -12,6 +12,7 @@ from pathlib import Path
 
 from formats.identify import Identifier, SiegfriedIdentifier
 from policies.findings import Findings, Weight
+from repository.archive import Archive
 from repository.audit import AuditReport
 from repository.catalog import Catalog
 from repository.engine import Engine
@@ -62,9 +63,13 @@ class ArchiveUnderTest:
         """Open, as a new command would."""
         opened = Engine.open(self.home, actor="user:test")
         opened.archive.identifier.close()
-        self.engine = Engine(replace(opened.archive, identifier=self._identifier))
+        self.engine = Engine(self.adjusted(replace(opened.archive, identifier=self._identifier)))
         self._session = self.engine.jobs.session()
         assert self._session.__enter__()
+
+    def adjusted(self, archive: Archive) -> Archive:
+        """For archives with a component of their own."""
+        return archive
 
     def close(self) -> None:
         self._session.__exit__(None, None, None)

@@ -14,16 +14,28 @@ from repository.catalog.copies import Copies
 from repository.catalog.database import Database, Transaction
 from repository.catalog.deposits import Deposits
 from repository.catalog.events import Events
+from repository.catalog.evidence import Evidence
 from repository.catalog.formats import Formats
 from repository.catalog.holdings import Holdings
 from repository.catalog.ledger_days import LedgerDays
 from repository.catalog.registration import Registration
 from repository.catalog.schema import check_schema, upgrade
-from repository.catalog.tables import aip, aip_version, copy, damage, file, kept_object, search
+from repository.catalog.tables import (
+    aip,
+    aip_version,
+    copy,
+    damage,
+    evidence_batch,
+    evidence_leaf,
+    file,
+    kept_object,
+    kept_version,
+    search,
+)
 
 __all__ = ["Catalog"]
 
-DERIVED = (damage, copy, file, aip_version, search, aip, kept_object)
+DERIVED = (damage, copy, file, aip_version, search, aip, kept_object, kept_version, evidence_leaf, evidence_batch)
 """What can be made again from the tiers. Deposits, events, notes and the history of checks cannot."""
 
 
@@ -50,6 +62,7 @@ class Catalog:
         self.checks = Checks(self._database)
         self.events = Events(self._database)
         self.formats = Formats(self._database)
+        self.evidence = Evidence(self._database)
         self.days = LedgerDays(self._database)
         self.canaries = Canaries(self._database)
 

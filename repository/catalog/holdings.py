@@ -14,7 +14,7 @@ from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of,
 from repository.catalog.database import Database, Transaction, insert_into
 from repository.catalog.folding import words
 from repository.catalog.registration import content_path, digest_key
-from repository.catalog.tables import aip, aip_version, file, kept_object, search
+from repository.catalog.tables import aip, aip_version, file, kept_object, kept_version, search
 from repository.errors import UnknownAip
 from repository.model import Aip, AipFile, AipVersion, Copy, Page
 
@@ -97,12 +97,17 @@ class Holdings:
                     found.update(transaction.execute(select(column).where(column.in_(some))).scalars())
         return found
 
-    def keep(self, object_id: str, inventory_sha512: bytes, *, within: Transaction | None = None) -> None:
-        """An object of one version that is no AIP (a day of the ledger, a batch of evidence) is kept on the tiers: its copies, which
+    def keep(self, object_id: str, inventory_sha512: bytes, number: int = 1, *, within: Transaction | None = None) -> None:
+        """A version of an object that is no AIP (a day of the ledger, a batch of evidence) is kept on the tiers: its copies, which
         the caller enters, are audited and repaired like those of AIPs."""
         with self._database.write(within) as transaction:
-            statement = insert_into(transaction, kept_object).on_conflict_do_nothing(index_elements=["id"])
-            transaction.execute(statement, [{"id": object_id, "inventory_sha512": inventory_sha512}])
+            row: dict[str, str | int | bytes] = {"id": object_id, "inventory_sha512": inventory_sha512}
+            if number == 1:
+                statement = insert_into(transaction, kept_object).on_conflict_do_nothing(index_elements=["id"])
+            else:
+                statement = insert_into(transaction, kept_version).on_conflict_do_nothing(index_elements=["id", "number"])
+                row["number"] = number
+            transaction.execute(statement, [row])
 
     def ids(self) -> Iterator[str]:
         """All AIP ids in their order as text, streamed."""
@@ -168,6 +173,8 @@ class Holdings:
                     found[row.id][row.number] = row.inventory_sha512
                 for row in transaction.execute(select(kept_object).where(kept_object.c.id.in_(batch))):
                     found[row.id][1] = row.inventory_sha512
+                for row in transaction.execute(select(kept_version).where(kept_version.c.id.in_(batch))):
+                    found[row.id][row.number] = row.inventory_sha512
         for aip_id, versions in found.items():
             if not versions:
                 raise UnknownAip(aip_id)

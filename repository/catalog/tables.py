@@ -20,8 +20,11 @@ __all__ = [
     "deposit",
     "event",
     "event_note",
+    "evidence_batch",
+    "evidence_leaf",
     "file",
     "kept_object",
+    "kept_version",
     "ledger_day",
     "ledger_person",
     "metadata",
@@ -256,3 +259,35 @@ ledger_person = Table(
     Column("salt", LargeBinary, nullable=False),
 )
 """Who acted: the ledger keeps a digest over salt and name. A row that is erased leaves a digest that nobody can trace."""
+
+kept_version = Table(
+    "kept_version",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("inventory_sha512", LargeBinary, nullable=False),
+)
+"""Versions of kept objects after the first."""
+
+evidence_batch = Table(
+    "evidence_batch",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("created", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("leaves", Integer, nullable=False),
+    Column("inventory_sha512", LargeBinary, nullable=False),
+    # What each tree stands on, as JSON: made again from the batch itself.
+    Column("trees", Json, nullable=False),
+)
+
+evidence_leaf = Table(
+    "evidence_leaf",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("batch", Words, nullable=False),
+    Column("number", Integer, nullable=False),
+    Index("evidence_leaf_batch", "batch"),
+)
+"""Which batch proves which version of an AIP (or day of the ledger)."""

@@ -12,15 +12,19 @@ from policies.findings import Finding, Weight
 from repository import views_evidence as views
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
-from repository.cli.help import AsJson
-from repository.cli.screen import Screen, when
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen, number, when
 from repository.texts import words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from repository.evidence.judge import Judging
+    from repository.evidence.service import Plan
     from signatures.evidence import EvidenceReport
 
-__all__ = ["verify"]
+__all__ = ["batch", "export", "plan", "renew", "verify"]
 
 Record = Annotated[Path, typer.Argument(metavar="FILE", help=words("option.evidence_record"), show_default=False)]
 Data = Annotated[list[Path] | None, typer.Option("--data", metavar="FILE", help=words("option.evidence_data"))]
@@ -29,6 +33,129 @@ Roots = Annotated[list[Path] | None, typer.Option("--anchors", metavar="PATH", h
 At = Annotated[str | None, typer.Option("--at", metavar="DATE", help=words("option.evidence_at"))]
 Ends = Annotated[Path | None, typer.Option("--algorithms", metavar="FILE", help=words("option.evidence_algorithms"))]
 Whole = Annotated[bool, typer.Option("--group", metavar=" ", help=words("option.evidence_group"))]
+Aip = Annotated[str, typer.Argument(metavar="AIP[@vN]", help=words("option.evidence_aip"), show_default=False)]
+Target = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help=words("option.evidence_output"), show_default=False)]
+
+
+def batch(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """Close a batch now."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        done = engine.evidence.batch()
+    closing = [Finding("EVD-TREE-NOT-STAMPED", args={"reason": each}) for each in done["failures"] if done["batch"]]
+    if not done["batch"]:
+        closing = [Finding("TSP-NOT-STAMPED", args={"reason": "; ".join(done["failures"])})] if done["failures"] else []
+        closing = closing or [Finding("EVD-NOTHING")]
+    closing += [Finding("EVD-UNPROVABLE", each, {"reason": "kho audit"}) for each in done["unprovable"]] + _pending(done)
+    facts = [
+        (words("label.evidence_batch"), done["batch"] or "–"),
+        (words("label.evidence_leaves"), number(done["leaves"])),
+        (words("label.evidence_trees"), ", ".join(done["trees"]) or "–"),
+    ]
+    body = {name: done[name] for name in ("batch", "leaves", "trees", "failures", "unprovable", "pending")}
+    return door.answer("evidence_batch", body, lambda: Screen(door.out).facts(facts), code=_code(closing), closing=closing)
+
+
+def _pending(done: Mapping[str, Any]) -> list[Finding]:
+    return [Finding("EVD-PENDING", args={"count": done["pending"]})] if done["pending"] else []
+
+
+def _code(closing: list[Finding]) -> Exit:
+    if any(each.weight >= Weight.ERROR for each in closing):
+        return Exit.FAILED
+    return Exit.FEW_COPIES if any(each.code == "EVD-PENDING" for each in closing) else Exit.DONE
+
+
+def renew(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """Renew what is due."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        done = engine.evidence.renew()
+    findings = [Finding(code, path, args) for code, path, args in done["findings"]]
+    closing = _pending(done)
+    code = _code([*findings, *closing])
+    if any(each.code == "EVD-NOT-READ-AGAIN" for each in findings):
+        code = Exit.DAMAGE
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.findings(findings)
+        rows = [(words(f"renewal.{kind}"), number(count)) for kind, count in done["renewed"].items()]
+        screen.facts([*rows, (words("label.evidence_tokens"), number(done["tokens"]))])
+
+    body = {"renewed": done["renewed"], "tokens": done["tokens"], "pending": done["pending"]}
+    return door.answer("evidence_renew", body, text, code=code, findings=findings, closing=closing)
+
+
+def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """What falls due when."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        found = engine.evidence.plan()
+    findings = [finding for each in found.rows for finding in each.findings(found.now)]
+    return door.answer(
+        "evidence_plan", views.plan(found), lambda: _show_plan(Screen(door.out), found, findings), findings=findings
+    )
+
+
+def _show_plan(screen: Screen, found: Plan, findings: list[Finding]) -> None:
+    screen.facts(
+        [
+            (words("label.evidence_proved"), number(found.proved)),
+            (words("label.evidence_waiting"), number(found.waiting)),
+            (words("label.evidence_algorithms"), f"{found.algorithms.source} ({found.algorithms.version})"),
+        ]
+    )
+    shown = [each for each in found.rows if each.due is None or each.due <= found.horizon]
+    columns = ("evidence_due", "evidence_batch", "evidence_tree", "evidence_kind", "evidence_because", "evidence_fit")
+    rows: list[list[str | tuple[str, str]]] = [
+        [
+            words("evidence.none") if each.due is None else each.due.date().isoformat(),
+            each.batch,
+            each.tree if each.hash == each.tree else f"{each.tree} ({each.hash})",
+            words(f"renewal.{each.kind}"),
+            f"{each.because.name} {each.because.when.date() if each.because.when else ''}" if each.because else "–",
+            ", ".join(each.authorities) or (words("evidence.red"), "bold red"),
+        ]
+        for each in shown
+    ]
+    if rows:
+        screen.table([(words(f"label.{name}"), "id" if name == "evidence_batch" else "text") for name in columns], rows)
+    for line in _chart(found):
+        screen.line(line)
+    screen.findings(findings)
+
+
+def _chart(found: Plan) -> list[str]:
+    """Trees that fall due, by year: one bar a year up to the horizon."""
+    years: dict[int, int] = {}
+    for each in found.rows:
+        if each.due is not None and each.due <= found.horizon:
+            years[each.due.year] = years.get(each.due.year, 0) + 1
+    most = max(years.values(), default=0)
+    return [f"{year}  {'█' * max(1, count * 40 // most)} {count}" for year, count in sorted(years.items())]
+
+
+def export(context: typer.Context, aip: Aip, output: Target, home: Home = None, as_json: AsJson = False) -> int:
+    """Write the proofs of a version into a new folder."""
+    door = Door.of(context, home, as_json)
+    object_id, at, version = aip.rpartition("@v")
+    if at and not version.isdecimal():
+        raise Usage("USE-VALUE", name="AIP", value=aip, reason="urn:uuid:…@v1", command="kho evidence export")
+    with door.open() as engine:
+        done = engine.evidence.export(object_id if at else aip, output, version=int(version) if at else None)
+    errors = [each for each in done.findings if each.weight >= Weight.ERROR]
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.findings(done.findings)
+        screen.line(words("evidence.exported", objects=done.objects, records=len(done.records), path=str(output)), "green")
+        for line in done.verify:
+            screen.line(f"  {line}")
+
+    body = {"path": str(output), "records": done.records, "objects": done.objects, "verify": done.verify}
+    code = Exit.DAMAGE if errors else Exit.DONE
+    return door.answer("evidence_export", body, text, code=code, findings=done.findings, closing=errors[-1:])
 
 
 def verify(
@@ -66,6 +193,7 @@ def verify(
 def _judging(
     data: list[Path], digests: list[str], anchors: list[Path], at: str | None, algorithms: Path | None, group: bool
 ) -> Judging:
+
     from policies.trust import parse_algorithms
     from repository.evidence.judge import Judging
 
@@ -78,7 +206,10 @@ def _judging(
         except ValueError:
             raise Usage("USE-VALUE", name="--digest", value=each, reason="sha256=HEX", command="kho evidence verify") from None
     ends = parse_algorithms(algorithms.read_bytes(), name=str(algorithms)) if algorithms else None
-    return Judging(data, named, anchors, moment, ends, group)
+    files = [
+        file for each in data for file in (sorted(one for one in each.rglob("*") if one.is_file()) if each.is_dir() else [each])
+    ]
+    return Judging(files, named, anchors, moment, ends, group)
 
 
 def _moment(text: str) -> datetime:

@@ -14,7 +14,7 @@ from signatures import der
 from signatures.evidence.record import Groups, write_record, write_stamp
 from signatures.evidence.tree import Tree, group_hash
 
-__all__ = ["Generation", "Group", "Lineage", "Renewal", "carry", "renewal_of", "renewal_tree", "token_hash"]
+__all__ = ["Generation", "Group", "Lineage", "Renewal", "carry", "renewal_of", "renewal_tree", "renewal_values"]
 
 Group = Callable[[str], Sequence[bytes]]
 """The digests of a leaf's data objects in a named algorithm, in a fixed order."""
@@ -87,17 +87,18 @@ def carry(hash_name: str, digests: Sequence[bytes], chains: Iterable[Iterable[by
     return [hashlib.new(hash_name, each + earlier).digest() for each in digests]
 
 
-def token_hash(hash_name: str, token: bytes) -> bytes:
-    """What a time-stamp renewal hashes: the encoded timeStamp, as it was received."""
-    return hashlib.new(hash_name, token).digest()
+def renewal_values(hash_name: str, token: bytes, beside: Iterable[bytes] = ()) -> list[bytes]:
+    """What a time-stamp renewal hashes: the encoded timeStamp as it was received, and what is to be proved with it (the revocation data
+    of its authority, collected before the renewal)."""
+    return [hashlib.new(hash_name, each).digest() for each in (token, *beside)]
 
 
-def renewal_tree(hash_name: str, tokens: Iterable[bytes]) -> Tree:
-    """The tree over several tokens that one new token renews."""
-    return Tree(hash_name, (token_hash(hash_name, each) for each in tokens))
+def renewal_tree(hash_name: str, renewed: Iterable[Sequence[bytes]]) -> Tree:
+    """The tree over several tokens that one new token renews, each as its `renewal_values`."""
+    return Tree(hash_name, (group_hash(hash_name, each) for each in renewed))
 
 
-def renewal_of(tree: Tree, index: int, token: bytes) -> Renewal:
+def renewal_of(tree: Tree, index: int, values: Sequence[bytes], token: bytes) -> Renewal:
     """The renewal of the token at ``index`` of a `renewal_tree` whose root ``token`` stamps."""
-    reduced = tree.reduced(index)
-    return Renewal(None if reduced is None else tuple(tuple(each) for each in reduced), token)
+    reduced = tree.reduced(index, values if len(values) > 1 else None)
+    return Renewal(None if reduced is None else tuple(tuple(sorted(each)) for each in reduced), token)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,7 +12,7 @@ from signatures.errors import FetchFailed, InvalidToken, NotStamped
 from signatures.fetch import Fetcher
 from signatures.timestamps.request import Request, accept
 from signatures.timestamps.token import Token
-from signatures.timestamps.trust import Anchors, Believed, Trust
+from signatures.timestamps.trust import Anchors, Answer, Believed, Trust
 
 __all__ = ["Authority", "HttpAuthority", "Stamped", "TimestampAuthority", "stamp"]
 
@@ -63,7 +63,13 @@ class Stamped:
     failures: tuple[str, ...] = ()
 
 
-def stamp(authorities: Sequence[Authority], hash_name: str, imprint: bytes, *, now: datetime) -> Stamped:
+Lasting = Callable[[Token, Answer], str]
+"""Says why a token that could be accepted is of no use ("" when it is): it would end as early as the one it renews."""
+
+
+def stamp(
+    authorities: Sequence[Authority], hash_name: str, imprint: bytes, *, now: datetime, lasting: Lasting | None = None
+) -> Stamped:
     """Have ``imprint`` stamped by the first of ``authorities`` that gives a token which can be accepted at ``now``.
 
     A token counts only if it is sound, answers this very request, and its certificate leads to an anchor of that authority and was not
@@ -83,6 +89,8 @@ def stamp(authorities: Sequence[Authority], hash_name: str, imprint: bytes, *, n
             trust = Trust(authority.anchors).of(token, max(now, token.time))
             if trust.believed is not Believed.YES:
                 raise InvalidToken(trust.reason)
+            if lasting is not None and (reason := lasting(token, trust)):
+                raise InvalidToken(reason)
         except (FetchFailed, InvalidToken) as error:
             failures.append(f"{authority.name}: {error.finding.args.get('reason', error)}")
             continue

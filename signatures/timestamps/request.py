@@ -5,19 +5,15 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from signatures import der
 from signatures.algorithms import HASHES
 from signatures.der import DerError
 from signatures.errors import InvalidToken
-from signatures.timestamps.token import Token, read_token
+from signatures.timestamps.token import CLOCKS_APART, Token, read_token
 
-__all__ = ["CLOCKS_APART", "Request", "accept", "token_of"]
-
-CLOCKS_APART = timedelta(minutes=10)
-"""How far an authority's clock and ours may differ. A larger difference means that one of them is wrong, and evidence with a
-wrong time cannot be mended later."""
+__all__ = ["Request", "accept", "token_of"]
 
 _STATUS = {0: "granted", 1: "granted with changes", 2: "rejected", 3: "waiting", 4: "revocation warning", 5: "revoked"}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -20,7 +20,7 @@ from signatures.algorithms import Scheme, hash_named, load_certificate, scheme_o
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidToken
 
-__all__ = ["Token", "read_token"]
+__all__ = ["CLOCKS_APART", "Token", "read_token"]
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _TST_INFO = "1.2.840.113549.1.9.16.1.4"
@@ -28,6 +28,10 @@ _CONTENT_TYPE = "1.2.840.113549.1.9.3"
 _MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 _SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+
+CLOCKS_APART = timedelta(minutes=10)
+"""How far an authority's clock and ours may differ. A larger difference means that one of them is wrong, and evidence with a
+wrong time cannot be mended later."""
 
 LARGEST = 4 << 20
 """Bytes of a token that is read: revocation lists inside have been seen with a megabyte."""

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from signatures.algorithms import load_certificate
 from signatures.errors import AuthoritySettings
-from signatures.timestamps.token import Token
+from signatures.timestamps.token import CLOCKS_APART, Token
 
-__all__ = ["Anchors", "Answer", "Believed", "Trust", "load_anchors"]
+__all__ = ["Anchors", "Answer", "Believed", "Trust", "as_pem", "load_anchors"]
 
 _STAYS_VALID = frozenset(
     {x509.ReasonFlags.unspecified, x509.ReasonFlags.affiliation_changed}
@@ -92,6 +92,11 @@ def _certificates(data: bytes) -> list[bytes]:
     return [data]
 
 
+def as_pem(anchors: Anchors) -> bytes:
+    """The trusted certificates as PEM, one after another."""
+    return b"".join(load_certificate(each).public_bytes(Encoding.PEM) for each in anchors.certificates)
+
+
 @dataclass
 class Trust:
     """Answers for one set of anchors; answers are remembered, since a record of a million may stand on one token."""
@@ -103,8 +108,9 @@ class Trust:
         """Whether ``token`` is believed at ``at``: when its successor was made, or when it is looked at."""
         if not self.anchors.certificates:
             return Answer(Believed.UNASKED, "there are no anchors")
-        if at < token.time:
+        if at < token.time - CLOCKS_APART:
             return Answer(Believed.NO, f"the token is of {token.time.isoformat()}, which is later than {at.isoformat()}")
+        at = max(at, token.time)
         if not _valid_at(token.certificate, token.time):
             return Answer(Believed.NO, "the token was made outside the validity of its certificate")
         key = (token.certificate_der, at)

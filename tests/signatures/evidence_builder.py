@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from signatures.evidence import DataObject, Generation, Lineage, Tree, group_hash, renewal_of, renewal_tree
+from signatures.evidence import DataObject, Generation, Lineage, Tree, group_hash, renewal_of, renewal_tree, renewal_values
 from signatures.evidence.lineage import Group
 from signatures.timestamps import Authority, Request, token_of
 
@@ -30,10 +30,11 @@ def grow(groups: Sequence[Sequence[bytes]], authority: Authority, hash_name: str
 def renew(lineages: Sequence[Lineage], authority: Authority) -> None:
     """Renew the newest tokens of several trees by one."""
     name = lineages[0].newest.hash
-    tree = renewal_tree(name, [each.newest.last for each in lineages])
+    values = [renewal_values(name, each.newest.last) for each in lineages]
+    tree = renewal_tree(name, values)
     token = stamped(authority, name, tree.root)
     for index, each in enumerate(lineages):
-        each.newest.renewals.append(renewal_of(tree, index, token))
+        each.newest.renewals.append(renewal_of(tree, index, values[index], token))
 
 
 def rebuild(lineage: Lineage, groups: Sequence[Sequence[bytes]], authority: Authority, hash_name: str) -> None:

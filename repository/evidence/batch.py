@@ -1,0 +1,209 @@
+"""A batch as it lies in its OCFL object (docs/on-disk.md): leaves, tokens, renewals; reading it back, and writing the next version.
+
+Everything needed to prove any of its leaves is in the object and in the proved versions themselves: no catalog is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from repository.evidence.leaves import DataObject, Leaf, list_text
+from signatures.evidence import Generation, Lineage, Renewal, Tree
+
+if TYPE_CHECKING:
+    from signatures.evidence.lineage import Group
+
+__all__ = ["PREFIX", "Batch", "Mark", "read_batch"]
+
+PREFIX = "urn:kho:evidence:"
+"""Ids of the objects that hold batches."""
+
+FORMAT = 1
+"""``kho_evidence`` of batch.json."""
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is told of a token beside itself: the authority's name in kho.toml, whether it is evidence, and the names of revocation data
+    that were collected and are proved with it."""
+
+    authority: str
+    evidence: bool
+    beside: tuple[str, ...] = ()
+
+
+@dataclass
+class Batch:
+    """One batch. ``trees`` has a lineage for each tree that was stamped; ``marks`` one mark a token, generation by generation;
+    ``digests`` the digests of each leaf's objects in later generations (None: could not be read again)."""
+
+    id: str
+    created: datetime
+    leaves: list[Leaf]
+    trees: dict[str, Lineage] = field(default_factory=dict)
+    marks: dict[str, list[list[Mark]]] = field(default_factory=dict)
+    digests: dict[str, dict[str, list[list[bytes | None]]]] = field(default_factory=dict)
+    lists: dict[int, bytes] = field(default_factory=dict)
+    version: int = 0
+
+    @property
+    def object_id(self) -> str:
+        return PREFIX + self.id
+
+    def stamp(self, tree: str, token: bytes, mark: Mark) -> None:
+        """Begin a tree."""
+        self.trees[tree] = Lineage([Generation(Tree(tree, (each.values[tree] for each in self.leaves)), token)])
+        self.marks[tree] = [[mark]]
+
+    def renewed(self, tree: str, renewal: Renewal, mark: Mark) -> None:
+        self.trees[tree].newest.renewals.append(renewal)
+        self.marks[tree][-1].append(mark)
+
+    def rebuilt(self, tree: str, generation: Generation, digests: list[list[bytes | None]], mark: Mark) -> None:
+        self.trees[tree].generations.append(generation)
+        self.marks[tree].append([mark])
+        self.digests.setdefault(tree, {})[generation.hash] = digests
+
+    def group(self, tree: str, index: int, objects: Sequence[DataObject]) -> Group:
+        """The digests of a leaf's objects, by algorithm: those of its inventory, or those of a later hash-tree renewal."""
+
+        def digests(hash_name: str) -> list[bytes]:
+            later = self.digests.get(tree, {}).get(hash_name)
+            if later is None:
+                return [each.digest(hash_name) for each in objects]
+            return [each for each in later[index] if each is not None]
+
+        return digests
+
+    def record(self, tree: str, index: int, objects: Sequence[DataObject]) -> bytes:
+        """The evidence record of a leaf in one tree. ``objects`` as `repository.evidence.leaves.objects_of` (or its list) gives them."""
+        return self.trees[tree].record(index, self.group(tree, index, objects))
+
+    # -- the files of the object ----------------------------------------------------------------------------------------
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """(logical path, bytes) of every file of the newest state. Those that an earlier version has are the same bytes."""
+        yield "batch.json", self._facts()
+        yield "leaves.ndjson", b"".join(_leaf_line(each) for each in self.leaves)
+        for number, text in sorted(self.lists.items()):
+            yield f"lists/{number}.txt", text
+        for tree, lineage in self.trees.items():
+            for place, generation in enumerate(lineage.generations, 1):
+                for number, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
+                    yield f"{tree}/{place}/{number}.tst", token
+                if place > 1:
+                    yield f"{tree}/{place}/leaves.txt", b"".join(f"{each.hex()}\n".encode() for each in generation.tree.levels[0])
+                    rows = self.digests[tree][generation.hash]
+                    yield f"{tree}/{place}/digests.ndjson", b"".join(_digest_line(each) for each in rows)
+
+    def _facts(self) -> bytes:
+        trees = []
+        for tree, lineage in self.trees.items():
+            generations = []
+            for generation, marks in zip(lineage.generations, self.marks[tree], strict=True):
+                stamps = [_mark(marks[0])]
+                for renewal, mark in zip(generation.renewals, marks[1:], strict=True):
+                    groups = None if renewal.groups is None else [[each.hex() for each in group] for group in renewal.groups]
+                    stamps.append({**_mark(mark), "reducedHashtree": groups})
+                generations.append({"hash": generation.hash, "root": generation.tree.root.hex(), "stamps": stamps})
+            trees.append({"tree": tree, "generations": generations})
+        facts = {
+            "kho_evidence": FORMAT,
+            "batch": self.id,
+            "created": self.created.astimezone(UTC).strftime(TIME),
+            "leaves": len(self.leaves),
+            "trees": trees,
+        }
+        return json.dumps(facts, indent=1).encode() + b"\n"
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    return {"authority": mark.authority, "evidence": mark.evidence, "beside": list(mark.beside)}
+
+
+def _leaf_line(leaf: Leaf) -> bytes:
+    row = {"id": leaf.id, "version": leaf.version, "inventory_sha512": leaf.inventory_sha512.hex(), "listed": leaf.listed}
+    return json.dumps({**row, **{tree: value.hex() for tree, value in leaf.values.items()}}).encode() + b"\n"
+
+
+def _digest_line(row: Sequence[bytes | None]) -> bytes:
+    return json.dumps([None if each is None else each.hex() for each in row]).encode() + b"\n"
+
+
+Open = Callable[[str], BinaryIO]
+"""Opens a file of the object's newest state by its logical path, verified. Raises KeyError when there is none."""
+
+
+def read_batch(opened: Open, version: int) -> Batch:
+    """A batch from its object.
+
+    Raises:
+        ValueError, KeyError: the files are no batch, or one of a newer Kho. What ``opened`` raises comes through.
+    """
+
+    def read(path: str) -> bytes:
+        with opened(path) as stream:
+            return stream.read()
+
+    facts = json.loads(read("batch.json"))
+    if facts["kho_evidence"] != FORMAT:
+        raise ValueError(f"a batch of format {facts['kho_evidence']}; this Kho knows {FORMAT}")
+    leaves = [_leaf(json.loads(line)) for line in read("leaves.ndjson").splitlines()]
+    created = datetime.strptime(facts["created"], TIME).replace(tzinfo=UTC)
+    batch = Batch(facts["batch"], created, leaves, version=version)
+    for number, leaf in enumerate(leaves):
+        if leaf.listed:
+            batch.lists[number] = read(f"lists/{number}.txt")
+    for each in facts["trees"]:
+        _read_tree(batch, each, read)
+    return batch
+
+
+def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], bytes]) -> None:
+    tree, generations, marks = facts["tree"], [], []
+    for place, each in enumerate(facts["generations"], 1):
+        values = [leaf.values[tree] for leaf in batch.leaves]
+        if place > 1:
+            values = [bytes.fromhex(line.decode("ascii")) for line in read(f"{tree}/{place}/leaves.txt").splitlines()]
+            rows = [json.loads(line) for line in read(f"{tree}/{place}/digests.ndjson").splitlines()]
+            digests = [[None if one is None else bytes.fromhex(one) for one in row] for row in rows]
+            batch.digests.setdefault(tree, {})[each["hash"]] = digests
+        generation = Generation(Tree(each["hash"], values), read(f"{tree}/{place}/1.tst"))
+        if generation.tree.root.hex() != each["root"]:
+            raise ValueError(f"the leaves of {tree} do not lead to their root")
+        for number, stamp in enumerate(each["stamps"][1:], 2):
+            groups = stamp["reducedHashtree"]
+            reduced = None if groups is None else tuple(tuple(bytes.fromhex(one) for one in group) for group in groups)
+            generation.renewals.append(Renewal(reduced, read(f"{tree}/{place}/{number}.tst")))
+        generations.append(generation)
+        marks.append([Mark(one["authority"], one["evidence"], tuple(one["beside"])) for one in each["stamps"]])
+    batch.trees[tree] = Lineage(generations)
+    batch.marks[tree] = marks
+
+
+def _leaf(row: Mapping[str, Any]) -> Leaf:
+    values = {tree: bytes.fromhex(row[tree]) for tree in ("sha256", "sha512")}
+    return Leaf(row["id"], row["version"], bytes.fromhex(row["inventory_sha512"]), row["listed"], values)
+
+
+def write_files(batch: Batch, folder: Path, *, beside: Mapping[str, bytes]) -> None:
+    """Write the files of a batch's newest state into ``folder``, and what lies beside its tokens."""
+    for path, data in (*batch.files(), *beside.items()):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def listed_object(objects: Sequence[DataObject], number: int) -> tuple[DataObject, bytes]:
+    """The list that stands for the files of a leaf (all but the inventory), as a data object, with its bytes."""
+    import hashlib
+
+    text = list_text(objects[1:])
+    return DataObject(f"lists/{number}.txt", hashlib.sha256(text).digest(), hashlib.sha512(text).digest()), text

@@ -1,0 +1,153 @@
+"""Exporting the proofs of one version: both evidence records, their data objects, and how to verify them without Kho."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policies.findings import Findings, KhoError
+from repository.archive import Archive
+from repository.authorities import authorities_of
+from repository.errors import ExportFailed, RepositoryError
+from repository.evidence.batch import Batch, listed_object
+from repository.evidence.keeping import load
+from repository.evidence.leaves import DataObject, Leaf, objects_of
+from repository.stored_version import open_verified
+from repository.texts import words
+from signatures.evidence import read_record
+from signatures.timestamps import read_token
+from storage.tier import ObjectId
+
+if TYPE_CHECKING:
+    from signatures.timestamps import Token
+
+__all__ = ["Exported", "NotProved", "export_evidence"]
+
+
+class NotProved(RepositoryError):
+    """No batch holds this version yet."""
+
+    def __init__(self, object_id: str, version: int) -> None:
+        super().__init__("EVD-NOT-PROVED", object_id, version=version)
+
+
+@dataclass
+class Exported:
+    """What was written: the records (file names), how many data objects, and what could not be had."""
+
+    records: list[str] = field(default_factory=list)
+    objects: int = 0
+    findings: Findings = field(default_factory=Findings)
+    verify: list[str] = field(default_factory=list)
+
+
+def export_evidence(archive: Archive, object_id: str, version: int, target: Path) -> Exported:
+    """Write the proofs of a version into a new folder.
+
+    A data object that no tier gives unaltered is left out and named; the proof of the others holds without it.
+
+    Raises:
+        NotProved: no batch holds it. ExportFailed: the folder cannot be made. Unprovable: its inventory is not to be had.
+    """
+    place = archive.catalog.evidence.leaf(object_id, version)
+    row = archive.catalog.evidence.find(place.batch) if place else None
+    if place is None or row is None:
+        raise NotProved(object_id, version)
+    batch = load(archive, row)
+    leaf = batch.leaves[place.number]
+    stored = objects_of(list(archive.tiers.values()), object_id, version, leaf.inventory_sha512)
+    objects = [stored[0], listed_object(stored, place.number)[0]] if leaf.listed else stored
+    try:
+        target.mkdir(parents=True)
+        done = Exported()
+        _data(archive, leaf, stored, target / "data", done)
+        if leaf.listed:
+            file = target / "data" / objects[1].path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(batch.lists[place.number])
+        _records(batch, place.number, objects, target, done)
+        _anchors(archive, batch, target / "anchors")
+        _readme(batch, leaf, objects, target, done)
+    except OSError as error:
+        raise ExportFailed(str(target), error.strerror or str(error)) from error
+    return done
+
+
+def _data(archive: Archive, leaf: Leaf, objects: Sequence[DataObject], folder: Path, done: Exported) -> None:
+    for each in objects:
+        try:
+            stream, _ = open_verified(list(archive.tiers.values()), ObjectId(leaf.id), each.path, each.sha512)
+        except KhoError as error:
+            done.findings.add("EVD-DATA-MISSING", each.path, reason=str(error))
+            continue
+        file = folder / each.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with stream, open(file, "wb") as out:
+            shutil.copyfileobj(stream, out, 1 << 20)
+        done.objects += 1
+
+
+def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: Path, done: Exported) -> None:
+    for tree in batch.trees:
+        data = batch.record(tree, number, objects)
+        (target / f"{tree}.er").write_bytes(data)
+        done.records.append(f"{tree}.er")
+        if not all(mark.evidence for marks in batch.marks[tree] for mark in marks):
+            done.findings.add("EVD-DEMO", f"{tree}.er")
+        for chain_number, chain in enumerate(read_record(data).chains, 1):
+            for stamp_number, stamp in enumerate(chain.stamps, 1):
+                (target / "tokens").mkdir(exist_ok=True)
+                (target / "tokens" / f"{tree}-{chain_number}-{stamp_number}.tst").write_bytes(stamp.token)
+
+
+def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
+    """The roots of the authorities that stamped, as kho.toml has them."""
+    from signatures.timestamps.trust import as_pem
+
+    names = {mark.authority for generations in batch.marks.values() for marks in generations for mark in marks}
+    folder.mkdir()
+    places = [place for place in archive.settings.authorities if place.name in names]
+    for authority in authorities_of(archive.settings.home, places, archive.clock.now):
+        (folder / f"{authority.name}.pem").write_bytes(as_pem(authority.anchors))
+
+
+def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Path, done: Exported) -> None:
+    given = [each for each in objects if (target / "data" / each.path).exists()]
+    for name in ("sha256", "sha512"):
+        sums = "".join(f"{each.digest(name).hex()}  data/{each.path}\n" for each in objects)
+        (target / f"{name.upper()}SUMS").write_text(sums, encoding="utf-8", errors="surrogateescape")
+    lines: list[str] = []
+    for record in done.records:
+        data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if len(given) <= SHOWN else "--data data"
+        line = f"kho evidence verify {record} {data} --anchors anchors"
+        done.verify.append(line)
+        lines.append(f"    {line}\n")
+    tokens = [read_token(batch.trees[tree].newest.last) for tree in batch.trees]
+    checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(batch.trees, tokens, strict=True))
+    facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects)}
+    text = words("evidence.readme", **facts, lines="".join(lines), openssl=checks)
+    if any(each.code == "EVD-DEMO" for each in done.findings):
+        text = words("evidence.demo") + "\n\n" + text
+    if leaf.listed:
+        text += "\n" + words("evidence.listed", list=objects[1].path)
+    (target / "README.txt").write_text(text, encoding="utf-8")
+
+
+SHOWN = 20
+"""Data objects that are named one by one in the verify line; more are given as their folder."""
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)
+
+
+def _openssl(tree: str, batch: Batch, token: Token) -> str:
+    lineage = batch.trees[tree]
+    file = f"tokens/{tree}-{len(lineage.generations)}-{len(lineage.newest.renewals) + 1}.tst"
+    anchor = f"anchors/{batch.marks[tree][-1][-1].authority}.pem"
+    return f"openssl ts -verify -digest {token.imprint.hex()} -in {file} -token_in -CAfile {_quoted(anchor)}"

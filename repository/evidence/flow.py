@@ -1,0 +1,55 @@
+"""The flow that keeps evidence: finish what is pending, close a batch, renew what is due, keep both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policies.findings import KhoError
+from repository.archive import Archive
+from repository.evidence.keeping import pending, settle
+from repository.evidence.making import authorities_by_tree, is_due, make_batch
+from repository.evidence.renewing import renew_due
+from repository.jobs.flow import Json, Step, Steps
+from repository.progress import Silent
+
+__all__ = ["EVIDENCE", "EvidenceFlow"]
+
+EVIDENCE = "evidence"
+
+
+class EvidenceFlow:
+    """The argument: {"batch": true (close one now), false (none) or null (when it is due), "renew": bool} and "actor".
+
+    Returns {"batch", "leaves", "trees", "failures", "unprovable", "renewed": kind → trees, "tokens", "findings": [[code, path, args]…],
+    "pending": versions not yet on enough tiers}.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        steps.run("settle", self._settle)
+        made = steps.run("batch", self._batch, argument["batch"])
+        renewed = steps.run("renew", self._renew) if argument["renew"] else {"renewed": {}, "tokens": 0, "findings": []}
+        return {**made, **renewed, "pending": steps.run("settle", self._settle)}
+
+    def _settle(self, step: Step) -> int:
+        anchors = {each.name: each.anchors for several in authorities_by_tree(self._archive).values() for each in several}
+        settle(self._archive, anchors)
+        return len(pending(self._archive))
+
+    def _batch(self, step: Step, wanted: bool | None) -> dict[str, Any]:
+        nothing: dict[str, Any] = {"batch": "", "leaves": 0, "trees": [], "failures": [], "unprovable": []}
+        if wanted is False or (wanted is None and not (self._archive.settings.authorities and is_due(self._archive))):
+            return nothing
+        try:
+            made = make_batch(self._archive, authorities_by_tree(self._archive), Silent())
+        except KhoError as error:
+            return {**nothing, "failures": [str(error.finding.args.get("reason", error))]}
+        lists = {"trees": list(made.trees), "failures": list(made.failures), "unprovable": list(made.unprovable)}
+        return {"batch": made.batch, "leaves": made.leaves, **lists}
+
+    def _renew(self, step: Step) -> dict[str, Any]:
+        done = renew_due(self._archive, authorities_by_tree(self._archive), Silent())
+        rows = [[each.code, each.path, dict(each.args)] for each in done.findings]
+        return {"renewed": done.renewed, "tokens": done.tokens, "findings": rows}

@@ -1,0 +1,120 @@
+"""Making batches: versions that nothing proves yet become the leaves of two parallel trees, each stamped by an authority of its own."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from repository.archive import Archive
+from repository.authorities import TREES, authorities_of
+from repository.evidence.batch import Batch, Mark, listed_object
+from repository.evidence.keeping import pend, pending
+from repository.evidence.leaves import Leaf, Unprovable, objects_of
+from repository.ledger_keeper import PREFIX as LEDGER_PREFIX
+from repository.progress import Progress
+from signatures.errors import NotStamped
+from signatures.evidence import group_hash
+from signatures.timestamps import Authority, stamp
+
+__all__ = ["Making", "authorities_by_tree", "is_due", "make_batch"]
+
+_log = logging.getLogger("kho.evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What came of making a batch: its id ("" for none), leaves, trees that were stamped, why others were not, and versions that
+    cannot be proved now."""
+
+    batch: str = ""
+    leaves: int = 0
+    trees: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    unprovable: tuple[str, ...] = ()
+
+
+def authorities_by_tree(archive: Archive) -> dict[str, list[Authority]]:
+    """Authorities by the tree they may stamp, in their order. Real ones go before the demo authority. Raises AuthoritySettings."""
+    known = authorities_of(archive.settings.home, archive.settings.authorities, archive.clock.now)
+    known.sort(key=lambda each: not each.evidence)
+    return {tree: [each for each in known if tree in each.trees] for tree in TREES}
+
+
+def is_due(archive: Archive) -> bool:
+    """Whether a batch is to be closed: the last one is older than the policy's period, or enough versions wait."""
+    policy = archive.policy.evidence
+    last = max((each.created for each in archive.catalog.evidence.batches()), default=None)
+    if last is None or archive.clock.now() >= last + policy.every:
+        return True
+    return len(archive.catalog.evidence.unproved(policy.largest)) >= policy.largest
+
+
+def make_batch(archive: Archive, authorities: Mapping[str, Sequence[Authority]], progress: Progress) -> Making:
+    """Make a batch of what is not proved yet, and leave it pending (`repository.evidence.keeping.settle` keeps it).
+
+    A tree whose authorities all fail is stamped by a later renewal; nothing is made only if no tree can be stamped.
+
+    Raises:
+        NotStamped: no tree could be stamped.
+    """
+    if any(folder.suffix == ".1" for folder in pending(archive)):
+        return Making()  # its leaves are not registered yet, and would be taken twice
+    batch = Batch(str(uuid.uuid4()), archive.clock.now().replace(microsecond=0), [])
+    unprovable = _collect(archive, batch, progress)
+    if not batch.leaves:
+        return Making(unprovable=tuple(unprovable))
+    failures = stamp_trees(archive, batch, authorities)
+    if not batch.trees:
+        raise NotStamped("; ".join(failures))
+    pend(archive, batch, f"Evidence over {len(batch.leaves)} versions")
+    return Making(batch.id, len(batch.leaves), tuple(batch.trees), tuple(failures), tuple(unprovable))
+
+
+def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequence[Authority]]) -> list[str]:
+    """Stamp the trees of a batch that have no token yet; the reasons of those that still have none. The authority that stamped the
+    other tree is asked last: two trees under one root fall together."""
+    from signatures.evidence import Tree
+
+    failures = []
+    for tree in TREES:
+        if tree in batch.trees:
+            continue
+        roots = {marks[0][0].authority for marks in batch.marks.values()}
+        ordered = sorted(authorities[tree], key=lambda each: (not each.evidence, each.name in roots))
+        root = Tree(tree, (each.values[tree] for each in batch.leaves)).root
+        try:
+            found = stamp(ordered, tree, root, now=archive.clock.now())
+        except NotStamped as error:
+            failures.append(f"{tree}: {error.finding.args['reason']}")
+            _log.warning("the %s tree of batch %s is not stamped: %s", tree, batch.id, error)
+            continue
+        batch.stamp(tree, found.token.encoded, Mark(found.authority.name, found.authority.evidence))
+    return failures
+
+
+def _collect(archive: Archive, batch: Batch, progress: Progress) -> list[str]:
+    """Fill the leaves of a batch; the versions that cannot be proved now."""
+    policy, tiers = archive.policy.evidence, list(archive.tiers.values())
+    waiting = archive.catalog.evidence.unproved(policy.largest)
+    waiting += archive.catalog.evidence.unproved_kept(LEDGER_PREFIX, max(policy.largest - len(waiting), 0))
+    unprovable = []
+    progress.start("evidence", len(waiting), "objects")
+    for object_id, version, inventory_sha512 in waiting:
+        progress.advance(1)
+        try:
+            objects = objects_of(tiers, object_id, version, inventory_sha512)
+        except Unprovable as error:
+            _log.warning("%s", error)
+            unprovable.append(f"{object_id} v{version}")
+            continue
+        listed = len(objects) > policy.group
+        if listed:
+            one, text = listed_object(objects, len(batch.leaves))
+            batch.lists[len(batch.leaves)] = text
+            objects = [objects[0], one]
+        values = {tree: group_hash(tree, [each.digest(tree) for each in objects]) for tree in TREES}
+        batch.leaves.append(Leaf(object_id, version, inventory_sha512, listed, values))
+    progress.finish()
+    return unprovable

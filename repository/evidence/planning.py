@@ -1,0 +1,141 @@
+"""The plan: what each tree stands on, until when, what kind of renewal it needs by then, and who could stamp it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from policies.findings import Finding
+from policies.trust import Algorithms, End, EvidencePolicy, earliest
+from repository.authorities import TREES, AuthorityPlace
+from repository.catalog.evidence import BatchRow
+from repository.evidence.batch import TIME
+
+__all__ = ["HASH_TREE", "MISSING", "TIME_STAMP", "Due", "plan", "successor"]
+
+MISSING, TIME_STAMP, HASH_TREE = "first stamp", "time-stamp renewal", "hash-tree renewal"
+
+SUCCESSORS = ("sha512", "sha384", "sha3_512", "sha3_256")
+"""Hash algorithms for a new generation of a tree, in this order; one that the other tree stands on comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then.
+    ``due`` None: nothing it stands on has a known end."""
+
+    batch: str
+    tree: str
+    kind: str
+    due: datetime | None
+    because: End | None
+    authorities: tuple[str, ...]
+    leaves: int
+    hash: str
+    evidence: bool
+
+    def findings(self, now: datetime) -> Iterator[Finding]:
+        """What somebody has to know of it now."""
+        name = f"{self.batch}/{self.tree}"
+        if not self.evidence and self.kind != MISSING:
+            yield Finding("EVD-DEMO", name)
+        if not self.authorities:
+            yield Finding("EVD-NO-AUTHORITY", name, {"due": "-" if self.due is None else self.due.date().isoformat()})
+        if self.because is not None and self.because.when is not None and self.because.when <= now:
+            args = {"ended": self.because.when.date().isoformat(), "name": self.because.name}
+            yield Finding("EVD-LAPSED", name, args)
+        elif self.due is not None and self.due <= now:
+            yield Finding("EVD-DUE", name, {"due": self.due.date().isoformat()})
+
+
+def plan(
+    rows: Sequence[BatchRow],
+    places: Sequence[AuthorityPlace],
+    algorithms: Algorithms,
+    policy: EvidencePolicy,
+    now: datetime,
+) -> list[Due]:
+    """The next renewal of every tree of every batch, the earliest first."""
+    known = _last_tokens(rows)
+    found = [each for row in rows for each in _trees(row, places, algorithms, policy, known, now)]
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(found, key=lambda each: (each.due or never, each.batch, each.tree))
+
+
+def _last_tokens(rows: Sequence[BatchRow]) -> dict[str, Mapping[str, Any]]:
+    """Authority → what is known of its newest token."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        for tree in row.trees:
+            if tree["time"] >= found.get(tree["authority"], tree)["time"]:
+                found[tree["authority"]] = tree
+    return found
+
+
+def _trees(
+    row: BatchRow,
+    places: Sequence[AuthorityPlace],
+    algorithms: Algorithms,
+    policy: EvidencePolicy,
+    known: Mapping[str, Mapping[str, Any]],
+    now: datetime,
+) -> Iterator[Due]:
+    there = {tree["tree"]: tree for tree in row.trees}
+    for name in TREES:
+        facts = there.get(name)
+        if facts is None:
+            fit = _fit(places, name, known, algorithms, now + policy.lead)
+            yield Due(row.id, name, MISSING, now, None, fit, row.leaves, name, evidence=True)
+            continue
+        hash_end = algorithms.hash_end(facts["hash"])
+        first = earliest([*_token_ends(facts, algorithms), hash_end])
+        due = None if first is None or first.when is None else first.when - policy.lead
+        if not facts["evidence"] and any(place.url != "demo:" and name in place.trees for place in places):
+            due, first = now, End("certificate", facts["subject"], due)
+        rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
+        fit = _fit(places, name, known, algorithms, max(due or now, now) + policy.lead)
+        kind = HASH_TREE if rebuilt else TIME_STAMP
+        yield Due(row.id, name, kind, due, first, fit, row.leaves, facts["hash"], bool(facts["evidence"]))
+
+
+def _token_ends(facts: Mapping[str, Any], algorithms: Algorithms) -> list[End]:
+    """All that a token stands on and that ends."""
+    certificate = datetime.strptime(facts["certificate_ends"], TIME).replace(tzinfo=UTC)
+    return [
+        End("certificate", facts["subject"], certificate),
+        algorithms.hash_end(facts["signature_hash"]),
+        algorithms.signature_end(facts["scheme"], facts["key_bits"]),
+    ]
+
+
+def _fit(
+    places: Sequence[AuthorityPlace],
+    tree: str,
+    known: Mapping[str, Mapping[str, Any]],
+    algorithms: Algorithms,
+    until: datetime,
+) -> tuple[str, ...]:
+    """Authorities for a tree whose algorithms last beyond ``until``; of one that never stamped nothing is known, which counts as fit."""
+    found = []
+    for place in places:
+        if tree not in place.trees or place.url == "demo:":
+            continue
+        facts = known.get(place.name)
+        end = None if facts is None else earliest(_token_ends(facts, algorithms)[1:])
+        if end is None or end.when is None or end.when > until:
+            found.append(place.name)
+    return tuple(found)
+
+
+def successor(tree: Mapping[str, Any], other: str, algorithms: Algorithms, needed: datetime) -> str:
+    """The hash algorithm of a tree's next generation: usable beyond ``needed``, new to the tree, and best not the other tree's.
+    "" when the policy knows none."""
+    usable = []
+    for name in SUCCESSORS:
+        end = algorithms.hash_end(name).when
+        if name not in tree["generations"] and (end is None or end > needed):
+            usable.append(name)
+    usable.sort(key=lambda name: name == other)
+    return usable[0] if usable else ""

@@ -1,0 +1,241 @@
+"""Renewing what is due: one new token for all trees of one hash algorithm; or, where the hash itself ends, trees built anew from content
+that is read and hashed again.
+
+A failed authority leaves the old evidence as it was. A batch is renewed when its next version is pending; what a killed process did not
+come to is still due, and the next one goes on there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from policies.findings import Findings
+from policies.trust import Algorithms, earliest
+from repository.archive import Archive
+from repository.catalog.evidence import BatchRow
+from repository.evidence.batch import Batch, Mark
+from repository.evidence.judge import algorithms_in
+from repository.evidence.keeping import load, pend, pending
+from repository.evidence.leaves import DataObject, hashed_again, objects_of
+from repository.evidence.making import stamp_trees
+from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
+from repository.progress import Progress
+from signatures.errors import NotStamped
+from signatures.evidence import Generation, Tree, ends_of, renewal_of, renewal_tree, renewal_values
+from signatures.timestamps import Answer, Authority, Token, read_token, stamp
+from signatures.timestamps.authority import Lasting
+from signatures.timestamps.collect import revocations_for
+
+__all__ = ["Renewing", "renew_due"]
+
+_log = logging.getLogger("kho.evidence")
+
+Authorities = Mapping[str, Sequence[Authority]]
+
+_LONGER = timedelta(days=1)
+"""By how much a renewal must outlast what it renews, to be worth a request."""
+
+
+@dataclass
+class Renewing:
+    """What was done: trees renewed by kind, requests to authorities, and what went wrong (findings)."""
+
+    renewed: dict[str, int] = field(default_factory=lambda: {MISSING: 0, TIME_STAMP: 0, HASH_TREE: 0})
+    tokens: int = 0
+    findings: Findings = field(default_factory=Findings)
+
+
+def renew_due(archive: Archive, authorities: Authorities, progress: Progress) -> Renewing:
+    """Renew every tree that is due now, and leave the new versions pending. Batches that are pending already are passed over."""
+    now, done = archive.clock.now(), Renewing()
+    algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
+    busy = {folder.stem for folder in pending(archive)}
+    rows = {row.id: row for row in archive.catalog.evidence.batches() if row.id not in busy}
+    due = [
+        each
+        for each in plan(list(rows.values()), archive.settings.authorities, algorithms, archive.policy.evidence, now)
+        if each.due is not None and each.due <= now
+    ]
+    work = _Work(archive, authorities, algorithms, done, now, {})
+    work.load(rows[each] for each in sorted({one.batch for one in due}))
+    work.missing([each for each in due if each.kind == MISSING])
+    work.restamp([each for each in due if each.kind == TIME_STAMP])
+    for each in due:
+        if each.kind == HASH_TREE:
+            work.rebuild(each, rows[each.batch], progress)
+    work.pend()
+    return done
+
+
+@dataclass
+class _Work:
+    archive: Archive
+    authorities: Authorities
+    algorithms: Algorithms
+    done: Renewing
+    now: datetime
+    batches: dict[str, Batch]
+    beside: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    changed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def load(self, rows: object) -> None:
+        for row in rows:  # type: ignore[attr-defined]
+            assert isinstance(row, BatchRow)
+            self.batches[row.id] = load(self.archive, row)
+
+    def _did(self, batch: Batch, tree: str, kind: str) -> None:
+        self.done.renewed[kind] += 1
+        self.changed[batch.id].append(f"{kind} of {tree}")
+
+    def _authorities(self, tree: str, names: Sequence[str]) -> list[Authority]:
+        """Those that the plan calls fit first; the others are better than none."""
+        return sorted(self.authorities[tree], key=lambda each: (not each.evidence, each.name not in names))
+
+    def _lasting(self, due: Sequence[Due], hash_name: str) -> Lasting:
+        """A new token must last longer than what it renews; else it would be due again at once, and again."""
+        before = max(each.because.when for each in due if each.because is not None and each.because.when is not None)
+
+        def judged(token: Token, answer: Answer) -> str:
+            first = earliest(ends_of(token, hash_name, self.algorithms, answer.ends))
+            if first is None or first.when is None or first.when >= before + _LONGER:
+                return ""
+            return f"its time stamp would end on {first.when.date().isoformat()} ({first.name}), no later than the one it renews"
+
+        return judged
+
+    def missing(self, due: Sequence[Due]) -> None:
+        for each in due:
+            batch = self.batches[each.batch]
+            before = set(batch.trees)
+            failures = stamp_trees(self.archive, batch, self.authorities)
+            for tree in set(batch.trees) - before:
+                self.done.tokens += 1
+                self._did(batch, tree, MISSING)
+            for reason in failures:
+                self.done.findings.add("EVD-NOT-RENEWED", f"{each.batch}/{each.tree}", reason=reason)
+
+    def restamp(self, due: Sequence[Due]) -> None:
+        """One token for all trees of a name that stand on the same hash."""
+        together: dict[tuple[str, str], list[Due]] = defaultdict(list)
+        for each in due:
+            together[each.tree, each.hash].append(each)
+        for (tree, hash_name), several in together.items():
+            self._restamp(tree, hash_name, several)
+
+    def _restamp(self, tree: str, hash_name: str, due: Sequence[Due]) -> None:
+        values, names = [], []
+        for each in due:
+            batch = self.batches[each.batch]
+            lineage = batch.trees[tree]
+            found = self._collected(tree, batch)
+            names.append(tuple(found))
+            values.append(renewal_values(hash_name, lineage.newest.last, found.values()))
+        over = renewal_tree(hash_name, values)
+        try:
+            asked = self._authorities(tree, due[0].authorities)
+            got = stamp(asked, hash_name, over.root, now=self.now, lasting=self._lasting(due, hash_name))
+        except NotStamped as error:
+            self.done.findings.add("EVD-NOT-RENEWED", tree, reason=str(error.finding.args["reason"]))
+            _log.warning("%d trees of %s are not renewed: %s", len(due), tree, error)
+            return
+        self.done.tokens += 1
+        for index, each in enumerate(due):
+            batch = self.batches[each.batch]
+            renewal = renewal_of(over, index, values[index], got.token.encoded)
+            batch.renewed(tree, renewal, Mark(got.authority.name, got.authority.evidence, names[index]))
+            self._did(batch, tree, TIME_STAMP)
+
+    def _collected(self, tree: str, batch: Batch) -> dict[str, bytes]:
+        """Revocation data of the newest token's authority: file name → bytes. They are stamped together with the token."""
+        lineage = batch.trees[tree]
+        mark = batch.marks[tree][-1][-1]
+        authority = next((each for each in self.authorities[tree] if each.name == mark.authority), None)
+        token, place = read_token(lineage.newest.last), f"{tree}/{len(lineage.generations)}/{len(lineage.newest.renewals) + 1}"
+        found = {f"{place}.{number}.crl": data for number, data in enumerate(revocations_for(token, authority), 1)}
+        self.beside[batch.id].update(found)
+        return found
+
+    def rebuild(self, due: Due, row: BatchRow, progress: Progress) -> None:
+        """A new generation of one tree, from content that is read and hashed again."""
+        facts = next(each for each in row.trees if each["tree"] == due.tree)
+        other = next((each["hash"] for each in row.trees if each["tree"] != due.tree), "")
+        hash_name = successor(facts, other, self.algorithms, self.now + self.archive.policy.evidence.lead)
+        if not hash_name:
+            self.done.findings.add(
+                "EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason="the policy knows no hash algorithm to go on with"
+            )
+            return
+        batch = self.batches[row.id]
+        again = _Again(self.archive, batch, due.tree, hash_name, self.done.findings, progress)
+        tree = Tree(hash_name, again.leaves())
+        try:
+            asked = self._authorities(due.tree, due.authorities)
+            got = stamp(asked, hash_name, tree.root, now=self.now, lasting=self._lasting([due], hash_name))
+        except NotStamped as error:
+            self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=str(error.finding.args["reason"]))
+            return
+        self.done.tokens += 1
+        mark = Mark(got.authority.name, got.authority.evidence)
+        batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark)
+        self.beside[batch.id].update(again.lists)
+        self._did(batch, due.tree, HASH_TREE)
+
+    def pend(self) -> None:
+        for batch_id, what in self.changed.items():
+            pend(self.archive, self.batches[batch_id], ", ".join(what), beside=self.beside[batch_id])
+
+
+class _Again:
+    """Reads and hashes the content of a batch's leaves again. What cannot be read as it was is left out of its group and named; the
+    other files of the group are renewed."""
+
+    def __init__(self, archive: Archive, batch: Batch, tree: str, hash_name: str, findings: Findings, progress: Progress) -> None:
+        self._tiers = list(archive.tiers.values())
+        self._batch, self._tree, self._hash, self._findings, self._progress = batch, tree, hash_name, findings, progress
+        self.digests: list[list[bytes | None]] = []
+        self.lists: dict[str, bytes] = {}
+
+    def leaves(self) -> list[bytes]:
+        self._progress.start("evidence", None, "bytes")
+        found = [self._leaf(index) for index in range(len(self._batch.leaves))]
+        self._progress.finish()
+        return found
+
+    def _leaf(self, index: int) -> bytes:
+        leaf = self._batch.leaves[index]
+        objects = objects_of(self._tiers, leaf.id, leaf.version, leaf.inventory_sha512)
+        row = [self._again(leaf.id, each) for each in objects]
+        if leaf.listed:
+            objects, row = self._listed(index, objects, row)
+        self.digests.append(row)
+        there = [each for each in row if each is not None]
+        old = self._batch.group(self._tree, index, objects)
+        if not there:  # nothing of it is left: its place in the tree is kept by its old value, and proves nothing new
+            return Tree(self._hash, [leaf.values[self._tree]]).root
+        return self._batch.trees[self._tree].carried_leaf(
+            index, self._hash, lambda name: there if name == self._hash else old(name)
+        )
+
+    def _again(self, object_id: str, each: DataObject) -> bytes | None:
+        found = hashed_again(self._tiers, object_id, each, self._hash, self._progress.advance)
+        if found is None:
+            self._findings.add("EVD-NOT-READ-AGAIN", f"{object_id}/{each.path}", tree=self._tree)
+        return found
+
+    def _listed(
+        self, index: int, objects: Sequence[DataObject], row: Sequence[bytes | None]
+    ) -> tuple[list[DataObject], list[bytes | None]]:
+        """A list in the new algorithm joins the old one: that one is proved further, this one proves the content anew."""
+        import hashlib
+
+        old = self._batch.lists[index]
+        rows = zip(objects[1:], row[1:], strict=True)
+        text = b"".join(f"{digest.hex()} {each.path}\n".encode() for each, digest in rows if digest is not None)
+        self.lists[f"lists/{index}.{self._hash}.txt"] = text
+        one = DataObject(f"lists/{index}.txt", hashlib.sha256(old).digest(), hashlib.sha512(old).digest())
+        digests = [hashlib.new(self._hash, each).digest() for each in (old, text)]
+        return [objects[0], one], [row[0], *digests]
