@@ -17,6 +17,7 @@ from policies.document import Document, Section
 from policies.findings import KhoError, Weight
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
+from policies.worm import parse_worm
 
 __all__ = [
     "FIXED_CODES",
@@ -99,6 +100,7 @@ class Policy:
     limits: Mapping[str, int] = field(hash=False)
     evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
+    worm: Mapping[str, timedelta] = field(default_factory=dict, hash=False)
 
     def audit(self, tier: str) -> AuditPolicy:
         """How ``tier`` is audited."""
@@ -114,7 +116,9 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
     raw = data.encode() if isinstance(data, str) else data
     root = Document(raw, name, family="POL", error=ArchivePolicyError).root
     copies = _copies(root.section("copies"), tiers)
-    default, by_tier = _audits(root.section("audit"), tiers if tiers is not None else copies.tiers)
+    names = tiers if tiers is not None else copies.tiers
+    default, by_tier = _audits(root.section("audit"), names)
+    every = {tier: by_tier.get(tier, default).every for tier in names}
     required, weights = _accept(root.section("accept"))
     malware = _malware(root.section("malware"), weights)
     identify = _identify(root.section("identify"))
@@ -133,6 +137,7 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
         limits=MappingProxyType(_limits(root.section("limits"))),
         evidence=_evidence(root.section("evidence")),
         signatures=_signatures(root.section("signatures")),
+        worm=MappingProxyType(parse_worm(root.section("worm"), names, every)),
     )
     root.done()
     return policy

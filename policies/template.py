@@ -30,6 +30,11 @@ full_every = "1y"
 retry = "1d"
 # bytes_per_day = "2TiB"
 
+# Write-once copies: every copy on this tier is locked for so long, and again at each audit that finds it good. A lock cannot be taken back.
+# Bản ghi một lần: mỗi bản trên tầng này bị khóa trong thời hạn đó, và được gia hạn mỗi lần kiểm tra thấy tốt. Không thể gỡ khóa trước hạn.
+# [worm.NAME]
+# lock = "400d"
+
 # What becomes of a deposit with such a finding: "info", "warn" (accepted, said on the receipt),
 # "hold" (waits for an officer), "refuse".
 # Cách xử lý lần nộp có phát hiện: "info" (ghi nhận), "warn" (nhận, có cảnh báo), "hold" (chờ cán bộ), "refuse" (từ chối).

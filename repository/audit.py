@@ -26,6 +26,7 @@ from repository.comparison import stranger_of
 from repository.ledger import ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
+from repository.write_once import promise
 from storage.errors import MediumAway, StorageError, Unavailable
 from storage.tier import ObjectId, SequentialTier, Tier
 from storage.verifiers import Check, Found
@@ -71,6 +72,7 @@ class AuditReport:
     stranger_count: int = 0
     compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
     canaries: dict[str, CanaryCount] = field(default_factory=dict)  # by tier: whether the checker found what was planted
+    unlocked: dict[str, str] = field(default_factory=dict)  # by tier: why a copy that is good is not write-once as promised
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -83,6 +85,7 @@ class AuditReport:
             "stranger_count": self.stranger_count,
             "compared": self.compared,
             "canaries": {tier: count.as_json() for tier, count in self.canaries.items()},
+            "unlocked": self.unlocked,
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -95,6 +98,7 @@ class AuditReport:
         self.strangers += map(stranger_of, step["strangers"])
         self.stranger_count += step["stranger_count"]
         self.compared += step["compared"]
+        self.unlocked.update(step.get("unlocked", {}))
         for tier, count in step["canaries"].items():
             self.canaries.setdefault(tier, CanaryCount()).add(count)
 
@@ -212,6 +216,9 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     with archive.catalog.begin() as transaction:
         _enter(archive, records, within=transaction)
         record(archive, report.canaries, within=transaction)
+    for each in records:
+        if each.state is CopyState.GOOD and (problem := promise(archive, each.tier, each.aip_id)):
+            report.unlocked[each.tier] = problem
     return report.as_json()
 
 

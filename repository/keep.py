@@ -28,6 +28,7 @@ from repository.progress import Progress
 from repository.remains import sealed_file
 from repository.submission import SUBMISSION_PATH, read_submission
 from repository.uploads import clear_upload
+from repository.write_once import promise
 from storage.errors import StorageError
 from storage.tiers import keep_on
 
@@ -58,7 +59,8 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
         else:
             report = one.report
             read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
-            results[deposit_id] = {"ok": one.counts, "error": "" if one.counts else "the copy did not verify", **read}
+            problem = promise(archive, tier_name, one.object_id) if one.counts else "the copy did not verify"
+            results[deposit_id] = {"ok": not problem, "error": problem, **read}
     return results
 
 

@@ -17,10 +17,11 @@ from repository.archive import Archive
 from repository.audit import coming_version, record_of, verify_copy
 from repository.errors import NoGoodCopy
 from repository.ledger import ledger_of
-from repository.model import Copy, Damage, Page
+from repository.model import Copy, CopyState, Damage, Page
 from repository.progress import Progress
 from repository.resealing import lacking, resealed
 from repository.vouched import Wanted, wanted
+from repository.write_once import promise
 from storage.errors import StorageError, Unavailable
 from storage.tier import WriteOnceTier
 
@@ -113,6 +114,8 @@ def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
     record = record_of(archive, copy, found)
     archive.catalog.copies.record([record])
     ledger_of(archive).checked([record])
+    if record.state is CopyState.GOOD:
+        promise(archive, copy.tier, copy.aip_id)  # what was put right has versions of its own; the next audit tells of a failure
     report.failed.extend(record.damages)
 
 

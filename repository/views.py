@@ -185,6 +185,7 @@ def audit(report: AuditReport) -> Document:
         "stranger_count": report.stranger_count,
         "compared": report.compared,
         "canaries": {tier: count.as_json() for tier, count in report.canaries.items()},
+        "unlocked": {name: _text(reason) for name, reason in report.unlocked.items()},
     }
 
 

@@ -71,6 +71,7 @@ _EXITS = {
     "OPS-DAMAGE": Exit.DAMAGE,
     "OPS-NOT-REPAIRED": Exit.DAMAGE,
     "OPS-CANARIES": Exit.DAMAGE,
+    "OPS-WORM": Exit.FEW_COPIES,
 }
 
 
@@ -107,6 +108,7 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
         closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))
     return (
         closing
+        + [Finding("OPS-WORM", tier, {"reason": why}) for tier, why in sorted(report.unlocked.items())]
         + _stuck(known.stuck)
         + _few(known.short)
         + _strange(report.stranger_count)

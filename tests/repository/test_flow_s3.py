@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from repository.settings import Settings, SettingsError
 from storage.errors import Unavailable
 from storage.s3.place import S3Place
+from storage.tier import ObjectId, WriteOnceTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 from tests.seaweed import Seaweed, the_program
 
@@ -176,3 +179,37 @@ def test_two_tiers_in_one_bucket_folder_are_one_copy(tmp_path: Path) -> None:
     (home / "kho.toml").write_text("".join(lines))
     with pytest.raises(SettingsError, match="must not share"):
         Settings.load(home)
+
+
+def test_copies_are_locked_once_they_are_good_and_longer_by_every_audit(bucketed: Bucketed, tmp_path: Path) -> None:
+    archive = bucketed.archive
+    with open(archive.home / "policy.toml", "a", encoding="utf-8") as policy:
+        policy.write('\n[worm.s]\nlock = "400d"\n')
+    archive.reopen()
+    tier = archive.engine.archive.tiers["s"]
+    assert isinstance(tier, WriteOnceTier)
+    deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
+    assert deposit.state.value == "stored", deposit
+    first = tier.locked_until(ObjectId(deposit.aip_id))
+    assert first is not None
+    assert timedelta(days=399) < first - datetime.now(UTC) <= timedelta(days=400)
+    keys = bucketed.keys(deposit.aip_id)
+    bucketed.client.put_object(Bucket=bucketed.place.bucket, Key=keys["inventory.json"], Body=b"{}")
+    time.sleep(1.1)  # locks count whole seconds
+    assert archive.repair().failed == []
+    later = tier.locked_until(ObjectId(deposit.aip_id))  # the version that mended it is locked too
+    assert later is not None
+    assert later > first
+    assert archive.audit().unlocked == {}
+    events = [each for each in archive.engine.holdings.events(deposit.aip_id) if each.type == "write-once lock"]
+    assert [each.outcome for each in events] == ["success"] * 3
+
+
+def test_a_promise_that_a_tier_cannot_keep_is_no_copy(bucketed: Bucketed, tmp_path: Path) -> None:
+    archive = bucketed.archive
+    with open(archive.home / "policy.toml", "a", encoding="utf-8") as policy:
+        policy.write('\n[worm.a]\nlock = "400d"\n')
+    archive.reopen()
+    deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
+    assert deposit.state.value == "accepted"
+    assert "cannot lock" in deposit.error
