@@ -196,7 +196,7 @@ def test_copies_are_locked_once_they_are_good_and_longer_by_every_audit(bucketed
     keys = bucketed.keys(deposit.aip_id)
     bucketed.client.put_object(Bucket=bucketed.place.bucket, Key=keys["inventory.json"], Body=b"{}")
     time.sleep(1.1)  # locks count whole seconds
-    assert archive.repair().failed == []
+    assert archive.repair(deposit.aip_id).failed == []
     later = tier.locked_until(ObjectId(deposit.aip_id))  # the version that mended it is locked too
     assert later is not None
     assert later > first
