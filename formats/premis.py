@@ -20,6 +20,8 @@ __all__ = ["NAMESPACE", "Agent", "Event", "PremisEntity", "PremisFile", "agent_o
 
 NAMESPACE: Final = "http://www.loc.gov/premis/v3"
 
+TECHNICAL_NAMESPACE: Final = "urn:kho:technical:1"
+
 UNKNOWN_FORMAT: Final = "unknown"
 """The format name when nothing was identified: PREMIS 3 asks for a format on every file."""
 
@@ -58,7 +60,7 @@ class PremisFile:
 
     ``original_name`` is the name as deposited when it differs (bytes that are no UTF-8 as surrogate escapes);
     ``format_notes`` says how the format was found; ``modified`` the source's modification time; ``derived_from`` the path of
-    the file it was made from.
+    the file it was made from; ``technical`` what validation and characterisation found, as (name, value).
     """
 
     path: str
@@ -73,6 +75,7 @@ class PremisFile:
     modified: datetime | None = None
     application: str = ""
     derived_from: str = ""
+    technical: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,14 @@ def _application(each: PremisFile) -> str:
     return f"<creatingApplication>{_simple('creatingApplicationName', each.application)}{date}</creatingApplication>"
 
 
+def _technical(each: PremisFile) -> str:
+    """PREMIS leaves technical metadata to other schemas; this one is names and values (docs/on-disk.md)."""
+    if not each.technical:
+        return ""
+    rows = "".join(f'<property name="{escape(name)}">{escape(value)}</property>' for name, value in each.technical)
+    return f'<objectCharacteristicsExtension><technical xmlns="{TECHNICAL_NAMESPACE}">{rows}</technical></objectCharacteristicsExtension>'
+
+
 def _file(each: PremisFile) -> str:
     derived = _relationship("derivation", "has source", "filepath", encode_href(each.derived_from)) if each.derived_from else ""
     return (
@@ -216,7 +227,7 @@ def _file(each: PremisFile) -> str:
         "<objectCharacteristics><compositionLevel>0</compositionLevel>"
         f"<fixity><messageDigestAlgorithm>SHA-256</messageDigestAlgorithm><messageDigest>{each.sha256.hex()}</messageDigest></fixity>"
         f"<fixity><messageDigestAlgorithm>SHA-512</messageDigestAlgorithm><messageDigest>{each.sha512.hex()}</messageDigest></fixity>"
-        f"<size>{each.size}</size>{_format(each)}{_application(each)}</objectCharacteristics>"
+        f"<size>{each.size}</size>{_format(each)}{_application(each)}{_technical(each)}</objectCharacteristics>"
         f"{_original_name(each.original_name)}{derived}</object>\n"
     )
 
@@ -316,7 +327,13 @@ def _read_object(element: Element) -> PremisFile | PremisEntity:
         modified=datetime.fromisoformat(modified) if modified else None,
         application=_text(facts, "creatingApplication/creatingApplicationName"),
         derived_from=decode_href(related),
+        technical=tuple((each.get("name") or "", each.text or "") for each in facts.iterfind(_TECHNICAL)),
     )
+
+
+_TECHNICAL: Final = (
+    f"{{{NAMESPACE}}}objectCharacteristicsExtension/{{{TECHNICAL_NAMESPACE}}}technical/{{{TECHNICAL_NAMESPACE}}}property"
+)
 
 
 def _read_event(element: Element) -> Event:

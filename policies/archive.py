@@ -15,6 +15,7 @@ from types import MappingProxyType
 from policies.codes import register
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
+from policies.inspection import InspectionPolicy, read_inspection
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
 from policies.worm import parse_worm
@@ -97,6 +98,7 @@ class Policy:
     held_keep: timedelta
     malware_required: bool
     identify: bool
+    inspection: InspectionPolicy
     limits: Mapping[str, int] = field(hash=False)
     evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
@@ -134,6 +136,7 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
         held_keep=_keep(root.section("held"), 30 * _DAY),
         malware_required=malware,
         identify=identify,
+        inspection=read_inspection(root.section("validate"), root.section("intake")),
         limits=MappingProxyType(_limits(root.section("limits"))),
         evidence=_evidence(root.section("evidence")),
         signatures=_signatures(root.section("signatures")),

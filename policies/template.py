@@ -61,6 +61,19 @@ keep = "30d"
 [identify]
 enabled = true
 
+# Whether files are sound ones of their formats, and what their properties are (pages, pixels, streams …). false is faster; every
+# deposit says so (VAL-OFF), and nothing is then known to be valid.
+# Kiểm tra tệp có đúng chuẩn định dạng và đọc các thuộc tính (số trang, điểm ảnh, luồng …). false: nhanh hơn; mọi lần nộp đều
+# ghi rõ điều đó (VAL-OFF), và không tệp nào được coi là hợp lệ.
+[validate]
+enabled = true
+characterise = true
+
+# Rules that digitised records must keep: "none", or "vn-tt05" (TT 05/2025/TT-BNV, Điều 8).
+# Yêu cầu đối với tài liệu số hóa: "none" (không), hoặc "vn-tt05" (TT 05/2025/TT-BNV, Điều 8).
+[intake]
+rules = "none"
+
 # true: a deposit that was not scanned for malware is held. / true: lần nộp chưa quét mã độc sẽ bị tạm giữ.
 [malware]
 required = false

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from fixity.digests import Hasher, LogicalPath
 from fixity.manifest import Content, Entry, Manifest
+from formats.inspection import InspectionReport
 from formats.mets import (
     MetadataFile,
     MetsAgent,
@@ -240,6 +241,7 @@ class Generator:
         self._work = work
         self._made = 0
         self._formats = FormatReport(spool.database)
+        self._inspections = InspectionReport(spool.database)
         self._times: dict[str, datetime] = {}
 
     @contextmanager
@@ -368,6 +370,7 @@ class Generator:
             modified=None if modified is None else datetime.fromtimestamp(modified, UTC),
             application=application,
             derived_from=derived_from,
+            technical=self._inspections.get(entry.file.removeprefix(SPOOLED)) if entry.file.startswith(SPOOLED) else (),
         )
 
     def _derivation(self, entry: Entry) -> tuple[str, str]:

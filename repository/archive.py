@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 
 from formats.identify import Identifier, SiegfriedIdentifier
+from formats.inspection import InspectionLimits, Inspectors
 from formats.malware import ClamdScanner, NoScanner, Scanner
 from policies.archive import Policy
 from repository.catalog import Catalog
@@ -38,6 +39,7 @@ class Archive:
     catalog: Catalog
     tiers: Mapping[str, Tier]
     identifier: Identifier
+    inspectors: Inspectors
     scanner: Scanner
     clock: Clock
     spools: Spools
@@ -55,13 +57,16 @@ class Archive:
         clock: Clock | None = None,
         workers: int | None = None,
     ) -> Archive:
-        """Put together what the settings name, and ``tiers``. ``workers``: files that are identified at once, by default one a core."""
+        """Put together what the settings name, and ``tiers``. ``workers``: files that are identified and inspected at once, by default
+        one a core (or what the policy says)."""
+        inspection = policy.inspection
         return cls(
             settings=settings,
             policy=policy,
             catalog=Catalog(settings.database),
             tiers=tiers,
             identifier=SiegfriedIdentifier(workers=workers),
+            inspectors=Inspectors(InspectionLimits(seconds=inspection.seconds, workers=workers or inspection.workers)),
             scanner=ClamdScanner(settings.clamd) if settings.clamd else NoScanner(),
             clock=clock or SystemClock(),
             spools=Spools(settings.spool),

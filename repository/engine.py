@@ -136,11 +136,12 @@ class Engine:
         return Copies(self.archive, self.jobs)
 
     def close(self) -> None:
-        """End what was started: the identification worker, jobs and database connections."""
+        """End what was started: the workers of identification and inspection, jobs and database connections."""
         if "jobs" in self.__dict__:
             self.jobs.close()
         self._accepting.close()
         self.archive.identifier.close()
+        self.archive.inspectors.close()
         self.archive.verifiers.close()
         for tier in self.archive.tiers.values():
             tier.close()

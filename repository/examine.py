@@ -12,7 +12,7 @@ from formats.malware import Outcome as Scan
 from formats.malware import facts as scan_facts
 from formats.package import arrange, recognise
 from formats.package.names import shown_name
-from formats.package.source import Package, Spooled
+from formats.package.source import Package
 from formats.package.spool import Spool
 from formats.report import FormatReport
 from policies.archive import Policy
@@ -20,6 +20,7 @@ from policies.findings import Findings
 from repository.aip import SPOOLED, received
 from repository.archive import Archive
 from repository.description import Extras, described
+from repository.inspection import each_file, inspect
 from repository.model import Deposit
 from repository.progress import Progress
 from repository.signed.examiner import check_signatures
@@ -44,6 +45,7 @@ def examine(
     package = arrange(spool, findings)
     check_description(archive.policy, described(spool, package, extra)[0], findings)
     identify(archive, spool, findings, progress)
+    inspect(archive, spool, findings, progress)
     scanned = scan(archive, spool, findings, progress)
     if archive.policy.signatures.check:
         check_signatures(archive, spool, each_file(spool), findings, progress)
@@ -82,15 +84,6 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
     report.add(answers())
     spool.end()
     progress.finish()
-
-
-def each_file(spool: Spool) -> Iterator[Spooled]:
-    """Every received file once (an alias is a second place in the AIP, not a second file)."""
-    last = ""
-    for spooled in spool.spooled(order="name"):
-        if spooled.file and spooled.file != last:
-            last = spooled.file
-            yield spooled
 
 
 def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> str:

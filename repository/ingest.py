@@ -17,6 +17,7 @@ from pathlib import Path
 from fixity.digests import LogicalPath
 from fixity.manifest import Entry
 from formats.errors import FormatsError
+from formats.inspection import InspectionReport
 from formats.package.limits import LIMITS, Limits
 from formats.package.reception import spool_path
 from formats.package.remembered import remember, remembered
@@ -24,6 +25,7 @@ from formats.package.source import Package
 from formats.package.spool import Spool
 from formats.premis import Event
 from formats.report import FormatReport
+from formats.validate import Validity
 from policies.acceptance import judge, waivable, weigh
 from policies.archive import Policy
 from policies.findings import Finding, Findings, KhoError, Verdict, Weight
@@ -376,6 +378,9 @@ def ingest_events(
     if judged:
         outcome = "success" if judged.keys() == {"SIG-PASSED"} else "warning"
         happened.insert(-1, (VALIDATED, outcome, {**judged}))
+    if counts := InspectionReport(spool.database).counts():
+        sound = counts.keys() <= {Validity.VALID}
+        happened.insert(3, ("validation", "success" if sound else "warning", {"of": "file formats", **counts}))
     for type_, outcome, detail in happened:
         yield Event(
             id=str(uuid.uuid4()),

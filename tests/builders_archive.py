@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from formats.identify import Identifier, SiegfriedIdentifier
+from formats.inspection import InspectionLimits, Inspectors
 from policies.findings import Findings, Weight
 from repository.archive import Archive
 from repository.audit import AuditReport
@@ -39,6 +41,20 @@ class SharedIdentifier(SiegfriedIdentifier):
         super().close()
 
 
+class SharedInspectors(Inspectors):
+    """Workers of inspection for a whole test session, started when a test first has a file for them."""
+
+    def close(self) -> None:
+        """The engine closes what it was given; the end of the session closes these."""
+
+    def really_close(self) -> None:
+        super().close()
+
+
+INSPECTORS = SharedInspectors(InspectionLimits(workers=1))
+atexit.register(INSPECTORS.really_close)
+
+
 class ArchiveUnderTest:
     """One archive in ``folder``, opened; tiers "a" and "b" lie in ``folder/archive/tiers``."""
 
@@ -54,6 +70,7 @@ class ArchiveUnderTest:
         self.folder = folder
         self.home = folder / "archive"
         self._identifier = identifier
+        self.inspectors: Inspectors = INSPECTORS
         if create:
             places: dict[str, Path | str] = {name: self.home / "tiers" / name for name in tiers}
             Engine.create(self.home, tiers={**places, **(s3 or {})}).close()
@@ -63,7 +80,9 @@ class ArchiveUnderTest:
         """Open, as a new command would."""
         opened = Engine.open(self.home, actor="user:test")
         opened.archive.identifier.close()
-        self.engine = Engine(self.adjusted(replace(opened.archive, identifier=self._identifier)))
+        opened.archive.inspectors.close()
+        archive = replace(opened.archive, identifier=self._identifier, inspectors=self.inspectors)
+        self.engine = Engine(self.adjusted(archive))
         self._session = self.engine.jobs.session()
         assert self._session.__enter__()
 

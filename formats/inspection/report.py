@@ -30,6 +30,14 @@ class InspectionReport:
         row = self._database.execute("SELECT technical FROM inspection WHERE file = ?", (file,)).fetchone()
         return () if row is None else tuple((name, value) for name, value in json.loads(row[0]))
 
+    def counts(self) -> dict[str, int]:
+        """Validity → number of files; {} when none was validated."""
+        rows = self._database.execute(
+            "SELECT json_extract(technical, '$[0][1]'), count(*) FROM inspection WHERE json_extract(technical, '$[0][0]') = 'validation'"
+            " GROUP BY 1 ORDER BY 1"
+        )
+        return dict(rows.fetchall())
+
 
 def technical(found: Inspection) -> list[tuple[str, str]]:
     """The technical metadata of one file: what validation said and by which tools, then the properties, by name."""

@@ -71,6 +71,7 @@ class Workers:
         self._module = module
         self.count = count
         self._environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", **(environment or {})}
+        self._places = threading.BoundedSemaphore(count)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
         self._closed = False
@@ -81,9 +82,10 @@ class Workers:
         line = json.dumps(request).encode("ascii")
         deaths = 0
         while True:
-            worker = self._take()
-            reply = worker.ask(line, seconds)
-            self._give_back(worker, usable=reply.body is not None)
+            with self._places:  # however many threads ask, no more than ``count`` workers run
+                worker = self._take()
+                reply = worker.ask(line, seconds)
+                self._give_back(worker, usable=reply.body is not None)
             deaths += 1
             if reply.end is not End.DIED or deaths >= DEATHS:
                 return reply

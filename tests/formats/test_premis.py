@@ -36,6 +36,13 @@ OBJECTS = [
         original_name="gốc/a.pdf",
         modified=WHEN,
         application="LibreOffice",
+        technical=(
+            ("validation", "valid"),
+            ("validated by", "qpdf 12 & <kho>"),
+            ("defect", "một"),
+            ("defect", ""),
+            ("pages", "3"),
+        ),
     ),
     a_file("representations/rep1/data/empty", 0),
     a_file("representations/rep2/data/a.pdf", puid="fmt/95", derived_from=ODD),

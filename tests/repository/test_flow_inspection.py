@@ -1,0 +1,131 @@
+"""Files of a deposit are validated and characterised on the way in; what was found is told, weighed and kept in the AIP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from formats.inspection import InspectionLimits, Inspectors
+from formats.premis import PremisFile, read_premis
+from repository.model import DepositState
+from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
+from tests.formats.sample_files import make
+from tests.formats.sample_files import sound as wav
+from tests.formats.test_characterise import scan
+
+
+def recorded(archive: ArchiveUnderTest, aip: str) -> dict[str, dict[str, str]]:
+    """Name of a file → the technical metadata that PREMIS has of it on a tier."""
+    found: dict[str, dict[str, str]] = {}
+    for premis in archive.object(aip, "a").rglob("premis*.xml"):
+        with premis.open("rb") as stream:
+            found |= {
+                each.path.rpartition("/")[2]: dict(each.technical) for each in read_premis(stream) if isinstance(each, PremisFile)
+            }
+    return found
+
+
+def set_policy(archive: ArchiveUnderTest, before: str, after: str) -> None:
+    file = archive.home / "policy.toml"
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    archive.reopen()
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """A sound picture and a sound PDF, a PDF without its cross-references, a text and an empty file."""
+    folder = write_tree(tmp_path / "hồ sơ", {"ghi chú.txt": "một\n".encode() * 50, "rỗng.xml": b""})
+    make("a.png", folder)
+    path, _ = make("a.pdf", folder)
+    (folder / "broken.pdf").write_bytes(path.read_bytes().replace(b"\nxref", b"\nx.ef"))
+    return folder
+
+
+def test_what_is_found_is_told_and_kept(archive: ArchiveUnderTest, record: Path) -> None:
+    deposit = archive.deposit(record)
+    assert deposit.state is DepositState.STORED, deposit.error
+    assert deposit.finding_counts.get("VAL-INVALID") == 1, deposit.findings
+    assert deposit.finding_counts["VAL-NO-VALIDATOR"] == 1
+    told = {finding.code: finding for finding in deposit.findings}
+    assert told["VAL-INVALID"].path.endswith("broken.pdf")
+    assert told["VAL-NO-VALIDATOR"].args["files"] == 1
+    known = recorded(archive, deposit.aip_id)
+    assert (known["a.png"]["validation"], known["a.png"]["width"], known["a.png"]["dpi_x"]) == ("valid", "320", "300")
+    assert known["a.png"]["validated by"].startswith("Pillow ")
+    assert (known["a.pdf"]["validation"], known["a.pdf"]["pages"]) == ("valid", "1")
+    assert known["broken.pdf"]["validation"] == "invalid"
+    assert "defect" in known["broken.pdf"]
+    assert known["ghi chú.txt"]["validation"] == "not validated"
+    assert known["rỗng.xml"] == {}
+    events = [event for event in archive.engine.holdings.events(deposit.aip_id) if event.type == "validation"]
+    counted = next(event for event in events if event.detail.get("of") == "file formats")
+    assert {key: counted.detail[key] for key in ("valid", "invalid", "not validated")} == {
+        "valid": 2,
+        "invalid": 1,
+        "not validated": 1,
+    }
+    assert counted.outcome == "warning"
+    assert snapshot(archive.export(deposit.aip_id)) == snapshot(record)
+
+
+def test_the_policy_gives_the_weight(archive: ArchiveUnderTest, record: Path) -> None:
+    archive.weights(VAL_INVALID="hold")
+    assert archive.deposit(record).state is DepositState.HELD
+
+
+def test_the_policy_turns_it_off(archive: ArchiveUnderTest, record: Path) -> None:
+    set_policy(archive, "[validate]\nenabled = true\ncharacterise = true", "[validate]\nenabled = false\ncharacterise = false")
+    deposit = archive.deposit(record)
+    assert deposit.state is DepositState.STORED
+    assert deposit.finding_counts["VAL-OFF"] == 1
+    assert not any(code.startswith("VAL-") and code != "VAL-OFF" for code in deposit.finding_counts)
+    assert not any(recorded(archive, deposit.aip_id).values())
+
+
+def test_properties_without_validation(archive: ArchiveUnderTest, record: Path) -> None:
+    set_policy(archive, "[validate]\nenabled = true", "[validate]\nenabled = false")
+    deposit = archive.deposit(record)
+    assert deposit.finding_counts["VAL-OFF"] == 1
+    known = recorded(archive, deposit.aip_id)
+    assert known["a.png"]["width"] == "320"
+    assert "validation" not in known["a.png"]
+
+
+def test_without_identification_nothing_is_validated(archive: ArchiveUnderTest, record: Path) -> None:
+    archive.policy(enabled="false")  # the first of that name: [identify]
+    deposit = archive.deposit(record)
+    assert deposit.state is DepositState.STORED
+    assert {"IDENT-OFF", "VAL-OFF"} <= deposit.finding_counts.keys()
+
+
+def test_an_archive_without_external_tools(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    folder = write_tree(tmp_path / "r", {"a.txt": b"a"})
+    wav(folder / "a.wav")
+    with Inspectors(InspectionLimits(workers=1), environment={"PATH": str(tmp_path / "nothing")}) as bare:
+        archive.inspectors = bare
+        archive.reopen()
+        deposit = archive.deposit(folder)
+    assert deposit.state is DepositState.STORED
+    told = {finding.code: finding for finding in deposit.findings}
+    assert told["VAL-TOOL-MISSING"].args == {"tool": "ffmpeg", "files": 1}
+    assert recorded(archive, deposit.aip_id)["a.wav"]["validation"] == "not validated"
+
+
+def test_intake_rules_by_policy(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    folder = tmp_path / "số hóa"
+    (folder / "bản đồ").mkdir(parents=True)
+    scan(folder / "mờ.pdf", dpi=150, mode="L")
+    scan(folder / "rõ.pdf", dpi=200, text=b"Quyet dinh")
+    scan(folder / "bản đồ" / "tờ 1.pdf", dpi=200, text=b"Ban do")
+    assert not any(code.startswith("INTAKE-") for code in archive.deposit(folder).finding_counts)
+    set_policy(archive, 'rules = "none"', 'rules = "vn-tt05"\ndrawings = ["*bản đồ/*"]')
+    os.utime(folder)
+    (folder / "thêm.txt").write_text("khác")
+    deposit = archive.deposit(folder)
+    codes = {code: count for code, count in deposit.finding_counts.items() if code.startswith("INTAKE-")}
+    assert codes == {"INTAKE-NOT-PDFA": 3, "INTAKE-NO-TEXT": 1, "INTAKE-RESOLUTION": 2, "INTAKE-COLOUR": 1}
+    assert deposit.state is DepositState.STORED
