@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.kho-ready
 PYTEST := $(BIN)/python -m pytest
+# Tests in several processes, each file in one of them; no more than four, for each may start servers.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo tools test check proof bench lock docs clean
@@ -26,7 +28,7 @@ tools: $(READY)
 	@if [ -x scripts/install-tools ]; then scripts/install-tools; fi
 
 test: tools ## Run the tests (a seeded sample of the long proofs is among them)
-	$(PYTEST) -m "not proof" --cov --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST) -m "not proof" -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 proof: tools ## Run the proofs at full length; the log is proof.log
 	@rm -f .proof-status
