@@ -218,6 +218,18 @@ def catalog(stage: Stage) -> Result:
     return Result("catalog", "copies", rows, taken, [Aim("kho", "raw", least=0.7)])
 
 
+def signatures(stage: Stage) -> Result:
+    """One signed PDF with time-stamps and revocation data inside, validated offline with everything told."""
+    folder = stage.fresh("signed")
+    stage.python("signature_work.py", "make", folder)
+    taken = stage.race(
+        5,
+        kho=lambda number: stage.timed("signature_work.py", "kho", folder),
+        pyhanko=lambda number: stage.timed("signature_work.py", "pyhanko", folder),
+    )
+    return Result("signatures", "files", 1, taken, [Aim("kho", "pyhanko", most=1.2)])
+
+
 def memory(stage: Stage) -> Result:
     """The peak of the largest process when one AIP has 200,000 files."""
     return _memory(stage, "memory", stage.number(200_000))
@@ -261,6 +273,7 @@ ROWS: Mapping[str, Callable[[Stage], Result]] = {
     "identify": identify,
     "due": due,
     "catalog": catalog,
+    "signatures": signatures,
     "due-10M": due_10m,
     "memory-1M": memory_1m,
 }

@@ -216,7 +216,7 @@ class _Judging:
             told = {"certificate": name, "since": status.revoked.isoformat(), "reason": status.reason}
             slide.to(status.revoked, because, Finding("SIG-REVOKED", "", told))
         elif slide.control > status.until:
-            old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.isoformat()})
+            old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.date().isoformat()})
             slide.to(status.until, SubIndication.NO_POE, old)
 
     def _newest(self, certificate: Certificate, issuer: Certificate, slide: _Slide) -> Status | None:
@@ -272,7 +272,9 @@ class _Judging:
         if proven > window[1]:
             return Verdict(SubIndication.OUT_OF_BOUNDS_NO_POE, _outside("SIG-OUT-OF-BOUNDS", leaf, window[1]))
         if slide.stop is not None:
-            return slide.stop
+            stale = slide.stop.sub is SubIndication.NO_POE and slide.because is SubIndication.NO_POE
+            # Old news of a certificate that is still valid, and nothing proven earlier: newer news can be had.
+            return Verdict(SubIndication.TRY_LATER, slide.why) if stale and proven == self._at else slide.stop
         if late:
             slide.missing += [slide.why] if slide.why else []
             return Verdict(SubIndication.TRY_LATER if proven == self._at else SubIndication.NO_POE, slide.why)

@@ -166,7 +166,7 @@ def test_nobody_trusted_and_nothing_collected_are_said(tmp_path: Path, pki: Pki)
     nobody = signature(tmp_path, pki, pdf, day(2026, 6), anchors=[])
     assert str(nobody.verdict) == "INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND"
     assert nobody.integrity is Integrity.INTACT
-    assert [each.code for each in nobody.missing] == ["SIG-MISSING-ISSUER"]  # a B-T signature does not bring the root along
+    assert [each.code for each in nobody.missing] == ["SIG-ROOT-UNTRUSTED"]
     bare = signature(tmp_path, pki, pdf, day(2026, 6), crls=[])
     assert str(bare.verdict) == "INDETERMINATE/TRY_LATER"
     assert [each.code for each in bare.missing] == ["SIG-MISSING-REVOCATION"]
@@ -183,3 +183,13 @@ def test_a_signer_whose_certificate_may_not_stamp_stamps_nothing(tmp_path: Path,
     assert stamper.verdict.passed
     assert stamper.signer is not None
     assert stamper.signer.common_name == "Test TSA"
+
+
+def test_old_news_of_a_certificate_that_is_still_valid_can_be_renewed(
+    tmp_path: Path, pki: Pki, archived: dict[str, bytes]
+) -> None:
+    """Without fresh data about the authority nothing is proven; as long as the certificates are valid, that can be mended."""
+    report = signature(tmp_path, pki, archived["2026"], day(2026, 11), crls=[])
+    assert str(report.verdict) == "INDETERMINATE/TRY_LATER"
+    assert report.verdict.why is not None
+    assert report.verdict.why.code == "SIG-REVOCATION-OLD"
