@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from repository import upkeep
+from repository import placement, upkeep
 from repository.accepting import Accepting
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some, not_asked
@@ -47,6 +47,7 @@ __all__ = [
 DEPOSIT = "deposit"
 AUDIT = "audit"
 COMPARE = "compare"
+COPIES = "copies"
 REPAIR = "repair"
 UPKEEP = "upkeep"
 
@@ -101,6 +102,7 @@ def flows_of(archive: Archive, accepting: Accepting) -> Sequence[Flow]:
         AUDIT: _Audit,
         COMPARE: _Compare,
         REPAIR: lambda mine: _Repair(mine, _Deposit(mine, accepting)),
+        COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, accepting))),
         UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, accepting)),
         LEDGER: LedgerFlow,
         COLLECT: lambda mine: Collect(mine, _Deposit(mine, accepting).keep_and_register),
@@ -245,6 +247,28 @@ class _Repair:
 
     def _some(self, step: Step, aip_id: str, cursor: str) -> dict[str, Any]:
         return repair_some(self._archive, aip_id, cursor, StepProgress(step))
+
+
+class _Copies:
+    """What the policy promises and is not there yet is made; then, with ``release``, what it promises no more is let go of, one by one
+    and only where all that is promised was read again. The argument: {"release", "actor"}."""
+
+    def __init__(self, archive: Archive, repair: _Repair) -> None:
+        self._archive = archive
+        self._repair = repair
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        announced = steps.run("announce", lambda step: placement.announce(self._archive, StepProgress(step)))
+        repaired = self._repair(steps, {"aip": ""})
+        released = kept = 0
+        cursor: list[str] | None = [] if argument["release"] else None
+        while cursor is not None:
+            done = steps.run("release", self._release, cursor)
+            released, kept, cursor = released + done["released"], kept + done["kept"], done["cursor"]
+        return {"announced": announced, "released": released, "kept": kept, "repair": repaired}
+
+    def _release(self, step: Step, cursor: list[str]) -> dict[str, Any]:
+        return placement.release_some(self._archive, cursor, StepProgress(step))
 
 
 class _Upkeep:

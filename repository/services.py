@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,12 @@ from repository.archive import Archive
 from repository.audit import AuditReport, AuditScope
 from repository.catalog import Transaction
 from repository.errors import WrongState
-from repository.flows import AUDIT, DEPOSIT, REPAIR, Shown, deposit_argument
+from repository.flows import AUDIT, COPIES, DEPOSIT, REPAIR, Shown, deposit_argument
 from repository.ingest import set_aside
 from repository.jobs.flow import Report
 from repository.ledger import ledger_of
 from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
+from repository.placement import Plan, plan
 from repository.progress import Progress, Silent
 from repository.rebuild import RebuildReport, rebuild
 from repository.repair import RepairReport
@@ -29,7 +31,7 @@ from repository.reports import FixitySummary, fixity_summary
 if TYPE_CHECKING:
     from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
 
-__all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "Reports"]
+__all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "PlacementReport", "Reports"]
 
 BATCH = 64
 """Deposits of one job: enough to share the barriers of a group commit, few enough that a killed job loses seconds."""
@@ -257,6 +259,30 @@ class Copies:
         result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         return RepairReport.of(result)
+
+    def plan(self) -> Plan:
+        """What the policy in force would move."""
+        return plan(self._archive)
+
+    def apply(self, *, release: bool, progress: Progress) -> PlacementReport:
+        """Make the copies that the policy promises and that are not there, and wait; then, with ``release``, let go of those that it
+        promises no more, where everything promised was read again and is whole."""
+        argument = {"release": release, "actor": self._archive.actor}
+        result = self._jobs.run(COPIES, f"copies:{uuid.uuid4()}", argument, progress=Shown(progress))
+        progress.finish()
+        counts = {name: int(result[name]) for name in ("announced", "released", "kept")}
+        return PlacementReport(**counts, repair=RepairReport.of(result["repair"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementReport:
+    """What applying a plan did: copies that were promised anew, that were let go of, and that stay although no longer promised, because
+    not every promised copy was found good; and what was brought."""
+
+    announced: int
+    released: int
+    kept: int
+    repair: RepairReport
 
 
 class Reports:

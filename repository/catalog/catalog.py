@@ -18,6 +18,7 @@ from repository.catalog.evidence import Evidence
 from repository.catalog.formats import Formats
 from repository.catalog.holdings import Holdings
 from repository.catalog.ledger_days import LedgerDays
+from repository.catalog.placements import Placements
 from repository.catalog.registration import Registration
 from repository.catalog.schema import check_schema, upgrade
 from repository.catalog.tables import (
@@ -65,6 +66,7 @@ class Catalog:
         self.evidence = Evidence(self._database)
         self.days = LedgerDays(self._database)
         self.canaries = Canaries(self._database)
+        self.placements = Placements(self._database)
 
     @classmethod
     def create(cls, url: str) -> None:

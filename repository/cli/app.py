@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from repository.cli import archive, catalog, deposits, evidence, fixity, holdings, ledger, signatures, tape, verify
+from repository.cli import archive, catalog, copies, deposits, evidence, fixity, holdings, ledger, signatures, tape, verify
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
@@ -58,6 +58,12 @@ def application() -> typer.Typer:
     add(app, "show", holdings.show, "show")
     add(app, "audit", fixity.audit, "audit")
     add(app, "repair", fixity.repair, "repair")
+    add(app, "tiers", copies.tiers, "tiers")
+    placing = _group("help.copies")
+    placing.callback()(lambda: None)
+    add(placing, "plan", copies.plan, "copies_plan")
+    add(placing, "apply", copies.apply, "copies_apply")
+    app.add_typer(placing, name="copies")
     report = _group("help.report")
     report.callback()(lambda: None)
     add(report, "fixity", fixity.report, "report_fixity")

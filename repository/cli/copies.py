@@ -1,0 +1,92 @@
+"""``kho tiers`` and ``kho copies``: where the copies are, and moving them where the policy says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from policies.findings import Finding
+from repository.cli.door import Door
+from repository.cli.exits import Exit
+from repository.cli.help import AsJson, Home
+from repository.cli.screen import Screen, number, size
+from repository.texts import words
+
+__all__ = ["apply", "plan", "tiers"]
+
+Release = Annotated[bool, typer.Option("--release", metavar=" ", help=words("option.release"))]
+
+
+def tiers(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """The tiers: whether they answer, what they hold, what is free, the oldest check."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        from repository import views_copies
+
+        document = views_copies.tiers(engine.archive, engine.reports.fixity())
+    rows = document["tiers"]
+    away = [Finding("OPS-TIER-UNAVAILABLE", row["name"], {"reason": row["unreachable"]}) for row in rows if not row["reachable"]]
+
+    def text() -> None:
+        screen = Screen(door.out)
+        for row in rows:
+            screen.line(f"{row['name']} · {row['kind']} · {row['place']}", "bold")
+            free = words("tiers.free_unknown") if row["free"] is None else size(row["free"])
+            screen.facts(
+                [
+                    (words("label.state"), words("tiers.there" if row["reachable"] else "tiers.away")),
+                    (words("label.promised"), words("tiers.yes" if row["promised"] else "tiers.no")),
+                    (words("label.copies"), f"{number(row['good'])} / {number(row['copies'])} · {size(row['bytes'])}"),
+                    (words("label.free"), free),
+                    (words("label.oldest_check"), row["oldest_check"] or words("tiers.never")),
+                    *([(words("label.lock"), words("tiers.lock", days=number(row["lock_days"])))] if row["lock_days"] else []),
+                ]
+            )
+
+    code = Exit.FEW_COPIES if away else Exit.DONE
+    return door.answer("tiers", document, text, code=code, closing=away)
+
+
+def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """What the policy in force would move."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        made = engine.copies.plan()
+    from repository import views_copies
+
+    def text() -> None:
+        screen = Screen(door.out)
+        if made.empty:
+            screen.line(words("copies.nothing"), "green")
+        for tier in made.tiers:
+            if tier.make:
+                screen.line(words("copies.make", tier=tier.name, copies=number(tier.make), size=size(tier.make_bytes)))
+            if tier.release:
+                screen.line(words("copies.release", tier=tier.name, copies=number(tier.release), size=size(tier.release_bytes)))
+
+    return door.answer("copies_plan", views_copies.planned(made), text)
+
+
+def apply(context: typer.Context, release: Release = False, home: Home = None, as_json: AsJson = False) -> int:
+    """Make the copies that are promised and not there; with --release, let go of those that are promised no more."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        report = engine.copies.apply(release=release, progress=door.progress())
+        left = engine.copies.plan()
+        short = engine.reports.fixity().short
+    from repository import views_copies
+
+    away = [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": why}) for name, why in sorted(report.repair.unavailable.items())]
+    kept = [Finding("OPS-NOT-RELEASED", args={"copies": report.kept})] if report.kept else []
+    closing = away + kept + ([Finding("OPS-FEW-COPIES", args={"aips": short})] if short else [])
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.line(words("copies.applied", announced=number(report.announced), released=number(report.released)))
+        beyond = sum(tier.release for tier in left.tiers)
+        if beyond and not release:
+            screen.line(words("copies.beyond", copies=number(beyond)), "dim")
+
+    code = Exit.FEW_COPIES if closing else Exit.DONE
+    return door.answer("copies_apply", views_copies.applied(report), text, code=code, closing=closing)
