@@ -254,6 +254,37 @@ def _memory(stage: Stage, row: str, files: int) -> Result:
     return Result(row, "files", files, taken, [Aim(name, most=400) for name in taken])
 
 
+def _evidence(stage: Stage, work: str, count: int) -> Callable[[int], Took]:
+    return lambda number: stage.timed("evidence_work.py", work, count)
+
+
+def evidence_build(stage: Stage) -> Result:
+    """A hash tree over a million leaves."""
+    count = 1 << (20 if stage.number(1_000_000, 1) > 1 << 18 else 16)
+    taken = stage.race(5, kho=_evidence(stage, "tree", count), hashlib=_evidence(stage, "floor", count))
+    return Result("evidence-build", "leaves", count, taken, [Aim("kho", "hashlib", most=2.0)])
+
+
+def evidence_renew(stage: Stage) -> Result:
+    """Time-stamp renewal of a million records in batches of 10,000: one request."""
+    count = stage.number(1_000_000, 10_000)
+    taken = stage.race(5, kho=_evidence(stage, "renew", count))
+    return Result("evidence-renew", "records", count, taken, [Aim("kho", least=count / 5)], note="one token")
+
+
+def evidence_verify(stage: Stage) -> Result:
+    """Records of three objects in batches of 1,024, each with a token of its own."""
+    count, few = stage.number(500, 50), 20
+    taken = stage.race(
+        5,
+        kho=_evidence(stage, "verify", count),
+        token=_evidence(stage, "tokens", count),
+        openssl=_evidence(stage, "openssl", few),
+    )
+    aims = [Aim("kho", "token", least=0.7), Aim("kho", "openssl", least=15.0)]
+    return Result("evidence-verify", "records", count, taken, aims, {"openssl": few})
+
+
 def _only_aip(archive: Archive) -> str:
     inventory = next(archive.tier.rglob("0=ocfl_object_1.1")).parent / "inventory.json"
     text = inventory.read_text(encoding="utf-8")
@@ -274,6 +305,9 @@ ROWS: Mapping[str, Callable[[Stage], Result]] = {
     "due": due,
     "catalog": catalog,
     "signatures": signatures,
+    "evidence-build": evidence_build,
+    "evidence-renew": evidence_renew,
+    "evidence-verify": evidence_verify,
     "due-10M": due_10m,
     "memory-1M": memory_1m,
 }

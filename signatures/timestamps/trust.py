@@ -65,22 +65,35 @@ class Anchors:
 
 
 def load_anchors(name: str, places: Sequence[Path]) -> Anchors:
-    """Anchors from files, or folders of files, of certificates (PEM with any number, or DER).
+    """Anchors from files, or folders of files, of certificates (PEM with any number, or DER). A file that is a revocation list (PEM or
+    DER) is held against what these certificates issued.
 
     Raises:
-        AuthoritySettings: a file cannot be read or holds no certificate; ``name`` says whose.
+        AuthoritySettings: a file cannot be read or holds neither; ``name`` says whose.
     """
     found: list[bytes] = []
+    lists: list[bytes] = []
     for place in places:
         try:
             files = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
             for file in files:
-                found += _certificates(file.read_bytes())
+                data = file.read_bytes()
+                revocations = _revocation_list(data)
+                lists += revocations
+                found += [] if revocations else _certificates(data)
         except OSError as error:
             raise AuthoritySettings(name, f"{place}: {error.strerror or error}") from error
         except ValueError as error:
             raise AuthoritySettings(name, f"{place}: {error}") from error
-    return Anchors(tuple(found))
+    return Anchors(tuple(found), revocations=tuple(lists))
+
+
+def _revocation_list(data: bytes) -> list[bytes]:
+    try:
+        read = x509.load_pem_x509_crl if data.lstrip().startswith(b"-----BEGIN X509 CRL") else x509.load_der_x509_crl
+        return [read(data).public_bytes(Encoding.DER)]
+    except ValueError:
+        return []
 
 
 def _certificates(data: bytes) -> list[bytes]:
