@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repository.archive import Archive
+from repository.evidence.proving import Proving
 from repository.flows import Shown
 from repository.jobs.service import Jobs
 from repository.progress import Progress
@@ -35,7 +36,7 @@ class Signatures:
         Raises `UnknownAip`, `AnchorsUnusable`, and what reading a copy raises.
         """
         context = context_of(self._archive, at or self._archive.clock.now(), anchors=anchors)
-        return validate_aip(self._archive, aip_id, context, progress)
+        return validate_aip(self._archive, aip_id, context, progress, prove=Proving(self._archive, aip_id, context))
 
     def attention(self) -> list[Waiting]:
         """The AIPs whose signatures did not all pass when they were last looked at, oldest first."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from policies.findings import Verdict
-from repository.engine import Engine
+from repository.archive import Archive
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.signed.records import DATA, REPORTS
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.signatures.authorities import VirtualClock, authority, issuing
+from tests.signatures.authorities import served as answering
 from tests.signatures.network import Network, served
 from tests.signatures.pki import Pki, day, make_pdf
 
@@ -27,21 +29,15 @@ def pki() -> Pki:
     return Pki("ec")
 
 
-class Standing:
-    """A clock that stands in June 2026."""
-
-    def now(self) -> datetime:
-        return NOW
-
-
 class SigningArchive(ArchiveUnderTest):
-    """An archive in June 2026 that trusts the test roots, and reaches the network of that date."""
+    """An archive in June 2026 that trusts the test roots, and reaches the network of that date; its clock stands until it is moved."""
 
-    def open(self) -> None:
-        super().open()
-        self.engine = Engine(replace(self.engine.archive, clock=Standing()))
-        self._session = self.engine.jobs.session()
-        assert self._session.__enter__()
+    def __init__(self, folder: Path, identifier: SharedIdentifier) -> None:
+        self.time = VirtualClock(NOW)
+        super().__init__(folder, identifier)
+
+    def adjusted(self, archive: Archive) -> Archive:
+        return replace(archive, clock=self.time)
 
 
 @pytest.fixture
@@ -50,7 +46,7 @@ def network(pki: Pki) -> Network:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, identifier: SharedIdentifier, pki: Pki, network: Network) -> Iterator[ArchiveUnderTest]:
+def archive(tmp_path: Path, identifier: SharedIdentifier, pki: Pki, network: Network) -> Iterator[SigningArchive]:
     with served(network) as proxy:
         made = SigningArchive(tmp_path, identifier)
         (made.home / "anchors").mkdir()
@@ -198,3 +194,30 @@ def test_a_rebuilt_catalog_knows_what_waits(archive: ArchiveUnderTest, tmp_path:
     deposit = held_and_released(archive, tmp_path, pki, network)
     archive.engine.catalog.rebuild(progress=Silent())
     assert [each.aip_id for each in archive.engine.signatures.attention()] == [deposit.aip_id]
+
+
+def test_the_archives_own_evidence_makes_a_record_pass_when_all_its_certificates_have_ended(
+    archive: SigningArchive, tmp_path: Path, pki: Pki
+) -> None:
+    known = authority("one", clock=archive.time, begins=day(2026, 1), years=30)
+    with ExitStack() as serving:
+        url = serving.enter_context(answering(known.client.answer))
+        (archive.home / "one.cer").write_bytes(issuing(known).root)
+        file = archive.home / "kho.toml"
+        # The proxy is the network of 2026, which has no such authority; what is open already goes on with it.
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("proxy")]
+        lines += ["[[timestamps]]", 'name = "one"', f'url = "{url}"', 'anchors = ["one.cer"]', "private = true"]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        source = package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="T"))
+        deposit = archive.deposit(source)
+        assert deposit.state is DepositState.STORED, deposit.findings
+        archive.reopen()
+        (early,) = archive.engine.signatures.validate(deposit.aip_id, at=day(2031), progress=Silent())
+        assert str(early.signatures[0].verdict) == "INDETERMINATE/OUT_OF_BOUNDS_NO_POE"
+        assert archive.engine.evidence.batch()["batch"]
+    for at in (day(2031), day(2035), day(2045)):
+        (report,) = archive.engine.signatures.validate(deposit.aip_id, at=at, progress=Silent())
+        assert report.signatures[0].verdict.passed, (at, report.signatures[0].verdict)
+        assert report.signatures[0].proven == day(2026, 3)
+    (ended,) = archive.engine.signatures.validate(deposit.aip_id, at=day(2060), progress=Silent())
+    assert not ended.signatures[0].verdict.passed, "evidence that was not renewed proves nothing any more"
