@@ -59,13 +59,13 @@ class Archive:
     ) -> Archive:
         """Put together what the settings name, and ``tiers``. ``workers``: files that are identified and inspected at once, by default
         one a core (or what the policy says)."""
-        inspection = policy.inspection
+        inspection, signatures = policy.inspection, settings.format_signatures
         return cls(
             settings=settings,
             policy=policy,
             catalog=Catalog(settings.database),
             tiers=tiers,
-            identifier=SiegfriedIdentifier(workers=workers),
+            identifier=SiegfriedIdentifier(workers=workers, signature=signatures if signatures.exists() else None),
             inspectors=Inspectors(InspectionLimits(seconds=inspection.seconds, workers=workers or inspection.workers)),
             scanner=ClamdScanner(settings.clamd) if settings.clamd else NoScanner(),
             clock=clock or SystemClock(),

@@ -108,6 +108,11 @@ class Settings:
         return self.home / "lock"
 
     @property
+    def format_signatures(self) -> Path:
+        """The signatures that identify formats, where others than those that came with Kho are used (`kho formats update`)."""
+        return self.home / "formats" / "pronom.sig"
+
+    @property
     def policy_file(self) -> Path:
         return self.home / "policy.toml"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from formats.identify.errors import IdentifierUnavailable
 from formats.identify.facts import facts
 from formats.identify.identification import Basis, Identification, Identifier, SecondOpinion, Standing
-from formats.identify.limits import Limits
+from formats.identify.limits import AskSecond, Limits
 from formats.identify.siegfried import SiegfriedIdentifier
 
 __all__ = [
+    "AskSecond",
     "Basis",
     "Identification",
     "Identifier",

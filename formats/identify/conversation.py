@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from formats.identify.identification import Basis, Identification
-from formats.identify.limits import Limits
+from formats.identify.limits import AskSecond, Limits
 from formats.identify.process import WorkerLost, WorkerProcess
 from formats.identify.second import Budget, could_not, not_asked, weigh
 from policies.findings import Puid
@@ -193,10 +193,15 @@ class Conversation:
         answers[reply["base"] :] = [_identification(answer, self._worker.about) for answer in reply["new"]]
         for file, number in zip(request.files, reply["files"], strict=True):
             found = answers[number]
-            if found.unsure:
+            if self._asks(found):
                 self._doubt(file, found)
             else:
                 self._ready.append((file.path, found))
+
+    def _asks(self, found: Identification) -> bool:
+        """Whether the second tool is to be asked about a file with this first answer."""
+        wanted = self._limits.second
+        return wanted is AskSecond.ALL or (wanted is AskSecond.UNSURE and found.unsure)
 
     def _doubt(self, file: _File, found: Identification) -> None:
         if refusal := self._budget.refusal(file.size):

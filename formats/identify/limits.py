@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
-__all__ = ["Limits"]
+__all__ = ["AskSecond", "Limits"]
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+class AskSecond(enum.StrEnum):
+    """Which files a second tool is asked about."""
+
+    NONE = "none"
+    UNSURE = "unsure"  # the extension alone spoke, or several formats match
+    ALL = "all"  # every file, whatever that costs: no budget holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class Limits:
 
     slowest_bytes_per_second: float = 10.0 * MIB
     """Siegfried reads a file whole when no signature satisfies it, at 140-250 MB/s on one core; a tenth of that is too slow."""
+
+    second: AskSecond = AskSecond.UNSURE
 
     second_files: int = 500
     """Second opinions per deposit: fido answers 50-100 files a second, so this is ten seconds at most."""

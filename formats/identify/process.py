@@ -37,14 +37,14 @@ class WorkerProcess:
     Started by exec and not by fork, so that it may be started from any thread of any process. Raises IdentifierUnavailable.
     """
 
-    def __init__(self, workers: int, start_seconds: float) -> None:
+    def __init__(self, workers: int, start_seconds: float, signature: Path | None = None) -> None:
         self.answers: list[Identification] = []
         self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in stop)
         ours, theirs = socket.socketpair()
         lifeline_theirs, self._lifeline = os.pipe()
         self._channel = Channel(ours)
         try:
-            self._process = _spawn(theirs.fileno(), lifeline_theirs, workers, self._words)
+            self._process = _spawn(theirs.fileno(), lifeline_theirs, workers, self._words, signature)
         except OSError as error:
             self._close_files()
             raise IdentifierUnavailable(str(error)) from error
@@ -121,11 +121,11 @@ class WorkerProcess:
         return lines[-1] if lines[0].startswith("Traceback") else lines[0]
 
 
-def _spawn(channel: int, lifeline: int, workers: int, words: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(channel: int, lifeline: int, workers: int, words: IO[bytes], signature: Path | None) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return subprocess.Popen(
         # -P: the current folder may hold anything, also a fido.py
-        [sys.executable, "-P", "-m", "formats.identify.worker", str(channel), str(lifeline), str(workers)],
+        [sys.executable, "-P", "-m", "formats.identify.worker", str(channel), str(lifeline), str(workers), str(signature or "")],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=words,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from formats.identify.identification import Basis, Identification, SecondOpinion, Standing
-from formats.identify.limits import Limits
+from formats.identify.limits import AskSecond, Limits
 from policies.findings import Puid
 
 __all__ = ["Budget", "could_not", "not_asked", "weigh"]
@@ -21,12 +21,15 @@ class Budget:
     """What is left of one deposit's second opinions."""
 
     def __init__(self, limits: Limits) -> None:
+        self._unbounded = limits.second is AskSecond.ALL
         self._largest = limits.second_file_bytes
         self._files = limits.second_files
         self._bytes = limits.second_bytes
 
     def refusal(self, size: int) -> str:
         """Why a file of ``size`` bytes may not be asked about; "" when it may, and then it is paid for."""
+        if self._unbounded:
+            return ""
         if size > self._largest:
             return f"the file is larger than {self._largest} bytes"
         if self._files < 1 or self._bytes < size:

@@ -22,11 +22,13 @@ class SiegfriedIdentifier:
 
     A worker is started when it is first needed and stays for the next call (some 0.3 s and 155 MB). It ends with `close`, and
     with this process, however that ends. ``workers`` is how many files Siegfried looks at at once; by default one a core.
+    ``signature`` is a signature file of Siegfried's (a newer PRONOM, as data); by default the one that came with pygfried.
     """
 
-    def __init__(self, *, workers: int | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, *, workers: int | None = None, limits: Limits | None = None, signature: Path | None = None) -> None:
         self._workers = workers or len(os.sched_getaffinity(0))
         self._limits = limits or Limits()
+        self._signature = signature
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
         self._busy: list[WorkerProcess] = []
@@ -36,6 +38,12 @@ class SiegfriedIdentifier:
     def identify(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Identification]]:
         """See `formats.identify.identification.Identifier.identify`. ``paths`` is read as answers are taken."""
         return Conversation(self, self._limits, paths).answers()
+
+    def signatures(self) -> str:
+        """Which signatures answer: "PRONOM V125; container 20260119". Raises IdentifierUnavailable when they cannot be loaded."""
+        worker = self.take()
+        self.give_back(worker, usable=True)
+        return str(worker.about["signatures"])
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -51,7 +59,7 @@ class SiegfriedIdentifier:
         if worker is not None and not worker.alive:
             worker.stop()
             worker = None
-        worker = worker or WorkerProcess(self._workers, self._limits.start_seconds)
+        worker = worker or WorkerProcess(self._workers, self._limits.start_seconds, self._signature)
         with self._lock:
             self._busy.append(worker)
         return worker

@@ -44,13 +44,13 @@ _Answer = tuple[Any, ...]
 HINTS = "possibilities based on extension are "
 
 
-def main(channel_fd: int, lifeline_fd: int, workers: int) -> None:
-    """Serve until the caller closes the channel."""
+def main(channel_fd: int, lifeline_fd: int, workers: int, signature: str = "") -> None:
+    """Serve until the caller closes the channel. ``signature`` is a signature file of Siegfried's; "" is the one that came with it."""
     _die_with_the_caller(lifeline_fd)
     _limit()
     caller = os.getppid()
     channel = Channel(socket.socket(fileno=channel_fd))
-    scanner = pygfried.Scanner()
+    scanner = pygfried.Scanner(signature=signature) if signature else pygfried.Scanner()
     with contextlib.suppress(ChannelClosed):
         channel.send(_hello(scanner))
         answers = _Answers()
@@ -177,4 +177,4 @@ def _second(path: str, puids: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

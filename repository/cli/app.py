@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from repository.cli import archive, catalog, copies, deposits, evidence, fixity, holdings, ledger, signatures, tape, verify
+from repository.cli import (
+    archive,
+    catalog,
+    copies,
+    deposits,
+    evidence,
+    fixity,
+    holdings,
+    identification,
+    ledger,
+    signatures,
+    tape,
+    verify,
+)
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
@@ -103,6 +116,11 @@ def application() -> typer.Typer:
     ):
         add(tapes, name, function, f"tape_{name}")
     app.add_typer(tapes, name="tape")
+    kinds = _group("help.formats")
+    kinds.callback()(lambda: None)
+    for name in identification.__all__:
+        add(kinds, name, getattr(identification, name), f"formats_{name}")
+    app.add_typer(kinds, name="formats")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")
     add(app, "serve", archive.serve, "serve")

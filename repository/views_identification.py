@@ -1,0 +1,53 @@
+"""JSON of identification (docs/cli.md)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from formats.identify import Identification
+    from repository.identification import Again
+
+__all__ = ["differs", "identified"]
+
+
+def identified(found: tuple[Path, Identification]) -> dict[str, Any]:
+    """One file. ``second_opinion`` is null when nobody was asked."""
+    path, answer = found
+    second = answer.second
+    return {
+        "path": os.fspath(path).encode("utf-8", "backslashreplace").decode(),
+        "puid": answer.puid,
+        "format": answer.name,
+        "version": answer.version,
+        "mime": answer.mime,
+        "basis": answer.basis.value,
+        "alternatives": list(answer.alternatives),
+        "hints": list(answer.hints),
+        "extension_mismatch": answer.extension_mismatch,
+        "reason": answer.reason,
+        "second_opinion": None
+        if second is None
+        else {
+            "tool": f"{second.tool} {second.tool_version}".strip(),
+            "signatures": second.signature_version,
+            "standing": second.standing.value,
+            "puids": list(second.puids),
+            "basis": second.basis.value,
+            "reason": second.reason,
+        },
+    }
+
+
+def differs(each: Again) -> dict[str, Any]:
+    """One file whose format is said otherwise now, or which could not be looked at (``reason``)."""
+    return {
+        "aip": each.aip_id,
+        "path": each.path,
+        "before": each.before,
+        "now": each.now,
+        "basis": each.basis,
+        "reason": each.failed,
+    }
