@@ -10,10 +10,10 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo tools test check proof bench lock docs clean
+.PHONY: help venv demo tools test check proof test-tape-vm bench lock docs clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	@scripts/make-venv "$(PYTHON)" "$(VENV)"
@@ -43,6 +43,9 @@ check: $(READY) ## Style, types, directions between packages, docs that are made
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/make-codes-doc --check
 
+test-tape-vm: $(READY) ## Real tape drivers, mt and tar in a virtual machine read what Kho wrote; the log is tape-vm.log
+	@scripts/test-tape-vm $(BIN)/python
+
 bench: $(READY) ## Measure Kho beside peers on the same data
 	@if [ -f bench/run.py ]; then $(BIN)/python bench/run.py $(ARGS); else echo "bench/run.py is not there" >&2; exit 1; fi
 
@@ -53,4 +56,4 @@ lock: ## Make requirements.lock anew from pyproject.toml
 	@scripts/make-lock "$(PYTHON)"
 
 clean: ## Remove what the targets made, but for the virtual environment
-	rm -rf demo build proof.log .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo build proof.log tape-vm.log .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -230,6 +231,21 @@ def signatures(stage: Stage) -> Result:
     return Result("signatures", "files", 1, taken, [Aim("kho", "pyhanko", most=1.2)])
 
 
+def tape(stage: Stage) -> Result:
+    """A large file to a cartridge of the virtual library, and back."""
+    file, size = stage.fresh("tape"), stage.number(512, 32)
+    with open(file, "wb") as target:
+        for _ in range(size):
+            target.write(os.urandom(1 << 20))
+    contenders: dict[str, Callable[[int], Took]] = {
+        name.replace("-", "_"): lambda number, name=name: stage.timed("tape_work.py", name, file)  # type: ignore[misc]
+        for name in ("kho-stream", "plain-stream", "kho", "plain")
+    }
+    taken = stage.race(5, **contenders)
+    aims = [Aim("kho stream", "plain stream", least=0.8), Aim("kho", "plain", least=0.8)]
+    return Result("tape", "MB", size * 1.048576, taken, aims)
+
+
 def memory(stage: Stage) -> Result:
     """The peak of the largest process when one AIP has 200,000 files."""
     return _memory(stage, "memory", stage.number(200_000))
@@ -308,6 +324,7 @@ ROWS: Mapping[str, Callable[[Stage], Result]] = {
     "evidence-build": evidence_build,
     "evidence-renew": evidence_renew,
     "evidence-verify": evidence_verify,
+    "tape": tape,
     "due-10M": due_10m,
     "memory-1M": memory_1m,
 }

@@ -50,6 +50,7 @@ def examine(
     if archive.policy.signatures.check:
         check_signatures(archive, spool, each_file(spool), findings, progress)
     find_duplicates(archive, spool, findings, deposit.update_of)
+    check_sizes(archive, spool, findings)
     check_identity(archive, deposit, package, findings)
     return package, scanned
 
@@ -119,6 +120,20 @@ def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_o
         known = archive.catalog.holdings.known_digests(batch, apart_from=update_of)
         for digest, (aip_id, path) in known.items():
             findings.add("DEP-DUPLICATE-HOLDINGS", batch[digest], other=path, aip=aip_id)
+
+
+def check_sizes(archive: Archive, spool: Spool, findings: Findings) -> None:
+    """Files that a tier of the policy cannot take in one piece: a cartridge has an end, and no file is cut."""
+    places = [archive.settings.tier(name) for name in archive.policy.copies.tiers]
+    limits = {place.name: place.tape.largest_file for place in places if place.tape is not None and place.tape.largest_file}
+    if not limits or spool.bytes <= min(limits.values()):
+        return
+    for spooled in each_file(spool):
+        for tier, limit in limits.items():
+            if spooled.item.size > limit:
+                findings.add(
+                    "DEP-FILE-LARGER-THAN-MEDIUM", shown_name(spooled.item.name), tier=tier, size=spooled.item.size, most=limit
+                )
 
 
 def _distinct(spool: Spool, findings: Findings) -> Iterator[tuple[bytes, str]]:

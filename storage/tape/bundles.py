@@ -44,13 +44,14 @@ MODE = 0o444
 @dataclass(frozen=True, slots=True)
 class Member:
     """One file of a bundle. ``path`` is inside its object ("v1/content/…"), or inside the storage root for the root's own files;
-    its bytes are ``data``, or lie in ``source``."""
+    its bytes are ``data``, or lie in ``source``. ``sha256``, where it is known, costs half as much to check as ``sha512``."""
 
     path: str
     size: int
     sha512: bytes
     data: bytes | None = None
     source: Path | None = None
+    sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def members_of(part: PartPlan) -> Iterator[Member]:
         if index >= part.last:
             break
         if index >= part.first:
-            yield Member(file.content_path, file.size, file.sha512, source=file.source)
+            yield Member(file.content_path, file.size, file.sha512, source=file.source, sha256=file.sha256)
     yield _given(DECLARATION, DECLARATION_BYTES)
     yield Member(INVENTORY, size, digest, source=version.inventory)
     yield _given(SIDECAR, sidecar)

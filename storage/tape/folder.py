@@ -1,6 +1,7 @@
 """The folder of a tape tier on a local file system: marker, register, a copy of every inventory, and repairs that wait for the tape.
 
-``kho-tier.json`` the marker, written last · ``register.db`` · ``inventories/ab/<sha512>`` · ``mending/<uuid>.{json,bytes}``.
+``kho-tier.json`` the marker, written last · ``register.db`` · ``inventories/ab/<sha512>`` · ``mending/<uuid>.{json,bytes}`` ·
+``recalled/<sha512>`` files read from tape a while ago.
 Nothing here is a copy of a record that counts: all but the marker can be made again from the cartridges.
 """
 
@@ -24,7 +25,7 @@ from storage.tape.register import Register
 
 __all__ = ["Mend", "TapeFolder", "create_tape_folder"]
 
-REGISTER, INVENTORIES, MENDING = "register.db", "inventories", "mending"
+REGISTER, INVENTORIES, MENDING, RECALLED = "register.db", "inventories", "mending", "recalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,13 @@ class TapeFolder:
     def register(self) -> Register:
         """The register. Raises Unavailable."""
         return Register(self.path / REGISTER)
+
+    @property
+    def recalled(self) -> Path:
+        """The folder of files that were read from tape a while ago."""
+        folder = self.path / RECALLED
+        folder.mkdir(exist_ok=True)
+        return folder
 
     # --- inventories ------------------------------------------------------------------------------------------------------
 
@@ -161,7 +169,7 @@ def create_tape_folder(path: Path, name: str, identifier: str | None = None) -> 
         path.mkdir(parents=True, exist_ok=True)
         if (path / MARKER).exists():
             raise AlreadyExists(str(path))
-        for inner in (INVENTORIES, MENDING):
+        for inner in (INVENTORIES, MENDING, RECALLED):
             (path / inner).mkdir(exist_ok=True)
         if not (path / REGISTER).exists():
             Register.create(path / REGISTER).close()

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar
 
 from storage.errors import NotFound, Refused, StorageError, Unavailable
-from storage.ocfl.layout import object_path
 from storage.ocfl.objects import INVENTORY
 from storage.tape.bundles import closing, header, padding
 from storage.tape.cartridge import Cartridge
-from storage.tape.checking import comment_of
 from storage.tape.drive import BLOCK
 from storage.tape.errors import NoCartridge, NoRoom, WriteProtected, WrongVolume
 from storage.tape.folder import TapeFolder
 from storage.tape.labels import volume_id
 from storage.tape.library import Library
+from storage.tape.recall import Recall
 from storage.tape.register import Register
 from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
 from storage.tape.volumes import Group, NewFile, Outgoing, TapeFull, begin_volume, write_group
@@ -30,20 +28,20 @@ __all__ = ["Shelf"]
 
 Bundle = TypeVar("Bundle", bound=Outgoing)
 
-IN_MEMORY = 8 << 20
-"""Bytes of one opened file that are held in memory; a larger one lies in the tier's folder while it is read."""
-
 _log = logging.getLogger("kho.tape")
 
 
 class Shelf:
     """Everything here is done while the library is held."""
 
-    def __init__(self, folder: TapeFolder, register: Register, library: Library, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: TapeFolder, register: Register, library: Library, recall: Recall, now: Callable[[], datetime]
+    ) -> None:
         self.folder = folder
         self.register = register
         self.library = library
         self._now = now
+        self.recall = recall
         self._cartridges: dict[str, Cartridge] = {}
 
     @property
@@ -187,21 +185,21 @@ class Shelf:
         raise NotFound(f"{object_id}/v{number}/{INVENTORY}")
 
     def open_file(self, part: PartRow, row: FileRow) -> BinaryIO:
-        """One member as it stands on the tape. Raises StorageError."""
-        with self.library.held():
-            bundle = self.register.bundle(part.volume, part.sequence)
-            data = self.mounted(part.volume).data(bundle)
-            data.skip_to(row.offset)
-            comment = str(comment_of(part)) if row.offset == part.offset else ""
-            moment = int(datetime.fromisoformat(bundle.created).timestamp())
-            head = header(f"{object_path(part.object_id)}/{row.path}", row.size, moment, comment)
-            for _ in data.pieces(len(head)):
-                pass
-            target = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self.folder.path))  # noqa: SIM115
-            for piece in data.pieces(row.size):
-                target.write(piece)
-        target.seek(0)
-        return cast(BinaryIO, target)
+        """One member as it stands on the tape, and whatever else is asked for meanwhile. Raises StorageError."""
+        request = self.recall.ask(part, row)
+        if not request.answer.done():
+            with self.library.held():
+                self.serve(part.volume)
+        return request.answer.result()
+
+    def serve(self, first: str = "") -> None:
+        """Read everything that is asked for: of the volume ``first``, then of the others."""
+        for volume in dict.fromkeys([*([first] if first else []), *self.recall.volumes()]):
+            self.recall.serve(self, volume)
+
+    def passing(self, volume: str) -> None:
+        """A pass over a volume is about to read on: what is asked for of it is read now, in the same mount."""
+        self.recall.serve(self, volume)
 
 
 def _fitting(bundles: Sequence[Outgoing], room: int) -> list[Outgoing]:

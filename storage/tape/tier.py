@@ -17,17 +17,20 @@ from typing import BinaryIO
 
 from fixity.verify import FixityReport
 from storage.beneath import check_path
-from storage.errors import Conflict, NotFound, Refused, SpoolDamaged, StorageError, Unavailable
+from storage.errors import NotFound, Refused, SpoolDamaged, StorageError, Unavailable
 from storage.ocfl.layout import object_path
 from storage.ocfl.objects import INVENTORY, digest_at
-from storage.tape.bundles import Comment, Member, plan, tar_size
+from storage.tape.bundles import Comment, plan
 from storage.tape.changer import Element
-from storage.tape.drive import BLOCK
-from storage.tape.folder import Mend, TapeFolder, create_tape_folder
+from storage.tape.folder import TapeFolder, create_tape_folder
 from storage.tape.library import Library
+from storage.tape.planning import conflict, in_sequence, inventories, mend_plans
+from storage.tape.recall import Recall
+from storage.tape.register import Register
+from storage.tape.rows import FileRow, PartRow
 from storage.tape.shelf import Shelf
 from storage.tape.verifying import Pass, Verified
-from storage.tape.writing import MendPlan, Outgoing, Plan, bundled
+from storage.tape.writing import Outgoing, Plan, bundled
 from storage.tier import Ask, ObjectId, ObjectVersion, SealedVersion, Written
 
 __all__ = ["BUNDLE", "TapeTier"]
@@ -35,6 +38,10 @@ __all__ = ["BUNDLE", "TapeTier"]
 BUNDLE = 2 << 30
 """Bytes from which on a bundle is closed, and to which parts of large versions are cut. Some seconds of streaming: less makes labels and
 file marks count, more makes a single file dear to reach on drives without LOCATE."""
+
+
+LOOK_EVERY = 0.05
+"""Seconds between looks whether a request was served by another thread."""
 
 
 class TapeTier:
@@ -61,6 +68,9 @@ class TapeTier:
         self._bundle = bundle
         self._now = now
         self._guard = threading.RLock()
+        self._recall = Recall(self._folder)
+        self._asking = threading.Lock()
+        self._index: Register | None = None
         self._opened: Shelf | None = None
         self._fresh: set[int] = set()
 
@@ -81,6 +91,10 @@ class TapeTier:
             if self._opened is not None:
                 self._opened.register.close()
                 self._opened = None
+        with self._asking:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
 
     # --- holding the library ----------------------------------------------------------------------------------------------
 
@@ -90,7 +104,7 @@ class TapeTier:
         with self._guard, self._library.held() if library else contextlib.nullcontext():
             self._folder.identifier  # noqa: B018 - whether this very tier is there
             if self._opened is None:
-                self._opened = Shelf(self._folder, self._folder.register(), self._library, self._time)
+                self._opened = Shelf(self._folder, self._folder.register(), self._library, self._recall, self._time)
             try:
                 yield self._opened
             except sqlite3.Error as error:
@@ -125,15 +139,15 @@ class TapeTier:
             result or Written(version.object_id, version.number, errors.get(id(version)))
             for version, result in zip(versions, results, strict=True)
         ]
-        return _in_sequence(done, versions)
+        return in_sequence(done, versions)
 
     def _judged(self, shelf: Shelf, versions: Sequence[SealedVersion]) -> list[Written | None]:
         """Versions that are there already, or cannot be; None for those to be written."""
         known: dict[ObjectId, dict[int, bytes]] = {}
         results: list[Written | None] = []
         for version in versions:
-            have = known.setdefault(version.object_id, _inventories(shelf, version.object_id))
-            error = _conflict(version, have) or (None if version.number in have else self._unfit(version))
+            have = known.setdefault(version.object_id, inventories(shelf, version.object_id))
+            error = conflict(version, have) or (None if version.number in have else self._unfit(version))
             there = version.number in have
             if error is None:
                 have[version.number] = version.inventory_sha512
@@ -246,7 +260,7 @@ class TapeTier:
             ids = list(shelf.register.objects())
         for object_id in ids:
             with self.shelf(library=False) as shelf:
-                have = _inventories(shelf, ObjectId(object_id))
+                have = inventories(shelf, ObjectId(object_id))
             if have:
                 newest = max(have)
                 yield ObjectVersion(ObjectId(object_id), newest, have[newest], place=object_path(object_id))
@@ -273,15 +287,36 @@ class TapeTier:
     def open(self, object_id: ObjectId, path: str) -> BinaryIO:
         check_path(path)
         self.flush()
-        with self.shelf(library=False) as shelf:
-            found = shelf.register.find_file(object_id, path)
-            if found is None:
-                raise NotFound(f"{object_id}/{path}")
-            stream = shelf.folder.open_inventory(found[1].sha512) if path.endswith(INVENTORY) else None
-        if stream is not None:
-            return stream
-        with self.shelf() as shelf:
-            return shelf.open_file(*found)
+        found = self._find(object_id, path)
+        if found is None:
+            raise NotFound(f"{object_id}/{path}")
+        stream = self._folder.open_inventory(found[1].sha512) if path.endswith(INVENTORY) else None
+        return stream if stream is not None else self._recalled(*found)
+
+    def _find(self, object_id: ObjectId, path: str) -> tuple[PartRow, FileRow] | None:
+        """Where a file lies, by a connection of its own: whoever asks must come into the queue while an audit holds the shelf."""
+        self._folder.identifier  # noqa: B018
+        with self._asking:
+            try:
+                self._index = self._index or self._folder.register()
+                return self._index.find_file(object_id, path)
+            except sqlite3.Error as error:
+                raise Unavailable(str(self._folder.path), f"the register: {error}") from error
+
+    def _recalled(self, part: PartRow, row: FileRow) -> BinaryIO:
+        """Wait until whoever holds the library (an audit on its way through the cartridge, or we ourselves) has read it."""
+        request = self._recall.ask(part, row)
+        while not request.answer.done():
+            if self._guard.acquire(timeout=LOOK_EVERY):
+                try:
+                    with self.shelf() as shelf:
+                        shelf.serve(part.volume)
+                except StorageError:
+                    self._recall.give_up(request)
+                    raise
+                finally:
+                    self._guard.release()
+        return request.answer.result()
 
     # --- changing ---------------------------------------------------------------------------------------------------------
 
@@ -294,12 +329,11 @@ class TapeTier:
 
     def flush(self) -> None:
         """Append the files that wait: from then on they count instead of the earlier ones. Raises Unavailable; then they go on waiting."""
-        with self.shelf(library=False) as shelf:
-            waiting = list(shelf.folder.mends())
+        waiting = list(self._folder.mends())
         if not waiting:
             return
         with self.shelf() as shelf:
-            plans = list(_mend_plans(shelf, waiting))
+            plans = list(mend_plans(shelf, waiting))
             failed, counted = self._append(shelf, plans)
             done = {plan.comment.object_id for plan in plans if (plan.comment.run, 1) in counted}
             for mend in waiting:
@@ -327,51 +361,3 @@ class TapeTier:
                 raise NotFound(object_id)
             with shelf.register.transaction():
                 shelf.register.dispose(object_id, self._time().isoformat())
-
-
-def _inventories(shelf: Shelf, object_id: ObjectId) -> dict[int, bytes]:
-    """Version → digest of its inventory, of the whole versions of an object that are there from the first on."""
-    found = {part.version: part.inventory for part in shelf.register.parts_of(object_id) if part.kind == "version"}
-    whole: dict[int, bytes] = {}
-    for number in sorted(found):
-        whole[number] = found[number]
-    return whole
-
-
-def _conflict(version: SealedVersion, have: Mapping[int, bytes]) -> Conflict | None:
-    if version.number in have:
-        same = have[version.number] == version.inventory_sha512
-        return None if same else Conflict(version.object_id, f"another version {version.number} is there")
-    if version.number != max(have, default=0) + 1:
-        return Conflict(version.object_id, f"version {max(have, default=0)} is the newest")
-    if version.number > 1 and have[version.number - 1] != version.builds_on:
-        return Conflict(version.object_id, f"it builds on another version {version.number - 1}")
-    return None
-
-
-def _in_sequence(results: Sequence[Written], versions: Sequence[SealedVersion]) -> list[Written]:
-    """What builds on a version that failed has failed, too."""
-    failed: set[ObjectId] = set()
-    ended = []
-    for version, result in zip(versions, results, strict=True):
-        if result.error is None and version.object_id in failed:
-            result = Written(version.object_id, version.number, Conflict(version.object_id, "the version before is not there"))
-        if result.error is not None:
-            failed.add(version.object_id)
-        ended.append(result)
-    return ended
-
-
-def _mend_plans(shelf: Shelf, waiting: Sequence[Mend]) -> Iterator[MendPlan]:
-    """One part an object; of several repairs of one path the last counts."""
-    by_object: dict[str, dict[str, Mend]] = {}
-    for mend in waiting:
-        by_object.setdefault(mend.object_id, {})[mend.path] = mend
-    for object_id, mends in by_object.items():
-        have = _inventories(shelf, ObjectId(object_id))
-        newest = max(have, default=0)
-        digest = have.get(newest, bytes(64)).hex()
-        comment = Comment(object_id, newest, 1, 1, uuid.uuid4().hex, digest, "mend")
-        members = tuple(Member(path, mend.size, mend.sha512, source=mend.file) for path, mend in sorted(mends.items()))
-        size = sum(tar_size(f"{object_path(object_id)}/{each.path}", each.size) for each in members) + BLOCK
-        yield MendPlan(comment, members, size)

@@ -33,6 +33,10 @@ class Shelf(Protocol):
         """The cartridge, in a drive, its label checked. Raises StorageError."""
         ...
 
+    def passing(self, volume: str) -> None:
+        """The pass is about to read on: what others ask for of this volume may be read now."""
+        ...
+
     def inventory_stream(self, object_id: ObjectId, number: int, digest: bytes) -> BinaryIO:
         """An inventory of this digest, from wherever it is found. Raises StorageError."""
         ...
@@ -182,6 +186,7 @@ class Pass:
             at += len(together)
             if isinstance(cartridge, Cartridge):
                 try:
+                    self._shelf.passing(volume)
                     self._bundle(cartridge, self._register.bundle(volume, sequence), together)
                 except Unavailable as error:
                     cartridge = error  # a reset, no answer: this says nothing of the bytes, nor is the position known

@@ -9,10 +9,12 @@ the end of the data anew.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import cycle
 from typing import Protocol
 
 from storage.errors import Unavailable
@@ -23,6 +25,9 @@ from storage.tape.labels import FileLabel, Trailer, header_labels, trailer_label
 from storage.tape.rows import BundleRow
 
 __all__ = ["Content", "Group", "NewFile", "Outgoing", "TapeFull", "begin_volume", "void_row", "write_group"]
+
+BUFFERS = 6
+"""Blocks under way at once: hashing goes on beside writing, and need not keep step block by block."""
 
 Content = Callable[[], Iterator[bytes]]
 """The bytes of a tape file, in pieces of any size; their sum is a multiple of the block."""
@@ -179,15 +184,17 @@ def _write_file(cartridge: Cartridge, end: EndOfData, label: FileLabel, file: Ne
     drive.write_filemarks(1, end, wait=False)
     hasher, count = hashlib.sha256(), 0
     with ThreadPoolExecutor(1, "hash") as pool:
+        hashing: deque[Future[None]] = deque()
         for block in _blocks(file.content()):
             if drive.early_warning:
                 break
-            hashing = pool.submit(hasher.update, block)
-            try:
-                drive.write(block, end)
-            finally:
-                hashing.result()
+            if len(hashing) == BUFFERS - 2:  # one buffer is being filled, one written, the others may wait to be hashed
+                hashing.popleft().result()
+            hashing.append(pool.submit(hasher.update, block))
+            drive.write(block, end)
             count += 1
+        for waiting in hashing:
+            waiting.result()
         whole = not drive.early_warning
     drive.write_filemarks(1, end, wait=False)
     trailer = Trailer(file.uuid, count, count * BLOCK, hasher.digest())
@@ -214,8 +221,9 @@ def _write_file(cartridge: Cartridge, end: EndOfData, label: FileLabel, file: Ne
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytearray]:
-    """Whole blocks; the same buffer again and again."""
-    block, filled = bytearray(BLOCK), 0
+    """Whole blocks, in `BUFFERS` buffers in turn."""
+    buffers = cycle([bytearray(BLOCK) for _ in range(BUFFERS)])
+    block, filled = next(buffers), 0
     view = memoryview(block)
     for piece in pieces:
         rest = memoryview(piece)
@@ -225,7 +233,8 @@ def _blocks(pieces: Iterable[bytes]) -> Iterator[bytearray]:
             rest, filled = rest[count:], filled + count
             if filled == BLOCK:
                 yield block
-                filled = 0
+                block, filled = next(buffers), 0
+                view = memoryview(block)
     assert not filled, "a tape file ends with a whole block"
 
 

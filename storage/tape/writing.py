@@ -89,15 +89,19 @@ class Outgoing:
         yield closing(offset, BLOCK)
 
     def _bytes(self, noted: _Noted, member: Member, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-        """A member's bytes, hashed while they are written; always as many as its header says."""
-        hasher, left = hashlib.sha512(usedforsecurity=False), member.size
+        """A member's bytes, hashed beside their being written; always as many as its header says."""
+        hasher = hashlib.new("sha256" if member.sha256 else "sha512", usedforsecurity=False)
+        left, hashing = member.size, None
         try:
             for piece in pieces(member):
                 left -= len(piece)
+                if hashing is not None:
+                    hashing.result()  # one piece behind at most, so that memory stays bounded
                 hashing = pool.submit(hasher.update, piece)
                 yield piece
+            if hashing is not None:
                 hashing.result()
-            if hasher.digest() != member.sha512:
+            if hasher.digest() != (member.sha256 or member.sha512):
                 raise SpoolDamaged(member.path, "its bytes are not those that were sealed")
         except SpoolDamaged as error:
             noted.damaged = error

@@ -209,6 +209,17 @@ def test_cartridges_are_labelled_once_blank_and_for_one_pool(archive: TapeArchiv
         archive.engine.tapes.recover(TWO, tier="t", progress=Silent())
 
 
+def test_a_file_larger_than_a_cartridge_is_refused_at_the_door(archive: TapeArchive, tmp_path: Path) -> None:
+    file = archive.home / "kho.toml"
+    file.write_text(file.read_text().replace('kind = "tape"', 'kind = "tape"\nlargest_file = "10KiB"'))
+    archive.reopen()
+    deposit(archive, tmp_path, 1)
+    large = write_tree(tmp_path / "large", {"a.bin": bytes(10_241), "b.txt": b"b"})
+    (refused,) = archive.engine.deposits.submit([large], producer="Sở Nội vụ", progress=Silent())
+    assert refused.state is DepositState.REFUSED
+    assert [each.path for each in refused.findings if each.code == "DEP-FILE-LARGER-THAN-MEDIUM"] == ["a.bin"]
+
+
 def test_mail_slot_and_shelf(archive: TapeArchive) -> None:
     _, volume = archive.engine.tapes.carry(ONE, "export", "vault 2, shelf 14")
     assert volume.location == "vault 2, shelf 14"

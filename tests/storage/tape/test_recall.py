@@ -1,0 +1,126 @@
+"""The recall queue, on the virtual library: one mount, in the order of positions, for everybody who asks."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.tape.tier import TapeTier
+from storage.tier import Ask
+from tests.storage.sealed import SealedObject
+from tests.storage.tape.faulty import MOVE, REWIND, Watch
+from tests.storage.tape.tapes import Tapes, tapes
+from tests.storage.tape.target import needs_target
+
+pytestmark = needs_target
+
+ONE, TWO = "LPD001L8", "LPD002L8"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Tapes]:
+    with tapes(tmp_path / "tier", {ONE: 128, TWO: 128}) as made:
+        made.create(ONE)
+        yield made
+
+
+def objects(scene: Tapes, tmp_path: Path, count: int) -> list[SealedObject]:
+    tier, made = scene.tier(), []
+    for number in range(count):
+        made.append(SealedObject(tmp_path / f"s{number}", f"urn:uuid:{number:08}"))
+        made[-1].version({f"{n}.bin": random.Random(number * 100 + n).randbytes(9_000) for n in range(12)})
+        assert tier.write(made[-1].versions)[0].error is None
+    with tier.shelf() as shelf:
+        shelf.library.take_out(ONE)
+    tier.close()
+    return made
+
+
+def test_files_of_one_aip_cost_one_positioning(scene: Tapes, tmp_path: Path) -> None:
+    (made, *_) = objects(scene, tmp_path, 3)
+    watch = Watch()
+    tier = scene.tier(watch)
+    files = list(made.versions[0].files())
+    random.Random(1).shuffle(files)
+    for file in files:
+        with tier.open(made.object_id, file.content_path) as stream:
+            assert stream.read() == file.source.read_bytes()
+    assert (watch.counts[MOVE], watch.counts[REWIND]) == (1, 1)
+
+
+def test_what_is_recalled_never_answers_for_the_tape(scene: Tapes, tmp_path: Path) -> None:
+    (made,) = objects(scene, tmp_path, 1)
+    tier = scene.tier()
+    file = next(made.versions[0].files())
+    tier.open(made.object_id, file.content_path).close()
+    tier.close()
+    data = (scene.target.tapes / ONE).read_bytes()
+    at = data.index(file.source.read_bytes()[:500])
+    with open(scene.target.tapes / ONE, "r+b") as cartridge:
+        cartridge.seek(at)
+        cartridge.write(bytes([data[at] ^ 1]))
+    report = scene.tier().verify(made.object_id, made.expected)
+    assert [each.path for each in report.problems] == [file.content_path]
+
+
+def test_an_audit_serves_on_its_way_what_others_ask_of_the_cartridge(scene: Tapes, tmp_path: Path) -> None:
+    made = objects(scene, tmp_path, 6)
+    watch = Watch()
+    tier = scene.tier(watch)
+    wanted = next(made[4].versions[0].files())
+    got: list[bytes] = []
+
+    def read() -> None:
+        with tier.open(made[4].object_id, wanted.content_path) as stream:
+            got.append(stream.read())
+
+    reader = threading.Thread(target=read)
+    passed = tier.verify_together([Ask(each.object_id, each.expected) for each in made])
+    next(passed)  # the audit holds the library now, until it has ended
+    reader.start()
+    until = time.monotonic() + 20
+    while not tier._recall.volumes() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert all(getattr(found, "ok", False) for _, found in passed)
+    reader.join(20)
+    assert got == [wanted.source.read_bytes()]
+    assert watch.counts[MOVE] == 1
+
+
+def test_requests_of_many_threads_are_read_by_volume_and_position(scene: Tapes, tmp_path: Path) -> None:
+    made = objects(scene, tmp_path, 5)
+    with scene.tier().shelf() as shelf:
+        shelf.label(TWO, capacity=0, made="", rated_years=0)
+    tier = scene.tier()
+    errors: list[BaseException] = []
+
+    def read(each: SealedObject) -> None:
+        try:
+            for file in each.versions[0].files():
+                with tier.open(each.object_id, file.content_path) as stream:
+                    assert stream.read() == file.source.read_bytes()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=read, args=(each,)) for each in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+
+
+def test_a_library_that_is_off_is_told_to_whoever_waits(scene: Tapes, tmp_path: Path) -> None:
+    from storage.errors import Unavailable
+
+    (made,) = objects(scene, tmp_path, 1)
+    scene.target.kill()
+    tier: TapeTier = scene.tier()
+    with pytest.raises(Unavailable):
+        tier.open(made.object_id, next(made.versions[0].files()).content_path)
+    assert tier._recall.volumes() == []
