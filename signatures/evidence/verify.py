@@ -16,6 +16,7 @@ from policies.trust import Algorithms, End, earliest
 from signatures.errors import InvalidRecord, InvalidToken
 from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, place, read_record
 from signatures.evidence.tree import climb
+from signatures.timestamps.issuing import DEMO_NAME
 from signatures.timestamps.token import Token, read_token
 from signatures.timestamps.trust import Answer, Believed, Trust
 
@@ -140,6 +141,8 @@ class _Check:
                     self._add("EVD-TIME-ORDER", where, time=token.time.isoformat(), before=before.isoformat())
                 before = token.time
                 tokens.append(token)
+                if DEMO_NAME in token.authority:
+                    self._add("EVD-DEMO", where)
                 if not token.strict:
                     self._quirk("token is BER, not DER", where)
                 kind = "time-stamp renewal" if index else "hash-tree renewal" if number else "initial"

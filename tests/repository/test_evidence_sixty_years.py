@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from policies.trust import parse_algorithms
 from repository.archive import Archive
 from repository.evidence.exporting import export_evidence
 from repository.evidence.judge import Judging, judge
-from repository.evidence.keeping import settle
+from repository.evidence.keeping import load, settle
+from repository.evidence.leaves import objects_of
 from repository.evidence.making import authorities_by_tree, make_batch
 from repository.evidence.renewing import Renewing, renew_due
 from repository.progress import Silent
-from signatures.timestamps import IssuingAuthority, make_authority
+from signatures.evidence import DataObject, verify_record
+from signatures.timestamps import IssuingAuthority, Trust, load_anchors, make_authority, read_token
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
 from tests.signatures.authorities import NOW, VirtualClock, key, served
 
@@ -125,8 +129,6 @@ class SixtyYears(ArchiveUnderTest):
 
     def judged(self, folder: Path, tree: str, at: datetime) -> bool:
         files = [each for each in (folder / "data").rglob("*") if each.is_file()]
-        from policies.trust import parse_algorithms
-
         algorithms = parse_algorithms(ENDS.encode(), name="ends.toml")
         anchors = sorted((self.home / "trust").iterdir())
         return judge(folder / f"{tree}.er", Judging(files, {}, anchors, at, algorithms)).valid
@@ -153,12 +155,10 @@ def live(years: SixtyYears, records: int, batches: int) -> tuple[list[str], dict
         years.open_authorities()
         if len(aips) < records:
             count = records // batches
-            paths = [
-                write_tree(years.folder / f"r{len(aips) + each}", {"a.txt": f"{len(aips) + each}".encode()})
-                for each in range(count)
-            ]
-            for path in paths:
-                aips.append(years.deposit(path).aip_id)
+            first = len(aips)
+            paths = [write_tree(years.folder / f"r{each}", {"a.txt": f"{each}".encode()}) for each in range(first, first + count)]
+            given = years.engine.deposits.submit(paths, producer="P", progress=Silent())
+            aips += [each.aip_id for each in given]
             years.batch()
             if not early.exists():
                 export_evidence(years.archive, aips[0], 1, early)
@@ -194,6 +194,7 @@ def test_sixty_years(years: SixtyYears) -> None:
     assert renewed["hash-tree renewal"] == 2  # the sha256 tree of both batches
     assert renewed["time-stamp renewal"] >= 4
     check(years, aips, aips, early)
+    assert proved(years) == 4
 
 
 @pytest.mark.proof
@@ -201,4 +202,23 @@ def test_sixty_years_with_ten_thousand_records(years: SixtyYears) -> None:
     aips, renewed, early = live(years, 10_000, 10)
     assert renewed["hash-tree renewal"] == 10
     assert years.catalog.evidence.count() == (10_000, 0)
-    check(years, aips, aips, early)
+    check(years, aips, aips[::500], early)
+    assert proved(years) == 10_000
+
+
+def proved(years: SixtyYears) -> int:
+    """How many records of the sha512 tree are valid now, by anchors and algorithms, each over all objects of its group."""
+    tiers, count = list(years.archive.tiers.values()), 0
+    trust = Trust(load_anchors("test", sorted((years.home / "trust").iterdir())))
+    algorithms, remembering = parse_algorithms(ENDS.encode(), name="ends.toml"), lru_cache(read_token)
+    for row in years.catalog.evidence.batches():
+        batch = load(years.archive, row)
+        for index, leaf in enumerate(batch.leaves):
+            objects = objects_of(tiers, leaf.id, leaf.version, leaf.inventory_sha512)
+            given = [DataObject(each.path, {"sha512": each.sha512, "sha256": each.sha256}) for each in objects]
+            record = batch.record("sha512", index, objects)
+            now = years.clock.now()
+            report = verify_record(record, given, at=now, trust=trust, algorithms=algorithms, whole_group=True, read=remembering)
+            assert report.valid, [each.text() for each in report.findings]
+            count += 1
+    return count
