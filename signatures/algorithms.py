@@ -5,6 +5,7 @@ Names are those of `policies.trust`: hashes "sha256" …, signature schemes "rsa
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 
@@ -150,6 +151,7 @@ def _pss(parameters: bytes) -> Scheme:
     return Scheme("rsa-pss", found, mask, salt)
 
 
+@functools.lru_cache(maxsize=256)
 def load_certificate(data: bytes) -> x509.Certificate:
     """Raises ValueError for what is no certificate. Oddities that OpenSSL would merely warn of pass: old ones have them."""
     with warnings.catch_warnings():

@@ -6,6 +6,7 @@ may change without notice is a byte that proves nothing. Reading never copies an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -129,13 +130,21 @@ def integer(data: bytes, element: Tlv, tag: int = INTEGER) -> int:
 def oid(data: bytes, element: Tlv) -> str:
     """An object identifier in dotted form. Raises DerError."""
     expect(element, OID)
-    body = data[element.body : element.end]
+    try:
+        return _dotted(data[element.body : element.end])
+    except ValueError as error:
+        raise DerError(str(error), element.start) from None
+
+
+@functools.lru_cache(maxsize=512)
+def _dotted(body: bytes) -> str:
+    """Remembered: the same few stand in every token. Raises ValueError."""
     if not body or body[-1] & 0x80:
-        raise DerError("an object identifier that ends too early", element.start)
+        raise ValueError("an object identifier that ends too early")
     arcs, value, fresh = [], 0, True
     for byte in body:
         if fresh and byte == 0x80:
-            raise DerError("an object identifier that is not in its shortest form", element.start)
+            raise ValueError("an object identifier that is not in its shortest form")
         value, fresh = value << 7 | byte & 0x7F, not byte & 0x80
         if fresh:
             arcs.append(value)
@@ -159,7 +168,8 @@ def moment(data: bytes, element: Tlv) -> datetime:
     if wrong or ("." in text and (not fraction.isdecimal() or not fraction.isascii() or fraction.endswith("0"))):
         raise DerError("a time that is not in the form of RFC 3161", element.start)
     try:
-        found = datetime.strptime(main, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        month, day, hour, minute, second = (int(main[at : at + 2]) for at in range(4, 14, 2))
+        found = datetime(int(main[:4]), month, day, hour, minute, second, tzinfo=UTC)  # a second of 60 is refused
     except ValueError:
         raise DerError("a time that is none", element.start) from None
     return found.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
@@ -216,6 +226,7 @@ def write_integer(value: int) -> bytes:
     return encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
+@functools.lru_cache(maxsize=512)
 def write_oid(dotted: str) -> bytes:
     first, second, *rest = map(int, dotted.split("."))
     body = bytearray()

@@ -165,10 +165,17 @@ class _Reader:
         return ArchiveTimestamp(declared, groups, self._data[token.start : token.end])
 
     def _list(self, element: Tlv) -> tuple[bytes, ...]:
-        values = tuple(der.octets(self._data, each) for each in der.children(self._data, der.expect(element, der.SEQUENCE)))
+        data, at, end, values = self._data, der.expect(element, der.SEQUENCE).body, element.end, []
+        while at < end:
+            size = data[at + 1] if at + 1 < end else 0x80
+            if data[at] != der.OCTET_STRING or size >= 0x80 or at + 2 + size > end:
+                der.octets(data, der.read(data, at, end))  # says what is wrong
+                raise DerError("a hash value longer than any", at)
+            values.append(data[at + 2 : at + 2 + size])
+            at += 2 + size
         if not values:
             raise DerError("a list without a hash value", element.start)
-        return values
+        return tuple(values)
 
     def _hash(self, element: Tlv, tag: int) -> str:
         try:
