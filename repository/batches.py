@@ -113,7 +113,7 @@ class _Version:
         with done.made.result.open("rb") as stream:
             add_result(self.spool, self.result_of(file), stream, source=file.path, tool=tool, known=done.known)
         self.facts.update({"files": 1, "bytes_in": file.size, "bytes_out": done.size, "signatures_lost": int(done.signed)})
-        self.seconds += done.made.seconds
+        self.seconds += done.seconds
         self.words = {
             "tool": done.made.tool,
             "version": done.made.version,

@@ -6,15 +6,22 @@ either.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from repository.archive import Archive
 from repository.batches import CampaignReport, Order, run_batch, take_back
+from repository.ingest import AIP_NAMESPACE
 from repository.jobs.flow import Json, Step, Steps
+from repository.ledger import ledger_of
 from repository.model import Deposit
 
-__all__ = ["MIGRATE", "ROLLBACK", "KeepAndRegister", "Migrate", "RollBack", "campaign_source"]
+__all__ = ["CAMPAIGN", "MIGRATE", "ROLLBACK", "KeepAndRegister", "Migrate", "RollBack", "campaign_source"]
+
+CAMPAIGN: Final = "campaign"
+"""The type of the event that a campaign ends with."""
 
 MIGRATE: Final = "migrate"
 ROLLBACK: Final = "rollback"
@@ -57,7 +64,19 @@ class Migrate:
             done = steps.run("migrate", self._migrate, argument, chosen["aips"], left)
             report.merge(done["report"])
             self._keep_and_register(steps, done["deposits"], argument["tiers"])
-        return {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], "started": started}
+        ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], "started": started}
+        steps.run("end", self._end, argument, ended)
+        return ended
+
+    def _end(self, step: Step, argument: dict[str, Any], ended: dict[str, Any]) -> None:
+        """The figures of a campaign outlive the record of its job."""
+        codes = {f"code {code}": count for code, count in ended["codes"].items()}
+        detail = {"campaign": argument["campaign"], "path": argument["path"], **ended["counts"], **codes}
+        ledger = ledger_of(self._archive)
+        event = ledger.event(
+            CAMPAIGN, "warning" if ended["codes"] else "success", detail={**detail, "seconds": round(ended["seconds"])}
+        )
+        ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{argument['campaign']}")))])
 
     def _choose(self, step: Step, argument: dict[str, Any], after: int) -> dict[str, Any]:
         page = self._archive.catalog.formats.aips(argument["puids"], after=after, limit=AIPS)

@@ -25,6 +25,8 @@ from repository.tiers import open_tier
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
     from repository.evidence.service import Evidences
+    from repository.campaign_service import Campaigns
+    from repository.format_service import Formats
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers
     from repository.signature_service import Signatures
@@ -126,6 +128,19 @@ class Engine:
         from repository.evidence.service import Evidences
 
         return Evidences(self.archive, self.jobs)
+
+    @cached_property
+    def formats(self) -> Formats:
+        """Formats of what is held, and what could become of them."""
+        from repository.format_service import Formats
+
+        return Formats(self.archive)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        from repository.campaign_service import Campaigns
+
+        return Campaigns(self.archive, self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

@@ -14,6 +14,8 @@ RepositoryError
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
 ├── NotInLedger                   no closed day of the ledger holds this event
 ├── NoPath, NoCampaign            no migration path or campaign of that name
+├── AccessPath                    the path makes access copies, which do not belong into an AIP
+├── NoPreview                     no picture can be made of a file
 └── ExportFailed                  the target of an export is not usable
 """
 
@@ -22,6 +24,7 @@ from __future__ import annotations
 from policies.findings import KhoError
 
 __all__ = [
+    "AccessPath",
     "AipUnreadable",
     "ExportFailed",
     "KeyReused",
@@ -29,6 +32,7 @@ __all__ = [
     "NoCampaign",
     "NoGoodCopy",
     "NoPath",
+    "NoPreview",
     "NotEnoughCopies",
     "NotInLedger",
     "Overtaken",
@@ -110,6 +114,16 @@ class NoGoodCopy(RepositoryError):
 class NoPath(RepositoryError):
     def __init__(self, name: str, known: str) -> None:
         super().__init__("MIG-NO-PATH", name, known=known)
+
+
+class AccessPath(RepositoryError):
+    def __init__(self, name: str) -> None:
+        super().__init__("MIG-ACCESS-PATH", name)
+
+
+class NoPreview(RepositoryError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("MIG-NO-PREVIEW", path, reason=reason)
 
 
 class NoCampaign(RepositoryError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,17 @@ from repository.stored_version import open_verified
 from signatures.detect import detect
 from storage.tier import ObjectId
 
-__all__ = ["Converted", "Converter", "formats_of", "path_of", "result_path"]
+__all__ = [
+    "Converted",
+    "Converter",
+    "carries_signature",
+    "formats_of",
+    "in_workspace",
+    "left_to_do",
+    "path_of",
+    "result_path",
+    "wanted_files",
+]
 
 OWN_POLICY: Final = "formats.toml"
 """The file in the home in which an archive says what it thinks of formats otherwise than Kho."""
@@ -66,7 +77,8 @@ def result_path(source: str, path: MigrationPath, version: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A result that stood everything; its file lies in the caller's folder. ``validated`` says in words what looked at it."""
+    """A result that stood everything; its file lies in the caller's folder. ``validated`` says in words what looked at it, ``seconds`` is
+    all that it took, from the fetching to the last comparison."""
 
     made: Made
     known: Identification
@@ -74,6 +86,7 @@ class Converted:
     validated: str
     signed: bool
     size: int
+    seconds: float = 0.0
 
 
 @dataclass
@@ -89,13 +102,14 @@ class Converter:
     def close(self) -> None:
         self.inspectors.close()
 
-    @property
-    def tool_version(self) -> str | None:
-        """The version of the path's tool; None when it is not here."""
-        return MIGRATORS[self.path.tool].version()
+    @staticmethod
+    def version_for(path: MigrationPath) -> str | None:
+        """The version of a path's tool; None when it is not here."""
+        return MIGRATORS[path.tool].version()
 
     def convert(self, aip_id: str, file: AipFile, work: Path) -> Converted | Finding:
         """Make the result below ``work``, or say why there is none. Raises OSError when this machine cannot work."""
+        began = time.monotonic()
         try:
             source = self.fetch(aip_id, file, work)
         except AipUnreadable as error:
@@ -107,7 +121,9 @@ class Converter:
             words = {"reason": made.reason, "tool": f"{made.tool} {made.version}".strip()}
             return Finding(made.code, file.path, {"aip": aip_id, **words})
         doubt = self._doubt(aip_id, file, source, made, work)
-        return doubt if isinstance(doubt, Finding) else replace(doubt, signed=self._signed(aip_id, file, source))
+        if isinstance(doubt, Finding):
+            return doubt
+        return replace(doubt, signed=self._signed(aip_id, file, source), seconds=time.monotonic() - began)
 
     def fetch(self, aip_id: str, file: AipFile, work: Path) -> Path:
         """The original, verified, under a plain name. Raises `AipUnreadable`."""
@@ -180,7 +196,7 @@ def _is_there(archive: Archive, aip_id: str, source: str, path: MigrationPath, r
     return archive.catalog.holdings.file(aip_id, result_path(source, path, int(version))) is not None
 
 
-def sampled(archive: Archive, path: MigrationPath, puids: Sequence[str]) -> Iterator[tuple[str, AipFile]]:
+def left_to_do(archive: Archive, path: MigrationPath, puids: Sequence[str]) -> Iterator[tuple[str, AipFile]]:
     """(AIP, file) of everything that is left to do on a path, AIP by AIP."""
     after = 0
     while page := archive.catalog.formats.aips(puids, after=after):

@@ -29,6 +29,10 @@ _MODULES: Final = {
 RESTART: Final = 81
 """The status by which a first start, which only made the profile, asks for a second (EXITHELPER_NORMAL_RESTART)."""
 
+SOCKET: Final = {"OSL_SOCKET_PATH": "."}
+"""It will not start without a folder for a socket, and /tmp is not to be written. Its current folder, because a socket's path has
+108 characters at most, and folders of deposits have longer ones."""
+
 PDFA: Final = {
     "SelectPdfVersion": {"type": "long", "value": "2"},
     "UseTaggedPDF": {"type": "boolean", "value": "true"},
@@ -72,9 +76,7 @@ class LibreOffice:
             work=work,
             limits=limits,
             encrypted=(b"password",),
-            environment={
-                "OSL_SOCKET_PATH": str(work)
-            },  # it will not start without a folder for a socket: /tmp is not to be written
+            environment=SOCKET,
             again=RESTART,
         )
 

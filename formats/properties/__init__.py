@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from formats.properties import pictures
 from formats.properties.comparison import COMPARISONS, compare
 from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
 
-__all__ = ["COMPARISONS", "CannotTell", "Compared", "Demand", "Kind", "Said", "compare"]
+__all__ = ["COMPARISONS", "CannotTell", "Compared", "Demand", "Kind", "Said", "compare", "pictures"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from formats.properties.facts import CannotTell, ask
 
-__all__ = ["compare", "describe", "frame", "scores"]
+__all__ = ["compare", "describe", "frame", "scores", "thumbnail"]
 
 
 def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, Any]:
@@ -44,3 +44,8 @@ def frame(path: Path, number: int, target: Path, work: Path) -> Path:
     """One frame (from 1) written as a PNG to ``target``, which must lie in ``work``. Raises CannotTell."""
     _told("frame", [path, target], work, number=number)
     return target
+
+
+def thumbnail(path: Path, target: Path, side: int, work: Path) -> None:
+    """A picture at most ``side`` pixels wide and high, as a PNG in ``work``. Raises CannotTell."""
+    _told("thumbnail", [path, target], work, side=side)

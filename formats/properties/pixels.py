@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageMath, ImageSequence
 
-__all__ = ["compare", "describe", "frame", "main", "scores"]
+__all__ = ["compare", "describe", "frame", "main", "scores", "thumbnail"]
 
 FORMATS = ("TIFF", "JPEG", "PNG", "JPEG2000", "BMP", "GIF", "WEBP", "PPM")
 """The formats that are opened: Pillow has decoders for fifty, and each is a door."""
@@ -164,14 +164,24 @@ def frame(path: str, target: str, number: int) -> dict[str, Any]:
     return {}
 
 
+def thumbnail(path: str, target: str, side: int) -> dict[str, Any]:
+    """Write the first frame at most ``side`` pixels wide and high, as a PNG."""
+    with Image.open(path, formats=FORMATS) as file:
+        image = _canonical(file)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        image.save(target, "PNG")
+    return {}
+
+
 def main(order: dict[str, Any]) -> dict[str, Any]:
-    """Do what is ordered: {"do": "compare" | "scores" | "describe" | "frame", "files": […], and more by name}."""
+    """Do what is ordered: {"do": "compare" | "scores" | "describe" | "frame" | "thumbnail", "files": […], and more by name}."""
     Image.MAX_IMAGE_PIXELS = None
     deeds: dict[str, Callable[..., dict[str, Any]]] = {
         "compare": compare,
         "describe": describe,
         "frame": frame,
         "scores": scores,
+        "thumbnail": thumbnail,
     }
     work = deeds[order.pop("do")]
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -77,6 +77,12 @@ class Events:
         with self._database.read() as transaction:
             row = transaction.execute(query).one_or_none()
         return None if row is None else event_of(row)
+
+    def newest(self, type: str, limit: int) -> Sequence[Event]:  # noqa: A002 - the word of the standard
+        """The last events of this type, newest first."""
+        query = select(table).where(table.c.type == type).order_by(table.c.seq.desc()).limit(limit)
+        with self._database.read() as transaction:
+            return [event_of(row) for row in transaction.execute(query)]
 
     def add_note(self, event_id: str, note: Note, *, within: Transaction | None = None) -> None:
         """Keep names and reasons beside an event."""

@@ -13,6 +13,7 @@ from repository.cli import (
     deposits,
     evidence,
     fixity,
+    formats,
     holdings,
     identification,
     ledger,
@@ -120,6 +121,13 @@ def application() -> typer.Typer:
     kinds.callback()(lambda: None)
     for name in identification.__all__:
         add(kinds, name, getattr(identification, name), f"formats_{name}")
+    for name in ("holdings", "risks", "plan", "sample", "preview"):
+        add(kinds, name, getattr(formats, name), f"formats_{name}")
+    campaign = _group("help.campaign")
+    campaign.callback()(lambda: None)
+    for name in ("run", "list", "report", "rollback"):
+        add(campaign, name, getattr(formats, f"campaign_{name}"), f"campaign_{name}")
+    kinds.add_typer(campaign, name="campaign")
     app.add_typer(kinds, name="formats")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")

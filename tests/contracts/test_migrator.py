@@ -76,8 +76,11 @@ def cases() -> list[object]:
 
 @pytest.fixture
 def work() -> Iterator[Path]:
+    """A folder as deep as those of deposits: sockets and old programs know paths of 100 characters."""
     with workspace() as folder:
-        yield folder
+        deep = folder / ("x" * 60) / ("y" * 60)
+        deep.mkdir(parents=True)
+        yield deep
 
 
 def of(case: str, folder: Path) -> tuple[str, str, Path]:

@@ -1,0 +1,300 @@
+"""``kho formats``: what is held, what is at risk, what a migration would take; samples, campaigns and pictures."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from policies.findings import Finding
+from policies.formats import Standing
+from repository import views_formats
+from repository.cli.door import Door, Usage
+from repository.cli.exits import Exit
+from repository.cli.help import AipId, AsJson, Home
+from repository.cli.screen import Cell, Screen, number, size, when
+from repository.texts import language, words
+
+if TYPE_CHECKING:
+    from repository.campaign_service import CampaignState
+    from repository.format_service import Held, PlanLine, Sampled
+
+__all__ = [
+    "campaign_list",
+    "campaign_report",
+    "campaign_rollback",
+    "campaign_run",
+    "holdings",
+    "plan",
+    "preview",
+    "risks",
+    "sample",
+]
+
+STYLES = {Standing.AT_RISK: "red", Standing.UNKNOWN: "yellow", Standing.ACCEPTABLE: "", Standing.PREFERRED: "green"}
+
+YEARS = 3
+"""Years of growth on the screen; all of them are in ``--json``."""
+
+MOST = 20
+"""Findings on the screen; the rest are in ``--json``."""
+
+PathName = Annotated[str, typer.Argument(metavar="PATH", help=words("option.migration_path"), show_default=False)]
+PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help=words("option.migration_path"))]
+Puids = Annotated[list[str] | None, typer.Option("--puid", metavar="PUID", help=words("option.puid"))]
+Count = Annotated[int, typer.Option("--files", metavar="N", min=1, help=words("option.sample_files"))]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help=words("option.seed"))]
+Kept = Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help=words("option.sample_output"))]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, help=words("option.campaign_limit"))]
+Seconds = Annotated[float, typer.Option("--seconds", metavar="S", min=1.0, help=words("option.campaign_seconds"))]
+Again = Annotated[str, typer.Option("--campaign", metavar="ID", help=words("option.campaign"))]
+CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help=words("option.campaign_id"), show_default=False)]
+Inside = Annotated[str, typer.Argument(metavar="FILE", help=words("option.preview_file"), show_default=False)]
+Page = Annotated[int, typer.Option("--page", metavar="N", min=1, help=words("option.preview_page"))]
+Side = Annotated[int, typer.Option("--side", metavar="PIXELS", min=16, max=4096, help=words("option.preview_side"))]
+Target = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help=words("option.preview_output"))]
+
+
+def holdings(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """What formats are held."""
+    return _held(context, home, as_json, "formats_holdings", ())
+
+
+def risks(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """What formats are at risk, or were never thought about."""
+    return _held(context, home, as_json, "formats_risks", (Standing.AT_RISK, Standing.UNKNOWN))
+
+
+def _held(context: typer.Context, home: Path | None, as_json: bool, kind: str, standings: Sequence[Standing]) -> int:
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        found = engine.formats.holdings(standings)
+
+    def text() -> None:
+        screen = Screen(door.out)
+        if not found:
+            screen.line(words("formats.none"))
+            return
+        columns = [
+            ("format", "text"),
+            ("puid", "id"),
+            ("standing", "id"),
+            ("files", "number"),
+            ("size", "number"),
+            ("growth", "text"),
+        ]
+        screen.table([(words(f"label.{name}"), sort) for name, sort in columns], map(_held_row, found))
+        for each in found if standings else ():
+            if reason := each.rule.reason.get(language()):
+                screen.line()
+                screen.line(f"{each.rule.puid} {each.rule.name}", "bold")
+                screen.line(f"  {reason}")
+                screen.line(f"  {words('formats.ways')}: {', '.join(each.rule.paths) or '–'}", "dim")
+
+    return door.answer(kind, {"formats": [views_formats.held(each) for each in found]}, text)
+
+
+def _held_row(each: Held) -> list[Cell]:
+    years = sorted(each.count.years.items(), reverse=True)[:YEARS]
+    return [
+        each.rule.name or each.count.name or words("formats.unknown"),
+        each.count.puid or "–",
+        (words(f"standing.{each.rule.standing.value}"), STYLES[each.rule.standing]),
+        number(each.count.files),
+        size(each.count.bytes),
+        ", ".join(f"{year}: {number(files)}" for year, (files, _) in years),
+    ]
+
+
+def plan(context: typer.Context, path: PathOption = None, puid: Puids = None, home: Home = None, as_json: AsJson = False) -> int:
+    """What a migration would take: nothing is changed."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        lines = engine.formats.plan(path, puid or ())
+
+    def text() -> None:
+        screen = Screen(door.out)
+        if not lines:
+            screen.line(words("formats.nothing_at_risk"))
+        for each in lines:
+            screen.heading(each.path.name)
+            screen.facts(_plan_facts(each))
+
+    return door.answer("formats_plan", {"paths": [views_formats.plan(each) for each in lines]}, text)
+
+
+def _plan_facts(line: PlanLine) -> Iterator[tuple[str, str]]:
+    yield words("label.format"), ", ".join(line.puids)
+    yield words("label.target"), ", ".join(line.path.targets)
+    tool = f"{line.path.tool} {line.tool_version}" if line.tool_version else words("formats.no_tool", tool=line.path.tool)
+    yield words("label.tool"), f"{tool} ({line.path.recipe})"
+    yield words("label.files"), f"{number(line.files)} · {size(line.bytes)} · {number(line.aips)} AIP"
+    yield (
+        words("label.compared"),
+        ", ".join(f"{each.name} ≥ {each.least:g}" if each.least else each.name for each in line.path.compare),
+    )
+    if line.hours is None or line.storage is None:
+        yield words("label.time"), words("formats.not_measured", path=line.path.name)
+    else:
+        yield words("label.time"), words("formats.hours", hours=f"{line.hours:.2f}", files=number(line.measured))
+        yield words("label.storage"), size(line.storage)
+
+
+def sample(
+    context: typer.Context,
+    path: PathName,
+    puid: Puids = None,
+    files: Count = 10,
+    seed: Seed = 0,
+    seconds: Seconds = 900.0,
+    output: Kept = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Try a migration on some files."""
+    door = Door.of(context, home, as_json)
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise Usage("USE-TARGET-EXISTS", str(output))
+    with door.open() as engine:
+        found = engine.formats.sample(
+            path, puids=puid or (), count=files, seed=seed, seconds=seconds, keep=output, progress=door.progress()
+        )
+    bad = [each.finding for each in found if each.finding is not None]
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.line(words("formats.sampled", good=number(len(found) - len(bad)), files=number(len(found))), "bold")
+        columns = [("file", "text"), ("outcome", "id"), ("time", "number"), ("size", "number"), ("compared", "text")]
+        screen.table([(words(f"label.{name}"), sort) for name, sort in columns], map(_sample_row, found))
+        screen.findings(bad, MOST)
+        if output is not None:
+            screen.line(words("formats.sample_kept", path=str(output)), "dim")
+
+    code = Exit.REFUSED if bad else Exit.DONE
+    return door.answer("formats_sample", {"files": [views_formats.sampled(each, language()) for each in found]}, text, code=code)
+
+
+def _sample_row(each: Sampled) -> list[Cell]:
+    done = each.converted
+    if done is None:
+        return [each.file.path, (each.finding.code if each.finding else "", "red"), "", size(each.file.size), ""]
+    measures = (f"{one.name} {one.measure:.3f}" if one.measure is not None else one.name for one in done.compared)
+    sizes = f"{size(each.file.size)} → {size(done.size)}"
+    return [each.file.path, (words("formats.accepted"), "green"), f"{done.seconds:.1f} s", sizes, ", ".join(measures)]
+
+
+def preview(
+    context: typer.Context,
+    aip: AipId,
+    file: Inside,
+    page: Page = 1,
+    side: Side = 400,
+    output: Target = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """A picture of one page of a file."""
+    door = Door.of(context, home, as_json)
+    if output is not None and output.exists():
+        raise Usage("USE-TARGET-EXISTS", str(output))
+    with door.open() as engine:
+        made = engine.formats.preview(aip, file, page=page, side=side)
+    if output is not None:
+        shutil.copyfile(made, output)
+    place = str(output or made)
+    body = {"aip": aip, "file": file, "page": page, "path": place}
+    return door.answer("formats_preview", body, lambda: Screen(door.out).line(place))
+
+
+# -- campaigns --------------------------------------------------------------------------------------------------------------------
+
+
+def campaign_run(
+    context: typer.Context,
+    path: PathName,
+    puid: Puids = None,
+    limit: Limit = 0,
+    seconds: Seconds = 900.0,
+    campaign: Again = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Migrate everything that a path is for."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        report = engine.campaigns.run(
+            path, puids=puid or (), limit=limit, seconds=seconds, campaign=campaign, progress=door.progress()
+        )
+    return _campaign(door, "formats_campaign", str(report["campaign"]), report)
+
+
+def _campaign(door: Door, kind: str, campaign: str, report: Mapping[str, Any]) -> int:
+    counts, bad = report["counts"], _findings(report)
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.line(words("formats.campaign", campaign=campaign), "bold")
+        screen.facts(
+            (words(f"campaign.{name}"), number(counts.get(name, 0))) for name in ("files", "migrated", "failed", "versions")
+        )
+        screen.facts((words(f"campaign.{name}"), size(counts.get(name, 0))) for name in ("bytes_in", "bytes_out"))
+        screen.findings(bad, MOST)
+
+    code = Exit.REFUSED if counts.get("failed") else Exit.DONE
+    return door.answer(kind, views_formats.campaign(campaign, report, language()), text, code=code)
+
+
+def _findings(report: Mapping[str, Any]) -> list[Finding]:
+    return [Finding(row["code"], row["path"], row["args"]) for row in report.get("findings", ())]
+
+
+def campaign_list(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """Campaigns, newest first."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        found = engine.campaigns.list()
+
+    def text() -> None:
+        screen = Screen(door.out)
+        columns = [
+            ("campaign", "id"),
+            ("path", "id"),
+            ("state", "id"),
+            ("time", "id"),
+            ("migrated", "number"),
+            ("failed", "number"),
+        ]
+        screen.table([(words(f"label.{name}"), sort) for name, sort in columns], map(_campaign_row, found))
+
+    return door.answer("formats_campaigns", {"campaigns": [views_formats.campaign_state(each) for each in found]}, text)
+
+
+def _campaign_row(each: CampaignState) -> list[Cell]:
+    counts = views_formats.counts_of(each.report)
+    figures = [number(counts.get(name, 0)) for name in ("migrated", "failed")]
+    return [each.campaign, each.path, words(f"job.{each.state.replace('-', '_')}"), when(each.time), *figures]
+
+
+def campaign_report(context: typer.Context, campaign: CampaignId, home: Home = None, as_json: AsJson = False) -> int:
+    """What a campaign did, and what it could not do."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        state = engine.campaigns.report(campaign)
+    report = {"counts": views_formats.counts_of(state.report), "findings": state.report.get("findings", []), "state": state.state}
+    return _campaign(door, "formats_campaign_report", campaign, report)
+
+
+def campaign_rollback(context: typer.Context, campaign: CampaignId, home: Home = None, as_json: AsJson = False) -> int:
+    """Take back what a campaign brought; the versions with it stay."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        report = engine.campaigns.roll_back(campaign, progress=door.progress())
+    versions = report["counts"].get("versions", 0)
+
+    def text() -> None:
+        Screen(door.out).line(words("formats.rolled_back", campaign=campaign, versions=number(versions)))
+
+    return door.answer("formats_rollback", {"campaign": campaign, "versions": versions}, text)
