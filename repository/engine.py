@@ -24,8 +24,8 @@ from repository.tiers import open_tier
 
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
-    from repository.evidence.service import Evidences
     from repository.campaign_service import Campaigns
+    from repository.evidence.service import Evidences
     from repository.format_service import Formats
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers

@@ -8,70 +8,27 @@ from types import MappingProxyType
 from typing import Final
 
 from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
+from formats.properties import CannotTell
+from formats.properties.media import streams
 from formats.sandbox import SandboxLimits
 from formats.tools import version_of
 
 __all__ = ["Ffmpeg"]
 
-_RECIPES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
+_RECIPES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "ffv1": (
             ".mkv",
-            (
-                "-map",
-                "0:v",
-                "-map",
-                "0:a?",
-                "-vsync",
-                "passthrough",
-                "-c:v",
-                "ffv1",
-                "-level",
-                "3",
-                "-g",
-                "1",
-                "-slicecrc",
-                "1",
-                "-slices",
-                "4",
-                "-threads",
-                "1",
-                "-c:a",
-                "flac",
-            ),
+            "-map 0:v -map 0:a? -vsync passthrough -c:v ffv1 -level 3 -g 1 -slicecrc 1 -slices 4 -threads 1 -c:a {sound}",
         ),
-        "flac": (".flac", ("-map", "0:a", "-c:a", "flac", "-compression_level", "8")),
-        "wav": (".wav", ("-map", "0:a", "-c:a", "pcm_s16le")),
+        "flac": (".flac", "-map 0:a -c:a flac -compression_level 8"),
+        "wav": (".wav", "-map 0:a -c:a pcm_s16le"),
         "mp4": (
             ".mp4",
-            (
-                "-map",
-                "0:v:0",
-                "-map",
-                "0:a?",
-                "-vsync",
-                "passthrough",
-                "-c:v",
-                "libx264",
-                "-preset",
-                "medium",
-                "-crf",
-                "20",
-                "-pix_fmt",
-                "yuv420p",
-                "-vf",
-                "scale=trunc(iw/2)*2:trunc(ih/2)*2",
-                "-threads",
-                "1",
-                "-c:a",
-                "aac",
-                "-b:a",
-                "192k",
-                "-movflags",
-                "+faststart",
-            ),
+            "-map 0:v:0 -map 0:a? -vsync passthrough -c:v libx264 -preset medium -crf 20 -pix_fmt yuv420p"
+            " -vf scale=trunc(iw/2)*2:trunc(ih/2)*2 -threads 1 -c:a aac -b:a 192k -movflags +faststart",
         ),
-        "mp3": (".mp3", ("-map", "0:a:0", "-c:a", "libmp3lame", "-b:a", "192k")),
+        "mp3": (".mp3", "-map 0:a:0 -c:a libmp3lame -b:a 192k"),
     }
 )
 """Recipe → extension and options. One thread a run: campaigns run one file a core, and the result does not hang on the machine."""
@@ -90,5 +47,16 @@ class Ffmpeg:
         extension, options = _RECIPES[recipe]
         result = work / f"result{extension}"
         link = placed(source, work)
-        command = ["ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", str(link), *options, str(result)]
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", str(link)]
+        command += [*options.replace("{sound}", _sound(link, work)).split(), str(result)]
         return run_tool(command, tool=self.name, version=self.version(), source=link, result=result, work=work, limits=limits)
+
+
+def _sound(source: Path, work: Path) -> str:
+    """How the sound of a film is kept: FLAC where it is samples; what was compressed with loss stays as it is, for its decoders give
+    numbers with more digits than FLAC holds."""
+    try:
+        codecs = [each.get("codec_name", "") for each in streams(source, work) if each["codec_type"] == "audio"]
+    except CannotTell:
+        return "flac"  # the tool itself will say what is wrong
+    return "flac" if all(codec.startswith(("pcm_", "flac")) for codec in codecs) else "copy"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from formats.migrate import Made
+from formats.migrate.pillow import Pillow
+from formats.premis import PremisFile, read_premis
+from repository.batches import Order, run_batch
 from repository.campaigns import MIGRATE, ROLLBACK
-from tests.builders_archive import ArchiveUnderTest, write_tree
+from repository.jobs.flow import Step
+from repository.migration import Converter
+from repository.progress import Silent
+from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.formats import documents
+
+BMP = ("fmt/116", "fmt/117", "fmt/118", "fmt/119")
 
 
 def campaign(archive: ArchiveUnderTest, path: str, *puids: str, name: str = "c1", limit: int = 0) -> dict[str, Any]:
@@ -36,7 +46,7 @@ def pictures(folder: Path, count: int = 2) -> Path:
 def test_a_migration_adds_a_representation_and_keeps_everything(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "hồ sơ")).aip_id
     before = {each.path: each for each in archive.engine.holdings.files(aip)}
-    report = campaign(archive, "picture-tiff", "fmt/116", "fmt/117", "fmt/118", "fmt/119")
+    report = campaign(archive, "picture-tiff", *BMP)
     assert (report["counts"]["migrated"], report["counts"].get("failed", 0), report["counts"]["versions"]) == (2, 0, 1), report
     shown = archive.engine.holdings.show(aip)
     assert shown.version == 2
@@ -53,12 +63,10 @@ def test_a_migration_adds_a_representation_and_keeps_everything(archive: Archive
 
 def test_a_rebuild_tells_the_same(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "a")).aip_id
-    campaign(archive, "picture-tiff", "fmt/116", "fmt/117", "fmt/118", "fmt/119")
+    campaign(archive, "picture-tiff", *BMP)
     files, shown = list(archive.engine.holdings.files(aip)), archive.engine.holdings.show(aip)
     deposits = [archive.engine.deposits.get(version.deposit_id) for version in shown.versions]
     archive.lose_catalog()
-    from repository.progress import Silent
-
     report = archive.engine.catalog.rebuild(progress=Silent())
     assert dict(report.findings.counts) == {}
     assert list(archive.engine.holdings.files(aip)) == files
@@ -68,11 +76,9 @@ def test_a_rebuild_tells_the_same(archive: ArchiveUnderTest, tmp_path: Path) -> 
 
 
 def test_the_submission_comes_back_from_every_version(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    from tests.builders_archive import snapshot
-
     source = pictures(tmp_path / "a")
     aip = archive.deposit(source).aip_id
-    campaign(archive, "picture-tiff", "fmt/116", "fmt/117", "fmt/118", "fmt/119")
+    campaign(archive, "picture-tiff", *BMP)
     for version in (1, 2):
         assert snapshot(archive.export(aip, version=version)) == snapshot(source)
     folder = archive.export(aip, "folder", form="folder")
@@ -83,9 +89,6 @@ def test_a_result_that_differs_is_not_accepted(
     archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tool that shifts the picture by a pixel, and says that all is well."""
-    from formats.migrate import Made
-    from formats.migrate.pillow import Pillow
-
     honest = Pillow.migrate
 
     def shifting(self: Pillow, source: Path, recipe: str, work: Path, **more: Any) -> Any:
@@ -96,7 +99,7 @@ def test_a_result_that_differs_is_not_accepted(
 
     monkeypatch.setattr(Pillow, "migrate", shifting)
     aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
-    report = campaign(archive, "picture-tiff", "fmt/116", "fmt/117", "fmt/118", "fmt/119")
+    report = campaign(archive, "picture-tiff", *BMP)
     assert report["codes"] == {"MIG-DIFFERS": 1}
     assert "pixels" in str(report["findings"][0]["args"])
     assert archive.engine.holdings.show(aip).version == 1
@@ -110,7 +113,7 @@ def test_a_result_that_differs_is_not_accepted(
 def test_a_rollback_is_a_version_without_it(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "a")).aip_id
     before = {each.path for each in archive.engine.holdings.files(aip)}
-    campaign(archive, "picture-tiff", "fmt/116", "fmt/117", "fmt/118", "fmt/119")
+    campaign(archive, "picture-tiff", *BMP)
     argument = {"campaign": "c1", "tiers": ["a", "b"], "actor": "user:test"}
     report = archive.engine.jobs.run(ROLLBACK, "rollback:c1", argument)
     assert report["counts"] == {"versions": 1}
@@ -121,21 +124,107 @@ def test_a_rollback_is_a_version_without_it(archive: ArchiveUnderTest, tmp_path:
     archive.whole()
     again = archive.engine.jobs.run(ROLLBACK, "rollback:c1:again", argument)
     assert again["counts"] == {}
-    report = campaign(archive, "picture-tiff", "fmt/116", "fmt/117", "fmt/118", "fmt/119", name="c2")
+    report = campaign(archive, "picture-tiff", *BMP, name="c2")
     assert report["counts"]["migrated"] == 2
     archive.whole()
 
 
 def test_what_is_done_is_not_done_again_and_limits_hold(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    puids = ("fmt/116", "fmt/117", "fmt/118", "fmt/119")
     aip = archive.deposit(pictures(tmp_path / "a", 3)).aip_id
-    first = campaign(archive, "picture-tiff", *puids, limit=2)
+    first = campaign(archive, "picture-tiff", *BMP, limit=2)
     assert first["counts"]["migrated"] == 2
-    second = campaign(archive, "picture-tiff", *puids, name="c2")
+    second = campaign(archive, "picture-tiff", *BMP, name="c2")
     assert second["counts"]["migrated"] == 1
-    third = campaign(archive, "picture-tiff", *puids, name="c3")
+    third = campaign(archive, "picture-tiff", *BMP, name="c3")
     assert third["counts"] == {}
     assert archive.engine.holdings.show(aip).version == 3
     names = {each.path.split("/")[1] for each in archive.engine.holdings.files(aip) if each.path.startswith("representations/")}
     assert names == {"rep1", "rep1.picture-tiff.v2", "rep1.picture-tiff.v3"}
+    archive.whole()
+
+
+def test_premis_tells_which_file_was_made_from_which(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
+    campaign(archive, "picture-tiff", *BMP)
+    folder = archive.export(aip, "folder", form="folder")
+    with (folder / "representations/rep1.picture-tiff.v2/metadata/preservation/premis-kho.xml").open("rb") as stream:
+        told = {each.path: each for each in read_premis(stream) if isinstance(each, PremisFile)}
+    made = told["representations/rep1.picture-tiff.v2/data/ảnh 0.bmp.tif"]
+    assert made.derived_from == "representations/rep1/data/ảnh 0.bmp"
+    assert made.application.startswith("pillow ")
+    event = next(each for each in archive.engine.holdings.events(aip) if each.type == "migration")
+    assert (event.outcome, event.aip_version, event.asked_by) == ("success", 2, "user:test")
+    assert event.detail["compared"] == "pages pixels resolution profile"
+    assert str(event.detail["command"]).startswith("python")
+
+
+def test_a_lost_signature_is_said(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    source = pictures(tmp_path / "a", 2)
+    (source / "ảnh 1.bmp.p7s").write_bytes(b"a detached signature")
+    aip = archive.deposit(source).aip_id
+    report = campaign(archive, "picture-tiff", *BMP)
+    assert report["codes"] == {"MIG-SIGNATURE-LOST": 1}
+    assert report["findings"][0]["path"] == "representations/rep1/data/ảnh 1.bmp"
+    event = next(each for each in archive.engine.holdings.events(aip) if each.type == "migration")
+    assert (event.outcome, event.detail["signatures_lost"]) == ("warning", 1)
+    paths = {each.path for each in archive.engine.holdings.files(aip)}
+    assert {"representations/rep1/data/ảnh 1.bmp", "representations/rep1/data/ảnh 1.bmp.p7s"} <= paths
+
+
+def batch(archive: ArchiveUnderTest, aip: str) -> dict[str, Any]:
+    step = Step("job", "migrate", lambda progress: None, threading.Event())
+    return run_batch(archive.engine.archive, Order("c1", "picture-tiff", BMP, 120.0), [aip], 100, step)
+
+
+def test_a_step_that_dies_goes_on_behind_what_it_made(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aip = archive.deposit(pictures(tmp_path / "a", 5)).aip_id
+    honest, converted = Converter.convert, list[str]()
+
+    def dying(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if file.path.endswith("4.bmp") and "dead" not in converted:
+            converted.append("dead")
+            raise OSError("the disk is gone")
+        converted.append(file.path)
+        return honest(self, aip_id, file, work)
+
+    monkeypatch.setattr(Converter, "convert", dying)
+    with pytest.raises(OSError, match="the disk is gone"):
+        batch(archive, aip)
+    first = len(converted)
+    done = batch(archive, aip)
+    assert done["report"]["counts"]["migrated"] == 5
+    assert first > 1
+    assert len(converted) <= 1 + 5 + 2  # what was taken is not made again; what was under way on the other core may be
+    again = batch(archive, aip)
+    assert (again["deposits"], again["report"]["counts"]["migrated"]) == (done["deposits"], 5)
+    assert len(converted) <= 1 + 5 + 2
+
+
+def test_an_update_that_comes_first_wins(archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
+    honest = Converter.convert
+
+    def slow(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        archive.deposit(write_tree(tmp_path / "new", {"a.txt": b"new"}), update=aip)
+        return honest(self, aip_id, file, work)
+
+    monkeypatch.setattr(Converter, "convert", slow)
+    done = batch(archive, aip)
+    assert done["deposits"] == []
+    assert done["report"]["codes"] == {"MIG-OVERTAKEN": 1}
+    shown = archive.engine.holdings.show(aip)
+    assert shown.version == 2
+    assert not any("picture-tiff" in each.path for each in archive.engine.holdings.files(aip))
+    archive.whole()
+
+
+def test_an_update_after_a_migration_is_built_upon_it(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
+    campaign(archive, "picture-tiff", *BMP)
+    archive.deposit(write_tree(tmp_path / "new", {"a.txt": b"new"}), update=aip)
+    assert archive.engine.holdings.show(aip).version == 3
+    assert not any("picture-tiff" in each.path for each in archive.engine.holdings.files(aip))
+    assert any("picture-tiff" in each.path for each in archive.engine.holdings.files(aip, version=2))
     archive.whole()
