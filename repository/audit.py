@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -189,6 +190,8 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
     asked = _among_canaries(archive, [(copy, _check_of(archive, copy, inventories[copy.aip_id], full=full)) for copy in copies])
     planted: list[tuple[Canary, Found]] = []
+    read: Counter[str] = Counter()
+    begun = time.monotonic()
     checks = archive.verifiers.verify([check for _, check in asked], progress.advance)
     for (copy, _), (check, found) in zip(asked, checks, strict=True):
         if isinstance(copy, Canary):
@@ -207,15 +210,17 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
         records.append(record_of(archive, copy, found, check.algorithm))
         report.checked += 1
         report.bytes += found.bytes_read
+        read[copy.tier] += found.bytes_read
         report.copies[records[-1].state.value] += 1
         report.files.update({outcome.value: count for outcome, count in found.counts.items()})
         if len(records) == STEP_COPIES:  # a cartridge is one step, of hours: what was found is not lost with the step
             _enter(archive, records)
             records = []
     report.canaries = reconcile(planted)
+    took = int((time.monotonic() - begun) * 1000)
     with archive.catalog.begin() as transaction:
         _enter(archive, records, within=transaction)
-        record(archive, report.canaries, within=transaction)
+        record(archive, report.canaries, read, took, within=transaction)
     for each in records:
         if each.state is CopyState.GOOD and (problem := promise(archive, each.tier, each.aip_id)):
             report.unlocked[each.tier] = problem

@@ -236,11 +236,16 @@ def reconcile(results: Sequence[tuple[Canary, Found]]) -> dict[str, CanaryCount]
     return counts
 
 
-def record(archive: Archive, counts: Mapping[str, CanaryCount], *, within: Transaction) -> None:
-    """One event a tier: planted, found, and which kinds were missed."""
+def record(
+    archive: Archive, counts: Mapping[str, CanaryCount], read: Mapping[str, int], milliseconds: int, *, within: Transaction
+) -> None:
+    """One event a tier: planted, found, and which kinds were missed; and how many bytes of it the step ``read`` in how long, for the
+    forecast."""
     ledger = ledger_of(archive)
     for tier, count in counts.items():
         detail: dict[str, str | int] = {"planted": count.planted, "found": count.found}
+        if tier in read:
+            detail |= {"bytes": read[tier], "milliseconds": milliseconds}
         detail |= _named("missed", count.missed) | _named("left_out", count.left_out)
         event = ledger.event(EVENT, "success" if count.found == count.planted else "fail", detail=detail)
         ledger.append([replace(event, tier=tier)], within=within)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from repository.format_service import Formats
     from repository.jobs import Jobs
     from repository.ledger_service import Ledgers
+    from repository.overview import Overview
+    from repository.report_service import PeriodReports
     from repository.signature_service import Signatures
     from repository.tapes import Tapes
     from repository.unfinished import Unfinished
@@ -141,6 +143,20 @@ class Engine:
         from repository.campaign_service import Campaigns
 
         return Campaigns(self.archive, self.jobs)
+
+    @cached_property
+    def periods(self) -> PeriodReports:
+        """Reports on the checks of a period, with their proof."""
+        from repository.report_service import PeriodReports
+
+        return PeriodReports(self.archive)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """What needs attention, forecasts, metrics."""
+        from repository.overview import Overview
+
+        return Overview(self.archive, lambda: self.jobs)
 
     @cached_property
     def audits(self) -> Audits:

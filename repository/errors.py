@@ -12,6 +12,7 @@ RepositoryError
 ├── NotEnoughCopies               fewer verified copies than the policy promises
 ├── NoGoodCopy                    no copy holds these bytes unaltered
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
+├── NoSigningKey                  kho.toml names no key by which documents are signed
 ├── NotInLedger                   no closed day of the ledger holds this event
 ├── NoPath, NoCampaign            no migration path or campaign of that name
 ├── AccessPath                    the path makes access copies, which do not belong into an AIP
@@ -33,6 +34,7 @@ __all__ = [
     "NoGoodCopy",
     "NoPath",
     "NoPreview",
+    "NoSigningKey",
     "NotEnoughCopies",
     "NotInLedger",
     "Overtaken",
@@ -144,3 +146,8 @@ class LedgerChanged(RepositoryError):
 class NotInLedger(RepositoryError):
     def __init__(self, event_id: str) -> None:
         super().__init__("LED-NOT-THERE", event_id)
+
+
+class NoSigningKey(RepositoryError):
+    def __init__(self, file: str) -> None:
+        super().__init__("RPT-NO-KEY", file)

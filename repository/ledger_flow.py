@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from policies.findings import KhoError
 from repository.archive import Archive
 from repository.jobs.flow import Json, Step, Steps
+from repository.ledger import ledger_of
 from repository.ledger_keeper import close_days, copy_open_day, keep_day, stamper_of
 
 __all__ = ["LEDGER", "LedgerFlow"]
 
 LEDGER = "ledger"
+
+PLAN = "fixity plan"
+"""The type of the events that tell how many copies there are to be checked (the PREMIS vocabulary has no word for it)."""
 
 
 class LedgerFlow:
@@ -22,9 +27,21 @@ class LedgerFlow:
         self._archive = archive
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
+        steps.run("plan", self._plan)
         copied = steps.run("copy open day", lambda step: copy_open_day(self._archive))
         closed = steps.run("close", self._close)
         return {"copied": copied, "closed": closed, **steps.run("keep days", self._keep)}
+
+    def _plan(self, step: Step) -> None:
+        """Once a day: how many copies each tier has, and how many are overdue or were never checked, as an event a tier."""
+        now, ledger = self._archive.clock.now(), ledger_of(self._archive)
+        events = []
+        for tier in self._archive.catalog.copies.summary(now):
+            before = self._archive.catalog.events.latest(PLAN, tier.name)
+            if before is None or before.time.date() < now.date():
+                counts = {"population": tier.copies, "overdue": tier.overdue, "never_checked": tier.never_checked}
+                events.append(replace(ledger.event(PLAN, "success", detail=counts), tier=tier.name))
+        ledger.append(events)
 
     def _close(self, step: Step) -> int:
         closed = close_days(self._archive)

@@ -69,6 +69,8 @@ PEOPLE = ("user:", "token:", "person:")
 STAMPED_BY = "sha256"
 """The hash by which signatures of heads are stamped."""
 
+Seen = Callable[[Event], None]
+
 Stamper = Callable[[bytes, datetime], bytes]
 """Gives the time-stamp token (DER) over the bytes of head.sig. Raises KhoError when no authority answers."""
 
@@ -136,12 +138,14 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _lines(archive: Archive, first: int, last: int) -> Iterator[tuple[str, bytes]]:
+def _lines(archive: Archive, first: int, last: int, seen: Seen | None = None) -> Iterator[tuple[str, bytes]]:
     """(event id, line) of a day."""
     if last < first:
         return
     who = _Who(archive)
     for number, (_, event) in enumerate(archive.catalog.days.events(first, last)):
+        if seen is not None:
+            seen(event)
         yield event.id, line_of(number, who.told(event))
 
 
@@ -238,15 +242,16 @@ def _seal(archive: Archive, day: LedgerDay) -> SealedVersion:
     return seal_files(object_id(head), files, version, folder / "inventory.json")
 
 
-def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]:
-    """Write the files of a closed day into ``folder``: name → path. The segment is made anew unless it is there as it has to be.
+def day_files(archive: Archive, day: LedgerDay, folder: Path, seen: Seen | None = None) -> dict[str, Path]:
+    """Write the files of a closed day into ``folder``: name → path. The segment is made anew unless it is there as it has to be;
+    ``seen`` is given every event that is written.
 
     Raises:
         LedgerChanged: the catalog no longer holds the events that the head was made of.
     """
     head, segment = json.loads(day.head), folder / "events.ndjson"
     if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
-        _, digest = write_segment(_fresh(folder) / "events.ndjson", _lines(archive, day.first, day.last))
+        _, digest = write_segment(_fresh(folder) / "events.ndjson", _lines(archive, day.first, day.last, seen))
         if digest != head["segment"]:
             raise LedgerChanged(day.number, day.day.isoformat())
     texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _until(ring_of(archive).statements, head["keys"])}
@@ -257,10 +262,10 @@ def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]
     return {name: folder / name for name in [*texts, "events.ndjson"]}
 
 
-def export_days(archive: Archive, target: Path, first: int, last: int) -> Path:
+def export_days(archive: Archive, target: Path, first: int, last: int, seen: Seen | None = None) -> Path:
     """Write days ``first`` to ``last`` below ``target`` (one folder a day), with the verifier beside them; returns its path."""
     for day in archive.catalog.days.between(first, last):
-        day_files(archive, day, target / "days" / f"{day.number:06d}-{day.day.isoformat()}")
+        day_files(archive, day, target / "days" / f"{day.number:06d}-{day.day.isoformat()}", seen)
     verifier = target / VERIFIER
     shutil.copyfile(ledger_verifier.__file__, verifier)
     return verifier

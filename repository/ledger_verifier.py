@@ -31,6 +31,7 @@ from typing import Any
 DAY_FILES = ("head.json", "head.sig", "events.ndjson", "keys.ndjson")
 HEAD_PREFIX = b"kho ledger head 1\n"
 KEY_PREFIX = b"kho ledger key 1\n"
+REPORT_PREFIX = b"kho report 1\n"
 HEAD_LINE = re.compile(r"kho-ledger-head 1 ([0-9a-f-]{36}) ([0-9]+) ([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9a-f]{64})")
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
 CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
@@ -224,9 +225,11 @@ class Sums:
     """What a report of checks may say: every figure is a sum over the events of its period (and scope)."""
 
     def __init__(self, since: str, until: str, tier: str = "", aips: Any = None) -> None:
-        self.since, self.until, self.tier, self.aips = since, until, tier, aips
+        self.since, self.until, self.tier = since, until, tier
+        self.aips: Any = aips
         self.tiers: dict[str, dict[str, int]] = {}
         self.seen: dict[str, set[int]] = {}
+        self.planned: dict[str, str] = {}
 
     def add(self, event: Any) -> None:
         if not self.since <= event["time"] < self.until or (self.tier and event.get("tier") != self.tier):
@@ -241,7 +244,7 @@ class Sums:
             state = {"success": "good", "warning": "unreadable"}.get(event["outcome"], "damaged")
             self._up(count, {"done": 1, "bytes": detail.get("bytes", 0), "files": detail.get("files", 0), state: 1})
             self._up(count, {"files_" + name: detail.get(name, 0) for name in FILES})
-            self._up(count, {"month " + event["time"][:7]: 1})
+            self._up(count, {"month " + event["time"][:7]: 1, "by_" + detail.get("algorithm", "unknown"): 1})
             number = int.from_bytes(
                 hashlib.blake2b((event["aip"]).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
             )
@@ -261,6 +264,10 @@ class Sums:
             self._up(count, {"canaries_planted": detail.get("planted", 0), "canaries_found": detail.get("found", 0)})
             self._up(count, {"canary_cycles": 1, "canary_false": detail.get("wrong", 0)})
 
+        elif kind == "fixity plan" and self.aips is None and event["time"] >= self.planned.get(event.get("tier", ""), ""):
+            self.planned[event.get("tier", "")] = event["time"]  # the newest count of copies in the period
+            count.update({name: detail.get(name, 0) for name in ("population", "overdue", "never_checked")})
+
     @staticmethod
     def _up(count: dict[str, int], more: dict[str, int]) -> None:
         for name, number in more.items():
@@ -273,10 +280,10 @@ class Sums:
         count[name + "_longest"] = max(count.get(name + "_longest", 0), seconds)
 
     def figures(self) -> dict[str, dict[str, int]]:
-        """Tier -> figure -> number; figures that are 0 are left out. ``copies`` counts different copies that were read."""
+        """Tier -> figure -> number; a figure that is not there is 0. ``copies`` counts different copies that were read."""
         for tier, seen in self.seen.items():
             self.tiers[tier]["copies"] = len(seen)
-        return {tier: dict(sorted(count.items())) for tier, count in sorted(self.tiers.items())}
+        return {tier: dict(sorted(count.items())) for tier, count in sorted(self.tiers.items()) if count}
 
 
 # -- Days ------------------------------------------------------------------------------------------------------------------------
@@ -580,8 +587,24 @@ class Verifier:
                 self.bad("REPORT-DAYS", place)
             if sums.figures() != report["figures"]:
                 self.bad("REPORT-FIGURES", place)
+            self._report_signature(place)
             if ledger.get("open_events"):
                 self.unproven.append(("OPEN-DAY", {"events": ledger["open_events"]}))
+
+    def _report_signature(self, place: str) -> None:
+        """A report may be signed by the key that signs heads; then the signature must be right."""
+        try:
+            with open(place + ".sig", "rb") as stream:
+                signature = base64.b64decode(stream.read().strip(), validate=True)
+            with open(place, "rb") as stream:
+                data = stream.read()
+        except OSError:
+            self.unproven.append(("REPORT-UNSIGNED", {"place": os.path.basename(place)}))
+            return
+        except ValueError:
+            data, signature = b"", b""
+        if not any(signed_by(key, REPORT_PREFIX + data, signature) for _, key in self.known_keys[-1:]):
+            self.bad("REPORT-SIGNATURE", place)
 
     def _proofs(self) -> None:
         for top, _, names in os.walk(self.folder):
@@ -701,6 +724,8 @@ WORDS = {
         "REPORT-BROKEN": "The report cannot be read.",
         "REPORT-DAYS": "The days that the report is made of are not all here, or are others.",
         "REPORT-FIGURES": "The figures of the report are not the sums over the events.",
+        "REPORT-SIGNATURE": "The signature of the report is wrong, or not by the key of the ledger.",
+        "REPORT-UNSIGNED": "{place} is not signed: its figures are proven by the events, what else it says is not.",
         "PROOF": "This proof does not lead to the root of its day.",
         "EMPTY": "No day of a ledger is here.",
         "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
@@ -747,6 +772,8 @@ WORDS = {
         "REPORT-BROKEN": "Không đọc được báo cáo.",
         "REPORT-DAYS": "Không có đủ các ngày làm nên báo cáo, hoặc là những ngày khác.",
         "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
+        "REPORT-SIGNATURE": "Chữ ký của báo cáo sai, hoặc không phải bằng khóa của sổ sự kiện.",
+        "REPORT-UNSIGNED": "{place} không được ký: số liệu được các sự kiện chứng minh, nội dung khác thì không.",
         "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",
         "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",

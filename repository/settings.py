@@ -20,6 +20,7 @@ from policies.document import Document, Section
 from repository.authorities import AuthorityPlace, Network, read_network, read_places
 from repository.disks import LocalDisk, disk_of
 from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers, s3_text
+from repository.signing import SignPlace, read_sign
 
 __all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home", "remember_tiers"]
 
@@ -85,6 +86,7 @@ class Settings:
     schemas: str = ""
     authorities: tuple[AuthorityPlace, ...] = ()
     network: Network = field(default_factory=Network)
+    sign: SignPlace | None = None
 
     @property
     def spool(self) -> Path:
@@ -198,6 +200,7 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         schemas=_place(home, over.text("schemas", package.text("schemas", ""))),
         network=(network := read_network(root)),
         authorities=read_places(home, root, network),
+        sign=read_sign(home, root.section("sign"), _secret),
     )
     for section in (database, malware, serve, worker, package, api, root):
         section.done()

@@ -6,6 +6,7 @@ SignaturesError
 ├── InvalidToken           bytes that are no time-stamp token, or one that is not sound
 ├── InvalidRecord          bytes that are no evidence record
 ├── AuthoritySettings      an authority's certificates or address cannot be used
+├── SigningFailed          a document of the archive's own could not be signed
 └── AnchorsUnusable        the operator's folder of trust anchors cannot be used
 """
 
@@ -21,6 +22,7 @@ __all__ = [
     "InvalidToken",
     "NotStamped",
     "SignaturesError",
+    "SigningFailed",
 ]
 
 
@@ -62,3 +64,8 @@ class AuthoritySettings(SignaturesError):
 class AnchorsUnusable(SignaturesError):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__("SIG-ANCHORS", name, reason=reason)
+
+
+class SigningFailed(SignaturesError):
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__("SGN-FAILED", key, reason=reason)

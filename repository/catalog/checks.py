@@ -43,6 +43,14 @@ class Checks:
             rows = transaction.execute(query).all()
         return page_of(rows, limit, item=_check, cursor=lambda row: cursor_at(row.pk))
 
+    def last(self) -> datetime | None:
+        """When a check came to an end last, of any copy on any tier."""
+        with self._database.read() as transaction:
+            found: datetime | None = transaction.execute(
+                select(check_run.c.time).order_by(check_run.c.pk.desc()).limit(1)
+            ).scalar()
+        return found
+
     def bytes_since(self, tier: str, since: datetime, *, within: Transaction | None = None) -> int:
         """Bytes that checks of ``tier`` have read since then: what is used up of a day's budget."""
         query = select(func.coalesce(func.sum(check_run.c.bytes), 0)).where(check_run.c.tier == tier, check_run.c.time >= since)

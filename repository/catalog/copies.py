@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,9 @@ from repository.catalog.tables import copy as table
 from repository.model import CheckRecord, Copy, CopyState, Damage, Page
 
 __all__ = ["Copies", "TierSummary", "copies_of"]
+
+AGES = (30, 90, 180, 365)
+"""Days; the classes in which ages of last checks are counted."""
 
 ASKED_AT_ONCE = 500
 """AIPs whose copies are fetched in one query."""
@@ -184,6 +187,26 @@ class Copies:
         with self._database.read() as transaction:
             rows = transaction.execute(query.order_by(table.c.tier, table.c.state)).all()
         return [_summary(tier, [row for row in rows if row.tier == tier]) for tier in dict.fromkeys(row.tier for row in rows)]
+
+    def overdue_bytes(self, now: datetime) -> dict[str, int]:
+        """Tier → bytes of the copies that should have been checked before ``now``."""
+        query = select(table.c.tier, func.sum(table.c.bytes)).where(table.c.check_next < now).group_by(table.c.tier)
+        with self._database.read() as transaction:
+            return {tier: int(size) for tier, size in transaction.execute(query).all()}
+
+    def ages(self, now: datetime) -> dict[str, dict[str, int]]:
+        """How long ago copies were last checked: tier → up to so many days ("30", "90", "180", "365", "older", "never") → copies."""
+        label: Any = case(
+            (table.c.last_check.is_(None), "never"),
+            *((table.c.last_check > now - timedelta(days=days), str(days)) for days in AGES),
+            else_="older",
+        )
+        with self._database.read() as transaction:
+            rows = transaction.execute(select(table.c.tier, label, func.count()).group_by(table.c.tier, label)).all()
+        found: dict[str, dict[str, int]] = {}
+        for tier, age, count in rows:
+            found.setdefault(tier, {})[age] = count
+        return found
 
     def short(self, need: int, tiers: Collection[str]) -> int:
         """How many AIPs have fewer than ``need`` good copies of their newest version on ``tiers``."""

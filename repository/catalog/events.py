@@ -84,6 +84,18 @@ class Events:
         with self._database.read() as transaction:
             return [event_of(row) for row in transaction.execute(query)]
 
+    def about(self, type: str, tier: str, since: datetime) -> tuple[Event, ...]:  # noqa: A002 - the word of the standard
+        """Events of a type about a tier, from ``since`` on: for types of which there are few."""
+        query = select(table).where(table.c.type == type, table.c.tier == tier, table.c.time >= since).order_by(table.c.seq)
+        with self._database.read() as transaction:
+            return tuple(event_of(row) for row in transaction.execute(query).all())
+
+    def newest_time(self) -> datetime | None:
+        """The time of the event that was appended last."""
+        with self._database.read() as transaction:
+            found: datetime | None = transaction.execute(select(table.c.time).order_by(table.c.seq.desc()).limit(1)).scalar()
+        return found
+
     def add_note(self, event_id: str, note: Note, *, within: Transaction | None = None) -> None:
         """Keep names and reasons beside an event."""
         salt, said = note

@@ -18,6 +18,7 @@ from repository.cli import (
     identification,
     ledger,
     signatures,
+    status,
     tape,
     verify,
 )
@@ -70,6 +71,7 @@ def application() -> typer.Typer:
     app.add_typer(officer, name="deposits")
     add(app, "list", holdings.listing, "list")
     add(app, "show", holdings.show, "show")
+    add(app, "status", status.status, "status")
     add(app, "audit", fixity.audit, "audit")
     add(app, "repair", fixity.repair, "repair")
     add(app, "tiers", copies.tiers, "tiers")

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +37,12 @@ All = Annotated[bool, typer.Option("--all", metavar=" ", help=words("option.all"
 OneAip = Annotated[str | None, typer.Option("--aip", metavar="AIP", help=words("option.audit_aip"))]
 Tier = Annotated[str | None, typer.Option("--tier", metavar="TIER", help=words("option.tier"))]
 RepairAip = Annotated[str | None, typer.Argument(metavar="[AIP]", help=words("option.repair_aip"), show_default=False)]
-Format = Annotated[str, typer.Option("--format", metavar="text|json|csv", help=words("option.format"))]
+Format = Annotated[str, typer.Option("--format", metavar="text|json|csv|pdf", help=words("option.format"))]
+Since = Annotated[str | None, typer.Option("--from", metavar="DATE", help=words("option.report_from"))]
+Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help=words("option.report_to"))]
+Collection = Annotated[str | None, typer.Option("--collection", metavar="NAME", help=words("option.report_collection"))]
+Sign = Annotated[bool, typer.Option("--sign", metavar=" ", help=words("option.report_sign"))]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help=words("option.report_output"))]
 
 
 def audit(
@@ -209,11 +215,26 @@ def _show_repair(screen: Screen, report: RepairReport) -> None:
     _show_damages(screen, report.failed)
 
 
-def report(context: typer.Context, form: Format = "text", home: Home = None, as_json: AsJson = False) -> int:
-    """Report on the state of all copies."""
+def report(
+    context: typer.Context,
+    form: Format = "text",
+    since: Since = None,
+    until: Until = None,
+    tier: Tier = None,
+    collection: Collection = None,
+    sign: Sign = False,
+    output: Output = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Report on the state of all copies, or on the checks of a period."""
     door = Door.of(context, home, as_json or form == "json")
-    if form not in ("text", "json", "csv"):
-        raise Usage("USE-VALUE", name="--format", value=form, reason="text | json | csv", command="kho report fixity")
+    if form not in ("text", "json", "csv", "pdf"):
+        raise Usage("USE-VALUE", name="--format", value=form, reason="text | json | csv | pdf", command="kho report fixity")
+    if since or until or tier or collection or sign or output or form == "pdf":
+        from repository.cli.period import period
+
+        return period(door, form, since=since, until=until, tier=tier, collection=collection, sign=sign, output=output)
     with door.open() as engine:
         summary = engine.reports.fixity()
     away = _away({tier.name: tier.unreachable for tier in summary.tiers if not tier.reachable})

@@ -1,0 +1,93 @@
+"""``kho report fixity --from … --to …``: the checks of a period, as a folder that proves itself."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from policies.findings import Finding
+from repository.cli.door import Door, Usage
+from repository.cli.exits import Exit
+from repository.cli.screen import Screen, number
+from repository.texts import language, words
+
+__all__ = ["period"]
+
+DEFAULT_DAYS = 90
+"""Days before --to that a report covers when --from is not given: the usual period of checks."""
+
+
+def period(
+    door: Door,
+    form: str,
+    *,
+    since: str | None,
+    until: str | None,
+    tier: str | None,
+    collection: str | None,
+    sign: bool,
+    output: Path | None,
+) -> Exit:
+    """Gather the report, write it when a folder is named, and tell what it comes to."""
+    if (sign or form == "pdf") and output is None:
+        raise Usage("USE-VALUE", name="--output", value="", reason=words("period.needs_output"), command="kho report fixity")
+    last = _day("--to", until) or datetime.now(UTC).date()
+    first = _day("--from", since) or last - timedelta(days=DEFAULT_DAYS)
+    if first > last:
+        raise Usage("USE-VALUE", name="--from", value=str(first), reason=f"> {last}", command="kho report fixity")
+    from repository.fixity_period import PeriodScope, figure_rows
+
+    with door.open() as engine:
+        if tier:
+            engine.archive.tier(tier)
+        scope = PeriodScope(first, last, tier or "", collection or "")
+        document = (
+            engine.periods.gather(scope)
+            if output is None
+            else engine.periods.write(scope, output, language=language(), sign=sign)
+        )
+    closing = _closing(document)
+
+    def text() -> None:
+        if form == "csv":
+            csv.writer(door.out).writerows(figure_rows(document))
+        else:
+            _show(Screen(door.out), document, output)
+
+    code = Exit.DAMAGE if closing else Exit.DONE
+    return door.answer("fixity_report", document, text, code=code, closing=closing)
+
+
+def _day(name: str, said: str | None) -> date | None:
+    try:
+        return date.fromisoformat(said) if said else None
+    except ValueError:
+        raise Usage("USE-VALUE", name=name, value=str(said), reason="YYYY-MM-DD", command="kho report fixity") from None
+
+
+def _closing(document: dict[str, Any]) -> list[Finding]:
+    """Why nobody may sleep well: damage in the period that was found, or a checker that did not prove itself."""
+    closing = []
+    damaged = sum(count.get("damaged", 0) for count in document["figures"].values())
+    if damaged:
+        closing.append(Finding("RPT-DAMAGE", args={"copies": damaged}))
+    if not document["believed"]:
+        closing.append(Finding("RPT-NOT-BELIEVED"))
+    return closing
+
+
+def _show(screen: Screen, document: dict[str, Any], output: Path | None) -> None:
+    figures = {tier: count for tier, count in document["figures"].items() if tier}
+    screen.line(words("period.title"), "bold")
+    names = ("population", "done", "copies", "good", "damaged", "unreadable", "repaired", "overdue", "not_asked")
+    rows = [[words(f"period.row_{name}"), *(number(count.get(name, 0)) for count in figures.values())] for name in names]
+    rows += [
+        [words(f"period.{name}"), *(number(count.get(f"canaries_{name}", 0)) for count in figures.values())]
+        for name in ("planted", "found")
+    ]
+    screen.table([(words("label.tier"), "id"), *((tier, "number") for tier in figures)], rows)
+    screen.line(document["ledger"]["head"] or words("period.no_days"))
+    if output is not None:
+        screen.line(words("period.written", path=str(output)), "green")

@@ -1,0 +1,213 @@
+"""The report on a period of checks: every figure is a sum over ledger events that are handed out with it, so that nobody has to believe it.
+
+What is not a sum (the state of the tiers at the moment of the report, ages of last checks, names of damaged files) stands apart and
+says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from repository.archive import SOFTWARE, Archive, software_version
+from repository.catalog import LedgerDay
+from repository.ledger_days import head_line
+from repository.ledger_keeper import export_days, ring_of
+from repository.ledger_verifier import REPORT_PREFIX, TIME, Sums
+from repository.model import Event
+from repository.reports import FixitySummary, fixity_summary
+
+__all__ = ["LISTED_FAULTS", "PeriodScope", "believed", "gather", "write_files"]
+
+LISTED_FAULTS = 10_000
+"""Damaged files that are named one by one; all are counted."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodScope:
+    """What a report covers: whole days (UTC) from ``first`` to ``last``; one tier, one producer's AIPs, or all ("")."""
+
+    first: date
+    last: date
+    tier: str = ""
+    collection: str = ""
+
+    @property
+    def since(self) -> datetime:
+        return datetime.combine(self.first, time.min, UTC)
+
+    @property
+    def until(self) -> datetime:
+        return datetime.combine(self.last + timedelta(days=1), time.min, UTC)
+
+
+def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> Document:
+    """The report as a document (`docs/cli.md`, fixity_report). With ``target`` the days of the ledger that it is made of are written
+    there, with their verifier, in the same pass."""
+    days = _days(archive, scope)
+    aips: list[str] | None = sorted(archive.catalog.holdings.ids_of(scope.collection)) if scope.collection else None
+    sums = Sums(scope.since.strftime(TIME), scope.until.strftime(TIME), scope.tier, None if aips is None else set(aips))
+    faults = _Faults(archive, scope, sums)
+    last_number = days[-1].last if days else 0
+
+    def seen(event: Event) -> None:
+        sums.add(_plain(event))
+        faults.see(event)
+
+    if target is not None and days:
+        export_days(archive, target, days[0].number, days[-1].number, seen)
+    elif days:
+        for _, event in archive.catalog.days.events(days[0].first, last_number):
+            seen(event)
+    summary = fixity_summary(archive)
+    figures = sums.figures()
+    return {
+        "period": {"from": sums.since, "to": sums.until},
+        "scope": {"tier": scope.tier, "collection": scope.collection, "aips": aips},
+        "generated": summary.generated.strftime(TIME),
+        "software": f"{SOFTWARE} {software_version()}",
+        "policy": {"digest": summary.policy, "version": archive.policy.version, "every": _periods(archive)},
+        "figures": figures,
+        "believed": believed(figures),
+        "ledger": {
+            "first": days[0].number if days else 0,
+            "last": days[-1].number if days else 0,
+            "head": head_line(days[-1].head) if days else "",
+            "open_events": _open(archive, scope),
+        },
+        "state": _state(archive, summary),
+        "not_checked": _not_checked(summary, figures),
+        "faulty_count": faults.count,
+        "faulty": faults.rows,
+    }
+
+
+def _days(archive: Archive, scope: PeriodScope) -> list[LedgerDay]:
+    """Closed days that hold the period, and the one after it, into which events went that were under way at its end."""
+    return [
+        day for day in archive.catalog.days.between() if day.day >= scope.first and day.since <= scope.last + timedelta(days=1)
+    ]
+
+
+def _plain(event: Event) -> Document:
+    return {
+        "type": event.type,
+        "time": event.time.astimezone(UTC).strftime(TIME),
+        "tier": event.tier,
+        "aip": event.aip_id,
+        "outcome": event.outcome,
+        "detail": event.detail,
+    }
+
+
+class _Faults:
+    """The faulty list of the minutes: number, medium, path, file name (Circular 02/2019, annexes III and IV)."""
+
+    def __init__(self, archive: Archive, scope: PeriodScope, sums: Sums) -> None:
+        self._archive, self._scope, self._sums = archive, scope, sums
+        self.rows: list[Document] = []
+        self.count = 0
+
+    def see(self, event: Event) -> None:
+        if event.type != "damage" or not self._scope.since <= event.time < self._scope.until:
+            return
+        if self._scope.tier not in ("", event.tier) or (self._sums.aips is not None and event.aip_id not in self._sums.aips):
+            return
+        self.count += 1
+        if len(self.rows) == LISTED_FAULTS:
+            return
+        note = self._archive.catalog.events.note(event.id)
+        path = str(note[1].get("path", "")) if note else ""
+        place = f"{self._archive.tiers[event.tier].place_of(event.aip_id)}/{path}" if event.tier in self._archive.tiers else path  # type: ignore[arg-type]
+        folder, _, name = place.rpartition("/")
+        row = {"number": self.count, "medium": event.tier, "path": folder if note else "", "name": name if note else ""}
+        self.rows.append({**row, "outcome": event.detail["problem"], "aip": event.aip_id, "time": _plain(event)["time"]})
+
+
+def believed(figures: Document) -> bool:
+    """Whether the checker may be believed: on every tier where copies were checked canaries were planted, and all were found."""
+    checked = {tier: count for tier, count in figures.items() if count.get("done")}
+    return all(count.get("canaries_planted", 0) == count.get("canaries_found", 0) > 0 for count in checked.values())
+
+
+def _open(archive: Archive, scope: PeriodScope) -> int:
+    """Events of the period that are in no closed day yet."""
+    last = archive.catalog.days.last()
+    rows = archive.catalog.days.events(last.last + 1 if last else 1)
+    return sum(scope.since <= event.time < scope.until for _, event in rows)
+
+
+def _periods(archive: Archive) -> Document:
+    return {tier: archive.policy.audit(tier).every.days for tier in archive.tiers}
+
+
+def _state(archive: Archive, summary: FixitySummary) -> list[Document]:
+    """What the catalog says of each tier at the moment of the report: no sum over events."""
+    ages = archive.catalog.copies.ages(summary.generated)
+    return [
+        {
+            "tier": tier.name,
+            "copies": tier.copies,
+            "bytes": tier.bytes,
+            "good": tier.good,
+            "damaged": tier.damaged,
+            "unreadable": tier.unreadable,
+            "unknown": tier.unknown,
+            "absent": tier.absent,
+            "overdue": tier.overdue,
+            "never_checked": tier.never_checked,
+            "unreachable": tier.unreachable,
+            "ages": ages.get(tier.name, {}),
+        }
+        for tier in summary.tiers
+    ]
+
+
+def _not_checked(summary: FixitySummary, figures: Document) -> list[Document]:
+    """What was not checked, and why: tier, reason, how many copies (or times)."""
+    rows: list[Document] = []
+    for tier in summary.tiers:
+        reasons = {
+            "unreachable": tier.copies if tier.unreachable else 0,
+            "overdue": tier.overdue,
+            "never_checked": tier.never_checked,
+            "absent": tier.absent,
+            "unreadable": figures.get(tier.name, {}).get("unreadable", 0),
+            "not_asked": figures.get(tier.name, {}).get("not_asked", 0),
+        }
+        rows += [{"tier": tier.name, "reason": reason, "count": count} for reason, count in reasons.items() if count]
+    return rows
+
+
+def write_files(archive: Archive, document: Document, target: Path, *, sign: bool) -> None:
+    """Write report.json (signed by the ledger's key with ``sign``), figures.csv and faulty.csv."""
+    data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogateescape")
+    (target / "report.json").write_bytes(data)
+    if sign:
+        signature = base64.b64encode(ring_of(archive).current.sign(REPORT_PREFIX + data)) + b"\n"
+        (target / "report.json.sig").write_bytes(signature)
+    with open(target / "figures.csv", "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(figure_rows(document))
+    with open(target / "faulty.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        writer = csv.DictWriter(stream, ["number", "medium", "path", "name", "outcome", "aip", "time"])
+        writer.writeheader()
+        writer.writerows(document["faulty"])
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def figure_rows(document: Document) -> Iterator[list[str | int]]:
+    """tier, figure, value: one row a figure."""
+    yield ["tier", "figure", "value"]
+    for tier, count in document["figures"].items():
+        for name, value in count.items():
+            yield [tier, name, value]

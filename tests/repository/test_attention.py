@@ -1,0 +1,135 @@
+"""What needs attention: each way in which an archive goes wrong silently stands on one list, with what to do, and nothing else does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from test_cli_corridor import agrees, shapes
+
+from policies.codes import register
+from repository.archive import Archive
+from repository.attention import DRILL, SILENCE, attention
+from repository.catalog import LedgerDay
+from repository.clock import ManualClock
+from repository.demo import flip_one_bit, make_records
+from repository.forecast import Forecast, forecasts
+from repository.ledger import ledger_of
+from repository.overview import Overview
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdentifier) -> Iterator[ArchiveUnderTest]:
+    made = ArchiveUnderTest(tmp_path_factory.mktemp("attention"), identifier)
+    made.deposit(make_records(made.folder / "records")[0])
+    made.audit()
+    ledger_of(made.engine.archive).append([ledger_of(made.engine.archive).event(DRILL, "success")])
+    yield made
+    made.close()
+
+
+def later(held: ArchiveUnderTest, **more: int) -> Archive:
+    return replace(held.engine.archive, clock=ManualClock(datetime.now(UTC) + timedelta(**more)))
+
+
+def codes(archive: Archive) -> set[str]:
+    return {each.code for each in attention(archive)}
+
+
+def test_an_archive_that_is_well_needs_nothing(held: ArchiveUnderTest) -> None:
+    assert attention(held.engine.archive, held.engine.jobs) == []
+
+
+def test_the_dead_man_speaks(held: ArchiveUnderTest) -> None:
+    assert "ATT-SILENT" not in codes(later(held, hours=SILENCE.days * 24 - 1))
+    assert "ATT-SILENT" in codes(later(held, days=SILENCE.days + 1))
+
+
+def test_what_is_due_and_old_is_told(held: ArchiveUnderTest) -> None:
+    found = codes(later(held, days=200))
+    assert {"ATT-OVERDUE", "ATT-DRILL-OLD", "ATT-SILENT"} <= found
+
+
+def test_a_clock_that_stands_behind_what_was_entered(held: ArchiveUnderTest) -> None:
+    assert "ATT-CLOCK" in codes(later(held, hours=-2))
+
+
+def test_damage_and_a_tier_that_is_away(held: ArchiveUnderTest) -> None:
+    tier = held.home / "tiers" / "b"
+    flip_one_bit(tier)
+    held.audit()
+    found = {(each.code, each.path) for each in attention(held.engine.archive)}
+    assert found == {("ATT-DAMAGED", "b"), ("ATT-SHORT", "")}
+    held.repair()
+    tier.rename(tier.with_name("away"))
+    try:
+        assert {"ATT-TIER", "ATT-SHORT"} == codes(held.engine.archive)
+    finally:
+        tier.with_name("away").rename(tier)
+    assert codes(held.engine.archive) == set()
+
+
+def test_a_full_disk(held: ArchiveUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("repository.attention.FREE_LEAST", 1 << 62)
+    monkeypatch.setattr("repository.attention.FREE_SHARE", 2.0)
+    assert "ATT-DISK" in codes(held.engine.archive)
+
+
+def test_a_ledger_that_stands_still(held: ArchiveUnderTest) -> None:
+    today = datetime.now(UTC).date()
+    held.catalog.days.add(LedgerDay(1, today, today - timedelta(days=1), 1, 1, 1, b"{}", b""))
+    assert codes(held.engine.archive) == set()
+    assert {"ATT-LEDGER-WAITING", "ATT-LEDGER-STOPPED"} <= codes(later(held, days=3))
+    assert "ATT-CLOCK" in codes(later(held, days=-2))
+
+
+def test_every_entry_says_what_to_do_in_both_languages() -> None:
+    rows = [row for code, row in register().items() if code.startswith("ATT-")]
+    assert len(rows) > 20
+    assert all(row.todo[language] for row in rows for language in ("en", "vi"))
+
+
+def a_forecast(**more: object) -> Forecast:
+    facts: dict[str, object] = {"tier": "a", "copies": 10, "bytes": 900, "every": 90.0, "need": 10, "backlog": 0}
+    return Forecast(**{**facts, "speed": 1, "capacity": 100, **more})  # type: ignore[arg-type]
+
+
+def test_a_forecast_never_guesses() -> None:
+    assert a_forecast(speed=None, capacity=None).fits is None
+    assert a_forecast(speed=None, capacity=None, backlog=5).days_left is None
+    assert a_forecast().fits is True
+    assert a_forecast(need=101).fits is False
+    assert a_forecast(backlog=91).days_left == 2
+    assert a_forecast(backlog=91, need=100).days_left is None
+
+
+def test_speed_is_measured_by_audits(held: ArchiveUnderTest) -> None:
+    held.audit()
+    found = forecasts(held.engine.archive)
+    assert [each.tier for each in found] == ["a", "b"]
+    assert all(each.speed is not None and each.fits for each in found)
+
+
+def test_metrics_are_in_the_format_of_prometheus(held: ArchiveUnderTest) -> None:
+    text = Overview(later(held, days=200), lambda: held.engine.jobs).metrics()
+    line = re.compile(r'(# (HELP|TYPE) kho_\w+ .+|kho_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?\d+)')
+    assert all(line.fullmatch(each) for each in text.splitlines()), text
+    assert 'kho_copies{tier="a",state="good"} 1' in text
+    assert 'kho_attention{code="ATT-SILENT"' in text
+
+
+def test_status_on_the_command_line(tmp_path: Path) -> None:
+    from test_cli_corridor import Archive as Commands
+
+    made = Commands(tmp_path)
+    assert made.kho("init").code == 0
+    said = made.kho("status", "--json")
+    assert said.json["kind"] == "status", said.err
+    assert agrees(dict(shapes())["status"], said.json) == []
+    assert "Cần chú ý" in made.kho("status", language="vi").out
+    assert "# TYPE kho_copies gauge" in made.kho("status", "--metrics").out
