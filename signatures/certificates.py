@@ -107,14 +107,14 @@ class Certificate:
     @cached_property
     def signed_with(self) -> tuple[str, str]:
         """(scheme, hash) of the issuer's signature, in the words of `policies.trust`; ("", "") when it is not understood."""
-        algorithm = self.asn1["signature_algorithm"]
-        parameters = algorithm["parameters"]
-        raw = b"" if isinstance(parameters, core.Void) else parameters.dump()
-        digest = self.x509.signature_hash_algorithm
         try:
+            algorithm = self.asn1["signature_algorithm"]
+            parameters = algorithm["parameters"]
+            raw = b"" if isinstance(parameters, core.Void) else parameters.dump()
+            digest = self.x509.signature_hash_algorithm
             name = HASH_NAMES.get(digest.name, digest.name) if digest else "sha512"
             scheme = scheme_of(algorithm["algorithm"].dotted, raw, name)
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, TypeError, KeyError, UnsupportedAlgorithm):
             return "", ""
         return scheme.name, scheme.hash
 
@@ -127,6 +127,12 @@ class Certificate:
     @property
     def may_stamp(self) -> bool:
         return ExtendedKeyUsageOID.TIME_STAMPING.dotted_string in self.usages
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether its key usage, if it names any, includes signing documents (RFC 5280, 4.2.1.3)."""
+        usage = self._extension(ExtensionOID.KEY_USAGE)
+        return usage is None or bool(usage.digital_signature or usage.content_commitment)
 
     @property
     def may_answer_ocsp(self) -> bool:

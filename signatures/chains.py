@@ -147,7 +147,7 @@ def _problem(chain: Chain, at: datetime) -> str:
         )
         path = ValidationPath(anchor, list(between), chain.certificates[0].asn1)
         asyncio.run(async_validate_path(context, path))
-    except (PathError, ValidationError, ValueError, TypeError, KeyError) as error:
+    except (PathError, ValidationError, ValueError, TypeError, KeyError, OverflowError) as error:
         return " ".join(str(error).split())[:300]
     return ""
 

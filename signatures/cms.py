@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
 from asn1crypto import cms, core  # type: ignore[import-untyped]
@@ -19,6 +20,9 @@ MOST_BYTES = 64 << 20
 
 MOST_SIGNERS = 1000
 """Signer infos of one structure; a petition that was signed in one CMS by more has not been heard of."""
+
+MOST_CERTIFICATES = 2000
+"""Certificates of one structure that are looked at."""
 
 CHUNK = 1 << 20
 
@@ -142,7 +146,7 @@ def _exactly(found: list[Part], count: int, name: str) -> list[Part]:
 def certificates_in(signed_data: Any) -> Iterator[Certificate]:
     """The X.509 certificates that came along; others, and broken ones, are passed over."""
     try:
-        choices = list(signed_data["certificates"] or ())
+        choices = list(islice(signed_data["certificates"] or (), MOST_CERTIFICATES))
     except (ValueError, TypeError, KeyError):
         return
     for choice in choices:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from policies.findings import Finding
 from policies.trust import Algorithms, End
 from signatures.anchors import Anchors, Purpose
 from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains, intersection, links
-from signatures.poe import Proof, Proofs, digest_of
+from signatures.poe import SKEW, Proof, Proofs, digest_of
 from signatures.report import (
     Integrity,
     Role,
@@ -29,6 +30,12 @@ from signatures.revocation import Crl, Ocsp, Status, load_crl, load_ocsp, status
 from signatures.signed import SignedFile, SignedObject, Stamp
 
 __all__ = ["Context", "ValidationData", "judge"]
+
+MOST_KNOWN = 2000
+"""Certificates of one file among which paths are built; real ones bring a few dozen."""
+
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Certificates "for ever" end on 9999-12-31, behind which there is no calendar to reckon with."""
 
 ALWAYS_ENDED = datetime(1970, 1, 2, tzinfo=UTC)
 """An end before this is no end but a no: the algorithm is not in the list of those that may be relied on."""
@@ -105,17 +112,17 @@ class _Judging:
         self._crls = self._loaded_crls([*file.crls, *(der for each in beside for der in each.crls)])
         self._ocsps = self._loaded_ocsps([*file.ocsps, *(der for each in beside for der in each.ocsps)])
         known += [c for each in self._ocsps for c in each.certificates]
-        self._chains = Chains(context.anchors, known)
+        self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
         self._statuses: dict[tuple[bytes, bytes], list[Status]] = {}
         self._stamps: dict[bytes, _Outcome] = {}
 
     def _loaded_crls(self, ders: Iterable[bytes]) -> list[Crl]:
         found = (load_crl(each) for each in dict.fromkeys(ders))
-        return [each for each in found if each is not None and each.made <= self._at]
+        return [each for each in found if each is not None and each.made <= self._at + SKEW]
 
     def _loaded_ocsps(self, ders: Iterable[bytes]) -> list[Ocsp]:
         found = (load_ocsp(each) for each in dict.fromkeys(ders))
-        return [each for each in found if each is not None and each.made <= self._at]
+        return [each for each in found if each is not None and each.made <= self._at + SKEW]
 
     def reports(self) -> tuple[SignatureReport, ...]:
         for stamp in self._latest_first():
@@ -127,7 +134,7 @@ class _Judging:
 
     def _latest_first(self) -> list[Stamp]:
         """Stamps known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""
-        known = [(stamp.time, number, stamp) for number, stamp in enumerate(self._file.stamps) if stamp.time <= self._at]
+        known = [(stamp.time, number, stamp) for number, stamp in enumerate(self._file.stamps) if stamp.time <= self._at + SKEW]
         return [stamp for _, _, stamp in sorted(known, key=lambda each: each[:2], reverse=True)]
 
     # -- one signed object ------------------------------------------------------------------------------------------------
@@ -140,6 +147,8 @@ class _Judging:
         assert certificate is not None, "an intact object has a signer"
         if purpose is Purpose.TIMESTAMP and not certificate.may_stamp:
             return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-NOT-A-STAMPER", certificate)
+        if purpose is Purpose.SIGNATURE and not certificate.may_sign:
+            return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-NOT-A-SIGNER", certificate)
         if not chains:
             top = self._chains.missing_issuer(certificate)
             outcome = _said(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, "SIG-NO-CHAIN", certificate)
@@ -165,7 +174,7 @@ class _Judging:
         window = intersection(chain)
         if window is None:
             return _said(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "SIG-CHAIN-NEVER", leaf, chain)
-        if problem := self._chains.problem(chain, window[1]):
+        if problem := self._chains.problem(chain, min(window[1], LATEST)):
             return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-CHAIN-INVALID", leaf, chain, reason=problem)
         slide = self._slid(chain)
         verdict = self._placed(slide, proven, window, leaf, read)
@@ -222,7 +231,7 @@ class _Judging:
     def _newest(self, certificate: Certificate, issuer: Certificate, slide: _Slide) -> Status | None:
         """The newest news of ``certificate`` that was there at the control time. When there is none, the slide ends here."""
         every = self._said_of(certificate, issuer)
-        usable = [e for e in every if e.made <= slide.control and self._proofs.of(e.object).time <= slide.control]
+        usable = [e for e in every if e.made <= slide.control + SKEW and self._proofs.of(e.object).time <= slide.control]
         if usable:
             return max(usable, key=lambda each: (each.made, each.revoked is not None))
         code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"

@@ -10,7 +10,7 @@ import hashlib
 import io
 import mmap
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
@@ -46,6 +46,7 @@ LARGEST_VALUE = 4 << 20
 
 STAMP_FILTER = "/ETSI.RFC3161"
 SHA1_FILTER = "/adbe.pkcs7.sha1"
+RAW_FILTER = "/adbe.x509.rsa_sha1"
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,9 @@ class _Reading:
         later = self._later(place, compare) if scope == "revision" else "none"
         coverage = replace(coverage, changes=later)
         subfilter = place.field.subfilter if place.field else self._subfilter(place)
+        if subfilter == RAW_FILTER:
+            self._add(mine, place, _unread(name, subfilter, coverage))
+            return
         try:
             if subfilter == STAMP_FILTER:
                 self._stamp(place, value, mine, coverage, name)
@@ -299,8 +303,11 @@ class _Reading:
         """The validation data that the document held when a time-stamp was put on it: it may have been taken out since."""
         return self._data_of(self._pdf if place.end == len(self._data) else Pdf(self._prefix(place.end)))
 
-    def _covering(self, _final: frozenset[bytes]) -> None:
-        """Tell each document time-stamp what it proves: everything that lay in the file before it."""
+    def _covering(self, final: frozenset[bytes]) -> None:
+        """Tell each document time-stamp what it proves: everything that lay in the file before it. ``final`` is the validation data that
+        the document holds now."""
+        if final:
+            self._raise("PAdES-T", "PAdES-LT", lambda each: True)
         covered: dict[int, frozenset[bytes]] = {}
         for place, store in self._stores:
             digests = set(store)
@@ -315,10 +322,12 @@ class _Reading:
         ]
         if covered:
             last = max(covered)
-            self._collected.objects[:] = [
-                replace(each, level="PAdES-LTA") if each.level == "PAdES-T" and self._end_of(each) < last else each
-                for each in self._collected.objects
-            ]
+            self._raise("PAdES-LT", "PAdES-LTA", lambda each: self._end_of(each) < last)
+
+    def _raise(self, low: str, high: str, fits: Callable[[SignedObject], bool]) -> None:
+        self._collected.objects[:] = [
+            replace(each, level=high) if each.level == low and fits(each) else each for each in self._collected.objects
+        ]
 
     def _end_of(self, read: SignedObject) -> int:
         return sum(read.coverage.ranges[-1]) if read.coverage.ranges else 0
@@ -346,6 +355,13 @@ def _trimmed(value: bytes) -> bytes:
     from signatures.ber import element
 
     return value[: element(value).end]
+
+
+def _unread(name: str, subfilter: str, coverage: Coverage) -> SignedObject:
+    """A bare RSA value with its certificates in the dictionary (deprecated since PDF 1.4): not read here, and so neither good nor bad."""
+    why = Finding("SIG-ALGORITHM-UNKNOWN", "", {"reason": f"signatures of the form {subfilter} are not read"})
+    sub = SubIndication.CRYPTO_CONSTRAINTS_FAILURE
+    return SignedObject(Kind.PADES, Role.SIGNATURE, name, b"", Integrity.UNKNOWN, sub, why, coverage=coverage)
 
 
 def _broken(name: str, reason: str, coverage: Coverage) -> SignedObject:

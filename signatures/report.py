@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from policies.findings import Finding
@@ -182,7 +182,7 @@ class StampFacts:
     def as_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
-            "time": self.time.isoformat(),
+            "time": _plain(self.time),
             **_verdict_json(self.verdict),
             "authority": self.authority.as_json() if self.authority else None,
             "digest": self.digest,
@@ -240,7 +240,7 @@ class SignatureReport:
             "level": self.level,
             **_verdict_json(self.verdict),
             "integrity": self.integrity.value,
-            "at": self.at.isoformat(),
+            "at": _plain(self.at),
             "signer": self.signer.as_json() if self.signer else None,
             "chain": [each.as_json() for each in self.chain],
             "claimed": _plain(self.claimed),
@@ -261,7 +261,7 @@ class SignatureReport:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,9 @@ __all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "statuses"
 FRESH = timedelta(days=1)
 """How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
 nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
+
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Behind it there is no calendar to reckon with."""
 
 EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
 """expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
@@ -300,6 +303,6 @@ def statuses(
 def _status(
     made: datetime, until: datetime | None, entry: tuple[datetime, str] | None, data: Crl | Ocsp, signer: Certificate
 ) -> Status:
-    last = max(made + FRESH, until or made)
+    last = max(made + FRESH if made < LATEST else made, until or made)
     revoked, reason = entry or (None, "")
     return Status(made, last, revoked, reason, data.sha256, data.scheme, signer)

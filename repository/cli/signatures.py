@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from policies.findings import Finding
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, when
@@ -49,7 +49,8 @@ def validate(
     """Validate the signatures of a file or an AIP."""
     door = Door.of(context, home, as_json)
     moment = _moment(at)
-    if Path(subject).exists() and not subject.startswith("urn:"):
+    if not subject.startswith("urn:"):
+        check_source(Path(subject))
         given = _Given(moment, anchors, content, data or (), evidence or ())
         reports = [_file(door, Path(subject), given)]
     else:
@@ -69,7 +70,15 @@ def status(context: typer.Context, aip: OptionalAip = None, home: Home = None, a
     with door.open() as engine:
         waiting = [each for each in engine.signatures.attention() if aip is None or each.aip_id == aip]
         reports = engine.signatures.reports(aip) if aip else []
-    rows = [{"aip": w.aip_id, "looked": w.looked.isoformat(), "lacks_data": w.lacks_data, "counts": w.counts} for w in waiting]
+    rows = [
+        {
+            "aip": w.aip_id,
+            "looked": w.looked.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "lacks_data": w.lacks_data,
+            "counts": w.counts,
+        }
+        for w in waiting
+    ]
     code, closing = (Exit.REFUSED, [Finding("OPS-SIGNATURES-WAITING", args={"count": len(rows)})]) if rows else (Exit.DONE, [])
 
     def text() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
@@ -76,7 +76,7 @@ class FileReport:
         return {
             "path": self.path,
             "sha256": self.sha256,
-            "at": self.at.isoformat(),
+            "at": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "anchors": self.anchors,
             "algorithms": self.algorithms,
             "data": list(self.data),
