@@ -6,6 +6,7 @@ this time; whose key it is, and whether it is to be believed at a given date, de
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -62,7 +63,12 @@ class Token:
     @property
     def authority(self) -> str:
         """The subject of the signing certificate (RFC 4514)."""
-        return self.certificate.subject.rfc4514_string()
+        return _subject(self.certificate_der)
+
+
+@functools.lru_cache(maxsize=256)
+def _subject(certificate: bytes) -> str:
+    return load_certificate(certificate).subject.rfc4514_string()
 
 
 def read_token(data: bytes) -> Token:

@@ -5,6 +5,7 @@ What was renewed in time is proved at the end; what was not, is not.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,16 +21,22 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from policies.trust import parse_algorithms
 from repository.archive import Archive
+from repository.catalog import Registration
 from repository.evidence.exporting import export_evidence
 from repository.evidence.judge import Judging, judge
 from repository.evidence.keeping import load, settle
 from repository.evidence.leaves import objects_of
 from repository.evidence.making import authorities_by_tree, make_batch
 from repository.evidence.renewing import Renewing, renew_due
+from repository.model import Aip, AipFile, AipVersion, Copy, CopyState
 from repository.progress import Silent
 from signatures.evidence import DataObject, verify_record
 from signatures.timestamps import IssuingAuthority, Trust, load_anchors, make_authority, read_token
-from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
+from storage.ocfl.inventory_writer import VersionBlock
+from storage.ocfl.sealing import seal_files
+from storage.tier import SealedVersion
+from storage.tiers import keep_on
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 from tests.signatures.authorities import NOW, VirtualClock, key, served
 
 ENDS = """version = 7
@@ -117,6 +124,38 @@ class SixtyYears(ArchiveUnderTest):
         signed = builder.last_update(REVOKED).next_update(REVOKED + timedelta(days=36500)).sign(self.roots[name], hashes.SHA384())
         (self.home / "trust" / name / "list.crl").write_bytes(signed.public_bytes(Encoding.DER))
 
+    def keep(self, first: int, count: int) -> list[str]:
+        """Records kept on the tiers and registered, as `repository.keep` leaves them; how they were accepted does not matter here."""
+        place = self.folder / f"sealing{first}"
+        sealed = [self._sealed(place / str(number), number) for number in range(first, first + count)]
+        for tier in self.archive.policy.copies.tiers:
+            assert all(one.counts for one in keep_on(self.archive.tiers[tier], sealed))
+        self.archive.catalog.register(self._registration(each) for each in sealed)
+        return [str(each.object_id) for each in sealed]
+
+    def _sealed(self, place: Path, number: int) -> SealedVersion:
+        place.mkdir(parents=True)
+        files = {"METS.xml": f"<mets>{number}</mets>", "representations/rep1/data/a.txt": f"record {number}"}
+        for at, text in enumerate(files.values()):
+            (place / str(at)).write_text(text, encoding="utf-8")
+        block = VersionBlock(1, self.clock.now(), "deposit", "P", "urn:kho:deposit:1")
+        paths = {name: place / str(at) for at, name in enumerate(files)}
+        return seal_files(f"urn:uuid:{uuid.UUID(int=number)}", paths, block, place / "inventory.json")
+
+    def _registration(self, sealed: SealedVersion) -> Registration:
+        files, now = list(sealed.files()), self.clock.now()
+        aip = Aip(sealed.object_id, "P", "record", "folder", 1, now, now, len(files), sealed.bytes)
+        version = AipVersion(1, sealed.inventory_sha512.hex(), now, "d", "deposit", len(files), sealed.bytes)
+        rows = (
+            AipFile(each.content_path.split("/", 3)[3], each.content_path, each.size, each.sha256.hex(), each.sha512.hex())
+            for each in files
+        )
+        copies = tuple(
+            Copy(sealed.object_id, tier, 1, CopyState.GOOD, now, now, now, bytes=1, files=2)
+            for tier in self.archive.policy.copies.tiers
+        )
+        return Registration(aip, version, rows, copies)
+
     def batch(self) -> None:
         make_batch(self.archive, authorities_by_tree(self.archive), Silent())
         settle(self.archive, {})
@@ -155,10 +194,7 @@ def live(years: SixtyYears, records: int, batches: int) -> tuple[list[str], dict
         years.open_authorities()
         if len(aips) < records:
             count = records // batches
-            first = len(aips)
-            paths = [write_tree(years.folder / f"r{each}", {"a.txt": f"{each}".encode()}) for each in range(first, first + count)]
-            given = years.engine.deposits.submit(paths, producer="P", progress=Silent())
-            aips += [each.aip_id for each in given]
+            aips += years.keep(len(aips), count)
             years.batch()
             if not early.exists():
                 export_evidence(years.archive, aips[0], 1, early)
