@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.findings import Finding
 from repository.archive import Archive
 from repository.attention import attention
+from repository.drill import PICKED, DrillReport, drill
+from repository.errors import ExportFailed
 from repository.forecast import Forecast, forecasts
+from repository.progress import Progress
 from repository.reports import fixity_summary
 
 if TYPE_CHECKING:
@@ -31,6 +35,15 @@ class Overview:
     def forecasts(self) -> Sequence[Forecast]:
         """Whether each tier's cycle of checks will fit."""
         return forecasts(self._archive)
+
+    def drill(
+        self, target: Path, *, aips: Sequence[str] = (), tiers: Sequence[str] = (), picked: int = PICKED, progress: Progress
+    ) -> DrillReport:
+        """Restore AIPs from each tier alone into a new folder, verified and timed. Raises `UnknownAip`, `UnknownTier`, `ExportFailed`."""
+        try:
+            return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress)
+        except OSError as error:
+            raise ExportFailed(str(target), error.strerror or str(error)) from error
 
     def metrics(self) -> str:
         """The same numbers in the text format of Prometheus."""

@@ -11,6 +11,7 @@ from repository.cli import (
     catalog,
     copies,
     deposits,
+    drill,
     evidence,
     fixity,
     formats,
@@ -80,6 +81,10 @@ def application() -> typer.Typer:
     add(placing, "plan", copies.plan, "copies_plan")
     add(placing, "apply", copies.apply, "copies_apply")
     app.add_typer(placing, name="copies")
+    exercise = _group("help.drill")
+    exercise.callback()(lambda: None)
+    add(exercise, "restore", drill.restore, "drill_restore")
+    app.add_typer(exercise, name="drill")
     report = _group("help.report")
     report.callback()(lambda: None)
     add(report, "fixity", fixity.report, "report_fixity")

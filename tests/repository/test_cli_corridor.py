@@ -283,7 +283,7 @@ SHAPED = {
 ELSEWHERE = (
     {f"ledger_{kind}" for kind in ("verify", "close", "head", "export", "proof", "key")}
     | {f"tape_{kind}" for kind in ("inventory", "label", "show", "recover")}
-    | {"fixity_report", "status"}
+    | {"drill", "fixity_report", "status"}
 )
 """Shapes that other tests compare (test_cli_ledger, test_cli_tape, test_fixity_period, test_cli_status)."""
 

@@ -1,0 +1,138 @@
+"""The restore drill: AIPs chosen at random are brought back from each tier alone to an empty place, verified there and timed. The first
+question of an auditor is when that was done last.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from policies.findings import Findings, KhoError
+from repository.access import export
+from repository.archive import SOFTWARE, Archive, software_version
+from repository.attention import DRILL
+from repository.ledger import ledger_of
+from repository.ledger_keeper import latest_line, ring_of
+from repository.ledger_verifier import REPORT_PREFIX, TIME
+from repository.progress import Progress, Silent
+from repository.verify import verify_path
+
+__all__ = ["PICKED", "DrillReport", "Restored", "drill"]
+
+PICKED = 3
+"""AIPs a tier, when nobody says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """One AIP brought back from one tier: how much, how fast, and why not ("" when it was)."""
+
+    tier: str
+    aip: str
+    files: int
+    bytes: int
+    milliseconds: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillReport:
+    """What a drill showed. ``ok`` only when there was something to restore and all of it was."""
+
+    started: str
+    software: str
+    policy: str
+    head: str
+    restored: tuple[Restored, ...]
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.restored) and not any(each.problem for each in self.restored)
+
+    def as_json(self) -> dict[str, Any]:
+        rows = [asdict(each) for each in self.restored]
+        facts = {"started": self.started, "software": self.software, "policy": self.policy, "head": self.head}
+        return {**facts, "restored_all": self.ok, "restored": rows}
+
+
+def drill(
+    archive: Archive,
+    target: Path,
+    *,
+    aips: Sequence[str] = (),
+    tiers: Sequence[str] = (),
+    picked: int = PICKED,
+    progress: Progress,
+) -> DrillReport:
+    """Bring ``aips`` (or ``picked`` ones by chance) back from each of ``tiers`` (or all) into ``target``, which must not be there, and
+    write drill.json with a signature by the ledger's key. The event of it stands in the ledger, whatever came of it.
+
+    Raises:
+        OSError: ``target`` cannot be made or written. UnknownAip, UnknownTier.
+    """
+    names = [archive.tier(name).name for name in tiers] or list(archive.tiers)
+    chosen = [archive.catalog.holdings.get(aip).id for aip in aips] or None
+    target.mkdir(parents=True)
+    started = archive.clock.now().strftime(TIME)
+    jobs = [(tier, aip) for tier in names for aip in (chosen or _pick(archive.catalog.holdings.ids(), picked))]
+    progress.start("restore", len(jobs), "objects")
+    restored = []
+    for number, (tier, aip) in enumerate(jobs):
+        restored.append(_restore(archive, tier, aip, target / tier / f"{number:04d}"))
+        progress.advance(1)
+    progress.finish()
+    software = f"{SOFTWARE} {software_version()}"
+    report = DrillReport(started, software, archive.policy.digest, latest_line(archive), tuple(restored))
+    _write(archive, report, target)
+    _enter(archive, report)
+    return report
+
+
+def _pick(ids: Iterable[str], count: int) -> list[str]:
+    """``count`` of the ids by chance, each as likely as any other, without holding all of them."""
+    chance, kept = random.SystemRandom(), list[str]()
+    for number, each in enumerate(ids):
+        if number < count:
+            kept.append(each)
+        elif (place := chance.randrange(number + 1)) < count:
+            kept[place] = each
+    return kept
+
+
+def _restore(archive: Archive, tier: str, aip: str, target: Path) -> Restored:
+    """Export from this tier alone as a bag, then check the bag as a stranger would."""
+    alone = replace(archive, tiers={tier: archive.tiers[tier]})
+    target.parent.mkdir(exist_ok=True)
+    begun = time.monotonic()
+    files, size, problem = 0, 0, ""
+    try:
+        done = export(alone, aip, target, form="bagit", version=None, progress=Silent())
+        files, size = done.files, done.bytes
+        findings = Findings()
+        kind = verify_path(target, findings, Silent())
+        if not findings.ok or kind != "bagit":
+            problem = ", ".join(sorted(findings.counts)) or kind
+    except KhoError as error:
+        problem = str(error)
+    return Restored(tier, aip, files, size, int((time.monotonic() - begun) * 1000), problem)
+
+
+def _write(archive: Archive, report: DrillReport, target: Path) -> None:
+    data = (json.dumps({"kho": 1, "kind": "drill", **report.as_json()}, ensure_ascii=False, indent=1) + "\n").encode()
+    (target / "drill.json").write_bytes(data)
+    signature = base64.b64encode(ring_of(archive).current.sign(REPORT_PREFIX + data)) + b"\n"
+    (target / "drill.json.sig").write_bytes(signature)
+
+
+def _enter(archive: Archive, report: DrillReport) -> None:
+    failed = sum(1 for each in report.restored if each.problem)
+    detail: dict[str, str | int] = {"restored": len(report.restored) - failed, "failed": failed}
+    detail |= {"bytes": sum(each.bytes for each in report.restored), "milliseconds": sum(e.milliseconds for e in report.restored)}
+    ledger = ledger_of(archive)
+    ledger.append([ledger.event(DRILL, "success" if report.ok else "fail", detail=detail)])
