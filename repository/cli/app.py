@@ -53,7 +53,7 @@ def application() -> typer.Typer:
         epilog=words("help.exits"),
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
     )
 
     @app.callback()

@@ -8,35 +8,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from repository.cli.pages import help_page, usage
 from repository.texts import words
 
-__all__ = ["AipId", "AsJson", "Home", "KhoCommand", "KhoGroup", "usage_line"]
-
-
-def usage_line(text: str) -> str:
-    """typer's "Usage: kho …" in the reader's language."""
-    return text.replace("Usage:", words("help.usage") + ":", 1)
-
-
-def _translate_panels() -> None:
-    """Give rich's help panels their headings. They are constants of typer's module, read when help is drawn."""
-    from typer import rich_utils
-
-    rich_utils.ARGUMENTS_PANEL_TITLE = words("help.arguments")
-    rich_utils.OPTIONS_PANEL_TITLE = words("help.options")
-    rich_utils.COMMANDS_PANEL_TITLE = words("help.commands")
-    rich_utils.REQUIRED_LONG_STRING = "[" + words("help.required") + "]"
+__all__ = ["AipId", "AsJson", "Home", "KhoCommand", "KhoGroup"]
 
 
 class KhoCommand(TyperCommand):
     """A command whose help speaks the reader's language."""
 
     def get_usage(self, ctx: Any) -> str:
-        return usage_line(super().get_usage(ctx))
+        return usage(self, ctx)
+
+    def get_help(self, ctx: Any) -> str:
+        return help_page(self, ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        _translate_panels()
-        super().format_help(ctx, formatter)
+        formatter.write(help_page(self, ctx))
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
@@ -57,6 +45,7 @@ _LIFE = (
     "export",
     "evidence",
     "signatures",
+    "ledger",
     "catalog",
     "verify",
     "worker",
@@ -72,11 +61,13 @@ class KhoGroup(TyperGroup):
         return sorted(self.commands, key=lambda name: _LIFE.index(name) if name in _LIFE else len(_LIFE))
 
     def get_usage(self, ctx: Any) -> str:
-        return usage_line(super().get_usage(ctx))
+        return usage(self, ctx)
+
+    def get_help(self, ctx: Any) -> str:
+        return help_page(self, ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        _translate_panels()
-        super().format_help(ctx, formatter)
+        formatter.write(help_page(self, ctx))
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
