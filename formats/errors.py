@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 
 from policies.findings import KhoError
+from policies.phrases import os_phrase
 
 __all__ = ["FormatsError", "NameTaken", "SpoolFailed", "SpoolFull", "spool_error"]
 
@@ -37,4 +38,4 @@ def spool_error(error: OSError, path: str) -> FormatsError:
     """What an OSError of writing to the spool means."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SpoolFull(path)
-    return SpoolFailed(path, error.strerror or str(error))
+    return SpoolFailed(path, os_phrase(error))

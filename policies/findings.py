@@ -7,6 +7,7 @@ codes (`policies.codes`) in the reader's language.
 from __future__ import annotations
 
 import enum
+import json
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from policies.codes import register
+from policies.phrases import CLOSE, OPEN, carried, phrases
 
-__all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight"]
+__all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight", "said", "spoken"]
 
 Puid = NewType("Puid", str)
 
@@ -105,12 +107,43 @@ def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) 
     texts: Mapping[str, str] = getattr(row, which)
     text = texts.get(language, texts["en"])
     for name in _SENTENCES & args.keys():  # a reason may be a whole sentence, and must not end in two full stops
+        args = {**args, name: spoken(str(args[name]), language)}
         if str(args[name]).endswith("."):
             text = text.replace(f"{{{name}}}.", f"{{{name}}}")
     return _Lenient().vformat(text, (), args)
 
 
-_SENTENCES = frozenset({"reason", "detail"})
+def said(finding: Finding) -> str:
+    """A finding as a part of another's reason, in no language yet; see `policies.phrases`."""
+    return carried([finding.code, finding.path, dict(finding.args)])
+
+
+def spoken(text: str, language: str = "en") -> str:
+    """A text with the phrases and findings that it carries said in ``language``; what is none stays as it stands."""
+    parts: list[str] = []
+    while (start := text.find(OPEN)) >= 0:
+        try:
+            row, end = json.JSONDecoder().raw_decode(text, start + 1)
+            if not text.startswith(CLOSE, end):
+                raise ValueError("no phrase")
+            parts += [text[:start], _said(row, language)]
+            text = text[end + 1 :]
+        except (ValueError, KeyError, TypeError):
+            parts.append(text[: start + 1])
+            text = text[start + 1 :]
+    return "".join([*parts, text])
+
+
+def _said(row: Any, language: str) -> str:
+    """Raises ValueError, KeyError, TypeError for what is neither a phrase nor a finding."""
+    if len(row) == 3:
+        return f"{row[0]}: {Finding(row[0], row[1], row[2]).text(language)}"
+    key, args = row
+    args = {name: spoken(value, language) if isinstance(value, str) else value for name, value in args.items()}
+    return _Lenient().vformat(phrases()[key][language], (), args)
+
+
+_SENTENCES = frozenset({"reason", "detail", "why"})
 """Arguments that hold words, and so may end in a full stop of their own (names and paths may too, but theirs is part of them)."""
 
 

@@ -19,6 +19,8 @@ from fixity.errors import CouldNotRead
 from formats.package.bagit import BagWriter
 from formats.package.source import Kind
 from formats.package.zipping import write_zip
+from policies.findings import said
+from policies.phrases import os_phrase, phrase
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.dissemination import merged_metadata
 from repository.errors import ExportFailed, NoGoodCopy, UnknownVersion
@@ -92,7 +94,7 @@ class Reader:
                     out.write(block)
         except (StorageError, CouldNotRead) as error:
             self._sightings.failed(tier.name, content, expected, error)
-            self._report.problems.append(f"{tier.name}: {error}")
+            self._report.problems.append(f"{tier.name}: {said(error.finding)}")
             return False
         if digest.digest() == expected:
             return True
@@ -126,13 +128,13 @@ def _export(
     aip_id = aip.id
     want = wanted(archive, aip_id, sightings)
     if want is None:
-        raise NoGoodCopy("inventory.json", aip_id, "no tier holds an inventory that the catalog vouches for")
+        raise NoGoodCopy("inventory.json", aip_id, phrase("no-inventory-vouched"))
     number = version or aip.version
     if not 1 <= number <= want.head:
         raise UnknownVersion(aip_id, number, want.head)
     _outside(archive, target)
     if target.exists() and not (form != "zip" and target.is_dir() and not any(target.iterdir())):
-        raise ExportFailed(str(target), "something is there already")
+        raise ExportFailed(str(target), phrase("target-taken"))
     report = ExportReport(str(target), form)
     work = target.absolute().parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
@@ -143,7 +145,7 @@ def _export(
             target.rmdir()
         os.rename(work, target)
     except OSError as error:
-        raise ExportFailed(str(target), error.strerror or str(error)) from error
+        raise ExportFailed(str(target), os_phrase(error)) from error
     finally:
         progress.finish()
         if work.is_dir():
@@ -157,12 +159,13 @@ def _export(
 def _outside(archive: Archive, target: Path) -> None:
     """What is handed out does not belong among what is kept: an audit would find it, and a tier is no place to work in."""
     real = os.path.realpath(target)
-    own = [("the archive's own folder", archive.settings.home)]
-    own += [(f'the folder of tier "{tier.name}"', tier.path) for tier in archive.settings.tiers]
-    for name, folder in own:
+    home = archive.settings.home
+    own = [(home, phrase("target-in-home", folder=str(home)))]
+    own += [(each.path, phrase("target-in-tier", tier=each.name, folder=str(each.path))) for each in archive.settings.tiers]
+    for folder, reason in own:
         place = os.path.realpath(folder)
         if os.path.commonpath([real, place]) == place:
-            raise ExportFailed(str(target), f"it lies in {name} ({folder}); choose a place outside the archive")
+            raise ExportFailed(str(target), reason)
 
 
 def _submission(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
@@ -227,7 +230,7 @@ def _bagit(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: 
 def _zip(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
     for path in reader.state:
         if "\\" in path:  # to some readers of zip files it parts folders: the file would come out as another, or not at all
-            raise ExportFailed(path, "a zip cannot carry a name with a backslash; export it as folder or bagit")
+            raise ExportFailed(path, phrase("zip-backslash"))
     staged = work.with_name(work.name + ".aip")
     try:
         _folder(archive, reader, aip_id, staged, progress)

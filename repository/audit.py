@@ -18,7 +18,7 @@ from typing import Any, overload
 
 from fixity.verify import FixityReport, Outcome
 from policies.audits import FULL, algorithm, next_check
-from policies.findings import Finding
+from policies.findings import Finding, said
 from repository.aip import summary_of
 from repository.archive import Archive
 from repository.canaries import CanaryCount, checks_of, reconcile, record, tampered
@@ -198,14 +198,14 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
             planted.append((copy, found))
             continue
         if isinstance(found, Unavailable):
-            report.unavailable[_away(archive, copy, found)] = str(found)
+            report.unavailable[_away(archive, copy, found)] = said(found.finding)
             continue
         if isinstance(found, StorageError):
             raise found
         try:
             found = _with_coming(archive, copy, check.expected, found, check.algorithm, progress.advance)
         except Unavailable as error:
-            report.unavailable[copy.tier] = str(error)
+            report.unavailable[copy.tier] = said(error.finding)
             continue
         records.append(record_of(archive, copy, found, check.algorithm))
         report.checked += 1

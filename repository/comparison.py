@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from policies.findings import Finding
+from policies.findings import Finding, said
 from repository.archive import Archive
 from repository.ledger import ledger_of
 from repository.progress import Progress
@@ -52,7 +52,7 @@ def compare(archive: Archive, tier_name: str, started: str, progress: Progress) 
                 found.append(finding)
         objects = walk.objects
     except Unavailable as error:
-        return {"strangers": [], "count": 0, "objects": 0, "unavailable": {tier_name: str(error)}}
+        return {"strangers": [], "count": 0, "objects": 0, "unavailable": {tier_name: said(error.finding)}}
     if count:
         _log.error("tier %s holds %d things that the catalog does not know; the first: %s", tier_name, count, found[0].path)
     _record(archive, tier_name, started, objects, count)
@@ -99,7 +99,7 @@ def _strangers(archive: Archive, tier: Tier, walk: _Walk) -> Iterator[Finding]:
     for place, each in doubtful.items():
         at_home = bool(each.object_id) and place == tier.place_of(each.object_id)
         if not (at_home and _expected(archive, each.object_id)):
-            reason = "" if each.problem is None else each.problem.finding.text()
+            reason = "" if each.problem is None else said(each.problem.finding)
             yield Finding("AIP-STRANGE-OBJECT", place, {"tier": tier.name, "reason": reason})
     for path in tier.strays():
         yield Finding("AIP-STRAY-FILE", path, {"tier": tier.name})

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from policies.phrases import os_phrase, phrase
 from repository.settings import SettingsError, TierPlace
 from repository.tiers import make_tier, unmake_tier
 from storage.errors import AlreadyExists, StorageError
@@ -50,7 +51,7 @@ class Founding:
             self._end()
             self._remove_folders()
             busy = isinstance(problem, BlockingIOError)
-            reason = "another process is making an archive there" if busy else problem.strerror or str(problem)
+            reason = phrase("founding-busy") if busy else os_phrase(problem)
             raise SettingsError("SET-UNREADABLE", str(self._home), reason=reason) from problem
         return self
 
@@ -67,7 +68,7 @@ class Founding:
             self._make(place.path)
             before = set(os.listdir(place.path)) if place.s3 is None else set()
         except OSError as problem:
-            raise SettingsError("SET-UNREADABLE", str(place.path), reason=problem.strerror or str(problem)) from problem
+            raise SettingsError("SET-UNREADABLE", str(place.path), reason=os_phrase(problem)) from problem
         self._tiers.append((place, before, ""))
         try:
             identifier = make_tier(place)

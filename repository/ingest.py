@@ -28,7 +28,8 @@ from formats.report import FormatReport
 from formats.validate import Validity
 from policies.acceptance import judge, waivable, weigh
 from policies.archive import Policy
-from policies.findings import Finding, Findings, KhoError, Verdict, Weight
+from policies.findings import Finding, Findings, KhoError, Verdict, Weight, said
+from policies.phrases import os_phrase, phrase
 from policies.retention import expires
 from repository.aip import EVENTS_PREFIX, Previous, Sealing, seal
 from repository.archive import SOFTWARE, Archive, software_version
@@ -87,7 +88,7 @@ def accept(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress
     except KhoError as error:
         return failed(deposit, error)
     except OSError as error:
-        return failed(deposit, KhoError("DEP-FAILED", deposit.label, reason=error.strerror or str(error)))
+        return failed(deposit, KhoError("DEP-FAILED", deposit.label, reason=os_phrase(error)))
 
 
 def failed(deposit: Deposit, error: KhoError) -> Outcome:
@@ -110,7 +111,7 @@ def _refusal(archive: Archive, deposit: Deposit, error: KhoError, claim: Deposit
 def _failure(error: KhoError) -> DepositChange:
     return {
         "state": DepositState.FAILED,
-        "error": str(error),
+        "error": said(error.finding),
         "findings": (error.finding,),
         "finding_counts": {error.code: 1},
     }
@@ -140,7 +141,7 @@ def _settle(archive: Archive, outcome: Outcome, within: Transaction) -> Deposit:
         else:
             change = _refusal(archive, deposit, KeyReused(change["key"], earlier.id), change)
     if change.get("state") is None:  # what it repeated when it was looked at was let go a moment ago
-        change = _failure(KhoError("DEP-FAILED", deposit.label, reason="another deposit of the same was decided meanwhile"))
+        change = _failure(KhoError("DEP-FAILED", deposit.label, reason=phrase("decided-meanwhile")))
     if deposit.update_of and change["state"] is DepositState.ACCEPTED and _overtaken(archive, deposit, change, within):
         change = _failure(Overtaken(deposit.update_of))
     change["updated"] = archive.clock.now()
@@ -350,7 +351,7 @@ def _previous(archive: Archive, aip_id: str) -> tuple[Previous | None, int]:
         return None, 1
     want = wanted(archive, aip_id)
     if want is None:
-        raise AipUnreadable(aip_id, "no tier holds an inventory that the catalog vouches for")
+        raise AipUnreadable(aip_id, phrase("no-inventory-vouched"))
     aip = archive.catalog.holdings.get(aip_id)
     events = tuple(
         Entry(LogicalPath(f.path), "", f.size, bytes.fromhex(f.sha256), bytes.fromhex(f.sha512))

@@ -16,6 +16,8 @@ from formats.package.spool import Spool
 from formats.premis import Event, read_premis
 from formats.report import FormatReport, KnownFormat
 from policies.audits import next_check
+from policies.findings import said
+from policies.phrases import phrase
 from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
 from repository.archive import Archive
 from repository.carried import Carried, CarriedFile
@@ -52,14 +54,14 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
             archive.tiers[tier_name], list(sealed.values()), progress=progress.advance, verify=archive.verifiers.verify
         )
     except StorageError as error:
-        return {deposit_id: {"ok": False, "error": str(error)} for deposit_id in sealed}
+        return {deposit_id: {"ok": False, "error": said(error.finding)} for deposit_id in sealed}
     for deposit_id, one in zip(sealed, kept, strict=True):
         if one.error is not None:
-            results[deposit_id] = {"ok": False, "error": str(one.error)}
+            results[deposit_id] = {"ok": False, "error": said(one.error.finding)}
         else:
             report = one.report
             read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
-            problem = promise(archive, tier_name, one.object_id) if one.counts else "the copy did not verify"
+            problem = promise(archive, tier_name, one.object_id) if one.counts else phrase("not-verified")
             results[deposit_id] = {"ok": not problem, "error": problem, **read}
     return results
 
@@ -98,9 +100,11 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
     good = sum(bool(result["ok"]) for result in kept.values())
     if good >= need:
         return True
-    reasons = "; ".join(f"{tier}: {result['error'] or 'not verified'}" for tier, result in kept.items() if not result["ok"])
+    reasons = "; ".join(
+        f"{tier}: {result['error'] or phrase('not-verified')}" for tier, result in kept.items() if not result["ok"]
+    )
     error = NotEnoughCopies(deposit.aip_id, good, need, reasons)
-    archive.catalog.deposits.update(deposit.id, error=str(error), updated=archive.clock.now())
+    archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
     return False
 
 

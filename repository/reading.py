@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from fixity.errors import CouldNotRead
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.errors import NoGoodCopy, RepositoryError
 from repository.model import AipFile, CopyState, Event, Page
@@ -154,12 +155,12 @@ class Reading:
                 except (StorageError, CouldNotRead) as error:
                     _log.warning("%s of %s could not be read from tier %s: %s", file.content_path, aip_id, name, error.code)
                     sightings.failed(name, file.content_path, expected, error)
-                    reasons.append(f"{name}: not readable")
+                    reasons.append(phrase("not-readable", tier=name))
                     continue
                 if (digest := hashlib.sha512(data).digest()) == expected:
                     return OpenFile(aip_id, file, name, self, whole=data)
                 sightings.altered(name, file.content_path, expected, digest)
-                reasons.append(f"{name}: altered")
+                reasons.append(phrase("altered-on", tier=name))
         raise NoGoodCopy(file.path, aip_id, "; ".join(reasons))
 
     def _tiers(self, aip_id: str) -> list[str]:

@@ -16,7 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from formats.premis import Event
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, said
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import CatalogConflict, Registration
 from repository.consistency import Testimony, testimony
@@ -131,7 +132,13 @@ def _unreadable(aip_id: str, report: RebuildReport) -> Iterator[None]:
     except Unavailable:
         raise
     except (KhoError, OSError, ValueError, KeyError) as error:
-        report.findings.add("AIP-UNREADABLE", aip_id, reason=str(error))
+        report.findings.add("AIP-UNREADABLE", aip_id, reason=_why(error))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KhoError):
+        return said(error.finding)
+    return os_phrase(error) if isinstance(error, OSError) else str(error)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 
 from fixity.digests import hash_stream
 from fixity.verify import FixityReport, Outcome, Problem
+from policies.findings import said
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.audit import coming_version, record_of, verify_copy
 from repository.errors import NoGoodCopy
@@ -89,7 +91,7 @@ def repair_copy(archive: Archive, copy: Copy, report: RepairReport) -> None:
     try:
         _repair(archive, copy, report)
     except Unavailable as error:
-        report.unavailable[copy.tier] = str(error)
+        report.unavailable[copy.tier] = said(error.finding)
 
 
 def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
@@ -157,7 +159,7 @@ def _mend(archive: Archive, copy: Copy, want: Wanted, problem: Problem, report: 
             ledger.repaired(copy, problem, source)
             report.repaired += 1
             return
-        ledger.repair_failed(copy, problem, NoGoodCopy(problem.path, copy.aip_id, "no other tier has it"))
+        ledger.repair_failed(copy, problem, NoGoodCopy(problem.path, copy.aip_id, phrase("no-other-tier")))
     except (StorageError, OSError) as error:
         ledger.repair_failed(copy, problem, error)
 

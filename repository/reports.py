@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from policies.findings import said
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.catalog import TierSummary
 from repository.comparison import COMPARED
@@ -86,11 +88,11 @@ def fixity_summary(archive: Archive) -> FixitySummary:
 def _unreachable(archive: Archive, name: str) -> str:
     """Why a tier cannot be asked now; "" when it can."""
     if name not in archive.tiers:
-        return "kho.toml has no tier of this name"
+        return phrase("tier-not-in-settings")
     try:
         archive.tiers[name].check()
     except StorageError as error:
-        return str(error)
+        return said(error.finding)
     return ""
 
 

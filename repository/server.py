@@ -18,6 +18,7 @@ from typing import Final
 import uvicorn
 
 from policies.findings import KhoError
+from policies.phrases import os_phrase
 from repository.app import create_app
 from repository.settings import Settings
 
@@ -123,7 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise CannotListen(f"{host}:{port}", error.strerror or str(error)) from error
+        raise CannotListen(f"{host}:{port}", os_phrase(error)) from error
 
 
 def _log_to_archive() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from policies.archive import Policy, default_policy_text, parse_policy
 from policies.codes import LANGUAGES
 from policies.document import Document, Section
+from policies.phrases import os_phrase, phrase
 from repository.authorities import AuthorityPlace, Network, read_network, read_places
 from repository.disks import LocalDisk, disk_of
 from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers, s3_text
@@ -215,7 +216,7 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as problem:
-        raise SettingsError("SET-UNREADABLE", str(file), reason=problem.strerror or str(problem)) from problem
+        raise SettingsError("SET-UNREADABLE", str(file), reason=os_phrase(problem)) from problem
 
 
 def _secret(section: Section, key: str) -> str:
@@ -302,7 +303,7 @@ def init_home(
         _settings(folder, root, _Given(root, {}, {}))
         os.rename(folder / "kho.toml.new", folder / "kho.toml")
     except OSError as problem:
-        raise SettingsError("SET-UNREADABLE", str(folder), reason=problem.strerror or str(problem)) from problem
+        raise SettingsError("SET-UNREADABLE", str(folder), reason=os_phrase(problem)) from problem
     return Settings.load(folder)
 
 
@@ -310,7 +311,7 @@ def _create(file: Path, text: str) -> None:
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as problem:
-        raise SettingsError("SET-UNREADABLE", str(file), reason="a path in it is no valid text (UTF-8)") from problem
+        raise SettingsError("SET-UNREADABLE", str(file), reason=phrase("path-not-utf8")) from problem
     with open(file, "wb") as target:
         target.write(data)
         target.flush()
@@ -339,4 +340,4 @@ def remember_tiers(home: str | os.PathLike[str], identifiers: Mapping[str, str])
         _create(file.with_name("kho.toml.new"), text)
         os.rename(file.with_name("kho.toml.new"), file)
     except OSError as problem:
-        raise SettingsError("SET-UNREADABLE", str(file), reason=problem.strerror or str(problem)) from problem
+        raise SettingsError("SET-UNREADABLE", str(file), reason=os_phrase(problem)) from problem

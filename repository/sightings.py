@@ -15,6 +15,7 @@ from typing import BinaryIO
 from fixity.digests import LARGE_BUFFER
 from fixity.errors import CouldNotRead
 from fixity.verify import Outcome
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import CatalogError
 from repository.ledger import ledger_of
@@ -33,7 +34,7 @@ def blocks(stream: BinaryIO, path: str, size: int = LARGE_BUFFER) -> Iterator[by
         try:
             block = stream.read(size)
         except OSError as error:
-            raise CouldNotRead(path, error.strerror or str(error)) from error
+            raise CouldNotRead(path, os_phrase(error)) from error
         if not block:
             return
         yield block

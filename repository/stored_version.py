@@ -16,6 +16,8 @@ from typing import BinaryIO
 from fixity.digests import LARGE_BUFFER
 from formats.package.source import Kind
 from formats.premis import Event, PremisFile, read_premis
+from policies.findings import said
+from policies.phrases import os_phrase, phrase
 from repository.aip import EVENTS_PATH, REPRESENTATION_PREMIS
 from repository.catalog import DERIVED, Registration
 from repository.errors import AipUnreadable
@@ -44,16 +46,16 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
         try:
             stream = tier.open(object_id, path)
         except (StorageError, OSError) as error:
-            reasons.append(f"{tier.name}: {error}")
+            reasons.append(f"{tier.name}: {said(error.finding) if isinstance(error, StorageError) else os_phrase(error)}")
             continue
         try:
             size = _hash(stream, hasher := hashlib.sha512(usedforsecurity=False))
             if hasher.digest() == sha512:
                 stream.seek(0)
                 return stream, size
-            reasons.append(f"{tier.name}: {path} is altered")
+            reasons.append(f"{tier.name}: {phrase('path-altered', path=path)}")
         except OSError as error:
-            reasons.append(f"{tier.name}: {error.strerror or error}")
+            reasons.append(f"{tier.name}: {os_phrase(error)}")
         stream.close()
     raise AipUnreadable(path, "; ".join(reasons))
 
@@ -83,7 +85,7 @@ def inventory_digest(tiers: Sequence[Tier], inventory: Inventory, number: int) -
         except (StorageError, OSError, ValueError):
             continue
     if len(found) != 1:
-        raise AipUnreadable(path, "the tiers hold different ones" if found else "no tier holds one that fits the newest version")
+        raise AipUnreadable(path, phrase("inventories-differ" if found else "no-fitting-inventory"))
     return found.pop()
 
 
@@ -173,7 +175,7 @@ class StoredVersion:
         try:
             content = self._inventory.content_of(path, self._number)
         except KeyError as error:
-            raise AipUnreadable(path, "the AIP has no such file") from error
+            raise AipUnreadable(path, phrase("no-such-file")) from error
         return open_verified(self._tiers, self._object_id, content, self._inventory.digest_of(path, self._number))
 
     @property

@@ -11,7 +11,7 @@ import uuid
 from datetime import timedelta
 from typing import Final
 
-from policies.findings import KhoError
+from policies.findings import KhoError, said
 from repository.archive import Archive
 from repository.catalog import CatalogConflict, DepositChange
 from repository.flows import DEPOSIT, Shown, deposit_argument
@@ -72,7 +72,7 @@ class Unfinished:
         change: DepositChange = {
             "state": DepositState.FAILED,
             "updated": archive.clock.now(),
-            "error": str(error),
+            "error": said(error.finding),
             "findings": (error.finding,),
             "finding_counts": {error.code: 1},
         }

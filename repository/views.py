@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policies.findings import Finding, Findings
+from policies.findings import Finding, Findings, spoken
+from repository.texts import language as speech
 
 if TYPE_CHECKING:
     from repository.access import ExportReport
@@ -76,7 +77,7 @@ def deposit(each: Deposit, language: str = "en") -> Document:
         "scanned": each.scanned,
         "reason": _text(each.reason),
         "decided_by": each.decided_by,
-        "error": _text(each.error),
+        "error": _text(spoken(each.error, language)),
         "expires": _moment(each.expires),
         "findings": [finding(one, language) for one in each.findings],
         "finding_counts": dict(each.finding_counts),
@@ -179,7 +180,7 @@ def audit(report: AuditReport) -> Document:
         "copies": dict(report.copies),
         "files": dict(report.files),
         "damages": [damage(one) for one in report.damages],
-        "unavailable": {name: _text(reason) for name, reason in report.unavailable.items()},
+        "unavailable": {name: _text(spoken(reason, speech())) for name, reason in report.unavailable.items()},
         "overdue": report.overdue,
         "strangers": [stranger(one) for one in report.strangers],
         "stranger_count": report.stranger_count,
@@ -191,7 +192,7 @@ def audit(report: AuditReport) -> Document:
 
 def stranger(each: Finding) -> Document:
     """What a tier holds and the catalog does not know: an object's id, or a path from the tier's storage root."""
-    words = {name: _text(str(each.args.get(name, ""))) for name in ("tier", "place", "reason")}
+    words = {name: _text(spoken(str(each.args.get(name, "")), speech())) for name in ("tier", "place", "reason")}
     return {"code": each.code, "path": _text(each.path), **words}
 
 
@@ -201,7 +202,7 @@ def repair(report: RepairReport) -> Document:
         "repaired": report.repaired,
         "quarantined": report.quarantined,
         "failed": [damage(one) for one in report.failed],
-        "unavailable": {name: _text(reason) for name, reason in report.unavailable.items()},
+        "unavailable": {name: _text(spoken(reason, speech())) for name, reason in report.unavailable.items()},
     }
 
 
@@ -212,7 +213,7 @@ def export(aip_id: str, target: Path, form: str, report: ExportReport) -> Docume
         "as": form,
         "files": report.files,
         "bytes": report.bytes,
-        "problems": [_text(str(problem)) for problem in report.problems],
+        "problems": [_text(spoken(problem, speech())) for problem in report.problems],
     }
 
 
@@ -246,7 +247,7 @@ TIER_COUNTS = ("copies", "bytes", "good", "damaged", "unreadable", "unknown", "a
 
 def _tier(one: TierState) -> Document:
     counts: Mapping[str, int] = {name: getattr(one, name) for name in TIER_COUNTS}
-    more = {"reachable": one.reachable, "unreachable": _text(one.unreachable)}
+    more = {"reachable": one.reachable, "unreachable": _text(spoken(one.unreachable, speech()))}
     compared = {"strangers": one.strangers, "compared": _moment(one.compared)}
     return {"name": one.name, **counts, "oldest_check": _moment(one.oldest_check), **more, **compared}
 

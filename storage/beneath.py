@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from policies.phrases import phrase
 from storage.errors import Refused
 
 __all__ = ["check_path", "folder_beneath", "open_beneath"]
@@ -21,7 +22,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 def check_path(path: str) -> str:
     """``path`` itself when it is safe to append to a folder. Raises Refused."""
     if "\0" in path or any(segment in ("", ".", "..") for segment in path.split("/")):
-        raise Refused(path, "not a relative path")
+        raise Refused(path, phrase("not-relative"))
     return path
 
 

@@ -14,9 +14,9 @@ StorageError
 from __future__ import annotations
 
 import errno
-import os
 
 from policies.findings import KhoError
+from policies.phrases import os_phrase
 
 __all__ = [
     "AlreadyExists",
@@ -80,7 +80,7 @@ _REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errn
 
 def from_os(error: OSError, key: str) -> StorageError:
     """The error of this package for one of the operating system. What is not known to be an answer is Unavailable."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    reason = os_phrase(error)
     if error.errno == errno.ENOENT:
         return NotFound(key)
     if error.errno == errno.EEXIST:

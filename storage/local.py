@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import phrase
 from storage import durable, locks
 from storage.backend import Stat
 from storage.beneath import check_path, folder_beneath, open_beneath
@@ -41,7 +42,7 @@ class LocalBackend:
         self._root = os.fspath(root)
         self._staging = os.fspath(staging) if staging else os.path.join(self._root, STAGING)
         if not os.path.isdir(self._root):
-            raise Unavailable(self._root, "no such folder")
+            raise Unavailable(self._root, phrase("no-such-folder"))
         with contextlib.suppress(FileExistsError):
             durable.mkdir(self._staging)
 
@@ -119,7 +120,7 @@ class LocalBackend:
     def _path(self, key: str) -> str:
         path = os.path.join(self._root, check_path(key))
         if path == self._staging or path.startswith(self._staging + "/"):
-            raise Refused(key, "the name is taken by Kho")
+            raise Refused(key, phrase("name-taken-by-kho"))
         return path
 
     @contextlib.contextmanager
@@ -147,7 +148,7 @@ class LocalBackend:
                 act()
                 durable.fsync_folder(os.path.dirname(os.path.join(self._root, key)))
                 return
-        raise Unavailable(key, "its folder disappears again and again")
+        raise Unavailable(key, phrase("folder-disappears"))
 
     def _make_folders(self, key: str) -> None:
         folder = self._root
@@ -157,7 +158,7 @@ class LocalBackend:
                 durable.mkdir(folder)
             durable.fsync_folder(parent)  # even when it was there: who made it may have been killed before this
             if not stat.S_ISDIR(os.lstat(folder).st_mode):
-                raise Refused(key, f"{segment} is not a folder")
+                raise Refused(key, phrase("is-no-folder", path=segment))
 
 
 @contextlib.contextmanager

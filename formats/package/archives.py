@@ -18,6 +18,7 @@ from formats.package.spool import Spool
 from formats.package.tars import Gunzip, read_tar
 from formats.package.zips import read_zip
 from policies.findings import Findings
+from policies.phrases import os_phrase
 
 __all__ = ["expand", "looks_like_archive"]
 
@@ -88,7 +89,7 @@ def expand(
         with _regular(source) if isinstance(source, Path) else nullcontext(source) as file:
             _unpack(file, spool, findings, called, limits, progress)
     except (OSError, CouldNotRead) as error:
-        reason = error.reason if isinstance(error, CouldNotRead) else error.strerror or str(error)
+        reason = error.reason if isinstance(error, CouldNotRead) else os_phrase(error)
         findings.add("FIX-UNREADABLE", shown_name(os.fsencode(called)), reason=reason)
     _unwrap(spool)
     check_names((item.name for item in spool.items()), findings)

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from formats.package.source import Source
 from policies.findings import Findings
+from policies.phrases import phrase
 
 __all__ = ["VERSIONS", "Declaration", "Line", "decoded_paths", "manifest_line", "read_declaration", "read_elements", "read_lines"]
 
@@ -62,7 +63,7 @@ def read_declaration(source: Source, findings: Findings) -> Declaration:
         findings.add("BAG-BOM", "bagit.txt")
         data = data.removeprefix(codecs.BOM_UTF8)
     if len(data) > DECLARATION_BYTES:
-        findings.add("BAG-DECLARATION", reason="it is too long")
+        findings.add("BAG-DECLARATION", reason=phrase("bag-too-long"))
     lines = re.split("\r\n|\r|\n", data[:DECLARATION_BYTES].decode("utf-8", "replace"))
     return _declared(lines[:-1] if lines[-1] == "" else lines, findings)
 
@@ -94,7 +95,7 @@ def _version(text: str | None, findings: Findings) -> tuple[int, int]:
 
 def _encoding(text: str | None, findings: Findings) -> str:
     if text is None:
-        findings.add("BAG-DECLARATION", reason="it names no character encoding")
+        findings.add("BAG-DECLARATION", reason=phrase("bag-no-encoding"))
         return "utf-8"
     try:
         codec = codecs.lookup(text)

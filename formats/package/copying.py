@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from fixity.errors import CouldNotRead
 from formats.errors import spool_error
+from policies.phrases import os_phrase
 
 __all__ = ["CHUNK", "Copied", "copy_stream"]
 
@@ -76,7 +77,7 @@ def _read(stream: BinaryIO, size: int, name: str) -> bytes:
     try:
         return stream.read(size)
     except OSError as error:
-        raise CouldNotRead(name, error.strerror or str(error)) from error
+        raise CouldNotRead(name, os_phrase(error)) from error
 
 
 def _write(descriptor: int, chunk: bytes, target: str) -> None:

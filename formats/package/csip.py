@@ -20,6 +20,7 @@ from formats.package.source import Item, Kind, Package, Source
 from formats.package.spool import Spool
 from formats.xml import NotWellFormed
 from policies.findings import Findings
+from policies.phrases import os_phrase
 
 __all__ = ["FORMAT", "Eark"]
 
@@ -96,7 +97,7 @@ def _check_mets(source: Source, name: bytes, references: References, findings: F
     except CouldNotRead as error:
         findings.append(error.finding)
     except OSError as error:
-        findings.append(CouldNotRead(path, error.strerror or str(error)).finding)
+        findings.append(CouldNotRead(path, os_phrase(error)).finding)
     return MetsFacts()
 
 

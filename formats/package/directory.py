@@ -13,6 +13,7 @@ from formats.package.defects import Defect
 from formats.package.names import shown_name
 from formats.package.source import Item, Kind
 from policies.findings import Findings
+from policies.phrases import os_phrase
 
 __all__ = ["FolderSource", "SteadyFile"]
 
@@ -60,14 +61,14 @@ class FolderSource:
                     if entry.is_dir(follow_symlinks=False):
                         listed.append((prefix + entry.name + b"/", entry))
         except OSError as error:
-            _report(findings, "FIX-UNREADABLE", folder, error.strerror or str(error))
+            _report(findings, "FIX-UNREADABLE", folder, os_phrase(error))
         return sorted(listed, key=lambda pair: pair[0])
 
     def _item(self, name: bytes, entry: os.DirEntry[bytes], findings: Findings | None) -> Item | None:
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
-            _report(findings, "FIX-UNREADABLE", name, error.strerror or str(error))
+            _report(findings, "FIX-UNREADABLE", name, os_phrase(error))
             return None
         kind = _kind(status.st_mode)
         if kind is None:
@@ -110,7 +111,7 @@ class FolderSource:
         try:
             return open(self.path(name), "rb", opener=_without_links)
         except OSError as error:
-            raise CouldNotRead(shown_name(name), error.strerror or str(error)) from error
+            raise CouldNotRead(shown_name(name), os_phrase(error)) from error
 
     def joined(self, name: bytes) -> bytes:
         """Where an item of `items` lies, unchecked."""
@@ -133,7 +134,7 @@ class FolderSource:
             # All algorithms anyone has asked for, in one pass: a bag with two manifests is read once.
             _, digests = hash_file(path, self._wanted)
         except OSError as error:
-            raise CouldNotRead(shown_name(name), error.strerror or str(error)) from error
+            raise CouldNotRead(shown_name(name), os_phrase(error)) from error
         self._last = (name, digests)
         return digests[algorithm]
 
@@ -151,7 +152,7 @@ class SteadyFile:
         try:
             self._descriptor = _without_links(path, os.O_RDONLY)
         except OSError as error:
-            raise CouldNotRead(shown_name(name), error.strerror or str(error)) from error
+            raise CouldNotRead(shown_name(name), os_phrase(error)) from error
         self.status = os.fstat(self._descriptor)
         if not stat.S_ISREG(self.status.st_mode):
             self.close()

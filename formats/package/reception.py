@@ -16,6 +16,7 @@ from formats.package.names import check_names
 from formats.package.source import Item, Kind
 from formats.package.spool import Spool
 from policies.findings import Findings
+from policies.phrases import phrase
 
 __all__ = ["spool_path"]
 
@@ -46,7 +47,7 @@ def spool_path(
         if source.exists():
             findings.add("PKG-NOT-A-PACKAGE", label)
         else:
-            findings.add("FIX-UNREADABLE", label, reason="there is no such file or folder")
+            findings.add("FIX-UNREADABLE", label, reason=phrase("nothing-there"))
 
 
 def _spool_folder(path: Path, spool: Spool, findings: Findings, meter: Meter) -> None:

@@ -22,6 +22,7 @@ from formats.package.copying import CHUNK, copy_stream
 from formats.package.names import shown_name
 from formats.package.source import Item, Kind, Role, Spooled
 from formats.package.spool_database import PAGE, SCHEMA, SpoolDatabase
+from policies.phrases import os_phrase
 
 __all__ = ["Order", "Spool"]
 
@@ -301,7 +302,7 @@ class Spool:
         try:
             return open(self.path(file), "rb")
         except OSError as error:
-            raise CouldNotRead(shown_name(name), error.strerror or str(error)) from error
+            raise CouldNotRead(shown_name(name), os_phrase(error)) from error
 
     def digest(self, name: bytes, algorithm: str) -> Digest:
         file = self._file(name)
@@ -310,7 +311,7 @@ class Spool:
         try:
             return hash_file(self.path(file), (algorithm,))[1][algorithm]
         except OSError as error:
-            raise CouldNotRead(shown_name(name), error.strerror or str(error)) from error
+            raise CouldNotRead(shown_name(name), os_phrase(error)) from error
 
     def spooled(self, order: Order = "name") -> Iterator[Spooled]:
         """Items and their aliases, each alias as an item of its own with the same bytes.

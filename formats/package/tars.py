@@ -21,6 +21,7 @@ from formats.package.meter import Meter
 from formats.package.names import shown_name
 from formats.package.spool import Spool
 from policies.findings import Findings
+from policies.phrases import phrase
 
 __all__ = ["Gunzip", "read_tar"]
 
@@ -79,7 +80,7 @@ class Gunzip:
             if not self._input:
                 self._input = self._file.read(BUFFER)
                 if not self._input:
-                    raise Hostile("PKG-ARCHIVE-TRUNCATED", reason="the gzip stream has no end")
+                    raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("gzip-no-end"))
             try:
                 data = self._member.decompress(self._input, wanted)
             except zlib.error as error:
@@ -126,7 +127,7 @@ class _Header(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         header = super().frombuf(buf, encoding, errors)
         if header.size < 0:
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason="a size below zero")
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-negative"))
         if header.type in _HEADER_TYPES and header.size > HEADER_BYTES:
             raise Hostile("PKG-HEADER-LARGE", size=header.size, limit=HEADER_BYTES)
         return header
@@ -140,7 +141,7 @@ class _Header(tarfile.TarInfo):
                 case "EOFHeaderError":  # a block of zeros: the end, as it should be
                     raise
                 case "EmptyHeaderError" | "TruncatedHeaderError":
-                    raise Hostile("PKG-ARCHIVE-TRUNCATED", reason="the tar has no end mark") from error
+                    raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("tar-no-end")) from error
                 case _:
                     raise Hostile("PKG-ARCHIVE-DAMAGED", reason=str(error)) from error
 
@@ -156,7 +157,7 @@ class _Member:
         self._left -= len(data)
         self._meter.count(len(data))
         if not data and self._left and size:
-            raise Hostile("PKG-ARCHIVE-TRUNCATED", reason="the tar ends inside a file")
+            raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("tar-ends-inside"))
         return data
 
 
@@ -208,7 +209,7 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, spool: Spool, fi
         if not member.isreg() and not member.isdir():
             raise Defect("PKG-SPECIAL-FILE", shown_name(name))
         if member.size < 0:
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason="a size below zero")
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-negative"))
         meter.entry(name, 0 if member.isdir() else member.size)
         safe = entry_name(name, backslash=True)
         modified = whole_seconds(member.mtime)

@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 
 from formats.package.defects import Hostile
 from policies.findings import Findings
+from policies.phrases import phrase
 
 __all__ = ["ZipDirectory", "ZipEntry", "extra_fields"]
 
@@ -88,7 +89,7 @@ class ZipDirectory:
         tail = self._at(tail_start, self._size - tail_start)
         position = self._find_end(tail)
         if position < 0:
-            raise Hostile("PKG-ARCHIVE-TRUNCATED", reason="no end of central directory")
+            raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("zip-no-end"))
         _, disk, start_disk, here, count, length, offset, comment = _END.unpack_from(tail, position)
         end = tail_start + position
         if (rest := self._size - end - _END.size - comment) > 0:
@@ -100,7 +101,7 @@ class ZipDirectory:
             raise Hostile("PKG-ARCHIVE-SPLIT")
         self.base = end - length - offset
         if self.base < 0:
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason="the central directory lies beyond its end")
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("zip-directory-beyond"))
         if self.base:
             self._findings.add("PKG-ARCHIVE-TRAILING", size=self.base, place="start")
         self.start, self._end, self.count = self.base + offset, end, count
@@ -133,13 +134,13 @@ class ZipDirectory:
                 record = _END64.unpack(self._at(position, _END64.size))
                 if record[0] == b"PK\6\6":
                     return (position, *record[4:10])
-        raise Hostile("PKG-ARCHIVE-DAMAGED", reason="the ZIP64 end record is not where it should be")
+        raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("zip-zip64"))
 
     def _at(self, position: int, length: int) -> bytes:
         self._file.seek(position)
         data = self._file.read(length)
         if len(data) < length:
-            raise Hostile("PKG-ARCHIVE-TRUNCATED", reason="the file ends inside the central directory")
+            raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("zip-ends-inside"))
         return data
 
     def entries(self) -> Iterator[ZipEntry]:
@@ -153,12 +154,12 @@ class ZipDirectory:
             count += 1
             yield entry
         if count != self.count:
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=f"{self.count} entries are announced and {count} listed")
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("zip-count", announced=self.count, listed=count))
 
     def _entry(self, buffer: bytes, start: int) -> tuple[ZipEntry, int]:
         """The entry at ``start`` and where the next one begins."""
         if len(buffer) - start < _RECORD.size or buffer[start : start + 4] != b"PK\1\2":
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason="something in the central directory is no entry")
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("zip-no-entry"))
         fields = _RECORD.unpack_from(buffer, start)
         (
             _,
@@ -182,7 +183,7 @@ class ZipDirectory:
         name_end = start + _RECORD.size + name_length
         end = name_end + extra_length + comment_length
         if end > len(buffer):
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason="an entry of the central directory is longer than the directory")
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("zip-entry-long"))
         extra = buffer[name_end : name_end + extra_length]
         size, packed, offset, disk = _widened(extra, size, packed, offset, disk)
         if disk != 0:

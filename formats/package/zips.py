@@ -19,6 +19,7 @@ from formats.package.names import shown_name
 from formats.package.spool import Spool
 from formats.package.zip_directory import ZipDirectory, ZipEntry, extra_fields
 from policies.findings import Findings
+from policies.phrases import phrase
 
 __all__ = ["read_zip"]
 
@@ -227,6 +228,6 @@ class _Member:
         if self._size != self._entry.size:
             raise Defect("PKG-SIZE", self._shown, expected=self._entry.size)
         if not isinstance(unpacker, _Plain) and (not unpacker.eof or unpacker.unused_data or self._left):
-            raise Defect("PKG-ENTRY-DAMAGED", self._shown, reason="the packed data does not end where it should")
+            raise Defect("PKG-ENTRY-DAMAGED", self._shown, reason=phrase("zip-data-end"))
         if self._crc != self._entry.crc:
             raise Defect("PKG-CRC", self._shown)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from policies.phrases import phrase
 from repository import views
 from repository.api.auth import Caller, producer_for
 from repository.api.digests import promised_digests
@@ -65,7 +66,7 @@ async def deposit(
     door = door_of(request)
     for name, value in {"producer": producer, "title": title, "update": update, "label": label}.items():
         if value is not None and not (value.strip() and value.isprintable()):
-            raise ApiError("API-PARAMETER", name, reason="it must have characters, and only printable ones")
+            raise ApiError("API-PARAMETER", name, reason=phrase("http-printable"))
     producer, key, name = producer_for(caller, producer), _key(request), _file_name(label)
     upload = await _receive(request, door, name)
     actor, extra = f"api:{caller.name}", {"update": update or "", "title": title or ""}
@@ -139,7 +140,7 @@ def _key(request: Request) -> str | None:
         text = ""  # half a string
     good = len(lines) == 1 and 0 < len(text) <= LONGEST and text.isprintable() and text.strip() == text
     if not good or "\ufffd" in text or text.startswith("pending:"):
-        raise ApiError("API-HEADER", "Idempotency-Key", reason=f"one key of 1 to {LONGEST} printable characters is allowed")
+        raise ApiError("API-HEADER", "Idempotency-Key", reason=phrase("http-one-key", longest=LONGEST))
     return text
 
 

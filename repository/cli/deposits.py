@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from repository import views
 from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
 from repository.cli.waiting import go_on
-from repository.texts import words
+from repository.texts import language, words
 
 if TYPE_CHECKING:
     from repository.engine import Engine
@@ -195,7 +195,7 @@ def _known(engine: Engine, ids: Sequence[str]) -> Iterator[tuple[str, Deposit]]:
 
 def _view(each: Deposit, standings: Mapping[str, str]) -> dict[str, object]:
     repeats = each.state.value == "repeated" and standings[each.id] != "repeated"
-    return {**views.deposit(each), "earlier_state": standings[each.id] if repeats else ""}
+    return {**views.deposit(each, language()), "earlier_state": standings[each.id] if repeats else ""}
 
 
 def _exit(states: Iterable[str]) -> Exit:
@@ -236,7 +236,7 @@ def _facts(each: Deposit, standing: str) -> Iterator[tuple[str, str]]:
     yield words("label.files"), f"{number(each.files)} · {size(each.bytes)}"
     yield words("label.malware"), each.scanned or words("deposit.not_scanned")
     yield words("label.reason"), " · ".join(filter(None, (_why(each, standing), each.decided_by)))
-    yield words("label.error"), each.error
+    yield words("label.error"), spoken(each.error, language())
     yield words("label.expires"), when(each.expires, "")
 
 

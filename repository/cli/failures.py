@@ -9,6 +9,7 @@ from pathlib import Path
 from typer import TyperException
 
 from policies.findings import Finding, KhoError
+from policies.phrases import os_phrase
 from repository.cli.door import HOME_VARIABLE, MARKER, Usage
 from repository.cli.exits import Exit
 
@@ -50,7 +51,7 @@ def finding_of(error: Exception, home: Path | None = None) -> Finding:
     log = _record(error, home)
     if isinstance(error, OSError) and error.errno is not None:
         where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-        return Finding("OPS-SYSTEM", args={"reason": f"{error.strerror}{where}"})
+        return Finding("OPS-SYSTEM", args={"reason": f"{os_phrase(error)}{where}"})
     return Finding("OPS-UNEXPECTED", args={"kind": type(error).__name__, "log": str(log)})
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from policies.codes import LANGUAGES
+from policies.findings import spoken
 
 __all__ = ["catalog", "language", "words"]
 
@@ -41,4 +42,4 @@ def catalog(language: str) -> Mapping[str, str]:
 def words(key: str, /, **values: str | int) -> str:
     """The words for ``key`` in the reader's language. Raises KeyError for a key that is in no catalog (a test finds those)."""
     text = catalog(language())[key]
-    return text.format(**values) if values else text
+    return spoken(text.format(**values), language()) if values else text

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from policies.findings import Findings
+from policies.phrases import os_phrase
 from storage.backend import Backend
 from storage.ocfl.check_declaration import OBJECT, ROOT
 from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
@@ -92,7 +93,7 @@ def check_path(path: Path, findings: Findings, *, progress: Progress | None = No
     try:
         names = os.listdir(path)
     except OSError as error:
-        report("FIX-UNREADABLE", "", reason=error.strerror or str(error))
+        report("FIX-UNREADABLE", "", reason=os_phrase(error))
         return
     if _is_root(names) and not is_object(place.scan("")):
         check_local(LocalRoot(place.root, workers), RootCheck(place, report), findings, progress=progress)

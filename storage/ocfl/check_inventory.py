@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from fixity.digests import ALGORITHMS, Hasher
 from fixity.errors import CouldNotRead
+from policies.phrases import os_phrase
 from storage.ocfl.blocks import Report, shown
 from storage.ocfl.documents import STREAM_FROM
 from storage.ocfl.inventory import INVENTORY, read_inventory
@@ -80,7 +81,7 @@ def load_inventory(place: Place, folder: str, report: Report, spec: str) -> Inve
     except CouldNotRead as error:
         report("FIX-UNREADABLE", path, reason=error.reason)
     except OSError as error:
-        report("FIX-UNREADABLE", path, reason=error.strerror or str(error))
+        report("FIX-UNREADABLE", path, reason=os_phrase(error))
     except TooLarge:
         report("OCFL-TOO-LARGE", path, limit=MAX_INVENTORY)
     return None

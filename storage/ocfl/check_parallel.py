@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from policies.findings import Findings
+from policies.phrases import phrase
 from storage import processes
 from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_root import RootCheck
@@ -118,7 +119,7 @@ def serve(lifeline: int) -> None:
 def _unknown(path: str) -> Answer:
     """Where the process dies (killed, out of memory), nothing is known of the object it was at."""
     findings = Findings()
-    findings.add("FIX-UNREADABLE", path, reason="the process that checked it was killed")
+    findings.add("FIX-UNREADABLE", path, reason=phrase("checker-killed"))
     return path, Verdict("", ""), findings
 
 

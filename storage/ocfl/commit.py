@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from policies.phrases import phrase
 from storage import durable
 from storage.durable import Barrier
 from storage.errors import Conflict, StorageError, Unavailable, from_os
@@ -191,7 +192,7 @@ class _Batch:
                 durable.rename(work.staging.folder, work.top)
                 barrier.folder(os.path.dirname(work.top))
                 return
-        raise Unavailable(work.version.object_id, "the folders above it disappear again and again")
+        raise Unavailable(work.version.object_id, phrase("folder-disappears"))
 
     def _make_folders(self, folder: str, barrier: Barrier) -> None:
         if folder == self._tier.ocfl:
@@ -240,7 +241,7 @@ def _plan(work: _Work) -> _Kind:
     version, top = work.version, work.top
     if not os.path.lexists(top):
         if version.builds_on is not None:
-            raise Conflict(version.object_id, f"version {version.number} is to follow one that is not here")
+            raise Conflict(version.object_id, phrase("version-gap", number=version.number))
         return _Kind.NEW
     root = digest_at(top, INVENTORY)
     if root == version.inventory_sha512:
@@ -249,7 +250,7 @@ def _plan(work: _Work) -> _Kind:
         return _Kind.NEXT
     if digest_at(top, f"v{version.number}/{INVENTORY}") == version.inventory_sha512:
         return _Kind.THERE  # an earlier version of what is here
-    raise Conflict(version.object_id, "another version is here" if root else "an object without a root inventory is here")
+    raise Conflict(version.object_id, phrase("another-version" if root else "rootless-object"))
 
 
 def _entry(work: _Work) -> journal.Entry:

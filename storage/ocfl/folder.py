@@ -12,6 +12,7 @@ import os
 import uuid
 from dataclasses import dataclass
 
+from policies.phrases import os_phrase, phrase
 from storage import durable, locks
 from storage.errors import AlreadyExists, Refused, Unavailable, from_os
 from storage.ocfl.layout import EXTENSION, LAYOUT_FILE, HashedNTuple
@@ -69,7 +70,7 @@ class TierFolder:
             os.stat(self.ocfl, follow_symlinks=False)
         except OSError as error:
             raise Unavailable(
-                self.path, f"no tier is mounted here ({os.strerror(error.errno or 0)}: {error.filename})"
+                self.path, phrase("tier-not-mounted", why=os_phrase(error), path=os.fsdecode(error.filename or ""))
             ) from error
 
     def _read(self, marker: str, stamp: tuple[int, int, int, int]) -> _Identity:
@@ -82,15 +83,15 @@ class TierFolder:
             found = json.loads(data)
             version, name, identifier = int(found["kho_tier"]), str(found["name"]), str(found["uuid"])
         except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(marker, "the marker of the tier is damaged") from error
+            raise Unavailable(marker, phrase("marker-damaged")) from error
         if version != MARKER_VERSION:
-            raise Unavailable(marker, f"the tier has format {version}, this program knows {MARKER_VERSION}")
+            raise Unavailable(marker, phrase("tier-format", found=version, known=MARKER_VERSION))
         if name != self.name:
-            raise Unavailable(marker, f"this is the tier {name!r}, not {self.name!r}")
+            raise Unavailable(marker, phrase("tier-name", found=name, expected=self.name))
         if self._identifier is None:
             self._identifier = identifier
         if identifier != self._identifier:
-            raise Unavailable(marker, f"another tier of this name is mounted here ({identifier}, not {self._identifier})")
+            raise Unavailable(marker, phrase("tier-other", found=identifier, expected=self._identifier))
         return _Identity(name, identifier, stamp)
 
     @property
@@ -160,7 +161,7 @@ def make_storage_root(tier: str, root: str = "ocfl") -> None:
     is empty. Raises Refused."""
     top = os.path.join(tier, root)
     if strange := set(os.listdir(top)) - {relative.partition("/")[0] for relative in LAYOUT_FILES}:
-        raise Refused(top, f"the folder is not empty ({min(strange)!r})")
+        raise Refused(top, phrase("folder-not-empty", path=min(strange)))
     for relative, data in sorted(LAYOUT_FILES.items()):
         folder = top
         for segment in relative.split("/")[:-1]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from policies.phrases import phrase
 from storage.beneath import folder_beneath, open_beneath
 from storage.errors import Damaged, StorageError, from_os
 from storage.ocfl.documents import BadJson, Members, read_json
@@ -109,13 +110,13 @@ def _identify(top: str, path: str) -> tuple[bytes, str, int]:
     try:
         descriptor = open_beneath(top, path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise Damaged(path, "there is no inventory") from error
+        raise Damaged(path, phrase("no-inventory")) from error
     with os.fdopen(descriptor, "rb", buffering=0) as raw:
         stream = HashedStream(raw)
         try:
             object_id, head = id_and_head(stream)
         except (BadJson, ValueError) as error:
-            raise Damaged(path, f"the inventory is damaged: {error}") from error
+            raise Damaged(path, phrase("inventory-damaged", why=str(error))) from error
         return stream.finish(), object_id, head
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import phrase
 from storage import durable
 from storage.beneath import check_path, folder_beneath
 from storage.errors import Damaged, NotFound, Refused, from_os
@@ -31,14 +32,14 @@ def restore(tier: TierFolder, object_id: str, path: str, source: BinaryIO, sha51
     with _transaction(tier, path) as transaction, tier.hold(object_id):
         temporary = os.path.join(transaction.folder, "good")
         if _store(temporary, source) != sha512 or _cold_digest(temporary) != sha512:
-            raise Refused(path, "the bytes that were to be restored are not the good ones")
+            raise Refused(path, phrase("restore-not-good"))
         transaction.record([journal.Entry(object_id, 0, "", "")], durably=False)
         _clear_the_way(tier, object_id, path)
         folder = _make_folders(tier, os.path.dirname(target))
         durable.rename(temporary, target)
         durable.fsync_folder(folder)
         if _cold_digest(target) != sha512:
-            raise Damaged(path, "the medium did not give back what was written")
+            raise Damaged(path, phrase("medium-differs"))
 
 
 def forget(tier: TierFolder, object_id: str) -> None:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 
 from fixity.digests import LARGE_BUFFER, Hasher, hash_stream
 from fixity.errors import CouldNotRead
+from policies.phrases import os_phrase
 from storage.backend import Backend
 from storage.errors import StorageError
 
@@ -69,7 +70,7 @@ def _could_not_read(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CouldNotRead(path, os.strerror(error.errno) if error.errno else str(error)) from error
+        raise CouldNotRead(path, os_phrase(error)) from error
     except StorageError as error:
         raise CouldNotRead(path, str(error.finding.args.get("reason", "it is gone"))) from error
     except ValueError as error:  # a name with NUL
@@ -91,7 +92,7 @@ class LocalPlace:
             with os.scandir(self._start + folder) as entries:
                 return sorted([(each.name, FILE if each.is_file(follow_symlinks=False) else _kind(each)) for each in entries])
         except OSError as error:
-            raise CouldNotRead(folder, os.strerror(error.errno or 0)) from error
+            raise CouldNotRead(folder, os_phrase(error)) from error
 
     def _descriptor(self, path: str) -> tuple[int, os.stat_result]:
         descriptor = os.open(self._start + path, _FLAGS)
@@ -120,7 +121,7 @@ class LocalPlace:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise CouldNotRead(path, os.strerror(error.errno or 0)) from error
+            raise CouldNotRead(path, os_phrase(error)) from error
 
     def hash(self, path: str, algorithms: tuple[str, ...]) -> Hashed:
         try:
@@ -139,7 +140,7 @@ class LocalPlace:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise CouldNotRead(path, os.strerror(error.errno or 0)) from error
+            raise CouldNotRead(path, os_phrase(error)) from error
         return Hashed(hasher.size, {name: digest.value for name, digest in hasher.digests().items()}, _inode(found))
 
 

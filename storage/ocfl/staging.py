@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import os_phrase, phrase
 from storage import durable
 from storage.durable import Barrier
 from storage.errors import Refused, SpoolDamaged, Unavailable
@@ -66,7 +67,7 @@ class Staging:
     def _content(self, file: SealedFile) -> None:
         path = file.content_path
         if not path.startswith(f"v{self.version.number}/") or any(s in ("", ".", "..") for s in path.split("/")):
-            raise Refused(path, "no content path of this version")
+            raise Refused(path, phrase("no-content-path"))
         target = os.path.join(self.folder, path)
         if self._link and self._linked(file, target):
             return
@@ -157,7 +158,7 @@ class Staging:
             try:
                 length = os.readv(source, [view])
             except OSError as error:
-                raise Unavailable(name, error.strerror or str(error)) from error
+                raise Unavailable(name, os_phrase(error)) from error
             if not length:
                 return
             yield view[:length]
@@ -178,9 +179,9 @@ def _source(path: os.PathLike[str]) -> Iterator[int]:
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise SpoolDamaged(name, "the file is gone") from error
+        raise SpoolDamaged(name, phrase("file-gone")) from error
     except OSError as error:
-        raise Unavailable(name, error.strerror or str(error)) from error
+        raise Unavailable(name, os_phrase(error)) from error
     try:
         yield descriptor
     finally:
@@ -191,4 +192,4 @@ def _read(source: int, size: int, name: str) -> bytes:
     try:
         return os.read(source, size)
     except OSError as error:
-        raise Unavailable(name, error.strerror or str(error)) from error
+        raise Unavailable(name, os_phrase(error)) from error

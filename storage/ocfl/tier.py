@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fixity.verify import FixityReport, Outcome
+from policies.phrases import os_phrase, phrase
 from storage import durable
 from storage.beneath import folder_beneath, open_beneath
 from storage.durable import Barrier
@@ -52,7 +53,7 @@ class LocalTier:
         root: str = "ocfl",
     ) -> None:
         if sys.getfilesystemencoding().lower() != "utf-8":
-            raise Refused(os.fspath(path), "file names are not UTF-8 in this locale: set PYTHONUTF8=1")
+            raise Refused(os.fspath(path), phrase("locale-not-utf8"))
         self.name = name
         self.place = (os.path.abspath(path), name, identifier, root)
         """What another process needs to open the same tier: path, name, identifier, and which storage root."""
@@ -154,7 +155,7 @@ class LocalTier:
             try:
                 return stream.read()
             except OSError as error:
-                raise Unavailable(object_id, error.strerror or str(error)) from error
+                raise Unavailable(object_id, os_phrase(error)) from error
 
     def open(self, object_id: ObjectId, path: str) -> BinaryIO:
         self._folder.check()
