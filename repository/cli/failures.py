@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from typer import TyperException
 
 from policies.findings import Finding, KhoError
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 from repository.cli.door import HOME_VARIABLE, MARKER, Usage
 from repository.cli.exits import Exit
 
@@ -66,7 +67,25 @@ def usage_finding(error: TyperException) -> Finding:
     if kind == "MissingParameter" and parameter is not None:
         name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
         return Finding("USE-MISSING", args={"name": name, "command": command})
-    return Finding("USE-COMMAND", args={"reason": error.format_message(), "command": command})
+    return Finding("USE-COMMAND", args={"reason": _in_our_words(error.format_message()), "command": command})
+
+
+_MESSAGES = (
+    (r"No such command '(?P<name>.*)'\.", "usage-no-command"),
+    (r"Got unexpected extra arguments?\(?s?\)? \((?P<given>.*)\)", "usage-extra"),
+    (r"Option '(?P<name>.*)' requires an argument\.", "usage-needs-value"),
+    (r"Invalid value for '(?P<name>.*)': Input should be a valid integer.*", "usage-integer"),
+    (r"Invalid value for '(?P<name>.*)': Input should be greater than or equal to (?P<least>\S+)", "usage-least"),
+    (r"Invalid value for '(?P<name>.*)': Input should be less than or equal to (?P<most>\S+)", "usage-most"),
+)
+"""What typer says most, in English only → the phrase that says it in both languages."""
+
+
+def _in_our_words(message: str) -> str:
+    for pattern, key in _MESSAGES:
+        if (found := re.fullmatch(pattern, message, re.DOTALL)) is not None:
+            return phrase(key, **found.groupdict())
+    return message
 
 
 def _record(error: Exception, home: Path | None) -> Path:

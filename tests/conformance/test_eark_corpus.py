@@ -1,7 +1,7 @@
 """The E-ARK test corpus: packages it calls valid are accepted, those it calls invalid are not silent.
 
 The corpus was made rule by rule: a package is valid or invalid as to the rule it was made for. Three that it calls valid name files that
-are altered or missing beyond doubt; an archive must not accept them, and they are listed here with what is wrong.
+are altered or missing beyond doubt; an archive must not accept them (docs/decisions/0005), and they are listed here with what is wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from formats.package.directory import FolderSource
 from formats.package.reception import spool_path
 from formats.package.recognition import arrange, recognise
 from formats.package.spool import Spool
+from policies.archive import ArchivePolicyError
 from policies.findings import Findings, Weight
+from repository.model import DepositState
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 CORPORA = Path(os.environ.get("KHO_CORPORA", Path(__file__).parents[2] / ".." / "shared" / "corpora")).resolve()
 INDEX = CORPORA / "corpora.tsv"
@@ -100,3 +103,21 @@ def test_every_file_has_its_own_place(name: str, tmp_path: Path) -> None:
         assert all(item.stored for item in files)
         assert len({item.stored for item in files}) == len(files)
         assert len(files) == sum(len(names) for _, _, names in os.walk(CORPORA / name))
+
+
+@pytest.mark.parametrize("lossy", LOSSY)
+def test_no_policy_lets_altered_files_in(lossy: str, tmp_path: Path, identifier: SharedIdentifier) -> None:
+    """Refused, with all reasons at once; what is missing an officer may be allowed to decide on, what is altered never."""
+    name = next(name for name in VALID if name.endswith(lossy))
+    archive = ArchiveUnderTest(tmp_path, identifier)
+    try:
+        archive.weights(CSIP_METADATA_MISSING="hold", CSIP_FILE_MISSING="hold")
+        deposit = archive.deposit(CORPORA / name)
+        assert deposit.state is DepositState.REFUSED
+        assert LOSSY[lossy] in {each.path for each in deposit.findings}
+        assert {each.code for each in deposit.findings if each.weight is Weight.ERROR} >= {"CSIP-FILE-ALTERED"}
+        with pytest.raises(ArchivePolicyError, match="may not be made lighter"):
+            archive.weights(CSIP_FILE_ALTERED="hold")
+        archive.weights()
+    finally:
+        archive.close()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from policies.codes import register
 from policies.findings import Finding
 from repository.cli.printable import printable
+from repository.cli.run import run
 from repository.cli.screen import number, size
 from repository.progress import Minutes
 from repository.texts import catalog, language, words
@@ -143,3 +144,23 @@ def test_a_line_a_minute_and_none_for_short_work() -> None:
     progress.finish()
     progress.advance(5)
     assert lines == [("audit", done, 100, "files", False) for done in (12, 24, 36, 48, 60)] + [("audit", 60, 100, "files", True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nosuch"], 'không có lệnh "nosuch"'),
+        (["list", "extra", "more"], 'thừa "extra more"'),
+        (["list", "--limit"], "--limit cần có giá trị"),
+        (["list", "--limit", "abc"], "--limit phải là số nguyên"),
+        (["list", "--limit", "0"], "--limit ít nhất là 1"),
+        (["serve", "--port", "99999999"], "--port nhiều nhất là 65535"),
+    ],
+)
+def test_what_typer_says_is_said_in_the_readers_language(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sentences are matched word for word: should it change them, this notices."""
+    monkeypatch.setenv("KHO_LANG", "vi")
+    assert run(arguments) == 2
+    assert words in capsys.readouterr().err

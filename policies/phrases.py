@@ -1,0 +1,44 @@
+"""Phrases: words that stand inside other sentences, such as the reason of an error. As with findings, what is stored is a key with
+arguments, and never a language; the sentence around it speaks it in the reader's.
+
+A phrase is carried as text (an argument of a finding is text), ``⟦["key",{…}]⟧``, and may stand between other words.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+
+__all__ = ["CLOSE", "OPEN", "carried", "os_phrase", "phrase", "phrases"]
+
+OPEN, CLOSE = "\u27e6", "\u27e7"
+
+
+@functools.cache
+def phrases() -> Mapping[str, Mapping[str, str]]:
+    """Key → language → words (``phrases.toml``)."""
+    text = resources.files("policies").joinpath("phrases.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def phrase(key: str, **args: str | int) -> str:
+    """A phrase of the register, to be an argument of a finding (or a part of one)."""
+    return carried([key, args])
+
+
+def carried(row: list[object]) -> str:
+    """What `policies.findings.spoken` understands."""
+    return OPEN + json.dumps(row) + CLOSE
+
+
+def os_phrase(error: OSError) -> str:
+    """Why the operating system said no: a phrase for what people meet, else its own words."""
+    key = f"errno-{errno.errorcode.get(error.errno or 0, '')}"
+    if key in phrases():
+        return phrase(key)
+    return error.strerror or (os.strerror(error.errno) if error.errno else str(error))
