@@ -94,7 +94,7 @@ def still_well(server: Server) -> None:
     server.start()
 
 
-@pytest.mark.parametrize("server", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("server", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True)
 def test_a_few_of_all_questions(schemathesis: str, server: Server, tmp_path: Path) -> None:
     ask(schemathesis, server, tmp_path, FEW, real_names(server))
     still_well(server)
