@@ -70,7 +70,8 @@ class Health:
 
     def _space(self) -> bool:
         settings = self._door.settings
-        disks = [os.statvfs(place) for place in (settings.home, *(tier.path for tier in settings.tiers))]
+        folders = [tier.path for tier in settings.tiers if tier.tape is None or tier.path.exists()]  # made with the first label
+        disks = [os.statvfs(place) for place in (settings.home, *folders)]
         return all(disk.f_bavail * disk.f_frsize >= FREE_LEAST for disk in disks)
 
 

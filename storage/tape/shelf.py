@@ -26,6 +26,24 @@ from storage.tier import ObjectId
 
 __all__ = ["Shelf"]
 
+ALERTS = {
+    1: "reading is difficult",
+    2: "writing is difficult",
+    3: "an error that could not be corrected",
+    4: "the cartridge is at risk: copy its data",
+    5: "reading failed",
+    6: "writing failed",
+    7: "the cartridge has reached its rated life",
+    20: "the drive has to be cleaned now",
+    21: "the drive should be cleaned",
+    30: "the drive's hardware has a fault",
+    31: "the drive's hardware has a fault",
+}
+"""TapeAlert flags that somebody has to act on (SSC-4 annex A); the others are logged by their numbers."""
+
+CARTRIDGE_ENDS = frozenset({4, 7})
+"""Flags after which a volume is not written any more."""
+
 Bundle = TypeVar("Bundle", bound=Outgoing)
 
 _log = logging.getLogger("kho.tape")
@@ -144,7 +162,24 @@ class Shelf:
             state = VolumeState.FULL if group.full else volume.state
             sequence = max((row.sequence for row in rows), default=volume.sequence)
             cartridge.volume = self.register.change_volume(volume.barcode, used=used, state=state, sequence=sequence)
+        self._heed(cartridge)
         return group
+
+    def _heed(self, cartridge: Cartridge) -> None:
+        """What the drive tells of itself and of the cartridge, where it can, is logged; one that nears its end is not written again."""
+        try:
+            alerts, counters = cartridge.drive.alerts(), cartridge.drive.error_counters()
+        except Unavailable as error:
+            _log.warning("the drive does not tell how it is: %s", error)
+            return
+        if counters is not None:
+            _log.info("volume %s in %s: %s", cartridge.volume.barcode, cartridge.drive.name, counters)
+        if alerts:
+            words = "; ".join(ALERTS.get(flag, f"TapeAlert {flag}") for flag in alerts)
+            _log.error("volume %s in %s: %s", cartridge.volume.barcode, cartridge.drive.name, words)
+            ended = CARTRIDGE_ENDS.intersection(alerts) and cartridge.volume.state is VolumeState.OPEN
+            state = VolumeState.SUSPECT if ended else cartridge.volume.state
+            cartridge.volume = self.register.change_volume(cartridge.volume.barcode, note=words, state=state)
 
     def label(self, barcode: str, *, capacity: int, made: str, rated_years: int) -> Volume:
         """Make a blank cartridge a volume of this tier.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ BUNDLE = 2 << 30
 """Bytes from which on a bundle is closed, and to which parts of large versions are cut. Some seconds of streaming: less makes labels and
 file marks count, more makes a single file dear to reach on drives without LOCATE."""
 
+
+FRESH_FOR = 600.0
+"""Seconds for which a read-back stands for the check that counts a copy. What is asked later is read again."""
 
 LOOK_EVERY = 0.05
 """Seconds between looks whether a request was served by another thread."""
@@ -73,6 +77,7 @@ class TapeTier:
         self._index: Register | None = None
         self._opened: Shelf | None = None
         self._fresh: set[int] = set()
+        self._fresh_until = 0.0
 
     @classmethod
     def create(cls, path: Path, name: str, library: Library) -> TapeTier:
@@ -222,6 +227,7 @@ class TapeTier:
 
     def _remember(self, shelf: Shelf, comment: Comment) -> None:
         """Parts that were read back in this very call need no second reading to be counted."""
+        self._fresh_until = time.monotonic() + FRESH_FOR
         self._fresh.update(part.id for part in shelf.register.parts_of(comment.object_id) if part.run == comment.run)
 
     # --- re-reading -------------------------------------------------------------------------------------------------------
@@ -248,6 +254,8 @@ class TapeTier:
         order in which that becomes known. Raises Unavailable when the tier cannot be asked at all."""
         self.flush()
         with self.shelf() as shelf:
+            if time.monotonic() > self._fresh_until:
+                self._fresh.clear()
             shelf.library.changer.greet()  # a library that is off vouches for nothing, not even for what is not there
             yield from Pass(shelf.register, shelf, asks, fresh=self._fresh, progress=progress).run()
 

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from fixity.verify import Outcome
 from storage.errors import StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.rows import VolumeState
+from storage.tape.transport import Reply, open_transport
 from storage.tier import Ask, Tier
 from tests.oracles import ocfl_py_findings
 from tests.storage.sealed import SealedObject, two_versions
@@ -120,6 +122,56 @@ def test_canned_volume_overflow_goes_on_on_the_next_cartridge(scene: Tapes, tmp_
     assert tier.locality(made.object_id)[0] == TWO
     assert sound(tier, first)
     assert sound(tier, made)
+
+
+def test_canned_tape_alerts_end_the_writing_of_a_cartridge(scene: Tapes, tmp_path: Path) -> None:
+    """LOG SENSE is answered by the test: "media at risk", and counters; all else is the real drive."""
+    pages = {0x2E: bytes([0x2E, 0, 0, 5, 0, 4, 0, 1, 1]), 0x02: bytes([2, 0, 0, 6, 0, 3, 0, 2, 0, 9])}
+
+    class Telling:
+        def __init__(self, address: str) -> None:
+            self._inner = open_transport(address)
+            self.name = address
+
+        def execute(self, cdb: bytes, **more: Any) -> Reply:
+            page = pages.get(cdb[2] & 0x3F) if cdb[0] == 0x4D else None
+            if page is None:
+                return self._inner.execute(cdb, **more)
+            more["receive"][: len(page)] = page
+            return Reply(0, b"", len(page))
+
+        def close(self) -> None:
+            self._inner.close()
+
+    made = sealed(tmp_path, 1)
+    tier = scene.tier(Telling)
+    kept(tier, made)
+    assert sound(tier, made)
+    with tier.shelf() as shelf:
+        volume = shelf.register.volume(ONE)
+    assert (volume.state, volume.note) == (VolumeState.SUSPECT, "the cartridge is at risk: copy its data")
+    (late,) = tier.write(sealed(tmp_path, 2).versions)
+    assert late.error is not None
+    assert late.error.code == "TAPE-NO-ROOM"
+    assert sound(tier, made)
+
+
+def test_a_read_back_stands_for_one_check_and_not_for_long(scene: Tapes, tmp_path: Path) -> None:
+    made = sealed(tmp_path, 1)
+    watch = Watch()
+    tier = scene.tier(watch)
+    kept(tier, made)
+    reads = watch.counts[faulty.READ]
+    assert sound(tier, made)
+    assert watch.counts[faulty.READ] == reads
+    assert sound(tier, made)
+    assert watch.counts[faulty.READ] > reads
+    again = sealed(tmp_path, 2)
+    kept(tier, again)
+    reads = watch.counts[faulty.READ]
+    tier._fresh_until = 0.0
+    assert sound(tier, again)
+    assert watch.counts[faulty.READ] > reads
 
 
 def test_the_library_dies_in_the_middle_of_a_write(scene: Tapes, tmp_path: Path) -> None:
@@ -260,8 +312,6 @@ class Busy:
     name = "busy"
 
     def execute(self, cdb: bytes, **more: object) -> object:
-        from storage.tape.transport import Reply
-
         return Reply(0x08)
 
     def close(self) -> None:
