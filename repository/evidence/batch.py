@@ -42,7 +42,8 @@ class Mark:
 @dataclass
 class Batch:
     """One batch. ``trees`` has a lineage for each tree that was stamped; ``marks`` one mark a token, generation by generation;
-    ``digests`` the digests of each leaf's objects in later generations (None: could not be read again)."""
+    ``digests`` the digests of each leaf's objects in later generations (None: could not be read again); ``revocations`` what was
+    collected beside the tokens, by file name."""
 
     id: str
     created: datetime
@@ -51,6 +52,7 @@ class Batch:
     marks: dict[str, list[list[Mark]]] = field(default_factory=dict)
     digests: dict[str, dict[str, list[list[bytes | None]]]] = field(default_factory=dict)
     lists: dict[int, bytes] = field(default_factory=dict)
+    revocations: dict[str, bytes] = field(default_factory=dict)
     version: int = 0
 
     @property
@@ -183,6 +185,8 @@ def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], byt
             reduced = None if groups is None else tuple(tuple(bytes.fromhex(one) for one in group) for group in groups)
             generation.renewals.append(Renewal(reduced, read(f"{tree}/{place}/{number}.tst")))
         generations.append(generation)
+        for one in each["stamps"]:
+            batch.revocations.update({name: read(name) for name in one["beside"]})
         marks.append([Mark(one["authority"], one["evidence"], tuple(one["beside"])) for one in each["stamps"]])
     batch.trees[tree] = Lineage(generations)
     batch.marks[tree] = marks

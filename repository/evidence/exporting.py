@@ -104,7 +104,7 @@ def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: P
 
 
 def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
-    """The roots of the authorities that stamped, as kho.toml has them."""
+    """The roots of the authorities that stamped, as kho.toml has them, and the revocation lists that were collected before renewals."""
     from signatures.timestamps.trust import as_pem
 
     names = {mark.authority for generations in batch.marks.values() for marks in generations for mark in marks}
@@ -112,6 +112,8 @@ def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
     places = [place for place in archive.settings.authorities if place.name in names]
     for authority in authorities_of(archive.settings.home, places, archive.clock.now):
         (folder / f"{authority.name}.pem").write_bytes(as_pem(authority.anchors))
+    for name, data in batch.revocations.items():
+        (folder / name.replace("/", "-")).write_bytes(data)
 
 
 def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Path, done: Exported) -> None:

@@ -134,8 +134,10 @@ def make_authority(
     ends: datetime,
     hash_name: str = "sha256",
     root_key: Key | None = None,
+    crl_url: str = "",
 ) -> IssuingAuthority:
-    """A new authority: a root of its own, and a signing certificate valid from ``begins`` to ``ends``."""
+    """A new authority: a root of its own, and a signing certificate valid from ``begins`` to ``ends``, which says that its revocation
+    list is at ``crl_url``."""
     root_key = root_key or ec.generate_private_key(ec.SECP256R1())
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} root")])
     authority = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
@@ -150,15 +152,18 @@ def make_authority(
         .sign(root_key, hashes.SHA256())
     )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    leaf = (
+    builder = (
         x509.CertificateBuilder(root_name, subject, key.public_key(), x509.random_serial_number(), begins, ends)
         .add_extension(x509.BasicConstraints(False, None), True)
         .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=False, crl_sign=False, **usage), True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority), False)
-        .sign(root_key, hashes.SHA256())
     )
+    if crl_url:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), False)
+    leaf = builder.sign(root_key, hashes.SHA256())
     encoding = serialization.Encoding.DER
     return IssuingAuthority(key, leaf.public_bytes(encoding), root.public_bytes(encoding), clock, hash_name)
 

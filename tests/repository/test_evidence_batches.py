@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from policies.findings import Findings
@@ -27,10 +29,10 @@ from repository.evidence.leaves import Leaf, objects_of
 from repository.evidence.making import authorities_by_tree, make_batch
 from repository.ledger_keeper import PREFIX
 from repository.progress import Silent
-from signatures.evidence import EvidenceReport
-from signatures.timestamps import Authority, Believed
+from signatures.evidence import EvidenceReport, read_record
+from signatures.timestamps import Authority, Believed, IssuingAuthority, make_authority
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
-from tests.signatures.authorities import NOW, VirtualClock, authority, issuing, served
+from tests.signatures.authorities import NOW, VirtualClock, authority, issuing, key, served
 
 FILES = {"báo cáo.txt": "Nội dung".encode(), "ảnh/1.bin": bytes(range(256)), "rỗng": b""}
 
@@ -55,15 +57,19 @@ class Proved(ArchiveUnderTest):
         known = authority(
             name, kind, clock=self._clock, begins=self._clock.now() - timedelta(days=1), years=years, hash_name=hash_name
         )
-        pem = x509.load_der_x509_certificate(issuing(known).root).public_bytes(Encoding.PEM)
+        self.name_authority(name, issuing(known), tree)
+        return known
+
+    def name_authority(self, name: str, made: IssuingAuthority, tree: str) -> None:
+        """Serve an authority and put it into kho.toml."""
+        pem = x509.load_der_x509_certificate(made.root).public_bytes(Encoding.PEM)
         (self.home / f"{name}.pem").write_bytes(pem)
-        url = self._serving.enter_context(served(known.client.answer))
+        url = self._serving.enter_context(served(made.answer))
         with (self.home / "kho.toml").open("a", encoding="utf-8") as file:
             file.write(
                 f'\n[[timestamps]]\nname = "{name}"\nurl = "{url}"\nanchors = ["{name}.pem"]\ntrees = ["{tree}"]\nprivate = true\n'
             )
         self.reopen()
-        return known
 
     def no_authorities(self) -> None:
         file = self.home / "kho.toml"
@@ -239,6 +245,40 @@ def test_stamps_are_renewed_when_due_with_one_request_a_tree_and_not_twice(archi
         assert errors(report.findings) == []
         assert [each.kind for each in report.stamps] == ["initial", "time-stamp renewal"]
     archive.whole()
+
+
+def test_revocation_lists_are_collected_before_a_renewal_and_proved_with_the_token(archive: Proved) -> None:
+    aip = archive.give("a")
+    archive.no_authorities()
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    lists: list[bytes] = []
+    with served(lambda _: lists[0]) as crl_url:
+        begins = archive.clock.now() - timedelta(days=1)
+        made = make_authority(
+            "listed",
+            key("p256"),
+            clock=archive.clock,
+            begins=begins,
+            ends=begins + timedelta(days=1000),
+            root_key=root_key,
+            crl_url=crl_url,
+        )
+        root = x509.load_der_x509_certificate(made.root)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(root.subject).last_update(begins)
+        lists.append(builder.next_update(begins + timedelta(days=900)).sign(root_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        archive.name_authority("listed", made, "sha256")
+        archive.engine.evidence.batch()
+        archive.clock.pass_days(950)
+        archive.authority("next", "sha256")
+        assert archive.engine.evidence.renew()["renewed"]["time-stamp renewal"] == 1
+    folder, _ = archive.proof(aip, "out")
+    found = (folder / "anchors" / "sha256-1-1.1.crl").read_bytes()
+    assert x509.load_der_x509_crl(found).issuer == root.subject
+    record = read_record((folder / "sha256.er").read_bytes())
+    renewal = record.chains[0].stamps[1]
+    assert renewal.groups is not None
+    assert hashlib.sha256(found).digest() in renewal.groups[0]  # it existed when the renewal was made
+    assert judged(folder, "sha256", at=timedelta(days=1200)).trust is Believed.YES
 
 
 def test_a_renewal_that_fails_leaves_everything_as_it_was_and_names_what_came_too_late(archive: Proved) -> None:
