@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from policies.findings import Finding, KhoError
 from repository.archive import Archive
 from repository.canaries import EVENT as CANARY_CHECK
+from repository.evidence.judge import algorithms_in
+from repository.evidence.planning import plan
 from repository.forecast import forecasts
 from repository.ledger_days import day_end
 from repository.model import DepositState
@@ -53,6 +55,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
         *_checker(archive, now),
         *_forecast(archive),
         *_ledger(archive, now),
+        *_evidence(archive, now),
         *_surroundings(archive, now),
         *_deposits(archive),
         *(_jobs(jobs) if jobs is not None else ()),
@@ -104,6 +107,21 @@ def _forecast(archive: Archive) -> Iterator[Finding]:
     for each in forecasts(archive):
         if each.fits is False and each.capacity is not None:
             yield Finding("ATT-FORECAST", each.tier, {"need": each.need, "capacity": each.capacity, "every": round(each.every)})
+
+
+def _evidence(archive: Archive, now: datetime) -> Iterator[Finding]:
+    """Proofs that fall due, lapsed, or that nobody named in kho.toml could renew; the first of each kind (`kho evidence plan` has all)."""
+    try:
+        algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
+    except KhoError as error:
+        yield error.finding
+        return
+    rows = list(archive.catalog.evidence.batches())
+    first: dict[str, Finding] = {}
+    for due in plan(rows, archive.settings.authorities, algorithms, archive.policy.evidence, now):
+        for finding in due.findings(now):
+            first.setdefault(finding.code, finding)
+    yield from first.values()
 
 
 def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from policies.findings import Findings
 from repository.archive import Archive
+from repository.attention import attention
 from repository.evidence import keeping
 from repository.evidence.exporting import Exported, NotProved
 from repository.evidence.judge import Judging, judge
@@ -291,6 +292,7 @@ def test_a_renewal_that_fails_leaves_everything_as_it_was_and_names_what_came_to
     rows = archive.engine.evidence.plan().rows
     found = {finding.code for each in rows for finding in each.findings(archive.clock.now())}
     assert found == {"EVD-NO-AUTHORITY", "EVD-DUE"}
+    assert found <= {each.code for each in attention(archive.engine.archive)}
     archive.clock.pass_days(365)
     rows = archive.engine.evidence.plan().rows
     assert "EVD-LAPSED" in {finding.code for each in rows for finding in each.findings(archive.clock.now())}
