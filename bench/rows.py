@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kho import Archive
-from measure import Took
+from kho import ROOT, Archive
+from measure import Failed, Took
 from results import Aim, Result
 from stage import Stage, size_of
 
@@ -299,6 +301,33 @@ def evidence_verify(stage: Stage) -> Result:
     )
     aims = [Aim("kho", "token", least=0.7), Aim("kho", "openssl", least=15.0)]
     return Result("evidence-verify", "records", count, taken, aims, {"openssl": few})
+def s3(stage: Stage) -> Result:
+    """One large file into a real S3 store (SeaweedFS on this machine) and back. Peaks show memory: part size × concurrency."""
+    made = subprocess.run([ROOT / "scripts" / "seaweed-env"], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise Failed(made.stderr)
+    sys.path.insert(0, str(ROOT))
+    from storage.s3.tier import S3Tier
+    from tests.seaweed import Seaweed
+
+    file, size = stage.fresh("large"), stage.number(256, 32) << 20
+    with open(file, "wb") as out:
+        for _ in range(size >> 20):
+            out.write(os.urandom(1 << 20))
+    server = Seaweed(stage.fresh("seaweed"), Path(made.stdout.strip()))
+    server.start()
+    try:
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(server.credentials)
+        place = server.place()
+        S3Tier.create(place, "a").close()
+        taken = stage.race(
+            4,
+            kho=lambda number: stage.timed("s3_work.py", "kho", server.endpoint, place.bucket, file),
+            boto3=lambda number: stage.timed("s3_work.py", "plain", server.endpoint, place.bucket, file),
+        )
+    finally:
+        server.kill()
+    return Result("s3", "MB", size / 1e6, taken, [Aim("kho", "boto3", least=0.85)])
 
 
 def _only_aip(archive: Archive) -> str:
@@ -325,6 +354,7 @@ ROWS: Mapping[str, Callable[[Stage], Result]] = {
     "evidence-renew": evidence_renew,
     "evidence-verify": evidence_verify,
     "tape": tape,
+    "s3": s3,
     "due-10M": due_10m,
     "memory-1M": memory_1m,
 }
