@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
@@ -17,18 +18,26 @@ from storage.s3 import locking, mending
 from storage.s3.bucket import Bucket
 from storage.s3.calls import BotoCalls, Calls, RetryingCalls
 from storage.s3.commit import Commit
+from storage.s3.errors import Cold
 from storage.s3.lanes import CONCURRENCY, Lanes
 from storage.s3.listing import list_objects, list_strays
 from storage.s3.marker import is_there, read_marker, unmake, write_marker
 from storage.s3.place import S3Place
 from storage.s3.reading import open_version
-from storage.s3.records import read_log
+from storage.s3.recall import recall
+from storage.s3.records import Log, read_log
 from storage.s3.reread import SETTLED_AFTER, S3Reread
 from storage.s3.root import OCFL, Root
 from storage.s3.selftest import check_store
 from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
 
 __all__ = ["S3Tier"]
+
+REMEMBERED = 10.0
+"""Seconds for which a log that was read is used again to open files. A version that it names stays readable, whatever comes later."""
+
+LOGS = 4
+"""Logs that are remembered; one of a million keys has 90 MB."""
 
 OBJECTS = 4
 """Objects that are written side by side: each waits for some ten answers one after another."""
@@ -58,6 +67,7 @@ class S3Tier:
         self._settled_after = settled_after
         self._tried = threading.Lock(), [False]
         bucket = Bucket(place, RetryingCalls(calls or BotoCalls(place), again or Again()))
+        self._logs: dict[str, tuple[float, Log]] = {}
         self._root = Root(name, bucket, Lanes(concurrency))
 
     @classmethod
@@ -91,6 +101,7 @@ class S3Tier:
         self._identifier = read_marker(self._root.bucket, self.name, self._identifier or "")
 
     def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
+        self._logs.clear()
         if not versions:
             return []
         self.check()
@@ -133,7 +144,8 @@ class S3Tier:
         progress: Callable[[int], None] | None = None,
         since: int = 1,
     ) -> FixityReport:
-        """``cold`` has no meaning here: what caches a store has cannot be known."""
+        """``cold`` has no meaning here: what caches a store has cannot be known. What lies in a cold storage class is asked for, and
+        Cold raised: it can be read hours later."""
         self.check()
         check = S3Reread(
             self._root,
@@ -146,6 +158,9 @@ class S3Tier:
         )
         try:
             report = check.run()
+        except Cold as error:
+            waiting = recall(self._root, object_id)
+            raise Cold(object_id, f"{waiting} files were asked for from cold storage and are read when they have come") from error
         except Refused as error:  # no answer about the bytes
             raise Unavailable(object_id, str(error.finding.args.get("reason", ""))) from error
         if not report.ok:
@@ -176,23 +191,40 @@ class S3Tier:
         """The version that is recorded, whatever was put over it; where none is recorded, what is current."""
         key = self._root.key(object_id, path)
         try:
-            version = read_log(self._root, object_id).get(path)
+            version = self._log_of(object_id).get(path)
             return open_version(self._root.bucket, self._root.lanes, key, version)
         except NotFound:
             self.check()
             raise
 
+    def _log_of(self, object_id: ObjectId) -> Log:
+        """The object's log as it was at most `REMEMBERED` seconds ago: whoever reads an object reads many of its files."""
+        known = self._logs.get(object_id)
+        if known is None or time.monotonic() - known[0] > REMEMBERED:
+            if len(self._logs) >= LOGS:
+                self._logs.clear()
+            known = self._logs[object_id] = time.monotonic(), read_log(self._root, object_id)
+        return known[1]
+
     def restore(self, object_id: ObjectId, path: str, source: BinaryIO, sha512: bytes) -> None:
+        self._logs.clear()
         self.check()
         mending.restore(self._root, object_id, path, source, sha512)
 
     def quarantine(self, object_id: ObjectId, path: str) -> str:
+        self._logs.clear()
         self.check()
         return mending.quarantine(self._root, object_id, path, tier=self.name)
 
     def forget(self, object_id: ObjectId) -> None:
+        self._logs.clear()
         self.check()
         mending.forget(self._root, object_id)
+
+    def recall(self, object_id: ObjectId) -> int:
+        """Ask for what lies in a cold storage class; how many files cannot be read yet."""
+        self.check()
+        return recall(self._root, object_id)
 
     def lock(self, object_id: ObjectId, until: datetime.datetime) -> datetime.datetime | None:
         """`storage.tier.WriteOnceTier.lock`."""
