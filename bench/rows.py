@@ -301,6 +301,8 @@ def evidence_verify(stage: Stage) -> Result:
     )
     aims = [Aim("kho", "token", least=0.7), Aim("kho", "openssl", least=15.0)]
     return Result("evidence-verify", "records", count, taken, aims, {"openssl": few})
+
+
 def s3(stage: Stage) -> Result:
     """One large file into a real S3 store (SeaweedFS on this machine) and back. Peaks show memory: part size × concurrency."""
     made = subprocess.run([ROOT / "scripts" / "seaweed-env"], capture_output=True, text=True, check=False)
