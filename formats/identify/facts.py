@@ -10,6 +10,23 @@ from policies.findings import Finding
 
 __all__ = ["facts"]
 
+ARCHIVES = frozenset(
+    {
+        "x-fmt/263",
+        "x-fmt/264",
+        "fmt/411",
+        "fmt/613",
+        "x-fmt/265",
+        "x-fmt/266",
+        "x-fmt/267",
+        "x-fmt/268",
+        "fmt/484",
+        "fmt/1671",
+        "fmt/1098",
+    }
+)
+"""ZIP, RAR, TAR, GZIP, BZIP, BZIP2, 7-Zip, compress, XZ: what they hold is not unpacked, so its formats are not known."""
+
 MOST_NAMED = 8
 """PUIDs that one finding names; an extension like .pdf suggests forty."""
 
@@ -26,6 +43,8 @@ def facts(path: str, found: Identification) -> Iterator[Finding]:
             yield Finding("IDENT-UNKNOWN", path, {"hints": _listed(found.hints) or "-"})
         case Basis.EXTENSION:
             yield Finding("IDENT-EXTENSION-ONLY", path, {"puid": found.puid, "extension": extension})
+    if found.puid in ARCHIVES:
+        yield Finding("IDENT-ARCHIVE", path, {"puid": found.puid, "name": found.name})
     if found.extension_mismatch:
         yield Finding("IDENT-EXTENSION-MISMATCH", path, {"puid": found.puid, "name": found.name, "extension": extension})
     if found.alternatives:

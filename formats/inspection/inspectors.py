@@ -67,7 +67,9 @@ class Inspectors:
         the workers. Raises OSError when no process can be started."""
         given = limits or self._limits
         asked = {"validate": validate, "characterise": characterise}
-        replies = self._workers.ask_all(files, lambda file: self._ask(file, asked, given), at_once=given.workers or None)
+        replies = self._workers.ask_all(
+            files, lambda file: self._ask(file, asked, given), known=_known, at_once=given.workers or None
+        )
         for (path, _), reply in replies:
             yield path, _outcome(reply, validate)
 
@@ -79,8 +81,6 @@ class Inspectors:
 
     def _ask(self, file: tuple[Path, Puid], asked: Mapping[str, bool], limits: InspectionLimits) -> Reply:
         path, puid = file
-        if not family_of(puid):  # nobody need be asked
-            return Reply({"validation": could_not(Why.NO_VALIDATOR, NO_VALIDATOR).document(), "properties": {}})
         try:
             size = path.stat().st_size
         except OSError as error:
@@ -96,6 +96,14 @@ class Inspectors:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+NOBODY = Reply({"validation": could_not(Why.NO_VALIDATOR, NO_VALIDATOR).document(), "properties": {}})
+
+
+def _known(file: tuple[Path, Puid]) -> Reply | None:
+    """The answer for files of no family that Kho knows: nobody need be asked, and the file is not even looked for."""
+    return None if family_of(file[1]) else NOBODY
 
 
 def _outcome(reply: Reply, validated: bool) -> Inspection:

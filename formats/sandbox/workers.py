@@ -39,6 +39,9 @@ START_SECONDS = 60.0
 DEATHS = 2
 """How often a worker must die on a file before it is the file's fault and not a passing killer's (out of memory)."""
 
+MOST_WAITING = 1024
+"""Answers that may wait behind a slow file."""
+
 AHEAD = 4
 """Requests under way a worker: a slow file may hold back the answers of this many others."""
 
@@ -90,20 +93,35 @@ class Workers:
             if reply.end is not End.DIED or deaths >= DEATHS:
                 return reply
 
-    def ask_all(self, items: Iterable[T], ask: Callable[[T], Reply], *, at_once: int | None = None) -> Iterator[tuple[T, Reply]]:
-        """``ask`` of every item, several at once, answers in the order of the items; memory does not grow with their number."""
+    def ask_all(
+        self,
+        items: Iterable[T],
+        ask: Callable[[T], Reply],
+        *,
+        known: Callable[[T], Reply | None] = lambda _: None,
+        at_once: int | None = None,
+    ) -> Iterator[tuple[T, Reply]]:
+        """``ask`` of every item, several at once, answers in the order of the items; memory does not grow with their number.
+
+        Where ``known`` gives an answer, nobody is asked: a package may have a million files that no worker knows anything of.
+        """
         count = at_once or self.count
         pool = ThreadPoolExecutor(count, "confined")
-        waiting: deque[tuple[T, Future[Reply]]] = deque()
+        waiting: deque[tuple[T, Future[Reply] | Reply]] = deque()
+        asked = 0
         try:
             for item in items:
-                waiting.append((item, pool.submit(ask, item)))
-                if len(waiting) >= count * AHEAD:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
+                answer = known(item)
+                if answer is None:
+                    asked += 1
+                waiting.append((item, answer or pool.submit(ask, item)))
+                while waiting and (isinstance(waiting[0][1], Reply) or asked >= count * AHEAD or len(waiting) >= MOST_WAITING):
+                    first, given = waiting.popleft()
+                    asked -= not isinstance(given, Reply)
+                    yield first, given if isinstance(given, Reply) else given.result()
             while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
+                first, given = waiting.popleft()
+                yield first, given if isinstance(given, Reply) else given.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

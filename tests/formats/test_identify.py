@@ -235,7 +235,29 @@ def test_several_answers_are_all_named() -> None:
 
 def test_every_code_is_registered_in_both_languages() -> None:
     family = {name: row for name, row in register().items() if row.family == "identify"}
-    names = ["CONFLICT", "EMPTY", "EXTENSION-MISMATCH", "EXTENSION-ONLY", "FAILED", "OFF", "SEVERAL", "UNAVAILABLE", "UNKNOWN"]
+    names = [
+        "ARCHIVE",
+        "CONFLICT",
+        "EMPTY",
+        "EXTENSION-MISMATCH",
+        "EXTENSION-ONLY",
+        "FAILED",
+        "OFF",
+        "SEVERAL",
+        "UNAVAILABLE",
+        "UNKNOWN",
+    ]
     asked = ["AGAIN-FAILED", "SIGNATURES"]  # of commands, not of a deposit
     assert sorted(family) == [f"IDENT-{name}" for name in sorted(names + asked)]
     assert all(row.text["vi"] != row.text["en"] for row in family.values())
+
+
+def test_an_archive_inside_a_package_is_said_to_be_one(identifier: SiegfriedIdentifier, tmp_path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("b.txt", "b")
+    [(_, found)] = identifier.identify([tmp_path / "a.zip"])
+    assert found.puid == "x-fmt/263"
+    [said] = facts("a.zip", found)
+    assert (said.code, said.weight, said.args["puid"]) == ("IDENT-ARCHIVE", Weight.INFO, "x-fmt/263")

@@ -274,3 +274,12 @@ def test_only_a_lone_cr_before_endstream_is_preflight_s_false_alarm() -> None:
     assert LONE_CR.search(words % "\rendstream\n")
     assert not LONE_CR.search(words % "aendstream\r")
     assert not LONE_CR.search(words % "\r\nendstre")
+
+
+def test_what_no_worker_knows_starts_none_and_waits_for_none(tmp_path: Path) -> None:
+    with Inspectors(InspectionLimits(workers=1), environment={"PATH": "/nothing"}) as running_:
+        files = [(tmp_path / str(number), Puid("x-fmt/111")) for number in range(20_000)]
+        found = list(running_.validate(files))
+        assert [path for path, _ in found] == [path for path, _ in files]
+        assert {outcome.why for _, outcome in found} == {Why.NO_VALIDATOR}
+        assert not running_._workers._idle
