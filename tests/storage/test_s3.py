@@ -132,6 +132,27 @@ def test_the_same_bytes_put_again_are_not_the_version_that_was_recorded(store: S
     assert "was put over" in report.problems[0].found
 
 
+def test_what_another_process_puts_right_meanwhile_is_good(store: Store, sealed: SealedObject) -> None:
+    write(store, sealed)
+    store.put_over(sealed, CONTENT, b"!")
+
+    class Mends(BotoCalls):
+        """Another process mends just after the log was read."""
+
+        done = False
+
+        def call(self, operation: str, key: str, parameters: Any) -> dict[str, Any]:
+            if operation == "get_object" and key.endswith("/inventory.json") and not self.done:
+                self.done = True
+                good = "Nội dung".encode()
+                store.tier.restore(sealed.object_id, CONTENT, io.BytesIO(good), hashlib.sha512(good).digest())
+            return super().call(operation, key, parameters)
+
+    calls = Mends(store.place)
+    assert store.opened(calls=calls).verify(sealed.object_id, sealed.expected).ok
+    assert calls.done
+
+
 def test_what_nothing_names_is_extra_once_nobody_can_be_on_the_way(store: Store, sealed: SealedObject) -> None:
     write(store, sealed)
     for path in ("x", "v1/y", "v2/content/z"):
