@@ -103,9 +103,12 @@ class Evidence:
 
     def count(self) -> tuple[int, int]:
         """(versions that are proved, versions of AIPs that are not)."""
+        beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
+        joined = select(func.count()).select_from(aip_version).join(aip, aip.c.pk == aip_version.c.aip_pk)
+        waiting = joined.outerjoin(evidence_leaf, beside).where(evidence_leaf.c.id.is_(None))
         with self._database.read() as transaction:
-            proved = int(transaction.execute(select(func.count()).select_from(evidence_leaf)).scalar_one())
-        return proved, len(self.unproved(1_000_000))
+            proved = transaction.execute(select(func.count()).select_from(evidence_leaf)).scalar_one()
+            return int(proved), int(transaction.execute(waiting).scalar_one())
 
     def clear(self, *, within: Transaction | None = None) -> None:
         """Forget all; a rebuild reads the batches again."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from policies.audits import next_check
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
-from repository.evidence.batch import TIME, Batch, read_batch, write_files
+from repository.evidence.batch import PREFIX, TIME, Batch, read_batch, write_files
 from repository.ledger import ledger_of
 from repository.model import Copy, CopyState
 from repository.stored_version import open_verified
@@ -33,7 +33,7 @@ from storage.tiers import Kept, keep_on
 if TYPE_CHECKING:
     from signatures.timestamps import Anchors, Token
 
-__all__ = ["EVENT", "load", "open_batch", "pend", "pending", "row_of", "settle"]
+__all__ = ["EVENT", "load", "newest_token", "open_batch", "pend", "pending", "row_of", "settle"]
 
 EVENT = "evidence"
 """The type of the events that tell of batches made and renewed."""
@@ -185,8 +185,24 @@ def open_batch(tiers: Sequence[Tier], object_id: str, inventory_sha512: bytes) -
     return read_batch(opened, inventory.head), inventory
 
 
+def newest_token(archive: Archive, row: BatchRow, tree: str) -> tuple[bytes, str, str]:
+    """(token, authority, place) of a tree's newest stamp, without reading the leaves; ``place`` is its file's name without ".tst".
+    Raises as `open_batch`."""
+    tiers = list(archive.tiers.values())
+    inventory = _inventory(tiers, PREFIX + row.id, row.inventory_sha512)
+
+    def read(path: str) -> bytes:
+        stream, _ = open_verified(tiers, inventory.object_id, inventory.content_of(path), inventory.digest_of(path))
+        with stream:
+            return stream.read()
+
+    facts = next(each for each in json.loads(read("batch.json"))["trees"] if each["tree"] == tree)
+    generations = facts["generations"]
+    stamps = generations[-1]["stamps"]
+    place = f"{tree}/{len(generations)}/{len(stamps)}"
+    return read(f"{place}.tst"), str(stamps[-1]["authority"]), place
+
+
 def load(archive: Archive, row: BatchRow) -> Batch:
     """The batch of a catalog row. Raises as `open_batch`."""
-    from repository.evidence.batch import PREFIX
-
     return open_batch(list(archive.tiers.values()), PREFIX + row.id, row.inventory_sha512)[0]

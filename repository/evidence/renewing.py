@@ -7,25 +7,27 @@ come to is still due, and the next one goes on there.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from policies.findings import Findings
+from policies.findings import Findings, KhoError
 from policies.trust import Algorithms, earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
-from repository.evidence.keeping import load, pend, pending
-from repository.evidence.leaves import DataObject, hashed_again, objects_of
+from repository.evidence.keeping import load, newest_token, pend, pending
+from repository.evidence.leaves import DataObject, Unprovable, hashed_again, objects_of
 from repository.evidence.making import stamp_trees
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
 from repository.progress import Progress
 from signatures.errors import NotStamped
-from signatures.evidence import Generation, Tree, ends_of, renewal_of, renewal_tree, renewal_values
+from signatures.evidence import Generation, Renewal, Tree, ends_of, renewal_of, renewal_tree, renewal_values
 from signatures.timestamps import Answer, Authority, Token, read_token, stamp
 from signatures.timestamps.authority import Lasting
 from signatures.timestamps.collect import revocations_for
@@ -60,36 +62,50 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
         for each in plan(list(rows.values()), archive.settings.authorities, algorithms, archive.policy.evidence, now)
         if each.due is not None and each.due <= now
     ]
-    work = _Work(archive, authorities, algorithms, done, now, {})
-    work.load(rows[each] for each in sorted({one.batch for one in due}))
-    work.missing([each for each in due if each.kind == MISSING])
+    work = _Work(archive, authorities, algorithms, done, now, rows)
     work.restamp([each for each in due if each.kind == TIME_STAMP])
+    together: dict[str, list[Due]] = defaultdict(list)
     for each in due:
-        if each.kind == HASH_TREE:
-            work.rebuild(each, rows[each.batch], progress)
-    work.pend()
+        together[each.batch].append(each)
+    for batch_id, several in together.items():
+        with work.not_renewed(several[0]):
+            work.apply(batch_id, several, progress)
     return done
 
 
 @dataclass
 class _Work:
+    """One round. Batches are held one at a time: a token is shared by all, the leaves of a million records need not be in memory."""
+
     archive: Archive
     authorities: Authorities
     algorithms: Algorithms
     done: Renewing
     now: datetime
-    batches: dict[str, Batch]
+    rows: Mapping[str, BatchRow]
+    stamped: dict[tuple[str, str], tuple[Renewal, Mark]] = field(default_factory=dict)
     beside: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    changed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _lists: dict[bytes, list[bytes]] = field(default_factory=dict)
 
-    def load(self, rows: object) -> None:
-        for row in rows:  # type: ignore[attr-defined]
-            assert isinstance(row, BatchRow)
-            self.batches[row.id] = load(self.archive, row)
-
-    def _did(self, batch: Batch, tree: str, kind: str) -> None:
-        self.done.renewed[kind] += 1
-        self.changed[batch.id].append(f"{kind} of {tree}")
+    def apply(self, batch_id: str, due: Sequence[Due], progress: Progress) -> None:
+        """Do everything that is due of one batch, and leave its next version pending."""
+        wanted = [each for each in due if each.kind != TIME_STAMP or (batch_id, each.tree) in self.stamped]
+        if not wanted:
+            return
+        batch, changed = load(self.archive, self.rows[batch_id]), []
+        for each in wanted:
+            if each.kind == MISSING:
+                did = self._missing(batch, each)
+            elif each.kind == TIME_STAMP:
+                batch.renewed(each.tree, *self.stamped[batch_id, each.tree])
+                did = True
+            else:
+                did = self._rebuild(batch, each, progress)
+            if did:
+                self.done.renewed[each.kind] += 1
+                changed.append(f"{each.kind} of {each.tree}")
+        if changed:
+            pend(self.archive, batch, ", ".join(changed), beside=self.beside[batch_id])
 
     def _authorities(self, tree: str, names: Sequence[str]) -> list[Authority]:
         """Those that the plan calls fit first; the others are better than none."""
@@ -107,16 +123,13 @@ class _Work:
 
         return judged
 
-    def missing(self, due: Sequence[Due]) -> None:
-        for each in due:
-            batch = self.batches[each.batch]
-            before = set(batch.trees)
-            failures = stamp_trees(self.archive, batch, self.authorities)
-            for tree in set(batch.trees) - before:
-                self.done.tokens += 1
-                self._did(batch, tree, MISSING)
-            for reason in failures:
-                self.done.findings.add("EVD-NOT-RENEWED", f"{each.batch}/{each.tree}", reason=reason)
+    def _missing(self, batch: Batch, due: Due) -> bool:
+        for reason in stamp_trees(self.archive, batch, self.authorities):
+            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=reason)
+        if due.tree not in batch.trees:
+            return False
+        self.done.tokens += 1
+        return True
 
     def restamp(self, due: Sequence[Due]) -> None:
         """One token for all trees of a name that stand on the same hash."""
@@ -127,40 +140,49 @@ class _Work:
             self._restamp(tree, hash_name, several)
 
     def _restamp(self, tree: str, hash_name: str, due: Sequence[Due]) -> None:
-        values, names = [], []
+        values, names, readable = [], [], []
         for each in due:
-            batch = self.batches[each.batch]
-            lineage = batch.trees[tree]
-            found = self._collected(tree, batch)
-            names.append(tuple(found))
-            values.append(renewal_values(hash_name, lineage.newest.last, found.values()))
+            with self.not_renewed(each):
+                token, authority, place = newest_token(self.archive, self.rows[each.batch], tree)
+                found = self._collected(tree, token, authority, place)
+                self.beside[each.batch].update(found)
+                names.append(tuple(found))
+                values.append(renewal_values(hash_name, token, found.values()))
+                readable.append(each)
+        if not readable:
+            return
         over = renewal_tree(hash_name, values)
         try:
-            asked = self._authorities(tree, due[0].authorities)
-            got = stamp(asked, hash_name, over.root, now=self.now, lasting=self._lasting(due, hash_name))
+            asked = self._authorities(tree, readable[0].authorities)
+            got = stamp(asked, hash_name, over.root, now=self.now, lasting=self._lasting(readable, hash_name))
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", tree, reason=str(error.finding.args["reason"]))
-            _log.warning("%d trees of %s are not renewed: %s", len(due), tree, error)
+            _log.warning("%d trees of %s are not renewed: %s", len(readable), tree, error)
             return
         self.done.tokens += 1
-        for index, each in enumerate(due):
-            batch = self.batches[each.batch]
+        for index, each in enumerate(readable):
             renewal = renewal_of(over, index, values[index], got.token.encoded)
-            batch.renewed(tree, renewal, Mark(got.authority.name, got.authority.evidence, names[index]))
-            self._did(batch, tree, TIME_STAMP)
+            self.stamped[each.batch, tree] = renewal, Mark(got.authority.name, got.authority.evidence, names[index])
 
-    def _collected(self, tree: str, batch: Batch) -> dict[str, bytes]:
-        """Revocation data of the newest token's authority: file name → bytes. They are stamped together with the token."""
-        lineage = batch.trees[tree]
-        mark = batch.marks[tree][-1][-1]
-        authority = next((each for each in self.authorities[tree] if each.name == mark.authority), None)
-        token, place = read_token(lineage.newest.last), f"{tree}/{len(lineage.generations)}/{len(lineage.newest.renewals) + 1}"
-        found = {f"{place}.{number}.crl": data for number, data in enumerate(revocations_for(token, authority), 1)}
-        self.beside[batch.id].update(found)
-        return found
+    def _collected(self, tree: str, token: bytes, name: str, place: str) -> dict[str, bytes]:
+        """Revocation data of a token's authority: file name → bytes. They are stamped together with the token."""
+        authority = next((each for each in self.authorities[tree] if each.name == name), None)
+        sound = read_token(token)
+        if sound.certificate_der not in self._lists:
+            self._lists[sound.certificate_der] = revocations_for(sound, authority)
+        return {f"{place}.{number}.crl": data for number, data in enumerate(self._lists[sound.certificate_der], 1)}
 
-    def rebuild(self, due: Due, row: BatchRow, progress: Progress) -> None:
+    @contextmanager
+    def not_renewed(self, due: Due) -> Iterator[None]:
+        """A batch that cannot be read is a finding, and holds up no other."""
+        try:
+            yield
+        except (KhoError, OSError, ValueError, KeyError) as error:
+            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=str(error))
+
+    def _rebuild(self, batch: Batch, due: Due, progress: Progress) -> bool:
         """A new generation of one tree, from content that is read and hashed again."""
+        row = self.rows[batch.id]
         facts = next(each for each in row.trees if each["tree"] == due.tree)
         other = next((each["hash"] for each in row.trees if each["tree"] != due.tree), "")
         hash_name = successor(facts, other, self.algorithms, self.now + self.archive.policy.evidence.lead)
@@ -168,8 +190,7 @@ class _Work:
             self.done.findings.add(
                 "EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason="the policy knows no hash algorithm to go on with"
             )
-            return
-        batch = self.batches[row.id]
+            return False
         again = _Again(self.archive, batch, due.tree, hash_name, self.done.findings, progress)
         tree = Tree(hash_name, again.leaves())
         try:
@@ -177,16 +198,12 @@ class _Work:
             got = stamp(asked, hash_name, tree.root, now=self.now, lasting=self._lasting([due], hash_name))
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=str(error.finding.args["reason"]))
-            return
+            return False
         self.done.tokens += 1
         mark = Mark(got.authority.name, got.authority.evidence)
         batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark)
         self.beside[batch.id].update(again.lists)
-        self._did(batch, due.tree, HASH_TREE)
-
-    def pend(self) -> None:
-        for batch_id, what in self.changed.items():
-            pend(self.archive, self.batches[batch_id], ", ".join(what), beside=self.beside[batch_id])
+        return True
 
 
 class _Again:
@@ -207,15 +224,19 @@ class _Again:
 
     def _leaf(self, index: int) -> bytes:
         leaf = self._batch.leaves[index]
-        objects = objects_of(self._tiers, leaf.id, leaf.version, leaf.inventory_sha512)
+        try:
+            objects = objects_of(self._tiers, leaf.id, leaf.version, leaf.inventory_sha512)
+        except Unprovable:
+            self._findings.add("EVD-NOT-READ-AGAIN", f"{leaf.id}/v{leaf.version}", tree=self._tree)
+            objects = []
         row = [self._again(leaf.id, each) for each in objects]
-        if leaf.listed:
+        if leaf.listed and objects:
             objects, row = self._listed(index, objects, row)
         self.digests.append(row)
         there = [each for each in row if each is not None]
+        if not there:  # nothing of it is left: something has to stand in its place, so that its neighbours keep theirs
+            return hashlib.new(self._hash, leaf.values[self._tree]).digest()
         old = self._batch.group(self._tree, index, objects)
-        if not there:  # nothing of it is left: its place in the tree is kept by its old value, and proves nothing new
-            return Tree(self._hash, [leaf.values[self._tree]]).root
         return self._batch.trees[self._tree].carried_leaf(
             index, self._hash, lambda name: there if name == self._hash else old(name)
         )
@@ -230,8 +251,6 @@ class _Again:
         self, index: int, objects: Sequence[DataObject], row: Sequence[bytes | None]
     ) -> tuple[list[DataObject], list[bytes | None]]:
         """A list in the new algorithm joins the old one: that one is proved further, this one proves the content anew."""
-        import hashlib
-
         old = self._batch.lists[index]
         rows = zip(objects[1:], row[1:], strict=True)
         text = b"".join(f"{digest.hex()} {each.path}\n".encode() for each, digest in rows if digest is not None)
