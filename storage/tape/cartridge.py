@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 
 from storage.tape.drive import BLOCK, Drive, EndOfData, Mark
 from storage.tape.errors import PositionLost, ScsiError, WrongVolume
@@ -199,35 +201,51 @@ class DataFile:
     def finish(self) -> bytes:
         """Read to the end; the SHA-256 of everything. Only of data that was opened for hashing, and read without skipping."""
         assert self._hasher is not None
-        while self._advance(self.bundle.block):
-            pass
+        self._rest = memoryview(b"")
+        buffers = cycle([bytearray(self.bundle.block) for _ in range(3)])
+        with ThreadPoolExecutor(1, "hash") as pool:
+            hashing: Future[None] | None = None
+            while not self._ended:  # reading goes on while the block before is hashed
+                buffer = next(buffers)
+                size = self._next(buffer)
+                if hashing is not None:
+                    hashing.result()
+                hashing = pool.submit(self._hasher.update, memoryview(buffer)[:size])
+            if hashing is not None:
+                hashing.result()
+        self.at = self._block * self.bundle.block
         return self._hasher.digest()
+
+    def _next(self, buffer: bytearray) -> int:
+        """Read the next block; 0 at the end."""
+        size = self._cartridge.drive.read(buffer)
+        self._cartridge.is_in(3 * (self.bundle.sequence - 1) + (TRAILER if size is Mark.FILEMARK else DATA))
+        if isinstance(size, Mark):
+            self._ended = True
+            return 0
+        self._block += 1
+        return size
 
     def skip_to(self, offset: int) -> None:
         """Move on to the block that holds ``offset``, and to it. Going back is an error of ours."""
         assert offset >= self.at, "tape is read forwards"
         target = offset // self.bundle.block
-        if target > self._block:
-            self._cartridge.drive.space_blocks(target - self._block)
-            self._cartridge.is_in(3 * (self.bundle.sequence - 1) + DATA)
+        if target > self._block and not self._ended:
+            # A drive that stops at the file mark stands on one of its sides: which one is not asked, what follows is found anew.
+            self._ended = not self._cartridge.drive.space_blocks(target - self._block)
+            self._cartridge.is_in(-1 if self._ended else 3 * (self.bundle.sequence - 1) + DATA)
             self._block, self._rest = target, memoryview(b"")
             self.at = target * self.bundle.block
-        while self.at < offset:
-            self._advance(offset - self.at)
+        while self.at < offset and self._advance(offset - self.at):
+            pass
 
     def _advance(self, most: int) -> memoryview:
         """At most so many of the next bytes; none at the end."""
         if not self._rest and not self._ended:
             buffer = bytearray(self.bundle.block)
-            size = self._cartridge.drive.read(buffer)
-            self._cartridge.is_in(3 * (self.bundle.sequence - 1) + (TRAILER if size is Mark.FILEMARK else DATA))
-            if isinstance(size, Mark):
-                self._ended = True
-                return self._rest
+            self._rest = memoryview(buffer)[: self._next(buffer)]
             if self._hasher is not None:
-                self._hasher.update(memoryview(buffer)[:size])
-            self._block += 1
-            self._rest = memoryview(buffer)[:size]
+                self._hasher.update(self._rest)
         piece = self._rest[:most]
         self._rest = self._rest[len(piece) :]
         self.at += len(piece)

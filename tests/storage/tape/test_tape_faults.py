@@ -416,6 +416,20 @@ def test_canned_a_block_that_cannot_be_read_hides_no_more_than_itself(scene: Tap
     assert report.counts[Outcome.GOOD] >= 10
 
 
+def test_canned_data_that_ends_early_is_altered_and_nothing_hangs(scene: Tapes, tmp_path: Path) -> None:
+    """READ answers "file mark" (canned) in the middle of the data, as after blocks were lost."""
+    made = SealedObject(tmp_path / "spool")
+    made.version({f"{n}.bin": random.Random(n).randbytes(BLOCK) for n in range(6)})
+    tier = scene.tier()
+    kept(tier, made)
+    tier.close()
+    early = Watch(lambda inner, cdb: check(0, 0x0001, flags=0x80), 2)
+    early.matches = lambda cdb: cdb[0] == faulty.READ and early.counts[faulty.READ] > 7
+    report = scene.tier(early).verify(made.object_id, made.expected)
+    assert {each.outcome for each in report.problems} == {Outcome.ALTERED}
+    assert sound(scene.tier(), made)
+
+
 def flip(cartridge: Path, pattern: bytes, offset: int) -> None:
     """Flip a bit ``offset`` bytes into the only place of ``pattern``."""
     data = cartridge.read_bytes()
