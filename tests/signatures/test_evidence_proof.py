@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from signatures.evidence import Generation, Lineage, Tree, renewal_of, renewal_tree
+from signatures.evidence import Generation, Lineage, Tree, renewal_of, renewal_tree, renewal_values
 from signatures.evidence.tree import group_hash
 from signatures.validation_data import kept_name
 from tests.signatures.pki import Pki, day
@@ -50,9 +50,10 @@ def exported(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lineage = Lineage([Generation(tree, token(pki, "tsa", day(2026, 3, 2), tree.root))])
     (folder / "not-renewed.er").write_bytes(lineage.record(0, group))
     for authority, at in (("tsa2", day(2029, 6)), ("tsa3", day(2039, 6))):
-        renewals = renewal_tree("sha256", [lineage.newest.last])
+        values = renewal_values("sha256", lineage.newest.last)
+        renewals = renewal_tree("sha256", [values])
         stamped = token(pki, authority, at, renewals.root)
-        lineage.newest.renewals.append(renewal_of(renewals, 0, stamped))
+        lineage.newest.renewals.append(renewal_of(renewals, 0, values, stamped))
     (folder / "record.er").write_bytes(lineage.record(0, group))
     return folder
 
