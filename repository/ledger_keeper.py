@@ -43,6 +43,7 @@ __all__ = [
     "PREFIX",
     "Stamper",
     "close_days",
+    "copy_of",
     "copy_open_day",
     "keep_day",
     "latest_line",
@@ -209,7 +210,7 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
         return False
     with archive.catalog.begin() as transaction:
         archive.catalog.holdings.keep(sealed.object_id, sealed.inventory_sha512, within=transaction)
-        copies = [_copy(archive, sealed, tier, one) for tier, one in kept.items()]
+        copies = [copy_of(archive, sealed, tier, one) for tier, one in kept.items()]
         archive.catalog.copies.put(copies, within=transaction)
     archive.catalog.days.sealed(day.number, now)
     shutil.rmtree(folder_of(archive) / "days" / str(day.number), ignore_errors=True)
@@ -217,12 +218,13 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
     return True
 
 
-def _copy(archive: Archive, sealed: SealedVersion, tier: str, kept: Kept) -> Copy:
+def copy_of(archive: Archive, sealed: SealedVersion, tier: str, kept: Kept) -> Copy:
+    """A copy as the catalog is told of it, of an object that is no AIP."""
     now, good = archive.clock.now(), kept.counts
     return Copy(
         aip_id=sealed.object_id,
         tier=tier,
-        version=1,
+        version=sealed.number,
         state=CopyState.GOOD if good else CopyState.ABSENT,
         stored=now if good else None,
         last_check=now if good else None,

@@ -16,12 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from policies.audits import next_check
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
 from repository.evidence.batch import PREFIX, TIME, Batch, read_batch, write_files
 from repository.ledger import ledger_of
-from repository.model import Copy, CopyState
+from repository.ledger_keeper import copy_of
 from repository.stored_version import open_verified
 from signatures.timestamps import Trust, read_token
 from storage.ocfl.inventory import Inventory, parse_inventory
@@ -111,7 +110,7 @@ def _register(
     outcome = ledger.event(EVENT, "success", detail={"batch": batch.id, "version": batch.version, "leaves": len(batch.leaves)})
     with archive.catalog.begin() as transaction:
         archive.catalog.holdings.keep(sealed.object_id, sealed.inventory_sha512, sealed.number, within=transaction)
-        copies = [_copy(archive, sealed, tier, one) for tier, one in kept.items()]
+        copies = [copy_of(archive, sealed, tier, one) for tier, one in kept.items()]
         archive.catalog.copies.put(copies, within=transaction)
         archive.catalog.evidence.put(row, leaf_rows(batch), within=transaction)
         ledger.append([replace(outcome, aip_id=sealed.object_id, aip_version=sealed.number)], within=transaction)
@@ -120,21 +119,6 @@ def _register(
 def leaf_rows(batch: Batch) -> Iterator[LeafRow]:
     for number, leaf in enumerate(batch.leaves):
         yield LeafRow(leaf.id, leaf.version, batch.id, number)
-
-
-def _copy(archive: Archive, sealed: SealedVersion, tier: str, kept: Kept) -> Copy:
-    now, good = archive.clock.now(), kept.counts
-    return Copy(
-        aip_id=sealed.object_id,
-        tier=tier,
-        version=sealed.number,
-        state=CopyState.GOOD if good else CopyState.ABSENT,
-        stored=now if good else None,
-        last_check=now if good else None,
-        check_next=next_check(archive.policy, tier, now, good=good),
-        bytes=kept.report.bytes_read if good and kept.report else sealed.bytes,
-        files=kept.report.counts.total() if good and kept.report else 0,
-    )
 
 
 def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]) -> BatchRow:
