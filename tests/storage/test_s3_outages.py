@@ -171,7 +171,7 @@ def test_garbage_is_no_answer(kept: tuple[S3Place, SealedObject], what: str) -> 
     thread = threading.Thread(target=proxy.serve_forever)
     thread.start()
     try:
-        tier = opened(replace(place, endpoint=f"http://127.0.0.1:{proxy.server_address[1]}"))
+        tier = S3Tier(replace(place, endpoint=f"http://127.0.0.1:{proxy.server_address[1]}"), "a", again=Again(1))
         assert_only_unavailable(tier, sealed)
     finally:
         proxy.shutdown()
