@@ -13,7 +13,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
 
-__all__ = ["Archive", "Locked", "ZipTest", "opened", "tree"]
+__all__ = ["Archive", "Locked", "NotWhole", "ZipTest", "opened", "tree"]
 
 READ_BYTES = 1 << 20
 
@@ -28,6 +28,10 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtime
 
 class Locked(Exception):
     """A member asks for a password."""
+
+
+class NotWhole(Exception):
+    """Something is larger than what a validator looks at: nothing can be said of the whole."""
 
 
 class Archive:
@@ -48,7 +52,7 @@ class Archive:
         return b"".join(self.chunks(name, most=LARGEST_TREE))
 
     def chunks(self, name: str, *, most: int | None = None) -> Iterator[bytes]:
-        """A member's bytes as they are read; its checksum is compared at its end. Raises Locked."""
+        """A member's bytes as they are read; its checksum is compared at its end. Raises Locked, NotWhole (more than ``most``)."""
         left = most
         try:
             member = self.members[name]
@@ -58,8 +62,7 @@ class Archive:
                 while chunk := stream.read(READ_BYTES):
                     yield chunk
                     if left is not None and (left := left - len(chunk)) < 0:
-                        self.defect("size", f"{name} is too large to be looked at as a tree")
-                        return
+                        raise NotWhole(f"{name} is larger than the {most} bytes that are looked at as a tree")
         except BROKEN as error:
             self.defect("ZIP", f"{name}: {error}")
 
@@ -118,6 +121,8 @@ class ZipTest:
                 self.look(archive)
             except Locked as locked:
                 return could_not(Why.LOCKED, f"{locked} is encrypted", check=check)
+            except NotWhole as reason:
+                return could_not(Why.TOOL_DIED, str(reason), check=check)
             return defective(check, archive.defects)
 
     def look(self, archive: Archive) -> None:

@@ -9,7 +9,8 @@ from email.message import Message
 from pathlib import Path
 
 from formats.families import family_of
-from formats.validate.validation import Defect, Validation, defective
+from formats.validate.archives import NotWhole
+from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
 
 __all__ = ["MailParser", "messages"]
@@ -29,8 +30,16 @@ class MailParser:
 
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} ({self.version})"
+        try:
+            return self._looked_at(path, puid, check)
+        except NotWhole as reason:
+            return could_not(Why.TOOL_DIED, str(reason), check=check)
+
+    @staticmethod
+    def _looked_at(path: Path, puid: Puid, check: str) -> Validation:
         if family_of(puid) == "email":
-            return defective(check, list(_defects(path.read_bytes()[: LARGEST_MESSAGE + 1])))
+            with path.open("rb") as stream:
+                return defective(check, list(_defects(stream.read(LARGEST_MESSAGE + 1))))
         with path.open("rb") as stream:
             if not stream.readline(1000).startswith(b"From "):
                 return defective(check, [Defect("RFC 4155", "the mailbox does not begin with a From_ line")])
@@ -60,8 +69,7 @@ def messages(path: Path) -> Iterator[bytes]:
 
 def _defects(data: bytes) -> Iterator[Defect]:
     if len(data) > LARGEST_MESSAGE:
-        yield Defect("size", f"more than {LARGEST_MESSAGE} bytes: it was not looked at whole")
-        return
+        raise NotWhole(f"a message of more than {LARGEST_MESSAGE} bytes is not looked at whole")
     message = email.parser.BytesParser(policy=email.policy.compat32).parsebytes(data)
     for field in DEMANDED:
         if message[field] is None:

@@ -283,3 +283,16 @@ def test_what_no_worker_knows_starts_none_and_waits_for_none(tmp_path: Path) -> 
         assert [path for path, _ in found] == [path for path, _ in files]
         assert {outcome.why for _, outcome in found} == {Why.NO_VALIDATOR}
         assert not running_._workers._idle
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "limit"), [("a.docx", "archives", "LARGEST_TREE"), ("a.eml", "mail", "LARGEST_MESSAGE")]
+)
+def test_what_is_too_large_to_be_looked_at_whole_is_not_validated(
+    name: str, module: str, limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, puid = make(name, tmp_path)
+    monkeypatch.setattr(f"formats.validate.{module}.{limit}", 50)
+    found = Choice().validate(path, puid)
+    assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.TOOL_DIED)
+    assert "50 bytes" in found.reason
