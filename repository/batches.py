@@ -23,6 +23,7 @@ from typing import Any, Final
 from policies.findings import Finding, Findings, Verdict
 from repository.archive import Archive
 from repository.derivation import Derivation, add_result
+from repository.errors import Overtaken
 from repository.ingest import AIP_NAMESPACE
 from repository.jobs.flow import Step
 from repository.ledger import ledger_of
@@ -304,17 +305,19 @@ def sealed_deposit(
         aip_id=aip.id,
         aip_version=aip.version + 1,
     )
-    record = Derivation(archive, aip, deposit, reason, frozenset(drop)).seal(spool, events, now=now)
+    try:
+        record = Derivation(archive, aip, deposit, reason, frozenset(drop)).seal(spool, events, now=now)
+    except Overtaken:
+        archive.spools.remove(deposit_id)
+        return None
     spool.commit()
     same = {"label": record.label, "fingerprint": record.fingerprint, "files": record.file_count, "bytes": record.byte_count}
     deposit = replace(deposit, **same, scanned=record.scanned)  # type: ignore[arg-type]
     with archive.catalog.begin() as transaction:
         target = archive.catalog.holdings.find(aip.id, within=transaction)
         under_way = archive.catalog.deposits.accepted_for(aip.id, within=transaction)
-        if target is None or target.version != aip.version or any(each != deposit_id for each in under_way):
-            overtaken = True
-        else:
-            overtaken = False
+        overtaken = target is None or target.version != aip.version or any(each != deposit_id for each in under_way)
+        if not overtaken:
             archive.catalog.deposits.add(deposit, within=transaction)
     if overtaken:
         archive.spools.remove(deposit_id)

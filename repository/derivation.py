@@ -25,7 +25,7 @@ from formats.report import FormatReport
 from repository.aip import PREMIS_PATH, SPOOLED, Generator, Previous, Sealing, seal
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.carried import Carried
-from repository.errors import AipUnreadable
+from repository.errors import AipUnreadable, Overtaken
 from repository.model import Aip, Deposit
 from repository.stored_version import open_verified
 from repository.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
@@ -65,6 +65,7 @@ class Derivation:
 
         Raises:
             AipUnreadable: no tier gives the newest version's own records.
+            Overtaken: ``aip`` is not the newest version any more.
             OSError: the disk of the spool does not take it.
         """
         carried = Carried(spool.database)
@@ -121,8 +122,10 @@ class Derivation:
 
     def _previous(self, carried: Carried) -> Previous:
         want = wanted(self.archive, self.aip.id)
-        if want is None or want.head != self.aip.version:
+        if want is None:
             raise AipUnreadable(self.aip.id, "no tier holds an inventory that the catalog vouches for")
+        if want.head != self.aip.version:
+            raise Overtaken(self.aip.id)
         return Previous(want.inventory, want.inventories[want.head], carried.entries(), self.aip.created)
 
 

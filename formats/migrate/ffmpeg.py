@@ -19,9 +19,9 @@ _RECIPES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "ffv1": (
             ".mkv",
-            "-map 0:v -map 0:a? -vsync passthrough -c:v ffv1 -level 3 -g 1 -slicecrc 1 -slices 4 -threads 1 -c:a {sound}",
+            "-map 0:v -map 0:a? -vsync passthrough -c:v ffv1 -level 3 -g 1 -slicecrc 1 -slices 4 -threads 1 -c:a flac {depth}",
         ),
-        "flac": (".flac", "-map 0:a -c:a flac -compression_level 8"),
+        "flac": (".flac", "-map 0:a -c:a flac -compression_level 8 {depth}"),
         "wav": (".wav", "-map 0:a -c:a pcm_s16le"),
         "mp4": (
             ".mp4",
@@ -48,15 +48,14 @@ class Ffmpeg:
         result = work / f"result{extension}"
         link = placed(source, work)
         command = ["ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", str(link)]
-        command += [*options.replace("{sound}", _sound(link, work)).split(), str(result)]
+        command += [*options.replace("{depth}", _depth(link, work)).split(), str(result)]
         return run_tool(command, tool=self.name, version=self.version(), source=link, result=result, work=work, limits=limits)
 
 
-def _sound(source: Path, work: Path) -> str:
-    """How the sound of a film is kept: FLAC where it is samples; what was compressed with loss stays as it is, for its decoders give
-    numbers with more digits than FLAC holds."""
+def _depth(source: Path, work: Path) -> str:
+    """FLAC of 24 bits where the decoder gives fractions (AAC, MP3, Vorbis): 16 would lose what can be heard; else as many as there are."""
     try:
-        codecs = [each.get("codec_name", "") for each in streams(source, work) if each["codec_type"] == "audio"]
+        forms = [each.get("sample_fmt", "") for each in streams(source, work) if each["codec_type"] == "audio"]
     except CannotTell:
-        return "flac"  # the tool itself will say what is wrong
-    return "flac" if all(codec.startswith(("pcm_", "flac")) for codec in codecs) else "copy"
+        return ""  # the tool itself will say what is wrong
+    return "-sample_fmt s32" if any(form.startswith(("flt", "dbl")) for form in forms) else ""

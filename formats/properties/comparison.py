@@ -238,7 +238,8 @@ def _samples(source: Said, result: Said, demand: Demand, work: Path) -> Compared
 
 
 def _hashed(name: str, kind: str, source: Said, result: Said, work: Path) -> Compared:
-    was, now = media.frame_hashes(source.path, kind, work), media.frame_hashes(result.path, kind, work)
+    bits = 24 if kind == "a" and media.fractional(source.path, work) else 32
+    was, now = (media.frame_hashes(said.path, kind, work, bits=bits) for said in (source, result))
     facts = {"hashes": len(was)}
     if was == now:
         return Compared(name, True, facts=facts)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from formats.properties.facts import CannotTell, ask
 
-__all__ = ["duration", "frame_hashes", "psnr", "streams"]
+__all__ = ["duration", "fractional", "frame_hashes", "psnr", "streams"]
 
 _COMMON: Final = ["-v", "error", "-nostdin", "-xerror"]
 
@@ -35,13 +35,24 @@ def duration(path: Path, work: Path) -> float:
     return max(found)
 
 
-def frame_hashes(path: Path, kind: str, work: Path) -> list[str]:
+def fractional(path: Path, work: Path) -> bool:
+    """Whether the sound was compressed with loss and comes out of the decoder as fractions: then 24 bits are all there is to it.
+
+    Samples that were kept as fractions (PCM of 32 bits) are another thing: each of their bits counts. Raises CannotTell.
+    """
+    sound = [each for each in streams(path, work) if each["codec_type"] == "audio"]
+    return any(
+        each.get("sample_fmt", "").startswith("flt") and not each.get("codec_name", "").startswith("pcm_") for each in sound
+    )
+
+
+def frame_hashes(path: Path, kind: str, work: Path, *, bits: int = 32) -> list[str]:
     """MD5 of every decoded frame ("v") or of the samples ("a"), in order, with size and kind of pixels or samples. Raises CannotTell.
 
-    Samples are hashed as one: containers cut them into packets of their own sizes.
+    Samples are hashed as one, at ``bits``: containers cut them into packets of their own sizes.
     """
     form = ["-f", "framemd5"] if kind == "v" else ["-f", "md5"]
-    extra = ["-vsync", "passthrough"] if kind == "v" else ["-c:a", "pcm_s32le"]
+    extra = ["-vsync", "passthrough"] if kind == "v" else ["-c:a", f"pcm_s{bits}le"]
     count = sum(each["codec_type"] == {"v": "video", "a": "audio"}[kind] for each in streams(path, work))
     found: list[str] = []
     for number in range(count):

@@ -35,6 +35,7 @@ def checked(said: Said, kind: str) -> dict[str, object]:
     return answer
 
 
+@pytest.mark.proof
 def test_the_life_of_a_campaign(archive: Archive) -> None:
     held = archive.kho("--json", "formats", "holdings")
     formats = {each["puid"]: each for each in checked(held, "formats_holdings")["formats"]}  # type: ignore[attr-defined]
@@ -84,6 +85,7 @@ def test_a_preview_lies_outside_the_aip(archive: Archive) -> None:
     assert "No picture can be made of" in bad.err
 
 
+@pytest.mark.proof
 def test_wrong_names_are_said_in_words(archive: Archive) -> None:
     no_path = archive.kho("formats", "campaign", "run", "gold")
     assert (no_path.code, "There is no migration path gold" in no_path.err) == (2, True)

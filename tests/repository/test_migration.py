@@ -75,6 +75,7 @@ def test_a_rebuild_tells_the_same(archive: ArchiveUnderTest, tmp_path: Path) -> 
     assert [each.deposit_id for each in again.versions] == [each.id for each in deposits]
 
 
+@pytest.mark.proof
 def test_the_submission_comes_back_from_every_version(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     source = pictures(tmp_path / "a")
     aip = archive.deposit(source).aip_id
@@ -110,6 +111,7 @@ def test_a_result_that_differs_is_not_accepted(
     archive.whole()
 
 
+@pytest.mark.proof
 def test_a_rollback_is_a_version_without_it(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "a")).aip_id
     before = {each.path for each in archive.engine.holdings.files(aip)}
@@ -129,6 +131,7 @@ def test_a_rollback_is_a_version_without_it(archive: ArchiveUnderTest, tmp_path:
     archive.whole()
 
 
+@pytest.mark.proof
 def test_what_is_done_is_not_done_again_and_limits_hold(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "a", 3)).aip_id
     first = campaign(archive, "picture-tiff", *BMP, limit=2)
@@ -143,6 +146,7 @@ def test_what_is_done_is_not_done_again_and_limits_hold(archive: ArchiveUnderTes
     archive.whole()
 
 
+@pytest.mark.proof
 def test_premis_tells_which_file_was_made_from_which(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
     campaign(archive, "picture-tiff", *BMP)
@@ -158,6 +162,7 @@ def test_premis_tells_which_file_was_made_from_which(archive: ArchiveUnderTest, 
     assert str(event.detail["command"]).startswith("python")
 
 
+@pytest.mark.proof
 def test_a_lost_signature_is_said(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     source = pictures(tmp_path / "a", 2)
     (source / "ảnh 1.bmp.p7s").write_bytes(b"a detached signature")
@@ -176,6 +181,7 @@ def batch(archive: ArchiveUnderTest, aip: str) -> dict[str, Any]:
     return run_batch(archive.engine.archive, Order("c1", "picture-tiff", BMP, 120.0), [aip], 100, step)
 
 
+@pytest.mark.proof
 def test_a_step_that_dies_goes_on_behind_what_it_made(
     archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +208,7 @@ def test_a_step_that_dies_goes_on_behind_what_it_made(
     assert len(converted) <= 1 + 5 + 2
 
 
+@pytest.mark.proof
 def test_an_update_that_comes_first_wins(archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
     honest = Converter.convert
@@ -220,6 +227,7 @@ def test_an_update_that_comes_first_wins(archive: ArchiveUnderTest, tmp_path: Pa
     archive.whole()
 
 
+@pytest.mark.proof
 def test_an_update_after_a_migration_is_built_upon_it(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     aip = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
     campaign(archive, "picture-tiff", *BMP)
