@@ -94,7 +94,7 @@ class Evidence:
         query = (
             select(kept_object)
             .outerjoin(evidence_leaf, and_(evidence_leaf.c.id == kept_object.c.id, evidence_leaf.c.version == 1))
-            .where(evidence_leaf.c.id.is_(None), kept_object.c.id >= prefix, kept_object.c.id < prefix + "\U0010ffff")
+            .where(evidence_leaf.c.id.is_(None), kept_object.c.id.startswith(prefix, autoescape=True))
             .order_by(kept_object.c.id)
             .limit(limit)
         )
