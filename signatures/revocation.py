@@ -37,6 +37,9 @@ LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
 """expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
 
+ODD = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
+"""What cryptography raises over odd structures, and which is no ValueError."""
+
 KNOWN_CRL = frozenset(
     {
         ExtensionOID.CRL_NUMBER,
@@ -85,7 +88,8 @@ class Crl(_Data):
         self._signers: dict[bytes, bool] = {}
 
     @cached_property
-    def _extensions(self) -> dict[x509.ObjectIdentifier, Any]:
+    def rules(self) -> dict[x509.ObjectIdentifier, Any]:
+        """The extensions by identifier."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return {each.oid: each for each in self.list.extensions}
@@ -102,7 +106,7 @@ class Crl(_Data):
     def in_scope(self, certificate: Certificate) -> bool:
         """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial or indirect list, a
         delta, or one with rules that are not understood says nothing."""
-        extensions = self._extensions
+        extensions = self.rules
         if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
             return False
         point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
@@ -117,7 +121,7 @@ class Crl(_Data):
         return _same_point(value.full_name, certificate)
 
     def keeps_expired(self, since: datetime) -> bool:
-        return EXPIRED_KEPT in self._extensions and self.made >= since
+        return EXPIRED_KEPT in self.rules and self.made >= since
 
     def entry(self, serial: int) -> tuple[datetime, str] | None:
         """(since when, why) when the list names the serial number."""
@@ -128,7 +132,7 @@ class Crl(_Data):
                 return None
             try:
                 reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-            except (x509.ExtensionNotFound, ValueError):
+            except (x509.ExtensionNotFound, ValueError, *ODD):
                 reason = "unspecified"
             return (row.revocation_date_utc, reason) if reason != "removeFromCRL" else None
 
@@ -253,8 +257,10 @@ def load_crl(der: bytes) -> Crl | None:
     """None for what is no CRL: revocation data comes from files of strangers."""
     try:
         guard(der)
-        return Crl(der)
-    except (ValueError, TypeError, Malformed):
+        found = Crl(der)
+        _ = (found.scheme, found.rules)
+        return found
+    except (ValueError, TypeError, Malformed, *ODD):
         return None
 
 
@@ -263,7 +269,7 @@ def load_ocsp(der: bytes) -> Ocsp | None:
     try:
         guard(der)
         return Ocsp(der)
-    except (ValueError, TypeError, Malformed):
+    except (ValueError, TypeError, Malformed, *ODD):
         return None
 
 

@@ -10,6 +10,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
                 yield row["file"], row["covered_data"], row["expected_from_tests"]
 
 
+@cache
 def read(file: str, covered: str) -> SignedFile | None:
     def beside() -> list[tuple[str, object]]:
         if covered.startswith("inline"):
