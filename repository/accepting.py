@@ -134,6 +134,8 @@ def serve(lifeline: int) -> None:
         return [_accepted(archive, deposit, question.extra, told) for deposit in question.deposits]
 
     processes.serve(lifeline, answer)
+    for archive in opened:
+        archive.inspectors.close()  # their folders go with them
 
 
 def _accepted(archive: Archive, deposit: Deposit, extra: Extras, told: Told) -> Outcome | None:
