@@ -21,6 +21,7 @@ from repository.flows import AUDIT, COPIES, DEPOSIT, REPAIR, Shown, deposit_argu
 from repository.ingest import set_aside
 from repository.jobs.flow import Report
 from repository.ledger import ledger_of
+from repository.ledger_adoption import adopt_days
 from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
 from repository.placement import Plan, plan
 from repository.progress import Progress, Silent
@@ -303,5 +304,8 @@ class CatalogService:
         self._archive = archive
 
     def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
-        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read."""
+        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read.
+
+        A catalog that knows no day of the ledger gets them back first, so that the chain goes on."""
+        adopt_days(self._archive, tier)
         return rebuild(self._archive, tier, progress)

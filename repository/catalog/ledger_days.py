@@ -93,6 +93,10 @@ class LedgerDays:
             return Cut(before + 1, int(following) - 1)
         return Cut(before + 1, before if newest is None else int(newest))
 
+    def next_number(self, *, within: Transaction) -> int:
+        """A number above those of all events so far."""
+        return int(within.execute(select(func.coalesce(func.max(event.c.seq), 0))).scalar_one()) + 1
+
     def first_time(self) -> datetime | None:
         """When the first event happened."""
         with self._database.read() as transaction:

@@ -24,9 +24,10 @@ from repository.clock import ManualClock
 from repository.errors import LedgerChanged
 from repository.ledger import ledger_of
 from repository.ledger_days import DayTree
-from repository.ledger_keeper import close_days, copy_open_day, keep_day, latest_line, prove, ring_of
-from repository.ledger_verifier import Sums, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
+from repository.ledger_keeper import close_days, copy_open_day, export_days, keep_day, latest_line, prove, ring_of
+from repository.ledger_verifier import Sums, Verifier, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
+from repository.progress import Silent
 from signatures.signing_keys import SigningKey, SigningKeyError
 from tests.builders_archive import ArchiveUnderTest
 
@@ -319,6 +320,34 @@ def test_sums_are_over_the_period_and_the_scope() -> None:
         "month 2026-03": 2,
     }
     assert only_b.figures() == {"b": figures["b"]}
+
+
+def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    running = replace(archive.engine.archive, clock=clock)
+    for _ in range(3):
+        checks(running)
+        ledger_of(running).exported(aip_id(1), 1, "bagit", 1, 1)
+        clock.advance(DAY)
+        closed = close_days(running)
+        assert closed is not None
+        assert keep_day(running, closed)
+    line = latest_line(running)
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=Silent())
+    running = replace(archive.engine.archive, clock=clock)
+    assert latest_line(running) == line
+    assert archive.audit().stranger_count == 0
+    checks(running)
+    clock.advance(DAY)
+    closed = close_days(running)
+    assert closed is not None
+    assert closed.number == 4
+    assert keep_day(running, closed)
+    export_days(running, tmp_path / "out", 1, 4)
+    verifier = Verifier(str(tmp_path / "out"), [line]).run()
+    assert verifier.found == []
+    assert ("WITNESSED", {"number": 3}) in verifier.proven
 
 
 @pytest.fixture(autouse=True)
