@@ -53,6 +53,10 @@ LIMITS = frozenset({"items", "file_bytes", "total_bytes", "ratio", "ratio_floor"
 """What [limits] may set. The defaults, with their reasons, are `formats.package.limits.Limits`, field by field."""
 
 _DAY = timedelta(days=1)
+
+WHOLE_HOLDING = timedelta(days=3 * 365)
+"""Within this time everything must have been checked once: Circular 05/2025/TT-BNV, article 28."""
+
 _WARN = {"warn": "warning", "refuse": "error"}
 """Everyday words for weights, beside the names of the weights themselves."""
 
@@ -183,6 +187,8 @@ def _audit(section: Section, base: AuditPolicy) -> AuditPolicy:
     )
     section.allow(["bytes_per_day"])
     section.done()
+    if audit.every > WHOLE_HOLDING:
+        raise section.bad("every", "the law wants the whole holding checked within 3 years (Circular 05/2025/TT-BNV, article 28)")
     if audit.full_every < audit.every:
         raise section.bad("full_every", f"it is {audit.full_every.days} days and every is longer, so it could not be kept")
     return audit

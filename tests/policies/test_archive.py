@@ -111,6 +111,7 @@ def test_everything_that_can_be_said() -> None:
         (COPIES + '[audit.default]\nevery = "0d"\n', "POL-VALUE", "audit.default.every"),
         (COPIES + '[audit.default]\nevery = "999999y"\n', "POL-VALUE", "audit.default.every"),
         (COPIES + '[audit.default]\nevery = "2y"\n', "POL-VALUE", "audit.default.full_every"),
+        (COPIES + '[audit.default]\nevery = "4y"\nfull_every = "5y"\n', "POL-VALUE", "audit.default.every"),
         (COPIES + '[audit.default]\nbytes_per_day = "2 lorries"\n', "POL-VALUE", "audit.default.bytes_per_day"),
         (COPIES + "[audit.default]\nbytes_per_day = 0\n", "POL-VALUE", "audit.default.bytes_per_day"),
         (COPIES + '[audit.q]\nevery = "9d"\n', "POL-TIER", "audit.q (line 4)"),
