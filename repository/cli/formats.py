@@ -261,7 +261,7 @@ def campaign_list(context: typer.Context, home: Home = None, as_json: AsJson = F
         screen = Screen(door.out)
         columns = [
             ("campaign", "id"),
-            ("path", "id"),
+            ("way", "id"),
             ("state", "id"),
             ("time", "id"),
             ("migrated", "number"),
