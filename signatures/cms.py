@@ -124,7 +124,7 @@ def open_cms(data: Buffer) -> CmsFile:
     try:
         parsed = cms.SignedData.load(der)
         content_type = parsed["encap_content_info"]["content_type"].dotted
-        if len(parsed["signer_infos"]) > MOST_SIGNERS:
+        if len(list(parsed["signer_infos"])) > MOST_SIGNERS:  # each is built here, where what is none is Malformed
             raise Malformed(f"more than {MOST_SIGNERS} signers")
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed(str(error).splitlines()[0]) from error

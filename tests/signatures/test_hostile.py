@@ -57,6 +57,7 @@ def _cms(data: bytes) -> None:
     except Malformed:
         return
     assert found.enclosed_size <= len(data)
+    assert all(each is not None for each in found.signers)
 
 
 def _list(data: bytes) -> None:
