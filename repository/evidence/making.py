@@ -7,16 +7,18 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from policies.trust import earliest
 from repository.archive import Archive
 from repository.authorities import TREES, authorities_of
 from repository.evidence.batch import Batch, Mark, listed_object
+from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import pend, pending
 from repository.evidence.leaves import Leaf, Unprovable, objects_of
 from repository.ledger_keeper import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
 from signatures.errors import NotStamped
-from signatures.evidence import group_hash
-from signatures.timestamps import Authority, stamp
+from signatures.evidence import Tree, ends_of, group_hash
+from signatures.timestamps import Answer, Authority, Token, stamp
 
 __all__ = ["Making", "authorities_by_tree", "is_due", "make_batch"]
 
@@ -75,7 +77,14 @@ def make_batch(archive: Archive, authorities: Mapping[str, Sequence[Authority]],
 def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequence[Authority]]) -> list[str]:
     """Stamp the trees of a batch that have no token yet; the reasons of those that still have none. The authority that stamped the
     other tree is asked last: two trees under one root fall together."""
-    from signatures.evidence import Tree
+    now = archive.clock.now()
+    algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
+
+    def lasting(token: Token, answer: Answer) -> str:
+        """A signature scheme or hash that has ended proves nothing from the first day."""
+        first = earliest(ends_of(token, token.imprint_hash, algorithms, answer.ends))
+        ended = first is not None and first.when is not None and first.when <= now
+        return f"its time stamps stand on {first.name}, which has ended" if ended and first is not None else ""
 
     failures = []
     for tree in TREES:
@@ -85,7 +94,7 @@ def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequen
         ordered = sorted(authorities[tree], key=lambda each: (not each.evidence, each.name in roots))
         root = Tree(tree, (each.values[tree] for each in batch.leaves)).root
         try:
-            found = stamp(ordered, tree, root, now=archive.clock.now())
+            found = stamp(ordered, tree, root, now=now, lasting=lasting)
         except NotStamped as error:
             failures.append(f"{tree}: {error.finding.args['reason']}")
             _log.warning("the %s tree of batch %s is not stamped: %s", tree, batch.id, error)
