@@ -261,6 +261,8 @@ FREE = {
     "copies",
     "files",
     "unavailable",
+    "canaries",
+    "unlocked",
 }
 """Maps whose keys are data. (``copies`` and ``files`` are lists elsewhere: those are compared.)"""
 
