@@ -117,12 +117,9 @@ class Ledger:
     def checked(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> None:
         """Copies were re-read: one event a copy, and one a file that was not good, whose path stands in its note."""
         records = list(records)
-        self.append((self._check(record) for record in records), within=within)
-        damaged = [record for record in records if record.damages]
-        if not damaged:
-            return
         with self.catalog.begin() if within is None else contextlib.nullcontext(within) as transaction:
-            for record in damaged:
+            self.append((self._check(record) for record in records), within=transaction)
+            for record in records:
                 for damage in record.damages:
                     self._damaged(record, damage, transaction)
 

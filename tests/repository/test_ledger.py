@@ -71,19 +71,24 @@ def test_lists_by_kind_deposit_and_time(catalog: Catalog) -> None:
 def test_checks_become_events(catalog: Catalog, ledger: Ledger) -> None:
     states = [CopyState.GOOD, CopyState.DAMAGED, CopyState.UNREADABLE]
     ledger.checked([a_check(1, "a", state=state, damages=[("v1/Nguyễn Văn A.pdf", "altered")]) for state in states])
-    found = events(catalog)
+    found = [each for each in events(catalog) if each.type == "fixity check"]
     assert [each.outcome for each in found] == ["success", "fail", "warning"]
-    assert {each.type for each in found} == {"fixity check"}
     assert found[1].detail == {
         "algorithm": "sha512",
         "files": 3,
         "bytes": 100,
+        "inventory": a_check(1, "a").inventory_sha512,
         "altered": 1,
         "policy": POLICY,
         "asked_by": "user:an",
     }
     assert found[1].time == NOW + DAY
     assert found[1].tier == "a"
+    damages = [each for each in events(catalog) if each.type == "damage"]
+    assert [(each.outcome, each.tier, each.detail["problem"]) for each in damages] == [("fail", "a", "altered")] * 3
+    assert "Nguyễn" not in repr(events(catalog)), "a name is for the note, which can be erased"
+    notes = [catalog.events.note(each.id) for each in damages]
+    assert [note and note[1]["path"] for note in notes] == ["v1/Nguyễn Văn A.pdf"] * 3
 
 
 def test_keeping_is_one_event_a_tier(catalog: Catalog, ledger: Ledger) -> None:
