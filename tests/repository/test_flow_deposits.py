@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.findings import Verdict, Weight
+from policies.findings import Verdict, Weight, spoken
 from repository.errors import ExportFailed, WrongState
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
@@ -99,7 +99,7 @@ def test_refused_is_judged_anew_after_the_policy_changed(archive: ArchiveUnderTe
 def test_failed_is_tried_again(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     failed = archive.deposit(tmp_path / "not there", key="K")
     assert failed.state is DepositState.FAILED
-    assert failed.error.startswith("DEP-SOURCE-MISSING")
+    assert spoken(failed.error).startswith("DEP-SOURCE-MISSING")
     stored = archive.deposit(write_tree(tmp_path / "not there", FILES), key="K")
     assert stored.state is DepositState.STORED
     archive.whole()
@@ -111,7 +111,7 @@ def test_a_tier_that_is_away(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     (archive.home / "tiers" / "b").rename(tmp_path / "away")
     waiting = archive.deposit(source)
     assert waiting.state is DepositState.ACCEPTED
-    assert waiting.error.startswith("AIP-NOT-ENOUGH-COPIES")
+    assert spoken(waiting.error).startswith("AIP-NOT-ENOUGH-COPIES")
     assert archive.engine.holdings.list().items == ()
     (tmp_path / "away").rename(archive.home / "tiers" / "b")
     again = archive.deposit(source)
@@ -194,7 +194,7 @@ def test_updates_that_race_never_meet_on_a_tier(archive: ArchiveUnderTest, tmp_p
     for each in archive.engine.deposits.list().items:
         assert each.state in (DepositState.STORED, DepositState.FAILED), each
         if each.state is DepositState.FAILED:
-            assert each.error.startswith("DEP-OVERTAKEN")
+            assert spoken(each.error).startswith("DEP-OVERTAKEN")
             assert archive.deposit(Path(each.source), update=first.aip_id).state is DepositState.STORED
     assert archive.engine.holdings.show(first.aip_id).version == 5
     archive.whole()
@@ -206,7 +206,7 @@ def test_an_update_waits_for_the_one_before_it(archive: ArchiveUnderTest, tmp_pa
     one = archive.deposit(write_tree(tmp_path / "one", {"x": b"1"}), update=first.aip_id)
     two = archive.deposit(write_tree(tmp_path / "two", {"x": b"2"}), update=first.aip_id)
     assert (one.state, two.state) == (DepositState.ACCEPTED, DepositState.FAILED)
-    assert two.error.startswith("DEP-OVERTAKEN")
+    assert spoken(two.error).startswith("DEP-OVERTAKEN")
     # Version 2 is on one tier and in no catalog: that is no damage, and no repair takes it away.
     assert set(archive.audit().copies) == {"good"}
     assert archive.repair().quarantined == 0
