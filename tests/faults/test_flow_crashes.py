@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.findings import spoken
 from repository import flows, ingest, keep
 from repository.model import DepositState
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, verified, write_tree
@@ -244,8 +245,8 @@ def fails_at(scene: Scene, n: int, number: int, tier: str, *, lasting: bool) -> 
         for deposit in archive.engine.deposits.list().items:
             assert deposit.state in (DepositState.STORED, DepositState.ACCEPTED), deposit
             if deposit.state is DepositState.ACCEPTED:
-                assert deposit.error.startswith("AIP-NOT-ENOUGH-COPIES"), deposit.error
-                assert tier in deposit.error
+                assert spoken(deposit.error).startswith("AIP-NOT-ENOUGH-COPIES"), deposit.error
+                assert f"{tier}: " in spoken(deposit.error)
         for aip in archive.engine.holdings.list().items:
             assert set(archive.states(aip.id).values()) == {"good"}
     finally:
