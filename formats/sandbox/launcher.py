@@ -107,10 +107,10 @@ def _watch(order: dict[str, Any], keeper: int, told: int, report: int) -> tuple[
     poll = select.poll()
     poll.register(told, select.POLLIN)
     poll.register(report, 0)
-    while not (ready := dict(poll.poll(LOOK_SECONDS * 1000))):
+    while not (ready := dict(poll.poll(max(0.0, min(LOOK_SECONDS, until - time.monotonic())) * 1000))):
         processes, memory = _held(keeper)
         most = max(most, memory)
-        if time.monotonic() > until:
+        if time.monotonic() >= until:
             return "time", -1, "", most
         if memory > order["memory"]:
             return "memory", -1, "", most
