@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -30,10 +31,21 @@ def verify_path(path: Path, findings: Findings, progress: Progress) -> str:
         if is_ocfl(path):
             check_path(path, findings, progress=progress)
             return "ocfl"
-        return _package(FolderSource(path, findings), path, findings)
+        form = _package(FolderSource(path, findings), path, findings)
+        if form == "unrecognised" and _holds_nothing(path):  # an OCFL object of which nothing is left looks like this
+            check_path(path, findings, progress=progress)
+        return form
     with tempfile.TemporaryDirectory(prefix="kho-verify-") as work, Spool(Path(work)) as spool:
         spool_path(path, spool, findings, progress=progress)
         return _package(spool, path, findings)
+
+
+def _holds_nothing(path: Path) -> bool:
+    """Whether a folder is empty, but for the file by which version control keeps an empty folder. Unreadable is not empty."""
+    try:
+        return set(os.listdir(path)) <= {".keep"}
+    except OSError:
+        return False
 
 
 def _package(source: Source, path: Path, findings: Findings) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from policies.findings import Findings, Weight
+from repository.progress import Silent
+from repository.verify import verify_path
 from storage.memory import MemoryBackend
-from storage.ocfl.check import check_object, check_path, is_ocfl
+from storage.ocfl.check import check_object, check_path
 
 CORPORA = Path(os.environ.get("KHO_CORPORA", Path(__file__).parents[2].parent / "shared" / "corpora"))
 SUITE = CORPORA / "ocfl-fixtures"
@@ -61,5 +63,20 @@ def test_in_a_store_without_folders(case: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.relative_to(SUITE).as_posix())
-def test_is_recognised(case: Path) -> None:
-    assert is_ocfl(case) == (case.name != "E003_E063_empty")
+def test_by_the_command(case: Path) -> None:
+    findings = Findings()
+    verify_path(case, findings, Silent())
+    judge(case, findings)
+
+
+@pytest.mark.parametrize("kept", [[], [".keep"]])
+def test_a_folder_that_holds_nothing_is_judged_as_an_object(tmp_path: Path, kept: list[str]) -> None:
+    for name in kept:
+        (tmp_path / name).touch()
+    findings = Findings()
+    assert verify_path(tmp_path, findings, Silent()) == "unrecognised"
+    assert {"VER-UNRECOGNISED", "E003", "E063"} <= set(findings.counts)
+    (tmp_path / "a.txt").touch()
+    findings = Findings()
+    verify_path(tmp_path, findings, Silent())
+    assert set(findings.counts) == {"VER-UNRECOGNISED"}
