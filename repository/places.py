@@ -13,6 +13,7 @@ from pathlib import Path
 
 from policies.document import Section
 from policies.findings import KhoError
+from policies.phrases import phrase
 from storage.s3.place import S3Place, check_prefix, parse_url
 
 __all__ = ["FOLDERS", "SettingsError", "TapePlace", "TierPlace", "read_tiers", "s3_text"]
@@ -163,7 +164,7 @@ def check_tiers(home: Path, tiers: Sequence[TierPlace]) -> None:
         if tier.name.casefold() in names:
             clash = tier.name
         if clash is not None or real == os.path.realpath(home):
-            reason = f"it must not share a folder or a name with {clash or 'the home folder'}"
+            reason = phrase("tier-clash", other=clash) if clash is not None else phrase("tier-clash-home")
             raise SettingsError("SET-TIERS", str(home / "kho.toml"), tier=tier.name, place=tier.shown, reason=reason)
         places[real] = tier.name
         names.add(tier.name.casefold())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from policies.findings import Finding, KhoError
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
@@ -42,7 +44,11 @@ def init(
     tiers = _tiers(tier or [f"{name}={folder / 'tiers' / name}" for name in DEFAULT_TIERS])
     from repository.engine import Engine
 
-    with Engine.create(folder, tiers=tiers, language=language or reader()) as engine:
+    try:
+        engine = Engine.create(folder, tiers=tiers, language=language or reader())
+    except KhoError as error:
+        raise _as_given(error.finding, tiers) or error from error
+    with engine:
         places = {made.name: made.shown for made in engine.archive.settings.tiers}
 
     def text() -> None:
@@ -63,6 +69,16 @@ def _tiers(given: list[str]) -> dict[str, Path | str]:
             raise Usage("USE-VALUE", name="--tier", value=each, reason=reason, command="kho init")
         tiers[name] = folder if folder.startswith("s3://") else Path(folder).absolute()
     return tiers
+
+
+def _as_given(finding: Finding, tiers: Mapping[str, Path | str]) -> Usage | None:
+    """What is wrong with the tiers that were given, said of the command line: the kho.toml that it was found in is gone again."""
+    reason, name = finding.args.get("reason", ""), str(finding.args.get("tier", ""))
+    if finding.code == "SET-TIERS":
+        return Usage("USE-VALUE", name="--tier", value=f"{name}={tiers.get(name, '')}", reason=reason, command="kho init")
+    if finding.code == "SET-VALUE" and str(finding.args.get("key", "")).startswith("tiers."):
+        return Usage("USE-VALUE", name="--tier", value=", ".join(tiers), reason=reason, command="kho init")
+    return None
 
 
 def worker(context: typer.Context, home: Home = None) -> int:

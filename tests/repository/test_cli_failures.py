@@ -45,6 +45,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["list", "--limit", "0", "--home", "/"], "USE-COMMAND"),
         (["init", "/tmp/never-made", "--tier", "a"], "USE-VALUE"),
         (["init", "/tmp/never-made", "--tier", "a=/x", "--tier", "a=/y"], "USE-VALUE"),
+        (["init", "/tmp/never-made", "--tier", "a=/x", "--tier", "b=/x/y"], "USE-VALUE"),
+        (["init", "/tmp/never-made", "--tier", "a=/tmp/never-made"], "USE-VALUE"),
+        (["init", "/tmp/never-made", "--tier", "a/b=/x"], "USE-VALUE"),
         (["init", "/tmp/never-made", "--language", "fr"], "USE-VALUE"),
     ],
 )
@@ -65,6 +68,24 @@ def test_wrong_usage_is_told_in_both_forms(
     assert finding["code"] == code
     assert words.err.strip().splitlines()[-1] == finding["todo"]
     assert not Path("/tmp/never-made").exists()
+
+
+@pytest.mark.parametrize(
+    ("speech", "sentence"),
+    [
+        ("en", "--tier cannot be b=/x/y: it must not share a folder or a name with a."),
+        ("vi", "--tier không thể là b=/x/y: không được chung thư mục hay trùng tên với a."),
+    ],
+)
+def test_tiers_that_overlap_are_told_as_they_were_given(
+    speech: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", speech)
+    assert run(["--home", str(tmp_path / "H"), "init", "--tier", "a=/x", "--tier", "b=/x/y"]) == 2
+    said = capsys.readouterr().err
+    assert said.splitlines()[0] == sentence
+    assert "kho.toml" not in said
+    assert not (tmp_path / "H").exists()
 
 
 @pytest.mark.parametrize(
