@@ -71,9 +71,12 @@ def usage_finding(error: TyperException) -> Finding:
 
 
 _MESSAGES = (
+    (r"Missing command\.", "usage-command-missing"),
+    (r"No such command '(?P<name>.*)'\. Did you mean (?P<near>.*)\?", "usage-no-command-near"),
     (r"No such command '(?P<name>.*)'\.", "usage-no-command"),
     (r"Got unexpected extra arguments?\(?s?\)? \((?P<given>.*)\)", "usage-extra"),
     (r"Option '(?P<name>.*)' requires an argument\.", "usage-needs-value"),
+    (r"Option '(?P<name>.*)' does not take a value\.", "usage-no-value"),
     (r"Invalid value for '(?P<name>.*)': Input should be a valid integer.*", "usage-integer"),
     (r"Invalid value for '(?P<name>.*)': Input should be greater than or equal to (?P<least>\S+)", "usage-least"),
     (r"Invalid value for '(?P<name>.*)': Input should be less than or equal to (?P<most>\S+)", "usage-most"),

@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.lastResort = None  # what no log was configured for must not print tracebacks on the screen
     door = Door(as_json="--json" in arguments)
     try:
-        result = application()(args=list(arguments) or ["--help"], prog_name="kho", standalone_mode=False, obj=door)
+        result = application()(args=list(arguments), prog_name="kho", standalone_mode=False, obj=door)
         if result == INTERRUPTED:
             raise KeyboardInterrupt
         door.out.flush()

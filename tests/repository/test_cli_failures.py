@@ -35,6 +35,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
+        ([], "USE-COMMAND"),
+        (["--home", "/nowhere"], "USE-COMMAND"),
         (["nonsense"], "USE-COMMAND"),
         (["list", "--nonsense"], "USE-OPTION"),
         (["show"], "USE-MISSING"),
@@ -68,6 +70,23 @@ def test_wrong_usage_is_told_in_both_forms(
     assert finding["code"] == code
     assert words.err.strip().splitlines()[-1] == finding["todo"]
     assert not Path("/tmp/never-made").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Không hiểu dòng lệnh: thiếu tên lệnh"),
+        (["catalog"], "Không hiểu dòng lệnh: thiếu tên lệnh"),
+        (["lst"], "Không hiểu dòng lệnh: không có lệnh \"lst\"; gần giống: 'list'"),
+        (["list", "--json=3"], "Không hiểu dòng lệnh: --json không nhận giá trị"),
+    ],
+)
+def test_what_the_parser_says_is_said_in_vietnamese(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "vi")
+    assert run(arguments) == 2
+    assert capsys.readouterr().err.splitlines()[0] == sentence
 
 
 @pytest.mark.parametrize(
