@@ -69,11 +69,16 @@ class Reader:
         for tier in self._archive.tiers.values():
             with open(target, "xb") as out:
                 if self._taken(tier, path, out):
-                    self._report.files += counted
-                    self._report.bytes += out.tell() if counted else 0
+                    if counted:
+                        self.written(out.tell())
                     return
             os.unlink(target)
         raise self._none_good(path)
+
+    def written(self, size: int) -> None:
+        """Count one file that is handed out, of ``size`` bytes."""
+        self._report.files += 1
+        self._report.bytes += size
 
     def read(self, path: str) -> bytes:
         """A small file of the state, verified. Raises like `copy`."""
@@ -208,6 +213,7 @@ def _folder(archive: Archive, reader: Reader, aip_id: str, work: Path, progress:
         place.parent.mkdir(parents=True, exist_ok=True)
         if path in merged:
             place.write_bytes(merged[path])
+            reader.written(len(merged[path]))
         else:
             reader.copy(path, str(place))
         progress.advance(1)
