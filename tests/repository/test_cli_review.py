@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,6 +62,26 @@ def archive(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setenv("KHO_LANG", "en")
     monkeypatch.delenv("KHO_HOME", raising=False)
     return Archive(tmp_path, capsys)
+
+
+def test_an_export_counts_every_file_it_wrote(archive: Archive) -> None:
+    for form in ("submission", "folder"):
+        out = archive.folder / form
+        code, document = archive.document("export", archive.aip, "-o", out, "--as", form)
+        written = [each for each in out.rglob("*") if each.is_file()]
+        assert (code, document["files"], document["bytes"]) == (0, len(written), sum(each.stat().st_size for each in written))
+
+
+def test_a_lost_catalog_is_told_with_what_works(archive: Archive) -> None:
+    for file in archive.home.glob("catalog.db*"):
+        file.unlink()
+    code, _, said = archive.kho("list")
+    assert code == 1
+    assert "holds no catalog" in said
+    advice = said.splitlines()[-1]
+    assert re.findall(r"`kho ([^`]+)`", advice) == ["catalog rebuild"]
+    assert archive.kho("catalog", "rebuild")[0] == 0
+    assert archive.aip in archive.kho("list")[1]
 
 
 @pytest.mark.parametrize("form", ["submission", "folder", "bagit", "zip"])
