@@ -3,7 +3,7 @@ only a view.
 
 A mapping is data: ``mappings/KIND.toml``, field → names of elements (or ends of their paths, or headings of a table). Beside
 the mapped fields every element or column that holds text is there under its own name. What cannot be read gives no fields and
-is no error: whether a description is well-formed is judged where packages are checked.
+is no error; why it cannot be is what `trouble` says.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import BinaryIO, Final
 
-from formats.xml import Element, NotWellFormed, events, local_name
+from formats.xml import Element, HasDoctype, NotWellFormed, events, local_name
+from policies.phrases import phrase
 
-__all__ = ["KINDS", "flatten", "fold", "kind_of"]
+__all__ = ["KINDS", "flatten", "fold", "kind_of", "trouble"]
 
 KINDS: Final = ("dc", "ead", "csv", "vn")
 """Kinds that have a mapping; "other" has none."""
@@ -125,6 +126,24 @@ def flatten(kind: str, stream: BinaryIO) -> Mapping[str, tuple[str, ...]]:
     return fields.done()
 
 
+def trouble(kind: str, stream: BinaryIO) -> str:
+    """Why a description cannot be read to its end, to stand in a sentence (`policies.phrases`); "" when it can be.
+
+    ``stream`` stands at its beginning. Every kind but "csv" is XML. OSError and CouldNotRead come through.
+    """
+    try:
+        for _ in _rows(stream) if kind == "csv" else events(stream):
+            pass
+    except HasDoctype:
+        return phrase("description-doctype")
+    except NotWellFormed as bad:
+        if stream.tell():
+            return phrase("description-xml", reason=bad.reason, line=bad.line)
+    except csv.Error as bad:
+        return phrase("description-table", reason=str(bad))
+    return "" if stream.tell() else phrase("description-empty")
+
+
 class _Fields:
     """Collected values, within the limits."""
 
@@ -220,12 +239,16 @@ def _xml_values(kind: str, stream: BinaryIO) -> Iterator[tuple[str, str]]:
 _SIGNS = re.compile(r"[^0-9a-z]+")
 
 
-def _csv_values(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+def _rows(stream: BinaryIO) -> Iterator[list[str]]:
+    """The rows of a table. Raises csv.Error."""
     lines = _lines(stream)
     first = next(lines, "")
-    delimiter = max(",;\t|", key=first.count)
+    return csv.reader(_with_first(first, lines), delimiter=max(",;\t|", key=first.count))
+
+
+def _csv_values(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+    rows = _rows(stream)
     try:
-        rows = csv.reader(_with_first(first, lines), delimiter=delimiter)
         heading = [(cell.strip(), tuple(_mapped("csv", [_SIGNS.sub(" ", fold(cell)).strip()]))) for cell in next(rows, [])]
         for row in rows:
             for (own, fields), value in zip(heading, row, strict=False):

@@ -25,6 +25,7 @@ __all__ = [
     "MAX_PROLOG_BYTES",
     "MAX_TREE_BYTES",
     "Element",
+    "HasDoctype",
     "NotWellFormed",
     "Writer",
     "date_time",
@@ -89,6 +90,10 @@ class NotWellFormed(Exception):
         super().__init__(reason, line)
 
 
+class HasDoctype(NotWellFormed):
+    """It has a DOCTYPE, which Kho never accepts, whatever else it is."""
+
+
 def local_name(element: Element) -> str:
     """The tag without its namespace."""
     return element.tag.rpartition("}")[2]
@@ -148,7 +153,7 @@ class _Feeder:
 def _refuse_doctype(element: Element) -> None:
     information = element.getroottree().docinfo
     if information.doctype or information.internalDTD is not None or information.externalDTD is not None:
-        raise NotWellFormed("the document has a DOCTYPE, which is never accepted", element.sourceline or 0)
+        raise HasDoctype("the document has a DOCTYPE, which is never accepted", element.sourceline or 0)
 
 
 def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from fixity.digests import hash_file
-from formats.describe import flatten, kind_of
+from formats.describe import KINDS, flatten, kind_of, trouble
+from formats.package.names import shown_name
 from formats.package.source import Package
 from formats.package.spool import Spool
 from policies.findings import Findings, Weight
 from repository.errors import SourceMissing
 
-__all__ = ["Extras", "described", "fingerprint"]
+__all__ = ["Extras", "check_readable", "described", "fingerprint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,36 @@ def described(spool: Spool, package: Package, extra: Extras) -> tuple[dict[str, 
     The title is the first that a description gives, "" when none does: a description speaks of the record, a package of itself.
     """
     fields: dict[str, tuple[str, ...]] = {}
-    if extra.metadata is not None:
-        with extra.metadata.open("rb") as stream:
-            kind = kind_of(extra.metadata.name, stream)
-        with extra.metadata.open("rb") as stream:
+    for _, kind, opened in _descriptions(spool, package, extra):
+        with opened() as stream:
             _merge(fields, flatten(kind, stream))
-    places = dict(package.descriptive)
-    for spooled in spool.spooled(order="stored") if places else ():
-        if spooled.stored in places:
-            with spool.open(spooled.item.name) as stream:
-                _merge(fields, flatten(places[spooled.stored], stream))
     title = next(iter(fields.get("title", ())), "")
     _merge(fields, package.fields)
     return fields, title
+
+
+def check_readable(spool: Spool, package: Package, extra: Extras, findings: Findings) -> None:
+    """Tell of every description that cannot be read to its end. One inside the package that is neither of a kind that has a mapping
+    nor XML by its name was never meant to be read."""
+    for name, kind, opened in _descriptions(spool, package, extra):
+        if kind in KINDS or (extra.metadata is not None and name == extra.metadata.name) or name.lower().endswith(".xml"):
+            with opened() as stream:
+                reason = trouble(kind, stream)
+            if reason:
+                findings.add("DEP-DESCRIPTION-UNREADABLE", name, reason=reason)
+
+
+def _descriptions(spool: Spool, package: Package, extra: Extras) -> Iterator[tuple[str, str, Callable[[], BinaryIO]]]:
+    """(name as shown, kind, what opens it) of every description: the file given beside the package, then those inside."""
+    if extra.metadata is not None:
+        beside: Path = extra.metadata
+        with beside.open("rb") as stream:
+            kind = kind_of(beside.name, stream)
+        yield beside.name, kind, lambda: beside.open("rb")
+    places = dict(package.descriptive)
+    for spooled in spool.spooled(order="stored") if places else ():
+        if spooled.stored in places:
+            yield shown_name(spooled.item.name), places[spooled.stored], partial(spool.open, spooled.item.name)
 
 
 def _merge(fields: dict[str, tuple[str, ...]], more: Mapping[str, tuple[str, ...]]) -> None:

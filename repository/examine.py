@@ -19,7 +19,7 @@ from policies.archive import Policy
 from policies.findings import Findings
 from repository.aip import SPOOLED, received
 from repository.archive import Archive
-from repository.description import Extras, described
+from repository.description import Extras, check_readable, described
 from repository.inspection import each_file, inspect
 from repository.model import Deposit
 from repository.progress import Progress
@@ -43,6 +43,7 @@ def examine(
     form = recognise(spool)
     form.check(spool, findings)
     package = arrange(spool, findings)
+    check_readable(spool, package, extra, findings)
     check_description(archive.policy, described(spool, package, extra)[0], findings)
     identify(archive, spool, findings, progress)
     inspect(archive, spool, findings, progress)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from formats.describe import KINDS, MAX_FIELDS, MAX_LENGTH, MAX_TOTAL, MAX_VALUES, _mapping, flatten, fold, kind_of
+from formats.describe import KINDS, MAX_FIELDS, MAX_LENGTH, MAX_TOTAL, MAX_VALUES, _mapping, flatten, fold, kind_of, trouble
+from policies.findings import spoken
 
 DC = """<oai_dc:dc xmlns:oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/" xmlns:dc="http://purl.org/dc/elements/1.1/">
 <dc:title>Bản đồ địa chính</dc:title><dc:creator>Sở Địa chính</dc:creator><dc:contributor>Lan</dc:contributor>
@@ -198,3 +199,25 @@ def test_every_mapping_is_complete(kind: str) -> None:
     assert {"title", "creator", "date", "identifier", "subject", "description", "language", "access"} <= fields
     if kind == "csv":
         assert all(name == fold(name) for name in _mapping(kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "word"),
+    [
+        ("dc", DC.encode(), ""),
+        ("other", b"<mods><title>a</title></mods>", ""),
+        ("csv", "tiêu đề;năm\nBản đồ;1995\n".encode(), ""),
+        ("other", b"", "empty"),
+        ("csv", b"", "empty"),
+        ("dc", DC.encode()[:-20], "well-formed"),
+        ("other", b"a text", "well-formed"),
+        ("other", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "DOCTYPE"),
+        ("csv", b'title\n"' + b"a,\n" * 100_000, "field larger"),
+    ],
+)
+def test_why_a_description_cannot_be_read_to_its_end(kind: str, data: bytes, word: str) -> None:
+    reason = trouble(kind, io.BytesIO(data))
+    assert bool(reason) == bool(word)
+    english, vietnamese = spoken(reason, "en"), spoken(reason, "vi")
+    assert word in english
+    assert english != vietnamese or not word

@@ -432,3 +432,44 @@ def test_a_single_file(archive: ArchiveUnderTest, tmp_path: Path) -> None:
         assert (archive.export(deposit.aip_id) / "một.txt").read_bytes() == b"alone"
     else:
         assert deposit.findings
+
+
+# --- descriptions that cannot be read ----------------------------------------------------------------------------------------
+
+
+ENTITY = b'<!DOCTYPE dc [<!ENTITY x SYSTEM "file:///etc/passwd">]><dc><title>&x;</title></dc>'
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(ENTITY, ("DOCTYPE", "DOCTYPE")), (b"<dc><title>a</dc>", ("well-formed", "không hợp lệ")), (b"", ("empty", "trống"))],
+    ids=["entity", "broken", "empty"],
+)
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_description_that_cannot_be_read_is_told_and_kept(
+    archive: ArchiveUnderTest, tmp_path: Path, data: bytes, why: tuple[str, str], beside: bool
+) -> None:
+    source = write_tree(tmp_path / "records", FILES if beside else {**FILES, "metadata/descriptive/dc.xml": data})
+    metadata = tmp_path / "m.xml"
+    metadata.write_bytes(data)
+    done = archive.engine.deposits.submit(
+        [source], producer=PRODUCER, key=None, update=None, metadata=metadata if beside else None, progress=Silent()
+    )[-1]
+    assert (done.state, done.verdict) == (DepositState.STORED, Verdict.ACCEPT)
+    (told,) = [each for each in done.findings if each.code == "DEP-DESCRIPTION-UNREADABLE"]
+    assert told.weight is Weight.WARNING
+    assert told.path == ("m.xml" if beside else "metadata/descriptive/dc.xml")
+    assert why[0] in told.text("en")
+    assert why[1] in told.text("vi")
+    out = archive.export(done.aip_id, form="folder")
+    assert data in [each.read_bytes() for each in out.rglob("*.xml")]
+
+
+def test_a_description_that_can_be_read_is_not_told_of(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    metadata = tmp_path / "m.csv"
+    metadata.write_text("title\na\n")
+    source = write_tree(tmp_path / "records", {**FILES, "metadata/descriptive/mods.xml": b"<mods><a>b</a></mods>"})
+    done = archive.engine.deposits.submit(
+        [source], producer=PRODUCER, key=None, update=None, metadata=metadata, progress=Silent()
+    )[-1]
+    assert "DEP-DESCRIPTION-UNREADABLE" not in done.finding_counts
