@@ -6,6 +6,7 @@ Everything an archive can do is a method of one of its small services. Long work
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -79,6 +80,20 @@ class Engine:
         }
         archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock)
         return cls(archive, Accepting(apart=clock is None))
+
+    @classmethod
+    def upgrade(cls, home: Path) -> tuple[str, str]:
+        """Bring the catalog and the job tables in ``home`` up to date with this Kho, while nothing runs there: (the catalog's revision
+        before, now). What is up to date stays as it is; a lost catalog is not made here, for an empty one would look like no holdings.
+
+        Raises `SettingsError`, `CatalogError` (CAT-NO-SCHEMA, CAT-NEWER), `LauncherBusy`, `JobTables`."""
+        from repository.jobs import Jobs
+
+        settings = Settings.load(home)
+        revisions: list[tuple[str, str]] = []
+        with closing(Jobs.at(settings.home, settings.database, ())) as jobs:
+            jobs.upgrade(lambda: revisions.append(Catalog.bring_up_to_date(settings.database)))
+        return revisions[0]
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -20,7 +20,7 @@ from repository.catalog.holdings import Holdings
 from repository.catalog.ledger_days import LedgerDays
 from repository.catalog.placements import Placements
 from repository.catalog.registration import Registration
-from repository.catalog.schema import check_schema, upgrade
+from repository.catalog.schema import REVISIONS, check_schema, upgrade
 from repository.catalog.tables import (
     aip,
     aip_version,
@@ -72,6 +72,11 @@ class Catalog:
     def create(cls, url: str) -> None:
         """Make the tables in the database, or bring them up to date. Raises as `upgrade`."""
         upgrade(url)
+
+    @classmethod
+    def bring_up_to_date(cls, url: str) -> tuple[str, str]:
+        """Bring the tables of an older Kho up to date: (revision found, revision now). Raises as `upgrade`; makes no catalog."""
+        return upgrade(url, make=False), REVISIONS[-1]
 
     def begin(self) -> AbstractContextManager[Transaction]:
         """A transaction for several changes that belong together: committed at the end of the block, undone by any exception.

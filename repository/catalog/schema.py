@@ -39,12 +39,13 @@ def check_schema(database: Database) -> None:
     raise SchemaMismatch(code, database.name, found=found, needed=REVISIONS[-1])
 
 
-def upgrade(url: str) -> None:
-    """Make the catalog's tables, or bring older ones up to date, in one transaction; nothing happens when they are.
+def upgrade(url: str, *, make: bool = True) -> str:
+    """Make the catalog's tables (unless told not to), or bring older ones up to date, in one transaction; nothing happens when they
+    are. Returns the revision that was found, "" when there was none.
 
     Raises:
         CatalogUnavailable: the database cannot be used.
-        SchemaMismatch: (CAT-NEWER) they are of a newer Kho.
+        SchemaMismatch: (CAT-NEWER) they are of a newer Kho; (CAT-NO-SCHEMA) there are none, and none are to be made.
     """
     # Alembic costs a fifth of a second to import and is needed only here.
     from alembic import command
@@ -58,6 +59,8 @@ def upgrade(url: str) -> None:
             found = _found(transaction)
             if found and found not in REVISIONS:
                 raise SchemaMismatch("CAT-NEWER", database.name, found=found, needed=REVISIONS[-1])
+            if not (found or make):
+                raise SchemaMismatch("CAT-NO-SCHEMA", database.name)
             if found != REVISIONS[-1]:
                 config = Config()
                 config.set_main_option(
@@ -65,5 +68,6 @@ def upgrade(url: str) -> None:
                 )
                 config.attributes["transaction"] = transaction
                 command.upgrade(config, "head")
+            return found
     finally:
         database.close()

@@ -136,6 +136,7 @@ def application() -> typer.Typer:
         add(campaign, name, getattr(formats, f"campaign_{name}"), f"campaign_{name}")
     kinds.add_typer(campaign, name="campaign")
     app.add_typer(kinds, name="formats")
+    add(app, "upgrade", catalog.upgrade, "upgrade")
     add(app, "verify", verify.verify, "verify")
     add(app, "worker", archive.worker, "worker")
     add(app, "serve", archive.serve, "serve")

@@ -17,7 +17,7 @@ from repository.texts import words
 if TYPE_CHECKING:
     from repository.engine import Engine
 
-__all__ = ["opened", "rebuild"]
+__all__ = ["opened", "rebuild", "upgrade"]
 
 NO_CATALOG = "CAT-NO-SCHEMA"
 
@@ -41,6 +41,21 @@ def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_jso
 
     code = Exit.DAMAGE if errors else Exit.DONE
     return door.answer("rebuild", views.rebuild(report), text, code=code, findings=report.findings, closing=closing)
+
+
+def upgrade(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
+    """Bring the catalog of an older Kho up to date."""
+    door = Door.of(context, home, as_json)
+    folder = door.archive()
+    from repository.engine import Engine
+
+    before, now = Engine.upgrade(folder)
+
+    def text() -> None:
+        said = words("upgrade.done", before=before, now=now) if before != now else words("upgrade.nothing", now=now)
+        Screen(door.out).line(said, "green")
+
+    return door.answer("upgrade", {"before": before, "now": now}, text)
 
 
 def opened(door: Door) -> Engine:

@@ -47,6 +47,7 @@ _LIFE = (
     "signatures",
     "ledger",
     "catalog",
+    "upgrade",
     "verify",
     "worker",
     "serve",

@@ -242,11 +242,14 @@ class Jobs:
         return sorted(found, key=lambda job: job.created)
 
     @_asking
-    def upgrade(self) -> None:
-        """Make or renew the job tables (`kho init`, `kho upgrade`). Raises `LauncherBusy` while jobs run, `JobTables`."""
+    def upgrade(self, first: Callable[[], None] | None = None) -> None:
+        """Make or renew the job tables (`kho init`, `kho upgrade`); ``first`` is done before, while no job can start here, and its
+        exceptions come through. Raises `LauncherBusy` while jobs run, `JobTables`."""
         if not self._launcher.lock.acquire("upgrade", patience=PATIENCE):
             raise LauncherBusy(str(self._launcher.lock.file), self._launcher.lock.holder())
         try:
+            if first is not None:
+                first()
             self._client.upgrade()
         finally:
             self._launcher.lock.release()

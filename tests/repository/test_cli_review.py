@@ -7,6 +7,8 @@ import json
 import os
 import re
 import socket
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from formats.package.archives import looks_like_archive
 from formats.package.reception import spool_path
 from formats.package.spool import Spool
 from policies.findings import Findings
+from repository.catalog.schema import REVISIONS
 from repository.cli.deposits import _closing, _exit, _standings
 from repository.cli.door import Door
 from repository.cli.run import run
@@ -70,6 +73,46 @@ def test_an_export_counts_every_file_it_wrote(archive: Archive) -> None:
         code, document = archive.document("export", archive.aip, "-o", out, "--as", form)
         written = [each for each in out.rglob("*") if each.is_file()]
         assert (code, document["files"], document["bytes"]) == (0, len(written), sum(each.stat().st_size for each in written))
+
+
+def grown_older(database: Path) -> None:
+    """Make the catalog what it was before its last migration."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table in ("kept_version", "evidence_leaf", "evidence_batch"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE kho_schema SET version_num = '0003'")
+
+
+def test_the_catalog_of_an_older_kho_is_brought_up_to_date(archive: Archive) -> None:
+    before = archive.kho("show", archive.aip)[1]
+    grown_older(archive.home / "catalog.db")
+    code, _, said = archive.kho("list")
+    assert code == 1
+    assert "kho upgrade" in said.splitlines()[-1]
+    lock = LauncherLock(archive.home / "lock")
+    assert lock.acquire("worker", patience=0)
+    try:
+        code, document = archive.document("upgrade")
+        assert (code, document["findings"][0]["code"]) == (1, "JOB-LAUNCHER-BUSY")
+        assert archive.kho("list")[0] == 1
+    finally:
+        lock.release()
+    code, document = archive.document("upgrade")
+    assert (code, document["before"], document["now"]) == (0, "0003", REVISIONS[-1])
+    assert archive.kho("show", archive.aip) == (0, before, "")
+    assert archive.kho("evidence", "plan")[0] == 0
+    (archive.source / "a.txt").write_text("another record")
+    assert archive.kho("deposit", archive.source)[0] == 0
+    code, document = archive.document("upgrade")
+    assert (code, document["before"]) == (0, REVISIONS[-1])
+
+
+def test_an_upgrade_makes_no_empty_catalog(archive: Archive) -> None:
+    for file in archive.home.glob("catalog.db*"):
+        file.unlink()
+    code, document = archive.document("upgrade")
+    assert (code, document["findings"][0]["code"]) == (1, "CAT-NO-SCHEMA")
+    assert archive.kho("list")[0] == 1
 
 
 def test_a_lost_catalog_is_told_with_what_works(archive: Archive) -> None:
