@@ -25,6 +25,7 @@ from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import keep, register
 from repository.ledger_flow import LEDGER, LedgerFlow
+from repository.ledger_open import copy_open_day
 from repository.model import Deposit, DepositState
 from repository.progress import Progress, Unit
 from repository.recollection import COLLECT, Collect
@@ -186,7 +187,7 @@ class _Audit:
             report.merge(counts)
             if not counts["checked"] and not counts["unavailable"]:
                 break
-        steps.run("promote", lambda step: upkeep.promote(self._archive))
+        steps.run("promote", lambda step: _promote(self._archive))
         if report.unavailable:
             steps.run("unavailable", lambda step: not_asked(self._archive, report.unavailable, started))
         if argument["everything"] and not argument["aip"]:
@@ -198,6 +199,13 @@ class _Audit:
 
     def _check(self, step: Step, scope: dict[str, Any], started: str, skip: list[str]) -> dict[str, Any]:
         return audit_some(self._archive, scope, started, skip, StepProgress(step))
+
+
+def _promote(archive: Archive) -> int:
+    """What the checks and repairs of a job mean for deposits; and its events are copied to other tiers, though no worker may be running."""
+    promoted = upkeep.promote(archive)
+    copy_open_day(archive)
+    return promoted
 
 
 def compare_tiers(archive: Archive, steps: Steps, tiers: Iterable[str], started: str, report: AuditReport) -> None:
@@ -242,7 +250,7 @@ class _Repair:
             done = steps.run("repair", self._some, argument["aip"], cursor)
             report.merge(done)
             cursor = done["cursor"]
-        steps.run("promote", lambda step: upkeep.promote(self._archive))
+        steps.run("promote", lambda step: _promote(self._archive))
         return report.as_json()
 
     def _some(self, step: Step, aip_id: str, cursor: str) -> dict[str, Any]:

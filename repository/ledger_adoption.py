@@ -1,5 +1,5 @@
 """A lost catalog gets its ledger back: closed days are read from the tiers, held against their heads and one another, and entered again, so
-that the chain goes on where it stopped instead of beginning a second time.
+that the chain goes on where it stopped instead of beginning a second time; then comes what was copied of the day that was still open.
 """
 
 from __future__ import annotations
@@ -7,18 +7,21 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from policies.findings import KhoError
+from policies.findings import Findings, KhoError
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import LedgerDay
+from repository.ledger_days import day_end, event_of_line
 from repository.ledger_keeper import PREFIX, folder_of
-from repository.ledger_verifier import TIME
-from repository.model import Copy, CopyState, Event
+from repository.ledger_open import OpenFile, open_files, with_numbers
+from repository.model import Copy, CopyState
 from storage.tier import ObjectId, Tier
 
-__all__ = ["adopt_days"]
+__all__ = ["TakenBack", "adopt_days", "take_back"]
 
 CONTENT = "v1/content/k/"
 """Where a day's files lie in its object."""
@@ -64,7 +67,7 @@ def _adopt(archive: Archive, number: int, places: dict[str, tuple[str, bytes]], 
                 continue
             signature, token = _read(tier, object_id, "head.sig"), _optional(tier, object_id, "head.tst")
             keys = _read(tier, object_id, "keys.ndjson")
-            events = list(_events(lines))
+            events = [event_of_line(json.loads(line)) for line in lines.splitlines()]
         except (KhoError, OSError, ValueError, KeyError, TypeError) as error:
             _log.warning("day %d on tier %s: %s", number, name, error)
             continue
@@ -100,23 +103,6 @@ def _optional(tier: Tier, object_id: str, name: str) -> bytes:
         return b""
 
 
-def _events(lines: bytes) -> Iterator[Event]:
-    for line in lines.splitlines():
-        row = json.loads(line)
-        yield Event(
-            id=row["id"],
-            type=row["type"],
-            time=datetime.strptime(row["time"], TIME).replace(tzinfo=UTC),
-            agent=row.get("agent", ""),
-            outcome=row.get("outcome", ""),
-            aip_id=row.get("aip", ""),
-            aip_version=row.get("version", 0),
-            deposit_id=row.get("deposit", ""),
-            tier=row.get("tier", ""),
-            detail=row.get("detail", {}),
-        )
-
-
 def _keys(archive: Archive, statements: bytes) -> None:
     """The statements of keys, where the home lost them, too; the private key itself comes from its backup only."""
     folder = folder_of(archive)
@@ -124,3 +110,55 @@ def _keys(archive: Archive, statements: bytes) -> None:
     if statements.startswith(known) and len(statements) > len(known):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "keys.ndjson").write_bytes(statements)
+
+
+@dataclass(slots=True)
+class TakenBack:
+    """How many events of the open day came back from the tiers, and when the last of them happened. ``lost_since``: no tier has a copy of
+    the open day, so that what happened since then is lost where no AIP tells of it."""
+
+    events: int = 0
+    until: datetime | None = None
+    lost_since: datetime | None = None
+
+
+def take_back(archive: Archive, tiers: Mapping[str, Tier], findings: Findings) -> TakenBack:
+    """Enter what the tiers hold of the open day and the catalog does not know: from the tier with the most sound lines first, then what
+    only another one has. Lines that are not as they were written, and files that cannot be read, are findings.
+
+    Run it after AIPs are registered: what a sealed AIP says of an event is believed before these copies, which nobody signed.
+    """
+    back, held = TakenBack(), {name: open_files(tier) for name, tier in tiers.items()}
+    sound = {name: sum(_sound(name, file, findings) for file in files) for name, files in held.items()}
+    for name in sorted(held, key=lambda name: -sound[name]):
+        for file in held[name]:
+            try:
+                _enter(archive, file, back)
+            except OSError as error:
+                _log.warning("%s: %s", file.path, error)  # a finding already
+    if not any(sound.values()):
+        last = archive.catalog.days.last()
+        back.lost_since = archive.catalog.days.first_time() if last is None else day_end(last.day)
+    return back
+
+
+def _sound(tier: str, file: OpenFile, findings: Findings) -> int:
+    """How many lines of a file are as they were written."""
+    good = altered = 0
+    try:
+        for event in file.events():
+            good, altered = good + (event is not None), altered + (event is None)
+    except OSError as error:
+        findings.add("LED-OPEN-UNREADABLE", str(file.path), tier=tier, reason=os_phrase(error))
+    if altered:
+        findings.add("LED-OPEN-ALTERED", str(file.path), tier=tier, count=altered)
+    return good
+
+
+def _enter(archive: Archive, file: OpenFile, back: TakenBack) -> None:
+    for known, events in with_numbers(archive, file.events()):
+        new = {event.id: event for event in events if event and event.id not in known}
+        archive.catalog.events.append(new.values())
+        back.events += len(new)
+        times = [event.time for event in new.values()] + ([back.until] if back.until else [])
+        back.until = max(times, default=None)

@@ -21,7 +21,7 @@ from repository.ledger_verifier import HEAD_PREFIX, KEY_PREFIX, TIME, canonical,
 from repository.model import Event
 from signatures.signing_keys import SigningKey
 
-__all__ = ["DayTree", "HeadFacts", "KeyRing", "day_end", "head_line", "line_of", "make_head", "write_segment"]
+__all__ = ["DayTree", "HeadFacts", "KeyRing", "day_end", "event_of_line", "head_line", "line_of", "make_head", "write_segment"]
 
 
 def day_end(day: date) -> datetime:
@@ -46,6 +46,22 @@ def line_of(number: int, event: Event) -> bytes:
     }
     kept = {name: value for name, value in fields.items() if name == "n" or value not in ("", 0, {})}
     return canonical(kept)
+
+
+def event_of_line(row: Mapping[str, Any]) -> Event:
+    """The event of a line as JSON read it. Raises ValueError, KeyError, TypeError for what is none."""
+    return Event(
+        id=row["id"],
+        type=row["type"],
+        time=datetime.strptime(row["time"], TIME).replace(tzinfo=UTC),
+        agent=row.get("agent", ""),
+        outcome=row.get("outcome", ""),
+        aip_id=row.get("aip", ""),
+        aip_version=row.get("version", 0),
+        deposit_id=row.get("deposit", ""),
+        tier=row.get("tier", ""),
+        detail=row.get("detail", {}),
+    )
 
 
 class DayTree:

@@ -9,7 +9,8 @@ from policies.findings import KhoError
 from repository.archive import Archive
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger import ledger_of
-from repository.ledger_keeper import close_days, copy_open_day, keep_day, stamper_of
+from repository.ledger_keeper import close_days, keep_day, stamper_of
+from repository.ledger_open import copy_open_day
 
 __all__ = ["LEDGER", "LedgerFlow"]
 

@@ -1,5 +1,4 @@
-"""Keeping the ledger: the open day is copied to other tiers every few minutes; a day that is over is closed, stamped, sealed as an
-object of its own and kept on the tiers like an AIP.
+"""Keeping the ledger: a day that is over is closed, stamped, sealed as an object of its own and kept on the tiers like an AIP.
 
 Each step can be repeated and is safe to interrupt: a closed day is never made anew, and what is sealed is the same byte for byte.
 """
@@ -10,11 +9,9 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,23 +25,20 @@ from repository.authorities import authorities_of
 from repository.catalog import LedgerDay
 from repository.errors import LedgerChanged
 from repository.ledger_days import DayTree, HeadFacts, KeyRing, day_end, head_line, line_of, make_head, write_segment
+from repository.ledger_open import Told, forget_open
 from repository.ledger_verifier import TIME
 from repository.model import Copy, CopyState, Event
 from signatures.signing_keys import SigningKey
-from storage import durable
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files
-from storage.ocfl.tier import LocalTier
 from storage.tier import SealedVersion
 from storage.tiers import Kept, keep_on
 
 __all__ = [
-    "OPEN_COPIES",
     "PREFIX",
     "Stamper",
     "close_days",
     "copy_of",
-    "copy_open_day",
     "keep_day",
     "latest_line",
     "prove",
@@ -58,14 +52,8 @@ VERIFIER = "kho-ledger-verify.py"
 PREFIX = "urn:kho:ledger:"
 """Ids of the objects that hold days."""
 
-OPEN_COPIES = 2
-"""Tiers that hold a copy of the day that is still open, besides the catalog."""
-
 TOKEN_WITHIN = timedelta(hours=24)
 """A day whose authority stays silent is sealed without a time stamp after this time: a later one would prove nothing."""
-
-PEOPLE = ("user:", "token:")
-"""Agents that are people: the ledger keeps a salted digest of them."""
 
 STAMPED_BY = "sha256"
 """The hash by which signatures of heads are stamped."""
@@ -143,36 +131,11 @@ def _lines(archive: Archive, first: int, last: int, seen: Seen | None = None) ->
     """(event id, line) of a day."""
     if last < first:
         return
-    who = _Who(archive)
+    who = Told(archive)
     for number, (_, event) in enumerate(archive.catalog.days.events(first, last)):
         if seen is not None:
             seen(event)
         yield event.id, line_of(number, who.told(event))
-
-
-class _Who:
-    """Events as the ledger tells them: software by its name, people (who did it, or asked for it) by a digest."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-        self._known: dict[str, str] = {}
-
-    def told(self, event: Event) -> Event:
-        asker = str(event.detail.get("asked_by", ""))
-        if not (event.agent.startswith(PEOPLE) or asker):
-            return event
-        detail = {**event.detail, "asked_by": self._digest(asker)} if asker else event.detail
-        agent = self._digest(event.agent) if event.agent.startswith(PEOPLE) else event.agent
-        return replace(event, agent=agent, detail=detail)
-
-    def _digest(self, name: str) -> str:
-        if name.startswith("person:"):
-            return name  # it came back from a ledger, and nobody knows more
-        if name not in self._known:
-            salt = self._archive.catalog.days.salts([name])[name]
-            digest = hashlib.sha256(salt + name.encode("utf-8", "surrogatepass")).hexdigest()
-            self._known[name] = f"person:{digest[:32]}"
-        return self._known[name]
 
 
 def stamper_of(archive: Archive) -> Stamper | None:
@@ -216,7 +179,7 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
         archive.catalog.copies.put(copies, within=transaction)
     archive.catalog.days.sealed(day.number, now)
     shutil.rmtree(folder_of(archive) / "days" / str(day.number), ignore_errors=True)
-    _forget_open(archive, day.last)
+    forget_open(archive, day.last)
     return True
 
 
@@ -288,62 +251,6 @@ def _until(statements: bytes, digest: str) -> bytes:
 def object_id(head: Mapping[str, Any]) -> str:
     """The id of the object that holds a day."""
     return f"{PREFIX}{head['archive']}:{head['number']}"
-
-
-def copy_open_day(archive: Archive) -> dict[str, int]:
-    """Copy events that are in no closed day yet to `OPEN_COPIES` tiers, outside their storage roots: tier → events copied now.
-
-    One file a call (``<tier>/ledger/<first>-<last>.ndjson``, lines as in a segment): a catalog that is lost loses minutes.
-    """
-    last = archive.catalog.days.last()
-    since = last.last + 1 if last else 1
-    copied: dict[str, int] = {}
-    for name, tier in archive.tiers.items():
-        if len(copied) == OPEN_COPIES or not isinstance(tier, LocalTier):
-            continue
-        with contextlib.suppress(KhoError, OSError):
-            tier.check()
-            copied[name] = _copy_open(archive, Path(tier.path) / "ledger", since)
-    return copied
-
-
-def _copy_open(archive: Archive, folder: Path, since: int) -> int:
-    folder.mkdir(exist_ok=True)
-    there = [last for _, last, _ in _open_files(folder)]
-    first = max([since, *(last + 1 for last in there)])
-    who, count, last = _Who(archive), 0, first
-    temporary = folder / f"{uuid.uuid4().hex}.new"
-    with open(temporary, "wb") as out:
-        for last, event in archive.catalog.days.events(first):  # noqa: B007 - the number of the last one names the file
-            out.write(line_of(count, who.told(event)) + b"\n")
-            count += 1
-        out.flush()
-        os.fsync(out.fileno())
-    if count:
-        os.rename(temporary, folder / f"{first:015d}-{last:015d}.ndjson")
-        durable.fsync_folder(os.fspath(folder))
-    else:
-        temporary.unlink()
-    return count
-
-
-def _open_files(folder: Path) -> list[tuple[int, int, Path]]:
-    found = []
-    for each in sorted(folder.glob("*-*.ndjson")):
-        first, _, last = each.stem.partition("-")
-        if first.isdecimal() and last.isdecimal():
-            found.append((int(first), int(last), each))
-    return found
-
-
-def _forget_open(archive: Archive, until: int) -> None:
-    """Copies of open days that are sealed now are needed no more."""
-    for tier in archive.tiers.values():
-        if isinstance(tier, LocalTier):
-            for _, last, path in _open_files(Path(tier.path) / "ledger"):
-                if last <= until:
-                    with contextlib.suppress(OSError):
-                        path.unlink()
 
 
 def latest_line(archive: Archive) -> str:

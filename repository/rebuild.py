@@ -24,6 +24,7 @@ from repository.consistency import Testimony, testimony
 from repository.evidence.batch import PREFIX as EVIDENCE_PREFIX
 from repository.evidence.restoring import restore_batches
 from repository.ledger import ledger_of
+from repository.ledger_adoption import TakenBack, take_back
 from repository.model import Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
 from repository.remains import PLACES, remaining
@@ -50,11 +51,13 @@ GROUP_FILES = 20_000
 
 @dataclass(slots=True)
 class RebuildReport:
-    """What was registered again, and what could not be believed or read. ``deposits`` are those that are in no AIP."""
+    """What was registered again, and what could not be believed or read. ``deposits`` are those that are in no AIP;
+    ``taken_back``: events of the ledger's open day that no AIP tells of."""
 
     aips: int = 0
     files: int = 0
     deposits: int = 0
+    taken_back: TakenBack = field(default_factory=TakenBack)
     findings: Findings = field(default_factory=Findings)
 
 
@@ -66,7 +69,7 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
         Unavailable: a tier cannot be asked; a rebuild that silently left one out would be believed.
     """
     tiers = dict(archive.tiers) if tier_name is None else {tier_name: archive.tier(tier_name)}
-    report = RebuildReport()
+    report, lost = RebuildReport(), not archive.catalog.days.any_open()
     survey = _survey(tiers, report.findings, progress)
     progress.start("rebuild", len(survey.held), "objects")
     waiting: list[_Known] = []
@@ -83,14 +86,19 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress) -> Rebu
     restore_batches(archive, tiers, survey.evidence, report.findings)
     progress.finish()
     _remains(archive, report)
+    report.taken_back = take_back(archive, tiers, report.findings)
+    if not lost:
+        report.taken_back.lost_since = None  # the catalog had its open day
     _record(archive, tier_name, report)
     return report
 
 
 def _record(archive: Archive, tier_name: str | None, report: RebuildReport) -> None:
-    """One event of the whole: who made the catalog again, and that what happened between the sealing of AIPs and now is not in it."""
+    """One event of the whole: who made the catalog again, and how many events of
+    the ledger's open day came back. What else happened between the sealing of AIPs and now is not in it."""
     ledger, findings = ledger_of(archive), len(report.findings)
     detail: dict[str, str | int] = {"aips": report.aips, "files": report.files, "findings": findings}
+    detail["events"] = report.taken_back.events
     event = ledger.event(REBUILT, "warning" if findings else "success", detail=detail)
     ledger.append([replace(event, tier=tier_name or "")])
 

@@ -219,7 +219,9 @@ def export(aip_id: str, target: Path, form: str, report: ExportReport) -> Docume
 
 def rebuild(report: RebuildReport) -> Document:
     counts = dict(sorted(report.findings.counts.items()))
-    return {"aips": report.aips, "files": report.files, "deposits": report.deposits, "counts": counts}
+    taken = report.taken_back
+    back = {"events": taken.events, "events_until": _moment(taken.until), "events_lost_since": _moment(taken.lost_since)}
+    return {"aips": report.aips, "files": report.files, "deposits": report.deposits, **back, "counts": counts}
 
 
 def verify(path: Path, form: str, findings: Findings) -> Document:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Column, Row, func, insert, select, text, update
 
 from repository.catalog.database import Database, Transaction, insert_into
 from repository.catalog.events import event_of
@@ -19,6 +19,9 @@ __all__ = ["Cut", "LedgerDay", "LedgerDays"]
 
 STREAMED = 5_000
 """Events fetched at a time."""
+
+ASKED = 500
+"""Events asked for by name in one query."""
 
 SALT_BYTES = 16
 
@@ -97,6 +100,12 @@ class LedgerDays:
         """A number above those of all events so far."""
         return int(within.execute(select(func.coalesce(func.max(event.c.seq), 0))).scalar_one()) + 1
 
+    def any_open(self) -> bool:
+        """Whether there are events that are in no closed day yet."""
+        last = select(func.coalesce(func.max(ledger_day.c.last_seq), 0)).scalar_subquery()
+        with self._database.read() as transaction:
+            return transaction.execute(select(event.c.seq).where(event.c.seq > last).limit(1)).first() is not None
+
     def first_time(self) -> datetime | None:
         """When the first event happened."""
         with self._database.read() as transaction:
@@ -121,6 +130,21 @@ class LedgerDays:
         with self._database.read() as transaction:
             row = transaction.execute(select(event).where(event.c.id == event_id)).one_or_none()
         return None if row is None else (row.seq, event_of(row))
+
+    def ids(self, numbers: Iterable[int]) -> dict[int, str]:
+        """The ids of the events with these numbers, of those that are there: number → id."""
+        return dict(self._pairs(event.c.seq, sorted(set(numbers))))
+
+    def numbers(self, ids: Iterable[str]) -> dict[str, int]:
+        """The numbers of the events with these ids, of those that are there: id → number."""
+        return {event_id: seq for seq, event_id in self._pairs(event.c.id, sorted(set(ids)))}
+
+    def _pairs(self, column: Column[Any], wanted: Sequence[Any]) -> Iterator[tuple[int, str]]:
+        for start in range(0, len(wanted), ASKED):
+            query = select(event.c.seq, event.c.id).where(column.in_(wanted[start : start + ASKED]))
+            with self._database.read() as transaction:
+                rows = transaction.execute(query).all()
+            yield from ((row.seq, row.id) for row in rows)
 
     def holding(self, number: int) -> LedgerDay | None:
         """The closed day that holds the event with this number in the catalog."""

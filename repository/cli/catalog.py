@@ -11,7 +11,7 @@ from repository import views
 from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
-from repository.cli.screen import Screen, number
+from repository.cli.screen import Screen, number, when
 from repository.texts import words
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_jso
         screen.line(words("rebuild.done", aips=number(report.aips), files=number(report.files)))
         if report.deposits:
             screen.line(words("rebuild.deposits", deposits=number(report.deposits)))
+        taken = report.taken_back
+        if taken.events:
+            screen.line(words("rebuild.events", events=number(taken.events), until=when(taken.until)))
+        elif taken.lost_since:
+            screen.line(words("rebuild.events_lost", since=when(taken.lost_since)))
         screen.findings(report.findings)
 
     code = Exit.DAMAGE if errors else Exit.DONE

@@ -43,7 +43,7 @@ def shown(archive: ArchiveUnderTest) -> dict[str, Any]:
         events = [
             repr(each)
             for each in archive.engine.holdings.events(aip.id)
-            if each.type not in ("fixity check", "replication", "recovery", "quarantine", "dissemination", "appraisal")
+            if each.type not in ("fixity check", "damage", "replication", "recovery", "quarantine", "dissemination", "appraisal")
         ]
         aips[aip.id] = {"list": document, "files": versions, "events": sorted(events)}
     return aips

@@ -24,12 +24,14 @@ from repository.clock import ManualClock
 from repository.errors import LedgerChanged
 from repository.ledger import ledger_of
 from repository.ledger_days import DayTree
-from repository.ledger_keeper import close_days, copy_open_day, export_days, keep_day, latest_line, prove, ring_of
-from repository.ledger_verifier import Sums, Verifier, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
+from repository.ledger_keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
+from repository.ledger_open import copy_open_day, open_files
+from repository.ledger_verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
 from repository.progress import Silent
+from repository.rebuild import RebuildReport
 from signatures.signing_keys import SigningKey, SigningKeyError
-from tests.builders_archive import ArchiveUnderTest
+from tests.builders_archive import ArchiveUnderTest, write_tree
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -359,6 +361,124 @@ def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: Arch
     verifier = Verifier(str(tmp_path / "out"), [line]).run()
     assert verifier.found == []
     assert ("WITNESSED", {"number": 3}) in verifier.proven
+
+
+def open_lines(archive: ArchiveUnderTest, tier: str) -> list[Path]:
+    return sorted((archive.home / "tiers" / tier / "ledger").glob("*.ndjson"))
+
+
+def event_ids(archive: Archive) -> set[str]:
+    return {event.id for _, event in archive.catalog.days.events(1)}
+
+
+def rebuilt(archive: ArchiveUnderTest) -> RebuildReport:
+    archive.lose_catalog()
+    return archive.engine.catalog.rebuild(progress=Silent())
+
+
+def test_the_open_day_comes_back_and_a_second_loss_loses_nothing(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"x.txt": b"x"}))
+    checks(archive.engine.archive, 5)
+    assert copy_open_day(archive.engine.archive).keys() == {"a", "b"}
+    for _ in range(2):
+        running = archive.engine.archive
+        known = event_ids(running)
+        report = rebuilt(archive)
+        running = archive.engine.archive
+        assert known <= event_ids(running)
+        assert report.taken_back.events >= 5
+        assert (report.taken_back.lost_since, list(report.findings)) == (None, [])
+        ledger_of(running).exported(aip_id(1), 1, "bagit", 1, 1)
+        new = len(event_ids(running))
+        assert copy_open_day(running) == {"a": new, "b": new}, "numbers of another catalog's events say nothing of this one's"
+        assert copy_open_day(running) == {"a": 0, "b": 0}
+
+
+def test_what_the_tiers_hold_together_comes_back_and_altered_lines_are_not_believed(
+    archive: ArchiveUnderTest, tmp_path: Path
+) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"x.txt": b"x"}))
+    checks(archive.engine.archive, 4)
+    copy_open_day(archive.engine.archive)
+    known = event_ids(archive.engine.archive)
+    for tier, at in (("a", -1), ("b", -2)):
+        (path,) = open_lines(archive, tier)
+        lines = path.read_bytes().splitlines(keepends=True)
+        lines[at] = lines[at].replace(b'"outcome":"success"', b'"outcome":"sucCess"')
+        path.write_bytes(b"".join(lines) + (b'{"torn' if tier == "a" else b""))
+    report = rebuilt(archive)
+    found = [(each.code, each.args["tier"], each.args["count"]) for each in report.findings]
+    assert found == [("LED-OPEN-ALTERED", "a", 2), ("LED-OPEN-ALTERED", "b", 1)]
+    assert event_ids(archive.engine.archive) >= known
+    assert "sucCess" not in {event.outcome for _, event in archive.engine.archive.catalog.days.events(1)}
+
+
+def test_a_line_that_no_tier_has_sound_stays_lost(archive: ArchiveUnderTest) -> None:
+    checks(archive.engine.archive, 2)
+    copy_open_day(archive.engine.archive)
+    for tier in "ab":
+        (path,) = open_lines(archive, tier)
+        path.write_bytes(path.read_bytes().replace(b'"outcome":"success"', b'"outcome":"fail"', 1))
+    assert rebuilt(archive).taken_back.events == 1
+
+
+def test_a_rebuild_says_when_nothing_of_the_open_day_could_be_taken_back(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"x.txt": b"x"}))
+    report = rebuilt(archive)
+    assert report.taken_back.events == 0
+    assert report.taken_back.lost_since == archive.engine.archive.catalog.days.first_time() is not None
+    again = archive.engine.catalog.rebuild(progress=Silent())
+    assert again.taken_back.lost_since is None, "this catalog has its open day"
+
+
+def test_copies_without_digests_come_back_too(archive: ArchiveUnderTest) -> None:
+    checks(archive.engine.archive, 3)
+    copy_open_day(archive.engine.archive)
+    for tier in "ab":
+        (path,) = open_lines(archive, tier)
+        rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+        for row in rows:
+            del row["sha256"]
+        path.unlink()
+        path.with_name(f"{1:015d}-{3:015d}.ndjson").write_bytes(b"".join(canonical(row) + b"\n" for row in rows))
+    report = rebuilt(archive)
+    assert (report.taken_back.events, list(report.findings)) == (3, [])
+
+
+def test_files_of_a_lost_catalog_go_when_sealed_days_hold_their_events(archive: ArchiveUnderTest) -> None:
+    clock = ManualClock(START)
+    running = replace(archive.engine.archive, clock=clock)
+    checks(running)
+    copy_open_day(running)
+    rebuilt(archive)
+    running = replace(archive.engine.archive, clock=clock)
+    copy_open_day(running)
+    assert len(open_lines(archive, "a")) == 2
+    clock.advance(DAY)
+    closed = close_days(running)
+    assert closed is not None
+    copy_open_day(running)
+    assert keep_day(running, closed)
+    assert all(file.first > closed.last for file in open_files(running.tiers["a"]))
+
+
+def test_a_file_of_the_open_day_that_is_gone_is_written_again(clocked: tuple[Archive, ManualClock]) -> None:
+    archive, _ = clocked
+    checks(archive, 3)
+    copy_open_day(archive)
+    checks(archive, 2)
+    copy_open_day(archive)
+    open_files(archive.tiers["b"])[0].path.unlink()
+    assert copy_open_day(archive) == {"a": 0, "b": 5}
+
+
+def test_an_audit_leaves_the_open_day_copied(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    deposit = archive.deposit(write_tree(tmp_path / "in", {"x.txt": b"x"}))
+    archive.audit()
+    known = {event.id for event in archive.engine.archive.catalog.events.for_aip(deposit.aip_id)}
+    assert "fixity check" in {event.type for event in archive.engine.archive.catalog.events.for_aip(deposit.aip_id)}
+    rebuilt(archive)
+    assert known == {event.id for event in archive.engine.archive.catalog.events.for_aip(deposit.aip_id)}
 
 
 @pytest.fixture(autouse=True)
