@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from repository.schedule import plans
 from repository.settings import Settings, SettingsError
 from storage.errors import Unavailable
@@ -45,7 +45,7 @@ def test_another_volume_of_the_same_name_is_not_the_tier(archive: ArchiveUnderTe
     before = snapshot(b)
     report = archive.audit()
     assert list(report.unavailable) == ["b"]
-    assert "another tier" in report.unavailable["b"]
+    assert "another tier" in spoken(report.unavailable["b"])
     assert report.damages == []
     archive.repair()
     with pytest.raises(Unavailable):
