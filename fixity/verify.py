@@ -39,12 +39,14 @@ class FixityReport:
     ``algorithm`` is what content was hashed with; ``inventory_sha512`` is the hexadecimal digest of the root inventory as found
     ("" when it could not be read). ``unjudged`` counts files that are there but of which nothing is known to expect, because no
     inventory of the copy could be believed: neither good nor bad, and never OK. A report with no file checked is not good.
+    ``absent``: nothing was found where the object has to be, so content that no inventory here could name is missing, too.
     """
 
     algorithm: str
     inventory_sha512: str = ""
     bytes_read: int = 0
     unjudged: int = 0
+    absent: bool = False
     counts: Counter[Outcome] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 

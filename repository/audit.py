@@ -285,7 +285,12 @@ def _with_coming(
     progress: Callable[[int], None] | None,
 ) -> FixityReport:
     """A version that is being kept just now, or waits for another tier, may be on this one already: it has to be whole, and is no
-    damage; so what was ``found`` is held against that, too. Raises Unavailable."""
+    damage; so what was ``found`` is held against that, too. Where no object was found at all, the catalog says what content is missing
+    with it: the walk saw that nothing is there, only the names are the catalog's. Raises Unavailable."""
+    if found.absent:
+        for path, sha512 in archive.catalog.holdings.contents(copy.aip_id, max(expected)):
+            found.problem(path, Outcome.MISSING, sha512.hex())
+        return found
     coming = {} if found.ok else coming_version(archive, copy.aip_id)
     if found.inventory_sha512 not in {digest.hex() for digest in coming.values()}:
         return found

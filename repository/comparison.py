@@ -1,4 +1,5 @@
-"""Comparison: what the tiers hold and the catalog does not know. (What the catalog knows and a tier does not hold, an audit finds.)
+"""Comparison: what the tiers hold and the catalog does not know, and whether each storage root has the files that make it one. (What
+the catalog knows and a tier does not hold, an audit finds.)
 
 Nothing is deleted or moved: a stranger may be a record that a lost catalog had, and only people can tell.
 """
@@ -12,12 +13,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from fixity.verify import Outcome
 from policies.findings import Finding, said
 from repository.archive import Archive
 from repository.ledger import ledger_of
 from repository.progress import Progress
 from storage.errors import Unavailable
-from storage.tier import ObjectId, ObjectVersion, Tier
+from storage.tier import ObjectId, ObjectVersion, RootedTier, Tier
 
 __all__ = ["COMPARED", "KEPT_STRANGERS", "compare", "stranger_of"]
 
@@ -31,6 +33,13 @@ KEPT_STRANGERS = 1_000
 """Strangers of one tier that are told one by one; all are counted."""
 
 _NAMESPACE = uuid.UUID("4f6e5f39-0c3b-4a0e-8d57-2f0f6f3a9e61")
+
+ROOT_FILE = {
+    Outcome.ALTERED: "AIP-ROOT-FILE-ALTERED",
+    Outcome.MISSING: "AIP-ROOT-FILE-MISSING",
+    Outcome.UNREADABLE: "AIP-ROOT-FILE-UNREADABLE",
+}
+"""What is told of a storage root's own file, by what was found."""
 
 _log = logging.getLogger("kho.comparison")
 
@@ -54,7 +63,12 @@ def compare(archive: Archive, tier_name: str, started: str, progress: Progress) 
     except Unavailable as error:
         return {"strangers": [], "count": 0, "objects": 0, "unavailable": {tier_name: said(error.finding)}}
     if count:
-        _log.error("tier %s holds %d things that the catalog does not know; the first: %s", tier_name, count, found[0].path)
+        _log.error(
+            "tier %s: %d things that the catalog does not know or the storage root must not lack; the first: %s",
+            tier_name,
+            count,
+            found[0].path,
+        )
     _record(archive, tier_name, started, objects, count)
     rows = [[each.code, each.path, dict(each.args)] for each in found]
     return {"strangers": rows, "count": count, "objects": objects, "unavailable": {}}
@@ -81,7 +95,11 @@ class _Walk:
 
 
 def _strangers(archive: Archive, tier: Tier, walk: _Walk) -> Iterator[Finding]:
-    """Objects that are no AIP's, then what lies between objects. Raises Unavailable."""
+    """The root's own files that are not good, objects that are no AIP's, then what lies between objects. Raises Unavailable."""
+    if isinstance(tier, RootedTier):
+        for problem in tier.root_problems():
+            reason = problem.found if problem.outcome is Outcome.UNREADABLE else ""
+            yield Finding(ROOT_FILE[problem.outcome], problem.path, {"tier": tier.name, "reason": reason})
     doubtful: dict[str, ObjectVersion] = {}
     objects = iter(walk)
     while batch := list(islice(objects, ASKED_AT_ONCE)):

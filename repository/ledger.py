@@ -159,6 +159,16 @@ class Ledger:
         code = error.code if isinstance(error, KhoError) else type(error).__name__
         return self._mended("recovery", "fail", copy, problem, {"error": code, "reason": str(error)}, within)
 
+    def root_repaired(self, tier: str, problem: Problem, error: BaseException | None = None) -> None:
+        """A file of a tier's storage root itself was put right with the bytes that the rules give, or (``error``) could not be."""
+        detail: dict[str, str | int] = {"problem": problem.outcome.value, "expected": problem.expected, "root": problem.path}
+        if error is None:
+            detail["source"] = "rule"
+        else:
+            detail["error"] = error.code if isinstance(error, KhoError) else type(error).__name__
+        event = self.event("recovery", "success" if error is None else "fail", detail=detail)
+        self.append([replace(event, tier=tier)])
+
     def _mended(
         self, type_: str, outcome: str, copy: Copy, problem: Problem, more: dict[str, str], within: Transaction | None
     ) -> Event:

@@ -17,6 +17,7 @@ from policies.findings import said
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.audit import coming_version, record_of, verify_copy
+from repository.comparison import compare
 from repository.errors import NoGoodCopy
 from repository.ledger import ledger_of
 from repository.model import Copy, CopyState, Damage, Page
@@ -25,7 +26,7 @@ from repository.resealing import lacking, resealed
 from repository.vouched import Wanted, wanted
 from repository.write_once import promise
 from storage.errors import StorageError, Unavailable
-from storage.tier import WriteOnceTier
+from storage.tier import RootedTier, WriteOnceTier
 
 __all__ = ["RepairReport", "repair_copy", "repair_some"]
 
@@ -71,8 +72,11 @@ problems. More rounds than a million files need are a medium that does not hold 
 
 def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) -> dict[str, Any]:
     """One step: the next copies that are not known to be good; of one AIP all copies, for what is known of them may be old.
-    Returns counts as JSON, "cursor" None at the end."""
+    The first step of all copies begins with the storage roots' own files. Returns counts as JSON, "cursor" None at the end."""
     report = RepairReport()
+    if not aip_id and not cursor:
+        for name in archive.tiers:
+            _repair_root(archive, name, report, progress)
     if aip_id:
         page: Page[Copy] = Page(archive.catalog.copies.of(aip_id))
     else:
@@ -84,6 +88,29 @@ def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) 
         progress.advance(1)
     progress.finish()
     return {**report.as_json(), "cursor": page.cursor}
+
+
+def _repair_root(archive: Archive, name: str, report: RepairReport, progress: Progress) -> None:
+    """Put a storage root's own files right; when there was something to do, hold the tier against the catalog again, so that what is
+    known of it is not what was before."""
+    tier, ledger = archive.tiers[name], ledger_of(archive)
+    if not isinstance(tier, RootedTier):
+        return
+    try:
+        problems = tier.root_problems()
+        for problem in problems:
+            try:
+                tier.mend_root(problem.path)
+                ledger.root_repaired(name, problem)
+            except (StorageError, OSError) as error:
+                ledger.root_repaired(name, problem, error)
+        if problems:
+            left = tier.root_problems()
+            report.repaired += len({each.path for each in problems} - {each.path for each in left})
+            report.failed += [Damage("", name, each.path, each.outcome.value, each.expected, each.found) for each in left]
+            compare(archive, name, archive.clock.now().isoformat(), progress)
+    except Unavailable as error:
+        report.unavailable[name] = said(error.finding)
 
 
 def repair_copy(archive: Archive, copy: Copy, report: RepairReport) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NewType, Protocol, runtime_checkable
 
-from fixity.verify import FixityReport
+from fixity.verify import FixityReport, Problem
 from storage.errors import StorageError
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ContentPath",
     "ObjectId",
     "ObjectVersion",
+    "RootedTier",
     "SealedFile",
     "SealedVersion",
     "SequentialTier",
@@ -184,6 +185,20 @@ class SequentialTier(Tier, Protocol):
 
     def locality(self, object_id: ObjectId) -> tuple[str, int, int]:
         """Where an object lies: (medium, and two numbers that grow with the position on it); ("", 0, 0) where it is not."""
+        ...
+
+
+@runtime_checkable
+class RootedTier(Tier, Protocol):
+    """A tier whose storage root has files of its own (its declaration and layout), without which nobody else can read it."""
+
+    def root_problems(self) -> list[Problem]:
+        """Re-read the root's own files: those that are altered, missing or unreadable. Raises Unavailable."""
+        ...
+
+    def mend_root(self, path: str) -> None:
+        """Put such a file right, durably, with the bytes that follow from the rules; what was there goes to quarantine first. Raises
+        NotFound (it is none of them), StorageError."""
         ...
 
 

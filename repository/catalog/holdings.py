@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select
+from sqlalchemy import Row, Select, and_, bindparam, case, func, or_, select
 
 from repository.catalog.copies import copies_of
 from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of, place_of
@@ -137,6 +137,24 @@ class Holdings:
             if len(rows) < STREAMED:
                 return
             last = rows[-1].path
+
+    def contents(self, aip_id: str, through: int) -> Iterator[tuple[str, bytes]]:
+        """(Content path, SHA-512) of all that the versions up to ``through`` store, each once, streamed; nothing for an object that is
+        no AIP."""
+        name = case((file.c.content_rest == "", file.c.path), else_=file.c.content_rest).label("name")
+        query = select(file.c.content_version, name, file.c.sha512).distinct().join(aip, aip.c.pk == file.c.aip_pk)
+        query = query.where(aip.c.id == aip_id, file.c.first_version <= through)
+        query = query.order_by(file.c.content_version, name).limit(STREAMED)
+        version, last = -1, ""
+        while True:
+            after = or_(file.c.content_version > version, and_(file.c.content_version == version, name > last))
+            with self._database.read() as transaction:
+                rows = transaction.execute(query.where(after)).all()
+            for row in rows:
+                yield content_path(row.content_version, row.name, row.name), row.sha512
+            if len(rows) < STREAMED:
+                return
+            version, last = rows[-1].content_version, rows[-1].name
 
     def files_page(
         self, aip_id: str, *, version: int | None = None, cursor: str | None = None, limit: int = 100

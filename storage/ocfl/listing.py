@@ -26,7 +26,10 @@ _TUPLE = re.compile(rf"[0-9a-f]{{{LAYOUT.size}}}", re.ASCII)
 """A folder above objects, as the layout names them."""
 
 EMPTY_FOR = 3600.0
-"""Seconds for which an empty folder that the layout could have made is no stray: a writer may be about to fill it."""
+"""Seconds for which an empty folder that the layout could have made is no stray while a batch is at work, which may be about to fill it."""
+
+_OWN_FOLDERS = {name[:end] for name in LAYOUT_FILES for end in range(len(name)) if name[end] == "/"}
+"""Folders of the root's own files: one that is empty lost its file, which is one fact and not two."""
 
 
 def list_objects(tier: TierFolder) -> Iterator[ObjectVersion]:
@@ -75,16 +78,32 @@ def list_strays(tier: TierFolder) -> Iterator[str]:
         own = folder.partition("/")[0] == "extensions"
         if depth and not own and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
             continue
-        if folder and not here and (age > EMPTY_FOR or not _TUPLE.fullmatch(folder.rpartition("/")[2])):
-            yield folder
+        if folder and not here and folder not in _OWN_FOLDERS:
+            made_by_layout = _TUPLE.fullmatch(folder.rpartition("/")[2])
+            if age > EMPTY_FOR or not made_by_layout or _stays_empty(tier, folder):
+                yield folder
         inner = []
         for name, is_folder in here:
             path = f"{folder}/{name}" if folder else name
+            if path in LAYOUT_FILES:
+                continue  # whatever it is, `root_files` judges it
             if is_folder:
                 inner.append(path)
-            elif path not in LAYOUT_FILES:
+            else:
                 yield path
         waiting += reversed(inner)
+
+
+def _stays_empty(tier: TierFolder, folder: str) -> bool:
+    """Whether a folder that was seen empty belongs to no batch: none is at work, and after that was seen the folder is still empty.
+    (A batch has its folder in tmp before it makes any here, and until all of them are filled or gone.)"""
+    try:
+        if os.listdir(tier.tmp):
+            return False
+        with folder_beneath(tier.ocfl, folder) as descriptor:
+            return not os.listdir(descriptor)
+    except OSError:
+        return False
 
 
 def _is_object(names: set[str]) -> bool:

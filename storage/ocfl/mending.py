@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -20,26 +21,44 @@ from storage.ocfl.medium import drop_cache
 from storage.ocfl.objects import digest_at
 from storage.ocfl.quarantine import move_out
 
-__all__ = ["forget", "restore"]
+__all__ = ["forget", "restore", "restore_root_file"]
 
 REPLACED = "replaced by a good copy"
 
 
 def restore(tier: TierFolder, object_id: str, path: str, source: BinaryIO, sha512: bytes) -> None:
     """`storage.tier.Tier.restore`. Raises also Damaged: the medium did not give back what was written."""
-    top = tier.object_root(object_id)
-    target = os.path.join(top, check_path(path))
     with _transaction(tier, path) as transaction, tier.hold(object_id):
-        temporary = os.path.join(transaction.folder, "good")
-        if _store(temporary, source) != sha512 or _cold_digest(temporary) != sha512:
-            raise Refused(path, phrase("restore-not-good"))
+        temporary = _brought(transaction, path, source, sha512)
         transaction.record([journal.Entry(object_id, 0, "", "")], durably=False)
-        _clear_the_way(tier, object_id, path)
-        folder = _make_folders(tier, os.path.dirname(target))
-        durable.rename(temporary, target)
-        durable.fsync_folder(folder)
-        if _cold_digest(target) != sha512:
-            raise Damaged(path, phrase("medium-differs"))
+        _put(tier, object_id, path, temporary, sha512, top=tier.object_root(object_id))
+
+
+def restore_root_file(tier: TierFolder, path: str, data: bytes) -> None:
+    """The same for a file of the storage root itself. It takes one rename, so a journal has nothing to say of it."""
+    sha512 = hashlib.sha512(data).digest()
+    with _transaction(tier, path) as transaction, tier.hold(""):
+        temporary = _brought(transaction, path, io.BytesIO(data), sha512)
+        _put(tier, "", path, temporary, sha512, top=tier.ocfl)
+
+
+def _brought(transaction: journal.Transaction, path: str, source: BinaryIO, sha512: bytes) -> str:
+    """The good bytes in a file of the transaction, read back; where that lies. Raises Refused."""
+    temporary = os.path.join(transaction.folder, "good")
+    if _store(temporary, source) != sha512 or _cold_digest(temporary) != sha512:
+        raise Refused(path, phrase("restore-not-good"))
+    return temporary
+
+
+def _put(tier: TierFolder, object_id: str, path: str, temporary: str, sha512: bytes, *, top: str) -> None:
+    """Rename it to ``path`` below ``top``, from which what stands in its way is moved to quarantine. Raises Damaged."""
+    target = os.path.join(top, check_path(path))
+    _clear_the_way(tier, object_id, path, top)
+    folder = _make_folders(tier, os.path.dirname(target))
+    durable.rename(temporary, target)
+    durable.fsync_folder(folder)
+    if _cold_digest(target) != sha512:
+        raise Damaged(path, phrase("medium-differs"))
 
 
 def forget(tier: TierFolder, object_id: str) -> None:
@@ -95,9 +114,8 @@ def _cold_digest(path: str) -> bytes | None:
     return digest_at(folder, name)
 
 
-def _clear_the_way(tier: TierFolder, object_id: str, path: str) -> None:
+def _clear_the_way(tier: TierFolder, object_id: str, path: str, top: str) -> None:
     """Move to quarantine what stands at ``path``, or in the place of a folder above it."""
-    top = tier.object_root(object_id)
     segments = path.split("/")
     for count in range(1, len(segments)):
         folder = "/".join(segments[:count])
@@ -107,10 +125,10 @@ def _clear_the_way(tier: TierFolder, object_id: str, path: str) -> None:
         except FileNotFoundError:
             return
         except OSError:
-            move_out(tier, object_id, folder, REPLACED)
+            move_out(tier, object_id, folder, REPLACED, top=top)
             return
     with contextlib.suppress(NotFound):
-        move_out(tier, object_id, path, REPLACED)
+        move_out(tier, object_id, path, REPLACED, top=top)
 
 
 def _make_folders(tier: TierFolder, folder: str) -> str:

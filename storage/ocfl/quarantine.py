@@ -19,13 +19,14 @@ NOTE = "note.json"
 FOUND = "found"
 
 
-def move_out(tier: TierFolder, object_id: str, path: str, reason: str) -> str:
-    """Move ``path`` (file, folder, link, anything) out of the object; durable. Returns where it lies now.
+def move_out(tier: TierFolder, object_id: str, path: str, reason: str, *, top: str | None = None) -> str:
+    """Move ``path`` (file, folder, link, anything) out of the object; durable. Returns where it lies now. ``top`` is given where it
+    is no object that ``path`` lies in, but the storage root itself (``object_id`` is "" then).
 
     Raises:
         NotFound: nothing is there. Unavailable, Refused: it could not be moved and is where it was.
     """
-    top = tier.object_root(object_id)
+    top = top or tier.object_root(object_id)
     parent, _, name = check_path(path).rpartition("/")
     # The clock only names the folder; when things happened is the ledger's to say.
     now = datetime.datetime.now(datetime.UTC)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from fixity.verify import FixityReport, Outcome
+from fixity.verify import FixityReport, Outcome, Problem
 from policies.phrases import os_phrase, phrase
 from storage import durable
 from storage.beneath import folder_beneath, open_beneath
 from storage.durable import Barrier
 from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
-from storage.ocfl import mending
+from storage.ocfl import mending, root_files
 from storage.ocfl.commit import write_batch
 from storage.ocfl.documents import BadJson
 from storage.ocfl.folder import TierFolder, create_tier_folder, make_storage_root
@@ -120,12 +120,14 @@ class LocalTier:
         self._folder.check()
         top = self._folder.object_root(object_id)
         check = Reread(top, expected, algorithm=algorithm, cold=cold, since=since, progress=progress)
+        there = False
         try:
             with folder_beneath(self._folder.ocfl, os.path.relpath(top, self._folder.ocfl)):
-                pass
+                there = True
             report = check.run()
         except (FileNotFoundError, NotADirectoryError):
             report = _nothing(algorithm, expected, Outcome.MISSING, since)
+            report.absent = not there
         except (OSError, BadJson) as error:
             self._folder.check()
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -146,6 +148,16 @@ class LocalTier:
         self._folder.check()
         yield from list_strays(self._folder)
         self._folder.check()
+
+    def root_problems(self) -> list[Problem]:
+        self._folder.check()
+        found = list(root_files.problems(self._folder))
+        self._folder.check()  # a tier that went away while it was read is no damage
+        return found
+
+    def mend_root(self, path: str) -> None:
+        self.recover()
+        root_files.mend(self._folder, path)
 
     def place_of(self, object_id: ObjectId) -> str:
         return os.path.relpath(self._folder.object_root(object_id), self._folder.ocfl)

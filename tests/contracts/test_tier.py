@@ -14,6 +14,7 @@ import pytest
 from fixity.verify import Outcome
 from storage.durable import FileByFile
 from storage.errors import Conflict, NotFound, Refused, SpoolDamaged, Unavailable
+from storage.ocfl import journal
 from storage.ocfl.tier import LocalTier
 from storage.s3.bucket import Bucket
 from storage.s3.calls import BotoCalls
@@ -297,10 +298,18 @@ def test_what_belongs_to_no_object_is_a_stray(tier: Tier, sealed: SealedObject) 
         (root / name).write_bytes(b"?")
     (root / "empty").mkdir()
     (root / "0ab").mkdir()
+    (root / "fff" / "fff" / "fff").mkdir(parents=True)
     wanted = {"x", "empty", f"{top.parent.relative_to(root)}/y"}
-    assert set(tier.strays()) == wanted  # 0ab: a writer may be about to fill it
-    os.utime(root / "0ab", (1, 1))
-    assert set(tier.strays()) == {*wanted, "0ab"}
+    assert set(tier.strays()) == {*wanted, "0ab", "fff/fff/fff"}
+    batch = journal.begin(tier._folder)
+    try:
+        assert set(tier.strays()) == wanted  # a writer may be about to fill the others
+        os.utime(root / "0ab", (1, 1))
+        assert set(tier.strays()) == {*wanted, "0ab"}
+    finally:
+        batch.finish()
+        batch.release()
+    assert set(tier.strays()) == {*wanted, "0ab", "fff/fff/fff"}
 
 
 def test_a_tier_that_went_away_says_so(tier: Tier) -> None:

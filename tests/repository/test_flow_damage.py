@@ -220,6 +220,7 @@ def test_a_whole_object_is_missing(scene: Scene) -> None:
     shutil.rmtree(archive.object(scene.aip, "b"))
     report = archive.audit(scene.aip)
     assert {each.outcome for each in report.damages} == {"missing"}
+    assert sorted(each.path for each in report.damages) == sorted(scene.files)  # each once, content of all versions too
     assert archive.states(scene.aip) == {"a": "good", "b": "damaged"}
     repaired = archive.repair(scene.aip)
     assert repaired.failed == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from policies.findings import Finding, spoken
 from repository.schedule import plans
 from repository.settings import Settings, SettingsError
 from storage.errors import Unavailable
+from storage.ocfl.layout import LAYOUT_FILES
 from storage.ocfl.tier import LocalTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 from tests.storage.sealed import two_versions
@@ -119,6 +122,89 @@ def test_what_a_tier_holds_and_the_catalog_does_not_know_is_told(archive: Archiv
     assert event is not None
     assert (event.outcome, event.detail["strangers"]) == ("fail", 8)
     assert archive.audit(aip=aip).compared == []
+
+
+def harm_altered(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+def harm_link(path: Path) -> None:
+    path.rename(path.with_name("aside"))
+    path.symlink_to("aside")
+
+
+def harm_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "altered": (harm_altered, "AIP-ROOT-FILE-ALTERED"),
+    "link": (harm_link, "AIP-ROOT-FILE-ALTERED"),
+    "folder": (harm_folder, "AIP-ROOT-FILE-ALTERED"),
+    "deleted": (Path.unlink, "AIP-ROOT-FILE-MISSING"),
+    "above": (lambda path: shutil.rmtree(path.parent), "AIP-ROOT-FILE-MISSING"),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_of_the_storage_root_is_told_of_and_put_right(archive: ArchiveUnderTest, tmp_path: Path, harm: str) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}))
+    root = archive.home / "tiers" / "a" / "ocfl"
+    act, code = HARMS[harm]
+    for name, data in LAYOUT_FILES.items():
+        if harm == "above" and "/" not in name:
+            continue
+        before = set((root.parent / "quarantine").iterdir())
+        act(root / name)
+        aside = {("AIP-STRAY-FILE", "a", str((root / name).with_name("aside").relative_to(root)))} if harm == "link" else set()
+        assert told(archive) == {(code, "a", name), *aside}
+        assert archive.repair().failed == []
+        for _, _, path in aside:
+            (root / path).unlink()
+        assert (root / name).read_bytes() == data
+        assert not (root / name).is_symlink()
+        assert len(set((root.parent / "quarantine").iterdir()) - before) == (0 if code.endswith("MISSING") else 1)
+        event = archive.catalog.events.latest("recovery", "a")
+        assert event is not None
+        assert (event.outcome, event.detail["root"], event.detail["source"]) == ("success", name, "rule")
+        if not aside:
+            assert archive.engine.reports.fixity().tiers[0].strangers == 0
+        assert told(archive) == set()
+    assert list((root.parent / "tmp").iterdir()) == []
+
+
+def test_a_file_of_the_storage_root_that_cannot_be_read_is_not_called_altered(
+    archive: ArchiveUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(top: str, path: str) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("storage.ocfl.root_files.open_beneath", broken)
+        assert told(archive, "a") == {("AIP-ROOT-FILE-UNREADABLE", "a", name) for name in LAYOUT_FILES}
+        assert len(archive.repair().failed) == 2 * len(LAYOUT_FILES)
+    assert archive.repair().failed == []
+    assert told(archive) == set()
+
+
+def test_commands_tell_of_a_storage_root_without_its_declaration(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}))
+    (archive.home / "tiers" / "a" / "ocfl" / "0=ocfl_1.1").unlink()
+    archive.close()  # its session would run the jobs that the commands wait for
+    code, document = command(archive, "audit", "--all")
+    assert (code, document["ok"]) == (4, False)
+    assert [(each["code"], each["tier"], each["path"]) for each in document["strangers"]] == [
+        ("AIP-ROOT-FILE-MISSING", "a", "0=ocfl_1.1")
+    ]
+    assert [each["code"] for each in document["findings"]] == ["OPS-STRANGERS"]
+    assert command(archive, "report", "fixity")[0] == 4
+    code, document = command(archive, "repair")
+    assert (code, document["repaired"]) == (0, 1)
+    assert command(archive, "report", "fixity")[0] == 0
+    assert command(archive, "audit", "--all")[0] == 0
+    archive.open()
 
 
 def test_damage_and_what_is_on_its_way_are_no_strangers(archive: ArchiveUnderTest, tmp_path: Path) -> None:
