@@ -136,7 +136,7 @@ def damage(each: Damage) -> Document:
         "path": _text(each.path),
         "outcome": each.outcome,
         "expected": each.expected,
-        "found": each.found,
+        "found": _text(spoken(each.found, speech())),
         "detected": _moment(each.detected),
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from fixity.digests import LARGE_BUFFER
 from fixity.verify import Outcome, Problem
+from policies.phrases import os_phrase
 from storage.beneath import folder_beneath, open_beneath
 from storage.errors import NotFound
 from storage.ocfl.folder import LAYOUT_FILES, TierFolder
@@ -28,7 +29,7 @@ def problems(tier: TierFolder) -> Iterator[Problem]:
         except (FileNotFoundError, NotADirectoryError):
             yield Problem(path, Outcome.MISSING, expected)
         except OSError as error:
-            yield Problem(path, Outcome.UNREADABLE, expected, error.strerror or str(error))
+            yield Problem(path, Outcome.UNREADABLE, expected, os_phrase(error))
 
 
 def mend(tier: TierFolder, path: str) -> None:
