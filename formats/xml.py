@@ -27,10 +27,12 @@ __all__ = [
     "Element",
     "HasDoctype",
     "NotWellFormed",
+    "TooLarge",
     "Writer",
     "date_time",
     "escape",
     "events",
+    "exact",
     "local_name",
     "parse",
     "subtrees",
@@ -73,6 +75,21 @@ MAX_TREE_BYTES: Final = 8 << 20
 MAX_PROLOG_BYTES: Final = 1 << 20
 """Bytes before the first element: comments only, since a DOCTYPE is refused, but it can only be refused when it has been read."""
 
+MAX_EXACT_BYTES: Final = 64 << 20
+"""Bytes of a document that `exact` builds a tree of: an exchanged message with its attachments inside has a few dozen MB of text."""
+
+MAX_EXACT_NODES: Final = 500_000
+"""Elements, comments and instructions of such a document together (a node takes some 250 bytes): a book as an office document."""
+
+LONGEST_TEXT: Final = 9 << 20
+"""Bytes of a document below which libxml2's own bounds are kept."""
+
+MAX_EXACT_ATTRIBUTES: Final = 1_000_000
+"""Attributes of such a document, declarations of namespaces included."""
+
+MAX_NAMESPACES: Final = 20_000
+"""Declarations of namespaces; each is looked through for every name below it."""
+
 READ: Final = 1 << 16
 """Bytes given to the parser at a time."""
 
@@ -97,6 +114,10 @@ class HasDoctype(NotWellFormed):
 def local_name(element: Element) -> str:
     """The tag without its namespace."""
     return element.tag.rpartition("}")[2]
+
+
+class TooLarge(NotWellFormed):
+    """It is longer, deeper or richer than what Kho builds a tree of: nothing is known of it."""
 
 
 class _Feeder:
@@ -206,6 +227,38 @@ def parse(stream: BinaryIO, *, max_bytes: int = MAX_TREE_BYTES) -> Element:
         root = element
     if root is None:
         raise NotWellFormed("no XML: the document is empty")
+    return root
+
+
+def exact(data: bytes) -> Any:
+    """The root (an lxml element) of a document as it stands, comments and processing instructions too: what a signature covers.
+
+    Raises:
+        TooLarge: it is beyond a bound, and was not looked at.
+        NotWellFormed: it is no XML, or has a DOCTYPE (`HasDoctype`).
+    """
+    if len(data) > MAX_EXACT_BYTES:
+        raise TooLarge(f"the document is longer than {MAX_EXACT_BYTES} bytes")
+    wide = b"x\0m\0l\0n\0s" if b"\0" in data[:4] else b"xmlns"
+    for mark, most in ((b"<", 2 * MAX_EXACT_NODES), (b"=", MAX_EXACT_ATTRIBUTES), (wide, MAX_NAMESPACES)):
+        if data.count(mark) > most:
+            raise TooLarge(f"{mark.decode('ascii', 'replace')!r} stands in the document more than {most} times")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        dtd_validation=False,
+        attribute_defaults=False,
+        # Without it one text may have 10 MB and elements be nested 256 deep; with it 2048, which is still no danger.
+        huge_tree=len(data) > LONGEST_TEXT,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise NotWellFormed(str(error.msg or "no XML"), error.lineno or 0) from None
+    except (ValueError, LookupError) as error:
+        raise NotWellFormed(f"no XML: {error}") from None
+    _refuse_doctype(root)
     return root
 
 

@@ -1,6 +1,6 @@
 """Which files carry signatures, told from their bytes: cheap enough for every file of every deposit.
 
-Only the head is read, but for PDF, which is searched for ``/ByteRange`` (a signature's own key) in one pass of bounded memory.
+Only the head is read, but for PDF and XML, which are searched for the marks of a signature in one pass of bounded memory.
 Detection judges nothing, and a file that is detected may still turn out to hold nonsense.
 """
 
@@ -24,14 +24,33 @@ PDF_HEAD = 1024
 """Bytes in which ``%PDF-`` may stand (ISO 32000-1, implementation note 13 of its first edition)."""
 
 CHUNK = 1 << 20
-OVERLAP = 16
+OVERLAP = 160
+"""More than the longest mark that is searched for."""
+
+XML_MARKS = ("http://www.w3.org/2000/09/xmldsig#", "SignatureValue")
+"""The namespace of XML-DSig and its one element that no signature lacks."""
 
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
 
 PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
 
-SUFFIXES = (".p7s", ".p7m", ".p7b", ".pkcs7", ".p7", ".cms", ".sig", ".sign", ".csig", ".tst", ".tsr")
+SUFFIXES = (
+    ".p7s",
+    ".p7m",
+    ".p7b",
+    ".pkcs7",
+    ".p7",
+    ".cms",
+    ".sig",
+    ".sign",
+    ".csig",
+    ".tst",
+    ".tsr",
+    ".xades",
+    ".xsig",
+    ".xmldsig",
+)
 """What is put behind the name of a signed file (RFC 8551, ETSI TS 119 122; .sig and .csig by custom)."""
 
 
@@ -51,20 +70,33 @@ def detect(stream: BinaryIO) -> Detected | None:
     if head[:1] == b"\x30" and (found := _cms(head, armoured=False)):
         return found
     if b"%PDF-" in head[:PDF_HEAD]:
-        return Detected(Kind.PADES) if _has_byte_range(head, stream) else None
+        return Detected(Kind.PADES) if _holds(head, stream, (b"/ByteRange",)) else None
+    if marks := _xml_marks(head):
+        return Detected(Kind.XADES) if _holds(head, stream, marks) else None
     body = _armoured(head)
     return _cms(body, armoured=True) if body else None
 
 
-def _has_byte_range(head: bytes, stream: BinaryIO) -> bool:
-    window = head
+def _holds(head: bytes, stream: BinaryIO, marks: tuple[bytes, ...]) -> bool:
+    """Whether every mark stands somewhere in the file, in one pass."""
+    window, wanted = head, set(marks)
     while True:
-        if b"/ByteRange" in window:
+        wanted -= {each for each in wanted if each in window}
+        if not wanted:
             return True
         chunk = stream.read(CHUNK)
         if not chunk:
             return False
         window = window[-OVERLAP:] + chunk
+
+
+def _xml_marks(head: bytes) -> tuple[bytes, ...]:
+    """What an XML file with signatures must hold, in the encoding that its first bytes tell; () when it does not begin as XML."""
+    for start, encoding in ((b"\xff\xfe", "utf-16-le"), (b"<\0", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\0<", "utf-16-be")):
+        if head.startswith(start):
+            return tuple(each.encode(encoding) for each in XML_MARKS)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    return tuple(each.encode() for each in XML_MARKS) if text[:1] == b"<" else ()
 
 
 def _armoured(head: bytes) -> bytes:

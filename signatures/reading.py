@@ -11,13 +11,14 @@ from signatures.detect import detect
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
+from signatures.xades.verifier import XadesVerifier
 
 __all__ = ["read_signatures", "verifiers"]
 
 
 def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
     """One verifier a family. A new format is one more line here, and one more in `signatures.detect`."""
-    return (PadesVerifier(known), CadesVerifier(known))
+    return (PadesVerifier(known), CadesVerifier(known), XadesVerifier(known))
 
 
 def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:
@@ -28,7 +29,8 @@ def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> Signed
         return None
     verifier = next(each for each in verifiers(known) if found.kind in each.kinds)
     try:
-        return verifier.read(source)
+        file = verifier.read(source)
+        return file if file.objects else None
     except (MemoryError, RecursionError) as error:
         # Not seen, and not to be believed impossible: a file that exhausts a reader is not understood, and nothing more.
         why = Finding("SIG-FORMAT", "", {"reason": f"reading it takes more than there is ({type(error).__name__})"})

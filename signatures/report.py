@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
 
     PADES = "PAdES"
     CADES = "CAdES"
+    XADES = "XAdES"
     TIMESTAMP = "RFC3161"
 
 
@@ -152,6 +153,12 @@ class Coverage:
     changes: str = "none"
     name: str = ""
     """The file that a detached signature covers."""
+    elements: tuple[str, ...] = ()
+    """Paths of the covered elements, in XML."""
+    files: tuple[str, ...] = ()
+    """Names of the covered files or parts, where there may be several."""
+    left: tuple[str, ...] = ()
+    """What lies in the same file, or beside in the same container, and is not covered: the first of it."""
 
     @property
     def whole(self) -> bool:
@@ -165,12 +172,16 @@ class Coverage:
             "ranges": [list(each) for each in self.ranges],
             "changes": self.changes,
             "name": self.name,
+            "elements": list(self.elements),
+            "files": list(self.files),
+            "left": list(self.left),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class StampFacts:
-    """One time-stamp that speaks for a signature. ``kind``: "content", "signature", "archive", "document"."""
+    """One time-stamp that speaks for a signature. ``kind``: "content", "signature", "references" (to validation data), "archive",
+    "document"."""
 
     kind: str
     time: datetime

@@ -20,11 +20,13 @@ __all__ = ["SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
 
 @dataclass(frozen=True)
 class Source:
-    """A file to look at. ``beside`` opens the content that a detached signature may cover: (name, open) pairs, likeliest first."""
+    """A file to look at. ``beside`` opens the content that a detached signature may cover: (name, open) pairs, likeliest first; ``named``
+    what a signature calls by name, which lies in the same folder (None: it does not)."""
 
     path: Path
     name: str
     beside: Callable[[], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda: ())
+    named: Callable[[str], Callable[[], BinaryIO] | None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True)

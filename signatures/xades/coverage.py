@@ -1,0 +1,138 @@
+"""What of a document the signatures in it cover, and whether one of them covers something else than what readers would take for it.
+
+A reference names an element by its id wherever it stands. So a signed element can be moved aside, and another put where readers look
+for it (signature wrapping): the signature stays right. Therefore a report names the covered elements by their path, and where an element
+of the same name is covered by no signature, which of them was meant cannot be told from the signature: `shadows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from signatures.report import Coverage
+from signatures.xades.properties import local
+from signatures.xmldsig.document import Document, path_of
+from signatures.xmldsig.names import DS, ds
+from signatures.xmldsig.references import Reference, State
+
+__all__ = ["Covered", "coverage_of", "covered_by", "shadows"]
+
+MOST_NAMED = 20
+"""Elements or files that a report names of each sort; beyond it "…" stands."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """The sound references of one signature, by what they cover: elements of the document, and files."""
+
+    signature: Any
+    tops: tuple[Any, ...]
+    taken_out: tuple[Any, ...]
+    """Elements that filters took out of what is covered, signatures aside."""
+    files: tuple[str, ...]
+
+    def holds(self, element: Any) -> bool:
+        """Whether ``element`` is covered, being (in) one of the covered elements."""
+        path = [element, *element.iterancestors()]
+        return any(top is each for top in self.tops for each in path) and not any(
+            out is e for out in self.taken_out for e in path
+        )
+
+
+def covered_by(document: Document, signature: Any, references: Sequence[Reference]) -> Covered:
+    """What a signature covers, but for its own parts and properties."""
+    tops: dict[Any, None] = {}
+    out: dict[Any, None] = {}
+    files: dict[str, None] = {}
+    for each in references:
+        if each.state is not State.GOOD:
+            continue
+        if each.nodes is None:
+            files.setdefault(each.name)
+            continue
+        if _is_formal(each.nodes.top):
+            continue
+        intersected = [step for step in each.nodes.filters if step.operation == "intersect"]
+        tops.update(dict.fromkeys(intersected[-1].tops if intersected else (each.nodes.top,)))
+        for step in each.nodes.filters:
+            if step.operation == "subtract":
+                out.update(dict.fromkeys(top for top in step.tops if top.tag != ds("Signature")))
+    document.work.visit(len(tops) + len(out))
+    return Covered(signature, tuple(tops), tuple(out), tuple(files))
+
+
+def _is_formal(element: Any) -> bool:
+    """Whether it is the signature's own machinery (its properties, key, value, manifest) and nothing that anybody reads."""
+    return bool(local(element)) or (element.tag.startswith(f"{{{DS}}}") and element.tag != ds("Object"))
+
+
+def coverage_of(document: Document, covered: Covered) -> Coverage:
+    """The coverage of one signature, for its report."""
+    left = tuple(_left(document, covered))
+    elements = _named(path_of(each) for each in covered.tops[: MOST_NAMED + 1])
+    files = _named(covered.files)
+    if not covered.tops:
+        return (
+            Coverage("beside", name=covered.files[0] if len(covered.files) == 1 else "", files=files)
+            if files
+            else Coverage("part")
+        )
+    scope = "part" if left else "enclosed" if document.root is covered.signature else "file"
+    size = document.size if not left else 0
+    return Coverage(scope, size, document.size, elements=elements, files=files, left=_named(left))
+
+
+def _named(names: Any) -> tuple[str, ...]:
+    found = list(names)
+    return tuple(found[:MOST_NAMED]) + (("…",) if len(found) > MOST_NAMED else ())
+
+
+def _left(document: Document, covered: Covered) -> Iterator[str]:
+    """What is not covered: the topmost such elements, signatures aside."""
+    count = 0
+    above = {each for top in covered.tops for each in top.iterancestors()}
+    waiting = [document.root]
+    while waiting and count <= MOST_NAMED:
+        element = waiting.pop()
+        document.work.visit()
+        if any(element is top for top in covered.tops):
+            yield from (path_of(each) for each in covered.taken_out[:MOST_NAMED] if element in set(each.iterancestors()))
+        elif element.tag == ds("Signature"):
+            if element is covered.signature:
+                waiting += [each for each in element.iterchildren(ds("Object")) if not _holds_properties(each)]
+        elif element in above:
+            if _has_own(element):
+                yield f"{path_of(element)} (attributes and text)"
+            waiting += reversed([each for each in element.iterchildren() if isinstance(each.tag, str)])
+        else:
+            count += 1
+            yield path_of(element)
+
+
+def _has_own(element: Any) -> bool:
+    texts = [element.text, *(each.tail for each in element.iterchildren())]
+    return bool(element.attrib) or any((each or "").strip() for each in texts)
+
+
+def _holds_properties(holder: Any) -> bool:
+    """Whether a ds:Object holds qualifying properties, a manifest or signature properties, and so no content."""
+    inside = [each for each in holder.iterchildren() if isinstance(each.tag, str)]
+    formal = {ds("Manifest"), ds("SignatureProperties")}
+    return bool(inside) and all(local(each) == "QualifyingProperties" or each.tag in formal for each in inside)
+
+
+def shadows(document: Document, covered: Covered, every: Sequence[Covered]) -> str:
+    """The path of an element that could be taken for one that ``covered`` signs, and that no signature of ``every`` covers; "" if none."""
+    names = {top.tag for top in covered.tops if top.tag != ds("Object")}
+    for name in names:
+        for each in document.root.iter(name):
+            document.work.visit(4)
+            if not any(one.holds(each) for one in every):
+                return path_of(each)
+    for each in covered.signature.iterchildren(ds("Object")):
+        is_content = any(top.tag == ds("Object") for top in covered.tops) and not _holds_properties(each)
+        if is_content and len(each) + len(each.text or "") and not any(one.holds(each) for one in every):
+            return path_of(each)
+    return ""

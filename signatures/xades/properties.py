@@ -1,0 +1,170 @@
+"""The qualifying properties of an XAdES signature (EN 319 132-1; ETSI TS 101 903 back to 1.1.1): what the signer signed along, and what
+was added since. Only properties that the signature really covers count as signed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from signatures.certificates import Certificate
+from signatures.cms import basic_to_response
+from signatures.xmldsig.names import digest_named, ds
+from signatures.xmldsig.references import Reference, State
+from signatures.xmldsig.signature import Failure, decoded
+
+__all__ = ["XADES141", "Properties", "local", "properties_of", "values_in"]
+
+XADES = (
+    "http://uri.etsi.org/01903/v1.3.2#",
+    "http://uri.etsi.org/01903/v1.2.2#",
+    "http://uri.etsi.org/01903/v1.1.1#",
+)
+XADES141 = "http://uri.etsi.org/01903/v1.4.1#"
+FAMILY = frozenset((*XADES, XADES141))
+
+SIGNED_PROPERTIES = frozenset({"http://uri.etsi.org/01903#SignedProperties", *(f"{each}SignedProperties" for each in XADES)})
+
+MOST_VALUES = 2000
+"""Certificates, lists and answers of one signature that are taken; real ones have a few dozen."""
+
+
+def local(element: Any) -> str:
+    """The name of an element of XAdES, in whichever of its namespaces; "" for any other node."""
+    if not isinstance(element.tag, str):
+        return ""
+    uri, _, name = element.tag[1:].partition("}") if element.tag[0] == "{" else ("", "", "")
+    return name if uri in FAMILY else ""
+
+
+@dataclass(frozen=True)
+class Properties:
+    """``signed`` are the SignedProperties that the signature covers, None when it covers none; ``unsigned`` the children of
+    UnsignedSignatureProperties in their order."""
+
+    namespace: str
+    signed: Any
+    unsigned: tuple[Any, ...] = ()
+
+    def _signed(self, *names: str) -> Any:
+        node = self.signed
+        for name in names:
+            node = next((each for each in node.iterchildren() if local(each) == name), None) if node is not None else None
+        return node
+
+    def signed_named(self, name: str) -> Iterator[Any]:
+        """Signed properties of that name, of the signature or of the signed objects."""
+        for group in ("SignedSignatureProperties", "SignedDataObjectProperties"):
+            found = self._signed(group)
+            if found is not None:
+                yield from (each for each in found.iterchildren() if local(each) == name)
+
+    def unsigned_named(self, *names: str) -> list[Any]:
+        return [each for each in self.unsigned if local(each) in names]
+
+    @property
+    def claimed(self) -> datetime | None:
+        element = self._signed("SignedSignatureProperties", "SigningTime")
+        try:
+            found = datetime.fromisoformat((element.text or "").strip()) if element is not None else None
+        except ValueError:
+            return None
+        if found is None or found.year < 1900:
+            return None
+        try:
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            return None
+
+    @property
+    def place(self) -> str:
+        """SignatureProductionPlace, or its second version, as one line."""
+        for name in ("SignatureProductionPlaceV2", "SignatureProductionPlace"):
+            element = self._signed("SignedSignatureProperties", name)
+            if element is not None:
+                texts = ((each.text or "").strip() for each in element.iterchildren() if local(each))
+                return ", ".join(each for each in texts if each)[:200]
+        return ""
+
+    @property
+    def has_policy(self) -> bool:
+        found = self._signed("SignedSignatureProperties", "SignaturePolicyIdentifier")
+        return found is not None and any(local(each) == "SignaturePolicyId" for each in found.iterchildren())
+
+    @property
+    def names_certificate(self) -> bool:
+        return any(True for name in _REFERENCES for _ in self.signed_named(name))
+
+    def names(self, certificate: Certificate) -> bool:
+        """Whether SigningCertificate, or its second version, has the digest of ``certificate``."""
+        for name in _REFERENCES:
+            for element in self.signed_named(name):
+                for cert in (each for each in element.iterchildren() if local(each) == "Cert"):
+                    if _is_digest_of(cert, certificate):
+                        return True
+        return False
+
+
+_REFERENCES = ("SigningCertificateV2", "SigningCertificate")
+
+
+def _is_digest_of(cert: Any, certificate: Certificate) -> bool:
+    digest = next((each for each in cert.iterchildren() if local(each) == "CertDigest"), None)
+    if digest is None:
+        return False
+    try:
+        name = digest_named(digest.find(ds("DigestMethod")).get("Algorithm", ""))
+        value = decoded(digest.findtext(ds("DigestValue")), "the digest of a certificate")
+    except (ValueError, Failure, AttributeError):
+        return False
+    return hashlib.new(name, certificate.der).digest() == value
+
+
+def properties_of(element: Any, references: tuple[Reference, ...]) -> Properties:
+    """The properties of the ds:Signature ``element``. Those in another signature, or that no sound reference covers, are not its own."""
+    covered = [
+        each.nodes.top for each in references if each.state is State.GOOD and each.nodes is not None and not each.nodes.filters
+    ]
+    signed, unsigned, namespace = None, [], ""
+    for holder in element.iterchildren(ds("Object")):
+        for qualifying in (each for each in holder.iterchildren() if local(each) == "QualifyingProperties"):
+            namespace = namespace or qualifying.tag[1:].partition("}")[0]
+            for child in qualifying.iterchildren():
+                if local(child) == "SignedProperties" and signed is None and _is_covered(child, covered):
+                    signed = child
+                elif local(child) == "UnsignedProperties":
+                    groups = (each for each in child.iterchildren() if local(each) == "UnsignedSignatureProperties")
+                    unsigned += [each for group in groups for each in group.iterchildren() if isinstance(each.tag, str)]
+    return Properties(namespace, signed, tuple(unsigned))
+
+
+def _is_covered(element: Any, covered: list[Any]) -> bool:
+    return any(top is element or any(top is each for each in element.iterancestors()) for top in covered)
+
+
+def values_in(element: Any) -> Iterator[tuple[str, bytes]]:
+    """("certificate" | "crl" | "ocsp", DER) of the validation data below ``element``, as it stands there."""
+    count = 0
+    for each in element.iter():
+        kind = _VALUES.get(local(each))
+        if kind is None:
+            continue
+        count += 1
+        if count > MOST_VALUES:
+            return
+        try:
+            der = decoded(each.text, kind)
+        except Failure:
+            continue
+        yield kind, basic_to_response(der) if kind == "ocsp" and _is_basic(der) else der
+
+
+_VALUES = {"EncapsulatedX509Certificate": "certificate", "EncapsulatedCRLValue": "crl", "EncapsulatedOCSPValue": "ocsp"}
+
+
+def _is_basic(der: bytes) -> bool:
+    """Whether it is a BasicOCSPResponse (a SEQUENCE first) and not a whole OCSPResponse (an ENUMERATED first)."""
+    at = 2 + (der[1] & 0x7F if len(der) > 2 and der[1] & 0x80 else 0)
+    return der[at : at + 1] == b"\x30"

@@ -1,0 +1,316 @@
+"""Reading the XML signatures of one document, wherever it comes from: a file, a part of an office document, a member of a container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from policies.findings import Finding
+from signatures.ber import Malformed
+from signatures.cades import Collected
+from signatures.certificates import Certificate
+from signatures.poe import digest_of
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedObject, Stamp
+from signatures.stamps import read_stamp
+from signatures.xades import stamps
+from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
+from signatures.xades.properties import Properties, local, properties_of, values_in
+from signatures.xmldsig.c14n import Refused
+from signatures.xmldsig.document import Document
+from signatures.xmldsig.names import ds
+from signatures.xmldsig.references import Reading, Resolver, State, Transform
+from signatures.xmldsig.signature import Failure, XmlSignature, decoded, open_signature, signer_of
+
+__all__ = ["MOST_SIGNATURES", "Read", "read_document"]
+
+MOST_SIGNATURES = 100
+"""Signatures of one document that are read; a petition that was signed by more in one file has not been heard of."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One signature as it was read: what it covers, for a format to say more of it. ``signature`` is None when it could not be opened."""
+
+    object: SignedObject
+    element: Any
+    signature: XmlSignature | None
+    covered: Covered | None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    document: Document
+    resolve: Resolver
+    transforms: Mapping[str, Transform]
+    kind: Kind
+    known: tuple[Certificate, ...]
+    collected: Collected
+
+
+def read_document(
+    document: Document,
+    resolve: Resolver,
+    collected: Collected,
+    *,
+    kind: Kind = Kind.XADES,
+    known: Sequence[Certificate] = (),
+    transforms: Mapping[str, Transform] | None = None,
+) -> list[Read]:
+    """Read every signature of ``document`` into ``collected``, with time-stamps, counter-signatures and validation data.
+
+    ``resolve`` finds the files that signatures name (percent-decoded); ``transforms`` are what a format adds to the closed list.
+    Raises only what ``resolve`` and what it opens raise.
+    """
+    reader = _Reader(document, resolve, transforms or {}, kind, tuple(known), collected)
+    found: list[Read] = []
+    for number, element in enumerate(document.signatures(), 1):
+        if number > MOST_SIGNATURES:
+            found.append(_too_many(reader, element))
+            break
+        found.append(_read(reader, element, f"{number}"))
+    found = _watched(document, found)
+    if len(found) == 1:
+        found = [replace(found[0], object=replace(found[0].object, name=""))] if found[0].object.name == "1" else found
+    collected.objects += [each.object for each in found]
+    return found
+
+
+def _too_many(reader: _Reader, element: Any) -> Read:
+    why = Finding("SIG-TOO-MANY", "", {"count": MOST_SIGNATURES + 1, "read": MOST_SIGNATURES})
+    lost = SignedObject(reader.kind, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
+    return Read(lost, element, None, None)
+
+
+def _read(reader: _Reader, element: Any, number: str) -> Read:
+    counter = _countersigned(element)
+    role = Role.SIGNATURE if counter is None else Role.COUNTERSIGNATURE
+    base = SignedObject(
+        reader.kind, role, element.get("Id", "")[:100] or number, b"", Integrity.UNKNOWN, coverage=Coverage("part")
+    )
+    try:
+        signature = open_signature(reader.document, element, reader.resolve, reader.transforms)
+        if role is Role.SIGNATURE and _signs_a_value(signature):
+            role = Role.COUNTERSIGNATURE
+        return _opened(reader, replace(base, role=role), signature, counter)
+    except Failure as failure:
+        return Read(_failed(base, failure), element, None, None)
+    except Refused as error:
+        sub = SubIndication.SIG_CONSTRAINTS_FAILURE
+        why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+        return Read(replace(base, integrity=Integrity.UNKNOWN, failure=sub, why=why), element, None, None)
+
+
+def _failed(base: SignedObject, failure: Failure) -> SignedObject:
+    return replace(base, integrity=failure.integrity, failure=failure.sub, why=failure.why)
+
+
+def _countersigned(element: Any) -> Any:
+    """The ds:Signature that ``element`` stands in as xades:CounterSignature, or None."""
+    parent = element.getparent()
+    if parent is None or local(parent) != "CounterSignature":
+        return None
+    return next(parent.iterancestors(ds("Signature")), None)
+
+
+def _signs_a_value(signature: XmlSignature) -> bool:
+    """Whether a signature signs nothing but the values of others (EN 319 132-1, 5.2.7.1: Type CountersignedSignature)."""
+    tops = [each.nodes.top for each in signature.references if each.nodes is not None]
+    objects = [top for top in tops if not local(top)]
+    return bool(objects) and len(tops) == len(signature.references) and all(top.tag == ds("SignatureValue") for top in objects)
+
+
+def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counter: Any) -> Read:
+    properties = properties_of(signature.element, signature.references)
+    covered = covered_by(reader.document, signature.element, tuple(signature.every))
+    added = _values(reader, properties)
+    candidates = tuple(dict.fromkeys((*signature.certificates, *reader.known, *added)))
+    digests = {each.algorithm for each in signature.references if each.algorithm}
+    base = replace(
+        base,
+        value=signature.value,
+        certificates=tuple(dict.fromkeys((*signature.certificates, *reader.known))),
+        scheme=signature.scheme.name,
+        signature_algorithm=f"{signature.scheme.name}-{signature.scheme.hash}",
+        digest_algorithm=_weakest(digests),
+        claimed=properties.claimed,
+        level=_level(properties, reader.kind),
+        location=properties.place,
+        coverage=coverage_of(reader.document, covered),
+    )
+    read = _judged(base, signature, properties, candidates, counter)
+    reader.collected.certificates.update(dict.fromkeys(signature.certificates))
+    notes = [*read.notes, *_notes(read, digests)]
+    reading = Reading(reader.document, signature.element, reader.resolve, reader.transforms)
+    _Stamps(reader, reading, signature, properties, read, notes).take()
+    return Read(replace(read, notes=tuple(notes)), signature.element, signature, covered)
+
+
+def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
+    """Take the validation data of the unsigned properties; returns the certificates among it."""
+    found: dict[Certificate, None] = {}
+    for element in properties.unsigned:
+        if local(element) == "CounterSignature":
+            continue
+        for which, der in values_in(element):
+            if which != "certificate":
+                reader.collected.data(which, der)
+                continue
+            try:
+                found.setdefault(Certificate(der))
+            except ValueError:
+                continue
+    reader.collected.certificates.update(found)
+    return list(found)
+
+
+_STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
+
+
+def _weakest(digests: set[str]) -> str:
+    return min(digests, key=_STRENGTH.index, default="")
+
+
+def _notes(read: SignedObject, digests: set[str]) -> list[Finding]:
+    weak = sorted(digests | {read.signature_algorithm.rpartition("-")[2]} & {"sha1"})
+    notes = [Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})] if "sha1" in weak else []
+    if read.coverage.left and read.role is Role.SIGNATURE:
+        covered = ", ".join(read.coverage.elements) or "-"
+        notes.append(Finding("SIG-PART-ONLY", "", {"covered": covered, "left": ", ".join(read.coverage.left)}))
+    return notes
+
+
+def _level(properties: Properties, kind: Kind) -> str:
+    """The level by the properties that are there (EN 319 132-1, 6.1)."""
+    if properties.signed is None or not properties.names_certificate:
+        return "XML-DSig"
+    level = "EPES" if properties.has_policy else "B"
+    if properties.unsigned_named(*stamps.SIGNATURE):
+        level = "T"
+    values = ("CertificateValues", "RevocationValues", "AnyValidationData", "TimeStampValidationData")
+    if level == "T" and properties.unsigned_named(*values):
+        level = "LT"
+    if properties.unsigned_named(*stamps.ARCHIVE):
+        level = "LTA"
+    return f"{Kind.XADES.value}-{level}"
+
+
+def _judged(
+    base: SignedObject, signature: XmlSignature, properties: Properties, candidates: Sequence[Certificate], counter: Any
+) -> SignedObject:
+    """The certificate, the arithmetic and the references, in the order of EN 319 102-1, 5.2."""
+    if properties.names_certificate:
+        certificate = signer_of(signature, [each for each in candidates if properties.names(each)])
+        maker = certificate or next((each for each in candidates if signature.made_by(each)), None)
+    else:
+        certificate = maker = signer_of(signature, candidates)
+    if maker is None:
+        return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
+    if certificate is not None:
+        base = replace(base, certificate=certificate)
+    if not signature.made_by(maker):
+        return _failed(base, Failure(Integrity.BROKEN, SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
+    if wrong := signature.wrong():
+        return _failed(base, wrong)
+    if certificate is None:  # value and digests are right, but another certificate was signed along (EN 319 102-1, 5.2.3.4)
+        return _failed(base, Failure(Integrity.INTACT, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
+    if counter is not None and not _covers_value(signature, counter):
+        reason = "a counter-signature does not sign the value of the signature that it hangs on"
+        return _failed(base, Failure(Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=reason))
+    return replace(base, integrity=Integrity.INTACT)
+
+
+def _covers_value(signature: XmlSignature, over: Any) -> bool:
+    value = over.find(ds("SignatureValue"))
+    tops = [each.nodes.top for each in signature.references if each.nodes is not None and each.state is State.GOOD]
+    return any(top is value or top is over for top in tops)
+
+
+def _watched(document: Document, found: list[Read]) -> list[Read]:
+    """Signatures whose covered elements have doubles that nobody signed say nothing of what readers would show (`coverage.shadows`)."""
+    every = [each.covered for each in found if each.covered is not None and each.object.integrity is Integrity.INTACT]
+    watched = []
+    for each in found:
+        if each.covered is not None and each.object.failure is None:
+            try:
+                double = shadows(document, each.covered, every)
+                why = Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(each.object.coverage.elements)})
+            except Refused as error:
+                double, why = "?", Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+            if double:
+                each = replace(each, object=replace(each.object, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why))
+        watched.append(each)
+    return watched
+
+
+_STAMP_KINDS = (
+    ("content", stamps.CONTENT),
+    ("signature", stamps.SIGNATURE),
+    ("references", stamps.REFERENCES),
+    ("archive", stamps.ARCHIVE),
+)
+
+
+class _Stamps:
+    """The time-stamps of one signature, in their order: each proves what it was made over, and later ones prove the earlier."""
+
+    def __init__(
+        self,
+        reader: _Reader,
+        reading: Reading,
+        signature: XmlSignature,
+        properties: Properties,
+        read: SignedObject,
+        notes: list[Finding],
+    ) -> None:
+        self._reader, self._reading, self._signature, self._properties = reader, reading, signature, properties
+        self._read, self._notes = read, notes
+        self._before: set[bytes] = set()
+        """Digests of what stands in the unsigned properties so far."""
+
+    def take(self) -> None:
+        for name in sorted(stamps.CONTENT):
+            for container in self._properties.signed_named(name):
+                self._container(container, "content")
+        for container in self._properties.unsigned:
+            kind = next((kind for kind, names in _STAMP_KINDS[1:] if local(container) in names), None)
+            if kind is not None:
+                self._container(container, kind)
+            self._before.update(digest_of(der) for _, der in values_in(container))
+
+    def _container(self, container: Any, kind: str) -> None:
+        contents = stamps.stamped(self._reading, self._signature, self._properties, container)
+        covers = self._covers(kind, local(container))
+        for each in (e for e in container.iterchildren() if local(e) in ("EncapsulatedTimeStamp", "XMLTimeStamp")):
+            if local(each) == "XMLTimeStamp":
+                self._notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": 1}))
+                continue
+            try:
+                der = decoded(each.text, "a time-stamp")
+                tried = [read_stamp(der, kind, content, covers=covers, of=self._read.value) for content in contents]
+                reading = next((one for one in tried if one.stamp.token.integrity is Integrity.INTACT), tried[0])
+            except Malformed as error:
+                self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
+            except Failure as failure:
+                self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": failure.why.text("en")}))
+            else:
+                self._took(reading.stamp, reading.data)
+
+    def _took(self, stamp: Stamp, data: Sequence[tuple[str, bytes]]) -> None:
+        collected = self._reader.collected
+        collected.stamps.append(stamp)
+        collected.certificates.update(dict.fromkeys(stamp.token.certificates))
+        self._before |= {stamp.sha256, digest_of(stamp.token.value), *(each.sha256 for each in stamp.token.certificates)}
+        for which, der in data:
+            collected.data(which, der)
+            self._before.add(digest_of(der))
+
+    def _covers(self, kind: str, name: str) -> frozenset[bytes]:
+        """What a sound time-stamp of this kind proves. References are digests of validation data, not the data: they prove none here."""
+        if kind == "content" or name.startswith("RefsOnly"):
+            return frozenset()
+        own = {digest_of(self._read.value)}
+        if kind == "archive":
+            own |= {each.sha256 for each in self._signature.certificates} | self._before
+        return frozenset(own)

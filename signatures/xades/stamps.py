@@ -1,0 +1,180 @@
+"""What a time-stamp of XAdES was made over, by its kind (EN 319 132-1, 5.3, 5.5 and annex A; TS 101 903 1.1.1 to 1.4.2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from signatures.cms import Content
+from signatures.xades.properties import Properties, local
+from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
+from signatures.xmldsig.names import ds
+from signatures.xmldsig.references import Octets, Reading, method_of, target_of, transformed
+from signatures.xmldsig.signature import XmlSignature
+
+__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "SIGNATURE", "stamped"]
+
+CONTENT = frozenset({"AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp"})
+SIGNATURE = frozenset({"SignatureTimeStamp"})
+REFERENCES = frozenset({"SigAndRefsTimeStamp", "SigAndRefsTimeStampV2", "RefsOnlyTimeStamp", "RefsOnlyTimeStampV2"})
+ARCHIVE = frozenset({"ArchiveTimeStamp", "ArchiveTimeStampV2"})
+
+_FIRST = ("CompleteCertificateRefs", "CompleteRevocationRefs", "AttributeCertificateRefs", "AttributeRevocationRefs")
+_SECOND = ("CompleteCertificateRefsV2", "CompleteRevocationRefs", "AttributeCertificateRefsV2", "AttributeRevocationRefs")
+
+_Piece = Nodes | Octets | None
+
+
+@dataclass(frozen=True)
+class _Making:
+    """All that the input of a time-stamp can be taken from."""
+
+    reading: Reading
+    signature: XmlSignature
+    properties: Properties
+    container: Any
+    every_object: bool = False
+    """Take a ds:Object along though a reference covers it, as esig/dss does."""
+
+
+def stamped(reading: Reading, signature: XmlSignature, properties: Properties, container: Any) -> list[Content]:
+    """`Content`s: the digest of what ``container`` (one of the time-stamp properties) stamps, as the standard says first, then as it has
+    been understood otherwise; None when some of it is not there.
+
+    They raise ValueError: it asks for what is not understood or refused."""
+    standard = _Making(reading, signature, properties, container)
+    readings = [standard, replace(standard, every_object=True)] if local(container) in ARCHIVE else [standard]
+    return [_content(each) for each in readings]
+
+
+def _content(making: _Making) -> Content:
+
+    def digest(algorithm: str) -> bytes | None:
+        hasher = hashlib.new(algorithm)
+        try:
+            method = _method(making.container)
+            for piece in _pieces(making):
+                if piece is None:
+                    return None
+                chunks = canonical(piece, method, making.reading.document.work) if isinstance(piece, Nodes) else piece.chunks()
+                for chunk in chunks:
+                    hasher.update(chunk)
+        except Refused as error:
+            raise ValueError(error.reason) from error
+        return hasher.digest()
+
+    return digest
+
+
+def _method(container: Any) -> Method:
+    named = container.find(ds("CanonicalizationMethod"))
+    return METHODS[C14N] if named is None else method_of(named)
+
+
+def _pieces(making: _Making) -> Iterator[_Piece]:
+    name = local(making.container)
+    hashed = [each for each in making.container.iterchildren() if local(each) == "HashDataInfo"]
+    if hashed:
+        return _by_hash_data(making, hashed)
+    return _KINDS[name](making)
+
+
+def _by_hash_data(making: _Making, hashed: list[Any]) -> Iterator[_Piece]:
+    """TS 101 903 1.1.1, 7.1.4.3: the container itself says what and how."""
+    for each in hashed:
+        target, _ = target_of(making.reading, each.get("uri", each.get("URI")))
+        listed = next((child for child in each.iterchildren() if local(child) == "Transforms"), None)
+        data = None if target is None else transformed(making.reading, listed, target)[0]
+        yield data
+
+
+def _element(element: Any) -> Nodes:
+    return Nodes(element, comments=True)
+
+
+def _own(making: _Making, *names: str) -> Iterator[_Piece]:
+    """Parts of the ds:Signature itself, where they are there."""
+    for name in names:
+        found = making.signature.element.find(ds(name))
+        if found is not None:
+            yield _element(found)
+
+
+def _over_signature(making: _Making) -> Iterator[_Piece]:
+    yield from _own(making, "SignatureValue")
+
+
+def _all_objects(making: _Making) -> Iterator[_Piece]:
+    """Every reference of the SignedInfo but the one to the signed properties, which hold this very time-stamp."""
+    for reference in making.signature.references:
+        if reference.nodes is None or reference.nodes.top is not making.properties.signed:
+            yield _referenced(making, reference.element)
+
+
+def _individual_objects(making: _Making) -> Iterator[_Piece]:
+    for include in (each for each in making.container.iterchildren() if local(each) == "Include"):
+        target, _ = target_of(making.reading, include.get("URI"))
+        if not isinstance(target, Nodes):
+            yield None
+        elif target.top.tag == ds("Reference") and include.get("referencedData") in ("true", "1"):
+            yield _referenced(making, target.top)
+        else:
+            yield _element(target.top)
+
+
+def _referenced(making: _Making, element: Any) -> _Piece:
+    """What the transforms of a ds:Reference make of what it points at."""
+    target, _ = target_of(making.reading, element.get("URI"))
+    if target is None:
+        return None
+    return transformed(making.reading, element.find(ds("Transforms")), target)[0]
+
+
+def _before(making: _Making) -> Iterator[Any]:
+    """The unsigned properties that stand before this one."""
+    for each in making.properties.unsigned:
+        if each is making.container:
+            return
+        yield each
+
+
+def _refs(making: _Making) -> tuple[str, ...]:
+    return _SECOND if local(making.container).endswith("V2") else _FIRST
+
+
+def _references_only(making: _Making) -> Iterator[_Piece]:
+    yield from (_element(each) for each in _before(making) if local(each) in _refs(making))
+
+
+def _signature_and_references(making: _Making) -> Iterator[_Piece]:
+    yield from _over_signature(making)
+    wanted = (*SIGNATURE, *_refs(making))
+    yield from (_element(each) for each in _before(making) if local(each) in wanted)
+
+
+def _archive(making: _Making) -> Iterator[_Piece]:
+    """EN 319 132-1, 5.5.2: everything signed, the signature, all properties before this one, and other objects of the signature."""
+    for reference in making.signature.references:
+        yield _referenced(making, reference.element)
+    yield from _own(making, "SignedInfo", "SignatureValue", "KeyInfo")
+    yield from (_element(each) for each in _before(making))
+    pointed = [each.nodes.top for each in making.signature.references if each.nodes is not None]
+    for holder in making.signature.element.iterchildren(ds("Object")):
+        qualifying = any(local(each) == "QualifyingProperties" for each in holder.iterchildren())
+        if not qualifying and (making.every_object or not any(holder is each for each in pointed)):
+            yield _element(holder)
+
+
+_KINDS: dict[str, Callable[[_Making], Iterator[_Piece]]] = {
+    "SignatureTimeStamp": _over_signature,
+    "AllDataObjectsTimeStamp": _all_objects,
+    "IndividualDataObjectsTimeStamp": _individual_objects,
+    "RefsOnlyTimeStamp": _references_only,
+    "RefsOnlyTimeStampV2": _references_only,
+    "SigAndRefsTimeStamp": _signature_and_references,
+    "SigAndRefsTimeStampV2": _signature_and_references,
+    "ArchiveTimeStamp": _archive,
+    "ArchiveTimeStampV2": _archive,
+}

@@ -1,0 +1,64 @@
+"""XML files with signatures: enveloped, enveloping, detached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import BinaryIO
+
+from formats.xml import MAX_EXACT_BYTES, HasDoctype, NotWellFormed, TooLarge
+from policies.findings import Finding
+from signatures.cades import Collected
+from signatures.certificates import Certificate
+from signatures.report import Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedFile, SignedObject, Source
+from signatures.xades.reader import read_document
+from signatures.xmldsig.document import Document
+from signatures.xmldsig.references import Resolver
+
+__all__ = ["XadesVerifier", "unreadable"]
+
+
+class XadesVerifier:
+    """`signatures.signed.Verifier` for XML. ``known`` are certificates that may be a signer's when the signature lacks it."""
+
+    kinds = frozenset({Kind.XADES})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        with source.path.open("rb") as stream:
+            data = stream.read(MAX_EXACT_BYTES + 1)
+        collected = Collected()
+        try:
+            document = Document(data)
+        except NotWellFormed as error:
+            return SignedFile((unreadable(error, Kind.XADES),))
+        del data
+        read_document(document, _beside(source), collected, known=self._known)
+        return collected.file()
+
+
+def unreadable(error: NotWellFormed, kind: Kind, name: str = "") -> SignedObject:
+    """What is known of a document that was not read: nothing, or (where it is no XML) that it is broken."""
+    if isinstance(error, TooLarge | HasDoctype):
+        why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+        return SignedObject(kind, Role.SIGNATURE, name, b"", Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, why)
+    why = Finding("SIG-FORMAT", "", {"reason": error.reason})
+    return SignedObject(kind, Role.SIGNATURE, name, b"", Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why)
+
+
+def _beside(source: Source) -> Resolver:
+    """Files that a signature names: by their name in the same folder; else, as the signature's file is called after it, the likeliest.
+
+    A file is never found by a path that leads out of the folder, nor by an address."""
+
+    def resolve(name: str) -> Callable[[], BinaryIO] | None:
+        others = list(source.beside())
+        for each, opened in others:
+            if each.rpartition("/")[2] == name.rpartition("/")[2]:
+                return opened
+        found = source.named(name) if name else None
+        return found or (others[0][1] if others else None)
+
+    return resolve

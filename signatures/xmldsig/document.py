@@ -1,0 +1,80 @@
+"""An XML file that holds signatures: its tree, its ids, and how its elements are called in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from formats.xml import NotWellFormed, exact
+from signatures.xmldsig.c14n import Refused, Work
+from signatures.xmldsig.names import ds
+
+__all__ = ["Document", "path_of"]
+
+ID_ATTRIBUTES = (
+    "Id",
+    "ID",
+    "id",
+    "{http://www.w3.org/XML/1998/namespace}id",
+    f"{{{'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd'}}}Id",
+)
+"""Attributes that name an element. No schema is read, so those that the signature formats use are known by name."""
+
+_NAMED = etree.XPath("//*[@Id or @ID or @id or @xml:id or @w:Id]", namespaces={"w": ID_ATTRIBUTES[-1][1:-3]})
+
+MOST_PATH = 300
+"""Characters of an element's path in a report."""
+
+
+class Document:
+    """The tree of one file. ``work`` is what may still be done for it.
+
+    Raises:
+        NotWellFormed: the bytes are no XML, or none that is looked at (`formats.xml.exact`).
+    """
+
+    def __init__(self, data: bytes, work: Work | None = None) -> None:
+        self.root = exact(data)
+        self.size = len(data)
+        self.work = work or Work()
+        self._ids: dict[str, list[Any]] | None = None
+
+    def signatures(self) -> Iterator[Any]:
+        """Every ds:Signature, in document order."""
+        yield from self.root.iter(ds("Signature"))
+
+    def by_id(self, name: str) -> Any | None:
+        """The one element of that id; None when there is none. Raises `Refused`: several are called so, and any may be meant."""
+        if self._ids is None:
+            self._ids = {}
+            for element in _NAMED(self.root):
+                for value in {element.get(each) for each in ID_ATTRIBUTES} - {None}:
+                    self._ids.setdefault(value, []).append(element)
+        found = self._ids.get(name, [])
+        if len(found) > 1:
+            raise Refused(f"{len(found)} elements have the id {name!r}")
+        return found[0] if found else None
+
+
+def path_of(element: Any) -> str:
+    """An element as people find it: the names from the root, with a number where there are several (``/edXML/Body/Item[2]``)."""
+    steps: list[str] = []
+    node = element
+    while node is not None:
+        before = sum(1 for _ in node.itersiblings(node.tag, preceding=True))
+        several = before or next(node.itersiblings(node.tag), None) is not None
+        steps.append(node.tag.rpartition("}")[2] + (f"[{before + 1}]" if several else ""))
+        node = node.getparent()
+    path = "/" + "/".join(reversed(steps))
+    return path if len(path) <= MOST_PATH else path[: MOST_PATH - 1] + "…"
+
+
+def reread(data: bytes, work: Work) -> Any:
+    """The root of what a transform made, or of a file beside. Raises `Refused`."""
+    work.visit(len(data) >> 6)
+    try:
+        return exact(data)
+    except NotWellFormed as error:
+        raise Refused(f"a transform needs XML where there is none that is read: {error.reason}") from error

@@ -1,0 +1,382 @@
+"""References of an XML signature: what they point at, what their transforms make of it, and whether its digest is right.
+
+Nothing is ever fetched: a reference points into its own document or at a file that the caller names. The list of transforms is closed:
+canonical forms, the enveloped signature, base64, XPath as far as it means "all but these elements", and what a container format adds.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
+from signatures.xmldsig.document import Document, reread
+from signatures.xmldsig.names import DS, digest_named, ds
+
+__all__ = ["Octets", "Reading", "Reference", "Resolver", "State", "method_of", "read_references", "target_of", "transformed"]
+
+MOST_REFERENCES = 10_000
+"""References of one signature, manifests included: an office document has one for every part, a container one for every file."""
+
+MOST_TRANSFORMS = 8
+"""Transforms of one reference; real ones have one to three."""
+
+MOST_REREAD = 64 << 20
+"""Bytes of a file beside that a transform may read as XML or base64."""
+
+CHUNK = 1 << 20
+
+ENVELOPED = DS + "enveloped-signature"
+BASE64 = DS + "base64"
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+FILTER2 = "http://www.w3.org/2002/06/xmldsig-filter2"
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+MANIFEST = DS + "Manifest"
+
+Resolver = Callable[[str], Callable[[], BinaryIO] | None]
+"""From the name that a detached reference gives ("" when it gives none) to the file that is meant, or None: it is not there."""
+
+
+@dataclass(frozen=True)
+class Octets:
+    """Bytes that are made when they are asked for; those of a large file are never held."""
+
+    chunks: Callable[[], Iterator[bytes]]
+
+    def joined(self) -> bytes:
+        found = bytearray()
+        for chunk in self.chunks():
+            found += chunk
+            if len(found) > MOST_REREAD:
+                raise Refused(f"a transform would have to hold more than {MOST_REREAD} bytes")
+        return bytes(found)
+
+
+class State(enum.Enum):
+    """What came of one reference."""
+
+    GOOD = "good"
+    ALTERED = "altered"
+    MISSING = "missing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference, looked at. ``nodes`` is what it covers in the document itself, ``name`` the file it covers beside.
+
+    ``exact`` says that every byte of that file counts (no transform came between)."""
+
+    uri: str | None
+    type: str
+    algorithm: str
+    state: State
+    reason: str = ""
+    nodes: Nodes | None = None
+    name: str = ""
+    exact: bool = True
+    element: Any = None
+    inner: tuple[Reference, ...] = ()
+    """The references of a manifest that this one points at."""
+
+    def flat(self) -> Iterator[Reference]:
+        yield self
+        for each in self.inner:
+            yield from each.flat()
+
+
+Transform = Callable[["Reading", Any, "Nodes | Octets"], "Nodes | Octets"]
+
+
+@dataclass
+class Reading:
+    """What references are read with. ``transforms`` are those that a container format adds, by their URI."""
+
+    document: Document
+    signature: Any
+    resolve: Resolver
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
+    seen: int = 0
+    _digests: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def digest(self, data: Nodes | Octets, algorithm: str, *, named: str | None = None) -> bytes:
+        """The digest of what is left after the last transform. A file that is read as it is, is read once."""
+        if named is not None and (named, algorithm) in self._digests:
+            return self._digests[named, algorithm]
+        hasher = hashlib.new(algorithm)
+        pieces = data.chunks() if isinstance(data, Octets) else canonical(data, METHODS[C14N], self.document.work)
+        for piece in pieces:
+            hasher.update(piece)
+        found = hasher.digest()
+        if named is not None:
+            self._digests[named, algorithm] = found
+        return found
+
+    def octets(self, data: Nodes | Octets) -> bytes:
+        if isinstance(data, Octets):
+            return data.joined()
+        return Octets(lambda: canonical(data, METHODS[C14N], self.document.work)).joined()
+
+    def nodes(self, data: Nodes | Octets) -> Nodes:
+        if isinstance(data, Nodes):
+            return data
+        return Nodes(reread(data.joined(), self.document.work), whole=True, comments=True)
+
+
+def read_references(reading: Reading, holder: Any, *, nested: bool = False) -> tuple[Reference, ...]:
+    """Every ds:Reference of a SignedInfo or Manifest. Raises `Refused` beyond the bound of their number."""
+    found = []
+    for element in holder.iterchildren(ds("Reference")):
+        reading.seen += 1
+        if reading.seen > MOST_REFERENCES:
+            raise Refused(f"there are more than {MOST_REFERENCES} references")
+        found.append(_read(reading, element, nested=nested))
+    return tuple(found)
+
+
+def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
+    reading.document.work.visit(16)
+    base: dict[str, Any] = {"uri": element.get("URI"), "type": element.get("Type", ""), "algorithm": "", "element": element}
+    try:
+        base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
+        expected = base64.b64decode("".join((element.findtext(ds("DigestValue")) or "").split()), validate=True)
+        target, name = target_of(reading, base["uri"])
+        if target is None:
+            return Reference(**base, state=State.MISSING, reason=base["uri"] or "", name=name)
+        base |= {"name": name, "nodes": target if isinstance(target, Nodes) else None}
+        data, steps = transformed(reading, element.find(ds("Transforms")), target)
+        base["exact"] = not steps
+        base["nodes"] = _covered(base["nodes"], data)
+        actual = reading.digest(data, base["algorithm"], named=name if name and not steps else None)
+    except Refused as error:
+        return Reference(**base, state=State.REFUSED, reason=error.reason)
+    except (ValueError, binascii.Error) as error:
+        return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0][:200])
+    if actual != expected:
+        return Reference(**base, state=State.ALTERED)
+    return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
+
+
+def _covered(nodes: Nodes | None, data: Nodes | Octets) -> Nodes | None:
+    """What of the document is covered, when transforms took elements away."""
+    return data if nodes is not None and isinstance(data, Nodes) and data.top is nodes.top else nodes
+
+
+def _manifest(reading: Reading, base: dict[str, Any], *, nested: bool) -> tuple[Reference, ...]:
+    """The references of a manifest that is signed: each is checked like the signature's own (XML-DSig 2.3 leaves that to the format)."""
+    nodes = base["nodes"]
+    if nodes is None:
+        return ()
+    manifests = [nodes.top] if nodes.top.tag == ds("Manifest") else list(nodes.top.iterchildren(ds("Manifest")))
+    if base["type"] != MANIFEST and nodes.top.tag not in (ds("Manifest"), ds("Object")):
+        return ()
+    if nested and manifests:
+        raise Refused("a manifest stands inside a manifest")
+    return tuple(each for manifest in manifests for each in read_references(reading, manifest, nested=True))
+
+
+# -- what a reference points at -----------------------------------------------------------------------------------------------
+
+_POINTER = re.compile(r"#xpointer\(id\(['\"]([^'\"]+)['\"]\)\)")
+
+
+def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None, str]:
+    """(what ``uri`` points at, the name of the file when it is one beside). None: it is not there. Raises `Refused`."""
+    if uri == "":
+        return Nodes(reading.document.root, whole=True), ""
+    if uri == "#xpointer(/)":
+        return Nodes(reading.document.root, whole=True, comments=True), ""
+    if uri is not None and uri.startswith("#"):
+        pointer = _POINTER.fullmatch(uri)
+        if pointer is None and uri.startswith("#xpointer("):
+            raise Refused(f"the pointer {uri[:80]!r} is not in the closed list")
+        name = pointer[1] if pointer else unquote(uri[1:])
+        found = reading.document.by_id(name)
+        return (Nodes(found, comments=pointer is not None), "") if found is not None else (None, "")
+    name = unquote(uri or "")
+    opened = reading.resolve(name)
+    return (Octets(lambda: _chunks(opened)), name) if opened is not None else (None, name)
+
+
+def _chunks(opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
+    with opened() as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+
+
+# -- transforms ---------------------------------------------------------------------------------------------------------------
+
+
+def _algorithm(element: Any) -> str:
+    return "" if element is None else element.get("Algorithm", "")
+
+
+def method_of(element: Any) -> Method:
+    """The canonical form that an element with an Algorithm names. Raises `Refused`."""
+    uri = _algorithm(element)
+    if uri not in METHODS:
+        raise Refused(f"the canonical form {uri or '(none)'} is not understood")
+    method = METHODS[uri]
+    listed = element.find(f"{{{EXCLUSIVE}}}InclusiveNamespaces")
+    if method.exclusive and listed is not None:
+        names = listed.get("PrefixList", "").split()
+        prefixes = frozenset("" if each == "#default" else each for each in names)
+        method = Method(exclusive=True, comments=method.comments, prefixes=prefixes)
+    return method
+
+
+def transformed(reading: Reading, listed: Any, data: Nodes | Octets) -> tuple[Nodes | Octets, int]:
+    """(what the transforms make of ``data``, how many there were). Raises `Refused`."""
+    steps = list(listed.iterchildren(ds("Transform"))) if listed is not None else []
+    if len(steps) > MOST_TRANSFORMS:
+        raise Refused(f"a reference has more than {MOST_TRANSFORMS} transforms")
+    for step in steps:
+        data = _transform(reading, step, data)
+    return data, len(steps)
+
+
+def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Octets:
+    uri = _algorithm(step)
+    if uri in METHODS:
+        method, nodes = method_of(step), reading.nodes(data)
+        return Octets(lambda: canonical(nodes, method, reading.document.work))
+    if uri == ENVELOPED:
+        nodes = reading.nodes(data)
+        if not _inside(reading.signature, nodes.top):
+            raise Refused("the enveloped signature is to be taken out of something that it does not stand in")
+        return nodes.filtered("subtract", frozenset((reading.signature,)))
+    if uri == BASE64:
+        return _decoded(reading, data)
+    if uri == XPATH:
+        return _by_xpath(reading, step, reading.nodes(data))
+    if uri == FILTER2:
+        return _by_filters(reading, step, reading.nodes(data))
+    if uri in reading.transforms:
+        return reading.transforms[uri](reading, step, data)
+    raise Refused(f"the transform {uri or '(none)'} is not in the closed list")
+
+
+_STRING = etree.XPath("string()", smart_strings=False)
+
+
+def _inside(element: Any, top: Any) -> bool:
+    return element is top or any(each is top for each in element.iterancestors())
+
+
+def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
+    if isinstance(data, Nodes):
+        if data.filters:
+            raise Refused("base64 after a filter is not in the closed list")
+        text = _STRING(data.top)
+    else:
+        text = data.joined().decode("ascii", "replace")
+    reading.document.work.visit(len(text) >> 6)
+    try:
+        decoded = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused(f"what is signed as base64 is none: {error}") from error
+    return Octets(lambda: iter((decoded,)))
+
+
+# -- XPath, as far as it names elements -----------------------------------------------------------------------------------------
+
+_STEP = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
+_WITHOUT = re.compile(rf"not\(ancestor-or-self::({_STEP})\)")
+_WITHIN = re.compile(rf"ancestor-or-self::({_STEP})")
+_THIS_ONE = re.compile(
+    rf"count\(ancestor-or-self::({_STEP})\|here\(\)/ancestor::({_STEP})\[1\]\)>count\(ancestor-or-self::({_STEP})\)"
+)
+_HERE = re.compile(rf"here\(\)/ancestor::({_STEP})(?:\[1\])?")
+_NAME_TEST = r"(?:starts-with\(local-name\(\),'[^'\"]*'\)|local-name\(\)='[^'\"]*'|@[\w.-]+='[^'\"]*')"
+_PATH = re.compile(rf"(?:/|//|/descendant::)?{_STEP}(?:\[{_NAME_TEST}(?: (?:or|and) {_NAME_TEST})*\])?(?:/{_STEP}){{0,4}}")
+"""Paths of names, with tests of names and attributes: each costs one pass over the document. Functions, positions, axes that look back
+and a second ``//`` are not in it."""
+
+MOST_XPATH = 500
+MOST_PATHS = 8
+
+
+def _expression(element: Any, step: Any) -> str:
+    if element is None:
+        raise Refused("an XPath transform has no expression")
+    text = " ".join((element.text or "").split())
+    if len(text) > MOST_XPATH or len(element):
+        raise Refused(f"an XPath expression has more than {MOST_XPATH} characters")
+    return re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
+
+
+def _by_xpath(reading: Reading, step: Any, nodes: Nodes) -> Nodes:
+    """The XPath transform (XML-DSig 6.6.3), where its expression says which elements stay or go with all that is in them."""
+    element = step.find(ds("XPath"))
+    text = _expression(element, step)
+    this = _THIS_ONE.fullmatch(text)
+    if this and len(set(this.groups())) == 1 and _name(element, this[1]) == ds("Signature"):
+        return nodes.filtered("subtract", frozenset((reading.signature,)))
+    for part in text.split(" and "):
+        if match := _WITHOUT.fullmatch(part):
+            nodes = nodes.filtered("subtract", _all(reading, nodes, _name(element, match[1])))
+        elif match := _WITHIN.fullmatch(part):
+            nodes = nodes.filtered("intersect", _all(reading, nodes, _name(element, match[1])))
+        else:
+            raise Refused(f"the XPath expression {text[:80]!r} is not in the closed list")
+    return nodes
+
+
+def _name(element: Any, step: str) -> str:
+    """The name of a step as lxml writes it. Raises `Refused`: its prefix is not declared."""
+    prefix, _, local = step.rpartition(":")
+    if not prefix:
+        return local
+    if prefix not in element.nsmap:
+        raise Refused(f"the prefix {prefix!r} of an XPath expression is not declared")
+    return f"{{{element.nsmap[prefix]}}}{local}"
+
+
+def _all(reading: Reading, nodes: Nodes, name: str) -> frozenset[Any]:
+    found = frozenset(nodes.top.iter(name))
+    reading.document.work.visit(len(found))
+    return found
+
+
+def _by_filters(reading: Reading, step: Any, nodes: Nodes) -> Nodes:
+    """XPath Filter 2.0, in the order of its filters."""
+    filters = list(step.iterchildren(f"{{{FILTER2}}}XPath"))
+    if not 0 < len(filters) <= MOST_TRANSFORMS:
+        raise Refused("a filter has no expression, or too many")
+    for element in filters:
+        operation = element.get("Filter", "")
+        if operation not in ("subtract", "intersect", "union"):
+            raise Refused(f"the filter {operation!r} is not in the closed list")
+        paths = _expression(element, step).split("|")
+        if len(paths) > MOST_PATHS:
+            raise Refused(f"a filter has more than {MOST_PATHS} paths")
+        tops: set[Any] = set()
+        for path in paths:
+            tops |= _selected(reading, nodes, element, path.strip())
+        nodes = nodes.filtered(operation, frozenset(tops))
+    return nodes
+
+
+def _selected(reading: Reading, nodes: Nodes, element: Any, path: str) -> set[Any]:
+    if match := _HERE.fullmatch(path):
+        if _name(element, match[1]) != ds("Signature"):
+            raise Refused(f"the path {path[:80]!r} is not in the closed list")
+        return {reading.signature}
+    if not _PATH.fullmatch(path):
+        raise Refused(f"the path {path[:80]!r} is not in the closed list")
+    reading.document.work.visit(20_000)  # a pass in C over at most half a million elements
+    namespaces = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
+    try:
+        found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())
+    except etree.XPathError as error:
+        raise Refused(f"the path {path[:80]!r} cannot be evaluated: {error}") from error
+    return {each for each in found if isinstance(each, etree._Element)}

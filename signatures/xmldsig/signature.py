@@ -1,0 +1,201 @@
+"""One ds:Signature: its references, its value, and the certificates in its KeyInfo. Whom they belong to is judged elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import utils
+
+from policies.findings import Finding
+from signatures.algorithms import Scheme, signed_by
+from signatures.certificates import Certificate
+from signatures.report import Integrity, SubIndication
+from signatures.xmldsig.c14n import Nodes, Refused, joined
+from signatures.xmldsig.document import Document, path_of
+from signatures.xmldsig.names import RSA_PSS, SCHEMES, digest_named, ds
+from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transform, method_of, read_references
+
+__all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "open_signature"]
+
+MOST_CERTIFICATES = 100
+"""Certificates in one KeyInfo that are looked at."""
+
+PSS = "http://www.w3.org/2007/05/xmldsig-more#"
+
+
+class Failure(Exception):
+    """Why a signature is not intact: ``integrity``, ``sub`` and ``why`` as in `signatures.signed.SignedObject`."""
+
+    def __init__(self, integrity: Integrity, sub: SubIndication, code: str, **args: str | int) -> None:
+        self.integrity, self.sub, self.why = integrity, sub, Finding(code, "", args)
+        super().__init__(code)
+
+
+def _malformed(reason: str) -> Failure:
+    return Failure(Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=reason)
+
+
+def refused(reason: str) -> Failure:
+    """Not looked at, because it is not in the closed list or beyond a bound: nothing is known of it."""
+    return Failure(Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, "SIG-XML-REFUSED", reason=reason)
+
+
+def not_understood(reason: str) -> Failure:
+    return Failure(Integrity.UNKNOWN, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=reason[:200])
+
+
+@dataclass(frozen=True)
+class XmlSignature:
+    """A signature taken apart. ``message`` is the canonical SignedInfo, ``certificates`` those of KeyInfo."""
+
+    element: Any
+    value: bytes
+    scheme: Scheme
+    message: bytes
+    references: tuple[Reference, ...]
+    certificates: tuple[Certificate, ...] = field(default=())
+
+    @property
+    def every(self) -> Iterator[Reference]:
+        """The references, with those of signed manifests."""
+        for each in self.references:
+            yield from each.flat()
+
+    def made_by(self, certificate: Certificate) -> bool:
+        """Whether the value is this certificate's signature of the SignedInfo."""
+        values = _values(self.value, self.scheme)
+        return any(signed_by(certificate.x509, self.scheme, each, self.message) for each in values)
+
+    def wrong(self) -> Failure | None:
+        """What is wrong with the references, the worst first: altered, refused, missing."""
+        for state, failed in _FAILURES:
+            for each in self.every:
+                if each.state is state:
+                    return failed(each)
+        return None
+
+
+def _altered(each: Reference) -> Failure:
+    sub = SubIndication.HASH_FAILURE
+    return Failure(Integrity.BROKEN, sub, "SIG-PART-ALTERED", part=called(each), algorithm=each.algorithm)
+
+
+def _missing(each: Reference) -> Failure:
+    return Failure(Integrity.UNKNOWN, SubIndication.SIGNED_DATA_NOT_FOUND, "SIG-PART-MISSING", part=called(each))
+
+
+_FAILURES = (
+    (State.ALTERED, _altered),
+    (State.REFUSED, lambda each: refused(each.reason)),
+    (State.MISSING, _missing),
+)
+
+
+def called(reference: Reference) -> str:
+    """What a reference covers, for people: the path of the element, or the name of the file."""
+    if reference.nodes is not None:
+        return path_of(reference.nodes.top)
+    return reference.name or reference.uri or "?"
+
+
+def decoded(text: str | None, what: str) -> bytes:
+    """Base64 with white space anywhere. Raises `Failure`."""
+    try:
+        return base64.b64decode("".join((text or "").split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _malformed(f"{what} is not base64: {error}") from error
+
+
+def open_signature(
+    document: Document, element: Any, resolve: Resolver, transforms: Mapping[str, Transform] | None = None
+) -> XmlSignature:
+    """Take a ds:Signature apart and check its references. Raises `Failure`; what ``resolve`` opens may raise OSError, CouldNotRead."""
+    infos = list(element.iterchildren(ds("SignedInfo")))
+    values = list(element.iterchildren(ds("SignatureValue")))
+    if len(infos) != 1 or len(values) != 1:
+        raise _malformed("a signature has one SignedInfo and one SignatureValue")
+    (info,), (value,) = infos, values
+    octets = decoded(value.text, "the value of the signature")
+    if not octets:
+        raise _malformed("the value of the signature is empty")
+    scheme = _scheme(info.find(ds("SignatureMethod")))
+    try:
+        method = method_of(info.find(ds("CanonicalizationMethod")))
+        message = joined(Nodes(info, comments=True), method, document.work)
+        references = read_references(Reading(document, element, resolve, transforms or {}), info)
+    except Refused as error:
+        raise refused(error.reason) from error
+    if not references:
+        raise _malformed("nothing is signed: there is no reference")
+    return XmlSignature(element, octets, scheme, message, references, key_certificates(element))
+
+
+def _scheme(method: Any) -> Scheme:
+    uri = "" if method is None else method.get("Algorithm", "")
+    try:
+        if uri == RSA_PSS:
+            return _pss(method)
+        return SCHEMES[uri]
+    except KeyError:
+        raise not_understood(f"the signature algorithm {uri or '(none)'} is not understood") from None
+    except ValueError as error:
+        raise not_understood(str(error)) from error
+
+
+def _pss(method: Any) -> Scheme:
+    """RSASSA-PSS with parameters (RFC 9231, 2.3.9). Raises ValueError."""
+    parameters = method.find(f"{{{PSS}}}RSAPSSParams")
+    if parameters is None:
+        return Scheme("rsa-pss", "sha256", "sha256", 32)
+    found = parameters.find(ds("DigestMethod"))
+    name = "sha256" if found is None else digest_named(found.get("Algorithm", ""))
+    mask = name
+    generation = parameters.find(f"{{{PSS}}}MaskGenerationFunction")
+    if generation is not None and (inner := generation.find(ds("DigestMethod"))) is not None:
+        mask = digest_named(inner.get("Algorithm", ""))
+    salt = int(parameters.findtext(f"{{{PSS}}}SaltLength") or hashlib.new(name).digest_size)
+    trailer = int(parameters.findtext(f"{{{PSS}}}TrailerField") or 1)
+    if not 0 <= salt <= 512 or trailer != 1:
+        raise ValueError("RSA-PSS parameters that are not understood")
+    return Scheme("rsa-pss", name, mask, salt)
+
+
+def _values(value: bytes, scheme: Scheme) -> Iterator[bytes]:
+    """The value as cryptography wants it: r and s of ECDSA and DSA stand side by side (XML-DSig 6.4), in some old files as DER."""
+    if scheme.name not in ("ecdsa", "dsa"):
+        yield value
+        return
+    if len(value) % 2 == 0:
+        half = len(value) // 2
+        yield utils.encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+    if value[:1] == b"\x30":
+        yield value
+
+
+def key_certificates(element: Any) -> tuple[Certificate, ...]:
+    """The certificates of a signature's KeyInfo, in their order; what is none is passed over."""
+    info = element.find(ds("KeyInfo"))
+    return tuple(dict.fromkeys(_certificates(info.iter(ds("X509Certificate"))))) if info is not None else ()
+
+
+def _certificates(elements: Iterator[Any]) -> Iterator[Certificate]:
+    for each in islice(elements, MOST_CERTIFICATES):
+        try:
+            yield Certificate(decoded(each.text, "a certificate"))
+        except (ValueError, Failure):
+            continue
+
+
+def signer_of(signature: XmlSignature, candidates: Sequence[Certificate]) -> Certificate | None:
+    """The certificate among ``candidates`` whose key made the value; when none did, the likeliest (the first that is no issuer)."""
+    made = next((each for each in candidates if signature.made_by(each)), None)
+    if made is not None or not candidates:
+        return made
+    issuers = {each.issuer for each in candidates if not each.self_issued}
+    return next((each for each in candidates if each.subject not in issuers), candidates[0])
