@@ -6,7 +6,7 @@ Anything less proves nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,20 +36,17 @@ def stamp_trust(anchors: Anchors, crls: Sequence[bytes] = ()) -> Trust:
     return Trust(StampAnchors(roots, tuple(each.der for each in anchors.known), tuple(crls)))
 
 
-def proof_from(
-    record: bytes, objects: Mapping[str, Mapping[str, bytes]], *, trust: Trust, algorithms: Algorithms, at: datetime
-) -> Proven:
-    """What ``record`` proves of ``objects`` (name → algorithm → digest) as of ``at``: all of them, or nothing.
+def proof_from(record: bytes, objects: Sequence[DataObject], *, trust: Trust, algorithms: Algorithms, at: datetime) -> Proven:
+    """What ``record`` proves of ``objects`` as of ``at``: all of them, or nothing.
 
     A record that was renewed after ``at`` is judged as of its newest stamp: that something existed in 2026 does not become less true for
     whoever asks about 2035 by having been proven again in 2039.
     """
-    asked = [DataObject(name, digests) for name, digests in objects.items()]
-    whole = verify_record(record, asked)
+    whole = verify_record(record, objects)
     if not whole.valid:
         return Proven(None, findings=tuple(whole.findings))
     newest = max(each.token.time for each in whole.stamps)
-    report = verify_record(record, asked, at=max(at, newest), trust=trust, algorithms=algorithms)
+    report = verify_record(record, objects, at=max(at, newest), trust=trust, algorithms=algorithms)
     if not report.valid or report.proved is None or report.trust is not Believed.YES:
         return Proven(None, findings=tuple(report.findings))
     return Proven(Proof(report.proved, "evidence"), tuple(report.covered))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,9 +136,10 @@ class _Given:
 def _file(door: Door, path: Path, given: _Given) -> FileReport:
     """A file anywhere: by the anchors that were named, else by those of the archive at hand, else by nobody's."""
     from repository.clock import SystemClock
-    from repository.signed.evidence import BytesDigests, Records, read_records
-    from repository.signed.files import data_from, validate_file
+    from repository.signed.evidence import Records, read_records
+    from repository.signed.files import data_from, opened, validate_file
     from repository.signed.trust import context_of
+    from signatures.evidence import data_object
 
     now = given.at or SystemClock().now()
     if given.anchors is None and door.has_archive():
@@ -148,7 +150,7 @@ def _file(door: Door, path: Path, given: _Given) -> FileReport:
     lists = [der for each in given.data for kept in data_from(each) for der in kept.crls]
     records = Records(read_records(given.evidence), judged_by, lists)
     kept = [each for folder in given.data for each in data_from(folder, records)]
-    existed = records.proof_of(path.name, BytesDigests(path)) if records.records and path.is_file() else None
+    existed = records.proof_of(data_object(path.name, partial(opened, path))) if records.records and path.is_file() else None
     report = validate_file(path, judged_by, content=given.content, beside=kept, existed=existed)
     return replace(report, missing=(*report.missing, *dict.fromkeys(records.findings))) if existed is None else report
 

@@ -84,6 +84,7 @@ class Proving:
         return _Version(records, {each.path: each for each in objects}, listed)
 
     def _proved(self, version: _Version, path: str) -> Proof | None:
+        from signatures.evidence import DataObject as Proved
         from signatures.evidence_proof import proof_from
 
         each = version.objects[path]
@@ -91,7 +92,7 @@ class Proving:
         found = []
         for record in version.records:
             proven = proof_from(
-                record, {path: digests}, trust=self._trust(), algorithms=self._context.algorithms, at=self._context.at
+                record, [Proved(path, digests)], trust=self._trust(), algorithms=self._context.algorithms, at=self._context.at
             )
             found += [proven.proof] if proven.proof is not None else []
         return min(found, key=lambda proof: proof.time, default=None)

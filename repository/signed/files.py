@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from repository.errors import SourceMissing
-from repository.signed.evidence import BytesDigests, Records
+from repository.signed.evidence import Records
 from repository.signed.records import FileReport
 from signatures.detect import covered_names
 
@@ -76,6 +76,7 @@ def data_from(folder: Path, records: Records | None = None) -> list[ValidationDa
 
     Raises `SourceMissing`.
     """
+    from signatures.evidence import object_of_bytes
     from signatures.validation_data import SUFFIXES, read_kept
 
     if not folder.is_dir():
@@ -84,6 +85,6 @@ def data_from(folder: Path, records: Records | None = None) -> list[ValidationDa
     for each in sorted(folder.rglob("*")):
         if each.is_file() and each.suffix in SUFFIXES.values():
             content = each.read_bytes()
-            proof = records.proof_of(each.name, BytesDigests(content)) if records else None
+            proof = records.proof_of(object_of_bytes(each.name, content)) if records else None
             found.append(replace(read_kept([(each.name, content)]), existed=proof))
     return found

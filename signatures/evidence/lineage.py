@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from signatures import der
-from signatures.evidence.record import Groups, write_record, write_stamp
+from signatures.evidence.asn1 import write_record, write_stamp
+from signatures.evidence.record import Groups
 from signatures.evidence.tree import Tree, group_hash
 
 __all__ = ["Generation", "Group", "Lineage", "Renewal", "carry", "renewal_of", "renewal_tree", "renewal_values"]

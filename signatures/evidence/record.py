@@ -1,20 +1,16 @@
-"""An evidence record (RFC 4998 §2–§5) as it stands in its bytes: reading it strictly, and writing one.
+"""An evidence record, whichever its syntax: chains of archive time-stamps, each with a reduced hash tree.
 
-Reading keeps every part's own bytes, since hashes run over them: a token may be BER inside, and must never be encoded anew.
+The two standards differ in what is hashed at a renewal, and in nothing else that verifying has to know: a syntax
+(`signatures.evidence.asn1`, `signatures.evidence.xmlers`) answers two questions, and one verifier asks them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from signatures import der
-from signatures.algorithms import HASHES, hash_named
-from signatures.der import DerError, Tlv
-from signatures.errors import InvalidRecord
-
-__all__ = ["ArchiveTimestamp", "Chain", "EvidenceRecord", "Groups", "place", "read_record", "write_record", "write_stamp"]
+__all__ = ["LARGEST", "ArchiveTimestamp", "Chain", "EvidenceRecord", "Groups", "Needed", "Needs", "place"]
 
 LARGEST = 64 << 20
 """Bytes of a record that is read: a group of 10,000 files and a dozen renewals stay below a megabyte."""
@@ -25,8 +21,8 @@ Groups = tuple[tuple[bytes, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class ArchiveTimestamp:
-    """One ArchiveTimeStamp. ``declared`` is its own digestAlgorithm ("" when left out), ``groups`` its reduced hash tree (None when
-    left out), ``token`` the encoded timeStamp."""
+    """One ArchiveTimeStamp. ``declared`` is its own hash algorithm ("" when left out), ``groups`` its reduced hash tree (None when
+    left out), ``token`` the encoded time-stamp."""
 
     declared: str
     groups: Groups | None
@@ -35,15 +31,27 @@ class ArchiveTimestamp:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One ArchiveTimeStampChain: stamps that renew one another. ``encoded`` is the chain as it stands in the record."""
+    """One ArchiveTimeStampChain: stamps that renew one another."""
 
     stamps: tuple[ArchiveTimestamp, ...]
-    encoded: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceRecord:
-    """One record. ``hashes`` are its digestAlgorithms, ``encrypted`` whether it says that the data object was encrypted."""
+class Needed:
+    """Values that must all stand in the first list of a chain for an object to be covered; ``quirk`` names the habit of producers that
+    this is, "" what the standard says."""
+
+    values: frozenset[bytes]
+    quirk: str = ""
+
+
+Needs = Callable[[bytes], Sequence[Needed]]
+"""What must stand in a list for the object with a digest to be covered; the standard's own way comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord(ABC):
+    """One record. ``hashes`` are the algorithms it announces, ``encrypted`` whether it says that the data object was encrypted."""
 
     encoded: bytes
     hashes: tuple[str, ...]
@@ -51,167 +59,20 @@ class EvidenceRecord:
     encrypted: bool
     crypto_infos: int
 
-    def before(self, chain: int) -> bytes:
-        """The ArchiveTimeStampSequence of the chains before ``chain`` (counted from 0): what a hash-tree renewal hashes over."""
-        return der.sequence(*(each.encoded for each in self.chains[:chain]))
+    @abstractmethod
+    def renewed(self, chain: int, stamp: int, hash_name: str) -> bytes:
+        """What a time-stamp renewal must hash of the stamp it renews."""
+
+    @abstractmethod
+    def first_list(self, chain: int, hash_name: str) -> Needs:
+        """What the first list of ``chain`` must hold."""
+
+    def canonical(self, chain: int) -> str:
+        """By which method XML objects are canonicalised before a chain hashes them; "" when bytes are hashed as they are."""
+        return ""
 
 
 def place(chain: int, stamp: int, part: str = "") -> str:
     """How a place in a record is named, in the words of the standard; counted from 0 here and from 1 in the name:
     "chain[1]/archiveTimeStamp[2]/reducedHashtree"."""
     return f"chain[{chain + 1}]/archiveTimeStamp[{stamp + 1}]" + (f"/{part}" if part else "")
-
-
-def read_record(data: bytes) -> EvidenceRecord:
-    """Read a record. All but the inside of its tokens must be DER.
-
-    Raises:
-        InvalidRecord: with the place and the offset.
-    """
-    if len(data) > LARGEST:
-        raise InvalidRecord("record", "it is too large", 0)
-    if data[:1] == b"<" or data[:4] == b"\xef\xbb\xbf<":
-        raise InvalidRecord("record", "it is XML (RFC 6283), which is not read yet", 0)
-    reader = _Reader(data)
-    try:
-        return reader.record()
-    except DerError as error:
-        raise InvalidRecord(reader.where, error.reason, error.offset) from error
-
-
-class _Reader:
-    """``where`` is the place that is being read, for the error."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.where = "record"
-
-    def record(self) -> EvidenceRecord:
-        data = self._data
-        parts = der.children(data, der.whole(data))
-        if len(parts) < 3:
-            raise DerError("a part is missing", 0)
-        version, algorithms, *optional, sequence = parts
-        if (found := der.integer(data, version)) != 1:
-            raise DerError(f"version {found} is not known", version.start)
-        self.where = "digestAlgorithms"
-        hashes = tuple(self._hash(each, der.SEQUENCE) for each in der.children(data, der.expect(algorithms, der.SEQUENCE)))
-        if not hashes or len(set(hashes)) != len(hashes):
-            raise DerError("it is empty, or names an algorithm twice", algorithms.start)
-        encrypted, infos = self._optional(optional)
-        self.where = "archiveTimeStampSequence"
-        chains = []
-        for number, each in enumerate(der.children(data, der.expect(sequence, der.SEQUENCE))):
-            chains.append(self._chain(number, each))
-        if not chains:
-            raise DerError("it is empty", sequence.start)
-        return EvidenceRecord(data, hashes, tuple(chains), encrypted, infos)
-
-    def _optional(self, parts: list[Tlv]) -> tuple[bool, int]:
-        """(encryptionInfo is there, how many cryptoInfos)."""
-        infos = 0
-        if [each.tag for each in parts] not in ([], [0xA0], [0xA1], [0xA0, 0xA1]):
-            raise DerError("a part that is not known, or not in its order", parts[0].start)
-        for each in parts:
-            self.where = "cryptoInfos" if each.tag == 0xA0 else "encryptionInfo"
-            members = der.children(self._data, each)
-            if not members:
-                raise DerError("it is empty", each.start)
-            if each.tag == 0xA0:
-                infos = len(self._attributes(members))
-            elif len(members) != 2 or not der.oid(self._data, members[0]):
-                raise DerError("it must be a type and a value", each.start)
-        return any(each.tag == 0xA1 for each in parts), infos
-
-    def _attributes(self, members: list[Tlv]) -> list[str]:
-        found = []
-        for each in members:
-            parts = der.children(self._data, der.expect(each, der.SEQUENCE))
-            if len(parts) != 2 or parts[1].tag != der.SET:
-                raise DerError("an attribute that is none", each.start)
-            der.check(self._data, parts[1])
-            found.append(der.oid(self._data, parts[0]))
-        return found
-
-    def _chain(self, number: int, element: Tlv) -> Chain:
-        stamps: list[ArchiveTimestamp] = []
-        self.where = f"chain[{number + 1}]"
-        for each in der.children(self._data, der.expect(element, der.SEQUENCE)):
-            stamps.append(self._stamp(place(number, len(stamps)), each))
-        if not stamps:
-            raise DerError("it is empty", element.start)
-        return Chain(tuple(stamps), self._data[element.start : element.end])
-
-    def _stamp(self, where: str, element: Tlv) -> ArchiveTimestamp:
-        self.where = where
-        *optional, token = der.children(self._data, der.expect(element, der.SEQUENCE)) or [element]
-        if [each.tag for each in optional] not in _ORDERS:
-            raise DerError("a part that is not known, or not in its order", element.start)
-        declared, groups = "", None
-        for each in optional:
-            if each.tag == 0xA0:
-                self.where = f"{where}/digestAlgorithm"
-                declared = self._hash(each, 0xA0)
-            elif each.tag == 0xA1:
-                self.where = f"{where}/attributes"
-                self._attributes(der.children(self._data, each))
-            else:
-                self.where = f"{where}/reducedHashtree"
-                groups = tuple(self._list(one) for one in der.children(self._data, each))
-                if not groups:
-                    raise DerError("it is empty", each.start)
-        self.where = f"{where}/timeStamp"
-        der.expect(token, der.SEQUENCE)
-        return ArchiveTimestamp(declared, groups, self._data[token.start : token.end])
-
-    def _list(self, element: Tlv) -> tuple[bytes, ...]:
-        data, at, end, values = self._data, der.expect(element, der.SEQUENCE).body, element.end, []
-        while at < end:
-            size = data[at + 1] if at + 1 < end else 0x80
-            if data[at] != der.OCTET_STRING or size >= 0x80 or at + 2 + size > end:
-                der.octets(data, der.read(data, at, end))  # says what is wrong
-                raise DerError("a hash value longer than any", at)
-            values.append(data[at + 2 : at + 2 + size])
-            at += 2 + size
-        if not values:
-            raise DerError("a list without a hash value", element.start)
-        return tuple(values)
-
-    def _hash(self, element: Tlv, tag: int) -> str:
-        try:
-            return hash_named(*der.algorithm(self._data, element, tag))
-        except DerError:
-            raise
-        except ValueError as error:
-            raise DerError(str(error), element.start) from error
-
-
-_ORDERS = [[tag for bit, tag in enumerate((0xA0, 0xA1, 0xA2)) if mask >> bit & 1] for mask in range(8)]
-"""The optional parts of an ArchiveTimeStamp that may stand together."""
-
-
-def write_stamp(hash_name: str, groups: Sequence[Iterable[bytes]] | None, token: bytes) -> bytes:
-    """An ArchiveTimeStamp. ``groups`` None leaves the reduced hash tree out. Hash values of a list are written sorted."""
-    octet_string = bytes((der.OCTET_STRING, hashlib.new(hash_name).digest_size))
-    tree = b""
-    if groups is not None:
-        tree = der.encode(0xA2, *(der.sequence(*(octet_string + value for value in sorted(group))) for group in groups))
-    return der.sequence(_DECLARED[hash_name], tree, token)
-
-
-def write_record(hashes: Iterable[str], chains: Iterable[Iterable[bytes]], crypto_infos: Iterable[bytes] = ()) -> bytes:
-    """An EvidenceRecord from encoded ArchiveTimeStamps, chain by chain. ``crypto_infos`` are encoded Attributes; they are not
-    protected by the record (RFC 4998 §3.1)."""
-    infos = tuple(crypto_infos)
-    return der.sequence(
-        _VERSION,
-        der.sequence(*(_ALGORITHM[each] for each in dict.fromkeys(hashes))),
-        der.encode(0xA0, *infos) if infos else b"",
-        der.sequence(*(der.sequence(*chain) for chain in chains)),
-    )
-
-
-_VERSION = der.write_integer(1)
-_DECLARED = {name: der.encode(0xA0, der.write_oid(oid)) for name, oid in HASHES.items()}
-_ALGORITHM = {name: der.sequence(der.write_oid(oid)) for name, oid in HASHES.items()}
-"""Without parameters, as RFC 5754 §2 asks for."""

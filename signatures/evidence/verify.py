@@ -1,4 +1,4 @@
-"""Verifying an evidence record (RFC 4998 §4.3, §5.3): what it proves of which objects since when, and if not, where and why not.
+"""Verifying an evidence record (RFC 4998, RFC 6283): what it proves of which objects since when, and if not, where and why not.
 
 Two questions are answered apart. *Integrity* needs nothing but the record and the objects: hashes, renewals, signatures. *Trust* needs
 anchors and dates: each token must be believed, and its algorithms usable, until its successor was made, the last one until ``at``.
@@ -7,14 +7,15 @@ anchors and dates: each token must be believed, and its algorithms usable, until
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from policies.findings import Findings
 from policies.trust import Algorithms, End, earliest
 from signatures.errors import InvalidRecord, InvalidToken
-from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, place, read_record
+from signatures.evidence.reading import read_record
+from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, place
 from signatures.evidence.tree import climb
 from signatures.timestamps.issuing import DEMO_NAME
 from signatures.timestamps.token import Token, read_token
@@ -27,11 +28,44 @@ Digests = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """One digest under which an object may stand in a record. ``canonical`` is the method when it is that of its canonical form,
+    ``quirk`` the habit when the standard would have another one."""
+
+    digest: bytes
+    quirk: str = ""
+    canonical: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DataObject:
-    """One object whose existence is to be proved, by its digests."""
+    """One object whose existence is to be proved, by its digests.
+
+    ``canonical`` gives the digests of its canonical form by a method (None: it is no XML); RFC 6283 §3.1.1 hashes that form of XML.
+    ``others`` are digests of other encodings of it that producers hash, by the habit's name.
+    """
 
     name: str
     digests: Digests
+    canonical: Callable[[str], Digests | None] | None = None
+    others: Mapping[str, Digests] = field(default_factory=dict)
+
+    def forms(self, hash_name: str, canonical: str) -> Iterator[Form]:
+        """What to look for in a list of values in ``hash_name``, the standard's own form first."""
+        found = self.canonical(canonical) if canonical and self.canonical is not None else None
+        if found is not None:
+            yield from (Form(each, canonical=canonical) for each in _one(found, hash_name))
+        quirk = "an XML object is hashed as it is, not canonicalised" if found is not None else ""
+        yield from (Form(each, quirk) for each in _one(self.digests, hash_name))
+        for name, digests in self.others.items():
+            yield from (Form(each, name) for each in _one(digests, hash_name))
+
+
+def _one(digests: Digests, hash_name: str) -> tuple[bytes, ...]:
+    try:
+        return (digests[hash_name],)
+    except KeyError:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +155,10 @@ class _Check:
         self._report.findings.add(code, where, **args)
 
     def _quirk(self, name: str, where: str) -> None:
-        self._add("EVD-QUIRK", where, quirk=name)
-        self._report.quirks.append(f"{where}: {name}")
+        told = f"{where}: {name}"
+        if told not in self._report.quirks:
+            self._add("EVD-QUIRK", where, quirk=name)
+            self._report.quirks.append(told)
 
     def read_tokens(self) -> bool:
         """Every token sound, in the order of time, and of its chain's algorithm. False when nothing further can be said."""
@@ -190,37 +226,34 @@ class _Check:
     def _hashes_objects(self, number: int, stamp: ArchiveTimestamp, name: str, covered: dict[str, bool]) -> None:
         """Every object's value must stand in the first list, or be the imprint. Marks those that do not."""
         where = place(number, 0, "reducedHashtree[1]" if stamp.groups else "timeStamp")
-        first = stamp.groups[0] if stamp.groups else (self._tokens[number][0].imprint,)
-        values: dict[str, bytes] = {}
+        first = frozenset(stamp.groups[0] if stamp.groups else (self._tokens[number][0].imprint,))
+        needs, canonical = self._record.first_list(number, name), self._record.canonical(number)
         for each in self._objects:
-            try:
-                values[each.name] = each.digests[name]
-            except KeyError:
+            forms = list(each.forms(name, canonical))
+            if not forms:
                 self._add("EVD-NO-DIGEST", where, object=each.name, algorithm=name)
                 covered[each.name] = False
-        if number:
-            values = self._carried(number, name, values, first, where)
-        for object_name, value in values.items():
-            if value not in first:
-                self._add("EVD-NOT-COVERED", where, object=object_name)
-                covered[object_name] = False
+                continue
+            ways = ((needed, form) for form in forms for needed in needs(form.digest))
+            found = next(((needed, form) for needed, form in ways if needed.values <= first), None)
+            if found is None:
+                self._add("EVD-NOT-COVERED", where, object=each.name)
+                covered[each.name] = False
+            else:
+                self._told(found[0].quirk, found[1], each.name, where)
 
-    def _carried(self, number: int, name: str, values: dict[str, bytes], first: Sequence[bytes], where: str) -> dict[str, bytes]:
-        """H(H(d) ‖ H(earlier chains)), in this order (RFC 4998 §5.2, step 4); sorted when that is what was evidently done."""
-        earlier = hashlib.new(name, self._record.before(number)).digest()
-        rule = {each: hashlib.new(name, value + earlier).digest() for each, value in values.items()}
-        if rule and not any(value in first for value in rule.values()):
-            ordered = {each: hashlib.new(name, b"".join(sorted((value, earlier)))).digest() for each, value in values.items()}
-            if all(value in first for value in ordered.values()):
-                self._quirk("hash-tree renewal sorts before it hashes", where)
-                return ordered
-        return rule
+    def _told(self, quirk: str, form: Form, name: str, where: str) -> None:
+        for each in (quirk, form.quirk):
+            if each:
+                self._quirk(each, where)
+        if form.canonical:
+            self._add("EVD-CANONICAL", where, object=name, method=form.canonical)
 
     def _renewed(self, number: int, index: int, stamp: ArchiveTimestamp, name: str) -> None:
         """The time-stamp before must be among what this one stamps (RFC 4998 §5.2, time-stamp renewal)."""
         where = place(number, index, "reducedHashtree[1]" if stamp.groups else "timeStamp")
         first = stamp.groups[0] if stamp.groups else (self._tokens[number][index].imprint,)
-        if hashlib.new(name, self._record.chains[number].stamps[index - 1].token).digest() not in first:
+        if self._record.renewed(number, index - 1, name) not in first:
             self._add("EVD-RENEWAL", where, stamp=index)
 
     def _imprint(self, stamp: ArchiveTimestamp, token: Token, name: str, where: str) -> None:
@@ -240,7 +273,11 @@ class _Check:
         stamp = self._record.chains[0].stamps[0]
         token = self._tokens[0][0]
         first = set(stamp.groups[0]) if stamp.groups else {token.imprint}
-        given = {each.digests[token.imprint_hash] for each in self._objects if each.name in self._report.covered}
+        needs, canonical = self._record.first_list(0, token.imprint_hash), self._record.canonical(0)
+        given: set[bytes] = set()
+        for each in self._objects:
+            for form in each.forms(token.imprint_hash, canonical):
+                given.update(*(needed.values for needed in needs(form.digest)))
         if first - given:
             self._add("EVD-GROUP", place(0, 0, "reducedHashtree[1]"), others=len(first - given))
 

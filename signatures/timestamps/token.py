@@ -96,7 +96,7 @@ class _Reader:
         try:
             self._outer = der.whole(data)
             self._strict_parts()
-        except DerError:
+        except (DerError, IndexError):  # what lacks a part is told by `token`
             self.lenient = True
             self._outer = der.whole(data, lenient=True)
 

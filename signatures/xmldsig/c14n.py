@@ -250,11 +250,14 @@ class _Writer:
             prefixes = used | (self._method.prefixes & scope.keys())
             wanted = {each: scope.get(each, "") for each in prefixes}
         self._work.visit(len(wanted) // 8)
-        return {
+        found = {
             prefix: uri
             for prefix, uri in wanted.items()
             if prefix != "xml" and rendered.get(prefix, "" if prefix == "" else None) != uri
         }
+        # The exclusive form writes a declaration at each sibling that uses it: two megabytes could become terabytes.
+        self._work.visit(sum(map(len, found.values())) >> 6)
+        return found
 
     def _named(self, element: Any, key: str, scope: dict[str, str]) -> tuple[str, str]:
         """(prefix, name as written) of an attribute. lxml keeps the namespace only: where two prefixes stand for it, libxml2 is asked."""

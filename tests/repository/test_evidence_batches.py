@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -223,6 +223,23 @@ def test_no_authority_makes_nothing_and_says_so(archive: Proved) -> None:
     done = archive.engine.evidence.batch()
     assert not done["batch"]
     assert done["failures"]
+
+
+def test_no_batch_is_begun_under_a_signature_scheme_that_has_ended(archive: Proved) -> None:
+    """RSA PKCS#1 v1.5 ends on 2029-01-01: the day before it may begin a batch, that day it may not, and another scheme may."""
+    archive.no_authorities()
+    archive.clock.pass_days((datetime(2028, 12, 31, tzinfo=UTC) - NOW).days)
+    archive.authority("old", "sha256", "rsa-2048")
+    archive.give("a")
+    assert archive.engine.evidence.batch()["trees"] == ["sha256"]
+    archive.clock.pass_days(2)
+    archive.give("b")
+    refused = archive.engine.evidence.batch()
+    assert (refused["batch"], refused["trees"]) == ("", [])
+    assert any("rsa-pkcs1v15" in each and "has ended" in each for each in refused["failures"])
+    archive.authority("new", "sha512", "p384")
+    done = archive.engine.evidence.batch()
+    assert (done["trees"], done["leaves"]) == (["sha512"], 1)
 
 
 def test_stamps_are_renewed_when_due_with_one_request_a_tree_and_not_twice(archive: Proved) -> None:

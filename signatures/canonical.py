@@ -1,0 +1,30 @@
+"""Canonical XML of what evidence records hash: whole documents, and elements of a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from formats.xml import NotWellFormed, exact
+from signatures.xmldsig.c14n import METHODS, Nodes, Refused, Work
+from signatures.xmldsig.c14n import canonical as written
+
+__all__ = ["canonical", "canonical_element"]
+
+
+def canonical_element(element: Any, method: str, *, whole: bool = False) -> bytes:
+    """The canonical form of an element in its document; ``whole`` takes in what stands around a root. Raises NotWellFormed, KeyError."""
+    chosen = METHODS[method]
+    try:
+        return b"".join(written(Nodes(element, whole=whole, comments=chosen.comments), chosen, Work()))
+    except Refused as error:
+        raise NotWellFormed(f"it has no canonical form: {error.reason}") from error
+
+
+def canonical(data: bytes, method: str) -> bytes | None:
+    """The canonical form of a whole document; None when ``data`` is no XML that is accepted, or the method is not known."""
+    if method not in METHODS:
+        return None
+    try:
+        return canonical_element(exact(data), method, whole=True)
+    except NotWellFormed:
+        return None

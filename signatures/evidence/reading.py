@@ -1,0 +1,23 @@
+"""Reading an evidence record of either syntax."""
+
+from __future__ import annotations
+
+from signatures.errors import InvalidRecord
+from signatures.evidence.asn1 import read_asn1
+from signatures.evidence.record import LARGEST, EvidenceRecord
+from signatures.evidence.xmlers import read_xml
+
+__all__ = ["read_record"]
+
+BOM = b"\xef\xbb\xbf"
+
+
+def read_record(data: bytes) -> EvidenceRecord:
+    """A record of RFC 4998 (DER) or RFC 6283 (XML).
+
+    Raises:
+        InvalidRecord: with the place and the offset (a line, for XML).
+    """
+    if len(data) > LARGEST:
+        raise InvalidRecord("record", "it is too large", 0)
+    return read_xml(data) if data.removeprefix(BOM).lstrip()[:1] == b"<" else read_asn1(data)

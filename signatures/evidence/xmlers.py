@@ -1,0 +1,217 @@
+"""An evidence record in XML (RFC 6283), read strictly: every element in its place, every number in its order, nothing besides.
+
+What is hashed at a renewal are canonical forms of elements of the record itself, so the parsed document is kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from formats.xml import NotWellFormed, exact
+from signatures.canonical import canonical_element
+from signatures.errors import InvalidRecord
+from signatures.evidence.record import ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
+from signatures.xmldsig.c14n import METHODS
+from signatures.xmldsig.names import DIGESTS
+
+__all__ = ["NAMESPACE", "XmlRecord", "read_xml"]
+
+NAMESPACE = "urn:ietf:params:xml:ns:ers"
+_NS = f"{{{NAMESPACE}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class XmlRecord(EvidenceRecord):
+    """A record of RFC 6283. ``methods`` are the canonicalisations of its chains, ``elements`` the chains and their TimeStamps, in order."""
+
+    methods: tuple[str, ...]
+    elements: tuple[tuple[Any, tuple[Any, ...]], ...] = field(repr=False, compare=False)
+
+    def canonical(self, chain: int) -> str:
+        return self.methods[chain]
+
+    def renewed(self, chain: int, stamp: int, hash_name: str) -> bytes:
+        """The hash of the whole TimeStamp element, with what it brings along for validation (§4.2.1)."""
+        encoded = canonical_element(self.elements[chain][1][stamp], self.methods[chain])
+        return hashlib.new(hash_name, encoded).digest()
+
+    def first_list(self, chain: int, hash_name: str) -> Needs:
+        """H(d) and H(earlier chains), side by side (§4.2.2)."""
+        if not chain:
+            return lambda digest: (Needed(frozenset((digest,))),)
+        earlier = [hashlib.new(hash_name, each).digest() for each in self._before(chain)]
+        return lambda digest: tuple(Needed(frozenset((digest, each))) for each in earlier)
+
+    def _before(self, chain: int) -> Sequence[bytes]:
+        """The ArchiveTimeStampSequence as it was before ``chain`` was added. What white space stood before its end tag then is not
+        known: that of the end now, that before the chain, and both are tried, for no content can hide in it."""
+        sequence = self.elements[0][0].getparent()
+        later = {id(element) for element, _ in self.elements[chain:]}
+        marks = [id(each) in later for each in sequence]
+        found: dict[bytes, None] = {}
+        for tail in ("last", "own", "both"):
+            whole = copy.deepcopy(sequence.getroottree()).getroot().find(f"{_NS}ArchiveTimeStampSequence")
+            gone = [each for each, taken in zip(list(whole), marks, strict=True) if taken]
+            kept = [each for each, taken in zip(list(whole), marks, strict=True) if not taken]
+            ends = [kept[-1].tail or "", *(each.tail or "" for each in gone)]
+            for each in gone:
+                whole.remove(each)
+            kept[-1].tail = {"last": ends[-1], "own": ends[0], "both": "".join(ends)}[tail]
+            found.setdefault(canonical_element(whole, self.methods[chain]))
+        return list(found)
+
+
+def read_xml(data: bytes) -> XmlRecord:
+    """Read a record.
+
+    Raises:
+        InvalidRecord: with the place and the line.
+    """
+    try:
+        root: Any = exact(data)
+    except NotWellFormed as error:
+        raise InvalidRecord("record", error.reason, error.line) from error
+    return read_element(data, root)
+
+
+def read_element(data: bytes, root: Any) -> XmlRecord:
+    """A record from an EvidenceRecord element that is the root of its document. Raises InvalidRecord."""
+    reader = _Reader()
+    try:
+        record = reader.record(data, root)
+        for number, method in enumerate(record.methods):  # what cannot be canonicalised is said here, and not when it is verified
+            for element in record.elements[number][1]:
+                canonical_element(element, method)
+        return record
+    except NotWellFormed as error:
+        raise InvalidRecord(reader.where, error.reason, error.line or reader.line) from error
+
+
+class _Reader:
+    """``where`` and ``line`` say what is being read, for the error."""
+
+    def __init__(self) -> None:
+        self.where = "record"
+        self.line = 1
+
+    def _fail(self, reason: str) -> NotWellFormed:
+        return NotWellFormed(reason, self.line)
+
+    def _children(self, parent: Any, *names: str, text: bool = False) -> list[list[Any]]:
+        """The element children of ``parent``, sorted by ``names``, in whose order they must stand. A name may end with "?" (at most one),
+        "+" (at least one) or "*"; without, there is exactly one. Nothing else may stand there but comments and white space."""
+        self.line = parent.sourceline or self.line
+        groups: list[list[Any]] = [[] for _ in names]
+        plain = [name.rstrip("?+*") for name in names]
+        at = 0
+        if not text and (parent.text or "").strip():
+            raise self._fail("text where none may stand")
+        for each in parent:
+            if (each.tail or "").strip():
+                raise self._fail("text where none may stand")
+            if not isinstance(each.tag, str):
+                continue
+            self.line = each.sourceline or self.line
+            while at < len(names) and each.tag != _NS + plain[at]:
+                at += 1
+            if at == len(names):
+                raise self._fail(f"{each.tag.rpartition('}')[2]} is not known here, or not in its order")
+            groups[at].append(each)
+        for name, found in zip(names, groups, strict=True):
+            least, most = {"?": (0, 1), "+": (1, None), "*": (0, None)}.get(name[-1], (1, 1))
+            if len(found) < least or (most is not None and len(found) > most):
+                raise self._fail(f"{name.rstrip('?+*')} stands there {len(found)} times")
+        return groups
+
+    def _only(self, element: Any, *names: str) -> None:
+        """The attributes that an element may have."""
+        if set(element.attrib) - set(names):
+            raise self._fail("an attribute that is not known")
+
+    def _ordered(self, elements: list[Any], *names: str) -> list[Any]:
+        """Elements by their Order, which counts from 1 without a gap (§3.1, §4.1)."""
+        numbers: dict[int, Any] = {}
+        for each in elements:
+            self._only(each, "Order", *names)
+            order = each.get("Order", "")
+            self.line = each.sourceline or self.line
+            if not (order.isascii() and order.isdecimal()) or len(order) > 6 or order[0] == "0" or int(order) in numbers:
+                raise self._fail("an Order that is no number from 1, or stands twice")
+            numbers[int(order)] = each
+        if sorted(numbers) != list(range(1, len(numbers) + 1)):
+            raise self._fail("the Order has a gap")
+        return [numbers[each] for each in sorted(numbers)]
+
+    def record(self, data: bytes, root: Any) -> XmlRecord:
+        if root.tag != _NS + "EvidenceRecord":
+            raise self._fail("it is no EvidenceRecord of RFC 6283")
+        self._only(root, "Version")
+        if root.get("Version") != "1.0":
+            raise self._fail(f"version {root.get('Version')} is not known")
+        encryption, _, (sequence,) = self._children(
+            root, "EncryptionInformation?", "SupportingInformationList?", "ArchiveTimeStampSequence"
+        )
+        self._only(sequence)
+        chains, methods, elements, hashes = [], [], [], []
+        for number, each in enumerate(self._ordered(self._children(sequence, "ArchiveTimeStampChain+")[0])):
+            self.where = f"chain[{number + 1}]"
+            (digest,), (canonicalisation,), stamps = self._children(
+                each, "DigestMethod", "CanonicalizationMethod", "ArchiveTimeStamp+"
+            )
+            hash_name = self._algorithm(digest, DIGESTS, "hash algorithm")
+            self._algorithm(canonicalisation, {each: each for each in METHODS}, "canonicalisation")
+            methods.append(canonicalisation.get("Algorithm"))
+            hashes.append(hash_name)
+            read = [self._stamp(place(number, index), hash_name, one) for index, one in enumerate(self._ordered(stamps))]
+            chains.append(Chain(tuple(stamp for stamp, _ in read)))
+            elements.append((each, tuple(element for _, element in read)))
+        infos = sum(1 for _ in root.iter(_NS + "CryptographicInformation"))
+        unique = tuple(dict.fromkeys(hashes))
+        return XmlRecord(data, unique, tuple(chains), bool(encryption), infos, tuple(methods), tuple(elements))
+
+    def _algorithm(self, element: Any, known: Any, what: str) -> str:
+        self._only(element, "Algorithm")
+        self._children(element)
+        found = element.get("Algorithm", "")
+        if found not in known:
+            raise self._fail(f"the {what} {found[:100]} is not understood")
+        return str(known[found])
+
+    def _stamp(self, where: str, hash_name: str, element: Any) -> tuple[ArchiveTimestamp, Any]:
+        self.where = where
+        trees, (stamp,), _ = self._children(element, "HashTree?", "TimeStamp", "Attributes?")
+        groups = None
+        if trees:
+            self.where = f"{where}/reducedHashtree"
+            self._only(trees[0])
+            sequences = self._ordered(self._children(trees[0], "Sequence+")[0])
+            groups = tuple(tuple(self._base64(value) for value in self._children(each, "DigestValue+")[0]) for each in sequences)
+        self.where = f"{where}/timeStamp"
+        self._only(stamp)
+        (token,), _ = self._children(stamp, "TimeStampToken", "CryptographicInformationList?")
+        if token.get("Type") != "RFC3161":
+            raise self._fail("a time-stamp of another type than RFC3161")
+        encoded = self._base64(token, "Type")
+        # Each stamp of a chain has the chain's hash algorithm; there is no place for another one.
+        return ArchiveTimestamp(hash_name, groups, encoded), stamp
+
+    def _base64(self, element: Any, *names: str) -> bytes:
+        """Base64 in which nothing can be changed without changing what it stands for, but white space."""
+        self._only(element, *names)
+        self._children(element, text=True)
+        if any(True for _ in element):
+            raise self._fail("a comment inside a value")
+        text = "".join((element.text or "").split())
+        try:
+            value = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise self._fail(f"a value that is no base64: {error}") from error
+        if not value or base64.b64encode(value).decode() != text:
+            raise self._fail("a value that is no base64 in its one form")
+        return value
