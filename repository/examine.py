@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from operator import attrgetter
 
@@ -19,13 +19,14 @@ from policies.archive import Policy
 from policies.findings import Findings
 from repository.aip import SPOOLED, received
 from repository.archive import Archive
+from repository.catalog import Transaction
 from repository.description import Extras, check_readable, described
 from repository.inspection import each_file, inspect
 from repository.model import Deposit
 from repository.progress import Progress
 from repository.signed.examiner import check_signatures
 
-__all__ = ["examine", "scanner_words"]
+__all__ = ["LOOKED_UP", "distinct", "examine", "look_up", "scanner_words"]
 
 LOOKUP_BATCH = 500
 """Digests asked of the catalog at a time; SQLite takes 32,766 variables, PostgreSQL 65,535, and a plan should stay small."""
@@ -50,9 +51,8 @@ def examine(
     scanned = scan(archive, spool, findings, progress)
     if archive.policy.signatures.check:
         check_signatures(archive, spool, each_file(spool), findings, progress)
-    find_duplicates(archive, spool, findings, deposit.update_of)
     check_sizes(archive, spool, findings)
-    check_identity(archive, deposit, package, findings)
+    look_up(archive, deposit, package, distinct(spool, findings), findings)
     return package, scanned
 
 
@@ -114,15 +114,6 @@ def scanner_words(version: ScannerVersion) -> str:
     return f"{version.engine}, signatures {number}" if number else version.engine
 
 
-def find_duplicates(archive: Archive, spool: Spool, findings: Findings, update_of: str) -> None:
-    """Name equal contents inside the package, and contents that the holdings have already. Empty files are all alike."""
-    digests = _distinct(spool, findings)
-    while batch := dict(islice(digests, LOOKUP_BATCH)):
-        known = archive.catalog.holdings.known_digests(batch, apart_from=update_of)
-        for digest, (aip_id, path) in known.items():
-            findings.add("DEP-DUPLICATE-HOLDINGS", batch[digest], other=path, aip=aip_id)
-
-
 def check_sizes(archive: Archive, spool: Spool, findings: Findings) -> None:
     """Files that a tier of the policy cannot take in one piece: a cartridge has an end, and no file is cut."""
     places = [archive.settings.tier(name) for name in archive.policy.copies.tiers]
@@ -137,8 +128,9 @@ def check_sizes(archive: Archive, spool: Spool, findings: Findings) -> None:
                 )
 
 
-def _distinct(spool: Spool, findings: Findings) -> Iterator[tuple[bytes, str]]:
-    """(SHA-512, where in the AIP it stands last) of every content that is not empty; more than one name for one is a finding."""
+def distinct(spool: Spool, findings: Findings) -> Iterator[tuple[bytes, str]]:
+    """(SHA-512, where in the AIP it stands last) of every content that is not empty (those are all alike); more than one name for one
+    is a finding."""
     for digest, group in groupby(spool.spooled(order="sha512"), key=attrgetter("sha512")):
         first, stored, size, last = b"", "", 0, b""
         for spooled in group:
@@ -150,16 +142,39 @@ def _distinct(spool: Spool, findings: Findings) -> Iterator[tuple[bytes, str]]:
             yield digest, stored
 
 
-def check_identity(archive: Archive, deposit: Deposit, package: Package, findings: Findings) -> None:
-    """An update names an AIP of the same producer; a known id that is no update is for an officer."""
-    update = deposit.update_of
+LOOKED_UP = frozenset({"DEP-DUPLICATE-HOLDINGS", "DEP-ID-KNOWN", "DEP-UPDATE-UNKNOWN", "DEP-UPDATE-PRODUCER"})
+"""Codes of findings that depend on what other deposits brought: all that `look_up` tells."""
+
+
+def look_up(
+    archive: Archive,
+    deposit: Deposit,
+    package: Package,
+    contents: Iterable[tuple[bytes, str]],
+    findings: Findings,
+    within: Transaction | None = None,
+) -> None:
+    """Name contents (SHA-512, place) that the archive has already, in an AIP or in what is accepted and on its way; and an id that is
+    known. An update does not repeat what it renews."""
+    catalog, update = archive.catalog, deposit.update_of
+    digests = iter(contents)
+    while batch := dict(islice(digests, LOOKUP_BATCH)):
+        # In this order: what is registered in between is in the first answer.
+        coming = catalog.coming.known_digests(batch, apart_from=update, within=within)
+        known = coming | catalog.holdings.known_digests(batch, apart_from=update, within=within)
+        for digest, stored in batch.items():
+            if digest in known:
+                aip_id, path = known[digest]
+                findings.add("DEP-DUPLICATE-HOLDINGS", stored, other=path, aip=aip_id)
     if update:
-        target = archive.catalog.holdings.find(update)
+        target = catalog.holdings.find(update, within=within)
         if target is None:
             findings.add("DEP-UPDATE-UNKNOWN", aip=update)
         elif target.producer != deposit.producer:
             findings.add("DEP-UPDATE-PRODUCER", aip=update, owner=target.producer)
     elif package.identifier:
-        known = archive.catalog.holdings.by_identifier(deposit.producer, package.identifier)
-        if known is not None:
-            findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known)
+        whose = (deposit.producer, package.identifier)
+        on_its_way = catalog.coming.by_identifier(*whose, within=within)
+        known_as = catalog.holdings.by_identifier(*whose, within=within) or on_its_way
+        if known_as is not None:
+            findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known_as)

@@ -20,7 +20,7 @@ from repository.campaigns import MIGRATE, ROLLBACK, Migrate, RollBack
 from repository.comparison import compare
 from repository.description import Extras
 from repository.evidence.flow import EVIDENCE, EvidenceFlow
-from repository.ingest import Outcome, settle
+from repository.ingest import Outcome
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import keep, register
@@ -30,6 +30,7 @@ from repository.model import Deposit, DepositState
 from repository.progress import Progress, Unit
 from repository.recollection import COLLECT, Collect
 from repository.repair import RepairReport, repair_some
+from repository.settling import settle
 
 __all__ = [
     "AUDIT",
@@ -122,10 +123,18 @@ GROUP_SECONDS = 1.0
 """Verdicts are committed in groups of at most this long: one commit a deposit would cost more than a small deposit's work."""
 
 
-def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", metadata: str = "") -> Json:
-    """The argument of a `DEPOSIT` job."""
+TURN_SECONDS = 5.0
+"""How long a batch of a command waits for the one before it while nobody works on that: it is about to begin, or was broken off."""
+
+TURN_LOOK = 0.05
+"""Seconds between looks whether it is settled."""
+
+
+def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", metadata: str = "", after: str = "") -> Json:
+    """The argument of a `DEPOSIT` job. ``after`` is the last deposit of the batch before it, if there is one: batches of a command
+    are worked on side by side, and settled one after the other."""
     tiers = list(archive.policy.copies.tiers)
-    return {"ids": list(ids), "tiers": tiers, "title": title, "metadata": metadata, "actor": archive.actor}
+    return {"ids": list(ids), "tiers": tiers, "title": title, "metadata": metadata, "actor": archive.actor, "after": after}
 
 
 class _Deposit:
@@ -136,7 +145,9 @@ class _Deposit:
         self._accepting = accepting
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
-        accepted = steps.run("accept", self._accept, argument["ids"], argument["title"], argument["metadata"])
+        accepted = steps.run(
+            "accept", self._accept, argument["ids"], argument["title"], argument["metadata"], argument.get("after", "")
+        )
         return self.keep_and_register(steps, accepted, argument["tiers"])
 
     def keep_and_register(self, steps: Steps, accepted: Json, tiers: Sequence[str]) -> Json:
@@ -144,12 +155,12 @@ class _Deposit:
         kept = {tier: steps.run("keep", self._keep, tier, accepted) for tier in tiers} if accepted else {}
         return steps.run("register", self._register, accepted, kept)
 
-    def _accept(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
+    def _accept(self, step: Step, ids: list[str], title: str, metadata: str, after: str) -> list[str]:
         with self._archive.spools.claimed(ids, step.check):
-            return self._accept_all(step, ids, title, metadata)
+            return self._accept_all(step, ids, Extras.of(title, metadata), after)
 
-    def _accept_all(self, step: Step, ids: list[str], title: str, metadata: str) -> list[str]:
-        archive, extra = self._archive, Extras.of(title, metadata)
+    def _accept_all(self, step: Step, ids: list[str], extra: Extras, after: str) -> list[str]:
+        archive = self._archive
         deposits = archive.catalog.deposits.several(ids)
         outcomes: list[Outcome] = []
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
@@ -157,10 +168,23 @@ class _Deposit:
         for outcome in self._accepting.outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
             outcomes += [outcome] if outcome else []
             if time.monotonic() - since > GROUP_SECONDS:
+                self._wait_for(step, after)
                 settled += settle(archive, outcomes)
                 outcomes, since = [], time.monotonic()
+        self._wait_for(step, after)
         settled += settle(archive, outcomes)
         return [deposit.id for deposit in settled if deposit.state is DepositState.ACCEPTED]
+
+    def _wait_for(self, step: Step, deposit_id: str) -> None:
+        """Wait until a deposit is settled, so that what two bring in common is found with the later one, however fast either is."""
+        archive, patience = self._archive, time.monotonic() + TURN_SECONDS
+        while deposit_id and time.monotonic() < patience:
+            if archive.catalog.deposits.get(deposit_id).state not in (DepositState.RECEIVED, DepositState.SPOOLED):
+                return
+            if archive.spools.is_claimed(deposit_id):
+                patience = time.monotonic() + TURN_SECONDS
+            step.check()
+            time.sleep(TURN_LOOK)
 
     def _keep(self, step: Step, tier: str, ids: list[str]) -> dict[str, Any]:
         progress = StepProgress(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -33,10 +33,10 @@ from policies.phrases import os_phrase, phrase
 from policies.retention import expires
 from repository.aip import EVENTS_PREFIX, Previous, Sealing, seal
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.catalog import DepositChange, Transaction
+from repository.catalog import DepositChange
 from repository.description import Extras, described, fingerprint
-from repository.errors import AipUnreadable, KeyReused, Overtaken, SourceMissing
-from repository.examine import examine
+from repository.errors import AipUnreadable, SourceMissing
+from repository.examine import distinct, examine
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
 from repository.remains import write_row
@@ -44,13 +44,28 @@ from repository.submission import DepositRecord
 from repository.uploads import clear_upload, source_of
 from repository.vouched import wanted
 
-__all__ = ["AIP_NAMESPACE", "Outcome", "accept", "aip_id_of", "failed", "set_aside", "settle"]
+__all__ = [
+    "AIP_NAMESPACE",
+    "FREE",
+    "Outcome",
+    "Seen",
+    "accept",
+    "aip_id_of",
+    "attempt",
+    "decide",
+    "failed",
+    "failure",
+    "set_aside",
+]
 
 AIP_NAMESPACE = uuid.UUID("6b1f7c0e-3c0f-5a57-9d0e-6f2d3b8f1c11")
 """An AIP's id is made from its first deposit's id, so that a repeated step can never make a second AIP."""
 
 ROW_FINDINGS = 5
 """Findings of one code that stand in a deposit's row; all of them are in the spool, and counted."""
+
+HANDED_ON = 1_000
+"""Files of a deposit whose digests are handed on with its outcome: opening its spool again would cost more. About 150 bytes each."""
 
 MALWARE_CODES = frozenset({"MAL-FOUND"})
 
@@ -69,22 +84,38 @@ def aip_id_of(deposit_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What was understood when a deposit was examined: enough to judge it once more. ``contents`` (SHA-512, place in the AIP) are those
+    of its spool; None when they are too many to hand about."""
+
+    package: Package
+    extra: Extras
+    contents: tuple[tuple[bytes, str], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is to become of a deposit: a change of its row, not yet made. ``unclaimed`` is its key, which another may win."""
+    """What is to become of a deposit: a change of its row, not yet made. ``seen`` by which it was judged; None when it was not."""
 
     deposit: Deposit
     change: DepositChange
+    seen: Seen | None = None
 
 
 def accept(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress) -> Outcome | None:
-    """Bring one deposit to its verdict, sealed when accepted; None when it has one. `settle` makes the outcome known.
+    """Bring one deposit to its verdict, sealed when accepted; None when it has one. `repository.settling` makes the outcome known.
 
     Bad content ends in a verdict. What Kho itself could not do ends in FAILED, with code and sentence, and can be tried again.
     """
     if deposit.state not in (DepositState.RECEIVED, DepositState.SPOOLED, DepositState.FAILED):
         return None
+    return attempt(deposit, lambda: _examine(archive, deposit, extra, progress))
+
+
+def attempt(deposit: Deposit, act: Callable[[], Outcome]) -> Outcome:
+    """What ``act`` makes of a deposit; a failure where Kho itself could not do its work."""
     try:
-        return _examine(archive, deposit, extra, progress)
+        return act()
     except KhoError as error:
         return failed(deposit, error)
     except OSError as error:
@@ -93,87 +124,15 @@ def accept(archive: Archive, deposit: Deposit, extra: Extras, progress: Progress
 
 def failed(deposit: Deposit, error: KhoError) -> Outcome:
     """What Kho itself could not do: the deposit can be tried again."""
-    return Outcome(deposit, _failure(error))
+    return Outcome(deposit, failure(error))
 
 
-def _refusal(archive: Archive, deposit: Deposit, error: KhoError, claim: DepositChange) -> DepositChange:
-    return {
-        **claim,
-        "key": f"{claim['key']}#{deposit.id}",
-        "state": DepositState.REFUSED,
-        "verdict": Verdict.REFUSE,
-        "findings": (error.finding,),
-        "finding_counts": {error.code: 1},
-        "expires": expires(Verdict.REFUSE, archive.policy, archive.clock.now()),
-    }
-
-
-def _failure(error: KhoError) -> DepositChange:
+def failure(error: KhoError) -> DepositChange:
     return {
         "state": DepositState.FAILED,
         "error": said(error.finding),
         "findings": (error.finding,),
         "finding_counts": {error.code: 1},
-    }
-
-
-def settle(archive: Archive, outcomes: Iterable[Outcome]) -> list[Deposit]:
-    """Make outcomes known in one transaction, and set aside what was not accepted. Returns the deposits as they are then."""
-    settled: list[Deposit] = []
-    with archive.catalog.begin() as transaction:
-        for outcome in outcomes:
-            settled.append(_settle(archive, outcome, transaction))
-    for deposit in settled:
-        if deposit.state is not DepositState.ACCEPTED:
-            set_aside(archive, deposit)
-    return settled
-
-
-def _settle(archive: Archive, outcome: Outcome, within: Transaction) -> Deposit:
-    deposit, change = outcome.deposit, outcome.change
-    deposits = archive.catalog.deposits
-    earlier = deposits.by_key(deposit.producer, change["key"], within=within) if "key" in change else None
-    if earlier is not None and earlier.id != deposit.id:
-        if earlier.state in FREE:
-            deposits.update(earlier.id, key=f"{earlier.key}#{earlier.id}", within=within)
-        elif _same(deposit, earlier, change["fingerprint"]):
-            change = _repetition(deposit, earlier, change)
-        else:
-            change = _refusal(archive, deposit, KeyReused(change["key"], earlier.id), change)
-    if change.get("state") is None:  # what it repeated when it was looked at was let go a moment ago
-        change = _failure(KhoError("DEP-FAILED", deposit.label, reason=phrase("decided-meanwhile")))
-    if deposit.update_of and change["state"] is DepositState.ACCEPTED and _overtaken(archive, deposit, change, within):
-        change = _failure(Overtaken(deposit.update_of))
-    change["updated"] = archive.clock.now()
-    return deposits.update(deposit.id, within=within, **change)
-
-
-def _same(deposit: Deposit, earlier: Deposit, fingerprint: str) -> bool:
-    """Whether the earlier deposit brought the same, for the same AIP: as a record of its own, or as an update of it."""
-    return earlier.fingerprint == fingerprint and deposit.update_of in (earlier.update_of, earlier.aip_id)
-
-
-def _overtaken(archive: Archive, deposit: Deposit, change: DepositChange, within: Transaction) -> bool:
-    """Whether another update of the same AIP was stored, or accepted, since this one was sealed: only one version can come next,
-    and tiers that were given different ones would never agree."""
-    target = archive.catalog.holdings.find(deposit.update_of, within=within)
-    under_way = archive.catalog.deposits.accepted_for(deposit.update_of, within=within)
-    return target is None or target.version + 1 != change["aip_version"] or any(each != deposit.id for each in under_way)
-
-
-def _repetition(deposit: Deposit, earlier: Deposit, change: DepositChange) -> DepositChange:
-    return {
-        "key": f"{change['key']}#{deposit.id}",
-        "state": DepositState.REPEATED,
-        "fingerprint": change["fingerprint"],
-        "files": change["files"],
-        "bytes": change["bytes"],
-        "verdict": earlier.verdict,
-        "findings": earlier.findings,
-        "finding_counts": earlier.finding_counts,
-        "reason": earlier.id,
-        "aip_id": earlier.aip_id,
-        "aip_version": earlier.aip_version,
     }
 
 
@@ -188,9 +147,11 @@ def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progre
     if earlier is not None and earlier.id != deposit.id and earlier.state not in FREE:
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
     package, scanned = examine(archive, deposit, extra, spool, findings, progress)
-    decided = decide(archive, replace(deposit, scanned=scanned), spool, package, findings, extra)
+    deposit = replace(deposit, scanned=scanned)
+    decided = decide(archive, deposit, spool, package, findings, extra)
+    contents = tuple(distinct(spool, Findings())) if spool.files <= HANDED_ON else None
     spool.commit()
-    return Outcome(deposit, {**claim, **decided})
+    return Outcome(deposit, {**claim, **decided}, Seen(package, extra, contents))
 
 
 def _default_key(archive: Archive, deposit: Deposit, fingerprint: str) -> str:

@@ -27,8 +27,7 @@ from repository.facts import aip_facts, original_name
 from repository.ledger import ledger_of
 from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
-from repository.remains import sealed_file
-from repository.submission import SUBMISSION_PATH, read_submission
+from repository.remains import sealed_file, sealed_record
 from repository.uploads import clear_upload
 from repository.write_once import promise
 from storage.errors import StorageError
@@ -87,6 +86,7 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
         archive.catalog.events.append((event for each in facts.values() for event in each.events()), within=transaction)
         ledger.kept(((deposit, mine[deposit.id]) for deposit in enough), within=transaction)
         archive.catalog.deposits.update_all(list(facts), state=DepositState.STORED, error="", updated=now, within=transaction)
+        archive.catalog.coming.end(list(facts), within=transaction)
     stored.update(facts)
     for deposit_id in stored:
         archive.spools.remove(deposit_id)
@@ -117,8 +117,7 @@ class Sealed:
         self._formats = FormatReport(spool.database)
         self._deposit = deposit
         self._sealed = load_sealed(spool)
-        with sealed_file(spool, SUBMISSION_PATH).open("rb") as stream:
-            self.record, _ = read_submission(stream)
+        self.record = sealed_record(spool)
 
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""

@@ -11,7 +11,7 @@ Deposits come back from the AIPs they became; those that were refused, held, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -23,11 +23,12 @@ from repository.catalog import CatalogConflict, Registration
 from repository.consistency import Testimony, testimony
 from repository.evidence.batch import PREFIX as EVIDENCE_PREFIX
 from repository.evidence.restoring import restore_batches
+from repository.examine import distinct
 from repository.ledger import ledger_of
 from repository.ledger_adoption import TakenBack, take_back
 from repository.model import Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
-from repository.remains import PLACES, remaining
+from repository.remains import PLACES, remaining, sealed_record
 from repository.stored_version import StoredVersion, inventory_digest, open_verified
 from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
@@ -113,6 +114,8 @@ def _remains(archive: Archive, report: RebuildReport) -> None:
         report.deposits += len(lost) - len(gone)
         if gone:
             report.findings.add("DEP-ORPHANS", place, count=len(gone), first=min(gone))
+        if place == "spool":
+            _announce(archive, set(lost) - set(gone))
 
 
 def _restored(archive: Archive, place: str, deposit_id: str) -> bool:
@@ -124,6 +127,19 @@ def _restored(archive: Archive, place: str, deposit_id: str) -> bool:
     except CatalogConflict:  # its key is another's by now
         return False
     return True
+
+
+def _announce(archive: Archive, restored: Collection[str]) -> None:
+    """What waits for its copies is found by whatever repeats it, in the order in which it came."""
+    found = (archive.catalog.deposits.get(deposit_id) for deposit_id in restored)
+    waiting = [(each.created, each.id, each.producer, each.aip_id) for each in found if each.state is DepositState.ACCEPTED]
+    for _, deposit_id, producer, aip_id in sorted(waiting):
+        spool = archive.spools.get(deposit_id)
+        try:
+            identifier, contents = sealed_record(spool).identifier, distinct(spool, Findings())
+            archive.catalog.coming.add(deposit_id, aip_id, producer=producer, identifier=identifier, contents=contents)
+        finally:
+            archive.spools.close(deposit_id)
 
 
 def _next(archive: Archive, deposit: Deposit) -> bool:

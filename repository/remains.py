@@ -21,9 +21,9 @@ from repository.archive import Archive
 from repository.errors import SpoolDamaged
 from repository.facts import past_deposit
 from repository.model import Deposit, DepositState
-from repository.submission import SUBMISSION_PATH, read_submission
+from repository.submission import SUBMISSION_PATH, DepositRecord, read_submission
 
-__all__ = ["PLACES", "remaining", "sealed_file", "write_row"]
+__all__ = ["PLACES", "remaining", "sealed_file", "sealed_record", "write_row"]
 
 PLACES: Final = ("spool", "refused", "quarantine")
 """The folders of a home in which deposits lie."""
@@ -73,13 +73,18 @@ def sealed_file(spool: Spool, path: str) -> Path:
     return spool.folder / "sealed" / entry.file.removeprefix("sealed/")
 
 
+def sealed_record(spool: Spool) -> DepositRecord:
+    """What is sealed says of the deposit. Raises SpoolDamaged, AipUnreadable; OSError as it is."""
+    with sealed_file(spool, SUBMISSION_PATH).open("rb") as stream:
+        return read_submission(stream)[0]
+
+
 def _sealed(archive: Archive, deposit_id: str) -> Deposit:
     """An accepted deposit, from what is sealed; it waits for its copies, as it did."""
     spool = archive.spools.get(deposit_id)
     try:
         sealed, summary = load_sealed(spool), summary_of(spool.folder)
-        with sealed_file(spool, SUBMISSION_PATH).open("rb") as stream:
-            record, _ = read_submission(stream)
+        record = sealed_record(spool)
     finally:
         archive.spools.close(deposit_id)
     ended = datetime.fromisoformat(summary["created"])

@@ -83,7 +83,8 @@ class Deposits:
 
         def one(number: int) -> None:
             shown = Shown(progress)
-            self._run(batches[number], title, metadata, lambda now: shown(now) if number == ended else None)
+            after = batches[number - 1][-1] if number else ""
+            self._run(batches[number], title, metadata, lambda now: shown(now) if number == ended else None, after=after)
 
         try:
             for job in [pool.submit(one, number) for number in range(len(batches))]:
@@ -137,8 +138,8 @@ class Deposits:
         self._archive.catalog.deposits.add(deposit, within=within)
         return deposit
 
-    def _run(self, ids: list[str], title: str, metadata: str, report: Report) -> None:
-        argument = deposit_argument(self._archive, ids, title, metadata)
+    def _run(self, ids: list[str], title: str, metadata: str, report: Report, *, after: str = "") -> None:
+        argument = deposit_argument(self._archive, ids, title, metadata, after)
         self._jobs.run(DEPOSIT, f"deposit:{ids[0]}:{uuid.uuid4().hex[:8]}", argument, progress=report)
 
     def get(self, deposit_id: str) -> Deposit:

@@ -67,6 +67,11 @@ class Spools:
                 self._claims -= mine
                 self._changed.notify_all()
 
+    def is_claimed(self, deposit_id: str) -> bool:
+        """Whether a step works on this deposit."""
+        with self._changed:
+            return deposit_id in self._claims
+
     def close(self, deposit_id: str) -> None:
         """Close a deposit's spool; its files stay."""
         with self._lock:

@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from repository.catalog import registration
 from repository.catalog.canaries import Canaries
 from repository.catalog.checks import Checks
+from repository.catalog.coming import Coming
 from repository.catalog.copies import Copies
 from repository.catalog.database import Database, Transaction
 from repository.catalog.deposits import Deposits
@@ -58,6 +59,7 @@ class Catalog:
             self._database.close()
             raise
         self.deposits = Deposits(self._database)
+        self.coming = Coming(self._database)
         self.holdings = Holdings(self._database)
         self.copies = Copies(self._database)
         self.checks = Checks(self._database)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import Row, Select, and_, case, func, or_, select
 
 from repository.catalog.copies import copies_of
 from repository.catalog.cursors import LARGEST_PAGE, before, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction, insert_into
+from repository.catalog.digests import Earliest
 from repository.catalog.folding import words
-from repository.catalog.registration import content_path, digest_key
+from repository.catalog.registration import content_path
 from repository.catalog.tables import aip, aip_version, file, kept_object, kept_version, search
 from repository.errors import UnknownAip
 from repository.model import Aip, AipFile, AipVersion, Copy, Page
@@ -208,15 +209,8 @@ class Holdings:
     ) -> dict[bytes, tuple[str, str]]:
         """Which of these SHA-512 digests the holdings have, in any version, with one place each: digest → (AIP id, path).
         ``apart_from`` is an AIP that does not count (the one being updated)."""
-        found: dict[bytes, tuple[str, str]] = {}
-        wanted = iter(dict.fromkeys(digests))
         with self._database.read(within) as transaction:
-            while batch := list(islice(wanted, ASKED_AT_ONCE)):
-                asked = {"keys": [digest_key(digest) for digest in batch], "digests": batch}
-                more = {"apart_from": apart_from} if apart_from else {}
-                for row in transaction.execute(_EARLIEST[bool(apart_from)], asked | more):
-                    found[row.sha512] = (row.id, row.path)
-        return found
+            return _EARLIEST.of(transaction, digests, apart_from=apart_from)
 
 
 def _searched(query: str) -> Select[Any]:
@@ -236,21 +230,7 @@ def _files(pk: int, number: int) -> Select[Any]:
     )
 
 
-def _earliest(*, apart: bool) -> Select[Any]:
-    """The first row of each digest, with parameters keys, digests and, when ``apart``, that AIP's id. Found by the short key, then
-    compared whole: an index of whole digests would be four times as large."""
-    firsts = select(func.min(file.c.pk)).where(
-        file.c.digest_key.in_(bindparam("keys", expanding=True)), file.c.sha512.in_(bindparam("digests", expanding=True))
-    )
-    if apart:
-        firsts = firsts.where(file.c.aip_pk.not_in(select(aip.c.pk).where(aip.c.id == bindparam("apart_from"))))
-    firsts = firsts.group_by(file.c.sha512)
-    query = select(file.c.sha512, file.c.path, aip.c.id).join_from(file, aip, aip.c.pk == file.c.aip_pk)
-    return query.where(file.c.pk.in_(firsts))
-
-
-_EARLIEST = {apart: _earliest(apart=apart) for apart in (False, True)}
-"""Made once: putting the statement together costs more than carrying it out."""
+_EARLIEST = Earliest(file, file.c.aip_pk, aip, aip.c.id)
 
 
 def _aip(row: Row[Any], copies: tuple[Copy, ...]) -> Aip:

@@ -15,6 +15,8 @@ __all__ = [
     "aip_version",
     "canary",
     "check_run",
+    "coming",
+    "coming_file",
     "copy",
     "damage",
     "deposit",
@@ -67,6 +69,32 @@ deposit = Table(
     Index("deposit_newest", "created", "id"),
     Index("deposit_state", "state", "created", "id"),
 )
+
+coming = Table(
+    "coming",
+    metadata,
+    Column("pk", RowId, primary_key=True),
+    Column("deposit_id", Words, nullable=False),
+    Column("aip_id", Words, nullable=False),
+    Column("producer", Words, nullable=False),
+    Column("identifier", Words, nullable=False),
+    UniqueConstraint("deposit_id", name="coming_deposit"),
+    Index("coming_identifier", "producer", "identifier"),
+)
+"""Accepted deposits that are in no AIP yet; gone when they are registered."""
+
+coming_file = Table(
+    "coming_file",
+    metadata,
+    Column("pk", RowId, primary_key=True),
+    Column("coming_pk", BigInteger, nullable=False),
+    Column("path", Words, nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("digest_key", BigInteger, nullable=False),
+    Index("coming_file_of", "coming_pk"),
+    Index("coming_file_digest", "digest_key"),
+)
+"""Their contents, each once (`file` tells what the columns mean)."""
 
 aip = Table(
     "aip",

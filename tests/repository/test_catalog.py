@@ -237,6 +237,23 @@ def test_known_digests(catalog: Catalog) -> None:
     assert catalog.holdings.known_digests([*many, same]) == {same: (aip_id(1), "y")}
 
 
+def test_what_is_coming(catalog: Catalog) -> None:
+    one, two, new = (bytes.fromhex(a_file(text).sha512) for text in ("one", "two", "new"))
+    contents = [(one, "a"), (two, "b\0\udcff")]
+    catalog.coming.add("d1", aip_id(1), producer="P", identifier="HS-1", contents=contents)
+    catalog.coming.add("d1", aip_id(9), producer="P", identifier="HS-9", contents=[(new, "x")])  # known already
+    catalog.coming.add("d2", aip_id(2), producer="Q", identifier="", contents=[(one, "c")])
+    assert catalog.coming.known_digests([one, two, new]) == {one: (aip_id(1), "a"), two: (aip_id(1), "b\0\udcff")}
+    assert catalog.coming.known_digests([one, two], apart_from=aip_id(1)) == {one: (aip_id(2), "c")}
+    assert catalog.coming.by_identifier("P", "HS-1") == aip_id(1)
+    assert catalog.coming.by_identifier("Q", "HS-1") is None
+    assert catalog.coming.by_identifier("Q", "") is None
+    catalog.coming.end(["d1", "unknown"])
+    assert catalog.coming.known_digests([one, two]) == {one: (aip_id(2), "c")}
+    catalog.coming.add("d1", aip_id(1), producer="P", identifier="HS-1", contents=contents)
+    assert catalog.coming.known_digests([one]) == {one: (aip_id(2), "c")}, "the order is that in which they came"
+
+
 def test_the_depositors_own_id(catalog: Catalog) -> None:
     catalog.register(
         [a_registration(1, identifier="H-1"), a_registration(2, identifier="H-1", producer="other"), a_registration(3)]

@@ -76,9 +76,9 @@ def test_an_export_counts_every_file_it_wrote(archive: Archive) -> None:
 
 
 def grown_older(database: Path) -> None:
-    """Make the catalog what it was before its last migration."""
+    """Make the catalog what it was before its last migrations."""
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table in ("kept_version", "evidence_leaf", "evidence_batch"):
+        for table in ("coming", "coming_file", "kept_version", "evidence_leaf", "evidence_batch"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE kho_schema SET version_num = '0003'")
 
