@@ -15,7 +15,7 @@ from typing import BinaryIO
 from signatures.ber import Malformed, Part, element, parts
 from signatures.report import Kind
 
-__all__ = ["HEAD", "Detected", "covered_names", "detect", "pem_body"]
+__all__ = ["HEAD", "Detected", "covered_names", "detect", "named_beside", "pem_body"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -182,3 +182,12 @@ def covered_names(name: bytes) -> list[bytes]:
         if lower.endswith(raw) and len(base) > len(raw):
             return [folder + slash + base[: -len(raw)]]
     return []
+
+
+def named_beside(name: bytes, wanted: str) -> bytes | None:
+    """The file that the signature in ``name`` calls ``wanted``: in the same folder or below it, never above, never at an address."""
+    steps = [each for each in wanted.split("/") if each != "."]
+    if not wanted or any(each in ("", "..") for each in steps) or any(each in wanted for each in ":\\\0"):
+        return None
+    folder, slash, _ = name.rpartition(b"/")
+    return folder + slash + "/".join(steps).encode("utf-8", "surrogatepass")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from repository.archive import Archive
 from repository.signed.examiner import told
-from repository.signed.files import opened
-from repository.signed.holdings import covered_path, data_of, kept_reports, signed_files, taken
+from repository.signed.files import Named, opened
+from repository.signed.holdings import covered_path, data_of, kept_reports, named_in, signed_files, taken
 from repository.signed.records import DATA, FileReport
 
 if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
-    from signatures.signed import SignedFile
+    from signatures.signed import SignedFile, Source
     from signatures.validation_data import Collector
 
 __all__ = ["Again", "look_again"]
@@ -55,7 +55,8 @@ def look_again(archive: Archive, aip_id: str, context: Context, collector: Colle
             content = None
             if covered_path(path) in files:
                 content = taken(archive, aip_id, files[covered_path(path)], Path(work) / "content")
-            report = _looked(signed, path, files[path].sha256, content, context, collector, before)
+            found = _source(signed, path, content, named_in(archive, aip_id, path, Path(work)))
+            report = _looked(found, files[path].sha256, context, collector, before)
             fresh = {f"{DATA}/{name}": der for name, der in report[1].items() if f"{DATA}/{name}" not in names}
             again.data |= fresh
             again.reports.append(report[0])
@@ -63,25 +64,25 @@ def look_again(archive: Archive, aip_id: str, context: Context, collector: Colle
     return again
 
 
+def _source(signed: Path, path: str, content: Path | None, named: Named) -> Source:
+    from signatures.signed import Source
+
+    beside = [(content.name, partial(opened, content))] if content else []
+    return Source(signed, path, lambda: beside, named)
+
+
 def _looked(
-    signed: Path,
-    path: str,
-    sha256: str,
-    content: Path | None,
-    context: Context,
-    collector: Collector,
-    before: list[ValidationData],
+    source: Source, sha256: str, context: Context, collector: Collector, before: list[ValidationData]
 ) -> tuple[FileReport, Mapping[str, bytes]]:
     from signatures.judgement import judge
     from signatures.reading import read_signatures
-    from signatures.signed import SignedFile, Source
+    from signatures.signed import SignedFile
 
-    beside = [(content.name, partial(opened, content))] if content else []
-    file = read_signatures(Source(signed, path, lambda: beside), context.anchors.known) or SignedFile()
+    file = read_signatures(source, context.anchors.known) or SignedFile()
     kept = collector.collect(_with(file, before), context.at)
     reports = judge(file, context, beside=[*before, kept.data()])
     data = dict(kept.files())
-    return FileReport.of(path, sha256, reports, context, data=list(data), missing=kept.failures), data
+    return FileReport.of(source.name, sha256, reports, context, data=list(data), missing=kept.failures), data
 
 
 def _with(file: SignedFile, before: list[ValidationData]) -> SignedFile:

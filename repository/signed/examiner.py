@@ -19,7 +19,7 @@ from repository.enclosures import Enclosures
 from repository.progress import Progress
 from repository.signed.files import opened
 from repository.signed.records import DATA, FileReport
-from signatures.detect import covered_names, detect
+from signatures.detect import covered_names, detect, named_beside
 from signatures.report import Indication, Integrity, Role, SignatureReport
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class _Examiner:
         from signatures.signed import SignedFile, Source
 
         name = shown_name(spooled.item.name)
-        source = Source(self._spool.path(spooled), name, lambda: self._beside(spooled))
+        source = Source(self._spool.path(spooled), name, lambda: self._beside(spooled), partial(self._named, spooled))
         file = read_signatures(source, self._context.anchors.known) or SignedFile()
         self.data = []
         missing: Sequence[Finding] = ()
@@ -100,10 +100,16 @@ class _Examiner:
 
     def _beside(self, spooled: Spooled) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
         for name in covered_names(spooled.item.name):
-            found = self._spool.find(name)
-            if found is not None and found.item.kind is Kind.FILE:
-                path = self._spool.path(found)
-                yield shown_name(name), partial(opened, path)
+            if (stream := self._opening(name)) is not None:
+                yield shown_name(name), stream
+
+    def _named(self, spooled: Spooled, wanted: str) -> Callable[[], BinaryIO] | None:
+        name = named_beside(spooled.item.name, wanted)
+        return self._opening(name) if name else None
+
+    def _opening(self, name: bytes) -> Callable[[], BinaryIO] | None:
+        found = self._spool.find(name)
+        return partial(opened, self._spool.path(found)) if found is not None and found.item.kind is Kind.FILE else None
 
 
 def told(report: FileReport, path: str) -> Iterator[Finding]:

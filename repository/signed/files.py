@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, BinaryIO
 from repository.errors import SourceMissing
 from repository.signed.evidence import Records
 from repository.signed.records import FileReport
-from signatures.detect import covered_names
+from signatures.detect import covered_names, named_beside
 
 if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["data_from", "opened", "validate_file"]
+__all__ = ["Named", "data_from", "opened", "validate_file"]
 
 CHUNK = 1 << 20
+
+Named = Callable[[str], Callable[[], BinaryIO] | None]
+"""From the name that a signature gives a file to what opens it; None: it is not there."""
 
 
 def validate_file(
@@ -29,10 +32,12 @@ def validate_file(
     *,
     name: str = "",
     content: Path | None = None,
+    named: Named | None = None,
     beside: Sequence[ValidationData] = (),
     existed: Proof | None = None,
 ) -> FileReport:
-    """The signatures of ``path``, judged. ``content`` is what a detached signature covers, when it is not found by its name.
+    """The signatures of ``path``, judged. ``content`` is what a detached signature covers, when it is not found by its name; ``named``
+    finds what it calls by name (otherwise: in the folder of ``path``).
 
     Raises:
         SourceMissing: there is nothing to read.
@@ -44,7 +49,7 @@ def validate_file(
 
     if not path.is_file():
         raise SourceMissing(str(path))
-    source = Source(path, name or path.name, partial(_beside, path, content))
+    source = Source(path, name or path.name, partial(_beside, path, content), named or partial(_named, path))
     file = read_signatures(source, context.anchors.known) or SignedFile()
     reports = judge(file, context, existed=existed, beside=beside)
     return FileReport.of(name or str(path), _sha256(path), reports, context)
@@ -55,6 +60,14 @@ def _beside(path: Path, content: Path | None) -> Iterator[tuple[str, Callable[[]
     for other in names:
         if other.is_file():
             yield other.name, partial(opened, other)
+
+
+def _named(path: Path, wanted: str) -> Callable[[], BinaryIO] | None:
+    name = named_beside(path.name.encode("utf-8", "surrogateescape"), wanted)
+    found = path.parent / name.decode("utf-8", "surrogateescape") if name else None
+    if found is None or not found.is_file() or not found.resolve().is_relative_to(path.parent.resolve()):
+        return None
+    return partial(opened, found)
 
 
 def opened(path: Path) -> BinaryIO:

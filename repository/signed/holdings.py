@@ -7,24 +7,25 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from repository.archive import Archive
 from repository.errors import SourceMissing
 from repository.model import AipFile
 from repository.progress import Progress
-from repository.signed.files import validate_file
+from repository.signed.files import Named, opened, validate_file
 from repository.signed.records import DATA, REPORTS, FileReport, parse_report
 from repository.stored_version import open_verified
-from signatures.detect import covered_names
+from signatures.detect import covered_names, named_beside
 from storage.tier import ObjectId
 
 if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["Prove", "covered_path", "data_of", "kept_reports", "signed_files", "taken", "validate_aip"]
+__all__ = ["Prove", "covered_path", "data_of", "kept_reports", "named_in", "signed_files", "taken", "validate_aip"]
 
 REPORT = re.compile(rf"{re.escape(REPORTS)}/([0-9a-f]{{64}})\.v([0-9]{{1,9}})\.json")
 
@@ -90,7 +91,22 @@ def _validated(
     content = None
     if covered_path(path) in files:
         content = taken(archive, aip_id, files[covered_path(path)], work / Path(covered_path(path)).name)
-    return validate_file(signed, context, name=path, content=content, beside=data, existed=prove(files[path]))
+    named = named_in(archive, aip_id, path, work)
+    return validate_file(signed, context, name=path, content=content, named=named, beside=data, existed=prove(files[path]))
+
+
+def named_in(archive: Archive, aip_id: str, path: str, work: Path) -> Named:
+    """Finds the files that a signature calls by name, in its own folder of the AIP; each is taken out when it is asked for."""
+
+    def named(wanted: str) -> Callable[[], BinaryIO] | None:
+        name = named_beside(path.encode(), wanted)
+        file = archive.catalog.holdings.file(aip_id, name.decode()) if name else None
+        if file is None:
+            return None
+        target = work / f"named-{file.sha512}"
+        return partial(opened, target if target.exists() else taken(archive, aip_id, file, target))
+
+    return named
 
 
 def taken(archive: Archive, aip_id: str, file: AipFile, target: Path) -> Path:

@@ -10,10 +10,11 @@ from policies.findings import Finding
 from signatures.ber import Malformed
 from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.cms import Content
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedObject, Stamp
-from signatures.stamps import read_stamp
+from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
 from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
 from signatures.xades.properties import Properties, local, properties_of, values_in
@@ -21,7 +22,7 @@ from signatures.xmldsig.c14n import Refused
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Reading, Resolver, State, Transform
-from signatures.xmldsig.signature import Failure, XmlSignature, decoded, open_signature, signer_of
+from signatures.xmldsig.signature import Failure, XmlSignature, decoded, likeliest, open_signature
 
 __all__ = ["MOST_SIGNATURES", "Read", "read_document"]
 
@@ -200,16 +201,14 @@ def _judged(
     base: SignedObject, signature: XmlSignature, properties: Properties, candidates: Sequence[Certificate], counter: Any
 ) -> SignedObject:
     """The certificate, the arithmetic and the references, in the order of EN 319 102-1, 5.2."""
-    if properties.names_certificate:
-        certificate = signer_of(signature, [each for each in candidates if properties.names(each)])
-        maker = certificate or next((each for each in candidates if signature.made_by(each)), None)
-    else:
-        certificate = maker = signer_of(signature, candidates)
-    if maker is None:
+    named = [each for each in candidates if properties.names(each)] if properties.names_certificate else list(candidates)
+    certificate = next((each for each in named if signature.made_by(each)), None)
+    made = certificate is not None or any(signature.made_by(each) for each in candidates)
+    if not made and not named:
         return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
-    if certificate is not None:
-        base = replace(base, certificate=certificate)
-    if not signature.made_by(maker):
+    if certificate is not None or not made:
+        base = replace(base, certificate=certificate or likeliest(named))
+    if not made:
         return _failed(base, Failure(Integrity.BROKEN, SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
     if wrong := signature.wrong():
         return _failed(base, wrong)
@@ -288,14 +287,22 @@ class _Stamps:
                 continue
             try:
                 der = decoded(each.text, "a time-stamp")
-                tried = [read_stamp(der, kind, content, covers=covers, of=self._read.value) for content in contents]
-                reading = next((one for one in tried if one.stamp.token.integrity is Integrity.INTACT), tried[0])
+                reading = self._first_intact(der, kind, contents, covers)
             except Malformed as error:
                 self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
             except Failure as failure:
                 self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": failure.why.text("en")}))
             else:
                 self._took(reading.stamp, reading.data)
+
+    def _first_intact(self, der: bytes, kind: str, contents: Sequence[Content], covers: frozenset[bytes]) -> ReadStamp:
+        """The token over the first of ``contents`` that it stamps; else as it is over the first of all. Raises `Malformed`."""
+        first = read_stamp(der, kind, contents[0], covers=covers, of=self._read.value)
+        for content in contents[1:] if first.stamp.token.integrity is Integrity.BROKEN else ():
+            found = read_stamp(der, kind, content, covers=covers, of=self._read.value)
+            if found.stamp.token.integrity is Integrity.INTACT:
+                return found
+        return first
 
     def _took(self, stamp: Stamp, data: Sequence[tuple[str, bytes]]) -> None:
         collected = self._reader.collected

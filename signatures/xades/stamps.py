@@ -86,7 +86,7 @@ def _by_hash_data(making: _Making, hashed: list[Any]) -> Iterator[_Piece]:
     for each in hashed:
         target, _ = target_of(making.reading, each.get("uri", each.get("URI")))
         listed = next((child for child in each.iterchildren() if local(child) == "Transforms"), None)
-        data = None if target is None else transformed(making.reading, listed, target)[0]
+        data = None if target is None else transformed(making.reading, listed, target).data
         yield data
 
 
@@ -129,7 +129,7 @@ def _referenced(making: _Making, element: Any) -> _Piece:
     target, _ = target_of(making.reading, element.get("URI"))
     if target is None:
         return None
-    return transformed(making.reading, element.find(ds("Transforms")), target)[0]
+    return transformed(making.reading, element.find(ds("Transforms")), target).data
 
 
 def _before(making: _Making) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.xades.reader import read_document
 from signatures.xmldsig.document import Document
+from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Resolver
 
 __all__ = ["XadesVerifier", "unreadable"]
@@ -35,7 +36,7 @@ class XadesVerifier:
         except NotWellFormed as error:
             return SignedFile((unreadable(error, Kind.XADES),))
         del data
-        read_document(document, _beside(source), collected, known=self._known)
+        read_document(document, _beside(source, document), collected, known=self._known)
         return collected.file()
 
 
@@ -48,10 +49,12 @@ def unreadable(error: NotWellFormed, kind: Kind, name: str = "") -> SignedObject
     return SignedObject(kind, Role.SIGNATURE, name, b"", Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why)
 
 
-def _beside(source: Source) -> Resolver:
-    """Files that a signature names: by their name in the same folder; else, as the signature's file is called after it, the likeliest.
+def _beside(source: Source, document: Document) -> Resolver:
+    """Files that a signature names: by their name, in the same folder; where it names a single one, what lies beside is that one.
 
     A file is never found by a path that leads out of the folder, nor by an address."""
+    names = {each.get("URI", "") for each in document.root.iter(ds("Reference"))}
+    single = len({each for each in names if not each.startswith("#")}) == 1
 
     def resolve(name: str) -> Callable[[], BinaryIO] | None:
         others = list(source.beside())
@@ -59,6 +62,6 @@ def _beside(source: Source) -> Resolver:
             if each.rpartition("/")[2] == name.rpartition("/")[2]:
                 return opened
         found = source.named(name) if name else None
-        return found or (others[0][1] if others else None)
+        return found or (others[0][1] if others and single else None)
 
     return resolve

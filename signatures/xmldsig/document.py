@@ -38,7 +38,7 @@ class Document:
     def __init__(self, data: bytes, work: Work | None = None) -> None:
         self.root = exact(data)
         self.size = len(data)
-        self.work = work or Work()
+        self.work = work or Work.on(data)
         self._ids: dict[str, list[Any]] | None = None
 
     def signatures(self) -> Iterator[Any]:

@@ -153,10 +153,9 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
         if target is None:
             return Reference(**base, state=State.MISSING, reason=base["uri"] or "", name=name)
         base |= {"name": name, "nodes": target if isinstance(target, Nodes) else None}
-        data, steps = transformed(reading, element.find(ds("Transforms")), target)
-        base["exact"] = not steps
-        base["nodes"] = _covered(base["nodes"], data)
-        actual = reading.digest(data, base["algorithm"], named=name if name and not steps else None)
+        result = transformed(reading, element.find(ds("Transforms")), target)
+        base |= {"exact": not result.steps, "nodes": result.nodes}
+        actual = reading.digest(result.data, base["algorithm"], named=name if name and not result.steps else None)
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
     except (ValueError, binascii.Error) as error:
@@ -164,11 +163,6 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     if actual != expected:
         return Reference(**base, state=State.ALTERED)
     return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
-
-
-def _covered(nodes: Nodes | None, data: Nodes | Octets) -> Nodes | None:
-    """What of the document is covered, when transforms took elements away."""
-    return data if nodes is not None and isinstance(data, Nodes) and data.top is nodes.top else nodes
 
 
 def _manifest(reading: Reading, base: dict[str, Any], *, nested: bool) -> tuple[Reference, ...]:
@@ -234,14 +228,27 @@ def method_of(element: Any) -> Method:
     return method
 
 
-def transformed(reading: Reading, listed: Any, data: Nodes | Octets) -> tuple[Nodes | Octets, int]:
-    """(what the transforms make of ``data``, how many there were). Raises `Refused`."""
+@dataclass(frozen=True)
+class Transformed:
+    """What transforms made of what a reference points at. ``nodes`` is the last node set of the document itself on the way: what is
+    covered, less what filters took away; None for a file. ``steps`` is how many transforms there were."""
+
+    data: Nodes | Octets
+    nodes: Nodes | None
+    steps: int
+
+
+def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transformed:
+    """Apply a ds:Transforms (None: there is none) to ``target``. Raises `Refused`."""
     steps = list(listed.iterchildren(ds("Transform"))) if listed is not None else []
     if len(steps) > MOST_TRANSFORMS:
         raise Refused(f"a reference has more than {MOST_TRANSFORMS} transforms")
+    data, nodes = target, target if isinstance(target, Nodes) else None
     for step in steps:
         data = _transform(reading, step, data)
-    return data, len(steps)
+        if isinstance(data, Nodes) and nodes is not None and data.top is nodes.top:
+            nodes = data
+    return Transformed(data, nodes, len(steps))
 
 
 def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Octets:

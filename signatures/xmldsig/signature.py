@@ -21,7 +21,7 @@ from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import RSA_PSS, SCHEMES, digest_named, ds
 from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transform, method_of, read_references
 
-__all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "open_signature"]
+__all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "likeliest", "open_signature"]
 
 MOST_CERTIFICATES = 100
 """Certificates in one KeyInfo that are looked at."""
@@ -192,10 +192,7 @@ def _certificates(elements: Iterator[Any]) -> Iterator[Certificate]:
             continue
 
 
-def signer_of(signature: XmlSignature, candidates: Sequence[Certificate]) -> Certificate | None:
-    """The certificate among ``candidates`` whose key made the value; when none did, the likeliest (the first that is no issuer)."""
-    made = next((each for each in candidates if signature.made_by(each)), None)
-    if made is not None or not candidates:
-        return made
+def likeliest(candidates: Sequence[Certificate]) -> Certificate:
+    """Whose signature it is meant to be, when none of ``candidates`` made it: the first that issued no other."""
     issuers = {each.issuer for each in candidates if not each.self_issued}
     return next((each for each in candidates if each.subject not in issuers), candidates[0])

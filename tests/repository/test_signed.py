@@ -16,6 +16,7 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.signed.records import DATA, REPORTS
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.signatures import xml_signing
 from tests.signatures.authorities import VirtualClock, authority, issuing
 from tests.signatures.authorities import served as answering
 from tests.signatures.network import Network, served
@@ -99,6 +100,18 @@ def test_validated_from_the_aip_alone(archive: ArchiveUnderTest, tmp_path: Path,
     later = archive.engine.signatures.validate(deposit.aip_id, at=day(2031), progress=Silent())
     assert str(later[0].signatures[0].verdict) == "INDETERMINATE/OUT_OF_BOUNDS_NO_POE"
     assert len(network.asked) == asked, "validating needs no network"
+
+
+def test_an_xml_signature_finds_the_files_that_it_names(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
+    """In the deposit, and years later in the AIP: neither is called after the other."""
+    letters = {"cong van.txt": b"mot", "phu luc.txt": b"hai"}
+    signed = xml_signing.detached(pki, {name.replace(" ", "%20"): data for name, data in letters.items()}, level="T")
+    deposit = archive.deposit(package(tmp_path, chu_ky__xml=signed, **letters))
+    assert deposit.state is DepositState.STORED, deposit.findings
+    assert codes(deposit) == {"SIG-PASSED": 1}
+    (report,) = archive.engine.signatures.validate(deposit.aip_id, progress=Silent())
+    (found,) = report.signatures
+    assert (found.kind, found.verdict.passed, found.coverage.files) == ("XAdES", True, ("cong van.txt", "phu luc.txt"))
 
 
 def test_the_stored_report_is_whole(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:

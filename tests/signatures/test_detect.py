@@ -7,9 +7,10 @@ import io
 
 import pytest
 
-from signatures.detect import covered_names, detect
+from signatures.detect import covered_names, detect, named_beside
 from signatures.report import Kind
 from tests.signatures.pki import Pki, day, make_pdf
+from tests.signatures.xml_signing import LETTER, enveloped
 
 
 def test_pdf_with_and_without(pki: Pki) -> None:
@@ -55,3 +56,32 @@ def test_names_of_what_is_covered() -> None:
     assert covered_names(b"a/b.pdf.p7s") == [b"a/b.pdf"]
     assert covered_names(b"x.P7M") == [b"x"]
     assert covered_names(b"x.pdf") == covered_names(b".p7s") == []
+
+
+def test_xml_with_and_without(pki: Pki) -> None:
+    signed = enveloped(pki)
+    for data in (signed, b"\xef\xbb\xbf" + signed, b"\n" + signed.split(b"?>", 1)[1]):
+        found = detect(io.BytesIO(data))
+        assert found is not None
+        assert found.kind is Kind.XADES
+    assert detect(io.BytesIO(LETTER.encode())) is None
+    assert detect(io.BytesIO(signed.replace(b"SignatureValue", b"SignatureText"))) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("b.txt", b"x/b.txt"),
+        ("./sub/b.txt", b"x/sub/b.txt"),
+        ("công văn.txt", "x/công văn.txt".encode()),
+        ("../b.txt", None),
+        ("/b.txt", None),
+        ("sub//b.txt", None),
+        ("http://a/b", None),
+        ("C:b", None),
+        ("a\\b", None),
+        ("", None),
+    ],
+)
+def test_what_a_signature_calls_by_name_lies_in_its_folder(wanted: str, found: bytes | None) -> None:
+    assert named_beside(b"x/sig.xml", wanted) == found

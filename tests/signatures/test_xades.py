@@ -1,0 +1,189 @@
+"""XAdES through reading and judging: levels, dates, several signatures, counter-signatures, what lies beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from signatures.report import Integrity, Role, SubIndication
+from tests.signatures import xml_signing
+from tests.signatures.judging import read, signature
+from tests.signatures.pki import Pki, day
+from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, LETTER, XADES, Ref, Signing, enveloped
+
+
+@pytest.fixture(scope="session")
+def rsa() -> Pki:
+    return Pki("rsa")
+
+
+@pytest.mark.parametrize(
+    ("level", "stamps"), [("B", []), ("T", ["signature"]), ("LT", ["signature"]), ("LTA", ["signature", "archive"])]
+)
+def test_every_level_is_told_and_valid_in_its_day(tmp_path: Path, pki: Pki, level: str, stamps: list[str]) -> None:
+    report = signature(tmp_path, pki, enveloped(pki, level=level), day(2026, 6))
+    assert (str(report.verdict), report.level) == ("TOTAL-PASSED", f"XAdES-{level}")
+    assert [each.kind for each in report.stamps] == stamps
+    assert (report.coverage.scope, report.coverage.elements, report.coverage.left) == ("file", ("/edoc",), ())
+    assert (report.claimed, report.location) == (day(2026, 3), "Hà Nội")
+
+
+def test_a_signature_with_its_validation_data_outlives_its_certificate_and_its_ca(tmp_path: Path, pki: Pki) -> None:
+    """B-LTA of 2026 in 2029, when signer, issuing CA and the first time-stamp authority of the data have ended."""
+    at = day(2029, 6)
+    kept = signature(tmp_path, pki, enveloped(pki, level="LTA"), at, crls=[pki.crl("tsaca1", at), pki.crl("root", at)])
+    assert str(kept.verdict) == "TOTAL-PASSED", kept.verdict.why
+    assert (kept.proven, kept.proven_by) == (day(2026, 3), "time-stamp")
+    bare = signature(tmp_path, pki, enveloped(pki), at)
+    assert not bare.verdict.passed
+
+
+def test_an_archive_time_stamp_over_something_else_proves_nothing(tmp_path: Path, pki: Pki) -> None:
+    """A certificate is added to the values after the archive time-stamp was made."""
+    data = enveloped(pki, level="LTA")
+    other = data.replace(
+        b"</xades:CertificateValues>",
+        b"<xades:EncapsulatedX509Certificate>AAAA</xades:EncapsulatedX509Certificate></xades:CertificateValues>",
+    )
+    assert other != data
+    stamps = {each.kind: each.token.integrity for each in read(tmp_path, other).stamps}
+    assert stamps == {"signature": Integrity.INTACT, "archive": Integrity.BROKEN}
+
+
+@pytest.mark.parametrize(("digest", "pss"), [("sha256", False), ("sha512", False), ("sha256", True)])
+def test_rsa_in_its_forms(tmp_path: Path, rsa: Pki, digest: str, pss: bool) -> None:
+    def change(making: Signing) -> None:
+        making.digest, making.pss = digest, pss
+
+    report = signature(tmp_path, rsa, enveloped(rsa, change=change), day(2026, 6))
+    assert str(report.verdict) == "TOTAL-PASSED"
+    assert report.signature_algorithm == f"rsa-{'pss' if pss else 'pkcs1v15'}-{digest}"
+
+
+def test_sha1_is_flagged_as_weak_and_not_refused(tmp_path: Path, rsa: Pki) -> None:
+    def change(making: Signing) -> None:
+        making.digest = "sha1"
+
+    report = signature(tmp_path, rsa, enveloped(rsa, change=change), day(2026, 6))
+    assert (report.integrity, str(report.verdict)) == (Integrity.INTACT, "INDETERMINATE/CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
+    assert "SIG-WEAK" in {each.code for each in report.notes}
+
+
+def test_one_changed_letter_is_found(tmp_path: Path, pki: Pki) -> None:
+    altered = enveloped(pki).replace("Công văn".encode(), b"Cong van")
+    report = signature(tmp_path, pki, altered, day(2026, 6))
+    assert (report.integrity, report.verdict.sub) == (Integrity.BROKEN, SubIndication.HASH_FAILURE)
+    assert report.verdict.why is not None
+    assert report.verdict.why.args["part"] == "/edoc"
+
+
+def test_a_comment_is_not_signed_and_may_change(tmp_path: Path, pki: Pki) -> None:
+    data = enveloped(pki).replace(b"<!-- note -->", b"<!-- another -->")
+    assert signature(tmp_path, pki, data, day(2026, 6)).verdict.passed
+
+
+def test_another_certificate_of_the_same_key_is_not_the_signers(tmp_path: Path, pki: Pki) -> None:
+    """The value is right, but the certificate that was signed along is another."""
+
+    def change(making: Signing) -> None:
+        making.wrong_reference = True
+
+    report = signature(tmp_path, pki, enveloped(pki, change=change), day(2026, 6))
+    assert (report.integrity, str(report.verdict)) == (Integrity.INTACT, "INDETERMINATE/NO_SIGNING_CERTIFICATE_FOUND")
+
+
+def test_plain_xml_dsig_is_judged_too(tmp_path: Path, pki: Pki) -> None:
+    def change(making: Signing) -> None:
+        making.xades = False
+
+    report = signature(tmp_path, pki, enveloped(pki, change=change), day(2026, 6))
+    assert (str(report.verdict), report.level) == ("TOTAL-PASSED", "XML-DSig")
+
+
+def test_two_signatures_each_over_the_document_without_signatures(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(LETTER.encode())
+    data = xml_signing.canonical(root)
+    without = '<ds:Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><ds:XPath>not(ancestor-or-self::ds:Signature)</ds:XPath>'
+    transforms = f"{without}</ds:Transform>{EXCLUSIVE}"
+    for name, signer in (("first", "signer1"), ("second", "signer2")):
+        root.append(Signing(pki, signer=signer, name=name, references=[Ref("", data, transforms)]).signature())
+    found = read(tmp_path, etree.tostring(root))
+    assert [(each.name, each.integrity, each.failure) for each in found.objects] == [
+        ("first", Integrity.INTACT, None),
+        ("second", Integrity.INTACT, None),
+    ]
+
+
+def countersigned(pki: Pki, over: str) -> bytes:
+    root = etree.fromstring(enveloped(pki))
+    signed = root.find(f"{{{DS}}}Signature")
+    value = xml_signing.canonical(signed.find(f"{{{DS}}}SignatureValue"))
+    making = Signing(pki, signer="signer2", name="counter", references=[Ref(f"#{over}", value, EXCLUSIVE)])
+    if over == "body":
+        making.references = [Ref("#body", xml_signing.canonical(root[0]), EXCLUSIVE)]
+    holder = xml_signing.add_unsigned(signed, f'<x:CounterSignature xmlns:x="{XADES}"/>')
+    holder.append(making.signature())
+    return bytes(etree.tostring(root))
+
+
+def test_a_counter_signature_signs_the_value_of_another(tmp_path: Path, pki: Pki) -> None:
+    first, counter = read(tmp_path, countersigned(pki, "sig-1-value")).objects
+    assert (first.role, first.failure) == (Role.SIGNATURE, None)
+    assert (counter.role, counter.integrity, counter.failure) == (Role.COUNTERSIGNATURE, Integrity.INTACT, None)
+
+
+def test_a_counter_signature_over_something_else_is_none(tmp_path: Path, pki: Pki) -> None:
+    first, counter = read(tmp_path, countersigned(pki, "body")).objects
+    assert first.failure is None
+    assert (counter.integrity, counter.failure) == (Integrity.BROKEN, SubIndication.FORMAT_FAILURE)
+
+
+def test_files_beside_are_found_by_name_and_missed_by_name(tmp_path: Path, pki: Pki) -> None:
+    files = {"phu-luc/1.txt": b"mot", "2.txt": b"hai"}
+    data = xml_signing.detached(pki, files)
+    both = signature(tmp_path, pki, data, day(2026, 6), beside=files)
+    assert both.verdict.passed
+    assert (both.coverage.scope, both.coverage.files) == ("beside", ("phu-luc/1.txt", "2.txt"))
+    one = signature(tmp_path, pki, data, day(2026, 6), beside={"2.txt": b"hai"})
+    assert str(one.verdict) == "INDETERMINATE/SIGNED_DATA_NOT_FOUND"
+    assert one.verdict.why is not None
+    assert one.verdict.why.args["part"] == "phu-luc/1.txt"
+    altered = signature(tmp_path, pki, data, day(2026, 6), beside=files | {"2.txt": b"ba"})
+    assert (altered.integrity, altered.verdict.sub) == (Integrity.BROKEN, SubIndication.HASH_FAILURE)
+
+
+def test_a_part_that_is_signed_is_told_with_what_is_not(tmp_path: Path, pki: Pki) -> None:
+    """As an electronic invoice has it: the data is signed by id, what others add later is not."""
+    root = etree.fromstring('<HDon><DLHDon Id="data"><Tien>1</Tien></DLHDon><MCCQT>00A</MCCQT></HDon>')
+    root.append(Signing(pki, references=[Ref("#data", xml_signing.canonical(root[0]), EXCLUSIVE)]).signature())
+    report = signature(tmp_path, pki, etree.tostring(root), day(2026, 6))
+    assert report.verdict.passed
+    assert (report.coverage.scope, report.coverage.elements, report.coverage.left) == (
+        "part",
+        ("/HDon/DLHDon",),
+        ("/HDon/MCCQT",),
+    )
+    (note,) = report.notes
+    assert (note.code, note.args) == ("SIG-PART-ONLY", {"covered": "/HDon/DLHDon", "left": "/HDon/MCCQT"})
+
+
+def test_a_content_time_stamp_is_over_the_objects(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(LETTER.encode())
+    data = xml_signing.canonical(root)
+    stamp = xml_signing.b64(xml_signing.token(pki, data, day(2026, 2)))
+    name = "xades:AllDataObjectsTimeStamp"
+    inside = f"<{name}><xades:EncapsulatedTimeStamp>{stamp}</xades:EncapsulatedTimeStamp></{name}>"
+    making = Signing(pki, content_stamps=inside, references=[Ref("", data, ENVELOPED + EXCLUSIVE)])
+    root.append(making.signature())
+    report = signature(tmp_path, pki, etree.tostring(root), day(2026, 6))
+    assert report.verdict.passed
+    assert [(each.kind, each.verdict.passed) for each in report.stamps] == [("content", True)]
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16", "ISO-8859-1", "UTF-8"])
+def test_every_encoding_is_detected_and_read(tmp_path: Path, pki: Pki, encoding: str) -> None:
+    root = etree.fromstring(enveloped(pki))
+    data = etree.tostring(root, xml_declaration=True, encoding=encoding)
+    assert read(tmp_path, data).objects[0].integrity is Integrity.INTACT

@@ -1,0 +1,380 @@
+"""Attacks on XML signatures, by name: each is refused with its reason, in bounded work, or the report says what is not covered."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from formats.xml import MAX_EXACT_BYTES, MAX_EXACT_NODES, MAX_NAMESPACES, NotWellFormed, exact
+from signatures.detect import named_beside
+from signatures.report import Integrity, SignatureReport
+from signatures.xades.reader import MOST_SIGNATURES
+from signatures.xmldsig.references import MOST_REFERENCES, MOST_TRANSFORMS
+from tests.signatures import xml_signing
+from tests.signatures.judging import read, signature
+from tests.signatures.pki import Pki, day
+from tests.signatures.xml_signing import DS, ENVELOPED, EXC, EXCLUSIVE, LETTER, Ref, Signing, canonical
+
+NS = "{urn:test:letter}"
+
+
+def by_id(pki: Pki, transforms: str = EXCLUSIVE, **how: object) -> etree._Element:
+    """A letter whose body is signed by its id."""
+    root = etree.fromstring(LETTER.encode())
+    making = Signing(pki, references=[Ref("#body", canonical(root[0]), transforms)], **how)  # type: ignore[arg-type]
+    root.append(making.signature())
+    return root
+
+
+def evil(root: etree._Element, name: str = "evil") -> etree._Element:
+    """A body that nobody signed."""
+    other = copy.deepcopy(root.find(f"{NS}body"))
+    other[0].text = "Công văn giả"
+    other.tail = None
+    other.attrib.clear()
+    other.set("Id", name)
+    return other
+
+
+def put_instead(root: etree._Element) -> etree._Element:
+    """Another body where readers look, the signed one taken out."""
+    signed = root.find(f"{NS}body")
+    root.replace(signed, evil(root))
+    return signed
+
+
+# -- signature wrapping -------------------------------------------------------------------------------------------------------------
+
+
+def moved_into_an_object_of_the_signature(root: etree._Element) -> None:
+    signed = put_instead(root)
+    etree.SubElement(root.find(f"{{{DS}}}Signature"), f"{{{DS}}}Object").append(signed)
+
+
+def moved_into_a_wrapper_beside(root: etree._Element) -> None:
+    signed = put_instead(root)
+    etree.SubElement(root, f"{NS}old").append(signed)
+
+
+def moved_to_the_end(root: etree._Element) -> None:
+    root.append(put_instead(root))
+
+
+def a_double_before(root: etree._Element) -> None:
+    root.insert(0, evil(root))
+
+
+def a_double_after(root: etree._Element) -> None:
+    root.append(evil(root))
+
+
+def a_double_around(root: etree._Element) -> None:
+    signed = root.find(f"{NS}body")
+    outer = evil(root)
+    root.replace(signed, outer)
+    outer.append(signed)
+
+
+def a_double_inside_a_foreign_signature(root: etree._Element) -> None:
+    foreign = etree.SubElement(root, f"{{{DS}}}Signature")
+    etree.SubElement(foreign, f"{{{DS}}}Object").append(evil(root))
+
+
+WRAPPINGS: list[Callable[[etree._Element], None]] = [
+    moved_into_an_object_of_the_signature,
+    moved_into_a_wrapper_beside,
+    moved_to_the_end,
+    a_double_before,
+    a_double_after,
+    a_double_around,
+    a_double_inside_a_foreign_signature,
+]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_signature_wrapping(tmp_path: Path, pki: Pki, wrapping: Callable[[etree._Element], None]) -> None:
+    root = by_id(pki)
+    assert judged(tmp_path, pki, root).verdict.passed
+    wrapping(root)
+    report = judged(tmp_path, pki, root)
+    assert str(report.verdict) == "INDETERMINATE/SIG_CONSTRAINTS_FAILURE"
+    assert report.verdict.why is not None
+    assert report.verdict.why.code == "SIG-WRAPPED"
+    assert report.coverage.elements, "the report says which element is signed"
+
+
+def test_wrapping_a_whole_document_that_is_signed_by_the_id_of_its_root(tmp_path: Path, pki: Pki) -> None:
+    inner = etree.fromstring('<edoc xmlns="urn:test:letter" Id="all"><p>1</p></edoc>')
+    inner.append(Signing(pki, references=[Ref("#all", canonical(inner), ENVELOPED + EXCLUSIVE)]).signature())
+    assert judged(tmp_path, pki, inner).coverage.scope == "file"
+    outer = etree.fromstring('<edoc xmlns="urn:test:letter"><p>2</p></edoc>')
+    outer.append(inner)
+    report = judged(tmp_path, pki, outer)
+    assert report.verdict.why is not None
+    assert report.verdict.why.code == "SIG-WRAPPED"
+
+
+def test_an_object_that_nobody_signed_in_an_enveloping_signature(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(xml_signing.enveloping(pki))
+    etree.SubElement(root, f"{{{DS}}}Object").text = "R2lhbw=="
+    report = judged(tmp_path, pki, root)
+    assert report.verdict.why is not None
+    assert (report.verdict.why.code, report.coverage.scope) == ("SIG-WRAPPED", "part")
+
+
+def test_content_that_a_filter_takes_out_is_named_as_not_covered(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(LETTER.replace("<edoc", '<edoc xmlns:l="urn:test:letter"').encode())
+    filtered = (
+        '<ds:Transform Algorithm="http://www.w3.org/2002/06/xmldsig-filter2"><XPath xmlns="http://www.w3.org/2002/06/xmldsig-filter2" '
+        'xmlns:l="urn:test:letter" Filter="subtract">//l:body</XPath></ds:Transform>'
+    )
+    without = copy.deepcopy(root)
+    without.remove(without[0])
+    root.append(Signing(pki, references=[Ref("", canonical(without), ENVELOPED + filtered + EXCLUSIVE)]).signature())
+    report = judged(tmp_path, pki, root)
+    assert report.integrity is Integrity.INTACT
+    assert (report.coverage.whole, report.coverage.left) == (False, ("/edoc/body",))
+
+
+def test_properties_that_nobody_signed_say_nothing(tmp_path: Path, pki: Pki) -> None:
+    """A second set of qualifying properties, with another time and place, before the one that is signed."""
+    root = by_id(pki)
+    holders = root.findall(f".//{{{DS}}}Object")
+    false = copy.deepcopy(holders[0])
+    text = etree.tostring(false, with_tail=False).replace(b"2026-03-01", b"2001-01-01").replace(b'Id="sig-1-signed"', b'Id="x"')
+    holders[0].addprevious(etree.fromstring(text))
+    report = judged(tmp_path, pki, root)
+    assert (report.claimed, report.verdict.passed) == (day(2026, 3), True)
+
+
+@pytest.mark.parametrize("attribute", ["Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id"])
+def test_an_id_that_two_elements_have(tmp_path: Path, pki: Pki, attribute: str) -> None:
+    root = by_id(pki)
+    etree.SubElement(root, "other").set(attribute, "body")
+    assert "have the id" in refused(judged(tmp_path, pki, root))
+
+
+# -- transforms, canonical forms, references -----------------------------------------------------------------------------------------
+
+
+def transform(uri: str, inside: str = "") -> str:
+    return f'<ds:Transform Algorithm="{uri}">{inside}</ds:Transform>'
+
+
+XSLT = transform(
+    "http://www.w3.org/TR/1999/REC-xslt-19991116",
+    '<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="1.0"><xsl:template match="/">'
+    "<xsl:copy-of select=\"document('file:///etc/passwd')\"/></xsl:template></xsl:stylesheet>",
+)
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+
+
+def xpath(expression: str) -> str:
+    return transform(XPATH, f"<ds:XPath>{expression}</ds:XPath>")
+
+
+def path_filter(expression: str) -> str:
+    inside = f'<XPath xmlns="http://www.w3.org/2002/06/xmldsig-filter2" Filter="intersect">{expression}</XPath>'
+    return transform("http://www.w3.org/2002/06/xmldsig-filter2", inside)
+
+
+TRANSFORMS = {
+    "xslt": (XSLT, "closed list"),
+    "xslt_after_canonical": (EXCLUSIVE + XSLT, "closed list"),
+    "unknown": (transform("http://example.org/decrypt"), "closed list"),
+    "decryption": (transform("http://www.w3.org/2002/07/decrypt#XML"), "closed list"),
+    "none_named": ("<ds:Transform/>", "closed list"),
+    "xpath_of_any_kind": (xpath("count(//*//*//*) > 0"), "closed list"),
+    "xpath_that_reads_files": (xpath("document('file:///etc/passwd')"), "closed list"),
+    "xpath_that_is_long": (xpath(" and ".join(["not(ancestor-or-self::p)"] * 50)), "characters"),
+    "path_with_functions": (path_filter("//*[count(//*) &gt; 1]"), "closed list"),
+    "path_of_many_passes": (path_filter("//*//*//*//*"), "closed list"),
+    "path_alternatives": (path_filter("|".join(["//p"] * 20)), "paths"),
+    "many_transforms": (EXCLUSIVE * (MOST_TRANSFORMS + 1), "transforms"),
+    "enveloped_twice_removed": (EXCLUSIVE + ENVELOPED, "does not stand in"),
+    "base64_of_text": (transform(DS + "base64"), "base64"),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_transforms(tmp_path: Path, pki: Pki, name: str) -> None:
+    text, reason = TRANSFORMS[name]
+    assert reason in refused(judged(tmp_path, pki, by_id(pki, text)))
+
+
+def test_a_canonical_form_of_the_signature_itself_that_is_not_known(tmp_path: Path, pki: Pki) -> None:
+    data = etree.tostring(by_id(pki)).replace(
+        b'CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"',
+        b'CanonicalizationMethod Algorithm="http://example.org/empty"',
+    )
+    assert "canonical form" in refused(signature(tmp_path, pki, data, day(2026, 6)))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc/passwd",
+        "http://127.0.0.1:9/x",
+        "//host/x",
+        "/etc/passwd",
+        "../../../../etc/passwd",
+        "a/../../x",
+        "C:\\x",
+        "..%2F..%2Fx",
+    ],
+)
+def test_external_references_are_never_followed(tmp_path: Path, pki: Pki, uri: str) -> None:
+    root = etree.fromstring(LETTER.encode())
+    root.append(Signing(pki, references=[Ref(uri, b"x")]).signature())
+    report = judged(tmp_path, pki, root)
+    assert str(report.verdict) == "INDETERMINATE/SIGNED_DATA_NOT_FOUND"
+    assert named_beside(b"folder/sig.xml", uri) is None or "%" in uri
+    assert named_beside(b"folder/sig.xml", "../../x") is None
+
+
+@pytest.mark.parametrize("uri", ["#xpointer(//*)", "#xpointer(id('a')/b)", "#xpointer(string-range(//p,'x'))"])
+def test_pointers_that_are_no_ids(tmp_path: Path, pki: Pki, uri: str) -> None:
+    root = etree.fromstring(LETTER.encode())
+    root.append(Signing(pki, references=[Ref(uri.replace("'", "&apos;"), b"x")]).signature())
+    assert "closed list" in refused(judged(tmp_path, pki, root))
+
+
+def test_many_references(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(LETTER.encode())
+    body = Ref("#body", canonical(root[0]), EXCLUSIVE)
+    root.append(Signing(pki, references=[body] * (MOST_REFERENCES + 1)).signature())
+    assert "references" in refused(judged(tmp_path, pki, root))
+
+
+def test_many_references_to_a_large_document(tmp_path: Path, pki: Pki) -> None:
+    """Each would be a walk of its own, with another list of prefixes so that none can be remembered."""
+    root = etree.fromstring(b"<r>" + b"<a/>" * 2_000 + b"</r>")
+    data = canonical(root)
+    walks = [transform(EXC, f'<e:InclusiveNamespaces xmlns:e="{EXC}" PrefixList="p{number}"/>') for number in range(400)]
+    root.append(Signing(pki, references=[Ref("", data, ENVELOPED + each) for each in walks]).signature())
+    assert "steps" in refused(judged(tmp_path, pki, root))
+
+
+def test_a_canonical_form_of_terabytes(tmp_path: Path, pki: Pki) -> None:
+    inner = f'<w xmlns:p="urn:{"x" * 500_000}">' + "<p:a/>" * 5_000 + "</w>"
+    root = etree.fromstring(f'<edoc xmlns="urn:test:letter"><body Id="body">{inner}</body></edoc>')
+    root.append(Signing(pki, references=[Ref("#body", b"x", EXCLUSIVE)]).signature())
+    assert "steps" in refused(judged(tmp_path, pki, root))
+
+
+def test_many_signatures(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(LETTER.encode())
+    one = Signing(pki, xades=False, references=[Ref("#body", canonical(root[0]), EXCLUSIVE)]).signature()
+    for number in range(MOST_SIGNATURES + 5):
+        root.append(copy.deepcopy(one))
+        root[-1].set("Id", f"s{number}")
+        root[-1].find(f"{{{DS}}}SignatureValue").attrib.clear()
+    found = read(tmp_path, etree.tostring(root)).objects
+    assert len(found) == MOST_SIGNATURES + 1
+    assert found[-1].why is not None
+    assert found[-1].why.code == "SIG-TOO-MANY"
+
+
+# -- keys and values -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_without_a_certificate_is_nobodys(tmp_path: Path, pki: Pki) -> None:
+    root = by_id(pki, certificates=())
+    info = root.find(f".//{{{DS}}}KeyInfo")
+    info.append(etree.fromstring(f'<KeyValue xmlns="{DS}"><RSAKeyValue><Modulus>AQAB</Modulus></RSAKeyValue></KeyValue>'))
+    report = judged(tmp_path, pki, root)
+    assert str(report.verdict) == "INDETERMINATE/NO_SIGNING_CERTIFICATE_FOUND"
+
+
+def test_a_key_is_never_fetched(tmp_path: Path, pki: Pki) -> None:
+    root = by_id(pki, certificates=())
+    info = root.find(f".//{{{DS}}}KeyInfo")
+    info.append(etree.fromstring(f'<RetrievalMethod xmlns="{DS}" URI="http://127.0.0.1:9/key"/>'))
+    assert not judged(tmp_path, pki, root).verdict.passed
+
+
+@pytest.mark.parametrize("method", [f"{DS}hmac-sha1", f"{DS}dsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-md5", "none"])
+def test_a_method_that_is_none_or_another(tmp_path: Path, pki: Pki, method: str) -> None:
+    data = etree.tostring(by_id(pki)).replace(b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", method.encode())
+    report = signature(tmp_path, pki, data, day(2026, 6))
+    assert report.integrity is not Integrity.INTACT
+
+
+@pytest.mark.parametrize("doubled", ["SignedInfo", "SignatureValue"])
+def test_a_part_that_must_be_there_once_and_is_there_twice(tmp_path: Path, pki: Pki, doubled: str) -> None:
+    root = by_id(pki)
+    element = root.find(f".//{{{DS}}}{doubled}")
+    element.addnext(copy.deepcopy(element))
+    report = judged(tmp_path, pki, root)
+    assert report.integrity is Integrity.BROKEN
+
+
+def test_a_signature_over_nothing(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(LETTER.encode())
+    root.append(Signing(pki, xades=False).signature())
+    assert judged(tmp_path, pki, root).integrity is Integrity.BROKEN
+
+
+# -- the document itself -------------------------------------------------------------------------------------------------------------
+
+LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+DOCTYPES = {
+    "internal_entity": '<!DOCTYPE r [<!ENTITY e "x">]>',
+    "external_entity": '<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
+    "parameter_entity": '<!DOCTYPE r [<!ENTITY % p SYSTEM "http://127.0.0.1:9/x"> %p;]>',
+    "external_subset": '<!DOCTYPE r SYSTEM "http://127.0.0.1:9/x.dtd">',
+    "attribute_defaults": '<!DOCTYPE r [<!ATTLIST r Id ID "body">]>',
+    "billion_laughs": f'<!DOCTYPE r [<!ENTITY l0 "ha">{LAUGHS}<!ENTITY e "&l11;">]>',
+}
+
+
+@pytest.mark.parametrize("name", DOCTYPES)
+def test_a_document_with_a_doctype(tmp_path: Path, pki: Pki, name: str) -> None:
+    text = etree.tostring(by_id(pki)).decode()
+    report = signature(tmp_path, pki, f"{DOCTYPES[name]}{text.replace('<p>', '<p>&e;')}".encode(), day(2026, 6))
+    assert "DOCTYPE" in refused(report) or report.integrity is Integrity.BROKEN
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<a>" * 100_000 + b"</a>" * 100_000,
+        b"<r>" + b"<a/>" * (2 * MAX_EXACT_NODES) + b"</r>",
+        b"<r>" + b" ".join(b'<a xmlns:p%d="u"/>' % number for number in range(MAX_NAMESPACES + 1)) + b"</r>",
+        b"<r " + b" ".join(b'a%d=""' % number for number in range(1_100_000)) + b"/>",
+        b"<r>" + b"x" * MAX_EXACT_BYTES + b"</r>",
+        b"<r>&undefined;</r>",
+        b"\xff\xfe" + "<r>".encode("utf-16-le") + b"\x00\xd8",
+        b"<r xmlns:a='u' xmlns:b='u' a:x='1' b:x='2'/>",
+    ],
+    ids=["nesting", "elements", "namespaces", "attributes", "length", "entity", "encoding", "doubled_attribute"],
+)
+def test_a_document_beyond_the_bounds_of_what_is_read(data: bytes) -> None:
+    with pytest.raises(NotWellFormed):
+        exact(data)
+
+
+def test_xinclude_and_stylesheets_are_only_text(tmp_path: Path, pki: Pki) -> None:
+    text = LETTER.replace("<body", '<x:include xmlns:x="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/><body', 1)
+    text = text.replace("<edoc", '<?xml-stylesheet type="text/xsl" href="http://127.0.0.1:9/x"?><edoc', 1)
+    root = etree.fromstring(text.encode())
+    data = etree.tostring(root.getroottree(), method="c14n", exclusive=True, with_comments=False)
+    root.append(Signing(pki, references=[Ref("", data, ENVELOPED + EXCLUSIVE)]).signature())
+    whole = etree.tostring(root.getroottree())
+    assert signature(tmp_path, pki, whole, day(2026, 6)).verdict.passed
+
+
+def judged(folder: Path, pki: Pki, root: etree._Element) -> SignatureReport:
+    return signature(folder, pki, etree.tostring(root), day(2026, 6))
+
+
+def refused(report: SignatureReport) -> str:
+    """The reason, of a signature that is neither intact nor called broken."""
+    assert report.verdict.why is not None
+    if report.integrity is Integrity.UNKNOWN:
+        assert (str(report.verdict), report.verdict.why.code) == ("INDETERMINATE/SIG_CONSTRAINTS_FAILURE", "SIG-XML-REFUSED")
+    return str(report.verdict.why.args.get("reason", ""))
