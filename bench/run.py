@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kho import Archive
 from measure import Failed
 from results import Result, as_json, table
 from rows import DEFAULT, ROWS
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         _parser().error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
     asked.work.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="bench-", dir=asked.work))
+    Archive.compiled()
     stage = Stage(work, asked.scale, asked.rounds, lambda text: print(text, file=sys.stderr, flush=True))
     about = _about(asked)
     results: list[Result] = []

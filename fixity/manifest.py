@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 from fixity.digests import LogicalPath
 
-__all__ = ["Content", "Entry", "Manifest"]
+__all__ = ["SCHEMA", "Content", "Entry", "Manifest"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS state (
-    path TEXT PRIMARY KEY, file TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL, sha512 BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS content (
-    sha512 BLOB PRIMARY KEY, sha256 BLOB NOT NULL, content_path TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL,
-    new INTEGER NOT NULL) WITHOUT ROWID;
-"""
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS state (
+        path TEXT PRIMARY KEY, file TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL, sha512 BLOB NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS content (
+        sha512 BLOB PRIMARY KEY, sha256 BLOB NOT NULL, content_path TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL,
+        new INTEGER NOT NULL) WITHOUT ROWID""",
+)
+"""The tables, for those who make a database in which they will be wanted."""
+
 _STATE = "path, file, size, sha256, sha512"
 _CONTENT = "sha512, sha256, content_path, file, size, new"
 
@@ -54,7 +56,8 @@ class Manifest:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        database.executescript(_SCHEMA)
+        for statement in SCHEMA:
+            database.execute(statement)
 
     def clear(self) -> None:
         self._database.execute("DELETE FROM state")

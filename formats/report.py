@@ -7,7 +7,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from formats.held import Held
 from formats.identify import Identification
+from formats.package.spool_database import beside
 from policies.findings import Puid
 
 __all__ = ["FormatReport", "KnownFormat"]
@@ -17,12 +19,10 @@ CREATE TABLE IF NOT EXISTS format (
     file TEXT PRIMARY KEY, puid TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, mime TEXT NOT NULL, notes TEXT NOT NULL
 ) WITHOUT ROWID
 """
+beside(_SCHEMA)
 
 
 _COLUMNS = "file, puid, name, version, mime, notes"
-
-HELD = 2_000
-"""Answers up to which all are read at once (a kilobyte each): every file of a package is asked about several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +41,24 @@ class FormatReport:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._held: dict[str, KnownFormat] | None = None
-        self._all = False
         database.execute(_SCHEMA)
+        self._held = Held(database, "format", _COLUMNS, _known)
 
     def add(self, answers: Iterable[tuple[str, Identification]]) -> None:
         rows = ((file, a.puid, a.name, a.version, a.mime, json.dumps(_notes(a), ensure_ascii=False)) for file, a in answers)
         self._database.executemany("INSERT OR REPLACE INTO format VALUES (?,?,?,?,?,?)", rows)
-        self._held = None
+        self._held.forget()
 
     def get(self, file: str) -> KnownFormat | None:
-        if self._held is None:
-            count = int(self._database.execute("SELECT count(*) FROM format").fetchone()[0])
-            self._held = dict(self._rows("")) if count <= HELD else {}
-            self._all = count <= HELD
-        if self._all:
-            return self._held.get(file)
-        return next((known for _, known in self._rows("WHERE file = ?", file)), None)
-
-    def _rows(self, where: str, *values: str) -> Iterator[tuple[str, KnownFormat]]:
-        for row in self._database.execute(f"SELECT {_COLUMNS} FROM format {where}", values):
-            yield row[0], KnownFormat(Puid(row[1]), row[2], row[3], row[4], tuple(json.loads(row[5])))
+        return self._held.get(file)
 
     def tools(self) -> Iterator[tuple[str, int]]:
         """(first note, number of files): which tool with which signatures answered how often."""
         yield from self._database.execute("SELECT json_extract(notes, '$[0]'), count(*) FROM format GROUP BY 1")
+
+
+def _known(puid: str, name: str, version: str, mime: str, notes: str) -> KnownFormat:
+    return KnownFormat(Puid(puid), name, version, mime, tuple(json.loads(notes)))
 
 
 def _notes(answer: Identification) -> list[str]:

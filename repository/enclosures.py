@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from formats.package.spool import Spool
+from formats.package.spool_database import beside
 
 __all__ = ["VERSION", "Enclosures"]
 
@@ -15,6 +16,7 @@ VERSION = "{version}"
 """Stands in a path for the number of the version that is sealed: what was found then never takes the place of what was found before."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS enclosure (path TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
+beside(_TABLE)
 
 
 class Enclosures:

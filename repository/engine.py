@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from repository.accepting import Accepting
 from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import Clock
@@ -22,6 +21,7 @@ from repository.reading import Reading
 from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
 from repository.settings import Settings, init_home, remember_tiers
 from repository.tiers import open_tier
+from repository.workforce import Workforce
 
 if TYPE_CHECKING:
     from repository.arrivals import Arrivals
@@ -42,9 +42,9 @@ __all__ = ["Engine"]
 class Engine:
     """One archive. Use it as a context manager; `open` and `create` make it."""
 
-    def __init__(self, archive: Archive, accepting: Accepting | None = None) -> None:
+    def __init__(self, archive: Archive, workforce: Workforce | None = None) -> None:
         self.archive = archive
-        self._accepting = accepting or Accepting()
+        self._workforce = workforce or Workforce()
         self.holdings = Holdings(archive)
         self.reading = Reading(archive)
         self.reports = Reports(archive)
@@ -73,13 +73,11 @@ class Engine:
     def open(cls, home: Path, *, actor: str, clock: Clock | None = None) -> Engine:
         """Open the archive in ``home``. Raises `SettingsError`, `ArchivePolicyError`, `CatalogError`."""
         settings = Settings.load(home)
-        # The tier that may take the spool's own bytes by a hard link is the first one, and only that one.
         tiers = {
-            place.name: open_tier(place, settings.home, link_from_spool=number == 0)
-            for number, place in enumerate(settings.tiers)
+            place.name: open_tier(place, settings.home, link_from_spool=settings.links(place.name)) for place in settings.tiers
         }
         archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock)
-        return cls(archive, Accepting(apart=clock is None))
+        return cls(archive, Workforce(apart=clock is None))
 
     @classmethod
     def upgrade(cls, home: Path) -> tuple[str, str]:
@@ -100,7 +98,7 @@ class Engine:
         """The background work of this archive (made when first needed: it costs half a second)."""
         from repository.jobs import Jobs
 
-        return Jobs.at(self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._accepting))
+        return Jobs.at(self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._workforce))
 
     @cached_property
     def deposits(self) -> Deposits:
@@ -185,7 +183,7 @@ class Engine:
         """End what was started: the workers of identification and inspection, jobs and database connections."""
         if "jobs" in self.__dict__:
             self.jobs.close()
-        self._accepting.close()
+        self._workforce.close()
         self.archive.identifier.close()
         self.archive.inspectors.close()
         self.archive.verifiers.close()

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from repository import placement, upkeep
-from repository.accepting import Accepting
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some, not_asked
 from repository.campaigns import MIGRATE, ROLLBACK, Migrate, RollBack
@@ -23,7 +22,7 @@ from repository.evidence.flow import EVIDENCE, EvidenceFlow
 from repository.ingest import Outcome
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
-from repository.keep import keep, register
+from repository.keep import register
 from repository.ledger_flow import LEDGER, LedgerFlow
 from repository.ledger_open import copy_open_day
 from repository.model import Deposit, DepositState
@@ -31,6 +30,7 @@ from repository.progress import Progress, Unit
 from repository.recollection import COLLECT, Collect
 from repository.repair import RepairReport, repair_some
 from repository.settling import settle
+from repository.workforce import Workforce
 
 __all__ = [
     "AUDIT",
@@ -96,20 +96,20 @@ class Shown:
         self._done = now.done
 
 
-def flows_of(archive: Archive, accepting: Accepting) -> Sequence[Flow]:
+def flows_of(archive: Archive, workforce: Workforce) -> Sequence[Flow]:
     """All flows of one archive, each as whoever queued the job (its "actor") had opened it: the process that runs a job is not who
     asked, and nobody asks for what the schedule queues."""
     kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
-        DEPOSIT: lambda mine: _Deposit(mine, accepting),
+        DEPOSIT: lambda mine: _Deposit(mine, workforce),
         AUDIT: _Audit,
         COMPARE: _Compare,
-        REPAIR: lambda mine: _Repair(mine, _Deposit(mine, accepting)),
-        COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, accepting))),
-        UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, accepting)),
+        REPAIR: lambda mine: _Repair(mine, _Deposit(mine, workforce)),
+        COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, workforce))),
+        UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, workforce)),
         LEDGER: LedgerFlow,
-        COLLECT: lambda mine: Collect(mine, _Deposit(mine, accepting).keep_and_register),
-        MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, accepting).keep_and_register),
-        ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, accepting).keep_and_register),
+        COLLECT: lambda mine: Collect(mine, _Deposit(mine, workforce).keep_and_register),
+        MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, workforce).keep_and_register),
+        ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, workforce).keep_and_register),
         EVIDENCE: EvidenceFlow,
     }
 
@@ -140,9 +140,9 @@ def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", meta
 class _Deposit:
     """accept → keep on each tier → register. The argument: `deposit_argument`."""
 
-    def __init__(self, archive: Archive, accepting: Accepting) -> None:
+    def __init__(self, archive: Archive, workforce: Workforce) -> None:
         self._archive = archive
-        self._accepting = accepting
+        self._workforce = workforce
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         accepted = steps.run(
@@ -165,7 +165,7 @@ class _Deposit:
         outcomes: list[Outcome] = []
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
         since = time.monotonic()
-        for outcome in self._accepting.outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
+        for outcome in self._workforce.outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
             outcomes += [outcome] if outcome else []
             if time.monotonic() - since > GROUP_SECONDS:
                 self._wait_for(step, after)
@@ -190,7 +190,7 @@ class _Deposit:
         progress = StepProgress(step)
         progress.start("keep", None, "bytes")
         with self._archive.spools.claimed(ids, step.check):
-            return keep(self._archive, tier, ids, progress)
+            return self._workforce.kept(self._archive, tier, ids, progress)
 
     def _register(self, step: Step, ids: list[str], kept: dict[str, Any]) -> list[str]:
         with self._archive.spools.claimed(ids, step.check):

@@ -122,6 +122,10 @@ class Settings:
     def tier(self, name: str) -> TierPlace:
         return {tier.name: tier for tier in self.tiers}[name]
 
+    def links(self, tier: str) -> bool:
+        """Whether a tier may take the spool's own bytes by a hard link: the first one may, and only that one."""
+        return self.tiers[0].name == tier
+
     def policy(self) -> Policy:
         """The policy in force, read anew. Raises ArchivePolicyError, and SettingsError when there is no file."""
         return parse_policy(_read(self.policy_file), tiers=[tier.name for tier in self.tiers], name=str(self.policy_file))

@@ -7,11 +7,14 @@ import sqlite3
 from collections.abc import Iterable
 
 from formats.characterise import shown
+from formats.held import Held
 from formats.inspection.inspectors import Inspection
+from formats.package.spool_database import beside
 
 __all__ = ["InspectionReport"]
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS inspection (file TEXT PRIMARY KEY, technical TEXT NOT NULL) WITHOUT ROWID"
+beside(_SCHEMA)
 
 
 class InspectionReport:
@@ -20,15 +23,16 @@ class InspectionReport:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.execute(_SCHEMA)
+        self._held = Held(database, "inspection", "file, technical", _pairs)
 
     def add(self, found: Iterable[tuple[str, Inspection]]) -> None:
         rows = ((file, json.dumps(technical(each), ensure_ascii=False)) for file, each in found)
         self._database.executemany("INSERT OR REPLACE INTO inspection VALUES (?,?)", rows)
+        self._held.forget()
 
     def get(self, file: str) -> tuple[tuple[str, str], ...]:
         """(name, value) pairs as they are recorded in PREMIS; () when the file was not inspected."""
-        row = self._database.execute("SELECT technical FROM inspection WHERE file = ?", (file,)).fetchone()
-        return () if row is None else tuple((name, value) for name, value in json.loads(row[0]))
+        return self._held.get(file) or ()
 
     def counts(self) -> dict[str, int]:
         """Validity → number of files; {} when none was validated."""
@@ -37,6 +41,10 @@ class InspectionReport:
             " GROUP BY 1 ORDER BY 1"
         )
         return dict(rows.fetchall())
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in json.loads(text))
 
 
 def technical(found: Inspection) -> list[tuple[str, str]]:

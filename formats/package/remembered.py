@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 from formats.package.spool import Spool
+from formats.package.spool_database import beside
 from policies.findings import Finding, Findings
 
 __all__ = ["remember", "remembered"]
@@ -13,6 +14,7 @@ __all__ = ["remember", "remembered"]
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS finding (seq INTEGER PRIMARY KEY, code TEXT NOT NULL, path TEXT NOT NULL, args TEXT NOT NULL)"
 )
+beside(_TABLE)
 
 
 def remember(spool: Spool) -> Findings:

@@ -330,7 +330,8 @@ class Spool:
                 yield from map(_spooled, aliases.get(row[0], ()))
 
     def _by_digest(self) -> Iterator[list[tuple[Any, ...]]]:
-        self._database.run("CREATE INDEX IF NOT EXISTS item_sha512 ON item (sha512, name) WHERE sha512 IS NOT NULL")
+        if self.count > PAGE:  # one page is sorted faster than an index is made
+            self._database.run("CREATE INDEX IF NOT EXISTS item_sha512 ON item (sha512, name) WHERE sha512 IS NOT NULL")
         last = (b"", b"")
         query = (
             f"SELECT {_COLUMNS}, 0 FROM item WHERE sha512 IS NOT NULL AND (sha512, name) > (?, ?) ORDER BY sha512, name LIMIT ?"
@@ -349,6 +350,8 @@ class Spool:
 
     def _aliases(self, names: list[bytes]) -> dict[bytes, list[tuple[Any, ...]]]:
         found: dict[bytes, list[tuple[Any, ...]]] = {}
+        if not self._database.run("SELECT EXISTS (SELECT 1 FROM alias)").fetchone()[0]:
+            return found
         query = f"{_FROM_ALIAS} WHERE a.name IN ({','.join('?' * len(names))}) ORDER BY a.stored"
         for row in self._database.run(query, tuple(names)):
             found.setdefault(row[0], []).append(row)

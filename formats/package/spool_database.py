@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fixity.manifest import SCHEMA as MANIFEST
 from formats.errors import FormatsError, NameTaken, SpoolFailed, SpoolFull, spool_error
 
-__all__ = ["SCHEMA", "SpoolDatabase"]
+__all__ = ["SCHEMA", "SpoolDatabase", "beside"]
 
 PAGE: Final = 1_000
 """Rows read at a time: no cursor stays open, so a caller may write while it iterates."""
@@ -51,6 +52,16 @@ SCHEMA: Final = (
 )
 
 
+_BESIDE: list[str] = list(MANIFEST)
+
+
+def beside(*statements: str) -> None:
+    """Name tables that others keep in every spool database: one that is held in memory has them from the beginning, which costs
+    nothing, while each made on its own costs as much as some files. They must be made with IF NOT EXISTS by their keepers all the
+    same, for databases that are files, or older."""
+    _BESIDE.extend(statements)
+
+
 class SpoolDatabase:
     """One connection. Raises `SpoolFull` or `SpoolFailed` when the file does not work, `NameTaken` for two equal keys."""
 
@@ -63,7 +74,7 @@ class SpoolDatabase:
                 data = file.read(19)
                 data += b"" if data[18:] == bytes([_LOGGED]) else file.read()
         except FileNotFoundError:
-            data = _empty()
+            data = _empty(tuple(_BESIDE))
         except OSError as error:
             raise SpoolFailed(self._path, error.strerror or str(error)) from error
         if len(data) > 19 or not data:
@@ -191,10 +202,10 @@ class SpoolDatabase:
 
 
 @functools.cache
-def _empty() -> bytes:
-    """A database with our tables and no rows."""
+def _empty(others: tuple[str, ...]) -> bytes:
+    """A database with our tables and those of ``others``, and no rows."""
     with sqlite3.connect(":memory:", isolation_level=None) as database:
         database.execute(f"PRAGMA page_size = {HELD_PAGE}")
-        for statement in SCHEMA:
+        for statement in (*SCHEMA, *others):
             database.execute(statement)
         return database.serialize()

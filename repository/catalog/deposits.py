@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Row, bindparam, case, func, or_, select, update
+from sqlalchemy import Row, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from policies.findings import Finding, Verdict
@@ -135,15 +136,17 @@ class Deposits:
             CatalogConflict: (CAT-STATE) it is in another state; (CAT-KEY-EXISTS) the new key is another deposit's.
         """
         wanted = [expected] if isinstance(expected, DepositState) else list(expected or ())
-        statement = update(table).where(table.c.id == deposit_id).values(_values(dict(change)))
+        statement = _change(frozenset(change))
         if wanted:
             statement = statement.where(table.c.state.in_([state.value for state in wanted]))
         with self._database.write(within) as transaction:
             before = self.get(deposit_id, within=transaction)
+            values = {"id_": deposit_id, **{f"new_{name}": value for name, value in _values(dict(change)).items()}}
+            # Only a key can be in another's way; then PostgreSQL undoes a savepoint, or else the whole transaction.
+            guarded = "key" in change and transaction.dialect.name == "postgresql"
             try:
-                # Only a key can be in another's way; then PostgreSQL undoes a savepoint, or else the whole transaction.
-                with transaction.begin_nested() if "key" in change else contextlib.nullcontext():
-                    changed = transaction.execute(statement).rowcount if change else 0
+                with transaction.begin_nested() if guarded else contextlib.nullcontext():
+                    changed = transaction.execute(statement, values).rowcount if change else 0
             except IntegrityError as problem:
                 raise _key_exists(before.producer, change.get("key", before.key)) from problem
             if wanted and not changed and (change or before.state not in wanted):
@@ -203,6 +206,12 @@ class Deposits:
         with self._database.read(within) as transaction:
             rows = transaction.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()
         return {DepositState(state): count for state, count in rows}
+
+
+@functools.cache
+def _change(names: frozenset[str]) -> Update:
+    """The statement that changes these columns of the deposit ``id_``, to ``new_`` and the column's name."""
+    return update(table).where(table.c.id == bindparam("id_")).values({name: bindparam(f"new_{name}") for name in names})
 
 
 def _key_exists(producer: str, key: str) -> CatalogConflict:

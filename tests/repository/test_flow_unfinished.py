@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import flows
+from repository import flows, workforce
 from repository.engine import Engine
 from repository.jobs import JobState
 from repository.model import Deposit, DepositState
@@ -151,7 +151,7 @@ def test_one_step_at_a_time_works_on_a_deposit(archive: ArchiveUnderTest, source
     deposit = broken_tier(archive, source)
     inside, most, kept = 0, 0, []
     guard = threading.Lock()
-    original = flows.keep
+    original = workforce.keep
 
     def slow(one: object, tier: str, ids: list[str], progress: object) -> dict[str, object]:
         nonlocal inside, most
@@ -165,7 +165,7 @@ def test_one_step_at_a_time_works_on_a_deposit(archive: ArchiveUnderTest, source
             kept.append((tier, sorted(result)))
         return result
 
-    monkeypatch.setattr(flows, "keep", slow)
+    monkeypatch.setattr(workforce, "keep", slow)
     jobs = archive.engine.jobs
     tiers = {"tiers": ["a", "b"]}
     threads = [threading.Thread(target=jobs.run, args=(flows.UPKEEP, f"upkeep-{n}", tiers)) for n in range(3)]

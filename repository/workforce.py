@@ -1,0 +1,243 @@
+"""Accepting and keeping many deposits at once: by processes where there are enough of them, else by threads, or here.
+
+Most of the work on a small deposit is Python's own, which one process does on one core, however many threads it has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from policies.archive import Policy
+from policies.findings import KhoError, said
+from policies.phrases import phrase
+from repository.archive import Archive
+from repository.description import Extras
+from repository.ingest import Outcome, accept, failed
+from repository.keep import keep
+from repository.model import Deposit
+from repository.progress import Progress, Silent
+from repository.settings import Settings
+from repository.tiers import open_tier
+from storage import processes
+from storage.ocfl.tier import LocalTier
+from storage.processes import Helpers, Told, batches
+from storage.tier import Tier
+from storage.verifiers import Verifiers
+
+__all__ = ["Workforce", "serve"]
+
+T = TypeVar("T")
+
+BATCH = 4
+"""Deposits given to a process at a time: the way there and back costs a tenth of a small deposit."""
+
+POOL_FROM = 24
+"""Deposits from which on processes are started (they stay for the next call): starting them takes as long as accepting so many."""
+
+
+KEEP_BYTES = 64 << 20
+"""Bytes that a process keeps at a time, at least: all processes shall have work until the end, and share few barriers."""
+
+KEPT_FROM_BYTES = 256 << 20
+"""Bytes from which on few deposits, too, are kept by processes."""
+
+
+class Workforce:
+    """Examines deposits, several at a time, and seals those that are accepted; keeps on tiers what was sealed. Makes nothing known.
+
+    ``apart`` allows processes: for an archive that is put together from its settings and the system's clock, as they do it.
+    """
+
+    def __init__(self, *, apart: bool = False, cores: int | None = None) -> None:
+        self._apart = apart
+        self._cores = cores if cores is not None else len(os.sched_getaffinity(0))
+        self.helpers = Helpers(f"{__name__}:serve", self._cores)
+
+    def outcomes(
+        self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
+    ) -> Iterator[Outcome | None]:
+        """`repository.ingest.accept` for each deposit, in their order. ``progress`` is called in any thread; what it raises ends the
+        work."""
+        if len(deposits) == 1:
+            yield accept(archive, deposits[0], extra, progress)
+            return
+        progress.start("accept", len(deposits), "objects")
+        updates = any(each.update_of for each in deposits)  # they read tiers, which the processes do not have
+        if self._apart and self._cores > 1 and len(deposits) >= POOL_FROM and not updates:
+            yield from self._by_processes(archive, deposits, extra, progress)
+        else:
+            yield from self._by_threads(archive, deposits, extra, progress)
+
+    def kept(self, archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
+        """`repository.keep.keep`: what it says of each deposit. ``progress`` is called in any thread; what it raises ends the work."""
+        sizes = {deposit.id: deposit.bytes for deposit in archive.catalog.deposits.several(deposit_ids).values()}
+        many = len(sizes) >= POOL_FROM or (len(sizes) > 1 and sum(sizes.values()) >= KEPT_FROM_BYTES)
+        if not (self._apart and self._cores > 1 and many and isinstance(archive.tiers[tier_name], LocalTier)):
+            return keep(archive, tier_name, deposit_ids, progress)
+        most, count = max(KEEP_BYTES, sum(sizes.values()) // self._cores), -(-len(sizes) // self._cores)
+
+        def full(batch: Sequence[str], one: str) -> bool:
+            return len(batch) >= count or sum(map(sizes.__getitem__, batch)) + sizes[one] > most
+
+        def question(some: Sequence[str]) -> _Keep:
+            return _Keep(archive.settings, archive.policy, archive.actor, some, tier_name)
+
+        def ask(batch: list[str]) -> list[Mapping[str, Any] | None]:
+            for deposit_id in batch:
+                archive.spools.close(deposit_id)  # what it holds in memory only, another process would not see
+            with self.helpers.one() as helper:
+                progress.advance(0)
+                return helper.ask_all(batch, question, progress.advance, _not_kept)
+
+        asked = list(batches(list(sizes), full))
+        answers = (answer for found in self._in_order(ask, asked) for answer in found)
+        return {deposit_id: answer for deposit_id, answer in zip(sizes, answers, strict=True) if answer is not None}
+
+    def _by_threads(
+        self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
+    ) -> Iterator[Outcome | None]:
+        """One waits for the identification worker or the disk while another is hashed."""
+
+        def one(deposit: Deposit) -> Outcome | None:
+            progress.advance(0)
+            outcome = accept(archive, deposit, extra, _Within(progress))
+            progress.advance(1)
+            return outcome
+
+        yield from self._in_order(one, deposits)
+
+    def _by_processes(
+        self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
+    ) -> Iterator[Outcome | None]:
+        def question(some: Sequence[Deposit]) -> _Accept:
+            return _Accept(archive.settings, archive.policy, archive.actor, some, extra)
+
+        def ask(batch: list[Deposit]) -> list[Outcome | None]:
+            with self.helpers.one() as helper:
+                progress.advance(0)
+                return helper.ask_all(batch, question, progress.advance, _lost)
+
+        asked = list(batches(deposits, lambda batch, _: len(batch) == BATCH))
+        for answers in self._in_order(ask, asked):
+            yield from answers
+
+    def _in_order(self, act: Callable[[Any], T], items: Sequence[Any]) -> Iterator[T]:
+        with ThreadPoolExecutor(self._cores, "workforce") as pool:
+            under_way = [pool.submit(act, item) for item in items]
+            try:
+                for future in under_way:
+                    yield future.result()
+            finally:
+                for future in under_way:
+                    future.cancel()
+
+    def close(self) -> None:
+        """End the processes."""
+        self.helpers.close()
+
+
+class _Within(Silent):
+    """Shows nothing of one deposit among many, but lets what ``progress`` raises end the work on it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def advance(self, amount: int) -> None:
+        self._progress.advance(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Everything from which a process puts the archive together."""
+
+    settings: Settings
+    policy: Policy
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Accept(_Work):
+    """Deposits to be accepted. The answer: an outcome, or None, for each."""
+
+    deposits: Sequence[Deposit]
+    extra: Extras
+
+    def answer(self, bench: _Bench, told: Told) -> list[Outcome | None]:
+        return [_accepted(bench.archive(self), deposit, self.extra, told) for deposit in self.deposits]
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep(_Work):
+    """Deposits to be kept on a tier. The answer: what `keep` says, or None, for each."""
+
+    deposit_ids: Sequence[str]
+    tier: str
+
+    def answer(self, bench: _Bench, told: Told) -> list[Mapping[str, Any] | None]:
+        archive = bench.archive(self)
+        results = keep(archive, self.tier, self.deposit_ids, _Told(told))
+        for deposit_id in self.deposit_ids:
+            archive.spools.close(deposit_id)
+        return [results.get(deposit_id) for deposit_id in self.deposit_ids]
+
+
+class _Bench:
+    """What a process keeps between questions: the archive, with the tiers that were asked for."""
+
+    def __init__(self) -> None:
+        self._archive: Archive | None = None
+        self._tiers: dict[str, Tier] = {}
+
+    def archive(self, work: _Accept | _Keep) -> Archive:
+        if self._archive is None or (self._archive.settings, self._archive.policy) != (work.settings, work.policy):
+            self.close()
+            self._tiers = {}
+            archive = Archive.of(work.settings, work.policy, work.actor, tiers=self._tiers, workers=1)
+            self._archive = replace(archive, verifiers=Verifiers(1))  # what it keeps it reads again itself
+        if isinstance(work, _Keep) and work.tier not in self._tiers:
+            place = work.settings.tier(work.tier)
+            self._tiers[place.name] = open_tier(place, work.settings.home, link_from_spool=work.settings.links(place.name))
+        return replace(self._archive, actor=work.actor)
+
+    def close(self) -> None:
+        """Its folders go with the inspectors."""
+        if self._archive is not None:
+            self._archive.inspectors.close()
+
+
+def serve(lifeline: int) -> None:
+    """The life of a process that accepts and keeps deposits."""
+    bench = _Bench()
+    processes.serve(lifeline, lambda question, told: question.answer(bench, told))
+    bench.close()
+
+
+class _Told(Silent):
+    """Progress of this process, told to the one that asked."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    def advance(self, amount: int) -> None:
+        self._told(amount)
+
+
+def _accepted(archive: Archive, deposit: Deposit, extra: Extras, told: Told) -> Outcome | None:
+    outcome = accept(archive, deposit, extra, Silent())
+    archive.spools.close(deposit.id)
+    told(1)
+    return outcome
+
+
+def _lost(deposit: Deposit) -> Outcome:
+    """Where the process dies (killed, out of memory), the deposit it was at can be tried again."""
+    return failed(deposit, KhoError("DEP-FAILED", deposit.label, reason=phrase("process-killed")))
+
+
+def _not_kept(deposit_id: str) -> Mapping[str, Any]:
+    """Where the process dies, the copy may be there, but nobody has read it."""
+    return {"ok": False, "error": said(KhoError("DEP-FAILED", deposit_id, reason=phrase("process-killed")).finding)}

@@ -1,0 +1,222 @@
+"""Many deposits accepted and kept by processes: what one process would have said, in the same order, whatever happens to a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from policies.findings import Verdict
+from repository.description import Extras
+from repository.engine import Engine
+from repository.ingest import settle
+from repository.keep import keep, register
+from repository.model import Deposit, DepositState
+from repository.progress import Silent
+from repository.workforce import POOL_FROM, Workforce
+from tests.builders_archive import write_tree
+
+COUNT = POOL_FROM + 3
+DUPLICATE = COUNT - 1
+BROKEN = 5
+
+DYING = """
+import os, sys
+sys.path[:] = {path!r}
+from repository import workforce
+good = workforce.accept
+def accept(archive, deposit, extra, progress):
+    if deposit.label == "deposit 7":
+        os.kill(os.getpid(), 9)
+    return good(archive, deposit, extra, progress)
+workforce.accept = accept
+workforce.serve({lifeline})
+"""
+
+DYING_KEEPER = """
+import os, sys
+sys.path[:] = {path!r}
+from repository import workforce
+good = workforce.keep
+def keep(archive, tier, ids, progress):
+    if "0000000-0003" in ids:
+        os.kill(os.getpid(), 9)
+    return good(archive, tier, ids, progress)
+workforce.keep = keep
+workforce.serve({lifeline})
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = Engine.create(tmp_path / "home", tiers={"a": tmp_path / "a", "b": tmp_path / "b"})
+    policy = tmp_path / "home" / "policy.toml"
+    policy.write_text(policy.read_text(encoding="utf-8").replace("enabled = true", "enabled = false", 1), encoding="utf-8")
+    engine.close()
+    with Engine.open(tmp_path / "home", actor="user:test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def deposits(engine: Engine, tmp_path: Path) -> list[Deposit]:
+    announced = []
+    for number in range(COUNT):
+        source = tmp_path / "in" / f"{number:02d}"
+        if number != BROKEN:
+            write_tree(source, {"a.txt": b"%d" % number, "b/cháu.txt": b"same in all"})
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        deposit = Deposit(
+            f"0000000-{number:04d}",
+            f"key {number}",
+            "P",
+            f"deposit {number}",
+            str(source),
+            DepositState.RECEIVED,
+            now,
+            now,
+            "user:test",
+        )
+        engine.archive.catalog.deposits.add(deposit)
+        announced.append(deposit)
+    return announced
+
+
+class Counted(Silent):
+    done = 0
+
+    def advance(self, amount: int) -> None:
+        self.done += amount
+
+
+def test_processes_accept_in_order_and_say_what_became_of_each(engine: Engine, deposits: list[Deposit]) -> None:
+    workforce = Workforce(apart=True, cores=2)
+    counted = Counted()
+    try:
+        outcomes = list(workforce.outcomes(engine.archive, deposits, Extras.of("", ""), counted))
+        assert any(helper._process is not None for helper in workforce.helpers.all), "no process was at work"
+    finally:
+        workforce.close()
+    assert [outcome.deposit.id for outcome in outcomes if outcome] == [deposit.id for deposit in deposits]
+    states = [outcome.change["state"] for outcome in outcomes if outcome]
+    assert states == [DepositState.FAILED if n == BROKEN else DepositState.ACCEPTED for n in range(COUNT)]
+    assert {outcome.change["verdict"] for outcome in outcomes if outcome and "verdict" in outcome.change} == {Verdict.ACCEPT}
+    assert counted.done == COUNT
+    for n, deposit in enumerate(deposits):
+        assert (engine.archive.spools.folder(deposit.id) / "sealed" / "inventory.json").exists() == (n != BROKEN)
+
+
+def test_a_deposit_whose_process_dies_has_failed_and_no_other(
+    engine: Engine, deposits: list[Deposit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.processes.START", DYING)
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        outcomes = list(workforce.outcomes(engine.archive, deposits, Extras.of("", ""), Silent()))
+    finally:
+        workforce.close()
+    failed = [n for n, outcome in enumerate(outcomes) if outcome and outcome.change["state"] is DepositState.FAILED]
+    assert failed == [BROKEN, 7]
+
+
+def test_processes_end_with_whoever_started_them(engine: Engine, deposits: list[Deposit]) -> None:
+    workforce = Workforce(apart=True, cores=2)
+    list(workforce.outcomes(engine.archive, deposits, Extras.of("", ""), Silent()))
+    processes = [helper._process for helper in workforce.helpers.all if helper._process]
+    assert processes
+    for helper in workforce.helpers.all:
+        if helper._lifeline >= 0:
+            os.close(helper._lifeline)  # as the system does when a process is killed
+            helper._lifeline = -1
+    for process in processes:
+        assert process.wait(30) == 1
+    workforce.close()
+
+
+def test_an_update_stays_in_this_process(engine: Engine, deposits: list[Deposit], monkeypatch: pytest.MonkeyPatch) -> None:
+    workforce = Workforce(apart=True, cores=2)
+    engine.archive.catalog.deposits.update(deposits[0].id, update_of="urn:uuid:none")
+    updated = list(engine.archive.catalog.deposits.several([each.id for each in deposits]).values())
+    try:
+        outcomes = list(workforce.outcomes(engine.archive, updated, Extras.of("", ""), Silent()))
+    finally:
+        workforce.close()
+    assert all(helper._process is None for helper in workforce.helpers.all)
+    assert outcomes[0] is not None
+    assert outcomes[0].change["state"] is DepositState.REFUSED
+
+
+def test_interrupting_ends_the_processes(engine: Engine, deposits: list[Deposit]) -> None:
+    class Stop(Silent):
+        def advance(self, amount: int) -> None:
+            if amount:
+                raise KeyboardInterrupt
+
+    workforce = Workforce(apart=True, cores=2)
+    with pytest.raises(KeyboardInterrupt):
+        list(workforce.outcomes(engine.archive, deposits, Extras.of("", ""), Stop()))
+    workforce.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.fixture
+def accepted(engine: Engine, deposits: list[Deposit]) -> list[str]:
+    """The ids of sealed deposits, made known."""
+    outcomes = Workforce().outcomes(engine.archive, deposits, Extras.of("", ""), Silent())
+    settled = settle(engine.archive, [outcome for outcome in outcomes if outcome])
+    return [deposit.id for deposit in settled if deposit.state is DepositState.ACCEPTED]
+
+
+def test_processes_keep_as_one_process_does(engine: Engine, accepted: list[str]) -> None:
+    workforce = Workforce(apart=True, cores=2)
+    counted = Counted()
+    try:
+        apart = workforce.kept(engine.archive, "a", accepted, counted)
+        assert any(helper._process is not None for helper in workforce.helpers.all), "no process was at work"
+    finally:
+        workforce.close()
+    here = keep(engine.archive, "b", accepted, Silent())
+    assert list(apart) == accepted
+    assert apart == here
+    assert all(result["ok"] for result in apart.values())
+    assert counted.done == sum(result["bytes"] for result in apart.values())
+    assert sorted(register(engine.archive, accepted, {"a": apart, "b": here})) == sorted(accepted)
+
+
+def test_a_deposit_whose_keeper_dies_is_no_copy_and_all_others_are(
+    engine: Engine, accepted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.processes.START", DYING_KEEPER)
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        kept = workforce.kept(engine.archive, "a", accepted, Silent())
+    finally:
+        workforce.close()
+    bad = [deposit_id for deposit_id, result in kept.items() if not result["ok"]]
+    assert bad == ["0000000-0003"]
+    assert list(kept) == accepted
+    again = keep(engine.archive, "a", bad, Silent())
+    assert again["0000000-0003"]["ok"]
+
+
+def test_a_tier_that_is_not_there_fails_its_part_from_processes_too(engine: Engine, accepted: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a").rename(tmp_path / "away")
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        kept = workforce.kept(engine.archive, "a", accepted, Silent())
+    finally:
+        workforce.close()
+    assert not any(result["ok"] for result in kept.values())
+    here = keep(engine.archive, "a", accepted, Silent())
+    assert kept == here, "what is said of it is the same"
+
+
+def test_few_are_kept_here(engine: Engine, accepted: list[str]) -> None:
+    workforce = Workforce(apart=True, cores=2)
+    kept = workforce.kept(engine.archive, "a", accepted[:3], Silent())
+    assert all(helper._process is None for helper in workforce.helpers.all)
+    assert [result["ok"] for result in kept.values()] == [True] * 3
+    workforce.close()
