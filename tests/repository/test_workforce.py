@@ -13,10 +13,10 @@ import pytest
 from policies.findings import Verdict
 from repository.description import Extras
 from repository.engine import Engine
-from repository.ingest import settle
 from repository.keep import keep, register
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
+from repository.settling import settle
 from repository.workforce import POOL_FROM, Workforce
 from tests.builders_archive import write_tree
 
