@@ -9,12 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from policies.findings import Finding
+from signatures.archive_stamps import archived
 from signatures.attributes import (
+    ARCHIVE_STAMP_V3,
     ARCHIVE_STAMPS,
     CERTIFICATE_VALUES,
     CONTENT_STAMP,
     COUNTERSIGNATURE,
     ESC_STAMP,
+    EVIDENCE_EXTERNAL,
+    EVIDENCE_INTERNAL,
     REVOCATION_VALUES,
     SIGNATURE_POLICY,
     SIGNATURE_STAMP,
@@ -26,10 +30,11 @@ from signatures.attributes import (
 from signatures.ber import Buffer, Malformed
 from signatures.certificates import Certificate
 from signatures.cms import CmsFile, Content, certificates_in, detached, open_cms, revocation_in
+from signatures.cms_evidence import records_in
 from signatures.detect import detect, pem_body
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import SignedFile, SignedObject, Source, Stamp
+from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
 from signatures.stamps import TST_INFO, read_stamp
 
@@ -50,12 +55,27 @@ class Collected:
         self.certificates: dict[Certificate, None] = {}
         self.crls: dict[bytes, None] = {}
         self.ocsps: dict[bytes, None] = {}
+        self.records: list[EmbeddedRecord] = []
+
+    def record(self, found: EmbeddedRecord) -> None:
+        self.records.append(found)
+        self.objects.append(found.object)
+
+    def take(self, other: Collected) -> None:
+        """What was found in a part of the file is found in the file."""
+        self.objects += other.objects
+        self.stamps += other.stamps
+        self.certificates.update(other.certificates)
+        self.crls.update(other.crls)
+        self.ocsps.update(other.ocsps)
+        self.records += other.records
 
     def data(self, kind: str, der: bytes) -> None:
         (self.crls if kind == "crl" else self.ocsps).setdefault(der)
 
     def file(self) -> SignedFile:
-        return SignedFile(tuple(self.objects), tuple(self.stamps), tuple(self.certificates), tuple(self.crls), tuple(self.ocsps))
+        data = tuple(self.certificates), tuple(self.crls), tuple(self.ocsps)
+        return SignedFile(tuple(self.objects), tuple(self.stamps), *data, tuple(self.records))
 
 
 class CadesVerifier:
@@ -189,11 +209,13 @@ def read_cms(
         )
         if signer is not None:
             read = replace(read, level=level_of(signer, kind))
-            read = _attached(signer, read, collected, content, (*own, *known))
+            read = _attached(signer, read, collected, content, (*own, *known), cms)
         objects.append(read)
         collected.objects.append(read)
         if signer is not None:
             _countersigned(signer, read, collected, (*own, *known))
+    for record in records_in(cms, content, lambda: collected.file().digests()):
+        collected.record(record)
     if not infos:
         collected.objects += _broken("there is no signer in it", name).objects
     return objects
@@ -210,13 +232,20 @@ def level_of(signer: ReadSigner, kind: Kind) -> str:
         level = "LT"
     if any(each in signer.unsigned for each in ARCHIVE_STAMPS):
         level = "LTA"
+    if EVIDENCE_INTERNAL in signer.unsigned or EVIDENCE_EXTERNAL in signer.unsigned:
+        level = "ERS"
     return f"{kind.value}-{level}"
 
 
 def _attached(
-    signer: ReadSigner, read: SignedObject, collected: Collected, content: Content, certificates: Sequence[Certificate]
+    signer: ReadSigner,
+    read: SignedObject,
+    collected: Collected,
+    content: Content,
+    certificates: Sequence[Certificate],
+    cms: CmsFile | None,
 ) -> SignedObject:
-    """Take what hangs on a signer info: validation data, signature and content time-stamps."""
+    """Take what hangs on a signer info: validation data, and time-stamps. ``cms`` is None where archive time-stamps have no place."""
     notes: list[Finding] = list(read.notes)
     collected.certificates.update(dict.fromkeys(certificate_values(signer.unsigned)))
     for which, der in (*revocation_values(signer.unsigned), *revocation_values(signer.signed)):
@@ -230,10 +259,30 @@ def _attached(
         _take_stamp(der, "signature", value, own, read.value, collected, notes)
     for der in signer.signed.all(CONTENT_STAMP):
         _take_stamp(der, "content", content, frozenset(), read.value, collected, notes)
-    unread = sum(signer.unsigned.counts.get(each, 0) for each in (*ARCHIVE_STAMPS, ESC_STAMP))
-    if unread:
-        notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": unread}))
+    unread = {*ARCHIVE_STAMPS, ESC_STAMP}
+    if cms is not None:
+        unread -= {ARCHIVE_STAMP_V3}
+        for der in signer.unsigned.all(ARCHIVE_STAMP_V3):
+            try:
+                found = archived(der, cms, signer, content)
+            except Malformed as error:
+                notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
+                continue
+            _take_stamp(der, "archive", found.stamped, found.covers, read.value, collected, notes)
+        collected.stamps[:] = [_widened(each, collected.stamps) for each in collected.stamps]
+    left = sum(signer.unsigned.counts.get(each, 0) for each in unread)
+    if left:
+        notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": left}))
     return replace(read, notes=tuple(notes))
+
+
+def _widened(stamp: Stamp, every: Sequence[Stamp]) -> Stamp:
+    """An archive time-stamp proves the tokens it covers, and with each token its value and its certificates."""
+    if stamp.kind != "archive":
+        return stamp
+    inner = [each.token for each in every if each.sha256 in stamp.covers and each is not stamp]
+    more = [digest_of(each.value) for each in inner] + [one.sha256 for each in inner for one in each.certificates]
+    return replace(stamp, covers=stamp.covers.union(more))
 
 
 def _take_stamp(
@@ -264,7 +313,7 @@ def _countersigned(signer: ReadSigner, over: SignedObject, collected: Collected,
             coverage=Coverage("part"),
         )
         if own is not None:
-            read = _attached(own, read, collected, lambda _: None, certificates)
+            read = _attached(own, read, collected, lambda _: None, certificates, None)
         collected.objects.append(read)
 
 

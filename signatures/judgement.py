@@ -17,6 +17,9 @@ from policies.trust import Algorithms, End
 from signatures.anchors import Anchors, Purpose
 from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains, intersection, links
+from signatures.embedded import judge_embedded, stamps_of
+from signatures.evidence import EvidenceReport
+from signatures.evidence_proof import stamp_trust
 from signatures.poe import SKEW, Proof, Proofs, digest_of
 from signatures.report import (
     Integrity,
@@ -27,7 +30,7 @@ from signatures.report import (
     Verdict,
 )
 from signatures.revocation import Crl, Ocsp, Status, load_crl, load_ocsp, statuses
-from signatures.signed import SignedFile, SignedObject, Stamp
+from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
 
 __all__ = ["Context", "ValidationData", "judge"]
 
@@ -102,7 +105,7 @@ class _Judging:
         self._at = context.at
         self._proofs = Proofs(context.at)
         if existed is not None:
-            self._proofs.add(_own(file), existed)
+            self._proofs.add(file.digests(), existed)
         for each in beside:
             if each.existed is not None:
                 self._proofs.add(each.digests(), each.existed)
@@ -115,6 +118,9 @@ class _Judging:
         self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
         self._statuses: dict[tuple[bytes, bytes], list[Status]] = {}
         self._stamps: dict[bytes, _Outcome] = {}
+        lists = [*file.crls, *(der for each in beside for der in each.crls)]
+        self._evidence_trust = stamp_trust(context.anchors, lists)
+        self._evidence: dict[bytes, tuple[_Outcome, EvidenceReport]] = {}
 
     def _loaded_crls(self, ders: Iterable[bytes]) -> list[Crl]:
         found = (load_crl(each) for each in dict.fromkeys(ders))
@@ -126,16 +132,30 @@ class _Judging:
 
     def reports(self) -> tuple[SignatureReport, ...]:
         for stamp in self._latest_first():
+            if isinstance(stamp, EmbeddedRecord):
+                self._judge_evidence(stamp)
+                continue
             outcome = self._judged(stamp.token, Purpose.TIMESTAMP)
             self._stamps[stamp.sha256] = outcome
             if outcome.verdict.passed and stamp.kind != "content":
                 self._proofs.add(stamp.covers, Proof(stamp.time, "time-stamp"))
         return tuple(self._report(each) for each in self._file.objects)
 
-    def _latest_first(self) -> list[Stamp]:
-        """Stamps known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""
-        known = [(stamp.time, number, stamp) for number, stamp in enumerate(self._file.stamps) if stamp.time <= self._at + SKEW]
-        return [stamp for _, _, stamp in sorted(known, key=lambda each: each[:2], reverse=True)]
+    def _latest_first(self) -> list[Stamp | EmbeddedRecord]:
+        """Stamps and records known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""
+        known: list[tuple[datetime, int, Stamp | EmbeddedRecord]] = []
+        known += [(each.time, number, each) for number, each in enumerate(self._file.stamps) if each.time <= self._at + SKEW]
+        known += [(each.newest or self._at, len(known) + number, each) for number, each in enumerate(self._file.records)]
+        return [each for _, _, each in sorted(known, key=lambda each: each[:2], reverse=True)]
+
+    def _judge_evidence(self, record: EmbeddedRecord) -> None:
+        proven = self._proofs.of(digest_of(record.encoded)).time
+        verdict, report = judge_embedded(
+            record, at=self._at, proven=proven, trust=self._evidence_trust, algorithms=self._context.algorithms
+        )
+        self._evidence[digest_of(record.encoded)] = _Outcome(verdict), report
+        if verdict.passed and report.proved is not None:
+            self._proofs.add(record.covers, Proof(report.proved, "evidence"))
 
     # -- one signed object ------------------------------------------------------------------------------------------------
 
@@ -300,8 +320,9 @@ class _Judging:
     # -- reports --------------------------------------------------------------------------------------------------------------
 
     def _report(self, read: SignedObject) -> SignatureReport:
-        stamp = read.role is Role.TIMESTAMP
-        outcome = self._judged(read, Purpose.TIMESTAMP if stamp else Purpose.SIGNATURE)
+        told = self._evidence.get(digest_of(read.value)) if read.role is Role.EVIDENCE else None
+        purpose = Purpose.TIMESTAMP if read.role is Role.TIMESTAMP else Purpose.SIGNATURE
+        outcome = told[0] if told else self._judged(read, purpose)
         proof = self._proofs.of(digest_of(read.value))
         chain = outcome.chain.whole if outcome.chain else (read.certificate,) if read.certificate else ()
         return SignatureReport(
@@ -323,7 +344,7 @@ class _Judging:
             digest_algorithm=read.digest_algorithm,
             signature_algorithm=read.signature_algorithm,
             key_bits=read.certificate.key_bits if read.certificate else 0,
-            stamps=tuple(self._stamp_facts(read)),
+            stamps=tuple(stamps_of(told[1]) if told else self._stamp_facts(read)),
             missing=tuple(dict.fromkeys(outcome.missing)),
             notes=read.notes,
             algorithms=f"{self._context.algorithms.version} {self._context.algorithms.digest[:12]}",
@@ -345,19 +366,6 @@ class _Judging:
                 digest=stamp.token.digest_algorithm,
                 sha256=stamp.sha256.hex(),
             )
-
-
-def _own(file: SignedFile) -> Iterator[bytes]:
-    """The digests of everything in a file: what a proof over the file proves."""
-    for each in file.objects:
-        yield digest_of(each.value)
-        yield from (certificate.sha256 for certificate in each.certificates)
-    for stamp in file.stamps:
-        yield stamp.sha256
-        yield digest_of(stamp.token.value)
-        yield from (certificate.sha256 for certificate in stamp.token.certificates)
-    yield from (certificate.sha256 for certificate in file.certificates)
-    yield from (digest_of(each) for each in (*file.crls, *file.ocsps))
 
 
 def _ended(ends: Iterable[End], proven: datetime) -> Verdict | None:

@@ -231,7 +231,7 @@ class _Reading:
         if cms.pieces is not None and subfilter != SHA1_FILTER:
             raise Malformed("a signature of a PDF must not enclose content of its own")
         read_cms(cms, mine, content, coverage, kind=Kind.PADES, name=name, known=self._known)
-        dressed = [self._dressed(each, place, coverage) for each in mine.objects]
+        dressed = [each if each.role is Role.EVIDENCE else self._dressed(each, place, coverage) for each in mine.objects]
         mine.objects[:] = dressed
         self._merge(mine)
 
@@ -276,12 +276,7 @@ class _Reading:
         self._merge(mine)
 
     def _merge(self, mine: Collected) -> None:
-        everything = self._collected
-        everything.objects += mine.objects
-        everything.stamps += mine.stamps
-        everything.certificates.update(mine.certificates)
-        everything.crls.update(mine.crls)
-        everything.ocsps.update(mine.ocsps)
+        self._collected.take(mine)
 
     # -- what document time-stamps prove ----------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ class Kind(enum.StrEnum):
     CADES = "CAdES"
     XADES = "XAdES"
     TIMESTAMP = "RFC3161"
+    EVIDENCE = "EvidenceRecord"
+    XAIP = "XAIP"
+    ASIC = "ASiC"
 
 
 class Role(enum.StrEnum):
@@ -42,6 +45,7 @@ class Role(enum.StrEnum):
     SIGNATURE = "signature"
     COUNTERSIGNATURE = "counter-signature"
     TIMESTAMP = "time-stamp"
+    EVIDENCE = "evidence"
 
 
 class Integrity(enum.StrEnum):
@@ -181,7 +185,7 @@ class Coverage:
 @dataclass(frozen=True, slots=True)
 class StampFacts:
     """One time-stamp that speaks for a signature. ``kind``: "content", "signature", "references" (to validation data), "archive",
-    "document"."""
+    "document"; in an evidence record "initial", "time-stamp renewal", "hash-tree renewal"."""
 
     kind: str
     time: datetime

@@ -5,7 +5,7 @@ A verifier reads; `signatures.judgement` judges, the same way for every format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import BinaryIO, Protocol
 
 from policies.findings import Finding
 from signatures.certificates import Certificate
+from signatures.evidence import EvidenceReport
+from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 
-__all__ = ["SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
+__all__ = ["EmbeddedRecord", "SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,22 @@ class Stamp:
 
 
 @dataclass(frozen=True)
+class EmbeddedRecord:
+    """An evidence record that came along: ``encoded``, and what was found of it (``report``, without trust). ``object`` is how it is
+    reported, and among the file's; ``covers`` are digests (`signatures.poe`) of what it proves."""
+
+    object: SignedObject
+    encoded: bytes
+    report: EvidenceReport
+    covers: frozenset[bytes] = frozenset()
+
+    @property
+    def newest(self) -> datetime | None:
+        """The time of its newest stamp; None when it has none that can be read."""
+        return max((each.token.time for each in self.report.stamps), default=None)
+
+
+@dataclass(frozen=True)
 class SignedFile:
     """All that a verifier found in one file. ``crls`` and ``ocsps`` are DER."""
 
@@ -79,6 +97,19 @@ class SignedFile:
     certificates: tuple[Certificate, ...] = ()
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
+    records: tuple[EmbeddedRecord, ...] = ()
+
+    def digests(self) -> Iterator[bytes]:
+        """The digests (`signatures.poe`) of everything in the file: what a proof over the file proves."""
+        for each in self.objects:
+            yield digest_of(each.value)
+            yield from (certificate.sha256 for certificate in each.certificates)
+        for stamp in self.stamps:
+            yield stamp.sha256
+            yield digest_of(stamp.token.value)
+            yield from (certificate.sha256 for certificate in stamp.token.certificates)
+        yield from (certificate.sha256 for certificate in self.certificates)
+        yield from (digest_of(each) for each in (*self.crls, *self.ocsps))
 
 
 class Verifier(Protocol):

@@ -114,7 +114,9 @@ class _Examiner:
 
 def told(report: FileReport, path: str) -> Iterator[Finding]:
     """One finding a signature (time-stamps speak through the signatures they prove), and one for what could not be collected."""
-    signatures = [each for each in report.signatures if each.role is not Role.TIMESTAMP] or list(report.signatures)
+    yield from (_evidence(each, path) for each in report.signatures if each.role is Role.EVIDENCE)
+    others = [each for each in report.signatures if each.role is not Role.EVIDENCE]
+    signatures = [each for each in others if each.role is not Role.TIMESTAMP] or others
     sound = [each for each in signatures if each.integrity is not Integrity.BROKEN]
     if not report.trusted and sound:
         worst = Integrity.UNKNOWN if any(each.integrity is Integrity.UNKNOWN for each in sound) else Integrity.INTACT
@@ -123,6 +125,22 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
         yield _finding(each, path)
     if report.missing and not all(each.verdict.passed for each in signatures):
         yield Finding("SIG-NOT-COLLECTED", path, {"reason": report.missing[0].text("en")})
+
+
+EVIDENCE_CODES = {
+    Indication.TOTAL_PASSED: "EVD-RECEIVED-PASSED",
+    Indication.INDETERMINATE: "EVD-RECEIVED-UNSURE",
+    Indication.TOTAL_FAILED: "EVD-RECEIVED-FAILED",
+}
+
+
+def _evidence(report: SignatureReport, path: str) -> Finding:
+    """What is known of an evidence record that came with the deposit."""
+    since = report.claimed.date().isoformat() if report.claimed else "?"
+    args: dict[str, str | int] = {"status": str(report.verdict), "name": report.name, "since": since, "reason": ""}
+    if report.verdict.why is not None:
+        args |= {"reason": report.verdict.why.text("en"), "why": report.verdict.why.code}
+    return Finding(EVIDENCE_CODES[report.verdict.indication], path, args)
 
 
 def _finding(report: SignatureReport, path: str) -> Finding:

@@ -6,7 +6,7 @@ from signatures.evidence.objects import ObjectDigests, data_object, object_of_by
 from signatures.evidence.reading import read_record
 from signatures.evidence.record import EvidenceRecord
 from signatures.evidence.tree import Tree, climb, group_hash
-from signatures.evidence.verify import DataObject, EvidenceReport, Stamp, ends_of, verify_record
+from signatures.evidence.verify import DataObject, EvidenceReport, Stamp, ends_of, trusted, verify_record
 
 __all__ = [
     "DataObject",
@@ -27,6 +27,7 @@ __all__ = [
     "renewal_of",
     "renewal_tree",
     "renewal_values",
+    "trusted",
     "verify_record",
     "write_record",
     "write_stamp",

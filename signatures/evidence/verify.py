@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from policies.findings import Findings
@@ -21,7 +21,7 @@ from signatures.timestamps.issuing import DEMO_NAME
 from signatures.timestamps.token import Token, read_token
 from signatures.timestamps.trust import Answer, Believed, Trust
 
-__all__ = ["DataObject", "EvidenceReport", "Stamp", "ends_of", "verify_record"]
+__all__ = ["DataObject", "EvidenceReport", "Stamp", "ends_of", "trusted", "verify_record"]
 
 Digests = Mapping[str, bytes]
 """Digests of one object by algorithm; one that cannot be had raises KeyError."""
@@ -49,6 +49,10 @@ class DataObject:
     digests: Digests
     canonical: Callable[[str], Digests | None] | None = None
     others: Mapping[str, Digests] = field(default_factory=dict)
+
+    def lacks(self, hash_name: str) -> bool:
+        """Whether no digest in this algorithm can be had."""
+        return not _one(self.digests, hash_name)
 
     def forms(self, hash_name: str, canonical: str) -> Iterator[Form]:
         """What to look for in a list of values in ``hash_name``, the standard's own form first."""
@@ -229,12 +233,11 @@ class _Check:
         first = frozenset(stamp.groups[0] if stamp.groups else (self._tokens[number][0].imprint,))
         needs, canonical = self._record.first_list(number, name), self._record.canonical(number)
         for each in self._objects:
-            forms = list(each.forms(name, canonical))
-            if not forms:
+            if each.lacks(name):
                 self._add("EVD-NO-DIGEST", where, object=each.name, algorithm=name)
                 covered[each.name] = False
                 continue
-            ways = ((needed, form) for form in forms for needed in needs(form.digest))
+            ways = ((needed, form) for form in each.forms(name, canonical) for needed in needs(form.digest))
             found = next(((needed, form) for needed, form in ways if needed.values <= first), None)
             if found is None:
                 self._add("EVD-NOT-COVERED", where, object=each.name)
@@ -280,6 +283,16 @@ class _Check:
                 given.update(*(needed.values for needed in needs(form.digest)))
         if first - given:
             self._add("EVD-GROUP", place(0, 0, "reducedHashtree[1]"), others=len(first - given))
+
+
+def trusted(report: EvidenceReport, at: datetime, trust: Trust | None, algorithms: Algorithms | None) -> EvidenceReport:
+    """The same report with trust and algorithms judged as of ``at``; what integrity said stays, and nothing is hashed again."""
+    judged = replace(report, findings=Findings(), stamps=list(report.stamps))
+    for each in report.findings:
+        if each.code != "EVD-TRUST-NOT-CHECKED":
+            judged.findings.append(each)
+    _judge(judged, at, trust, algorithms)
+    return judged
 
 
 def ends_of(token: Token, hash_name: str, algorithms: Algorithms, certificate_ends: datetime | None = None) -> tuple[End, ...]:

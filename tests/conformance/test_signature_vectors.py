@@ -104,7 +104,7 @@ def read(file: str, covered: str) -> SignedFile | None:
 
 
 def outcome(found: SignedFile | None) -> str:
-    signatures = [each for each in found.objects if each.role is not Role.TIMESTAMP] if found else []
+    signatures = [each for each in found.objects if each.role in (Role.SIGNATURE, Role.COUNTERSIGNATURE)] if found else []
     if not signatures:
         return "none"
     for worst in (Integrity.BROKEN, Integrity.UNKNOWN):

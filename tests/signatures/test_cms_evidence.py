@@ -1,0 +1,160 @@
+"""Evidence records and archive time-stamps inside a CMS: proofs for decades after every certificate has expired, and for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from asn1crypto import cms as asn1
+
+from policies.trust import default_algorithms
+from signatures.anchors import Anchors
+from signatures.judgement import Context, ValidationData, judge
+from signatures.poe import Proof
+from signatures.report import Integrity, Role, SignatureReport
+from tests.signatures.cms_attributes import EXTERNAL, INTERNAL, archived, record_over, token, with_attribute
+from tests.signatures.judging import read, signature
+from tests.signatures.pki import Pki, day
+
+CONTENT = b"Cong van so 1"
+WHEN = day(2026, 3)
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    return Pki("ec")
+
+
+@pytest.fixture(scope="module")
+def stamped(pki: Pki) -> Callable[[bytes], bytes]:
+    """Tokens of 2026 by an authority whose certificate lasts to 2060, so that no renewal is needed to look at one thing alone."""
+    return partial(token, pki, "tsa", WHEN)
+
+
+def data(pki: Pki) -> ValidationData:
+    """What was collected in 2026, and is proven by nothing of its own."""
+    return ValidationData(
+        (pki.certificate("interm"), pki.certificate("tsa")), tuple(pki.crls(WHEN)), (pki.ocsp("signer1", WHEN),)
+    )
+
+
+def reports(folder: Path, pki: Pki, signed: bytes, at: datetime, beside: dict[str, bytes] | None = None) -> list[SignatureReport]:
+    context = Context(Anchors.of(pki.anchors()), default_algorithms(), at)
+    return list(judge(read(folder, signed, beside=beside), context, beside=[data(pki)]))
+
+
+def test_an_internal_record_covers_the_cms_as_it_was(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:
+    plain = pki.sign_cms(CONTENT, WHEN, detached=False)
+    signed = with_attribute(plain, INTERNAL, record_over(stamped, plain))
+    first, evidence = reports(tmp_path, pki, signed, day(2026, 6))
+    assert (first.level, first.integrity, first.proven) == ("CAdES-ERS", Integrity.INTACT, WHEN)
+    assert (evidence.role, evidence.integrity, str(evidence.verdict)) == (Role.EVIDENCE, Integrity.INTACT, "TOTAL-PASSED")
+    assert [(each.kind, each.time) for each in evidence.stamps] == [("initial", WHEN)]
+    assert not evidence.notes
+
+
+def test_an_external_record_covers_the_content_too(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:
+    plain = pki.sign_cms(CONTENT, WHEN)
+    signed = with_attribute(plain, EXTERNAL, record_over(stamped, plain, CONTENT))
+    _, evidence = reports(tmp_path, pki, signed, day(2026, 6), {"file": CONTENT})
+    assert evidence.verdict.passed, evidence.verdict
+    _, changed = reports(tmp_path, pki, signed, day(2026, 6), {"file": CONTENT + b"."})
+    assert str(changed.verdict) == "TOTAL-FAILED/HASH_FAILURE"
+    _, gone = reports(tmp_path, pki, signed, day(2026, 6))
+    assert str(gone.verdict) == "INDETERMINATE/SIGNED_DATA_NOT_FOUND"
+
+
+def test_records_one_after_another_and_beside_each_other(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:
+    plain = pki.sign_cms(CONTENT, WHEN, detached=False)
+    once = with_attribute(plain, INTERNAL, record_over(stamped, plain))
+    twice = with_attribute(once, INTERNAL, record_over(stamped, once))
+    assert all(each.verdict.passed for each in reports(tmp_path, pki, twice, day(2026, 6))[1:])
+    beside = with_attribute(once, INTERNAL, record_over(partial(token, pki, "tsa2", day(2029, 6)), plain))
+    assert all(each.integrity is Integrity.INTACT for each in reports(tmp_path, pki, beside, day(2029, 7))[1:])
+
+
+def test_a_record_proves_the_signature_when_its_certificates_have_expired(tmp_path: Path, pki: Pki) -> None:
+    """Without a time-stamp of its own a signature of 2026 is nothing in 2031; a record of 2026 renewed by one of 2029 carries it."""
+    plain = pki.sign_cms(CONTENT, detached=False)
+    first = with_attribute(plain, INTERNAL, record_over(partial(token, pki, "tsa", WHEN), plain))
+    signed = with_attribute(first, INTERNAL, record_over(partial(token, pki, "tsa2", day(2029, 6)), first))
+    proof = Proof(day(2026, 3, 2), "evidence")
+    kept = ValidationData(data(pki).certificates, data(pki).crls, data(pki).ocsps, proof)
+    without = signature(tmp_path, pki, plain, day(2031), kept=[kept])
+    assert str(without.verdict) == "INDETERMINATE/OUT_OF_BOUNDS_NO_POE"
+    report = signature(tmp_path, pki, signed, day(2031), kept=[kept])
+    assert (report.verdict.passed, report.proven, report.proven_by) == (True, WHEN, "evidence"), report.verdict
+
+
+def test_a_record_that_was_not_renewed_is_carried_by_the_archives_own_evidence(tmp_path: Path, pki: Pki) -> None:
+    """An imported record need only hold until the archive's own proof of it: from there that proof carries it."""
+    plain = pki.sign_cms(CONTENT, detached=False)
+    signed = with_attribute(plain, INTERNAL, record_over(partial(token, pki, "tsa", WHEN), plain))
+    kept = ValidationData(data(pki).certificates, data(pki).crls, data(pki).ocsps, Proof(day(2026, 3, 2), "evidence"))
+    assert not signature(tmp_path, pki, signed, day(2045), kept=[kept]).verdict.passed
+    ours = Proof(day(2026, 9), "evidence")
+    report = signature(tmp_path, pki, signed, day(2045), existed=ours, kept=[kept])
+    assert (report.verdict.passed, report.proven) == (True, WHEN), report.verdict
+
+
+def test_one_changed_byte_of_what_a_record_covers_breaks_it(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:
+    plain = pki.sign_cms(CONTENT, WHEN, detached=False)
+    record = record_over(stamped, plain)
+    signed = with_attribute(plain, INTERNAL, record)
+    at = signed.index(record)
+    for offset in range(40, len(signed), 173):
+        damaged = bytearray(signed)
+        damaged[offset] ^= 1
+        for each in read(tmp_path, bytes(damaged)).records:
+            if each.object.integrity is Integrity.INTACT:
+                assert at <= offset < at + len(record), offset  # within the record: an unprotected field of its own token
+                assert each.encoded != record
+
+
+def test_an_archive_time_stamp_proves_what_its_index_names(tmp_path: Path, pki: Pki) -> None:
+    plain = pki.sign_cms(CONTENT, WHEN, detached=False)
+    long = archived(pki, plain, CONTENT, "tsa2", day(2029, 6))
+    file = read(tmp_path, long)
+    assert [(each.kind, each.token.integrity) for each in file.stamps] == [
+        ("signature", Integrity.INTACT),
+        ("archive", Integrity.INTACT),
+    ]
+    assert file.objects[0].level == "CAdES-LTA"
+    assert not file.objects[0].notes
+    assert file.stamps[0].sha256 in file.stamps[1].covers
+    first = ValidationData(data(pki).certificates, data(pki).crls, data(pki).ocsps, Proof(day(2026, 3, 2), "evidence"))
+    news = ValidationData(
+        crls=(pki.crl("tsaca1", day(2029, 6)),), existed=Proof(day(2029, 6), "evidence")
+    )  # of the first authority
+    assert not signature(tmp_path, pki, plain, day(2031), kept=[first, news]).verdict.passed
+    report = signature(tmp_path, pki, long, day(2031), kept=[first, news])
+    assert report.verdict.passed, report.verdict
+    assert (report.proven, report.proven_by) == (WHEN, "time-stamp")
+
+
+@pytest.mark.parametrize("part", ["certificates", "unsigned"])
+def test_what_the_index_names_and_is_taken_away_breaks_the_archive_stamp(tmp_path: Path, pki: Pki, part: str) -> None:
+    long = archived(pki, pki.sign_cms(CONTENT, WHEN, detached=False), CONTENT, "tsa2", day(2029, 6))
+    info = asn1.ContentInfo.load(long)
+    if part == "certificates":
+        kept = list(info["content"]["certificates"])[:-1]
+        info["content"]["certificates"] = asn1.CertificateSet(kept)
+    else:
+        signer = info["content"]["signer_infos"][0]
+        signer["unsigned_attrs"] = asn1.CMSAttributes(list(signer["unsigned_attrs"])[1:])
+    file = read(tmp_path, info.dump())
+    archive = [each for each in file.stamps if each.kind == "archive"]
+    assert [each.token.integrity for each in archive] == [Integrity.BROKEN]
+
+
+def test_what_came_after_the_archive_stamp_is_not_proved_by_it(tmp_path: Path, pki: Pki) -> None:
+    long = archived(pki, pki.sign_cms(CONTENT, WHEN, detached=False), CONTENT, "tsa2", day(2029, 6))
+    later = token(pki, "tsa3", day(2039, 6), b"\0" * 32)
+    file = read(tmp_path, with_attribute(long, "1.2.840.113549.1.9.16.2.14", later))
+    archive = next(each for each in file.stamps if each.kind == "archive")
+    added = next(each for each in file.stamps if each.time == day(2039, 6))
+    assert archive.token.integrity is Integrity.INTACT
+    assert added.sha256 not in archive.covers
