@@ -311,7 +311,7 @@ def sealed_deposit(
         archive.spools.remove(deposit_id)
         return None
     spool.commit()
-    same = {"label": record.label, "fingerprint": record.fingerprint, "files": record.file_count, "bytes": record.byte_count}
+    same = {"label": record.name, "fingerprint": record.fingerprint, "files": record.file_count, "bytes": record.byte_count}
     deposit = replace(deposit, **same, scanned=record.scanned)  # type: ignore[arg-type]
     with archive.catalog.begin() as transaction:
         target = archive.catalog.holdings.find(aip.id, within=transaction)

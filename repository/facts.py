@@ -41,7 +41,7 @@ def past_deposit(record: DepositRecord, aip_id: str, number: int, *, state: Depo
         id=record.deposit_id,
         key=record.key,
         producer=record.producer,
-        label=record.label,
+        label=record.name,
         source=record.source,
         state=state,
         created=datetime.fromisoformat(record.received),

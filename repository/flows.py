@@ -19,7 +19,7 @@ from repository.campaigns import MIGRATE, ROLLBACK, Migrate, RollBack
 from repository.comparison import compare
 from repository.description import Extras
 from repository.evidence.flow import EVIDENCE, EvidenceFlow
-from repository.ingest import Outcome
+from repository.ingest import Outcome, set_aside
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import register
@@ -137,6 +137,10 @@ def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", meta
     return {"ids": list(ids), "tiers": tiers, "title": title, "metadata": metadata, "actor": archive.actor, "after": after}
 
 
+_ASIDE = frozenset({DepositState.HELD, DepositState.REFUSED, DepositState.QUARANTINED, DepositState.REPEATED})
+"""Deposits in these states are set aside once more when the step is done again: a killed process may not have come to it."""
+
+
 class _Deposit:
     """accept → keep on each tier → register. The argument: `deposit_argument`."""
 
@@ -162,6 +166,9 @@ class _Deposit:
     def _accept_all(self, step: Step, ids: list[str], extra: Extras, after: str) -> list[str]:
         archive = self._archive
         deposits = archive.catalog.deposits.several(ids)
+        for deposit in deposits.values():
+            if deposit.state in _ASIDE:
+                set_aside(archive, deposit)
         outcomes: list[Outcome] = []
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
         since = time.monotonic()

@@ -39,7 +39,7 @@ from repository.errors import AipUnreadable, SourceMissing
 from repository.examine import distinct, examine
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
-from repository.remains import write_row
+from repository.remains import keep_row, write_row
 from repository.submission import DepositRecord
 from repository.uploads import clear_upload, source_of
 from repository.vouched import wanted
@@ -238,22 +238,20 @@ def first_of_each(findings: Findings, policy: Policy) -> Iterator[Finding]:
 
 def set_aside(archive: Archive, deposit: Deposit) -> None:
     """Move the bytes of a refused deposit to refused/, of an infected one to quarantine/; those of a repeated one go. A held one
-    stays in the spool. Its row is put beside the bytes, should the catalog be lost. Done already is fine."""
+    stays in the spool. Its row is put beside the bytes, should the catalog be lost, or where rows are kept. Done already is fine."""
     place = {DepositState.REFUSED: "refused", DepositState.QUARANTINED: "quarantine"}.get(deposit.state)
     folder = archive.spools.folder(deposit.id)
-    if deposit.state is DepositState.REPEATED:
+    archive.spools.close(deposit.id)
+    if deposit.state is DepositState.REPEATED or (deposit.state is DepositState.FAILED and not folder.exists()):
+        keep_row(archive, deposit)
         archive.spools.remove(deposit.id)
-    elif place is not None and folder.exists():
-        archive.spools.close(deposit.id)
+    elif folder.exists():
         write_row(folder, deposit)
-        target = archive.settings.home / place / deposit.id
-        if target.exists():
-            shutil.rmtree(target)
-        folder.rename(target)
-    else:
-        archive.spools.close(deposit.id)
-        if folder.exists():
-            write_row(folder, deposit)
+        if place is not None:
+            target = archive.settings.home / place / deposit.id
+            if target.exists():
+                shutil.rmtree(target)
+            folder.rename(target)
     clear_upload(archive.settings.home, deposit)
 
 
@@ -286,6 +284,7 @@ def _seal(
         finding_counts=dict(findings.counts),
         findings=tuple(each.as_json() for each in first_of_each(findings, archive.policy)),
         waived_by=deposit.decided_by,
+        handed_in_as=deposit.label if deposit.label != spool.label else "",
     )
     sealing = Sealing(
         aip_id=aip_id,

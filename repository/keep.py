@@ -27,7 +27,7 @@ from repository.facts import aip_facts, original_name
 from repository.ledger import ledger_of
 from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
-from repository.remains import sealed_file, sealed_record
+from repository.remains import keep_row, sealed_file, sealed_record, write_row
 from repository.uploads import clear_upload
 from repository.write_once import promise
 from storage.errors import StorageError
@@ -89,8 +89,11 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
         archive.catalog.coming.end(list(facts), within=transaction)
     stored.update(facts)
     for deposit_id in stored:
+        deposit = replace(deposits[deposit_id], state=DepositState.STORED)
+        if deposit.decided_by:
+            keep_row(archive, replace(deposit, error="", updated=now) if deposit_id in facts else deposit)
         archive.spools.remove(deposit_id)
-        clear_upload(archive.settings.home, replace(deposits[deposit_id], state=DepositState.STORED))
+        clear_upload(archive.settings.home, deposit)
     return sorted(stored)
 
 
@@ -104,7 +107,8 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
         f"{tier}: {result['error'] or phrase('not-verified')}" for tier, result in kept.items() if not result["ok"]
     )
     error = NotEnoughCopies(deposit.aip_id, good, need, reasons)
-    archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
+    waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
+    write_row(archive.spools.folder(deposit.id), waiting)
     return False
 
 

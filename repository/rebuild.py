@@ -24,11 +24,12 @@ from repository.consistency import Testimony, testimony
 from repository.evidence.batch import PREFIX as EVIDENCE_PREFIX
 from repository.evidence.restoring import restore_batches
 from repository.examine import distinct
+from repository.ingest import FREE
 from repository.ledger import ledger_of
 from repository.ledger_adoption import TakenBack, take_back
 from repository.model import Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
-from repository.remains import PLACES, remaining, sealed_record
+from repository.remains import PLACES, is_of, kept_row, kept_rows, remaining, sealed_record
 from repository.stored_version import StoredVersion, inventory_digest, open_verified
 from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
@@ -42,6 +43,9 @@ AIP_PREFIX = "urn:uuid:"
 
 REBUILT = "catalog rebuild"
 """The type of the event that tells of one rebuild (the PREMIS vocabulary has no word for it)."""
+
+ENDED = FREE | {DepositState.REPEATED}
+"""Deposits in these states became no AIP, and have no bytes that wait for anything."""
 
 GROUP = 100
 """AIPs entered in one transaction: a commit, and statements made anew, for each cost more than a small AIP's rows."""
@@ -116,17 +120,38 @@ def _remains(archive: Archive, report: RebuildReport) -> None:
             report.findings.add("DEP-ORPHANS", place, count=len(gone), first=min(gone))
         if place == "spool":
             _announce(archive, set(lost) - set(gone))
+    _rows(archive, report)
 
 
 def _restored(archive: Archive, place: str, deposit_id: str) -> bool:
     deposit = remaining(archive, place, deposit_id)
     if deposit is None or (deposit.state is DepositState.ACCEPTED and not _next(archive, deposit)):
         return False
+    return _added(archive, deposit)
+
+
+def _added(archive: Archive, deposit: Deposit) -> bool:
     try:
         archive.catalog.deposits.add(deposit)
     except CatalogConflict:  # its key is another's by now
-        return False
+        if deposit.state not in FREE:
+            return False
+        archive.catalog.deposits.add(replace(deposit, key=f"{deposit.key}#{deposit.id}"))
     return True
+
+
+def _rows(archive: Archive, report: RebuildReport) -> None:
+    """Deposits that left only their row. One that became an AIP comes back with that, or not at all."""
+    unread = []
+    for deposit_id in kept_rows(archive):
+        if archive.catalog.deposits.find(deposit_id) is None:
+            deposit = kept_row(archive, deposit_id)
+            if deposit is None or (deposit.state in ENDED and not _added(archive, deposit)):
+                unread.append(deposit_id)
+            else:
+                report.deposits += deposit.state in ENDED
+    if unread:
+        report.findings.add("DEP-ORPHANS", "rows", count=len(unread), first=min(unread))
 
 
 def _announce(archive: Archive, restored: Collection[str]) -> None:
@@ -313,7 +338,9 @@ def _read_into(known: _Known, archive: Archive, tiers: Mapping[str, Tier], belie
         known.registrations.append(stored.registration(copies if number == inventory.head else ()))
         known.events += stored.events()
         stored_before = sum(found.number >= number for found in here.values()) >= archive.policy.copies.need
-        known.deposits.append(stored.past_deposit(stored=stored_before))
+        past = stored.past_deposit(stored=stored_before)
+        row = kept_row(archive, past.id)
+        known.deposits.append(replace(row, state=past.state) if row is not None and is_of(row, past) else past)
         known.files += stored.files
     return known
 

@@ -21,6 +21,7 @@ from repository.errors import KeyReused, Overtaken
 from repository.examine import LOOKED_UP, distinct, look_up
 from repository.ingest import FREE, Outcome, Seen, attempt, decide, failure, set_aside
 from repository.model import Deposit, DepositState
+from repository.remains import write_row
 
 __all__ = ["settle"]
 
@@ -37,6 +38,8 @@ def settle(archive: Archive, outcomes: Iterable[Outcome]) -> list[Deposit]:
         for deposit in done:
             if deposit.state is not DepositState.ACCEPTED:
                 set_aside(archive, deposit)
+            elif deposit.decided_by:  # what is sealed does not tell why
+                write_row(archive.spools.folder(deposit.id), deposit)
         settled += done
         waiting = waiting[len(done) :]
         if more is not None:

@@ -25,8 +25,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class DepositRecord:
-    """The first line. ``label`` is the name of the folder or archive as given; ``top`` the one folder that an archive was wrapped
-    in (as bytes, "" when none), ``top_modified`` that folder's time."""
+    """The first line. ``label`` is the name of the package: its top folder's, else the archive's; ``handed_in_as`` that of the folder
+    or file that was handed in, when it is another; ``top`` the one folder that an archive was wrapped in (as bytes, "" when none),
+    ``top_modified`` that folder's time."""
 
     deposit_id: str
     key: str
@@ -49,6 +50,12 @@ class DepositRecord:
     findings: tuple[Mapping[str, Any], ...] = ()
     waived_by: str = ""
     top_modified: int | None = None
+    handed_in_as: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of what was handed in."""
+        return self.handed_in_as or self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,8 @@ def write_submission(out: BinaryIO, deposit: DepositRecord, items: Iterable[Item
             value = getattr(deposit, name)
             head[name] = {k: list(v) for k, v in value.items()} if name == "fields" else value
     _put_name(head, "top", deposit.top)
-    out.write(json.dumps(head, ensure_ascii=False, default=list).encode() + b"\n")
+    # What is not UTF-8 in the place it came from (a lone surrogate, PEP 383) becomes JSON's own escape for it.
+    out.write(json.dumps(head, ensure_ascii=False, default=list).encode("utf-8", "backslashreplace") + b"\n")
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for item in items:
         row: dict[str, Any] = {}

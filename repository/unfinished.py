@@ -18,6 +18,7 @@ from repository.flows import DEPOSIT, Shown, deposit_argument
 from repository.jobs.service import Jobs
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
+from repository.remains import keep_row
 
 __all__ = ["Unfinished"]
 
@@ -77,10 +78,11 @@ class Unfinished:
             "finding_counts": {error.code: 1},
         }
         try:
-            archive.catalog.deposits.update(deposit.id, expected=_BEFORE_VERDICT, **change)
+            failed = archive.catalog.deposits.update(deposit.id, expected=_BEFORE_VERDICT, **change)
         except CatalogConflict:
             return  # somebody works on it after all
         archive.spools.remove(deposit.id)
+        keep_row(archive, failed)
 
     def go_on(self, progress: Progress) -> int:
         """Run the deposit jobs that wait, oldest first, when nobody else does; how many there were. One that fails says so in its

@@ -9,6 +9,7 @@ from policies.copies import is_stored
 from repository.archive import Archive
 from repository.ledger import ledger_of
 from repository.model import Deposit, DepositState
+from repository.remains import keep_row
 
 __all__ = ["let_go", "promote", "waiting"]
 
@@ -62,6 +63,7 @@ def _let_go(archive: Archive, deposit: Deposit, place: str) -> bool:
     folder = archive.settings.home / place / deposit.id
     if not folder.exists():
         return False
+    keep_row(archive, deposit)
     shutil.rmtree(folder)
     ledger_of(archive).let_go(deposit)
     return True

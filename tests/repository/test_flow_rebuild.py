@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tracemalloc
 from dataclasses import replace
@@ -14,9 +15,11 @@ import pytest
 from policies.findings import Findings
 from repository import rebuild as rebuild_module
 from repository import stored_version, views
+from repository.clock import ManualClock
 from repository.model import Deposit
 from repository.progress import Silent
 from repository.rebuild import RebuildReport
+from repository.upkeep import let_go
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 
 FIRST = {
@@ -129,6 +132,97 @@ def test_waiting_deposits_survive_the_loss_of_the_catalog(archive: ArchiveUnderT
     released = archive.engine.deposits.release(held.id, reason="seen")
     assert released.state.value == "stored"
     archive.whole()
+
+
+def rows(archive: ArchiveUnderTest) -> list[Any]:
+    """What `kho deposits --json` says of all, but for when the row of a stored one was last changed: its AIP tells when it was sealed."""
+    documents = [views.deposit(each) for each in archive.engine.deposits.list(limit=1000).items]
+    for each in documents:
+        if each["state"] == "stored" and not each["decided_by"]:
+            each.pop("updated")
+    return documents
+
+
+def test_every_row_comes_back(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.weights(DEP_DUPLICATE_INSIDE="hold", DEP_EMPTY="error")
+    plain = archive.deposit(write_tree(tmp_path / "r", FIRST), title="Tờ trình")
+    archive.deposit(write_tree(tmp_path / "r2", {"a": b"a"}), update=plain.aip_id)
+    archive.deposit(tmp_path / "r")  # repeats what is stored
+    shutil.make_archive(str(tmp_path / "packed"), "zip", write_tree(tmp_path / "z", {"top/x.txt": b"x"}))
+    archive.deposit(tmp_path / "packed.zip", key="Z")
+    archive.deposit(write_tree(tmp_path / "other", {"y": b"y"}), key="Z")  # refused: its key is taken
+    held = [archive.deposit(write_tree(tmp_path / f"h{n}", {"a": b"%d" % n, "b": b"%d" % n})) for n in range(3)]
+    archive.deposit(tmp_path / "h0")  # repeats what is held
+    archive.engine.deposits.release(held[1].id, reason="xem rồi")
+    archive.engine.deposits.refuse(held[2].id, reason="không đủ")
+    (tmp_path / "nothing").mkdir()
+    archive.deposit(tmp_path / "nothing")
+    archive.deposit(tmp_path / "not there", key="F")  # failed, and the next one takes its key
+    archive.deposit(write_tree(tmp_path / "there", {"t": b"t"}), key="F")
+    archive.deposit(tmp_path / "not there either")
+    (archive.home / "tiers").rename(tmp_path / "away")
+    waiting = archive.deposit(write_tree(tmp_path / "w", {"w": b"w"}))
+    (tmp_path / "away").rename(archive.home / "tiers")
+    before = rows(archive)
+    states = sorted(each["state"] for each in before)
+    assert states == ["accepted", *["failed"] * 2, "held", *["refused"] * 3, *["repeated"] * 2, *["stored"] * 5]
+    for _ in range(2):
+        archive.lose_catalog()
+        report = rebuild(archive)
+        assert list(report.findings) == []
+        assert report.deposits == 9
+        assert rows(archive) == before
+    again = archive.deposit(tmp_path / "w")
+    assert (again.state.value, again.reason) == ("repeated", waiting.id)
+    assert archive.engine.deposits.get(waiting.id).state.value == "stored"
+    archive.whole()
+
+
+def test_a_source_whose_name_is_not_utf8(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    top = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    stored = archive.deposit(write_tree(top, {"a": b"a"}))
+    assert stored.state.value == "stored"
+    before = rows(archive)
+    archive.lose_catalog()
+    assert list(rebuild(archive).findings) == []
+    assert rows(archive) == before
+    assert archive.engine.deposits.get(stored.id).source == str(top)
+    archive.whole()
+
+
+def test_a_row_that_cannot_be_read_is_told_of(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(write_tree(tmp_path / "r", {"a": b"a"}))
+    again = archive.deposit(tmp_path / "r")
+    row = archive.home / "rows" / f"{again.id}.json"
+    row.write_bytes(row.read_bytes()[:-1])
+    archive.lose_catalog()
+    found = [(each.code, each.path, each.args) for each in rebuild(archive).findings]
+    assert found == [("DEP-ORPHANS", "rows", {"count": 1, "first": again.id})]
+
+
+def test_a_row_makes_no_record_of_what_no_tier_holds(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """An officer let it in and its row was kept; it comes back with its AIP, or not at all."""
+    archive.weights(DEP_DUPLICATE_INSIDE="hold")
+    held = archive.deposit(write_tree(tmp_path / "h", {"a": b"1", "b": b"1"}))
+    released = archive.engine.deposits.release(held.id, reason="seen")
+    for tier in ("a", "b"):
+        shutil.rmtree(archive.object(released.aip_id, tier))
+    archive.lose_catalog()
+    assert rebuild(archive).deposits == 0
+    assert rows(archive) == []
+
+
+def test_what_was_let_go_keeps_its_row(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.weights(DEP_EMPTY="error")
+    (tmp_path / "nothing").mkdir()
+    refused = archive.deposit(tmp_path / "nothing")
+    assert refused.expires is not None
+    later = replace(archive.engine.archive, clock=ManualClock(refused.expires))
+    assert let_go(later) == {"gone": 1}
+    before = rows(archive)
+    archive.lose_catalog()
+    assert rebuild(archive).deposits == 1
+    assert rows(archive) == before
 
 
 def forge(top: Path, name: str, data: bytes, *, records: bool = False) -> None:
