@@ -1,6 +1,7 @@
 """Which files carry signatures, told from their bytes: cheap enough for every file of every deposit.
 
-Only the head is read, but for PDF and XML, which are searched for the marks of a signature in one pass of bounded memory.
+Only the head is read, but for PDF and XML, which are searched for the marks of a signature in one pass of bounded memory, and for the
+directory of a zip.
 Detection judges nothing, and a file that is detected may still turn out to hold nonsense.
 """
 
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from formats.package.zip_members import zip_names
 from signatures.ber import Malformed, Part, element, parts
 from signatures.report import Kind
 
@@ -34,6 +37,12 @@ SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
 
 PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
+
+ZIP_MARKS = (
+    (Kind.OOXML, re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)),
+    (Kind.ODF, re.compile(r"META-INF/(document|macro)signatures\.xml\Z")),
+)
+"""The kind of a zip by the name of one of its members, the first that fits (ECMA-376-2, 12; ODF 1.3 part 2, 4)."""
 
 SUFFIXES = (
     ".p7s",
@@ -69,6 +78,9 @@ def detect(stream: BinaryIO) -> Detected | None:
     head = stream.read(HEAD)
     if head[:1] == b"\x30" and (found := _cms(head, armoured=False)):
         return found
+    if head.startswith(b"PK\3\4"):
+        names = zip_names(stream, stream.seek(0, io.SEEK_END))
+        return next((Detected(kind) for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names)), None)
     if b"%PDF-" in head[:PDF_HEAD]:
         return Detected(Kind.PADES) if _holds(head, stream, (b"/ByteRange",)) else None
     if marks := _xml_marks(head):

@@ -8,6 +8,8 @@ from policies.findings import Finding
 from signatures.cades import CadesVerifier
 from signatures.certificates import Certificate
 from signatures.detect import detect
+from signatures.odf import OdfVerifier
+from signatures.ooxml import OoxmlVerifier
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
@@ -18,7 +20,8 @@ __all__ = ["read_signatures", "verifiers"]
 
 def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
     """One verifier a family. A new format is one more line here, and one more in `signatures.detect`."""
-    return (PadesVerifier(known), CadesVerifier(known), XadesVerifier(known))
+    families = (PadesVerifier, CadesVerifier, XadesVerifier, OoxmlVerifier, OdfVerifier)
+    return tuple(family(known) for family in families)
 
 
 def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:

@@ -33,6 +33,8 @@ class Kind(enum.StrEnum):
     PADES = "PAdES"
     CADES = "CAdES"
     XADES = "XAdES"
+    OOXML = "OOXML"
+    ODF = "ODF"
     TIMESTAMP = "RFC3161"
     EVIDENCE = "EvidenceRecord"
     XAIP = "XAIP"

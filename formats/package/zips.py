@@ -21,7 +21,7 @@ from formats.package.zip_directory import ZipDirectory, ZipEntry, extra_fields
 from policies.findings import Findings
 from policies.phrases import phrase
 
-__all__ = ["read_zip"]
+__all__ = ["Member", "check_end", "data_start", "read_zip", "refuse_encrypted"]
 
 _LOCAL = struct.Struct("<4sHHHHHLLLHH")
 _STORED, _DEFLATED, _BZIP2, _AES = 0, 8, 12, 99
@@ -52,8 +52,8 @@ def read_zip(file: BinaryIO, size: int, spool: Spool, findings: Findings, meter:
 def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool: Spool, findings: Findings, meter: Meter) -> None:
     name = entry.name
     shown = shown_name(name)
-    start = _data_start(file, directory, entry, shown)
-    _check_end(file, directory, entry, start + entry.packed, shown, findings)
+    start = data_start(file, directory, entry, shown)
+    check_end(file, directory, entry, start + entry.packed, shown, findings)
     mode = entry.attributes >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Defect("PKG-LINK" if stat.S_ISLNK(mode) else "PKG-SPECIAL-FILE", shown)
@@ -70,13 +70,17 @@ def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool:
         raise Defect("PKG-NAME-UNSAFE", shown, reason=".")
     if stat.S_ISDIR(mode):
         raise Defect("PKG-FILE-AND-FOLDER", shown)
+    refuse_encrypted(entry, shown)
+    file.seek(start)
+    spool.add_file(safe, Member(file, entry, shown, meter), _modified(entry), size=entry.size)  # type: ignore[arg-type]
+
+
+def refuse_encrypted(entry: ZipEntry, shown: str) -> None:
     if entry.flags & (_ENCRYPTED | _STRONG | _MASKED) or entry.method == _AES:
         raise Defect("PKG-ENCRYPTED", shown)
-    file.seek(start)
-    spool.add_file(safe, _Member(file, entry, shown, meter), _modified(entry), size=entry.size)  # type: ignore[arg-type]
 
 
-def _data_start(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, shown: str) -> int:
+def data_start(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, shown: str) -> int:
     """Where the entry's data begins, after its local header was found to say the same as the directory."""
     if entry.offset + _LOCAL.size > directory.start:
         raise Defect("PKG-HEADERS-DISAGREE", shown, field="offset")
@@ -110,7 +114,7 @@ def _local_sizes(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     return size, packed
 
 
-def _check_end(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, end: int, shown: str, findings: Findings) -> None:
+def check_end(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, end: int, shown: str, findings: Findings) -> None:
     """Whether the entry ends where the next one begins."""
     following = directory.next_start(entry.offset)
     if end > following:
@@ -160,7 +164,7 @@ class _Plain:
         return data
 
 
-class _Member:
+class Member:
     """The unpacked bytes of one entry. ``read`` raises Defect when they are not what the directory says, and Hostile at a limit."""
 
     def __init__(self, file: BinaryIO, entry: ZipEntry, shown: str, meter: Meter) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,10 +58,12 @@ def read_document(
     kind: Kind = Kind.XADES,
     known: Sequence[Certificate] = (),
     transforms: Mapping[str, Transform] | None = None,
+    dress: Callable[[Read], SignedObject] = lambda read: read.object,
 ) -> list[Read]:
     """Read every signature of ``document`` into ``collected``, with time-stamps, counter-signatures and validation data.
 
-    ``resolve`` finds the files that signatures name (percent-decoded); ``transforms`` are what a format adds to the closed list.
+    ``resolve`` finds the files that signatures name (percent-decoded); ``transforms`` are what a format adds to the closed list; ``dress``
+    adds what a format knows of a signature besides.
     Raises only what ``resolve`` and what it opens raise.
     """
     reader = _Reader(document, resolve, transforms or {}, kind, tuple(known), collected)
@@ -74,7 +76,7 @@ def read_document(
     found = _watched(document, found)
     if len(found) == 1:
         found = [replace(found[0], object=replace(found[0].object, name=""))] if found[0].object.name == "1" else found
-    collected.objects += [each.object for each in found]
+    collected.objects += [dress(each) for each in found]
     return found
 
 

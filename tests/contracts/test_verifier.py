@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signatures.cades import CadesVerifier
+from signatures.odf import OdfVerifier
+from signatures.ooxml import OoxmlVerifier
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity
 from signatures.signed import SignedFile, Source, Verifier
 from signatures.xades.verifier import XadesVerifier
-from tests.signatures import xml_signing
+from tests.signatures import office_signing, xml_signing
 from tests.signatures.pki import Pki, day, make_pdf
 
 CONTENT = b"Cong van so 1"
@@ -49,6 +51,14 @@ def _xml_detached(pki: Pki) -> bytes:
     return xml_signing.detached(pki, {"content": CONTENT}, level="T")
 
 
+def _office(pki: Pki) -> bytes:
+    return office_signing.zipped(office_signing.sign_docx(pki, office_signing.BARE, level="T"))
+
+
+def _opendocument(pki: Pki) -> bytes:
+    return office_signing.zipped(office_signing.sign_odt(pki, level="T"))
+
+
 SAMPLES: dict[str, tuple[Verifier, Callable[[Pki], bytes]]] = {
     "pdf": (PadesVerifier(), _pdf),
     "cms-enclosed": (CadesVerifier(), _enclosed),
@@ -56,6 +66,8 @@ SAMPLES: dict[str, tuple[Verifier, Callable[[Pki], bytes]]] = {
     "xml": (XadesVerifier(), _xml),
     "xml-enclosing": (XadesVerifier(), _xml_enclosing),
     "xml-detached": (XadesVerifier(), _xml_detached),
+    "office": (OoxmlVerifier(), _office),
+    "opendocument": (OdfVerifier(), _opendocument),
 }
 
 

@@ -1,0 +1,150 @@
+"""The members of one zip, read where they lie: for files that are a zip and stay one (office documents, signature containers).
+
+Stricter than unpacking: whatever two readers could take differently (a name twice, bytes that belong to no member, headers that disagree)
+makes the whole file one that is not read, because a signature over it would mean one thing here and another there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from formats.package.defects import Defect, Hostile
+from formats.package.entries import entry_name
+from formats.package.limits import Limits
+from formats.package.meter import Meter
+from formats.package.names import shown_name
+from formats.package.zip_directory import ZipDirectory, ZipEntry
+from formats.package.zips import Member, check_end, data_start, refuse_encrypted
+from policies.findings import Finding, Findings
+
+__all__ = ["MOST_MEMBERS", "BadZip", "ZipMembers", "zip_names"]
+
+MOST_MEMBERS: Final = 20_000
+"""Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
+
+RATIO: Final = 250
+RATIO_FLOOR: Final = 64 << 20
+"""Unpacked bytes for each packed byte, and below which none is reckoned (`formats.package.limits`, for one file)."""
+
+LIMITS: Final = Limits(items=MOST_MEMBERS, ratio=RATIO, ratio_floor=RATIO_FLOOR)
+
+
+class BadZip(ValueError):
+    """The file, or one member of it, is not what a zip must be. ``finding`` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.text("en"))
+
+
+class ZipMembers:
+    """The members of the zip at ``path``, by name; folders are passed over. Every use opens the file anew: nothing is kept open.
+
+    Raises:
+        BadZip: it is none that is read.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+        self._places: dict[str, tuple[ZipEntry, int]] = {}
+        findings = Findings()
+        with path.open("rb") as file:
+            try:
+                self._survey(file, findings)
+            except Defect as bad:
+                raise BadZip(bad.finding) from bad
+        for finding in findings:
+            raise BadZip(finding)
+
+    def _survey(self, file: BinaryIO, findings: Findings) -> None:
+        directory = ZipDirectory(file, self._size, findings)
+        if directory.count > MOST_MEMBERS:
+            raise Hostile("PKG-TOO-MANY", limit=MOST_MEMBERS)
+        directory.survey()
+        meter = Meter(LIMITS, self._size)
+        total, taken = 0, set()
+        for entry in directory.entries():
+            shown = shown_name(entry.name)
+            start = data_start(file, directory, entry, shown)
+            check_end(file, directory, entry, start + entry.packed, shown, findings)
+            total += entry.size
+            meter.entry(entry.name, total)
+            name = entry_name(entry.name.removesuffix(b"/"), backslash=False).decode("utf-8", "replace")
+            if name.casefold() in taken:  # readers of office files know no difference of case (ECMA-376-2, 6.2.2.3)
+                raise Hostile("PKG-DUPLICATE", shown)
+            taken.add(name.casefold())
+            if not entry.name.endswith(b"/"):
+                refuse_encrypted(entry, shown)
+                self._places[name] = entry, start
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all members, in the order of the directory."""
+        return list(self._places)
+
+    def size(self, name: str) -> int:
+        return self._places[name][0].size
+
+    def find(self, name: str) -> Callable[[], BinaryIO] | None:
+        """What opens the member ``name``; None when there is none. The stream raises `BadZip` where the member is damaged."""
+        return partial(self._opened, name) if name in self._places else None
+
+    def read(self, name: str, most: int) -> bytes:
+        """A member that must be small. Raises `BadZip`: it is longer than ``most``, or damaged; KeyError: there is none."""
+        if self.size(name) > most:
+            raise BadZip(Finding("PKG-FILE-TOO-LARGE", name, {"size": self.size(name), "limit": most}))
+        with self._opened(name) as stream:
+            return stream.read()
+
+    def _opened(self, name: str) -> BinaryIO:
+        entry, start = self._places[name]
+        file = self._path.open("rb")
+        file.seek(start)
+        try:
+            member = Member(file, entry, name, Meter(LIMITS, self._size))
+        except Defect as bad:
+            file.close()
+            raise BadZip(bad.finding) from bad
+        return io.BufferedReader(_Stream(file, member))
+
+
+class _Stream(io.RawIOBase):
+    """A member as a stream; closing it closes the zip."""
+
+    def __init__(self, file: BinaryIO, member: Member) -> None:
+        super().__init__()
+        self._file, self._member = file, member
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self._member.read(len(buffer))
+        except Defect as bad:
+            raise BadZip(bad.finding) from bad
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def zip_names(file: BinaryIO, size: int) -> list[str]:
+    """The names in the directory of a zip, read without looking at its members; [] when it has no directory that can be read.
+
+    For telling what kind of file it is; OSError as it is."""
+    try:
+        directory = ZipDirectory(file, size, Findings())
+        if directory.count > MOST_MEMBERS:
+            return []
+        return [entry.name.decode("utf-8", "replace") for entry in directory.entries()]
+    except Defect:
+        return []

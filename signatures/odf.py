@@ -1,0 +1,60 @@
+"""Signatures of OpenDocument files (ODF 1.3 part 2, 4 and 5): META-INF/documentsignatures.xml and macrosignatures.xml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import BinaryIO
+
+from formats.package.zip_members import ZipMembers
+from signatures.cades import Collected
+from signatures.certificates import Certificate
+from signatures.report import Kind
+from signatures.signed import SignedFile, Source
+from signatures.xades.packaged import Parts, opened_zip, read_part
+from signatures.xades.reader import Read
+
+__all__ = ["OdfVerifier"]
+
+DOCUMENT = "META-INF/documentsignatures.xml"
+MACROS = "META-INF/macrosignatures.xml"
+
+MACRO_FOLDERS = ("Basic/", "Dialogs/", "Scripts/")
+"""What a signature of macros covers (5.4); it says nothing of the document."""
+
+
+class OdfVerifier:
+    """`signatures.signed.Verifier` for OpenDocument."""
+
+    kinds = frozenset({Kind.ODF})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        members = opened_zip(source, Kind.ODF)
+        if isinstance(members, SignedFile):
+            return members
+        collected = Collected()
+        for name in (DOCUMENT, MACROS):
+            if members.find(name) is not None:
+                resolve = _inside(members)
+                read_part(
+                    members, name, collected, kind=Kind.ODF, resolve=resolve, parts=_parts(members, name), known=self._known
+                )
+        return collected.file()
+
+
+def _parts(members: ZipMembers, name: str) -> Parts:
+    """A document's signature covers every file but the signatures themselves (5.3)."""
+    files = [each for each in members.names if each not in (DOCUMENT, MACROS)]
+    if name == MACROS:
+        files = [each for each in files if each.startswith(MACRO_FOLDERS)]
+    return Parts(frozenset(files), covers=_covers)
+
+
+def _covers(read: Read) -> set[str]:
+    return {each.removeprefix("./") for each in read.covered.files} if read.covered else set()
+
+
+def _inside(members: ZipMembers) -> Callable[[str], Callable[[], BinaryIO] | None]:
+    return lambda name: members.find(name.removeprefix("./"))

@@ -1,0 +1,256 @@
+"""Signatures of office documents in OPC packages (ECMA-376-2, 12; ISO/IEC 29500-2): parts with their content types, and relationships.
+
+A package is read by its relationships, so these are parts of what is signed: the relationship transform covers those that it names. A
+signature passes only when every part and every relationship is covered that says what a reader shows; what is left is named.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from formats.package.zip_members import BadZip, ZipMembers
+from formats.xml import NotWellFormed, exact
+from signatures.cades import Collected
+from signatures.certificates import Certificate
+from signatures.report import Kind
+from signatures.signed import SignedFile, Source
+from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, refused_file
+from signatures.xades.reader import Read
+from signatures.xmldsig.c14n import Nodes, Refused
+from signatures.xmldsig.names import ds
+from signatures.xmldsig.references import Octets, Reading, State
+
+__all__ = ["OoxmlVerifier", "Package", "Relationship"]
+
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/"
+RELATIONSHIPS = PACKAGE + "relationships"
+DIGITAL = RELATIONSHIPS + "/digital-signature/"
+TRANSFORM = PACKAGE + "RelationshipTransform"
+SIGNING = f"{{{PACKAGE}digital-signature}}"
+TYPES = "[Content_Types].xml"
+
+MOST_RELATIONSHIPS = 20_000
+"""Relationships of one package: one for every picture, link and sheet."""
+
+HARMLESS = frozenset(
+    {
+        RELATIONSHIPS + "/metadata/core-properties",
+        RELATIONSHIPS + "/metadata/thumbnail",
+        "http://schemas.openxmlformats.org/officeDocument/2006/relationships/extended-properties",
+        "http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties",
+        "http://purl.oclc.org/ooxml/officeDocument/relationships/extendedProperties",
+        "http://purl.oclc.org/ooxml/officeDocument/relationships/customProperties",
+    }
+)
+"""Types of what office programs leave unsigned: properties of the file and its preview ([MS-OFFCRYPTO] 2.5.2.3)."""
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """One relationship of ``source`` (a part's name, "" for the package). ``target`` is the part, or for an external one its address."""
+
+    source: str
+    holder: str
+    id: str
+    type: str
+    target: str
+    external: bool
+
+
+class Package:
+    """An OPC package as its relationships and content types say. Raises `BadZip`, `NotWellFormed`, `Refused`."""
+
+    def __init__(self, members: ZipMembers) -> None:
+        self.members = members
+        self._names = {each.casefold(): each for each in members.names}
+        self._roots: dict[str, Any] = {}
+        types = self.xml(TYPES)
+        self._overrides: dict[str, str] = {}
+        self._defaults: dict[str, str] = {}
+        for each in types.iterchildren(f"{{{PACKAGE}content-types}}Override"):
+            self._once(self._overrides, each.get("PartName", "").removeprefix("/").casefold(), each.get("ContentType", ""))
+        for each in types.iterchildren(f"{{{PACKAGE}content-types}}Default"):
+            self._once(self._defaults, each.get("Extension", "").casefold(), each.get("ContentType", ""))
+
+    @staticmethod
+    def _once(table: dict[str, str], key: str, value: str) -> None:
+        if key in table:
+            raise Refused(f"the content type of {key!r} is said twice")
+        table[key] = value
+
+    def xml(self, name: str) -> Any:
+        """The root of a part. Raises `Refused`: there is none."""
+        found = self.named(name)
+        if found is None:
+            raise Refused(f"there is no part {name!r}")
+        if found not in self._roots:
+            self._roots[found] = exact(self.members.read(found, MOST_PART))
+        return self._roots[found]
+
+    def named(self, name: str) -> str | None:
+        """The member that a part name means: case does not count (6.2.2.3)."""
+        return self._names.get(name.removeprefix("/").casefold())
+
+    def content_type(self, name: str) -> str:
+        """What [Content_Types].xml says of a part (7.2.3.2)."""
+        key = name.casefold()
+        return self._overrides.get(key) or self._defaults.get(posixpath.basename(key).rpartition(".")[2], "")
+
+    @cached_property
+    def relationships(self) -> tuple[Relationship, ...]:
+        """Every relationship of every part that is there. Raises `Refused` beyond the bound, or where an id is there twice."""
+        found: list[Relationship] = []
+        for holder in self.members.names:
+            folder, _, base = holder.rpartition("/")
+            if posixpath.basename(folder) == "_rels" and base.endswith(".rels"):
+                found += self._of(holder, posixpath.join(posixpath.dirname(folder), base.removesuffix(".rels")))
+                if len(found) > MOST_RELATIONSHIPS:
+                    raise Refused(f"there are more than {MOST_RELATIONSHIPS} relationships")
+        return tuple(found)
+
+    def _of(self, holder: str, source: str) -> Iterator[Relationship]:
+        ids = set()
+        for each in self.xml(holder).iterchildren(f"{{{RELATIONSHIPS}}}Relationship"):
+            name = each.get("Id", "")
+            if name in ids:
+                raise Refused(f"two relationships in {holder!r} have the id {name!r}")
+            ids.add(name)
+            external = each.get("TargetMode") == "External"
+            target = each.get("Target", "")
+            if not external:
+                path = unquote(target.partition("#")[0])
+                target = posixpath.normpath(posixpath.join("/", posixpath.dirname(source), path)).removeprefix("/")
+            yield Relationship(source, holder, name, each.get("Type", ""), target, external)
+
+    def signatures(self) -> list[str]:
+        """The parts with signatures: from the package to the origin, from there to each (12.4)."""
+        origins = [each.target for each in self.relationships if not each.source and each.type == DIGITAL + "origin"]
+        found = [each for each in self.relationships if each.source in origins and each.type == DIGITAL + "signature"]
+        return [name for each in found if (name := self.named(each.target)) is not None]
+
+    def formal(self) -> set[str]:
+        """Members that are the signatures' own and the package's machinery, and no content."""
+        of_signatures = {each for each in self.relationships if each.type.startswith(DIGITAL)}
+        names = {self.named(each.target) or "" for each in of_signatures} | {TYPES}
+        return names | {each.holder for each in self.relationships if self.named(each.source or "?") in names}
+
+
+class OoxmlVerifier:
+    """`signatures.signed.Verifier` for OPC packages: documents, sheets, slides."""
+
+    kinds = frozenset({Kind.OOXML})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        members = opened_zip(source, Kind.OOXML)
+        if isinstance(members, SignedFile):
+            return members
+        try:
+            package = Package(members)
+            names = package.signatures()
+            parts = _parts(package)
+        except BadZip as error:
+            return refused_file(Kind.OOXML, str(error))
+        except (NotWellFormed, Refused) as error:
+            return refused_file(Kind.OOXML, error.reason)
+        if not names:
+            return refused_file(Kind.OOXML, "no relationship leads to the signatures")
+        collected = Collected()
+        for name in dict.fromkeys(names):
+            read_part(
+                members,
+                name,
+                collected,
+                kind=Kind.OOXML,
+                resolve=_inside(package),
+                parts=parts,
+                known=self._known,
+                transforms={TRANSFORM: _relationships},
+            )
+        return collected.file()
+
+
+def _inside(package: Package) -> Callable[[str], Callable[[], BinaryIO] | None]:
+    """Parts by the names of their references: ``/word/document.xml?ContentType=…`` (12.2.4.2)."""
+
+    def resolve(name: str) -> Callable[[], BinaryIO] | None:
+        path, _, query = name.partition("?")
+        found = package.named(path)
+        if found is None or not path.startswith("/"):
+            return None
+        declared = query.removeprefix("ContentType=")
+        if not query.startswith("ContentType=") or declared.casefold() != package.content_type(found).casefold():
+            raise Refused(f"{found} has another content type than was signed")
+        return package.members.find(found)
+
+    return resolve
+
+
+def _relationships(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes:
+    """The relationship transform (12.2.4.26): those that it names, in the order of their ids, with every default written out."""
+    ids, types = _selected(step)
+    root = reading.nodes(data).top
+    if root.tag != f"{{{RELATIONSHIPS}}}Relationships":
+        raise Refused("the relationship transform is applied to something else")
+    made = etree.Element(root.tag, nsmap={None: RELATIONSHIPS})
+    for each in sorted(root.iterchildren(f"{{{RELATIONSHIPS}}}Relationship"), key=lambda each: each.get("Id", "")):
+        if each.get("Id") in ids or each.get("Type") in types:
+            kept = {name: each.get(name, "") for name in ("Id", "Type", "Target")}
+            etree.SubElement(made, each.tag, kept | {"TargetMode": each.get("TargetMode", "Internal")})
+    return Nodes(made, whole=True, comments=True)
+
+
+def _selected(step: Any) -> tuple[set[str], set[str]]:
+    """(ids, types) of the relationships that a transform names."""
+    ids = {each.get("SourceId", "") for each in step.iterchildren(SIGNING + "RelationshipReference")}
+    groups = ("RelationshipsGroupReference", "RelationshipGroupReference")
+    return ids, {each.get("SourceType", "") for group in groups for each in step.iterchildren(SIGNING + group)}
+
+
+def _link(each: Relationship) -> str:
+    """A relationship in a report: where it stands, its id, and what it is."""
+    return f"{each.holder}#{each.id} ({each.type.rpartition('/')[2]})"
+
+
+def _parts(package: Package) -> Parts:
+    """What a signature must cover: every part and every relationship, but for what is harmless and the signatures themselves."""
+    formal = package.formal()
+    content = [each for each in package.relationships if not each.type.startswith(DIGITAL) and each.holder not in formal]
+    harmless = {each for each in content if not each.source and each.type in HARMLESS and not each.external}
+    shown = {package.named(each.target) for each in content if each not in harmless and not each.external}
+    beside = {name for each in harmless if (name := package.named(each.target)) is not None and name not in shown}
+    holders = {each.holder for each in package.relationships}
+    files = {each for each in package.members.names if each not in formal and each not in holders}
+    return Parts(
+        frozenset(files - beside) | {_link(each) for each in content if each not in harmless},
+        frozenset(beside) | {_link(each) for each in harmless},
+        _coverer(package),
+    )
+
+
+def _coverer(package: Package) -> Callable[[Read], set[str]]:
+    """Which parts and relationships a signature covers: a reference to a part of relationships covers those that it leaves in."""
+
+    def covers(read: Read) -> set[str]:
+        found = set()
+        for each in read.signature.every if read.signature else ():
+            name = package.named(each.name.partition("?")[0]) if each.name else None
+            if each.state is not State.GOOD or name is None:
+                continue
+            steps = [step for step in each.element.iter(ds("Transform")) if step.get("Algorithm") == TRANSFORM]
+            inside = [one for one in package.relationships if one.holder == name]
+            for ids, types in map(_selected, steps):
+                inside = [one for one in inside if one.id in ids or one.type in types]
+            found.update([_link(one) for one in inside] if inside or steps else [name])
+        return found
+
+    return covers
