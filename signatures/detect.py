@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from formats.package.zip_members import zip_names
+from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
+from signatures.der import write_oid
 from signatures.report import Kind
 
 __all__ = ["HEAD", "Detected", "covered_names", "detect", "named_beside", "pem_body"]
@@ -59,6 +61,10 @@ SUFFIXES = (
     ".xades",
     ".xsig",
     ".xmldsig",
+    ".ers.xml",
+    ".er.xml",
+    ".ers",
+    ".er",
 )
 """What is put behind the name of a signed file (RFC 8551, ETSI TS 119 122; .sig and .csig by custom)."""
 
@@ -81,11 +87,17 @@ def detect(stream: BinaryIO) -> Detected | None:
     if head.startswith(b"PK\3\4"):
         names = zip_names(stream, stream.seek(0, io.SEEK_END))
         return next((Detected(kind) for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names)), None)
+    if head[:1] == b"\x30" and _evidence(head):
+        return Detected(Kind.EVIDENCE)
     if b"%PDF-" in head[:PDF_HEAD]:
         return Detected(Kind.PADES) if _holds(head, stream, (b"/ByteRange",)) else None
+    if kind := _by_root(head):
+        return Detected(kind)
     if marks := _xml_marks(head):
         return Detected(Kind.XADES) if _holds(head, stream, marks) else None
     body = _armoured(head)
+    if body and _evidence(body):
+        return Detected(Kind.EVIDENCE, armoured=True)
     return _cms(body, armoured=True) if body else None
 
 
@@ -109,6 +121,43 @@ def _xml_marks(head: bytes) -> tuple[bytes, ...]:
             return tuple(each.encode(encoding) for each in XML_MARKS)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     return tuple(each.encode() for each in XML_MARKS) if text[:1] == b"<" else ()
+
+
+ERS_ROOT = rb"<(?:[\w.-]+:)?EvidenceRecord\s(?:[^<>]*\s)?xmlns(?::[\w.-]+)?\s*=\s*[\"']urn:ietf:params:xml:ns:ers[\"']"
+TR_ESOR = rb"\s[^<>]*[\"']http://www\.bsi\.bund\.de/tr-esor/xaip"
+ROOTS = (
+    (Kind.EVIDENCE, re.compile(ERS_ROOT)),
+    (Kind.EVIDENCE, re.compile(rb"<(?:[\w.-]+:)?evidenceRecord" + TR_ESOR)),
+    (Kind.XAIP, re.compile(rb"<(?:[\w.-]+:)?XAIP" + TR_ESOR)),
+)
+"""Documents that are told by their root element, which begins in the head."""
+
+MISC = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*", re.DOTALL)
+"""What may stand before the root element."""
+
+
+def _by_root(head: bytes) -> Kind | None:
+    before = MISC.match(head)
+    start = before.end() if before else 0
+    return next((kind for kind, root in ROOTS if root.match(head, start)), None)
+
+
+def _evidence(head: bytes) -> bool:
+    """Look for EvidenceRecord { version 1, { { hash algorithm … } … } … }."""
+    try:
+        at = _inside(head, 0)
+        if head[at : at + 3] != b"\x02\x01\x01" or head[at + 3 : at + 4] != b"\x30":
+            return False
+        first = _inside(head, at + 3)
+        if head[first : first + 1] != b"\x30":
+            return False
+        oid = element(head, _inside(head, first))
+    except Malformed:
+        return False
+    return head[oid.start : oid.end] in HASH_IDENTIFIERS
+
+
+HASH_IDENTIFIERS = frozenset(write_oid(each) for each in HASH_OIDS)
 
 
 def _armoured(head: bytes) -> bytes:
@@ -192,7 +241,8 @@ def covered_names(name: bytes) -> list[bytes]:
     for suffix in SUFFIXES:
         raw = suffix.encode()
         if lower.endswith(raw) and len(base) > len(raw):
-            return [folder + slash + base[: -len(raw)]]
+            name = folder + slash + base[: -len(raw)]
+            return [name, name + b".xml"] if suffix in (".ers.xml", ".er.xml") else [name]
     return []
 
 

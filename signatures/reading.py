@@ -8,6 +8,7 @@ from policies.findings import Finding
 from signatures.cades import CadesVerifier
 from signatures.certificates import Certificate
 from signatures.detect import detect
+from signatures.evidence_files import EvidenceVerifier, XaipVerifier
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
 from signatures.pades import PadesVerifier
@@ -20,7 +21,7 @@ __all__ = ["read_signatures", "verifiers"]
 
 def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
     """One verifier a family. A new format is one more line here, and one more in `signatures.detect`."""
-    families = (PadesVerifier, CadesVerifier, XadesVerifier, OoxmlVerifier, OdfVerifier)
+    families = (PadesVerifier, CadesVerifier, XadesVerifier, OoxmlVerifier, OdfVerifier, EvidenceVerifier, XaipVerifier)
     return tuple(family(known) for family in families)
 
 

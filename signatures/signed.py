@@ -5,7 +5,7 @@ A verifier reads; `signatures.judgement` judges, the same way for every format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +23,14 @@ __all__ = ["EmbeddedRecord", "SignedFile", "SignedObject", "Source", "Stamp", "V
 @dataclass(frozen=True)
 class Source:
     """A file to look at. ``beside`` opens the content that a detached signature may cover: (name, open) pairs, likeliest first; ``named``
-    what a signature calls by name, which lies in the same folder (None: it does not)."""
+    what a signature calls by name, which lies in the same folder (None: it does not); ``holding`` the files that came along and have one
+    of some digests, as far as digests in that algorithm are known."""
 
     path: Path
     name: str
     beside: Callable[[], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda: ())
     named: Callable[[str], Callable[[], BinaryIO] | None] = field(default=lambda _: None)
+    holding: Callable[[str, Collection[bytes]], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda _, __: ())
 
 
 @dataclass(frozen=True)

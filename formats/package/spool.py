@@ -10,8 +10,9 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal
@@ -28,6 +29,9 @@ __all__ = ["Order", "Spool"]
 
 KNOWN_FOLDERS: Final = 10_000
 """Folders remembered in memory as present, to spare a look-up a file."""
+
+ASKED: Final = 500
+"""Digests looked up at a time: SQLite takes 999 parameters wherever it was built."""
 
 FAN_OUT: Final = 1_000
 """Files in one folder of the spool."""
@@ -339,6 +343,17 @@ class Spool:
         while page := self._database.run(query, (*last, PAGE)).fetchall():
             yield page
             last = (page[-1][6], page[-1][0])
+
+    def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterator[Spooled]:
+        """The files that have one of ``digests``; none in an algorithm other than SHA-256 and SHA-512, which alone are known."""
+        if algorithm not in ("sha256", "sha512"):
+            return
+        if self.count > PAGE:
+            self._database.run(f"CREATE INDEX IF NOT EXISTS held_{algorithm} ON item ({algorithm}) WHERE {algorithm} IS NOT NULL")
+        wanted = iter(digests)
+        while page := tuple(islice(wanted, ASKED)):
+            query = f"SELECT {_COLUMNS}, 0 FROM item WHERE {algorithm} IN ({','.join('?' * len(page))})"
+            yield from map(_spooled, self._database.run(query, page).fetchall())
 
     def _by_stored(self) -> Iterator[Spooled]:
         items = f"SELECT * FROM (SELECT {_COLUMNS}, 0 FROM item WHERE stored > ? ORDER BY stored LIMIT {PAGE})"

@@ -24,6 +24,9 @@ __all__ = ["Holdings", "file_of"]
 ASKED_AT_ONCE = 500
 """Values of one IN list: SQLite takes 32,766 variables, and a plan should stay small."""
 
+ASKED = 500
+"""Digests looked up in one query."""
+
 STREAMED = 5_000
 """Files fetched at a time while streaming: between two fetches no transaction is open, so a slow reader holds up nobody."""
 
@@ -176,6 +179,17 @@ class Holdings:
         with self._database.read() as transaction:
             row = transaction.execute(_files(pk, number).where(file.c.path == path)).one_or_none()
         return None if row is None else file_of(row)
+
+    def holding(self, aip_id: str, algorithm: str, digests: Collection[bytes]) -> Iterator[AipFile]:
+        """The files of the newest version's state that have one of ``digests``, of SHA-256 or SHA-512. Raises UnknownAip."""
+        if algorithm not in ("sha256", "sha512"):
+            return
+        pk, number = self._at(aip_id, None, None)
+        wanted = iter(digests)
+        while page := list(islice(wanted, ASKED)):
+            with self._database.read() as transaction:
+                rows = transaction.execute(_files(pk, number).where(file.c[algorithm].in_(page))).all()
+            yield from map(file_of, rows)
 
     def _at(self, aip_id: str, version: int | None, within: Transaction | None) -> tuple[int, int]:
         with self._database.read(within) as transaction:

@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from formats.xml import NotWellFormed
 from policies.trust import Algorithms, default_algorithms, parse_algorithms
 from repository.errors import SourceMissing
-from repository.signed.files import opened
+from repository.signed.files import Folder, opened
 
 if TYPE_CHECKING:
     from signatures.evidence import EvidenceReport
+    from signatures.timestamps import Trust
+    from signatures.xaip import Handed, Xaip
 
 __all__ = ["Judging", "algorithms_in", "judge"]
 
@@ -38,22 +41,64 @@ def judge(record: Path, judging: Judging) -> EvidenceReport:
     Raises:
         SourceMissing: a file is not there. OSError comes through as it is. AuthoritySettings: anchors cannot be read.
     """
-    from signatures.evidence import DataObject, data_object, verify_record
+    from signatures.errors import InvalidRecord
+    from signatures.evidence import EvidenceReport
+    from signatures.evidence_files import handed_over, opened_package
     from signatures.timestamps import Trust, load_anchors
 
     for path in (record, *judging.files):
         if not path.is_file():
             raise SourceMissing(str(path))
-    objects = [data_object(str(path), partial(opened, path)) for path in judging.files]
-    objects += [DataObject(name, digests) for name, digests in judging.digests.items()]
-    return verify_record(
-        record.read_bytes(),
+    trust = Trust(load_anchors(str(record), judging.anchors)) if judging.at else None
+    package = opened_package(partial(opened, record))
+    try:
+        handed = [handed_over(record.read_bytes())] if package is None else list(package.records())
+    except (InvalidRecord, NotWellFormed) as error:
+        report = EvidenceReport()
+        wrong = error if isinstance(error, InvalidRecord) else InvalidRecord("record", error.reason, error.line)
+        report.findings.append(wrong.finding)
+        return report
+    reports = [_verified(each, record, package, judging, trust) for each in handed]
+    return next(
+        (each for each in reports if not each.valid), reports[-1] if reports else _verified(None, record, None, judging, trust)
+    )
+
+
+def _verified(handed: Handed | None, record: Path, package: Xaip | None, judging: Judging, trust: Trust | None) -> EvidenceReport:
+    """One record over the objects given: files, digests, and what a package of TR-ESOR (given, or around the record) protects."""
+    from signatures.evidence import DataObject, data_object, verify_record
+    from signatures.evidence_files import opened_package
+    from signatures.xaip import Protected
+
+    encoded = handed.encoded if handed else b""
+    objects = [DataObject(name, digests) for name, digests in judging.digests.items()]
+    within = [(record, package)] if package is not None else []
+    for path in judging.files:
+        other = opened_package(partial(opened, path)) if handed else None
+        plain = data_object(str(path), partial(opened, path))
+        if other is None or verify_record(encoded, [plain]).covered:
+            objects.append(plain)
+        else:
+            within.append((path, other))
+    protected: list[Protected] = []
+    for path, each in within:
+        assert handed is not None, "a package is looked into for a record"
+        protected.append(each.protected(handed, Folder(path).named))
+        objects += protected[-1].objects
+    report = verify_record(
+        encoded,
         objects,
         at=judging.at,
-        trust=Trust(load_anchors(str(record), judging.anchors)) if judging.at else None,
+        trust=trust,
         algorithms=judging.algorithms or default_algorithms() if judging.at else None,
         whole_group=judging.whole_group,
     )
+    for (path, _), found in zip(within, protected, strict=True):
+        if found.reason:
+            report.findings.add("EVD-PACKAGE", str(path), reason=found.reason)
+        if found.missing:
+            report.findings.add("EVD-OBJECT-MISSING", str(path), object=found.missing[0], count=len(found.missing))
+    return report
 
 
 def algorithms_in(home: Path, named: str) -> Algorithms:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from repository.archive import Archive
 from repository.signed.examiner import told
-from repository.signed.files import Named, opened
-from repository.signed.holdings import covered_path, data_of, kept_reports, named_in, signed_files, taken
+from repository.signed.files import opened
+from repository.signed.holdings import Others, covered_path, data_of, kept_reports, signed_files, taken
 from repository.signed.records import DATA, FileReport
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def look_again(archive: Archive, aip_id: str, context: Context, collector: Colle
             content = None
             if covered_path(path) in files:
                 content = taken(archive, aip_id, files[covered_path(path)], Path(work) / "content")
-            found = _source(signed, path, content, named_in(archive, aip_id, path, Path(work)))
+            found = _source(signed, path, content, Others(archive, aip_id, path, Path(work)))
             report = _looked(found, files[path].sha256, context, collector, before)
             fresh = {f"{DATA}/{name}": der for name, der in report[1].items() if f"{DATA}/{name}" not in names}
             again.data |= fresh
@@ -64,11 +64,11 @@ def look_again(archive: Archive, aip_id: str, context: Context, collector: Colle
     return again
 
 
-def _source(signed: Path, path: str, content: Path | None, named: Named) -> Source:
+def _source(signed: Path, path: str, content: Path | None, others: Others) -> Source:
     from signatures.signed import Source
 
     beside = [(content.name, partial(opened, content))] if content else []
-    return Source(signed, path, lambda: beside, named)
+    return Source(signed, path, lambda: beside, others.named, others.holding)
 
 
 def _looked(

@@ -6,7 +6,7 @@ Reports and validation data become files of the AIP; the deposit gets one findin
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -78,7 +78,9 @@ class _Examiner:
         from signatures.signed import SignedFile, Source
 
         name = shown_name(spooled.item.name)
-        source = Source(self._spool.path(spooled), name, lambda: self._beside(spooled), partial(self._named, spooled))
+        source = Source(
+            self._spool.path(spooled), name, lambda: self._beside(spooled), partial(self._named, spooled), self._holding
+        )
         file = read_signatures(source, self._context.anchors.known) or SignedFile()
         self.data = []
         missing: Sequence[Finding] = ()
@@ -106,6 +108,10 @@ class _Examiner:
     def _named(self, spooled: Spooled, wanted: str) -> Callable[[], BinaryIO] | None:
         name = named_beside(spooled.item.name, wanted)
         return self._opening(name) if name else None
+
+    def _holding(self, algorithm: str, digests: Collection[bytes]) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        for each in self._spool.holding(algorithm, digests):
+            yield shown_name(each.item.name), partial(opened, self._spool.path(each))
 
     def _opening(self, name: bytes) -> Callable[[], BinaryIO] | None:
         found = self._spool.find(name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from repository.errors import SourceMissing
 from repository.signed.evidence import Records
@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["Named", "data_from", "opened", "validate_file"]
+__all__ = ["Folder", "Surroundings", "data_from", "opened", "validate_file"]
 
 CHUNK = 1 << 20
 
-Named = Callable[[str], Callable[[], BinaryIO] | None]
-"""From the name that a signature gives a file to what opens it; None: it is not there."""
+
+class Surroundings(Protocol):
+    """Where the other files are that a signature or an evidence record speaks of."""
+
+    def named(self, wanted: str) -> Callable[[], BinaryIO] | None:
+        """By the name that a signature gives it; None: it is not there."""
+        ...
+
+    def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterable[tuple[str, Callable[[], BinaryIO]]]:
+        """By what they hold, as far as digests in that algorithm are known."""
+        ...
 
 
 def validate_file(
@@ -32,12 +41,12 @@ def validate_file(
     *,
     name: str = "",
     content: Path | None = None,
-    named: Named | None = None,
+    others: Surroundings | None = None,
     beside: Sequence[ValidationData] = (),
     existed: Proof | None = None,
 ) -> FileReport:
-    """The signatures of ``path``, judged. ``content`` is what a detached signature covers, when it is not found by its name; ``named``
-    finds what it calls by name (otherwise: in the folder of ``path``).
+    """The signatures of ``path``, judged. ``content`` is what a detached signature covers, when it is not found by its name; ``others``
+    are the files around it (otherwise: those of its folder, by name).
 
     Raises:
         SourceMissing: there is nothing to read.
@@ -49,7 +58,8 @@ def validate_file(
 
     if not path.is_file():
         raise SourceMissing(str(path))
-    source = Source(path, name or path.name, partial(_beside, path, content), named or partial(_named, path))
+    around = others or Folder(path)
+    source = Source(path, name or path.name, partial(_beside, path, content), around.named, around.holding)
     file = read_signatures(source, context.anchors.known) or SignedFile()
     reports = judge(file, context, existed=existed, beside=beside)
     return FileReport.of(name or str(path), _sha256(path), reports, context)
@@ -62,12 +72,22 @@ def _beside(path: Path, content: Path | None) -> Iterator[tuple[str, Callable[[]
             yield other.name, partial(opened, other)
 
 
-def _named(path: Path, wanted: str) -> Callable[[], BinaryIO] | None:
-    name = named_beside(path.name.encode("utf-8", "surrogateescape"), wanted)
-    found = path.parent / name.decode("utf-8", "surrogateescape") if name else None
-    if found is None or not found.is_file() or not found.resolve().is_relative_to(path.parent.resolve()):
-        return None
-    return partial(opened, found)
+@dataclass(frozen=True)
+class Folder:
+    """The folder that a file lies in. Nothing is hashed for being there: files are known by their names only."""
+
+    path: Path
+
+    def named(self, wanted: str) -> Callable[[], BinaryIO] | None:
+        folder = self.path.parent
+        name = named_beside(self.path.name.encode("utf-8", "surrogateescape"), wanted)
+        found = folder / name.decode("utf-8", "surrogateescape") if name else None
+        if found is None or not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+            return None
+        return partial(opened, found)
+
+    def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterable[tuple[str, Callable[[], BinaryIO]]]:
+        return ()
 
 
 def opened(path: Path) -> BinaryIO:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,7 +15,7 @@ from repository.archive import Archive
 from repository.errors import SourceMissing
 from repository.model import AipFile
 from repository.progress import Progress
-from repository.signed.files import Named, opened, validate_file
+from repository.signed.files import opened, validate_file
 from repository.signed.records import DATA, REPORTS, FileReport, parse_report
 from repository.stored_version import open_verified
 from signatures.detect import covered_names, named_beside
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["Prove", "covered_path", "data_of", "kept_reports", "named_in", "signed_files", "taken", "validate_aip"]
+__all__ = ["Others", "Prove", "covered_path", "data_of", "kept_reports", "signed_files", "taken", "validate_aip"]
 
 REPORT = re.compile(rf"{re.escape(REPORTS)}/([0-9a-f]{{64}})\.v([0-9]{{1,9}})\.json")
 
@@ -91,22 +91,33 @@ def _validated(
     content = None
     if covered_path(path) in files:
         content = taken(archive, aip_id, files[covered_path(path)], work / Path(covered_path(path)).name)
-    named = named_in(archive, aip_id, path, work)
-    return validate_file(signed, context, name=path, content=content, named=named, beside=data, existed=prove(files[path]))
+    others = Others(archive, aip_id, path, work)
+    return validate_file(signed, context, name=path, content=content, others=others, beside=data, existed=prove(files[path]))
 
 
-def named_in(archive: Archive, aip_id: str, path: str, work: Path) -> Named:
-    """Finds the files that a signature calls by name, in its own folder of the AIP; each is taken out when it is asked for."""
+@dataclass(frozen=True)
+class Others:
+    """The other files of an AIP, as the signatures of the file at ``path`` ask for them; each is taken out when it is opened."""
 
-    def named(wanted: str) -> Callable[[], BinaryIO] | None:
-        name = named_beside(path.encode(), wanted)
-        file = archive.catalog.holdings.file(aip_id, name.decode()) if name else None
-        if file is None:
-            return None
-        target = work / f"named-{file.sha512}"
-        return partial(opened, target if target.exists() else taken(archive, aip_id, file, target))
+    archive: Archive
+    aip_id: str
+    path: str
+    work: Path
 
-    return named
+    def named(self, wanted: str) -> Callable[[], BinaryIO] | None:
+        """By the name that a signature gives it, in its own folder."""
+        name = named_beside(self.path.encode(), wanted)
+        file = self.archive.catalog.holdings.file(self.aip_id, name.decode()) if name else None
+        return partial(self._opened, file) if file is not None else None
+
+    def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        """By what they hold, wherever they lie."""
+        for file in self.archive.catalog.holdings.holding(self.aip_id, algorithm, digests):
+            yield file.path, partial(self._opened, file)
+
+    def _opened(self, file: AipFile) -> BinaryIO:
+        target = self.work / f"named-{file.sha512}"
+        return opened(target if target.exists() else taken(self.archive, self.aip_id, file, target))
 
 
 def taken(archive: Archive, aip_id: str, file: AipFile, target: Path) -> Path:

@@ -1,0 +1,168 @@
+"""Evidence records that are files of their own: of RFC 4998 and RFC 6283, bare, as base64 or in the wrapper of TR-ESOR, and packages of
+TR-ESOR that hold their own.
+
+What such a record covers is looked for by its digests among the files that came along, then by its name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge, exact
+from policies.findings import Finding
+from signatures.cades import Collected
+from signatures.certificates import Certificate
+from signatures.embedded import read_embedded
+from signatures.errors import InvalidRecord
+from signatures.evidence import DataObject, data_object, read_record
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
+from signatures.xades.reader import read_document
+from signatures.xaip import Handed, Xaip, in_package, is_package, wrapped_record
+from signatures.xmldsig.document import Document
+
+__all__ = ["EvidenceVerifier", "XaipVerifier", "handed_over", "opened_package"]
+
+MOST_LOOKED_UP = 20_000
+"""Hash values of a record that are looked up among the files; a group of 10,000 is the most that Kho makes itself."""
+
+MOST_RECORDS = 1000
+"""Records in one package."""
+
+Opened = Callable[[], BinaryIO]
+
+
+def handed_over(data: bytes) -> Handed:
+    """The record in a file, whatever it is wrapped in. Raises InvalidRecord."""
+    text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] == b"<":
+        try:
+            root: Any = exact(data)
+            return wrapped_record(root) or Handed(data)
+        except NotWellFormed as error:
+            raise InvalidRecord("record", error.reason, error.line) from error
+    if text[:2] == b"MI":
+        try:
+            return Handed(base64.b64decode(b"".join(text.split()), validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise InvalidRecord("record", f"it is no base64: {error}", 0) from error
+    return Handed(data)
+
+
+class EvidenceVerifier:
+    """`signatures.signed.Verifier` for records that are files."""
+
+    kinds = frozenset({Kind.EVIDENCE})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        del known  # tokens bring their certificates along
+
+    def read(self, source: Source) -> SignedFile:
+        with source.path.open("rb") as stream:
+            data = stream.read(MAX_EXACT_BYTES + 1)
+        try:
+            record = handed_over(data)
+        except InvalidRecord as error:
+            why = Finding("SIG-FORMAT", "", {"reason": error.reason})
+            broken = SignedObject(
+                Kind.EVIDENCE, Role.EVIDENCE, "", data[:64], Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why
+            )
+            return SignedFile((broken,))
+        collected = Collected()
+        collected.record(_held_against(record, source))
+        return collected.file()
+
+
+def _held_against(record: Handed, source: Source) -> EmbeddedRecord:
+    """The record over the files it names by their digests; else over those beside it by name, or what they hold."""
+    found = dict(_by_digest(record.encoded, source))
+    if found:
+        return _over(record, [data_object(name, opened) for name, opened in found.items()], "")
+    first: EmbeddedRecord | None = None
+    for name, opened in source.beside():
+        tried = _over(record, [data_object(name, opened)], name)
+        if tried.object.integrity is not Integrity.INTACT and (package := opened_package(opened)) is not None:
+            tried = in_version(package, record, source, name)
+        if tried.object.integrity is Integrity.INTACT:
+            return tried
+        first = first or tried
+    return first or _over(record, [], "")
+
+
+def _over(record: Handed, objects: Sequence[DataObject], name: str) -> EmbeddedRecord:
+    names = tuple(each.name for each in objects)
+    covers = [each.digests["sha256"] for each in objects]
+    coverage = Coverage("beside", name=name or ", ".join(names[:3]), files=names[:20])
+    return read_embedded(record.encoded, objects, covers=covers, coverage=coverage)
+
+
+def _by_digest(encoded: bytes, source: Source) -> Iterator[tuple[str, Opened]]:
+    try:
+        record = read_record(encoded)
+    except InvalidRecord:
+        return
+    stamp = record.chains[0].stamps[0]
+    values = stamp.groups[0] if stamp.groups else ()
+    for hash_name in dict.fromkeys((stamp.declared, *record.hashes)):
+        yield from source.holding(hash_name, frozenset(values[:MOST_LOOKED_UP]))
+
+
+def opened_package(opened: Opened) -> Xaip | None:
+    """The package of TR-ESOR that is opened; None: it is none."""
+    with opened() as stream:
+        data = stream.read(MAX_EXACT_BYTES + 1)
+    return in_package(data) if len(data) <= MAX_EXACT_BYTES else None
+
+
+def in_version(package: Xaip, record: Handed, source: Source, name: str) -> EmbeddedRecord:
+    protected = package.protected(record, source.named)
+    names = [each.name for each in protected.objects]
+    coverage = Coverage("part", name=name, files=tuple(names[:20]))
+    return read_embedded(
+        record.encoded,
+        protected.objects,
+        name=record.name or name,
+        covers=protected.covers,
+        missing=protected.missing,
+        coverage=coverage,
+        reason=protected.reason,
+    )
+
+
+class XaipVerifier:
+    """`signatures.signed.Verifier` for packages of TR-ESOR: each record in them over the version it is for, and XML signatures in them."""
+
+    kinds = frozenset({Kind.XAIP})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        with source.path.open("rb") as stream:
+            data = stream.read(MAX_EXACT_BYTES + 1)
+        collected = Collected()
+        try:
+            document = Document(data)
+            if not is_package(document.root):
+                raise NotWellFormed("it is no package of TR-ESOR")
+            package = Xaip(document.root)
+            read_document(document, source.named, collected, known=self._known)
+            for record in _bounded(package.records()):
+                collected.record(in_version(package, record, source, ""))
+        except NotWellFormed as error:
+            refused = isinstance(error, TooLarge)
+            why = Finding("SIG-XML-REFUSED" if refused else "SIG-FORMAT", "", {"reason": error.reason})
+            sub = SubIndication.SIG_CONSTRAINTS_FAILURE if refused else SubIndication.FORMAT_FAILURE
+            integrity = Integrity.UNKNOWN if refused else Integrity.BROKEN
+            collected.objects.append(SignedObject(Kind.XAIP, Role.EVIDENCE, "", b"", integrity, sub, why))
+        return collected.file()
+
+
+def _bounded(records: Iterable[Handed]) -> Iterator[Handed]:
+    for number, each in enumerate(records):
+        if number >= MOST_RECORDS:
+            raise TooLarge(f"there are more than {MOST_RECORDS} evidence records in it")
+        yield each

@@ -1,0 +1,180 @@
+"""Packages of TR-ESOR and what is tried with them: a record covers the version it is for, whole, or proves nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import random
+import time
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+
+from signatures.evidence_files import EvidenceVerifier, XaipVerifier
+from signatures.reading import read_signatures
+from signatures.report import Integrity, SubIndication
+from signatures.signed import SignedFile, Source
+from tests.signatures.authorities import authority
+from tests.signatures.cms_attributes import record_over
+from tests.signatures.evidence_builder import stamped
+from tests.signatures.xmlers_builder import XmlErs, c14n
+
+NS = "http://www.bsi.bund.de/tr-esor/xaip"
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+DATA = b"cong van"
+MANIFEST = (
+    f'<x:versionManifest xmlns:x="{NS}" VersionID="V1"><x:packageInfoUnit packageUnitID="u">'
+    "<x:protectedObjectPointer>D1</x:protectedObjectPointer><x:protectedObjectPointer>M1</x:protectedObjectPointer>"
+    "<x:protectedObjectPointer>V1</x:protectedObjectPointer></x:packageInfoUnit></x:versionManifest>"
+)
+META = f'<x:metaDataObject xmlns:x="{NS}" metaDataID="M1"><x:xmlMetaData><a>1</a></x:xmlMetaData></x:metaDataObject>'
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@cache
+def record() -> bytes:
+    return record_over(partial(stamped, authority(), "sha256"), DATA, c14n(META), c14n(MANIFEST))
+
+
+def package(
+    *, inside: str = "", data: str = "", aoid: str = "A", manifest: str = MANIFEST, meta: str = META, more: str = ""
+) -> bytes:
+    held = data or f"<x:binaryData>{encoded(DATA)}</x:binaryData>"
+    inside = inside or f"<x:asn1EvidenceRecord>{encoded(record())}</x:asn1EvidenceRecord>"
+    return (
+        f'<?xml version="1.0"?><x:XAIP xmlns:x="{NS}"><x:packageHeader><x:AOID>A</x:AOID>{manifest}'
+        f'<c:CanonicalizationMethod xmlns:c="http://www.w3.org/2000/09/xmldsig#" Algorithm="{EXCLUSIVE}"/></x:packageHeader>'
+        f"<x:metaDataSection>{meta}</x:metaDataSection>"
+        f'<x:dataObjectsSection><x:dataObject dataObjectID="D1">{held}</x:dataObject>{more}</x:dataObjectsSection>'
+        f'<x:credentialsSection><x:credential credentialID="E"><x:evidenceRecord AOID="{aoid}" VersionID="V1">{inside}'
+        "</x:evidenceRecord></x:credential></x:credentialsSection></x:XAIP>"
+    ).encode()
+
+
+def read(folder: Path, data: bytes, beside: dict[str, bytes] | None = None) -> SignedFile | None:
+    path = folder / "package.xml"
+    path.write_bytes(data)
+    others = beside or {}
+    return read_signatures(
+        Source(path, "package.xml", named=lambda name: partial(io.BytesIO, others[name]) if name in others else None)
+    )
+
+
+def verdict(folder: Path, data: bytes, beside: dict[str, bytes] | None = None) -> tuple[Integrity, SubIndication | None]:
+    file = read(folder, data, beside)
+    assert file is not None
+    (each,) = file.objects
+    return each.integrity, each.failure
+
+
+def test_a_version_with_binary_and_xml_objects_and_itself(tmp_path: Path) -> None:
+    assert verdict(tmp_path, package()) == (Integrity.INTACT, None)
+
+
+def test_a_record_in_xml_in_a_package(tmp_path: Path) -> None:
+    made = XmlErs()
+    made.begin(
+        authority(), "sha256", [hashlib.sha256(each).digest() for each in (DATA, c14n(META), c14n(MANIFEST))], [b"\1" * 32]
+    )
+    inside = f"<x:xmlEvidenceRecord>{made.record().decode().partition('?>')[2]}</x:xmlEvidenceRecord>"
+    assert verdict(tmp_path, package(inside=inside)) == (Integrity.INTACT, None)
+
+
+def reference(value: bytes, uri: str = "cong-van.txt") -> str:
+    return (
+        f'<x:xmlData><DataObjectReference xmlns="http://uri.etsi.org/02918/v1.2.1#" URI="{uri}"><DigestMethod '
+        f'xmlns="http://www.w3.org/2000/09/xmldsig#" Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><DigestValue '
+        f'xmlns="http://www.w3.org/2000/09/xmldsig#">{encoded(hashlib.sha256(value).digest())}</DigestValue></DataObjectReference></x:xmlData>'
+    )
+
+
+def test_a_package_whose_data_lie_beside(tmp_path: Path) -> None:
+    light = package(data=reference(DATA))
+    assert verdict(tmp_path, light, {"cong-van.txt": DATA}) == (Integrity.INTACT, None)
+    assert verdict(tmp_path, light) == (Integrity.UNKNOWN, SubIndication.SIGNED_DATA_NOT_FOUND)
+    assert verdict(tmp_path, light, {"cong-van.txt": b"other"})[0] is Integrity.BROKEN
+    assert verdict(tmp_path, package(data=reference(b"other")), {"cong-van.txt": b"other"})[0] is Integrity.BROKEN
+    assert verdict(tmp_path, package(data=reference(b"other")))[0] is Integrity.BROKEN
+
+
+BROKEN = {
+    "data that were changed": package(data=f"<x:binaryData>{encoded(b'other')}</x:binaryData>"),
+    "XML data that were changed": package(meta=META.replace("1</a>", "2</a>")),
+    "a manifest that was changed": package(manifest=MANIFEST.replace('"u"', '"v"')),
+    "an object less in the manifest": package(
+        manifest=MANIFEST.replace("<x:protectedObjectPointer>M1</x:protectedObjectPointer>", "")
+    ),
+    "another package's record": package(aoid="B"),
+    "a version that is not there": package().replace(b'AOID="A" VersionID="V1"', b'AOID="A" VersionID="V2"'),
+    "an id that stands twice": package(
+        more=f'<x:dataObject dataObjectID="D1"><x:binaryData>{encoded(b"shown")}</x:binaryData></x:dataObject>'
+    ),
+    "data that are no base64": package(data="<x:binaryData>!!!!</x:binaryData>"),
+    "a record that is none": package(inside=f"<x:asn1EvidenceRecord>{encoded(b'none')}</x:asn1EvidenceRecord>"),
+    "a record that is no base64": package(inside="<x:asn1EvidenceRecord>!!</x:asn1EvidenceRecord>"),
+    "a canonicalisation that runs a program": package().replace(
+        EXCLUSIVE.encode(), b"http://www.w3.org/TR/1999/REC-xslt-19991116"
+    ),
+    "a manifest that protects nothing": package(manifest='<x:versionManifest VersionID="V1"/>'),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken(tmp_path: Path, name: str) -> None:
+    assert verdict(tmp_path, BROKEN[name])[0] is Integrity.BROKEN
+
+
+def test_a_document_type_is_refused_and_not_looked_at(tmp_path: Path) -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    data = package().replace(b'<?xml version="1.0"?>', f'<?xml version="1.0"?>{bomb}'.encode())
+    path = tmp_path / "x.xml"
+    path.write_bytes(data)
+    (each,) = XaipVerifier().read(Source(path, "x.xml")).objects
+    assert each.integrity is not Integrity.INTACT
+
+
+def test_an_object_that_is_missing_is_said_to_be_missing(tmp_path: Path) -> None:
+    data = package(meta="<x:metaDataObject/>")
+    assert verdict(tmp_path, data) == (Integrity.UNKNOWN, SubIndication.SIGNED_DATA_NOT_FOUND)
+
+
+def noise(folder: Path, rounds: int, seconds: float) -> None:
+    """Packages and records that are cut, doubled and crossed: nothing raises, nothing hangs, nothing that was changed passes."""
+    chance, ends = random.Random(3125), time.monotonic() + seconds
+    stock = [package(), package(data=reference(DATA)), record(), encoded(record()).encode()]
+    path = folder / "x"
+    while rounds and time.monotonic() < ends:
+        rounds -= 1
+        data = bytearray(chance.choice(stock))
+        for _ in range(chance.randint(1, 5)):
+            at, other = chance.randrange(len(data)), chance.choice(stock)
+            start = chance.randrange(len(other))
+            match chance.randrange(3):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at : at + chance.randint(1, 200)]
+                case _:
+                    data[at:at] = other[start : start + chance.randint(1, 400)]
+            data = data or bytearray(b"<")
+        path.write_bytes(data)
+        started = time.monotonic()
+        for verifier in (XaipVerifier(), EvidenceVerifier()):
+            for each in verifier.read(Source(path, "x")).objects:
+                assert (each.failure is None) <= (each.integrity is Integrity.INTACT)
+        read_signatures(Source(path, "x"))
+        assert time.monotonic() - started < 2
+
+
+def test_a_sample_of_noise(tmp_path: Path) -> None:
+    noise(tmp_path, 400, 20)
+
+
+@pytest.mark.proof
+def test_ten_minutes_of_noise(tmp_path: Path) -> None:
+    noise(tmp_path, 1 << 30, 600)
