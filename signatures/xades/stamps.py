@@ -11,7 +11,7 @@ from signatures.cms import Content
 from signatures.xades.properties import Properties, local
 from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
 from signatures.xmldsig.names import ds
-from signatures.xmldsig.references import Octets, Reading, method_of, target_of, transformed
+from signatures.xmldsig.references import Octets, Reading, followed, method_of, target_of, transformed
 from signatures.xmldsig.signature import XmlSignature
 
 __all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "SIGNATURE", "stamped"]
@@ -126,10 +126,8 @@ def _individual_objects(making: _Making) -> Iterator[_Piece]:
 
 def _referenced(making: _Making, element: Any) -> _Piece:
     """What the transforms of a ds:Reference make of what it points at."""
-    target, _ = target_of(making.reading, element.get("URI"))
-    if target is None:
-        return None
-    return transformed(making.reading, element.find(ds("Transforms")), target).data
+    found, _ = followed(making.reading, element)
+    return None if found is None else found.data
 
 
 def _before(making: _Making) -> Iterator[Any]:

@@ -22,7 +22,18 @@ from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canon
 from signatures.xmldsig.document import Document, reread
 from signatures.xmldsig.names import DS, digest_named, ds
 
-__all__ = ["Octets", "Reading", "Reference", "Resolver", "State", "method_of", "read_references", "target_of", "transformed"]
+__all__ = [
+    "Octets",
+    "Reading",
+    "Reference",
+    "Resolver",
+    "State",
+    "followed",
+    "method_of",
+    "read_references",
+    "target_of",
+    "transformed",
+]
 
 MOST_REFERENCES = 10_000
 """References of one signature, manifests included: an office document has one for every part, a container one for every file."""
@@ -149,13 +160,11 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     try:
         base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
         expected = base64.b64decode("".join((element.findtext(ds("DigestValue")) or "").split()), validate=True)
-        target, name = target_of(reading, base["uri"])
-        if target is None:
-            return Reference(**base, state=State.MISSING, reason=base["uri"] or "", name=name)
-        base |= {"name": name, "nodes": target if isinstance(target, Nodes) else None}
-        result = transformed(reading, element.find(ds("Transforms")), target)
+        result, base["name"] = followed(reading, element)
+        if result is None:
+            return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
         base |= {"exact": not result.steps, "nodes": result.nodes}
-        actual = reading.digest(result.data, base["algorithm"], named=name if name and not result.steps else None)
+        actual = reading.digest(result.data, base["algorithm"], named=None if result.steps else base["name"] or None)
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
     except (ValueError, binascii.Error) as error:
@@ -163,6 +172,20 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     if actual != expected:
         return Reference(**base, state=State.ALTERED)
     return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
+
+
+def followed(reading: Reading, element: Any) -> tuple[Transformed | None, str]:
+    """(what the transforms of a ds:Reference make of what it points at, the name of the file it points at, if it is one). None: it is not
+    there. Raises `Refused`."""
+    listed = element.find(ds("Transforms"))
+    target, name = target_of(reading, _implied(element.get("URI"), listed))
+    return (None if target is None else transformed(reading, listed, target)), name
+
+
+def _implied(uri: str | None, listed: Any) -> str | None:
+    """What a reference without URI points at: where it takes out an enveloped signature, that can only be the document around it."""
+    first = listed.find(ds("Transform")) if listed is not None else None
+    return "" if uri is None and _algorithm(first) == ENVELOPED else uri
 
 
 def _manifest(reading: Reading, base: dict[str, Any], *, nested: bool) -> tuple[Reference, ...]:

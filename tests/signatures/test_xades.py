@@ -187,3 +187,30 @@ def test_every_encoding_is_detected_and_read(tmp_path: Path, pki: Pki, encoding:
     root = etree.fromstring(enveloped(pki))
     data = etree.tostring(root, xml_declaration=True, encoding=encoding)
     assert read(tmp_path, data).objects[0].integrity is Integrity.INTACT
+
+
+EDXML = """<?xml version="1.0" encoding="utf-8"?>
+<edXML xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016"><edXML:edXMLEnvelope xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016">
+<edXML:edXMLHeader><edXML:MessageHeader><edXML:Subject>Về việc nộp lưu</edXML:Subject></edXML:MessageHeader></edXML:edXMLHeader>
+<edXML:edXMLBody><edXML:edXMLManifest version="1.0"><edXML:Reference><edXML:ContentId>cid:1</edXML:ContentId></edXML:Reference>
+</edXML:edXMLManifest></edXML:edXMLBody></edXML:edXMLEnvelope><edXML:AttachmentEncoded xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016">
+<edXML:Attachment><edXML:ContentTransferEncoded>%s</edXML:ContentTransferEncoded></edXML:Attachment></edXML:AttachmentEncoded></edXML>"""
+HEADER = ".//{http://www.mic.gov.vn/TBT/QCVN_102_2016}edXMLHeader"
+
+
+@pytest.mark.parametrize("uri", ["", None])
+@pytest.mark.parametrize("size", [300, 12 << 20])
+def test_an_exchanged_message_is_signed_as_a_whole_with_its_attachments(
+    tmp_path: Path, rsa: Pki, size: int, uri: str | None
+) -> None:
+    """QCVN 102:2016, RSA with SHA-1, the signature in the header; one attachment is longer than libxml2 takes by itself."""
+    root = etree.fromstring((EDXML % ("UEsD" * (size // 4))).encode(), etree.XMLParser(huge_tree=True))
+    data = etree.tostring(root, method="c14n", exclusive=True, with_comments=False)
+    making = Signing(rsa, digest="sha1", xades=False, references=[Ref(uri, data, ENVELOPED + EXCLUSIVE)])
+    root.find(HEADER).append(making.signature())
+    report = signature(tmp_path, rsa, etree.tostring(root), day(2026, 6))
+    assert (report.integrity, report.verdict.sub) == (Integrity.INTACT, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE)
+    assert [each.code for each in report.notes] == ["SIG-WEAK"]
+    assert (report.coverage.scope, report.coverage.elements) == ("file", ("/edXML",))
+    root.find(HEADER)[0][0].text = "Về việc khác"
+    assert signature(tmp_path, rsa, etree.tostring(root), day(2026, 6)).integrity is Integrity.BROKEN
