@@ -18,6 +18,7 @@ from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
 from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
 from signatures.xades.properties import Properties, local, properties_of, values_in
+from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import Refused
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
@@ -68,6 +69,7 @@ def read_document(
     """
     reader = _Reader(document, resolve, transforms or {}, kind, tuple(known), collected)
     found: list[Read] = []
+    before = len(collected.objects)
     for number, element in enumerate(document.signatures(), 1):
         if number > MOST_SIGNATURES:
             found.append(_too_many(reader, element))
@@ -76,7 +78,7 @@ def read_document(
     found = _watched(document, found)
     if len(found) == 1:
         found = [replace(found[0], object=replace(found[0].object, name=""))] if found[0].object.name == "1" else found
-    collected.objects += [dress(each) for each in found]
+    collected.objects[before:before] = [dress(each) for each in found]  # what came inside them is told after them
     return found
 
 
@@ -278,6 +280,12 @@ class _Stamps:
             kind = next((kind for kind, names in _STAMP_KINDS[1:] if local(container) in names), None)
             if kind is not None:
                 self._container(container, kind)
+            elif container.tag == SEALING:
+                for record in sealing_records(
+                    self._reading, self._signature, self._properties, container, self._covers("archive")
+                ):
+                    self._reader.collected.record(record)
+                    self._before.add(digest_of(record.encoded))
             self._before.update(digest_of(der) for _, der in values_in(container))
 
     def _container(self, container: Any, kind: str) -> None:
@@ -315,7 +323,7 @@ class _Stamps:
             collected.data(which, der)
             self._before.add(digest_of(der))
 
-    def _covers(self, kind: str, name: str) -> frozenset[bytes]:
+    def _covers(self, kind: str, name: str = "") -> frozenset[bytes]:
         """What a sound time-stamp of this kind proves. References are digests of validation data, not the data: they prove none here."""
         if kind == "content" or name.startswith("RefsOnly"):
             return frozenset()

@@ -14,7 +14,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of, target_of, transformed
 from signatures.xmldsig.signature import XmlSignature
 
-__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "SIGNATURE", "stamped"]
+__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "SIGNATURE", "Making", "archived", "stamped"]
 
 CONTENT = frozenset({"AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp"})
 SIGNATURE = frozenset({"SignatureTimeStamp"})
@@ -28,7 +28,7 @@ _Piece = Nodes | Octets | None
 
 
 @dataclass(frozen=True)
-class _Making:
+class Making:
     """All that the input of a time-stamp can be taken from."""
 
     reading: Reading
@@ -44,12 +44,12 @@ def stamped(reading: Reading, signature: XmlSignature, properties: Properties, c
     been understood otherwise; None when some of it is not there.
 
     They raise ValueError: it asks for what is not understood or refused."""
-    standard = _Making(reading, signature, properties, container)
+    standard = Making(reading, signature, properties, container)
     readings = [standard, replace(standard, every_object=True)] if local(container) in ARCHIVE else [standard]
     return [_content(each) for each in readings]
 
 
-def _content(making: _Making) -> Content:
+def _content(making: Making) -> Content:
 
     def digest(algorithm: str) -> bytes | None:
         hasher = hashlib.new(algorithm)
@@ -73,7 +73,7 @@ def _method(container: Any) -> Method:
     return METHODS[C14N] if named is None else method_of(named)
 
 
-def _pieces(making: _Making) -> Iterator[_Piece]:
+def _pieces(making: Making) -> Iterator[_Piece]:
     name = local(making.container)
     hashed = [each for each in making.container.iterchildren() if local(each) == "HashDataInfo"]
     if hashed:
@@ -81,7 +81,7 @@ def _pieces(making: _Making) -> Iterator[_Piece]:
     return _KINDS[name](making)
 
 
-def _by_hash_data(making: _Making, hashed: list[Any]) -> Iterator[_Piece]:
+def _by_hash_data(making: Making, hashed: list[Any]) -> Iterator[_Piece]:
     """TS 101 903 1.1.1, 7.1.4.3: the container itself says what and how."""
     for each in hashed:
         target, _ = target_of(making.reading, each.get("uri", each.get("URI")))
@@ -94,7 +94,7 @@ def _element(element: Any) -> Nodes:
     return Nodes(element, comments=True)
 
 
-def _own(making: _Making, *names: str) -> Iterator[_Piece]:
+def _own(making: Making, *names: str) -> Iterator[_Piece]:
     """Parts of the ds:Signature itself, where they are there."""
     for name in names:
         found = making.signature.element.find(ds(name))
@@ -102,18 +102,18 @@ def _own(making: _Making, *names: str) -> Iterator[_Piece]:
             yield _element(found)
 
 
-def _over_signature(making: _Making) -> Iterator[_Piece]:
+def _over_signature(making: Making) -> Iterator[_Piece]:
     yield from _own(making, "SignatureValue")
 
 
-def _all_objects(making: _Making) -> Iterator[_Piece]:
+def _all_objects(making: Making) -> Iterator[_Piece]:
     """Every reference of the SignedInfo but the one to the signed properties, which hold this very time-stamp."""
     for reference in making.signature.references:
         if reference.nodes is None or reference.nodes.top is not making.properties.signed:
             yield _referenced(making, reference.element)
 
 
-def _individual_objects(making: _Making) -> Iterator[_Piece]:
+def _individual_objects(making: Making) -> Iterator[_Piece]:
     for include in (each for each in making.container.iterchildren() if local(each) == "Include"):
         target, _ = target_of(making.reading, include.get("URI"))
         if not isinstance(target, Nodes):
@@ -124,13 +124,13 @@ def _individual_objects(making: _Making) -> Iterator[_Piece]:
             yield _element(target.top)
 
 
-def _referenced(making: _Making, element: Any) -> _Piece:
+def _referenced(making: Making, element: Any) -> _Piece:
     """What the transforms of a ds:Reference make of what it points at."""
     found, _ = followed(making.reading, element)
     return None if found is None else found.data
 
 
-def _before(making: _Making) -> Iterator[Any]:
+def _before(making: Making) -> Iterator[Any]:
     """The unsigned properties that stand before this one."""
     for each in making.properties.unsigned:
         if each is making.container:
@@ -138,21 +138,21 @@ def _before(making: _Making) -> Iterator[Any]:
         yield each
 
 
-def _refs(making: _Making) -> tuple[str, ...]:
+def _refs(making: Making) -> tuple[str, ...]:
     return _SECOND if local(making.container).endswith("V2") else _FIRST
 
 
-def _references_only(making: _Making) -> Iterator[_Piece]:
+def _references_only(making: Making) -> Iterator[_Piece]:
     yield from (_element(each) for each in _before(making) if local(each) in _refs(making))
 
 
-def _signature_and_references(making: _Making) -> Iterator[_Piece]:
+def _signature_and_references(making: Making) -> Iterator[_Piece]:
     yield from _over_signature(making)
     wanted = (*SIGNATURE, *_refs(making))
     yield from (_element(each) for each in _before(making) if local(each) in wanted)
 
 
-def _archive(making: _Making) -> Iterator[_Piece]:
+def archived(making: Making) -> Iterator[_Piece]:
     """EN 319 132-1, 5.5.2: everything signed, the signature, all properties before this one, and other objects of the signature."""
     for reference in making.signature.references:
         yield _referenced(making, reference.element)
@@ -165,7 +165,7 @@ def _archive(making: _Making) -> Iterator[_Piece]:
             yield _element(holder)
 
 
-_KINDS: dict[str, Callable[[_Making], Iterator[_Piece]]] = {
+_KINDS: dict[str, Callable[[Making], Iterator[_Piece]]] = {
     "SignatureTimeStamp": _over_signature,
     "AllDataObjectsTimeStamp": _all_objects,
     "IndividualDataObjectsTimeStamp": _individual_objects,
@@ -173,6 +173,6 @@ _KINDS: dict[str, Callable[[_Making], Iterator[_Piece]]] = {
     "RefsOnlyTimeStampV2": _references_only,
     "SigAndRefsTimeStamp": _signature_and_references,
     "SigAndRefsTimeStampV2": _signature_and_references,
-    "ArchiveTimeStamp": _archive,
-    "ArchiveTimeStampV2": _archive,
+    "ArchiveTimeStamp": archived,
+    "ArchiveTimeStampV2": archived,
 }

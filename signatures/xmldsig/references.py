@@ -403,7 +403,7 @@ def _selected(reading: Reading, nodes: Nodes, element: Any, path: str) -> set[An
         return {reading.signature}
     if not _PATH.fullmatch(path):
         raise Refused(f"the path {path[:80]!r} is not in the closed list")
-    reading.document.work.visit(20_000)  # a pass in C over at most half a million elements
+    reading.document.work.visit(reading.document.size >> 6)  # one pass over the document, in C
     namespaces = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
     try:
         found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())

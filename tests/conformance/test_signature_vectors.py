@@ -152,3 +152,23 @@ def test_the_broken_stamp_among_good_ones_is_found() -> None:
     found = read("dss/dss-pades/validation/pades-t-duplicated-doctst.pdf", "-")
     assert found is not None
     assert [each.token.failure for each in found.stamps] == [None, SubIndication.HASH_FAILURE]
+
+
+SEALED = {
+    "X-E-ERS-basic-asn1.xml": ["intact"],
+    "X-E-ERS-two-parallel-ers.xml": ["intact", "intact"],
+    "X-E-ERS-DETACHED-LT-sig-invalid-digest.xml": ["broken"],
+    "X-E-ERS-DETACHED-LT-orphan-ref.xml": ["intact"],
+    "X-E-ERS-DETACHED-LT-data-not-covered-chain-renewal.xml": ["intact"],
+}
+"""Files with evidence records inside a XAdES signature → what each record is. In the last two the signature's own hash is where it must be,
+in both hash algorithms; what the labels miss are other objects, of which the list holds a hash more or less."""
+
+
+@pytest.mark.skipif(not INDEX.is_file(), reason="the signature vectors are not in ../shared/corpora")
+@pytest.mark.parametrize("name", SEALED)
+def test_evidence_records_inside_xades(name: str) -> None:
+    covered = "sample.xml" if "DETACHED" in name else "-"
+    found = read(f"dss/dss-xades/validation/evidence-record/{name}", covered)
+    assert found is not None
+    assert [each.object.integrity.value for each in found.records] == SEALED[name]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from signatures.evidence import write_record, write_stamp
+from signatures.poe import digest_of
 from signatures.report import Integrity, Role, SubIndication
 from tests.signatures import xml_signing
 from tests.signatures.judging import read, signature
@@ -187,6 +191,40 @@ def test_every_encoding_is_detected_and_read(tmp_path: Path, pki: Pki, encoding:
     root = etree.fromstring(enveloped(pki))
     data = etree.tostring(root, xml_declaration=True, encoding=encoding)
     assert read(tmp_path, data).objects[0].integrity is Integrity.INTACT
+
+
+def sealed(pki: Pki, at: datetime) -> bytes:
+    """A signature with an evidence record inside, over the group that ETSI TS 119 132-3 names."""
+    root = etree.fromstring(LETTER.encode())
+    data = xml_signing.canonical(root)
+    made = Signing(pki, references=[Ref("", data, ENVELOPED + EXCLUSIVE)]).signature()
+    xml_signing.stamp(pki, made, day(2026, 3))
+    parts = [
+        made.find(f".//{{{XADES}}}SignedProperties"),
+        *(made.find(f"{{{DS}}}{each}") for each in ("SignedInfo", "SignatureValue", "KeyInfo")),
+    ]
+    parts += list(made.find(f".//{{{XADES}}}UnsignedSignatureProperties"))
+    group = [data, *(xml_signing.canonical(each) for each in parts)]
+    hashed = b"".join(sorted(hashlib.sha256(each).digest() for each in group))
+    record = write_record(["sha256"], [[write_stamp("sha256", None, xml_signing.token(pki, hashed, at))]])
+    space = "http://uri.etsi.org/19132/v1.1.1#"
+    inside = f"<e:ASN1EvidenceRecord>{xml_signing.b64(record)}</e:ASN1EvidenceRecord>"
+    xml_signing.add_unsigned(made, f'<e:SealingEvidenceRecords xmlns:e="{space}">{inside}</e:SealingEvidenceRecords>')
+    root.append(made)
+    return bytes(etree.tostring(root))
+
+
+def test_an_evidence_record_inside_proves_what_came_before_it(tmp_path: Path, pki: Pki) -> None:
+    data = sealed(pki, day(2026, 4))
+    found = read(tmp_path, data)
+    assert [(each.role, each.integrity) for each in found.objects] == [
+        (Role.SIGNATURE, Integrity.INTACT),
+        (Role.EVIDENCE, Integrity.INTACT),
+    ]
+    assert digest_of(found.objects[0].value) in found.records[0].covers
+    other = data.replace(b"<xades:UnsignedSignatureProperties>", b"<xades:UnsignedSignatureProperties><xades:CertificateValues/>")
+    assert other != data
+    assert read(tmp_path, other).objects[1].integrity is Integrity.BROKEN
 
 
 EDXML = """<?xml version="1.0" encoding="utf-8"?>
