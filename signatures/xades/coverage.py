@@ -119,7 +119,7 @@ def _has_own(element: Any) -> bool:
 def _holds_properties(holder: Any) -> bool:
     """Whether a ds:Object holds qualifying properties, a manifest or signature properties, and so no content."""
     inside = [each for each in holder.iterchildren() if isinstance(each.tag, str)]
-    formal = {ds("Manifest"), ds("SignatureProperties")}
+    formal = {ds("Manifest"), ds("SignatureProperties"), ds("QualifyingProperties")}  # the last: DigiDoc before 1.3
     return bool(inside) and all(local(each) == "QualifyingProperties" or each.tag in formal for each in inside)
 
 

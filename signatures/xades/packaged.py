@@ -24,6 +24,9 @@ from signatures.xmldsig.references import Resolver, Transform
 
 __all__ = ["MOST_PART", "Parts", "opened_zip", "read_part", "refused_file"]
 
+SHOWN = 3
+"""Covered parts that are named in a sentence; the report has more of them."""
+
 MOST_PART = 16 << 20
 """Bytes of a part that holds signatures; real ones have some 10 kB for each."""
 
@@ -96,7 +99,8 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts) -> SignedObject:
     )
     notes = read.object.notes
     if left:
-        notes = (*notes, Finding("SIG-PART-ONLY", "", {"covered": f"{len(covered)}", "left": ", ".join(coverage.left)}))
+        shown = ", ".join(coverage.files[:SHOWN]) + (", …" if len(covered) > SHOWN else "")
+        notes = (*notes, Finding("SIG-PART-ONLY", "", {"covered": shown, "left": ", ".join(coverage.left)}))
     dressed = replace(read.object, coverage=coverage, notes=notes)
     if lacking and dressed.failure is None:
         why = Finding("SIG-PARTS-UNSIGNED", "", {"parts": ", ".join(_named(lacking))})
