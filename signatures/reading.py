@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.findings import Finding
+from signatures.asic.container import AsicVerifier
 from signatures.cades import CadesVerifier
 from signatures.certificates import Certificate
 from signatures.detect import detect
@@ -21,7 +22,16 @@ __all__ = ["read_signatures", "verifiers"]
 
 def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
     """One verifier a family. A new format is one more line here, and one more in `signatures.detect`."""
-    families = (PadesVerifier, CadesVerifier, XadesVerifier, OoxmlVerifier, OdfVerifier, EvidenceVerifier, XaipVerifier)
+    families = (
+        PadesVerifier,
+        CadesVerifier,
+        XadesVerifier,
+        OoxmlVerifier,
+        OdfVerifier,
+        AsicVerifier,
+        EvidenceVerifier,
+        XaipVerifier,
+    )
     return tuple(family(known) for family in families)
 
 

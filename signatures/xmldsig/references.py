@@ -320,8 +320,9 @@ def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
 # -- XPath, as far as it names elements -----------------------------------------------------------------------------------------
 
 _STEP = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
-_WITHOUT = re.compile(rf"not\(ancestor-or-self::({_STEP})\)")
-_WITHIN = re.compile(rf"ancestor-or-self::({_STEP})")
+_CALLED = r"(?:\[@([\w.-]+)='([^'\"]*)'\])?"
+_WITHOUT = re.compile(rf"not\(ancestor-or-self::({_STEP}){_CALLED}\)")
+_WITHIN = re.compile(rf"ancestor-or-self::({_STEP}){_CALLED}")
 _THIS_ONE = re.compile(
     rf"count\(ancestor-or-self::({_STEP})\|here\(\)/ancestor::({_STEP})\[1\]\)>count\(ancestor-or-self::({_STEP})\)"
 )
@@ -353,9 +354,9 @@ def _by_xpath(reading: Reading, step: Any, nodes: Nodes) -> Nodes:
         return nodes.filtered("subtract", frozenset((reading.signature,)))
     for part in text.split(" and "):
         if match := _WITHOUT.fullmatch(part):
-            nodes = nodes.filtered("subtract", _all(reading, nodes, _name(element, match[1])))
+            nodes = nodes.filtered("subtract", _all(reading, nodes, _name(element, match[1]), match[2], match[3]))
         elif match := _WITHIN.fullmatch(part):
-            nodes = nodes.filtered("intersect", _all(reading, nodes, _name(element, match[1])))
+            nodes = nodes.filtered("intersect", _all(reading, nodes, _name(element, match[1]), match[2], match[3]))
         else:
             raise Refused(f"the XPath expression {text[:80]!r} is not in the closed list")
     return nodes
@@ -371,10 +372,11 @@ def _name(element: Any, step: str) -> str:
     return f"{{{element.nsmap[prefix]}}}{local}"
 
 
-def _all(reading: Reading, nodes: Nodes, name: str) -> frozenset[Any]:
+def _all(reading: Reading, nodes: Nodes, name: str, attribute: str | None, value: str) -> frozenset[Any]:
+    """Every element of that name, and where an attribute is given only those in which it has that value."""
     found = frozenset(nodes.top.iter(name))
     reading.document.work.visit(len(found))
-    return found
+    return found if attribute is None else frozenset(each for each in found if each.get(attribute) == value)
 
 
 def _by_filters(reading: Reading, step: Any, nodes: Nodes) -> Nodes:

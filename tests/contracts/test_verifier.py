@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from signatures.asic.container import AsicVerifier
 from signatures.cades import CadesVerifier
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
@@ -21,7 +22,7 @@ from signatures.pades import PadesVerifier
 from signatures.report import Integrity
 from signatures.signed import SignedFile, Source, Verifier
 from signatures.xades.verifier import XadesVerifier
-from tests.signatures import office_signing, xml_signing
+from tests.signatures import asic_builder, office_signing, xml_signing
 from tests.signatures.pki import Pki, day, make_pdf
 
 CONTENT = b"Cong van so 1"
@@ -59,6 +60,14 @@ def _opendocument(pki: Pki) -> bytes:
     return office_signing.zipped(office_signing.sign_odt(pki, level="T"))
 
 
+def _container_simple(pki: Pki) -> bytes:
+    return asic_builder.zipped({"content": CONTENT, "META-INF/signature.p7s": _detached(pki)}, kind=asic_builder.SIMPLE)
+
+
+def _container(pki: Pki) -> bytes:
+    return asic_builder.zipped(asic_builder.parts(pki))
+
+
 SAMPLES: dict[str, tuple[Verifier, Callable[[Pki], bytes]]] = {
     "pdf": (PadesVerifier(), _pdf),
     "cms-enclosed": (CadesVerifier(), _enclosed),
@@ -68,6 +77,8 @@ SAMPLES: dict[str, tuple[Verifier, Callable[[Pki], bytes]]] = {
     "xml-detached": (XadesVerifier(), _xml_detached),
     "office": (OoxmlVerifier(), _office),
     "opendocument": (OdfVerifier(), _opendocument),
+    "container-simple": (AsicVerifier(), _container_simple),
+    "container": (AsicVerifier(), _container),
 }
 
 

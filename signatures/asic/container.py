@@ -1,0 +1,298 @@
+"""Reading a container: which member is made over what, and whether it is so. The container itself is never unpacked, nor changed.
+
+A seal (a signature, time-stamp or evidence record in META-INF) covers a manifest, and through it the members that the manifest names;
+in a simple container it covers the one object. What a seal does not cover is told beside what it covers.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, BinaryIO
+
+from formats.package.zip_members import BadZip, ZipMembers
+from formats.xml import NotWellFormed
+from policies.findings import Finding
+from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, read_manifest
+from signatures.ber import Malformed
+from signatures.cades import Collected, read_cms
+from signatures.certificates import Certificate
+from signatures.cms import MOST_BYTES, Content, open_cms
+from signatures.detect import detect, pem_body
+from signatures.embedded import read_embedded
+from signatures.errors import InvalidRecord
+from signatures.evidence import data_object
+from signatures.evidence_files import handed_over
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedFile, SignedObject, Source
+from signatures.stamps import read_stamp
+from signatures.xades.packaged import Parts, opened_zip, read_part
+
+__all__ = ["AsicVerifier"]
+
+MIMETYPE = "mimetype"
+SIMPLE = "application/vnd.etsi.asic-s+zip"
+EXTENDED_NAMES, SIMPLE_NAMES = (".asice", ".sce"), (".asics", ".scs")
+
+MANIFEST = re.compile(r"META-INF/(.*/)?[^/]*ASiC(EvidenceRecord|Archive)?Manifest[^/]*\.xml\Z", re.IGNORECASE)
+CADES = re.compile(r"META-INF/(.*/)?[^/]*signature[^/]*\.(p7s|p7m)\Z", re.IGNORECASE)
+XADES = re.compile(r"META-INF/(.*/)?[^/]*signatures[^/]*\.xml\Z", re.IGNORECASE)
+STAMP = re.compile(r"META-INF/(.*/)?[^/]*timestamp[^/]*\.tst\Z", re.IGNORECASE)
+EVIDENCE = re.compile(r"META-INF/(.*/)?[^/]*evidencerecord[^/]*\.(ers|xml)\Z", re.IGNORECASE)
+
+MOST_SEALS = 1000
+"""Signatures, time-stamps and evidence records of one container that are read."""
+
+MOST_LEFT = 20
+"""Members that are not covered and named."""
+
+Wrong = tuple[SubIndication, Finding]
+
+
+class AsicVerifier:
+    """`signatures.signed.Verifier` for ASiC-S and ASiC-E."""
+
+    kinds = frozenset({Kind.ASIC})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        members = opened_zip(source, Kind.ASIC)
+        if isinstance(members, SignedFile):
+            return members
+        return _Container(members, source.name, self._known).file()
+
+
+class _Container:
+    def __init__(self, members: ZipMembers, name: str, known: tuple[Certificate, ...]) -> None:
+        self._members, self._known = members, known
+        self._digests = MemberDigests(members)
+        self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
+        self._sizes = {each: members.size(each) for each in members.names}
+        self._simple = self._is_simple(name)
+        self._broken: list[SignedObject] = []
+        self._manifests = list(self._read_manifests())
+        self._mine: dict[str, Collected] = {}
+        self._over: dict[str, tuple[str, ...]] = {}
+        """What each seal covers: names of members."""
+
+    def _is_simple(self, name: str) -> bool:
+        """By the media type that the container says; else by its name; else by having one object."""
+        try:
+            said = self._members.read(MIMETYPE, 1024).decode("ascii", "replace").strip() if MIMETYPE in self._sizes else ""
+        except BadZip:
+            said = ""
+        if said:
+            return said == SIMPLE
+        lower = name.lower()
+        if lower.endswith((*EXTENDED_NAMES, *SIMPLE_NAMES)):
+            return lower.endswith(SIMPLE_NAMES)
+        return len(self._objects) == 1
+
+    def _read_manifests(self) -> Iterator[Manifest]:
+        for name in filter(MANIFEST.match, self._members.names):
+            try:
+                yield read_manifest(name, self._members.read(name, MOST_MANIFEST))
+            except (NotWellFormed, BadZip) as error:
+                self._broken.append(_unread(name, str(error)))
+
+    def file(self) -> SignedFile:
+        readers: tuple[tuple[re.Pattern[str], Callable[[str, Collected], None]], ...] = (
+            (CADES, self._cades),
+            (XADES, self._xades),
+            (STAMP, self._stamp),
+            (EVIDENCE, self._evidence),
+        )
+        names = [each for each in self._members.names if not MANIFEST.match(each)]
+        seals = [(name, read) for name in names for pattern, read in readers if pattern.match(name)]
+        for name, read in seals[:MOST_SEALS]:
+            mine = Collected()
+            try:
+                read(name, mine)
+            except (Malformed, BadZip, InvalidRecord) as error:
+                mine.objects.append(_unread(name, str(error)))
+            self._mine[name] = mine
+        collected = Collected()
+        for name, mine in self._mine.items():
+            self._widen(name, mine)
+        for mine in self._mine.values():
+            collected.take(mine)
+        if len(seals) > MOST_SEALS:
+            why = Finding("SIG-TOO-MANY", "", {"count": len(seals), "read": MOST_SEALS})
+            lost = SignedObject(Kind.ASIC, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
+            collected.objects.append(lost)
+        if not self._mine or self._broken:
+            collected.objects += self._broken
+        return collected.file()
+
+    # -- what a seal is made over ---------------------------------------------------------------------------------------------
+
+    def _made_over(self, name: str) -> list[Manifest | str]:
+        """The manifests that name the seal as theirs; in a simple container without one, its object."""
+        found: list[Manifest | str] = [each for each in self._manifests if each.seal == name]
+        if not found and self._simple and len(self._objects) == 1:
+            found.append(self._objects[0])
+        return found
+
+    def _content(self, over: Manifest | str) -> Content:
+        return partial(self._digest, over.name if isinstance(over, Manifest) else over)
+
+    def _digest(self, member: str, algorithm: str) -> bytes | None:
+        """The digest of a member; b"", which nothing has, when it is damaged."""
+        try:
+            return self._digests.of(member, algorithm)
+        except BadZip:
+            return b""
+
+    def _wrong(self, over: Manifest | str | None) -> Wrong | None:
+        """What is wrong with what a seal covers, when the seal itself is right."""
+        if self._simple and len(self._objects) != 1:
+            reason = f"a simple container holds one object, not {len(self._objects)}"
+            return SubIndication.FORMAT_FAILURE, Finding("SIG-FORMAT", "", {"reason": reason})
+        return self._digests.wrong(over) if isinstance(over, Manifest) else None
+
+    def _covered(self, over: Manifest | str | None) -> tuple[str, ...]:
+        if isinstance(over, Manifest):
+            return (over.name, *dict.fromkeys(each.member for each in over.named))
+        return (over,) if over else ()
+
+    def _coverage(self, covered: Sequence[str]) -> Coverage:
+        left = [each for each in self._objects if each not in covered]
+        named = [each for each in covered if each in self._sizes]
+        size, total = sum(self._sizes[each] for each in named), sum(self._sizes.values())
+        more = ("…",) if len(left) > MOST_LEFT else ()
+        return Coverage(
+            "part" if left else "file", size, total, files=tuple(covered[:MOST_LEFT]), left=(*left[:MOST_LEFT], *more)
+        )
+
+    def _dressed(self, read: SignedObject, name: str, over: Manifest | str | None) -> SignedObject:
+        """The object with what the container says of it."""
+        coverage = self._coverage(self._covered(over))
+        notes = read.notes
+        if coverage.left and over is not None:
+            told = {"covered": ", ".join(coverage.files) or "-", "left": ", ".join(coverage.left)}
+            notes = (*notes, Finding("SIG-PART-ONLY", "", told))
+        label = f"{name} {read.name}".strip()
+        kind = read.kind if read.role in (Role.TIMESTAMP, Role.EVIDENCE) else Kind.ASIC
+        dressed = replace(read, kind=kind, name=label, coverage=coverage, notes=notes)
+        wrong = self._wrong(over) if read.integrity is not Integrity.BROKEN else None
+        return _failed(dressed, wrong) if wrong is not None else dressed
+
+    # -- seals ----------------------------------------------------------------------------------------------------------------
+
+    def _bytes(self, name: str) -> bytes:
+        data = self._members.read(name, MOST_BYTES)
+        found = detect(io.BytesIO(data))
+        return pem_body(data) if found is not None and found.armoured else data
+
+    def _cades(self, name: str, mine: Collected) -> None:
+        cms = open_cms(self._bytes(name))
+        if cms.pieces is not None:
+            raise Malformed("it encloses content of its own, so it says nothing of the container")
+        over, tried = self._first_good(
+            name, lambda content, into: read_cms(cms, into, content, Coverage("part"), known=self._known)
+        )
+        mine.take(tried)
+        mine.objects[:] = [each if each.role is Role.EVIDENCE else self._dressed(each, name, over) for each in mine.objects]
+        self._over[name] = self._covered(over)
+
+    def _first_good(self, name: str, read: Callable[[Content, Collected], Any]) -> tuple[Manifest | str | None, Collected]:
+        """Which of the candidates a seal is made over, and how it reads over that: the first that is right, else the first at all."""
+        first: tuple[Manifest | str | None, Collected] | None = None
+        for over in self._made_over(name):
+            tried = Collected()
+            read(self._content(over), tried)
+            signed = [each for each in tried.objects if each.role is not Role.COUNTERSIGNATURE]
+            if signed and all(each.integrity is Integrity.INTACT for each in signed):
+                return over, tried
+            first = first or (over, tried)
+        if first is None:
+            first = None, Collected()
+            read(lambda _: None, first[1])
+        return first
+
+    def _stamp(self, name: str, mine: Collected) -> None:
+        data = self._bytes(name)
+
+        def read(content: Content, into: Collected) -> None:
+            reading = read_stamp(data, "archive", content, name=name, known=self._known)
+            into.stamps.append(reading.stamp)
+            into.objects.append(reading.stamp.token)
+            into.certificates.update(dict.fromkeys(reading.stamp.token.certificates))
+            for kind, der in reading.data:
+                into.data(kind, der)
+
+        over, tried = self._first_good(name, read)
+        mine.take(tried)
+        token = self._dressed(replace(mine.objects[0], name=""), name, over)
+        mine.objects[0] = token
+        mine.stamps[0] = replace(mine.stamps[0], token=token)
+        self._over[name] = self._covered(over)
+
+    def _evidence(self, name: str, mine: Collected) -> None:
+        record = handed_over(self._members.read(name, MOST_BYTES))
+        candidates = self._made_over(name)
+        over = candidates[0] if candidates else None
+        covered = [each for each in self._covered(over) if not isinstance(over, Manifest) or each != over.name]
+        objects = [data_object(each, opened) for each in covered if (opened := self._members.find(each)) is not None]
+        missing = [each for each in covered if each not in self._sizes]
+        found = read_embedded(record.encoded, objects, missing=missing)
+        dressed = self._dressed(found.object, name, over)
+        if isinstance(over, Manifest) and dressed.failure is None:
+            other = next((each.hash for each in over.named if each.hash != found.object.digest_algorithm), "")
+            if other:
+                told = {"manifest": other, "record": found.object.digest_algorithm}
+                dressed = _failed(dressed, (SubIndication.HASH_FAILURE, Finding("EVD-MANIFEST-ALGORITHM", over.name, told)))
+        mine.record(replace(found, object=dressed))
+        self._over[name] = tuple(covered)
+
+    def _xades(self, name: str, mine: Collected) -> None:
+        parts = Parts(
+            frozenset(), frozenset(self._objects), covers=lambda read: set(read.covered.files) if read.covered else set()
+        )
+        reads = read_part(
+            self._members, name, mine, kind=Kind.ASIC, resolve=partial(_found, self._members), parts=parts, known=self._known
+        )
+        wrong = self._wrong(None)
+        mine.objects[:] = [
+            _failed(each, wrong) if wrong is not None and each.integrity is not Integrity.BROKEN else each
+            for each in mine.objects
+        ]
+        mine.objects[:] = [replace(each, name=f"{name} {each.name}".strip()) for each in mine.objects]
+        self._over[name] = tuple(dict.fromkeys(file for each in reads if each.covered for file in each.covered.files))
+
+    # -- what time-stamps and records prove ---------------------------------------------------------------------------------------
+
+    def _widen(self, name: str, mine: Collected) -> None:
+        """A time-stamp or record over the container proves the members it covers, and all that lies in those that are seals."""
+        if not (STAMP.match(name) or EVIDENCE.match(name)):
+            return
+        covers: set[bytes] = set()
+        for member in self._over.get(name, ()):
+            if member in self._mine and member != name:
+                covers.update(self._mine[member].file().digests())
+            digest = self._digest(member, "sha256")
+            covers.update((digest,) if digest else ())
+        mine.stamps[:] = [replace(each, covers=each.covers | covers) for each in mine.stamps]
+        mine.records[:] = [replace(each, covers=each.covers | covers) for each in mine.records]
+
+
+def _found(members: ZipMembers, name: str) -> Callable[[], BinaryIO] | None:
+    return members.find(name.removeprefix("./").removeprefix("/"))
+
+
+def _failed(read: SignedObject, wrong: Wrong) -> SignedObject:
+    lost = wrong[0] is SubIndication.SIGNED_DATA_NOT_FOUND
+    integrity = Integrity.UNKNOWN if lost else Integrity.BROKEN
+    if read.failure is not None and lost:
+        return read
+    return replace(read, integrity=integrity, failure=wrong[0], why=wrong[1])
+
+
+def _unread(name: str, reason: str) -> SignedObject:
+    why = Finding("SIG-FORMAT", "", {"reason": f"{name}: {reason}"})
+    return SignedObject(Kind.ASIC, Role.SIGNATURE, name, b"", Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why)

@@ -1,0 +1,125 @@
+"""Manifests of ASiC-E (EN 319 162-1, A.4): the file that a signature, time-stamp or evidence record is made over, and what that names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from formats.package.zip_members import BadZip, ZipMembers
+from formats.xml import NotWellFormed, exact
+from policies.findings import Finding
+from signatures.report import SubIndication
+from signatures.xmldsig.names import digest_named
+
+__all__ = ["MOST_MANIFEST", "Manifest", "MemberDigests", "Named", "read_manifest"]
+
+MOST_MANIFEST = 16 << 20
+"""Bytes of a manifest; one reference takes some 300."""
+
+MOST_REFERENCES = 20_000
+"""References of one manifest: as many as there may be members."""
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Named:
+    """One DataObjectReference: the member it names, and the digest that it must have."""
+
+    member: str
+    hash: str
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``name`` is the manifest's own, ``seal`` the member that is made over it (SigReference)."""
+
+    name: str
+    seal: str
+    named: tuple[Named, ...]
+
+
+def read_manifest(name: str, data: bytes) -> Manifest:
+    """Raises NotWellFormed: it is none, or names something that cannot be told."""
+    root: Any = exact(data)
+    if _local(root) != "ASiCManifest":
+        raise NotWellFormed("it is no ASiCManifest", 1)
+    seals = [_member(each) for each in root if _local(each) == "SigReference"]
+    if len(seals) != 1:
+        raise NotWellFormed(f"it has {len(seals)} SigReferences", 1)
+    references = [each for each in root if _local(each) == "DataObjectReference"]
+    if len(references) > MOST_REFERENCES:
+        raise NotWellFormed(f"it has more than {MOST_REFERENCES} references", 1)
+    return Manifest(name, seals[0], tuple(_reference(each) for each in references))
+
+
+def _local(element: Any) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _reference(element: Any) -> Named:
+    methods = [each for each in element if _local(each) == "DigestMethod"]
+    values = [each for each in element if _local(each) == "DigestValue"]
+    if len(methods) != 1 or len(values) != 1:
+        raise NotWellFormed("a reference without its one digest", element.sourceline or 0)
+    try:
+        return Named(_member(element), digest_named(methods[0].get("Algorithm", "")), _digest(values[0].text))
+    except ValueError as error:
+        raise NotWellFormed(str(error), element.sourceline or 0) from error
+
+
+def _digest(text: str | None) -> bytes:
+    """Raises ValueError."""
+    return base64.b64decode("".join((text or "").split()), validate=True)
+
+
+def _member(element: Any) -> str:
+    """The member that a URI names: within the container, by its one name."""
+    uri = element.get("URI", "")
+    name = unquote(uri).removeprefix("./").removeprefix("/")
+    if not name or ":" in uri or "?" in uri or "#" in uri or any(step in ("", ".", "..") for step in name.split("/")):
+        raise NotWellFormed(f"{uri[:100]!r} names nothing in the container", element.sourceline or 0)
+    return name
+
+
+class MemberDigests:
+    """The digests of a container's members, each computed once: a manifest may name one member ten thousand times."""
+
+    def __init__(self, members: ZipMembers) -> None:
+        self._members = members
+        self._known: dict[tuple[str, str], bytes] = {}
+
+    def of(self, name: str, hash_name: str) -> bytes | None:
+        """None: there is no such member. Raises BadZip: it is damaged."""
+        opened = self._members.find(name)
+        if opened is None:
+            return None
+        if (name, hash_name) not in self._known:
+            hasher = hashlib.new(hash_name)
+            with opened() as stream:
+                while chunk := stream.read(CHUNK):
+                    hasher.update(chunk)
+            self._known[name, hash_name] = hasher.digest()
+        return self._known[name, hash_name]
+
+    def wrong(self, manifest: Manifest) -> tuple[SubIndication, Finding] | None:
+        """The first thing that a manifest names and that is not so: a digest before a member that is not there."""
+        found = sorted(self._wrong(manifest), key=lambda each: each[0] is SubIndication.SIGNED_DATA_NOT_FOUND)
+        return found[0] if found else None
+
+    def _wrong(self, manifest: Manifest) -> Iterator[tuple[SubIndication, Finding]]:
+        for each in manifest.named:
+            try:
+                actual = self.of(each.member, each.hash)
+            except BadZip as error:
+                yield SubIndication.HASH_FAILURE, error.finding
+                continue
+            if actual is None:
+                yield SubIndication.SIGNED_DATA_NOT_FOUND, Finding("SIG-MEMBER-MISSING", each.member)
+            elif actual != each.digest:
+                yield SubIndication.HASH_FAILURE, Finding("SIG-MEMBER-ALTERED", each.member, {"algorithm": each.hash})
