@@ -17,8 +17,11 @@ from tests.conformance.test_signature_vectors import INDEX, read
 INTACT, BROKEN, UNKNOWN = Integrity.INTACT, Integrity.BROKEN, Integrity.UNKNOWN
 
 EXPECTED = {
-    "PAdES_with_er.pdf": ([INTACT], "the label's 'except isDataIntact' is another test's, which extends the file"),
-    "C-E-ERS-basic.p7m": ([INTACT], "the same; without the attribute it is, byte for byte, the file before"),
+    "PAdES_with_er.pdf": (
+        [INTACT],
+        "its list holds the hash of the CMS as it was; what the label misses is the object of another hash in it",
+    ),
+    "C-E-ERS-basic.p7m": ([INTACT], "the same: RFC 4998 proves each object of a list alone"),
     "C-E-ERS.p7m": ([INTACT], ""),
     "C-E-ERS-detached-ber.p7s": ([UNKNOWN], "its content, a picture, is not in the folder"),
     "C-E-ERS-detached-invalid.p7s": ([BROKEN], ""),
