@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -47,10 +46,7 @@ OWN_POLICY: Final = "formats.toml"
 NOT_A_PASS: Final = frozenset({Why.TOOL_DIED, Why.TIME_OUT, Why.LOCKED})
 """Why a result was not validated, where that speaks against the result; that nobody here can validate its format does not."""
 
-_SIGNED_PARTS: Final = ("_xmlsignatures/", "META-INF/documentsignatures.xml")
-"""Where OOXML and ODF keep signatures."""
-
-DETACHED: Final = (".p7s", ".p7m", ".sig", ".asc")
+DETACHED: Final = (".p7s", ".p7m", ".sig", ".asc", ".xades", ".xsig")
 """Signatures that lie beside what they sign."""
 
 
@@ -167,18 +163,12 @@ class Converter:
 
 
 def carries_signature(path: Path) -> bool:
-    """Whether a PDF, CMS, OOXML or ODF file carries a signature (valid or not)."""
+    """Whether a file carries a signature of any kind that is known (valid or not)."""
     with path.open("rb") as stream:
         try:
-            if detect(stream) is not None:
-                return True
+            return detect(stream) is not None
         except KhoError:
             return False
-    try:
-        with zipfile.ZipFile(path) as file:
-            return any(name.startswith(_SIGNED_PARTS) for name in file.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-        return False
 
 
 def wanted_files(archive: Archive, aip_id: str, path: MigrationPath, puids: Sequence[str]) -> Iterator[AipFile]:

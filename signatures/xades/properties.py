@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from signatures.certificates import Certificate
@@ -15,7 +16,7 @@ from signatures.xmldsig.names import digest_named, ds
 from signatures.xmldsig.references import Reference, State
 from signatures.xmldsig.signature import Failure, decoded
 
-__all__ = ["XADES141", "Properties", "local", "properties_of", "values_in"]
+__all__ = ["XADES141", "Properties", "digests_in", "local", "properties_of", "values_in"]
 
 XADES = (
     "http://uri.etsi.org/01903/v1.3.2#",
@@ -115,9 +116,8 @@ def _is_digest_of(cert: Any, certificate: Certificate) -> bool:
     if digest is None:
         return False
     try:
-        name = digest_named(digest.find(ds("DigestMethod")).get("Algorithm", ""))
-        value = decoded(digest.findtext(ds("DigestValue")), "the digest of a certificate")
-    except (ValueError, Failure, AttributeError):
+        name, value = _digest(digest)
+    except (ValueError, Failure):
         return False
     return hashlib.new(name, certificate.der).digest() == value
 
@@ -159,6 +159,22 @@ def values_in(element: Any) -> Iterator[tuple[str, bytes]]:
         except Failure:
             continue
         yield kind, basic_to_response(der) if kind == "ocsp" and _is_basic(der) else der
+
+
+def digests_in(element: Any) -> Iterator[tuple[str, bytes]]:
+    """(hash name, digest) of every reference to validation data below ``element`` (CompleteCertificateRefs and their like)."""
+    for each in islice((one for one in element.iter() if local(one) in ("CertDigest", "DigestAlgAndValue")), MOST_VALUES):
+        try:
+            yield _digest(each)
+        except (ValueError, Failure):
+            continue
+
+
+def _digest(element: Any) -> tuple[str, bytes]:
+    """Raises ValueError, `Failure`: it is none that is understood."""
+    method = element.find(ds("DigestMethod"))
+    name = digest_named("" if method is None else method.get("Algorithm", ""))
+    return name, decoded(element.findtext(ds("DigestValue")), "a digest")
 
 
 _VALUES = {"EncapsulatedX509Certificate": "certificate", "EncapsulatedCRLValue": "crl", "EncapsulatedOCSPValue": "ocsp"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from signatures.signed import SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
 from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
-from signatures.xades.properties import Properties, local, properties_of, values_in
+from signatures.xades.properties import Properties, digests_in, local, properties_of, values_in
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import Refused
 from signatures.xmldsig.document import Document
@@ -271,6 +272,8 @@ class _Stamps:
         self._read, self._notes = read, notes
         self._before: set[bytes] = set()
         """Digests of what stands in the unsigned properties so far."""
+        self._referred: set[bytes] = set()
+        """Digests of what the references so far name, of what came along."""
 
     def take(self) -> None:
         for name in sorted(stamps.CONTENT):
@@ -286,6 +289,8 @@ class _Stamps:
                 ):
                     self._reader.collected.record(record)
                     self._before.add(digest_of(record.encoded))
+            elif local(container) in stamps.REFS:
+                self._refer(container)
             self._before.update(digest_of(der) for _, der in values_in(container))
 
     def _container(self, container: Any, kind: str) -> None:
@@ -324,10 +329,20 @@ class _Stamps:
             self._before.add(digest_of(der))
 
     def _covers(self, kind: str, name: str = "") -> frozenset[bytes]:
-        """What a sound time-stamp of this kind proves. References are digests of validation data, not the data: they prove none here."""
-        if kind == "content" or name.startswith("RefsOnly"):
+        """What a sound time-stamp of this kind proves."""
+        if kind == "content":
             return frozenset()
-        own = {digest_of(self._read.value)}
+        own = set() if name.startswith("RefsOnly") else {digest_of(self._read.value)}
         if kind == "archive":
             own |= {each.sha256 for each in self._signature.certificates} | self._before
+        elif kind == "references":
+            own |= self._referred
         return frozenset(own)
+
+    def _refer(self, container: Any) -> None:
+        """Take what references to validation data name: what has such a digest existed when they were stamped (EN 319 102-1, 5.6.2.3)."""
+        wanted = set(digests_in(container))
+        found = self._reader.collected
+        data = [each.der for each in found.certificates] + list(found.crls) + list(found.ocsps)
+        for name in {name for name, _ in wanted}:
+            self._referred.update(digest_of(der) for der in data if (name, hashlib.new(name, der).digest()) in wanted)

@@ -14,7 +14,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of, target_of, transformed
 from signatures.xmldsig.signature import XmlSignature
 
-__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "SIGNATURE", "Making", "archived", "stamped"]
+__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "REFS", "SIGNATURE", "Making", "archived", "stamped"]
 
 CONTENT = frozenset({"AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp"})
 SIGNATURE = frozenset({"SignatureTimeStamp"})
@@ -23,6 +23,9 @@ ARCHIVE = frozenset({"ArchiveTimeStamp", "ArchiveTimeStampV2"})
 
 _FIRST = ("CompleteCertificateRefs", "CompleteRevocationRefs", "AttributeCertificateRefs", "AttributeRevocationRefs")
 _SECOND = ("CompleteCertificateRefsV2", "CompleteRevocationRefs", "AttributeCertificateRefsV2", "AttributeRevocationRefs")
+
+REFS = frozenset((*_FIRST, *_SECOND))
+"""The properties that refer to validation data by its digest."""
 
 _Piece = Nodes | Octets | None
 

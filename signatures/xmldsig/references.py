@@ -21,6 +21,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
 from signatures.xmldsig.document import Document, reread
 from signatures.xmldsig.names import DS, digest_named, ds
+from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
 
 __all__ = [
     "Octets",
@@ -48,8 +49,6 @@ CHUNK = 1 << 20
 
 ENVELOPED = DS + "enveloped-signature"
 BASE64 = DS + "base64"
-XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
-FILTER2 = "http://www.w3.org/2002/06/xmldsig-filter2"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 MANIFEST = DS + "Manifest"
 
@@ -287,9 +286,9 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
     if uri == BASE64:
         return _decoded(reading, data)
     if uri == XPATH:
-        return _by_xpath(reading, step, reading.nodes(data))
+        return by_xpath(reading.document, reading.signature, step, reading.nodes(data))
     if uri == FILTER2:
-        return _by_filters(reading, step, reading.nodes(data))
+        return by_filters(reading.document, reading.signature, step, reading.nodes(data))
     if uri in reading.transforms:
         return reading.transforms[uri](reading, step, data)
     raise Refused(f"the transform {uri or '(none)'} is not in the closed list")
@@ -315,100 +314,3 @@ def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
     except (binascii.Error, ValueError) as error:
         raise Refused(f"what is signed as base64 is none: {error}") from error
     return Octets(lambda: iter((decoded,)))
-
-
-# -- XPath, as far as it names elements -----------------------------------------------------------------------------------------
-
-_STEP = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
-_CALLED = r"(?:\[@([\w.-]+)='([^'\"]*)'\])?"
-_WITHOUT = re.compile(rf"not\(ancestor-or-self::({_STEP}){_CALLED}\)")
-_WITHIN = re.compile(rf"ancestor-or-self::({_STEP}){_CALLED}")
-_THIS_ONE = re.compile(
-    rf"count\(ancestor-or-self::({_STEP})\|here\(\)/ancestor::({_STEP})\[1\]\)>count\(ancestor-or-self::({_STEP})\)"
-)
-_HERE = re.compile(rf"here\(\)/ancestor::({_STEP})(?:\[1\])?")
-_NAME_TEST = r"(?:starts-with\(local-name\(\),'[^'\"]*'\)|local-name\(\)='[^'\"]*'|@[\w.-]+='[^'\"]*')"
-_PATH = re.compile(rf"(?:/|//|/descendant::)?{_STEP}(?:\[{_NAME_TEST}(?: (?:or|and) {_NAME_TEST})*\])?(?:/{_STEP}){{0,4}}")
-"""Paths of names, with tests of names and attributes: each costs one pass over the document. Functions, positions, axes that look back
-and a second ``//`` are not in it."""
-
-MOST_XPATH = 500
-MOST_PATHS = 8
-
-
-def _expression(element: Any, step: Any) -> str:
-    if element is None:
-        raise Refused("an XPath transform has no expression")
-    text = " ".join((element.text or "").split())
-    if len(text) > MOST_XPATH or len(element):
-        raise Refused(f"an XPath expression has more than {MOST_XPATH} characters")
-    return re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
-
-
-def _by_xpath(reading: Reading, step: Any, nodes: Nodes) -> Nodes:
-    """The XPath transform (XML-DSig 6.6.3), where its expression says which elements stay or go with all that is in them."""
-    element = step.find(ds("XPath"))
-    text = _expression(element, step)
-    this = _THIS_ONE.fullmatch(text)
-    if this and len(set(this.groups())) == 1 and _name(element, this[1]) == ds("Signature"):
-        return nodes.filtered("subtract", frozenset((reading.signature,)))
-    for part in text.split(" and "):
-        if match := _WITHOUT.fullmatch(part):
-            nodes = nodes.filtered("subtract", _all(reading, nodes, _name(element, match[1]), match[2], match[3]))
-        elif match := _WITHIN.fullmatch(part):
-            nodes = nodes.filtered("intersect", _all(reading, nodes, _name(element, match[1]), match[2], match[3]))
-        else:
-            raise Refused(f"the XPath expression {text[:80]!r} is not in the closed list")
-    return nodes
-
-
-def _name(element: Any, step: str) -> str:
-    """The name of a step as lxml writes it. Raises `Refused`: its prefix is not declared."""
-    prefix, _, local = step.rpartition(":")
-    if not prefix:
-        return local
-    if prefix not in element.nsmap:
-        raise Refused(f"the prefix {prefix!r} of an XPath expression is not declared")
-    return f"{{{element.nsmap[prefix]}}}{local}"
-
-
-def _all(reading: Reading, nodes: Nodes, name: str, attribute: str | None, value: str) -> frozenset[Any]:
-    """Every element of that name, and where an attribute is given only those in which it has that value."""
-    found = frozenset(nodes.top.iter(name))
-    reading.document.work.visit(len(found))
-    return found if attribute is None else frozenset(each for each in found if each.get(attribute) == value)
-
-
-def _by_filters(reading: Reading, step: Any, nodes: Nodes) -> Nodes:
-    """XPath Filter 2.0, in the order of its filters."""
-    filters = list(step.iterchildren(f"{{{FILTER2}}}XPath"))
-    if not 0 < len(filters) <= MOST_TRANSFORMS:
-        raise Refused("a filter has no expression, or too many")
-    for element in filters:
-        operation = element.get("Filter", "")
-        if operation not in ("subtract", "intersect", "union"):
-            raise Refused(f"the filter {operation!r} is not in the closed list")
-        paths = _expression(element, step).split("|")
-        if len(paths) > MOST_PATHS:
-            raise Refused(f"a filter has more than {MOST_PATHS} paths")
-        tops: set[Any] = set()
-        for path in paths:
-            tops |= _selected(reading, nodes, element, path.strip())
-        nodes = nodes.filtered(operation, frozenset(tops))
-    return nodes
-
-
-def _selected(reading: Reading, nodes: Nodes, element: Any, path: str) -> set[Any]:
-    if match := _HERE.fullmatch(path):
-        if _name(element, match[1]) != ds("Signature"):
-            raise Refused(f"the path {path[:80]!r} is not in the closed list")
-        return {reading.signature}
-    if not _PATH.fullmatch(path):
-        raise Refused(f"the path {path[:80]!r} is not in the closed list")
-    reading.document.work.visit(reading.document.size >> 6)  # one pass over the document, in C
-    namespaces = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
-    try:
-        found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())
-    except etree.XPathError as error:
-        raise Refused(f"the path {path[:80]!r} cannot be evaluated: {error}") from error
-    return {each for each in found if isinstance(each, etree._Element)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import zipfile
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from signatures.reading import read_signatures
-from signatures.report import Integrity, Role, SubIndication
+from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, Source
 
 CORPORA = Path(os.environ.get("KHO_CORPORA", Path(__file__).parents[2] / ".." / "shared" / "corpora")).resolve() / "signatures"
@@ -191,3 +192,24 @@ def test_evidence_records_inside_xades(name: str) -> None:
 def test_every_row_that_was_looked_at_by_hand_stands_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "signature-vectors.md").read_text(encoding="utf-8")
     assert [key for key, (found, why) in BY_HAND.items() if f"`{key}`" not in page or f"| {found} | {why} |" not in page] == []
+
+
+LIBREOFFICE = CORPORA / "dss" / "dss-asic-xades" / "validation" / "sig-6_2.odt"
+
+
+@pytest.mark.skipif(not LIBREOFFICE.is_file(), reason="the document signed by LibreOffice is not in ../shared/corpora")
+def test_a_document_that_libreoffice_signed_and_the_same_with_one_part_changed(tmp_path: Path) -> None:
+    found = read_signatures(Source(LIBREOFFICE, LIBREOFFICE.name))
+    assert found is not None
+    assert [(each.kind, each.integrity, each.failure, each.coverage.scope) for each in found.objects] == [
+        (Kind.ODF, Integrity.INTACT, None, "file")
+    ]
+    for name in ("content.xml", "styles.xml", "Thumbnails/thumbnail.png", "META-INF/manifest.xml"):
+        changed = tmp_path / "changed.odt"
+        with zipfile.ZipFile(LIBREOFFICE) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+            for each in old.namelist():
+                data = old.read(each)
+                new.writestr(each, data.replace(b"</", b" </", 1) + b" " if each == name else data)
+        other = read_signatures(Source(changed, changed.name))
+        assert other is not None
+        assert [each.integrity for each in other.objects] == [Integrity.BROKEN], name

@@ -193,6 +193,32 @@ def test_every_encoding_is_detected_and_read(tmp_path: Path, pki: Pki, encoding:
     assert read(tmp_path, data).objects[0].integrity is Integrity.INTACT
 
 
+@pytest.mark.parametrize("name", ["SigAndRefsTimeStamp", "RefsOnlyTimeStamp"])
+def test_a_time_stamp_over_references_proves_what_they_refer_to(tmp_path: Path, pki: Pki, name: str) -> None:
+    root = etree.fromstring(LETTER.encode())
+    made = Signing(pki, references=[Ref("", xml_signing.canonical(root), ENVELOPED + EXCLUSIVE)]).signature()
+    xml_signing.stamp(pki, made, day(2026, 3))
+    xml_signing.add_values(pki, made, day(2026, 3))
+    digest = xml_signing.b64(hashlib.sha256(pki.certificate("interm").der).digest())
+    refs = (
+        f'<x:CompleteCertificateRefs xmlns:x="{XADES}" xmlns:ds="{DS}"><x:CertRefs><x:Cert><x:CertDigest><ds:DigestMethod '
+        f'Algorithm="{xml_signing.SHA256}"/><ds:DigestValue>{digest}</ds:DigestValue></x:CertDigest></x:Cert></x:CertRefs>'
+        "</x:CompleteCertificateRefs>"
+    )
+    listed = xml_signing.add_unsigned(made, refs)
+    parts = [listed]
+    if name == "SigAndRefsTimeStamp":
+        parts = [made.find(f"{{{DS}}}SignatureValue"), made.find(f".//{{{XADES}}}SignatureTimeStamp"), listed]
+    xml_signing.stamp(pki, made, day(2026, 4), name=name, data=b"".join(xml_signing.canonical(each) for each in parts))
+    root.append(made)
+    found = read(tmp_path, etree.tostring(root))
+    stamped = next(each for each in found.stamps if each.kind == "references")
+    assert stamped.token.integrity is Integrity.INTACT
+    assert pki.certificate("interm").sha256 in stamped.covers
+    assert pki.certificate("root").sha256 not in stamped.covers
+    assert (digest_of(found.objects[0].value) in stamped.covers) == (name == "SigAndRefsTimeStamp")
+
+
 def sealed(pki: Pki, at: datetime) -> bytes:
     """A signature with an evidence record inside, over the group that ETSI TS 119 132-3 names."""
     root = etree.fromstring(LETTER.encode())

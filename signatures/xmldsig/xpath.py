@@ -1,0 +1,119 @@
+"""XPath in signatures, as far as it names elements that stay or go with all that is in them (XML-DSig 6.6.3, XPath Filter 2.0).
+
+Anything else is refused: an expression is a program, and what it selects is no longer what people see.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from signatures.xmldsig.c14n import Nodes, Refused
+from signatures.xmldsig.document import Document
+from signatures.xmldsig.names import ds
+
+__all__ = ["FILTER2", "XPATH", "by_filters", "by_xpath"]
+
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+FILTER2 = "http://www.w3.org/2002/06/xmldsig-filter2"
+
+_STEP = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
+_AND = re.compile(r"(?<=\)) ?and ?")
+_CALLED = r"(?:\[@([\w.-]+)='([\w.:-]*)'\])?"
+_WITHOUT = re.compile(rf"not\(ancestor-or-self::({_STEP}){_CALLED}\)")
+_WITHIN = re.compile(rf"ancestor-or-self::({_STEP}){_CALLED}")
+_THIS_ONE = re.compile(
+    rf"count\(ancestor-or-self::({_STEP})\|here\(\)/ancestor::({_STEP})\[1\]\)>count\(ancestor-or-self::({_STEP})\)"
+)
+_HERE = re.compile(rf"here\(\)/ancestor::({_STEP})(?:\[1\])?")
+_TEXT = r"'[\w.:-]*'"
+_NAME_TEST = rf"(?:starts-with\(local-name\(\),{_TEXT}\)|local-name\(\)={_TEXT}|@[\w.-]+={_TEXT})"
+_PATH = re.compile(rf"(?:/|//|/descendant::)?{_STEP}(?:\[{_NAME_TEST}(?: ?(?:or|and) ?{_NAME_TEST})*\])?(?:/{_STEP}){{0,4}}")
+"""Paths of names, with tests of names and attributes: each costs one pass over the document. Functions, positions, axes that look back
+and a second ``//`` are not in it."""
+
+MOST_XPATH = 500
+MOST_PATHS = 8
+MOST_FILTERS = 8
+"""Characters of an expression, paths of one filter, filters of one transform; real ones have one of each."""
+
+
+def _expression(element: Any) -> str:
+    """The expression of an element, without the spaces that mean nothing."""
+    if element is None:
+        raise Refused("an XPath transform has no expression")
+    text = " ".join((element.text or "").split())
+    if len(text) > MOST_XPATH or len(element):
+        raise Refused(f"an XPath expression has more than {MOST_XPATH} characters")
+    return re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
+
+
+def by_xpath(document: Document, signature: Any, step: Any, nodes: Nodes) -> Nodes:
+    """The XPath transform (XML-DSig 6.6.3), where its expression says which elements stay or go with all that is in them."""
+    element = step.find(ds("XPath"))
+    text = _expression(element)
+    this = _THIS_ONE.fullmatch(text)
+    if this and len(set(this.groups())) == 1 and _name(element, this[1]) == ds("Signature"):
+        return nodes.filtered("subtract", frozenset((signature,)))
+    for part in _AND.split(text):
+        if match := _WITHOUT.fullmatch(part):
+            nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
+        elif match := _WITHIN.fullmatch(part):
+            nodes = nodes.filtered("intersect", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
+        else:
+            raise Refused(f"the XPath expression {text[:80]!r} is not in the closed list")
+    return nodes
+
+
+def _name(element: Any, step: str) -> str:
+    """The name of a step as lxml writes it. Raises `Refused`: its prefix is not declared."""
+    prefix, _, local = step.rpartition(":")
+    if not prefix:
+        return local
+    if prefix not in element.nsmap:
+        raise Refused(f"the prefix {prefix!r} of an XPath expression is not declared")
+    return f"{{{element.nsmap[prefix]}}}{local}"
+
+
+def _all(document: Document, nodes: Nodes, name: str, attribute: str | None, value: str) -> frozenset[Any]:
+    """Every element of that name, and where an attribute is given only those in which it has that value."""
+    found = frozenset(nodes.top.iter(name))
+    document.work.visit(len(found))
+    return found if attribute is None else frozenset(each for each in found if each.get(attribute) == value)
+
+
+def by_filters(document: Document, signature: Any, step: Any, nodes: Nodes) -> Nodes:
+    """XPath Filter 2.0, in the order of its filters."""
+    filters = list(step.iterchildren(f"{{{FILTER2}}}XPath"))
+    if not 0 < len(filters) <= MOST_FILTERS:
+        raise Refused("a filter has no expression, or too many")
+    for element in filters:
+        operation = element.get("Filter", "")
+        if operation not in ("subtract", "intersect", "union"):
+            raise Refused(f"the filter {operation!r} is not in the closed list")
+        paths = _expression(element).split("|")
+        if len(paths) > MOST_PATHS:
+            raise Refused(f"a filter has more than {MOST_PATHS} paths")
+        tops: set[Any] = set()
+        for path in paths:
+            tops |= _selected(document, signature, nodes, element, path.strip())
+        nodes = nodes.filtered(operation, frozenset(tops))
+    return nodes
+
+
+def _selected(document: Document, signature: Any, nodes: Nodes, element: Any, path: str) -> set[Any]:
+    if match := _HERE.fullmatch(path):
+        if _name(element, match[1]) != ds("Signature"):
+            raise Refused(f"the path {path[:80]!r} is not in the closed list")
+        return {signature}
+    if not _PATH.fullmatch(path):
+        raise Refused(f"the path {path[:80]!r} is not in the closed list")
+    document.work.visit(document.size >> 6)  # one pass over the document, in C
+    namespaces = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
+    try:
+        found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())
+    except etree.XPathError as error:
+        raise Refused(f"the path {path[:80]!r} cannot be evaluated: {error}") from error
+    return {each for each in found if isinstance(each, etree._Element)}
