@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 
 from policies.codes import register
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
+from policies.hours import VIETNAM, Hours, hours, offset
 from policies.inspection import InspectionPolicy, read_inspection
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
@@ -76,12 +77,21 @@ class CopiesPolicy:
 @dataclass(frozen=True, slots=True)
 class AuditPolicy:
     """How one tier is audited. A copy is re-read ``every`` so often, with SHA-512 (the digest OCFL stands on) at least once in
-    ``full_every``; a copy that was not found good is looked at again after ``retry``. ``bytes_per_day`` None is no limit."""
+    ``full_every``; a copy that was not found good is looked at again after ``retry``. ``bytes_per_day`` and ``time_per_day`` None are
+    no limits; in the ``quiet`` hours audits of what is due do not read."""
 
     every: timedelta
     full_every: timedelta
     retry: timedelta
     bytes_per_day: int | None = None
+    time_per_day: timedelta | None = None
+    quiet: Hours | None = None
+
+    @property
+    def open_per_day(self) -> timedelta:
+        """How much of a day audits may read at most."""
+        left = _DAY - (self.quiet.length if self.quiet else timedelta(0))
+        return left if self.time_per_day is None else min(left, self.time_per_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +194,27 @@ def _audit(section: Section, base: AuditPolicy) -> AuditPolicy:
         full_every=section.duration("full_every", base.full_every),
         retry=section.duration("retry", base.retry),
         bytes_per_day=budget,
+        time_per_day=section.duration("time_per_day", _DAY) if "time_per_day" in section else base.time_per_day,
+        quiet=_quiet(section, base.quiet),
     )
-    section.allow(["bytes_per_day"])
+    section.allow(["bytes_per_day", "time_per_day", "quiet", "utc_offset"])
     section.done()
     if audit.every > WHOLE_HOLDING:
         raise section.bad("every", "the law wants the whole holding checked within 3 years (Circular 05/2025/TT-BNV, article 28)")
     if audit.full_every < audit.every:
         raise section.bad("full_every", f"it is {audit.full_every.days} days and every is longer, so it could not be kept")
     return audit
+
+
+def _quiet(section: Section, base: Hours | None) -> Hours | None:
+    """ "" takes back the hours of the default."""
+    against = section.parsed("utc_offset", base.offset if base else VIETNAM, offset)
+    if "quiet" not in section:
+        return replace(base, offset=against) if base else None
+    if not section.text("quiet"):
+        return None
+    start, end = section.parsed("quiet", None, hours)
+    return Hours(start, end, against)
 
 
 def _weight(word: str) -> Weight:

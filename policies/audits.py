@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from policies.archive import Policy
 
-__all__ = ["FULL", "QUICK", "algorithm", "next_check"]
+__all__ = ["FULL", "QUICK", "RISKY_FOR", "ahead", "algorithm", "next_check"]
 
 FULL = "sha512"
 """What OCFL addresses content by."""
@@ -19,6 +19,17 @@ def next_check(policy: Policy, tier: str, now: datetime, *, good: bool = True) -
     """When a copy on ``tier`` that was checked ``now`` is due again: soon when it was not found ``good``."""
     audit = policy.audit(tier)
     return now + (audit.every if good else min(audit.retry, audit.every))
+
+
+RISKY_FOR = timedelta(days=90)
+"""How long a tier on which damage was found counts as one on which more will be."""
+
+
+def ahead(policy: Policy, tier: str, last_damage: datetime | None, now: datetime) -> timedelta:
+    """How much longer than they do the copies on ``tier`` count as waiting, where it is chosen what comes first: half a period where
+    damage was found of late. Bounded, so that what waits on a sound tier is put off, and never starves."""
+    risky = last_damage is not None and now - last_damage < RISKY_FOR
+    return policy.audit(tier).every / 2 if risky else timedelta(0)
 
 
 def algorithm(policy: Policy, tier: str, last_full: datetime | None, now: datetime) -> str:

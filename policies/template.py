@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 __all__ = ["default_policy_text"]
 
@@ -29,7 +29,10 @@ every = "90d"
 full_every = "1y"
 retry = "1d"
 # bytes_per_day = "2TiB"
-
+# Hours in which audits do not read, and how long they may read in a day. / Giờ không kiểm tra; thời gian kiểm tra tối đa mỗi ngày.
+# quiet = "07:30-17:30"
+# time_per_day = "8h"
+{audits}
 # Write-once copies: every copy on this tier is locked for so long, and again at each audit that finds it good. A lock cannot be taken back.
 # Bản ghi một lần: mỗi bản trên tầng này bị khóa trong thời hạn đó, và được gia hạn mỗi lần kiểm tra thấy tốt. Không thể gỡ khóa trước hạn.
 # [worm.NAME]
@@ -91,7 +94,20 @@ lead = "180d"
 """
 
 
-def default_policy_text(tiers: Sequence[str] = ("a", "b"), *, need: int | None = None) -> str:
-    """The text of policy.toml for these tiers; ``need`` is two, or one where there is only one tier."""
+PERIODS = {"s3": ("180d", "1y"), "tape": ("2y", "2y")}
+"""Kind of tier → how often its copies are re-read, and by SHA-512: a store attests its own bytes meanwhile, and reading wears tape.
+Disks, which fail soonest and are read at least cost, keep the default."""
+
+
+def default_policy_text(
+    tiers: Sequence[str] = ("a", "b"), *, need: int | None = None, kinds: Mapping[str, str] | None = None
+) -> str:
+    """The text of policy.toml for these tiers; ``need`` is two, or one where there is only one tier. ``kinds`` says which tiers are
+    "s3" or "tape"."""
     wanted = min(2, len(tiers)) if need is None else need
-    return _TEXT.format(tiers=json.dumps(list(tiers), ensure_ascii=False), need=wanted)
+    periods = {tier: PERIODS[kind] for tier, kind in (kinds or {}).items() if kind in PERIODS}
+    audits = "".join(
+        f'\n[audit.{json.dumps(tier, ensure_ascii=False)}]\nevery = "{every}"\nfull_every = "{full}"\n'
+        for tier, (every, full) in periods.items()
+    )
+    return _TEXT.format(tiers=json.dumps(list(tiers), ensure_ascii=False), need=wanted, audits=audits)

@@ -17,14 +17,16 @@ from datetime import datetime, timedelta
 from typing import Any, overload
 
 from fixity.verify import FixityReport, Outcome
-from policies.audits import FULL, algorithm, next_check
+from policies.audits import FULL, ahead, algorithm, next_check
 from policies.findings import Finding, said
+from policies.phrases import phrase
 from repository.aip import summary_of
 from repository.archive import Archive
+from repository.canaries import EVENT as CANARY_CHECK
 from repository.canaries import CanaryCount, checks_of, reconcile, record, tampered
 from repository.catalog import Canary, Transaction
 from repository.comparison import stranger_of
-from repository.ledger import ledger_of
+from repository.ledger import DAMAGE, ledger_of
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
 from repository.write_once import promise
@@ -73,6 +75,7 @@ class AuditReport:
     stranger_count: int = 0
     compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
     canaries: dict[str, CanaryCount] = field(default_factory=dict)  # by tier: whether the checker found what was planted
+    postponed: dict[str, str] = field(default_factory=dict)  # by tier: why copies that may be due were not read now
     unlocked: dict[str, str] = field(default_factory=dict)  # by tier: why a copy that is good is not write-once as promised
 
     def as_json(self) -> dict[str, Any]:
@@ -87,6 +90,7 @@ class AuditReport:
             "compared": self.compared,
             "canaries": {tier: count.as_json() for tier, count in self.canaries.items()},
             "unlocked": self.unlocked,
+            "postponed": self.postponed,
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -100,6 +104,7 @@ class AuditReport:
         self.stranger_count += step["stranger_count"]
         self.compared += step["compared"]
         self.unlocked.update(step.get("unlocked", {}))
+        self.postponed.update(step.get("postponed", {}))
         for tier, count in step["canaries"].items():
             self.canaries.setdefault(tier, CanaryCount()).add(count)
 
@@ -131,6 +136,8 @@ def audit_some(
     since = datetime.fromisoformat(started)
     asked_for = bool(scope["everything"] or scope["aip"])
     tiers = [name for name in ([scope["tier"]] if scope["tier"] else archive.tiers) if name not in skip]
+    pauses = {} if asked_for else {name: why for name in tiers if (why := pause(archive, name))}
+    tiers = [name for name in tiers if name not in pauses]
     budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
     wound = [name for name in tiers if isinstance(archive.tiers[name], SequentialTier)]
     plain = [name for name in tiers if budgets[name] > 0 and name not in wound]
@@ -138,15 +145,23 @@ def audit_some(
     def candidates(tiers: list[str], limit: int, budget: int | None) -> list[Copy]:
         due = None if asked_for else since
         return archive.catalog.copies.candidates(
-            tiers=tiers, aip_id=scope["aip"] or None, due=due, checked_before=since, limit=limit, budget=budget
+            tiers=tiers,
+            aip_id=scope["aip"] or None,
+            due=due,
+            checked_before=since,
+            limit=limit,
+            budget=budget,
+            ahead=risks if len(tiers) > 1 else None,
         )
+
+    risks = {} if asked_for else {name: _ahead(archive, name, since) for name in tiers}
 
     copies = candidates(plain, STEP_COPIES, min(budgets[name] for name in plain)) if plain else []
     for name in wound:
         if not copies and budgets[name] > 0:
             asked = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
             copies = _on_one_medium(archive.tiers[name], asked, skip)
-    return check_copies(archive, copies, progress, full=asked_for)
+    return {**check_copies(archive, copies, progress, full=asked_for), "postponed": pauses}
 
 
 def _on_one_medium(tier: Tier, copies: Sequence[Copy], skip: Sequence[str]) -> list[Copy]:
@@ -177,6 +192,26 @@ def left_today(archive: Archive, tier: str, none: int | None = STEP_BYTES) -> in
     if limit is None:
         return none
     return limit - archive.catalog.checks.bytes_since(tier, archive.clock.now() - timedelta(days=1))
+
+
+def _ahead(archive: Archive, tier: str, now: datetime) -> timedelta:
+    damaged = archive.catalog.events.latest(DAMAGE, tier)
+    return ahead(archive.policy, tier, None if damaged is None else damaged.time, now)
+
+
+def pause(archive: Archive, tier: str) -> str:
+    """Why audits of what is due on ``tier`` do not read now (a phrase), "" when they may. What waits stays due, and is counted."""
+    audit, now = archive.policy.audit(tier), archive.clock.now()
+    if audit.quiet is not None and (end := audit.quiet.until(now)):
+        return phrase("audit-quiet", until=f"{end:%H:%M}")
+    if audit.time_per_day is not None:
+        steps = archive.catalog.events.about(CANARY_CHECK, tier, now - timedelta(days=1))
+        spent = timedelta(milliseconds=sum(int(step.detail.get("milliseconds", 0)) for step in steps))
+        if spent >= audit.time_per_day:
+            return phrase("audit-time-used")
+    if left_today(archive, tier) <= 0:
+        return phrase("audit-bytes-used")
+    return ""
 
 
 def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True) -> dict[str, Any]:

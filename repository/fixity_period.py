@@ -18,6 +18,7 @@ from typing import Any
 
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import LedgerDay
+from repository.ledger import DAMAGE
 from repository.ledger_days import head_line
 from repository.ledger_keeper import export_days, ring_of
 from repository.ledger_verifier import REPORT_PREFIX, TIME, Sums
@@ -118,7 +119,7 @@ class _Faults:
         self.count = 0
 
     def see(self, event: Event) -> None:
-        if event.type != "damage" or not self._scope.since <= event.time < self._scope.until:
+        if event.type != DAMAGE or not self._scope.since <= event.time < self._scope.until:
             return
         if self._scope.tier not in ("", event.tier) or (self._sums.aips is not None and event.aip_id not in self._sums.aips):
             return

@@ -69,7 +69,7 @@ def _forecast(archive: Archive, tier: str, copies: int, size: int, backlog: int)
     audit = archive.policy.audit(tier)
     every = audit.every.total_seconds() / _DAY
     speed = _speed(archive, tier)
-    capacity = None if speed is None else speed * _DAY
+    capacity = None if speed is None else int(speed * audit.open_per_day.total_seconds())
     if audit.bytes_per_day is not None:
         capacity = audit.bytes_per_day if capacity is None else min(capacity, audit.bytes_per_day)
     return Forecast(tier, copies, size, every, math.ceil(size / every), backlog, speed, capacity)

@@ -23,7 +23,10 @@ from repository.clock import Clock
 from repository.ledger_verifier import TIME
 from repository.model import CheckRecord, Copy, CopyState, Damage, Deposit, DepositState, Event
 
-__all__ = ["Ledger", "ledger_of", "note_digest"]
+__all__ = ["DAMAGE", "Ledger", "ledger_of", "note_digest"]
+
+DAMAGE = "damage"
+"""The type of the event that tells of one damaged file."""
 
 _OUTCOMES = {CopyState.GOOD: "success", CopyState.UNREADABLE: "warning"}
 """PREMIS outcome of a check by the state found; damage is "fail". Unreadable is not damage, and not success either."""
@@ -126,7 +129,7 @@ class Ledger:
     def _damaged(self, record: CheckRecord, damage: Damage, within: Transaction) -> None:
         detail: dict[str, str | int] = {"problem": damage.outcome, "expected": damage.expected}
         said = {"path": damage.path, "found": damage.found}
-        event = self.event("damage", "warning" if damage.outcome == Outcome.UNREADABLE.value else "fail", detail=detail)
+        event = self.event(DAMAGE, "warning" if damage.outcome == Outcome.UNREADABLE.value else "fail", detail=detail)
         event = replace(event, aip_id=record.aip_id, aip_version=record.version, tier=record.tier, time=record.time)
         self.append_with_note(event, said, within=within)
 

@@ -300,7 +300,7 @@ def init_home(
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         if not (folder / "policy.toml").exists():
-            _create(folder / "policy.toml", default_policy_text(list(places)))
+            _create(folder / "policy.toml", default_policy_text(list(places), kinds=_kinds(places)))
         _create(folder / "kho.toml.new", text)
         # The settings must be usable before the file that makes the folder an archive gets its name.
         root = Document(text, str(folder / "kho.toml"), family="SET", error=SettingsError).root
@@ -320,6 +320,11 @@ def _create(file: Path, text: str) -> None:
         target.write(data)
         target.flush()
         os.fsync(target.fileno())
+
+
+def _kinds(places: Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
+    """Which of new tiers are in buckets; tape tiers are added to kho.toml by hand."""
+    return {name: "s3" for name, path in places.items() if str(path).startswith("s3://")}
 
 
 def _tier_text(name: str, path: str | os.PathLike[str]) -> str:

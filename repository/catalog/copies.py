@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -60,6 +60,11 @@ class TierSummary:
         return self.states.get(state, 0)
 
 
+def _sooner(row: Row[Any], ahead: Mapping[str, timedelta]) -> datetime:
+    due: datetime = row.check_next
+    return due - ahead.get(row.tier, timedelta(0))
+
+
 class Copies:
     """What the catalog knows of copies. Methods open a transaction of their own unless ``within`` gives one."""
 
@@ -95,16 +100,19 @@ class Copies:
         aip_id: str | None = None,
         limit: int = 1_000,
         budget: int | None = None,
+        ahead: Mapping[str, timedelta] | None = None,
         within: Transaction | None = None,
     ) -> list[Copy]:
         """The next copies to check on ``tiers``, most overdue first, within ``budget`` bytes but at least one.
 
-        Only copies that were not looked at since ``checked_before``; with ``due`` only those due then, else due or not.
+        Only copies that were not looked at since ``checked_before``; with ``due`` only those due then, else due or not. ``ahead``: how
+        much longer than they do the copies of a tier count as waiting.
         """
+        sooner = ahead or {}
         with self._database.read(within) as transaction:
             rows = [transaction.execute(_asked(tier, checked_before, due, aip_id).limit(limit)).all() for tier in tiers]
-            oldest = islice(heapq.merge(*rows, key=lambda row: (row.check_next, row.aip_id)), limit)
-            queue = [Candidate(row.aip_id, row.tier, row.check_next, row.bytes, row.last_full) for row in oldest]
+            waiting = [[Candidate(r.aip_id, r.tier, _sooner(r, sooner), r.bytes, r.last_full) for r in some] for some in rows]
+            queue = list(islice(heapq.merge(*waiting, key=lambda each: (each.check_next, each.key)), limit))
             if not queue:
                 return []
             taken = list(take_due(queue, queue[-1].check_next, budget_bytes=budget))

@@ -69,6 +69,7 @@ def audit(
 
 _EXITS = {
     "OPS-NOTHING-CHECKED": Exit.DONE,
+    "OPS-POSTPONED": Exit.DONE,
     "OPS-TIER-UNAVAILABLE": Exit.FEW_COPIES,
     "OPS-UNREADABLE": Exit.FEW_COPIES,
     "OPS-FEW-COPIES": Exit.FEW_COPIES,
@@ -109,6 +110,7 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
     closing = []
     if not report.checked and not report.unavailable:
         closing.append(Finding("OPS-NOTHING-CHECKED"))
+    closing += [Finding("OPS-POSTPONED", tier, {"reason": why}) for tier, why in sorted(report.postponed.items())]
     closing += _away(report.unavailable)
     if report.copies.get("unreadable"):
         closing.append(Finding("OPS-UNREADABLE", args={"copies": report.copies["unreadable"]}))

@@ -263,6 +263,7 @@ FREE = {
     "unavailable",
     "canaries",
     "unlocked",
+    "postponed",
 }
 """Maps whose keys are data. (``copies`` and ``files`` are lists elsewhere: those are compared.)"""
 
