@@ -18,6 +18,7 @@ from repository.evidence.planning import plan
 from repository.forecast import forecasts
 from repository.ledger_days import day_end
 from repository.model import DepositState
+from repository.notice_places import recalled
 from repository.reports import FixitySummary, fixity_summary
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
         *_evidence(archive, now),
         *_surroundings(archive, now),
         *_deposits(archive),
+        *_notices(archive),
         *(_jobs(jobs) if jobs is not None else ()),
     ]
     return sorted(found, key=lambda each: -each.weight)
@@ -165,6 +167,11 @@ def _certificates(archive: Archive, now: datetime) -> Iterator[Finding]:
     for name, end in ends.items():
         if end - now < ENDS_SOON:
             yield Finding("ATT-CERTIFICATE", name, {"end": f"{end:%Y-%m-%d}"})
+
+
+def _notices(archive: Archive) -> Iterator[Finding]:
+    if archive.settings.notices is not None and (failed := recalled(archive.settings.home).failed):
+        yield Finding("ATT-NOTICES", args={"reason": failed})
 
 
 def _deposits(archive: Archive) -> Iterator[Finding]:

@@ -98,7 +98,9 @@ class Engine:
         """The background work of this archive (made when first needed: it costs half a second)."""
         from repository.jobs import Jobs
 
-        return Jobs.at(self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._workforce))
+        return Jobs.at(
+            self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._workforce, lambda: self.jobs)
+        )
 
     @cached_property
     def deposits(self) -> Deposits:

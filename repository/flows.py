@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repository import placement, upkeep
 from repository.archive import Archive
@@ -26,11 +26,15 @@ from repository.keep import register
 from repository.ledger_flow import LEDGER, LedgerFlow
 from repository.ledger_open import copy_open_day
 from repository.model import Deposit, DepositState
+from repository.notices import NOTICES, NoticesFlow
 from repository.progress import Progress, Unit
 from repository.recollection import COLLECT, Collect
 from repository.repair import RepairReport, repair_some
 from repository.settling import settle
 from repository.workforce import Workforce
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
 
 __all__ = [
     "AUDIT",
@@ -96,9 +100,9 @@ class Shown:
         self._done = now.done
 
 
-def flows_of(archive: Archive, workforce: Workforce) -> Sequence[Flow]:
+def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -> Sequence[Flow]:
     """All flows of one archive, each as whoever queued the job (its "actor") had opened it: the process that runs a job is not who
-    asked, and nobody asks for what the schedule queues."""
+    asked, and nobody asks for what the schedule queues. ``jobs`` gives what runs them."""
     kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
         DEPOSIT: lambda mine: _Deposit(mine, workforce),
         AUDIT: _Audit,
@@ -111,6 +115,7 @@ def flows_of(archive: Archive, workforce: Workforce) -> Sequence[Flow]:
         MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, workforce).keep_and_register),
         ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, workforce).keep_and_register),
         EVIDENCE: EvidenceFlow,
+        NOTICES: lambda mine: NoticesFlow(mine, jobs),
     }
 
     def flow(name: str) -> Flow:

@@ -12,6 +12,7 @@ from repository.attention import attention
 from repository.drill import PICKED, DrillReport, drill
 from repository.errors import ExportFailed
 from repository.forecast import Forecast, forecasts
+from repository.notices import notify
 from repository.progress import Progress
 from repository.reports import fixity_summary
 
@@ -44,6 +45,10 @@ class Overview:
             return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress)
         except OSError as error:
             raise ExportFailed(str(target), error.strerror or str(error)) from error
+
+    def notify(self) -> dict[str, str]:
+        """Tell everybody that kho.toml names of what needs attention, now: who was told. Raises `NotSent`."""
+        return notify(self._archive, self._jobs())
 
     def metrics(self) -> str:
         """The same numbers in the text format of Prometheus."""

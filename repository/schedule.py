@@ -7,10 +7,11 @@ from datetime import timedelta
 from repository.archive import Archive
 from repository.audit import AuditScope
 from repository.flows import AUDIT, COMPARE, EVIDENCE, LEDGER, REPAIR, UPKEEP
+from repository.notices import NOTICES
 from repository.recollection import COLLECT
 from repository.worker import Plan
 
-__all__ = ["COMPARE_EVERY", "DUE_EVERY", "EVIDENCE_EVERY", "LEDGER_EVERY", "TRY_EVERY", "plans"]
+__all__ = ["COMPARE_EVERY", "DUE_EVERY", "EVIDENCE_EVERY", "LEDGER_EVERY", "NOTICE_EVERY", "TRY_EVERY", "plans"]
 
 DUE_EVERY = timedelta(hours=1)
 """How often due copies are looked for. *When* a copy is due, the policy says (``[audit.*] every``); an hour late is nothing beside
@@ -35,6 +36,10 @@ LEDGER_EVERY = timedelta(minutes=5)
 with its disk loses so much."""
 
 
+NOTICE_EVERY = timedelta(minutes=10)
+"""How often it is looked whether a notice is to go out; how often one may, `repository.notices` decides."""
+
+
 def plans(archive: Archive) -> tuple[Plan, ...]:
     """The rows of the worker's schedule."""
     return (
@@ -45,4 +50,5 @@ def plans(archive: Archive) -> tuple[Plan, ...]:
         Plan("ledger", LEDGER, {}, every=LEDGER_EVERY),
         Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),
         Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
+        *([Plan("notices", NOTICES, {}, every=NOTICE_EVERY)] if archive.settings.notices else []),
     )

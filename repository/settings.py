@@ -20,6 +20,7 @@ from policies.document import Document, Section
 from policies.phrases import os_phrase, phrase
 from repository.authorities import AuthorityPlace, Network, read_network, read_places
 from repository.disks import LocalDisk, disk_of
+from repository.notice_places import NoticePlace, read_notices
 from repository.places import FOLDERS, SettingsError, TierPlace, read_tiers, s3_text
 from repository.signing import SignPlace, read_sign
 
@@ -46,6 +47,7 @@ language = {language}
 # host = "127.0.0.1"
 # port = 8420
 
+# Who is told of what needs attention: [notices] (mail, webhook), see docs/policy.md. / Nơi nhận thông báo: [notices].
 # Time-stamp authorities: [[timestamps]], see docs/policy.md. / Dịch vụ cấp dấu thời gian: [[timestamps]].
 """
 
@@ -88,6 +90,7 @@ class Settings:
     authorities: tuple[AuthorityPlace, ...] = ()
     network: Network = field(default_factory=Network)
     sign: SignPlace | None = None
+    notices: NoticePlace | None = None
 
     @property
     def spool(self) -> Path:
@@ -206,6 +209,7 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         network=(network := read_network(root)),
         authorities=read_places(home, root, network),
         sign=read_sign(home, root.section("sign"), _secret),
+        notices=read_notices(root.section("notices"), _secret),
     )
     for section in (database, malware, serve, worker, package, api, root):
         section.done()

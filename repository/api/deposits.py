@@ -74,7 +74,8 @@ async def deposit(
     # Once submitting has begun it is seen through, whether or not the caller still waits.
     entered: Deposit = await asyncio.shield(asyncio.ensure_future(work))
     headers = {"Location": f"/api/v1/deposits/{entered.id}"}
-    return deposit_status(entered, language_of(request), status=202, headers=headers)
+    head = await run_in_threadpool(door.engine.ledger.line)
+    return deposit_status(entered, language_of(request), head, status=202, headers=headers)
 
 
 async def _receive(request: Request, door: Door, name: str) -> Upload:
@@ -170,4 +171,5 @@ def deposits(
 @router.get("/deposits/{deposit_id}", responses=ANSWERS["deposit-status"], summary="What became of a deposit")
 def deposit_by_id(request: Request, caller: Caller, deposit_id: str) -> Response:
     """Its state, verdict and findings."""
-    return deposit_status(door_of(request).engine.deposits.get(deposit_id), language_of(request))
+    engine = door_of(request).engine
+    return deposit_status(engine.deposits.get(deposit_id), language_of(request), engine.ledger.line())

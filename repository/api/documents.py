@@ -36,9 +36,12 @@ def page(kind: str, key: str, rows: Iterable[Mapping[str, Any]], cursor: str | N
     return document(kind, {key: list(rows), "cursor": cursor})
 
 
-def deposit_status(deposit: Deposit, language: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """One deposit: its own keys beside those of the envelope; ``findings`` are the deposit's."""
-    body = views.deposit(deposit, language) | {"ok": deposit.state not in _NOT_OK}
+def deposit_status(
+    deposit: Deposit, language: str, head: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """One deposit: its own keys beside those of the envelope; ``findings`` are the deposit's. ``head`` is the newest line of the ledger:
+    depositors are witnesses of all history up to it."""
+    body = views.deposit(deposit, language) | {"ok": deposit.state not in _NOT_OK, "head": head}
     return document("deposit-status", body, status=status, headers=headers)
 
 

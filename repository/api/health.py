@@ -1,4 +1,4 @@
-"""Health: whether this archive can be used now. Needs no token, and names nothing."""
+"""Health: whether this archive can be used now (needs no token, and names nothing); and metrics, for who has a token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
+from repository.api.auth import Caller
 from repository.api.documents import document
 from repository.api.door import Door, door_of
 from repository.api.openapi import ANSWERS
@@ -92,3 +93,10 @@ async def health(request: Request) -> Response:
     good = all(checks.values())
     body = {"ok": good, "checks": {name: "ok" if one else "failed" for name, one in checks.items()}}
     return document("health", body, status=200 if good else 503)
+
+
+@router.get("/metrics", responses=ANSWERS["metrics"], response_class=PlainTextResponse, summary="Metrics for Prometheus")
+def metrics(request: Request, caller: Caller) -> Response:
+    """What `kho status --metrics` prints."""
+    text = door_of(request).engine.overview.metrics()
+    return PlainTextResponse(text, headers={"Cache-Control": "no-store"}, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -77,6 +77,7 @@ ANSWERS: Final[dict[str, dict[int | str, dict[str, Any]]]] = {
         s206={"description": "One range of it", **_BINARY},
         s304={"description": "It is what If-None-Match names"},
     ),
+    "metrics": _answers(200, "Metrics", {"content": {"text/plain": {"schema": _TEXT}}}),
     "health": _answers(200, "All is well", _document({"checks": {"type": "object"}}), s503={"description": "Something is not"}),
 }
 """The answers of every endpoint by the kind of document."""

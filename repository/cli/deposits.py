@@ -87,9 +87,16 @@ def deposit(
         )
         standings = _standings(engine, done)
         go_on(door, engine)
-    body = {"deposits": [_view(each, standings) for each in done]}
+        head = engine.ledger.line()
+    body = {"deposits": [_view(each, standings) for each in done], "head": head}
     states = standings.values()
-    return door.answer("deposit", body, lambda: _show(door, done, standings), code=_exit(states), closing=_closing(states))
+
+    def text() -> None:
+        _show(door, done, standings)
+        if head:
+            Screen(door.out).line(head, "dim")
+
+    return door.answer("deposit", body, text, code=_exit(states), closing=_closing(states))
 
 
 def _check_metadata(path: Path | None) -> None:

@@ -19,7 +19,13 @@ __all__ = ["status"]
 Metrics = Annotated[bool, typer.Option("--metrics", metavar=" ", help=words("option.metrics"))]
 
 
-def status(context: typer.Context, metrics: Metrics = False, home: Home = None, as_json: AsJson = False) -> int:
+_TOLD = {"webhook": "status.told_webhook", "mail": "status.told_mail"}
+Notify = Annotated[bool, typer.Option("--notify", metavar=" ", help=words("option.notify"))]
+
+
+def status(
+    context: typer.Context, metrics: Metrics = False, notify: Notify = False, home: Home = None, as_json: AsJson = False
+) -> int:
     """What needs attention."""
     door = Door.of(context, home, as_json)
     with door.open() as engine:
@@ -28,6 +34,7 @@ def status(context: typer.Context, metrics: Metrics = False, home: Home = None, 
         if metrics:
             door.out.write(engine.overview.metrics())
             return Exit.DONE
+        told = list(engine.overview.notify()) if notify else []
         line = engine.ledger.line()
     grave = [each for each in found if each.weight >= Weight.ERROR]
     closing = [Finding("OPS-ATTENTION", args={"errors": len(grave)})] if grave else []
@@ -50,10 +57,13 @@ def status(context: typer.Context, metrics: Metrics = False, home: Home = None, 
             )
         if line:
             screen.line(line, "dim")
+        for carrier in told:
+            screen.line(words(_TOLD[carrier]), "green")
 
     body = {
         "attention": [views.finding(each, language()) for each in found],
         "forecast": [each.as_json() for each in fits],
         "head": line,
+        "told": told,
     }
     return door.answer("status", body, text, code=Exit.DAMAGE if closing else Exit.DONE, closing=closing)

@@ -16,7 +16,7 @@ from importlib import resources
 from policies.codes import LANGUAGES
 from policies.findings import spoken
 
-__all__ = ["catalog", "language", "words"]
+__all__ = ["catalog", "language", "words", "words_in"]
 
 _LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which POSIX (locale(7)) reads them; the first that is set and not empty counts."""
@@ -41,5 +41,10 @@ def catalog(language: str) -> Mapping[str, str]:
 
 def words(key: str, /, **values: str | int) -> str:
     """The words for ``key`` in the reader's language. Raises KeyError for a key that is in no catalog (a test finds those)."""
-    text = catalog(language())[key]
-    return spoken(text.format(**values), language()) if values else text
+    return words_in(language(), key, **values)
+
+
+def words_in(speech: str, key: str, /, **values: str | int) -> str:
+    """The words for ``key`` in the language ``speech``: for what goes to others than the reader."""
+    text = catalog(speech)[key]
+    return spoken(text.format(**values), speech) if values else text

@@ -320,3 +320,16 @@ def test_a_command_beside_the_server(server: Server, tmp_path: Path) -> None:
     (done,) = server.kho("deposit", str(tmp_path / "folder"), "--producer", "so-noi-vu")["deposits"]
     assert done["state"] == "stored"
     assert server.get(f"/api/v1/deposits/{done['id']}").json()["aip"] == done["aip"]
+
+
+def test_metrics_need_a_token_and_are_in_the_format_of_prometheus(server: Server, stored: dict[str, object]) -> None:
+    response = server.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert any(line.startswith("kho_aips ") and float(line.split()[1]) >= 1 for line in response.text.splitlines())
+    assert code(httpx.get(f"{server.url}/metrics")) == "API-TOKEN"
+
+
+def test_a_receipt_brings_the_newest_line_of_the_ledger(server: Server, stored: dict[str, object]) -> None:
+    assert "head" in stored
+    assert str(stored["head"]) == "" or str(stored["head"]).startswith("kho-ledger-head 1 ")

@@ -291,10 +291,10 @@ ELSEWHERE = (
         for kind in ("campaign", "campaigns", "holdings", "identify", "plan", "preview", "reidentify", "rollback")
     }
     | {f"formats_{kind}" for kind in ("sample", "update")}
-    | {"drill", "fixity_report", "status"}
+    | {"drill", "fixity_report", "notice", "status"}
 )
 """Shapes that other tests compare (test_cli_ledger, test_cli_tape, test_cli_formats, test_cli_identification, test_fixity_period,
-test_cli_status)."""
+test_cli_status, test_notices)."""
 
 NOT_COMPARED = (
     {f"evidence_{kind}" for kind in ("batch", "export", "plan", "renew", "verify")}

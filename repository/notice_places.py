@@ -1,0 +1,124 @@
+"""Where notices go, as kho.toml names it (``[notices]``, ``[notices.mail]``), and what is remembered of those that went.
+
+docs/policy.md describes every key. The memory is a small file in the home: without it everything is told of once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from policies.codes import LANGUAGES
+from policies.document import Section
+
+__all__ = ["MEMORY", "MailPlace", "Memory", "NoticePlace", "read_notices", "recalled", "remember"]
+
+MEMORY: Final = "notices.json"
+
+TLS: Final = ("starttls", "tls", "none")
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class MailPlace:
+    """One mail server (SMTP). ``tls`` "none" is for a server on this machine; ``secret`` is the password."""
+
+    host: str
+    port: int
+    sender: str
+    to: tuple[str, ...]
+    tls: str = "starttls"
+    user: str = ""
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePlace:
+    """Who is told: a ``webhook`` (JSON by POST, ``secret`` as its bearer token), ``mail``, or both. What needs attention is told of
+    again ``every`` so often while it lasts; after ``well`` without a notice, one says that all is well: silence is no news."""
+
+    webhook: str = ""
+    secret: str = field(default="", repr=False)
+    mail: MailPlace | None = None
+    every: timedelta = _DAY
+    well: timedelta = 7 * _DAY
+    language: str = ""
+
+
+def read_notices(section: Section, secret: Callable[[Section, str], str]) -> NoticePlace | None:
+    """What ``[notices]`` says; None when it names nobody. Raises the document's error for what cannot be meant."""
+    mail = _mail(section.section("mail"), secret)
+    place = NoticePlace(
+        webhook=section.text("webhook", ""),
+        secret=secret(section, "token"),
+        mail=mail,
+        every=section.duration("every", _DAY),
+        well=section.duration("well", 7 * _DAY),
+        language=section.text("language", ""),
+    )
+    section.done()
+    if place.webhook and not place.webhook.startswith(("https://", "http://")):
+        raise section.bad("webhook", "an address begins with https:// or http://")
+    if place.language and place.language not in LANGUAGES:
+        raise section.bad("language", f'"{place.language}" is none of {", ".join(LANGUAGES)}')
+    return place if place.webhook or mail else None
+
+
+def _mail(section: Section, secret: Callable[[Section, str], str]) -> MailPlace | None:
+    server, tls = section.text("server", ""), section.text("tls", "starttls")
+    sender, to = section.text("from", ""), section.texts("to", ())
+    user, password = section.text("user", ""), secret(section, "password")
+    section.done()
+    if not server:
+        return None
+    host, _, port = server.partition(":")
+    usual = {"starttls": 587, "tls": 465, "none": 25}
+    if tls not in usual:
+        raise section.bad("tls", f'"{tls}" is none of {", ".join(TLS)}')
+    if port and not (port.isdecimal() and 0 < int(port) < 65_536):
+        raise section.bad("server", f'"{port}" is no port')
+    if not sender or not to:
+        raise section.bad("to" if sender else "from", "mail needs who sends it and who gets it")
+    if any(not line.isprintable() or "@" not in line for line in (sender, *to)):
+        raise section.bad("to", "an address of mail has the form name@place")
+    if password and tls == "none":
+        raise section.bad("tls", "a password is not sent over an open connection")
+    return MailPlace(host, int(port) if port else usual[tls], sender, to, tls, user, password)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was told last: when, and of what (code and subject); why the last attempt failed, "" when it did not."""
+
+    sent: datetime | None = None
+    known: frozenset[tuple[str, str]] = frozenset()
+    failed: str = ""
+
+
+def recalled(home: Path) -> Memory:
+    """The memory of an archive; an empty one when there is none, or it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        row = json.loads((home / MEMORY).read_text(encoding="utf-8"))
+        sent = datetime.fromisoformat(row["sent"]) if row["sent"] else None
+        return Memory(sent, frozenset((code, path) for code, path in row["known"]), str(row["failed"]))
+    return Memory()
+
+
+def remember(home: Path, memory: Memory) -> None:
+    """OSError as it is."""
+    row = {
+        "kho": 1,
+        "sent": memory.sent.isoformat() if memory.sent else None,
+        "known": sorted(memory.known),
+        "failed": memory.failed,
+    }
+    new = home / f"{MEMORY}.new"
+    new.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    os.rename(new, home / MEMORY)
