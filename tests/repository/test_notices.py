@@ -52,7 +52,6 @@ def told(*found: Finding, ago: timedelta = 2 * HOUR) -> Memory:
         ([], Memory(), Why.WELL),
         ([A], told(A, ago=-DAY), Why.LASTS),
     ],
-    ids=str,
 )
 def test_when_a_notice_goes_out(found: list[Finding], memory: Memory, why: Why | None) -> None:
     notice = wanted(found, memory, PLACE, NOW)
