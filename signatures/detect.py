@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from formats.package.containers import SEAL
 from formats.package.zip_members import zip_names
 from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
@@ -43,14 +44,7 @@ PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
 ZIP_MARKS = (
     (Kind.OOXML, re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)),
     (Kind.ODF, re.compile(r"META-INF/(document|macro)signatures\.xml\Z")),
-    (
-        Kind.ASIC,
-        re.compile(
-            r"META-INF/(.*/)?[^/]*"
-            r"(signature[^/]*\.(p7s|p7m)|signatures[^/]*\.xml|timestamp[^/]*\.tst|evidencerecord[^/]*\.(ers|xml))\Z",
-            re.IGNORECASE,
-        ),
-    ),
+    (Kind.ASIC, SEAL),
 )
 """The kind of a zip by the name of one of its members, the first that fits (ECMA-376-2, 12; ODF 1.3 part 2, 4)."""
 

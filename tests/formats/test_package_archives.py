@@ -646,3 +646,24 @@ def test_a_missing_source_is_a_finding(tmp_path: Path) -> None:
         spool_path(tmp_path / "nothing", spool, findings)
     assert set(findings.counts) == {"FIX-UNREADABLE"}
     assert os.listdir(tmp_path / "s" / "files") == []
+
+
+def test_a_signature_container_is_received_as_the_one_file_that_it_is(tmp_path: Path) -> None:
+    """Whatever it is called; and a zip that merely holds one further down is a package."""
+    members = {"mimetype": b"application/vnd.etsi.asic-e+zip", "a.txt": b"a", "META-INF/signatures001.xml": b"<x/>"}
+    for number, (name, inside) in enumerate((("ho-so.zip", ""), ("ho-so.asice", ""), ("upload", ""), ("package.zip", "ho-so/"))):
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, data in members.items():
+                archive.writestr(inside + member, data)
+        findings = Findings()
+        with Spool(tmp_path / f"spool{number}") as spool:
+            spool_path(path, spool, findings)
+            assert findings.ok
+            names = [each.name for each in spool.items()]
+            if inside:
+                assert b"a.txt" in names
+                continue
+            assert names == [name.encode()]
+            (kept,) = spool.spooled()
+            assert Path(spool.path(kept)).read_bytes() == path.read_bytes()

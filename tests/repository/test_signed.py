@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.signed.records import DATA, REPORTS
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
-from tests.signatures import xml_signing
+from tests.signatures import asic_builder, xml_signing
 from tests.signatures.authorities import VirtualClock, authority, issuing
 from tests.signatures.authorities import served as answering
 from tests.signatures.network import Network, served
@@ -100,6 +101,19 @@ def test_validated_from_the_aip_alone(archive: ArchiveUnderTest, tmp_path: Path,
     later = archive.engine.signatures.validate(deposit.aip_id, at=day(2031), progress=Silent())
     assert str(later[0].signatures[0].verdict) == "INDETERMINATE/OUT_OF_BOUNDS_NO_POE"
     assert len(network.asked) == asked, "validating needs no network"
+
+
+@pytest.mark.parametrize("name", ["ho-so.asice", "ho-so.zip"])
+def test_a_signature_container_is_kept_as_received(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki, name: str) -> None:
+    container = asic_builder.zipped(asic_builder.parts(pki))
+    (tmp_path / name).write_bytes(container)
+    deposit = archive.deposit(tmp_path / name)
+    assert deposit.state is DepositState.STORED, deposit.findings
+    assert codes(deposit) == {"SIG-PASSED": 1}
+    (report,) = archive.engine.signatures.validate(deposit.aip_id, progress=Silent())
+    assert report.path == f"representations/rep1/data/{name}"
+    assert report.sha256 == hashlib.sha256(container).hexdigest()
+    assert report.signatures[0].coverage.files == ("META-INF/ASiCManifest001.xml", *asic_builder.FILES)
 
 
 def test_an_xml_signature_finds_the_files_that_it_names(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
