@@ -13,6 +13,7 @@ from typing import Any
 
 from signatures.report import Coverage
 from signatures.xades.properties import local
+from signatures.xmldsig.c14n import Nodes
 from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import DS, ds
 from signatures.xmldsig.references import Reference, State
@@ -54,13 +55,25 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
             continue
         if _is_formal(each.nodes.top):
             continue
-        intersected = [step for step in each.nodes.filters if step.operation == "intersect"]
-        tops.update(dict.fromkeys(intersected[-1].tops if intersected else (each.nodes.top,)))
+        tops.update(dict.fromkeys(_tops(each.nodes)))
         for step in each.nodes.filters:
             if step.operation == "subtract":
                 out.update(dict.fromkeys(top for top in step.tops if top.tag != ds("Signature")))
     document.work.visit(len(tops) + len(out))
     return Covered(signature, tuple(tops), tuple(out), tuple(files))
+
+
+def _tops(nodes: Nodes) -> list[Any]:
+    """The topmost elements of a node set; none where several filters keep a part each, for then more would be said than is so."""
+    kept = [step.tops for step in nodes.filters if step.operation == "intersect"]
+    if not kept:
+        return [nodes.top]
+    if len(kept) > 1:
+        return []
+    above = {nodes.top, *nodes.top.iterancestors()}
+    if above & kept[0]:
+        return [nodes.top]
+    return [each for each in kept[0] if nodes.top in set(each.iterancestors())]
 
 
 def _is_formal(element: Any) -> bool:
@@ -125,7 +138,8 @@ def _holds_properties(holder: Any) -> bool:
 
 def shadows(document: Document, covered: Covered, every: Sequence[Covered]) -> str:
     """The path of an element that could be taken for one that ``covered`` signs, and that no signature of ``every`` covers; "" if none."""
-    names = {top.tag for top in covered.tops if top.tag != ds("Object")}
+    everything = any(one.holds(document.root) and not one.taken_out for one in every)
+    names = set() if everything else {top.tag for top in covered.tops if top.tag != ds("Object")}
     for name in names:
         for each in document.root.iter(name):
             document.work.visit(4)

@@ -232,20 +232,24 @@ def _covers_value(signature: XmlSignature, over: Any) -> bool:
 
 
 def _watched(document: Document, found: list[Read]) -> list[Read]:
-    """Signatures whose covered elements have doubles that nobody signed say nothing of what readers would show (`coverage.shadows`)."""
+    """Signatures that cover nothing, or elements with doubles that nobody signed (`coverage.shadows`), say nothing of what readers would
+    show."""
     every = [each.covered for each in found if each.covered is not None and each.object.integrity is Integrity.INTACT]
-    watched = []
-    for each in found:
-        if each.covered is not None and each.object.failure is None:
-            try:
-                double = shadows(document, each.covered, every)
-                why = Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(each.object.coverage.elements)})
-            except Refused as error:
-                double, why = "?", Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
-            if double:
-                each = replace(each, object=replace(each.object, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why))
-        watched.append(each)
-    return watched
+    return [replace(each, object=_seen(document, each, every)) for each in found]
+
+
+def _seen(document: Document, read: Read, every: Sequence[Covered]) -> SignedObject:
+    if read.covered is None or read.object.failure is not None:
+        return read.object
+    why = None
+    try:
+        if read.object.role is Role.SIGNATURE and not (read.covered.tops or read.covered.files):
+            why = Finding("SIG-XML-REFUSED", "", {"reason": "nothing is signed but the signature's own parts"})
+        elif double := shadows(document, read.covered, every):
+            why = Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(read.object.coverage.elements)})
+    except Refused as error:
+        why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+    return replace(read.object, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why) if why else read.object
 
 
 _STAMP_KINDS = (

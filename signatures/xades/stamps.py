@@ -53,7 +53,6 @@ def stamped(reading: Reading, signature: XmlSignature, properties: Properties, c
 
 
 def _content(making: Making) -> Content:
-
     def digest(algorithm: str) -> bytes | None:
         hasher = hashlib.new(algorithm)
         try:
@@ -85,12 +84,29 @@ def _pieces(making: Making) -> Iterator[_Piece]:
 
 
 def _by_hash_data(making: Making, hashed: list[Any]) -> Iterator[_Piece]:
-    """TS 101 903 1.1.1, 7.1.4.3: the container itself says what and how."""
+    """TS 101 903 1.1.1, 7.1.4.3: the container itself says what and how.
+
+    Nobody signed the container. So it is believed only where it says what the standard says too: a token over something else, put there
+    with the address of that, would prove an earlier time."""
+    name = local(making.container)
+    if name in SIGNATURE:
+        own = making.signature.element.find(ds("SignatureValue"))
+        if len(hashed) != 1 or not _is_whole(making, hashed[0], own):
+            raise Refused("a time-stamp says that it is over something else than the value of its signature")
+    elif name not in CONTENT:
+        raise Refused("a time-stamp that says itself what it is over is not in the closed list")
     for each in hashed:
         target, _ = target_of(making.reading, each.get("uri", each.get("URI")))
         listed = next((child for child in each.iterchildren() if local(child) == "Transforms"), None)
         data = None if target is None else transformed(making.reading, listed, target).data
         yield data
+
+
+def _is_whole(making: Making, hashed: Any, own: Any) -> bool:
+    """Whether a HashDataInfo points at the element ``own``, with nothing between but a canonical form."""
+    target, _ = target_of(making.reading, hashed.get("uri", hashed.get("URI")))
+    steps = [each.get("Algorithm") for each in hashed.iter(ds("Transform"))]
+    return isinstance(target, Nodes) and target.top is own and all(each in METHODS for each in steps)
 
 
 def _element(element: Any) -> Nodes:

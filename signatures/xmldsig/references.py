@@ -303,8 +303,8 @@ def _inside(element: Any, top: Any) -> bool:
 
 def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
     if isinstance(data, Nodes):
-        if data.filters:
-            raise Refused("base64 after a filter is not in the closed list")
+        if data.filters or len(data.top):  # what stands in markup between would not be signed
+            raise Refused("base64 of anything but the text of one element is not in the closed list")
         text = _STRING(data.top)
     else:
         text = data.joined().decode("ascii", "replace")

@@ -185,6 +185,22 @@ def test_expressions_of_the_closed_list_take_out_what_they_say(tmp_path: Path, p
     assert {each.rpartition(":")[2].rpartition("/")[2].partition(" ")[0] for each in report.coverage.left} == gone
 
 
+def test_markup_inside_text_that_is_signed_as_base64(tmp_path: Path, pki: Pki) -> None:
+    root = etree.fromstring(xml_signing.enveloping(pki))
+    holder = root.findall(f"{{{DS}}}Object")[-1]
+    etree.SubElement(holder, "evil").set("say", "anything")
+    assert "base64" in refused(judged(tmp_path, pki, root))
+
+
+def test_a_filter_that_keeps_what_is_not_referred_to_covers_nothing(tmp_path: Path, pki: Pki) -> None:
+    """The digest is that of nothing at all; the report must not say that the elements of the filter are covered."""
+    root = etree.fromstring(f'<l:edoc xmlns:l="urn:test:letter" xmlns:ds="{DS}"><l:note Id="note"/><l:body>x</l:body></l:edoc>')
+    root.append(Signing(pki, references=[Ref("#note", b"", path_filter("//l:body") + EXCLUSIVE)]).signature())
+    report = judged(tmp_path, pki, root)
+    assert (report.integrity, report.coverage.elements, report.coverage.whole) == (Integrity.INTACT, (), False)
+    assert not report.verdict.passed
+
+
 def test_properties_that_nobody_signed_say_nothing(tmp_path: Path, pki: Pki) -> None:
     """A second set of qualifying properties, with another time and place, before the one that is signed."""
     root = by_id(pki)
@@ -306,6 +322,23 @@ def test_many_signatures(tmp_path: Path, pki: Pki) -> None:
     assert len(found) == MOST_SIGNATURES + 1
     assert found[-1].why is not None
     assert found[-1].why.code == "SIG-TOO-MANY"
+
+
+@pytest.mark.parametrize("uri", ["#sig-1-value", "#body"])
+def test_a_time_stamp_that_says_itself_what_it_is_over(tmp_path: Path, pki: Pki, uri: str) -> None:
+    """An old token over something else, with the address of that, must not prove an earlier time (HashDataInfo of XAdES 1.1.1)."""
+    root = by_id(pki)
+    made = root.find(f"{{{DS}}}Signature")
+    over = made.find(f"{{{DS}}}SignatureValue") if uri == "#sig-1-value" else root.find(f"{NS}body")
+    data = etree.tostring(etree.fromstring(etree.tostring(over, with_tail=False)), method="c14n")
+    stamp = xml_signing.b64(xml_signing.token(pki, data, day(2026, 2)))
+    xml_signing.add_unsigned(
+        made,
+        f'<x:SignatureTimeStamp xmlns:x="{xml_signing.XADES}"><x:HashDataInfo uri="{uri}"/>'
+        f"<x:EncapsulatedTimeStamp>{stamp}</x:EncapsulatedTimeStamp></x:SignatureTimeStamp>",
+    )
+    (found,) = judged(tmp_path, pki, root).stamps
+    assert found.verdict.passed == (uri == "#sig-1-value"), found.verdict.why
 
 
 # -- keys and values -----------------------------------------------------------------------------------------------------------------
