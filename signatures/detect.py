@@ -21,7 +21,7 @@ from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.report import Kind
 
-__all__ = ["HEAD", "Detected", "covered_names", "detect", "named_beside", "pem_body"]
+__all__ = ["HEAD", "Detected", "covered_names", "detect", "holds", "named_beside", "pem_body"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -92,19 +92,19 @@ def detect(stream: BinaryIO) -> Detected | None:
     if head[:1] == b"\x30" and _evidence(head):
         return Detected(Kind.EVIDENCE)
     if b"%PDF-" in head[:PDF_HEAD]:
-        return Detected(Kind.PADES) if _holds(head, stream, (b"/ByteRange",)) else None
+        return Detected(Kind.PADES) if holds(stream, b"/ByteRange", head=head) else None
     if kind := _by_root(head):
         return Detected(kind)
     if marks := _xml_marks(head):
-        return Detected(Kind.XADES) if _holds(head, stream, marks) else None
+        return Detected(Kind.XADES) if holds(stream, *marks, head=head) else None
     body = _armoured(head)
     if body and _evidence(body):
         return Detected(Kind.EVIDENCE, armoured=True)
     return _cms(body, armoured=True) if body else None
 
 
-def _holds(head: bytes, stream: BinaryIO, marks: tuple[bytes, ...]) -> bool:
-    """Whether every mark stands somewhere in the file, in one pass."""
+def holds(stream: BinaryIO, *marks: bytes, head: bytes = b"") -> bool:
+    """Whether every mark stands somewhere in ``head`` and what follows in ``stream``, in one pass of bounded memory."""
     window, wanted = head, set(marks)
     while True:
         wanted -= {each for each in wanted if each in window}

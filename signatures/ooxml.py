@@ -19,6 +19,7 @@ from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.detect import holds
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
 from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, refused_file
@@ -36,20 +37,26 @@ TRANSFORM = PACKAGE + "RelationshipTransform"
 SIGNING = f"{{{PACKAGE}digital-signature}}"
 TYPES = "[Content_Types].xml"
 
+MOST_SCANNED = 512 << 20
+"""Bytes of XML that are looked through for a bound control; the largest sheets have some hundred MB."""
+
 MOST_RELATIONSHIPS = 20_000
 """Relationships of one package: one for every picture, link and sheet."""
 
-HARMLESS = frozenset(
-    {
-        RELATIONSHIPS + "/metadata/core-properties",
-        RELATIONSHIPS + "/metadata/thumbnail",
-        "http://schemas.openxmlformats.org/officeDocument/2006/relationships/extended-properties",
-        "http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties",
-        "http://purl.oclc.org/ooxml/officeDocument/relationships/extendedProperties",
-        "http://purl.oclc.org/ooxml/officeDocument/relationships/customProperties",
-    }
-)
-"""Types of what office programs leave unsigned: properties of the file and its preview ([MS-OFFCRYPTO] 2.5.2.3)."""
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships/"
+PREVIEW = frozenset({RELATIONSHIPS + "/metadata/thumbnail"})
+UNSIGNED = PREVIEW | {
+    RELATIONSHIPS + "/metadata/core-properties",
+    *(OFFICE + each for each in ("extended-properties", "custom-properties", "customXml", "customXmlProps")),
+    *(STRICT + each for each in ("extendedProperties", "customProperties", "customXml", "customXmlProps")),
+    "http://schemas.microsoft.com/office/2011/relationships/people",
+    "http://schemas.microsoft.com/office/2020/02/relationships/classificationlabels",
+}
+"""Types of what office programs leave unsigned themselves ([MS-OFFCRYPTO] 2.5.2.3): properties of the file, data beside it, its preview."""
+
+BOUND = b"dataBinding"
+"""The element by which a document shows text out of such data (ECMA-376-1, 17.5.2.6): then it is something that a reader shows."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,19 @@ class Package:
         origins = [each.target for each in self.relationships if not each.source and each.type == DIGITAL + "origin"]
         found = [each for each in self.relationships if each.source in origins and each.type == DIGITAL + "signature"]
         return [name for each in found if (name := self.named(each.target)) is not None]
+
+    def binds(self) -> bool:
+        """Whether some part shows data out of another, or may: there is more than is looked through. Raises `BadZip`."""
+        parts = [each for each in self.members.names if each.endswith(".xml")]
+        if sum(map(self.members.size, parts)) > MOST_SCANNED:
+            return True
+        for name in parts:
+            stream = self.members.find(name)
+            if stream is not None:
+                with stream() as opened:
+                    if holds(opened, BOUND):
+                        return True
+        return False
 
     def formal(self) -> set[str]:
         """Members that are the signatures' own and the package's machinery, and no content."""
@@ -225,7 +245,8 @@ def _parts(package: Package) -> Parts:
     """What a signature must cover: every part and every relationship, but for what is harmless and the signatures themselves."""
     formal = package.formal()
     content = [each for each in package.relationships if not each.type.startswith(DIGITAL) and each.holder not in formal]
-    harmless = {each for each in content if not each.source and each.type in HARMLESS and not each.external}
+    unsigned = PREVIEW if package.binds() else UNSIGNED
+    harmless = {each for each in content if each.type in unsigned and not each.external}
     shown = {package.named(each.target) for each in content if each not in harmless and not each.external}
     beside = {name for each in harmless if (name := package.named(each.target)) is not None and name not in shown}
     holders = {each.holder for each in package.relationships}

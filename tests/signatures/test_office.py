@@ -127,6 +127,24 @@ def test_a_part_that_was_never_signed(tmp_path: Path, pki: Pki) -> None:
     assert report.verdict.why.args["parts"] == "word/styles.xml"
 
 
+DATA_LINK = links(("rId5", OFFICE + "customXml", "../customXml/item1.xml")).partition(b'relationships">')[2]
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_data_beside_a_document_is_harmless_only_while_the_document_shows_none_of_it(
+    tmp_path: Path, pki: Pki, bound: bool
+) -> None:
+    """Office programs leave custom data unsigned; bound to a control its text is what people see."""
+    holder = "word/_rels/document.xml.rels"
+    parts = DOCX | {"customXml/item1.xml": b"<data>1</data>"}
+    parts[holder] = parts[holder].replace(b"</Relationships>", DATA_LINK)
+    if bound:
+        parts["word/document.xml"] = b"<w:document xmlns:w='urn:w'><w:dataBinding w:xpath='/data'/></w:document>"
+    report = judged(tmp_path, pki, sign_docx(pki, parts, refs=part_refs(parts)))
+    assert "customXml/item1.xml" in report.coverage.left
+    assert (report.integrity, report.verdict.passed) == (Integrity.INTACT, not bound)
+
+
 def another_content_type(parts: Parts) -> Parts:
     """The same bytes, to be read as a document with macros."""
     return {"[Content_Types].xml": parts["[Content_Types].xml"].replace(b"document.main+xml", b"macroEnabled.main+xml")}
