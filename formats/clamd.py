@@ -7,6 +7,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from policies.phrases import os_phrase, phrase
+
 __all__ = ["Session", "Unreadable", "connected"]
 
 CHUNK_BYTES = 1 << 20
@@ -56,7 +58,7 @@ class Session:
         while (end := self._buffer.find(b"\0")) < 0:
             received = self._connection.recv(4096)
             if not received or len(self._buffer) > LONGEST_REPLY:
-                raise ConnectionError("clamd hung up")
+                raise ConnectionError(phrase("clamd-hung-up"))
             self._buffer += received
         text = bytes(self._buffer[:end]).decode("utf-8", "replace")
         del self._buffer[: end + 1]
@@ -94,11 +96,11 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return open(path, "rb", buffering=0)
     except OSError as error:
-        raise Unreadable(f"it cannot be read: {error}") from error
+        raise Unreadable(phrase("clamd-cannot-read", why=os_phrase(error))) from error
 
 
 def _read(file: BinaryIO) -> bytes:
     try:
         return file.read(CHUNK_BYTES)
     except OSError as error:
-        raise Unreadable(f"it cannot be read: {error}") from error
+        raise Unreadable(phrase("clamd-cannot-read", why=os_phrase(error))) from error

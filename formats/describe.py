@@ -140,8 +140,17 @@ def trouble(kind: str, stream: BinaryIO) -> str:
         if stream.tell():
             return phrase("description-xml", reason=bad.reason, line=bad.line)
     except csv.Error as bad:
-        return phrase("description-table", reason=str(bad))
+        return phrase("description-table", reason=_table_trouble(str(bad)))
     return "" if stream.tell() else phrase("description-empty")
+
+
+def _table_trouble(words: str) -> str:
+    """What Python's csv says, as a phrase where it is one of the few things that it says of a file read like ours."""
+    if most := re.search(r"field limit \((\d+)\)", words):
+        return phrase("table-field-long", most=most[1])
+    if "new-line" in words:
+        return phrase("table-line-end")
+    return phrase("table-nul") if "NUL" in words else words
 
 
 class _Fields:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from formats.mets import CSIP_NAMESPACE, METS_NAMESPACE, XLINK_NAMESPACE
 from formats.xml import Element, NotWellFormed, events, local_name
+from policies.phrases import phrase
 
 __all__ = [
     "AdministrativeSection",
@@ -205,7 +206,7 @@ def read_mets(stream: BinaryIO) -> Iterator[MetsPart]:
         if first:
             first = False
             if element.tag != f"{{{METS_NAMESPACE}}}mets":
-                raise NotWellFormed(f"the root element is {element.tag}, not mets of {METS_NAMESPACE}", element.sourceline or 0)
+                raise NotWellFormed(phrase("xml-root", found=element.tag, namespace=METS_NAMESPACE), element.sourceline or 0)
             yield Root(_attributes(element))
             continue
         name = local_name(element)

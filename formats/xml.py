@@ -20,6 +20,9 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from formats.xml_complaints import complaint
+from policies.phrases import phrase
+
 __all__ = [
     "MAX_DEPTH",
     "MAX_PROLOG_BYTES",
@@ -150,7 +153,7 @@ class _Feeder:
                 yield event, element
             seen += len(chunk)
             if first and seen > MAX_PROLOG_BYTES:
-                raise NotWellFormed(f"no element in the first {MAX_PROLOG_BYTES} bytes")
+                raise NotWellFormed(phrase("xml-no-element", bytes=MAX_PROLOG_BYTES))
         self._push(None)
         for event, element in self._parser.read_events():
             if first:
@@ -166,15 +169,15 @@ class _Feeder:
             else:
                 self._parser.feed(chunk)
         except etree.XMLSyntaxError as error:
-            raise NotWellFormed(str(error.msg or "no XML"), error.lineno or 0) from None
+            raise NotWellFormed(complaint(error.code, str(error.msg or "no XML")), error.lineno or 0) from None
         except (ValueError, LookupError) as error:
-            raise NotWellFormed(f"no XML: {error}") from None
+            raise NotWellFormed(phrase("xml-none", why=str(error))) from None
 
 
 def _refuse_doctype(element: Element) -> None:
     information = element.getroottree().docinfo
     if information.doctype or information.internalDTD is not None or information.externalDTD is not None:
-        raise HasDoctype("the document has a DOCTYPE, which is never accepted", element.sourceline or 0)
+        raise HasDoctype(phrase("xml-doctype"), element.sourceline or 0)
 
 
 def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:
@@ -193,7 +196,7 @@ def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:
         if event == "start":
             depth += 1
             if depth > MAX_DEPTH:
-                raise NotWellFormed(f"elements are nested deeper than {MAX_DEPTH}", element.sourceline or 0)
+                raise NotWellFormed(phrase("xml-deep", most=MAX_DEPTH), element.sourceline or 0)
             yield event, element
             continue
         depth -= 1
@@ -223,10 +226,10 @@ def parse(stream: BinaryIO, *, max_bytes: int = MAX_TREE_BYTES) -> Element:
     for event, element in _Feeder(_Limited(stream, max_bytes), ("start", "end")):  # type: ignore[arg-type]
         depth += 1 if event == "start" else -1
         if depth > MAX_DEPTH:
-            raise NotWellFormed(f"elements are nested deeper than {MAX_DEPTH}", element.sourceline or 0)
+            raise NotWellFormed(phrase("xml-deep", most=MAX_DEPTH), element.sourceline or 0)
         root = element
     if root is None:
-        raise NotWellFormed("no XML: the document is empty")
+        raise NotWellFormed(phrase("xml-empty"))
     return root
 
 
@@ -238,11 +241,11 @@ def exact(data: bytes) -> Any:
         NotWellFormed: it is no XML, or has a DOCTYPE (`HasDoctype`).
     """
     if len(data) > MAX_EXACT_BYTES:
-        raise TooLarge(f"the document is longer than {MAX_EXACT_BYTES} bytes")
+        raise TooLarge(phrase("xml-long", most=MAX_EXACT_BYTES))
     wide = b"x\0m\0l\0n\0s" if b"\0" in data[:4] else b"xmlns"
     for mark, most in ((b"<", 2 * MAX_EXACT_NODES), (b"=", MAX_EXACT_ATTRIBUTES), (wide, MAX_NAMESPACES)):
         if data.count(mark) > most:
-            raise TooLarge(f"{mark.decode('ascii', 'replace')!r} stands in the document more than {most} times")
+            raise TooLarge(phrase("xml-too-often", mark=f"{mark.decode('ascii', 'replace')!r}", most=most))
     parser = etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,
@@ -255,9 +258,9 @@ def exact(data: bytes) -> Any:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise NotWellFormed(str(error.msg or "no XML"), error.lineno or 0) from None
+        raise NotWellFormed(complaint(error.code, str(error.msg or "no XML")), error.lineno or 0) from None
     except (ValueError, LookupError) as error:
-        raise NotWellFormed(f"no XML: {error}") from None
+        raise NotWellFormed(phrase("xml-none", why=str(error))) from None
     _refuse_doctype(root)
     return root
 
@@ -289,7 +292,7 @@ class _Limited:
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise NotWellFormed("the document is longer than is read as a tree")
+            raise NotWellFormed(phrase("xml-no-tree"))
         return data
 
 

@@ -17,6 +17,7 @@ from policies.document import Document, Section
 from policies.findings import KhoError, Weight
 from policies.hours import VIETNAM, Hours, hours, offset
 from policies.inspection import InspectionPolicy, read_inspection
+from policies.phrases import phrase
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
 from policies.worm import parse_worm
@@ -200,9 +201,9 @@ def _audit(section: Section, base: AuditPolicy) -> AuditPolicy:
     section.allow(["bytes_per_day", "time_per_day", "quiet", "utc_offset"])
     section.done()
     if audit.every > WHOLE_HOLDING:
-        raise section.bad("every", "the law wants the whole holding checked within 3 years (Circular 05/2025/TT-BNV, article 28)")
+        raise section.bad("every", phrase("pol-three-years"))
     if audit.full_every < audit.every:
-        raise section.bad("full_every", f"it is {audit.full_every.days} days and every is longer, so it could not be kept")
+        raise section.bad("full_every", phrase("pol-full-every", days=audit.full_every.days))
     return audit
 
 
@@ -222,7 +223,7 @@ def _weight(word: str) -> Weight:
     try:
         return Weight.named(_WARN.get(word, word))
     except ValueError:
-        raise ValueError(f'"{word}" is no weight; use "info", "warn", "hold" or "refuse"') from None
+        raise ValueError(phrase("pol-weight", given=word)) from None
 
 
 def _accept(section: Section) -> tuple[tuple[str, ...], dict[str, Weight]]:
@@ -246,9 +247,9 @@ def _code_weight(section: Section, code: str, before: Mapping[str, Weight]) -> W
     if row is None:
         raise section.fail("CODE", code)
     if code in FIXED_CODES and weight < Weight.named(row.weight):
-        raise section.bad(code, "this code may not be made lighter")
+        raise section.bad(code, phrase("pol-not-lighter"))
     if before.get(code, weight) is not weight:
-        raise section.bad(code, "a key of [accept] gives the same code another weight; leave one of the two out")
+        raise section.bad(code, phrase("pol-two-weights"))
     return weight
 
 
@@ -257,7 +258,7 @@ def _malware(section: Section, weights: dict[str, Weight]) -> bool:
     section.done()
     for code in NOT_SCANNED if required else ():
         if weights.setdefault(code, Weight.HOLD) < Weight.HOLD:
-            raise section.bad("required", f"[accept.weights] makes {code} lighter than hold, so nothing would be required")
+            raise section.bad("required", phrase("pol-nothing-required", code=code))
     return required
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from policies.findings import KhoError
+from policies.phrases import phrase
 
 __all__ = ["Document", "Section", "duration", "size"]
 
@@ -35,10 +36,10 @@ def duration(text: str) -> timedelta:
     """A period from "90d", "12h", "30min", "45s", "2w" or "1y" (365 days). Raises ValueError for anything else."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
-        raise ValueError('a period is a whole number with a unit: "90d", "12h", "30min", "45s", "2w" or "1y" (365 days)')
+        raise ValueError(phrase("pol-period"))
     seconds = int(match[1]) * _SECONDS[match[2]]
     if not 0 < seconds <= LONGEST_DURATION.total_seconds():
-        raise ValueError("a period is longer than nothing and at most 200 years")
+        raise ValueError(phrase("pol-period-long"))
     return timedelta(seconds=seconds)
 
 
@@ -46,14 +47,14 @@ def size(text: str | int) -> int:
     """A number of bytes from 4096, "500MB" (powers of 1000) or "2TiB" (powers of 1024). Raises ValueError for anything else."""
     match = _SIZE.fullmatch(str(text).strip())
     if match is None:
-        raise ValueError('a size is a number of bytes, or a number with a unit: "500MB" (of 1000), "2TiB" (of 1024)')
+        raise ValueError(phrase("pol-size"))
     unit = match[3] or "B"
     base = 1024 if unit.endswith("iB") else 1000
     factor: int = base ** " KMGTPE".index(unit[0].upper()) if unit != "B" else 1
     fraction = match[2] or ""
     value: int = (int(match[1] + fraction) * factor) // 10 ** len(fraction)
     if not 0 < value <= LARGEST_SIZE:
-        raise ValueError("a size is at least one byte and less than 8 EiB")
+        raise ValueError(phrase("pol-size-range"))
     return value
 
 
@@ -68,6 +69,14 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
         elif "=" in line and not line.lstrip().startswith("#"):
             found.setdefault((section, line.split("=", 1)[0].translate(_QUOTES).strip()), number)
     return found
+
+
+def _syntax(problem: UnicodeDecodeError | tomllib.TOMLDecodeError) -> str:
+    """Why a text is no TOML, and where; what the parser itself says stands in brackets."""
+    if isinstance(problem, UnicodeDecodeError):
+        return phrase("doc-not-utf8")
+    place = re.fullmatch(r"(?P<why>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", str(problem), re.DOTALL)
+    return phrase("doc-not-toml", **place.groupdict()) if place else str(problem)
 
 
 class Document:
@@ -85,7 +94,7 @@ class Document:
             text = data if isinstance(data, str) else data.decode("utf-8-sig")
             table = tomllib.loads(text)
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-            raise error(f"{family}-SYNTAX", name, reason=str(problem)) from problem
+            raise error(f"{family}-SYNTAX", name, reason=_syntax(problem)) from problem
         self._lines = _lines(text)
         self.root = Section(self, table, "")
 
@@ -93,7 +102,7 @@ class Document:
         """The error for one key; the caller raises it."""
         named = f"{section}.{key}" if section and key else section or key
         line = self._lines.get((section, key)) or self._lines.get((named, "")) or self._lines.get((section, "")) or 0
-        where = f" (line {line})" if line else ""
+        where = phrase("doc-line", line=line) if line else ""
         return self._error(f"{self._family}-{what}", self.name, key=named, where=where, line=line, **args)
 
 
@@ -140,38 +149,38 @@ class Section:
 
     def text(self, key: str, default: str | None = None) -> str:
         """Raises (MISSING) when there is neither value nor default, (TYPE) when the value is not text. So do all below."""
-        return self._asked_or(key, default, lambda: str(self._typed(key, (str,), "text in quotes")))
+        return self._asked_or(key, default, lambda: str(self._typed(key, (str,), phrase("doc-text"))))
 
     def boolean(self, key: str, default: bool | None = None) -> bool:
-        return self._asked_or(key, default, lambda: bool(self._typed(key, (bool,), "true or false")))
+        return self._asked_or(key, default, lambda: bool(self._typed(key, (bool,), phrase("doc-truth"))))
 
     def integer(self, key: str, default: int | None = None, *, least: int = 0, most: int = LARGEST_SIZE) -> int:
         """Raises (VALUE) outside ``least`` … ``most``."""
 
         def read() -> int:
-            value = int(self._typed(key, (int,), "a whole number"))
+            value = int(self._typed(key, (int,), phrase("doc-integer")))
             if not least <= value <= most:
-                raise self.bad(key, f"{value} is not between {least} and {most}")
+                raise self.bad(key, phrase("pol-between", given=value, least=least, most=most))
             return value
 
         return self._asked_or(key, default, read)
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         def read() -> tuple[str, ...]:
-            value = self._typed(key, (list,), "a list of texts")
+            value = self._typed(key, (list,), phrase("doc-texts"))
             if not all(isinstance(each, str) for each in value):
-                raise self.fail("TYPE", key, expected="a list of texts", found="a list of other things")
+                raise self.fail("TYPE", key, expected=phrase("doc-texts"), found=phrase("doc-other-list"))
             if len(set(value)) != len(value):
-                raise self.bad(key, "the same text stands twice in the list")
+                raise self.bad(key, phrase("pol-text-twice"))
             return tuple(value)
 
         return self._asked_or(key, default, read)
 
     def rows(self, key: str) -> list[list[Any]]:
         """A list of lists; what stands in them is for the caller to look at."""
-        value = self._typed(key, (list,), "a list of lists")
+        value = self._typed(key, (list,), phrase("doc-lists"))
         if not all(isinstance(each, list) for each in value):
-            raise self.fail("TYPE", key, expected="a list of lists", found="a list of other things")
+            raise self.fail("TYPE", key, expected=phrase("doc-lists"), found=phrase("doc-other-list"))
         return list(value)
 
     def parsed(self, key: str, default: T | None, parse: Callable[[str], T]) -> T:
@@ -198,16 +207,16 @@ class Section:
         """The table below this one; an empty one when there is none."""
         name = f"{self.name}.{key}" if self.name else key
         self._asked.add(key)
-        table = self._typed(key, (dict,), "a section") if key in self._table else {}
+        table = self._typed(key, (dict,), phrase("doc-section")) if key in self._table else {}
         return Section(self._document, table, name)
 
     def sections(self, key: str) -> list[Section]:
         """The tables of an array of tables ``[[key]]``."""
         name = f"{self.name}.{key}" if self.name else key
         self._asked.add(key)
-        tables = self._typed(key, (list,), f"sections written [[{name}]]") if key in self._table else []
+        tables = self._typed(key, (list,), phrase("doc-sections", name=name)) if key in self._table else []
         if not all(isinstance(table, dict) for table in tables):
-            raise self.fail("TYPE", key, expected=f"sections written [[{name}]]", found="other things")
+            raise self.fail("TYPE", key, expected=phrase("doc-sections", name=name), found=phrase("doc-other"))
         return [Section(self._document, table, name) for table in tables]
 
     def done(self) -> None:
@@ -215,5 +224,5 @@ class Section:
         for key in self._table:
             if key not in self._asked:
                 close = difflib.get_close_matches(key, self._asked, 1)
-                hint = f" Did you mean {close[0]}?" if close else f" Known here: {', '.join(sorted(self._asked))}."
+                hint = phrase("doc-near", near=close[0]) if close else phrase("doc-known", known=", ".join(sorted(self._asked)))
                 raise self.fail("KEY", key, hint=hint)

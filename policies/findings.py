@@ -106,8 +106,8 @@ def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) 
         return f"{code} (not in the register) {dict(args)}" if which == "text" else ""
     texts: Mapping[str, str] = getattr(row, which)
     text = texts.get(language, texts["en"])
+    args = {**args, **{name: spoken(str(args[name]), language) for name in _SPOKEN & args.keys()}}
     for name in _SENTENCES & args.keys():  # a reason may be a whole sentence, and must not end in two full stops
-        args = {**args, name: spoken(str(args[name]), language)}
         if str(args[name]).endswith("."):
             text = text.replace(f"{{{name}}}.", f"{{{name}}}")
     return _Lenient().vformat(text, (), args)
@@ -145,6 +145,9 @@ def _said(row: Any, language: str) -> str:
 
 _SENTENCES = frozenset({"reason", "detail", "why"})
 """Arguments that hold words, and so may end in a full stop of their own (names and paths may too, but theirs is part of them)."""
+
+_SPOKEN = _SENTENCES | {"expected", "found", "where", "hint"}
+"""Arguments that may carry phrases. Names and paths come from outside, and are never read as such."""
 
 
 class Findings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from policies.document import Section
+from policies.phrases import phrase
 
 __all__ = ["INTAKE_RULES", "InspectionPolicy", "IntakeRules", "read_inspection"]
 
@@ -57,7 +58,7 @@ def read_inspection(validate: Section, intake: Section) -> InspectionPolicy:
     default = InspectionPolicy()
     rules = intake.text("rules", NO_RULES)
     if rules != NO_RULES and rules not in INTAKE_RULES:
-        raise intake.bad("rules", f'there are no rules "{rules}"; known are "{NO_RULES}", {", ".join(sorted(INTAKE_RULES))}')
+        raise intake.bad("rules", phrase("ins-rules", rules=rules, none=NO_RULES, known=", ".join(sorted(INTAKE_RULES))))
     policy = InspectionPolicy(
         validate=validate.boolean("enabled", default.validate),
         characterise=validate.boolean("characterise", default.characterise),
@@ -67,7 +68,7 @@ def read_inspection(validate: Section, intake: Section) -> InspectionPolicy:
         drawings=intake.texts("drawings", default.drawings),
     )
     if policy.intake is not None and not policy.characterise:
-        raise validate.bad("characterise", "[intake] rules need the properties of the files")
+        raise validate.bad("characterise", phrase("ins-properties"))
     validate.done()
     intake.done()
     return policy

@@ -16,6 +16,7 @@ from typing import Any
 
 from policies.document import Document, Section
 from policies.findings import KhoError
+from policies.phrases import phrase
 
 __all__ = [
     "Algorithms",
@@ -122,10 +123,10 @@ def _sizes(section: Section, scheme: str) -> tuple[tuple[int, datetime | None], 
     rows: list[tuple[int, datetime | None]] = []
     for row in section.rows(scheme):
         if len(row) != 2 or type(row[0]) is not int or not isinstance(row[1], str):
-            raise section.bad(scheme, 'each row is [least size of key in bits, "end"]')
+            raise section.bad(scheme, phrase("tru-row"))
         rows.append((row[0], _day(section, scheme, row[1])))
     if [least for least, _ in rows] != sorted({least for least, _ in rows}):
-        raise section.bad(scheme, "the sizes must rise from row to row")
+        raise section.bad(scheme, phrase("tru-rising"))
     return tuple(rows)
 
 
@@ -133,4 +134,4 @@ def _day(section: Section, key: str, text: Any) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
     except ValueError:
-        raise section.bad(key, f'"{text}" is no date: write "2029-01-01", or "" for no known end') from None
+        raise section.bad(key, phrase("tru-date", given=text)) from None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from policies.document import Section
+from policies.phrases import phrase
 
 __all__ = ["AUDITS_WITHIN", "lock_until", "parse_worm"]
 
@@ -30,7 +31,7 @@ def parse_worm(section: Section, known: Collection[str], every: Mapping[str, tim
         periods[tier] = inner.duration("lock")
         if periods[tier] < AUDITS_WITHIN * every[tier]:
             days = every[tier].days
-            raise inner.bad("lock", f"the tier is audited every {days} days, and a lock has to last for at least two audits")
+            raise inner.bad("lock", phrase("worm-short", days=days))
         inner.done()
     section.done()
     return periods

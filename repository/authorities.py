@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.document import Section
+from policies.phrases import phrase
 
 if TYPE_CHECKING:
     from signatures.timestamps import Authority
@@ -66,7 +67,7 @@ def read_places(home: Path, root: Section, network: Network) -> tuple[AuthorityP
     for section in root.sections("timestamps"):
         place = _place(home, section, network)
         if any(each.name == place.name for each in places):
-            raise section.bad("name", f'two authorities are called "{place.name}"')
+            raise section.bad("name", phrase("tsa-twice", name=place.name))
         places.append(place)
     return tuple(places)
 
@@ -85,15 +86,13 @@ def _place(home: Path, section: Section, network: Network) -> AuthorityPlace:
     )
     section.done()
     if not set(place.trees) <= set(TREES) or not place.trees:
-        raise section.bad("trees", f"trees are {', '.join(TREES)}")
+        raise section.bad("trees", phrase("tsa-trees", known=", ".join(TREES)))
     if place.url != DEMO and not place.url.startswith(("http://", "https://")):
-        raise section.bad("url", 'it is "http://…", "https://…" or "demo:"')
+        raise section.bad("url", phrase("tsa-address"))
     if place.url != DEMO and not place.anchors:
-        raise section.bad(
-            "anchors", "name the root certificates of this authority: without them its time stamps cannot be believed"
-        )
+        raise section.bad("anchors", phrase("tsa-roots"))
     if place.policy and not all(arc.isdecimal() for arc in place.policy.split(".")):
-        raise section.bad("policy", "a policy is an object identifier: numbers with dots between")
+        raise section.bad("policy", phrase("tsa-policy"))
     return place
 
 

@@ -22,6 +22,7 @@ from formats.package.source import Package, Role
 from formats.package.spool import Spool
 from formats.premis import Event, PremisEntity, PremisFile, read_premis
 from formats.report import FormatReport
+from policies.phrases import phrase
 from repository.aip import PREMIS_PATH, SPOOLED, Generator, Previous, Sealing, seal
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.carried import Carried
@@ -105,7 +106,7 @@ class Derivation:
         """A file of the newest version, verified. Raises `AipUnreadable`."""
         known = self.archive.catalog.holdings.file(self.aip.id, path, version=self.aip.version)
         if known is None:
-            raise AipUnreadable(path, "the AIP has no such file")
+            raise AipUnreadable(path, phrase("no-such-file"))
         tiers = list(self.archive.tiers.values())
         return open_verified(tiers, ObjectId(self.aip.id), known.content_path, bytes.fromhex(known.sha512))[0]
 
@@ -123,7 +124,7 @@ class Derivation:
     def _previous(self, carried: Carried) -> Previous:
         want = wanted(self.archive, self.aip.id)
         if want is None:
-            raise AipUnreadable(self.aip.id, "no tier holds an inventory that the catalog vouches for")
+            raise AipUnreadable(self.aip.id, phrase("no-inventory-vouched"))
         if want.head != self.aip.version:
             raise Overtaken(self.aip.id)
         return Previous(want.inventory, want.inventories[want.head], carried.entries(), self.aip.created)

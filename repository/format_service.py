@@ -17,6 +17,7 @@ from formats.render import draw
 from formats.sandbox import workspace
 from policies.findings import Finding, Puid
 from policies.formats import FormatPolicy, FormatRule, MigrationPath, Standing
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.catalog import FormatCount
 from repository.errors import NoPreview
@@ -179,7 +180,7 @@ class Formats:
         policy = self.policy()
         kind = policy.rule(Puid(file.puid)).kind
         if kind not in [*Kind]:
-            raise NoPreview(file.path, f"the policy does not say how {file.puid or 'an unknown format'} is read")
+            raise NoPreview(file.path, phrase("fmt-not-said", puid=file.puid or "-"))
         with closing(Converter(self._archive, policy, next(iter(policy.paths.values())))) as converter, workspace() as work:
             source = converter.fetch(aip_id, file, work)
             target = work / "preview.png"

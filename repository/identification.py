@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from formats.identify import Identification, IdentifierUnavailable, SiegfriedIdentifier
+from policies.phrases import os_phrase, phrase
 from repository.archive import Archive
 from repository.errors import RepositoryError
 from repository.model import AipFile
@@ -103,14 +104,14 @@ def update(archive: Archive, given: Path, *, older: bool = False) -> tuple[Signa
         new = target.with_name("pronom.new.sig")
         shutil.copyfile(given, new)
     except OSError as error:
-        raise SignaturesRefused(str(given), error.strerror or str(error)) from error
+        raise SignaturesRefused(str(given), os_phrase(error)) from error
     try:
         with SiegfriedIdentifier(workers=1, signature=new) as identifier:
             now = Signatures(identifier.signatures(), hashlib.sha256(new.read_bytes()).hexdigest())
         if now.release == (0, 0):
-            raise SignaturesRefused(str(given), f"it does not say which release of PRONOM it is: {now.version[:80]}")
+            raise SignaturesRefused(str(given), phrase("pronom-release", found=now.version[:80]))
         if now.release < before.release and not older:
-            raise SignaturesRefused(str(given), f"it is {now.version}, and {before.version} is in use")
+            raise SignaturesRefused(str(given), phrase("pronom-older", found=now.version, used=before.version))
     except IdentifierUnavailable as error:
         new.unlink(missing_ok=True)
         reason = "it is no signature file of Siegfried's (made by roy; the XML files of PRONOM must be built into one first)"

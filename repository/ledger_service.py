@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from policies.phrases import os_phrase, phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NotInLedger
 from repository.jobs.service import Jobs
@@ -38,7 +39,7 @@ class Ledgers:
         """Write closed days with the verifier into a new folder: (how many days, the verifier). Raises `ExportFailed`."""
         days = list(self._archive.catalog.days.between(first, last))
         if not days:
-            raise ExportFailed(str(target), "no day of the ledger is closed yet")
+            raise ExportFailed(str(target), phrase("ledger-no-day"))
         try:
             target.mkdir(parents=True)
             if first > 1:
@@ -46,7 +47,7 @@ class Ledgers:
                 (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
             return len(days), export_days(self._archive, target, days[0].number, days[-1].number)
         except OSError as error:
-            raise ExportFailed(str(target), error.strerror or str(error)) from error
+            raise ExportFailed(str(target), os_phrase(error)) from error
 
     def prove(self, event_id: str, day: int | None = None) -> dict[str, Any]:
         """The proof that an event is in its day, or with ``day`` that it is in or not in that one. Raises `NotInLedger`."""

@@ -16,6 +16,7 @@ from typing import Final
 
 from policies.codes import LANGUAGES
 from policies.document import Section
+from policies.phrases import phrase
 
 __all__ = ["MEMORY", "MailPlace", "Memory", "NoticePlace", "read_notices", "recalled", "remember"]
 
@@ -65,9 +66,9 @@ def read_notices(section: Section, secret: Callable[[Section, str], str]) -> Not
     )
     section.done()
     if place.webhook and not place.webhook.startswith(("https://", "http://")):
-        raise section.bad("webhook", "an address begins with https:// or http://")
+        raise section.bad("webhook", phrase("set-https"))
     if place.language and place.language not in LANGUAGES:
-        raise section.bad("language", f'"{place.language}" is none of {", ".join(LANGUAGES)}')
+        raise section.bad("language", phrase("set-none-of", given=place.language, known=", ".join(LANGUAGES)))
     return place if place.webhook or mail else None
 
 
@@ -81,15 +82,15 @@ def _mail(section: Section, secret: Callable[[Section, str], str]) -> MailPlace 
     host, _, port = server.partition(":")
     usual = {"starttls": 587, "tls": 465, "none": 25}
     if tls not in usual:
-        raise section.bad("tls", f'"{tls}" is none of {", ".join(TLS)}')
+        raise section.bad("tls", phrase("set-none-of", given=tls, known=", ".join(TLS)))
     if port and not (port.isdecimal() and 0 < int(port) < 65_536):
-        raise section.bad("server", f'"{port}" is no port')
+        raise section.bad("server", phrase("set-port", given=port))
     if not sender or not to:
-        raise section.bad("to" if sender else "from", "mail needs who sends it and who gets it")
+        raise section.bad("to" if sender else "from", phrase("set-mail-who"))
     if any(not line.isprintable() or "@" not in line for line in (sender, *to)):
-        raise section.bad("to", "an address of mail has the form name@place")
+        raise section.bad("to", phrase("set-mail-address"))
     if password and tls == "none":
-        raise section.bad("tls", "a password is not sent over an open connection")
+        raise section.bad("tls", phrase("set-mail-open"))
     return MailPlace(host, int(port) if port else usual[tls], sender, to, tls, user, password)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.findings import Finding
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.attention import attention
 from repository.drill import PICKED, DrillReport, drill
@@ -44,7 +45,7 @@ class Overview:
         try:
             return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress)
         except OSError as error:
-            raise ExportFailed(str(target), error.strerror or str(error)) from error
+            raise ExportFailed(str(target), os_phrase(error)) from error
 
     def notify(self) -> dict[str, str]:
         """Tell everybody that kho.toml names of what needs attention, now: who was told. Raises `NotSent`."""

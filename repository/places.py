@@ -67,9 +67,9 @@ def read_tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:
     for section in root.sections("tiers"):
         name, kind = section.text("name"), section.text("kind", "local")
         if not _TIER_NAME.fullmatch(name) or name == "default":
-            raise section.bad("name", f'"{name}" is no name: letters, digits, "-", "." and "_", beginning with a letter or digit')
+            raise section.bad("name", phrase("set-name", given=name))
         if kind not in _KINDS:
-            raise section.bad("kind", f'"{kind}" is none of {", ".join(_KINDS)}')
+            raise section.bad("kind", phrase("set-none-of", given=kind, known=", ".join(_KINDS)))
         tiers.append(_KINDS[kind](home, TierPlace(name, kind, Path(), _uuid(section)), section))
         section.done()
     if not tiers:
@@ -86,9 +86,9 @@ def _tape(home: Path, place: TierPlace, section: Section) -> TierPlace:
     changer, drives = section.text("changer"), section.texts("drives")
     for key, address in (("changer", changer), *(("drives", each) for each in drives)):
         if not _DEVICE.fullmatch(address):
-            raise section.bad(key, f'"{address}" is no address of a SCSI device: /dev/sgN or iscsi://HOST:PORT/TARGET/LUN')
+            raise section.bad(key, phrase("set-scsi", given=address))
     if not drives:
-        raise section.bad("drives", "at least one drive is needed")
+        raise section.bad("drives", phrase("set-one-drive"))
     tape = TapePlace(changer, drives, section.size("bundle", 2 << 30), section.size("largest_file", 0))
     return replace(place, path=Path(os.path.abspath(home / section.text("path", f"tape/{place.name}"))), tape=tape)
 
@@ -108,7 +108,7 @@ def _s3(home: Path, place: TierPlace, section: Section) -> TierPlace:
         worm=section.boolean("worm", True),
     )
     if s3.endpoint and not _ENDPOINT.fullmatch(s3.endpoint):
-        raise section.bad("endpoint", f'"{s3.endpoint}" is no address: http:// or https://, a host, and perhaps a port')
+        raise section.bad("endpoint", phrase("set-endpoint", given=s3.endpoint))
     return replace(place, path=home, s3=s3)
 
 
@@ -146,7 +146,7 @@ def _uuid(section: Section) -> str:
     try:
         return str(uuid.UUID(word)) if word else ""
     except ValueError:
-        raise section.bad("uuid", f'"{word}" is no UUID; it stands in the kho-tier.json of the tier') from None
+        raise section.bad("uuid", phrase("set-uuid", given=word)) from None
 
 
 def check_tiers(home: Path, tiers: Sequence[TierPlace]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.authorities import authorities_of
 from repository.errors import ExportFailed, NoSigningKey
@@ -40,7 +41,7 @@ class PeriodReports:
             write_files(self._archive, {"kho": 1, "kind": "fixity_report", **document}, target, sign=sign)
             (target / "report.pdf").write_bytes(self._pdf(document, language, sign=sign))
         except OSError as error:
-            raise ExportFailed(str(target), error.strerror or str(error)) from error
+            raise ExportFailed(str(target), os_phrase(error)) from error
         return document
 
     def _pdf(self, document: dict[str, Any], language: str, *, sign: bool) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fixity.digests import LARGE_BUFFER, Hasher
 from fixity.verify import FixityReport, Outcome
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.vouched import Wanted
 from storage.errors import StorageError, Unavailable
@@ -91,4 +92,4 @@ class _Fetch:
                 if digests["sha512"].value == sha512:
                     self.source = self.source or name
                     return hasher.size, digests["sha256"].value
-        raise Unavailable(paths[-1], "no other tier gives good bytes of it now")
+        raise Unavailable(paths[-1], phrase("no-good-bytes-now"))

@@ -183,9 +183,7 @@ class _Given:
         if not word:
             return from_file
         if not (word.isdecimal() and least <= int(word) <= most):
-            raise self._root.bad(
-                name, f'"{word}" (from the command line or KHO_{name.upper()}) is not between {least} and {most}'
-            )
+            raise self._root.bad(name, phrase("set-not-between-given", given=word, name=name.upper(), least=least, most=most))
         return int(word)
 
 
@@ -194,7 +192,7 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
     worker, package, api = root.section("worker"), root.section("package"), root.section("api")
     language = over.text("language", root.text("language", "vi"))
     if language not in LANGUAGES:
-        raise root.bad("language", f'"{language}" is none of {", ".join(LANGUAGES)}')
+        raise root.bad("language", phrase("set-none-of", given=language, known=", ".join(LANGUAGES)))
     settings = Settings(
         home=home,
         tiers=read_tiers(home, root),
@@ -235,7 +233,7 @@ def _secret(section: Section, key: str) -> str:
     if f"{key}_env" in section:
         value = os.environ.get(section.text(f"{key}_env"), "").strip()
         if not value:
-            raise section.bad(f"{key}_env", "that environment variable is not set")
+            raise section.bad(f"{key}_env", phrase("set-no-variable"))
         return value
     return ""
 
@@ -243,7 +241,7 @@ def _secret(section: Section, key: str) -> str:
 def _database(home: Path, section: Section) -> str:
     url = section.text("url", "") or _secret(section, "url")
     if not url and "?" in str(home):
-        raise section.bad("url", 'the path of the home folder holds a "?", which cannot stand in a database URL')
+        raise section.bad("url", phrase("set-home-question"))
     return url or f"sqlite:///{home / 'catalog.db'}"
 
 
@@ -260,9 +258,9 @@ def _token(section: Section) -> ApiToken:
     if problem is not None and not digest:
         return ApiToken(name, "", producers, problem)
     if bool(digest) == bool(secret or problem):
-        raise section.bad("sha256", "give exactly one of sha256, token_file and token_env")
+        raise section.bad("sha256", phrase("set-one-token"))
     if digest and not _SHA256.fullmatch(digest):
-        raise section.bad("sha256", "a SHA-256 digest has 64 hexadecimal digits")
+        raise section.bad("sha256", phrase("set-sha256"))
     return ApiToken(name, digest or hashlib.sha256(secret.encode()).hexdigest(), producers)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.document import Section
+from policies.phrases import phrase
 
 if TYPE_CHECKING:
     from signatures.pdf_signing import Pkcs11Key, Pkcs12Key
@@ -39,9 +40,9 @@ def read_sign(home: Path, section: Section, secret: Callable[[Section, str], str
     )
     section.done()
     if pkcs12 and pkcs11:
-        raise section.bad("pkcs11", "give a PKCS#12 file or a PKCS#11 module, not both")
+        raise section.bad("pkcs11", phrase("set-p12-or-p11"))
     if pkcs11 and not (place.token and place.label):
-        raise section.bad("token", "a PKCS#11 module needs the labels of the token and of the key")
+        raise section.bad("token", phrase("set-p11-labels"))
     return place if pkcs12 or pkcs11 else None
 
 

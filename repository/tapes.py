@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from policies.findings import Findings, KhoError
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.errors import UnknownTier
 from repository.ledger import ledger_of
@@ -93,12 +94,12 @@ class Tapes:
             raise UnknownTier(tier or "", ", ".join(each.name for each in chosen))
         (one,) = chosen
         if is_cleaning(barcode):
-            raise Refused(barcode, "it is a cleaning cartridge")
+            raise Refused(barcode, phrase("tape-cleaning"))
         self._found(one)
         for other in self._tiers(None):
             with other.shelf(library=False) as shelf:
                 if other is not one and barcode in {each.barcode for each in shelf.register.volumes()}:
-                    raise Refused(barcode, f"it belongs to the tier {other.name}: two pools never share a volume")
+                    raise Refused(barcode, phrase("tape-other-pool", tier=other.name))
         with one.shelf() as shelf:
             volume = shelf.label(barcode, capacity=capacity, made=made, rated_years=years)
         self._event("medium labelled", one, barcode)
@@ -214,7 +215,7 @@ class Tapes:
                 return tier
             except KhoError:
                 continue
-        raise NoCartridge(barcode, "it is no volume of a tape tier of this archive")
+        raise NoCartridge(barcode, phrase("tape-no-tiers-volume"))
 
     def _event(self, type_: str, tier: TapeTier, barcode: str, outcome: str = "success") -> None:
         event = ledger_of(self._archive).event(type_, outcome, detail={"volume": barcode})

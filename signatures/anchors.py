@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from policies.phrases import os_phrase
 from signatures.certificates import Certificate, parse_certificates
 from signatures.errors import AnchorsUnusable
 from signatures.trusted_list import services
@@ -98,7 +99,7 @@ def load_anchors(folder: Path) -> Anchors:
     try:
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
     except OSError as error:
-        raise AnchorsUnusable(str(folder), error.strerror or str(error)) from error
+        raise AnchorsUnusable(str(folder), os_phrase(error)) from error
     found: list[Anchor] = []
     for name in names:
         suffix = Path(name).suffix.lower()
@@ -131,7 +132,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as stream:
             data = stream.read(LARGEST + 1)
     except OSError as error:
-        raise AnchorsUnusable(path.name, error.strerror or str(error)) from error
+        raise AnchorsUnusable(path.name, os_phrase(error)) from error
     if len(data) > LARGEST:
         raise AnchorsUnusable(path.name, f"it is larger than {LARGEST} bytes")
     return data

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import KhoError
+from policies.phrases import os_phrase
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -59,7 +60,7 @@ class SigningKey:
         try:
             found = load_pem_private_key(path.read_bytes(), password.encode() or None)
         except OSError as error:
-            raise SigningKeyError("LED-KEY-UNREADABLE", str(path), reason=error.strerror or str(error)) from error
+            raise SigningKeyError("LED-KEY-UNREADABLE", str(path), reason=os_phrase(error)) from error
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise SigningKeyError("LED-KEY-UNREADABLE", str(path), reason=str(error)) from error
         if isinstance(found, Ed25519PrivateKey) or (isinstance(found, RSAPrivateKey) and found.key_size >= LEAST_RSA_BITS):
@@ -78,7 +79,7 @@ class SigningKey:
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            raise SigningKeyError("LED-KEY-UNREADABLE", str(path), reason=error.strerror or str(error)) from error
+            raise SigningKeyError("LED-KEY-UNREADABLE", str(path), reason=os_phrase(error)) from error
 
     @property
     def description(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from policies.phrases import phrase
 from storage.backend import Stat
 from storage.beneath import check_path
 from storage.errors import AlreadyExists, NotFound, Refused
@@ -32,7 +33,7 @@ class MemoryBackend:
                 raise AlreadyExists(key)
             parts = key.split("/")
             if any("/".join(parts[:n]) in self._values for n in range(1, len(parts))):
-                raise Refused(key, "a parent is a file")
+                raise Refused(key, phrase("parent-is-file"))
             self._values[key] = data
 
     def replace(self, key: str, data: bytes, *, expected: bytes | None) -> None:

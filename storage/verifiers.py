@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fixity.verify import FixityReport, Outcome
+from policies.phrases import phrase
 from storage import processes
 from storage.errors import StorageError
 from storage.ocfl.objects import INVENTORY
@@ -183,5 +184,5 @@ def _received(answer: Any) -> Found:
 def _unread(check: Check) -> FixityReport:
     """Where the process dies (killed, out of memory), the copy it was at could not be read."""
     report = FixityReport(check.algorithm)
-    report.problem(INVENTORY, Outcome.UNREADABLE, found="the process that re-read it was killed")
+    report.problem(INVENTORY, Outcome.UNREADABLE, found=phrase("reader-killed"))
     return report

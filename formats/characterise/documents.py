@@ -12,6 +12,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.characterise.properties import Properties
 from formats.validate.archives import Archive, opened, tree
 from formats.validate.mail import messages
+from policies.phrases import phrase
 
 __all__ = [
     "characterise_csv",
@@ -43,7 +44,7 @@ def characterise_zip(path: Path) -> Properties:
 
 def _there(archive: Archive | None) -> Archive:
     if archive is None:
-        raise NotReadable("its directory cannot be read")
+        raise NotReadable(phrase("directory-unreadable"))
     return archive
 
 

@@ -15,6 +15,7 @@ from formats.sandbox import GIB, MIB, End, Reply, SandboxLimits, Workers
 from formats.validate import Validation, Why
 from formats.validate.validation import could_not
 from policies.findings import Puid
+from policies.phrases import os_phrase
 
 __all__ = ["Inspection", "InspectionLimits", "Inspectors"]
 
@@ -84,7 +85,7 @@ class Inspectors:
         try:
             size = path.stat().st_size
         except OSError as error:
-            return Reply({"error": error.strerror or str(error)})
+            return Reply({"error": os_phrase(error)})
         seconds = limits.seconds + size / limits.slowest_bytes_per_second
         return self._workers.ask({"path": os.path.abspath(path), "puid": puid, **asked}, seconds=seconds)
 

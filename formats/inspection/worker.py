@@ -14,6 +14,7 @@ from formats.characterise.choice import characterise
 from formats.sandbox.serving import serve
 from formats.validate.choice import Choice
 from policies.findings import Puid
+from policies.phrases import os_phrase
 
 __all__ = ["main"]
 
@@ -27,7 +28,7 @@ def main() -> None:
             validation = choice.validate(path, puid).document() if request["validate"] else None
             properties = characterise(path, puid) if request["characterise"] else {}
         except OSError as error:
-            return {"error": error.strerror or str(error)}
+            return {"error": os_phrase(error)}
         return {"validation": validation, "properties": properties}
 
     serve(handle)

@@ -18,7 +18,7 @@ from formats.package.spool import Spool
 from formats.package.tars import Gunzip, read_tar
 from formats.package.zips import read_zip
 from policies.findings import Findings
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 
 __all__ = ["expand", "looks_like_archive"]
 
@@ -46,7 +46,7 @@ def _regular(path: Path) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is not a file", str(path))
+        raise OSError(errno.EINVAL, phrase("not-a-file"), str(path))
     return os.fdopen(descriptor, "rb", buffering=1 << 16)
 
 

@@ -13,7 +13,7 @@ from formats.package.defects import Defect
 from formats.package.names import shown_name
 from formats.package.source import Item, Kind
 from policies.findings import Findings
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 
 __all__ = ["FolderSource", "SteadyFile"]
 
@@ -156,7 +156,7 @@ class SteadyFile:
         self.status = os.fstat(self._descriptor)
         if not stat.S_ISREG(self.status.st_mode):
             self.close()
-            raise CouldNotRead(shown_name(name), "not a regular file")
+            raise CouldNotRead(shown_name(name), phrase("not-regular-file"))
 
     def read(self, size: int) -> bytes:
         data = os.read(self._descriptor, size)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fixity.manifest import SCHEMA as MANIFEST
 from formats.errors import FormatsError, NameTaken, SpoolFailed, SpoolFull, spool_error
+from policies.phrases import os_phrase
 
 __all__ = ["SCHEMA", "SpoolDatabase", "beside"]
 
@@ -76,7 +77,7 @@ class SpoolDatabase:
         except FileNotFoundError:
             data = _empty(tuple(_BESIDE))
         except OSError as error:
-            raise SpoolFailed(self._path, error.strerror or str(error)) from error
+            raise SpoolFailed(self._path, os_phrase(error)) from error
         if len(data) > 19 or not data:
             self._hold(data)
         else:

@@ -84,7 +84,7 @@ class Gunzip:
             try:
                 data = self._member.decompress(self._input, wanted)
             except zlib.error as error:
-                raise Hostile("PKG-ARCHIVE-DAMAGED", reason=str(error)) from error
+                raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("packed-damaged")) from error
             self._input = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if data:
                 return data
@@ -143,7 +143,7 @@ class _Header(tarfile.TarInfo):
                 case "EmptyHeaderError" | "TruncatedHeaderError":
                     raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("tar-no-end")) from error
                 case _:
-                    raise Hostile("PKG-ARCHIVE-DAMAGED", reason=str(error)) from error
+                    raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-header")) from error
 
 
 class _Member:
@@ -177,7 +177,7 @@ def read_tar(file: BinaryIO | Gunzip, spool: Spool, findings: Findings, meter: M
                 _read_member(tar, member, spool, findings, meter)
             _check_rest(tar, counted)
     except _BAD as error:
-        raise Hostile("PKG-ARCHIVE-DAMAGED", reason=str(error) or type(error).__name__) from error
+        raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-header")) from error
     except CouldNotRead as error:
         raise Hostile("FIX-UNREADABLE", error.finding.path, reason=error.reason) from error
 

@@ -213,7 +213,7 @@ class Member:
             try:
                 data = self._unpacker.decompress(b"" if needs_input else packed, wanted)
             except (zlib.error, OSError, ValueError) as error:
-                raise Defect("PKG-ENTRY-DAMAGED", self._shown, reason=str(error)) from error
+                raise Defect("PKG-ENTRY-DAMAGED", self._shown, reason=phrase("packed-damaged")) from error
             if not needs_input:
                 self._pending = getattr(self._unpacker, "unconsumed_tail", b"")
             if data:

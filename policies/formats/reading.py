@@ -12,6 +12,7 @@ from types import MappingProxyType
 from policies.document import Document, Section
 from policies.findings import Puid
 from policies.formats.policy import FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
+from policies.phrases import phrase
 
 __all__ = ["format_policy"]
 
@@ -43,7 +44,7 @@ def format_policy(own: bytes | None = None, *, name: str = "formats.toml") -> Fo
             for rule in _rules(section):
                 for path in rule.paths:
                     if path not in paths:
-                        raise section.bad("paths", f'there is no path "{path}"; known are {", ".join(sorted(paths))}')
+                        raise section.bad("paths", phrase("fmt-path", path=path, known=", ".join(sorted(paths))))
                 rules[rule.puid] = rule
         root.done()
     digest = hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data, _ in documents)).hexdigest()
@@ -53,10 +54,10 @@ def format_policy(own: bytes | None = None, *, name: str = "formats.toml") -> Fo
 def _path(section: Section, name: str) -> MigrationPath:
     purpose = section.text("purpose", "preservation")
     if purpose not in PURPOSES:
-        raise section.bad("purpose", f"it is one of {', '.join(PURPOSES)}")
+        raise section.bad("purpose", phrase("fmt-one-of", known=", ".join(PURPOSES)))
     compare = tuple(_demand(section, word) for word in section.texts("compare"))
     if not compare:
-        raise section.bad("compare", "a migration that compares nothing proves nothing")
+        raise section.bad("compare", phrase("fmt-compares-nothing"))
     path = MigrationPath(
         name=name,
         purpose=purpose,
@@ -76,12 +77,12 @@ def _demand(section: Section, word: str) -> MustSurvive:
     try:
         return MustSurvive(name, float(least) if given else None)
     except ValueError:
-        raise section.bad("compare", f'"{word}" is neither "PROPERTY" nor "PROPERTY >= NUMBER"') from None
+        raise section.bad("compare", phrase("fmt-property", given=word)) from None
 
 
 def _puid(section: Section, key: str, word: str) -> Puid:
     if not _PUID.fullmatch(word):
-        raise section.bad(key, f'"{word}" is no PUID of PRONOM ("fmt/40", "x-fmt/111")')
+        raise section.bad(key, phrase("fmt-puid", given=word))
     return Puid(word)
 
 
@@ -90,7 +91,7 @@ def _rules(section: Section) -> Iterator[FormatRule]:
     try:
         standing = Standing(section.text("standing"))
     except ValueError:
-        raise section.bad("standing", f"it is one of {', '.join(Standing)}") from None
+        raise section.bad("standing", phrase("fmt-one-of", known=", ".join(Standing))) from None
     rest = {
         "name": section.text("name"),
         "family": section.text("family"),

@@ -149,7 +149,7 @@ def _file_name(label: str | None) -> str:
     """The label as the name of a file; "" for none."""
     name = label or ""
     if "/" in name or name in (".", "..") or len(name.encode("utf-8")) > LONGEST - max(map(len, ARCHIVE_SUFFIXES)):
-        raise ApiError("API-PARAMETER", "label", reason=f'it is a file name: no "/", and at most {LONGEST - 7} bytes')
+        raise ApiError("API-PARAMETER", "label", reason=phrase("http-file-name", longest=LONGEST - 7))
     return name
 
 

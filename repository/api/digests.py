@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from policies.phrases import phrase
 from repository.api.errors import ApiError
 
 __all__ = ["FIELDS", "digest_field", "promised_digests"]
@@ -36,7 +37,7 @@ def promised_digests(request: Request) -> list[tuple[str, str, bytes]]:
             continue
         own = [(field, *member) for member in _members(field, text)]
         if not own:
-            raise _bad(field, "it has neither sha-256 nor sha-512")
+            raise _bad(field, phrase("digest-neither"))
         found += own
     return found
 
@@ -46,14 +47,14 @@ def _members(field: str, text: str) -> list[tuple[str, bytes]]:
     for part in text.split(","):
         match = _MEMBER.fullmatch(part)
         if match is None:
-            raise _bad(field, "it is not of the form sha-256=:BASE64:")
+            raise _bad(field, phrase("digest-form"))
         try:
             digest = base64.b64decode(match[2], validate=True)
         except binascii.Error:
-            raise _bad(field, "its base64 is broken") from None
+            raise _bad(field, phrase("digest-base64")) from None
         if match[1] in _KNOWN:
             if len(digest) != _KNOWN[match[1]]:
-                raise _bad(field, f"a {match[1]} digest has {_KNOWN[match[1]]} bytes")
+                raise _bad(field, phrase("digest-length", algorithm=match[1], bytes=_KNOWN[match[1]]))
             members.append((match[1], digest))
     return members
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from policies.phrases import phrase
 from repository.catalog.errors import CatalogUnavailable
 
 __all__ = ["BATCH", "Database", "Transaction", "insert_into"]
@@ -54,7 +55,7 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database and not os.path.isdir(os.path.dirname(os.path.abspath(parsed.database))):
-                raise CatalogUnavailable(f"the folder of {parsed.database} is not there")
+                raise CatalogUnavailable(phrase("cat-no-folder", path=parsed.database))
             engine = create_engine(parsed)
             event.listen(engine, "connect", _configure_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -85,7 +86,7 @@ class Database:
         except DBAPIError as problem:
             raise CatalogUnavailable(str(problem.orig)) from problem
         except PoolTimeout as problem:
-            raise CatalogUnavailable("all connections are busy") from problem
+            raise CatalogUnavailable(phrase("cat-busy")) from problem
 
     @contextmanager
     def write(self, within: Transaction | None = None) -> Iterator[Transaction]:

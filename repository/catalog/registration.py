@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
+from policies.phrases import phrase
 from repository.catalog.bulk import load
 from repository.catalog.columns import Words, escaped
 from repository.catalog.database import BATCH, Transaction, insert_into
@@ -127,10 +128,10 @@ def _is_new(transaction: Transaction, each: Registration, known: dict[str, tuple
     if number == newest + 1:
         return True
     if number > newest:
-        raise _conflict(each, f"the newest version in the catalog is {newest}")
+        raise _conflict(each, phrase("cat-newest-is", number=newest))
     query = select(aip_version.c.inventory_sha512).where(aip_version.c.aip_pk == pk, aip_version.c.number == number)
     if transaction.execute(query).scalar() != bytes.fromhex(each.version.inventory_sha512):
-        raise _conflict(each, "it is there already with another inventory")
+        raise _conflict(each, phrase("cat-other-inventory"))
     return False
 
 
@@ -225,7 +226,7 @@ def _enter_files(transaction: Transaction, wanted: list[Registration], known: di
             counts[each.aip.id] = _enter_changes(transaction, each, known[each.aip.id][0])
     for each in wanted:
         if counts[each.aip.id] != each.version.files:
-            raise _conflict(each, f"it has {counts[each.aip.id]} files, not {each.version.files}")
+            raise _conflict(each, phrase("cat-file-count", found=counts[each.aip.id], expected=each.version.files))
     return sum(counts.values())
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from policies.findings import Finding
+from policies.phrases import os_phrase, phrase
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
@@ -161,11 +162,11 @@ def _write_xml(target: Path, reports: Sequence[FileReport]) -> None:
 
     signatures = [each for report in reports for each in report.signatures]
     if not signatures:
-        raise ExportFailed(str(target), "there is no signature to report on")
+        raise ExportFailed(str(target), phrase("no-signature-to-report"))
     try:
         target.write_bytes(etsi_report(signatures))
     except OSError as error:
-        raise ExportFailed(str(target), error.strerror or str(error)) from error
+        raise ExportFailed(str(target), os_phrase(error)) from error
 
 
 def _answer(door: Door, subject: str, reports: Sequence[FileReport]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.findings import Findings, KhoError
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.authorities import authorities_of
 from repository.errors import ExportFailed, RepositoryError
@@ -72,7 +73,7 @@ def export_evidence(archive: Archive, object_id: str, version: int, target: Path
         _anchors(archive, batch, target / "anchors")
         _readme(batch, leaf, objects, target, done)
     except OSError as error:
-        raise ExportFailed(str(target), error.strerror or str(error)) from error
+        raise ExportFailed(str(target), os_phrase(error)) from error
     return done
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from fixity.digests import ALGORITHMS, LARGE_BUFFER, Hasher
 from policies.findings import KhoError
+from policies.phrases import phrase
 from repository.ledger_keeper import PREFIX as LEDGER_PREFIX
 from repository.stored_version import open_verified
 from storage.ocfl.inventory import Inventory, parse_inventory
@@ -72,7 +73,7 @@ def objects_of(tiers: Sequence[Tier], object_id: str, version: int, inventory_sh
     except (KhoError, OSError, ValueError) as error:
         raise Unprovable(object_id, str(error)) from error
     except KeyError as error:
-        raise Unprovable(object_id, f"no SHA-256 of {error}") from error
+        raise Unprovable(object_id, phrase("no-sha256", path=str(error))) from error
     if object_id.startswith(LEDGER_PREFIX):
         return rows
     return [DataObject(path, hashlib.sha256(data).digest(), inventory_sha512), *rows]

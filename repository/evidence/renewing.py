@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from policies.findings import Findings, KhoError
+from policies.phrases import phrase
 from policies.trust import Algorithms, earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
@@ -187,9 +188,7 @@ class _Work:
         other = next((each["hash"] for each in row.trees if each["tree"] != due.tree), "")
         hash_name = successor(facts, other, self.algorithms, self.now + self.archive.policy.evidence.lead)
         if not hash_name:
-            self.done.findings.add(
-                "EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason="the policy knows no hash algorithm to go on with"
-            )
+            self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=phrase("no-hash-left"))
             return False
         again = _Again(self.archive, batch, due.tree, hash_name, self.done.findings, progress)
         tree = Tree(hash_name, again.leaves())

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowStatus
 
 from policies.findings import KhoError
+from policies.phrases import phrase
 from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobDatabase, JobTables, unpack
 from repository.jobs.flow import Json, Progress
 from repository.jobs.records import Recorded, RecordSerializer
@@ -254,7 +255,7 @@ class Client:
         ends = time.monotonic() + _TABLES_WITHIN
         while self.fresh():
             if time.monotonic() > ends:
-                raise JobTables(self._settings.database_url.rsplit("@", 1)[-1], "they are still not there")
+                raise JobTables(self._settings.database_url.rsplit("@", 1)[-1], phrase("job-still-not-there"))
             time.sleep(_TABLES_POLL)
 
 
@@ -280,9 +281,9 @@ def _make_durable(file: Path) -> None:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         level = connection.execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal":
-        raise JobTables(str(file), f"SQLite cannot keep a write-ahead log here (journal mode {mode})")
+        raise JobTables(str(file), phrase("job-wal", mode=mode))
     if level < 2:
-        raise JobTables(str(file), f"this build of SQLite does not write through by default (synchronous {level})")
+        raise JobTables(str(file), phrase("job-sync", level=level))
 
 
 def _job(row: WorkflowStatus) -> Job:

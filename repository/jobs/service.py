@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from dbos import error as dbos_error
 
 from policies.findings import KhoError
+from policies.phrases import phrase
 from repository.clock import Clock, SystemClock
 from repository.jobs.client import Client, Job, JobState, database_failure
 from repository.jobs.errors import (
@@ -270,7 +271,7 @@ class Jobs:
         if flow not in self._flows:
             raise UnknownFlow(flow)
         if not 0 < len(job_id) <= _ID_LIMIT or not job_id.isprintable() or job_id != job_id.strip():
-            raise Conflict(job_id[:_ID_LIMIT], f"a job id has 1 to {_ID_LIMIT} printable characters")
+            raise Conflict(job_id[:_ID_LIMIT], phrase("job-id", longest=_ID_LIMIT))
         return normal(argument, f"{flow} {job_id}")
 
     def _enqueue(self, flow: str, job_id: str, argument: Json) -> None:

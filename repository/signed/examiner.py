@@ -14,6 +14,7 @@ from formats.package.names import shown_name
 from formats.package.source import Kind, Spooled
 from formats.package.spool import Spool
 from policies.findings import Finding, Findings
+from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.enclosures import Enclosures
 from repository.progress import Progress
@@ -51,7 +52,7 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
             examiner = examiner or _Examiner(archive, spool)
             report = examiner.look(spooled)
         except OSError as error:
-            findings.add("SIG-NOT-LOOKED", shown_name(spooled.item.name), reason=error.strerror or str(error))
+            findings.add("SIG-NOT-LOOKED", shown_name(spooled.item.name), reason=os_phrase(error))
             continue
         for finding in told(report, shown_name(spooled.item.name)):
             findings.append(finding)

@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from policies.phrases import os_phrase
 from signatures.algorithms import load_certificate
 from signatures.errors import AuthoritySettings
 from signatures.timestamps.token import CLOCKS_APART, Token
@@ -82,7 +83,7 @@ def load_anchors(name: str, places: Sequence[Path]) -> Anchors:
                 lists += revocations
                 found += [] if revocations else _certificates(data)
         except OSError as error:
-            raise AuthoritySettings(name, f"{place}: {error.strerror or error}") from error
+            raise AuthoritySettings(name, f"{place}: {os_phrase(error)}") from error
         except ValueError as error:
             raise AuthoritySettings(name, f"{place}: {error}") from error
     return Anchors(tuple(found), revocations=tuple(lists))

@@ -67,6 +67,10 @@ class Blocks:
     def say(self, code: str, value: object = "") -> None:
         self._report(code, self._where, value=shown(value))
 
+    def no_json(self, reason: str) -> None:
+        """Why the document is not the JSON that it has to be, as a phrase."""
+        self._report("E033", self._where, reason=reason)
+
     def _digest(self, key: str, spelled: dict[bytes, str]) -> bytes:
         """The digest that ``key`` writes; when not in lower case, the spelling is noted."""
         try:

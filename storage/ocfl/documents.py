@@ -15,6 +15,8 @@ from typing import Any, BinaryIO, NoReturn
 import ijson  # type: ignore[import-untyped]
 from ijson.common import IncompleteJSONError, JSONError  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
+
 __all__ = ["NESTED", "STREAM_FROM", "BadJson", "Members", "read_json"]
 
 STREAM_FROM = 8 << 20
@@ -95,24 +97,30 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Any:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise BadJson(f"{name} is no JSON value")
+    raise BadJson(phrase("json-no-value", name=name))
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant)
+
+
+def _trouble(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return phrase("json-at", line=error.lineno, column=error.colno)
+    return phrase("json-deep") if isinstance(error, RecursionError) else phrase("json-not-utf8")
 
 
 def _whole(data: bytes) -> Any:
     try:
         text = data.decode("utf-8")
         if text.startswith("\ufeff"):
-            raise BadJson("it begins with a byte order mark")
+            raise BadJson(phrase("json-bom"))
         document = _DECODER.decode(text)
     except BadJson:
         raise
     except (ValueError, RecursionError) as error:
-        raise BadJson(str(error)) from None
+        raise BadJson(_trouble(error)) from None
     if _ESCAPED.search(text) and _has_lone_surrogate(document):
-        raise BadJson("a string holds half of a surrogate pair")
+        raise BadJson(phrase("json-half-surrogate"))
     return document
 
 
@@ -154,7 +162,7 @@ def _events(stream: _Rest) -> Iterator[_Event]:
     try:
         yield from _BACKEND.basic_parse(stream, buf_size=1 << 16, use_float=True)
     except (JSONError, IncompleteJSONError, ValueError) as error:
-        raise BadJson(" ".join(str(error).split())[:200]) from None
+        raise BadJson(phrase("json-ends") if isinstance(error, IncompleteJSONError) else phrase("json-broken")) from None
 
 
 def _members(events: Iterator[_Event], depth: int = 1) -> Iterator[tuple[str, Any]]:

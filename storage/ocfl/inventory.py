@@ -140,7 +140,7 @@ def read_inventory(data: bytes | BinaryIO, report: Report, where: str, default_s
         document = read_json(io.BytesIO(data) if isinstance(data, bytes) else data)
         return reader if reader.read(document) else None
     except BadJson as error:
-        reader.say("E033", str(error))
+        reader.blocks.no_json(str(error))
         return None
 
 

@@ -151,23 +151,23 @@ def id_and_head(stream: HashedStream) -> tuple[str, int]:
                 break
     head = _VERSION.fullmatch(found.get("head", ""))
     if head is None or not found.get("id"):
-        raise ValueError("it has no id or no head")
+        raise ValueError(phrase("no-id-no-head"))
     return found["id"], int(head[1])
 
 
 def _doubt(top: str, place: str, newest: int, digest: bytes, object_id: str, head: int) -> str:
     """Why the object's own files contradict each other; "" when they do not. OSError as it is."""
     if LAYOUT.path(object_id) != place:
-        return f"{object_id} does not belong here"
+        return phrase("not-its-place", id=object_id)
     if head != newest:
-        return f"the inventory says v{head}, the newest version folder is v{newest}"
+        return phrase("head-not-newest", head=head, newest=newest)
     if not os.path.lexists(os.path.join(top, DECLARATION)):
-        return "the object has no declaration"
+        return phrase("no-declaration")
     # Two witnesses beside the root inventory; a lagging sidecar alone is an unfinished commit.
     if digest_at(top, f"v{head}/{INVENTORY}") != digest:
-        return f"the root inventory is not that of v{head}"
+        return phrase("root-not-of-head", head=head)
     if not has_sidecar(top, digest) and not has_sidecar(os.path.join(top, f"v{head}"), digest):
-        return "the inventory does not match its sidecars"
+        return phrase("not-its-sidecars")
     return ""
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from storage.ocfl.blocks import DIGEST_BYTES, SIZE, Blocks, Report, State
+from policies.phrases import phrase
+from storage.ocfl.blocks import DIGEST_BYTES, SIZE, Blocks, Report, State, shown
 from storage.ocfl.documents import Members
 from storage.ocfl.numbering import Numbering
 
@@ -81,11 +82,11 @@ class InventoryReader:
     def read(self, document: Any) -> bool:
         """False when the document is no JSON object, so that nothing could be read. Raises what its stream raises."""
         if not isinstance(document, dict | Members):
-            self.say("E033", "not a JSON object")
+            self.blocks.no_json(phrase("json-no-object"))
             return False
         for key, value in document.items():
             if key in self._seen:
-                self.say("E033", f"key repeated: {key}")
+                self.blocks.no_json(phrase("json-key-twice", name=shown(key)))
             self._seen.add(key)
             member = self._MEMBERS.get(key)
             if member is None:
@@ -149,7 +150,7 @@ class InventoryReader:
             return
         for name, block in value.items():
             if name in self.versions:
-                self.say("E033", f"key repeated: {name}")
+                self.blocks.no_json(phrase("json-key-twice", name=shown(name)))
             self.versions[name] = self._read_version(name, block)
 
     def _read_version(self, name: str, block: Any) -> ReadVersion:
@@ -160,7 +161,7 @@ class InventoryReader:
         seen: dict[str, Any] = {}
         for key, value in block.items():
             if key in seen:
-                self.say("E033", f"key repeated: {key}")
+                self.blocks.no_json(phrase("json-key-twice", name=shown(key)))
             seen[key] = value
             if key == "state":
                 self._read_state(version, value)

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 from fixity.digests import LARGE_BUFFER, Hasher, hash_stream
 from fixity.errors import CouldNotRead
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 from storage.backend import Backend
 from storage.errors import StorageError
 
@@ -72,7 +72,7 @@ def _could_not_read(path: str) -> Iterator[None]:
     except OSError as error:
         raise CouldNotRead(path, os_phrase(error)) from error
     except StorageError as error:
-        raise CouldNotRead(path, str(error.finding.args.get("reason", "it is gone"))) from error
+        raise CouldNotRead(path, str(error.finding.args.get("reason", phrase("file-gone")))) from error
     except ValueError as error:  # a name with NUL
         raise CouldNotRead(path, str(error)) from error
 
@@ -99,7 +99,7 @@ class LocalPlace:
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.EINVAL, "not a regular file")
+                raise OSError(errno.EINVAL, phrase("not-regular-file"))
         except BaseException:
             os.close(descriptor)
             raise

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fixity.verify import FixityReport, Outcome
+from policies.phrases import os_phrase
 from storage.beneath import folder_beneath, open_beneath
 from storage.ocfl.expectations import (
     CONTENT_ALGORITHMS,
@@ -181,7 +182,7 @@ class Reread:
         if isinstance(error, FileNotFoundError):  # since the folder was listed
             self.report.problem(path, Outcome.MISSING, expected.hex())
         else:
-            self.report.problem(path, Outcome.UNREADABLE, expected.hex(), error.strerror or str(error))
+            self.report.problem(path, Outcome.UNREADABLE, expected.hex(), os_phrase(error))
 
     def _unexpected(self, path: str) -> None:
         if self._is_unknown(path):

@@ -80,15 +80,20 @@ class Staging:
             finally:
                 durable.close(descriptor)
         if done != file.size or digest != file.sha512:
-            raise SpoolDamaged(path, f"{file.source} has {done} bytes with SHA-512 {digest.hex()[:16]}…, "
-                                     f"sealed were {file.size} bytes with {file.sha512.hex()[:16]}…")  # fmt: skip
+            found, sealed = digest.hex()[:16], file.sha512.hex()[:16]
+            said = phrase(
+                "spool-source-differs", source=str(file.source), bytes=done, found=found, sealed=file.size, expected=sealed
+            )
+            raise SpoolDamaged(path, said)
 
     def _linked(self, file: SealedFile, target: str) -> bool:
         source = os.fspath(file.source)
         with _source(file.source) as descriptor:
             found = os.fstat(descriptor)
             if found.st_size != file.size:
-                raise SpoolDamaged(file.content_path, f"{source} has {found.st_size} bytes, sealed were {file.size}")
+                raise SpoolDamaged(
+                    file.content_path, phrase("spool-source-size", source=source, found=found.st_size, sealed=file.size)
+                )
             try:
                 self._in_folder(target, lambda: durable.link(source, target))
             except OSError as error:
@@ -131,7 +136,9 @@ class Staging:
                 for descriptor in targets:
                     durable.close(descriptor)
         if digest != self.version.inventory_sha512:
-            raise SpoolDamaged(INVENTORY, f"{self.version.inventory} has the SHA-512 {digest.hex()[:16]}…")
+            raise SpoolDamaged(
+                INVENTORY, phrase("spool-inventory-differs", source=str(self.version.inventory), found=digest.hex()[:16])
+            )
 
     def _copy(self, source: int, size: int, targets: list[int], name: str) -> tuple[int, bytes]:
         """(bytes, SHA-512) of everything in ``source``, written to all ``targets``."""

@@ -130,7 +130,7 @@ class LocalTier:
             report.absent = not there
         except (OSError, BadJson) as error:
             self._folder.check()
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            reason = os_phrase(error) if isinstance(error, OSError) else str(error)
             report = _nothing(algorithm, expected, Outcome.UNREADABLE, since, reason)
         if not report.ok:
             self._folder.check()  # a tier that went away while it was read is no damage

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import phrase
 from storage.backend import Stat
 from storage.beneath import check_path
 from storage.errors import AlreadyExists, NotFound, Refused
@@ -81,7 +82,7 @@ class S3Backend:
                 self.stat(above)
             except NotFound:
                 continue
-            raise Refused(key, f"{above} is not a folder")
+            raise Refused(key, phrase("is-no-folder", path=above))
 
 
 def _checked(key: str) -> str:
@@ -89,7 +90,7 @@ def _checked(key: str) -> str:
     try:
         length = len(check_path(key).encode("utf-8"))
     except UnicodeEncodeError:
-        raise Refused(key, "a name in an S3 store is text in UTF-8") from None
+        raise Refused(key, phrase("s3-key-text")) from None
     if length > LONGEST_KEY:
-        raise Refused(key, f"a name in an S3 store has at most {LONGEST_KEY} bytes")
+        raise Refused(key, phrase("s3-key-long", longest=LONGEST_KEY))
     return key

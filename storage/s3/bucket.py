@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
+from policies.phrases import phrase
 from storage.errors import NotFound, Refused, Unavailable
 from storage.s3.calls import Calls
 from storage.s3.errors import Faulty
@@ -99,20 +100,20 @@ class Bucket:
                 raise
             answer = self.ask("head_object", key, **which)  # nothing at that offset: it has no bytes there
             if int(answer["ContentLength"]) > offset:
-                raise Faulty(key, "the store does not give the range that it has") from error
+                raise Faulty(key, phrase("s3-no-range")) from error
             answer = {**answer, "Body": b""}
         found, size, data = version_of(answer, key), _size_of(answer, offset), answer["Body"]
         if version and found != version:
-            raise Unavailable(key, "the store answered with another version than was asked for")
+            raise Unavailable(key, phrase("s3-other-version"))
         if len(data) != min(length, max(size - offset, 0)):
-            raise Faulty(key, "the answer has another length than the store says")
+            raise Faulty(key, phrase("s3-other-length"))
         return Block(data, found, str(answer.get("ETag", "")), size, answer.get("ObjectLockRetainUntilDate"))
 
     def read(self, key: str, version: str = "", *, limit: int) -> Block:
         """A small document whole. Raises Unavailable when it is longer than ``limit``."""
         block = self.block(key, version, length=limit)
         if block.size > limit:
-            raise Unavailable(key, f"it has {block.size} bytes, which is no document of ours")
+            raise Unavailable(key, phrase("s3-no-document", bytes=block.size))
         return block
 
     # --- writing ----------------------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ class Bucket:
             operation, prefix or self.place.url, {"Prefix": self._start + prefix, "MaxKeys": PAGE, **parameters}
         )
         if answer.get("Name") != self.place.bucket:  # any other document would read as an empty listing
-            raise Unavailable(prefix or self.place.url, "the answer is no listing of this bucket")
+            raise Unavailable(prefix or self.place.url, phrase("s3-no-listing"))
         return answer
 
 
@@ -198,7 +199,7 @@ def version_of(answer: Mapping[str, Any], key: str) -> str:
     """The version id in an answer. Raises Refused when the store keeps no versions."""
     version = answer.get("VersionId")
     if not version or version == "null":
-        raise Refused(key, "the store gives no version ids: versioning is not enabled on this bucket")
+        raise Refused(key, phrase("s3-no-version-ids"))
     return str(version)
 
 

@@ -13,6 +13,7 @@ import boto3  # type: ignore[import-untyped]
 import botocore.exceptions as aws  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from storage.errors import Refused, StorageError, Unavailable
 from storage.retrying import Again
 from storage.s3.errors import Cold, Faulty, error_of
@@ -54,7 +55,7 @@ class BotoCalls:
         except aws.ClientError as error:
             raise error_of(error.response, key, without_body=operation == "head_object") from error
         except aws.IncompleteReadError as error:
-            raise Faulty(key, "the answer ended too early") from error
+            raise Faulty(key, phrase("s3-answer-short")) from error
         except (
             aws.NoCredentialsError,
             aws.PartialCredentialsError,
@@ -66,7 +67,7 @@ class BotoCalls:
         except (aws.BotoCoreError, OSError) as error:
             raise Unavailable(key, _words(error)) from error
         except RecursionError as error:  # botocore follows a redirect that leads to itself (a captive portal) until then
-            raise Unavailable(key, "it sends callers from one place to another") from error
+            raise Unavailable(key, phrase("s3-redirects")) from error
         return answer
 
 

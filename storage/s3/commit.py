@@ -14,6 +14,7 @@ from functools import partial
 from typing import BinaryIO, NoReturn
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import os_phrase, phrase
 from storage.errors import AlreadyExists, Conflict, Damaged, NotFound, Refused, SpoolDamaged, StorageError, Unavailable
 from storage.ocfl.documents import BadJson
 from storage.ocfl.expectations import content_digests
@@ -54,9 +55,9 @@ class Commit:
         version = self._version
         head = self._current(INVENTORY)
         if head is None and log.number:
-            raise Damaged(version.object_id, "its root inventory is hidden or gone; repair it first")
+            raise Damaged(version.object_id, phrase("s3-root-hidden-first"))
         if head is None and version.builds_on is not None:
-            raise Conflict(version.object_id, f"version {version.number} is to follow one that is not here")
+            raise Conflict(version.object_id, phrase("version-gap", number=version.number))
         if head is not None and head.digest == version.inventory_sha512:
             if log.number < version.number:
                 self._finish(log, head)
@@ -100,12 +101,12 @@ class Commit:
         try:
             return file.content_path, self._put(file.content_path, sealed)
         except _Other:
-            raise Conflict(self._version.object_id, f"other bytes lie under {file.content_path}") from None
+            raise Conflict(self._version.object_id, phrase("s3-other-bytes", path=file.content_path)) from None
 
     def _check_path(self, file: SealedFile) -> None:
         path = file.content_path
         if not path.startswith(self._folder + "/") or any(part in ("", ".", "..") for part in path.split("/")):
-            raise Refused(path, "no content path of this version")
+            raise Refused(path, phrase("no-content-path"))
 
     def _check_inventory(self) -> int:
         """The size of the sealed inventory, whose digest is seen to be right before anything is written. Raises SpoolDamaged."""
@@ -133,7 +134,7 @@ class Commit:
             try:
                 return self._same(path, hashlib.sha512(data).digest())
             except _Other:
-                raise Damaged(path, "other bytes lie there than the rules give") from None
+                raise Damaged(path, phrase("s3-not-by-rule")) from None
 
     def _same(self, path: str, sha512: bytes) -> str:
         found = fingerprint(self._root.bucket, None, self._key(path))  # without lanes: this may run in one
@@ -156,7 +157,7 @@ class Commit:
         except AlreadyExists:
             now = self._current(INVENTORY)
             if now is None or now.digest == version.builds_on:
-                raise Conflict(version.object_id, "the root inventory was changed meanwhile") from None
+                raise Conflict(version.object_id, phrase("s3-root-changed")) from None
             # vN/inventory.json is ours: what stands here is ours too, or was built on it.
             return now.version if now.digest == version.inventory_sha512 else ""
 
@@ -179,7 +180,7 @@ class Commit:
                 return ""
             with suppress(AlreadyExists):  # a twin's, a later version's, or an earlier one's that came late
                 return self._root.bucket.swap(self._key(SIDECAR), wanted, there.etag if there else None)
-        raise Unavailable(self._version.object_id, "the sidecar is changed again and again")
+        raise Unavailable(self._version.object_id, phrase("s3-sidecar-contended"))
 
     def _finish(self, log: Log, head: Fingerprint) -> None:
         """A writer was stopped after the root inventory. All before it is there: its keys were created once, the oldest is theirs."""
@@ -234,6 +235,6 @@ def _spool(path: str) -> Iterator[BinaryIO]:
         with open(path, "rb") as file:
             yield file
     except FileNotFoundError as error:
-        raise SpoolDamaged(path, "it is not there") from error
+        raise SpoolDamaged(path, phrase("not-there")) from error
     except OSError as error:
-        raise Unavailable(path, error.strerror or str(error)) from error
+        raise Unavailable(path, os_phrase(error)) from error

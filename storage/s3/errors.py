@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from policies.phrases import phrase
 from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
 
 __all__ = ["Cold", "Faulty", "error_of"]
@@ -35,15 +36,15 @@ def _answered(code: str, status: int, message: str, key: str) -> StorageError:
     """The error for one that the store answered with. What is not known to be an answer about the key is Unavailable."""
     reason = f"{code}: {message}" if message else code
     if code == "NoSuchBucket":
-        return Unavailable(key, "the bucket is not there")
+        return Unavailable(key, phrase("s3-no-bucket"))
     if not code:
-        return Unavailable(key, f"what answered (HTTP {status}) is no S3 store")
+        return Unavailable(key, phrase("s3-no-store", status=status))
     if code in _GONE or (status == 405 and code == "MethodNotAllowed"):  # 405: a delete marker was asked for by its id
         return NotFound(key)
     if status == 412 or code == "PreconditionFailed":
         return AlreadyExists(key)
     if code == "InvalidObjectState":
-        return Cold(key, "it lies in a cold storage class and has to be asked for first")
+        return Cold(key, phrase("s3-cold"))
     if code in _TRY_AGAIN or status in (408, 409, 429, 503):
         return Unavailable(key, reason)
     if status >= 500 and status != 501:

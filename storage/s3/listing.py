@@ -6,6 +6,7 @@ import datetime
 import itertools
 from collections.abc import Iterator
 
+from policies.phrases import phrase
 from storage.errors import Damaged, NotFound, StorageError
 from storage.ocfl.documents import BadJson
 from storage.ocfl.expectations import HashedStream
@@ -95,7 +96,7 @@ def _read(root: Root, place: str, told: list[Entries]) -> ObjectVersion | None:
             log = read_log(root, object_id)
             if log.forgotten or (INVENTORY not in latest and not log.number):
                 return None  # disposed of; or a first version on its way
-            error = Damaged(place, "the root inventory is hidden or gone")
+            error = Damaged(place, phrase("s3-root-hidden"))
         return ObjectVersion(ObjectId(object_id), newest, b"", error, place)
     reason = _doubt(root, place, max(newest, head), digest, object_id, head)
     return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place, reason) if reason else None, place)
@@ -108,7 +109,7 @@ def _identify(root: Root, place: str, path: str, version: str = "") -> tuple[byt
         try:
             object_id, head = id_and_head(stream)
         except (BadJson, ValueError) as error:
-            raise Damaged(path, f"the inventory is damaged: {error}") from error
+            raise Damaged(path, phrase("inventory-damaged", why=str(error))) from error
         except OSError as error:
             if isinstance(error.__cause__, StorageError):
                 raise error.__cause__ from error
@@ -119,21 +120,21 @@ def _identify(root: Root, place: str, path: str, version: str = "") -> tuple[byt
 def _doubt(root: Root, place: str, newest: int, digest: bytes, object_id: str, head: int) -> str:
     """Why the object's own files contradict each other; "" when they do not. Raises Unavailable."""
     if object_path(object_id) != place:
-        return f"{object_id} does not belong here"
+        return phrase("not-its-place", id=object_id)
     if head != newest and not (head < newest and read_log(root, object_id).number <= head):  # else an unfinished commit
-        return f"the inventory says v{head}, the newest version folder is v{newest}"
+        return phrase("head-not-newest", head=head, newest=newest)
     top = f"{OCFL}/{place}"
     try:
         root.bucket.ask("head_object", f"{top}/{DECLARATION}")
     except NotFound:
-        return "the object has no declaration"
+        return phrase("no-declaration")
     try:
         if fingerprint(root.bucket, root.lanes, f"{top}/v{head}/{INVENTORY}").digest != digest:
-            return f"the root inventory is not that of v{head}"
+            return phrase("root-not-of-head", head=head)
     except NotFound:
         return f"the inventory of v{head} is hidden or gone"
     if not any(_has_sidecar(root, f"{top}/{folder}{SIDECAR}", digest) for folder in ("", f"v{head}/")):
-        return "the inventory does not match its sidecars"
+        return phrase("not-its-sidecars")
     return ""
 
 

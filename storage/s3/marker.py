@@ -10,6 +10,7 @@ import contextlib
 import json
 import uuid
 
+from policies.phrases import phrase
 from storage.errors import AlreadyExists, NotFound, Refused, Unavailable
 from storage.s3.bucket import Bucket
 from storage.s3.root import MARKER, UNMADE
@@ -48,17 +49,17 @@ def read_marker(bucket: Bucket, name: str, wanted: str) -> str:
             if identifier != wanted and _is_unmade(bucket, identifier):
                 continue
             if version != KHO_TIER:
-                raise Unavailable(url, f"the tier is arranged in a way (version {version}) that this Kho does not know")
+                raise Unavailable(url, phrase("s3-arranged-otherwise", version=version))
             if found != name or (wanted or identifier) != identifier:
-                raise Unavailable(url, f"another tier is there: {found}, {identifier}")
+                raise Unavailable(url, phrase("tier-other-there", found=found, identifier=identifier))
             return identifier
         raise NotFound(MARKER)
     except NotFound as error:
-        raise Unavailable(url, "there is no tier in this bucket: its marker is missing") from error
+        raise Unavailable(url, phrase("s3-no-marker")) from error
     except Refused as error:
         raise Unavailable(url, str(error.finding.args.get("reason", ""))) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Unavailable(url, "the marker of the tier cannot be read") from error
+        raise Unavailable(url, phrase("s3-marker-unreadable")) from error
 
 
 def unmake(bucket: Bucket, name: str) -> None:

@@ -10,6 +10,7 @@ import uuid
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import phrase
 from storage.errors import Damaged, NotFound, Refused
 from storage.s3.bucket import Bucket
 from storage.s3.reading import fingerprint
@@ -33,13 +34,13 @@ def restore(root: Root, object_id: str, path: str, source: BinaryIO, sha512: byt
             good.write(chunk)
             size += len(chunk)
         if hasher.digest() != sha512:
-            raise Refused(path, "the bytes that were to be restored are not the good ones")
+            raise Refused(path, phrase("restore-not-good"))
         good.seek(0)
         etag = _current_etag(root.bucket, key)
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         version = upload(root.bucket, root.lanes, key, good, Sealed(path, size, sha512, condition=condition))
     if fingerprint(root.bucket, root.lanes, key, version).digest != sha512:
-        raise Damaged(path, "the store did not give back what was written")
+        raise Damaged(path, phrase("s3-store-differs"))
     _record(root, object_id, MEND, path, version)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from policies.phrases import phrase
+
 __all__ = ["LONGEST_PREFIX", "S3Place", "check_prefix", "parse_url"]
 
 LONGEST_PREFIX = 60
@@ -38,7 +40,7 @@ def parse_url(text: str) -> tuple[str, str]:
     """(bucket, prefix) of ``s3://bucket/prefix``. Raises ValueError, saying what is wrong."""
     found = _URL.fullmatch(text)
     if found is None:
-        raise ValueError('a place in an S3 store is written "s3://bucket/folder", the bucket in lower case')
+        raise ValueError(phrase("s3-place"))
     return found[1], check_prefix(found[2] or "")
 
 
@@ -46,5 +48,5 @@ def check_prefix(text: str) -> str:
     """A folder in a bucket, without slashes around it. Raises ValueError, saying what is wrong."""
     prefix = text.strip("/")
     if len(prefix.encode()) > LONGEST_PREFIX or (prefix and any(part in ("", ".", "..") for part in prefix.split("/"))):
-        raise ValueError(f"the folder in the bucket has at most {LONGEST_PREFIX} bytes, and no empty or dotted parts")
+        raise ValueError(phrase("s3-place-folder", longest=LONGEST_PREFIX))
     return prefix

@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from policies.phrases import phrase
 from storage.errors import AlreadyExists, NotFound, Unavailable
 from storage.s3.bucket import Entries
 from storage.s3.reading import open_version
@@ -104,7 +105,7 @@ class Note:
             except AlreadyExists:
                 continue
             return
-        raise Unavailable(object_id, "many others are writing this object")
+        raise Unavailable(object_id, phrase("s3-contended"))
 
     def close(self) -> None:
         self._file.close()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fixity.verify import FixityReport, Outcome
+from policies.phrases import phrase
 from storage.errors import NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.documents import BadJson
 from storage.ocfl.expectations import CONTENT_ALGORITHMS, Expectations, HashedStream, content_digests, read_expectations
@@ -156,7 +157,7 @@ class S3Reread:
         except NotFound:
             return None
         if entries.latest is None:
-            raise Unavailable(self._folder + path, "the store does not say which version is current")
+            raise Unavailable(self._folder + path, phrase("s3-current-unknown"))
         return self._meet(path, entries, entries.latest)
 
     def _meet(self, path: str, entries: Entries, latest: Seen) -> list[_Asked]:
@@ -204,7 +205,7 @@ class S3Reread:
     def _judge(self, asked: _Asked, found: Fingerprint | StorageError) -> None:
         path, expected = asked.path, asked.expected
         if isinstance(found, NotFound):  # listed, and not given: hidden since, or lost
-            self.report.problem(path, Outcome.MISSING, expected.hex(), "listed, and not given")
+            self.report.problem(path, Outcome.MISSING, expected.hex(), phrase("s3-listed-not-given"))
         elif isinstance(found, StorageError):
             self.report.problem(path, Outcome.UNREADABLE, expected.hex(), str(found.finding.args.get("reason", "")))
         else:
@@ -224,7 +225,7 @@ class S3Reread:
             return
         self.report.bytes_read += found.size
         if path == SIDECAR and found.digest == self._lagging():
-            self.report.problem(path, Outcome.MISSING, expected.hex(), "a commit was not finished: it is still that of before")
+            self.report.problem(path, Outcome.MISSING, expected.hex(), phrase("s3-commit-unfinished"))
         else:
             put = f"version {asked.current.version} was put over {asked.recorded}"
             self.report.problem(path, Outcome.ALTERED, expected.hex(), put if same else found.digest.hex())

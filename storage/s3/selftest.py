@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from policies.findings import KhoError
+from policies.phrases import phrase
 from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
 from storage.s3.bucket import Bucket
 from storage.s3.root import SELF_TEST
@@ -92,7 +93,7 @@ def _probe(bucket: Bucket, name: str, mode: str | None, now: datetime.datetime) 
         try:
             bucket.ask("put_object_retention", key, VersionId=version, Retention={"Mode": mode, "RetainUntilDate": until})
         except Refused as error:
-            raise Unfit(bucket.place.url, f"a version cannot be locked in {mode} mode: {_reason(error)}") from error
+            raise Unfit(bucket.place.url, phrase("s3-no-lock", mode=mode, reason=_reason(error))) from error
     return _Probe(key, version, str(head["ETag"]), made)
 
 

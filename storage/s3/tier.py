@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from fixity.verify import FixityReport
+from policies.phrases import os_phrase, phrase
 from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from storage.ocfl.objects import INVENTORY
@@ -160,7 +161,7 @@ class S3Tier:
             report = check.run()
         except Cold as error:
             waiting = recall(self._root, object_id)
-            raise Cold(object_id, f"{waiting} files were asked for from cold storage and are read when they have come") from error
+            raise Cold(object_id, phrase("s3-cold-asked", waiting=waiting)) from error
         except Refused as error:  # no answer about the bytes
             raise Unavailable(object_id, str(error.finding.args.get("reason", ""))) from error
         if not report.ok:
@@ -185,7 +186,7 @@ class S3Tier:
             try:
                 return stream.read()
             except OSError as error:
-                raise Unavailable(object_id, error.strerror or str(error)) from error
+                raise Unavailable(object_id, os_phrase(error)) from error
 
     def open(self, object_id: ObjectId, path: str) -> BinaryIO:
         """The version that is recorded, whatever was put over it; where none is recorded, what is current."""

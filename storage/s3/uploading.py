@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from policies.phrases import phrase
 from storage.errors import AlreadyExists, NotFound, Refused, SpoolDamaged, StorageError
 from storage.s3.bucket import BLOCK, Bucket, sha256_text, version_of
 from storage.s3.lanes import Lanes
@@ -45,8 +46,9 @@ class Sealed:
         if size != self.size or digest != self.sha512:
             raise SpoolDamaged(
                 self.name,
-                f"it has {size} bytes with SHA-512 {digest.hex()[:16]}…, "
-                f"sealed were {self.size} bytes with {self.sha512.hex()[:16]}…",
+                phrase(
+                    "spool-file-differs", bytes=size, found=digest.hex()[:16], sealed=self.size, expected=self.sha512.hex()[:16]
+                ),
             )
 
 
@@ -59,7 +61,7 @@ def upload(bucket: Bucket, lanes: Lanes, key: str, source: BinaryIO, sealed: Sea
         Refused: it is too large for the store.
     """
     if sealed.size > LARGEST:
-        raise Refused(key, f"{sealed.size} bytes are more than an S3 store takes in one object")
+        raise Refused(key, phrase("s3-too-large", bytes=sealed.size))
     if sealed.size > BLOCK:
         return _in_parts(bucket, lanes, key, source, sealed)
     data = source.read(sealed.size + 1)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import os_phrase, phrase
 from storage.errors import SpoolDamaged
 from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.layout import LAYOUT_FILES, object_path
@@ -204,6 +205,6 @@ def pieces(member: Member) -> Iterator[bytes]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise SpoolDamaged(member.path, error.strerror or str(error)) from error
+        raise SpoolDamaged(member.path, os_phrase(error)) from error
     if left:
-        raise SpoolDamaged(member.path, f"it is {left} bytes shorter than when it was sealed")
+        raise SpoolDamaged(member.path, phrase("spool-file-shorter", left=left))

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
 
+from policies.phrases import phrase
 from storage.tape.drive import BLOCK, Drive, EndOfData, Mark
 from storage.tape.errors import PositionLost, ScsiError, WrongVolume
 from storage.tape.labels import LABEL, BadLabel, FileLabel, Trailer, file_of, trailer_of, volume_id, volume_of
@@ -78,7 +79,7 @@ class Cartridge:
             return self.drive.read(self._buffer)
         except ScsiError as error:
             if error.sense.length:
-                raise WrongVolume(self.place, "a block longer than any that is written here") from error
+                raise WrongVolume(self.place, phrase("tape-block-long")) from error
             raise
 
     def go_to(self, file: int, address: int | None = None) -> None:
@@ -105,7 +106,7 @@ class Cartridge:
             if size == LABEL and len(found) < 2 * LABELS:
                 found.append(bytes(self._buffer[:size]))
             elif size != LABEL:
-                raise WrongVolume(self.place, f"a block of {size} bytes among the labels")
+                raise WrongVolume(self.place, phrase("tape-block-among-labels", size=size))
         self.is_in(file + 1 if size is Mark.FILEMARK else file)
         return found
 
@@ -142,7 +143,7 @@ class Cartridge:
         """Open the data of a tape file: its header is read and checked against the register. Raises WrongVolume."""
         found = self.header(bundle.sequence, bundle.address)
         if found.uuid != bundle.uuid or found.number != bundle.number:
-            raise WrongVolume(f"{self.place}/{bundle.sequence}", f"UHL1 says bundle {found.uuid} (number {found.number})")
+            raise WrongVolume(f"{self.place}/{bundle.sequence}", phrase("tape-uhl1-bundle", uuid=found.uuid, number=found.number))
         return DataFile(self, bundle, hashing=hashing)
 
     # --- the end ----------------------------------------------------------------------------------------------------------
@@ -163,13 +164,13 @@ class Cartridge:
             try:
                 trailer = trailer_of(labels)
             except BadLabel as error:
-                raise WrongVolume(f"{self.place}/{last.sequence}", f"the last trailer: {error}") from None
+                raise WrongVolume(f"{self.place}/{last.sequence}", phrase("tape-last-trailer", why=str(error))) from None
             if (trailer.uuid, trailer.blocks, trailer.sha256) != (last.uuid, last.blocks, last.sha256):
-                raise WrongVolume(f"{self.place}/{last.sequence}", "the last trailer is that of another tape file")
+                raise WrongVolume(f"{self.place}/{last.sequence}", phrase("tape-last-trailer-other"))
         elif len(labels) < LABELS:
-            raise WrongVolume(f"{self.place}/{last.sequence}", "the last trailer is not there")
+            raise WrongVolume(f"{self.place}/{last.sequence}", phrase("tape-no-last-trailer"))
         if self.file != 3 * last.sequence:
-            raise WrongVolume(f"{self.place}/{last.sequence}", "no file mark ends the last trailer")
+            raise WrongVolume(f"{self.place}/{last.sequence}", phrase("tape-no-last-mark"))
         marks, blocks = 0, False
         # By reading, not by spacing: a drive may not tell whether SPACE met a file mark or the end.
         while (found := self._read()) is not Mark.END:
@@ -181,7 +182,7 @@ class Cartridge:
     def confirm_end(self, sequence: int) -> None:
         """Check that the data ends behind the tape file ``sequence``, whose trailer was just read. Raises PositionLost."""
         if self.file != 3 * sequence:
-            raise PositionLost(self.place, f"the tape stands in file {self.file} where {3 * sequence} must be")
+            raise PositionLost(self.place, phrase("tape-wrong-file", found=self.file, expected=3 * sequence))
         self._proof = sequence, self.drive.confirm_end()
         self.is_in(3 * sequence)
 

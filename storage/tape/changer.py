@@ -9,6 +9,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from policies.phrases import phrase
 from storage.tape.device import LONG, Device, Identity
 from storage.tape.errors import NoCartridge
 from storage.tape.transport import ScsiTransport
@@ -100,7 +101,7 @@ class Changer:
         for element in self.elements():
             if element.full and element.barcode == barcode:
                 return element
-        raise NoCartridge(barcode, "it is not in the library")
+        raise NoCartridge(barcode, phrase("not-in-library"))
 
     def free(self, kind: Kind, *, preferred: int | None = None) -> Element:
         """An empty element, ``preferred`` if that one is. Raises NoCartridge when there is none."""
@@ -109,7 +110,7 @@ class Changer:
             if element.address == preferred:
                 return element
         if not empty:
-            raise NoCartridge("", f"there is no empty {kind.name.lower().replace('_', ' ')}")
+            raise NoCartridge("", phrase("tape-no-empty", place=kind.name.lower().replace("_", " ")))
         return empty[0]
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from policies.phrases import phrase
 from storage.errors import StorageError
 from storage.tape.device import LONG, MODE_SELECT_6, MODE_SENSE_6, Device, Identity
 from storage.tape.errors import IllegalRequest, NotReady, PositionLost, ScsiError, UnitAttention
@@ -245,7 +246,7 @@ class Drive:
             return Mark.FILEMARK
         if sense.length and sense.information is not None:
             if sense.information < 0:
-                raise ScsiError(self.name, "READ", sense, f"the block is longer than {len(buffer)} bytes")
+                raise ScsiError(self.name, "READ", sense, phrase("tape-block-longer", most=len(buffer)))
             return len(buffer) - sense.information
         return reply.received
 
@@ -256,7 +257,7 @@ class Drive:
         """
         found = self.read(bytearray(BLOCK))
         if found is not Mark.END:
-            raise PositionLost(self.name, "the tape is not at the end of its data")
+            raise PositionLost(self.name, phrase("tape-not-at-end"))
         return EndOfData(self._epoch)
 
     def write(self, block: bytes | bytearray, end: EndOfData) -> None:
@@ -286,7 +287,7 @@ class Drive:
 
     def _check(self, end: EndOfData) -> None:
         if end.epoch != self._epoch:
-            raise PositionLost(self.name, "something happened since the end of the data was found")
+            raise PositionLost(self.name, phrase("tape-end-unsure"))
 
     def _warned(self, sense: Sense) -> None:
         if sense.end:

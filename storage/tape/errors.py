@@ -23,6 +23,7 @@ Damaged
 from __future__ import annotations
 
 from policies.findings import KhoError
+from policies.phrases import phrase
 from storage.errors import Damaged, MediumAway, Refused, Unavailable
 from storage.tape.sense import Key, Sense
 
@@ -123,9 +124,7 @@ _BY_KEY: dict[int, type[ScsiError]] = {
 def error_of(device: str, command: str, status: int, sense: Sense) -> Unavailable | Refused | None:
     """The error that an answer means; None when the command succeeded, be it with something to tell (file mark, early warning)."""
     if status in (BUSY, CONFLICT, FULL):
-        return Busy(
-            device, command, sense, "it is busy or reserved by another" if status != CONFLICT else "it is reserved by another"
-        )
+        return Busy(device, command, sense, phrase("tape-reserved") if status == CONFLICT else phrase("tape-busy-or-reserved"))
     if status == GOOD or (status == 0x02 and not sense.is_error):
         return None
     if sense.deferred:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
+from policies.phrases import os_phrase, phrase
 from storage import durable
 from storage.errors import AlreadyExists, Refused, Unavailable, from_os
 from storage.ocfl.folder import MARKER, MARKER_VERSION
@@ -57,13 +58,13 @@ class TapeFolder:
             version, name, identifier = int(found["kho_tier"]), str(found["name"]), str(found["uuid"])
             kind = str(found.get("kind", ""))
         except OSError as error:
-            raise Unavailable(str(self.path), f"no tape tier is here ({error.strerror})") from error
+            raise Unavailable(str(self.path), phrase("tape-no-tier", why=os_phrase(error))) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(str(marker), "the marker of the tier is damaged") from error
+            raise Unavailable(str(marker), phrase("marker-damaged")) from error
         if version != MARKER_VERSION or kind != "tape":
-            raise Unavailable(str(marker), f"it is no tape tier of format {MARKER_VERSION}")
+            raise Unavailable(str(marker), phrase("tape-tier-format", version=MARKER_VERSION))
         if name != self.name or (self._identifier or identifier) != identifier:
-            raise Unavailable(str(marker), f"another tier is here: {name!r}, {identifier}")
+            raise Unavailable(str(marker), phrase("tier-other-here", found=f"{name!r}", identifier=identifier))
         self._identifier = identifier
         return identifier
 
@@ -131,7 +132,7 @@ class TapeFolder:
                 durable.close(descriptor)
             if hasher.digest() != sha512:
                 os.unlink(stem.with_suffix(".bytes"))
-                raise Refused(f"{object_id}/{path}", "these are not the bytes that belong there")
+                raise Refused(f"{object_id}/{path}", phrase("not-those-bytes"))
             note = {"object": object_id, "path": path, "size": size, "sha512": sha512.hex()}
             descriptor = durable.create(str(stem.with_suffix(".json")))
             try:

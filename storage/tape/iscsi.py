@@ -11,6 +11,7 @@ import functools
 import threading
 from typing import Any
 
+from policies.phrases import phrase
 from storage.errors import Unavailable
 from storage.tape.errors import TransportError
 from storage.tape.transport import Reply
@@ -58,7 +59,7 @@ def _library() -> Any:
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError as error:
-        raise Unavailable(LIBRARY, "this library is not installed (Debian: libiscsi7)") from error
+        raise Unavailable(LIBRARY, phrase("tape-no-libiscsi")) from error
     task, pointer, text, number = ctypes.POINTER(_Task), ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     for name, result, arguments in (
         ("iscsi_create_context", pointer, [text]),
@@ -96,7 +97,7 @@ class IscsiTransport:
         portal, _, rest = address.removeprefix("iscsi://").partition("/")
         target, _, lun = rest.rpartition("/")
         if not (portal and target and lun.isdecimal()):
-            raise Unavailable(address, "it is no address: iscsi://HOST:PORT/TARGET/LUN")
+            raise Unavailable(address, phrase("tape-iscsi-address"))
         self._lun = int(lun)
         self._calls = _library()
         self._guard = threading.Lock()
@@ -118,7 +119,7 @@ class IscsiTransport:
     ) -> Reply:
         with self._guard:
             if not self._logged_in:
-                raise TransportError(self.name, "the session has ended")
+                raise TransportError(self.name, phrase("tape-session-ended"))
             self._calls.iscsi_set_timeout(self._context, max(int(timeout), 1))
             size = len(receive) if receive is not None else len(send) if send is not None else 0
             direction = _READ if receive is not None else _WRITE if send is not None else 0

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from policies.phrases import phrase
+
 __all__ = [
     "LABEL",
     "BadLabel",
@@ -75,9 +77,7 @@ def volume_id(barcode: str) -> str:
     Raises ValueError for a barcode that is no such thing.
     """
     if not _BARCODE.fullmatch(barcode):
-        raise ValueError(
-            f"{barcode!r} is no barcode of a data cartridge: six letters and digits, then two for the kind of medium"
-        )
+        raise ValueError(phrase("tape-barcode", barcode=f"{barcode!r}"))
     return barcode[:6]
 
 
@@ -129,11 +129,11 @@ def _common(file: FileLabel, blocks: int) -> str:
 def file_of(labels: Sequence[bytes]) -> FileLabel:
     """The tape file that HDR1 HDR2 UHL1 UHL2 announce. Raises BadLabel."""
     if len(labels) < 4:
-        raise BadLabel(f"{len(labels)} labels where 4 must be")
+        raise BadLabel(phrase("tape-four-labels", count=len(labels)))
     first, user, ids = _text(labels[0], "HDR1"), _text(labels[2], "UHL1"), _text(labels[3], "UHL2")
     _text(labels[1], "HDR2")
     if user[4:8] != FORMAT:
-        raise BadLabel(f"UHL1 says format {user[4:8]!r}; this program knows {FORMAT}")
+        raise BadLabel(phrase("tape-uhl1-format", found=f"{user[4:8]!r}", known=FORMAT))
     try:
         return FileLabel(
             volume=first[21:27].strip(),
@@ -147,13 +147,13 @@ def file_of(labels: Sequence[bytes]) -> FileLabel:
             created=datetime.strptime(user[59:73], "%Y%m%d%H%M%S").replace(tzinfo=UTC),
         )
     except ValueError as error:
-        raise BadLabel(f"a field of UHL1 or UHL2 is not what it must be: {error}") from None
+        raise BadLabel(phrase("tape-uhl-field", why=str(error))) from None
 
 
 def trailer_of(labels: Sequence[bytes]) -> Trailer:
     """What EOF1 EOF2 UTL1 UTL2 say: the last four, where what a killed writer began was given up behind it. Raises BadLabel."""
     if len(labels) < 4:
-        raise BadLabel(f"{len(labels)} labels where 4 must be")
+        raise BadLabel(phrase("tape-four-labels", count=len(labels)))
     labels = labels[-4:]
     for label, name in zip(labels, ("EOF1", "EOF2"), strict=False):
         _text(label, name)
@@ -163,7 +163,7 @@ def trailer_of(labels: Sequence[bytes]) -> Trailer:
             user[35:67].lower(), int(user[23:35]), int(user[5:23]), bytes.fromhex(digest[4:68]), complete=user[4:5] == "C"
         )
     except ValueError as error:
-        raise BadLabel(f"a field of UTL1 or UTL2 is not what it must be: {error}") from None
+        raise BadLabel(phrase("tape-utl-field", why=str(error))) from None
 
 
 def _label(text: str) -> bytes:
@@ -174,11 +174,11 @@ def _label(text: str) -> bytes:
 
 def _text(data: bytes, name: str) -> str:
     if len(data) != LABEL:
-        raise BadLabel(f"a block of {len(data)} bytes where {name} must be")
+        raise BadLabel(phrase("tape-label-size", bytes=len(data), label=name))
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:
-        raise BadLabel(f"bytes that are no text where {name} must be") from None
+        raise BadLabel(phrase("tape-label-no-text", label=name)) from None
     if text[:4] != name:
-        raise BadLabel(f"{text[:4]!r} where {name} must be")
+        raise BadLabel(phrase("tape-label-other", found=f"{text[:4]!r}", label=name))
     return text

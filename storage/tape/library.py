@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from policies.phrases import os_phrase, phrase
 from storage.errors import StorageError, Unavailable
 from storage.tape.changer import Changer, Element, Kind, is_cleaning
 from storage.tape.drive import Drive
@@ -79,7 +80,7 @@ class Library:
     def held(self) -> Iterator[None]:
         """Hold the library for this thread. May be nested. Raises LibraryBusy, Unavailable."""
         if not self._thread.acquire(timeout=self._patience):
-            raise LibraryBusy(self.name, "another job is using it")
+            raise LibraryBusy(self.name, phrase("tape-busy-job"))
         try:
             if self._depth:
                 self._depth += 1
@@ -107,7 +108,7 @@ class Library:
         try:
             descriptor = os.open(self.place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise Unavailable(str(self.place.lock), error.strerror or str(error)) from error
+            raise Unavailable(str(self.place.lock), os_phrase(error)) from error
         waited = 0.0
         while True:
             try:
@@ -116,7 +117,7 @@ class Library:
             except BlockingIOError:
                 if waited >= self._patience:
                     os.close(descriptor)
-                    raise LibraryBusy(self.name, "another process is using it") from None
+                    raise LibraryBusy(self.name, phrase("tape-busy-process")) from None
             self._sleep(0.05)
             waited += 0.05
 
@@ -187,7 +188,7 @@ class Library:
             Unavailable: no drive could take it; the last reason.
         """
         if is_cleaning(barcode):
-            raise NoCartridge(barcode, "it is a cleaning cartridge")
+            raise NoCartridge(barcode, phrase("tape-cleaning"))
         for bay in self._bays:
             if bay.loaded == barcode and bay.drive is not None:
                 try:
@@ -198,7 +199,7 @@ class Library:
         elements = self.changer.elements()
         place = next((each for each in elements if each.full and each.barcode == barcode), None)
         if place is None:
-            raise NoCartridge(barcode, "it is not in the library")
+            raise NoCartridge(barcode, phrase("not-in-library"))
         reasons: list[StorageError] = []
         for bay, element in self._ways(elements, place):
             try:
@@ -208,7 +209,7 @@ class Library:
                 self._drop(bay)
                 if isinstance(error, TransportError) and error.finding.path == self.name:
                     break
-        raise reasons[-1] if reasons else LibraryBusy(self.name, "no drive can be used")
+        raise reasons[-1] if reasons else LibraryBusy(self.name, phrase("tape-no-drive"))
 
     def _ways(self, elements: Sequence[Element], place: Element) -> Iterator[tuple[_Bay, Element]]:
         """Drives to try, the best first: the one that holds the cartridge, empty ones, the others."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
+from policies.phrases import phrase
 from storage.errors import Conflict
 from storage.ocfl.layout import object_path
 from storage.tape.bundles import Comment, Member, tar_size
@@ -26,11 +27,11 @@ def inventories(shelf: Shelf, object_id: ObjectId) -> dict[int, bytes]:
 def conflict(version: SealedVersion, have: Mapping[int, bytes]) -> Conflict | None:
     if version.number in have:
         same = have[version.number] == version.inventory_sha512
-        return None if same else Conflict(version.object_id, f"another version {version.number} is there")
+        return None if same else Conflict(version.object_id, phrase("other-version-there", number=version.number))
     if version.number != max(have, default=0) + 1:
-        return Conflict(version.object_id, f"version {max(have, default=0)} is the newest")
+        return Conflict(version.object_id, phrase("version-is-newest", number=max(have, default=0)))
     if version.number > 1 and have[version.number - 1] != version.builds_on:
-        return Conflict(version.object_id, f"it builds on another version {version.number - 1}")
+        return Conflict(version.object_id, phrase("builds-on-other", number=version.number - 1))
     return None
 
 
@@ -40,7 +41,7 @@ def in_sequence(results: Sequence[Written], versions: Sequence[SealedVersion]) -
     ended = []
     for version, result in zip(versions, results, strict=True):
         if result.error is None and version.object_id in failed:
-            result = Written(version.object_id, version.number, Conflict(version.object_id, "the version before is not there"))
+            result = Written(version.object_id, version.number, Conflict(version.object_id, phrase("version-before-gone")))
         if result.error is not None:
             failed.add(version.object_id)
         ended.append(result)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from policies.phrases import phrase
 from storage.errors import Refused
 from storage.ocfl.expectations import Expectations, HashedStream, read_expectations
 from storage.ocfl.inventory_writer import sidecar_text
@@ -51,7 +52,7 @@ def _first_labels(shelf: Shelf, barcode: str) -> tuple[Cartridge, FileLabel]:
     labels = cartridge.labels()
     try:
         if not labels or volume_of(labels[0]) != volume_id(barcode):
-            raise WrongVolume(barcode, "VOL1 names another volume, or is not there")
+            raise WrongVolume(barcode, phrase("tape-vol1"))
         return cartridge, file_of(labels[1:])
     except (BadLabel, ValueError) as error:
         raise WrongVolume(barcode, str(error)) from None
@@ -75,7 +76,7 @@ def recover(shelf: Shelf, barcode: str, progress: Callable[[int], None]) -> Reco
     cartridge, first = _first_labels(shelf, barcode)
     if first.tier_uuid != shelf.tier_uuid:
         shelf.library.forget(barcode)
-        raise Refused(barcode, f"it belongs to the tier {first.tier_uuid}, not to this one ({shelf.tier_uuid})")
+        raise Refused(barcode, phrase("tape-other-tier", found=first.tier_uuid, expected=shelf.tier_uuid))
     report = Recovered()
     cartridge = Cartridge(cartridge.drive, Volume(barcode, first.volume_uuid, VolumeState.OPEN, 0, 0, 0, ""), first.tier_uuid)
     with shelf.register.transaction():

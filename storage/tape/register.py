@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from policies.phrases import phrase
 from storage.errors import Unavailable
 from storage.tape.errors import NoCartridge
 from storage.tape.rows import BundleRow, FileRow, FileState, PartRow, Volume, VolumeState
@@ -60,12 +61,12 @@ class Register:
 
     def __init__(self, file: Path) -> None:
         if not file.is_file():
-            raise Unavailable(str(file), "the register of the tape tier is not there")
+            raise Unavailable(str(file), phrase("tape-no-register"))
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=60)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         if self.meta("schema") != str(SCHEMA):
-            raise Unavailable(str(file), f"its schema is {self.meta('schema')!r}, this program knows {SCHEMA}")
+            raise Unavailable(str(file), phrase("tape-register-schema", found=f"{self.meta('schema')!r}", known=SCHEMA))
 
     @classmethod
     def create(cls, file: Path) -> Register:
@@ -108,7 +109,7 @@ class Register:
         """Raises NoCartridge."""
         row = self._db.execute("SELECT * FROM volumes WHERE barcode = ?", (barcode,)).fetchone()
         if row is None:
-            raise NoCartridge(barcode, "it is no volume of this tier")
+            raise NoCartridge(barcode, phrase("tape-not-ours"))
         return _volume(row)
 
     def put_volume(self, volume: Volume) -> None:

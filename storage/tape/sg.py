@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import os
 
+from policies.phrases import os_phrase, phrase
 from storage.errors import Unavailable
 from storage.tape.errors import TransportError
 from storage.tape.transport import Reply
@@ -56,13 +57,13 @@ class SgTransport:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
-            raise Unavailable(path, error.strerror or str(error)) from error
+            raise Unavailable(path, os_phrase(error)) from error
 
     def execute(
         self, cdb: bytes, *, send: bytes | bytearray | None = None, receive: bytearray | None = None, timeout: float
     ) -> Reply:
         if self._descriptor < 0:
-            raise TransportError(self.name, "it was closed")
+            raise TransportError(self.name, phrase("tape-closed"))
         command, sense = ctypes.create_string_buffer(cdb, len(cdb)), ctypes.create_string_buffer(_SENSE_BYTES)
         data, length, direction = _buffer(send, receive)
         header = _Header(
@@ -79,9 +80,11 @@ class SgTransport:
         try:
             fcntl.ioctl(self._descriptor, SG_IO, header)
         except OSError as error:
-            raise TransportError(self.name, error.strerror or str(error)) from error
+            raise TransportError(self.name, os_phrase(error)) from error
         if header.host_status or header.driver_status & ~_DRIVER_SENSE:
-            raise TransportError(self.name, f"host status {header.host_status:#x}, driver status {header.driver_status:#x}")
+            raise TransportError(
+                self.name, phrase("tape-host-status", host=f"{header.host_status:#x}", driver=f"{header.driver_status:#x}")
+            )
         return Reply(header.status, sense.raw[: header.sb_len_wr], max(length - header.resid, 0) if receive is not None else 0)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, TypeVar
 
+from policies.phrases import phrase
 from storage.errors import NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.objects import INVENTORY
 from storage.tape.bundles import closing, header, padding
@@ -77,7 +78,7 @@ class Shelf:
         """
         volume = self.register.volume(barcode)
         if volume.state is VolumeState.LOST:
-            raise NoCartridge(barcode, "it was given up as lost")
+            raise NoCartridge(barcode, phrase("tape-lost"))
         drive, anew = self.library.mount(barcode)
         known = self._cartridges.get(barcode)
         if known is not None and known.drive is drive and not anew:
@@ -139,7 +140,7 @@ class Shelf:
                 self.register.change_volume(volume.barcode, state=VolumeState.FULL)
                 continue
             if not group.written and volume.sequence == 1:
-                raise Refused(self.folder.name, "a bundle is larger than a whole cartridge")
+                raise Refused(self.folder.name, phrase("tape-bundle-large"))
             for outgoing in left[: len(group.written)]:
                 on_counted(outgoing)
             left = left[len(group.written) :]
@@ -192,7 +193,7 @@ class Shelf:
         except ValueError as error:
             raise Refused(barcode, str(error)) from error
         if any(volume_id(each.barcode) == name for each in self.register.volumes()):
-            raise Refused(barcode, "it is a volume of this tier already")
+            raise Refused(barcode, phrase("tape-ours-already"))
         now = self._now()
         volume = Volume(barcode, uuid.uuid4().hex, VolumeState.OPEN, 0, 0, capacity, now.isoformat(), made, rated_years)
         drive, _ = self.library.mount(barcode)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fixity.verify import FixityReport
+from policies.phrases import os_phrase, phrase
 from storage.beneath import check_path
 from storage.errors import NotFound, Refused, SpoolDamaged, StorageError, Unavailable
 from storage.ocfl.layout import object_path
@@ -113,7 +114,7 @@ class TapeTier:
             try:
                 yield self._opened
             except sqlite3.Error as error:
-                raise Unavailable(str(self._folder.path), f"the register: {error}") from error
+                raise Unavailable(str(self._folder.path), phrase("tape-register", why=str(error))) from error
 
     def _time(self) -> datetime:
         return self._now().astimezone(UTC).replace(microsecond=0)
@@ -164,20 +165,18 @@ class TapeTier:
         try:
             found = digest_at(str(version.inventory.parent), version.inventory.name)
         except OSError as error:
-            return SpoolDamaged(str(version.inventory), error.strerror or str(error))
+            return SpoolDamaged(str(version.inventory), os_phrase(error))
         if found != version.inventory_sha512:
-            return SpoolDamaged(str(version.inventory), "it is not the inventory that was sealed")
+            return SpoolDamaged(str(version.inventory), phrase("not-sealed-inventory"))
         for file in version.files():
             if self.largest and file.size > self.largest:
-                return Refused(
-                    file.content_path, f"it is larger than the {self.largest} bytes that a cartridge of this tier takes"
-                )
+                return Refused(file.content_path, phrase("tape-file-large", most=self.largest))
             try:
                 size = file.source.stat().st_size
             except OSError as error:
-                return SpoolDamaged(file.content_path, error.strerror or str(error))
+                return SpoolDamaged(file.content_path, os_phrase(error))
             if size != file.size:
-                return SpoolDamaged(file.content_path, f"it has {size} bytes, {file.size} were sealed")
+                return SpoolDamaged(file.content_path, phrase("spool-file-size", found=size, sealed=file.size))
         return None
 
     def _write(self, shelf: Shelf, versions: Sequence[SealedVersion]) -> dict[int, StorageError]:
@@ -193,7 +192,7 @@ class TapeTier:
             parts = [part for part in plans if part.comment.run == run]
             error = failed.get(run)
             if error is None and any((run, part.comment.part) not in counted for part in parts):
-                error = failed.get("", Unavailable(self.name, "it is not on a tape yet"))
+                error = failed.get("", Unavailable(self.name, phrase("tape-not-yet")))
             if error is not None:
                 errors[id(version)] = error
         return errors
@@ -309,7 +308,7 @@ class TapeTier:
                 self._index = self._index or self._folder.register()
                 return self._index.find_file(object_id, path)
             except sqlite3.Error as error:
-                raise Unavailable(str(self._folder.path), f"the register: {error}") from error
+                raise Unavailable(str(self._folder.path), phrase("tape-register", why=str(error))) from error
 
     def _recalled(self, part: PartRow, row: FileRow) -> BinaryIO:
         """Wait until whoever holds the library (an audit on its way through the cartridge, or we ourselves) has read it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from policies.phrases import phrase
 from storage.errors import Unavailable
 from storage.tape.errors import BUSY, FULL
 
@@ -58,7 +59,7 @@ def open_transport(address: str) -> ScsiTransport:
         from storage.tape.iscsi import IscsiTransport
 
         return IscsiTransport(address)
-    raise Unavailable(address, "it is no address of a SCSI device: /dev/sgN or iscsi://HOST:PORT/TARGET/LUN")
+    raise Unavailable(address, phrase("tape-scsi-address"))
 
 
 PATIENCE = 10.0

@@ -17,6 +17,7 @@ from datetime import datetime
 from itertools import cycle
 from typing import Protocol
 
+from policies.phrases import phrase
 from storage.errors import Unavailable
 from storage.tape.cartridge import Cartridge, Leftover
 from storage.tape.drive import BLOCK, EndOfData
@@ -102,7 +103,7 @@ def close_leftover(cartridge: Cartridge, left: Leftover, end: EndOfData, sequenc
 def check_writable(cartridge: Cartridge) -> None:
     """Raises WriteProtected."""
     if cartridge.drive.medium().protected:
-        raise WriteProtected(cartridge.volume.barcode, "its write-protect switch is closed")
+        raise WriteProtected(cartridge.volume.barcode, phrase("tape-write-protect"))
 
 
 def begin_volume(cartridge: Cartridge, tier_uuid: str, owner: str, about: NewFile) -> Group:
@@ -117,7 +118,9 @@ def begin_volume(cartridge: Cartridge, tier_uuid: str, owner: str, about: NewFil
     try:
         end = drive.confirm_end()
     except Unavailable as error:
-        raise WriteProtected(cartridge.volume.barcode, f"it is not blank ({error.finding.args.get('reason', '')})") from error
+        raise WriteProtected(
+            cartridge.volume.barcode, phrase("tape-not-blank", why=error.finding.args.get("reason", ""))
+        ) from error
     drive.make_append_only()
     drive.write(volume_label(volume_id(cartridge.volume.barcode), owner), end)
     return _write(cartridge, tier_uuid, end, 1, [about])
@@ -244,7 +247,7 @@ def _read_back(cartridge: Cartridge, group: Group) -> None:
         digest = cartridge.data(row, hashing=True).finish()
         trailer = cartridge.trailer(row.sequence)
         if digest != row.sha256 or trailer != Trailer(row.uuid, row.blocks, row.size, row.sha256):
-            raise WrongVolume(f"{cartridge.place}/{row.sequence}", "what was read back is not what was written")
+            raise WrongVolume(f"{cartridge.place}/{row.sequence}", phrase("tape-read-back"))
     last = max((row.sequence for row in (*group.written, *group.void)), default=0)
     if group.void:
         cartridge.go_to(3 * last)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
+from policies.phrases import phrase
 from storage.errors import SpoolDamaged
 from storage.ocfl.layout import object_path
 from storage.tape.bundles import Comment, Member, PartPlan, closing, header, members_of, padding, pieces, root_members
@@ -102,7 +103,7 @@ class Outgoing:
             if hashing is not None:
                 hashing.result()
             if hasher.digest() != (member.sha256 or member.sha512):
-                raise SpoolDamaged(member.path, "its bytes are not those that were sealed")
+                raise SpoolDamaged(member.path, phrase("spool-bytes-differ"))
         except SpoolDamaged as error:
             noted.damaged = error
             while left:

@@ -12,7 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from formats.xml import MAX_DEPTH, MAX_PROLOG_BYTES, NotWellFormed, Writer, date_time, escape, events, local_name, parse, subtrees
+from formats.xml import (
+    MAX_DEPTH,
+    MAX_PROLOG_BYTES,
+    NotWellFormed,
+    Writer,
+    date_time,
+    escape,
+    events,
+    exact,
+    local_name,
+    parse,
+    subtrees,
+)
+from policies.findings import spoken
+from policies.phrases import OPEN
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
 
@@ -106,8 +120,48 @@ def test_what_the_stream_raises_comes_through() -> None:
 
 
 def test_a_tree_has_a_limit() -> None:
-    with pytest.raises(NotWellFormed, match="longer"):
+    with pytest.raises(NotWellFormed) as caught:
         parse(io.BytesIO(b"<a>" + b"<b/>" * 1000 + b"</a>"), max_bytes=1000)
+    assert "longer" in spoken(caught.value.reason)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<a>",
+        b"<a></b>",
+        b"<a b=c/>",
+        b"<a b='1' b='2'/>",
+        b"<a>&x;</a>",
+        b"<a>\x01</a>",
+        b"<a>\xff</a>",
+        b"",
+        b"<a/><b/>",
+        b"<a>&</a>",
+        b"x",
+        b"<a><![CDATA[",
+        b"<?xml version='1.0' encoding='foo'?><a/>",
+        b"<a x:b='1'/>",
+        b"<a b='<'/>",
+        b"<1/>",
+        b"<a b />",
+        b"<a",
+        b"<a><!-- -- --></a>",
+        b"<?xml version='1.0'",
+        b"<a>&#0;</a>",
+        b" <?xml version='1.0'?><a/>",
+        b"<a>]]></a>",
+        b"<a b='1'c='2'/>",
+    ],
+)
+def test_what_the_parser_complains_of_is_said_in_both_languages(data: bytes) -> None:
+    """Small as these are, no word of the parser's own is left in either."""
+    with pytest.raises(NotWellFormed) as caught:
+        exact(data)
+    english, vietnamese = (spoken(caught.value.reason, language) for language in ("en", "vi"))
+    assert caught.value.reason.startswith(OPEN)
+    assert english != vietnamese
+    assert "," not in english + vietnamese
 
 
 def test_events_free_what_was_read() -> None:

@@ -22,7 +22,7 @@ def keys_in_code() -> set[str]:
     found = {key for _, key in _MESSAGES}
     for package in ("policies", "fixity", "formats", "storage", "signatures", "repository"):
         for file in (ROOT / package).rglob("*.py"):
-            for call in re.findall(r"\bphrase\((.*?)[,)]", file.read_text(encoding="utf-8")):
+            for call in re.findall(r"\bphrase\((.*?)[,)]", file.read_text(encoding="utf-8"), re.DOTALL):
                 found.update(re.findall(r"[\"']([a-z0-9-]+)[\"']", call))
     return found
 

@@ -232,7 +232,9 @@ def test_rights_that_lack_are_unreadable(tier: LocalTier, sealed: SealedObject) 
     (top / "v2/content").chmod(0)
     code = f"""
 import os
+from policies.phrases import phrases
 from storage.ocfl.tier import LocalTier
+phrases()  # the words for reasons are read when they are first needed, by somebody who may
 tier = LocalTier({str(tier.path)!r}, "a")
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 report = tier.verify({sealed.object_id!r}, {sealed.expected!r})

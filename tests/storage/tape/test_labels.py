@@ -78,7 +78,7 @@ def test_any_blocks_are_labels_or_not(blocks: list[bytes]) -> None:
 
 @pytest.mark.parametrize("barcode", ["", "LPD01", "LPD001L", "lpd001L8", "LPD001L89", "LPD 01L8", "LPD001-8"])
 def test_barcodes_that_are_none(barcode: str) -> None:
-    with pytest.raises(ValueError, match="no barcode"):
+    with pytest.raises(ValueError, match="tape-barcode"):
         volume_id(barcode)
     assert volume_id("LPD001L8") == volume_id("LPD001") == "LPD001"
 
