@@ -6,9 +6,10 @@ attributes that a part inherits. One walk, no copies, output as a stream; a boun
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -27,6 +28,9 @@ WALKS = 12
 
 STEP = 6
 """Text counts as a step of `Work` for every 2 ** STEP characters."""
+
+MOST_STEPS = 10_000
+"""Steps after which the account is looked at, though nothing was handed on yet."""
 
 FLUSH = 1 << 14
 """Pieces of text that are joined before they are handed on."""
@@ -108,15 +112,15 @@ def joined(nodes: Nodes, method: Method, work: Work) -> bytes:
     return b"".join(canonical(nodes, method, work))
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Level:
-    """What is known of one element on the path: is it written, what its descendants find declared, and xml: attributes to inherit."""
+    """What holds below an element on the path: is it written, what is declared and what was written of it, and the xml: attributes that
+    the next written one inherits. Elements that change nothing share the level of their parent."""
 
     out: bool
     scope: dict[str, str]
     rendered: dict[str, str]
-    inherited: dict[str, str] = field(default_factory=dict)
-    name: str = ""
+    inherited: dict[str, str]
 
 
 class _Writer:
@@ -125,6 +129,7 @@ class _Writer:
         self._comments = method.comments and nodes.comments
         self._inside = [0] * len(nodes.filters)
         self._parts: list[str] = []
+        self._steps = 0
 
     def pieces(self) -> Iterator[bytes]:
         top = self._nodes.top
@@ -135,10 +140,17 @@ class _Writer:
         if self._nodes.whole:
             for node in top.itersiblings():
                 self._around(node, before=False)
-        yield "".join(self._parts).encode()
+        yield self._flushed()
+
+    def _flushed(self) -> bytes:
+        self._work.visit(self._steps)
+        self._steps = 0
+        data = "".join(self._parts).encode()
+        self._parts.clear()
+        return data
 
     def _around(self, node: Any, *, before: bool) -> None:
-        self._work.visit()
+        self._steps += 1
         text = self._other(node) if self._member() else ""
         if text:
             self._parts.append(f"{text}\n" if before else f"\n{text}")
@@ -164,42 +176,39 @@ class _Writer:
 
     def _walk(self, top: Any) -> Iterator[bytes]:
         parts, filters = self._parts, self._nodes.filters
-        levels = [self._above(top)]
+        levels, names = [self._above(top)], [""]
         declared: dict[str, str] = {}
         for event, node in etree.iterwalk(top, events=("start-ns", "start", "end", "comment", "pi")):
             if event == "start-ns":
                 declared[node[0] or ""] = node[1] or ""
                 continue
-            self._work.visit()
+            self._steps += 1
             if event == "start":
                 for number, each in enumerate(filters):
                     self._inside[number] += node in each.tops
-                level = self._opened(node, levels[-1], declared)
-                declared = {}
+                name, level = self._opened(node, levels[-1], declared)
+                if declared:
+                    declared = {}
                 levels.append(level)
-                if level.out and node.text:
-                    self._write(node.text)
-            elif event == "end":
-                level = levels.pop()
-                if level.out:
-                    parts.append(f"</{level.name}>")
+                names.append(name)
+                if level.out and (text := node.text):
+                    self._write(text)
+                continue
+            if event == "end":
+                name = names.pop()
+                if levels.pop().out:
+                    parts.append(f"</{name}>")
                 for number, each in enumerate(filters):
                     self._inside[number] -= node in each.tops
-                self._tail(node, top, levels[-1])
-            else:
-                if levels[-1].out:
-                    parts.append(self._other(node))
-                self._tail(node, top, levels[-1])
+            elif levels[-1].out:
+                parts.append(self._other(node))
+            if levels[-1].out and node is not top and (text := node.tail):
+                self._write(text)
             if len(parts) > FLUSH:
-                yield "".join(parts).encode()
-                parts.clear()
-
-    def _tail(self, node: Any, top: Any, level: _Level) -> None:
-        if node is not top and level.out and node.tail:
-            self._write(node.tail)
+                yield self._flushed()
 
     def _write(self, text: str) -> None:
-        self._work.visit(len(text) >> STEP)
+        self._steps += len(text) >> STEP
         self._parts.append(_text(text))
 
     def _above(self, top: Any) -> _Level:
@@ -224,49 +233,60 @@ class _Writer:
                 raise Refused("xml:base of several levels would have to be joined")
         return inherited | own
 
-    def _opened(self, element: Any, above: _Level, declared: dict[str, str]) -> _Level:
+    def _opened(self, element: Any, above: _Level, declared: dict[str, str]) -> tuple[str, _Level]:
+        """Write a start tag. Returns the name and what holds below."""
         scope = above.scope | declared if declared else above.scope
-        if not self._member():
-            return _Level(False, scope, above.rendered, self._passed_on(element, above.inherited))
-        attributes = dict(element.attrib)
-        if above.inherited and not above.out:
-            if self._method.v11 and _BASE in attributes and _BASE in above.inherited:
-                raise Refused("xml:base of several levels would have to be joined")
-            attributes = above.inherited | attributes
-        named = [(key, *self._named(element, key, scope), value) for key, value in attributes.items()]
+        if self._nodes.filters and not self._member():
+            return "", _Level(False, scope, above.rendered, self._passed_on(element, above.inherited))
         prefix = element.prefix or ""
         name = f"{prefix}:{_local(element.tag)}" if prefix else _local(element.tag)
-        namespaces = self._namespaces(scope, above.rendered, {prefix, *(each[1] for each in named if each[1])})
-        out = [f"<{name}"]
+        named, used = self._attributes(element, above, scope)
+        used.add(prefix)
+        namespaces = self._namespaces(above, scope, used, fresh=bool(declared))
+        text = f"<{name}"
         for key, uri in sorted(namespaces.items()):
-            out.append(f' xmlns:{key}="{_value(uri)}"' if key else f' xmlns="{_value(uri)}"')
-        for _, _, shown, value in sorted(named, key=_attribute_order):
-            out.append(f' {shown}="{_value(value)}"')
-        text = "".join(out)
+            text += f' xmlns:{key}="{_value(uri)}"' if key else f' xmlns="{_value(uri)}"'
+        for shown, value in named:
+            text += f' {shown}="{_value(value)}"'
         # A long name of a namespace, written anew at every element, makes terabytes of a megabyte.
-        self._work.visit(len(text) >> STEP)
+        self._steps += len(text) >> STEP
+        if self._steps > MOST_STEPS:
+            self._work.visit(self._steps)
+            self._steps = 0
         self._parts.append(text + ">")
-        rendered = above.rendered | namespaces if namespaces else above.rendered
-        return _Level(True, scope, rendered, {}, name)
+        if not (namespaces or declared or above.inherited) and above.out:
+            return name, above
+        return name, _Level(True, scope, above.rendered | namespaces if namespaces else above.rendered, {})
 
-    def _namespaces(self, scope: dict[str, str], rendered: dict[str, str], used: set[str]) -> dict[str, str]:
+    def _attributes(self, element: Any, above: _Level, scope: dict[str, str]) -> tuple[list[tuple[str, str]], set[str]]:
+        """(attributes as written, in their order; the prefixes that they use)."""
+        found = element.attrib.items()
+        if above.inherited and not above.out:
+            if self._method.v11 and _BASE in element.attrib and _BASE in above.inherited:
+                raise Refused("xml:base of several levels would have to be joined")
+            found = list((above.inherited | dict(found)).items())
+        if len(found) < 2 and not any(key[0] == "{" for key, _ in found):
+            return found, set()
+        named = [(_attribute_order(key), *self._named(element, key, scope), value) for key, value in found]
+        named.sort()
+        return [(shown, value) for _, _, shown, value in named], {prefix for _, prefix, _, _ in named if prefix}
+
+    def _namespaces(self, above: _Level, scope: dict[str, str], used: set[str], *, fresh: bool) -> dict[str, str]:
         """The declarations to write: all that are in scope, or (exclusive form) those in use, when they are not written above already."""
-        if not self._method.exclusive:
-            if scope is rendered:
-                return {}
-            wanted = {"": ""} | scope
-        else:
-            prefixes = used | (self._method.prefixes & scope.keys())
+        rendered = above.rendered
+        if self._method.exclusive:
+            prefixes = used | (self._method.prefixes & scope.keys()) if self._method.prefixes else used
             wanted = {each: scope.get(each, "") for each in prefixes}
-        self._work.visit(len(wanted) // 8)
-        found = {
+        elif above.out and not fresh:
+            return {}  # the parent wrote all of them
+        else:
+            wanted = {"": ""} | scope
+            self._steps += len(wanted) // 8
+        return {
             prefix: uri
             for prefix, uri in wanted.items()
-            if prefix != "xml" and rendered.get(prefix, "" if prefix == "" else None) != uri
+            if prefix != "xml" and rendered.get(prefix, None if prefix else "") != uri
         }
-        # The exclusive form writes a declaration at each sibling that uses it: two megabytes could become terabytes.
-        self._work.visit(sum(map(len, found.values())) >> 6)
-        return found
 
     def _named(self, element: Any, key: str, scope: dict[str, str]) -> tuple[str, str]:
         """(prefix, name as written) of an attribute. lxml keeps the namespace only: where two prefixes stand for it, libxml2 is asked."""
@@ -285,13 +305,13 @@ _BASE = _XML_ATTRIBUTE + "base"
 _NAME = etree.XPath("name(@*[namespace-uri() = $u and local-name() = $l])")
 
 
+@functools.lru_cache(maxsize=4096)
 def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _attribute_order(named: tuple[str, str, str, str]) -> tuple[str, str]:
+def _attribute_order(key: str) -> tuple[str, str]:
     """Namespace first (none before all others), then local name, by code point."""
-    key = named[0]
     if key[0] != "{":
         return "", key
     uri, _, local = key[1:].partition("}")
@@ -304,11 +324,15 @@ _REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#x
 
 
 def _text(text: str) -> str:
-    return _IN_TEXT.sub(lambda match: _REFERENCES[match[0]], text)
+    return _IN_TEXT.sub(_reference, text) if _IN_TEXT.search(text) else text
 
 
 def _value(text: str) -> str:
-    return _IN_VALUE.sub(lambda match: _REFERENCES[match[0]], text)
+    return _IN_VALUE.sub(_reference, text) if _IN_VALUE.search(text) else text
+
+
+def _reference(match: re.Match[str]) -> str:
+    return _REFERENCES[match[0]]
 
 
 def _line_ends(text: str | None) -> str:
