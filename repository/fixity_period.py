@@ -19,7 +19,7 @@ from typing import Any
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import LedgerDay
 from repository.ledger import DAMAGE
-from repository.ledger_days import head_line
+from repository.ledger_days import head_line, time_of
 from repository.ledger_keeper import export_days, ring_of
 from repository.ledger_verifier import REPORT_PREFIX, TIME, Sums
 from repository.model import Event
@@ -102,7 +102,7 @@ def _days(archive: Archive, scope: PeriodScope) -> list[LedgerDay]:
 def _plain(event: Event) -> Document:
     return {
         "type": event.type,
-        "time": event.time.astimezone(UTC).strftime(TIME),
+        "time": time_of(event.time),
         "tier": event.tier,
         "aip": event.aip_id,
         "outcome": event.outcome,

@@ -13,7 +13,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -54,7 +54,18 @@ class Told:
             return event
         detail = {**event.detail, "asked_by": self._digest(asker)} if asker else event.detail
         agent = self._digest(event.agent) if event.agent.startswith(PEOPLE) else event.agent
-        return replace(event, agent=agent, detail=detail)
+        return Event(  # dataclasses.replace takes three times as long, and a report tells a million
+            event.id,
+            event.type,
+            event.time,
+            agent,
+            event.outcome,
+            event.aip_id,
+            event.aip_version,
+            event.deposit_id,
+            event.tier,
+            detail,
+        )
 
     def _digest(self, name: str) -> str:
         if name.startswith("person:"):

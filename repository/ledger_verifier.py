@@ -41,8 +41,11 @@ TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 # -- Trees: RFC 6962 hashing over leaves that are sorted by SHA-256 of the event's id, so that absence can be proven, too -----------
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"))  # made once: a day has a million lines
+
+
 def canonical(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode("ascii")
+    return _CANONICAL.encode(value).encode("ascii")
 
 
 def key_of(event_id: str) -> bytes:
@@ -242,9 +245,12 @@ class Sums:
             self._up(count, {"seen_elsewhere": 1})  # found while something else was done: no check of the copy
         elif kind == "fixity check" and event.get("aip"):
             state = {"success": "good", "warning": "unreadable"}.get(event["outcome"], "damaged")
-            self._up(count, {"done": 1, "bytes": detail.get("bytes", 0), "files": detail.get("files", 0), state: 1})
-            self._up(count, {"files_" + name: detail.get(name, 0) for name in FILES})
-            self._up(count, {"month " + event["time"][:7]: 1, "by_" + detail.get("algorithm", "unknown"): 1})
+            for name in ("done", state, "month " + event["time"][:7], "by_" + detail.get("algorithm", "unknown")):
+                count[name] = count.get(name, 0) + 1
+            self._up(count, {"bytes": detail.get("bytes", 0), "files": detail.get("files", 0)})
+            for name in FILES:
+                if name in detail:
+                    self._up(count, {"files_" + name: detail[name]})
             number = int.from_bytes(
                 hashlib.blake2b((event["aip"]).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
             )

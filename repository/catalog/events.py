@@ -137,7 +137,6 @@ def _row(each: Event) -> dict[str, Any]:
 
 
 def event_of(row: Row[Any]) -> Event:
-    """The event of a row of the table."""
-    fields = dict(row._mapping)
-    del fields["seq"]
-    return Event(**fields)
+    """The event of a row of the table, whose columns after the first are the fields of `Event`, in their order."""
+    _, *values = row
+    return Event(*values)
