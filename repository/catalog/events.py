@@ -138,5 +138,6 @@ def _row(each: Event) -> dict[str, Any]:
 
 def event_of(row: Row[Any]) -> Event:
     """The event of a row of the table, whose columns after the first are the fields of `Event`, in their order."""
-    _, *values = row
-    return Event(*values)
+    _, *values = tuple(row)
+    made: Event = Event(*values)
+    return made
