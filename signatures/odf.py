@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from formats.package.zip_members import ZipMembers
+from formats.package.zip_members import BadZip, ZipMembers
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.report import Kind
@@ -20,6 +21,14 @@ MACROS = "META-INF/macrosignatures.xml"
 
 MACRO_FOLDERS = ("Basic/", "Dialogs/", "Scripts/")
 """What a signature of macros covers (5.4); it says nothing of the document."""
+
+
+UNSIGNED = re.compile(r"(mimetype|layout-cache|META-INF/manifest\.xml)\Z|(Thumbnails|Configurations2)/")
+"""What programs left unsigned before ODF 1.2, which was the first to say that everything is covered."""
+
+OLD = re.compile(rb"office:version=[\"']1\.[01][\"']")
+HEAD = 8192
+"""Bytes of content.xml in which its root begins, with all its declarations."""
 
 
 class OdfVerifier:
@@ -49,7 +58,20 @@ def _parts(members: ZipMembers, name: str) -> Parts:
     files = [each for each in members.names if each not in (DOCUMENT, MACROS)]
     if name == MACROS:
         files = [each for each in files if each.startswith(MACRO_FOLDERS)]
-    return Parts(frozenset(files), covers=_covers)
+    beside = frozenset(each for each in files if UNSIGNED.match(each)) if _is_old(members) else frozenset()
+    return Parts(frozenset(files) - beside, beside, _covers)
+
+
+def _is_old(members: ZipMembers) -> bool:
+    """Whether the document says that it is of ODF 1.0 or 1.1, in the part that every signature covers."""
+    opened = members.find("content.xml")
+    if opened is None:
+        return False
+    try:
+        with opened() as stream:
+            return OLD.search(stream.read(HEAD)) is not None
+    except BadZip:
+        return False
 
 
 def _covers(read: Read) -> set[str]:

@@ -141,7 +141,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         signature_algorithm=f"{signature.scheme.name}-{signature.scheme.hash}",
         digest_algorithm=_weakest(digests),
         claimed=properties.claimed,
-        level=_level(properties, reader.kind),
+        level=_level(properties),
         location=properties.place,
         coverage=coverage_of(reader.document, covered),
     )
@@ -179,15 +179,15 @@ def _weakest(digests: set[str]) -> str:
 
 
 def _notes(read: SignedObject, digests: set[str]) -> list[Finding]:
-    weak = sorted(digests | {read.signature_algorithm.rpartition("-")[2]} & {"sha1"})
-    notes = [Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})] if "sha1" in weak else []
+    hashes = {*digests, read.signature_algorithm.rpartition("-")[2]}
+    notes = [Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})] if "sha1" in hashes else []
     if read.coverage.left and read.role is Role.SIGNATURE:
         covered = ", ".join(read.coverage.elements) or "-"
         notes.append(Finding("SIG-PART-ONLY", "", {"covered": covered, "left": ", ".join(read.coverage.left)}))
     return notes
 
 
-def _level(properties: Properties, kind: Kind) -> str:
+def _level(properties: Properties) -> str:
     """The level by the properties that are there (EN 319 132-1, 6.1)."""
     if properties.signed is None or not properties.names_certificate:
         return "XML-DSig"

@@ -17,7 +17,7 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.signed.records import DATA, REPORTS
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
-from tests.signatures import asic_builder, xml_signing
+from tests.signatures import asic_builder, office_signing, xml_signing
 from tests.signatures.authorities import VirtualClock, authority, issuing
 from tests.signatures.authorities import served as answering
 from tests.signatures.network import Network, served
@@ -126,6 +126,19 @@ def test_an_xml_signature_finds_the_files_that_it_names(archive: ArchiveUnderTes
     (report,) = archive.engine.signatures.validate(deposit.aip_id, progress=Silent())
     (found,) = report.signatures
     assert (found.kind, found.verdict.passed, found.coverage.files) == ("XAdES", True, ("cong van.txt", "phu luc.txt"))
+
+
+def test_office_documents_are_examined_like_every_other(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
+    docx = office_signing.zipped(office_signing.sign_docx(pki, level="T"))
+    odt = office_signing.zipped(office_signing.sign_odt(pki, level="T"))
+    deposit = archive.deposit(package(tmp_path, cong_van__docx=docx, phu_luc__odt=odt))
+    assert deposit.state is DepositState.STORED, deposit.findings
+    assert codes(deposit) == {"SIG-PASSED": 2}
+    reports = archive.engine.signatures.validate(deposit.aip_id, at=day(2026, 7), progress=Silent())
+    assert {(each.signatures[0].kind, each.signatures[0].integrity) for each in reports} == {
+        ("OOXML", "intact"),
+        ("ODF", "intact"),
+    }
 
 
 def test_the_stored_report_is_whole(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:

@@ -120,6 +120,20 @@ def test_a_part_that_was_added_to_an_opendocument_file_since(tmp_path: Path, pki
     assert report.coverage.left == ("Basic/Standard/evil.xml",)
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_before_odf_1_2_the_manifest_was_not_signed(tmp_path: Path, pki: Pki, version: str) -> None:
+    content = f"<office:document-content xmlns:office='urn:o' office:version='{version}'/>".encode()
+    parts = {
+        "content.xml": content,
+        "META-INF/manifest.xml": b"<manifest/>",
+        "mimetype": b"application/vnd.oasis.opendocument.text",
+    }
+    signed = parts | sign_odt(pki, {"content.xml": content})
+    report = judged(tmp_path, pki, signed)
+    assert (report.integrity, report.verdict.passed) == (Integrity.INTACT, version == "1.1")
+    assert report.coverage.left == ("META-INF/manifest.xml", "mimetype")
+
+
 def test_a_part_that_was_never_signed(tmp_path: Path, pki: Pki) -> None:
     refs = [each for each in part_refs(DOCX) if "styles" not in (each.uri or "")]
     report = judged(tmp_path, pki, sign_docx(pki, refs=refs))
