@@ -11,11 +11,13 @@ from signatures.xmldsig.c14n import canonical as written
 __all__ = ["canonical", "canonical_element"]
 
 
-def canonical_element(element: Any, method: str, *, whole: bool = False) -> bytes:
-    """The canonical form of an element in its document; ``whole`` takes in what stands around a root. Raises NotWellFormed, KeyError."""
+def canonical_element(element: Any, method: str, *, whole: bool = False, without: frozenset[Any] = frozenset()) -> bytes:
+    """The canonical form of an element in its document, less some elements in it; ``whole`` takes in what stands around a root. Raises
+    NotWellFormed, KeyError."""
     chosen = METHODS[method]
+    nodes = Nodes(element, whole=whole, comments=chosen.comments)
     try:
-        return b"".join(written(Nodes(element, whole=whole, comments=chosen.comments), chosen, Work()))
+        return b"".join(written(nodes.filtered("subtract", without) if without else nodes, chosen, Work()))
     except Refused as error:
         raise NotWellFormed(f"it has no canonical form: {error.reason}") from error
 

@@ -43,8 +43,8 @@ XADES = re.compile(r"META-INF/(.*/)?[^/]*signatures[^/]*\.xml\Z", re.IGNORECASE)
 STAMP = re.compile(r"META-INF/(.*/)?[^/]*timestamp[^/]*\.tst\Z", re.IGNORECASE)
 EVIDENCE = re.compile(r"META-INF/(.*/)?[^/]*evidencerecord[^/]*\.(ers|xml)\Z", re.IGNORECASE)
 
-MOST_SEALS = 1000
-"""Signatures, time-stamps and evidence records of one container that are read."""
+MOST_SEALS = 100
+"""Signatures, time-stamps and evidence records of one container that are read: each costs some milliseconds."""
 
 MOST_LEFT = 20
 """Members that are not covered and named."""
@@ -74,8 +74,11 @@ class _Container:
         self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
         self._sizes = {each: members.size(each) for each in members.names}
         self._simple = self._is_simple(name)
-        self._broken: list[SignedObject] = []
+        self._unread: list[str] = []
+        """Why manifests could not be read."""
         self._manifests = list(self._read_manifests())
+        self._sealed = {each.seal for each in self._manifests}
+        self._told: dict[Manifest | str | None, tuple[Coverage, Wrong | None]] = {}
         self._mine: dict[str, Collected] = {}
         self._over: dict[str, tuple[str, ...]] = {}
         """What each seal covers: names of members."""
@@ -94,21 +97,17 @@ class _Container:
         return len(self._objects) == 1
 
     def _read_manifests(self) -> Iterator[Manifest]:
+        left = MOST_MANIFEST
         for name in filter(MANIFEST.match, self._members.names):
             try:
-                yield read_manifest(name, self._members.read(name, MOST_MANIFEST))
+                data = self._members.read(name, left)
+                left -= len(data)
+                yield read_manifest(name, data, self._sizes)
             except (NotWellFormed, BadZip) as error:
-                self._broken.append(_unread(name, str(error)))
+                self._unread.append(f"{name}: {error}")
 
     def file(self) -> SignedFile:
-        readers: tuple[tuple[re.Pattern[str], Callable[[str, Collected], None]], ...] = (
-            (CADES, self._cades),
-            (XADES, self._xades),
-            (STAMP, self._stamp),
-            (EVIDENCE, self._evidence),
-        )
-        names = [each for each in self._members.names if not MANIFEST.match(each)]
-        seals = [(name, read) for name in names for pattern, read in readers if pattern.match(name)]
+        seals = [(name, read) for name in self._members.names if (read := self._reader_of(name)) is not None]
         for name, read in seals[:MOST_SEALS]:
             mine = Collected()
             try:
@@ -125,9 +124,22 @@ class _Container:
             why = Finding("SIG-TOO-MANY", "", {"count": len(seals), "read": MOST_SEALS})
             lost = SignedObject(Kind.ASIC, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
             collected.objects.append(lost)
-        if not self._mine or self._broken:
-            collected.objects += self._broken
         return collected.file()
+
+    def _reader_of(self, name: str) -> Callable[[str, Collected], None] | None:
+        """How a member is read, when it is a seal: by its name, or because a manifest says that it is its."""
+        if MANIFEST.match(name):
+            return None
+        named = name in self._sealed
+        for pattern, suffixes, read in (
+            (CADES, (".p7s", ".p7m"), self._cades),
+            (XADES, (), self._xades),
+            (STAMP, (".tst",), self._stamp),
+            (EVIDENCE, (".ers", ".xml"), self._evidence),
+        ):
+            if pattern.match(name) or (named and name.lower().endswith(suffixes)):
+                return read
+        return None
 
     # -- what a seal is made over ---------------------------------------------------------------------------------------------
 
@@ -161,8 +173,9 @@ class _Container:
         return (over,) if over else ()
 
     def _coverage(self, covered: Sequence[str]) -> Coverage:
-        left = [each for each in self._objects if each not in covered]
-        named = [each for each in covered if each in self._sizes]
+        within = frozenset(covered)
+        left = [each for each in self._objects if each not in within]
+        named = [each for each in within if each in self._sizes]
         size, total = sum(self._sizes[each] for each in named), sum(self._sizes.values())
         more = ("…",) if len(left) > MOST_LEFT else ()
         return Coverage(
@@ -171,16 +184,19 @@ class _Container:
 
     def _dressed(self, read: SignedObject, name: str, over: Manifest | str | None) -> SignedObject:
         """The object with what the container says of it."""
-        coverage = self._coverage(self._covered(over))
+        if over not in self._told:
+            self._told[over] = self._coverage(self._covered(over)), self._wrong(over)
+        coverage, wrong = self._told[over]
         notes = read.notes
         if coverage.left and over is not None:
             told = {"covered": ", ".join(coverage.files) or "-", "left": ", ".join(coverage.left)}
             notes = (*notes, Finding("SIG-PART-ONLY", "", told))
+        if over is None and self._unread and read.failure is SubIndication.SIGNED_DATA_NOT_FOUND:
+            read = replace(read, why=Finding("SIG-FORMAT", "", {"reason": self._unread[0]}))
         label = f"{name} {read.name}".strip()
         kind = read.kind if read.role in (Role.TIMESTAMP, Role.EVIDENCE) else Kind.ASIC
         dressed = replace(read, kind=kind, name=label, coverage=coverage, notes=notes)
-        wrong = self._wrong(over) if read.integrity is not Integrity.BROKEN else None
-        return _failed(dressed, wrong) if wrong is not None else dressed
+        return _failed(dressed, wrong) if wrong is not None and read.integrity is not Integrity.BROKEN else dressed
 
     # -- seals ----------------------------------------------------------------------------------------------------------------
 
@@ -269,7 +285,7 @@ class _Container:
 
     def _widen(self, name: str, mine: Collected) -> None:
         """A time-stamp or record over the container proves the members it covers, and all that lies in those that are seals."""
-        if not (STAMP.match(name) or EVIDENCE.match(name)):
+        if not (mine.records or any(each.kind == "archive" for each in mine.stamps)) or XADES.match(name) or CADES.match(name):
             return
         covers: set[bytes] = set()
         for member in self._over.get(name, ()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from signatures.xmldsig.names import digest_named
 __all__ = ["MOST_MANIFEST", "Manifest", "MemberDigests", "Named", "read_manifest"]
 
 MOST_MANIFEST = 16 << 20
-"""Bytes of a manifest; one reference takes some 300."""
+"""Bytes of all manifests of a container together; one reference takes some 300."""
 
 MOST_REFERENCES = 20_000
 """References of one manifest: as many as there may be members."""
@@ -35,40 +35,40 @@ class Named:
     digest: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifest:
-    """``name`` is the manifest's own, ``seal`` the member that is made over it (SigReference)."""
+    """``name`` is the manifest's own, ``seal`` the member that is made over it (SigReference). Two are equal only when they are one."""
 
     name: str
     seal: str
     named: tuple[Named, ...]
 
 
-def read_manifest(name: str, data: bytes) -> Manifest:
-    """Raises NotWellFormed: it is none, or names something that cannot be told."""
+def read_manifest(name: str, data: bytes, members: Container[str]) -> Manifest:
+    """Raises NotWellFormed: it is none, or a digest in it cannot be told."""
     root: Any = exact(data)
     if _local(root) != "ASiCManifest":
         raise NotWellFormed("it is no ASiCManifest", 1)
-    seals = [_member(each) for each in root if _local(each) == "SigReference"]
+    seals = [_member(each, members) for each in root if _local(each) == "SigReference"]
     if len(seals) != 1:
         raise NotWellFormed(f"it has {len(seals)} SigReferences", 1)
     references = [each for each in root if _local(each) == "DataObjectReference"]
     if len(references) > MOST_REFERENCES:
         raise NotWellFormed(f"it has more than {MOST_REFERENCES} references", 1)
-    return Manifest(name, seals[0], tuple(_reference(each) for each in references))
+    return Manifest(name, seals[0], tuple(_reference(each, members) for each in references))
 
 
 def _local(element: Any) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-def _reference(element: Any) -> Named:
+def _reference(element: Any, members: Container[str]) -> Named:
     methods = [each for each in element if _local(each) == "DigestMethod"]
     values = [each for each in element if _local(each) == "DigestValue"]
     if len(methods) != 1 or len(values) != 1:
         raise NotWellFormed("a reference without its one digest", element.sourceline or 0)
     try:
-        return Named(_member(element), digest_named(methods[0].get("Algorithm", "")), _digest(values[0].text))
+        return Named(_member(element, members), digest_named(methods[0].get("Algorithm", "")), _digest(values[0].text))
     except ValueError as error:
         raise NotWellFormed(str(error), element.sourceline or 0) from error
 
@@ -78,13 +78,12 @@ def _digest(text: str | None) -> bytes:
     return base64.b64decode("".join((text or "").split()), validate=True)
 
 
-def _member(element: Any) -> str:
-    """The member that a URI names: within the container, by its one name."""
+def _member(element: Any, members: Container[str]) -> str:
+    """The member that a URI names: percent-decoded, or as it stands, from the top of the container or from its META-INF. What names nothing
+    in the container (an address, a path that leads out of it) stays as it is, and is missing."""
     uri = element.get("URI", "")
-    name = unquote(uri).removeprefix("./").removeprefix("/")
-    if not name or ":" in uri or "?" in uri or "#" in uri or any(step in ("", ".", "..") for step in name.split("/")):
-        raise NotWellFormed(f"{uri[:100]!r} names nothing in the container", element.sourceline or 0)
-    return name
+    decoded = unquote(uri).removeprefix("./").removeprefix("/")
+    return next((each for each in (decoded, uri, f"META-INF/{decoded}") if each in members), decoded)
 
 
 class MemberDigests:

@@ -13,7 +13,7 @@ from signatures import der
 from signatures.algorithms import HASHES, hash_named
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidRecord
-from signatures.evidence.record import ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
+from signatures.evidence.record import MOST_CHAINS, MOST_STAMPS, ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
 
 __all__ = ["Asn1Record", "read_asn1", "write_record", "write_stamp"]
 
@@ -80,6 +80,8 @@ class _Reader:
         chains = []
         for number, each in enumerate(der.children(data, der.expect(sequence, der.SEQUENCE))):
             chains.append(self._chain(number, each))
+            if number >= MOST_CHAINS or sum(len(chain.stamps) for chain, _ in chains) > MOST_STAMPS:
+                raise DerError(f"there are more than {MOST_CHAINS} chains or {MOST_STAMPS} time-stamps in it", each.start)
         if not chains:
             raise DerError("it is empty", sequence.start)
         stamps = tuple(each for each, _ in chains)

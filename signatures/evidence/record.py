@@ -10,10 +10,27 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LARGEST", "ArchiveTimestamp", "Chain", "EvidenceRecord", "Groups", "Needed", "Needs", "place"]
+__all__ = [
+    "LARGEST",
+    "MOST_CHAINS",
+    "MOST_STAMPS",
+    "ArchiveTimestamp",
+    "Chain",
+    "EvidenceRecord",
+    "Groups",
+    "Needed",
+    "Needs",
+    "place",
+]
 
 LARGEST = 64 << 20
 """Bytes of a record that is read: a group of 10,000 files and a dozen renewals stay below a megabyte."""
+
+MOST_CHAINS = 50
+"""Chains of a record: one for each hash algorithm that ended since it was begun, and each is hashed with all before it."""
+
+MOST_STAMPS = 500
+"""Time-stamps of a record: one for every year of five centuries. Each costs some milliseconds."""
 
 Groups = tuple[tuple[bytes, ...], ...]
 """A reduced hash tree: lists of hash values, from the data object's own upwards."""

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from formats.xml import NotWellFormed, exact
 from signatures.canonical import canonical_element
 from signatures.errors import InvalidRecord
-from signatures.evidence.record import ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
+from signatures.evidence.record import MOST_CHAINS, MOST_STAMPS, ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
 from signatures.xmldsig.c14n import METHODS
 from signatures.xmldsig.names import DIGESTS
 
 __all__ = ["NAMESPACE", "XmlRecord", "read_xml"]
 
 NAMESPACE = "urn:ietf:params:xml:ns:ers"
+MOST_BYTES = 16 << 20
+"""Bytes of a record in XML: each chain is hashed in its canonical form with all before it."""
+
 _NS = f"{{{NAMESPACE}}}"
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +51,23 @@ class XmlRecord(EvidenceRecord):
         earlier = [hashlib.new(hash_name, each).digest() for each in self._before(chain)]
         return lambda digest: tuple(Needed(frozenset((digest, each))) for each in earlier)
 
-    def _before(self, chain: int) -> Sequence[bytes]:
+    def _before(self, chain: int) -> Iterator[bytes]:
         """The ArchiveTimeStampSequence as it was before ``chain`` was added. What white space stood before its end tag then is not
         known: that of the end now, that before the chain, and both are tried, for no content can hide in it."""
         sequence = self.elements[0][0].getparent()
-        later = {id(element) for element, _ in self.elements[chain:]}
-        marks = [id(each) in later for each in sequence]
-        found: dict[bytes, None] = {}
-        for tail in ("last", "own", "both"):
-            whole = copy.deepcopy(sequence.getroottree()).getroot().find(f"{_NS}ArchiveTimeStampSequence")
-            gone = [each for each, taken in zip(list(whole), marks, strict=True) if taken]
-            kept = [each for each, taken in zip(list(whole), marks, strict=True) if not taken]
-            ends = [kept[-1].tail or "", *(each.tail or "" for each in gone)]
+        gone = frozenset(element for element, _ in self.elements[chain:])
+        last = [each for each in sequence if each not in gone][-1]
+        tails = {each: each.tail for each in (last, *gone)}
+        spaces = [last.tail or "", *(each.tail or "" for each in sequence if each in gone)]
+        try:
             for each in gone:
-                whole.remove(each)
-            kept[-1].tail = {"last": ends[-1], "own": ends[0], "both": "".join(ends)}[tail]
-            found.setdefault(canonical_element(whole, self.methods[chain]))
-        return list(found)
+                each.tail = None
+            for space in dict.fromkeys((spaces[-1], spaces[0], "".join(spaces))):
+                last.tail = space
+                yield canonical_element(sequence, self.methods[chain], without=gone)
+        finally:
+            for each, tail in tails.items():
+                each.tail = tail
 
 
 def read_xml(data: bytes) -> XmlRecord:
@@ -73,6 +76,8 @@ def read_xml(data: bytes) -> XmlRecord:
     Raises:
         InvalidRecord: with the place and the line.
     """
+    if len(data) > MOST_BYTES:
+        raise InvalidRecord("record", f"it is longer than {MOST_BYTES} bytes", 0)
     try:
         root: Any = exact(data)
     except NotWellFormed as error:
@@ -130,8 +135,8 @@ class _Reader:
         return groups
 
     def _only(self, element: Any, *names: str) -> None:
-        """The attributes that an element may have."""
-        if set(element.attrib) - set(names):
+        """The attributes that an element may have, besides those that tell where its schema is (which is never read)."""
+        if {each for each in element.attrib if not each.startswith(_XSI)} - set(names):
             raise self._fail("an attribute that is not known")
 
     def _ordered(self, elements: list[Any], *names: str) -> list[Any]:
@@ -171,6 +176,8 @@ class _Reader:
             read = [self._stamp(place(number, index), hash_name, one) for index, one in enumerate(self._ordered(stamps))]
             chains.append(Chain(tuple(stamp for stamp, _ in read)))
             elements.append((each, tuple(element for _, element in read)))
+            if number >= MOST_CHAINS or sum(len(one.stamps) for one in chains) > MOST_STAMPS:
+                raise self._fail(f"there are more than {MOST_CHAINS} chains or {MOST_STAMPS} time-stamps in it")
         infos = sum(1 for _ in root.iter(_NS + "CryptographicInformation"))
         unique = tuple(dict.fromkeys(hashes))
         return XmlRecord(data, unique, tuple(chains), bool(encryption), infos, tuple(methods), tuple(elements))

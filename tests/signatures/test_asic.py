@@ -17,6 +17,7 @@ import pytest
 
 from policies.trust import default_algorithms
 from signatures.anchors import Anchors
+from signatures.asic.container import AsicVerifier
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
 from signatures.reading import read_signatures
@@ -107,6 +108,15 @@ def test_what_was_added_is_named_and_not_covered(tmp_path: Path) -> None:
 
 def test_a_comment_of_the_zip_harms_nothing(tmp_path: Path) -> None:
     assert integrities(read(tmp_path, zipped(parts(pki()), comment=b"mimetype=" + EXTENDED.encode()))) == [Integrity.INTACT]
+
+
+def test_a_signature_by_another_name_is_one_because_its_manifest_says_so(tmp_path: Path) -> None:
+    own = manifest("ky-so.p7s", FILES)  # relative to META-INF, as some write it
+    members = {**FILES, "META-INF/ASiCManifest.xml": own, "META-INF/ky-so.p7s": pki().sign_cms(own, WHEN)}
+    path = tmp_path / "container"
+    path.write_bytes(zipped(members))
+    (signed,) = AsicVerifier().read(Source(path, "ho-so.asice")).objects
+    assert signed.integrity is Integrity.INTACT
 
 
 # -- attacks ------------------------------------------------------------------------------------------------------------------
@@ -210,9 +220,9 @@ def test_attack(tmp_path: Path, name: str) -> None:
     path.write_bytes(data)
     del data
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     found = read_signatures(Source(path, "ho-so.asice"))
-    took, peak = time.monotonic() - started, tracemalloc.get_traced_memory()[1]
+    took, peak = time.process_time() - started, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     for each in found.objects if found else ():
         assert each.integrity is not Integrity.INTACT, each
@@ -253,9 +263,9 @@ def test_one_large_member_named_ten_thousand_times_is_hashed_once(tmp_path: Path
     data = zipped(
         {"large.bin": large, "META-INF/ASiCManifest.xml": many, "META-INF/signature001.p7s": pki().sign_cms(many, WHEN)}
     )
-    started = time.monotonic()
+    started = time.process_time()
     assert integrities(read(tmp_path, data)) == [Integrity.INTACT]
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 # -- noise ----------------------------------------------------------------------------------------------------------------------
@@ -281,9 +291,9 @@ def noise(folder: Path, rounds: int, seconds: float) -> None:
         else:
             data = _spoilt(zipped(members), chance)
         path.write_bytes(data)
-        started = time.monotonic()
+        started = time.process_time()
         found = read_signatures(Source(path, chance.choice(("a.asice", "a.asics", "a.zip"))))
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
         for each in found.objects if found else ():
             assert (each.failure is None) <= (each.integrity is Integrity.INTACT)
 

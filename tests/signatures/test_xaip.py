@@ -163,12 +163,12 @@ def noise(folder: Path, rounds: int, seconds: float) -> None:
                     data[at:at] = other[start : start + chance.randint(1, 400)]
             data = data or bytearray(b"<")
         path.write_bytes(data)
-        started = time.monotonic()
+        started = time.process_time()
         for verifier in (XaipVerifier(), EvidenceVerifier()):
             for each in verifier.read(Source(path, "x")).objects:
                 assert (each.failure is None) <= (each.integrity is Integrity.INTACT)
         read_signatures(Source(path, "x"))
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
 
 
 def test_a_sample_of_noise(tmp_path: Path) -> None:

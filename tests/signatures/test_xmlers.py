@@ -98,6 +98,13 @@ def test_an_xml_object_is_proved_in_its_canonical_form_and_that_is_said() -> Non
     assert "not canonicalised" in report.quirks[0]
 
 
+def test_where_a_schema_is_said_to_be_is_passed_over() -> None:
+    location = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:schemaLocation="urn:x http://127.0.0.1:9/x.xsd"'
+    made = XmlErs()
+    made.begin(authority(), "sha256", digests("sha256"), [b"\1" * 32])
+    assert verify_record(made.record().replace(b"<EvidenceRecord", f"<EvidenceRecord {location}".encode()), objects()).valid
+
+
 def changed(before: str, after: str, count: int = 1) -> bytes:
     text = renewed()[0].decode()
     assert before in text
@@ -132,11 +139,11 @@ NEVER = {
 
 @pytest.mark.parametrize("name", NEVER)
 def test_refused(name: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     report = verify_record(NEVER[name], objects())
     assert not report.valid, name
     assert found(report)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_renewal_of_another_record_is_no_renewal() -> None:
@@ -164,13 +171,26 @@ def test_a_canonical_form_that_would_be_huge_is_refused_in_little_memory() -> No
     made.begin(authority(), "sha256", digests("sha256"), [b"\1" * 32])
     record = made.record().replace(C14N.encode(), b"http://www.w3.org/2001/10/xml-exc-c14n#")
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     report = verify_record(record, [object_of_bytes("bomb.xml", bomb)])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert not report.valid
     assert peak < 300 << 20
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
+
+
+def test_of_a_thousand_copied_chains_or_stamps_not_one_is_read() -> None:
+    """Each chain is hashed with all before it: without a bound a few megabytes would take hours."""
+    made = XmlErs()
+    made.begin(authority(), "sha256", digests("sha256"), [b"\1" * 32])
+    started = time.process_time()
+    for copied in (
+        XmlErs(chains=made.chains * 1000),
+        XmlErs(chains=[("sha256", made.chains[0][1] * 1000)]),
+    ):
+        assert found(verify_record(copied.record(), objects()))[0][0] == "EVD-SYNTAX"
+    assert time.process_time() - started < 2
 
 
 _remembering = functools.lru_cache(read_token)
@@ -238,11 +258,11 @@ def noise(seconds: float, rounds: int) -> None:
                 case _:
                     other = chance.randrange(len(record))
                     damaged[at:at] = record[other : other + chance.randint(1, 400)]
-        started = time.monotonic()
+        started = time.process_time()
         with contextlib.suppress(InvalidRecord):
             read_record(bytes(damaged))
         verify_record(bytes(damaged), objects(), read=_remembering)
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
 
 
 def test_a_sample_of_noise_crashes_nothing() -> None:
