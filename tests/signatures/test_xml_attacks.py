@@ -439,4 +439,4 @@ def refused(report: SignatureReport) -> str:
     assert report.verdict.why is not None
     if report.integrity is Integrity.UNKNOWN:
         assert (str(report.verdict), report.verdict.why.code) == ("INDETERMINATE/SIG_CONSTRAINTS_FAILURE", "SIG-XML-REFUSED")
-    return str(report.verdict.why.args.get("reason", ""))
+    return report.verdict.why.text("en")
