@@ -17,6 +17,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
+from policies.phrases import phrase
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.detect import holds
@@ -89,14 +90,14 @@ class Package:
     @staticmethod
     def _once(table: dict[str, str], key: str, value: str) -> None:
         if key in table:
-            raise Refused(f"the content type of {key!r} is said twice")
+            raise Refused(phrase("opc-type-twice", name=key))
         table[key] = value
 
     def xml(self, name: str) -> Any:
         """The root of a part. Raises `Refused`: there is none."""
         found = self.named(name)
         if found is None:
-            raise Refused(f"there is no part {name!r}")
+            raise Refused(phrase("opc-no-part", name=name))
         if found not in self._roots:
             self._roots[found] = exact(self.members.read(found, MOST_PART))
         return self._roots[found]
@@ -119,7 +120,7 @@ class Package:
             if posixpath.basename(folder) == "_rels" and base.endswith(".rels"):
                 found += self._of(holder, posixpath.join(posixpath.dirname(folder), base.removesuffix(".rels")))
                 if len(found) > MOST_RELATIONSHIPS:
-                    raise Refused(f"there are more than {MOST_RELATIONSHIPS} relationships")
+                    raise Refused(phrase("opc-relationships", most=MOST_RELATIONSHIPS))
         return tuple(found)
 
     def _of(self, holder: str, source: str) -> Iterator[Relationship]:
@@ -127,7 +128,7 @@ class Package:
         for each in self.xml(holder).iterchildren(f"{{{RELATIONSHIPS}}}Relationship"):
             name = each.get("Id", "")
             if name in ids:
-                raise Refused(f"two relationships in {holder!r} have the id {name!r}")
+                raise Refused(phrase("opc-id-twice", part=holder, id=name[:80]))
             ids.add(name)
             external = each.get("TargetMode") == "External"
             target = each.get("Target", "")
@@ -183,7 +184,7 @@ class OoxmlVerifier:
         except (NotWellFormed, Refused) as error:
             return refused_file(Kind.OOXML, error.reason)
         if not names:
-            return refused_file(Kind.OOXML, "no relationship leads to the signatures")
+            return refused_file(Kind.OOXML, phrase("opc-no-way"))
         collected = Collected()
         for name in dict.fromkeys(names):
             read_part(
@@ -209,7 +210,7 @@ def _inside(package: Package) -> Callable[[str], Callable[[], BinaryIO] | None]:
             return None
         declared = query.removeprefix("ContentType=")
         if not query.startswith("ContentType=") or declared.casefold() != package.content_type(found).casefold():
-            raise Refused(f"{found} has another content type than was signed")
+            raise Refused(phrase("opc-type", name=found))
         return package.members.find(found)
 
     return resolve
@@ -220,7 +221,7 @@ def _relationships(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes:
     ids, types = _selected(step)
     root = reading.nodes(data).top
     if root.tag != f"{{{RELATIONSHIPS}}}Relationships":
-        raise Refused("the relationship transform is applied to something else")
+        raise Refused(phrase("opc-transform"))
     made = etree.Element(root.tag, nsmap={None: RELATIONSHIPS})
     for each in sorted(root.iterchildren(f"{{{RELATIONSHIPS}}}Relationship"), key=lambda each: each.get("Id", "")):
         if each.get("Id") in ids or each.get("Type") in types:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected
 from signatures.certificates import Certificate
@@ -220,7 +221,7 @@ def _judged(
     if certificate is None:  # value and digests are right, but another certificate was signed along (EN 319 102-1, 5.2.3.4)
         return _failed(base, Failure(Integrity.INTACT, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
     if counter is not None and not _covers_value(signature, counter):
-        reason = "a counter-signature does not sign the value of the signature that it hangs on"
+        reason = phrase("dsig-counter")
         return _failed(base, Failure(Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=reason))
     return replace(base, integrity=Integrity.INTACT)
 
@@ -244,7 +245,7 @@ def _seen(document: Document, read: Read, every: Sequence[Covered]) -> SignedObj
     why = None
     try:
         if read.object.role is Role.SIGNATURE and not (read.covered.tops or read.covered.files):
-            why = Finding("SIG-XML-REFUSED", "", {"reason": "nothing is signed but the signature's own parts"})
+            why = Finding("SIG-XML-REFUSED", "", {"reason": phrase("dsig-nothing")})
         elif double := shadows(document, read.covered, every):
             why = Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(read.object.coverage.elements)})
     except Refused as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from policies.phrases import phrase
 from signatures.cms import Content
 from signatures.xades.properties import Properties, local
 from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
@@ -92,9 +93,9 @@ def _by_hash_data(making: Making, hashed: list[Any]) -> Iterator[_Piece]:
     if name in SIGNATURE:
         own = making.signature.element.find(ds("SignatureValue"))
         if len(hashed) != 1 or not _is_whole(making, hashed[0], own):
-            raise Refused("a time-stamp says that it is over something else than the value of its signature")
+            raise Refused(phrase("dsig-stamp-other"))
     elif name not in CONTENT:
-        raise Refused("a time-stamp that says itself what it is over is not in the closed list")
+        raise Refused(phrase("dsig-stamp-itself"))
     for each in hashed:
         target, _ = target_of(making.reading, each.get("uri", each.get("URI")))
         listed = next((child for child in each.iterchildren() if local(child) == "Transforms"), None)

@@ -14,6 +14,8 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
+
 __all__ = ["C14N", "METHODS", "Filter", "Method", "Nodes", "Refused", "Work", "canonical", "joined"]
 
 XML = "http://www.w3.org/XML/1998/namespace"
@@ -58,7 +60,7 @@ class Work:
     def visit(self, count: int = 1) -> None:
         self.left -= count
         if self.left < 0:
-            raise Refused("checking the signatures of this file takes more steps than its size explains")
+            raise Refused(phrase("dsig-steps"))
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class _Writer:
             return f"<!--{_line_ends(node.text)}-->" if self._comments else ""
         if node.tag is etree.PI:
             return f"<?{node.target} {_line_ends(node.text)}?>" if node.text else f"<?{node.target}?>"
-        raise Refused("there is an entity reference in what is signed")
+        raise Refused(phrase("dsig-entity"))
 
     def _walk(self, top: Any) -> Iterator[bytes]:
         parts, filters = self._parts, self._nodes.filters
@@ -230,7 +232,7 @@ class _Writer:
         if self._method.v11:
             own.pop(_XML_ATTRIBUTE + "id", None)
             if _BASE in own and _BASE in inherited:
-                raise Refused("xml:base of several levels would have to be joined")
+                raise Refused(phrase("dsig-base"))
         return inherited | own
 
     def _opened(self, element: Any, above: _Level, declared: dict[str, str]) -> tuple[str, _Level]:
@@ -263,7 +265,7 @@ class _Writer:
         found = element.attrib.items()
         if above.inherited and not above.out:
             if self._method.v11 and _BASE in element.attrib and _BASE in above.inherited:
-                raise Refused("xml:base of several levels would have to be joined")
+                raise Refused(phrase("dsig-base"))
             found = list((above.inherited | dict(found)).items())
         if len(found) < 2 and not any(key[0] == "{" for key, _ in found):
             return found, set()

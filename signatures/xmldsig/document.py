@@ -8,6 +8,7 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from formats.xml import NotWellFormed, exact
+from policies.phrases import phrase
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.names import ds
 
@@ -54,7 +55,7 @@ class Document:
                     self._ids.setdefault(value, []).append(element)
         found = self._ids.get(name, [])
         if len(found) > 1:
-            raise Refused(f"{len(found)} elements have the id {name!r}")
+            raise Refused(phrase("dsig-id-twice", count=len(found), id=name[:80]))
         return found[0] if found else None
 
 
@@ -77,4 +78,4 @@ def reread(data: bytes, work: Work) -> Any:
     try:
         return exact(data)
     except NotWellFormed as error:
-        raise Refused(f"a transform needs XML where there is none that is read: {error.reason}") from error
+        raise Refused(phrase("dsig-no-xml", why=error.reason)) from error

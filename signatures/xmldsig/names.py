@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policies.phrases import phrase
 from signatures.algorithms import Scheme
 
 __all__ = ["DIGESTS", "DS", "MORE", "SCHEMES", "digest_named", "ds"]
@@ -58,7 +59,7 @@ RSA_PSS = MORE_2007 + "rsa-pss"
 def digest_named(uri: str) -> str:
     """hashlib's name. Raises ValueError: it is not understood."""
     if uri not in DIGESTS:
-        raise ValueError(f"the digest algorithm {uri or '(none)'} is not understood")
+        raise ValueError(phrase("dsig-digest", uri=uri[:100]))
     return DIGESTS[uri]
 
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
 from signatures.xmldsig.document import Document, reread
 from signatures.xmldsig.names import DS, digest_named, ds
@@ -67,7 +68,7 @@ class Octets:
         for chunk in self.chunks():
             found += chunk
             if len(found) > MOST_REREAD:
-                raise Refused(f"a transform would have to hold more than {MOST_REREAD} bytes")
+                raise Refused(phrase("dsig-long", most=MOST_REREAD))
         return bytes(found)
 
 
@@ -148,7 +149,7 @@ def read_references(reading: Reading, holder: Any, *, nested: bool = False) -> t
     for element in holder.iterchildren(ds("Reference")):
         reading.seen += 1
         if reading.seen > MOST_REFERENCES:
-            raise Refused(f"there are more than {MOST_REFERENCES} references")
+            raise Refused(phrase("dsig-references", most=MOST_REFERENCES))
         found.append(_read(reading, element, nested=nested))
     return tuple(found)
 
@@ -167,7 +168,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
     except (ValueError, binascii.Error) as error:
-        return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0][:200])
+        return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0])
     if actual != expected:
         return Reference(**base, state=State.ALTERED)
     return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
@@ -196,7 +197,7 @@ def _manifest(reading: Reading, base: dict[str, Any], *, nested: bool) -> tuple[
     if base["type"] != MANIFEST and nodes.top.tag not in (ds("Manifest"), ds("Object")):
         return ()
     if nested and manifests:
-        raise Refused("a manifest stands inside a manifest")
+        raise Refused(phrase("dsig-manifest"))
     return tuple(each for manifest in manifests for each in read_references(reading, manifest, nested=True))
 
 
@@ -214,7 +215,7 @@ def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None,
     if uri is not None and uri.startswith("#"):
         pointer = _POINTER.fullmatch(uri)
         if pointer is None and uri.startswith("#xpointer("):
-            raise Refused(f"the pointer {uri[:80]!r} is not in the closed list")
+            raise Refused(phrase("dsig-pointer", uri=uri[:80]))
         name = pointer[1] if pointer else unquote(uri[1:])
         found = reading.document.by_id(name)
         return (Nodes(found, comments=pointer is not None), "") if found is not None else (None, "")
@@ -240,7 +241,7 @@ def method_of(element: Any) -> Method:
     """The canonical form that an element with an Algorithm names. Raises `Refused`."""
     uri = _algorithm(element)
     if uri not in METHODS:
-        raise Refused(f"the canonical form {uri or '(none)'} is not understood")
+        raise Refused(phrase("dsig-canonical", uri=uri[:80]))
     method = METHODS[uri]
     listed = element.find(f"{{{EXCLUSIVE}}}InclusiveNamespaces")
     if method.exclusive and listed is not None:
@@ -264,7 +265,7 @@ def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transf
     """Apply a ds:Transforms (None: there is none) to ``target``. Raises `Refused`."""
     steps = list(listed.iterchildren(ds("Transform"))) if listed is not None else []
     if len(steps) > MOST_TRANSFORMS:
-        raise Refused(f"a reference has more than {MOST_TRANSFORMS} transforms")
+        raise Refused(phrase("dsig-transforms", most=MOST_TRANSFORMS))
     data, nodes = target, target if isinstance(target, Nodes) else None
     for step in steps:
         data = _transform(reading, step, data)
@@ -281,7 +282,7 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
     if uri == ENVELOPED:
         nodes = reading.nodes(data)
         if not _inside(reading.signature, nodes.top):
-            raise Refused("the enveloped signature is to be taken out of something that it does not stand in")
+            raise Refused(phrase("dsig-enveloped"))
         return nodes.filtered("subtract", frozenset((reading.signature,)))
     if uri == BASE64:
         return _decoded(reading, data)
@@ -291,7 +292,7 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
         return by_filters(reading.document, reading.signature, step, reading.nodes(data))
     if uri in reading.transforms:
         return reading.transforms[uri](reading, step, data)
-    raise Refused(f"the transform {uri or '(none)'} is not in the closed list")
+    raise Refused(phrase("dsig-transform", uri=uri[:80]))
 
 
 _STRING = etree.XPath("string()", smart_strings=False)
@@ -304,7 +305,7 @@ def _inside(element: Any, top: Any) -> bool:
 def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
     if isinstance(data, Nodes):
         if data.filters or len(data.top):  # what stands in markup between would not be signed
-            raise Refused("base64 of anything but the text of one element is not in the closed list")
+            raise Refused(phrase("dsig-base64-markup"))
         text = _STRING(data.top)
     else:
         text = data.joined().decode("ascii", "replace")
@@ -312,5 +313,5 @@ def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
     try:
         decoded = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused(f"what is signed as base64 is none: {error}") from error
+        raise Refused(phrase("dsig-base64", why=str(error)[:80])) from error
     return Octets(lambda: iter((decoded,)))

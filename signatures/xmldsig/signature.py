@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import utils
 
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.algorithms import Scheme, signed_by
 from signatures.certificates import Certificate
 from signatures.report import Integrity, SubIndication
@@ -47,7 +48,7 @@ def refused(reason: str) -> Failure:
 
 
 def not_understood(reason: str) -> Failure:
-    return Failure(Integrity.UNKNOWN, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=reason[:200])
+    return Failure(Integrity.UNKNOWN, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=reason)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def decoded(text: str | None, what: str) -> bytes:
     try:
         return base64.b64decode("".join((text or "").split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _malformed(f"{what} is not base64: {error}") from error
+        raise _malformed(phrase("dsig-not-base64", why=str(error)[:80])) from error
 
 
 def open_signature(
@@ -119,11 +120,11 @@ def open_signature(
     infos = list(element.iterchildren(ds("SignedInfo")))
     values = list(element.iterchildren(ds("SignatureValue")))
     if len(infos) != 1 or len(values) != 1:
-        raise _malformed("a signature has one SignedInfo and one SignatureValue")
+        raise _malformed(phrase("dsig-parts"))
     (info,), (value,) = infos, values
     octets = decoded(value.text, "the value of the signature")
     if not octets:
-        raise _malformed("the value of the signature is empty")
+        raise _malformed(phrase("dsig-empty"))
     scheme = _scheme(info.find(ds("SignatureMethod")))
     try:
         method = method_of(info.find(ds("CanonicalizationMethod")))
@@ -132,7 +133,7 @@ def open_signature(
     except Refused as error:
         raise refused(error.reason) from error
     if not references:
-        raise _malformed("nothing is signed: there is no reference")
+        raise _malformed(phrase("dsig-no-reference"))
     return XmlSignature(element, octets, scheme, message, references, key_certificates(element))
 
 
@@ -143,7 +144,7 @@ def _scheme(method: Any) -> Scheme:
             return _pss(method)
         return SCHEMES[uri]
     except KeyError:
-        raise not_understood(f"the signature algorithm {uri or '(none)'} is not understood") from None
+        raise not_understood(phrase("dsig-method", uri=uri[:100])) from None
     except ValueError as error:
         raise not_understood(str(error)) from error
 
@@ -162,7 +163,7 @@ def _pss(method: Any) -> Scheme:
     salt = int(parameters.findtext(f"{{{PSS}}}SaltLength") or hashlib.new(name).digest_size)
     trailer = int(parameters.findtext(f"{{{PSS}}}TrailerField") or 1)
     if not 0 <= salt <= 512 or trailer != 1:
-        raise ValueError("RSA-PSS parameters that are not understood")
+        raise ValueError(phrase("dsig-pss"))
     return Scheme("rsa-pss", name, mask, salt)
 
 

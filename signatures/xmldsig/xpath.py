@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from signatures.xmldsig.c14n import Nodes, Refused
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
@@ -43,10 +44,10 @@ MOST_FILTERS = 8
 def _expression(element: Any) -> str:
     """The expression of an element, without the spaces that mean nothing."""
     if element is None:
-        raise Refused("an XPath transform has no expression")
+        raise Refused(phrase("dsig-xpath-none"))
     text = " ".join((element.text or "").split())
     if len(text) > MOST_XPATH or len(element):
-        raise Refused(f"an XPath expression has more than {MOST_XPATH} characters")
+        raise Refused(phrase("dsig-xpath-long", most=MOST_XPATH))
     return re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
 
 
@@ -63,7 +64,7 @@ def by_xpath(document: Document, signature: Any, step: Any, nodes: Nodes) -> Nod
         elif match := _WITHIN.fullmatch(part):
             nodes = nodes.filtered("intersect", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
         else:
-            raise Refused(f"the XPath expression {text[:80]!r} is not in the closed list")
+            raise Refused(phrase("dsig-xpath", text=text[:80]))
     return nodes
 
 
@@ -73,7 +74,7 @@ def _name(element: Any, step: str) -> str:
     if not prefix:
         return local
     if prefix not in element.nsmap:
-        raise Refused(f"the prefix {prefix!r} of an XPath expression is not declared")
+        raise Refused(phrase("dsig-xpath-prefix", prefix=prefix[:80]))
     return f"{{{element.nsmap[prefix]}}}{local}"
 
 
@@ -88,14 +89,14 @@ def by_filters(document: Document, signature: Any, step: Any, nodes: Nodes) -> N
     """XPath Filter 2.0, in the order of its filters."""
     filters = list(step.iterchildren(f"{{{FILTER2}}}XPath"))
     if not 0 < len(filters) <= MOST_FILTERS:
-        raise Refused("a filter has no expression, or too many")
+        raise Refused(phrase("dsig-filter-none"))
     for element in filters:
         operation = element.get("Filter", "")
         if operation not in ("subtract", "intersect", "union"):
-            raise Refused(f"the filter {operation!r} is not in the closed list")
+            raise Refused(phrase("dsig-filter", name=operation[:80]))
         paths = _expression(element).split("|")
         if len(paths) > MOST_PATHS:
-            raise Refused(f"a filter has more than {MOST_PATHS} paths")
+            raise Refused(phrase("dsig-paths", most=MOST_PATHS))
         tops: set[Any] = set()
         for path in paths:
             tops |= _selected(document, signature, nodes, element, path.strip())
@@ -106,14 +107,14 @@ def by_filters(document: Document, signature: Any, step: Any, nodes: Nodes) -> N
 def _selected(document: Document, signature: Any, nodes: Nodes, element: Any, path: str) -> set[Any]:
     if match := _HERE.fullmatch(path):
         if _name(element, match[1]) != ds("Signature"):
-            raise Refused(f"the path {path[:80]!r} is not in the closed list")
+            raise Refused(phrase("dsig-path", path=path[:80]))
         return {signature}
     if not _PATH.fullmatch(path):
-        raise Refused(f"the path {path[:80]!r} is not in the closed list")
+        raise Refused(phrase("dsig-path", path=path[:80]))
     document.work.visit(document.size >> 6)  # one pass over the document, in C
     namespaces = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
     try:
         found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())
     except etree.XPathError as error:
-        raise Refused(f"the path {path[:80]!r} cannot be evaluated: {error}") from error
+        raise Refused(phrase("dsig-path-wrong", path=path[:80], why=str(error)[:80])) from error
     return {each for each in found if isinstance(each, etree._Element)}
