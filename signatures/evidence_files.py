@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge, exact
@@ -16,10 +17,11 @@ from policies.findings import Finding
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.embedded import read_embedded
-from signatures.errors import InvalidRecord
-from signatures.evidence import DataObject, data_object, read_record
+from signatures.errors import InvalidRecord, InvalidToken
+from signatures.evidence import DataObject, EvidenceReport, data_object, read_record
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
+from signatures.timestamps import read_token
 from signatures.xades.reader import read_document
 from signatures.xaip import Handed, Xaip, in_package, is_package, wrapped_record
 from signatures.xmldsig.document import Document
@@ -28,6 +30,9 @@ __all__ = ["EvidenceVerifier", "XaipVerifier", "handed_over", "opened_package"]
 
 MOST_LOOKED_UP = 20_000
 """Hash values of a record that are looked up among the files; a group of 10,000 is the most that Kho makes itself."""
+
+MOST_TOLD = 1000
+"""Covered files that are named."""
 
 MOST_RECORDS = 1000
 """Records in one package."""
@@ -95,8 +100,19 @@ def _held_against(record: Handed, source: Source) -> EmbeddedRecord:
 def _over(record: Handed, objects: Sequence[DataObject], name: str) -> EmbeddedRecord:
     names = tuple(each.name for each in objects)
     covers = [each.digests["sha256"] for each in objects]
-    coverage = Coverage("beside", name=name or ", ".join(names[:3]), files=names[:20])
-    return read_embedded(record.encoded, objects, covers=covers, coverage=coverage)
+    coverage = Coverage("beside", name=name or ", ".join(names[:3]), files=names[:MOST_TOLD])
+    found = read_embedded(record.encoded, objects, covers=covers, coverage=coverage)
+    others = _first_list(found.report) - len(objects)
+    if name or found.object.failure is not None or others <= 0:
+        return found
+    told = Finding("EVD-OTHERS", "", {"others": others})
+    return replace(found, object=replace(found.object, notes=(*found.object.notes, told)))
+
+
+def _first_list(report: EvidenceReport) -> int:
+    """How many values the first list of a record has."""
+    groups = report.record.chains[0].stamps[0].groups if report.record is not None else None
+    return len(set(groups[0])) if groups else 1
 
 
 def _by_digest(encoded: bytes, source: Source) -> Iterator[tuple[str, Opened]]:
@@ -105,7 +121,10 @@ def _by_digest(encoded: bytes, source: Source) -> Iterator[tuple[str, Opened]]:
     except InvalidRecord:
         return
     stamp = record.chains[0].stamps[0]
-    values = stamp.groups[0] if stamp.groups else ()
+    try:
+        values = stamp.groups[0] if stamp.groups else (read_token(stamp.token).imprint,)
+    except InvalidToken:
+        return
     for hash_name in dict.fromkeys((stamp.declared, *record.hashes)):
         yield from source.holding(hash_name, frozenset(values[:MOST_LOOKED_UP]))
 

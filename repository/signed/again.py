@@ -14,10 +14,12 @@ from repository.archive import Archive
 from repository.signed.examiner import told
 from repository.signed.files import opened
 from repository.signed.holdings import Others, covered_path, data_of, kept_reports, signed_files, taken
+from repository.signed.received import Received, in_order
 from repository.signed.records import DATA, FileReport
 
 if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
+    from signatures.poe import Proof
     from signatures.signed import SignedFile, Source
     from signatures.validation_data import Collector
 
@@ -44,19 +46,21 @@ def look_again(archive: Archive, aip_id: str, context: Context, collector: Colle
 
     Raises `UnknownAip`, `AipUnreadable`.
     """
-    known = {str(report["path"]) for report in kept_reports(archive, aip_id)}
+    reports = list(kept_reports(archive, aip_id))
+    known = {str(report["path"]) for report in reports}
     files = signed_files(archive, aip_id, known)
     before = [each for _, each in data_of(archive, aip_id)]
     names = {path for path, _ in data_of(archive, aip_id)}
-    again = Again()
+    again, received = Again(), Received()
     with tempfile.TemporaryDirectory(prefix="kho-signatures-") as work:
-        for path in sorted(known & files.keys()):
+        for path in in_order([each for each in reports if each["path"] in files]):
             signed = taken(archive, aip_id, files[path], Path(work) / "signed")
             content = None
             if covered_path(path) in files:
                 content = taken(archive, aip_id, files[covered_path(path)], Path(work) / "content")
             found = _source(signed, path, content, Others(archive, aip_id, path, Path(work)))
-            report = _looked(found, files[path].sha256, context, collector, before)
+            report = _looked(found, files[path].sha256, context, collector, before, received.proofs.get(path))
+            received.take(report[0])
             fresh = {f"{DATA}/{name}": der for name, der in report[1].items() if f"{DATA}/{name}" not in names}
             again.data |= fresh
             again.reports.append(report[0])
@@ -72,7 +76,12 @@ def _source(signed: Path, path: str, content: Path | None, others: Others) -> So
 
 
 def _looked(
-    source: Source, sha256: str, context: Context, collector: Collector, before: list[ValidationData]
+    source: Source,
+    sha256: str,
+    context: Context,
+    collector: Collector,
+    before: list[ValidationData],
+    existed: Proof | None,
 ) -> tuple[FileReport, Mapping[str, bytes]]:
     from signatures.judgement import judge
     from signatures.reading import read_signatures
@@ -80,7 +89,7 @@ def _looked(
 
     file = read_signatures(source, context.anchors.known) or SignedFile()
     kept = collector.collect(_with(file, before), context.at)
-    reports = judge(file, context, beside=[*before, kept.data()])
+    reports = judge(file, context, existed=existed, beside=[*before, kept.data()])
     data = dict(kept.files())
     return FileReport.of(source.name, sha256, reports, context, data=list(data), missing=kept.failures), data
 

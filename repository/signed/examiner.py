@@ -6,7 +6,8 @@ Reports and validation data become files of the AIP; the deposit gets one findin
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,13 +20,16 @@ from repository.archive import Archive
 from repository.enclosures import Enclosures
 from repository.progress import Progress
 from repository.signed.files import opened
+from repository.signed.received import Received
 from repository.signed.records import DATA, FileReport
 from signatures.detect import covered_names, detect, named_beside
 from signatures.report import Indication, Integrity, Role, SignatureReport
 
 if TYPE_CHECKING:
     from signatures.judgement import Context
-    from signatures.validation_data import Collector
+    from signatures.poe import Proof
+    from signatures.signed import SignedFile
+    from signatures.validation_data import Collector, Kept
 
 __all__ = ["check_signatures", "told"]
 
@@ -43,6 +47,14 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
     enclosures = Enclosures(spool)
     enclosures.clear()
     examiner: _Examiner | None = None
+    waiting: list[_Looked] = []
+
+    def tell(looked: _Looked) -> None:
+        for finding in told(looked.report, looked.shown):
+            findings.append(finding)
+        for path, content in (*looked.report.files(), *looked.data):
+            enclosures.add(path, content)
+
     for spooled in files:
         try:
             with open(spool.path(spooled), "rb") as stream:
@@ -50,15 +62,42 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
             if found is None:
                 continue
             examiner = examiner or _Examiner(archive, spool)
-            report = examiner.look(spooled)
+            looked = examiner.look(spooled)
         except OSError as error:
             findings.add("SIG-NOT-LOOKED", shown_name(spooled.item.name), reason=os_phrase(error))
             continue
-        for finding in told(report, shown_name(spooled.item.name)):
-            findings.append(finding)
-        for path, content in (*report.files(), *examiner.data):
-            enclosures.add(path, content)
+        if _may_gain(looked.report) and len(waiting) < MOST_WAITING:
+            waiting.append(looked)  # an evidence record over it may still come
+        else:
+            tell(looked)
         progress.advance(0)
+    for looked in waiting:
+        tell(examiner.with_evidence(looked) if examiner is not None else looked)
+
+
+MOST_WAITING = 200
+"""Signed files whose report waits until all evidence records of a deposit are read: each is held in memory."""
+
+
+def _may_gain(report: FileReport) -> bool:
+    """Whether a proof of existence could make a signature pass: it is whole, and does not pass now."""
+    signatures = (each for each in report.signatures if each.role is not Role.EVIDENCE)
+    return report.trusted and any(each.integrity is Integrity.INTACT and not each.verdict.passed for each in signatures)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """One signed file as it was looked at: enough to judge it again. ``shown`` is its name, ``data`` what was collected for it."""
+
+    spooled: Spooled
+    shown: str
+    file: SignedFile
+    kept: Kept | None
+    report: FileReport
+
+    @property
+    def data(self) -> list[tuple[str, bytes]]:
+        return [(f"{DATA}/{each}", der) for each, der in self.kept.files()] if self.kept else []
 
 
 class _Examiner:
@@ -71,30 +110,36 @@ class _Examiner:
         self._context: Context = context_of(archive, archive.clock.now())
         self._collector: Collector | None = collector_of(archive, self._context)
         self._clock = archive.clock
-        self.data: list[tuple[str, bytes]] = []
+        self._received = Received()
 
-    def look(self, spooled: Spooled) -> FileReport:
-        from signatures.judgement import judge
+    def look(self, spooled: Spooled) -> _Looked:
         from signatures.reading import read_signatures
         from signatures.signed import SignedFile, Source
 
         name = shown_name(spooled.item.name)
-        source = Source(
-            self._spool.path(spooled), name, lambda: self._beside(spooled), partial(self._named, spooled), self._holding
-        )
+        beside = partial(self._beside, spooled)
+        source = Source(self._spool.path(spooled), name, beside, partial(self._named, spooled), self._holding)
         file = read_signatures(source, self._context.anchors.known) or SignedFile()
-        self.data = []
-        missing: Sequence[Finding] = ()
         kept = self._collector.collect(file, self._context.at) if self._collector else None
-        if kept is not None:
-            self.data = [(f"{DATA}/{each}", der) for each, der in kept.files()]
-            missing = kept.failures
+        looked = self._judged(spooled, name, file, kept, None)
+        self._received.take(looked.report)
+        return looked
+
+    def with_evidence(self, looked: _Looked) -> _Looked:
+        """The same file, judged with what evidence records of the deposit prove of it."""
+        existed = self._received.proofs.get(looked.shown)
+        return looked if existed is None else self._judged(looked.spooled, looked.shown, looked.file, looked.kept, existed)
+
+    def _judged(self, spooled: Spooled, name: str, file: SignedFile, kept: Kept | None, existed: Proof | None) -> _Looked:
+        from signatures.judgement import judge
+
         # Answers are from after the moment at which the deposit began to be looked at.
         context = self._now()
-        reports = judge(file, context, beside=[kept.data()] if kept else [])
-        names = [path.rpartition("/")[2] for path, _ in self.data]
-        stored = spooled.stored or name
-        return FileReport.of(stored, spooled.sha256.hex(), reports, context, data=names, missing=missing)
+        reports = judge(file, context, existed=existed, beside=[kept.data()] if kept else [])
+        names = [each for each, _ in kept.files()] if kept else []
+        missing = kept.failures if kept else ()
+        report = FileReport.of(spooled.stored or name, spooled.sha256.hex(), reports, context, data=names, missing=missing)
+        return _Looked(spooled, name, file, kept, report)
 
     def _now(self) -> Context:
         from dataclasses import replace

@@ -16,6 +16,7 @@ from repository.errors import SourceMissing
 from repository.model import AipFile
 from repository.progress import Progress
 from repository.signed.files import opened, validate_file
+from repository.signed.received import Received, in_order
 from repository.signed.records import DATA, REPORTS, FileReport, parse_report
 from repository.stored_version import open_verified
 from signatures.detect import covered_names, named_beside
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
     from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
 
-__all__ = ["Others", "Prove", "covered_path", "data_of", "kept_reports", "signed_files", "taken", "validate_aip"]
+__all__ = [
+    "Others",
+    "Prove",
+    "Received",
+    "covered_path",
+    "data_of",
+    "in_order",
+    "kept_reports",
+    "signed_files",
+    "taken",
+    "validate_aip",
+]
 
 REPORT = re.compile(rf"{re.escape(REPORTS)}/([0-9a-f]{{64}})\.v([0-9]{{1,9}})\.json")
 
@@ -52,17 +64,20 @@ def validate_aip(
     Raises `UnknownAip`; `AipUnreadable`: a file could not be read from any tier; `SourceMissing`: a report speaks of none that is there.
     """
     archive.catalog.holdings.get(aip_id)
-    known = {str(report["path"]) for report in kept_reports(archive, aip_id)}
+    reports = list(kept_reports(archive, aip_id))
+    known = {str(report["path"]) for report in reports}
     files = signed_files(archive, aip_id, known)
     data = [data for _, data in data_of(archive, aip_id, prove)]
+    received = Received()
     found: list[FileReport] = []
     progress.start("signatures", len(known), "files")
     with tempfile.TemporaryDirectory(prefix="kho-signatures-") as work:
-        for path in sorted(known):
-            found.append(_validated(archive, aip_id, files, path, Path(work), context, data, prove))
+        for path in in_order(reports):
+            found.append(_validated(archive, aip_id, files, path, Path(work), context, data, received.with_ours(prove)))
+            received.take(found[-1])
             progress.advance(1)
     progress.finish()
-    return found
+    return sorted(found, key=lambda each: each.path)
 
 
 def signed_files(archive: Archive, aip_id: str, known: set[str]) -> dict[str, AipFile]:

@@ -17,7 +17,7 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.signed.records import DATA, REPORTS
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
-from tests.signatures import asic_builder, office_signing, xml_signing
+from tests.signatures import asic_builder, cms_attributes, office_signing, xml_signing
 from tests.signatures.authorities import VirtualClock, authority, issuing
 from tests.signatures.authorities import served as answering
 from tests.signatures.network import Network, served
@@ -114,6 +114,28 @@ def test_a_signature_container_is_kept_as_received(archive: ArchiveUnderTest, tm
     assert report.path == f"representations/rep1/data/{name}"
     assert report.sha256 == hashlib.sha256(container).hexdigest()
     assert report.signatures[0].coverage.files == ("META-INF/ASiCManifest001.xml", *asic_builder.FILES)
+
+
+def test_a_record_that_came_along_proves_the_signatures_of_the_files_it_covers(
+    archive: ArchiveUnderTest, tmp_path: Path, pki: Pki
+) -> None:
+    """The signer's certificate was revoked in April 2026. A letter that he signed is deposited in June: a record of March proves that his
+    signature was there before. Whether the record is read before the signature or after it makes no difference."""
+    letter, when = b"cong van", day(2026, 3)
+    signed = pki.sign_cms(letter, signer="signer2")
+    record = cms_attributes.record_over(lambda imprint: cms_attributes.token(pki, "tsa", when, imprint), signed, letter)
+    for name in ("", "a__ers", "z__ers"):
+        (tmp_path / f"with {name}").mkdir()
+        folder = package(tmp_path / f"with {name}", thu__txt=letter, thu__txt__p7s=signed, **({name: record} if name else {}))
+        deposit = archive.deposit(folder)
+        if not name:
+            assert (deposit.state, codes(deposit)) == (DepositState.HELD, {"SIG-INDETERMINATE": 1})
+            continue
+        assert deposit.state is DepositState.STORED, deposit.findings
+        assert codes(deposit) == {"SIG-PASSED": 1}
+        reports = archive.engine.signatures.validate(deposit.aip_id, progress=Silent())
+        (report,) = [each.signatures[0] for each in reports if each.path.endswith(".p7s")]
+        assert (str(report.verdict), report.proven, report.proven_by) == ("TOTAL-PASSED", when, "evidence")
 
 
 def test_an_xml_signature_finds_the_files_that_it_names(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
