@@ -195,7 +195,7 @@ class OoxmlVerifier:
                 resolve=_inside(package),
                 parts=parts,
                 known=self._known,
-                transforms={TRANSFORM: _relationships},
+                transforms={TRANSFORM: (_relationships, _relationships_of_libxmlsec)},
             )
         return collected.file()
 
@@ -228,6 +228,17 @@ def _relationships(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes:
             kept = {name: each.get(name, "") for name in ("Id", "Type", "Target")}
             etree.SubElement(made, each.tag, kept | {"TargetMode": each.get("TargetMode", "Internal")})
     return Nodes(made, whole=True, comments=True)
+
+
+def _relationships_of_libxmlsec(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes:
+    """The same as libxmlsec does it, and so LibreOffice: white space between relationships, which should go, becomes elements ``text``
+    before them."""
+    root = reading.nodes(data).top
+    made = _relationships(reading, step, data)
+    spaces = [root.text, *(each.tail for each in root.iterchildren())]
+    for _ in filter(None, spaces):
+        made.top.insert(0, etree.Element(f"{{{RELATIONSHIPS}}}text"))
+    return made
 
 
 def _selected(step: Any) -> tuple[set[str], set[str]]:

@@ -6,7 +6,7 @@ show, and is every part that is covered the one that a reader would show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from formats.package.zip_members import BadZip, ZipMembers
@@ -20,7 +20,7 @@ from signatures.xades.coverage import MOST_NAMED
 from signatures.xades.reader import Read, read_document
 from signatures.xades.verifier import unreadable
 from signatures.xmldsig.document import Document
-from signatures.xmldsig.references import Resolver, Transform
+from signatures.xmldsig.references import Resolver, Transforms
 
 __all__ = ["MOST_PART", "Parts", "opened_zip", "read_part", "refused_file"]
 
@@ -65,7 +65,7 @@ def read_part(
     resolve: Resolver,
     parts: Parts,
     known: Sequence[Certificate] = (),
-    transforms: Mapping[str, Transform] | None = None,
+    transforms: Transforms | None = None,
 ) -> list[Read]:
     """Read the signatures in the part ``name``, and say of each which parts it covers and which not."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import Refused
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
-from signatures.xmldsig.references import Reading, Resolver, State, Transform
+from signatures.xmldsig.references import Reading, Resolver, State, Transforms
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded, likeliest, open_signature
 
 __all__ = ["MOST_SIGNATURES", "Read", "read_document"]
@@ -47,7 +47,7 @@ class Read:
 class _Reader:
     document: Document
     resolve: Resolver
-    transforms: Mapping[str, Transform]
+    transforms: Transforms
     kind: Kind
     known: tuple[Certificate, ...]
     collected: Collected
@@ -60,7 +60,7 @@ def read_document(
     *,
     kind: Kind = Kind.XADES,
     known: Sequence[Certificate] = (),
-    transforms: Mapping[str, Transform] | None = None,
+    transforms: Transforms | None = None,
     dress: Callable[[Read], SignedObject] = lambda read: read.object,
 ) -> list[Read]:
     """Read every signature of ``document`` into ``collected``, with time-stamps, counter-signatures and validation data.

@@ -106,17 +106,20 @@ class Reference:
 
 
 Transform = Callable[["Reading", Any, "Nodes | Octets"], "Nodes | Octets"]
+Transforms = Mapping[str, tuple[Transform, ...]]
+"""URI → the transform, then what programs are known to do in its place: tried where the digest is not right."""
 
 
 @dataclass
 class Reading:
-    """What references are read with. ``transforms`` are those that a container format adds, by their URI."""
+    """What references are read with. ``transforms`` are those that a container format adds; ``way`` says which of several is done."""
 
     document: Document
     signature: Any
     resolve: Resolver
-    transforms: Mapping[str, Transform] = field(default_factory=dict)
+    transforms: Transforms = field(default_factory=dict)
     seen: int = 0
+    way: int = 0
     _digests: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def digest(self, data: Nodes | Octets, algorithm: str, *, named: str | None = None) -> bytes:
@@ -160,18 +163,25 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     try:
         base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
         expected = base64.b64decode("".join((element.findtext(ds("DigestValue")) or "").split()), validate=True)
-        result, base["name"] = followed(reading, element)
-        if result is None:
-            return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
-        base |= {"exact": not result.steps, "nodes": result.nodes}
-        actual = reading.digest(result.data, base["algorithm"], named=None if result.steps else base["name"] or None)
+        for way in range(_ways(reading, element)):
+            reading.way = way
+            result, base["name"] = followed(reading, element)
+            if result is None:
+                return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
+            base |= {"exact": not result.steps, "nodes": result.nodes}
+            actual = reading.digest(result.data, base["algorithm"], named=None if result.steps else base["name"] or None)
+            if actual == expected:
+                return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
     except (ValueError, binascii.Error) as error:
         return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0])
-    if actual != expected:
-        return Reference(**base, state=State.ALTERED)
-    return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
+    return Reference(**base, state=State.ALTERED)
+
+
+def _ways(reading: Reading, element: Any) -> int:
+    """How many ways there are to do what the transforms of a reference say."""
+    return max((len(reading.transforms.get(_algorithm(each), ())) for each in element.iter(ds("Transform"))), default=1) or 1
 
 
 def followed(reading: Reading, element: Any) -> tuple[Transformed | None, str]:
@@ -291,7 +301,8 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
     if uri == FILTER2:
         return by_filters(reading.document, reading.signature, step, reading.nodes(data))
     if uri in reading.transforms:
-        return reading.transforms[uri](reading, step, data)
+        ways = reading.transforms[uri]
+        return ways[min(reading.way, len(ways) - 1)](reading, step, data)
     raise Refused(phrase("dsig-transform", uri=uri[:80]))
 
 

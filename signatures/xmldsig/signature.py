@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,7 +20,7 @@ from signatures.report import Integrity, SubIndication
 from signatures.xmldsig.c14n import Nodes, Refused, joined
 from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import RSA_PSS, SCHEMES, digest_named, ds
-from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transform, method_of, read_references
+from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transforms, method_of, read_references
 
 __all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "likeliest", "open_signature"]
 
@@ -113,9 +113,7 @@ def decoded(text: str | None, what: str) -> bytes:
         raise _malformed(phrase("dsig-not-base64", why=str(error)[:80])) from error
 
 
-def open_signature(
-    document: Document, element: Any, resolve: Resolver, transforms: Mapping[str, Transform] | None = None
-) -> XmlSignature:
+def open_signature(document: Document, element: Any, resolve: Resolver, transforms: Transforms | None = None) -> XmlSignature:
     """Take a ds:Signature apart and check its references. Raises `Failure`; what ``resolve`` opens may raise OSError, CouldNotRead."""
     infos = list(element.iterchildren(ds("SignedInfo")))
     values = list(element.iterchildren(ds("SignatureValue")))

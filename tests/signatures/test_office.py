@@ -67,6 +67,45 @@ def test_one_changed_part_of_an_opendocument_file(tmp_path: Path, pki: Pki, name
     assert judged(tmp_path, pki, parts | {name: other}).integrity is Integrity.BROKEN
 
 
+FIXTURES = Path(__file__).with_name("fixtures")
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("signed-by-libreoffice-7.4.odt", ()),
+        (
+            "signed-by-libreoffice-7.4.docx",
+            (
+                "_rels/.rels#rId1 (core-properties)",
+                "_rels/.rels#rId2 (extended-properties)",
+                "docProps/app.xml",
+                "docProps/core.xml",
+            ),
+        ),
+    ],
+)
+def test_a_document_that_libreoffice_signed_and_the_same_with_each_part_changed(
+    tmp_path: Path, pki: Pki, name: str, left: tuple[str, ...]
+) -> None:
+    """Made with LibreOffice 7.4 and a certificate of these tests' kind, whose key is gone."""
+    data = (FIXTURES / name).read_bytes()
+    report = judged(tmp_path, pki, data)
+    assert (report.integrity, report.level, report.coverage.left) == (Integrity.INTACT, "XAdES-B", left)
+    assert report.signer is not None
+    assert report.signer.common_name == "Nguyễn Văn A"
+    parts = unzipped(data)
+    for each in {part.partition("#")[0] for part in report.coverage.files}:
+        content = parts[each]
+        if each.endswith(".rels"):
+            other = content.replace(b'Target="', b'Target="./', 9)
+        else:
+            other = content.replace(b"</", b" </", 1) if each.endswith((".xml", ".rdf")) else content + b" "
+        assert other != content
+        changed = judged(tmp_path, pki, parts | {each: other})
+        assert changed.integrity is not Integrity.INTACT, each
+
+
 def test_one_missing_part(tmp_path: Path, pki: Pki) -> None:
     for parts, name in ((sign_docx(pki), "word/styles.xml"), (sign_odt(pki), "content.xml")):
         report = judged(tmp_path, pki, {each: data for each, data in parts.items() if each != name})
