@@ -234,7 +234,7 @@ def _covers_value(signature: XmlSignature, over: Any) -> bool:
 
 def _watched(document: Document, found: list[Read]) -> list[Read]:
     """Signatures that cover nothing, or elements with doubles that nobody signed (`coverage.shadows`), say nothing of what readers would
-    show."""
+    show: their values are right, and whether what is shown is whole is not known."""
     every = [each.covered for each in found if each.covered is not None and each.object.integrity is Integrity.INTACT]
     return [replace(each, object=_seen(document, each, every)) for each in found]
 
@@ -250,7 +250,9 @@ def _seen(document: Document, read: Read, every: Sequence[Covered]) -> SignedObj
             why = Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(read.object.coverage.elements)})
     except Refused as error:
         why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
-    return replace(read.object, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why) if why else read.object
+    if why is None:
+        return read.object
+    return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
 
 
 _STAMP_KINDS = (
