@@ -15,7 +15,7 @@ from functools import cache
 from asn1crypto import cms as asn1  # type: ignore[import-untyped]
 
 from signatures.attributes import EVIDENCE_EXTERNAL, EVIDENCE_INTERNAL
-from signatures.ber import Buffer, Malformed, Part, element, guard, parts
+from signatures.ber import Buffer, Part, element, guard, parts
 from signatures.cms import MOST_BYTES, CmsFile, Content
 from signatures.embedded import read_embedded
 from signatures.evidence import DataObject
@@ -47,7 +47,7 @@ def records_in(cms: CmsFile, content: Content, covers: Callable[[], Iterator[byt
     try:
         tree = _Tree(cms.data)
         found = list(tree.records())
-    except Malformed:
+    except (ValueError, IndexError):
         return []  # what the reader of CMS understood otherwise holds no attributes that could be cut out
     records = []
     for number, each in enumerate(found, 1):
@@ -74,7 +74,7 @@ def _objects(tree: _Tree, gone: tuple[_Found, ...], record: _Found, content: Con
 
 
 class _Tree:
-    """Where the signers and their unsigned attributes lie. Raises `Malformed`."""
+    """Where the signers and their unsigned attributes lie. Raises ValueError, IndexError: it is no SignedData."""
 
     def __init__(self, data: Buffer) -> None:
         self.data = data

@@ -1,5 +1,4 @@
-"""Evidence records that are files of their own: of RFC 4998 and RFC 6283, bare, as base64 or in the wrapper of TR-ESOR, and packages of
-TR-ESOR that hold their own.
+"""Evidence records that are files of their own: of RFC 4998 and RFC 6283, bare, as base64 or in the wrapper of TR-ESOR.
 
 What such a record covers is looked for by its digests among the files that came along, then by its name.
 """
@@ -8,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge, exact
+from formats.xml import MAX_EXACT_BYTES, NotWellFormed, exact
 from policies.findings import Finding
 from signatures.cades import Collected
 from signatures.certificates import Certificate
@@ -22,20 +21,16 @@ from signatures.evidence import DataObject, EvidenceReport, data_object, read_re
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
 from signatures.timestamps import read_token
-from signatures.xades.reader import read_document
-from signatures.xaip import Handed, Xaip, in_package, is_package, wrapped_record
-from signatures.xmldsig.document import Document
+from signatures.xaip import Handed, wrapped_record
+from signatures.xaip_verifier import in_version, opened_package
 
-__all__ = ["EvidenceVerifier", "XaipVerifier", "handed_over", "opened_package"]
+__all__ = ["EvidenceVerifier", "handed_over"]
 
 MOST_LOOKED_UP = 20_000
 """Hash values of a record that are looked up among the files; a group of 10,000 is the most that Kho makes itself."""
 
 MOST_TOLD = 1000
 """Covered files that are named."""
-
-MOST_RECORDS = 1000
-"""Records in one package."""
 
 Opened = Callable[[], BinaryIO]
 
@@ -127,61 +122,3 @@ def _by_digest(encoded: bytes, source: Source) -> Iterator[tuple[str, Opened]]:
         return
     for hash_name in dict.fromkeys((stamp.declared, *record.hashes)):
         yield from source.holding(hash_name, frozenset(values[:MOST_LOOKED_UP]))
-
-
-def opened_package(opened: Opened) -> Xaip | None:
-    """The package of TR-ESOR that is opened; None: it is none."""
-    with opened() as stream:
-        data = stream.read(MAX_EXACT_BYTES + 1)
-    return in_package(data) if len(data) <= MAX_EXACT_BYTES else None
-
-
-def in_version(package: Xaip, record: Handed, source: Source, name: str) -> EmbeddedRecord:
-    protected = package.protected(record, source.named)
-    names = [each.name for each in protected.objects]
-    coverage = Coverage("part", name=name, files=tuple(names[:20]))
-    return read_embedded(
-        record.encoded,
-        protected.objects,
-        name=record.name or name,
-        covers=protected.covers,
-        missing=protected.missing,
-        coverage=coverage,
-        reason=protected.reason,
-    )
-
-
-class XaipVerifier:
-    """`signatures.signed.Verifier` for packages of TR-ESOR: each record in them over the version it is for, and XML signatures in them."""
-
-    kinds = frozenset({Kind.XAIP})
-
-    def __init__(self, known: Sequence[Certificate] = ()) -> None:
-        self._known = tuple(known)
-
-    def read(self, source: Source) -> SignedFile:
-        with source.path.open("rb") as stream:
-            data = stream.read(MAX_EXACT_BYTES + 1)
-        collected = Collected()
-        try:
-            document = Document(data)
-            if not is_package(document.root):
-                raise NotWellFormed("it is no package of TR-ESOR")
-            package = Xaip(document.root)
-            read_document(document, source.named, collected, known=self._known)
-            for record in _bounded(package.records()):
-                collected.record(in_version(package, record, source, ""))
-        except NotWellFormed as error:
-            refused = isinstance(error, TooLarge)
-            why = Finding("SIG-XML-REFUSED" if refused else "SIG-FORMAT", "", {"reason": error.reason})
-            sub = SubIndication.SIG_CONSTRAINTS_FAILURE if refused else SubIndication.FORMAT_FAILURE
-            integrity = Integrity.UNKNOWN if refused else Integrity.BROKEN
-            collected.objects.append(SignedObject(Kind.XAIP, Role.EVIDENCE, "", b"", integrity, sub, why))
-        return collected.file()
-
-
-def _bounded(records: Iterable[Handed]) -> Iterator[Handed]:
-    for number, each in enumerate(records):
-        if number >= MOST_RECORDS:
-            raise TooLarge(f"there are more than {MOST_RECORDS} evidence records in it")
-        yield each

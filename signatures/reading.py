@@ -9,13 +9,14 @@ from signatures.asic.container import AsicVerifier
 from signatures.cades import CadesVerifier
 from signatures.certificates import Certificate
 from signatures.detect import detect
-from signatures.evidence_files import EvidenceVerifier, XaipVerifier
+from signatures.evidence_files import EvidenceVerifier
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
 from signatures.xades.verifier import XadesVerifier
+from signatures.xaip_verifier import XaipVerifier
 
 __all__ = ["read_signatures", "verifiers"]
 

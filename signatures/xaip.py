@@ -166,6 +166,20 @@ class Xaip:
                     if (found := wrapped_record(each, credential.get("credentialID", ""))) is not None:
                         yield found
 
+    def signatures(self) -> Iterator[tuple[str, bytes, tuple[str, ...]]]:
+        """(id, CMS, ids of what it is related to) of every credential that is a signature in CMS. Raises NotWellFormed."""
+        for section in self._root:
+            for credential in section if _local(section) == "credentialsSection" else ():
+                found = [each for each in credential.iter() if _local(each) == "Base64Signature"]
+                if len(found) == 1 and isinstance(credential.tag, str):
+                    related = tuple(credential.get("relatedObjects", "").split())
+                    yield credential.get("credentialID", ""), _decoded(found[0]), related
+
+    def object_called(self, name: str, named: Named) -> DataObject | None:
+        """The one object with that id; None: there is none, or several. Raises NotWellFormed."""
+        found = self._by_id.get(name, [])
+        return self._object(name, found[0], named) if len(found) == 1 else None
+
     def protected(self, record: Handed, named: Named) -> Protected:
         """The objects that ``record`` must cover. ``named`` opens what lies beside (LXAIP)."""
         if record.aoid and record.aoid != self.aoid:

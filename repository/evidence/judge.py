@@ -43,8 +43,9 @@ def judge(record: Path, judging: Judging) -> EvidenceReport:
     """
     from signatures.errors import InvalidRecord
     from signatures.evidence import EvidenceReport
-    from signatures.evidence_files import handed_over, opened_package
+    from signatures.evidence_files import handed_over
     from signatures.timestamps import Trust, load_anchors
+    from signatures.xaip_verifier import opened_package
 
     for path in (record, *judging.files):
         if not path.is_file():
@@ -67,8 +68,8 @@ def judge(record: Path, judging: Judging) -> EvidenceReport:
 def _verified(handed: Handed | None, record: Path, package: Xaip | None, judging: Judging, trust: Trust | None) -> EvidenceReport:
     """One record over the objects given: files, digests, and what a package of TR-ESOR (given, or around the record) protects."""
     from signatures.evidence import DataObject, data_object, verify_record
-    from signatures.evidence_files import opened_package
     from signatures.xaip import Protected
+    from signatures.xaip_verifier import opened_package
 
     encoded = handed.encoded if handed else b""
     objects = [DataObject(name, digests) for name, digests in judging.digests.items()]

@@ -13,10 +13,11 @@ import pytest
 
 from signatures.embedded import read_embedded
 from signatures.evidence import object_of_bytes
-from signatures.evidence_files import handed_over, opened_package
+from signatures.evidence_files import handed_over
 from signatures.reading import read_signatures
 from signatures.report import Integrity, SubIndication
 from signatures.signed import Source
+from signatures.xaip_verifier import opened_package
 from tests.conformance.test_evidence_vectors import VECTORS, record, rows
 
 pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"the vectors are not at {VECTORS} (set KHO_CORPORA)")
@@ -100,8 +101,8 @@ def test_a_package(name: str) -> None:
 
 
 def outcome_of(data: bytes) -> Integrity:
-    from signatures.evidence_files import in_version
     from signatures.xaip import in_package
+    from signatures.xaip_verifier import in_version
 
     package = in_package(data)
     assert package is not None

@@ -13,7 +13,9 @@ import pytest
 from asn1crypto import cms as asn1
 
 from policies.trust import default_algorithms
+from signatures import der
 from signatures.anchors import Anchors
+from signatures.ber import element, parts
 from signatures.cades import CadesVerifier
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
@@ -69,6 +71,46 @@ def test_an_external_record_covers_the_content_too(tmp_path: Path, pki: Pki, sta
     assert str(changed.verdict) == "TOTAL-FAILED/HASH_FAILURE"
     _, gone = reports(tmp_path, pki, signed, day(2026, 6))
     assert str(gone.verdict) == "INDETERMINATE/SIGNED_DATA_NOT_FOUND"
+
+
+def indefinite(data: bytes, way: tuple[int, ...]) -> bytes:
+    """The same with the elements on a way (which child of each) in BER's indefinite length, as streaming signers write them."""
+    whole = element(data)
+    if not way:
+        return data
+    inner = [data[each.start : each.end] for each in parts(data, whole)]
+    inner[way[0]] = indefinite(inner[way[0]], way[1:])
+    return bytes((data[0], 0x80)) + b"".join(inner) + b"\0\0"
+
+
+def spliced(data: bytes, attribute: bytes) -> bytes:
+    """An unsigned attribute put into a CMS of indefinite lengths, at the end of its one signer."""
+    ends = b"\0\0" * 5  # of the signer, the signers, SignedData, what holds it, ContentInfo
+    assert data.endswith(ends)
+    return data[: -len(ends)] + b"\xa1\x80" + attribute + b"\0\0" + ends
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_a_record_in_a_cms_of_indefinite_lengths(
+    tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes], external: bool
+) -> None:
+    plain = indefinite(pki.sign_cms(CONTENT, detached=external), (1, 0, -1, 0, -1))
+    record = record_over(stamped, plain, *((CONTENT,) if external else ()))
+    oid = EXTERNAL if external else INTERNAL
+    signed = spliced(plain, der.sequence(der.write_oid(oid), der.set_of([record])))
+    file = read(tmp_path, signed, beside={"file": CONTENT} if external else None)
+    assert [each.integrity for each in file.objects] == [Integrity.INTACT] * 2
+    assert not file.records[0].object.notes
+
+
+def test_a_record_over_the_der_of_a_cms_is_accepted_by_name(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:
+    """Producers of TS 119 122-3 V1.1.1 hashed the DER of what stands there as BER."""
+    plain = pki.sign_cms(CONTENT, detached=False)
+    record = record_over(stamped, asn1.ContentInfo.load(plain).dump(force=True))
+    signed = spliced(indefinite(plain, (1, 0, -1, 0, -1)), der.sequence(der.write_oid(INTERNAL), der.set_of([record])))
+    (found,) = read(tmp_path, signed).records
+    assert found.object.integrity is Integrity.INTACT
+    assert [each.args["quirk"] for each in found.object.notes] == ["the CMS is hashed as DER, not as it stands"]
 
 
 def test_records_one_after_another_and_beside_each_other(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:

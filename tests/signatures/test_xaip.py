@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from signatures.evidence_files import EvidenceVerifier, XaipVerifier
+from signatures.evidence_files import EvidenceVerifier
+from signatures.poe import digest_of
 from signatures.reading import read_signatures
-from signatures.report import Integrity, SubIndication
+from signatures.report import Integrity, Role, SubIndication
 from signatures.signed import SignedFile, Source
+from signatures.xaip_verifier import XaipVerifier
 from tests.signatures.authorities import authority
 from tests.signatures.cms_attributes import record_over
 from tests.signatures.evidence_builder import stamped
+from tests.signatures.pki import Pki
 from tests.signatures.xmlers_builder import XmlErs, c14n
 
 NS = "http://www.bsi.bund.de/tr-esor/xaip"
@@ -100,6 +103,30 @@ def test_a_package_whose_data_lie_beside(tmp_path: Path) -> None:
     assert verdict(tmp_path, light, {"cong-van.txt": b"other"})[0] is Integrity.BROKEN
     assert verdict(tmp_path, package(data=reference(b"other")), {"cong-van.txt": b"other"})[0] is Integrity.BROKEN
     assert verdict(tmp_path, package(data=reference(b"other")))[0] is Integrity.BROKEN
+
+
+def test_a_signature_among_the_credentials_is_read_over_what_it_is_related_to(tmp_path: Path) -> None:
+    """And the record proves it: a file that holds both says since when the signature was there."""
+    cms = Pki("ec").sign_cms(DATA)
+    credential = (
+        '<x:credential credentialID="S" relatedObjects="D1"><d:SignatureObject xmlns:d="urn:oasis:names:tc:dss:1.0:core:schema">'
+        f"<d:Base64Signature>{encoded(cms)}</d:Base64Signature></d:SignatureObject></x:credential>"
+    )
+    manifest = MANIFEST.replace(">M1<", ">S<")
+    sealed = record_over(partial(stamped, authority(), "sha256"), DATA, cms, c14n(manifest))
+    inside = f"<x:asn1EvidenceRecord>{encoded(sealed)}</x:asn1EvidenceRecord>"
+    data = package(inside=inside, manifest=manifest).replace(
+        b"<x:credentialsSection>", f"<x:credentialsSection>{credential}".encode()
+    )
+    file = read(tmp_path, data)
+    assert file is not None
+    signature, evidence = file.objects
+    assert (signature.role, signature.integrity, signature.coverage.name) == (Role.SIGNATURE, Integrity.INTACT, "D1")
+    assert (evidence.role, evidence.integrity) == (Role.EVIDENCE, Integrity.INTACT)
+    assert digest_of(signature.value) in file.records[0].covers
+    other = read(tmp_path, data.replace(encoded(DATA).encode(), encoded(b"other").encode(), 1))
+    assert other is not None
+    assert [each.integrity for each in other.objects] == [Integrity.BROKEN] * 2
 
 
 BROKEN = {

@@ -1,0 +1,144 @@
+"""Packages of TR-ESOR as signed files: the evidence records in them, each over the version it is for, and the signatures they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import BinaryIO
+
+from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge
+from policies.findings import Finding
+from signatures.ber import Malformed
+from signatures.cades import Collected, read_cms
+from signatures.certificates import Certificate
+from signatures.cms import CmsFile, Content, open_cms
+from signatures.embedded import read_embedded
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
+from signatures.xades.reader import read_document
+from signatures.xaip import Handed, Xaip, in_package, is_package
+from signatures.xmldsig.document import Document
+
+__all__ = ["XaipVerifier", "in_version", "opened_package"]
+
+MOST_RECORDS = 1000
+"""Records, or signatures, in one package that are read."""
+
+Opened = Callable[[], BinaryIO]
+
+
+def opened_package(opened: Opened) -> Xaip | None:
+    """The package of TR-ESOR that is opened; None: it is none."""
+    with opened() as stream:
+        data = stream.read(MAX_EXACT_BYTES + 1)
+    return in_package(data) if len(data) <= MAX_EXACT_BYTES else None
+
+
+def in_version(package: Xaip, record: Handed, source: Source, name: str) -> EmbeddedRecord:
+    protected = package.protected(record, source.named)
+    names = [each.name for each in protected.objects]
+    coverage = Coverage("part", name=name, files=tuple(names[:20]))
+    return read_embedded(
+        record.encoded,
+        protected.objects,
+        name=record.name or name,
+        covers=protected.covers,
+        missing=protected.missing,
+        coverage=coverage,
+        reason=protected.reason,
+    )
+
+
+class XaipVerifier:
+    """`signatures.signed.Verifier` for packages of TR-ESOR: each record in them over the version it is for, and the
+    signatures in them, XML or CMS."""
+
+    kinds = frozenset({Kind.XAIP})
+
+    def __init__(self, known: Sequence[Certificate] = ()) -> None:
+        self._known = tuple(known)
+
+    def read(self, source: Source) -> SignedFile:
+        with source.path.open("rb") as stream:
+            data = stream.read(MAX_EXACT_BYTES + 1)
+        collected = Collected()
+        try:
+            document = Document(data)
+            if not is_package(document.root):
+                raise NotWellFormed("it is no package of TR-ESOR")
+            package = Xaip(document.root)
+            read_document(document, source.named, collected, known=self._known)
+            inside: dict[str, Collected] = {}
+            for name, mine in self._signed(package, source):
+                inside[name] = mine
+                collected.take(mine)
+            for record in _bounded(package.records()):
+                found = in_version(package, record, source, "")
+                proved = [inside[each].file().digests() for each in found.report.covered if each in inside]
+                collected.record(replace(found, covers=found.covers.union(*proved)))
+        except NotWellFormed as error:
+            refused = isinstance(error, TooLarge)
+            why = Finding("SIG-XML-REFUSED" if refused else "SIG-FORMAT", "", {"reason": error.reason})
+            sub = SubIndication.SIG_CONSTRAINTS_FAILURE if refused else SubIndication.FORMAT_FAILURE
+            integrity = Integrity.UNKNOWN if refused else Integrity.BROKEN
+            collected.objects.append(SignedObject(Kind.XAIP, Role.EVIDENCE, "", b"", integrity, sub, why))
+        return collected.file()
+
+    def _signed(self, package: Xaip, source: Source) -> Iterator[tuple[str, Collected]]:
+        """The CMS signatures in the credentials, each over what is in it, or else over the object that it is related to."""
+        for number, (name, data, related) in enumerate(package.signatures()):
+            if number >= MOST_RECORDS:
+                raise TooLarge(f"there are more than {MOST_RECORDS} signatures in it")
+            mine = Collected()
+            try:
+                cms = open_cms(data)
+                if cms.pieces is not None:
+                    size = cms.enclosed_size
+                    read_cms(cms, mine, cms.enclosed, Coverage("enclosed", size, size), name=name, known=self._known)
+                else:
+                    _read_detached(cms, mine, [(each, _content(package, each, source)) for each in related], name, self._known)
+            except Malformed as error:
+                why = Finding("SIG-FORMAT", "", {"reason": str(error)})
+                failure = SubIndication.FORMAT_FAILURE
+                mine.objects.append(SignedObject(Kind.CADES, Role.SIGNATURE, name, b"", Integrity.BROKEN, failure, why))
+            yield name, mine
+
+
+def _content(package: Xaip, name: str, source: Source) -> Content:
+    """The digests of an object of the package, as signed content."""
+
+    def content(algorithm: str) -> bytes | None:
+        found = package.object_called(name, source.named)
+        try:
+            return found.digests[algorithm] if found is not None else None
+        except KeyError:
+            return None
+
+    return content
+
+
+def _read_detached(
+    cms: CmsFile, collected: Collected, contents: Sequence[tuple[str, Content]], name: str, known: Sequence[Certificate]
+) -> None:
+    """Read a detached CMS over the first content that is right, else over the first at all."""
+    first: Collected | None = None
+    for covered, content in contents or [("", _nothing)]:
+        tried = Collected()
+        read_cms(cms, tried, content, Coverage("beside" if covered else "part", name=covered), name=name, known=known)
+        first = first or tried
+        if any(each.integrity is Integrity.INTACT for each in tried.objects):
+            first = tried
+            break
+    if first is not None:
+        collected.take(first)
+
+
+def _nothing(_: str) -> bytes | None:
+    return None
+
+
+def _bounded(records: Iterable[Handed]) -> Iterator[Handed]:
+    for number, each in enumerate(records):
+        if number >= MOST_RECORDS:
+            raise TooLarge(f"there are more than {MOST_RECORDS} evidence records in it")
+        yield each
