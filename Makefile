@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo tools test check proof test-tape-vm bench lock docs clean
+.PHONY: help venv demo demo-tiers tools test check proof test-tape-vm bench lock docs clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ venv: $(READY) ## Make the virtual environment and install Kho into it
 
 demo: $(READY) ## Make an archive in demo/, deposit, audit, damage, repair, report
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/demo demo
+
+demo-tiers: tools ## The same over a disk, an S3 store and a tape library, which are started for it
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python scripts/demo-tiers demo-tiers
 
 tools: $(READY)
 	@if [ -x scripts/install-tools ]; then scripts/install-tools; fi
@@ -56,4 +59,4 @@ lock: ## Make requirements.lock anew from pyproject.toml
 	@scripts/make-lock "$(PYTHON)"
 
 clean: ## Remove what the targets made, but for the virtual environment
-	rm -rf demo build proof.log tape-vm.log .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo demo-tiers build proof.log tape-vm.log .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -73,11 +73,13 @@ class Tapes:
         return [self._state(each) for each in self._tiers(tier)]
 
     def _state(self, tier: TapeTier) -> LibraryState:
-        try:
-            with tier.shelf(library=False) as shelf:
-                state = LibraryState(tier.name, shelf.register.volumes(), disposed=shelf.register.disposed())
-        except Unavailable as error:
-            state = LibraryState(tier.name, [], unreachable=str(error))
+        state = LibraryState(tier.name, [])
+        if not self._is_new(tier):  # before the first label there is no register that could be missing
+            try:
+                with tier.shelf(library=False) as shelf:
+                    state = LibraryState(tier.name, shelf.register.volumes(), disposed=shelf.register.disposed())
+            except Unavailable as error:
+                state.unreachable = str(error)
         try:
             state.elements = tier.elements()
         except StorageError as error:
@@ -105,10 +107,15 @@ class Tapes:
         self._event("medium labelled", one, barcode)
         return one.name, volume
 
+    def _is_new(self, tier: TapeTier) -> bool:
+        """Whether kho.toml names a tier that has no folder yet, because it has no volume."""
+        place = self._archive.settings.tier(tier.name)
+        return not place.uuid and not (place.path / MARKER).exists()
+
     def _found(self, tier: TapeTier) -> None:
         """Make the folder of a tier that kho.toml names for the first time."""
         place = self._archive.settings.tier(tier.name)
-        if not place.uuid and not (place.path / MARKER).exists():
+        if self._is_new(tier):
             remember_tiers(self._archive.settings.home, {tier.name: make_tier(place)})
 
     def show(self, barcode: str) -> VolumeReport:

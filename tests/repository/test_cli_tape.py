@@ -36,8 +36,9 @@ def test_a_volume_from_its_label_to_its_successor(tmp_path: Path) -> None:
         text = policy.read_text(encoding="utf-8")
         policy.write_text(text.replace('tiers = ["a"]', 'tiers = ["a", "t"]').replace("need = 1", "need = 2"), encoding="utf-8")
         early = archive.kho("tape", "inventory", "--json")
-        as_promised(early, "tape_inventory", code=5)
+        as_promised(early, "tape_inventory")  # a library may be looked at before its first cartridge is labelled
         assert early.json["tiers"][0]["volumes"] == []
+        assert ONE in {each["barcode"] for each in early.json["tiers"][0]["elements"]}
         assert archive.kho("tape", "label", "CLN001L1").code == 1
         assert archive.kho("tape", "label", ONE, "--made", "yesterday").code == 2
         assert archive.kho("tape", "label", ONE, "--capacity", "big").code == 2
