@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+
+from lxml import etree  # type: ignore[import-untyped]
 
 from signatures.report import Coverage
 from signatures.xades.properties import local
@@ -29,17 +32,15 @@ class Covered:
     """The sound references of one signature, by what they cover: elements of the document, and files."""
 
     signature: Any
-    tops: tuple[Any, ...]
-    taken_out: tuple[Any, ...]
+    tops: dict[Any, None]
+    taken_out: dict[Any, None]
     """Elements that filters took out of what is covered, signatures aside."""
     files: tuple[str, ...]
 
     def holds(self, element: Any) -> bool:
         """Whether ``element`` is covered, being (in) one of the covered elements."""
         path = [element, *element.iterancestors()]
-        return any(top is each for top in self.tops for each in path) and not any(
-            out is e for out in self.taken_out for e in path
-        )
+        return any(each in self.tops for each in path) and not any(each in self.taken_out for each in path)
 
 
 def covered_by(document: Document, signature: Any, references: Sequence[Reference]) -> Covered:
@@ -60,7 +61,7 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
             if step.operation == "subtract":
                 out.update(dict.fromkeys(top for top in step.tops if top.tag != ds("Signature")))
     document.work.visit(len(tops) + len(out))
-    return Covered(signature, tuple(tops), tuple(out), tuple(files))
+    return Covered(signature, tops, out, tuple(files))
 
 
 def _tops(nodes: Nodes) -> list[Any]:
@@ -84,7 +85,7 @@ def _is_formal(element: Any) -> bool:
 def coverage_of(document: Document, covered: Covered) -> Coverage:
     """The coverage of one signature, for its report."""
     left = tuple(_left(document, covered))
-    elements = _named(path_of(each) for each in covered.tops[: MOST_NAMED + 1])
+    elements = _named(path_of(each) for each in islice(covered.tops, MOST_NAMED + 1))
     files = _named(covered.files)
     if not covered.tops:
         return (
@@ -106,27 +107,33 @@ def _left(document: Document, covered: Covered) -> Iterator[str]:
     """What is not covered: the topmost such elements, signatures aside."""
     count = 0
     above = {each for top in covered.tops for each in top.iterancestors()}
-    waiting = [document.root]
-    while waiting and count <= MOST_NAMED:
-        element = waiting.pop()
+    open_: list[Iterator[Any]] = [iter((document.root,))]
+    while open_ and count <= MOST_NAMED:
+        element = next(open_[-1], None)
+        if element is None:
+            open_.pop()
+            continue
         document.work.visit()
-        if any(element is top for top in covered.tops):
-            yield from (path_of(each) for each in covered.taken_out[:MOST_NAMED] if element in set(each.iterancestors()))
+        if element in covered.tops:
+            yield from (path_of(each) for each in islice(covered.taken_out, MOST_NAMED) if element in set(each.iterancestors()))
         elif element.tag == ds("Signature"):
             if element is covered.signature:
-                waiting += [each for each in element.iterchildren(ds("Object")) if not _holds_properties(each)]
+                open_.append(each for each in element.iterchildren(ds("Object")) if not _holds_properties(each))
         elif element in above:
+            document.work.visit(len(element) >> 3)
             if _has_own(element):
                 yield f"{path_of(element)} (attributes and text)"
-            waiting += reversed([each for each in element.iterchildren() if isinstance(each.tag, str)])
+            open_.append(element.iterchildren(etree.Element))
         else:
             count += 1
             yield path_of(element)
 
 
 def _has_own(element: Any) -> bool:
-    texts = [element.text, *(each.tail for each in element.iterchildren())]
-    return bool(element.attrib) or any((each or "").strip() for each in texts)
+    """Whether an element has attributes, or text between its children."""
+    if element.attrib or (element.text or "").strip():
+        return True
+    return any((each.tail or "").strip() for each in element.iterchildren())
 
 
 def _holds_properties(holder: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -24,6 +25,9 @@ ID_ATTRIBUTES = (
 """Attributes that name an element. No schema is read, so those that the signature formats use are known by name."""
 
 _NAMED = etree.XPath("//*[@Id or @ID or @id or @xml:id or @w:Id]", namespaces={"w": ID_ATTRIBUTES[-1][1:-3]})
+
+MOST_COUNTED = 1000
+"""Elements of the same name before one that are counted to tell its number."""
 
 MOST_PATH = 300
 """Characters of an element's path in a report."""
@@ -64,9 +68,10 @@ def path_of(element: Any) -> str:
     steps: list[str] = []
     node = element
     while node is not None:
-        before = sum(1 for _ in node.itersiblings(node.tag, preceding=True))
+        before = sum(1 for _ in islice(node.itersiblings(node.tag, preceding=True), MOST_COUNTED))
         several = before or next(node.itersiblings(node.tag), None) is not None
-        steps.append(node.tag.rpartition("}")[2] + (f"[{before + 1}]" if several else ""))
+        number = f"{before + 1}" if before < MOST_COUNTED else "…"
+        steps.append(node.tag.rpartition("}")[2] + (f"[{number}]" if several else ""))
         node = node.getparent()
     path = "/" + "/".join(reversed(steps))
     return path if len(path) <= MOST_PATH else path[: MOST_PATH - 1] + "…"

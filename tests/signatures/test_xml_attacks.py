@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -338,6 +339,21 @@ def test_a_time_stamp_that_says_itself_what_it_is_over(tmp_path: Path, pki: Pki,
     )
     (found,) = judged(tmp_path, pki, root).stamps
     assert found.verdict.passed == (uri == "#sig-1-value"), found.verdict.why
+
+
+def test_many_signatures_in_a_long_list(tmp_path: Path, pki: Pki) -> None:
+    """What each covers and leaves is told by numbered paths, which must not mean counting the list anew for each."""
+    root = etree.fromstring(b"<r>" + b"<a/>" * 30_000 + b'<a Id="body"/></r>')
+    one = Signing(pki, xades=False, references=[Ref("#body", canonical(root[-1]), EXCLUSIVE)]).signature()
+    for number in range(50):
+        root.append(copy.deepcopy(one))
+        root[-1].set("Id", f"s{number}")
+        root[-1].find(f"{{{DS}}}SignatureValue").attrib.clear()
+    start = time.process_time()
+    found = read(tmp_path, etree.tostring(root)).objects
+    assert time.process_time() - start < 20
+    assert {each.coverage.elements for each in found if each.coverage.elements} == {("/r/a[…]",)}
+    assert not any(each.failure is None for each in found)
 
 
 # -- keys and values -----------------------------------------------------------------------------------------------------------------
