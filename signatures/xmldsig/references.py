@@ -201,7 +201,7 @@ def _implied(uri: str | None, listed: Any) -> str | None:
 def _manifest(reading: Reading, base: dict[str, Any], *, nested: bool) -> tuple[Reference, ...]:
     """The references of a manifest that is signed: each is checked like the signature's own (XML-DSig 2.3 leaves that to the format)."""
     nodes = base["nodes"]
-    if nodes is None:
+    if nodes is None or nodes.filters:  # what a filter took away may be the manifest
         return ()
     manifests = [nodes.top] if nodes.top.tag == ds("Manifest") else list(nodes.top.iterchildren(ds("Manifest")))
     if base["type"] != MANIFEST and nodes.top.tag not in (ds("Manifest"), ds("Object")):
