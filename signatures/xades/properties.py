@@ -16,7 +16,7 @@ from signatures.xmldsig.names import digest_named, ds
 from signatures.xmldsig.references import Reference, State
 from signatures.xmldsig.signature import Failure, decoded
 
-__all__ = ["XADES141", "Properties", "digests_in", "local", "properties_of", "values_in"]
+__all__ = ["XADES141", "Properties", "digests_in", "local", "office_time", "properties_of", "values_in"]
 
 XADES = (
     "http://uri.etsi.org/01903/v1.3.2#",
@@ -68,16 +68,7 @@ class Properties:
     @property
     def claimed(self) -> datetime | None:
         element = self._signed("SignedSignatureProperties", "SigningTime")
-        try:
-            found = datetime.fromisoformat((element.text or "").strip()) if element is not None else None
-        except ValueError:
-            return None
-        if found is None or found.year < 1900:
-            return None
-        try:
-            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            return None
+        return None if element is None else _time(element.text)
 
     @property
     def place(self) -> str:
@@ -106,6 +97,34 @@ class Properties:
                     if _is_digest_of(cert, certificate):
                         return True
         return False
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat((text or "").strip())
+        if found.year < 1900:
+            return None
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+OFFICE_TIMES = (
+    "{http://schemas.openxmlformats.org/package/2006/digital-signature}Value",
+    "{http://purl.org/dc/elements/1.1/}date",
+)
+"""Where office programs say when they signed, in a ds:SignatureProperty (ECMA-376-2, 12.2.4.21; ODF 1.3 part 2, 5.2)."""
+
+
+def office_time(references: tuple[Reference, ...]) -> datetime | None:
+    """The time that an office program wrote into signature properties that are signed."""
+    for each in references:
+        if each.state is State.GOOD and each.nodes is not None and not each.nodes.filters:
+            for group in each.nodes.top.iter(ds("SignatureProperty")):
+                found = next((time for one in group.iter(*OFFICE_TIMES) if (time := _time(one.text))), None)
+                if found is not None:
+                    return found
+    return None
 
 
 _REFERENCES = ("SigningCertificateV2", "SigningCertificate")

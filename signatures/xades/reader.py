@@ -19,7 +19,7 @@ from signatures.signed import SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
 from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
-from signatures.xades.properties import Properties, digests_in, local, properties_of, values_in
+from signatures.xades.properties import Properties, digests_in, local, office_time, properties_of, values_in
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import Refused
 from signatures.xmldsig.document import Document
@@ -141,7 +141,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         scheme=signature.scheme.name,
         signature_algorithm=f"{signature.scheme.name}-{signature.scheme.hash}",
         digest_algorithm=_weakest(digests),
-        claimed=properties.claimed,
+        claimed=properties.claimed or office_time(signature.references),
         level=_level(properties),
         location=properties.place,
         coverage=coverage_of(reader.document, covered),

@@ -108,15 +108,16 @@ def part_refs(parts: Mapping[str, bytes]) -> list[Ref]:
 
 
 def sign_docx(
-    pki: Pki, parts: Mapping[str, bytes] = DOCX, *, refs: list[Ref] | None = None, level: str = "B"
+    pki: Pki, parts: Mapping[str, bytes] = DOCX, *, refs: list[Ref] | None = None, level: str = "B", xades: bool = True
 ) -> dict[str, bytes]:
     """The parts of a package with a signature as office programs make it: a manifest of parts inside a signed object."""
     listed = "".join(each.xml("sha256") for each in (part_refs(parts) if refs is None else refs))
-    package = f'<ds:Object xmlns:ds="{DS}" Id="idPackageObject"><ds:Manifest>{listed}</ds:Manifest></ds:Object>'
+    when = f'<m:SignatureTime xmlns:m="{PACKAGE}digital-signature"><m:Value>2026-02-28T12:00:00Z</m:Value></m:SignatureTime>'
+    said = f'<ds:SignatureProperties><ds:SignatureProperty Target="#s">{when}</ds:SignatureProperty></ds:SignatureProperties>'
+    package = f'<ds:Object xmlns:ds="{DS}" Id="idPackageObject"><ds:Manifest>{listed}</ds:Manifest>{said}</ds:Object>'
     data = etree.tostring(etree.fromstring(package), method="c14n")
-    making = Signing(
-        pki, references=[Ref("#idPackageObject", data, "", f"{DS}Object")], objects=package, name="idPackageSignature"
-    )
+    over = [Ref("#idPackageObject", data, "", f"{DS}Object")]
+    making = Signing(pki, references=over, objects=package, name="idPackageSignature", xades=xades)
     signature = making.signature()
     if level == "T":
         stamp(pki, signature, day(2026, 3))

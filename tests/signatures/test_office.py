@@ -42,6 +42,11 @@ def test_a_signed_package_is_valid_and_its_properties_are_named_as_not_covered(t
     assert report.coverage.left == ("_rels/.rels#rId2 (core-properties)", "docProps/core.xml")
 
 
+def test_a_package_as_it_was_signed_before_xades(tmp_path: Path, pki: Pki) -> None:
+    report = judged(tmp_path, pki, sign_docx(pki, xades=False))
+    assert (str(report.verdict), report.level, report.claimed) == ("TOTAL-PASSED", "XML-DSig", day(2026, 2, 28))
+
+
 def test_a_signed_opendocument_file_is_valid_and_whole(tmp_path: Path, pki: Pki) -> None:
     report = judged(tmp_path, pki, sign_odt(pki))
     assert (report.kind, str(report.verdict)) == (Kind.ODF, "TOTAL-PASSED")
