@@ -113,9 +113,9 @@ def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) 
     return _Lenient().vformat(text, (), args)
 
 
-def said(finding: Finding) -> str:
-    """A finding as a part of another's reason, in no language yet; see `policies.phrases`."""
-    return carried([finding.code, finding.path, dict(finding.args)])
+def said(finding: Finding, *, code: bool = True) -> str:
+    """A finding as a part of another's reason, in no language yet (see `policies.phrases`): its code and its sentence, or that alone."""
+    return carried([finding.code, finding.path, dict(finding.args), *([] if code else [""])])
 
 
 def spoken(text: str, language: str = "en") -> str:
@@ -136,8 +136,9 @@ def spoken(text: str, language: str = "en") -> str:
 
 def _said(row: Any, language: str) -> str:
     """Raises ValueError, KeyError, TypeError for what is neither a phrase nor a finding."""
-    if len(row) == 3:
-        return f"{row[0]}: {Finding(row[0], row[1], row[2]).text(language)}"
+    if len(row) > 2:
+        sentence = Finding(row[0], row[1], row[2]).text(language)
+        return f"{row[0]}: {sentence}" if len(row) == 3 else sentence
     key, args = row
     args = {name: spoken(value, language) if isinstance(value, str) else value for name, value in args.items()}
     return _Lenient().vformat(phrases()[key][language], (), args)

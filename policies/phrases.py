@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 
-__all__ = ["CLOSE", "OPEN", "carried", "os_phrase", "phrase", "phrases"]
+__all__ = ["CLOSE", "OPEN", "brief", "carried", "os_phrase", "phrase", "phrases"]
 
 OPEN, CLOSE = "\u27e6", "\u27e7"
 
@@ -29,6 +29,11 @@ def phrases() -> Mapping[str, Mapping[str, str]]:
 def phrase(key: str, **args: str | int) -> str:
     """A phrase of the register, to be an argument of a finding (or a part of one)."""
     return carried([key, args])
+
+
+def brief(words: str, most: int = 200) -> str:
+    """The first line of somebody's words, and no more than so much of it; what carries a phrase stays whole, or it would be none."""
+    return words if OPEN in words else words.split("\n", 1)[0][:most]
 
 
 def carried(row: list[object]) -> str:

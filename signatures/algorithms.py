@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, utils
 
+from policies.phrases import phrase
 from signatures import der
 from signatures.der import DerError
 
@@ -96,9 +97,9 @@ class Scheme:
 def hash_named(oid: str, parameters: bytes) -> str:
     """The name of a hash algorithm. Raises ValueError for one that is not understood, or parameters that mean nothing."""
     if oid not in HASH_OIDS:
-        raise ValueError(f"the hash algorithm {oid} is not understood")
+        raise ValueError(phrase("alg-hash", oid=oid))
     if parameters not in (b"", NULL):
-        raise ValueError(f"the hash algorithm {oid} has parameters")
+        raise ValueError(phrase("alg-hash-parameters", oid=oid))
     return HASH_OIDS[oid]
 
 
@@ -108,20 +109,20 @@ def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
         scheme = _pss(parameters)
     elif oid == _RSA or oid in _RSA_WITH:
         if parameters not in (b"", NULL):
-            raise ValueError("RSA with parameters")
+            raise ValueError(phrase("alg-rsa-parameters"))
         scheme = Scheme("rsa-pkcs1v15", _RSA_WITH.get(oid, digest))
     elif oid in _ECDSA_WITH:
         if parameters not in (b"", NULL):
-            raise ValueError("ECDSA with parameters")
+            raise ValueError(phrase("alg-ecdsa-parameters"))
         scheme = Scheme("ecdsa", _ECDSA_WITH[oid])
     elif oid in _DSA_WITH:
         scheme = Scheme("dsa", _DSA_WITH[oid])
     elif oid in _EDDSA and not parameters:
         return Scheme("eddsa", digest)
     else:
-        raise ValueError(f"the signature algorithm {oid} is not understood")
+        raise ValueError(phrase("alg-signature", oid=oid))
     if scheme.hash != digest:
-        raise ValueError(f"the signature algorithm stands on {scheme.hash}, the digest algorithm is {digest}")
+        raise ValueError(phrase("alg-two-hashes", one=scheme.hash, other=digest))
     return scheme
 
 
@@ -138,16 +139,16 @@ def _pss(parameters: bytes) -> Scheme:
             elif part.tag == 0xA1:
                 oid, below = der.algorithm(data, inner)
                 if oid != _MGF1:
-                    raise ValueError(f"the mask {oid} is not understood")
+                    raise ValueError(phrase("alg-mask", oid=oid))
                 mask = hash_named(*der.algorithm(below, der.whole(below)))
             elif part.tag == 0xA2:
                 salt = der.integer(data, inner)
             elif part.tag != 0xA3 or der.integer(data, inner) != 1:
-                raise ValueError("RSA-PSS parameters that are not understood")
+                raise ValueError(phrase("alg-pss"))
     except DerError as error:
-        raise ValueError(f"RSA-PSS parameters: {error}") from error
+        raise ValueError(phrase("alg-pss-why", why=str(error))) from error
     if not 0 <= salt <= 512:
-        raise ValueError("RSA-PSS with an impossible salt")
+        raise ValueError(phrase("alg-pss-salt"))
     return Scheme("rsa-pss", found, mask, salt)
 
 
@@ -162,7 +163,7 @@ def load_certificate(data: bytes) -> x509.Certificate:
             # What is read late must be readable, or it would fail where nobody expects it.
             _ = (found.subject.rfc4514_string(), found.issuer, found.serial_number, found.not_valid_after_utc, found.extensions)
         except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
-            raise ValueError(f"a certificate that cannot be read: {error}") from error
+            raise ValueError(phrase("alg-certificate", why=str(error))) from error
         return found
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 from signatures.certificates import Certificate, parse_certificates
 from signatures.errors import AnchorsUnusable
 from signatures.trusted_list import services
@@ -106,7 +106,7 @@ def load_anchors(folder: Path) -> Anchors:
         if suffix in CERTIFICATE_SUFFIXES:
             certificates = list(parse_certificates(_read(folder / name)))
             if not certificates:
-                raise AnchorsUnusable(name, "there is no certificate in it")
+                raise AnchorsUnusable(name, phrase("anc-none"))
             found += [anchor_of(each, name) for each in certificates]
         elif suffix == ".xml":
             found += _listed(name, _read(folder / name))
@@ -117,7 +117,7 @@ def load_anchors(folder: Path) -> Anchors:
 def _applied(found: list[Anchor], periods: Mapping[str, Mapping[str, Any]], known: frozenset[str]) -> Anchors:
     present = {each.certificate.sha256.hex() for each in found}
     if strangers := (periods.keys() | known) - present:
-        raise AnchorsUnusable(PERIODS, f"no file holds the certificate {sorted(strangers)[0]}")
+        raise AnchorsUnusable(PERIODS, phrase("anc-stranger", digest=sorted(strangers)[0]))
     anchors = tuple(
         replace(each, **periods.get(each.certificate.sha256.hex(), {}))
         for each in dict.fromkeys(found)
@@ -134,7 +134,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise AnchorsUnusable(path.name, os_phrase(error)) from error
     if len(data) > LARGEST:
-        raise AnchorsUnusable(path.name, f"it is larger than {LARGEST} bytes")
+        raise AnchorsUnusable(path.name, phrase("larger-than", most=LARGEST))
     return data
 
 
@@ -156,7 +156,7 @@ def _periods(data: bytes) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
         table = tomllib.loads(data.decode())
         rows = table.pop("anchor", [])
         if table:
-            raise ValueError(f"only [[anchor]] may stand in it, not {sorted(table)[0]}")
+            raise ValueError(phrase("anc-only", name=sorted(table)[0]))
         known: set[str] = set()
         periods: dict[str, dict[str, Any]] = {}
         for row in rows:
@@ -165,7 +165,7 @@ def _periods(data: bytes) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
                 known.add(fingerprint)
             periods[fingerprint] = _said(row)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise AnchorsUnusable(PERIODS, f"sha256 is missing: {error}" if isinstance(error, KeyError) else str(error)) from error
+        raise AnchorsUnusable(PERIODS, phrase("anc-no-digest") if isinstance(error, KeyError) else str(error)) from error
     return periods, frozenset(known)
 
 
@@ -175,7 +175,7 @@ def _said(row: dict[str, Any]) -> dict[str, Any]:
         said["purposes"] = frozenset(Purpose(each) for each in row.pop("purposes"))
     row.pop("name", None)
     if row:
-        raise ValueError(f"{sorted(row)[0]} is no key of [[anchor]]")
+        raise ValueError(phrase("anc-key", name=sorted(row)[0]))
     return said
 
 
@@ -184,4 +184,4 @@ def _instant(value: object) -> datetime:
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise ValueError(f"{value!r} is no date")
+    raise ValueError(phrase("anc-date", value=f"{value!r}"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from asn1crypto import core  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import hash_named
 from signatures.attributes import (
@@ -104,15 +105,15 @@ def _index(token: bytes) -> _Index:
     inner = open_cms(token)
     infos = list(inner.signers)
     if len(infos) != 1:
-        raise Malformed("a token has one signer")
+        raise Malformed(phrase("ats-one-signer"))
     unsigned = Attributes(infos[0]["unsigned_attrs"])
     for oid in ATS_HASH_INDEXES:
         if (raw := unsigned.first(oid)) is not None:
             try:
                 return _read_index(raw)
             except (DerError, ValueError) as error:
-                raise Malformed(f"the index of an archive time-stamp: {error}") from error
-    raise Malformed("an archive time-stamp without an index of hashes")
+                raise Malformed(phrase("ats-index", why=str(error))) from error
+    raise Malformed(phrase("ats-no-index"))
 
 
 def _read_index(raw: bytes) -> _Index:
@@ -122,7 +123,7 @@ def _read_index(raw: bytes) -> _Index:
         name = hash_named(*der.algorithm(raw, found[0]))
         found = found[1:]
     if len(found) != 3:
-        raise ValueError("it has not its three lists")
+        raise ValueError(phrase("ats-lists"))
     certificates, revocations, unsigned = (
         frozenset(der.octets(raw, each) for each in der.children(raw, der.expect(one, der.SEQUENCE))) for one in found
     )

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
+from policies.phrases import phrase
+
 __all__ = ["DEEPEST", "Buffer", "Malformed", "Part", "element", "guard", "octets", "parts"]
 
 Buffer = bytes | memoryview | mmap
@@ -41,29 +43,29 @@ class Part:
 def _header(data: Buffer, at: int, limit: int) -> tuple[int, int, int | None]:
     """(identifier octet, where contents start, length or None when indefinite)."""
     if at + 2 > limit:
-        raise Malformed(f"the data ends inside an element at {at}")
+        raise Malformed(phrase("ber-ends-inside", at=at))
     tag = data[at]
     at += 1
     if tag & 0x1F == 0x1F:
         while True:
             if at >= limit:
-                raise Malformed(f"the data ends inside a tag at {at}")
+                raise Malformed(phrase("ber-inside-tag", at=at))
             at += 1
             if not data[at - 1] & 0x80:
                 break
     if at >= limit:
-        raise Malformed(f"the data ends before a length at {at}")
+        raise Malformed(phrase("ber-ends-before", at=at))
     first = data[at]
     at += 1
     if first < 0x80:
         return tag, at, first
     if first == 0x80:
         if not tag & 0x20:
-            raise Malformed(f"a primitive element of indefinite length at {at}")
+            raise Malformed(phrase("ber-indefinite", at=at))
         return tag, at, None
     count = first & 0x7F
     if count > 8 or at + count > limit:
-        raise Malformed(f"a length of {count} octets at {at}")
+        raise Malformed(phrase("ber-length", count=count, at=at))
     return tag, at + count, int.from_bytes(bytes(data[at : at + count]), "big")
 
 
@@ -73,7 +75,7 @@ def element(data: Buffer, at: int = 0, limit: int | None = None) -> Part:
     tag, body, length = _header(data, at, limit)
     if length is not None:
         if body + length > limit:
-            raise Malformed(f"an element at {at} ends beyond the data")
+            raise Malformed(phrase("ber-beyond-data-at", at=at))
         return Part(tag, at, body, body + length, body + length)
     end = _end_of_indefinite(data, body, limit)
     return Part(tag, at, body, end - 2, end)
@@ -89,12 +91,12 @@ def _end_of_indefinite(data: Buffer, at: int, limit: int) -> int:
         elif length is None:
             depth += 1
             if depth > DEEPEST:
-                raise Malformed(f"elements are nested deeper than {DEEPEST} at {at}")
+                raise Malformed(phrase("ber-deep-at", most=DEEPEST, at=at))
             at = body
         else:
             at = body + length
             if at > limit:
-                raise Malformed("an element ends beyond the data")
+                raise Malformed(phrase("ber-beyond-data"))
     return at
 
 
@@ -113,10 +115,10 @@ def octets(data: Buffer, part: Part, depth: int = 0) -> Iterator[tuple[int, int]
         yield part.body, part.body_end
         return
     if depth > DEEPEST:
-        raise Malformed(f"elements are nested deeper than {DEEPEST}")
+        raise Malformed(phrase("ber-deep", most=DEEPEST))
     for each in parts(data, part):
         if each.tag & 0x1F != OCTETS or each.tag & 0xC0:
-            raise Malformed("an octet string holds something else")
+            raise Malformed(phrase("ber-octets"))
         yield from octets(data, each, depth + 1)
 
 
@@ -125,13 +127,13 @@ def guard(data: bytes) -> None:
     behind it but zeros (PDF pads with them). Raises `Malformed`."""
     outer = element(data)
     if data[outer.end :].strip(b"\0"):
-        raise Malformed(f"{len(data) - outer.end} octets follow the structure")
+        raise Malformed(phrase("ber-follow", count=len(data) - outer.end))
     ends = [outer.body_end]
     at = outer.body
     while ends:
         if at >= ends[-1]:
             if at > ends[-1]:
-                raise Malformed("an element ends beyond the one that holds it")
+                raise Malformed(phrase("ber-beyond-holder"))
             ends.pop()
             continue
         tag, body, length = _header(data, at, ends[-1])
@@ -141,11 +143,11 @@ def guard(data: bytes) -> None:
             ends.append(ends[-1])  # its own end is not known; it shares the outer one's, and 00 00 above is skipped
             at = body
         elif body + length > ends[-1]:
-            raise Malformed("an element ends beyond the one that holds it")
+            raise Malformed(phrase("ber-beyond-holder"))
         elif tag & 0x20:
             ends.append(body + length)
             at = body
         else:
             at = body + length
         if len(ends) > DEEPEST:
-            raise Malformed(f"elements are nested deeper than {DEEPEST}")
+            raise Malformed(phrase("ber-deep", most=DEEPEST))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from formats.xml import NotWellFormed, exact
+from policies.phrases import phrase
 from signatures.xmldsig.c14n import METHODS, Nodes, Refused, Work
 from signatures.xmldsig.c14n import canonical as written
 
@@ -19,7 +20,7 @@ def canonical_element(element: Any, method: str, *, whole: bool = False, without
     try:
         return b"".join(written(nodes.filtered("subtract", without) if without else nodes, chosen, Work()))
     except Refused as error:
-        raise NotWellFormed(f"it has no canonical form: {error.reason}") from error
+        raise NotWellFormed(phrase("can-none", why=error.reason)) from error
 
 
 def canonical(data: bytes, method: str) -> bytes | None:

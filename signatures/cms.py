@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from asn1crypto import cms, core  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from signatures.ber import OCTETS, SEQUENCE, Buffer, Malformed, Part, element, guard, octets, parts
 from signatures.certificates import Certificate
 
@@ -64,7 +65,7 @@ class CmsFile:
     def content(self, most: int = MOST_BYTES) -> bytes:
         """The enclosed content itself, where it is small (a TSTInfo). Raises `Malformed`."""
         if self.pieces is None or self.enclosed_size > most:
-            raise Malformed("there is no content, or too much of it")
+            raise Malformed(phrase("cms-content"))
         return b"".join(bytes(self.data[start:end]) for start, end in self.pieces)
 
 
@@ -94,7 +95,7 @@ def _wrapped(tag: int, body: bytes) -> bytes:
 
 def _raw(data: Buffer, part: Part) -> bytes:
     if part.end - part.start > MOST_BYTES:
-        raise Malformed(f"more than {MOST_BYTES} bytes of certificates, revocation data and signers")
+        raise Malformed(phrase("cms-many-bytes", most=MOST_BYTES))
     return bytes(data[part.start : part.end])
 
 
@@ -102,11 +103,11 @@ def open_cms(data: Buffer) -> CmsFile:
     """Take a ContentInfo with SignedData apart. Raises `Malformed`: it is none, or larger than the limits."""
     info = list(parts(data, _of(element(data), SEQUENCE, "ContentInfo")))
     if len(info) != 2 or _raw(data, info[0]) != bytes.fromhex("06092a864886f70d010702"):
-        raise Malformed("this is no SignedData")
+        raise Malformed(phrase("cms-no-signed"))
     (outer,) = _exactly(list(parts(data, info[1])), 1, "content")
     fields = list(parts(data, _of(outer, SEQUENCE, "SignedData")))
     if len(fields) < 4:
-        raise Malformed("SignedData lacks fields")
+        raise Malformed(phrase("cms-lacks"))
     encapsulated = list(parts(data, _of(fields[2], SEQUENCE, "encapContentInfo")))
     pieces = None
     if len(encapsulated) == 2:
@@ -114,10 +115,10 @@ def open_cms(data: Buffer) -> CmsFile:
         string = value.tag & 0xDF == OCTETS
         pieces = tuple(octets(data, value)) if string else ((value.body, value.body_end),)  # PKCS #7: RFC 5652, 5.2.1
     elif len(encapsulated) != 1:
-        raise Malformed("encapContentInfo has fields that are not in the standard")
+        raise Malformed(phrase("cms-encap"))
     kept = [_raw(data, each) for each in (*fields[:2], *fields[3:])]
     if sum(map(len, kept)) > MOST_BYTES:
-        raise Malformed(f"more than {MOST_BYTES} bytes of certificates, revocation data and signers")
+        raise Malformed(phrase("cms-many-bytes", most=MOST_BYTES))
     kept.insert(2, _wrapped(SEQUENCE, _raw(data, encapsulated[0])))
     der = _wrapped(SEQUENCE, b"".join(kept))
     guard(der)
@@ -125,7 +126,7 @@ def open_cms(data: Buffer) -> CmsFile:
         parsed = cms.SignedData.load(der)
         content_type = parsed["encap_content_info"]["content_type"].dotted
         if len(list(parsed["signer_infos"])) > MOST_SIGNERS:  # each is built here, where what is none is Malformed
-            raise Malformed(f"more than {MOST_SIGNERS} signers")
+            raise Malformed(phrase("cms-many-signers", most=MOST_SIGNERS))
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed(str(error).splitlines()[0]) from error
     return CmsFile(data, content_type, pieces, parsed, der)
@@ -133,7 +134,7 @@ def open_cms(data: Buffer) -> CmsFile:
 
 def _of(part: Part, tag: int, name: str) -> Part:
     if part.tag != tag:
-        raise Malformed(f"{name} is not what the standard says")
+        raise Malformed(phrase("cms-not-standard", name=name))
     return part
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from policies.phrases import phrase
+
 __all__ = [
     "DerError",
     "Tlv",
@@ -59,33 +61,33 @@ def read(data: bytes, start: int, end: int, *, lenient: bool = False) -> Tlv:
     """The element at ``start``, which must end by ``end``. ``lenient`` lets BER's indefinite and overlong lengths pass (tokens are
     often BER). Raises DerError."""
     if end - start < 2:
-        raise DerError("the data end within an element", start)
+        raise DerError(phrase("der-ends"), start)
     tag, length, body = data[start], data[start + 1], start + 2
     if tag & 0x1F == 0x1F:
-        raise DerError("a tag number above 30", start)
+        raise DerError(phrase("der-tag"), start)
     if length == 0x80 and lenient and tag & 0x20:
         return Tlv(tag, start, body, _indefinite(data, body, end))
     if length >= 0x80:
         count = length & 0x7F
         if not 1 <= count <= 4 or body + count > end:
-            raise DerError("a length that cannot be read", start)
+            raise DerError(phrase("der-length"), start)
         length = int.from_bytes(data[body : body + count], "big")
         if not lenient and (length < 0x80 or data[body] == 0):
-            raise DerError("a length that is not minimal", start)
+            raise DerError(phrase("der-length-form"), start)
         body += count
     if body + length > end:
-        raise DerError("an element longer than what holds it", start)
+        raise DerError(phrase("der-longer"), start)
     return Tlv(tag, start, body, body + length)
 
 
 def _indefinite(data: bytes, body: int, end: int, depth: int = 0) -> int:
     """Where an element of indefinite length ends, its end-of-contents octets included."""
     if depth > DEEPEST:
-        raise DerError("too many levels", body)
+        raise DerError(phrase("der-levels"), body)
     at = body
     while data[at : at + 2] != b"\0\0":
         if end - at < 2:
-            raise DerError("no end of contents", at)
+            raise DerError(phrase("der-no-end"), at)
         nested = data[at + 1] == 0x80 and data[at] & 0x20
         at = _indefinite(data, at + 2, end, depth + 1) if nested else read(data, at, end, lenient=True).end
     return at + 2
@@ -107,14 +109,14 @@ def whole(data: bytes, tag: int = SEQUENCE, *, lenient: bool = False) -> Tlv:
     """The one element that ``data`` is, and nothing after it. Raises DerError."""
     found = expect(read(data, 0, len(data), lenient=lenient), tag)
     if found.end != len(data):
-        raise DerError("something follows the end", found.end)
+        raise DerError(phrase("der-follows"), found.end)
     return found
 
 
 def expect(element: Tlv, tag: int) -> Tlv:
     """``element`` itself when it has this identifier octet. Raises DerError."""
     if element.tag != tag:
-        raise DerError(f"identifier octet {element.tag:02x} where {tag:02x} must stand", element.start)
+        raise DerError(phrase("der-octet", found=f"{element.tag:02x}", expected=f"{tag:02x}"), element.start)
     return element
 
 
@@ -123,7 +125,7 @@ def integer(data: bytes, element: Tlv, tag: int = INTEGER) -> int:
     expect(element, tag)
     body = data[element.body : element.end]
     if not body or (len(body) > 1 and (body[0], body[1] >> 7) in ((0, 0), (0xFF, 1))):
-        raise DerError("a number that is not in its shortest form", element.start)
+        raise DerError(phrase("der-number"), element.start)
     return int.from_bytes(body, "big", signed=True)
 
 
@@ -140,11 +142,11 @@ def oid(data: bytes, element: Tlv) -> str:
 def _dotted(body: bytes) -> str:
     """Remembered: the same few stand in every token. Raises ValueError."""
     if not body or body[-1] & 0x80:
-        raise ValueError("an object identifier that ends too early")
+        raise ValueError(phrase("der-oid-ends"))
     arcs, value, fresh = [], 0, True
     for byte in body:
         if fresh and byte == 0x80:
-            raise ValueError("an object identifier that is not in its shortest form")
+            raise ValueError(phrase("der-oid-form"))
         value, fresh = value << 7 | byte & 0x7F, not byte & 0x80
         if fresh:
             arcs.append(value)
@@ -166,12 +168,12 @@ def moment(data: bytes, element: Tlv) -> datetime:
     main, _, fraction = text.removesuffix("Z").partition(".")
     wrong = not text.endswith("Z") or len(main) != 14 or not main.isdecimal() or not main.isascii()
     if wrong or ("." in text and (not fraction.isdecimal() or not fraction.isascii() or fraction.endswith("0"))):
-        raise DerError("a time that is not in the form of RFC 3161", element.start)
+        raise DerError(phrase("der-time-form"), element.start)
     try:
         month, day, hour, minute, second = (int(main[at : at + 2]) for at in range(4, 14, 2))
         found = datetime(int(main[:4]), month, day, hour, minute, second, tzinfo=UTC)  # a second of 60 is refused
     except ValueError:
-        raise DerError("a time that is none", element.start) from None
+        raise DerError(phrase("der-time"), element.start) from None
     return found.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
 
 
@@ -179,7 +181,7 @@ def algorithm(data: bytes, element: Tlv, tag: int = SEQUENCE, *, lenient: bool =
     """(object identifier, parameters) of an AlgorithmIdentifier; parameters are their encoding, b"" when absent. Raises DerError."""
     parts = children(data, expect(element, tag), lenient=lenient)
     if not 1 <= len(parts) <= 2:
-        raise DerError("an algorithm identifier with too many or too few parts", element.start)
+        raise DerError(phrase("der-algorithm"), element.start)
     return oid(data, parts[0]), data[parts[1].start : parts[1].end] if len(parts) == 2 else b""
 
 
@@ -187,10 +189,10 @@ def check(data: bytes, element: Tlv, depth: int = 0) -> None:
     """Raises DerError where ``element``, whole, is not DER. The order of SET OF is left out: many producers do not sort
     certificates, and nothing that is hashed here depends on it."""
     if depth > DEEPEST:
-        raise DerError("too many levels", element.start)
+        raise DerError(phrase("der-levels"), element.start)
     if element.tag & 0x20:
         if element.tag in (0x24, 0x2C, 0x23):
-            raise DerError("a string in pieces", element.start)
+            raise DerError(phrase("der-pieces"), element.start)
         for each in children(data, element):
             check(data, each, depth + 1)
     elif element.tag == INTEGER:
@@ -198,9 +200,9 @@ def check(data: bytes, element: Tlv, depth: int = 0) -> None:
     elif element.tag == OID:
         oid(data, element)
     elif element.tag == NULL and element.end != element.body:
-        raise DerError("a NULL that holds something", element.start)
+        raise DerError(phrase("der-null"), element.start)
     elif element.tag == BOOLEAN and data[element.body : element.end] not in (b"\0", b"\xff"):
-        raise DerError("a truth value that is neither", element.start)
+        raise DerError(phrase("der-truth"), element.start)
 
 
 def encode(tag: int, *parts: bytes) -> bytes:

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from formats.package.containers import SEAL
 from formats.package.zip_members import zip_names
+from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
@@ -184,7 +185,7 @@ def pem_body(data: bytes) -> bytes:
     try:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error as error:
-        raise Malformed(f"the base64 text is damaged: {error}") from error
+        raise Malformed(phrase("det-base64", why=str(error))) from error
 
 
 def _open(head: bytes, at: int, limit: int) -> Part | None:
@@ -231,7 +232,7 @@ def _encapsulated(head: bytes, at: int) -> tuple[int, int] | None:
 
 def _inside(head: bytes, at: int) -> int:
     if at + 2 > len(head):
-        raise Malformed("the head ends")
+        raise Malformed(phrase("det-head"))
     length = head[at + 1]
     return at + 2 + (length & 0x7F if length & 0x80 else 0)
 

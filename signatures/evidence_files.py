@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotWellFormed, exact
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.embedded import read_embedded
@@ -48,7 +49,7 @@ def handed_over(data: bytes) -> Handed:
         try:
             return Handed(base64.b64decode(b"".join(text.split()), validate=True))
         except (binascii.Error, ValueError) as error:
-            raise InvalidRecord("record", f"it is no base64: {error}", 0) from error
+            raise InvalidRecord("record", phrase("evf-base64", why=str(error)), 0) from error
     return Handed(data)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from policies.phrases import phrase
 from signatures.errors import FetchFailed
 
 __all__ = ["Fetcher"]
@@ -57,7 +58,7 @@ class Fetcher:
             if not location:
                 return answer
             url = urljoin(url, location)
-        raise FetchFailed(url, "too many redirects")
+        raise FetchFailed(url, phrase("net-redirects"))
 
     def _once(self, parts: SplitResult, url: str, body: bytes | None, media_type: str, ends: float) -> tuple[bytes, str]:
         connection = self._connection(parts, url)
@@ -82,7 +83,7 @@ class Fetcher:
         while True:
             left = ends - time.monotonic()
             if left <= 0:
-                raise FetchFailed(url, f"no whole answer within {self.patience:.0f} s")
+                raise FetchFailed(url, phrase("net-slow", seconds=f"{self.patience:.0f}"))
             if connection.sock is not None:
                 connection.sock.settimeout(left)
             chunk = response.read1(1 << 16)
@@ -90,9 +91,9 @@ class Fetcher:
                 break
             found += chunk
             if len(found) > self.largest:
-                raise FetchFailed(url, f"the answer is larger than {self.largest} bytes")
+                raise FetchFailed(url, phrase("net-large", most=self.largest))
         if response.length:
-            raise FetchFailed(url, "the answer ended too early")
+            raise FetchFailed(url, phrase("net-short"))
         return bytes(found)
 
     def _connection(self, parts: SplitResult, url: str) -> http.client.HTTPConnection:
@@ -117,7 +118,7 @@ class Fetcher:
         """A connection to an address that was looked at: the name is not asked for a second time."""
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if not self.private and any(not _public(str(each[4][0])) for each in found):
-            raise FetchFailed(url, "it is an address inside a private network, which is not allowed")
+            raise FetchFailed(url, phrase("net-private"))
         problem: OSError | None = None
         for family, kind, protocol, _, address in found:
             attempt = socket.socket(family, kind, protocol)
@@ -139,9 +140,9 @@ def _split(url: str) -> SplitResult:
     except ValueError as error:
         raise FetchFailed(url, str(error)) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise FetchFailed(url, "only http and https addresses are asked")
+        raise FetchFailed(url, phrase("net-scheme"))
     if any(ord(char) <= 32 or ord(char) == 127 for char in url) or not url.isascii():
-        raise FetchFailed(url, "the address holds characters that no address may have")
+        raise FetchFailed(url, phrase("net-characters"))
     return parts
 
 
@@ -162,7 +163,7 @@ def _refuse_literal(host: str, url: str) -> None:
     except ValueError:
         inside = host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
     if inside:
-        raise FetchFailed(url, "it is an address inside a private network, which is not allowed")
+        raise FetchFailed(url, phrase("net-private"))
 
 
 def _tunnel(connection: socket.socket, host: str, port: int) -> None:

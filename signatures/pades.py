@@ -16,6 +16,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
@@ -229,7 +230,7 @@ class _Reading:
             return self._digest(place, algorithm)
 
         if cms.pieces is not None and subfilter != SHA1_FILTER:
-            raise Malformed("a signature of a PDF must not enclose content of its own")
+            raise Malformed(phrase("pad-encloses"))
         read_cms(cms, mine, content, coverage, kind=Kind.PADES, name=name, known=self._known)
         dressed = [each if each.role is Role.EVIDENCE else self._dressed(each, place, coverage) for each in mine.objects]
         mine.objects[:] = dressed

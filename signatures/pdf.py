@@ -32,6 +32,7 @@ from pyhanko.sign.diff_analysis import (
 )
 from pyhanko.sign.fields import enumerate_sig_fields
 
+from policies.phrases import phrase
 from signatures.cms import MOST_BYTES
 
 __all__ = ["Field", "Pdf", "Prefix"]
@@ -244,7 +245,7 @@ def _octets(value: Any) -> bytes:
 
 def _leaves(node: Any, depth: int = 0) -> Iterator[Any]:
     if depth > 50:
-        raise ValueError("the tree of pages is deeper than any honest one")
+        raise ValueError(phrase("pdf-pages"))
     for kid in node["/Kids"]:
         kid = kid.get_object()
         if "/Kids" in kid:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from policies.phrases import phrase
 from signatures.errors import SigningFailed
 from signatures.timestamps import Authority
 
@@ -38,14 +39,14 @@ class Pkcs12Key:
         except (OSError, ValueError) as error:
             raise SigningFailed(str(self.path), str(error)) from error
         if loaded is None:
-            raise SigningFailed(str(self.path), "no key and certificate could be read with this password")
+            raise SigningFailed(str(self.path), phrase("key-password"))
         return loaded
 
     def ends(self) -> datetime:
         """When the signing certificate ends. Raises SigningFailed."""
         certificate = self.signer().signing_cert
         if certificate is None:
-            raise SigningFailed(str(self.path), "it holds no certificate of the key")
+            raise SigningFailed(str(self.path), phrase("key-no-certificate"))
         end: datetime = certificate.not_valid_after
         return end
 
@@ -63,7 +64,7 @@ class Pkcs11Key:
         """When the signing certificate ends. Raises SigningFailed."""
         certificate = self.signer().signing_cert
         if certificate is None:
-            raise SigningFailed(str(self.module), "it holds no certificate of the key")
+            raise SigningFailed(str(self.module), phrase("key-no-certificate"))
         end: datetime = certificate.not_valid_after
         return end
 

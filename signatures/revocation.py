@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
+from policies.phrases import phrase
 from signatures.algorithms import Scheme, scheme_of
 from signatures.ber import Malformed, guard
 from signatures.certificates import HASH_NAMES, Certificate
@@ -150,7 +151,7 @@ class Ocsp(_Data):
             warnings.simplefilter("ignore")
             self.response = ocsp.load_der_ocsp_response(der)
             if self.response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-                raise ValueError("the responder gave no answer")
+                raise ValueError(phrase("ocsp-none"))
             self.answers = list(self.response.responses)
             self.certificates = tuple(_certificates(self.response.certificates))
         self.made: datetime = self.response.produced_at_utc

@@ -9,6 +9,7 @@ from typing import Any
 from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.findings import Finding
+from policies.phrases import brief
 from signatures.algorithms import Scheme, hash_named, scheme_of, signed_by
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
 from signatures.certificates import Certificate
@@ -54,7 +55,7 @@ def read_signer(
     try:
         return _judged(signer, base, content, content_type)
     except (ValueError, TypeError, KeyError) as error:  # asn1crypto parses a part when it is first asked for
-        found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=str(error).splitlines()[0][:200])
+        found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=brief(str(error)))
         return SignedObject(**base, integrity=Integrity.BROKEN, **found), None
 
 
@@ -84,7 +85,7 @@ def _said(sub: SubIndication, code: str, **args: str | int) -> dict[str, Any]:
 
 
 def _unknown(error: Exception) -> dict[str, Any]:
-    return _said(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=str(error).splitlines()[0][:200])
+    return _said(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=brief(str(error)))
 
 
 def _algorithms(info: Any) -> tuple[str, Scheme]:

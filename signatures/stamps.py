@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from asn1crypto import tsp  # type: ignore[import-untyped]
 
 from policies.findings import Finding
+from policies.phrases import brief, phrase
 from signatures.algorithms import hash_named
 from signatures.attributes import revocation_values
 from signatures.ber import Malformed
@@ -54,16 +55,16 @@ def read_stamp(
     try:
         cms = open_cms(der)
         if cms.content_type != TST_INFO:
-            raise Malformed("it holds no time-stamp information")
+            raise Malformed(phrase("tst-no-information"))
         info = tsp.TSTInfo.load(cms.content())
         time = info["gen_time"].native
         imprint: bytes = info["message_imprint"]["hashed_message"].native
         algorithm = info["message_imprint"]["hash_algorithm"]["algorithm"].dotted
         signers = list(cms.signers)
         if not isinstance(time, datetime) or len(signers) != 1:
-            raise Malformed("a token has one time and one signer")
+            raise Malformed(phrase("tst-one"))
     except (ValueError, TypeError, KeyError) as error:
-        raise Malformed(str(error).splitlines()[0][:200]) from error
+        raise Malformed(brief(str(error))) from error
     time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return _checked(cms, der, kind, stamped, time, imprint, algorithm, (frozenset(covers), of, name, coverage), known)
 
@@ -104,7 +105,7 @@ def _imprinted(token: SignedObject, stamped: Content, algorithm: str, imprint: b
         name = hash_named(algorithm, b"")
         actual = stamped(name)
     except ValueError as error:
-        reason = str(error).splitlines()[0][:200]
+        reason = brief(str(error))
         return replace(
             token,
             integrity=Integrity.UNKNOWN,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from formats.xml import Element, NotWellFormed, subtrees
+from policies.phrases import phrase
 from signatures.certificates import Certificate
 
 __all__ = ["Service", "services"]
@@ -58,7 +59,7 @@ def services(data: bytes) -> Iterator[Service]:
     except NotWellFormed as error:
         raise ValueError(str(error)) from error
     if not found:
-        raise ValueError("there is no trust service in it, so it is no trusted list")
+        raise ValueError(phrase("tsl-none"))
 
 
 def _service(element: Element) -> Iterator[Service]:

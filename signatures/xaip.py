@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from lxml import etree  # type: ignore[import-untyped]
 
 from formats.xml import NotWellFormed, exact
+from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
 from signatures.evidence.objects import data_object
@@ -123,7 +124,7 @@ def _decoded(element: Any) -> bytes:
     try:
         return base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise NotWellFormed(f"{_local(element)} is no base64: {error}", element.sourceline or 0) from error
+        raise NotWellFormed(phrase("xai-base64", name=_local(element), why=str(error)), element.sourceline or 0) from error
 
 
 class Xaip:
@@ -264,7 +265,7 @@ class Xaip:
             return DataObject(name, {hash_name: value})
         found = ObjectDigests(opened)
         if found[hash_name] != value:
-            raise NotWellFormed(f"{reference.get('URI', '')} has not the digest that the package says")
+            raise NotWellFormed(phrase("xai-digest", uri=reference.get("URI", "")))
         return data_object(name, opened)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from formats.package.names import shown_name
 from formats.package.source import Kind, Spooled
 from formats.package.spool import Spool
-from policies.findings import Finding, Findings
+from policies.findings import Finding, Findings, said
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.enclosures import Enclosures
@@ -176,7 +176,7 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
     for each in signatures if report.trusted else (e for e in signatures if e.integrity is Integrity.BROKEN):
         yield _finding(each, path)
     if report.missing and not all(each.verdict.passed for each in signatures):
-        yield Finding("SIG-NOT-COLLECTED", path, {"reason": report.missing[0].text("en")})
+        yield Finding("SIG-NOT-COLLECTED", path, {"reason": said(report.missing[0], code=False)})
 
 
 EVIDENCE_CODES = {
@@ -191,7 +191,7 @@ def _evidence(report: SignatureReport, path: str) -> Finding:
     since = report.claimed.date().isoformat() if report.claimed else "?"
     args: dict[str, str | int] = {"status": str(report.verdict), "name": report.name, "since": since, "reason": ""}
     if report.verdict.why is not None:
-        args |= {"reason": report.verdict.why.text("en"), "why": report.verdict.why.code}
+        args |= {"reason": said(report.verdict.why, code=False), "why": report.verdict.why.code}
     return Finding(EVIDENCE_CODES[report.verdict.indication], path, args)
 
 
@@ -203,5 +203,5 @@ def _finding(report: SignatureReport, path: str) -> Finding:
         "name": report.name,
     }
     if report.verdict.why is not None:
-        args |= {"reason": report.verdict.why.text("en"), "why": report.verdict.why.code}
+        args |= {"reason": said(report.verdict.why, code=False), "why": report.verdict.why.code}
     return Finding(CODES[report.verdict.indication], path, args)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import HASHES, hash_named
 from signatures.der import DerError, Tlv
@@ -67,14 +68,14 @@ class _Reader:
         data = self._data
         parts = der.children(data, der.whole(data))
         if len(parts) < 3:
-            raise DerError("a part is missing", 0)
+            raise DerError(phrase("part-missing"), 0)
         version, algorithms, *optional, sequence = parts
         if (found := der.integer(data, version)) != 1:
-            raise DerError(f"version {found} is not known", version.start)
+            raise DerError(phrase("version-unknown", version=found), version.start)
         self.where = "digestAlgorithms"
         hashes = tuple(self._hash(each, der.SEQUENCE) for each in der.children(data, der.expect(algorithms, der.SEQUENCE)))
         if not hashes or len(set(hashes)) != len(hashes):
-            raise DerError("it is empty, or names an algorithm twice", algorithms.start)
+            raise DerError(phrase("ers-algorithm-twice"), algorithms.start)
         encrypted, infos = self._optional(optional)
         self.where = "archiveTimeStampSequence"
         chains = []
@@ -83,7 +84,7 @@ class _Reader:
             if number >= MOST_CHAINS or sum(len(chain.stamps) for chain, _ in chains) > MOST_STAMPS:
                 raise DerError(f"there are more than {MOST_CHAINS} chains or {MOST_STAMPS} time-stamps in it", each.start)
         if not chains:
-            raise DerError("it is empty", sequence.start)
+            raise DerError(phrase("it-is-empty"), sequence.start)
         stamps = tuple(each for each, _ in chains)
         return Asn1Record(data, hashes, stamps, encrypted, infos, tuple(encoded for _, encoded in chains))
 
@@ -91,16 +92,16 @@ class _Reader:
         """(encryptionInfo is there, how many cryptoInfos)."""
         infos = 0
         if [each.tag for each in parts] not in ([], [0xA0], [0xA1], [0xA0, 0xA1]):
-            raise DerError("a part that is not known, or not in its order", parts[0].start)
+            raise DerError(phrase("part-unknown"), parts[0].start)
         for each in parts:
             self.where = "cryptoInfos" if each.tag == 0xA0 else "encryptionInfo"
             members = der.children(self._data, each)
             if not members:
-                raise DerError("it is empty", each.start)
+                raise DerError(phrase("it-is-empty"), each.start)
             if each.tag == 0xA0:
                 infos = len(self._attributes(members))
             elif len(members) != 2 or not der.oid(self._data, members[0]):
-                raise DerError("it must be a type and a value", each.start)
+                raise DerError(phrase("ers-type-value"), each.start)
         return any(each.tag == 0xA1 for each in parts), infos
 
     def _attributes(self, members: list[Tlv]) -> list[str]:
@@ -108,7 +109,7 @@ class _Reader:
         for each in members:
             parts = der.children(self._data, der.expect(each, der.SEQUENCE))
             if len(parts) != 2 or parts[1].tag != der.SET:
-                raise DerError("an attribute that is none", each.start)
+                raise DerError(phrase("attribute-none"), each.start)
             der.check(self._data, parts[1])
             found.append(der.oid(self._data, parts[0]))
         return found
@@ -119,14 +120,14 @@ class _Reader:
         for each in der.children(self._data, der.expect(element, der.SEQUENCE)):
             stamps.append(self._stamp(place(number, len(stamps)), each))
         if not stamps:
-            raise DerError("it is empty", element.start)
+            raise DerError(phrase("it-is-empty"), element.start)
         return Chain(tuple(stamps)), self._data[element.start : element.end]
 
     def _stamp(self, where: str, element: Tlv) -> ArchiveTimestamp:
         self.where = where
         *optional, token = der.children(self._data, der.expect(element, der.SEQUENCE)) or [element]
         if [each.tag for each in optional] not in _ORDERS:
-            raise DerError("a part that is not known, or not in its order", element.start)
+            raise DerError(phrase("part-unknown"), element.start)
         declared, groups = "", None
         for each in optional:
             if each.tag == 0xA0:
@@ -139,7 +140,7 @@ class _Reader:
                 self.where = f"{where}/reducedHashtree"
                 groups = tuple(self._list(one) for one in der.children(self._data, each))
                 if not groups:
-                    raise DerError("it is empty", each.start)
+                    raise DerError(phrase("it-is-empty"), each.start)
         self.where = f"{where}/timeStamp"
         der.expect(token, der.SEQUENCE)
         return ArchiveTimestamp(declared, groups, self._data[token.start : token.end])
@@ -150,11 +151,11 @@ class _Reader:
             size = data[at + 1] if at + 1 < end else 0x80
             if data[at] != der.OCTET_STRING or size >= 0x80 or at + 2 + size > end:
                 der.octets(data, der.read(data, at, end))  # says what is wrong
-                raise DerError("a hash value longer than any", at)
+                raise DerError(phrase("ers-hash-long"), at)
             values.append(data[at + 2 : at + 2 + size])
             at += 2 + size
         if not values:
-            raise DerError("a list without a hash value", element.start)
+            raise DerError(phrase("ers-no-hash"), element.start)
         return tuple(values)
 
     def _hash(self, element: Tlv, tag: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policies.phrases import phrase
 from signatures.errors import InvalidRecord
 from signatures.evidence.asn1 import read_asn1
 from signatures.evidence.record import LARGEST, EvidenceRecord
@@ -19,5 +20,5 @@ def read_record(data: bytes) -> EvidenceRecord:
         InvalidRecord: with the place and the offset (a line, for XML).
     """
     if len(data) > LARGEST:
-        raise InvalidRecord("record", "it is too large", 0)
+        raise InvalidRecord("record", phrase("too-large"), 0)
     return read_xml(data) if data.removeprefix(BOM).lstrip()[:1] == b"<" else read_asn1(data)

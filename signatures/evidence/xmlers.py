@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from formats.xml import NotWellFormed, exact
+from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.errors import InvalidRecord
 from signatures.evidence.record import MOST_CHAINS, MOST_STAMPS, ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
@@ -116,28 +117,28 @@ class _Reader:
         plain = [name.rstrip("?+*") for name in names]
         at = 0
         if not text and (parent.text or "").strip():
-            raise self._fail("text where none may stand")
+            raise self._fail(phrase("xer-text"))
         for each in parent:
             if (each.tail or "").strip():
-                raise self._fail("text where none may stand")
+                raise self._fail(phrase("xer-text"))
             if not isinstance(each.tag, str):
                 continue
             self.line = each.sourceline or self.line
             while at < len(names) and each.tag != _NS + plain[at]:
                 at += 1
             if at == len(names):
-                raise self._fail(f"{each.tag.rpartition('}')[2]} is not known here, or not in its order")
+                raise self._fail(phrase("xer-not-here", name=each.tag.rpartition("}")[2]))
             groups[at].append(each)
         for name, found in zip(names, groups, strict=True):
             least, most = {"?": (0, 1), "+": (1, None), "*": (0, None)}.get(name[-1], (1, 1))
             if len(found) < least or (most is not None and len(found) > most):
-                raise self._fail(f"{name.rstrip('?+*')} stands there {len(found)} times")
+                raise self._fail(phrase("xer-times", name=name.rstrip("?+*"), count=len(found)))
         return groups
 
     def _only(self, element: Any, *names: str) -> None:
         """The attributes that an element may have, besides those that tell where its schema is (which is never read)."""
         if {each for each in element.attrib if not each.startswith(_XSI)} - set(names):
-            raise self._fail("an attribute that is not known")
+            raise self._fail(phrase("xer-attribute"))
 
     def _ordered(self, elements: list[Any], *names: str) -> list[Any]:
         """Elements by their Order, which counts from 1 without a gap (§3.1, §4.1)."""
@@ -147,18 +148,18 @@ class _Reader:
             order = each.get("Order", "")
             self.line = each.sourceline or self.line
             if not (order.isascii() and order.isdecimal()) or len(order) > 6 or order[0] == "0" or int(order) in numbers:
-                raise self._fail("an Order that is no number from 1, or stands twice")
+                raise self._fail(phrase("xer-order"))
             numbers[int(order)] = each
         if sorted(numbers) != list(range(1, len(numbers) + 1)):
-            raise self._fail("the Order has a gap")
+            raise self._fail(phrase("xer-gap"))
         return [numbers[each] for each in sorted(numbers)]
 
     def record(self, data: bytes, root: Any) -> XmlRecord:
         if root.tag != _NS + "EvidenceRecord":
-            raise self._fail("it is no EvidenceRecord of RFC 6283")
+            raise self._fail(phrase("xer-none"))
         self._only(root, "Version")
         if root.get("Version") != "1.0":
-            raise self._fail(f"version {root.get('Version')} is not known")
+            raise self._fail(phrase("version-unknown", version=root.get("Version")))
         encryption, _, (sequence,) = self._children(
             root, "EncryptionInformation?", "SupportingInformationList?", "ArchiveTimeStampSequence"
         )
@@ -187,7 +188,7 @@ class _Reader:
         self._children(element)
         found = element.get("Algorithm", "")
         if found not in known:
-            raise self._fail(f"the {what} {found[:100]} is not understood")
+            raise self._fail(phrase("xer-not-understood", what=what, found=found[:100]))
         return str(known[found])
 
     def _stamp(self, where: str, hash_name: str, element: Any) -> tuple[ArchiveTimestamp, Any]:
@@ -203,7 +204,7 @@ class _Reader:
         self._only(stamp)
         (token,), _ = self._children(stamp, "TimeStampToken", "CryptographicInformationList?")
         if token.get("Type") != "RFC3161":
-            raise self._fail("a time-stamp of another type than RFC3161")
+            raise self._fail(phrase("xer-stamp"))
         encoded = self._base64(token, "Type")
         # Each stamp of a chain has the chain's hash algorithm; there is no place for another one.
         return ArchiveTimestamp(hash_name, groups, encoded), stamp
@@ -213,12 +214,12 @@ class _Reader:
         self._only(element, *names)
         self._children(element, text=True)
         if any(True for _ in element):
-            raise self._fail("a comment inside a value")
+            raise self._fail(phrase("xer-comment"))
         text = "".join((element.text or "").split())
         try:
             value = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise self._fail(f"a value that is no base64: {error}") from error
+            raise self._fail(phrase("xer-base64", why=str(error))) from error
         if not value or base64.b64encode(value).decode() != text:
-            raise self._fail("a value that is no base64 in its one form")
+            raise self._fail(phrase("xer-base64-form"))
         return value

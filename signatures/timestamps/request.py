@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import HASHES
 from signatures.der import DerError
@@ -49,7 +50,7 @@ def token_of(response: bytes) -> bytes:
         status = der.children(response, der.expect(parts[0], der.SEQUENCE), lenient=True)
         code = der.integer(response, status[0])
     except (DerError, IndexError) as error:
-        raise InvalidToken(f"the answer is no time-stamp response: {error}") from error
+        raise InvalidToken(phrase("tst-response", why=str(error))) from error
     if code not in (0, 1) or len(parts) < 2:
         said = b" ".join(response[each.body : each.end] for each in status[1:] if each.tag == der.SEQUENCE)
         words = "".join(char for char in said.decode("utf-8", "replace") if char.isprintable())[:200]
@@ -65,11 +66,11 @@ def accept(response: bytes, request: Request, *, sent: datetime, received: datet
     """
     token = read_token(token_of(response))
     if token.imprint_hash != request.hash or not hmac.compare_digest(token.imprint, request.imprint):
-        raise InvalidToken("the token stamps something else")
+        raise InvalidToken(phrase("tst-other"))
     if token.nonce != request.nonce:
-        raise InvalidToken("the token is not the answer to this request (nonce)")
+        raise InvalidToken(phrase("tst-nonce"))
     if request.policy and token.policy != request.policy:
-        raise InvalidToken(f"the token was made under the policy {token.policy}, {request.policy} was asked for")
+        raise InvalidToken(phrase("tst-policy", found=token.policy, asked=request.policy))
     if not sent - CLOCKS_APART <= token.time <= received + CLOCKS_APART:
-        raise InvalidToken(f"the token says {token.time.isoformat()}, and it is {received.isoformat()}")
+        raise InvalidToken(phrase("tst-time", found=token.time.isoformat(), now=received.isoformat()))
     return token

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import Scheme, hash_named, load_certificate, scheme_of, signed_by
 from signatures.der import DerError, Tlv
@@ -78,7 +79,7 @@ def read_token(data: bytes) -> Token:
         InvalidToken: it is not; the reason says where.
     """
     if len(data) > LARGEST:
-        raise InvalidToken("it is too large")
+        raise InvalidToken(phrase("too-large"))
     try:
         return _Reader(data).token()
     except DerError as error:
@@ -117,7 +118,7 @@ class _Reader:
         data = self._data
         parts = self._children(self._outer)
         if len(parts) != 2 or der.oid(data, parts[0]) != _SIGNED_DATA or parts[1].tag != 0xA0:
-            raise ValueError("it is no signed message")
+            raise ValueError(phrase("tst-no-message"))
         (content,) = self._only(parts[1], 1)
         version, digests, encapsulated, *rest = self._only(der.expect(content, der.SEQUENCE))
         self._certificates(rest)
@@ -130,7 +131,7 @@ class _Reader:
     def _only(self, element: Tlv, count: int | None = None) -> list[Tlv]:
         parts = self._children(element)
         if (count is not None and len(parts) != count) or (count is None and len(parts) < 3):
-            raise ValueError(f"a part is missing or too many at offset {element.start}")
+            raise ValueError(phrase("tst-part-at", at=element.start))
         return parts
 
     def _certificates(self, rest: list[Tlv]) -> None:
@@ -139,7 +140,7 @@ class _Reader:
         self._kinds = set()
         tags = [each.tag for each in rest]
         if tags not in ([der.SET], [0xA0, der.SET], [0xA1, der.SET], [0xA0, 0xA1, der.SET]):
-            raise ValueError("the parts of the signed message are not in their order")
+            raise ValueError(phrase("tst-parts-order"))
         for each in rest[:-1]:
             for member in self._children(each):
                 self._kinds.add((each.tag, member.tag))
@@ -151,19 +152,19 @@ class _Reader:
         other = {(0xA0, 0xA3), (0xA1, 0xA1)} & self._kinds
         wanted = 5 if other else 4 if (0xA0, 0xA2) in self._kinds else 3
         if version not in (3, wanted):
-            raise ValueError(f"the version of the signed message is {version} and must be {wanted}")
+            raise ValueError(phrase("tst-message-version", found=version, expected=wanted))
 
     def _encapsulated(self, element: Tlv) -> bytes:
         parts = self._only(der.expect(element, der.SEQUENCE), 2)
         if der.oid(self._data, parts[0]) != _TST_INFO:
-            raise ValueError("what is signed is no time-stamp")
+            raise ValueError(phrase("tst-not-stamp"))
         (content,) = self._only(der.expect(parts[1], 0xA0), 1)
         return der.octets(self._data, content, lenient=self.lenient)
 
     def _signer(self, element: Tlv) -> _Signer:
         signers = self._children(der.expect(element, der.SET))
         if len(signers) != 1:
-            raise ValueError("it must have exactly one signer")
+            raise ValueError(phrase("tst-one-signer"))
         return _Signer(self._data, der.expect(signers[0], der.SEQUENCE), lenient=self.lenient)
 
     def _digests(self, element: Tlv, signer: _Signer) -> None:
@@ -172,7 +173,7 @@ class _Reader:
             for each in self._children(der.expect(element, der.SET))
         ]
         if signer.digest not in named:
-            raise ValueError(f"the digest algorithm {signer.digest} is not announced")
+            raise ValueError(phrase("tst-not-announced", oid=signer.digest))
 
     def _checked(self, info: bytes, stamped: _TstInfo, signer: _Signer) -> Token:
         found = signer.certificate_in(self.certificates)
@@ -180,9 +181,9 @@ class _Reader:
         certificate = load_certificate(found)
         _check_usage(certificate)
         if not hmac.compare_digest(hashlib.new(signer.digest, info).digest(), signer.message_digest):
-            raise ValueError("the signed digest is not that of the time-stamp")
+            raise ValueError(phrase("tst-digest"))
         if not signed_by(certificate, signer.scheme, signer.value, signer.signed):
-            raise ValueError("the signature does not match")
+            raise ValueError(phrase("tst-signature"))
         key = certificate.public_key()
         return Token(
             encoded=self._data,
@@ -208,15 +209,15 @@ def _check_usage(certificate: x509.Certificate) -> None:
     try:
         extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
-        raise ValueError("the certificate is not for time-stamping") from None
+        raise ValueError(phrase("tst-purpose")) from None
     if list(extended.value) != [ExtendedKeyUsageOID.TIME_STAMPING] or not extended.critical:
-        raise ValueError("the certificate is not for time-stamping alone, or does not say so critically")
+        raise ValueError(phrase("tst-not-alone"))
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return
     if not (usage.digital_signature or usage.content_commitment):
-        raise ValueError("the certificate's key may not sign")
+        raise ValueError(phrase("tst-key-use"))
 
 
 class _TstInfo:
@@ -225,17 +226,17 @@ class _TstInfo:
     def __init__(self, data: bytes) -> None:
         parts = der.children(data, der.whole(data))
         if len(parts) < 5:
-            raise ValueError("the time-stamp lacks a part")
+            raise ValueError(phrase("tst-lacks"))
         if der.integer(data, parts[0]) != 1:
-            raise ValueError("the time-stamp's version is not 1")
+            raise ValueError(phrase("tst-version"))
         self.policy = der.oid(data, parts[1])
         imprint = der.children(data, der.expect(parts[2], der.SEQUENCE))
         if len(imprint) != 2:
-            raise ValueError("the imprint lacks a part")
+            raise ValueError(phrase("tst-imprint"))
         self.hash = hash_named(*der.algorithm(data, imprint[0]))
         self.imprint = der.octets(data, imprint[1])
         if len(self.imprint) != hashlib.new(self.hash).digest_size:
-            raise ValueError("the imprint has not the length of its algorithm")
+            raise ValueError(phrase("tst-imprint-length"))
         self.serial = der.integer(data, parts[3])
         self.time = der.moment(data, parts[4])
         self.nonce: int | None = None
@@ -243,7 +244,7 @@ class _TstInfo:
             if part.tag == der.INTEGER:
                 self.nonce = der.integer(data, part)
             elif part.tag not in (der.SEQUENCE, der.BOOLEAN, 0xA0, 0xA1):
-                raise ValueError("the time-stamp has a part that is not known")
+                raise ValueError(phrase("tst-part-unknown"))
 
 
 class _Signer:
@@ -254,10 +255,10 @@ class _Signer:
         parts = der.children(data, element, lenient=lenient)
         tags = [each.tag for each in parts[3:]]
         if tags not in ([0xA0, der.SEQUENCE, der.OCTET_STRING], [0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1]):
-            raise ValueError("the signer's parts are not in their order, or nothing says what is signed")
+            raise ValueError(phrase("tst-signer-parts"))
         version, self._identifier, digest, attributes, algorithm, value = parts[:6]
         if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
-            raise ValueError("the signer's version does not fit how its certificate is named")
+            raise ValueError(phrase("tst-signer-version"))
         self.digest = hash_named(*der.algorithm(data, digest, lenient=lenient))
         self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
         self.value = der.octets(data, value)
@@ -265,7 +266,7 @@ class _Signer:
         self.signed = der.set_of(data[each.start : each.end] for each in members)
         self._attributes = self._named(members)
         if self._one(_CONTENT_TYPE) != der.write_oid(_TST_INFO):
-            raise ValueError("the signed content type is not that of a time-stamp")
+            raise ValueError(phrase("tst-content-type"))
         digest_value = self._one(_MESSAGE_DIGEST)
         self.message_digest = der.octets(digest_value, der.whole(digest_value, der.OCTET_STRING))
 
@@ -274,10 +275,10 @@ class _Signer:
         for member in members:
             parts = der.children(self._data, der.expect(member, der.SEQUENCE), lenient=self._lenient)
             if len(parts) != 2 or parts[1].tag != der.SET:
-                raise ValueError("a signed attribute that is none")
+                raise ValueError(phrase("tst-attribute-none"))
             oid = der.oid(self._data, parts[0])
             if oid in named:
-                raise ValueError(f"the signed attribute {oid} stands twice")
+                raise ValueError(phrase("tst-attribute-twice", oid=oid))
             values = der.children(self._data, parts[1], lenient=self._lenient)
             named[oid] = [self._data[each.start : each.end] for each in values]
         return named
@@ -285,7 +286,7 @@ class _Signer:
     def _one(self, oid: str) -> bytes:
         values = self._attributes.get(oid, [])
         if len(values) != 1:
-            raise ValueError(f"the signed attribute {oid} must be there, with one value")
+            raise ValueError(phrase("tst-attribute-one", oid=oid))
         return values[0]
 
     def certificate_in(self, certificates: list[bytes]) -> bytes:
@@ -293,7 +294,7 @@ class _Signer:
         for each in certificates:
             if self._is(each):
                 return each
-        raise ValueError("the signer's certificate is not in the token")
+        raise ValueError(phrase("tst-no-signer-certificate"))
 
     def _is(self, encoded: bytes) -> bool:
         if self._identifier.tag == der.SEQUENCE:
@@ -316,9 +317,9 @@ class _Signer:
                 found = True
                 name, digest = _reference(self._one(oid), default, dated=oid == _SIGNING_CERTIFICATE_V2)
                 if not hmac.compare_digest(hashlib.new(name, encoded).digest(), digest):
-                    raise ValueError("the signed reference is to another certificate")
+                    raise ValueError(phrase("tst-reference-other"))
         if not found:
-            raise ValueError("no signed attribute names the signing certificate (RFC 5816)")
+            raise ValueError(phrase("tst-no-reference"))
 
 
 def _reference(value: bytes, algorithm: str, *, dated: bool) -> tuple[str, bytes]:
@@ -330,7 +331,7 @@ def _reference(value: bytes, algorithm: str, *, dated: bool) -> tuple[str, bytes
         algorithm = hash_named(*der.algorithm(value, parts[0]))
         parts = parts[1:]
     if not parts:
-        raise ValueError("the signed reference to the certificate is empty")
+        raise ValueError(phrase("tst-reference-empty"))
     return algorithm, der.octets(value, parts[0])
 
 
@@ -339,6 +340,6 @@ def issuer_and_serial(certificate: bytes) -> list[bytes]:
     body = der.children(certificate, der.whole(certificate))[0]
     parts = [each for each in der.children(certificate, der.expect(body, der.SEQUENCE)) if each.tag != 0xA0]
     if len(parts) < 3:
-        raise DerError("a certificate that is none", body.start)
+        raise DerError(phrase("tst-certificate-none"), body.start)
     serial, _, issuer = parts[:3]
     return [certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from policies.findings import Finding
+from policies.findings import Finding, said
 from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected
@@ -313,7 +313,7 @@ class _Stamps:
             except Malformed as error:
                 self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
             except Failure as failure:
-                self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": failure.why.text("en")}))
+                self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": said(failure.why, code=False)}))
             else:
                 self._took(reading.stamp, reading.data)
 

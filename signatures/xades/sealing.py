@@ -13,6 +13,7 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from signatures.embedded import read_embedded
 from signatures.evidence import DataObject, group_hash
 from signatures.signed import EmbeddedRecord
@@ -87,7 +88,7 @@ def _pieces(making: Making) -> Iterator[Nodes | Octets | None]:
 
 def _digest(name: str, making: Making, piece: Nodes | Octets | None) -> bytes:
     if piece is None:
-        raise ValueError("some of what is covered is not there")
+        raise ValueError(phrase("xad-not-there"))
     hasher = hashlib.new(name)
     method = method_of(making.signature.element.find(f"{ds('SignedInfo')}/{ds('CanonicalizationMethod')}"))
     for chunk in canonical(piece, method, making.reading.document.work) if isinstance(piece, Nodes) else piece.chunks():

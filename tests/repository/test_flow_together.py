@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import time
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from repository import ingest, settling
+from repository.aip import seal
 from repository.engine import Engine
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
@@ -184,14 +187,13 @@ def test_a_disk_that_is_full_when_it_is_judged_anew(
 ) -> None:
     """That deposit has failed, in words, and can be tried again; no other is held up by it."""
     paths = [write_tree(tmp_path / str(n), {"logo.png": LOGO, f"{n}.txt": b"%d" % n}) for n in range(3)]
-    good = ingest.seal
     calls: list[str] = []
 
     def full(sealing: Any, *rest: Any) -> None:
         calls.append(sealing.deposit.label)
         if calls.count("1") == 2 and sealing.deposit.label == "1":
             raise OSError(28, "No space left on device")
-        good(sealing, *rest)
+        seal(sealing, *rest)
 
     monkeypatch.setattr(ingest, "seal", full)
     deposits = submit(archive, paths)
@@ -201,6 +203,42 @@ def test_a_disk_that_is_full_when_it_is_judged_anew(
     assert again.state is DepositState.STORED
     assert again.finding_counts["DEP-DUPLICATE-HOLDINGS"] == 1
     archive.whole()
+
+
+def test_killed_while_one_is_judged_anew(tmp_path: Path, identifier: SharedIdentifier) -> None:
+    """What was sealed before is thrown away, what is to be sealed is not there yet: after a restart all come out as they would have."""
+    ArchiveUnderTest(tmp_path, identifier).close()
+    paths = [write_tree(tmp_path / "in" / str(n), {"logo.png": LOGO, f"{n}.txt": b"%d" % n}) for n in range(3)]
+    process = os.fork()
+    if not process:
+        _die_when_sealing_again(tmp_path, paths, "1")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+    with closing(ArchiveUnderTest(tmp_path, identifier, create=False)) as archive:
+        archive.serve_until_idle()
+        deposits = sorted(archive.engine.deposits.list().items, key=lambda each: each.label)
+        assert [each.state for each in deposits] == [DepositState.STORED] * 3, [each.error for each in deposits]
+        assert [each.finding_counts.get("DEP-DUPLICATE-HOLDINGS", 0) for each in deposits] == [0, 1, 1]
+        agree(archive, deposits)
+        archive.whole()
+
+
+def _die_when_sealing_again(folder: Path, paths: list[Path], label: str) -> None:
+    """The life of a process that is killed at the second sealing of one deposit."""
+    sealed: list[str] = []
+
+    def dying(sealing: Any, *rest: Any) -> None:
+        sealed.append(sealing.deposit.label)
+        if sealed.count(label) == 2:
+            os._exit(9)
+        seal(sealing, *rest)
+
+    try:
+        ingest.__dict__["seal"] = dying
+        submit(ArchiveUnderTest(folder, SharedIdentifier(), create=False), paths)
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def test_processes_and_threads_say_the_same(tmp_path: Path) -> None:
