@@ -28,7 +28,8 @@ from repository.archive import Archive
 from repository.catalog import CatalogConflict
 from repository.description import fingerprint
 from repository.errors import KeyReused
-from repository.flows import DEPOSIT, deposit_argument
+from repository.flow_names import DEPOSIT
+from repository.flows import deposit_argument
 from repository.ledger import ledger_of
 from repository.model import Deposit, DepositState
 from repository.uploads import SCHEME, clear_upload, incoming_folder

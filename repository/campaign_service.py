@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from repository.archive import Archive
 from repository.batches import Order
-from repository.campaigns import CAMPAIGN, MIGRATE, ROLLBACK, campaign_source
+from repository.campaigns import CAMPAIGN, campaign_source
 from repository.errors import AccessPath, NoCampaign
+from repository.flow_names import MIGRATE, ROLLBACK
 from repository.flows import Shown
 from repository.jobs.errors import UnknownJob
 from repository.jobs.service import Jobs

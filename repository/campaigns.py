@@ -18,13 +18,10 @@ from repository.jobs.flow import Json, Step, Steps
 from repository.ledger import ledger_of
 from repository.model import Deposit
 
-__all__ = ["CAMPAIGN", "MIGRATE", "ROLLBACK", "KeepAndRegister", "Migrate", "RollBack", "campaign_source"]
+__all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source"]
 
 CAMPAIGN: Final = "campaign"
 """The type of the event that a campaign ends with."""
-
-MIGRATE: Final = "migrate"
-ROLLBACK: Final = "rollback"
 
 AIPS: Final = 32
 """AIPs of one batch: enough that the cores wait seldom for its end, few enough that a killed one loses minutes."""

@@ -6,29 +6,39 @@ Change the order or names of steps only together with ``repository.jobs.settings
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from repository import placement, upkeep
+from repository import flow_names, placement, upkeep
 from repository.archive import Archive
 from repository.audit import AuditReport, audit_some, not_asked
-from repository.campaigns import MIGRATE, ROLLBACK, Migrate, RollBack
 from repository.comparison import compare
 from repository.description import Extras
-from repository.evidence.flow import EVIDENCE, EvidenceFlow
+from repository.flow_names import (
+    AUDIT,
+    COLLECT,
+    COMPARE,
+    COPIES,
+    DEPOSIT,
+    EVIDENCE,
+    LEDGER,
+    MIGRATE,
+    NOTICES,
+    REPAIR,
+    ROLLBACK,
+    UPKEEP,
+)
 from repository.ingest import Outcome, set_aside
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import register
-from repository.ledger_flow import LEDGER, LedgerFlow
 from repository.ledger_open import copy_open_day
 from repository.model import Deposit, DepositState
-from repository.notices import NOTICES, NoticesFlow
 from repository.progress import Progress, Unit
-from repository.recollection import COLLECT, Collect
 from repository.repair import RepairReport, repair_some
 from repository.settling import settle
 from repository.workforce import Workforce
@@ -37,25 +47,11 @@ if TYPE_CHECKING:
     from repository.jobs import Jobs
 
 __all__ = [
-    "AUDIT",
-    "COMPARE",
-    "DEPOSIT",
-    "EVIDENCE",
-    "LEDGER",
-    "REPAIR",
-    "UPKEEP",
     "Shown",
     "StepProgress",
     "deposit_argument",
     "flows_of",
 ]
-
-DEPOSIT = "deposit"
-AUDIT = "audit"
-COMPARE = "compare"
-COPIES = "copies"
-REPAIR = "repair"
-UPKEEP = "upkeep"
 
 
 class StepProgress:
@@ -110,18 +106,44 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
         REPAIR: lambda mine: _Repair(mine, _Deposit(mine, workforce)),
         COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, workforce))),
         UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, workforce)),
-        LEDGER: LedgerFlow,
-        COLLECT: lambda mine: Collect(mine, _Deposit(mine, workforce).keep_and_register),
-        MIGRATE: lambda mine: Migrate(mine, _Deposit(mine, workforce).keep_and_register),
-        ROLLBACK: lambda mine: RollBack(mine, _Deposit(mine, workforce).keep_and_register),
-        EVIDENCE: EvidenceFlow,
-        NOTICES: lambda mine: NoticesFlow(mine, jobs),
+        **{name: functools.partial(_when_run, name, workforce, jobs) for name in (LEDGER, COLLECT, EVIDENCE)},
+        **{name: functools.partial(_when_run, name, workforce, jobs) for name in (MIGRATE, ROLLBACK, NOTICES)},
     }
 
     def flow(name: str) -> Flow:
         return Flow(name, lambda steps, argument: kinds[name](replace(archive, actor=argument.get("actor", "")))(steps, argument))
 
     return tuple(map(flow, kinds))
+
+
+def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:
+    """Flows that bring in much are loaded when one of them runs: every command opens the archive, and few run these."""
+    keep = _Deposit(mine, workforce).keep_and_register
+    match name:
+        case flow_names.LEDGER:
+            from repository.ledger_flow import LedgerFlow
+
+            return LedgerFlow(mine)
+        case flow_names.EVIDENCE:
+            from repository.evidence.flow import EvidenceFlow
+
+            return EvidenceFlow(mine)
+        case flow_names.COLLECT:
+            from repository.recollection import Collect
+
+            return Collect(mine, keep)
+        case flow_names.MIGRATE:
+            from repository.campaigns import Migrate
+
+            return Migrate(mine, keep)
+        case flow_names.ROLLBACK:
+            from repository.campaigns import RollBack
+
+            return RollBack(mine, keep)
+        case _:
+            from repository.notices import NoticesFlow
+
+            return NoticesFlow(mine, jobs)
 
 
 GROUP_SECONDS = 1.0

@@ -12,9 +12,7 @@ from repository.ledger import ledger_of
 from repository.ledger_keeper import close_days, keep_day, stamper_of
 from repository.ledger_open import copy_open_day
 
-__all__ = ["LEDGER", "LedgerFlow"]
-
-LEDGER = "ledger"
+__all__ = ["LedgerFlow"]
 
 PLAN = "fixity plan"
 """The type of the events that tell how many copies there are to be checked (the PREMIS vocabulary has no word for it)."""

@@ -11,8 +11,8 @@ from typing import Any
 from policies.phrases import os_phrase, phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NotInLedger
+from repository.flow_names import LEDGER
 from repository.jobs.service import Jobs
-from repository.ledger_flow import LEDGER
 from repository.ledger_keeper import export_days, latest_line, prove, rotate
 from signatures.signing_keys import SigningKey
 

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
     from repository.jobs import Jobs
 
-__all__ = ["NOTICES", "NotSent", "Notice", "NoticesFlow", "Why", "notify", "send", "wanted"]
-
-NOTICES = "notices"
+__all__ = ["NotSent", "Notice", "NoticesFlow", "Why", "notify", "send", "wanted"]
 
 AT_ONCE: Final = timedelta(hours=1)
 """The least time between two notices: a tier that comes and goes must not fill a mailbox."""

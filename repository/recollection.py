@@ -25,9 +25,7 @@ from repository.model import Aip, DepositState, Event
 from repository.signed.again import Again, look_again
 from repository.signed.trust import collector_of, context_of
 
-__all__ = ["COLLECT", "Collect", "Waiting", "attention"]
-
-COLLECT: Final = "collect signatures"
+__all__ = ["Collect", "Waiting", "attention"]
 
 BATCH: Final = 16
 """AIPs of one step: each asks several addresses, and a killed step asks again."""

@@ -6,9 +6,7 @@ from datetime import timedelta
 
 from repository.archive import Archive
 from repository.audit import AuditScope
-from repository.flows import AUDIT, COMPARE, EVIDENCE, LEDGER, REPAIR, UPKEEP
-from repository.notices import NOTICES
-from repository.recollection import COLLECT
+from repository.flow_names import AUDIT, COLLECT, COMPARE, EVIDENCE, LEDGER, NOTICES, REPAIR, UPKEEP
 from repository.worker import Plan
 
 __all__ = ["COMPARE_EVERY", "DUE_EVERY", "EVIDENCE_EVERY", "LEDGER_EVERY", "NOTICE_EVERY", "TRY_EVERY", "plans"]

@@ -17,7 +17,8 @@ from repository.archive import Archive
 from repository.audit import AuditReport, AuditScope
 from repository.catalog import Transaction
 from repository.errors import WrongState
-from repository.flows import AUDIT, COPIES, DEPOSIT, REPAIR, Shown, deposit_argument
+from repository.flow_names import AUDIT, COPIES, DEPOSIT, REPAIR
+from repository.flows import Shown, deposit_argument
 from repository.ingest import set_aside
 from repository.jobs.flow import Report
 from repository.ledger import ledger_of

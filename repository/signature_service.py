@@ -10,10 +10,11 @@ from typing import Any
 
 from repository.archive import Archive
 from repository.evidence.proving import Proving
+from repository.flow_names import COLLECT
 from repository.flows import Shown
 from repository.jobs.service import Jobs
 from repository.progress import Progress
-from repository.recollection import COLLECT, Waiting, attention
+from repository.recollection import Waiting, attention
 from repository.signed.holdings import kept_reports, validate_aip
 from repository.signed.records import FileReport
 from repository.signed.trust import context_of

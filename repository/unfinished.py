@@ -14,7 +14,8 @@ from typing import Final
 from policies.findings import KhoError, said
 from repository.archive import Archive
 from repository.catalog import CatalogConflict, DepositChange
-from repository.flows import DEPOSIT, Shown, deposit_argument
+from repository.flow_names import DEPOSIT
+from repository.flows import Shown, deposit_argument
 from repository.jobs.service import Jobs
 from repository.model import Deposit, DepositState
 from repository.progress import Progress

@@ -12,9 +12,7 @@ from repository.evidence.renewing import renew_due
 from repository.jobs.flow import Json, Step, Steps
 from repository.progress import Silent
 
-__all__ = ["EVIDENCE", "EvidenceFlow"]
-
-EVIDENCE = "evidence"
+__all__ = ["EvidenceFlow"]
 
 
 class EvidenceFlow:

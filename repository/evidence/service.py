@@ -13,9 +13,9 @@ from policies.trust import Algorithms
 from repository.archive import Archive
 from repository.errors import UnknownVersion
 from repository.evidence.exporting import Exported, export_evidence
-from repository.evidence.flow import EVIDENCE
 from repository.evidence.judge import algorithms_in
 from repository.evidence.planning import Due, plan
+from repository.flow_names import EVIDENCE
 from repository.jobs.service import Jobs
 
 __all__ = ["Evidences", "Plan"]

@@ -201,7 +201,7 @@ def test_every_event_says_who_asked(scene: Scene) -> None:
 
 def test_what_the_worker_does_by_itself_nobody_asked_for(scene: Scene) -> None:
     from repository.audit import AuditScope
-    from repository.flows import AUDIT, REPAIR
+    from repository.flow_names import AUDIT, REPAIR
 
     alter(scene.content("a.txt", "b"))
     since = len(scene.events())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import flows, workforce
+from repository import flow_names, flows, workforce
 from repository.engine import Engine
 from repository.jobs import JobState
 from repository.model import Deposit, DepositState
@@ -168,7 +168,7 @@ def test_one_step_at_a_time_works_on_a_deposit(archive: ArchiveUnderTest, source
     monkeypatch.setattr(workforce, "keep", slow)
     jobs = archive.engine.jobs
     tiers = {"tiers": ["a", "b"]}
-    threads = [threading.Thread(target=jobs.run, args=(flows.UPKEEP, f"upkeep-{n}", tiers)) for n in range(3)]
+    threads = [threading.Thread(target=jobs.run, args=(flow_names.UPKEEP, f"upkeep-{n}", tiers)) for n in range(3)]
     for thread in threads:
         thread.start()
     again = archive.deposit(source)
@@ -199,7 +199,7 @@ def test_a_step_that_waits_can_be_told_to_leave(tmp_path: Path) -> None:
 def test_a_job_that_fails_does_not_end_who_goes_on_with_it(archive: ArchiveUnderTest, source: Path) -> None:
     archive._session.__exit__(None, None, None)
     argument = flows.deposit_argument(replace(archive.engine.archive, actor="user:x"), ["no-such-deposit"])
-    archive.engine.jobs.run(flows.DEPOSIT, "deposit:no-such", argument, wait=False)
+    archive.engine.jobs.run(flow_names.DEPOSIT, "deposit:no-such", argument, wait=False)
     assert archive.engine.unfinished.go_on(Silent()) == 1
     archive._session = archive.engine.jobs.session()
     archive._session.__enter__()

@@ -12,7 +12,7 @@ from formats.migrate import Made
 from formats.migrate.pillow import Pillow
 from formats.premis import PremisFile, read_premis
 from repository.batches import Order, run_batch
-from repository.campaigns import MIGRATE, ROLLBACK
+from repository.flow_names import MIGRATE, ROLLBACK
 from repository.jobs.flow import Step
 from repository.migration import Converter
 from repository.progress import Silent

@@ -18,9 +18,10 @@ from repository.attention import attention
 from repository.catalog.errors import CatalogUnavailable
 from repository.clock import ManualClock
 from repository.engine import Engine
+from repository.flow_names import NOTICES
 from repository.flows import flows_of
 from repository.notice_places import MEMORY, Memory, NoticePlace, recalled, remember
-from repository.notices import NOTICES, NotSent, Why, notify, wanted
+from repository.notices import NotSent, Why, notify, wanted
 from repository.schedule import plans
 from repository.settings import Settings, SettingsError
 from repository.workforce import Workforce
