@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from formats.xml import NotWellFormed, exact
+from formats.xml import NotWellFormed, TooLarge, exact
 from policies.phrases import phrase
 from signatures.xmldsig.c14n import METHODS, Nodes, Refused, Work
 from signatures.xmldsig.c14n import canonical as written
@@ -12,22 +12,30 @@ from signatures.xmldsig.c14n import canonical as written
 __all__ = ["canonical", "canonical_element"]
 
 
-def canonical_element(element: Any, method: str, *, whole: bool = False, without: frozenset[Any] = frozenset()) -> bytes:
-    """The canonical form of an element in its document, less some elements in it; ``whole`` takes in what stands around a root. Raises
-    NotWellFormed, KeyError."""
+def canonical_element(
+    element: Any, method: str, *, whole: bool = False, without: frozenset[Any] = frozenset(), work: Work | None = None
+) -> bytes:
+    """The canonical form of an element in its document, less some elements in it; ``whole`` takes in what stands around a root,
+    ``work`` is what may be done for it. Raises TooLarge, KeyError."""
     chosen = METHODS[method]
     nodes = Nodes(element, whole=whole, comments=chosen.comments)
     try:
-        return b"".join(written(nodes.filtered("subtract", without) if without else nodes, chosen, Work()))
+        return b"".join(written(nodes.filtered("subtract", without) if without else nodes, chosen, work or Work()))
     except Refused as error:
-        raise NotWellFormed(phrase("can-none", why=error.reason)) from error
+        raise TooLarge(phrase("can-none", why=error.reason)) from error
 
 
 def canonical(data: bytes, method: str) -> bytes | None:
-    """The canonical form of a whole document; None when ``data`` is no XML that is accepted, or the method is not known."""
+    """The canonical form of a whole document; None when ``data`` is no XML that is accepted, or the method is not known.
+
+    Raises:
+        TooLarge: it is beyond a bound, so that nothing can be said of it.
+    """
     if method not in METHODS:
         return None
     try:
-        return canonical_element(exact(data), method, whole=True)
+        return canonical_element(exact(data), method, whole=True, work=Work.on(data))
+    except TooLarge:
+        raise
     except NotWellFormed:
         return None

@@ -21,6 +21,7 @@ _SUB = {
     "EVD-TOKEN": SubIndication.SIG_CRYPTO_FAILURE,
     "EVD-NO-DATA": SubIndication.SIGNED_DATA_NOT_FOUND,
     "EVD-NO-DIGEST": SubIndication.SIGNED_DATA_NOT_FOUND,
+    "EVD-NOT-LOOKED": SubIndication.GENERIC,
     "EVD-NOT-TRUSTED": SubIndication.NO_CERTIFICATE_CHAIN_FOUND,
     "EVD-ALGORITHM-ENDED": SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE,
 }
@@ -36,16 +37,22 @@ def read_embedded(
     missing: Iterable[str] = (),
     coverage: Coverage | None = None,
     reason: str = "",
+    refused: str = "",
 ) -> EmbeddedRecord:
     """Read a record over ``objects``, with its arithmetic done.
 
     ``covers`` are the digests (`signatures.poe`) of what a sound one proves; ``missing`` names what it should cover and what is not
-    there; ``reason`` says why it cannot be held against anything.
+    there; ``reason`` says why it cannot be held against anything, ``refused`` why that was not looked at.
     """
     report = verify_record(encoded, objects)
     lost = list(missing)
     wrong = _wrong(report)
-    if reason:
+    if refused:
+        failure: tuple[SubIndication, Finding] | None = (
+            SubIndication.GENERIC,
+            Finding("SIG-XML-REFUSED", "", {"reason": refused}),
+        )
+    elif reason:
         failure: tuple[SubIndication, Finding] | None = (
             SubIndication.FORMAT_FAILURE,
             Finding("SIG-FORMAT", "", {"reason": reason}),
@@ -57,7 +64,7 @@ def read_embedded(
         )
     else:
         failure = wrong
-    unknown = failure is not None and failure[0] is SubIndication.SIGNED_DATA_NOT_FOUND
+    unknown = failure is not None and failure[0] in (SubIndication.SIGNED_DATA_NOT_FOUND, SubIndication.GENERIC)
     integrity = Integrity.INTACT if failure is None else Integrity.UNKNOWN if unknown else Integrity.BROKEN
     first = report.stamps[0].token if report.stamps else None
     found = SignedObject(

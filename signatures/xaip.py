@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from formats.xml import NotWellFormed, exact
+from formats.xml import NotWellFormed, TooLarge, exact
 from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
@@ -62,13 +62,14 @@ class Handed:
 
 @dataclass(frozen=True)
 class Protected:
-    """The objects of a version; ``missing`` names what its manifest points to and what is not there; ``reason`` says why none of it
-    can be told."""
+    """The objects of a version; ``missing`` names what its manifest points to and what is not there; ``reason`` says why the
+    record cannot be for it, ``refused`` why that was not looked at."""
 
     objects: tuple[DataObject, ...] = ()
     missing: tuple[str, ...] = ()
     covers: frozenset[bytes] = frozenset()
     reason: str = ""
+    refused: str = ""
 
 
 def _local(element: Any) -> str:
@@ -195,12 +196,14 @@ class Xaip:
         covers: set[bytes] = set()
         for number, pointer in enumerate(self._pointers(self._manifests[version])):
             if number >= MOST_POINTERS:
-                return Protected(reason=f"a version points to more than {MOST_POINTERS} objects")
+                return Protected(refused=f"a version points to more than {MOST_POINTERS} objects")
             found = self._by_id.get(pointer, [])
             if len(found) > 1:
                 return Protected(reason=f"{len(found)} objects have the id {pointer}")
             try:
                 made = self._object(pointer, found[0], named) if found else None
+            except TooLarge as error:
+                return Protected(refused=error.reason)
             except NotWellFormed as error:
                 return Protected(reason=error.reason)
             if made is None:

@@ -46,6 +46,7 @@ def in_version(package: Xaip, record: Handed, source: Source, name: str) -> Embe
         missing=protected.missing,
         coverage=coverage,
         reason=protected.reason,
+        refused=protected.refused,
     )
 
 

@@ -95,8 +95,8 @@ def _verified(handed: Handed | None, record: Path, package: Xaip | None, judging
         whole_group=judging.whole_group,
     )
     for (path, _), found in zip(within, protected, strict=True):
-        if found.reason:
-            report.findings.add("EVD-PACKAGE", str(path), reason=found.reason)
+        if found.reason or found.refused:
+            report.findings.add("EVD-PACKAGE", str(path), reason=found.reason or found.refused)
         if found.missing:
             report.findings.add("EVD-OBJECT-MISSING", str(path), object=found.missing[0], count=len(found.missing))
     return report

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import BinaryIO
 
-from formats.xml import MAX_TREE_BYTES
+from formats.xml import MAX_EXACT_BYTES
 from signatures.canonical import canonical
 from signatures.evidence.verify import DataObject
 
 __all__ = ["ObjectDigests", "data_object", "object_of_bytes"]
 
 CHUNK = 1 << 20
+
+HEAD = 1 << 10
+"""Bytes in which XML must have begun."""
 
 Opened = Callable[[], BinaryIO]
 
@@ -56,7 +59,7 @@ def object_of_bytes(name: str, data: bytes) -> DataObject:
 
 
 class _Canonical:
-    """The digests of an XML object's canonical form, by method; None when it is no XML (or more than is read as a tree)."""
+    """The digests of an XML object's canonical form, by method; None when it is no XML. Raises TooLarge: it is more than is looked at."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -65,7 +68,9 @@ class _Canonical:
     def __call__(self, method: str) -> ObjectDigests | None:
         if method not in self._known:
             with self._opened() as stream:
-                data = stream.read(MAX_TREE_BYTES + 1)
-            found = canonical(data, method) if data[:MAX_TREE_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else None
+                head = stream.read(HEAD)
+                begins = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
+                data = head + stream.read(MAX_EXACT_BYTES + 1 - len(head)) if begins else b""
+            found = canonical(data, method) if begins else None
             self._known[method] = None if found is None else ObjectDigests(partial(io.BytesIO, found))
         return self._known[method]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from formats.xml import TooLarge
 from policies.findings import Findings
 from policies.trust import Algorithms, End, earliest
 from signatures.errors import InvalidRecord, InvalidToken
@@ -54,9 +55,20 @@ class DataObject:
         """Whether no digest in this algorithm can be had."""
         return not _one(self.digests, hash_name)
 
+    def unlooked(self, canonical: str) -> str:
+        """Why its canonical form could not be had; "" when it could, or there is none."""
+        try:
+            _ = self.canonical(canonical) if canonical and self.canonical is not None else None
+        except TooLarge as error:
+            return error.reason
+        return ""
+
     def forms(self, hash_name: str, canonical: str) -> Iterator[Form]:
         """What to look for in a list of values in ``hash_name``, the standard's own form first."""
-        found = self.canonical(canonical) if canonical and self.canonical is not None else None
+        try:
+            found = self.canonical(canonical) if canonical and self.canonical is not None else None
+        except TooLarge:
+            found = None  # `unlooked` says so
         if found is not None:
             yield from (Form(each, canonical=canonical) for each in _one(found, hash_name))
         quirk = "an XML object is hashed as it is, not canonicalised" if found is not None else ""
@@ -240,7 +252,10 @@ class _Check:
             ways = ((needed, form) for form in each.forms(name, canonical) for needed in needs(form.digest))
             found = next(((needed, form) for needed, form in ways if needed.values <= first), None)
             if found is None:
-                self._add("EVD-NOT-COVERED", where, object=each.name)
+                if reason := each.unlooked(canonical):
+                    self._add("EVD-NOT-LOOKED", where, object=each.name, reason=reason)
+                else:
+                    self._add("EVD-NOT-COVERED", where, object=each.name)
                 covered[each.name] = False
             else:
                 self._told(found[0].quirk, found[1], each.name, where)

@@ -170,14 +170,15 @@ def test_a_canonical_form_that_would_be_huge_is_refused_in_little_memory() -> No
     made = XmlErs()
     made.begin(authority(), "sha256", digests("sha256"), [b"\1" * 32])
     record = made.record().replace(C14N.encode(), b"http://www.w3.org/2001/10/xml-exc-c14n#")
-    tracemalloc.start()
     started = time.process_time()
     report = verify_record(record, [object_of_bytes("bomb.xml", bomb)])
+    assert [code for code, _ in found(report)] == ["EVD-NOT-LOOKED"]  # which is not to say that it was altered
+    assert time.process_time() - started < 4  # 60 GB would take minutes; about half a second on a quiet machine
+    tracemalloc.start()
+    verify_record(record, [object_of_bytes("bomb.xml", bomb)])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert not report.valid
     assert peak < 300 << 20
-    assert time.process_time() - started < 2
 
 
 def test_of_a_thousand_copied_chains_or_stamps_not_one_is_read() -> None:
