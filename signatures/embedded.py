@@ -53,7 +53,7 @@ def read_embedded(
             Finding("SIG-XML-REFUSED", "", {"reason": refused}),
         )
     elif reason:
-        failure: tuple[SubIndication, Finding] | None = (
+        failure = (
             SubIndication.FORMAT_FAILURE,
             Finding("SIG-FORMAT", "", {"reason": reason}),
         )
