@@ -185,21 +185,21 @@ class Xaip:
     def protected(self, record: Handed, named: Named) -> Protected:
         """The objects that ``record`` must cover. ``named`` opens what lies beside (LXAIP)."""
         if record.aoid and record.aoid != self.aoid:
-            return Protected(reason=f"the record is for the package {record.aoid}, this is {self.aoid}")
+            return Protected(reason=phrase("xai-other", wanted=record.aoid, found=self.aoid))
         if self._method not in METHODS:
-            return Protected(reason=f"the canonicalisation {self._method[:100]} is not understood")
+            return Protected(reason=phrase("xai-method", method=self._method[:100]))
         version = record.version or max(self._manifests, default="")
         if version not in self._manifests:
-            return Protected(reason=f"the package has no version {version}")
+            return Protected(reason=phrase("xai-version", version=version))
         objects: list[DataObject] = []
         missing: list[str] = []
         covers: set[bytes] = set()
         for number, pointer in enumerate(self._pointers(self._manifests[version])):
             if number >= MOST_POINTERS:
-                return Protected(refused=f"a version points to more than {MOST_POINTERS} objects")
+                return Protected(refused=phrase("xai-pointers", most=MOST_POINTERS))
             found = self._by_id.get(pointer, [])
             if len(found) > 1:
-                return Protected(reason=f"{len(found)} objects have the id {pointer}")
+                return Protected(reason=phrase("xai-ids", count=len(found), name=pointer))
             try:
                 made = self._object(pointer, found[0], named) if found else None
             except TooLarge as error:
@@ -215,7 +215,7 @@ class Xaip:
             else:
                 missing.append(pointer)
         if not objects and not missing:
-            return Protected(reason=f"version {version} protects nothing")
+            return Protected(reason=phrase("xai-nothing", version=version))
         return Protected(tuple(objects), tuple(missing), frozenset(covers))
 
     @staticmethod

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
@@ -66,7 +67,7 @@ class XaipVerifier:
         try:
             document = Document(data)
             if not is_package(document.root):
-                raise NotWellFormed("it is no package of TR-ESOR")
+                raise NotWellFormed(phrase("xai-none"))
             package = Xaip(document.root)
             read_document(document, source.named, collected, known=self._known)
             inside: dict[str, Collected] = {}
@@ -89,7 +90,7 @@ class XaipVerifier:
         """The CMS signatures in the credentials, each over what is in it, or else over the object that it is related to."""
         for number, (name, data, related) in enumerate(package.signatures()):
             if number >= MOST_RECORDS:
-                raise TooLarge(f"there are more than {MOST_RECORDS} signatures in it")
+                raise TooLarge(phrase("xai-many", most=MOST_RECORDS))
             mine = Collected()
             try:
                 cms = open_cms(data)
@@ -141,5 +142,5 @@ def _nothing(_: str) -> bytes | None:
 def _bounded(records: Iterable[Handed]) -> Iterator[Handed]:
     for number, each in enumerate(records):
         if number >= MOST_RECORDS:
-            raise TooLarge(f"there are more than {MOST_RECORDS} evidence records in it")
+            raise TooLarge(phrase("xai-many", most=MOST_RECORDS))
         yield each

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, read_manifest
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
@@ -163,7 +164,7 @@ class _Container:
     def _wrong(self, over: Manifest | str | None) -> Wrong | None:
         """What is wrong with what a seal covers, when the seal itself is right."""
         if self._simple and len(self._objects) != 1:
-            reason = f"a simple container holds one object, not {len(self._objects)}"
+            reason = phrase("asic-one-object", count=len(self._objects))
             return SubIndication.FORMAT_FAILURE, Finding("SIG-FORMAT", "", {"reason": reason})
         return self._digests.wrong(over) if isinstance(over, Manifest) else None
 
@@ -208,7 +209,7 @@ class _Container:
     def _cades(self, name: str, mine: Collected) -> None:
         cms = open_cms(self._bytes(name))
         if cms.pieces is not None:
-            raise Malformed("it encloses content of its own, so it says nothing of the container")
+            raise Malformed(phrase("asic-enclosing"))
         over, tried = self._first_good(
             name, lambda content, into: read_cms(cms, into, content, Coverage("part"), known=self._known)
         )

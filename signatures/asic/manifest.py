@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.report import SubIndication
 from signatures.xmldsig.names import digest_named
 
@@ -48,13 +49,13 @@ def read_manifest(name: str, data: bytes, members: Container[str]) -> Manifest:
     """Raises NotWellFormed: it is none, or a digest in it cannot be told."""
     root: Any = exact(data)
     if _local(root) != "ASiCManifest":
-        raise NotWellFormed("it is no ASiCManifest", 1)
+        raise NotWellFormed(phrase("asic-no-manifest"), 1)
     seals = [_member(each, members) for each in root if _local(each) == "SigReference"]
     if len(seals) != 1:
-        raise NotWellFormed(f"it has {len(seals)} SigReferences", 1)
+        raise NotWellFormed(phrase("asic-seals", count=len(seals)), 1)
     references = [each for each in root if _local(each) == "DataObjectReference"]
     if len(references) > MOST_REFERENCES:
-        raise NotWellFormed(f"it has more than {MOST_REFERENCES} references", 1)
+        raise NotWellFormed(phrase("asic-references", most=MOST_REFERENCES), 1)
     return Manifest(name, seals[0], tuple(_reference(each, members) for each in references))
 
 
@@ -66,7 +67,7 @@ def _reference(element: Any, members: Container[str]) -> Named:
     methods = [each for each in element if _local(each) == "DigestMethod"]
     values = [each for each in element if _local(each) == "DigestValue"]
     if len(methods) != 1 or len(values) != 1:
-        raise NotWellFormed("a reference without its one digest", element.sourceline or 0)
+        raise NotWellFormed(phrase("asic-digest"), element.sourceline or 0)
     try:
         return Named(_member(element, members), digest_named(methods[0].get("Algorithm", "")), _digest(values[0].text))
     except ValueError as error:

@@ -82,7 +82,7 @@ class _Reader:
         for number, each in enumerate(der.children(data, der.expect(sequence, der.SEQUENCE))):
             chains.append(self._chain(number, each))
             if number >= MOST_CHAINS or sum(len(chain.stamps) for chain, _ in chains) > MOST_STAMPS:
-                raise DerError(f"there are more than {MOST_CHAINS} chains or {MOST_STAMPS} time-stamps in it", each.start)
+                raise DerError(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS), each.start)
         if not chains:
             raise DerError(phrase("it-is-empty"), sequence.start)
         stamps = tuple(each for each, _ in chains)

@@ -178,7 +178,7 @@ class _Reader:
             chains.append(Chain(tuple(stamp for stamp, _ in read)))
             elements.append((each, tuple(element for _, element in read)))
             if number >= MOST_CHAINS or sum(len(one.stamps) for one in chains) > MOST_STAMPS:
-                raise self._fail(f"there are more than {MOST_CHAINS} chains or {MOST_STAMPS} time-stamps in it")
+                raise self._fail(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS))
         infos = sum(1 for _ in root.iter(_NS + "CryptographicInformation"))
         unique = tuple(dict.fromkeys(hashes))
         return XmlRecord(data, unique, tuple(chains), bool(encryption), infos, tuple(methods), tuple(elements))
