@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from policies.phrases import phrase
 from storage.errors import Refused
 
-__all__ = ["check_path", "folder_beneath", "open_beneath"]
+__all__ = ["check_path", "folder_beneath", "folder_inside", "open_beneath"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -26,13 +26,18 @@ def check_path(path: str) -> str:
     return path
 
 
+def folder_inside(folder: int, name: str) -> int:
+    """A descriptor of the folder ``name`` (one segment) in an open folder, to be closed. OSError as it is (ENOTDIR, ELOOP for a link)."""
+    return os.open(name, _FOLDER, dir_fd=folder)
+
+
 @contextlib.contextmanager
 def folder_beneath(top: str, path: str) -> Iterator[int]:
     """A descriptor of the folder ``path`` below ``top`` ("" for ``top`` itself). OSError as it is (ENOTDIR, ELOOP for a link)."""
     descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for segment in path.split("/") if path else ():
-            inner = os.open(segment, _FOLDER, dir_fd=descriptor)
+            inner = folder_inside(descriptor, segment)
             os.close(descriptor)
             descriptor = inner
         yield descriptor

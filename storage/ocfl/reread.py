@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fixity.verify import FixityReport, Outcome
 from policies.phrases import os_phrase
-from storage.beneath import folder_beneath, open_beneath
+from storage.beneath import folder_beneath, folder_inside, open_beneath
 from storage.ocfl.expectations import (
     CONTENT_ALGORITHMS,
     Expectations,
@@ -23,6 +23,9 @@ from storage.ocfl.medium import Medium, drop_cache
 from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
 
 __all__ = ["Reread", "fixed_files", "version_of"]
+
+DEEPEST = 40
+"""Folders in one another that are open at once; an AIP of ours has ten."""
 
 
 class Reread:
@@ -61,12 +64,9 @@ class Reread:
 
     def run(self) -> FixityReport:
         """OSError only for the object's own folder; ENOENT when there is none."""
-        with folder_beneath(self._top, ""):
-            pass
-        self._find_expectations()
-        waiting = [""]
-        while waiting:
-            waiting += self._folder(waiting.pop())
+        with folder_beneath(self._top, "") as descriptor:
+            self._find_expectations()
+            self._walk("", descriptor, DEEPEST)
         self._absent()
         self._medium.tell(0, end=True)
         return self.report
@@ -105,19 +105,49 @@ class Reread:
 
     # --- what is there ----------------------------------------------------------------------------------------------------
 
-    def _folder(self, folder: str) -> list[str]:
+    def _walk(self, folder: str, descriptor: int, levels: int) -> None:
+        """Check an open folder and those in it, ``levels`` deep each opened in its parent: a path from the top is a call for each
+        step of it. What lies deeper is opened from the top, for nobody knows how deep somebody has nested folders."""
+        waiting: list[str] = []
+        for inner in self._folder(folder, descriptor):
+            if not levels:
+                waiting.append(inner)
+                continue
+            opened = -1
+            with self._noted(inner):
+                opened = folder_inside(descriptor, inner.rpartition("/")[2])
+            if opened >= 0:
+                try:
+                    self._walk(inner, opened, levels - 1)
+                finally:
+                    os.close(opened)
+        while waiting:
+            deep = waiting.pop()
+            with self._noted(deep), folder_beneath(self._top, deep) as opened:
+                waiting += self._folder(deep, opened)
+
+    @contextlib.contextmanager
+    def _noted(self, folder: str) -> Iterator[None]:
+        """That a folder cannot be looked into is noted; that it went away meanwhile shows by its files, which are missing."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:
+            self._unreadable.append(folder + "/" if folder else "")
+
+    def _folder(self, folder: str, descriptor: int) -> list[str]:
         """Check the files of one folder; returns its folders."""
         inner: list[str] = []
         prefix = folder + "/" if folder else ""
-        try:
-            with folder_beneath(self._top, folder) as descriptor:
-                with os.scandir(descriptor) as entries:
-                    here = [(entry.name, _kind(entry)) for entry in entries]
-                self._files(descriptor, [name for name, kind in here if kind == "file"], prefix)
-        except (FileNotFoundError, NotADirectoryError):
-            return []  # went away meanwhile: its files are missing
-        except OSError:
-            self._unreadable.append(prefix)
+        here: list[tuple[str, str]] = []
+        seen = False
+        with self._noted(folder):
+            with os.scandir(descriptor) as entries:
+                here = [(entry.name, _kind(entry)) for entry in entries]
+            self._files(descriptor, [name for name, kind in here if kind == "file"], prefix)
+            seen = True
+        if not seen:
             return []
         for name, kind in here:
             if kind != "file":

@@ -321,3 +321,19 @@ def test_what_cannot_be_read_is_unreadable_not_missing(
     report = tier.verify(sealed.object_id, sealed.expected)
     assert set(problems(report).values()) == {Outcome.UNREADABLE}
     assert len(report.problems) == 3  # the three files below it, each
+
+
+def test_folders_nested_without_end_are_walked_with_few_descriptors(tier: LocalTier, sealed: SealedObject) -> None:
+    """Somebody's folders in folders: what lies in them is told of, and none stops the walk or keeps a descriptor."""
+    descriptor = os.open(top_of(tier, sealed) / "v1" / "content", os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("x", dir_fd=descriptor)
+        inner = os.open("x", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(os.open("stray", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
+    os.close(descriptor)
+    before = len(os.listdir("/proc/self/fd"))
+    report = tier.verify(sealed.object_id, sealed.expected)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert problems(report) == {"v1/content/" + "x/" * 300 + "stray": Outcome.EXTRA}
