@@ -26,7 +26,10 @@ MACRO_FOLDERS = ("Basic/", "Dialogs/", "Scripts/")
 UNSIGNED = re.compile(r"(mimetype|layout-cache|META-INF/manifest\.xml)\Z|(Thumbnails|Configurations2)/")
 """What programs left unsigned before ODF 1.2, which was the first to say that everything is covered."""
 
-OLD = re.compile(rb"office:version=[\"']1\.[01][\"']")
+COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
+"""Comments are signed by nobody, so the version is not looked for in them."""
+
+OLD = re.compile(rb"[^<]*(?:<\?[^<]*)*<[^<>?!][^<>]*\soffice:version=[\"']1\.[01][\"']")
 HEAD = 8192
 """Bytes of content.xml in which its root begins, with all its declarations."""
 
@@ -57,7 +60,8 @@ def _parts(members: ZipMembers, name: str) -> Parts:
     """A document's signature covers every file but the signatures themselves (5.3)."""
     files = [each for each in members.names if each not in (DOCUMENT, MACROS)]
     if name == MACROS:
-        files = [each for each in files if each.startswith(MACRO_FOLDERS)]
+        macros = frozenset(each for each in files if each.startswith(MACRO_FOLDERS))
+        return Parts(macros, frozenset(files) - macros, _covers)
     beside = frozenset(each for each in files if UNSIGNED.match(each)) if _is_old(members) else frozenset()
     return Parts(frozenset(files) - beside, beside, _covers)
 
@@ -69,7 +73,7 @@ def _is_old(members: ZipMembers) -> bool:
         return False
     try:
         with opened() as stream:
-            return OLD.search(stream.read(HEAD)) is not None
+            return OLD.match(COMMENT.sub(b"", stream.read(HEAD))) is not None
     except BadZip:
         return False
 

@@ -56,8 +56,11 @@ UNSIGNED = PREVIEW | {
 }
 """Types of what office programs leave unsigned themselves ([MS-OFFCRYPTO] 2.5.2.3): properties of the file, data beside it, its preview."""
 
-BOUND = b"dataBinding"
+BOUND = "dataBinding"
 """The element by which a document shows text out of such data (ECMA-376-1, 17.5.2.6): then it is something that a reader shows."""
+
+BOUNDS = (BOUND.encode(), BOUND.encode("utf-16-le").rstrip(b"\0"))
+"""As it stands in the encodings that a part may have; what is left of the second stands in both orders of bytes."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ class Package:
 
     def _of(self, holder: str, source: str) -> Iterator[Relationship]:
         ids = set()
-        for each in self.xml(holder).iterchildren(f"{{{RELATIONSHIPS}}}Relationship"):
+        for each in self.xml(holder).iterchildren(etree.Element):
+            if each.tag != f"{{{RELATIONSHIPS}}}Relationship":  # alternatives, for one: some readers look into them (6.5.3.5)
+                raise Refused(phrase("opc-other", part=holder, name=each.tag[:80]))
             name = each.get("Id", "")
             if name in ids:
                 raise Refused(phrase("opc-id-twice", part=holder, id=name[:80]))
@@ -145,22 +150,34 @@ class Package:
 
     def binds(self) -> bool:
         """Whether some part shows data out of another, or may: there is more than is looked through. Raises `BadZip`."""
-        parts = [each for each in self.members.names if each.endswith(".xml")]
+        parts = [each for each in self.members.names if f"{each}\n{self.content_type(each)}\n".lower().count("xml\n")]
         if sum(map(self.members.size, parts)) > MOST_SCANNED:
             return True
         for name in parts:
             stream = self.members.find(name)
-            if stream is not None:
+            if stream is None:
+                continue
+            for mark in BOUNDS:
                 with stream() as opened:
-                    if holds(opened, BOUND):
+                    if holds(opened, mark):
                         return True
         return False
 
     def formal(self) -> set[str]:
         """Members that are the signatures' own and the package's machinery, and no content."""
-        of_signatures = {each for each in self.relationships if each.type.startswith(DIGITAL)}
-        names = {self.named(each.target) or "" for each in of_signatures} | {TYPES}
-        return names | {each.holder for each in self.relationships if self.named(each.source or "?") in names}
+        names: set[str | None] = set()
+        sources: set[str | None] = {None}  # the package
+        for step in ("origin", "signature", "certificate"):  # 12.4; what is called so from elsewhere is content
+            led = [each for each in self.relationships if each.type == DIGITAL + step and self._from(each) in sources]
+            sources = {self.named(each.target) for each in led} - {None}
+            names |= sources
+        content = {self.named(each.target) for each in self.relationships if not each.type.startswith(DIGITAL)}
+        formal = {each for each in names - content if each is not None} | {TYPES}
+        return formal | {each.holder for each in self.relationships if self._from(each) in formal}
+
+    def _from(self, each: Relationship) -> str | None:
+        """The part that a relationship is of, None for the package; what is no part stays as it is."""
+        return (self.named(each.source) or f"/{each.source}") if each.source else None
 
 
 class OoxmlVerifier:
@@ -277,7 +294,7 @@ def _coverer(package: Package) -> Callable[[Read], set[str]]:
         found = set()
         for each in read.signature.every if read.signature else ():
             name = package.named(each.name.partition("?")[0]) if each.name else None
-            if each.state is not State.GOOD or name is None:
+            if each.state is not State.GOOD or each.filtered or name is None:
                 continue
             steps = [step for step in each.element.iter(ds("Transform")) if step.get("Algorithm") == TRANSFORM]
             inside = [one for one in package.relationships if one.holder == name]

@@ -71,6 +71,10 @@ class ZipMembers:
         total, taken = 0, set()
         for entry in directory.entries():
             shown = shown_name(entry.name)
+            if entry.name not in (entry.raw, entry.raw.decode("cp437").encode()):  # few readers know of the second name
+                raise Hostile("PKG-HEADERS-DISAGREE", shown, field="name")
+            if entry.name.endswith(b"/") and entry.size:  # and few of what lies in a folder's own entry
+                raise Hostile("PKG-HEADERS-DISAGREE", shown, field="size")
             start = data_start(file, directory, entry, shown)
             check_end(file, directory, entry, start + entry.packed, shown, findings)
             total += entry.size

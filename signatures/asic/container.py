@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, BinaryIO
 
 from formats.package.zip_members import BadZip, ZipMembers
@@ -43,6 +43,9 @@ CADES = re.compile(r"META-INF/(.*/)?[^/]*signature[^/]*\.(p7s|p7m)\Z", re.IGNORE
 XADES = re.compile(r"META-INF/(.*/)?[^/]*signatures[^/]*\.xml\Z", re.IGNORECASE)
 STAMP = re.compile(r"META-INF/(.*/)?[^/]*timestamp[^/]*\.tst\Z", re.IGNORECASE)
 EVIDENCE = re.compile(r"META-INF/(.*/)?[^/]*evidencerecord[^/]*\.(ers|xml)\Z", re.IGNORECASE)
+
+FORMAL = re.compile(r"META-INF/(manifest|container|metadata)\.xml\Z", re.IGNORECASE)
+"""What containers of other families have there too (EN 319 162-1, 4.4.3.2)."""
 
 MOST_SEALS = 100
 """Signatures, time-stamps and evidence records of one container that are read: each costs some milliseconds."""
@@ -142,6 +145,15 @@ class _Container:
                 return read
         return None
 
+    @cached_property
+    def _content_names(self) -> list[str]:
+        """The objects, and what lies in META-INF and is no part of the container's own machinery."""
+        objects = frozenset(self._objects)
+        return [each for each in self._members.names if each in objects or not self._is_formal(each)]
+
+    def _is_formal(self, name: str) -> bool:
+        return bool(name == MIMETYPE or FORMAL.match(name) or MANIFEST.match(name) or self._reader_of(name))
+
     # -- what a seal is made over ---------------------------------------------------------------------------------------------
 
     def _made_over(self, name: str) -> list[Manifest | str]:
@@ -166,6 +178,8 @@ class _Container:
         if self._simple and len(self._objects) != 1:
             reason = phrase("asic-one-object", count=len(self._objects))
             return SubIndication.FORMAT_FAILURE, Finding("SIG-FORMAT", "", {"reason": reason})
+        if isinstance(over, Manifest) and not over.named:
+            return SubIndication.SIG_CONSTRAINTS_FAILURE, Finding("SIG-XML-REFUSED", "", {"reason": phrase("asic-nothing")})
         return self._digests.wrong(over) if isinstance(over, Manifest) else None
 
     def _covered(self, over: Manifest | str | None) -> tuple[str, ...]:
@@ -175,7 +189,7 @@ class _Container:
 
     def _coverage(self, covered: Sequence[str]) -> Coverage:
         within = frozenset(covered)
-        left = [each for each in self._objects if each not in within]
+        left = [each for each in self._content_names if each not in within]
         named = [each for each in within if each in self._sizes]
         size, total = sum(self._sizes[each] for each in named), sum(self._sizes.values())
         more = ("…",) if len(left) > MOST_LEFT else ()
@@ -269,7 +283,7 @@ class _Container:
 
     def _xades(self, name: str, mine: Collected) -> None:
         parts = Parts(
-            frozenset(), frozenset(self._objects), covers=lambda read: set(read.covered.files) if read.covered else set()
+            frozenset(), frozenset(self._content_names), covers=lambda read: set(read.covered.files) if read.covered else set()
         )
         reads = read_part(
             self._members, name, mine, kind=Kind.ASIC, resolve=partial(_found, self._members), parts=parts, known=self._known
@@ -303,7 +317,7 @@ def _found(members: ZipMembers, name: str) -> Callable[[], BinaryIO] | None:
 
 
 def _failed(read: SignedObject, wrong: Wrong) -> SignedObject:
-    lost = wrong[0] is SubIndication.SIGNED_DATA_NOT_FOUND
+    lost = wrong[0] in (SubIndication.SIGNED_DATA_NOT_FOUND, SubIndication.SIG_CONSTRAINTS_FAILURE)
     integrity = Integrity.UNKNOWN if lost else Integrity.BROKEN
     if read.failure is not None and lost:
         return read

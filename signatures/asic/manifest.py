@@ -53,7 +53,7 @@ def read_manifest(name: str, data: bytes, members: Container[str]) -> Manifest:
     seals = [_member(each, members) for each in root if _local(each) == "SigReference"]
     if len(seals) != 1:
         raise NotWellFormed(phrase("asic-seals", count=len(seals)), 1)
-    references = [each for each in root if _local(each) == "DataObjectReference"]
+    references = [each for each in root.iter() if _local(each) == "DataObjectReference"]  # some stand inside the SigReference
     if len(references) > MOST_REFERENCES:
         raise NotWellFormed(phrase("asic-references", most=MOST_REFERENCES), 1)
     return Manifest(name, seals[0], tuple(_reference(each, members) for each in references))

@@ -17,14 +17,17 @@ from lxml import etree  # type: ignore[import-untyped]
 from signatures.report import Coverage
 from signatures.xades.properties import local
 from signatures.xmldsig.c14n import Nodes
-from signatures.xmldsig.document import Document, path_of
+from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of
 from signatures.xmldsig.names import DS, ds
-from signatures.xmldsig.references import Reference, State
+from signatures.xmldsig.references import BASE64, Reference, State
 
-__all__ = ["Covered", "coverage_of", "covered_by", "shadows"]
+__all__ = ["PART", "Covered", "coverage_of", "covered_by", "shadows"]
 
 MOST_NAMED = 20
 """Elements or files that a report names of each sort; beyond it "…" stands."""
+
+PART = " (part)"
+"""Behind the name of a file out of which a filter may have taken something."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,11 @@ class Covered:
     taken_out: dict[Any, None]
     """Elements that filters took out of what is covered, signatures aside."""
     files: tuple[str, ...]
+    texts: frozenset[Any] = frozenset()
+    """Elements of which no more is signed than what their text stands for."""
 
-    def holds(self, element: Any) -> bool:
-        """Whether ``element`` is covered, being (in) one of the covered elements."""
-        path = [element, *element.iterancestors()]
+    def holds(self, path: Sequence[Any]) -> bool:
+        """Whether the element with its ancestors, ``path``, is covered, being (in) one of the covered elements."""
         return any(each in self.tops for each in path) and not any(each in self.taken_out for each in path)
 
 
@@ -48,20 +52,23 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
     tops: dict[Any, None] = {}
     out: dict[Any, None] = {}
     files: dict[str, None] = {}
+    texts: set[Any] = set()
     for each in references:
         if each.state is not State.GOOD:
             continue
         if each.nodes is None:
-            files.setdefault(each.name)
+            files.setdefault(each.name + PART if each.filtered else each.name)
             continue
         if _is_formal(each.nodes.top):
             continue
         tops.update(dict.fromkeys(_tops(each.nodes)))
+        if any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform"))):
+            texts.add(each.nodes.top)
         for step in each.nodes.filters:
             if step.operation == "subtract":
                 out.update(dict.fromkeys(top for top in step.tops if top.tag != ds("Signature")))
     document.work.visit(len(tops) + len(out))
-    return Covered(signature, tops, out, tuple(files))
+    return Covered(signature, tops, out, tuple(files), frozenset(texts))
 
 
 def _tops(nodes: Nodes) -> list[Any]:
@@ -87,12 +94,11 @@ def coverage_of(document: Document, covered: Covered) -> Coverage:
     left = tuple(_left(document, covered))
     elements = _named(path_of(each) for each in islice(covered.tops, MOST_NAMED + 1))
     files = _named(covered.files)
+    parts = _named(each.removesuffix(PART) for each in covered.files if each.endswith(PART))
     if not covered.tops:
-        return (
-            Coverage("beside", name=covered.files[0] if len(covered.files) == 1 else "", files=files)
-            if files
-            else Coverage("part")
-        )
+        alone = covered.files[0] if len(covered.files) == 1 else ""
+        return Coverage("beside", name="" if parts else alone, files=files, left=parts) if files else Coverage("part")
+    left += parts
     scope = "part" if left else "enclosed" if document.root is covered.signature else "file"
     size = document.size if not left else 0
     return Coverage(scope, size, document.size, elements=elements, files=files, left=_named(left))
@@ -116,6 +122,8 @@ def _left(document: Document, covered: Covered) -> Iterator[str]:
         document.work.visit()
         if element in covered.tops:
             yield from (path_of(each) for each in islice(covered.taken_out, MOST_NAMED) if element in set(each.iterancestors()))
+            if element in covered.texts and not {*element.keys()} <= {*ID_ATTRIBUTES}:
+                yield f"{path_of(element)} (attributes)"
         elif element.tag == ds("Signature"):
             if element is covered.signature:
                 open_.append(each for each in element.iterchildren(ds("Object")) if not _holds_properties(each))
@@ -145,15 +153,16 @@ def _holds_properties(holder: Any) -> bool:
 
 def shadows(document: Document, covered: Covered, every: Sequence[Covered]) -> str:
     """The path of an element that could be taken for one that ``covered`` signs, and that no signature of ``every`` covers; "" if none."""
-    everything = any(one.holds(document.root) and not one.taken_out for one in every)
+    everything = any(one.holds((document.root,)) and not one.taken_out for one in every)
     names = set() if everything else {top.tag for top in covered.tops if top.tag != ds("Object")}
     for name in names:
         for each in document.root.iter(name):
-            document.work.visit(4)
-            if not any(one.holds(each) for one in every):
+            path = [each, *each.iterancestors()]
+            document.work.visit(4 + (len(path) * len(every) >> 4))
+            if not any(one.holds(path) for one in every):
                 return path_of(each)
     for each in covered.signature.iterchildren(ds("Object")):
         is_content = any(top.tag == ds("Object") for top in covered.tops) and not _holds_properties(each)
-        if is_content and len(each) + len(each.text or "") and not any(one.holds(each) for one in every):
+        if is_content and len(each) + len(each.text or "") and not any(one.holds((each, *each.iterancestors())) for one in every):
             return path_of(each)
     return ""

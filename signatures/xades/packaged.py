@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
@@ -102,6 +103,9 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts) -> SignedObject:
         shown = ", ".join(coverage.files[:SHOWN]) + (", …" if len(covered) > SHOWN else "")
         notes = (*notes, Finding("SIG-PART-ONLY", "", {"covered": shown, "left": ", ".join(coverage.left)}))
     dressed = replace(read.object, coverage=coverage, notes=notes)
+    if not covered and dressed.failure is None:
+        why = Finding("SIG-XML-REFUSED", "", {"reason": phrase("asic-nothing")})
+        return replace(dressed, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     if lacking and dressed.failure is None:
         why = Finding("SIG-PARTS-UNSIGNED", "", {"parts": ", ".join(_named(lacking))})
         return replace(dressed, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)

@@ -237,7 +237,10 @@ class _Writer:
 
     def _opened(self, element: Any, above: _Level, declared: dict[str, str]) -> tuple[str, _Level]:
         """Write a start tag. Returns the name and what holds below."""
-        scope = above.scope | declared if declared else above.scope
+        scope = above.scope
+        if declared:
+            scope = scope | declared
+            self._steps += len(scope) >> STEP
         if self._nodes.filters and not self._member():
             return "", _Level(False, scope, above.rendered, self._passed_on(element, above.inherited))
         prefix = element.prefix or ""
@@ -297,6 +300,7 @@ class _Writer:
         uri, _, local = key[1:].partition("}")
         if uri == XML:
             return "xml", f"xml:{local}"
+        self._steps += len(scope) >> STEP
         prefixes = [prefix for prefix, each in scope.items() if prefix and each == uri]
         prefix = prefixes[0] if len(prefixes) == 1 else str(_NAME(element, u=uri, l=local)).partition(":")[0]
         return prefix, f"{prefix}:{local}"

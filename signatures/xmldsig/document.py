@@ -13,7 +13,7 @@ from policies.phrases import phrase
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.names import ds
 
-__all__ = ["Document", "path_of"]
+__all__ = ["ID_ATTRIBUTES", "Document", "path_of"]
 
 ID_ATTRIBUTES = (
     "Id",
@@ -27,7 +27,7 @@ ID_ATTRIBUTES = (
 _NAMED = etree.XPath("//*[@Id or @ID or @id or @xml:id or @w:Id]", namespaces={"w": ID_ATTRIBUTES[-1][1:-3]})
 
 MOST_COUNTED = 1000
-"""Elements of the same name before one that are counted to tell its number."""
+"""Elements that are counted, from the last step of a path to its first, to tell their numbers among those of the same name."""
 
 MOST_PATH = 300
 """Characters of an element's path in a report."""
@@ -66,11 +66,13 @@ class Document:
 def path_of(element: Any) -> str:
     """An element as people find it: the names from the root, with a number where there are several (``/edXML/Body/Item[2]``)."""
     steps: list[str] = []
-    node = element
+    node, left = element, MOST_COUNTED
     while node is not None:
-        before = sum(1 for _ in islice(node.itersiblings(node.tag, preceding=True), MOST_COUNTED))
-        several = before or next(node.itersiblings(node.tag), None) is not None
-        number = f"{before + 1}" if before < MOST_COUNTED else "…"
+        siblings = [each.tag for each in islice(node.itersiblings(preceding=True), left)]
+        before, left = siblings.count(node.tag), left - len(siblings)
+        cut = not left and node.getprevious() is not None
+        several = before or cut or node.tag in (each.tag for each in islice(node.itersiblings(), MOST_COUNTED))
+        number = "…" if cut else f"{before + 1}"
         steps.append(node.tag.rpartition("}")[2] + (f"[{number}]" if several else ""))
         node = node.getparent()
     path = "/" + "/".join(reversed(steps))

@@ -25,6 +25,7 @@ from signatures.xmldsig.names import DS, digest_named, ds
 from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
 
 __all__ = [
+    "BASE64",
     "Octets",
     "Reading",
     "Reference",
@@ -85,7 +86,7 @@ class State(enum.Enum):
 class Reference:
     """One reference, looked at. ``nodes`` is what it covers in the document itself, ``name`` the file it covers beside.
 
-    ``exact`` says that every byte of that file counts (no transform came between)."""
+    ``exact`` says that every byte of that file counts (no transform came between), ``filtered`` that some of it may not count at all."""
 
     uri: str | None
     type: str
@@ -95,6 +96,7 @@ class Reference:
     nodes: Nodes | None = None
     name: str = ""
     exact: bool = True
+    filtered: bool = False
     element: Any = None
     inner: tuple[Reference, ...] = ()
     """The references of a manifest that this one points at."""
@@ -168,7 +170,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
             result, base["name"] = followed(reading, element)
             if result is None:
                 return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
-            base |= {"exact": not result.steps, "nodes": result.nodes}
+            base |= {"exact": not result.steps, "nodes": result.nodes, "filtered": result.filtered}
             actual = reading.digest(result.data, base["algorithm"], named=None if result.steps else base["name"] or None)
             if actual == expected:
                 return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
@@ -264,11 +266,13 @@ def method_of(element: Any) -> Method:
 @dataclass(frozen=True)
 class Transformed:
     """What transforms made of what a reference points at. ``nodes`` is the last node set of the document itself on the way: what is
-    covered, less what filters took away; None for a file. ``steps`` is how many transforms there were."""
+    covered, less what filters took away; None for a file. ``steps`` is how many transforms there were, ``filtered`` whether one of them
+    may have taken something out of a file."""
 
     data: Nodes | Octets
     nodes: Nodes | None
     steps: int
+    filtered: bool = False
 
 
 def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transformed:
@@ -281,7 +285,11 @@ def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transf
         data = _transform(reading, step, data)
         if isinstance(data, Nodes) and nodes is not None and data.top is nodes.top:
             nodes = data
-    return Transformed(data, nodes, len(steps))
+        elif nodes is not None and _algorithm(step) in _FILTERS:
+            # What it takes out of a form that was read again is no element of the document, and could not be named.
+            raise Refused(phrase("dsig-filter-elsewhere"))
+    filtered = nodes is None and any(_algorithm(step) in _FILTERS for step in steps)
+    return Transformed(data, nodes, len(steps), filtered)
 
 
 def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Octets:
@@ -296,15 +304,15 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
         return nodes.filtered("subtract", frozenset((reading.signature,)))
     if uri == BASE64:
         return _decoded(reading, data)
-    if uri == XPATH:
-        return by_xpath(reading.document, reading.signature, step, reading.nodes(data))
-    if uri == FILTER2:
-        return by_filters(reading.document, reading.signature, step, reading.nodes(data))
+    if uri in _FILTERS:
+        return _FILTERS[uri](reading.document, reading.signature, step, reading.nodes(data))
     if uri in reading.transforms:
         ways = reading.transforms[uri]
         return ways[min(reading.way, len(ways) - 1)](reading, step, data)
     raise Refused(phrase("dsig-transform", uri=uri[:80]))
 
+
+_FILTERS = {XPATH: by_xpath, FILTER2: by_filters}
 
 _STRING = etree.XPath("string()", smart_strings=False)
 
