@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from policies.findings import spoken
-from repository import flows, ingest, keep
+from repository import flows, ingest, keep, workforce
 from repository.model import DepositState
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, verified, write_tree
 from tests.faults.calls import Counter, Dies, Fails, through
@@ -182,9 +182,9 @@ def _between(kind: str) -> Callable[[], None]:
         "after the seal": after(ingest, "_seal"),
         "after examining, before the verdict is known": before(flows, "settle"),
         "after accept": after(flows, "settle"),
-        "before the first tier": before(flows, "keep"),
-        "after the first tier": after(flows, "keep"),
-        "after the second tier": after(flows, "keep", count=2),
+        "before the first tier": before(workforce, "keep"),
+        "after the first tier": after(workforce, "keep"),
+        "after the second tier": after(workforce, "keep", count=2),
         "before register": before(flows, "register"),
         "in register": after(keep, "ledger_of"),
         "before spool removal": before(Spools, "remove"),

@@ -163,6 +163,7 @@ def test_the_description_is_valid_and_whole(server: Server) -> None:
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
         "/health",
+        "/metrics",
         "/api/v1/deposits",
         "/api/v1/deposits/{deposit_id}",
         "/api/v1/aips",
