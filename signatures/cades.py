@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.archive_stamps import archived
 from signatures.attributes import (
     ARCHIVE_STAMP_V3,
@@ -29,7 +31,7 @@ from signatures.attributes import (
 )
 from signatures.ber import Buffer, Malformed
 from signatures.certificates import Certificate
-from signatures.cms import CmsFile, Content, certificates_in, detached, open_cms, revocation_in
+from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
 from signatures.detect import detect, pem_body
 from signatures.poe import digest_of
@@ -123,7 +125,8 @@ class CadesVerifier:
             tried = Collected()
             with opened() as stream:
                 size = stream.seek(0, 2)
-            read_cms(cms, tried, detached(opened), Coverage("beside", size, size, name=name), known=self._known)
+            coverage = Coverage("beside", size, size, name=name)
+            read_cms(cms, tried, detached(opened), coverage, known=self._known, begins=partial(_begin, opened))
             first = first or tried
             if any(each.integrity is Integrity.INTACT for each in tried.objects):
                 first = tried
@@ -161,6 +164,11 @@ class CadesVerifier:
             return None
 
 
+def _begin(opened: Callable[[], BinaryIO]) -> bytes:
+    with opened() as stream:
+        return stream.read(HEAD)
+
+
 def _broken(reason: str, name: str = "") -> SignedFile:
     """A file that was taken for a signature, and is none that can be read."""
     return SignedFile(
@@ -187,8 +195,10 @@ def read_cms(
     kind: Kind = Kind.CADES,
     name: str = "",
     known: Sequence[Certificate] = (),
+    begins: Callable[[], bytes] | None = None,
 ) -> list[SignedObject]:
-    """Read every signer of a SignedData into ``collected``, with time-stamps, counter-signatures and validation data."""
+    """Read every signer of a SignedData into ``collected``, with time-stamps, counter-signatures and validation data. ``begins`` gives the
+    first bytes of a content that is not enclosed."""
     own = list(certificates_in(cms.signed_data))
     collected.certificates.update(dict.fromkeys(own))
     for which, der in revocation_in(cms.signed_data):
@@ -207,6 +217,14 @@ def read_cms(
             certificates=(*own, *known),
             coverage=coverage,
         )
+        if (
+            signer is not None
+            and not signer.has_signed
+            and read.integrity is Integrity.INTACT
+            and is_attributes((begins or cms.begins)())
+        ):
+            why = Finding("SIG-FORMAT", "", {"reason": phrase("cms-attributes")})
+            read = replace(read, integrity=Integrity.BROKEN, failure=SubIndication.FORMAT_FAILURE, why=why)
         if signer is not None:
             read = replace(read, level=level_of(signer, kind))
             read = _attached(signer, read, collected, content, (*own, *known), cms)

@@ -14,7 +14,7 @@ from policies.phrases import phrase
 from signatures.ber import OCTETS, SEQUENCE, Buffer, Malformed, Part, element, guard, octets, parts
 from signatures.certificates import Certificate
 
-__all__ = ["MOST_BYTES", "CmsFile", "Content", "certificates_in", "open_cms", "revocation_in"]
+__all__ = ["HEAD", "MOST_BYTES", "CmsFile", "Content", "certificates_in", "is_attributes", "open_cms", "revocation_in"]
 
 MOST_BYTES = 64 << 20
 """Bytes of certificates, revocation data and signer infos together. A signature with a national CRL inside has 10 to 20 MB."""
@@ -58,6 +58,10 @@ class CmsFile:
         view.release()
         return hasher.digest()
 
+    def begins(self) -> bytes:
+        """The first bytes of the enclosed content."""
+        return b"".join(bytes(self.data[start : min(end, start + HEAD)]) for start, end in (self.pieces or ())[:HEAD])[:HEAD]
+
     @property
     def enclosed_size(self) -> int:
         return sum(end - start for start, end in self.pieces or ())
@@ -67,6 +71,17 @@ class CmsFile:
         if self.pieces is None or self.enclosed_size > most:
             raise Malformed(phrase("cms-content"))
         return b"".join(bytes(self.data[start:end]) for start, end in self.pieces)
+
+
+CONTENT_TYPE, MESSAGE_DIGEST = (bytes.fromhex(f"06092a864886f70d01090{number}") for number in (3, 4))
+HEAD = 1 << 16
+"""Bytes of a content that are looked at; signed attributes have some hundred."""
+
+
+def is_attributes(head: bytes) -> bool:
+    """Whether a content begins as signed attributes do. Their signature without them is right over them, though nobody signed them as a
+    content: that can only be told by what they are."""
+    return head[:1] == b"\x31" and CONTENT_TYPE in head and MESSAGE_DIGEST in head
 
 
 def detached(opened: Callable[[], BinaryIO]) -> Content:

@@ -21,7 +21,7 @@ from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, rea
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
-from signatures.cms import MOST_BYTES, Content, open_cms
+from signatures.cms import HEAD, MOST_BYTES, Content, open_cms
 from signatures.detect import detect, pem_body
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord
@@ -225,11 +225,19 @@ class _Container:
         if cms.pieces is not None:
             raise Malformed(phrase("asic-enclosing"))
         over, tried = self._first_good(
-            name, lambda content, into: read_cms(cms, into, content, Coverage("part"), known=self._known)
+            name, lambda content, into: read_cms(cms, into, content, Coverage("part"), known=self._known, begins=self._begin)
         )
         mine.take(tried)
         mine.objects[:] = [each if each.role is Role.EVIDENCE else self._dressed(each, name, over) for each in mine.objects]
         self._over[name] = self._covered(over)
+
+    def _begin(self) -> bytes:
+        """The first bytes of a simple container's object; manifests are XML, and nothing else."""
+        opened = self._members.find(self._objects[0]) if self._objects else None
+        if opened is None:
+            return b""
+        with opened() as stream:
+            return stream.read(HEAD)
 
     def _first_good(self, name: str, read: Callable[[Content, Collected], Any]) -> tuple[Manifest | str | None, Collected]:
         """Which of the candidates a seal is made over, and how it reads over that: the first that is right, else the first at all."""

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms
 from lxml import etree
 
 from signatures.report import Integrity, SignatureReport
@@ -291,3 +292,21 @@ def test_paths_through_long_lists_are_bounded_work(tmp_path: Path, pki: Pki) -> 
     found = read(tmp_path, etree.tostring(root)).objects
     assert time.process_time() - start < 8
     assert not any(each.failure is None for each in found)
+
+
+# -- CMS --------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_signed_attributes_passed_off_as_a_content(tmp_path: Path, pki: Pki) -> None:
+    """Without its signed attributes a signature is right over their bytes, as a file of their own that nobody signed."""
+    info = cms.ContentInfo.load(pki.sign_cms(b"cong van", WHEN))
+    signer = info["content"]["signer_infos"][0]
+    attributes = signer["signed_attrs"].untag().dump()
+    signer["signed_attrs"] = None
+    bare = info.dump(force=True)
+    info["content"]["encap_content_info"]["content"] = attributes
+    for data, beside in ((bare, {"file": attributes}), (info.dump(force=True), {})):
+        report = judged(tmp_path, pki, data, beside)
+        assert (report.integrity, str(report.verdict)) == (Integrity.BROKEN, "TOTAL-FAILED/FORMAT_FAILURE")
+    members = {"a.bin": attributes, "META-INF/signature.p7s": bare}
+    assert judged(tmp_path, pki, container(members, kind=SIMPLE)).integrity is Integrity.BROKEN
