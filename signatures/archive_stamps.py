@@ -106,7 +106,10 @@ def _index(token: bytes) -> _Index:
     infos = list(inner.signers)
     if len(infos) != 1:
         raise Malformed(phrase("ats-one-signer"))
-    unsigned = Attributes(infos[0]["unsigned_attrs"])
+    try:
+        unsigned = Attributes(infos[0]["unsigned_attrs"])
+    except (ValueError, TypeError, KeyError) as error:  # an attribute is looked into when it is asked for, and may be none
+        raise Malformed(phrase("ats-index", why=str(error))) from error
     for oid in ATS_HASH_INDEXES:
         if (raw := unsigned.first(oid)) is not None:
             try:

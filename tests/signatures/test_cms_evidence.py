@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import cms as asn1
+from asn1crypto import core
 
 from policies.trust import default_algorithms
 from signatures import der
@@ -21,7 +22,7 @@ from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
 from signatures.report import Integrity, Role, SignatureReport
 from signatures.signed import Source
-from tests.signatures.cms_attributes import EXTERNAL, INTERNAL, archived, record_over, token, with_attribute
+from tests.signatures.cms_attributes import EXTERNAL, INDEX, INTERNAL, archived, record_over, token, with_attribute
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
 
@@ -194,6 +195,16 @@ def test_what_the_index_names_and_is_taken_away_breaks_the_archive_stamp(tmp_pat
     file = read(tmp_path, info.dump())
     archive = [each for each in file.stamps if each.kind == "archive"]
     assert [each.token.integrity for each in archive] == [Integrity.BROKEN]
+
+
+def test_an_attribute_of_a_stamp_that_is_none_leaves_the_stamp_without_an_index(tmp_path: Path, pki: Pki) -> None:
+    """asn1crypto looks into an attribute only when it is asked for, and raises then."""
+    long = bytearray(archived(pki, pki.sign_cms(CONTENT, WHEN, detached=False), CONTENT, "tsa2", day(2029, 6)))
+    index = long.index(core.ObjectIdentifier(INDEX).dump())
+    at = long.rindex(b"\x30", index - 4, index)
+    long[at] = 0xF0  # a private class where the attribute's SEQUENCE was
+    for each in read(tmp_path, bytes(long)).objects:
+        assert each.failure is not None or each.integrity is Integrity.INTACT
 
 
 def test_what_came_after_the_archive_stamp_is_not_proved_by_it(tmp_path: Path, pki: Pki) -> None:
