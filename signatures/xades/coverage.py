@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -164,5 +164,29 @@ def shadows(document: Document, covered: Covered, every: Sequence[Covered]) -> s
     for each in covered.signature.iterchildren(ds("Object")):
         is_content = any(top.tag == ds("Object") for top in covered.tops) and not _holds_properties(each)
         if is_content and len(each) + len(each.text or "") and not any(one.holds((each, *each.iterancestors())) for one in every):
+            return path_of(each)
+    return _hidden(document, covered)
+
+
+def _hidden(document: Document, covered: Covered) -> str:
+    """The path of an element inside the signature that it does not cover and that is called like one outside; "" if there is none.
+
+    A signature over its whole document leaves out itself, so whatever is put into it later changes nothing."""
+    inside = [
+        each
+        for part in covered.signature.iterchildren(etree.Element)
+        for each in part.iter(etree.Element)
+        if part.tag != ds("SignedInfo") and not (local(each) or each.tag.startswith(f"{{{DS}}}"))
+    ]
+    document.work.visit(len(inside))
+    if not inside:
+        return ""
+    within = {each for one in document.root.iter(ds("Signature")) for each in one.iter(etree.Element)}
+    names = {each.tag for each in document.root.iter(etree.Element) if each not in within}
+    document.work.visit(len(within) + (document.size >> 6))
+    for each in (one for one in inside if one.tag in names):
+        path = [each, *takewhile(lambda one: one is not covered.signature, each.iterancestors())]
+        document.work.visit(len(path))
+        if not covered.holds(path):
             return path_of(each)
     return ""

@@ -88,6 +88,23 @@ def test_base64_covers_no_attributes(tmp_path: Path, pki: Pki, attributes: str, 
     assert judged(tmp_path, pki, root).coverage.left == left
 
 
+@pytest.mark.parametrize(
+    "place", [f"{{{DS}}}Object", f"{{{DS}}}KeyInfo", "{http://uri.etsi.org/01903/v1.3.2#}UnsignedSignatureProperties"]
+)
+def test_a_double_inside_the_signature_that_is_left_out_of_what_it_signs(tmp_path: Path, pki: Pki, place: str) -> None:
+    root = etree.fromstring(LETTER)
+    root.append(Signing(pki, references=[Ref("", canonical(root), ENVELOPED + EXCLUSIVE)]).signature())
+    assert judged(tmp_path, pki, root).coverage.whole
+    holder = root.find(f".//{place}")
+    if place.endswith("}Object"):
+        holder = etree.SubElement(root.find(f"{{{DS}}}Signature"), place)
+    etree.SubElement(holder, "{urn:test:letter}body").text = "false"
+    report = judged(tmp_path, pki, root)
+    assert (report.integrity, report.verdict.passed) == (Integrity.UNKNOWN, False)
+    assert report.verdict.why is not None
+    assert report.verdict.why.code == "SIG-WRAPPED"
+
+
 # -- office documents -------------------------------------------------------------------------------------------------------------------
 
 PLAIN = {name: data for name, data in BARE.items() if name != "word/styles.xml"} | {
