@@ -57,11 +57,15 @@ def _beside(source: Source, document: Document) -> Resolver:
     single = len({each for each in names if not each.startswith("#")}) == 1
 
     def resolve(name: str) -> Callable[[], BinaryIO] | None:
+        if name and (found := source.named(name)) is not None:
+            return found
         others = list(source.beside())
-        for each, opened in others:
-            if each.rpartition("/")[2] == name.rpartition("/")[2]:
-                return opened
-        found = source.named(name) if name else None
-        return found or (others[0][1] if others and single else None)
+        # With a folder in it, the name of a file elsewhere is another file's, but where nothing else can be meant.
+        loose = single or "/" not in name
+        for exact in (True, False) if loose else (True,):
+            for each, opened in others:
+                if each == name or (not exact and each.rpartition("/")[2] == name.rpartition("/")[2]):
+                    return opened
+        return others[0][1] if others and single else None
 
     return resolve

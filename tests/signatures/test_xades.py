@@ -154,6 +154,8 @@ def test_files_beside_are_found_by_name_and_missed_by_name(tmp_path: Path, pki: 
     assert str(one.verdict) == "INDETERMINATE/SIGNED_DATA_NOT_FOUND"
     assert one.verdict.why is not None
     assert one.verdict.why.args["part"] == "phu-luc/1.txt"
+    other = signature(tmp_path, pki, data, day(2026, 6), beside={"1.txt": b"mot", "2.txt": b"hai"})
+    assert not other.verdict.passed, "a file of this name, but not in this folder, is another file"
     altered = signature(tmp_path, pki, data, day(2026, 6), beside=files | {"2.txt": b"ba"})
     assert (altered.integrity, altered.verdict.sub) == (Integrity.BROKEN, SubIndication.HASH_FAILURE)
 
