@@ -151,10 +151,11 @@ def audit_some(
             checked_before=since,
             limit=limit,
             budget=budget,
-            ahead=risks if len(tiers) > 1 else None,
+            ahead=risks,
         )
 
-    risks = {} if asked_for else {name: _ahead(archive, name, since) for name in tiers}
+    # Only where there is a choice between tiers.
+    risks = {} if asked_for or len(plain) < 2 else {name: _ahead(archive, name, since) for name in plain}
 
     copies = candidates(plain, STEP_COPIES, min(budgets[name] for name in plain)) if plain else []
     for name in wound:

@@ -106,14 +106,16 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
         REPAIR: lambda mine: _Repair(mine, _Deposit(mine, workforce)),
         COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, workforce))),
         UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, workforce)),
-        **{name: functools.partial(_when_run, name, workforce, jobs) for name in (LEDGER, COLLECT, EVIDENCE)},
-        **{name: functools.partial(_when_run, name, workforce, jobs) for name in (MIGRATE, ROLLBACK, NOTICES)},
+        **{name: functools.partial(_when_run, name, workforce, jobs) for name in _LOADED_LATE},
     }
 
     def flow(name: str) -> Flow:
         return Flow(name, lambda steps, argument: kinds[name](replace(archive, actor=argument.get("actor", "")))(steps, argument))
 
     return tuple(map(flow, kinds))
+
+
+_LOADED_LATE = (LEDGER, COLLECT, EVIDENCE, MIGRATE, ROLLBACK, NOTICES)
 
 
 def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:

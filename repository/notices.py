@@ -85,6 +85,11 @@ def wanted(found: Sequence[Finding], memory: Memory, place: NoticePlace, now: da
     return Notice(why, now, found, new, ended)
 
 
+def _news(archive: Archive, jobs: Jobs) -> list[Finding]:
+    """What needs attention, but that a notice could not be sent: whoever gets one need not be told."""
+    return [each for each in attention(archive, jobs) if each.code != "ATT-NOTICES"]
+
+
 def _key(each: Finding) -> tuple[str, str]:
     return each.code, each.path
 
@@ -104,8 +109,9 @@ def _tried(act: Callable[[], None]) -> str:
     try:
         act()
     except (OSError, ValueError) as error:  # all errors of smtplib and urllib are OSErrors, some with words of their own
-        plain = isinstance(error, OSError) and error.errno is not None
-        return (os_phrase(error) if plain and isinstance(error, OSError) else str(error)) or type(error).__name__
+        if isinstance(error, OSError) and error.errno is not None:
+            return os_phrase(error)
+        return str(error) or type(error).__name__
     return ""
 
 
@@ -135,7 +141,6 @@ def document(notice: Notice, name: str, language: str) -> dict[str, Json]:
 
 def letter(notice: Notice, mail: MailPlace, name: str, language: str) -> EmailMessage:
     """The same as mail."""
-
     from email.message import EmailMessage  # with servers and TLS a tenth of a second, which only a notice shall pay
 
     def said(key: str, **values: str | int) -> str:
@@ -216,7 +221,7 @@ class NoticesFlow:
         if place is None:
             return ""
         memory = recalled(self._archive.settings.home)
-        found = [each for each in attention(self._archive, self._jobs()) if each.code != "ATT-NOTICES"]
+        found = _news(self._archive, self._jobs())
         notice = wanted(found, memory, place, self._archive.clock.now())
         if notice is None:
             return ""
@@ -247,7 +252,7 @@ def notify(archive: Archive, jobs: Jobs) -> dict[str, str]:
     if place is None:
         raise NotSent("ATT-NOTICE-NOWHERE")
     memory = recalled(archive.settings.home)
-    found = [each for each in attention(archive, jobs) if each.code != "ATT-NOTICES"]
+    found = _news(archive, jobs)
     reached = deliver(archive, Notice(Why.ASKED, now, found), place, memory)
     if failed := "; ".join(f"{carrier}: {reason}" for carrier, reason in reached.items() if reason):
         raise NotSent("ATT-NOTICES", reason=failed)
@@ -256,6 +261,3 @@ def notify(archive: Archive, jobs: Jobs) -> dict[str, str]:
 
 class NotSent(KhoError):
     """A notice that a person asked for could not be sent."""
-
-    def __init__(self, code: str, **args: str) -> None:
-        super().__init__(code, **args)
