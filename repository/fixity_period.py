@@ -7,9 +7,11 @@ says so.
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,11 +21,11 @@ from typing import Any
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import LedgerDay
 from repository.ledger import DAMAGE
-from repository.ledger_days import head_line, time_of
+from repository.ledger_days import head_line
 from repository.ledger_keeper import export_days, ring_of
 from repository.ledger_verifier import REPORT_PREFIX, TIME, Sums
-from repository.model import Event
 from repository.reports import FixitySummary, fixity_summary
+from storage.tier import ObjectId
 
 __all__ = ["LISTED_FAULTS", "PeriodScope", "believed", "gather", "write_files"]
 
@@ -58,17 +60,15 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
     aips: list[str] | None = sorted(archive.catalog.holdings.ids_of(scope.collection)) if scope.collection else None
     sums = Sums(scope.since.strftime(TIME), scope.until.strftime(TIME), scope.tier, None if aips is None else set(aips))
     faults = _Faults(archive, scope, sums)
-    last_number = days[-1].last if days else 0
-
-    def seen(event: Event) -> None:
-        sums.add(_plain(event))
-        faults.see(event)
-
-    if target is not None and days:
-        export_days(archive, target, days[0].number, days[-1].number, seen)
-    elif days:
-        for _, event in archive.catalog.days.events(days[0].first, last_number):
-            seen(event)
+    with _place(archive, target) as folder:
+        for segment in export_days(archive, folder, days[0].number, days[-1].number) if days else ():
+            with open(segment, "rb") as lines:
+                for event in map(json.loads, lines):
+                    sums.add(event)
+                    if event["type"] == DAMAGE:
+                        faults.see(event)
+            if target is None:
+                segment.unlink()  # the next one may be as large
     summary = fixity_summary(archive)
     figures = sums.figures()
     return {
@@ -99,15 +99,14 @@ def _days(archive: Archive, scope: PeriodScope) -> list[LedgerDay]:
     ]
 
 
-def _plain(event: Event) -> Document:
-    return {
-        "type": event.type,
-        "time": time_of(event.time),
-        "tier": event.tier,
-        "aip": event.aip_id,
-        "outcome": event.outcome,
-        "detail": event.detail,
-    }
+@contextlib.contextmanager
+def _place(archive: Archive, target: Path | None) -> Iterator[Path]:
+    """Where the days are written: ``target``, or a folder that is gone afterwards."""
+    if target is not None:
+        yield target
+        return
+    with tempfile.TemporaryDirectory(prefix="report-", dir=archive.settings.home) as folder:
+        yield Path(folder)
 
 
 class _Faults:
@@ -118,20 +117,23 @@ class _Faults:
         self.rows: list[Document] = []
         self.count = 0
 
-    def see(self, event: Event) -> None:
-        if event.type != DAMAGE or not self._scope.since <= event.time < self._scope.until:
+    def see(self, event: Document) -> None:
+        """A damage as its day tells it."""
+        tier, aip = event.get("tier", ""), event.get("aip", "")
+        if not self._sums.since <= event["time"] < self._sums.until or self._scope.tier not in ("", tier):
             return
-        if self._scope.tier not in ("", event.tier) or (self._sums.aips is not None and event.aip_id not in self._sums.aips):
+        if self._sums.aips is not None and aip not in self._sums.aips:
             return
         self.count += 1
         if len(self.rows) == LISTED_FAULTS:
             return
-        note = self._archive.catalog.events.note(event.id)
+        note = self._archive.catalog.events.note(event["id"])
         path = str(note[1].get("path", "")) if note else ""
-        place = f"{self._archive.tiers[event.tier].place_of(event.aip_id)}/{path}" if event.tier in self._archive.tiers else path  # type: ignore[arg-type]
+        known = self._archive.tiers.get(tier)
+        place = f"{known.place_of(ObjectId(aip))}/{path}" if known else path
         folder, _, name = place.rpartition("/")
-        row = {"number": self.count, "medium": event.tier, "path": folder if note else "", "name": name if note else ""}
-        self.rows.append({**row, "outcome": event.detail["problem"], "aip": event.aip_id, "time": _plain(event)["time"]})
+        row = {"number": self.count, "medium": tier, "path": folder if note else "", "name": name if note else ""}
+        self.rows.append({**row, "outcome": event["detail"]["problem"], "aip": aip, "time": event["time"]})
 
 
 def believed(figures: Document) -> bool:

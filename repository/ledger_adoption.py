@@ -16,15 +16,13 @@ from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import LedgerDay
 from repository.ledger_days import day_end, event_of_line
-from repository.ledger_keeper import PREFIX, folder_of
+from repository.ledger_keeper import folder_of
 from repository.ledger_open import OpenFile, open_files, with_numbers
+from repository.ledger_segments import CONTENT, PREFIX, SEGMENT
 from repository.model import Copy, CopyState
 from storage.tier import ObjectId, Tier
 
 __all__ = ["TakenBack", "adopt_days", "take_back"]
-
-CONTENT = "v1/content/k/"
-"""Where a day's files lie in its object."""
 
 _log = logging.getLogger("kho.ledger")
 
@@ -61,7 +59,7 @@ def _adopt(archive: Archive, number: int, places: dict[str, tuple[str, bytes]], 
         try:
             data = _read(tier, object_id, "head.json")
             head = json.loads(data)
-            lines = _read(tier, object_id, "events.ndjson")
+            lines = _read(tier, object_id, SEGMENT)
             previous = hashlib.sha256(before).hexdigest() if before else ""
             if head["number"] != number or head["previous"] != previous or hashlib.sha256(lines).hexdigest() != head["segment"]:
                 continue

@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from repository.archive import SOFTWARE, Archive
 from repository.authorities import authorities_of
 from repository.catalog import LedgerDay
 from repository.errors import LedgerChanged
-from repository.ledger_days import DayTree, HeadFacts, KeyRing, day_end, head_line, line_of, make_head, write_segment
-from repository.ledger_open import Told, forget_open
+from repository.ledger_days import DayTree, HeadFacts, KeyRing, day_end, head_line, make_head, write_segment
+from repository.ledger_open import forget_open
+from repository.ledger_segments import SEGMENT, bring_segment, lines_between, object_id
 from repository.ledger_verifier import TIME
-from repository.model import Copy, CopyState, Event
+from repository.model import Copy, CopyState
 from signatures.signing_keys import SigningKey
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files
@@ -35,7 +36,7 @@ from storage.tier import SealedVersion
 from storage.tiers import Kept, keep_on
 
 __all__ = [
-    "PREFIX",
+    "VERIFIER",
     "Stamper",
     "close_days",
     "copy_of",
@@ -49,16 +50,11 @@ __all__ = [
 VERIFIER = "kho-ledger-verify.py"
 """The stand-alone verifier as it is handed out."""
 
-PREFIX = "urn:kho:ledger:"
-"""Ids of the objects that hold days."""
-
 TOKEN_WITHIN = timedelta(hours=24)
 """A day whose authority stays silent is sealed without a time stamp after this time: a later one would prove nothing."""
 
 STAMPED_BY = "sha256"
 """The hash by which signatures of heads are stamped."""
-
-Seen = Callable[[Event], None]
 
 Stamper = Callable[[bytes, datetime], bytes]
 """Gives the time-stamp token (DER) over the bytes of head.sig. Raises KhoError when no authority answers."""
@@ -108,7 +104,7 @@ def close_days(archive: Archive) -> LedgerDay | None:
     cut = archive.catalog.days.cut(day_end(day), now)
     ring, number = ring_of(archive), before.number + 1 if before else 1
     folder = _fresh(folder_of(archive) / "days" / str(number))
-    tree, segment = write_segment(folder / "events.ndjson", _lines(archive, cut.first, cut.last))
+    tree, segment = write_segment(folder / SEGMENT, lines_between(archive, cut.first, cut.last))
     facts = HeadFacts(ring.archive, number, since, day, now, hashlib.sha256(before.head).hexdigest() if before else "")
     head, signature = make_head(facts, tree, segment, ring)
     closed = LedgerDay(number, since, day, cut.first, cut.last, tree.count, head, signature)
@@ -125,17 +121,6 @@ def _fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     return folder
-
-
-def _lines(archive: Archive, first: int, last: int, seen: Seen | None = None) -> Iterator[tuple[str, bytes]]:
-    """(event id, line) of a day."""
-    if last < first:
-        return
-    who = Told(archive)
-    for number, (_, event) in enumerate(archive.catalog.days.events(first, last)):
-        if seen is not None:
-            seen(event)
-        yield event.id, line_of(number, who.told(event))
 
 
 def stamper_of(archive: Archive) -> Stamper | None:
@@ -209,33 +194,29 @@ def _seal(archive: Archive, day: LedgerDay) -> SealedVersion:
     return seal_files(object_id(head), files, version, folder / "inventory.json")
 
 
-def day_files(archive: Archive, day: LedgerDay, folder: Path, seen: Seen | None = None) -> dict[str, Path]:
-    """Write the files of a closed day into ``folder``: name → path. The segment is made anew unless it is there as it has to be;
-    ``seen`` is given every event that is written.
+def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]:
+    """Write the files of a closed day into ``folder``: name → path. The segment is brought unless it is there as it has to be.
 
     Raises:
-        LedgerChanged: the catalog no longer holds the events that the head was made of.
+        LedgerChanged: neither a tier nor the catalog has the events that the head was made of.
     """
-    head, segment = json.loads(day.head), folder / "events.ndjson"
+    head, segment = json.loads(day.head), folder / SEGMENT
     if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
-        _, digest = write_segment(_fresh(folder) / "events.ndjson", _lines(archive, day.first, day.last, seen))
-        if digest != head["segment"]:
-            raise LedgerChanged(day.number, day.day.isoformat())
+        bring_segment(archive, day, _fresh(folder) / SEGMENT)
     texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _until(ring_of(archive).statements, head["keys"])}
     if day.token:
         texts["head.tst"] = day.token
     for name, data in texts.items():
         (folder / name).write_bytes(data)
-    return {name: folder / name for name in [*texts, "events.ndjson"]}
+    return {name: folder / name for name in [*texts, SEGMENT]}
 
 
-def export_days(archive: Archive, target: Path, first: int, last: int, seen: Seen | None = None) -> Path:
-    """Write days ``first`` to ``last`` below ``target`` (one folder a day), with the verifier beside them; returns its path."""
+def export_days(archive: Archive, target: Path, first: int, last: int) -> Iterator[Path]:
+    """Write days ``first`` to ``last`` below ``target`` (one folder a day), with the verifier beside them; gives each day's segment, as
+    soon as it is written."""
+    shutil.copyfile(ledger_verifier.__file__, target / VERIFIER)
     for day in archive.catalog.days.between(first, last):
-        day_files(archive, day, target / "days" / f"{day.number:06d}-{day.day.isoformat()}", seen)
-    verifier = target / VERIFIER
-    shutil.copyfile(ledger_verifier.__file__, verifier)
-    return verifier
+        yield day_files(archive, day, target / "days" / f"{day.number:06d}-{day.day.isoformat()}")[SEGMENT]
 
 
 def _until(statements: bytes, digest: str) -> bytes:
@@ -246,11 +227,6 @@ def _until(statements: bytes, digest: str) -> bytes:
         if hashlib.sha256(told).hexdigest() == digest:
             return told
     raise LedgerChanged(0, "keys.ndjson")
-
-
-def object_id(head: Mapping[str, Any]) -> str:
-    """The id of the object that holds a day."""
-    return f"{PREFIX}{head['archive']}:{head['number']}"
 
 
 def latest_line(archive: Archive) -> str:
@@ -270,7 +246,7 @@ def prove(archive: Archive, event_id: str, number: int | None = None) -> dict[st
         day = next(archive.catalog.days.between(number, number), None)
     if day is None:
         return None
-    lines = list(_lines(archive, day.first, day.last))
+    lines = list(lines_between(archive, day.first, day.last))
     tree = DayTree(lines)
     proof = {"kho": 1, "id": event_id, "number": day.number, "head": day.head.decode("ascii")}
     if leaves := tree.inclusion(event_id):

@@ -13,7 +13,7 @@ from repository.archive import Archive
 from repository.errors import ExportFailed, NotInLedger
 from repository.flow_names import LEDGER
 from repository.jobs.service import Jobs
-from repository.ledger_keeper import export_days, latest_line, prove, rotate
+from repository.ledger_keeper import VERIFIER, export_days, latest_line, prove, rotate
 from signatures.signing_keys import SigningKey
 
 __all__ = ["Ledgers"]
@@ -45,7 +45,8 @@ class Ledgers:
             if first > 1:
                 scope = {"ledger": {"first": days[0].number, "last": days[-1].number}}
                 (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
-            return len(days), export_days(self._archive, target, days[0].number, days[-1].number)
+            segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
+            return len(segments), target / VERIFIER
         except OSError as error:
             raise ExportFailed(str(target), os_phrase(error)) from error
 

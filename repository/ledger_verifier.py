@@ -222,6 +222,7 @@ def openssl_says(token_file: str, data_file: str, ca: str) -> bool | None:
 # -- Figures of reports: sums over events ----------------------------------------------------------------------------------------
 
 FILES = ("altered", "missing", "extra", "unreadable")
+STATES = {"success": "good", "warning": "unreadable"}  # of a copy, by the outcome of its check; any other is damaged
 
 
 class Sums:
@@ -233,6 +234,9 @@ class Sums:
         self.tiers: dict[str, dict[str, int]] = {}
         self.seen: dict[str, set[int]] = {}
         self.planned: dict[str, str] = {}
+        self.checks: dict[
+            tuple[str, str, str, str], list[int]
+        ] = {}  # (tier, outcome, month, algorithm) -> [checks, bytes, files]
 
     def add(self, event: Any) -> None:
         if not self.since <= event["time"] < self.until or (self.tier and event.get("tier") != self.tier):
@@ -244,19 +248,7 @@ class Sums:
         if kind == "fixity check" and "seen" in detail:
             self._up(count, {"seen_elsewhere": 1})  # found while something else was done: no check of the copy
         elif kind == "fixity check" and event.get("aip"):
-            state = {"success": "good", "warning": "unreadable"}.get(event["outcome"], "damaged")
-            for name in ("done", state, "month " + event["time"][:7], "by_" + detail.get("algorithm", "unknown")):
-                count[name] = count.get(name, 0) + 1
-            self._up(count, {"bytes": detail.get("bytes", 0), "files": detail.get("files", 0)})
-            for name in FILES:
-                if name in detail:
-                    self._up(count, {"files_" + name: detail[name]})
-            number = int.from_bytes(
-                hashlib.blake2b((event["aip"]).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
-            )
-            self.seen.setdefault(event.get("tier", ""), set()).add(number)
-            if state == "damaged" and "last" in detail:
-                self._latency(count, "detected", detail["last"], event["time"])
+            self._check(event, detail, count)
         elif kind == "fixity check":
             self._up(count, {"not_asked": 1})
         elif kind == "recovery":
@@ -274,6 +266,28 @@ class Sums:
             self.planned[event.get("tier", "")] = event["time"]  # the newest count of copies in the period
             count.update({name: detail.get(name, 0) for name in ("population", "overdue", "never_checked")})
 
+    def _check(self, event: Any, detail: Any, count: dict[str, int]) -> None:
+        """One check of one copy: there may be millions, so what all of them have is added up here and named by `figures`."""
+        tier, outcome = event.get("tier", ""), event["outcome"]
+        key = (tier, outcome, event["time"][:7], detail.get("algorithm", "unknown"))
+        sums = self.checks.get(key)
+        if sums is None:
+            sums = self.checks[key] = [0, 0, 0]
+            self.seen.setdefault(tier, set())
+        sums[0] += 1
+        sums[1] += detail.get("bytes", 0)
+        sums[2] += detail.get("files", 0)
+        # 8 bytes of a digest stand for a copy: a set of whole names would need five times the memory.
+        short = hashlib.blake2b(event["aip"].encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        self.seen[tier].add(int.from_bytes(short, "big"))
+        if outcome == "success" and detail.keys().isdisjoint(FILES):
+            return
+        for name in FILES:
+            if name in detail:
+                self._up(count, {"files_" + name: detail[name]})
+        if STATES.get(outcome, "damaged") == "damaged" and "last" in detail:
+            self._latency(count, "detected", detail["last"], event["time"])
+
     @staticmethod
     def _up(count: dict[str, int], more: dict[str, int]) -> None:
         for name, number in more.items():
@@ -287,9 +301,13 @@ class Sums:
 
     def figures(self) -> dict[str, dict[str, int]]:
         """Tier -> figure -> number; a figure that is not there is 0. ``copies`` counts different copies that were read."""
+        tiers = {tier: dict(count) for tier, count in self.tiers.items()}
+        for (tier, outcome, month, algorithm), (done, size, files) in self.checks.items():
+            names = ("done", STATES.get(outcome, "damaged"), "month " + month, "by_" + algorithm)
+            self._up(tiers[tier], {**dict.fromkeys(names, done), "bytes": size, "files": files})
         for tier, seen in self.seen.items():
-            self.tiers[tier]["copies"] = len(seen)
-        return {tier: dict(sorted(count.items())) for tier, count in sorted(self.tiers.items()) if count}
+            tiers[tier]["copies"] = len(seen)
+        return {tier: dict(sorted(count.items())) for tier, count in sorted(tiers.items()) if count}
 
 
 # -- Days ------------------------------------------------------------------------------------------------------------------------

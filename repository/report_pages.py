@@ -60,7 +60,9 @@ tr { break-inside: avoid } .bad { color: #b3261e; font-weight: bold }
 .verdict { padding: 3mm; border: 1.2pt solid; font-weight: bold; margin: 3mm 0 } .green { border-color: #2c7a4b; color: #1b5e3a }
 .red { border-color: #b3261e; color: #b3261e; background: #fdecea }
 .mono { font-family: "DejaVu Sans Mono", monospace; font-size: 7.5pt; overflow-wrap: anywhere }
-td.path { overflow-wrap: anywhere; font-size: 8pt } .signs { display: flex; margin-top: 10mm; break-inside: avoid }
+td.path { overflow-wrap: anywhere; font-size: 8pt }
+table.faulty { table-layout: fixed } col.number { width: 11mm } col.medium { width: 24mm } col.name { width: 36mm } col.outcome { width: 24mm }
+.faulty td, .faulty th { overflow-wrap: anywhere } .signs { display: flex; margin-top: 10mm; break-inside: avoid }
 .signs div { flex: 1; text-align: center; height: 30mm } .note { font-size: 8pt; color: #333 }
 """
 
@@ -234,14 +236,16 @@ def _faulty(document: dict[str, Any], say: _Words) -> Iterable[str]:
     if not document["faulty"]:
         yield f"<p>{say('no_faulty')}</p>"
         return
-    head = "".join(f"<th>{say(name)}</th>" for name in ("col_number", "col_medium", "col_path", "col_name", "col_outcome"))
+    columns = ("number", "medium", "path", "name", "outcome")
+    head = "".join(f"<th>{say(f'col_{name}')}</th>" for name in columns)
+    widths = "".join(f"<col class={name}>" for name in columns)  # fixed: to fit them to the content takes minutes for long paths
     outcomes = catalog(say.lang)
     rows = "".join(
         f"<tr><td class=n>{row['number']}</td><td>{_shown(row['medium'])}</td><td class=path>{_shown(row['path'])}</td>"
         f"<td class=path>{_shown(row['name'])}</td><td>{escape(outcomes['outcome.' + row['outcome']])}</td></tr>"
         for row in document["faulty"][:PRINTED_FAULTS]
     )
-    yield f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    yield f"<table class=faulty><colgroup>{widths}</colgroup><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     if document["faulty_count"] > PRINTED_FAULTS:
         yield f"<p>{say('more_faulty', count=say.number(document['faulty_count'] - PRINTED_FAULTS))}</p>"
 

@@ -14,7 +14,7 @@ from repository.evidence.batch import Batch, Mark, listed_object
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import pend, pending
 from repository.evidence.leaves import Leaf, Unprovable, objects_of
-from repository.ledger_keeper import PREFIX as LEDGER_PREFIX
+from repository.ledger_segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
 from signatures.errors import NotStamped
 from signatures.evidence import Tree, ends_of, group_hash

@@ -44,7 +44,8 @@ class LedgerScene:
             assert keep_day(self.archive, day)
         self.key = ring_of(self.archive).current
         self.folder = made.folder / "export"
-        export_days(self.archive, self.folder, 1, DAYS)
+        self.folder.mkdir()
+        list(export_days(self.archive, self.folder, 1, DAYS))
         self.line = self.day_line(DAYS)
 
     def record(self, number: int, copies: int = 5) -> None:

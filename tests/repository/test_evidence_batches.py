@@ -28,7 +28,7 @@ from repository.evidence.exporting import Exported, NotProved
 from repository.evidence.judge import Judging, judge
 from repository.evidence.leaves import Leaf, objects_of
 from repository.evidence.making import authorities_by_tree, make_batch
-from repository.ledger_keeper import PREFIX
+from repository.ledger_segments import PREFIX
 from repository.progress import Silent
 from signatures.evidence import EvidenceReport, read_record
 from signatures.timestamps import Authority, Believed, IssuingAuthority, make_authority

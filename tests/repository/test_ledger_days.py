@@ -357,7 +357,8 @@ def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: Arch
     assert closed is not None
     assert closed.number == 4
     assert keep_day(running, closed)
-    export_days(running, tmp_path / "out", 1, 4)
+    (tmp_path / "out").mkdir()
+    assert len(list(export_days(running, tmp_path / "out", 1, 4))) == 4
     verifier = Verifier(str(tmp_path / "out"), [line]).run()
     assert verifier.found == []
     assert ("WITNESSED", {"number": 3}) in verifier.proven

@@ -1,0 +1,123 @@
+"""Where the events of a closed day come from when it is handed out: from whoever has the very bytes that the signed head was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ledger_scene import LedgerScene
+from sqlalchemy import text
+
+from repository.errors import LedgerChanged
+from repository.fixity_period import PeriodScope, gather
+from repository.ledger_keeper import export_days
+from repository.ledger_segments import CONTENT, SEGMENT, bring_segment, object_id
+from repository.ledger_verifier import Verifier
+from storage.ocfl.tier import LocalTier
+from storage.tier import ObjectId
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+
+DAY = 2
+
+
+@pytest.fixture
+def scene(tmp_path: Path, identifier: SharedIdentifier) -> Iterator[LedgerScene]:
+    made = ArchiveUnderTest(tmp_path, identifier)
+    yield LedgerScene(made)
+    made.close()
+
+
+def sealed(scene: LedgerScene, tier: str) -> Path:
+    """The segment of the day as it lies on a tier."""
+    there = scene.archive.tiers[tier]
+    assert isinstance(there, LocalTier)
+    place = there.root / there.place_of(ObjectId(object_id(scene.head(DAY)))) / CONTENT / SEGMENT
+    assert place.is_file()
+    return place
+
+
+def alter(path: Path) -> None:
+    data = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(data.replace(b'"success"', b'"failure"', 1))
+    assert path.read_bytes() != data
+
+
+def change_catalog(scene: LedgerScene) -> None:
+    with scene.archive.catalog.begin() as transaction:
+        transaction.execute(text("DROP TRIGGER event_no_update"))
+        transaction.execute(text("UPDATE event SET outcome = 'fail'"))
+
+
+def brought(scene: LedgerScene, target: Path) -> bytes:
+    (day,) = scene.archive.catalog.days.between(DAY, DAY)
+    bring_segment(scene.archive, day, target)
+    return target.read_bytes()
+
+
+def test_a_sealed_day_comes_from_a_tier_whatever_the_catalog_says(scene: LedgerScene, tmp_path: Path) -> None:
+    before = sealed(scene, "a").read_bytes()
+    change_catalog(scene)
+    assert brought(scene, tmp_path / "out") == before
+    alter(sealed(scene, "a"))
+    assert brought(scene, tmp_path / "out") == before, "the other tier has it"
+
+
+def test_a_day_that_no_tier_has_whole_is_made_again(scene: LedgerScene, tmp_path: Path) -> None:
+    before = sealed(scene, "a").read_bytes()
+    alter(sealed(scene, "a"))
+    sealed(scene, "b").unlink()
+    assert brought(scene, tmp_path / "out") == before
+    change_catalog(scene)
+    with pytest.raises(LedgerChanged):
+        brought(scene, tmp_path / "out")
+
+
+def test_a_tier_that_cannot_be_read_is_passed_over(scene: LedgerScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sealed(scene, "b").read_bytes()
+    change_catalog(scene)
+    opened = LocalTier.open
+
+    def broken(tier: LocalTier, object_id: ObjectId, path: str) -> object:
+        stream = opened(tier, object_id, path)
+        if tier.name == "a":
+            stream.close()
+            return Broken()
+        return stream
+
+    class Broken:
+        def __enter__(self) -> Broken:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def read(self, size: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(LocalTier, "open", broken)
+    assert brought(scene, tmp_path / "out") == before
+
+
+def test_a_report_sums_what_it_hands_out(scene: LedgerScene, tmp_path: Path) -> None:
+    """The catalog was changed after the days were sealed: figures and days agree, and the verifier finds nothing."""
+    change_catalog(scene)
+    first = datetime(2026, 3, 1, tzinfo=UTC).date()
+    scope = PeriodScope(first, first + timedelta(days=9))
+    document = gather(scene.archive, scope, tmp_path)
+    assert {tier: count["good"] for tier, count in document["figures"].items() if "done" in count} == {"a": 18, "b": 12}
+    (tmp_path / "report.json").write_text(json.dumps({"kho": 1, "kind": "fixity_report", **document}))
+    verifier = Verifier(str(tmp_path), [scene.line]).run()
+    assert verifier.found == []
+    assert ("FIGURES", {"place": "report.json"}) in verifier.proven
+    assert gather(scene.archive, scope)["figures"] == document["figures"], "the same without a folder"
+    assert not list(scene.archive.settings.home.glob("report-*"))
+
+
+def test_the_verifier_is_handed_out_with_the_days(scene: LedgerScene, tmp_path: Path) -> None:
+    segments = list(export_days(scene.archive, tmp_path, 1, 3))
+    assert [segment.parent.name[:6] for segment in segments] == ["000001", "000002", "000003"]
+    assert (tmp_path / "kho-ledger-verify.py").read_bytes().startswith(b"#!/usr/bin/env python3")
