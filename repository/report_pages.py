@@ -61,7 +61,7 @@ tr { break-inside: avoid } .bad { color: #b3261e; font-weight: bold }
 .red { border-color: #b3261e; color: #b3261e; background: #fdecea }
 .mono { font-family: "DejaVu Sans Mono", monospace; font-size: 7.5pt; overflow-wrap: anywhere }
 td.path { overflow-wrap: anywhere; font-size: 8pt }
-table.faulty { table-layout: fixed } col.number { width: 11mm } col.medium { width: 24mm } col.name { width: 36mm } col.outcome { width: 24mm }
+table.faulty { table-layout: fixed } col.number { width: 11mm } col.medium, col.outcome { width: 24mm } col.name { width: 36mm }
 .faulty td, .faulty th { overflow-wrap: anywhere } .signs { display: flex; margin-top: 10mm; break-inside: avoid }
 .signs div { flex: 1; text-align: center; height: 30mm } .note { font-size: 8pt; color: #333 }
 """
