@@ -1,4 +1,4 @@
-"""The work of the evidence rows, in a process of its own: ``python bench/evidence_work.py tree|floor|renew|verify|tokens|openssl N``.
+"""The work of the evidence rows, in a process of its own: ``python bench/evidence_work.py WORK N``.
 
 Prints the seconds that count: keys, leaves and records are made before.
 """
@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from repository.evidence.batch import Batch
+from repository.evidence.leaves import DataObject as Member
 from signatures.evidence import (
     DataObject,
     Generation,
@@ -92,15 +94,25 @@ def _records(count: int) -> list[tuple[bytes, list[DataObject]]]:
     return found
 
 
+def _verified(records: Sequence[tuple[bytes, list[DataObject]]]) -> None:
+    for each in records:
+        assert verify_record(*each).valid
+
+
 def verify(count: int) -> Callable[[], object]:
     records = _records(count)
-    return lambda: [verify_record(*each) for each in records]
+    return lambda: _verified(records)
 
 
 def tokens(count: int) -> Callable[[], object]:
     known = authority()
     made = [stamped(known, hashlib.sha256(each.to_bytes(4, "big")).digest()) for each in range(count)]
-    return lambda: [read_token(each) for each in made]
+
+    def read() -> None:
+        for each in made:
+            read_token(each)
+
+    return read
 
 
 def openssl(count: int) -> Callable[[], object]:
@@ -117,11 +129,58 @@ def openssl(count: int) -> Callable[[], object]:
     return lambda: [subprocess.run(command, capture_output=True, check=True) for _ in range(count)]
 
 
-WORK = {"floor": floor, "tree": tree, "renew": renew, "verify": verify, "tokens": tokens, "openssl": openssl}
+def batch(count: int) -> Callable[[], object]:
+    """Records of one batch: all stand on one token."""
+    whole = Tree("sha256", leaves(count))
+    lineage = Lineage([Generation(whole, stamped(authority(), whole.root))])
+    records = [lineage.record(each, lambda name, each=each: [whole.levels[0][each]]) for each in range(count)]  # type: ignore[misc]
+    objects = [[DataObject("x", {"sha256": each})] for each in whole.levels[0]]
+    return lambda: _verified(list(zip(records, objects, strict=True)))
+
+
+def export(count: int) -> Callable[[], object]:
+    """Writing records of a batch of 100,000 leaves of three objects, renewed once; not what is read before or written after."""
+    known, size = authority(), 100_000
+    whole = Tree("sha256", leaves(size))
+    lineage = Lineage([Generation(whole, stamped(known, whole.root))])
+    over = renewal_tree("sha256", [renewal_values("sha256", lineage.newest.last)])
+    lineage.newest.renewals.append(renewal_of(over, 0, over.levels[0], stamped(known, over.root)))
+    group = [hashlib.sha256(f"{one}".encode()).digest() for one in range(3)]
+    return lambda: [lineage.record(each * size // count, lambda name: group) for each in range(count)]
+
+
+def _group(count: int) -> list[Member]:
+    digests = (hashlib.sha512(each.to_bytes(8, "big")).digest() for each in range(count))
+    return [Member(f"v1/content/representations/rep1/data/{at:06d}.bin", each[:32], each) for at, each in enumerate(digests)]
+
+
+def leaf(count: int) -> Callable[[], object]:
+    """The leaf of a group of files whose digests are known: every file a member of its own, none behind a list."""
+    members, made = _group(count), Batch("bench", NOW, [])
+    return lambda: made.add("urn:uuid:bench", 1, members, inventory_sha512=b"", largest_group=count)
+
+
+def listed(count: int) -> Callable[[], object]:
+    """The same with a list of digests that stands for them, as the shipped policy asks for above 10,000 files."""
+    members, made = _group(count), Batch("bench", NOW, [])
+    return lambda: made.add("urn:uuid:bench", 1, members, inventory_sha512=b"", largest_group=10_000)
+
+
+def hashing(count: int) -> Callable[[], object]:
+    """What of `leaf` is nothing but hashing: the digests of both trees, in one piece each."""
+    members = _group(count)
+    pieces = b"".join(each.sha256 for each in members), b"".join(each.sha512 for each in members)
+    return lambda: (hashlib.sha256(pieces[0]).digest(), hashlib.sha512(pieces[1]).digest())
+
+
+WORK = {each.__name__: each for each in (floor, tree, renew, verify, batch, tokens, openssl, export, leaf, listed, hashing)}
 
 
 def main(arguments: list[str]) -> None:
+    """What is told once and remembered, like the register of codes, is read by a first, small piece of the same work."""
     name, count = arguments[0], int(arguments[1])
+    if name in ("verify", "batch", "tokens"):
+        WORK[name](2)()
     work = WORK[name](count)
     begun = time.perf_counter()
     work()

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, p
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.der import DerError
+from signatures.der import DerError, Tlv
 
-__all__ = ["HASHES", "HASH_OIDS", "NULL", "Scheme", "hash_named", "load_certificate", "scheme_of", "signed_by"]
+__all__ = ["HASHES", "HASH_OIDS", "NULL", "Scheme", "hash_in", "hash_named", "load_certificate", "scheme_of", "signed_by"]
 
 NULL = b"\x05\x00"
 
@@ -103,6 +103,16 @@ def hash_named(oid: str, parameters: bytes) -> str:
     return HASH_OIDS[oid]
 
 
+_ENCODED = {der.write_oid(oid) + parameters: name for oid, name in HASH_OIDS.items() for parameters in (b"", NULL)}
+"""What stands in an AlgorithmIdentifier of a hash, in both ways in which it may (RFC 5754 §2)."""
+
+
+def hash_in(data: bytes, element: Tlv, tag: int = der.SEQUENCE, *, lenient: bool = False) -> str:
+    """The name of the hash algorithm in an AlgorithmIdentifier. Raises ValueError as `hash_named`; DerError when it is none."""
+    name = _ENCODED.get(data[der.expect(element, tag).body : element.end])
+    return name or hash_named(*der.algorithm(data, element, tag, lenient=lenient))
+
+
 def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
     """The scheme of a SignerInfo whose digest algorithm is ``digest``. Raises ValueError when it is not understood or disagrees."""
     if oid == _PSS:
@@ -135,12 +145,12 @@ def _pss(parameters: bytes) -> Scheme:
             inner = der.whole(parameters[part.body : part.end], parameters[part.body] if part.end > part.body else 0)
             data = parameters[part.body : part.end]
             if part.tag == 0xA0:
-                found = hash_named(*der.algorithm(data, inner))
+                found = hash_in(data, inner)
             elif part.tag == 0xA1:
                 oid, below = der.algorithm(data, inner)
                 if oid != _MGF1:
                     raise ValueError(phrase("alg-mask", oid=oid))
-                mask = hash_named(*der.algorithm(below, der.whole(below)))
+                mask = hash_in(below, der.whole(below))
             elif part.tag == 0xA2:
                 salt = der.integer(data, inner)
             elif part.tag != 0xA3 or der.integer(data, inner) != 1:

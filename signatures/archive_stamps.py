@@ -15,7 +15,7 @@ from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import hash_named
+from signatures.algorithms import hash_in
 from signatures.attributes import (
     ATS_HASH_INDEXES,
     CERTIFICATE_VALUES,
@@ -123,7 +123,7 @@ def _read_index(raw: bytes) -> _Index:
     found = der.children(raw, der.whole(raw))
     name = "sha256"
     if len(found) == 4:
-        name = hash_named(*der.algorithm(raw, found[0]))
+        name = hash_in(raw, found[0])
         found = found[1:]
     if len(found) != 3:
         raise ValueError(phrase("ats-lists"))

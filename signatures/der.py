@@ -77,7 +77,7 @@ def read(data: bytes, start: int, end: int, *, lenient: bool = False) -> Tlv:
         body += count
     if body + length > end:
         raise DerError(phrase("der-longer"), start)
-    return Tlv(tag, start, body, body + length)
+    return tuple.__new__(Tlv, (tag, start, body, body + length))
 
 
 def _indefinite(data: bytes, body: int, end: int, depth: int = 0) -> int:
@@ -95,11 +95,16 @@ def _indefinite(data: bytes, body: int, end: int, depth: int = 0) -> int:
 
 def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
     """The elements in a constructed one, which they must fill. Raises DerError."""
-    found, at, end = [], parent.body, parent.end
+    found, at, end, new = [], parent.body, parent.end, tuple.__new__
     if lenient and data[parent.start + 1] == 0x80:
         end -= 2
     while at < end:
-        each = read(data, at, end, lenient=lenient)
+        # Most elements by far have a plain tag and a short length: here without a call for each.
+        tag, length = data[at], data[at + 1] if at + 1 < end else 0x80
+        if length < 0x80 and tag & 0x1F != 0x1F and at + 2 + length <= end:
+            each = new(Tlv, (tag, at, at + 2, at + 2 + length))
+        else:
+            each = read(data, at, end, lenient=lenient)
         found.append(each)
         at = each.end
     return found
@@ -185,17 +190,34 @@ def algorithm(data: bytes, element: Tlv, tag: int = SEQUENCE, *, lenient: bool =
     return oid(data, parts[0]), data[parts[1].start : parts[1].end] if len(parts) == 2 else b""
 
 
-def check(data: bytes, element: Tlv, depth: int = 0) -> None:
+def check(data: bytes, element: Tlv) -> None:
     """Raises DerError where ``element``, whole, is not DER. The order of SET OF is left out: many producers do not sort
     certificates, and nothing that is hashed here depends on it."""
+    _check(data, element.start, element.end, 0)
+
+
+def _check(data: bytes, at: int, end: int, depth: int) -> None:
+    """The elements that fill the bytes from ``at`` to ``end``; none is made for most of them, for this walks through every token."""
     if depth > DEEPEST:
-        raise DerError(phrase("der-levels"), element.start)
-    if element.tag & 0x20:
-        if element.tag in (0x24, 0x2C, 0x23):
-            raise DerError(phrase("der-pieces"), element.start)
-        for each in children(data, element):
-            check(data, each, depth + 1)
-    elif element.tag == INTEGER:
+        raise DerError(phrase("der-levels"), at)
+    while at < end:
+        tag, length = data[at], data[at + 1] if at + 1 < end else 0x80
+        body, stop = at + 2, at + 2 + length
+        if length >= 0x80 or stop > end or tag & 0x1F == 0x1F:
+            _, _, body, stop = read(data, at, end)
+        if tag in _FREE:
+            pass
+        elif tag in (0x24, 0x2C, 0x23):
+            raise DerError(phrase("der-pieces"), at)
+        elif tag & 0x20:
+            _check(data, body, stop, depth + 1)
+        else:
+            _plain(data, Tlv(tag, at, body, stop))
+        at = stop
+
+
+def _plain(data: bytes, element: Tlv) -> None:
+    if element.tag == INTEGER:
         integer(data, element)
     elif element.tag == OID:
         oid(data, element)
@@ -203,6 +225,10 @@ def check(data: bytes, element: Tlv, depth: int = 0) -> None:
         raise DerError(phrase("der-null"), element.start)
     elif element.tag == BOOLEAN and data[element.body : element.end] not in (b"\0", b"\xff"):
         raise DerError(phrase("der-truth"), element.start)
+
+
+_FREE = frozenset(tag for tag in range(256) if not tag & 0x20 and tag & 0x1F != 0x1F and tag not in (BOOLEAN, INTEGER, NULL, OID))
+"""Plain elements whose content is the same in every encoding."""
 
 
 def encode(tag: int, *parts: bytes) -> bytes:

@@ -13,7 +13,7 @@ from datetime import datetime
 from policies.findings import Finding
 from policies.trust import Algorithms
 from signatures.anchors import Anchors, Purpose
-from signatures.evidence import DataObject, verify_record
+from signatures.evidence import DataObject, trusted, verify_record
 from signatures.poe import Proof
 from signatures.timestamps import Anchors as StampAnchors
 from signatures.timestamps import Believed, Trust
@@ -46,7 +46,7 @@ def proof_from(record: bytes, objects: Sequence[DataObject], *, trust: Trust, al
     if not whole.valid:
         return Proven(None, findings=tuple(whole.findings))
     newest = max(each.token.time for each in whole.stamps)
-    report = verify_record(record, objects, at=max(at, newest), trust=trust, algorithms=algorithms)
+    report = trusted(whole, max(at, newest), trust, algorithms)
     if not report.valid or report.proved is None or report.trust is not Believed.YES:
         return Proven(None, findings=tuple(report.findings))
     return Proven(Proof(report.proved, "evidence"), tuple(report.covered))

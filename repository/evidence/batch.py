@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from repository.authorities import TREES
 from repository.evidence.leaves import DataObject, Leaf, list_text
-from signatures.evidence import Generation, Lineage, Renewal, Tree
+from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 
 if TYPE_CHECKING:
     from signatures.evidence.lineage import Group
@@ -58,6 +59,18 @@ class Batch:
     @property
     def object_id(self) -> str:
         return PREFIX + self.id
+
+    def add(
+        self, object_id: str, version: int, objects: Sequence[DataObject], *, inventory_sha512: bytes, largest_group: int
+    ) -> None:
+        """One more leaf, before any tree is begun: a version with its data objects, the inventory first. A list of digests stands for
+        the files of a group that is larger than ``largest_group``."""
+        listed = len(objects) > largest_group
+        if listed:
+            one, self.lists[len(self.leaves)] = listed_object(objects, len(self.leaves))
+            objects = [objects[0], one]
+        values = {tree: group_hash(tree, [each.digest(tree) for each in objects]) for tree in TREES}
+        self.leaves.append(Leaf(object_id, version, inventory_sha512, listed, values))
 
     def stamp(self, tree: str, token: bytes, mark: Mark) -> None:
         """Begin a tree."""
@@ -193,7 +206,7 @@ def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], byt
 
 
 def _leaf(row: Mapping[str, Any]) -> Leaf:
-    values = {tree: bytes.fromhex(row[tree]) for tree in ("sha256", "sha512")}
+    values = {tree: bytes.fromhex(row[tree]) for tree in TREES}
     return Leaf(row["id"], row["version"], bytes.fromhex(row["inventory_sha512"]), row["listed"], values)
 
 

@@ -58,7 +58,11 @@ class DataObject:
 
     def digest(self, hash_name: str) -> bytes:
         """Raises KeyError for an algorithm other than these two."""
-        return {"sha256": self.sha256, "sha512": self.sha512}[hash_name]
+        if hash_name == "sha256":
+            return self.sha256
+        if hash_name == "sha512":
+            return self.sha512
+        raise KeyError(hash_name)
 
 
 def objects_of(tiers: Sequence[Tier], object_id: str, version: int, inventory_sha512: bytes) -> list[DataObject]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from policies.trust import earliest
 from repository.archive import Archive
 from repository.authorities import TREES, authorities_of
-from repository.evidence.batch import Batch, Mark, listed_object
+from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import pend, pending
-from repository.evidence.leaves import Leaf, Unprovable, objects_of
+from repository.evidence.leaves import Unprovable, objects_of
 from repository.ledger_segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
 from signatures.errors import NotStamped
-from signatures.evidence import Tree, ends_of, group_hash
+from signatures.evidence import Tree, ends_of
 from signatures.timestamps import Answer, Authority, Token, stamp
 
 __all__ = ["Making", "authorities_by_tree", "is_due", "make_batch"]
@@ -118,12 +118,6 @@ def _collect(archive: Archive, batch: Batch, progress: Progress) -> list[str]:
             _log.warning("%s", error)
             unprovable.append(f"{object_id} v{version}")
             continue
-        listed = len(objects) > policy.group
-        if listed:
-            one, text = listed_object(objects, len(batch.leaves))
-            batch.lists[len(batch.leaves)] = text
-            objects = [objects[0], one]
-        values = {tree: group_hash(tree, [each.digest(tree) for each in objects]) for tree in TREES}
-        batch.leaves.append(Leaf(object_id, version, inventory_sha512, listed, values))
+        batch.add(object_id, version, objects, inventory_sha512=inventory_sha512, largest_group=policy.group)
     progress.finish()
     return unprovable

@@ -11,10 +11,20 @@ from dataclasses import dataclass
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import HASHES, hash_named
+from signatures.algorithms import HASHES, hash_in
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidRecord
-from signatures.evidence.record import MOST_CHAINS, MOST_STAMPS, ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
+from signatures.evidence.record import (
+    MOST_CHAINS,
+    MOST_STAMPS,
+    ArchiveTimestamp,
+    Chain,
+    EvidenceRecord,
+    Groups,
+    Needed,
+    Needs,
+    place,
+)
 
 __all__ = ["Asn1Record", "read_asn1", "write_record", "write_stamp"]
 
@@ -138,12 +148,26 @@ class _Reader:
                 self._attributes(der.children(self._data, each))
             else:
                 self.where = f"{where}/reducedHashtree"
-                groups = tuple(self._list(one) for one in der.children(self._data, each))
-                if not groups:
-                    raise DerError(phrase("it-is-empty"), each.start)
+                groups = self._tree(each)
         self.where = f"{where}/timeStamp"
         der.expect(token, der.SEQUENCE)
         return ArchiveTimestamp(declared, groups, self._data[token.start : token.end])
+
+    def _tree(self, element: Tlv) -> Groups:
+        data, at, end = self._data, element.body, element.end
+        lists: list[tuple[bytes, ...]] = []
+        while at < end:
+            size = _ALONE.get(data[at : at + 4], end)
+            if at + 4 + size <= end:
+                lists.append((data[at + 4 : at + 4 + size],))
+                at += 4 + size
+            else:
+                each = der.read(data, at, end)
+                lists.append(self._list(each))
+                at = each.end
+        if not lists:
+            raise DerError(phrase("it-is-empty"), element.start)
+        return tuple(lists)
 
     def _list(self, element: Tlv) -> tuple[bytes, ...]:
         data, at, end, values = self._data, der.expect(element, der.SEQUENCE).body, element.end, []
@@ -160,12 +184,15 @@ class _Reader:
 
     def _hash(self, element: Tlv, tag: int) -> str:
         try:
-            return hash_named(*der.algorithm(self._data, element, tag))
+            return hash_in(self._data, element, tag)
         except DerError:
             raise
         except ValueError as error:
             raise DerError(str(error), element.start) from error
 
+
+_ALONE = {bytes((der.SEQUENCE, size + 2, der.OCTET_STRING, size)): size for size in (20, 28, 32, 48, 64)}
+"""How a list of one hash value begins: all lists but the first are such, a level of the tree each."""
 
 _ORDERS = [[tag for bit, tag in enumerate((0xA0, 0xA1, 0xA2)) if mask >> bit & 1] for mask in range(8)]
 """The optional parts of an ArchiveTimeStamp that may stand together."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "LARGEST",
@@ -53,8 +54,7 @@ class Chain:
     stamps: tuple[ArchiveTimestamp, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
+class Needed(NamedTuple):
     """Values that must all stand in the first list of a chain for an object to be covered; ``quirk`` names the habit of producers that
     this is, "" what the standard says."""
 

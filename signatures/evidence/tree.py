@@ -87,9 +87,7 @@ def climb(hash_name: str, groups: Sequence[Sequence[bytes]], *, twice: bool = Fa
     make = _hasher(hash_name)
     carried: bytes | None = None
     for group in groups:
-        values = list(group)
-        if carried is not None and not (listed and carried in values):
-            values.append(carried)
+        values = [*group] if carried is None or (listed and carried in group) else [*group, carried]
         alone = len(values) == 1 and not twice
         carried = values[0] if alone else make(b"".join(sorted(values))).digest()
     assert carried is not None

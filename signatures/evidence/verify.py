@@ -10,16 +10,17 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from formats.xml import TooLarge
 from policies.findings import Findings
 from policies.trust import Algorithms, End, earliest
 from signatures.errors import InvalidRecord, InvalidToken
 from signatures.evidence.reading import read_record
-from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, place
+from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, Needed, Needs, place
 from signatures.evidence.tree import climb
 from signatures.timestamps.issuing import DEMO_NAME
-from signatures.timestamps.token import Token, read_token
+from signatures.timestamps.token import Token, known_token
 from signatures.timestamps.trust import Answer, Believed, Trust
 
 __all__ = ["DataObject", "EvidenceReport", "Stamp", "ends_of", "trusted", "verify_record"]
@@ -28,8 +29,7 @@ Digests = Mapping[str, bytes]
 """Digests of one object by algorithm; one that cannot be had raises KeyError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One digest under which an object may stand in a record. ``canonical`` is the method when it is that of its canonical form,
     ``quirk`` the habit when the standard would have another one."""
 
@@ -77,6 +77,15 @@ class DataObject:
             yield from (Form(each, name) for each in _one(digests, hash_name))
 
 
+def _way(forms: Iterable[Form], needs: Needs, first: frozenset[bytes]) -> tuple[Needed, Form] | None:
+    """By which form, and which reading of the standard, an object stands in a first list."""
+    for form in forms:
+        for needed in needs(form.digest):
+            if needed.values <= first:
+                return needed, form
+    return None
+
+
 def _one(digests: Digests, hash_name: str) -> tuple[bytes, ...]:
     try:
         return (digests[hash_name],)
@@ -120,7 +129,7 @@ class EvidenceReport:
 
 
 Reader = Callable[[bytes], Token]
-"""Reads a token; `read_token`, or one that remembers (a million records may stand on one token)."""
+"""Reads a token: `known_token`, or another that does the same."""
 
 
 def verify_record(
@@ -131,7 +140,7 @@ def verify_record(
     trust: Trust | None = None,
     algorithms: Algorithms | None = None,
     whole_group: bool = False,
-    read: Reader = read_token,
+    read: Reader = known_token,
 ) -> EvidenceReport:
     """Verify a record over ``objects``.
 
@@ -233,11 +242,10 @@ class _Check:
     def _lengths(self, stamp: ArchiveTimestamp, name: str, where: str) -> bool:
         """Values of another length would let one list be read as another."""
         size = hashlib.new(name).digest_size
-        for group in stamp.groups or ():
-            if any(len(value) != size for value in group):
-                self._add("EVD-HASH-LENGTH", f"{where}/reducedHashtree", algorithm=name)
-                return False
-        return True
+        if {len(value) for group in stamp.groups or () for value in group} <= {size}:
+            return True
+        self._add("EVD-HASH-LENGTH", f"{where}/reducedHashtree", algorithm=name)
+        return False
 
     def _hashes_objects(self, number: int, stamp: ArchiveTimestamp, name: str, covered: dict[str, bool]) -> None:
         """Every object's value must stand in the first list, or be the imprint. Marks those that do not."""
@@ -249,8 +257,7 @@ class _Check:
                 self._add("EVD-NO-DIGEST", where, object=each.name, algorithm=name)
                 covered[each.name] = False
                 continue
-            ways = ((needed, form) for form in each.forms(name, canonical) for needed in needs(form.digest))
-            found = next(((needed, form) for needed, form in ways if needed.values <= first), None)
+            found = _way(each.forms(name, canonical), needs, first)
             if found is None:
                 if reason := each.unlooked(canonical):
                     self._add("EVD-NOT-LOOKED", where, object=each.name, reason=reason)

@@ -18,11 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import Scheme, hash_named, load_certificate, scheme_of, signed_by
+from signatures.algorithms import Scheme, hash_in, load_certificate, scheme_of, signed_by
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidToken
 
-__all__ = ["CLOCKS_APART", "Token", "read_token"]
+__all__ = ["CLOCKS_APART", "Token", "known_token", "read_token"]
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _TST_INFO = "1.2.840.113549.1.9.16.1.4"
@@ -88,6 +88,20 @@ def read_token(data: bytes) -> Token:
         raise InvalidToken(str(error)) from error
 
 
+REMEMBERED = 64
+REMEMBERED_BYTES = 64 << 10
+"""Tokens that `known_token` holds, and how large one of them may be: four megabytes at most."""
+
+
+def known_token(data: bytes) -> Token:
+    """`read_token`, which remembers the last few: all records of a batch stand on one token, and whether it is sound depends on its bytes
+    and on nothing else. Raises InvalidToken."""
+    return _remembered(data) if len(data) <= REMEMBERED_BYTES else read_token(data)
+
+
+_remembered = functools.lru_cache(maxsize=REMEMBERED)(read_token)
+
+
 class _Reader:
     """Reads one token. Parts are attributes in the order in which they are met."""
 
@@ -95,18 +109,22 @@ class _Reader:
         self._data = data
         self.lenient = False
         try:
-            self._outer = der.whole(data)
-            self._strict_parts()
-        except (DerError, IndexError):  # what lacks a part is told by `token`
+            self._parts = self._content()
+            for part in self._parts:  # what a token merely brings along (certificates, revocations) need not be DER
+                if part.tag not in (0xA0, 0xA1):
+                    der.check(data, part)
+        except DerError:
             self.lenient = True
-            self._outer = der.whole(data, lenient=True)
+            self._parts = self._content()
 
-    def _strict_parts(self) -> None:
-        """Whether everything but what a token merely brings along (certificates, revocations, unsigned attributes) is DER."""
-        content = self._children(der.children(self._data, self._outer)[1])[0]
-        for part in self._children(content):
-            if part.tag not in (0xA0, 0xA1):
-                der.check(self._data, part)
+    def _content(self) -> list[Tlv]:
+        """The parts of the SignedData. Raises DerError, ValueError."""
+        data = self._data
+        parts = self._children(der.whole(data, lenient=self.lenient))
+        if len(parts) != 2 or der.oid(data, parts[0]) != _SIGNED_DATA or parts[1].tag != 0xA0:
+            raise ValueError(phrase("tst-no-message"))
+        (content,) = self._only(parts[1], 1)
+        return self._only(der.expect(content, der.SEQUENCE))
 
     def _children(self, element: Tlv) -> list[Tlv]:
         return der.children(self._data, element, lenient=self.lenient)
@@ -115,16 +133,11 @@ class _Reader:
         return self._data[element.start : element.end]
 
     def token(self) -> Token:
-        data = self._data
-        parts = self._children(self._outer)
-        if len(parts) != 2 or der.oid(data, parts[0]) != _SIGNED_DATA or parts[1].tag != 0xA0:
-            raise ValueError(phrase("tst-no-message"))
-        (content,) = self._only(parts[1], 1)
-        version, digests, encapsulated, *rest = self._only(der.expect(content, der.SEQUENCE))
+        version, digests, encapsulated, *rest = self._parts
         self._certificates(rest)
         info = self._encapsulated(encapsulated)
-        signer = self._signer(rest[-1] if rest else content)
-        self._version(der.integer(data, version))
+        signer = self._signer(rest[-1])
+        self._version(der.integer(self._data, version))
         self._digests(digests, signer)
         return self._checked(info, _TstInfo(info), signer)
 
@@ -168,10 +181,8 @@ class _Reader:
         return _Signer(self._data, der.expect(signers[0], der.SEQUENCE), lenient=self.lenient)
 
     def _digests(self, element: Tlv, signer: _Signer) -> None:
-        named = [
-            hash_named(*der.algorithm(self._data, each, lenient=self.lenient))
-            for each in self._children(der.expect(element, der.SET))
-        ]
+        members = self._children(der.expect(element, der.SET))
+        named = [hash_in(self._data, each, lenient=self.lenient) for each in members]
         if signer.digest not in named:
             raise ValueError(phrase("tst-not-announced", oid=signer.digest))
 
@@ -233,7 +244,7 @@ class _TstInfo:
         imprint = der.children(data, der.expect(parts[2], der.SEQUENCE))
         if len(imprint) != 2:
             raise ValueError(phrase("tst-imprint"))
-        self.hash = hash_named(*der.algorithm(data, imprint[0]))
+        self.hash = hash_in(data, imprint[0])
         self.imprint = der.octets(data, imprint[1])
         if len(self.imprint) != hashlib.new(self.hash).digest_size:
             raise ValueError(phrase("tst-imprint-length"))
@@ -259,7 +270,7 @@ class _Signer:
         version, self._identifier, digest, attributes, algorithm, value = parts[:6]
         if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
             raise ValueError(phrase("tst-signer-version"))
-        self.digest = hash_named(*der.algorithm(data, digest, lenient=lenient))
+        self.digest = hash_in(data, digest, lenient=lenient)
         self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
         self.value = der.octets(data, value)
         members = der.children(data, attributes, lenient=lenient)
@@ -299,7 +310,7 @@ class _Signer:
     def _is(self, encoded: bytes) -> bool:
         if self._identifier.tag == der.SEQUENCE:
             names = der.children(self._data, self._identifier, lenient=self._lenient)
-            wanted = [self._data[each.start : each.end] for each in names]
+            wanted = tuple(self._data[each.start : each.end] for each in names)
             return wanted == issuer_and_serial(encoded)
         wanted_key = self._data[self._identifier.body : self._identifier.end]
         try:
@@ -328,18 +339,19 @@ def _reference(value: bytes, algorithm: str, *, dated: bool) -> tuple[str, bytes
     certificates = der.children(value, der.expect(outer[0], der.SEQUENCE)) if outer else []
     parts = der.children(value, der.expect(certificates[0], der.SEQUENCE)) if certificates else []
     if dated and parts and parts[0].tag == der.SEQUENCE:
-        algorithm = hash_named(*der.algorithm(value, parts[0]))
+        algorithm = hash_in(value, parts[0])
         parts = parts[1:]
     if not parts:
         raise ValueError(phrase("tst-reference-empty"))
     return algorithm, der.octets(value, parts[0])
 
 
-def issuer_and_serial(certificate: bytes) -> list[bytes]:
-    """The encodings of issuer and serial number of a certificate. Raises DerError."""
+@functools.lru_cache(maxsize=256)
+def issuer_and_serial(certificate: bytes) -> tuple[bytes, bytes]:
+    """The encodings of issuer and serial number of a certificate: many tokens bring the same one along. Raises DerError."""
     body = der.children(certificate, der.whole(certificate))[0]
     parts = [each for each in der.children(certificate, der.expect(body, der.SEQUENCE)) if each.tag != 0xA0]
     if len(parts) < 3:
         raise DerError(phrase("tst-certificate-none"), body.start)
     serial, _, issuer = parts[:3]
-    return [certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]]
+    return certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]

@@ -116,7 +116,8 @@ class Trust:
     """Answers for one set of anchors; answers are remembered, since a record of a million may stand on one token."""
 
     anchors: Anchors
-    _paths: dict[tuple[bytes, datetime], tuple[str, tuple[bytes, ...]]] = field(default_factory=dict)
+    _paths: dict[tuple[bytes, tuple[bytes, ...], datetime], tuple[str, tuple[bytes, ...]]] = field(default_factory=dict)
+    """By all that a path is made of besides the anchors: another token may bring the certificates that one lacks."""
 
     def of(self, token: Token, at: datetime) -> Answer:
         """Whether ``token`` is believed at ``at``: when its successor was made, or when it is looked at."""
@@ -127,7 +128,7 @@ class Trust:
         at = max(at, token.time)
         if not _valid_at(token.certificate, token.time):
             return Answer(Believed.NO, "the token was made outside the validity of its certificate")
-        key = (token.certificate_der, at)
+        key = (token.certificate_der, token.certificates, at)
         if key not in self._paths:
             self._paths[key] = _path(token, self.anchors, at)
         reason, path = self._paths[key]

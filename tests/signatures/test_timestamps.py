@@ -37,6 +37,7 @@ from signatures.timestamps import (
     stamp,
     token_of,
 )
+from signatures.timestamps.token import known_token
 from tests.signatures.authorities import NOW, OpensslAuthority, authority, issuing, key, openssl_accepts, served
 
 DIGEST = hashlib.sha256(b"record").digest()
@@ -147,6 +148,41 @@ def test_a_token_is_believed_until_its_certificate_ends() -> None:
     assert trust.of(found, ends - timedelta(seconds=1)).believed is Believed.YES
     assert trust.of(found, ends + timedelta(seconds=1)).believed is Believed.NO
     assert trust.of(found, NOW - timedelta(days=1)).believed is Believed.NO  # a token from the future
+
+
+def test_what_one_token_lacks_and_another_brings_along_is_not_confused() -> None:
+    """Two tokens of one certificate at one date: only that which brings the issuing CA along has a path."""
+    known = authority("below")
+    below = x509.load_der_x509_certificate(issuing(known).root)
+    top_key = ec.generate_private_key(ec.SECP256R1())
+    top = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Top")])
+    begins, ends = below.not_valid_before_utc, below.not_valid_after_utc
+
+    def certified(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> bytes:
+        usage = below.extensions.get_extension_for_class(x509.KeyUsage).value
+        builder = x509.CertificateBuilder(top, subject, public, x509.random_serial_number(), begins, ends)
+        builder = builder.add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
+        return builder.sign(top_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    public = below.public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    root, between = certified(top, top_key.public_key()), certified(below.subject, public)
+    alone = token(known)
+    complete = replace(alone, certificates=(*alone.certificates, between))
+    for order in ((alone, complete), (complete, alone)):
+        trust = Trust(Anchors((root,)))
+        answers = {len(each.certificates): trust.of(each, NOW).believed for each in order}
+        assert answers == {1: Believed.NO, 2: Believed.YES}
+
+
+def test_a_token_that_was_read_before_is_the_same_and_a_changed_one_is_read_anew() -> None:
+    sound = token().encoded
+    assert known_token(sound) is known_token(bytes(bytearray(sound)))
+    damaged = bytearray(sound)
+    damaged[-1] ^= 1
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            known_token(bytes(damaged))
 
 
 @pytest.mark.parametrize(
