@@ -208,9 +208,19 @@ class KhoError(Exception):
         self.finding = Finding(code, path, args)
         super().__init__(code, path, args)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error goes from one process to another as what it says, however its class is made."""
+        return _same_error, (type(self), self.finding.code, self.finding.path, dict(self.finding.args))
+
     @property
     def code(self) -> str:
         return self.finding.code
 
     def __str__(self) -> str:
         return f"{self.finding.code}: {self.finding.text()}"
+
+
+def _same_error(kind: type[KhoError], code: str, path: str, args: Mapping[str, str | int]) -> KhoError:
+    error = kind.__new__(kind)
+    KhoError.__init__(error, code, path, **args)
+    return error

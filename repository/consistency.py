@@ -17,6 +17,7 @@ from formats.xml import NotWellFormed, subtrees
 from policies.findings import KhoError
 from repository.stored_version import open_verified
 from repository.submission import SUBMISSION_PATH, read_submission
+from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory
 from storage.tier import Tier
 
@@ -33,12 +34,14 @@ class Testimony(enum.Enum):
 
 def testimony(tiers: Sequence[Tier], inventory: Inventory) -> Testimony:
     """Whether METS and the submission record of every version say the digests that ``inventory`` says. Records are read from the
-    first of ``tiers`` that holds them as the inventory has them."""
+    first of ``tiers`` that holds them as the inventory has them. Raises Unavailable."""
     found = Testimony.AGREES
     for number in range(1, inventory.head + 1):
         try:
             if not _agrees(tiers, inventory, number):
                 return Testimony.CONTRADICTS
+        except Unavailable:
+            raise
         except (KhoError, OSError, ValueError, NotWellFormed):
             found = Testimony.SILENT
     return found

@@ -48,7 +48,7 @@ class Engine:
         self.holdings = Holdings(archive)
         self.reading = Reading(archive)
         self.reports = Reports(archive)
-        self.catalog = CatalogService(archive)
+        self.catalog = CatalogService(archive, self._workforce)
 
     @classmethod
     def create(

@@ -144,8 +144,8 @@ def _sound(tier: str, file: OpenFile, findings: Findings) -> int:
     """How many lines of a file are as they were written."""
     good = altered = 0
     try:
-        for event in file.events():
-            good, altered = good + (event is not None), altered + (event is None)
+        for sound in file.sound():
+            good, altered = good + sound, altered + (not sound)
     except OSError as error:
         findings.add("LED-OPEN-UNREADABLE", str(file.path), tier=tier, reason=os_phrase(error))
     if altered:

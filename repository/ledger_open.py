@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ from pathlib import Path
 
 from policies.findings import KhoError
 from repository.archive import Archive
-from repository.ledger_days import event_of_line, line_of
+from repository.ledger_days import event_of_line, line_of, row_of
 from repository.ledger_verifier import canonical
 from repository.model import Event
 from storage import durable
 from storage.ocfl.tier import LocalTier
 from storage.tier import Tier
 
-__all__ = ["OPEN_COPIES", "OpenFile", "Told", "copy_open_day", "forget_open", "open_files", "with_numbers"]
+__all__ = ["OPEN_COPIES", "OpenFile", "Told", "copy_open_day", "forget_open", "is_sound", "open_files", "with_numbers"]
 
 OPEN_COPIES = 2
 """Tiers that hold a copy of the day that is still open, besides the catalog."""
@@ -77,22 +78,38 @@ class Told:
         return self._known[name]
 
 
+_DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})",')
+
+
 def open_line(number: int, event: Event) -> bytes:
     """A line of the open day, without its end: as in a segment, and ``sha256`` over that. A segment has its head; this has nothing else
     that would tell of damage."""
-    line = line_of(number, event)
-    return canonical({**json.loads(line), "sha256": hashlib.sha256(line).hexdigest()})
+    row = row_of(number, event)
+    return canonical({**row, "sha256": hashlib.sha256(canonical(row)).hexdigest()})
+
+
+def is_sound(line: bytes) -> bool:
+    """Whether a line with its end is what was written."""
+    for found in _DIGEST.finditer(line):  # ours is the last, but a line that has none may have one in its detail
+        told = line[: found.start()] + line[found.end() : -1]
+        if line.endswith(b"\n") and hashlib.sha256(told).hexdigest().encode() == found[1]:
+            return True
+    return _is_old(line)
+
+
+def _is_old(line: bytes) -> bool:
+    """Lines without ``sha256`` are of older copies: they must be exactly what is written for their event at least."""
+    try:
+        row = json.loads(line)
+        return line == line_of(row["n"], event_of_line(row)) + b"\n"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def event_of_open(line: bytes) -> Event | None:
-    """The event of a line with its end; None when the line is not what was written. (Lines without ``sha256`` are of older copies: they
-    must be canonical at least.)"""
+    """The event of a line with its end; None when the line is not what was written."""
     try:
-        row = json.loads(line)
-        digest = row.pop("sha256", None)
-        told = canonical(row)
-        sound = line == told + b"\n" if digest is None else hashlib.sha256(told).hexdigest() == digest and line.endswith(b"\n")
-        return event_of_line(row) if sound else None
+        return event_of_line(json.loads(line)) if is_sound(line) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -110,6 +127,11 @@ class OpenFile:
         """Its events; None for each line that is not as it was written. Raises OSError."""
         with open(self.path, "rb") as stream:
             yield from map(event_of_open, stream)
+
+    def sound(self) -> Iterator[bool]:
+        """Of each line, whether it is as it was written. Raises OSError."""
+        with open(self.path, "rb") as stream:
+            yield from map(is_sound, stream)
 
 
 def open_files(tier: Tier) -> list[OpenFile]:

@@ -26,6 +26,7 @@ from repository.errors import AipUnreadable, NoPath
 from repository.model import AipFile
 from repository.stored_version import open_verified
 from signatures.detect import detect
+from storage.errors import Unavailable
 from storage.tier import ObjectId
 
 __all__ = [
@@ -108,7 +109,7 @@ class Converter:
         began = time.monotonic()
         try:
             source = self.fetch(aip_id, file, work)
-        except AipUnreadable as error:
+        except (AipUnreadable, Unavailable) as error:
             return Finding("MIG-SOURCE-UNREADABLE", file.path, {"aip": aip_id, "reason": str(error)})
         room = work / "tool"
         room.mkdir()

@@ -29,6 +29,7 @@ from repository.progress import Progress, Silent
 from repository.rebuild import RebuildReport, rebuild
 from repository.repair import RepairReport
 from repository.reports import FixitySummary, fixity_summary
+from repository.workforce import Workforce
 
 if TYPE_CHECKING:
     from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
@@ -302,12 +303,13 @@ class Reports:
 class CatalogService:
     """The catalog as an index that can be made again."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, workforce: Workforce) -> None:
         self._archive = archive
+        self._workforce = workforce
 
     def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
         """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read.
 
         A catalog that knows no day of the ledger gets them back first, so that the chain goes on."""
         adopt_days(self._archive, tier)
-        return rebuild(self._archive, tier, progress)
+        return rebuild(self._archive, tier, progress, read=self._workforce.read)

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain, islice
 from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
@@ -24,7 +25,7 @@ from repository.errors import AipUnreadable
 from repository.facts import aip_facts, original_name, past_deposit
 from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
 from repository.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
-from storage.errors import StorageError
+from storage.errors import StorageError, Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 
@@ -40,11 +41,16 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
 
     Raises:
         AipUnreadable: no tier does.
+        Unavailable: no tier does, and one of them could not be asked.
     """
     reasons: list[str] = []
+    away: Unavailable | None = None
     for tier in tiers:
         try:
             stream = tier.open(object_id, path)
+        except Unavailable as error:
+            away = error
+            continue
         except (StorageError, OSError) as error:
             reasons.append(f"{tier.name}: {said(error.finding) if isinstance(error, StorageError) else os_phrase(error)}")
             continue
@@ -57,6 +63,8 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
         except OSError as error:
             reasons.append(f"{tier.name}: {os_phrase(error)}")
         stream.close()
+    if away is not None:
+        raise away
     raise AipUnreadable(path, "; ".join(reasons))
 
 
@@ -73,8 +81,10 @@ def inventory_digest(tiers: Sequence[Tier], inventory: Inventory, number: int) -
 
     Raises:
         AipUnreadable: no tier has one, or tiers have several.
+        Unavailable: no tier has one, and one of them could not be asked.
     """
     found: set[bytes] = set()
+    away: Unavailable | None = None
     path = f"v{number}/inventory.json"
     for tier in tiers:
         try:
@@ -82,8 +92,12 @@ def inventory_digest(tiers: Sequence[Tier], inventory: Inventory, number: int) -
                 data = stream.read()
             if _tells_the_same(parse_inventory(data), inventory, number):
                 found.add(hashlib.sha512(data).digest())
+        except Unavailable as error:
+            away = error
         except (StorageError, OSError, ValueError):
             continue
+    if away is not None and not found:
+        raise away
     if len(found) != 1:
         raise AipUnreadable(path, phrase("inventories-differ" if found else "no-fitting-inventory"))
     return found.pop()
@@ -99,28 +113,42 @@ def _tells_the_same(old: Inventory, new: Inventory, number: int) -> bool:
 
 
 class _Items:
-    """Items by logical path, in a private database of SQLite's, which keeps few in memory and many on the disk."""
+    """Items by logical path: `ROWS_HELD` of them in memory, more in a private database of SQLite's, which keeps most on the disk."""
 
     def __init__(self, items: Iterable[ItemRecord]) -> None:
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute(
-            "CREATE TABLE item (path BLOB PRIMARY KEY, name BLOB, size INTEGER, puid TEXT, format TEXT) WITHOUT ROWID"
-        )
-        self._database.execute("BEGIN")  # never ended: it is thrown away
         rows = ((place, item) for item in items if item.kind is Kind.FILE for place in item.stored)
-        self._database.executemany(_INSERT, (_item_row(place, item) for place, item in rows))
+        self._few = dict(islice(rows, ROWS_HELD))
+        self._many: sqlite3.Connection | None = None
+        if (one := next(rows, None)) is not None:
+            self._spill(chain([one], rows))
 
     def get(self, path: str) -> ItemRecord | None:
-        row = self._database.execute("SELECT name, size, puid, format FROM item WHERE path = ?", (_key(path),)).fetchone()
+        if path in self._few or self._many is None:
+            return self._few.get(path)
+        row = self._many.execute("SELECT name, size, puid, format FROM item WHERE path = ?", (_key(path),)).fetchone()
         return None if row is None else ItemRecord(row[0], Kind.FILE, (), row[1], puid=row[2], format_name=row[3])
 
     def add(self, path: str, item: ItemRecord) -> ItemRecord:
         """Remember one more; returns it."""
-        self._database.execute(_INSERT, _item_row(path, item))
+        if len(self._few) < ROWS_HELD:
+            self._few[path] = item
+        else:
+            self._spill([(path, item)])
         return item
 
+    def _spill(self, rows: Iterable[tuple[str, ItemRecord]]) -> None:
+        if self._many is None:
+            self._many = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._many.execute(
+                "CREATE TABLE item (path BLOB PRIMARY KEY, name BLOB, size INTEGER, puid TEXT, format TEXT) WITHOUT ROWID"
+            )
+            self._many.execute("BEGIN")  # never ended: it is thrown away
+        self._many.executemany(_INSERT, (_item_row(place, item) for place, item in rows))
+
     def close(self) -> None:
-        self._database.close()
+        self._few.clear()
+        if self._many is not None:
+            self._many.close()
 
 
 _INSERT = "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)"

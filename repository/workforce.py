@@ -1,4 +1,5 @@
-"""Accepting and keeping many deposits at once: by processes where there are enough of them, else by threads, or here.
+"""Accepting and keeping many deposits, and reading many AIPs again, at once: by processes where there are enough of them, else by threads,
+or here.
 
 Most of the work on a small deposit is Python's own, which one process does on one core, however many threads it has.
 """
@@ -6,23 +7,28 @@ Most of the work on a small deposit is Python's own, which one process does on o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from policies.archive import Policy
 from policies.findings import KhoError, said
 from policies.phrases import phrase
 from repository.archive import Archive
+from repository.believing import Known, Surveyed, read_aip, read_in_turn
 from repository.description import Extras
 from repository.ingest import Outcome, accept, failed
 from repository.keep import keep
 from repository.model import Deposit
 from repository.progress import Progress, Silent
 from repository.settings import Settings
+from repository.stored_version import ROWS_HELD
 from repository.tiers import open_tier
 from storage import processes
+from storage.errors import Unavailable
 from storage.ocfl.tier import LocalTier
 from storage.processes import Helpers, Told, batches
 from storage.tier import Tier
@@ -46,8 +52,16 @@ KEPT_FROM_BYTES = 256 << 20
 """Bytes from which on few deposits, too, are kept by processes."""
 
 
+READ = 16
+"""AIPs that a process reads again at a time."""
+
+AHEAD = 4
+"""Batches for each process that may be under way or wait to be looked at: answers do not pile up in memory."""
+
+
 class Workforce:
-    """Examines deposits, several at a time, and seals those that are accepted; keeps on tiers what was sealed. Makes nothing known.
+    """Examines deposits, several at a time, and seals those that are accepted; keeps on tiers what was sealed; reads AIPs again. Makes
+    nothing known.
 
     ``apart`` allows processes: for an archive that is put together from its settings and the system's clock, as they do it.
     """
@@ -97,6 +111,32 @@ class Workforce:
         answers = (answer for found in self._in_order(ask, asked) for answer in found)
         return {deposit_id: answer for deposit_id, answer in zip(sizes, answers, strict=True) if answer is not None}
 
+    def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
+        """`repository.believing.read_aip` for each, in their order. Raises Unavailable when a tier cannot be asked."""
+        rest = iter(surveyed)
+        first = list(islice(rest, POOL_FROM))
+        every = chain(first, rest)
+        local = all(isinstance(tier, LocalTier) for tier in tiers.values())
+        if not (self._apart and self._cores > 1 and local and len(first) == POOL_FROM):
+            yield from read_in_turn(archive, tiers, every)
+            return
+
+        def question(some: Sequence[Surveyed]) -> _Read:
+            return _Read(archive.settings, archive.policy, archive.actor, some, tuple(tiers))
+
+        def ask(batch: list[Surveyed]) -> list[tuple[Surveyed, Known | Unavailable | None]]:
+            with self.helpers.one() as helper:
+                return list(zip(batch, helper.ask_all(batch, question, lambda _: None, _not_read), strict=True))
+
+        for answers in self._in_order(ask, batches(every, lambda batch, _: len(batch) == READ)):
+            for one, answer in answers:
+                if isinstance(answer, Unavailable):
+                    raise answer
+                if answer is None:  # too large to be sent
+                    yield from read_in_turn(archive, tiers, [one])
+                else:
+                    yield answer
+
     def _by_threads(
         self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
     ) -> Iterator[Outcome | None]:
@@ -125,12 +165,16 @@ class Workforce:
         for answers in self._in_order(ask, asked):
             yield from answers
 
-    def _in_order(self, act: Callable[[Any], T], items: Sequence[Any]) -> Iterator[T]:
+    def _in_order(self, act: Callable[[Any], T], items: Iterable[Any]) -> Iterator[T]:
         with ThreadPoolExecutor(self._cores, "workforce") as pool:
-            under_way = [pool.submit(act, item) for item in items]
+            under_way: deque[Future[T]] = deque()
             try:
-                for future in under_way:
-                    yield future.result()
+                for item in items:
+                    under_way.append(pool.submit(act, item))
+                    if len(under_way) == AHEAD * self._cores:
+                        yield under_way.popleft().result()
+                while under_way:
+                    yield under_way.popleft().result()
             finally:
                 for future in under_way:
                     future.cancel()
@@ -158,6 +202,11 @@ class _Work:
     policy: Policy
     actor: str
 
+    @property
+    def needs(self) -> Sequence[str]:
+        """The tiers that are worked on."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class _Accept(_Work):
@@ -177,12 +226,39 @@ class _Keep(_Work):
     deposit_ids: Sequence[str]
     tier: str
 
+    @property
+    def needs(self) -> Sequence[str]:
+        return (self.tier,)
+
     def answer(self, bench: _Bench, told: Told) -> list[Mapping[str, Any] | None]:
         archive = bench.archive(self)
         results = keep(archive, self.tier, self.deposit_ids, _Told(told))
         for deposit_id in self.deposit_ids:
             archive.spools.close(deposit_id)
         return [results.get(deposit_id) for deposit_id in self.deposit_ids]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read(_Work):
+    """AIPs to be read again. The answer: what is known of each, None of one that is too large to be sent; or that a tier is away."""
+
+    surveyed: Sequence[Surveyed]
+    needs: Sequence[str]
+
+    def answer(self, bench: _Bench, told: Told) -> list[Known | Unavailable | None]:
+        archive = bench.archive(self)
+        tiers = {name: archive.tiers[name] for name in self.needs}
+
+        def one(surveyed: Surveyed) -> Known | Unavailable | None:
+            try:
+                known = read_aip(archive, tiers, surveyed, most=ROWS_HELD)
+            except Unavailable as error:
+                return error
+            if known is not None:
+                known.close()  # what was read is in memory, and nothing else can be sent
+            return known
+
+        return list(map(one, self.surveyed))
 
 
 class _Bench:
@@ -192,15 +268,15 @@ class _Bench:
         self._archive: Archive | None = None
         self._tiers: dict[str, Tier] = {}
 
-    def archive(self, work: _Accept | _Keep) -> Archive:
+    def archive(self, work: _Work) -> Archive:
         if self._archive is None or (self._archive.settings, self._archive.policy) != (work.settings, work.policy):
             self.close()
             self._tiers = {}
             archive = Archive.of(work.settings, work.policy, work.actor, tiers=self._tiers, workers=1)
             self._archive = replace(archive, verifiers=Verifiers(1))  # what it keeps it reads again itself
-        if isinstance(work, _Keep) and work.tier not in self._tiers:
-            place = work.settings.tier(work.tier)
-            self._tiers[place.name] = open_tier(place, work.settings.home, link_from_spool=work.settings.links(place.name))
+        for place in map(work.settings.tier, work.needs):
+            if place.name not in self._tiers:
+                self._tiers[place.name] = open_tier(place, work.settings.home, link_from_spool=work.settings.links(place.name))
         return replace(self._archive, actor=work.actor)
 
     def close(self) -> None:
@@ -210,7 +286,7 @@ class _Bench:
 
 
 def serve(lifeline: int) -> None:
-    """The life of a process that accepts and keeps deposits."""
+    """The life of a process that accepts and keeps deposits, and reads AIPs again."""
     bench = _Bench()
     processes.serve(lifeline, lambda question, told: question.answer(bench, told))
     bench.close()
@@ -241,3 +317,10 @@ def _lost(deposit: Deposit) -> Outcome:
 def _not_kept(deposit_id: str) -> Mapping[str, Any]:
     """Where the process dies, the copy may be there, but nobody has read it."""
     return {"ok": False, "error": said(KhoError("DEP-FAILED", deposit_id, reason=phrase("process-killed")).finding)}
+
+
+def _not_read(surveyed: Surveyed) -> Known:
+    """Where the process dies, nothing is known of the AIP it was at, and that is said."""
+    known = Known(surveyed.aip_id)
+    known.findings.add("AIP-UNREADABLE", surveyed.aip_id, reason=phrase("reader-killed"))
+    return known

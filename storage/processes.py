@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 from typing import IO, Any, TypeVar
 
@@ -167,7 +167,7 @@ def _end_with(lifeline: int) -> None:
     os._exit(1)
 
 
-def batches(items: Sequence[Question], full: Callable[[Sequence[Question], Question], bool]) -> Iterator[list[Question]]:
+def batches(items: Iterable[Question], full: Callable[[Sequence[Question], Question], bool]) -> Iterator[list[Question]]:
     """Runs of ``items``, in order; ``full`` says whether a batch does not take one more."""
     batch: list[Question] = []
     for item in items:

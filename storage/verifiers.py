@@ -115,7 +115,7 @@ class Verifiers:
         try:
             asked = list(_batches(checks))
             for batch, answers in zip(asked, pool.map(ask, asked), strict=True):
-                yield from zip(batch, map(_received, answers), strict=True)
+                yield from zip(batch, answers, strict=True)
         finally:
             stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -161,24 +161,9 @@ def serve(lifeline: int) -> None:
         if place not in tiers:
             path, name, identifier, root = place
             tiers[place] = LocalTier(path, name, identifier=identifier, root=root)
-        return [_sent(Check(tiers[place], *each).run(told)) for each in asked]
+        return [Check(tiers[place], *each).run(told) for each in asked]
 
     processes.serve(lifeline, answer)
-
-
-def _sent(found: Found) -> Any:
-    """An error as what it is made of: its class cannot be pickled."""
-    if isinstance(found, FixityReport):
-        return found
-    return type(found), found.finding.path, dict(found.finding.args)
-
-
-def _received(answer: Any) -> Found:
-    if isinstance(answer, FixityReport):
-        return answer
-    kind, path, arguments = answer
-    error: StorageError = kind(path, **arguments)
-    return error
 
 
 def _unread(check: Check) -> FixityReport:

@@ -66,17 +66,21 @@ class Deposits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, deposit: Deposit, *, within: Transaction | None = None) -> None:
-        """Make a deposit known. The same id again changes nothing, so that a step can be repeated.
+    def add(self, *deposits: Deposit, within: Transaction | None = None) -> None:
+        """Make deposits known, all or none. The same id again changes nothing, so that a step can be repeated.
 
         Raises:
-            CatalogConflict: (CAT-KEY-EXISTS) the producer used its key before.
+            CatalogConflict: (CAT-KEY-EXISTS) a producer used its key before.
         """
-        values = _values({name: getattr(deposit, name) for name in _COLUMNS})
+        rows = [_values({name: getattr(deposit, name) for name in _COLUMNS}) for deposit in deposits]
         with self._database.write(within) as transaction:
-            transaction.execute(insert_into(transaction, table).on_conflict_do_nothing(), values)
-            if transaction.execute(select(table.c.id).where(table.c.id == deposit.id)).one_or_none() is None:
-                raise _key_exists(deposit.producer, deposit.key)
+            for start in range(0, len(rows), ASKED_AT_ONCE):
+                batch = rows[start : start + ASKED_AT_ONCE]
+                transaction.execute(insert_into(transaction, table).on_conflict_do_nothing(), batch)
+                there = set(transaction.execute(select(table.c.id).where(table.c.id.in_([row["id"] for row in batch]))).scalars())
+                for row in batch:
+                    if row["id"] not in there:
+                        raise _key_exists(row["producer"], row["key"])
 
     def get(self, deposit_id: str, *, within: Transaction | None = None) -> Deposit:
         """Raises UnknownDeposit."""

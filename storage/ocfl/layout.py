@@ -6,6 +6,7 @@ are read, so that the place of an object in a foreign root can be judged; a layo
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ _ENCAPSULATION_LIMIT = 100
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+@functools.lru_cache(maxsize=1024)
 def _hex(algorithm: str, object_id: str) -> str:
     hasher = Hasher((algorithm,))
     hasher.update(object_id.encode("utf-8", "surrogatepass"))

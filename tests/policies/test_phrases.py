@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from policies.findings import Finding, KhoError, said, spoken
 from policies.phrases import CLOSE, OPEN, os_phrase, phrase, phrases
 from repository.cli.failures import _MESSAGES
+from storage.errors import MediumAway, NotFound, Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,3 +82,10 @@ def test_any_text_is_spoken_without_an_error(text: str) -> None:
 )
 def test_what_only_looks_like_a_phrase_stays(text: str) -> None:
     assert spoken(f"a {text} b", "vi") == f"a {text} b"
+
+
+def test_an_error_goes_to_another_process_as_what_it_says() -> None:
+    for error in (Unavailable("/b", phrase("tier-name", found="x", expected="y")), NotFound("k"), MediumAway("LPD001L8", "away")):
+        same = pickle.loads(pickle.dumps(error))
+        assert type(same) is type(error)
+        assert (same.finding, str(same), same.args) == (error.finding, str(error), error.args)

@@ -25,7 +25,7 @@ from repository.errors import LedgerChanged
 from repository.ledger import ledger_of
 from repository.ledger_days import DayTree
 from repository.ledger_keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
-from repository.ledger_open import copy_open_day, open_files
+from repository.ledger_open import copy_open_day, event_of_open, is_sound, open_files, open_line
 from repository.ledger_verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
 from repository.progress import Silent
@@ -412,6 +412,23 @@ def test_what_the_tiers_hold_together_comes_back_and_altered_lines_are_not_belie
     assert found == [("LED-OPEN-ALTERED", "a", 2), ("LED-OPEN-ALTERED", "b", 1)]
     assert event_ids(archive.engine.archive) >= known
     assert "sucCess" not in {event.outcome for _, event in archive.engine.archive.catalog.days.events(1)}
+
+
+@pytest.mark.parametrize("detail", [{}, {"sha256": "ab" * 32, "z": '","sha256":"' + "c" * 64 + '",'}])
+def test_a_digest_inside_a_detail_is_not_the_lines_own(archive: ArchiveUnderTest, detail: dict[str, str]) -> None:
+    event = replace(ledger_of(archive.engine.archive).event("fixity check", "success", detail=detail), tier="a")
+    line = open_line(7, event)
+    assert json.loads(line)["detail"] == {**event.detail, **detail}
+    assert is_sound(line + b"\n")
+    assert event_of_open(line + b"\n") == event
+    older = canonical({key: value for key, value in json.loads(line).items() if key != "sha256"})
+    assert is_sound(older + b"\n")
+    for sound in (line, older):
+        assert not is_sound(sound), "the end of the line is missing"
+        assert not is_sound(sound + b" \n")
+    for at in range(len(line)):
+        altered = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :] + b"\n"
+        assert not is_sound(altered), f"byte {at}"
 
 
 def test_a_line_that_no_tier_has_sound_stays_lost(archive: ArchiveUnderTest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from policies.findings import Verdict
+from policies.findings import Findings, Verdict
+from repository import rebuild
+from repository.believing import Known, Surveyed, read_in_turn
 from repository.description import Extras
 from repository.engine import Engine
 from repository.keep import keep, register
@@ -18,6 +21,8 @@ from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.settling import settle
 from repository.workforce import POOL_FROM, Workforce
+from storage.errors import Unavailable
+from storage.processes import START
 from tests.builders_archive import write_tree
 
 COUNT = POOL_FROM + 3
@@ -48,6 +53,24 @@ def keep(archive, tier, ids, progress):
     return good(archive, tier, ids, progress)
 workforce.keep = keep
 workforce.serve({lifeline})
+"""
+
+DYING_READER = """
+import os, sys
+sys.path[:] = {path!r}
+from repository import workforce
+good = workforce.read_aip
+def read_aip(archive, tiers, surveyed, *, most):
+    if surveyed.aip_id == os.environ["DIES_AT"]:
+        os.kill(os.getpid(), 9)
+    return good(archive, tiers, surveyed, most=most)
+workforce.read_aip = read_aip
+workforce.serve({lifeline})
+"""
+
+NARROW = """
+import sys; sys.path[:] = {path!r}
+from repository import workforce; workforce.ROWS_HELD = 3
 """
 
 
@@ -220,3 +243,83 @@ def test_few_are_kept_here(engine: Engine, accepted: list[str]) -> None:
     assert all(helper._process is None for helper in workforce.helpers.all)
     assert [result["ok"] for result in kept.values()] == [True] * 3
     workforce.close()
+
+
+@pytest.fixture
+def surveyed(engine: Engine, accepted: list[str]) -> list[Surveyed]:
+    """AIPs on both tiers, one of them altered on b so that nobody can tell which is right."""
+    kept = {tier: keep(engine.archive, tier, accepted, Silent()) for tier in ("a", "b")}
+    register(engine.archive, accepted, kept)
+    tiers = engine.archive.tiers
+    altered = next(tiers["b"].versions())
+    path = Path(tiers["b"].path) / "ocfl" / altered.place  # type: ignore[attr-defined]
+    for name in ("inventory.json", "v1/inventory.json"):
+        (path / name).write_bytes((path / name).read_bytes() + b"\n")
+    sidecar = hashlib.sha512((path / "inventory.json").read_bytes()).hexdigest() + " inventory.json\n"
+    for name in ("inventory.json.sha512", "v1/inventory.json.sha512"):
+        (path / name).write_text(sidecar, encoding="ascii")
+    return list(rebuild._surveyed(engine.archive, tiers, rebuild._survey(tiers, Findings(), Silent())))
+
+
+def told(known: Known) -> object:
+    """All that one AIP gives to the catalog."""
+    rows = [(each.aip, each.version, list(each.files), each.copies) for each in known.registrations]
+    return known.aip_id, [each.as_json() for each in known.findings], rows, list(known.events), known.deposits, known.files
+
+
+def test_processes_read_aips_as_one_process_does(engine: Engine, surveyed: list[Surveyed]) -> None:
+    here = list(map(told, read_in_turn(engine.archive, engine.archive.tiers, surveyed)))
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        apart = list(map(told, workforce.read(engine.archive, engine.archive.tiers, iter(surveyed))))
+        assert any(helper._process is not None for helper in workforce.helpers.all), "no process was at work"
+    finally:
+        workforce.close()
+    assert apart == here
+    assert len(here) >= POOL_FROM
+    assert [len(findings) for _, findings, *_ in here].count(0) == len(here) - 1, "one of them is not believed"  # type: ignore[misc]
+
+
+def test_aips_too_large_to_be_sent_are_read_here(
+    engine: Engine, surveyed: list[Surveyed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.processes.START", NARROW + START)
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        known = list(workforce.read(engine.archive, engine.archive.tiers, surveyed))
+    finally:
+        workforce.close()
+    assert [each.aip_id for each in known] == [each.aip_id for each in surveyed]
+    assert [bool(each.registrations) for each in known].count(False) == 1
+    assert all(each.stored for each in known if each.registrations), "read in this process, which still has them open"
+    for each in known:
+        each.close()
+
+
+def test_an_aip_whose_reader_dies_is_told_of_and_all_others_are_read(
+    engine: Engine, surveyed: list[Surveyed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.processes.START", DYING_READER)
+    monkeypatch.setenv("DIES_AT", surveyed[5].aip_id)
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        known = list(workforce.read(engine.archive, engine.archive.tiers, surveyed))
+    finally:
+        workforce.close()
+    unread = [each.aip_id for each in known if "AIP-UNREADABLE" in each.findings.counts]
+    assert unread == [surveyed[5].aip_id]
+    assert len([each for each in known if each.registrations]) >= len(surveyed) - 2
+
+
+def test_a_tier_that_goes_away_ends_the_reading(engine: Engine, surveyed: list[Surveyed], tmp_path: Path) -> None:
+    (tmp_path / "a").rename(tmp_path / "away")
+    (tmp_path / "b").rename(tmp_path / "away too")
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        with pytest.raises(Unavailable) as apart:
+            list(workforce.read(engine.archive, engine.archive.tiers, surveyed))
+    finally:
+        workforce.close()
+    with pytest.raises(Unavailable) as here:
+        list(read_in_turn(engine.archive, engine.archive.tiers, surveyed))
+    assert apart.value.finding == here.value.finding
