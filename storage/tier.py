@@ -16,6 +16,7 @@ __all__ = [
     "ContentPath",
     "ObjectId",
     "ObjectVersion",
+    "Passing",
     "RootedTier",
     "SealedFile",
     "SealedVersion",
@@ -23,6 +24,7 @@ __all__ = [
     "Tier",
     "WriteOnceTier",
     "Written",
+    "nowhere",
 ]
 
 ObjectId = NewType("ObjectId", str)
@@ -30,6 +32,14 @@ ObjectId = NewType("ObjectId", str)
 
 ContentPath = NewType("ContentPath", str)
 """A stored file's path inside its object ("v1/content/…"), as in the manifest block of an OCFL inventory."""
+
+Passing = Callable[[str], bool]
+"""Whether an object at this place, a path from the storage root, is passed over."""
+
+
+def nowhere(place: str) -> bool:
+    """Nothing is passed over."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,9 @@ class Tier(Protocol):
         """Raises Unavailable unless the tier is there: cheap, and says nothing of what it holds."""
         ...
 
-    def versions(self) -> Iterator[ObjectVersion]:
-        """Every object the tier holds, by walking the medium (never an index)."""
+    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+        """Every object the tier holds, by walking the medium (never an index), but for those at a place for which ``passing`` is true:
+        they are not looked at (an audit looks at them)."""
         ...
 
     def strays(self) -> Iterator[str]:

@@ -16,7 +16,7 @@ from storage.ocfl.expectations import HashedStream
 from storage.ocfl.folder import LAYOUT, LAYOUT_FILES, TierFolder
 from storage.ocfl.objects import DECLARATION, INVENTORY, digest_at
 from storage.ocfl.recovery import has_sidecar
-from storage.tier import ObjectId, ObjectVersion
+from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
 
 __all__ = ["EMPTY_FOR", "id_and_head", "list_objects", "list_strays"]
 
@@ -32,8 +32,9 @@ _OWN_FOLDERS = {name[:end] for name in LAYOUT_FILES for end in range(len(name)) 
 """Folders of the root's own files: one that is empty lost its file, which is one fact and not two."""
 
 
-def list_objects(tier: TierFolder) -> Iterator[ObjectVersion]:
-    """Every object below the storage root, by the order of its folders. Raises Unavailable when the root cannot be read.
+def list_objects(tier: TierFolder, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+    """Every object below the storage root, by the order of its folders; folders for which ``passing`` is true are passed over. Raises
+    Unavailable when the root cannot be read.
 
     A folder is an object's when it lies as deep as the layout puts objects, or has an object's declaration, inventory or version
     folders: damage to any of them must not hide it.
@@ -42,6 +43,8 @@ def list_objects(tier: TierFolder) -> Iterator[ObjectVersion]:
     waiting = [("", 0)]
     while waiting:
         folder, depth = waiting.pop()
+        if depth > LAYOUT.count and passing(folder):
+            continue
         try:
             with folder_beneath(tier.ocfl, folder) as descriptor, os.scandir(descriptor) as entries:
                 here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
@@ -66,6 +69,10 @@ def list_strays(tier: TierFolder) -> Iterator[str]:
     waiting = [""]
     while waiting:
         folder = waiting.pop()
+        depth = folder.count("/") + 1 if folder else 0
+        own = folder.partition("/")[0] == "extensions"
+        if depth > LAYOUT.count and not own:
+            continue  # an object's
         try:
             with folder_beneath(tier.ocfl, folder) as descriptor, os.scandir(descriptor) as entries:
                 here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
@@ -74,9 +81,7 @@ def list_strays(tier: TierFolder) -> Iterator[str]:
             if not folder:
                 raise from_os(error, folder) from error
             continue
-        depth = folder.count("/") + 1 if folder else 0
-        own = folder.partition("/")[0] == "extensions"
-        if depth and not own and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
+        if depth and not own and _is_object({name for name, _ in here}):
             continue
         if folder and not here and folder not in _OWN_FOLDERS:
             made_by_layout = _TUPLE.fullmatch(folder.rpartition("/")[2])

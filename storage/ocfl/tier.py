@@ -26,7 +26,7 @@ from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
 from storage.ocfl.recovery import recover
 from storage.ocfl.reread import Reread, fixed_files
-from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
+from storage.tier import ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
 
 __all__ = ["LocalTier"]
 
@@ -136,9 +136,9 @@ class LocalTier:
             self._folder.check()  # a tier that went away while it was read is no damage
         return report
 
-    def versions(self) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
         self._folder.check()
-        yield from list_objects(self._folder)
+        yield from list_objects(self._folder, passing)
         self._folder.check()
 
     def check(self) -> None:

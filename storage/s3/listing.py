@@ -19,7 +19,7 @@ from storage.s3.bucket import Entries
 from storage.s3.reading import fingerprint, open_version
 from storage.s3.records import read_log
 from storage.s3.root import OCFL, Root
-from storage.tier import ObjectId, ObjectVersion
+from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
 
 __all__ = ["ABANDONED_AFTER", "list_objects", "list_strays"]
 
@@ -30,9 +30,10 @@ DEPTH = 4
 """Folders from the storage root to an object's files, as the layout puts them."""
 
 
-def list_objects(root: Root) -> Iterator[ObjectVersion]:
-    """Every object below the storage root. One whose inventories are all hidden is told of, unless it was disposed of."""
-    for place, entries in _objects(root):
+def list_objects(root: Root, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+    """Every object below the storage root but those passed over. One whose inventories are all hidden is told of, unless it was
+    disposed of."""
+    for place, entries in _objects(root, passing):
         found = _read(root, place, entries)
         if found is not None:
             yield found
@@ -60,10 +61,10 @@ def _place_of(key: str) -> str:
     return "/".join(parts[:DEPTH]) if len(parts) > DEPTH and parts[0] != "extensions" else ""
 
 
-def _objects(root: Root) -> Iterator[tuple[str, list[Entries]]]:
+def _objects(root: Root, passing: Passing) -> Iterator[tuple[str, list[Entries]]]:
     """Places of objects with the root files and inventories that their listing told of."""
     for place, group in itertools.groupby(root.bucket.versions(f"{OCFL}/"), key=lambda each: _place_of(each.key)):
-        if place:
+        if place and not passing(place):
             yield place, [each for each in group if _is_fixed(each.key, place)]
 
 

@@ -30,7 +30,7 @@ from storage.s3.records import Log, read_log
 from storage.s3.reread import SETTLED_AFTER, S3Reread
 from storage.s3.root import OCFL, Root
 from storage.s3.selftest import check_store
-from storage.tier import ObjectId, ObjectVersion, SealedVersion, Written
+from storage.tier import ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
 
 __all__ = ["S3Tier"]
 
@@ -168,9 +168,9 @@ class S3Tier:
             self.check()  # a tier that went away while it was read is no damage
         return report
 
-    def versions(self) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
         self.check()
-        yield from list_objects(self._root)
+        yield from list_objects(self._root, passing)
         self.check()
 
     def strays(self) -> Iterator[str]:

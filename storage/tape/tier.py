@@ -33,7 +33,7 @@ from storage.tape.rows import FileRow, PartRow
 from storage.tape.shelf import Shelf
 from storage.tape.verifying import Pass, Verified
 from storage.tape.writing import Outgoing, Plan, bundled
-from storage.tier import Ask, ObjectId, ObjectVersion, SealedVersion, Written
+from storage.tier import Ask, ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
 
 __all__ = ["BUNDLE", "TapeTier"]
 
@@ -260,12 +260,14 @@ class TapeTier:
 
     # --- what is there ----------------------------------------------------------------------------------------------------
 
-    def versions(self) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
         """From the register, which was filled by reading the cartridges and can be again (`kho tape recover`): winding through every
         cartridge to list it is what an audit does."""
         with self.shelf(library=False) as shelf:
             ids = list(shelf.register.objects())
         for object_id in ids:
+            if passing(object_path(object_id)):
+                continue
             with self.shelf(library=False) as shelf:
                 have = inventories(shelf, ObjectId(object_id))
             if have:

@@ -290,6 +290,9 @@ def test_what_belongs_to_no_object_is_a_stray(tier: Tier, sealed: SealedObject) 
     write(tier, *sealed.versions)
     assert list(tier.strays()) == []
     assert [each.place for each in tier.versions()] == [tier.place_of(sealed.object_id)]
+    asked: list[str] = []
+    assert list(tier.versions(lambda place: not asked.append(place))) == [], "it is passed over"  # type: ignore[func-returns-value]
+    assert asked == [tier.place_of(sealed.object_id)]
     root = tier.path / "ocfl"
     top = root / tier.place_of(sealed.object_id)
     assert (top / "inventory.json").is_file()
