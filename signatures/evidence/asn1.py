@@ -84,8 +84,8 @@ class _Reader:
             raise DerError(phrase("version-unknown", version=found), version.start)
         self.where = "digestAlgorithms"
         hashes = tuple(self._hash(each, der.SEQUENCE) for each in der.children(data, der.expect(algorithms, der.SEQUENCE)))
-        if not hashes or len(set(hashes)) != len(hashes):
-            raise DerError(phrase("ers-algorithm-twice"), algorithms.start)
+        if not hashes:
+            raise DerError(phrase("it-is-empty"), algorithms.start)
         encrypted, infos = self._optional(optional)
         self.where = "archiveTimeStampSequence"
         chains = []
@@ -135,7 +135,7 @@ class _Reader:
 
     def _stamp(self, where: str, element: Tlv) -> ArchiveTimestamp:
         self.where = where
-        *optional, token = der.children(self._data, der.expect(element, der.SEQUENCE)) or [element]
+        *optional, token = self._parts(der.expect(element, der.SEQUENCE)) or [element]
         if [each.tag for each in optional] not in _ORDERS:
             raise DerError(phrase("part-unknown"), element.start)
         declared, groups = "", None
@@ -145,13 +145,22 @@ class _Reader:
                 declared = self._hash(each, 0xA0)
             elif each.tag == 0xA1:
                 self.where = f"{where}/attributes"
-                self._attributes(der.children(self._data, each))
+                if not self._attributes(der.children(self._data, each)):
+                    raise DerError(phrase("it-is-empty"), each.start)
             else:
                 self.where = f"{where}/reducedHashtree"
                 groups = self._tree(each)
         self.where = f"{where}/timeStamp"
         der.expect(token, der.SEQUENCE)
         return ArchiveTimestamp(declared, groups, self._data[token.start : token.end])
+
+    def _parts(self, element: Tlv) -> list[Tlv]:
+        """The parts of an ArchiveTimeStamp. The one SEQUENCE among them is the time-stamp, and may be BER."""
+        found, at = [], element.body
+        while at < element.end:
+            found.append(der.read(self._data, at, element.end, lenient=self._data[at] == der.SEQUENCE))
+            at = found[-1].end
+        return found
 
     def _tree(self, element: Tlv) -> Groups:
         data, at, end = self._data, element.body, element.end

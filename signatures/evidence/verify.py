@@ -188,6 +188,8 @@ class _Check:
     def read_tokens(self) -> bool:
         """Every token sound, in the order of time, and of its chain's algorithm. False when nothing further can be said."""
         sound, before = True, None
+        if len(set(self._record.hashes)) < len(self._record.hashes):
+            self._quirk("an algorithm is announced twice", "digestAlgorithms")
         for number, chain in enumerate(self._record.chains):
             tokens: list[Token] = []
             for index, stamp in enumerate(chain.stamps):

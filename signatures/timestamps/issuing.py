@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from signatures import der
 from signatures.algorithms import HASH_OIDS, HASHES
 from signatures.der import DerError
-from signatures.timestamps.token import issuer_and_serial
+from signatures.timestamps.signer_info import issuer_and_serial
 
 __all__ = ["DEMO_NAME", "IssuingAuthority", "demo_authority", "make_authority"]
 

@@ -18,18 +18,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import Scheme, hash_in, load_certificate, scheme_of, signed_by
+from signatures.algorithms import Scheme, hash_in, load_certificate, signed_by
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidToken
+from signatures.timestamps.signer_info import TST_INFO, Signer
 
 __all__ = ["CLOCKS_APART", "Token", "known_token", "read_token"]
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
-_TST_INFO = "1.2.840.113549.1.9.16.1.4"
-_CONTENT_TYPE = "1.2.840.113549.1.9.3"
-_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
-_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
-_SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 
 CLOCKS_APART = timedelta(minutes=10)
 """How far an authority's clock and ours may differ. A larger difference means that one of them is wrong, and evidence with a
@@ -169,24 +165,24 @@ class _Reader:
 
     def _encapsulated(self, element: Tlv) -> bytes:
         parts = self._only(der.expect(element, der.SEQUENCE), 2)
-        if der.oid(self._data, parts[0]) != _TST_INFO:
+        if der.oid(self._data, parts[0]) != TST_INFO:
             raise ValueError(phrase("tst-not-stamp"))
         (content,) = self._only(der.expect(parts[1], 0xA0), 1)
         return der.octets(self._data, content, lenient=self.lenient)
 
-    def _signer(self, element: Tlv) -> _Signer:
+    def _signer(self, element: Tlv) -> Signer:
         signers = self._children(der.expect(element, der.SET))
         if len(signers) != 1:
             raise ValueError(phrase("tst-one-signer"))
-        return _Signer(self._data, der.expect(signers[0], der.SEQUENCE), lenient=self.lenient)
+        return Signer(self._data, der.expect(signers[0], der.SEQUENCE), lenient=self.lenient)
 
-    def _digests(self, element: Tlv, signer: _Signer) -> None:
+    def _digests(self, element: Tlv, signer: Signer) -> None:
         members = self._children(der.expect(element, der.SET))
         named = [hash_in(self._data, each, lenient=self.lenient) for each in members]
         if signer.digest not in named:
             raise ValueError(phrase("tst-not-announced", oid=signer.digest))
 
-    def _checked(self, info: bytes, stamped: _TstInfo, signer: _Signer) -> Token:
+    def _checked(self, info: bytes, stamped: _TstInfo, signer: Signer) -> Token:
         found = signer.certificate_in(self.certificates)
         signer.check_reference(found)
         certificate = load_certificate(found)
@@ -251,107 +247,30 @@ class _TstInfo:
         self.serial = der.integer(data, parts[3])
         self.time = der.moment(data, parts[4])
         self.nonce: int | None = None
+        tags = [each.tag for each in parts[5:]]
+        if tags != [tag for tag in (der.SEQUENCE, der.BOOLEAN, der.INTEGER, 0xA0, 0xA1) if tag in tags]:
+            raise ValueError(phrase("tst-part-unknown"))
         for part in parts[5:]:
             if part.tag == der.INTEGER:
                 self.nonce = der.integer(data, part)
-            elif part.tag not in (der.SEQUENCE, der.BOOLEAN, 0xA0, 0xA1):
-                raise ValueError(phrase("tst-part-unknown"))
+            elif part.tag == der.SEQUENCE:
+                _check_accuracy(data, part)
+            elif part.tag == 0xA1:
+                _check_extensions(data, part)
 
 
-class _Signer:
-    """SignerInfo (RFC 5652 §5.3) with the signed attributes that RFC 3161 and RFC 5816 ask for."""
-
-    def __init__(self, data: bytes, element: Tlv, *, lenient: bool) -> None:
-        self._data, self._lenient = data, lenient
-        parts = der.children(data, element, lenient=lenient)
-        tags = [each.tag for each in parts[3:]]
-        if tags not in ([0xA0, der.SEQUENCE, der.OCTET_STRING], [0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1]):
-            raise ValueError(phrase("tst-signer-parts"))
-        version, self._identifier, digest, attributes, algorithm, value = parts[:6]
-        if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
-            raise ValueError(phrase("tst-signer-version"))
-        self.digest = hash_in(data, digest, lenient=lenient)
-        self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
-        self.value = der.octets(data, value)
-        members = der.children(data, attributes, lenient=lenient)
-        self.signed = der.set_of(data[each.start : each.end] for each in members)
-        self._attributes = self._named(members)
-        if self._one(_CONTENT_TYPE) != der.write_oid(_TST_INFO):
-            raise ValueError(phrase("tst-content-type"))
-        digest_value = self._one(_MESSAGE_DIGEST)
-        self.message_digest = der.octets(digest_value, der.whole(digest_value, der.OCTET_STRING))
-
-    def _named(self, members: list[Tlv]) -> dict[str, list[bytes]]:
-        named: dict[str, list[bytes]] = {}
-        for member in members:
-            parts = der.children(self._data, der.expect(member, der.SEQUENCE), lenient=self._lenient)
-            if len(parts) != 2 or parts[1].tag != der.SET:
-                raise ValueError(phrase("tst-attribute-none"))
-            oid = der.oid(self._data, parts[0])
-            if oid in named:
-                raise ValueError(phrase("tst-attribute-twice", oid=oid))
-            values = der.children(self._data, parts[1], lenient=self._lenient)
-            named[oid] = [self._data[each.start : each.end] for each in values]
-        return named
-
-    def _one(self, oid: str) -> bytes:
-        values = self._attributes.get(oid, [])
-        if len(values) != 1:
-            raise ValueError(phrase("tst-attribute-one", oid=oid))
-        return values[0]
-
-    def certificate_in(self, certificates: list[bytes]) -> bytes:
-        """The signer's certificate among those brought along. Raises ValueError when it is not there (certReq was not asked)."""
-        for each in certificates:
-            if self._is(each):
-                return each
-        raise ValueError(phrase("tst-no-signer-certificate"))
-
-    def _is(self, encoded: bytes) -> bool:
-        if self._identifier.tag == der.SEQUENCE:
-            names = der.children(self._data, self._identifier, lenient=self._lenient)
-            wanted = tuple(self._data[each.start : each.end] for each in names)
-            return wanted == issuer_and_serial(encoded)
-        wanted_key = self._data[self._identifier.body : self._identifier.end]
-        try:
-            extension = load_certificate(encoded).extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        except (ValueError, x509.ExtensionNotFound):
-            return False
-        return extension.value.digest == wanted_key
-
-    def check_reference(self, encoded: bytes) -> None:
-        """The signed reference to the certificate (ESSCertID, ESSCertIDv2): so that no other with the same key can be put in its
-        place. Raises ValueError."""
-        found = False
-        for oid, default in ((_SIGNING_CERTIFICATE_V2, "sha256"), (_SIGNING_CERTIFICATE, "sha1")):
-            if oid in self._attributes:
-                found = True
-                name, digest = _reference(self._one(oid), default, dated=oid == _SIGNING_CERTIFICATE_V2)
-                if not hmac.compare_digest(hashlib.new(name, encoded).digest(), digest):
-                    raise ValueError(phrase("tst-reference-other"))
-        if not found:
-            raise ValueError(phrase("tst-no-reference"))
+def _check_accuracy(data: bytes, element: Tlv) -> None:
+    """Seconds, thousandths and millionths, each at most once. Raises ValueError."""
+    tags = [each.tag for each in der.children(data, element)]
+    if tags != [tag for tag in (der.INTEGER, 0x80, 0x81) if tag in tags]:
+        raise ValueError(phrase("tst-accuracy"))
 
 
-def _reference(value: bytes, algorithm: str, *, dated: bool) -> tuple[str, bytes]:
-    """(hash algorithm, digest) of the first certificate in a SigningCertificate or SigningCertificateV2."""
-    outer = der.children(value, der.whole(value))
-    certificates = der.children(value, der.expect(outer[0], der.SEQUENCE)) if outer else []
-    parts = der.children(value, der.expect(certificates[0], der.SEQUENCE)) if certificates else []
-    if dated and parts and parts[0].tag == der.SEQUENCE:
-        algorithm = hash_in(value, parts[0])
-        parts = parts[1:]
-    if not parts:
-        raise ValueError(phrase("tst-reference-empty"))
-    return algorithm, der.octets(value, parts[0])
-
-
-@functools.lru_cache(maxsize=256)
-def issuer_and_serial(certificate: bytes) -> tuple[bytes, bytes]:
-    """The encodings of issuer and serial number of a certificate: many tokens bring the same one along. Raises DerError."""
-    body = der.children(certificate, der.whole(certificate))[0]
-    parts = [each for each in der.children(certificate, der.expect(body, der.SEQUENCE)) if each.tag != 0xA0]
-    if len(parts) < 3:
-        raise DerError(phrase("tst-certificate-none"), body.start)
-    serial, _, issuer = parts[:3]
-    return certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]
+def _check_extensions(data: bytes, element: Tlv) -> None:
+    """None is understood here, so none may be critical (RFC 5280 §4.2). Raises ValueError."""
+    for each in der.children(data, element):
+        parts = der.children(data, der.expect(each, der.SEQUENCE))
+        if [part.tag for part in parts] not in ([der.OID, der.OCTET_STRING], [der.OID, der.BOOLEAN, der.OCTET_STRING]):
+            raise ValueError(phrase("tst-extension"))
+        if len(parts) == 3 and data[parts[1].body : parts[1].end] != b"\0":
+            raise ValueError(phrase("tst-critical", oid=der.oid(data, parts[0])))

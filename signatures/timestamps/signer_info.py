@@ -1,0 +1,145 @@
+"""The SignerInfo of a time-stamp (RFC 5652 §5.3), with the signed attributes that RFC 3161 and RFC 5816 ask for."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+
+from cryptography import x509
+
+from policies.phrases import phrase
+from signatures import der
+from signatures.algorithms import hash_in, load_certificate, scheme_of
+from signatures.der import DerError, Tlv
+
+__all__ = ["TST_INFO", "Signer", "issuer_and_serial"]
+
+TST_INFO = "1.2.840.113549.1.9.16.1.4"
+_CONTENT_TYPE = "1.2.840.113549.1.9.3"
+_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
+_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
+_SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+
+
+class Signer:
+    """Read from ``element``. ``scheme`` and ``value`` are the signature, ``signed`` what it is over, ``message_digest`` what it says of
+    the content. Raises ValueError."""
+
+    def __init__(self, data: bytes, element: Tlv, *, lenient: bool) -> None:
+        self._data, self._lenient = data, lenient
+        parts = der.children(data, element, lenient=lenient)
+        tags = [each.tag for each in parts[3:]]
+        if tags not in ([0xA0, der.SEQUENCE, der.OCTET_STRING], [0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1]):
+            raise ValueError(phrase("tst-signer-parts"))
+        version, self._identifier, digest, attributes, algorithm, value = parts[:6]
+        if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
+            raise ValueError(phrase("tst-signer-version"))
+        self.digest = hash_in(data, digest, lenient=lenient)
+        self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
+        self.value = der.octets(data, value)
+        members = der.children(data, attributes, lenient=lenient)
+        self.signed = der.set_of(data[each.start : each.end] for each in members)
+        self._attributes = self._named(members)
+        if self._one(_CONTENT_TYPE) != der.write_oid(TST_INFO):
+            raise ValueError(phrase("tst-content-type"))
+        digest_value = self._one(_MESSAGE_DIGEST)
+        self.message_digest = der.octets(digest_value, der.whole(digest_value, der.OCTET_STRING))
+
+    def _named(self, members: list[Tlv]) -> dict[str, list[bytes]]:
+        named: dict[str, list[bytes]] = {}
+        for member in members:
+            parts = der.children(self._data, der.expect(member, der.SEQUENCE), lenient=self._lenient)
+            if len(parts) != 2 or parts[1].tag != der.SET:
+                raise ValueError(phrase("tst-attribute-none"))
+            oid = der.oid(self._data, parts[0])
+            if oid in named:
+                raise ValueError(phrase("tst-attribute-twice", oid=oid))
+            values = der.children(self._data, parts[1], lenient=self._lenient)
+            named[oid] = [self._data[each.start : each.end] for each in values]
+        return named
+
+    def _one(self, oid: str) -> bytes:
+        values = self._attributes.get(oid, [])
+        if len(values) != 1:
+            raise ValueError(phrase("tst-attribute-one", oid=oid))
+        return values[0]
+
+    def certificate_in(self, certificates: list[bytes]) -> bytes:
+        """The signer's certificate among those brought along. Raises ValueError when it is not there (certReq was not asked)."""
+        for each in certificates:
+            if self._is(each):
+                return each
+        raise ValueError(phrase("tst-no-signer-certificate"))
+
+    def _is(self, encoded: bytes) -> bool:
+        if self._identifier.tag == der.SEQUENCE:
+            names = der.children(self._data, self._identifier, lenient=self._lenient)
+            wanted = tuple(self._data[each.start : each.end] for each in names)
+            return wanted == issuer_and_serial(encoded)
+        wanted_key = self._data[self._identifier.body : self._identifier.end]
+        try:
+            extension = load_certificate(encoded).extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        except (ValueError, x509.ExtensionNotFound):
+            return False
+        return extension.value.digest == wanted_key
+
+    def check_reference(self, encoded: bytes) -> None:
+        """The signed reference to the certificate (ESSCertID, ESSCertIDv2): so that no other with the same key can be put in its
+        place. Raises ValueError."""
+        found = False
+        for oid, default in ((_SIGNING_CERTIFICATE_V2, "sha256"), (_SIGNING_CERTIFICATE, "sha1")):
+            if oid in self._attributes:
+                found = True
+                _check_reference(self._one(oid), default, encoded, dated=oid == _SIGNING_CERTIFICATE_V2)
+        if not found:
+            raise ValueError(phrase("tst-no-reference"))
+
+
+def _check_reference(value: bytes, algorithm: str, certificate: bytes, *, dated: bool) -> None:
+    """The first reference in a SigningCertificate or SigningCertificateV2 (RFC 5035 §3 to 5) must be to ``certificate``: by its digest,
+    and by issuer and number where it has them. Raises ValueError."""
+    outer = der.children(value, der.whole(value))
+    certificates = der.children(value, der.expect(outer[0], der.SEQUENCE)) if outer else []
+    parts = der.children(value, der.expect(certificates[0], der.SEQUENCE)) if certificates else []
+    if dated and parts and parts[0].tag == der.SEQUENCE:
+        algorithm = hash_in(value, parts[0])
+        parts = parts[1:]
+    if not parts:
+        raise ValueError(phrase("tst-reference-empty"))
+    if not hmac.compare_digest(hashlib.new(algorithm, certificate).digest(), der.octets(value, parts[0])):
+        raise ValueError(phrase("tst-reference-other"))
+    if len(parts) > 2 or (len(parts) == 2 and not _names(value, parts[1], certificate)):
+        raise ValueError(phrase("tst-reference-other"))
+
+
+def _names(value: bytes, element: Tlv, certificate: bytes) -> bool:
+    """Whether an IssuerSerial (RFC 5035 §5) is that of ``certificate``. Raises DerError."""
+    parts = der.children(value, der.expect(element, der.SEQUENCE))
+    issuer, serial = issuer_and_serial(certificate)
+    if len(parts) != 2 or value[parts[1].start : parts[1].end] != serial:
+        return False
+    names = der.children(value, der.expect(parts[0], der.SEQUENCE))
+    found = [value[each.body : each.end] for each in names if each.tag == 0xA4]
+    return len(found) == len(names) == 1 and (found[0] == issuer or _same_name(found[0], issuer))
+
+
+def _same_name(one: bytes, other: bytes) -> bool:
+    """Whether two encoded names are one (RFC 5280 §7.1): producers write the same characters as strings of other types."""
+    from asn1crypto import x509 as asn1  # type: ignore[import-untyped]
+
+    try:
+        return bool(asn1.Name.load(one) == asn1.Name.load(other))
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
+@functools.lru_cache(maxsize=256)
+def issuer_and_serial(certificate: bytes) -> tuple[bytes, bytes]:
+    """The encodings of issuer and serial number of a certificate: many tokens bring the same one along. Raises DerError."""
+    body = der.children(certificate, der.whole(certificate))[0]
+    parts = [each for each in der.children(certificate, der.expect(body, der.SEQUENCE)) if each.tag != 0xA0]
+    if len(parts) < 3:
+        raise DerError(phrase("tst-certificate-none"), body.start)
+    serial, _, issuer = parts[:3]
+    return certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]
