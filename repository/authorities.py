@@ -6,7 +6,7 @@ docs/policy.md describes every key. What is heavy (cryptography) is imported whe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from policies.phrases import phrase
 if TYPE_CHECKING:
     from signatures.timestamps import Authority
 
-__all__ = ["DEMO", "TREES", "AuthorityPlace", "Network", "authorities_of", "read_network", "read_places"]
+__all__ = ["DEMO", "TREES", "AuthorityPlace", "Network", "authorities_of", "read_network", "read_places", "under_roots_of"]
 
 TREES = ("sha256", "sha512")
 """The two parallel hash trees: if one hash function or one authority's root breaks, the other tree still proves."""
@@ -103,6 +103,12 @@ def authorities_of(home: Path, places: Sequence[AuthorityPlace], clock: Callable
         AuthoritySettings: certificates or a secret cannot be read.
     """
     return [_authority(home, place, clock) for place in places]
+
+
+def under_roots_of(used: Collection[str], known: Iterable[Authority]) -> Callable[[Authority], bool]:
+    """Whether an authority is one of ``used`` (names), or stands under a root that one of them stands under, too."""
+    roots = {key for each in known if each.name in used for key in each.anchors.keys}
+    return lambda each: each.name in used or not roots.isdisjoint(each.anchors.keys)
 
 
 def _authority(home: Path, place: AuthorityPlace, clock: Callable[[], datetime]) -> Authority:

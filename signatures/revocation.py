@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
@@ -26,7 +26,7 @@ from signatures.ber import Malformed, guard
 from signatures.certificates import HASH_NAMES, Certificate
 from signatures.poe import digest_of
 
-__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "statuses"]
+__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "ocsp_request", "statuses"]
 
 FRESH = timedelta(days=1)
 """How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
@@ -272,6 +272,15 @@ def load_ocsp(der: bytes) -> Ocsp | None:
         return Ocsp(der)
     except (ValueError, TypeError, Malformed, *ODD):
         return None
+
+
+def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
+    """An OCSP request without nonce: an archived answer is for everybody, and many responders answer from a store."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        builder = ocsp.OCSPRequestBuilder()
+        builder = builder.add_certificate(certificate.x509, issuer.x509, hashes.SHA1())
+        return builder.build().public_bytes(serialization.Encoding.DER)
 
 
 def statuses(

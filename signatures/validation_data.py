@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from asn1crypto import pem  # type: ignore[import-untyped]
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509 import ocsp
 
 from policies.findings import Finding
 from signatures.anchors import Anchors
@@ -25,7 +22,7 @@ from signatures.chains import signed
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
 from signatures.poe import digest_of
-from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, statuses
+from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, ocsp_request, statuses
 from signatures.signed import SignedFile
 
 __all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_kept"]
@@ -209,7 +206,7 @@ class _Work:
             return
         addresses = list(certificate.addresses())
         for url in (url for kind, url in addresses if kind == "ocsp"):
-            answer = load_ocsp(self._asked(url, _request(certificate, issuer)))
+            answer = load_ocsp(self._asked(url, ocsp_request(certificate, issuer)))
             if answer is not None and self._useful(certificate, issuer, [], [answer]):
                 self._ocsps.append(answer)
                 self.kept.ocsps.setdefault(answer.der)
@@ -244,12 +241,3 @@ def _unarmoured(data: bytes) -> bytes:
         return bytes(pem.unarmor(found[0])[2])
     except ValueError:
         return b""
-
-
-def _request(certificate: Certificate, issuer: Certificate) -> bytes:
-    """An OCSP request without nonce: an archived answer is for everybody, and many responders answer from a store."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        builder = ocsp.OCSPRequestBuilder()
-        builder = builder.add_certificate(certificate.x509, issuer.x509, hashes.SHA1())
-        return builder.build().public_bytes(serialization.Encoding.DER)

@@ -22,7 +22,7 @@ from repository.evidence.batch import PREFIX, TIME, Batch, read_batch, write_fil
 from repository.ledger import ledger_of
 from repository.ledger_keeper import copy_of
 from repository.stored_version import open_verified
-from signatures.timestamps import Trust, read_token
+from signatures.timestamps import Anchors, Answer, Trust, read_token
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files, seal_next
@@ -30,7 +30,7 @@ from storage.tier import ObjectId, SealedVersion, Tier
 from storage.tiers import Kept, keep_on
 
 if TYPE_CHECKING:
-    from signatures.timestamps import Anchors, Token
+    from signatures.timestamps import Token
 
 __all__ = ["EVENT", "load", "newest_token", "open_batch", "pend", "pending", "row_of", "settle"]
 
@@ -122,10 +122,12 @@ def leaf_rows(batch: Batch) -> Iterator[LeafRow]:
 
 
 def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]) -> BatchRow:
-    """What the catalog is told of a batch. ``anchors`` by authority: how long a token's whole path lasts is asked of them."""
+    """What the catalog is told of a batch. ``anchors`` by authority: how long a token's whole path lasts, and to which root it leads, is
+    asked of them."""
     trees: list[dict[str, Any]] = []
     for tree, lineage in batch.trees.items():
         token, mark = read_token(lineage.newest.last), batch.marks[tree][-1][-1]
+        answer = _answer(token, anchors.get(mark.authority))
         trees.append(
             {
                 "tree": tree,
@@ -137,16 +139,17 @@ def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]
                 "scheme": token.scheme.name,
                 "key_bits": token.key_bits,
                 "signature_hash": token.scheme.hash,
-                "certificate_ends": _path_ends(token, anchors.get(mark.authority)).strftime(TIME),
+                "certificate_ends": (answer.ends or token.certificate.not_valid_after_utc).strftime(TIME),
+                "root": answer.root,
+                "root_key": answer.root_key.hex(),
                 "generations": [each.hash for each in lineage.generations],
             }
         )
     return BatchRow(batch.id, batch.created, batch.version, len(batch.leaves), inventory_sha512, trees)
 
 
-def _path_ends(token: Token, anchors: Anchors | None) -> datetime:
-    ends = Trust(anchors).of(token, token.time).ends if anchors is not None else None
-    return ends or token.certificate.not_valid_after_utc
+def _answer(token: Token, anchors: Anchors | None) -> Answer:
+    return Trust(anchors or Anchors()).of(token, token.time)
 
 
 def _inventory(tiers: Sequence[Tier], object_id: str, sha512: bytes) -> Inventory:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from policies.trust import earliest
 from repository.archive import Archive
-from repository.authorities import TREES, authorities_of
+from repository.authorities import TREES, authorities_of, under_roots_of
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import pend, pending
@@ -75,8 +75,8 @@ def make_batch(archive: Archive, authorities: Mapping[str, Sequence[Authority]],
 
 
 def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequence[Authority]]) -> list[str]:
-    """Stamp the trees of a batch that have no token yet; the reasons of those that still have none. The authority that stamped the
-    other tree is asked last: two trees under one root fall together."""
+    """Stamp the trees of a batch that have no token yet; the reasons of those that still have none. Authorities under the root
+    that the other tree stands under are asked last: two trees under one root fall together."""
     now = archive.clock.now()
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
 
@@ -90,8 +90,9 @@ def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequen
     for tree in TREES:
         if tree in batch.trees:
             continue
-        roots = {marks[0][0].authority for marks in batch.marks.values()}
-        ordered = sorted(authorities[tree], key=lambda each: (not each.evidence, each.name in roots))
+        used = {marks[-1][-1].authority for marks in batch.marks.values()}
+        together = under_roots_of(used, (each for several in authorities.values() for each in several))
+        ordered = sorted(authorities[tree], key=lambda each: (not each.evidence, together(each)))
         root = Tree(tree, (each.values[tree] for each in batch.leaves)).root
         try:
             found = stamp(ordered, tree, root, now=now, lasting=lasting)

@@ -24,7 +24,8 @@ SUCCESSORS = ("sha512", "sha384", "sha3_512", "sha3_256")
 @dataclass(frozen=True, slots=True)
 class Due:
     """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then.
-    ``due`` None: nothing it stands on has a known end."""
+    ``due`` None: nothing it stands on has a known end. ``one_root`` is the root under which all trees of the batch stand, told with the
+    first of them; "" when there are several, or it is not known."""
 
     batch: str
     tree: str
@@ -35,12 +36,15 @@ class Due:
     leaves: int
     hash: str
     evidence: bool
+    one_root: str = ""
 
     def findings(self, now: datetime) -> Iterator[Finding]:
         """What somebody has to know of it now."""
         name = f"{self.batch}/{self.tree}"
         if not self.evidence and self.kind != MISSING:
             yield Finding("EVD-DEMO", name)
+        if self.one_root:
+            yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root})
         if not self.authorities:
             yield Finding("EVD-NO-AUTHORITY", name, {"due": "-" if self.due is None else self.due.date().isoformat()})
         if self.because is not None and self.because.when is not None and self.because.when <= now:
@@ -83,6 +87,7 @@ def _trees(
     now: datetime,
 ) -> Iterator[Due]:
     there = {tree["tree"]: tree for tree in row.trees}
+    one_root = _one_root(row)
     for name in TREES:
         facts = there.get(name)
         if facts is None:
@@ -97,7 +102,14 @@ def _trees(
         rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
         fit = _fit(places, name, known, algorithms, max(due or now, now) + policy.lead)
         kind = HASH_TREE if rebuilt else TIME_STAMP
-        yield Due(row.id, name, kind, due, first, fit, row.leaves, facts["hash"], bool(facts["evidence"]))
+        yield Due(row.id, name, kind, due, first, fit, row.leaves, facts["hash"], bool(facts["evidence"]), one_root)
+        one_root = ""
+
+
+def _one_root(row: BatchRow) -> str:
+    keys = {tree.get("root_key", "") for tree in row.trees}
+    alone = len(row.trees) < 2 or len(keys) > 1 or "" in keys or not all(tree["evidence"] for tree in row.trees)
+    return "" if alone else str(row.trees[0]["root"])
 
 
 def _token_ends(facts: Mapping[str, Any], algorithms: Algorithms) -> list[End]:

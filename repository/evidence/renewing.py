@@ -19,6 +19,7 @@ from policies.findings import Findings, KhoError
 from policies.phrases import phrase
 from policies.trust import Algorithms, earliest
 from repository.archive import Archive
+from repository.authorities import under_roots_of
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
@@ -86,7 +87,7 @@ class _Work:
     rows: Mapping[str, BatchRow]
     stamped: dict[tuple[str, str], tuple[Renewal, Mark]] = field(default_factory=dict)
     beside: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    _lists: dict[bytes, list[bytes]] = field(default_factory=dict)
+    _collected_of: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
 
     def apply(self, batch_id: str, due: Sequence[Due], progress: Progress) -> None:
         """Do everything that is due of one batch, and leave its next version pending."""
@@ -108,9 +109,19 @@ class _Work:
         if changed:
             pend(self.archive, batch, ", ".join(changed), beside=self.beside[batch_id])
 
-    def _authorities(self, tree: str, names: Sequence[str]) -> list[Authority]:
-        """Those that the plan calls fit first; the others are better than none."""
-        return sorted(self.authorities[tree], key=lambda each: (not each.evidence, each.name not in names))
+    def _authorities(self, tree: str, due: Sequence[Due]) -> list[Authority]:
+        """Those that the plan calls fit first, and of these those under other roots than the other trees; the rest is better than none."""
+        used = {name for each in due for name in self._beside(each)}
+        together = under_roots_of(used, (each for several in self.authorities.values() for each in several))
+        fit = due[0].authorities
+        return sorted(self.authorities[tree], key=lambda each: (not each.evidence, each.name not in fit, together(each)))
+
+    def _beside(self, due: Due) -> Iterator[str]:
+        """The authorities that the other trees of a batch stand on, as this round has left them."""
+        for facts in self.rows[due.batch].trees:
+            if facts["tree"] != due.tree:
+                stamped = self.stamped.get((due.batch, facts["tree"]))
+                yield stamped[1].authority if stamped else str(facts["authority"])
 
     def _lasting(self, due: Sequence[Due], hash_name: str) -> Lasting:
         """A new token must last longer than what it renews; else it would be due again at once, and again."""
@@ -154,7 +165,7 @@ class _Work:
             return
         over = renewal_tree(hash_name, values)
         try:
-            asked = self._authorities(tree, readable[0].authorities)
+            asked = self._authorities(tree, readable)
             got = stamp(asked, hash_name, over.root, now=self.now, lasting=self._lasting(readable, hash_name))
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", tree, reason=str(error.finding.args["reason"]))
@@ -169,9 +180,11 @@ class _Work:
         """Revocation data of a token's authority: file name → bytes. They are stamped together with the token."""
         authority = next((each for each in self.authorities[tree] if each.name == name), None)
         sound = read_token(token)
-        if sound.certificate_der not in self._lists:
-            self._lists[sound.certificate_der] = revocations_for(sound, authority)
-        return {f"{place}.{number}.crl": data for number, data in enumerate(self._lists[sound.certificate_der], 1)}
+        if sound.certificate_der not in self._collected_of:
+            self._collected_of[sound.certificate_der] = revocations_for(sound, authority)
+        return {
+            f"{place}.{number}.{kind}": data for number, (kind, data) in enumerate(self._collected_of[sound.certificate_der], 1)
+        }
 
     @contextmanager
     def not_renewed(self, due: Due) -> Iterator[None]:
@@ -193,7 +206,7 @@ class _Work:
         again = _Again(self.archive, batch, due.tree, hash_name, self.done.findings, progress)
         tree = Tree(hash_name, again.leaves())
         try:
-            asked = self._authorities(due.tree, due.authorities)
+            asked = self._authorities(due.tree, [due])
             got = stamp(asked, hash_name, tree.root, now=self.now, lasting=self._lasting([due], hash_name))
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=str(error.finding.args["reason"]))

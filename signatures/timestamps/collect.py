@@ -1,13 +1,17 @@
-"""Collecting revocation lists of a time-stamp authority, while they can still be had."""
+"""Collecting revocation data of a time-stamp authority, while it can still be had."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signatures.algorithms import load_certificate
+from signatures.certificates import Certificate
+from signatures.chains import signed
 from signatures.errors import FetchFailed
 from signatures.fetch import Fetcher
+from signatures.revocation import load_ocsp, ocsp_request
 from signatures.timestamps.authority import Authority, HttpAuthority
 from signatures.timestamps.token import Token
 
@@ -17,35 +21,54 @@ MOST = 8
 """Addresses asked for one token: a path has three certificates, each with one or two."""
 
 
-def revocations_for(token: Token, authority: Authority | None) -> list[bytes]:
-    """Revocation lists (DER) of every certificate that the token brings along, from the addresses in the certificates.
+def revocations_for(token: Token, authority: Authority | None) -> list[tuple[str, bytes]]:
+    """("crl" | "ocsp", DER) of every certificate that the token brings along, from the addresses in the certificates.
 
     What cannot be had is left out: a renewal must not wait for a web server. The authority's own settings (proxy, private addresses)
-    hold for its lists, too.
+    hold for its lists, too. Nothing is believed here that comes back: what it says is judged with the token.
     """
     fetcher = authority.client.fetcher if authority is not None and isinstance(authority.client, HttpAuthority) else Fetcher()
-    found: list[bytes] = []
-    for url in _addresses(token)[:MOST]:
+    known = list(_parsed((token.certificate_der, *token.certificates)))
+    anchors = authority.anchors if authority is not None else None
+    issuers = [*known, *_parsed((*anchors.certificates, *anchors.others) if anchors else ())]
+    found: list[tuple[str, bytes]] = []
+    for url, body in list(_asked(known, issuers))[:MOST]:
         try:
-            data = fetcher.get(url)
-            parsed = x509.load_pem_x509_crl(data) if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(data)
-        except (FetchFailed, ValueError):
+            data = fetcher.post(url, body, "application/ocsp-request") if body else fetcher.get(url)
+        except FetchFailed:
             continue
-        encoded = parsed.public_bytes(Encoding.DER)
-        if encoded not in found:
-            found.append(encoded)
+        piece = ("ocsp", data) if body and load_ocsp(data) else ("crl", _as_list(data))
+        if piece[1] and piece not in found:
+            found.append(piece)
     return found
 
 
-def _addresses(token: Token) -> list[str]:
-    found: list[str] = []
-    for encoded in (token.certificate_der, *token.certificates):
+def _parsed(encodings: Iterable[bytes]) -> Iterator[Certificate]:
+    for encoded in dict.fromkeys(encodings):
         try:
-            points = load_certificate(encoded).extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-        except (ValueError, x509.ExtensionNotFound):
+            yield Certificate(encoded)
+        except ValueError:
             continue
-        for point in points:
-            for name in point.full_name or ():
-                if isinstance(name, x509.UniformResourceIdentifier) and name.value not in found:
-                    found.append(name.value)
-    return [each for each in found if each.startswith(("http://", "https://"))]
+
+
+def _asked(certificates: Iterable[Certificate], issuers: Iterable[Certificate]) -> Iterator[tuple[str, bytes]]:
+    """(address, what to post; b"" to get): every list once, and a question for each certificate that names a responder."""
+    seen: set[tuple[str, bytes]] = set()
+    for each in certificates:
+        issuer = next((one for one in issuers if one != each and signed(each, one)), None)
+        for kind, url in each.addresses():
+            if kind == "ca" or (kind == "ocsp" and issuer is None) or not url.startswith(("http://", "https://")):
+                continue
+            question = (url, ocsp_request(each, issuer) if kind == "ocsp" and issuer is not None else b"")
+            if question not in seen:
+                seen.add(question)
+                yield question
+
+
+def _as_list(data: bytes) -> bytes:
+    """A list as DER; b"" for what is none."""
+    try:
+        parsed = x509.load_pem_x509_crl(data) if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(data)
+    except ValueError:
+        return b""
+    return parsed.public_bytes(Encoding.DER)

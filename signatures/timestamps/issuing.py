@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from signatures import der
 from signatures.algorithms import HASH_OIDS, HASHES
@@ -135,9 +135,10 @@ def make_authority(
     hash_name: str = "sha256",
     root_key: Key | None = None,
     crl_url: str = "",
+    ocsp_url: str = "",
 ) -> IssuingAuthority:
     """A new authority: a root of its own, and a signing certificate valid from ``begins`` to ``ends``, which says that its revocation
-    list is at ``crl_url``."""
+    list is at ``crl_url`` and its responder at ``ocsp_url``."""
     root_key = root_key or ec.generate_private_key(ec.SECP256R1())
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} root")])
     authority = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
@@ -163,6 +164,9 @@ def make_authority(
     if crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
         builder = builder.add_extension(x509.CRLDistributionPoints([point]), False)
+    if ocsp_url:
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp_url))
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), False)
     leaf = builder.sign(root_key, hashes.SHA256())
     encoding = serialization.Encoding.DER
     return IssuingAuthority(key, leaf.public_bytes(encoding), root.public_bytes(encoding), clock, hash_name)

@@ -27,6 +27,9 @@ __all__ = ["CLOCKS_APART", "Token", "known_token", "read_token"]
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 
+_OCSP = "1.3.6.1.5.5.7.16.2"
+"""An OCSP answer among the lists of a CMS (RFC 5940 §2)."""
+
 CLOCKS_APART = timedelta(minutes=10)
 """How far an authority's clock and ours may differ. A larger difference means that one of them is wrong, and evidence with a
 wrong time cannot be mended later."""
@@ -155,6 +158,10 @@ class _Reader:
                 self._kinds.add((each.tag, member.tag))
                 if member.tag == der.SEQUENCE:
                     (self.certificates if each.tag == 0xA0 else self.revocations).append(self._bytes(member))
+                elif (each.tag, member.tag) == (0xA1, 0xA1):
+                    parts = self._children(member)
+                    if len(parts) == 2 and der.oid(self._data, parts[0]) == _OCSP:
+                        self.revocations.append(self._bytes(parts[1]))
 
     def _version(self, version: int) -> None:
         """RFC 5652 §5.1. Many producers write 3 where embedded OCSP answers or attribute certificates ask for more: 3 passes."""

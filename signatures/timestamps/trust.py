@@ -7,19 +7,25 @@ looked for in what the token brings along and what was collected beside it.
 from __future__ import annotations
 
 import enum
+import functools
+import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.ocsp import OCSPCertStatus
 
 from policies.phrases import os_phrase
 from signatures.algorithms import load_certificate
+from signatures.certificates import Certificate
 from signatures.errors import AuthoritySettings
+from signatures.revocation import ODD, Crl, Ocsp, load_ocsp
 from signatures.timestamps.token import CLOCKS_APART, Token
 
 __all__ = ["Anchors", "Answer", "Believed", "Trust", "as_pem", "load_anchors"]
@@ -40,21 +46,29 @@ class Believed(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``root`` is the subject of the anchor that the path ends at; ``ends`` the earliest end of validity on the path."""
+    """``root`` is the subject of the anchor that the path ends at, ``root_key`` the SHA-256 of its public key (one root may have several
+    certificates); ``ends`` the earliest end of validity on the path."""
 
     believed: Believed
     reason: str = ""
     root: str = ""
     ends: datetime | None = None
+    root_key: bytes = b""
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Certificates the operator trusts (DER), further ones that help to build paths, and revocation lists that were collected."""
+    """Certificates the operator trusts (DER), further ones that help to build paths, and what was collected of revocation: lists and
+    OCSP answers."""
 
     certificates: tuple[bytes, ...] = ()
     others: tuple[bytes, ...] = ()
     revocations: tuple[bytes, ...] = ()
+
+    @property
+    def keys(self) -> frozenset[bytes]:
+        """SHA-256 of the public keys of what is trusted: who stands under one of them stands under that root, whatever its certificate."""
+        return frozenset(map(_key, self.certificates))
 
     def with_revocations(self, more: Iterable[bytes]) -> Anchors:
         return Anchors(self.certificates, self.others, (*self.revocations, *more))
@@ -67,7 +81,7 @@ class Anchors:
 
 def load_anchors(name: str, places: Sequence[Path]) -> Anchors:
     """Anchors from files, or folders of files, of certificates (PEM with any number, or DER). A file that is a revocation list (PEM or
-    DER) is held against what these certificates issued.
+    DER) or an OCSP answer (DER) is held against what these certificates issued.
 
     Raises:
         AuthoritySettings: a file cannot be read or holds neither; ``name`` says whose.
@@ -79,7 +93,7 @@ def load_anchors(name: str, places: Sequence[Path]) -> Anchors:
             files = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
             for file in files:
                 data = file.read_bytes()
-                revocations = _revocation_list(data)
+                revocations = _revocation_data(data)
                 lists += revocations
                 found += [] if revocations else _certificates(data)
         except OSError as error:
@@ -89,12 +103,13 @@ def load_anchors(name: str, places: Sequence[Path]) -> Anchors:
     return Anchors(tuple(found), revocations=tuple(lists))
 
 
-def _revocation_list(data: bytes) -> list[bytes]:
+def _revocation_data(data: bytes) -> list[bytes]:
     try:
-        read = x509.load_pem_x509_crl if data.lstrip().startswith(b"-----BEGIN X509 CRL") else x509.load_der_x509_crl
-        return [read(data).public_bytes(Encoding.DER)]
+        if data.lstrip().startswith(b"-----BEGIN X509 CRL"):
+            return [x509.load_pem_x509_crl(data).public_bytes(Encoding.DER)]
     except ValueError:
         return []
+    return [] if _told_by(data) is None else [data]
 
 
 def _certificates(data: bytes) -> list[bytes]:
@@ -134,12 +149,17 @@ class Trust:
         reason, path = self._paths[key]
         if reason:
             return Answer(Believed.NO, reason)
-        certificates = [load_certificate(each) for each in path]
-        revoked = _revoked(certificates, (*token.revocations, *self.anchors.revocations), token.time, at)
+        revoked = _revoked(path, (*token.revocations, *self.anchors.revocations), token.time, at)
         if revoked:
             return Answer(Believed.NO, revoked)
+        certificates = [load_certificate(each) for each in path]
         ends = min(each.not_valid_after_utc for each in certificates)
-        return Answer(Believed.YES, "", certificates[0].subject.rfc4514_string(), ends)
+        return Answer(Believed.YES, "", certificates[0].subject.rfc4514_string(), ends, _key(path[0]))
+
+
+def _key(certificate: bytes) -> bytes:
+    key = load_certificate(certificate).public_key()
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
 def _valid_at(certificate: x509.Certificate, moment: datetime) -> bool:
@@ -175,28 +195,60 @@ def _path(token: Token, anchors: Anchors, at: datetime) -> tuple[str, tuple[byte
     return "", tuple(each.dump() for each in path.iter_certs(include_root=True))
 
 
-def _revoked(path: Sequence[x509.Certificate], lists: Iterable[bytes], made: datetime, at: datetime) -> str:
-    """Why a certificate of the path counts as revoked at ``at``; "" when nothing says so. A revocation after ``at`` was not known
-    then: what was stamped over before it stays proved."""
-    for encoded in lists:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = x509.load_der_x509_crl(encoded)
-        except ValueError:
-            continue  # an OCSP answer or something else; the collector of validation data reads those
+def _revoked(path: Sequence[bytes], data: Iterable[bytes], made: datetime, at: datetime) -> str:
+    """Why a certificate of the path (the anchor first) counts as revoked at ``at``; "" when nothing says so. A revocation after ``at``
+    was not known then: what was stamped over before it stays proved."""
+    for encoded in data:
+        told = _told_by(encoded)
+        if told is None:
+            continue  # of another kind: an extension of the standard, or damaged
         for issuer, certificate in pairwise(path):
-            if found.issuer == certificate.issuer and found.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
-                row = found.get_revoked_certificate_by_serial_number(certificate.serial_number)
-                if row is not None and row.revocation_date_utc <= at and not _harmless(row, made):
-                    name = certificate.subject.rfc4514_string()
-                    return f"the certificate of {name} was revoked on {row.revocation_date_utc.date().isoformat()}"
+            found = told(_certificate(issuer), _certificate(certificate))
+            if found is not None and found.when <= at and not (found.harmless and made < found.when):
+                name = load_certificate(certificate).subject.rfc4514_string()
+                return f"the certificate of {name} was revoked on {found.when.date().isoformat()}"
     return ""
 
 
-def _harmless(row: x509.RevokedCertificate, made: datetime) -> bool:
+class _Revocation(NamedTuple):
+    """``harmless``: for a reason that spares what was made before."""
+
+    when: datetime
+    harmless: bool
+
+
+_Told = Callable[[Certificate, Certificate], "_Revocation | None"]
+"""What a piece of revocation data says of (issuer, certificate): since when it is revoked."""
+
+_certificate = functools.lru_cache(maxsize=256)(Certificate)
+
+
+@functools.lru_cache(maxsize=32)
+def _told_by(encoded: bytes) -> _Told | None:
+    """A list or an OCSP answer, parsed once: the same few stand beside thousands of records. None when it is neither."""
+    if (answer := load_ocsp(encoded)) is not None:
+        return functools.partial(_by_ocsp, answer)
+    try:
+        return functools.partial(_by_list, Crl(encoded))
+    except (ValueError, TypeError, *ODD):
+        return None
+
+
+def _by_list(found: Crl, issuer: Certificate, certificate: Certificate) -> _Revocation | None:
+    if found.issuer != certificate.issuer or not found.signed_by(issuer):
+        return None
+    row = found.list.get_revoked_certificate_by_serial_number(certificate.serial)
+    if row is None:
+        return None
     try:
         reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason
     except x509.ExtensionNotFound:
-        return False
-    return reason in _STAYS_VALID and made < row.revocation_date_utc
+        reason = None
+    return _Revocation(row.revocation_date_utc, reason in _STAYS_VALID)
+
+
+def _by_ocsp(found: Ocsp, issuer: Certificate, certificate: Certificate) -> _Revocation | None:
+    answer = found.answer(certificate, issuer)
+    if answer is None or answer.certificate_status is not OCSPCertStatus.REVOKED or found.responder(issuer, ()) is None:
+        return None
+    return _Revocation(answer.revocation_time_utc, answer.revocation_reason in _STAYS_VALID)

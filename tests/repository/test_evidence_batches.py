@@ -34,7 +34,7 @@ from signatures.evidence import EvidenceReport, read_record
 from signatures.timestamps import Authority, Believed, IssuingAuthority, make_authority
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
-from tests.signatures.authorities import NOW, VirtualClock, authority, issuing, key, served
+from tests.signatures.authorities import NOW, VirtualClock, answer_of, authority, issuing, key, served
 
 FILES = {"báo cáo.txt": "Nội dung".encode(), "ảnh/1.bin": bytes(range(256)), "rỗng": b""}
 
@@ -266,6 +266,34 @@ def test_stamps_are_renewed_when_due_with_one_request_a_tree_and_not_twice(archi
     archive.whole()
 
 
+def test_two_trees_under_one_root_are_told_of_and_parted_by_the_next_renewal(archive: Proved) -> None:
+    archive.no_authorities()
+    root_key, begins = ec.generate_private_key(ec.SECP256R1()), archive.clock.now() - timedelta(days=1)
+    for name in ("first", "second"):  # two authorities, each with a certificate of its own for the same root
+        made = make_authority(
+            name, key("p256"), clock=archive.clock, begins=begins, ends=begins + timedelta(days=1000), root_key=root_key
+        )
+        archive.name_authority(name, made, 'sha256", "sha512')
+    aip = archive.give("a")
+    assert archive.engine.evidence.batch()["trees"] == ["sha256", "sha512"]
+
+    def told() -> list[str]:
+        return [each.path for each in attention(archive.engine.archive) if each.code == "EVD-ONE-ROOT"]
+
+    plan = archive.engine.evidence.plan()
+    findings = [finding for each in plan.rows for finding in each.findings(plan.now) if finding.code == "EVD-ONE-ROOT"]
+    assert [each.args["root"] for each in findings] == ["CN=first root"]
+    assert told() == [plan.rows[0].batch]
+    archive.clock.pass_days(900)
+    for name in ("third", "fourth"):
+        archive.authority(name, 'sha256", "sha512')
+    assert archive.engine.evidence.renew()["renewed"]["time-stamp renewal"] == 2
+    assert told() == []
+    folder, _ = archive.proof(aip, "out")
+    roots = {tree: judged(folder, tree, at=timedelta(days=1000)).stamps[-1].token.authority for tree in ("sha256", "sha512")}
+    assert len(set(roots.values())) == 2, roots
+
+
 def test_revocation_lists_are_collected_before_a_renewal_and_proved_with_the_token(archive: Proved) -> None:
     aip = archive.give("a")
     archive.no_authorities()
@@ -297,6 +325,41 @@ def test_revocation_lists_are_collected_before_a_renewal_and_proved_with_the_tok
     renewal = record.chains[0].stamps[1]
     assert renewal.groups is not None
     assert hashlib.sha256(found).digest() in renewal.groups[0]  # it existed when the renewal was made
+    assert judged(folder, "sha256", at=timedelta(days=1200)).trust is Believed.YES
+
+
+def test_an_ocsp_answer_is_collected_before_a_renewal_and_judged_with_the_token(archive: Proved) -> None:
+    """What the responder says before the renewal holds for ever: here, that the authority's key had been stolen."""
+    aip = archive.give("a")
+    archive.no_authorities()
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    begins = archive.clock.now() - timedelta(days=1)
+    answers: list[bytes] = []
+    with served(lambda _: answers[0]) as ocsp_url:
+        made = make_authority(
+            "asked",
+            key("p256"),
+            clock=archive.clock,
+            begins=begins,
+            ends=begins + timedelta(days=1000),
+            root_key=root_key,
+            ocsp_url=ocsp_url,
+        )
+        stolen = archive.clock.now() + timedelta(days=900)
+        answers.append(answer_of(made, root_key, stolen, x509.ReasonFlags.key_compromise))
+        archive.name_authority("asked", made, "sha256")
+        archive.engine.evidence.batch()
+        archive.clock.pass_days(950)
+        archive.authority("next", "sha256")
+        assert archive.engine.evidence.renew()["renewed"]["time-stamp renewal"] == 1
+    folder, _ = archive.proof(aip, "out")
+    kept = folder / "anchors" / "sha256-1-1.1.ocsp"
+    assert kept.read_bytes() == answers[0]
+    renewal = read_record((folder / "sha256.er").read_bytes()).chains[0].stamps[1]
+    assert renewal.groups is not None
+    assert hashlib.sha256(answers[0]).digest() in renewal.groups[0]
+    assert errors(judged(folder, "sha256", at=timedelta(days=1200)).findings) == ["EVD-NOT-TRUSTED"]
+    kept.unlink()
     assert judged(folder, "sha256", at=timedelta(days=1200)).trust is Believed.YES
 
 

@@ -13,13 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import ocsp
 
 from signatures.timestamps import Anchors, Authority, IssuingAuthority, make_authority
 from signatures.timestamps.issuing import Key
 
-__all__ = ["NOW", "OpensslAuthority", "VirtualClock", "authority", "key", "served"]
+__all__ = ["NOW", "OpensslAuthority", "VirtualClock", "answer_of", "authority", "key", "served"]
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -75,6 +77,25 @@ def authority(
 def issuing(known: Authority) -> IssuingAuthority:
     assert isinstance(known.client, IssuingAuthority)
     return known.client
+
+
+def answer_of(
+    made: IssuingAuthority, root_key: ec.EllipticCurvePrivateKey, since: datetime | None, reason: x509.ReasonFlags | None
+) -> bytes:
+    """An OCSP answer about an authority's certificate, signed by its root."""
+    leaf, root = x509.load_der_x509_certificate(made.certificate), x509.load_der_x509_certificate(made.root)
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=leaf,
+        issuer=root,
+        algorithm=hashes.SHA1(),
+        cert_status=ocsp.OCSPCertStatus.REVOKED if since else ocsp.OCSPCertStatus.GOOD,
+        this_update=since or NOW,
+        next_update=None,
+        revocation_time=since,
+        revocation_reason=reason,
+    )
+    signed = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, root).sign(root_key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.DER)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from signatures.timestamps import (
     token_of,
 )
 from signatures.timestamps.token import known_token
-from tests.signatures.authorities import NOW, OpensslAuthority, authority, issuing, key, openssl_accepts, served
+from tests.signatures.authorities import NOW, OpensslAuthority, answer_of, authority, issuing, key, openssl_accepts, served
 
 DIGEST = hashlib.sha256(b"record").digest()
 LOOPBACK = Fetcher(patience=10, private=True)
@@ -214,6 +214,53 @@ def test_a_revocation_counts_from_its_date_unless_its_reason_spares_earlier_toke
     found, trust = token(known), Trust(known.anchors.with_revocations([listed]))
     assert trust.of(found, when - timedelta(days=1)).believed is Believed.YES
     assert trust.of(found, when + timedelta(days=1)).believed is after
+
+
+@pytest.mark.parametrize(
+    ("reason", "after"),
+    [(x509.ReasonFlags.key_compromise, Believed.NO), (None, Believed.NO), (x509.ReasonFlags.superseded, Believed.YES)],
+)
+def test_an_ocsp_answer_counts_as_a_revocation_list_does(
+    reason: x509.ReasonFlags | None, after: Believed, tmp_path: Path
+) -> None:
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    begins, when = NOW - timedelta(days=300), NOW + timedelta(days=100)
+    made = make_authority(
+        "O", key("p256"), clock=lambda: NOW, begins=begins, ends=begins + timedelta(days=3000), root_key=root_key
+    )
+    known = Authority("O", made, Anchors((made.root,)))
+    found = token(known)
+
+    def believed(data: bytes, days: float) -> Believed:
+        (tmp_path / "root.cer").write_bytes(made.root)
+        (tmp_path / "answer.ocsp").write_bytes(data)
+        return Trust(load_anchors("O", [tmp_path])).of(found, when + timedelta(days=days)).believed
+
+    revoked = answer_of(made, root_key, when, reason)
+    assert believed(revoked, -1) is Believed.YES  # not known then
+    assert believed(revoked, 1) is after
+    assert believed(answer_of(made, root_key, None, None), 1) is Believed.YES
+    unsigned = revoked[:-1] + bytes([revoked[-1] ^ 1])
+    assert believed(unsigned, 1) is Believed.YES  # who says so is nobody
+
+
+def test_an_ocsp_answer_that_a_token_brings_along_is_looked_at() -> None:
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    begins = NOW - timedelta(days=300)
+    made = make_authority(
+        "I", key("p256"), clock=lambda: NOW, begins=begins, ends=begins + timedelta(days=3000), root_key=root_key
+    )
+    answer = answer_of(made, root_key, NOW + timedelta(days=9), x509.ReasonFlags.key_compromise)
+    sound = token_of(made.answer(Request.of("sha256", DIGEST).encoded))
+    content = der.children(sound, der.children(sound, der.children(sound, der.whole(sound))[1])[0])
+    parts = [sound[each.start : each.end] for each in content]
+    inside = der.encode(0xA1, der.encode(0xA1, der.write_oid("1.3.6.1.5.5.7.16.2"), answer))
+    signed = der.sequence(der.write_integer(5), *parts[1:4], inside, parts[4])
+    found = read_token(der.sequence(der.write_oid("1.2.840.113549.1.7.2"), der.encode(0xA0, signed)))
+    assert found.revocations == (answer,)
+    trust = Trust(Anchors((made.root,)))
+    assert trust.of(found, NOW + timedelta(days=8)).believed is Believed.YES
+    assert trust.of(found, NOW + timedelta(days=10)).believed is Believed.NO
 
 
 def test_every_flipped_byte_of_a_token_is_noticed_or_means_nothing() -> None:
