@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from policies.trust import Algorithms
 from repository.archive import Archive
 from repository.evidence.proving import Proving
 from repository.flow_names import COLLECT
@@ -30,13 +31,19 @@ class Signatures:
         self._jobs = jobs
 
     def validate(
-        self, aip_id: str, *, at: datetime | None = None, anchors: Path | None = None, progress: Progress
+        self,
+        aip_id: str,
+        *,
+        at: datetime | None = None,
+        anchors: Path | None = None,
+        algorithms: Algorithms | None = None,
+        progress: Progress,
     ) -> list[FileReport]:
         """Validate every signed file of an AIP as of ``at`` (now), with what was kept beside it and the evidence over it.
 
         Raises `UnknownAip`, `AnchorsUnusable`, and what reading a copy raises.
         """
-        context = context_of(self._archive, at or self._archive.clock.now(), anchors=anchors)
+        context = context_of(self._archive, at or self._archive.clock.now(), anchors=anchors, algorithms=algorithms)
         return validate_aip(self._archive, aip_id, context, progress, prove=Proving(self._archive, aip_id, context))
 
     def attention(self) -> list[Waiting]:

@@ -20,6 +20,7 @@ from repository.cli.screen import Screen, when
 from repository.texts import language, words
 
 if TYPE_CHECKING:
+    from policies.trust import Algorithms
     from repository.signed.records import FileReport
     from signatures.report import SignatureReport
 
@@ -31,6 +32,7 @@ AnchorFolder = Annotated[Path | None, typer.Option("--anchors", metavar="DIR", h
 Content = Annotated[Path | None, typer.Option("--content", metavar="FILE", help=words("option.content"))]
 Data = Annotated[list[Path] | None, typer.Option("--data", metavar="DIR", help=words("option.data"))]
 Evidence = Annotated[list[Path] | None, typer.Option("--evidence", metavar="FILE", help=words("option.evidence"))]
+Ends = Annotated[Path | None, typer.Option("--algorithms", metavar="FILE", help=words("option.evidence_algorithms"))]
 Xml = Annotated[Path | None, typer.Option("--xml", metavar="FILE", help=words("option.xml"))]
 
 STYLES = {"TOTAL-PASSED": "green", "INDETERMINATE": "yellow", "TOTAL-FAILED": "bold red"}
@@ -44,20 +46,21 @@ def validate(
     content: Content = None,
     data: Data = None,
     evidence: Evidence = None,
+    algorithms: Ends = None,
     xml: Xml = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
     """Validate the signatures of a file or an AIP."""
     door = Door.of(context, home, as_json)
-    moment = _moment(at)
+    moment, ends = _moment(at), _ends(algorithms)
     if not subject.startswith("urn:"):
         check_source(Path(subject))
-        given = _Given(moment, anchors, content, data or (), evidence or ())
+        given = _Given(moment, anchors, content, data or (), evidence or (), ends)
         reports = [_file(door, Path(subject), given)]
     else:
         with door.open() as engine:
-            reports = engine.signatures.validate(subject, at=moment, anchors=anchors, progress=door.progress())
+            reports = engine.signatures.validate(subject, at=moment, anchors=anchors, algorithms=ends, progress=door.progress())
     if xml is not None:
         _write_xml(xml, reports)
     return _answer(door, subject, reports)
@@ -123,6 +126,16 @@ def _moment(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _ends(file: Path | None) -> Algorithms | None:
+    if file is None:
+        return None
+    if not file.is_file():
+        raise Usage("USE-NO-PATH", str(file))
+    from policies.trust import parse_algorithms
+
+    return parse_algorithms(file.read_bytes(), name=str(file))
+
+
 @dataclass(frozen=True)
 class _Given:
     """What the command line gave to judge a file by."""
@@ -132,6 +145,7 @@ class _Given:
     content: Path | None
     data: Sequence[Path]
     evidence: Sequence[Path]
+    algorithms: Algorithms | None
 
 
 def _file(door: Door, path: Path, given: _Given) -> FileReport:
@@ -145,9 +159,9 @@ def _file(door: Door, path: Path, given: _Given) -> FileReport:
     now = given.at or SystemClock().now()
     if given.anchors is None and door.has_archive():
         with door.open() as engine:
-            judged_by = context_of(engine.archive, now)
+            judged_by = context_of(engine.archive, now, algorithms=given.algorithms)
     else:
-        judged_by = context_of(None, now, anchors=given.anchors)
+        judged_by = context_of(None, now, anchors=given.anchors, algorithms=given.algorithms)
     lists = [der for each in given.data for kept in data_from(each) for der in kept.crls]
     records = Records(read_records(given.evidence), judged_by, lists)
     kept = [each for folder in given.data for each in data_from(folder, records)]

@@ -20,8 +20,10 @@ ANCHORS = "anchors"
 """The folder in the home that holds the trust anchors (`signatures.anchors`)."""
 
 
-def context_of(archive: Archive | None, at: datetime, *, anchors: Path | None = None) -> Context:
-    """By what signatures are judged as of ``at``. ``anchors`` stands in for the archive's own folder.
+def context_of(
+    archive: Archive | None, at: datetime, *, anchors: Path | None = None, algorithms: Algorithms | None = None
+) -> Context:
+    """By what signatures are judged as of ``at``. ``anchors`` stands in for the archive's own folder, ``algorithms`` for its end dates.
 
     Raises `AnchorsUnusable`, `AlgorithmsError`, and `SourceMissing` when ``anchors`` is named and not there.
     """
@@ -32,7 +34,7 @@ def context_of(archive: Archive | None, at: datetime, *, anchors: Path | None = 
     if anchors is not None and not anchors.is_dir():
         raise SourceMissing(str(anchors))
     trusted = load_anchors(folder) if folder is not None else Anchors()
-    return Context(trusted, algorithms_of(archive), at)
+    return Context(trusted, algorithms or algorithms_of(archive), at)
 
 
 def algorithms_of(archive: Archive | None) -> Algorithms:

@@ -56,9 +56,11 @@ class StampAuthority(TimeStamper):  # type: ignore[misc]
 
 @dataclass
 class Pki:
-    """``kind`` is "ec" (quick, and good for ever) or "rsa" (PKCS #1 v1.5, whose end is known)."""
+    """``kind`` is "ec" (quick, and good for ever) or "rsa" (PKCS #1 v1.5, whose end is known). ``one_root``: the authorities of time-stamps
+    stand under the same root as the signers; else each has a root of its own."""
 
     kind: str = "ec"
+    one_root: bool = False
     arch: Any = None
     _dates: dict[Any, Any] = field(default_factory=dict)
 
@@ -69,7 +71,12 @@ class Pki:
             (Path(folder) / "keys").mkdir()
             for name in names:
                 (Path(folder) / "keys" / f"{name}.pem").write_bytes(_key(self.kind))
-            config = CertomancerConfig(yaml.safe_load(text), key_search_dir=folder, config_search_dir=folder)
+            described = yaml.safe_load(text)
+            if self.one_root:
+                certificates = described["pki-architectures"]["test"]["certs"]
+                for name in STAMP_CAS:
+                    certificates[name] |= {"issuer": "root", "authority-key": "root"}
+            config = CertomancerConfig(described, key_search_dir=folder, config_search_dir=folder)
             self.arch = config.get_pki_arch(ArchLabel("test"))
             for name in names:
                 self.arch.key_set.get_private_key(KeyLabel(name))  # read now: the folder goes
@@ -107,15 +114,19 @@ class Pki:
         return [self.crl(name, at) for name in names]
 
     def anchors(self) -> list[Certificate]:
-        return [self.certificate(name) for name in ("root", *STAMP_CAS)]
+        return [self.certificate(name) for name in self.roots]
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return ("root",) if self.one_root else ("root", *STAMP_CAS)
 
     def context(self, at: datetime, signer: str = "signer1", more_crls: tuple[str, ...] = ()) -> ValidationContext:
         from asn1crypto import crl as asn1_crl
 
         ders = [*self.crls(at), *(self.crl(name, at) for name in more_crls)]
         return ValidationContext(
-            trust_roots=[self.asn1(name) for name in ("root", *STAMP_CAS)],
-            other_certs=[self.asn1(name) for name in ("interm", "interm-ocsp")],
+            trust_roots=[self.asn1(name) for name in self.roots],
+            other_certs=[self.asn1(name) for name in ("interm", "interm-ocsp", *STAMP_CAS)],
             allow_fetching=False,
             crls=[asn1_crl.CertificateList.load(der) for der in ders],
             ocsps=[asn1_ocsp.OCSPResponse.load(self.ocsp(signer, at))] if at < day(2027) else [],
