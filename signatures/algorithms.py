@@ -177,6 +177,23 @@ def load_certificate(data: bytes) -> x509.Certificate:
         return found
 
 
+def effort(certificate: x509.Certificate) -> int:
+    """How much longer checking with this key takes than with ordinary ones, at least 1: RSA keys may be chosen to take a hundred times as
+    long, by a public exponent of thousands of bits."""
+    try:
+        key = certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        return 1
+    if isinstance(key, rsa.RSAPublicKey):
+        exponent = key.public_numbers().e.bit_length()
+        return 1 + exponent * key.key_size**2 // _ORDINARY
+    return 1 + key.key_size // 512 if isinstance(key, dsa.DSAPublicKey | ec.EllipticCurvePublicKey) else 1
+
+
+_ORDINARY = 17 * 4096**2
+"""Bits of the exponent times bits of the modulus squared, of an ordinary key."""
+
+
 def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, message: bytes, *, prehashed: bool = False) -> bool:
     """Whether ``value`` is this key's signature of ``message``. A key of another kind, or of a kind not understood, signed nothing.
 

@@ -7,7 +7,7 @@ from typing import Any
 from formats.xml import NotWellFormed, TooLarge, exact
 from policies.phrases import phrase
 from signatures.xmldsig.c14n import METHODS, Nodes, Refused, Work
-from signatures.xmldsig.c14n import canonical as written
+from signatures.xmldsig.native import joined
 
 __all__ = ["canonical", "canonical_element"]
 
@@ -20,7 +20,7 @@ def canonical_element(
     chosen = METHODS[method]
     nodes = Nodes(element, whole=whole, comments=chosen.comments)
     try:
-        return b"".join(written(nodes.filtered("subtract", without) if without else nodes, chosen, work or Work()))
+        return joined(nodes.filtered("subtract", without) if without else nodes, chosen, work or Work())
     except Refused as error:
         raise TooLarge(phrase("can-none", why=error.reason)) from error
 
@@ -34,7 +34,7 @@ def canonical(data: bytes, method: str) -> bytes | None:
     if method not in METHODS:
         return None
     try:
-        return canonical_element(exact(data), method, whole=True, work=Work.on(data))
+        return canonical_element(exact(data), method, whole=True, work=Work())
     except TooLarge:
         raise
     except NotWellFormed:

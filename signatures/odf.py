@@ -13,6 +13,7 @@ from signatures.report import Kind
 from signatures.signed import SignedFile, Source
 from signatures.xades.packaged import Parts, opened_zip, read_part
 from signatures.xades.reader import Read
+from signatures.xmldsig.c14n import Work
 
 __all__ = ["OdfVerifier"]
 
@@ -46,12 +47,12 @@ class OdfVerifier:
         members = opened_zip(source, Kind.ODF)
         if isinstance(members, SignedFile):
             return members
-        collected = Collected()
+        collected, work = Collected(), Work()
         for name in (DOCUMENT, MACROS):
             if members.find(name) is not None:
                 resolve = _inside(members)
                 read_part(
-                    members, name, collected, kind=Kind.ODF, resolve=resolve, parts=_parts(members, name), known=self._known
+                    members, name, collected, work, kind=Kind.ODF, resolve=resolve, parts=_parts(members, name), known=self._known
                 )
         return collected.file()
 

@@ -25,7 +25,7 @@ from signatures.report import Kind
 from signatures.signed import SignedFile, Source
 from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, refused_file
 from signatures.xades.reader import Read
-from signatures.xmldsig.c14n import Nodes, Refused
+from signatures.xmldsig.c14n import Nodes, Refused, Work
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, State
 
@@ -78,10 +78,9 @@ class Relationship:
 class Package:
     """An OPC package as its relationships and content types say. Raises `BadZip`, `NotWellFormed`, `Refused`."""
 
-    def __init__(self, members: ZipMembers) -> None:
-        self.members = members
+    def __init__(self, members: ZipMembers, work: Work) -> None:
+        self.members, self.work = members, work
         self._names = {each.casefold(): each for each in members.names}
-        self._roots: dict[str, Any] = {}
         types = self.xml(TYPES)
         self._overrides: dict[str, str] = {}
         self._defaults: dict[str, str] = {}
@@ -101,9 +100,9 @@ class Package:
         found = self.named(name)
         if found is None:
             raise Refused(phrase("opc-no-part", name=name))
-        if found not in self._roots:
-            self._roots[found] = exact(self.members.read(found, MOST_PART))
-        return self._roots[found]
+        data = self.members.read(found, MOST_PART)
+        self.work.parse(data)
+        return exact(data)
 
     def named(self, name: str) -> str | None:
         """The member that a part name means: case does not count (6.2.2.3)."""
@@ -128,7 +127,9 @@ class Package:
 
     def _of(self, holder: str, source: str) -> Iterator[Relationship]:
         ids = set()
-        for each in self.xml(holder).iterchildren(etree.Element):
+        root = self.xml(holder)
+        self.work.visit(len(root))
+        for each in root.iterchildren(etree.Element):
             if each.tag != f"{{{RELATIONSHIPS}}}Relationship":  # alternatives, for one: some readers look into them (6.5.3.5)
                 raise Refused(phrase("opc-other", part=holder, name=each.tag[:80]))
             name = each.get("Id", "")
@@ -193,7 +194,8 @@ class OoxmlVerifier:
         if isinstance(members, SignedFile):
             return members
         try:
-            package = Package(members)
+            work = Work()
+            package = Package(members, work)
             names = package.signatures()
             parts = _parts(package)
         except BadZip as error:
@@ -208,6 +210,7 @@ class OoxmlVerifier:
                 members,
                 name,
                 collected,
+                work,
                 kind=Kind.OOXML,
                 resolve=_inside(package),
                 parts=parts,
@@ -239,6 +242,7 @@ def _relationships(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes:
     root = reading.nodes(data).top
     if root.tag != f"{{{RELATIONSHIPS}}}Relationships":
         raise Refused(phrase("opc-transform"))
+    reading.document.work.visit(len(root))
     made = etree.Element(root.tag, nsmap={None: RELATIONSHIPS})
     for each in sorted(root.iterchildren(f"{{{RELATIONSHIPS}}}Relationship"), key=lambda each: each.get("Id", "")):
         if each.get("Id") in ids or each.get("Type") in types:
@@ -290,14 +294,19 @@ def _parts(package: Package) -> Parts:
 def _coverer(package: Package) -> Callable[[Read], set[str]]:
     """Which parts and relationships a signature covers: a reference to a part of relationships covers those that it leaves in."""
 
+    held: dict[str, list[Relationship]] = {}
+    for one in package.relationships:
+        held.setdefault(one.holder, []).append(one)
+
     def covers(read: Read) -> set[str]:
-        found = set()
+        found: set[str] = set()
         for each in read.signature.every if read.signature else ():
             name = package.named(each.name.partition("?")[0]) if each.name else None
             if each.state is not State.GOOD or each.filtered or name is None:
                 continue
             steps = [step for step in each.element.iter(ds("Transform")) if step.get("Algorithm") == TRANSFORM]
-            inside = [one for one in package.relationships if one.holder == name]
+            inside = held.get(name, [])
+            package.work.visit(len(inside) >> 1)
             for ids, types in map(_selected, steps):
                 inside = [one for one in inside if one.id in ids or one.type in types]
             found.update([_link(one) for one in inside] if inside or steps else [name])

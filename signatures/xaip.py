@@ -23,7 +23,7 @@ from signatures.canonical import canonical_element
 from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
 from signatures.evidence.objects import data_object
 from signatures.evidence.xmlers import NAMESPACE as ERS
-from signatures.xmldsig.c14n import C14N, METHODS
+from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
 from signatures.xmldsig.names import digest_named
 
 __all__ = ["NAMESPACE", "Handed", "Protected", "Xaip", "in_package", "is_package", "wrapped_record"]
@@ -35,6 +35,8 @@ MOST_POINTERS = 100_000
 """Protected objects of one version."""
 
 Named = Callable[[str], Callable[[], BinaryIO] | None]
+
+_COUNT = etree.XPath("count(descendant-or-self::node())")
 
 _IDS = ("dataObjectID", "metaDataID", "credentialID", "VersionID", "Id")
 _BINARY = (
@@ -131,8 +133,10 @@ def _decoded(element: Any) -> bytes:
 class Xaip:
     """One package."""
 
-    def __init__(self, root: Any) -> None:
-        self._root = root
+    def __init__(self, root: Any, work: Work | None = None) -> None:
+        self._root, self._work = root, work or Work()
+        self._versions: dict[str, Protected] = {}
+        self._objects: dict[str, DataObject] = {}
 
     @cached_property
     def aoid(self) -> str:
@@ -182,6 +186,13 @@ class Xaip:
         found = self._by_id.get(name, [])
         return self._object(name, found[0], named) if len(found) == 1 else None
 
+    def account(self, steps: int) -> None:
+        """Account for ``steps`` of `Work`. Raises TooLarge: there are no more."""
+        try:
+            self._work.visit(steps)
+        except Refused as error:
+            raise TooLarge(phrase("can-none", why=error.reason)) from error
+
     def protected(self, record: Handed, named: Named) -> Protected:
         """The objects that ``record`` must cover. ``named`` opens what lies beside (LXAIP)."""
         if record.aoid and record.aoid != self.aoid:
@@ -191,10 +202,15 @@ class Xaip:
         version = record.version or max(self._manifests, default="")
         if version not in self._manifests:
             return Protected(reason=phrase("xai-version", version=version))
+        if version not in self._versions:
+            self._versions[version] = self._of_version(version, named)
+        return self._versions[version]
+
+    def _of_version(self, version: str, named: Named) -> Protected:
         objects: list[DataObject] = []
         missing: list[str] = []
         covers: set[bytes] = set()
-        for number, pointer in enumerate(self._pointers(self._manifests[version])):
+        for number, pointer in enumerate(dict.fromkeys(self._pointers(self._manifests[version]))):
             if number >= MOST_POINTERS:
                 return Protected(refused=phrase("xai-pointers", most=MOST_POINTERS))
             found = self._by_id.get(pointer, [])
@@ -227,6 +243,12 @@ class Xaip:
     def _object(self, name: str, element: Any, named: Named) -> DataObject:
         """What is hashed of one object. One that lies beside and is not there has no digests but the one that the package says. Raises
         NotWellFormed."""
+        if name not in self._objects:
+            self.account(4 + int(_COUNT(element)) // 2)
+            self._objects[name] = self._made(name, element, named)
+        return self._objects[name]
+
+    def _made(self, name: str, element: Any, named: Named) -> DataObject:
         references = [each for each in element.iter() if _local(each) == "DataObjectReference"]
         if len(references) == 1 and _local(element) != "versionManifest":
             return self._beside(name, references[0], named)
@@ -239,7 +261,7 @@ class Xaip:
             forms["the element that holds the XML data is hashed alone"] = inner
             if len(inner) == 1:
                 forms["the XML data are hashed without what holds them"] = inner[0]
-        encoded = {quirk: canonical_element(each, self._method) for quirk, each in forms.items()}
+        encoded = {quirk: canonical_element(each, self._method, work=self._work) for quirk, each in forms.items()}
         encoded["an element of the package is hashed without the white space that it has here"] = self._without_space(element)
         first = encoded.pop("")
         others = {quirk: _digests(each) for quirk, each in encoded.items()}
@@ -253,7 +275,7 @@ class Xaip:
                 each.text = None
             if each is not bare and not (each.tail or "").strip():
                 each.tail = None
-        return canonical_element(bare, self._method)
+        return canonical_element(bare, self._method, work=self._work)
 
     def _beside(self, name: str, reference: Any, named: Named) -> DataObject:
         """A file that the package refers to: it must be there, and have the digest that the package says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge
@@ -12,11 +12,13 @@ from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
-from signatures.cms import CmsFile, Content, open_cms
+from signatures.cms import HEAD, CmsFile, open_cms
 from signatures.embedded import read_embedded
+from signatures.evidence import ObjectDigests
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
 from signatures.xades.reader import read_document
+from signatures.xades.stamps import STAMP
 from signatures.xaip import Handed, Xaip, in_package, is_package
 from signatures.xmldsig.document import Document
 
@@ -68,13 +70,15 @@ class XaipVerifier:
             document = Document(data)
             if not is_package(document.root):
                 raise NotWellFormed(phrase("xai-none"))
-            package = Xaip(document.root)
+            del data
+            package = Xaip(document.root, document.work)
             read_document(document, source.named, collected, known=self._known)
             inside: dict[str, Collected] = {}
             for name, mine in self._signed(package, source):
                 inside[name] = mine
                 collected.take(mine)
             for record in _bounded(package.records()):
+                package.account(STAMP + (len(record.encoded) >> 5))
                 found = in_version(package, record, source, "")
                 proved = [inside[each].file().digests() for each in found.report.covered if each in inside]
                 collected.record(replace(found, covers=found.covers.union(*proved)))
@@ -91,6 +95,7 @@ class XaipVerifier:
         for number, (name, data, related) in enumerate(package.signatures()):
             if number >= MOST_RECORDS:
                 raise TooLarge(phrase("xai-many", most=MOST_RECORDS))
+            package.account((1 + len(related)) * (STAMP + (len(data) >> 5)))
             mine = Collected()
             try:
                 cms = open_cms(data)
@@ -98,7 +103,7 @@ class XaipVerifier:
                     size = cms.enclosed_size
                     read_cms(cms, mine, cms.enclosed, Coverage("enclosed", size, size), name=name, known=self._known)
                 else:
-                    _read_detached(cms, mine, [(each, _content(package, each, source)) for each in related], name, self._known)
+                    _read_detached(cms, mine, [_Related(package, each, source) for each in related], name, self._known)
             except Malformed as error:
                 why = Finding("SIG-FORMAT", "", {"reason": str(error)})
                 failure = SubIndication.FORMAT_FAILURE
@@ -106,37 +111,47 @@ class XaipVerifier:
             yield name, mine
 
 
-def _content(package: Xaip, name: str, source: Source) -> Content:
-    """The digests of an object of the package, as signed content."""
+@dataclass(frozen=True)
+class _Related:
+    """An object of the package, as signed content."""
 
-    def content(algorithm: str) -> bytes | None:
-        found = package.object_called(name, source.named)
+    package: Xaip
+    name: str
+    source: Source
+
+    def _digests(self) -> ObjectDigests | None:
+        """None where it is not there, and no more is known of it than what the package says."""
+        found = self.package.object_called(self.name, self.source.named)
+        return found.digests if found is not None and isinstance(found.digests, ObjectDigests) else None
+
+    def digest(self, algorithm: str) -> bytes | None:
+        found = self._digests()
         try:
-            return found.digests[algorithm] if found is not None else None
+            return found[algorithm] if found is not None else None
         except KeyError:
             return None
 
-    return content
+    def begin(self) -> bytes:
+        found = self._digests()
+        return found.begin(HEAD) if found is not None else b""
 
 
 def _read_detached(
-    cms: CmsFile, collected: Collected, contents: Sequence[tuple[str, Content]], name: str, known: Sequence[Certificate]
+    cms: CmsFile, collected: Collected, related: Sequence[_Related], name: str, known: Sequence[Certificate]
 ) -> None:
-    """Read a detached CMS over the first content that is right, else over the first at all."""
+    """Read a detached CMS over the first of the related objects that is right, else over the first at all."""
     first: Collected | None = None
-    for covered, content in contents or [("", _nothing)]:
+    for each in related:
         tried = Collected()
-        read_cms(cms, tried, content, Coverage("beside" if covered else "part", name=covered), name=name, known=known)
+        read_cms(cms, tried, each.digest, Coverage("beside", name=each.name), name=name, known=known, begins=each.begin)
         first = first or tried
-        if any(each.integrity is Integrity.INTACT for each in tried.objects):
+        if any(one.integrity is Integrity.INTACT for one in tried.objects):
             first = tried
             break
-    if first is not None:
-        collected.take(first)
-
-
-def _nothing(_: str) -> bytes | None:
-    return None
+    if first is None:
+        first = Collected()
+        read_cms(cms, first, lambda _: None, Coverage("part"), name=name, known=known)
+    collected.take(first)
 
 
 def _bounded(records: Iterable[Handed]) -> Iterator[Handed]:

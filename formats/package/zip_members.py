@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -95,18 +96,25 @@ class ZipMembers:
     def size(self, name: str) -> int:
         return self._places[name][0].size
 
+    @cached_property
+    def total(self) -> int:
+        """The sizes of all members together."""
+        return sum(entry.size for entry, _ in self._places.values())
+
     def find(self, name: str) -> Callable[[], BinaryIO] | None:
-        """What opens the member ``name``; None when there is none. The stream raises `BadZip` where the member is damaged."""
-        return partial(self._opened, name) if name in self._places else None
+        """What opens the member ``name``, equal for equal names; None when there is none. The stream raises `BadZip` where the member is
+        damaged."""
+        return _Opener(self, name) if name in self._places else None
 
     def read(self, name: str, most: int) -> bytes:
         """A member that must be small. Raises `BadZip`: it is longer than ``most``, or damaged; KeyError: there is none."""
         if self.size(name) > most:
             raise BadZip(Finding("PKG-FILE-TOO-LARGE", name, {"size": self.size(name), "limit": most}))
-        with self._opened(name) as stream:
+        with self.opened(name) as stream:
             return stream.read()
 
-    def _opened(self, name: str) -> BinaryIO:
+    def opened(self, name: str) -> BinaryIO:
+        """The member ``name`` as a stream. Raises `BadZip`; KeyError: there is none."""
         entry, start = self._places[name]
         file = self._path.open("rb")
         file.seek(start)
@@ -116,6 +124,15 @@ class ZipMembers:
             file.close()
             raise BadZip(bad.finding) from bad
         return io.BufferedReader(_Stream(file, member))
+
+
+@dataclass(frozen=True)
+class _Opener:
+    members: ZipMembers
+    name: str
+
+    def __call__(self) -> BinaryIO:
+        return self.members.opened(self.name)
 
 
 class _Stream(io.RawIOBase):

@@ -31,6 +31,7 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
 from signatures.xades.packaged import Parts, opened_zip, read_part
+from signatures.xmldsig.c14n import Work
 
 __all__ = ["AsicVerifier"]
 
@@ -75,6 +76,7 @@ class _Container:
     def __init__(self, members: ZipMembers, name: str, known: tuple[Certificate, ...]) -> None:
         self._members, self._known = members, known
         self._digests = MemberDigests(members)
+        self._work = Work()
         self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
         self._sizes = {each: members.size(each) for each in members.names}
         self._simple = self._is_simple(name)
@@ -294,7 +296,14 @@ class _Container:
             frozenset(), frozenset(self._content_names), covers=lambda read: set(read.covered.files) if read.covered else set()
         )
         reads = read_part(
-            self._members, name, mine, kind=Kind.ASIC, resolve=partial(_found, self._members), parts=parts, known=self._known
+            self._members,
+            name,
+            mine,
+            self._work,
+            kind=Kind.ASIC,
+            resolve=partial(_found, self._members),
+            parts=parts,
+            known=self._known,
         )
         wrong = self._wrong(None)
         mine.objects[:] = [

@@ -41,6 +41,11 @@ class ObjectDigests(Mapping[str, bytes]):
             self._known[name] = hasher.digest()
         return self._known[name]
 
+    def begin(self, most: int) -> bytes:
+        """The first bytes, ``most`` of them at most."""
+        with self._opened() as stream:
+            return stream.read(most)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 

@@ -17,7 +17,7 @@ from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.errors import InvalidRecord
 from signatures.evidence.record import MOST_CHAINS, MOST_STAMPS, ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
-from signatures.xmldsig.c14n import METHODS
+from signatures.xmldsig.c14n import METHODS, MOST_VISITS, Work
 from signatures.xmldsig.names import DIGESTS
 
 __all__ = ["NAMESPACE", "XmlRecord", "read_xml"]
@@ -52,7 +52,17 @@ class XmlRecord(EvidenceRecord):
         earlier = [hashlib.new(hash_name, each).digest() for each in self._before(chain)]
         return lambda digest: tuple(Needed(frozenset((digest, each))) for each in earlier)
 
-    def _before(self, chain: int) -> Iterator[bytes]:
+    def tried(self, work: Work) -> None:
+        """Make every canonical form once, so that what cannot be made is said when a record is read, and not when it is verified. Raises
+        TooLarge."""
+        for number, method in enumerate(self.methods):
+            for element in self.elements[number][1]:
+                canonical_element(element, method, work=work)
+            if number:
+                for _ in self._before(number, work):
+                    pass
+
+    def _before(self, chain: int, work: Work | None = None) -> Iterator[bytes]:
         """The ArchiveTimeStampSequence as it was before ``chain`` was added. What white space stood before its end tag then is not
         known: that of the end now, that before the chain, and both are tried, for no content can hide in it."""
         sequence = self.elements[0][0].getparent()
@@ -65,7 +75,7 @@ class XmlRecord(EvidenceRecord):
                 each.tail = None
             for space in dict.fromkeys((spaces[-1], spaces[0], "".join(spaces))):
                 last.tail = space
-                yield canonical_element(sequence, self.methods[chain], without=gone)
+                yield canonical_element(sequence, self.methods[chain], without=gone, work=work)
         finally:
             for each, tail in tails.items():
                 each.tail = tail
@@ -91,9 +101,7 @@ def read_element(data: bytes, root: Any) -> XmlRecord:
     reader = _Reader()
     try:
         record = reader.record(data, root)
-        for number, method in enumerate(record.methods):  # what cannot be canonicalised is said here, and not when it is verified
-            for element in record.elements[number][1]:
-                canonical_element(element, method)
+        record.tried(Work(MOST_VISITS // 2))
         return record
     except NotWellFormed as error:
         raise InvalidRecord(reader.where, error.reason, error.line or reader.line) from error

@@ -26,6 +26,9 @@ __all__ = ["PART", "Covered", "coverage_of", "covered_by", "shadows"]
 MOST_NAMED = 20
 """Elements or files that a report names of each sort; beyond it "…" stands."""
 
+FEW = 8
+"""Names that are looked for at once; where there are more, every element is looked at."""
+
 PART = " (part)"
 """Behind the name of a file out of which a filter may have taken something."""
 
@@ -61,7 +64,7 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
             continue
         if _is_formal(each.nodes.top):
             continue
-        tops.update(dict.fromkeys(_tops(each.nodes)))
+        tops.update(dict.fromkeys(_tops(document, each.nodes)))
         if any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform"))):
             texts.add(each.nodes.top)
         for step in each.nodes.filters:
@@ -71,7 +74,7 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
     return Covered(signature, tops, out, tuple(files), frozenset(texts))
 
 
-def _tops(nodes: Nodes) -> list[Any]:
+def _tops(document: Document, nodes: Nodes) -> list[Any]:
     """The topmost elements of a node set; none where several filters keep a part each, for then more would be said than is so."""
     kept = [step.tops for step in nodes.filters if step.operation == "intersect"]
     if not kept:
@@ -81,7 +84,8 @@ def _tops(nodes: Nodes) -> list[Any]:
     above = {nodes.top, *nodes.top.iterancestors()}
     if above & kept[0]:
         return [nodes.top]
-    return [each for each in kept[0] if nodes.top in set(each.iterancestors())]
+    document.work.visit(4 * len(kept[0]))
+    return [each for each in kept[0] if any(one is nodes.top for one in each.iterancestors())]
 
 
 def _is_formal(element: Any) -> bool:
@@ -155,12 +159,15 @@ def shadows(document: Document, covered: Covered, every: Sequence[Covered]) -> s
     """The path of an element that could be taken for one that ``covered`` signs, and that no signature of ``every`` covers; "" if none."""
     everything = any(one.holds((document.root,)) and not one.taken_out for one in every)
     names = set() if everything else {top.tag for top in covered.tops if top.tag != ds("Object")}
-    for name in names:
-        for each in document.root.iter(name):
-            path = [each, *each.iterancestors()]
-            document.work.visit(4 + (len(path) * len(every) >> 4))
-            if not any(one.holds(path) for one in every):
-                return path_of(each)
+    few = names if len(names) <= FEW else (etree.Element,)
+    document.work.visit(document.passing)
+    for each in document.taken(document.root.iter(*few)) if names else ():
+        if each.tag not in names:
+            continue
+        path = [each, *each.iterancestors()]
+        document.work.visit(4 + (len(path) * len(every) >> 4))
+        if not any(one.holds(path) for one in every):
+            return path_of(each)
     for each in covered.signature.iterchildren(ds("Object")):
         is_content = any(top.tag == ds("Object") for top in covered.tops) and not _holds_properties(each)
         if is_content and len(each) + len(each.text or "") and not any(one.holds((each, *each.iterancestors())) for one in every):
@@ -175,16 +182,10 @@ def _hidden(document: Document, covered: Covered) -> str:
     inside = [
         each
         for part in covered.signature.iterchildren(etree.Element)
-        for each in part.iter(etree.Element)
+        for each in document.taken(part.iter(etree.Element))
         if part.tag != ds("SignedInfo") and not (local(each) or each.tag.startswith(f"{{{DS}}}"))
     ]
-    document.work.visit(len(inside))
-    if not inside:
-        return ""
-    within = {each for one in document.root.iter(ds("Signature")) for each in one.iter(etree.Element)}
-    names = {each.tag for each in document.root.iter(etree.Element) if each not in within}
-    document.work.visit(len(within) + (document.size >> 6))
-    for each in (one for one in inside if one.tag in names):
+    for each in (one for one in inside if one.tag in document.outside):
         path = [each, *takewhile(lambda one: one is not covered.signature, each.iterancestors())]
         document.work.visit(len(path))
         if not covered.holds(path):

@@ -20,6 +20,7 @@ from signatures.signed import SignedFile, SignedObject, Source
 from signatures.xades.coverage import MOST_NAMED
 from signatures.xades.reader import Read, read_document
 from signatures.xades.verifier import unreadable
+from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.references import Resolver, Transforms
 
@@ -61,6 +62,7 @@ def read_part(
     members: ZipMembers,
     name: str,
     collected: Collected,
+    work: Work,
     *,
     kind: Kind,
     resolve: Resolver,
@@ -68,9 +70,13 @@ def read_part(
     known: Sequence[Certificate] = (),
     transforms: Transforms | None = None,
 ) -> list[Read]:
-    """Read the signatures in the part ``name``, and say of each which parts it covers and which not."""
+    """Read the signatures in the part ``name``, and say of each which parts it covers and which not. ``work`` is what may be done for the
+    whole document."""
     try:
-        document = Document(members.read(name, MOST_PART))
+        document = Document(members.read(name, MOST_PART), work)
+    except Refused as error:
+        collected.objects += refused_file(kind, error.reason, name).objects
+        return []
     except BadZip as error:
         collected.objects += refused_file(kind, str(error), name).objects
         return []
@@ -87,14 +93,17 @@ def read_part(
 def _dressed(read: Read, members: ZipMembers, parts: Parts) -> SignedObject:
     if read.covered is None or read.object.role is not Role.SIGNATURE:
         return read.object
-    covered = parts.covers(read)
+    try:
+        covered = parts.covers(read)
+    except Refused as error:
+        why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+        return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     lacking = sorted(parts.needed - covered)
     left = lacking + sorted(parts.harmless - covered)
-    sizes = {each: members.size(each) for each in members.names}
     coverage = Coverage(
         "part" if left else "file",
-        sum(sizes.get(each, 0) for each in covered),
-        sum(sizes.values()),
+        sum(members.size(each) for each in covered if members.find(each) is not None),
+        members.total,
         files=_named(sorted(covered)),
         left=_named(left),
     )

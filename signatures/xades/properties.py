@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from policies.phrases import phrase
 from signatures.certificates import Certificate
 from signatures.cms import basic_to_response
+from signatures.xmldsig.c14n import Refused
 from signatures.xmldsig.names import digest_named, ds
 from signatures.xmldsig.references import Reference, State
 from signatures.xmldsig.signature import Failure, decoded
@@ -30,6 +32,10 @@ SIGNED_PROPERTIES = frozenset({"http://uri.etsi.org/01903#SignedProperties", *(f
 
 MOST_VALUES = 2000
 """Certificates, lists and answers of one signature that are taken; real ones have a few dozen."""
+
+
+MOST_PROPERTIES = 1000
+"""Unsigned properties of one signature; decades of renewals leave a hundred."""
 
 
 def local(element: Any) -> str:
@@ -142,7 +148,9 @@ def _is_digest_of(cert: Any, certificate: Certificate) -> bool:
 
 
 def properties_of(element: Any, references: tuple[Reference, ...]) -> Properties:
-    """The properties of the ds:Signature ``element``. Those in another signature, or that no sound reference covers, are not its own."""
+    """The properties of the ds:Signature ``element``. Those in another signature, or that no sound reference covers, are not its own.
+
+    Raises `Refused`: there are too many."""
     covered = [
         each.nodes.top for each in references if each.state is State.GOOD and each.nodes is not None and not each.nodes.filters
     ]
@@ -156,6 +164,8 @@ def properties_of(element: Any, references: tuple[Reference, ...]) -> Properties
                 elif local(child) == "UnsignedProperties":
                     groups = (each for each in child.iterchildren() if local(each) == "UnsignedSignatureProperties")
                     unsigned += [each for group in groups for each in group.iterchildren() if isinstance(each.tag, str)]
+    if len(unsigned) > MOST_PROPERTIES:
+        raise Refused(phrase("xad-properties", count=len(unsigned), most=MOST_PROPERTIES))
     return Properties(namespace, signed, tuple(unsigned))
 
 

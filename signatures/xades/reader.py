@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from policies.findings import Finding, said
@@ -21,11 +22,11 @@ from signatures.xades import stamps
 from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
 from signatures.xades.properties import Properties, digests_in, local, office_time, properties_of, values_in
 from signatures.xades.sealing import SEALING, sealing_records
-from signatures.xmldsig.c14n import Refused
+from signatures.xmldsig.c14n import BYTES, Refused, Work
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Reading, Resolver, State, Transforms
-from signatures.xmldsig.signature import Failure, XmlSignature, decoded, likeliest, open_signature
+from signatures.xmldsig.signature import CERTIFICATE, Failure, XmlSignature, decoded, likeliest, open_signature
 
 __all__ = ["MOST_SIGNATURES", "Read", "read_document"]
 
@@ -69,7 +70,8 @@ def read_document(
     adds what a format knows of a signature besides.
     Raises only what ``resolve`` and what it opens raise.
     """
-    reader = _Reader(document, resolve, transforms or {}, kind, tuple(known), collected)
+    found_once = cache(resolve)  # one file is one thing, however often it is asked for
+    reader = _Reader(document, found_once, transforms or {}, kind, tuple(known), collected)
     found: list[Read] = []
     before = len(collected.objects)
     for number, element in enumerate(document.signatures(), 1):
@@ -146,7 +148,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         location=properties.place,
         coverage=coverage_of(reader.document, covered),
     )
-    read = _judged(base, signature, properties, candidates, counter)
+    read = _judged(base, signature, properties, candidates, counter, reader.document.work)
     reader.collected.certificates.update(dict.fromkeys(signature.certificates))
     notes = [*read.notes, *_notes(read, digests)]
     reading = Reading(reader.document, signature.element, reader.resolve, reader.transforms)
@@ -161,6 +163,7 @@ def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
         if local(element) == "CounterSignature":
             continue
         for which, der in values_in(element):
+            reader.document.work.visit(CERTIFICATE + (len(der) >> BYTES))
             if which != "certificate":
                 reader.collected.data(which, der)
                 continue
@@ -204,12 +207,17 @@ def _level(properties: Properties) -> str:
 
 
 def _judged(
-    base: SignedObject, signature: XmlSignature, properties: Properties, candidates: Sequence[Certificate], counter: Any
+    base: SignedObject,
+    signature: XmlSignature,
+    properties: Properties,
+    candidates: Sequence[Certificate],
+    counter: Any,
+    work: Work,
 ) -> SignedObject:
-    """The certificate, the arithmetic and the references, in the order of EN 319 102-1, 5.2."""
+    """The certificate, the arithmetic and the references, in the order of EN 319 102-1, 5.2. Raises `Refused`."""
     named = [each for each in candidates if properties.names(each)] if properties.names_certificate else list(candidates)
-    certificate = next((each for each in named if signature.made_by(each)), None)
-    made = certificate is not None or any(signature.made_by(each) for each in candidates)
+    certificate = next((each for each in named if signature.made_by(each, work)), None)
+    made = certificate is not None or any(signature.made_by(each, work) for each in candidates)
     if not made and not named:
         return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
     if certificate is not None or not made:
@@ -298,6 +306,7 @@ class _Stamps:
                     self._before.add(digest_of(record.encoded))
             elif local(container) in stamps.REFS:
                 self._refer(container)
+            self._reading.document.work.visit(1 + (len(self._before) >> 4))
             self._before.update(digest_of(der) for _, der in values_in(container))
 
     def _container(self, container: Any, kind: str) -> None:
@@ -308,6 +317,7 @@ class _Stamps:
                 self._notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": 1}))
                 continue
             try:
+                self._reading.document.work.visit(stamps.STAMP + (len(each.text or "") >> 5))
                 der = decoded(each.text, "a time-stamp")
                 reading = self._first_intact(der, kind, contents, covers)
             except Malformed as error:

@@ -18,8 +18,8 @@ from signatures.embedded import read_embedded
 from signatures.evidence import DataObject, group_hash
 from signatures.signed import EmbeddedRecord
 from signatures.xades.properties import Properties
-from signatures.xades.stamps import Making, archived
-from signatures.xmldsig.c14n import Nodes, Refused, canonical
+from signatures.xades.stamps import STAMP, Making, archived
+from signatures.xmldsig.c14n import Nodes, Refused
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded
@@ -44,7 +44,9 @@ def sealing_records(
         if number >= MOST_RECORDS:
             return
         name = "evidence" if len(container) == 1 else f"evidence {number + 1}"
-        yield read_embedded(_encoded(child), [group], name=name, covers=proven)
+        encoded = _encoded(child)
+        reading.document.work.visit(STAMP + (len(encoded) >> 5))
+        yield read_embedded(encoded, [group], name=name, covers=proven)
 
 
 def _encoded(child: Any) -> bytes:
@@ -91,6 +93,5 @@ def _digest(name: str, making: Making, piece: Nodes | Octets | None) -> bytes:
         raise ValueError(phrase("xad-not-there"))
     hasher = hashlib.new(name)
     method = method_of(making.signature.element.find(f"{ds('SignedInfo')}/{ds('CanonicalizationMethod')}"))
-    for chunk in canonical(piece, method, making.reading.document.work) if isinstance(piece, Nodes) else piece.chunks():
-        hasher.update(chunk)
+    making.reading.into(piece, hasher.update, method)
     return hasher.digest()

@@ -10,12 +10,12 @@ from typing import Any
 from policies.phrases import phrase
 from signatures.cms import Content
 from signatures.xades.properties import Properties, local
-from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
+from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of, target_of, transformed
 from signatures.xmldsig.signature import XmlSignature
 
-__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "REFS", "SIGNATURE", "Making", "archived", "stamped"]
+__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "REFS", "SIGNATURE", "STAMP", "Making", "archived", "stamped"]
 
 CONTENT = frozenset({"AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp"})
 SIGNATURE = frozenset({"SignatureTimeStamp"})
@@ -24,6 +24,9 @@ ARCHIVE = frozenset({"ArchiveTimeStamp", "ArchiveTimeStampV2"})
 
 _FIRST = ("CompleteCertificateRefs", "CompleteRevocationRefs", "AttributeCertificateRefs", "AttributeRevocationRefs")
 _SECOND = ("CompleteCertificateRefsV2", "CompleteRevocationRefs", "AttributeCertificateRefsV2", "AttributeRevocationRefs")
+
+STAMP = 256
+"""Steps of `Work` that a time-stamp or a record takes, besides what it is long."""
 
 REFS = frozenset((*_FIRST, *_SECOND))
 """The properties that refer to validation data by its digest."""
@@ -61,9 +64,7 @@ def _content(making: Making) -> Content:
             for piece in _pieces(making):
                 if piece is None:
                     return None
-                chunks = canonical(piece, method, making.reading.document.work) if isinstance(piece, Nodes) else piece.chunks()
-                for chunk in chunks:
-                    hasher.update(chunk)
+                making.reading.into(piece, hasher.update, method)
         except Refused as error:
             raise ValueError(error.reason) from error
         return hasher.digest()

@@ -1,32 +1,37 @@
 """Canonical XML: the bytes that stand for a part of a document when it is signed (C14N 1.0 and 1.1, and the exclusive form).
 
-Own code over lxml's tree, because lxml canonicalises whole documents only: it has no node sets, and forgets the namespaces and xml:
-attributes that a part inherits. One walk, no copies, output as a stream; a bound on the walk is the caller's (`Work`).
+Own code over lxml's tree, because lxml has no node sets, and forgets the xml: attributes that a part inherits. One walk, no copies, output
+as a stream; what is simple and large is left to libxml2 (`signatures.xmldsig.native`). A bound on all of it is the caller's (`Work`).
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
 
-__all__ = ["C14N", "METHODS", "Filter", "Method", "Nodes", "Refused", "Work", "canonical", "joined"]
+__all__ = ["BYTES", "C14N", "METHODS", "MOST_VISITS", "XML", "Filter", "Method", "Nodes", "Refused", "Sink", "Work", "walked"]
 
 XML = "http://www.w3.org/XML/1998/namespace"
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 
-MOST_VISITS = 4_000_000
-"""Nodes visited for all digests of one file together, at about 3 µs each: a document of half a million elements, signed and stamped."""
+MOST_VISITS = 300_000
+"""Steps for all that is done for one file, at some 4 µs each: a second, whatever the file asks for. A step is one event of the walk below;
+what libxml2 and hashlib do is reckoned in these steps too. A message of 20 MB, signed once, takes a third of them."""
 
-LEAST_VISITS = 200_000
-WALKS = 12
-"""A smaller document may be walked through so many times: four signatures, each with an archive time-stamp renewed twice."""
+BYTES = 9
+"""What is parsed, written or hashed by libraries counts as a step for every 2 ** BYTES bytes."""
+
+MARKS = 3
+"""And what libxml2 parses as one for every 2 ** MARKS marks ("<")."""
 
 STEP = 6
 """Text counts as a step of `Work` for every 2 ** STEP characters."""
@@ -46,21 +51,56 @@ class Refused(Exception):
         super().__init__(reason)
 
 
+Sink = Callable[[bytes], object]
+"""What takes the pieces of a canonical form, the update of a hash most often."""
+
+
 @dataclass
 class Work:
-    """How much may still be done for one file."""
+    """How much may still be done for one file, and for all that is inside it; and which digests are known from doing it."""
 
     left: int = MOST_VISITS
-
-    @classmethod
-    def on(cls, data: bytes) -> Work:
-        """What checking the document ``data`` may take."""
-        return cls(min(MOST_VISITS, LEAST_VISITS + WALKS * (data.count(b"<") + (len(data) >> STEP))))
+    _digests: dict[tuple[str, Hashable], bytes] = field(default_factory=dict)
+    _contents: set[tuple[str, bytes]] = field(default_factory=set)
+    _opened: Counter[Hashable] = field(default_factory=Counter)
 
     def visit(self, count: int = 1) -> None:
+        """Take ``count`` steps. Raises `Refused`: there are no more."""
         self.left -= count
         if self.left < 0:
             raise Refused(phrase("dsig-steps"))
+
+    def digest(self, algorithm: str, made: Callable[[Sink], object], *, known: Hashable = None, file: bool = False) -> bytes:
+        """The digest of what ``made`` makes; once only where it is ``known`` as the same again. A ``file`` may be read once for nothing,
+        however long it is: which file it is tells its content, for a name can be written in many ways. Raises `Refused`."""
+        if known is not None and (algorithm, known) in self._digests:
+            return self._digests[algorithm, known]
+        hasher, size = hashlib.new(algorithm), 0
+
+        def take(piece: bytes) -> None:
+            nonlocal size
+            size += len(piece)
+            hasher.update(piece)
+
+        made(take)
+        found = hasher.digest()
+        if known is not None:
+            self._digests[algorithm, known] = found
+        if file and (algorithm, found) in self._contents:
+            self.visit(size >> BYTES)
+        elif file:
+            self._contents.add((algorithm, found))
+        return found
+
+    def opened(self, file: Hashable) -> int:
+        """How often a file was opened, this time included. Raises `Refused`: nothing more is done."""
+        self.visit(1)
+        self._opened[file] += 1
+        return self._opened[file]
+
+    def parse(self, data: bytes) -> None:
+        """Account for parsing a document that a file holds. Raises `Refused`."""
+        self.visit((data.count(b"<") >> MARKS) + (len(data) >> BYTES))
 
 
 @dataclass(frozen=True)
@@ -104,14 +144,9 @@ class Nodes:
         return replace(self, filters=(*self.filters, Filter(operation, tops)))
 
 
-def canonical(nodes: Nodes, method: Method, work: Work) -> Iterator[bytes]:
+def walked(nodes: Nodes, method: Method, work: Work) -> Iterator[bytes]:
     """The canonical form of ``nodes``, in pieces. Raises `Refused`."""
     yield from _Writer(nodes, method, work).pieces()
-
-
-def joined(nodes: Nodes, method: Method, work: Work) -> bytes:
-    """The canonical form as one piece, for what is known to be small (a SignedInfo). Raises `Refused`."""
-    return b"".join(canonical(nodes, method, work))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +164,8 @@ class _Writer:
     def __init__(self, nodes: Nodes, method: Method, work: Work) -> None:
         self._nodes, self._method, self._work = nodes, method, work
         self._comments = method.comments and nodes.comments
-        self._inside = [0] * len(nodes.filters)
+        above = list(nodes.top.iterancestors()) if nodes.filters else []
+        self._inside = [sum(node in each.tops for node in above) for each in nodes.filters]
         self._parts: list[str] = []
         self._steps = 0
 
@@ -178,13 +214,14 @@ class _Writer:
 
     def _walk(self, top: Any) -> Iterator[bytes]:
         parts, filters = self._parts, self._nodes.filters
+        step = 1 + len(filters) // 4
         levels, names = [self._above(top)], [""]
         declared: dict[str, str] = {}
         for event, node in etree.iterwalk(top, events=("start-ns", "start", "end", "comment", "pi")):
             if event == "start-ns":
                 declared[node[0] or ""] = node[1] or ""
                 continue
-            self._steps += 1
+            self._steps += step
             if event == "start":
                 for number, each in enumerate(filters):
                     self._inside[number] += node in each.tops

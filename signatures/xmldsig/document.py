@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -24,37 +25,68 @@ ID_ATTRIBUTES = (
 )
 """Attributes that name an element. No schema is read, so those that the signature formats use are known by name."""
 
-_NAMED = etree.XPath("//*[@Id or @ID or @id or @xml:id or @w:Id]", namespaces={"w": ID_ATTRIBUTES[-1][1:-3]})
+_NAMED = etree.XPath("//*[@*][@Id or @ID or @id or @xml:id or @w:Id]", namespaces={"w": ID_ATTRIBUTES[-1][1:-3]})
 
-MOST_COUNTED = 1000
+MOST_COUNTED = 300
 """Elements that are counted, from the last step of a path to its first, to tell their numbers among those of the same name."""
+
+BATCH = 1024
+"""Elements of an iteration that are accounted for together, at a quarter of a step each."""
 
 MOST_PATH = 300
 """Characters of an element's path in a report."""
 
 
 class Document:
-    """The tree of one file. ``work`` is what may still be done for it.
+    """The tree of one file, or of a part of one; then ``work`` is what may still be done for that whole file.
 
     Raises:
         NotWellFormed: the bytes are no XML, or none that is looked at (`formats.xml.exact`).
+        Refused: they are more than may still be parsed.
     """
 
     def __init__(self, data: bytes, work: Work | None = None) -> None:
+        if work is not None:
+            work.parse(data)
         self.root = exact(data)
         self.size = len(data)
-        self.work = work or Work.on(data)
+        self.marks = data.count(b"<")
+        self.work = work or Work()
         self._ids: dict[str, list[Any]] | None = None
 
     def signatures(self) -> Iterator[Any]:
         """Every ds:Signature, in document order."""
         yield from self.root.iter(ds("Signature"))
 
+    @property
+    def passing(self) -> int:
+        """Steps that libxml2 takes to pass once over the document and look at each node."""
+        return 1 + (self.marks >> 6)
+
+    def taken(self, elements: Iterator[Any]) -> Iterator[Any]:
+        """The same elements, each accounted for. Raises `Refused`."""
+        for number, each in enumerate(elements):
+            if not number % BATCH:
+                self.work.visit(BATCH // 4)
+            yield each
+
+    @cached_property
+    def outside(self) -> frozenset[str]:
+        """The names of the elements outside every signature. Raises `Refused`."""
+        within: set[Any] = set()
+        for signature in self.signatures():
+            if signature not in within:
+                within.update(self.taken(signature.iter(etree.Element)))
+        return frozenset(each.tag for each in self.taken(self.root.iter(etree.Element)) if each not in within)
+
     def by_id(self, name: str) -> Any | None:
         """The one element of that id; None when there is none. Raises `Refused`: several are called so, and any may be meant."""
         if self._ids is None:
             self._ids = {}
-            for element in _NAMED(self.root):
+            self.work.visit(self.marks >> 3)
+            named = _NAMED(self.root)
+            self.work.visit(len(named) >> 1)
+            for element in named:
                 for value in {element.get(each) for each in ID_ATTRIBUTES} - {None}:
                     self._ids.setdefault(value, []).append(element)
         found = self._ids.get(name, [])
@@ -66,12 +98,14 @@ class Document:
 def path_of(element: Any) -> str:
     """An element as people find it: the names from the root, with a number where there are several (``/edXML/Body/Item[2]``)."""
     steps: list[str] = []
-    node, left = element, MOST_COUNTED
+    node, left, after = element, MOST_COUNTED, MOST_COUNTED
     while node is not None:
         siblings = [each.tag for each in islice(node.itersiblings(preceding=True), left)]
         before, left = siblings.count(node.tag), left - len(siblings)
         cut = not left and node.getprevious() is not None
-        several = before or cut or node.tag in (each.tag for each in islice(node.itersiblings(), MOST_COUNTED))
+        following = [] if before or cut else [each.tag for each in islice(node.itersiblings(), after)]
+        after -= len(following)
+        several = before or cut or node.tag in following
         number = "…" if cut else f"{before + 1}"
         steps.append(node.tag.rpartition("}")[2] + (f"[{number}]" if several else ""))
         node = node.getparent()
@@ -81,7 +115,7 @@ def path_of(element: Any) -> str:
 
 def reread(data: bytes, work: Work) -> Any:
     """The root of what a transform made, or of a file beside. Raises `Refused`."""
-    work.visit(len(data) >> 6)
+    work.parse(data)
     try:
         return exact(data)
     except NotWellFormed as error:

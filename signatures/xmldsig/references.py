@@ -9,19 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
-from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused, canonical
+from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
 from signatures.xmldsig.document import Document, reread
 from signatures.xmldsig.names import DS, digest_named, ds
+from signatures.xmldsig.native import canonical
 from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
 
 __all__ = [
@@ -41,8 +42,14 @@ __all__ = [
 MOST_REFERENCES = 10_000
 """References of one signature, manifests included: an office document has one for every part, a container one for every file."""
 
+REFERENCE = 8
+"""Steps that looking at one takes, whatever it covers."""
+
 MOST_TRANSFORMS = 8
 """Transforms of one reference; real ones have one to three."""
+
+FREE = 4
+"""Times that a file is read for nothing: for its digests, and for archive time-stamps."""
 
 MOST_REREAD = 64 << 20
 """Bytes of a file beside that a transform may read as XML or base64."""
@@ -60,16 +67,23 @@ Resolver = Callable[[str], Callable[[], BinaryIO] | None]
 
 @dataclass(frozen=True)
 class Octets:
-    """Bytes that are made when they are asked for; those of a large file are never held."""
+    """Bytes that ``into`` makes when they are asked for; those of a large file are never held.
 
-    chunks: Callable[[], Iterator[bytes]]
+    ``known`` is equal for what is the same again: a file, or what a transform makes of it. ``file``: they are a file's as it is."""
+
+    into: Callable[[Sink], object]
+    known: Hashable = None
+    file: bool = False
 
     def joined(self) -> bytes:
         found = bytearray()
-        for chunk in self.chunks():
-            found += chunk
+
+        def take(piece: bytes) -> None:
+            found.extend(piece)
             if len(found) > MOST_REREAD:
                 raise Refused(phrase("dsig-long", most=MOST_REREAD))
+
+        self.into(take)
         return bytes(found)
 
 
@@ -122,25 +136,18 @@ class Reading:
     transforms: Transforms = field(default_factory=dict)
     seen: int = 0
     way: int = 0
-    _digests: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
-    def digest(self, data: Nodes | Octets, algorithm: str, *, named: str | None = None) -> bytes:
-        """The digest of what is left after the last transform. A file that is read as it is, is read once."""
-        if named is not None and (named, algorithm) in self._digests:
-            return self._digests[named, algorithm]
-        hasher = hashlib.new(algorithm)
-        pieces = data.chunks() if isinstance(data, Octets) else canonical(data, METHODS[C14N], self.document.work)
-        for piece in pieces:
-            hasher.update(piece)
-        found = hasher.digest()
-        if named is not None:
-            self._digests[named, algorithm] = found
-        return found
+    def digest(self, data: Nodes | Octets, algorithm: str) -> bytes:
+        """The digest of what is left after the last transform. Raises `Refused`."""
+        known, file = (data.known, data.file) if isinstance(data, Octets) else (None, False)
+        return self.document.work.digest(algorithm, partial(self.into, data), known=known, file=file)
 
-    def octets(self, data: Nodes | Octets) -> bytes:
+    def into(self, data: Nodes | Octets, sink: Sink, method: Method = METHODS[C14N]) -> None:
+        """Hand octets to ``sink`` as they are, and nodes in their canonical form. Raises `Refused`."""
         if isinstance(data, Octets):
-            return data.joined()
-        return Octets(lambda: canonical(data, METHODS[C14N], self.document.work)).joined()
+            data.into(sink)
+        else:
+            canonical(data, method, self.document.work, sink)
 
     def nodes(self, data: Nodes | Octets) -> Nodes:
         if isinstance(data, Nodes):
@@ -160,7 +167,7 @@ def read_references(reading: Reading, holder: Any, *, nested: bool = False) -> t
 
 
 def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
-    reading.document.work.visit(16)
+    reading.document.work.visit(REFERENCE)
     base: dict[str, Any] = {"uri": element.get("URI"), "type": element.get("Type", ""), "algorithm": "", "element": element}
     try:
         base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
@@ -171,8 +178,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
             if result is None:
                 return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
             base |= {"exact": not result.steps, "nodes": result.nodes, "filtered": result.filtered}
-            actual = reading.digest(result.data, base["algorithm"], named=None if result.steps else base["name"] or None)
-            if actual == expected:
+            if reading.digest(result.data, base["algorithm"]) == expected:
                 return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
@@ -233,13 +239,18 @@ def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None,
         return (Nodes(found, comments=pointer is not None), "") if found is not None else (None, "")
     name = unquote(uri or "")
     opened = reading.resolve(name)
-    return (Octets(lambda: _chunks(opened)), name) if opened is not None else (None, name)
+    if opened is None:
+        return None, name
+    return Octets(partial(_read_into, reading.document.work, opened), known=opened, file=True), name
 
 
-def _chunks(opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
+def _read_into(work: Work, opened: Callable[[], BinaryIO], sink: Sink) -> None:
+    """Read a file. The first times are for nothing, however long it is; they must be few, for a file of a kB can make a GB."""
+    times = work.opened(opened)
     with opened() as stream:
         while chunk := stream.read(CHUNK):
-            yield chunk
+            work.visit(len(chunk) >> BYTES if times > FREE else 0)
+            sink(chunk)
 
 
 # -- transforms ---------------------------------------------------------------------------------------------------------------
@@ -295,8 +306,9 @@ def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transf
 def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Octets:
     uri = _algorithm(step)
     if uri in METHODS:
-        method, nodes = method_of(step), reading.nodes(data)
-        return Octets(lambda: canonical(nodes, method, reading.document.work))
+        method = method_of(step)
+        known = (data.known, method) if isinstance(data, Octets) and data.known is not None else None
+        return Octets(lambda sink: canonical(reading.nodes(data), method, reading.document.work, sink), known)
     if uri == ENVELOPED:
         nodes = reading.nodes(data)
         if not _inside(reading.signature, nodes.top):
@@ -328,9 +340,9 @@ def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
         text = _STRING(data.top)
     else:
         text = data.joined().decode("ascii", "replace")
-    reading.document.work.visit(len(text) >> 6)
+    reading.document.work.visit(len(text) >> BYTES)
     try:
         decoded = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Refused(phrase("dsig-base64", why=str(error)[:80])) from error
-    return Octets(lambda: iter((decoded,)))
+    return Octets(lambda sink: sink(decoded))

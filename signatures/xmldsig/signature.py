@@ -14,18 +14,25 @@ from cryptography.hazmat.primitives.asymmetric import utils
 
 from policies.findings import Finding
 from policies.phrases import phrase
-from signatures.algorithms import Scheme, signed_by
+from signatures.algorithms import Scheme, effort, signed_by
 from signatures.certificates import Certificate
 from signatures.report import Integrity, SubIndication
-from signatures.xmldsig.c14n import Nodes, Refused, joined
+from signatures.xmldsig.c14n import Nodes, Refused, Work
 from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import RSA_PSS, SCHEMES, digest_named, ds
+from signatures.xmldsig.native import joined
 from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transforms, method_of, read_references
 
 __all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "likeliest", "open_signature"]
 
 MOST_CERTIFICATES = 100
 """Certificates in one KeyInfo that are looked at."""
+
+CERTIFICATE = 16
+"""Steps of `Work` that parsing a certificate takes."""
+
+KEY = 64
+"""And holding a value against a key of ordinary size."""
 
 PSS = "http://www.w3.org/2007/05/xmldsig-more#"
 
@@ -68,8 +75,9 @@ class XmlSignature:
         for each in self.references:
             yield from each.flat()
 
-    def made_by(self, certificate: Certificate) -> bool:
-        """Whether the value is this certificate's signature of the SignedInfo."""
+    def made_by(self, certificate: Certificate, work: Work) -> bool:
+        """Whether the value is this certificate's signature of the SignedInfo. Raises `Refused`."""
+        work.visit(KEY * effort(certificate.x509))
         values = _values(self.value, self.scheme)
         return any(signed_by(certificate.x509, self.scheme, each, self.message) for each in values)
 
@@ -132,7 +140,11 @@ def open_signature(document: Document, element: Any, resolve: Resolver, transfor
         raise refused(error.reason) from error
     if not references:
         raise _malformed(phrase("dsig-no-reference"))
-    return XmlSignature(element, octets, scheme, message, references, key_certificates(element))
+    try:
+        certificates = key_certificates(element, document.work)
+    except Refused as error:
+        raise refused(error.reason) from error
+    return XmlSignature(element, octets, scheme, message, references, certificates)
 
 
 def _scheme(method: Any) -> Scheme:
@@ -177,14 +189,15 @@ def _values(value: bytes, scheme: Scheme) -> Iterator[bytes]:
         yield value
 
 
-def key_certificates(element: Any) -> tuple[Certificate, ...]:
-    """The certificates of a signature's KeyInfo, in their order; what is none is passed over."""
+def key_certificates(element: Any, work: Work) -> tuple[Certificate, ...]:
+    """The certificates of a signature's KeyInfo, in their order; what is none is passed over. Raises `Refused`."""
     info = element.find(ds("KeyInfo"))
-    return tuple(dict.fromkeys(_certificates(info.iter(ds("X509Certificate"))))) if info is not None else ()
+    return tuple(dict.fromkeys(_certificates(info.iter(ds("X509Certificate")), work))) if info is not None else ()
 
 
-def _certificates(elements: Iterator[Any]) -> Iterator[Certificate]:
+def _certificates(elements: Iterator[Any], work: Work) -> Iterator[Certificate]:
     for each in islice(elements, MOST_CERTIFICATES):
+        work.visit(CERTIFICATE)
         try:
             yield Certificate(decoded(each.text, "a certificate"))
         except (ValueError, Failure):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -17,11 +15,9 @@ from policies.trust import default_algorithms
 from signatures import der
 from signatures.anchors import Anchors
 from signatures.ber import element, parts
-from signatures.cades import CadesVerifier
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
 from signatures.report import Integrity, Role, SignatureReport
-from signatures.signed import Source
 from tests.signatures.cms_attributes import EXTERNAL, INDEX, INTERNAL, archived, record_over, token, with_attribute
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
@@ -215,39 +211,3 @@ def test_what_came_after_the_archive_stamp_is_not_proved_by_it(tmp_path: Path, p
     added = next(each for each in file.stamps if each.time == day(2039, 6))
     assert archive.token.integrity is Integrity.INTACT
     assert added.sha256 not in archive.covers
-
-
-def noise(folder: Path, pki: Pki, rounds: int, seconds: float) -> None:
-    """CMS with records and archive time-stamps, cut, doubled and crossed: nothing raises or hangs, nothing false is intact."""
-    plain = pki.sign_cms(CONTENT, WHEN, detached=False)
-    sealed = with_attribute(plain, INTERNAL, record_over(partial(token, pki, "tsa", WHEN), plain))
-    stock = [sealed, archived(pki, plain, CONTENT, "tsa2", day(2029, 6)), with_attribute(sealed, EXTERNAL, b"\x30\x00")]
-    chance, ends = random.Random(5652), time.monotonic() + seconds
-    while rounds and time.monotonic() < ends:
-        rounds -= 1
-        data = bytearray(chance.choice(stock))
-        for _ in range(chance.randint(1, 3)):
-            at, other = chance.randrange(len(data)), chance.choice(stock)
-            start = chance.randrange(len(other))
-            match chance.randrange(3):
-                case 0:
-                    data[at] = chance.randrange(256)
-                case 1:
-                    del data[at : at + chance.choice((1, 2, 40))]
-                case _:
-                    data[at:at] = other[start : start + chance.choice((1, 2, 40, 400))]
-        path = folder / "x"
-        path.write_bytes(data or b"0")
-        started = time.process_time()
-        for each in CadesVerifier().read(Source(path, "x")).objects:
-            assert (each.failure is None) <= (each.integrity is Integrity.INTACT)
-        assert time.process_time() - started < 2
-
-
-def test_a_sample_of_noise(tmp_path: Path, pki: Pki) -> None:
-    noise(tmp_path, pki, 200, 20)
-
-
-@pytest.mark.proof
-def test_ten_minutes_of_noise(tmp_path: Path, pki: Pki) -> None:
-    noise(tmp_path, pki, 1 << 30, 600)

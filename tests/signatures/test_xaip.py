@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import random
-import time
 from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
-from signatures.evidence_files import EvidenceVerifier
 from signatures.poe import digest_of
 from signatures.reading import read_signatures
 from signatures.report import Integrity, Role, SubIndication
@@ -168,40 +165,3 @@ def test_a_document_type_is_refused_and_not_looked_at(tmp_path: Path) -> None:
 def test_an_object_that_is_missing_is_said_to_be_missing(tmp_path: Path) -> None:
     data = package(meta="<x:metaDataObject/>")
     assert verdict(tmp_path, data) == (Integrity.UNKNOWN, SubIndication.SIGNED_DATA_NOT_FOUND)
-
-
-def noise(folder: Path, rounds: int, seconds: float) -> None:
-    """Packages and records that are cut, doubled and crossed: nothing raises, nothing hangs, nothing that was changed passes."""
-    chance, ends = random.Random(3125), time.monotonic() + seconds
-    stock = [package(), package(data=reference(DATA)), record(), encoded(record()).encode()]
-    path = folder / "x"
-    while rounds and time.monotonic() < ends:
-        rounds -= 1
-        data = bytearray(chance.choice(stock))
-        for _ in range(chance.randint(1, 5)):
-            at, other = chance.randrange(len(data)), chance.choice(stock)
-            start = chance.randrange(len(other))
-            match chance.randrange(3):
-                case 0:
-                    data[at] = chance.randrange(256)
-                case 1:
-                    del data[at : at + chance.randint(1, 200)]
-                case _:
-                    data[at:at] = other[start : start + chance.randint(1, 400)]
-            data = data or bytearray(b"<")
-        path.write_bytes(data)
-        started = time.process_time()
-        for verifier in (XaipVerifier(), EvidenceVerifier()):
-            for each in verifier.read(Source(path, "x")).objects:
-                assert (each.failure is None) <= (each.integrity is Integrity.INTACT)
-        read_signatures(Source(path, "x"))
-        assert time.process_time() - started < 2
-
-
-def test_a_sample_of_noise(tmp_path: Path) -> None:
-    noise(tmp_path, 400, 20)
-
-
-@pytest.mark.proof
-def test_ten_minutes_of_noise(tmp_path: Path) -> None:
-    noise(tmp_path, 1 << 30, 600)
