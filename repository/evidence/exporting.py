@@ -122,9 +122,10 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
     for name in ("sha256", "sha512"):
         sums = "".join(f"{each.digest(name).hex()}  data/{each.path}\n" for each in objects)
         (target / f"{name.upper()}SUMS").write_text(sums, encoding="utf-8", errors="surrogateescape")
+    # Behind a list, the files themselves are in no record.
+    data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if leaf.listed else "--data data"
     lines: list[str] = []
     for record in done.records:
-        data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if len(given) <= SHOWN else "--data data"
         line = f"kho evidence verify {record} {data} --anchors anchors"
         done.verify.append(line)
         lines.append(f"    {line}\n")
@@ -137,10 +138,6 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
     if leaf.listed:
         text += "\n" + words("evidence.listed", list=objects[1].path)
     (target / "README.txt").write_text(text, encoding="utf-8")
-
-
-SHOWN = 20
-"""Data objects that are named one by one in the verify line; more are given as their folder."""
 
 
 def _quoted(path: str) -> str:
