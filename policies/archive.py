@@ -18,6 +18,7 @@ from policies.findings import KhoError, Weight
 from policies.hours import VIETNAM, Hours, hours, offset
 from policies.inspection import InspectionPolicy, read_inspection
 from policies.phrases import phrase
+from policies.promise import CopiesPolicy, Place, read_copies
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
 from policies.worm import parse_worm
@@ -65,14 +66,6 @@ _WARN = {"warn": "warning", "refuse": "error"}
 
 class ArchivePolicyError(KhoError):
     """policy.toml cannot be used: its code says what is wrong, its text names the key and the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class CopiesPolicy:
-    """Every AIP is written to all ``tiers`` and is *stored* when at least ``need`` of them hold a verified good copy."""
-
-    tiers: tuple[str, ...]
-    need: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +117,15 @@ class Policy:
         return self.audit_by_tier.get(tier, self.audit_default)
 
 
-def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, name: str = "policy.toml") -> Policy:
-    """The policy that ``data`` says. With ``tiers`` (the names in kho.toml) every tier it names must be one of them.
+def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None, name: str = "policy.toml") -> Policy:
+    """The policy that ``data`` says. With ``tiers`` (those of kho.toml, by name) every tier it names must be one of them.
 
     Raises:
         ArchivePolicyError: the file is no TOML, has an unknown key, a wrong type or value, or promises what cannot be kept.
     """
     raw = data.encode() if isinstance(data, str) else data
     root = Document(raw, name, family="POL", error=ArchivePolicyError).root
-    copies = _copies(root.section("copies"), tiers)
+    copies = read_copies(root.section("copies"), tiers)
     names = tiers if tiers is not None else copies.tiers
     default, by_tier = _audits(root.section("audit"), names)
     every = {tier: by_tier.get(tier, default).every for tier in names}
@@ -159,19 +152,6 @@ def parse_policy(data: str | bytes, *, tiers: Collection[str] | None = None, nam
     )
     root.done()
     return policy
-
-
-def _copies(section: Section, known: Collection[str] | None) -> CopiesPolicy:
-    default = section.section("default")
-    copies = CopiesPolicy(tiers=default.texts("tiers"), need=default.integer("need", least=1, most=1_000))
-    default.done()
-    section.done()
-    for tier in copies.tiers:
-        if known is not None and tier not in known:
-            raise default.fail("TIER", "tiers", tier=tier, known=", ".join(sorted(known)))
-    if copies.need > len(copies.tiers):
-        raise default.fail("PROMISE", "need", need=copies.need, tiers=len(copies.tiers))
-    return copies
 
 
 def _audits(section: Section, known: Collection[str]) -> tuple[AuditPolicy, dict[str, AuditPolicy]]:

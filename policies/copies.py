@@ -30,14 +30,10 @@ class CopyFact(Protocol):
 class Safety:
     """How safe one version is. ``good`` are the tiers that count, ``lacking`` the promised tiers that do not."""
 
-    need: int
     good: tuple[str, ...]
     lacking: tuple[str, ...]
-
-    @property
-    def stored(self) -> bool:
-        """As many verified good copies as were promised."""
-        return len(self.good) >= self.need
+    stored: bool
+    """As many verified good copies as were promised, at as many sites and on as many kinds of media."""
 
     @property
     def complete(self) -> bool:
@@ -53,9 +49,9 @@ def safety(copies: Iterable[CopyFact], policy: Policy, *, version: int) -> Safet
     good = {copy.tier for copy in copies if copy.state.value == GOOD and copy.version >= version}
     promised = policy.copies.tiers
     return Safety(
-        need=policy.copies.need,
         good=tuple(tier for tier in promised if tier in good),
         lacking=tuple(tier for tier in promised if tier not in good),
+        stored=policy.copies.enough(good),
     )
 
 

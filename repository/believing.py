@@ -122,7 +122,7 @@ def _believed(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, f
             if found.number == number:
                 by_digest.setdefault(found.inventory_sha512, []).append(name)
         sound = by_digest
-        if len(by_digest) > 1 or len(next(iter(by_digest.values()))) < archive.policy.copies.need:
+        if len(by_digest) > 1 or not archive.policy.copies.enough(next(iter(by_digest.values()))):
             sound = _sound(tiers, aip_id, by_digest)
         if len(sound) > 1 or (not sound and len(by_digest) > 1):
             detail = "; ".join(f"{', '.join(names)}: {digest.hex()[:16]}…" for digest, names in by_digest.items())
@@ -193,7 +193,7 @@ def _read_into(known: Known, archive: Archive, tiers: Mapping[str, Tier], believ
         known.stored.append(stored)
         known.registrations.append(stored.registration(copies if number == inventory.head else ()))
         known.events += stored.events()
-        enough = sum(found.number >= number for found in surveyed.held.values()) >= archive.policy.copies.need
+        enough = archive.policy.copies.enough([name for name, found in surveyed.held.items() if found.number >= number])
         past = stored.past_deposit(stored=enough)
         row = kept_row(archive, past.id)
         known.deposits.append(replace(row, state=past.state) if row is not None and is_of(row, past) else past)

@@ -99,14 +99,22 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
 
 def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether enough tiers hold verified copies; if not, the deposit says why."""
-    need = archive.policy.copies.need
-    good = sum(bool(result["ok"]) for result in kept.values())
-    if good >= need:
+    promise, good = archive.policy.copies, [tier for tier, result in kept.items() if result["ok"]]
+    if promise.enough(good):
         return True
     reasons = "; ".join(
         f"{tier}: {result['error'] or phrase('not-verified')}" for tier, result in kept.items() if not result["ok"]
     )
-    error = NotEnoughCopies(deposit.aip_id, good, need, reasons)
+    if len(good) >= promise.need:
+        there = phrase(
+            "too-close-together",
+            sites=promise.sites_of(good),
+            media=promise.media_of(good),
+            need_sites=promise.sites,
+            need_media=promise.media,
+        )
+        reasons = "; ".join(filter(None, (there, reasons)))
+    error = NotEnoughCopies(deposit.aip_id, len(good), promise.need, reasons)
     waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
     write_row(archive.spools.folder(deposit.id), waiting)
     return False

@@ -155,8 +155,8 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
     sealed = _seal(archive, day)
     kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in archive.policy.copies.tiers}
     good = [tier for tier, one in kept.items() if one.counts]
-    if len(good) < archive.policy.copies.need:
-        _log.warning("day %d is on %d tiers only", day.number, len(good))
+    if not archive.policy.copies.enough(good):
+        _log.warning("day %d is on too few tiers: %s", day.number, ", ".join(good))
         return False
     with archive.catalog.begin() as transaction:
         archive.catalog.holdings.keep(sealed.object_id, sealed.inventory_sha512, within=transaction)

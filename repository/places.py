@@ -14,6 +14,7 @@ from pathlib import Path
 from policies.document import Section
 from policies.findings import KhoError
 from policies.phrases import phrase
+from policies.promise import Place
 from storage.s3.place import S3Place, check_prefix, parse_url
 
 __all__ = ["FOLDERS", "SettingsError", "TapePlace", "TierPlace", "read_tiers", "s3_text"]
@@ -46,7 +47,8 @@ class TapePlace:
 class TierPlace:
     """Where one tier is. ``kind`` is "local" (a folder), "tape" (cartridges; ``path`` is the folder of their register) or "s3" (a
     bucket; ``path`` is then the archive's home, where nothing of it lies). ``uuid`` is that of its marker, so that no other volume
-    is taken for it; "" where kho.toml does not say (whatever tier of this name is there is then believed)."""
+    is taken for it; "" where kho.toml does not say (whatever tier of this name is there is then believed).
+    ``place``: its site and its kind of medium."""
 
     name: str
     kind: str
@@ -54,6 +56,7 @@ class TierPlace:
     uuid: str = ""
     tape: TapePlace | None = None
     s3: S3Place | None = None
+    place: Place = Place()  # noqa: RUF009 - it is frozen
 
     @property
     def shown(self) -> str:
@@ -70,7 +73,8 @@ def read_tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:
             raise section.bad("name", phrase("set-name", given=name))
         if kind not in _KINDS:
             raise section.bad("kind", phrase("set-none-of", given=kind, known=", ".join(_KINDS)))
-        tiers.append(_KINDS[kind](home, TierPlace(name, kind, Path(), _uuid(section)), section))
+        place = Place(section.text("site", "").strip(), section.text("medium", _MEDIA[kind]).strip() or _MEDIA[kind])
+        tiers.append(_KINDS[kind](home, TierPlace(name, kind, Path(), _uuid(section), place=place), section))
         section.done()
     if not tiers:
         raise root.fail("MISSING", "tiers")
@@ -139,6 +143,9 @@ _ENDPOINT = re.compile(r"https?://[^/\s@]+")
 
 _KINDS: Mapping[str, Callable[[Path, TierPlace, Section], TierPlace]] = {"local": _local, "tape": _tape, "s3": _s3}
 """What reads the keys of each kind."""
+
+_MEDIA: Mapping[str, str] = {"local": "disk", "tape": "tape", "s3": "object"}
+"""The kind of medium of each kind of tier, where kho.toml says nothing else."""
 
 
 def _uuid(section: Section) -> str:

@@ -77,7 +77,9 @@ def fixity_summary(archive: Archive) -> FixitySummary:
         generated=now,
         policy=archive.policy.digest,
         population=catalog.holdings.count(),
-        short=catalog.copies.short(archive.policy.copies.need, [name for name in archive.policy.copies.tiers if name in reached]),
+        short=catalog.copies.short(
+            archive.policy.copies.enough, [name for name in archive.policy.copies.tiers if name in reached]
+        ),
         tiers=tiers,
         damages=tuple(catalog.copies.damages()),
         waiting=waiting,

@@ -131,7 +131,9 @@ class Settings:
 
     def policy(self) -> Policy:
         """The policy in force, read anew. Raises ArchivePolicyError, and SettingsError when there is no file."""
-        return parse_policy(_read(self.policy_file), tiers=[tier.name for tier in self.tiers], name=str(self.policy_file))
+        return parse_policy(
+            _read(self.policy_file), tiers={tier.name: tier.place for tier in self.tiers}, name=str(self.policy_file)
+        )
 
     def token(self, presented: str) -> ApiToken | None:
         """The token that ``presented`` is, None when it is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -28,6 +28,9 @@ AGES = (30, 90, 180, 365)
 
 ASKED_AT_ONCE = 500
 """AIPs whose copies are fetched in one query."""
+
+Enough = Callable[[Sequence[str]], bool]
+"""Whether good copies on these tiers are what is promised."""
 
 _NOT_GOOD = text("state <> 'good'")
 """Word for word the condition of the index copy_not_good; a bound parameter would keep SQLite from using it."""
@@ -216,16 +219,12 @@ class Copies:
             found.setdefault(tier, {})[age] = count
         return found
 
-    def short(self, need: int, tiers: Collection[str]) -> int:
-        """How many AIPs have fewer than ``need`` good copies of their newest version on ``tiers``."""
+    def short(self, enough: Enough, tiers: Sequence[str]) -> int:
+        """How many AIPs have not ``enough`` good copies of their newest version on ``tiers``."""
+        good = _good(tiers).subquery()
         with self._database.read() as transaction:
-            return int(transaction.execute(select(func.count()).select_from(_short(need, tiers).subquery())).scalar_one())
-
-    def short_ids(self, need: int, tiers: Collection[str], *, after: str = "", limit: int = 1_000) -> list[str]:
-        """The ids of those AIPs, in order, from the one after ``after``."""
-        query = _short(need, tiers).where(aip.c.id > after).order_by(aip.c.id).limit(limit)
-        with self._database.read() as transaction:
-            return list(transaction.execute(query).scalars())
+            rows = transaction.execute(select(good.c.good, func.count()).group_by(good.c.good)).all()
+        return sum(count for mask, count in rows if not enough(_named(mask, tiers)))
 
 
 def _due_at(one: Copy) -> datetime:
@@ -293,11 +292,17 @@ def _summary(tier: str, rows: Sequence[Row[Any]]) -> TierSummary:
     )
 
 
-def _short(need: int, tiers: Collection[str]) -> Select[Any]:
+def _good(tiers: Sequence[str]) -> Select[Any]:
+    """Of every AIP, on which of ``tiers`` a good copy of its newest version is: the sum of 1 for the first, 2 for the second, 4 …"""
     counts = and_(
         table.c.aip_id == aip.c.id,
         table.c.version >= aip.c.version,
         table.c.state == CopyState.GOOD.value,
         table.c.tier.in_(list(tiers)),
     )
-    return select(aip.c.id).outerjoin(table, counts).group_by(aip.c.id).having(func.count(table.c.tier) < need)
+    bits = case({tier: 1 << index for index, tier in enumerate(tiers)}, value=table.c.tier, else_=0) if tiers else literal(0)
+    return select(aip.c.id, func.coalesce(func.sum(bits), 0).label("good")).outerjoin(table, counts).group_by(aip.c.id)
+
+
+def _named(mask: int, tiers: Sequence[str]) -> list[str]:
+    return [tier for index, tier in enumerate(tiers) if mask >> index & 1]

@@ -89,7 +89,7 @@ def _keep(archive: Archive, folder: Path, facts: Mapping[str, Any], anchors: Map
         previous = _inventory(list(archive.tiers.values()), batch.object_id, before[number - 1])
         sealed = seal_next(previous, before[number - 1], files, block, folder / "inventory.json", token=token)
     kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in archive.policy.copies.tiers}
-    if sum(one.counts for one in kept.values()) < archive.policy.copies.need:
+    if not archive.policy.copies.enough([tier for tier, one in kept.items() if one.counts]):
         return False
     _register(archive, batch, sealed, kept, anchors)
     return True

@@ -20,12 +20,13 @@ from policies.archive import (
 )
 from policies.codes import register
 from policies.findings import Weight
+from policies.promise import Place
 
 COPIES = '[copies.default]\ntiers = ["a", "b"]\nneed = 2\n'
 DAY = timedelta(days=1)
 
 
-def refused(text: str, code: str, *words: str, tiers: list[str] | None = None) -> ArchivePolicyError:
+def refused(text: str, code: str, *words: str, tiers: dict[str, Place] | None = None) -> ArchivePolicyError:
     with pytest.raises(ArchivePolicyError) as caught:
         parse_policy(text, tiers=tiers)
     assert caught.value.code == code
@@ -39,7 +40,7 @@ def refused(text: str, code: str, *words: str, tiers: list[str] | None = None) -
 
 
 def test_the_default_text_is_a_policy_that_says_the_defaults() -> None:
-    policy = parse_policy(default_policy_text(), tiers=["a", "b"])
+    policy = parse_policy(default_policy_text(), tiers=dict.fromkeys("ab", Place()))
     bare = parse_policy(COPIES)
     assert policy.version == bare.version == 1
     assert policy.copies == bare.copies
@@ -71,7 +72,7 @@ def test_everything_that_can_be_said() -> None:
         '[accept]\nunknown_format = "hold"\nduplicates = "info"\nrequired_fields = ["title", "date"]\n'
         '[accept.weights]\n"DEP-ID-KNOWN" = "refuse"\n'
         '[refused]\nkeep = "1y"\n[held]\nkeep = "2w"\n[malware]\nrequired = true\n[limits]\nitems = 5\ntotal_bytes = "1.5GiB"\n',
-        tiers=["a", "b", "c"],
+        tiers=dict.fromkeys("abc", Place()),
     )
     assert policy.version == 7
     assert policy.audit("a").bytes_per_day == policy.audit("b").bytes_per_day == 2 * 2**40
@@ -129,7 +130,7 @@ def test_what_cannot_be_used_is_named(text: str, code: str, word: str) -> None:
 
 
 def test_a_tier_that_kho_toml_does_not_know() -> None:
-    refused(COPIES, "POL-TIER", "b", "copies.default.tiers (line 2)", tiers=["a", "c"])
+    refused(COPIES, "POL-TIER", "b", "copies.default.tiers (line 2)", tiers=dict.fromkeys("ac", Place()))
 
 
 def test_bytes_that_are_no_text() -> None:
@@ -139,7 +140,7 @@ def test_bytes_that_are_no_text() -> None:
 
 
 def test_an_audit_override_for_a_known_tier_without_promised_copies() -> None:
-    policy = parse_policy(COPIES + '[audit.c]\nevery = "9d"\n', tiers=["a", "b", "c"])
+    policy = parse_policy(COPIES + '[audit.c]\nevery = "9d"\n', tiers=dict.fromkeys("abc", Place()))
     assert policy.audit("c").every == 9 * DAY
 
 

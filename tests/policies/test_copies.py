@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from policies.archive import parse_policy
+from policies.archive import ArchivePolicyError, parse_policy
 from policies.audits import algorithm, next_check
 from policies.copies import is_stored, safety
 from policies.findings import Verdict
+from policies.promise import Place
 from policies.retention import expires
 
 POLICY = parse_policy('[copies.default]\ntiers = ["a", "b", "c"]\nneed = 2\n[audit.b]\nevery = "30d"\n')
@@ -51,6 +52,46 @@ def test_older_versions_other_tiers_and_repetitions_do_not_count() -> None:
     assert not is_stored([Fact("a", 1, State.GOOD), Fact("z", 1, State.GOOD)], POLICY, version=1)
     assert not is_stored([Fact("a", 1, State.GOOD), Fact("a", 1, State.GOOD)], POLICY, version=1)
     assert not is_stored([], POLICY, version=1)
+
+
+SPREAD = """
+[copies.default]
+tiers = ["a", "b", "c"]
+need = 2
+sites = 2
+media = 2
+"""
+PLACES = {"a": Place("Hà Nội"), "b": Place("Hà Nội", "tape"), "c": Place("Đà Nẵng"), "d": Place("Huế", "tape")}
+
+
+@pytest.mark.parametrize(
+    ("good", "enough"),
+    [("a", False), ("ab", False), ("ac", False), ("bc", True), ("abc", True), ("ad", False), ("cd", False), ("", False)],
+)
+def test_copies_count_by_sites_and_kinds_of_media(good: str, enough: bool) -> None:
+    policy = parse_policy(SPREAD, tiers=PLACES)
+    copies = [Fact(tier, 1, State.GOOD) for tier in good]
+    assert policy.copies.enough(good) is enough
+    assert is_stored(copies, policy, version=1) is enough
+
+
+def test_a_tier_whose_site_is_not_said_may_stand_beside_any_other() -> None:
+    unsaid = parse_policy(
+        SPREAD.replace("media = 2\n", ""), tiers={**PLACES, "c": Place("")} | {"a": Place("x"), "b": Place("y")}
+    ).copies
+    assert unsaid.enough("ab")
+    assert not unsaid.enough("ac")
+    assert (unsaid.sites_of("c"), unsaid.sites_of("cc"), unsaid.sites_of(""), unsaid.sites_of("abc")) == (1, 1, 0, 2)
+
+
+@pytest.mark.parametrize(("key", "code"), [("sites", "POL-SITES"), ("media", "POL-MEDIA")])
+def test_more_sites_or_media_than_tiers_have_are_refused(key: str, code: str) -> None:
+    text = '[copies.default]\ntiers = ["a", "b", "c"]\nneed = 2\n' + f"{key} = 3\n"
+    with pytest.raises(ArchivePolicyError) as refused:
+        parse_policy(text, tiers=PLACES)
+    assert (refused.value.code, refused.value.finding.args["have"]) == (code, 2)
+    assert f"{key} (line 4)" in str(refused.value)
+    parse_policy(text.replace("= 3", "= 2"), tiers=PLACES)
 
 
 def test_next_check_by_tier_and_sooner_when_not_good() -> None:
