@@ -31,6 +31,8 @@ def _tier(archive: Archive, place: TierPlace, known: Document) -> Document:
         "name": place.name,
         "kind": place.kind,
         "place": place.shown,
+        "site": place.place.site,
+        "medium": place.place.medium,
         "promised": place.name in archive.policy.copies.tiers,
         "lock_days": archive.policy.worm.get(place.name, timedelta()).days or None,
         "free": _free(place) if known["reachable"] else None,

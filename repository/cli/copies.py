@@ -31,7 +31,7 @@ def tiers(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
     def text() -> None:
         screen = Screen(door.out)
         for row in rows:
-            screen.line(f"{row['name']} · {row['kind']} · {row['place']}", "bold")
+            screen.line(" · ".join(filter(None, (row["name"], row["medium"], row["site"], row["place"]))), "bold")
             free = words("tiers.free_unknown") if row["free"] is None else size(row["free"])
             screen.facts(
                 [

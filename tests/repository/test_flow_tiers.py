@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from policies.findings import Finding, spoken
+from repository import views_copies
 from repository.schedule import plans
 from repository.settings import Settings, SettingsError
 from storage.errors import Unavailable
@@ -71,6 +72,30 @@ def test_a_tier_whose_uuid_is_not_written_down_still_works(archive: ArchiveUnder
     file.write_text(file.read_text(encoding="utf-8") + 'uuid = "no such thing"\n', encoding="utf-8")
     with pytest.raises(SettingsError, match="SET-"):
         Settings.load(archive.home)
+
+
+def test_good_copies_that_are_too_close_together_are_not_stored(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    settings, policy = archive.home / "kho.toml", archive.home / "policy.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(
+        text.replace('name = "b"', 'name = "b"\nsite = "Đà Nẵng"').replace('name = "a"', 'name = "a"\nsite = "Huế"'), "utf-8"
+    )
+    policy.write_text(policy.read_text(encoding="utf-8").replace("need = 2", "need = 1\nsites = 2"), encoding="utf-8")
+    archive.reopen()
+    (archive.home / "tiers" / "b").rename(tmp_path / "b.away")
+    waiting = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}))
+    assert waiting.state.value == "accepted"
+    assert "1 site(s)" in spoken(waiting.error, "en")
+    assert "1 địa điểm" in spoken(waiting.error, "vi")
+    (tmp_path / "b.away").rename(archive.home / "tiers" / "b")
+    archive.repair()
+    assert archive.engine.deposits.get(waiting.id).state.value == "stored"
+    assert archive.engine.reports.fixity().short == 0
+    rows = {
+        row["name"]: (row["site"], row["medium"])
+        for row in views_copies.tiers(archive.engine.archive, archive.engine.reports.fixity())["tiers"]
+    }
+    assert rows == {"a": ("Huế", "disk"), "b": ("Đà Nẵng", "disk")}
 
 
 def test_a_reason_that_is_a_sentence_ends_once() -> None:
