@@ -1,16 +1,18 @@
 """Floors: the least work that a job cannot do without, as bare loops over hashlib and the system's calls.
 
-Run as a process: ``python bench/floors.py hash sha512 2 FOLDER``, ``… copy SOURCE TARGET OBJECTS``. Reads what lies in a folder
-with a buffer sized by fstat; ``cold`` tells the page cache to forget each file first, as Kho does.
+Run as a process: ``python bench/floors.py hash sha512 2 FOLDER``, ``… copy SOURCE TARGET OBJECTS``, ``… direct FOLDER 32``. Reads
+what lies in a folder with a buffer sized by fstat; ``cold`` tells the page cache to forget each file first, as Kho does.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import mmap
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 BATCH = 64
 """Objects that share two syncfs, as in Kho."""
@@ -21,6 +23,9 @@ BESIDE = 10
 BESIDE_BYTES = 5 << 10
 
 WHOLE = 1 << 20
+
+DIRECT = 4 << 20
+"""Bytes of one read past the page cache."""
 
 
 def files_below(folder: str) -> Iterator[str]:
@@ -62,6 +67,26 @@ def hash_all(algorithms: str, processes: int, folder: str, cold: bool) -> None:
             os._exit(0)
     for pid in children:
         os.waitpid(pid, 0)
+
+
+def read_direct(folder: str, at_once: int) -> None:
+    """Read every file past the page cache (O_DIRECT), ``at_once`` of them at a time; nothing is hashed."""
+    paths = list(files_below(folder))
+    with ThreadPoolExecutor(at_once) as pool:
+        for _ in pool.map(_read_all, (paths[number::at_once] for number in range(at_once))):
+            pass
+
+
+def _read_all(paths: list[str]) -> None:
+    with mmap.mmap(-1, DIRECT) as memory:  # a page's beginning, as O_DIRECT wants it
+        for path in paths:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
+            at = 0
+            while count := os.preadv(descriptor, [memory], at):
+                at += count
+                if count % 512:
+                    break  # the end of a file need not be aligned
+            os.close(descriptor)
 
 
 def syncfs(descriptor: int) -> None:
@@ -111,6 +136,8 @@ def main() -> None:
     what, *rest = sys.argv[1:]
     if what == "hash":
         hash_all(rest[0], int(rest[1]), rest[2], cold=rest[3:] == ["cold"])
+    elif what == "direct":
+        read_direct(rest[0], int(rest[1]))
     else:
         copy_all(rest[0], rest[1], int(rest[2]))
 

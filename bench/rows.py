@@ -151,6 +151,33 @@ def audit_object(stage: Stage) -> Result:
     return _audit(stage, "audit-object", archive, 3, {"two hashlib": 0.6, "sha512sum": 1.05}, peers=False)
 
 
+def audit_cold_large(stage: Stage) -> Result:
+    """Large files from the device, against reads that pass the page cache by, one after the other (as dd iflag=direct does)."""
+    archive = stage.filled("b", stage.b)
+    _, size = size_of(archive.tier)
+    taken = stage.race(
+        3,
+        kho=lambda number: archive.kho("audit", "--all", "--tier", "a"),
+        direct=lambda number: stage.floor("direct", archive.tier, 1),
+    )
+    return Result("audit-cold-large", "MB", size / 1e6, taken, [Aim("kho", "direct", least=0.9)])
+
+
+def audit_cold_small(stage: Stage) -> Result:
+    """Small files from the device, against such reads with 32 of them asked for at a time, and one at a time. (The device asks 32 at
+    a time, too, when two processes of Kho ask for 32 each; a virtual disk may answer from its host's cache.)"""
+    archive = stage.filled("a", stage.a)
+    files, _ = size_of(archive.tier)
+    taken = stage.race(
+        3,
+        kho=lambda number: archive.kho("audit", "--all", "--tier", "a"),
+        direct_32=lambda number: stage.floor("direct", archive.tier, 32),
+        direct_1=lambda number: stage.floor("direct", archive.tier, 1),
+    )
+    aims = [Aim("kho", "direct 32", least=0.6), Aim("kho", "direct 1", least=1.8)]
+    return Result("audit-cold-small", "files", files, taken, aims)
+
+
 def verify(stage: Stage) -> Result:
     """A storage root that Kho did not make."""
     data, root = stage.a, stage.fresh("foreign")
@@ -374,10 +401,12 @@ def _only_aip(archive: Archive) -> str:
 ROWS: Mapping[str, Callable[[Stage], Result]] = {
     "ingest-A": ingest_a,
     "audit-small": audit_small,
+    "audit-cold-small": audit_cold_small,
     "verify": verify,
     "rebuild": rebuild,
     "ingest-B": ingest_b,
     "audit-large": audit_large,
+    "audit-cold-large": audit_cold_large,
     "ingest-C": ingest_c,
     "audit-object": audit_object,
     "memory": memory,
