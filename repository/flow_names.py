@@ -12,6 +12,7 @@ __all__ = [
     "COPIES",
     "DEPOSIT",
     "EVIDENCE",
+    "LASTING",
     "LEDGER",
     "MIGRATE",
     "NOTICES",
@@ -29,6 +30,7 @@ UPKEEP: Final = "upkeep"
 LEDGER: Final = "ledger"
 EVIDENCE: Final = "evidence"
 COLLECT: Final = "collect signatures"
+LASTING: Final = "lasting copies"
 MIGRATE: Final = "migrate"
 ROLLBACK: Final = "rollback"
 NOTICES: Final = "notices"

@@ -25,6 +25,7 @@ from repository.flow_names import (
     COPIES,
     DEPOSIT,
     EVIDENCE,
+    LASTING,
     LEDGER,
     MIGRATE,
     NOTICES,
@@ -115,7 +116,7 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
     return tuple(map(flow, kinds))
 
 
-_LOADED_LATE = (LEDGER, COLLECT, EVIDENCE, MIGRATE, ROLLBACK, NOTICES)
+_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, NOTICES)
 
 
 def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:
@@ -134,6 +135,10 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
             from repository.recollection import Collect
 
             return Collect(mine, keep)
+        case flow_names.LASTING:
+            from repository.lasting import LastingCopies
+
+            return LastingCopies(mine, keep)
         case flow_names.MIGRATE:
             from repository.campaigns import Migrate
 

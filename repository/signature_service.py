@@ -11,7 +11,7 @@ from typing import Any
 from policies.trust import Algorithms
 from repository.archive import Archive
 from repository.evidence.proving import Proving
-from repository.flow_names import COLLECT
+from repository.flow_names import COLLECT, LASTING
 from repository.flows import Shown
 from repository.jobs.service import Jobs
 from repository.progress import Progress
@@ -61,5 +61,14 @@ class Signatures:
             self._archive.catalog.holdings.get(aip_id)
         argument = {"aip": aip_id, "tiers": list(self._archive.policy.copies.tiers), "actor": self._archive.actor}
         done: Mapping[str, int] = self._jobs.run(COLLECT, f"signatures:{uuid.uuid4()}", argument, progress=Shown(progress))
+        progress.finish()
+        return done
+
+    def copy(self, aip_id: str, *, progress: Progress) -> Mapping[str, Any]:
+        """Make copies of an AIP's signed PDF files that ordinary readers can go on validating, as a new version, and wait. See
+        `repository.lasting`. Raises `UnknownAip`."""
+        self._archive.catalog.holdings.get(aip_id)
+        argument = {"aip": aip_id, "tiers": list(self._archive.policy.copies.tiers), "actor": self._archive.actor}
+        done: Mapping[str, Any] = self._jobs.run(LASTING, f"lasting:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         return done

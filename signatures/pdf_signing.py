@@ -16,7 +16,7 @@ from signatures.timestamps import Authority
 if TYPE_CHECKING:
     from pyhanko.sign import Signer
 
-__all__ = ["Pkcs11Key", "Pkcs12Key", "sign_pdf"]
+__all__ = ["Pkcs11Key", "Pkcs12Key", "sign_pdf", "stamper_of"]
 
 FIELD = "Kho"
 """The name of the signature's field."""
@@ -94,7 +94,7 @@ def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authoritie
     asked: Sequence[Authority | None] = authorities or [None]
     for authority in asked:
         out = io.BytesIO()
-        stamper = None if authority is None else _stamper(authority)
+        stamper = None if authority is None else stamper_of(authority)
         try:
             signers.sign_pdf(
                 IncrementalPdfFileWriter(io.BytesIO(data)), meta, signer=key.signer(), timestamper=stamper, output=out
@@ -108,7 +108,7 @@ def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authoritie
     raise SigningFailed("", "; ".join(failures))
 
 
-def _stamper(authority: Authority) -> Any:
+def stamper_of(authority: Authority) -> Any:
     """One of our authorities, as pyHanko asks for time stamps."""
     from asn1crypto import tsp  # type: ignore[import-untyped]
     from pyhanko.sign.timestamps import TimeStamper

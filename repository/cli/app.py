@@ -107,7 +107,7 @@ def application() -> typer.Typer:
     app.add_typer(proofs, name="evidence")
     signed = _group("help.signatures")
     signed.callback()(lambda: None)
-    for name in ("validate", "status", "collect"):
+    for name in ("validate", "status", "collect", "copy"):
         add(signed, name, getattr(signatures, name), f"signatures_{name}")
     app.add_typer(signed, name="signatures")
     tapes = _group("help.tape")

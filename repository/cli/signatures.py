@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from repository.signed.records import FileReport
     from signatures.report import SignatureReport
 
-__all__ = ["collect", "status", "validate"]
+__all__ = ["collect", "copy", "status", "validate"]
 
 Subject = Annotated[str, typer.Argument(metavar="AIP|FILE", help=words("option.signed"), show_default=False)]
 At = Annotated[str | None, typer.Option("--at", metavar="DATE", help=words("option.at"))]
@@ -114,6 +114,27 @@ def collect(context: typer.Context, aip: OptionalAip = None, home: Home = None, 
     told = words("signatures.collected", looked=done["looked"], versions=done["versions"])
     code = Exit.REFUSED if closing else Exit.DONE
     return door.answer("signatures_collect", dict(done), lambda: Screen(door.out).line(told), code=code, closing=closing)
+
+
+Aip = Annotated[str, typer.Argument(metavar="AIP", help=words("option.aip"), show_default=False)]
+
+
+def copy(context: typer.Context, aip: Aip, home: Home = None, as_json: AsJson = False) -> int:
+    """Copies of signed PDF files for readers."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        done = engine.signatures.copy(aip, progress=door.progress())
+    findings = [Finding(code, path, args) for code, path, args in done["findings"]]
+    told = words("signatures.copied", copies=done["copies"], there=done["there"])
+
+    def text() -> None:
+        screen = Screen(door.out)
+        screen.findings(findings)
+        screen.line(told)
+
+    body = {"copies": done["copies"], "there": done["there"]}
+    code = Exit.REFUSED if findings else Exit.DONE
+    return door.answer("signatures_copy", body, text, code=code, findings=findings, closing=findings[-1:])
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
 
 from policies.findings import Verdict
+from policies.trust import default_algorithms
 from repository.archive import Archive
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
+from repository.signed.files import validate_file
 from repository.signed.records import DATA, REPORTS
+from signatures.anchors import Anchors
+from signatures.certificates import Certificate
+from signatures.judgement import Context, ValidationData
+from signatures.report import Role
+from signatures.timestamps import make_authority
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 from tests.signatures import asic_builder, cms_attributes, office_signing, xml_signing
-from tests.signatures.authorities import VirtualClock, authority, issuing
+from tests.signatures.authorities import VirtualClock, key
 from tests.signatures.authorities import served as answering
 from tests.signatures.network import Network, served
 from tests.signatures.pki import Pki, day, make_pdf
@@ -258,18 +272,83 @@ def test_a_rebuilt_catalog_knows_what_waits(archive: ArchiveUnderTest, tmp_path:
     assert [each.aip_id for each in archive.engine.signatures.attention()] == [deposit.aip_id]
 
 
-def test_the_archives_own_evidence_makes_a_record_pass_when_all_its_certificates_have_ended(
-    archive: SigningArchive, tmp_path: Path, pki: Pki
-) -> None:
-    known = authority("one", clock=archive.time, begins=day(2026, 1), years=30)
-    with ExitStack() as serving:
-        url = serving.enter_context(answering(known.client.answer))
-        (archive.home / "one.cer").write_bytes(issuing(known).root)
+@contextmanager
+def stamped_by_one(archive: SigningArchive) -> Iterator[ec.EllipticCurvePrivateKey]:
+    """An authority is named in kho.toml; what is open already does not know it, and goes on with the network that it has. Gives the key
+    of its root."""
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    made = make_authority("TSA one", key("p256"), clock=archive.time, begins=day(2026, 1), ends=day(2056), root_key=root_key)
+    with answering(made.answer) as url:
+        (archive.home / "one.cer").write_bytes(made.root)
         file = archive.home / "kho.toml"
-        # The proxy is the network of 2026, which has no such authority; what is open already goes on with it.
+        # The proxy is the network of 2026, which has no such authority.
         lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("proxy")]
         lines += ["[[timestamps]]", 'name = "one"', f'url = "{url}"', 'anchors = ["one.cer"]', "private = true"]
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        yield root_key
+
+
+def test_a_copy_for_readers_holds_what_the_original_lacks_and_the_original_stays(
+    archive: SigningArchive, tmp_path: Path, pki: Pki
+) -> None:
+    original = pki.sign_pdf(make_pdf(), day(2026, 3), level="T")
+    with stamped_by_one(archive):
+        deposit = archive.deposit(package(tmp_path, van_ban__pdf=original, a__txt=b"plain"))
+        assert deposit.state is DepositState.STORED, deposit.findings
+        refused = archive.engine.signatures.copy(deposit.aip_id, progress=Silent())
+        assert [code for code, *_ in refused["findings"]] == ["SIG-NO-COPY"]  # no authority is known yet
+        archive.reopen()
+        done = archive.engine.signatures.copy(deposit.aip_id, progress=Silent())
+        assert done == {"copies": 1, "there": 0, "findings": []}
+        again = archive.engine.signatures.copy(deposit.aip_id, progress=Silent())
+        assert again == {"copies": 0, "there": 1, "findings": []}
+    assert archive.engine.archive.catalog.holdings.get(deposit.aip_id).version == 2
+    out = tmp_path / "out"
+    archive.engine.holdings.export(deposit.aip_id, out, form="folder", progress=Silent())
+    place = "representations/rep1.pades-lta.v2"
+    copy = (out / place / "data/van_ban.pdf").read_bytes()
+    assert (out / "representations/rep1/data/van_ban.pdf").read_bytes() == original
+    assert copy.startswith(original)
+    assert not (out / place / "data/a.txt").exists()
+    as_others_see_it = PdfFileReader(io.BytesIO(copy)).embedded_regular_signatures[0]
+    as_others_see_it.compute_integrity_info()
+    assert as_others_see_it.diff_result.modification_level is ModificationLevel.LTA_UPDATES
+    reports = {each.path: each for each in archive.engine.signatures.validate(deposit.aip_id, progress=Silent())}
+    assert reports["representations/rep1/data/van_ban.pdf"].signatures[0].level == "PAdES-T"
+    found = reports[f"{place}/data/van_ban.pdf"].signatures
+    signature = next(each for each in found if each.role is Role.SIGNATURE)
+    assert (signature.level, signature.verdict.passed, signature.proven) == ("PAdES-LTA", True, day(2026, 3))
+    assert [each.signer.common_name for each in found if each.role is Role.TIMESTAMP and each.signer] == ["TSA one"]
+    events = [each for each in archive.engine.holdings.events(deposit.aip_id) if each.type == "migration"]
+    assert [(each.outcome, each.detail["path"], each.aip_version) for each in events] == [("success", "pades-lta", 2)]
+    premis = (out / place / "metadata/preservation/premis-kho.xml").read_text(encoding="utf-8")
+    assert "derivation" in premis
+    archive.whole()
+
+
+def test_a_copy_stands_alone_when_the_signers_certificates_have_ended(archive: SigningArchive, tmp_path: Path, pki: Pki) -> None:
+    """In 2031, with nothing beside it but the roots and fresh news of the copy's own authority."""
+    with stamped_by_one(archive) as root_key:
+        deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="T")))
+        archive.reopen()
+        assert archive.engine.signatures.copy(deposit.aip_id, progress=Silent())["copies"] == 1
+    out = tmp_path / "out"
+    archive.engine.holdings.export(deposit.aip_id, out, form="folder", progress=Silent())
+    copy = out / "representations/rep1.pades-lta.v2/data/van_ban.pdf"
+    one = Certificate((archive.home / "one.cer").read_bytes())
+    context = Context(Anchors.of([*pki.anchors(), one]), default_algorithms(), day(2031))
+    builder = x509.CertificateRevocationListBuilder().issuer_name(one.x509.subject).last_update(day(2031))
+    news = builder.next_update(day(2031, 2)).sign(root_key, hashes.SHA256()).public_bytes(Encoding.DER)
+    for file, passes in ((copy, True), (out / "representations/rep1/data/van_ban.pdf", False)):
+        judged = validate_file(file, context, beside=[ValidationData(crls=(news,))])
+        signature = next(each for each in judged.signatures if each.role is Role.SIGNATURE)
+        assert signature.verdict.passed is passes, signature.verdict
+
+
+def test_the_archives_own_evidence_makes_a_record_pass_when_all_its_certificates_have_ended(
+    archive: SigningArchive, tmp_path: Path, pki: Pki
+) -> None:
+    with stamped_by_one(archive):
         source = package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="T"))
         deposit = archive.deposit(source)
         assert deposit.state is DepositState.STORED, deposit.findings
