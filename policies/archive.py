@@ -7,18 +7,19 @@ docs/policy.md describes every key with its consequences.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 
 from policies.codes import register
+from policies.collections import NONE, RecordCollection, read_collections
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
-from policies.hours import VIETNAM, Hours, hours, offset
 from policies.inspection import InspectionPolicy, read_inspection
 from policies.phrases import phrase
 from policies.promise import CopiesPolicy, Place, read_copies
+from policies.rhythm import AuditPolicy, read_audits
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
 from policies.worm import parse_worm
@@ -57,35 +58,12 @@ LIMITS = frozenset({"items", "file_bytes", "total_bytes", "ratio", "ratio_floor"
 
 _DAY = timedelta(days=1)
 
-WHOLE_HOLDING = timedelta(days=3 * 365)
-"""Within this time everything must have been checked once: Circular 05/2025/TT-BNV, article 28."""
-
 _WARN = {"warn": "warning", "refuse": "error"}
 """Everyday words for weights, beside the names of the weights themselves."""
 
 
 class ArchivePolicyError(KhoError):
     """policy.toml cannot be used: its code says what is wrong, its text names the key and the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPolicy:
-    """How one tier is audited. A copy is re-read ``every`` so often, with SHA-512 (the digest OCFL stands on) at least once in
-    ``full_every``; a copy that was not found good is looked at again after ``retry``. ``bytes_per_day`` and ``time_per_day`` None are
-    no limits; in the ``quiet`` hours audits of what is due do not read."""
-
-    every: timedelta
-    full_every: timedelta
-    retry: timedelta
-    bytes_per_day: int | None = None
-    time_per_day: timedelta | None = None
-    quiet: Hours | None = None
-
-    @property
-    def open_per_day(self) -> timedelta:
-        """How much of a day audits may read at most."""
-        left = _DAY - (self.quiet.length if self.quiet else timedelta(0))
-        return left if self.time_per_day is None else min(left, self.time_per_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +89,19 @@ class Policy:
     evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
     worm: Mapping[str, timedelta] = field(default_factory=dict, hash=False)
+    collections: tuple[RecordCollection, ...] = ()
 
-    def audit(self, tier: str) -> AuditPolicy:
-        """How ``tier`` is audited."""
+    def audit(self, tier: str, collection: str = NONE) -> AuditPolicy:
+        """How the copies of a collection on ``tier`` are audited: as the collection says of that tier, else as the tier, else as the
+        default."""
+        for each in self.collections:
+            if each.name == collection and tier in each.audits:
+                return each.audits[tier]
         return self.audit_by_tier.get(tier, self.audit_default)
+
+    def longest(self, tier: str) -> timedelta:
+        """The longest period in which any copy on ``tier`` is re-read."""
+        return max(self.audit(tier, name).every for name in (NONE, *(each.name for each in self.collections)))
 
 
 def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None, name: str = "policy.toml") -> Policy:
@@ -127,8 +114,8 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
     root = Document(raw, name, family="POL", error=ArchivePolicyError).root
     copies = read_copies(root.section("copies"), tiers)
     names = tiers if tiers is not None else copies.tiers
-    default, by_tier = _audits(root.section("audit"), names)
-    every = {tier: by_tier.get(tier, default).every for tier in names}
+    default, by_tier = read_audits(root.section("audit"), names)
+    collections = read_collections(root.section("collections"), names, lambda tier: by_tier.get(tier, default))
     required, weights = _accept(root.section("accept"))
     malware = _malware(root.section("malware"), weights)
     identify = _identify(root.section("identify"))
@@ -148,54 +135,11 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
         limits=MappingProxyType(_limits(root.section("limits"))),
         evidence=_evidence(root.section("evidence")),
         signatures=_signatures(root.section("signatures")),
-        worm=MappingProxyType(parse_worm(root.section("worm"), names, every)),
+        collections=collections,
     )
+    policy = replace(policy, worm=MappingProxyType(parse_worm(root.section("worm"), names, policy.longest)))
     root.done()
     return policy
-
-
-def _audits(section: Section, known: Collection[str]) -> tuple[AuditPolicy, dict[str, AuditPolicy]]:
-    base = AuditPolicy(every=90 * _DAY, full_every=365 * _DAY, retry=_DAY)
-    default = _audit(section.section("default"), base)
-    by_tier: dict[str, AuditPolicy] = {}
-    for tier in section.names():
-        if tier == "default":
-            continue
-        if tier not in known:
-            raise section.section(tier).fail("TIER", "", tier=tier, known=", ".join(sorted(known)))
-        by_tier[tier] = _audit(section.section(tier), default)
-    section.done()
-    return default, by_tier
-
-
-def _audit(section: Section, base: AuditPolicy) -> AuditPolicy:
-    budget = section.size("bytes_per_day") if "bytes_per_day" in section else base.bytes_per_day
-    audit = AuditPolicy(
-        every=section.duration("every", base.every),
-        full_every=section.duration("full_every", base.full_every),
-        retry=section.duration("retry", base.retry),
-        bytes_per_day=budget,
-        time_per_day=section.duration("time_per_day", _DAY) if "time_per_day" in section else base.time_per_day,
-        quiet=_quiet(section, base.quiet),
-    )
-    section.allow(["bytes_per_day", "time_per_day", "quiet", "utc_offset"])
-    section.done()
-    if audit.every > WHOLE_HOLDING:
-        raise section.bad("every", phrase("pol-three-years"))
-    if audit.full_every < audit.every:
-        raise section.bad("full_every", phrase("pol-full-every", days=audit.full_every.days))
-    return audit
-
-
-def _quiet(section: Section, base: Hours | None) -> Hours | None:
-    """ "" takes back the hours of the default."""
-    against = section.parsed("utc_offset", base.offset if base else VIETNAM, offset)
-    if "quiet" not in section:
-        return replace(base, offset=against) if base else None
-    if not section.text("quiet"):
-        return None
-    start, end = section.parsed("quiet", None, hours)
-    return Hours(start, end, against)
 
 
 def _weight(word: str) -> Weight:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from policies.document import Section
@@ -21,16 +21,17 @@ def lock_until(now: datetime, period: timedelta, disposal: datetime | None = Non
     return end if disposal is None else min(end, disposal)
 
 
-def parse_worm(section: Section, known: Collection[str], every: Mapping[str, timedelta]) -> dict[str, timedelta]:
-    """``[worm.TIER] lock``: the period by tier. ``every`` is how often each tier is audited. Raises the document's error."""
+def parse_worm(section: Section, known: Collection[str], every: Callable[[str], timedelta]) -> dict[str, timedelta]:
+    """``[worm.TIER] lock``: the period by tier. ``every`` is the longest in which any copy on a tier is re-read. Raises the document's
+    error."""
     periods: dict[str, timedelta] = {}
     for tier in section.names():
         inner = section.section(tier)
         if tier not in known:
             raise inner.fail("TIER", "", tier=tier, known=", ".join(sorted(known)))
         periods[tier] = inner.duration("lock")
-        if periods[tier] < AUDITS_WITHIN * every[tier]:
-            days = every[tier].days
+        if periods[tier] < AUDITS_WITHIN * every(tier):
+            days = every(tier).days
             raise inner.bad("lock", phrase("worm-short", days=days))
         inner.done()
     section.done()

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, overload
 
 from fixity.verify import FixityReport, Outcome
-from policies.audits import FULL, ahead, algorithm, next_check
+from policies.audits import FULL, ahead, algorithm, next_check, next_look
 from policies.findings import Finding, said
 from policies.phrases import phrase
 from repository.aip import summary_of
@@ -76,6 +76,7 @@ class AuditReport:
     compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
     canaries: dict[str, CanaryCount] = field(default_factory=dict)  # by tier: whether the checker found what was planted
     postponed: dict[str, str] = field(default_factory=dict)  # by tier: why copies that may be due were not read now
+    looked: int = 0  # copies that were looked at and not read
     unlocked: dict[str, str] = field(default_factory=dict)  # by tier: why a copy that is good is not write-once as promised
 
     def as_json(self) -> dict[str, Any]:
@@ -91,6 +92,7 @@ class AuditReport:
             "canaries": {tier: count.as_json() for tier, count in self.canaries.items()},
             "unlocked": self.unlocked,
             "postponed": self.postponed,
+            "looked": self.looked,
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -105,8 +107,10 @@ class AuditReport:
         self.compared += step["compared"]
         self.unlocked.update(step.get("unlocked", {}))
         self.postponed.update(step.get("postponed", {}))
-        for tier, count in step["canaries"].items():
-            self.canaries.setdefault(tier, CanaryCount()).add(count)
+        self.looked += step.get("looked", 0)
+        for canaries in (step["canaries"], step.get("looked_canaries", {})):
+            for tier, count in canaries.items():
+                self.canaries.setdefault(tier, CanaryCount()).add(count)
 
     def merge_comparison(self, tier: str, found: Mapping[str, Any]) -> None:
         """Add what one tier's comparison with the catalog found (JSON, as `repository.comparison.compare` returned it)."""
@@ -197,7 +201,8 @@ def left_today(archive: Archive, tier: str, none: int | None = STEP_BYTES) -> in
 
 def _ahead(archive: Archive, tier: str, now: datetime) -> timedelta:
     damaged = archive.catalog.events.latest(DAMAGE, tier)
-    return ahead(archive.policy, tier, None if damaged is None else damaged.time, now)
+    since = {place.name: place.in_service for place in archive.settings.tiers}.get(tier)
+    return ahead(archive.policy, tier, None if damaged is None else damaged.time, now, in_service=since)
 
 
 def pause(archive: Archive, tier: str) -> str:
@@ -295,7 +300,7 @@ _NAMESPACE = uuid.UUID("b5b5f4a8-2f0e-4f3c-9f7e-6c1f7c1f9a20")
 
 
 def _check_of(archive: Archive, copy: Copy, expected: Mapping[int, bytes], *, full: bool) -> Check:
-    by = FULL if full else algorithm(archive.policy, copy.tier, copy.last_full, archive.clock.now())
+    by = FULL if full else algorithm(archive.policy, copy.tier, copy.last_full, archive.clock.now(), collection=copy.collection)
     return Check(archive.tiers[copy.tier], ObjectId(copy.aip_id), expected, by, copy.bytes)
 
 
@@ -348,6 +353,7 @@ def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL)
     """One check of one copy, as it is recorded: state, counts, damages, and when to look again."""
     now = archive.clock.now()
     state = state_of(found)
+    good = state is CopyState.GOOD
     return CheckRecord(
         aip_id=copy.aip_id,
         tier=copy.tier,
@@ -359,7 +365,8 @@ def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL)
         inventory_sha512=found.inventory_sha512,
         version=copy.version,
         last_check=copy.last_check,
-        check_next=next_check(archive.policy, copy.tier, now, good=state is CopyState.GOOD),
+        check_next=next_check(archive.policy, copy.tier, now, good=good, collection=copy.collection),
+        look_next=next_look(archive.policy, copy.tier, now, good=good, collection=copy.collection),
         damages=tuple(
             Damage(copy.aip_id, copy.tier, each.path, each.outcome.value, each.expected, each.found, now)
             for each in found.problems

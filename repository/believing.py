@@ -191,7 +191,7 @@ def _read_into(known: Known, archive: Archive, tiers: Mapping[str, Tier], believ
     for number, digest in believed.digests.items():
         stored = StoredVersion(list(tiers.values()), inventory, number, digest)
         known.stored.append(stored)
-        known.registrations.append(stored.registration(copies if number == inventory.head else ()))
+        known.registrations.append(stored.registration(copies if number == inventory.head else (), archive.policy))
         known.events += stored.events()
         enough = archive.policy.copies.enough([name for name, found in surveyed.held.items() if found.number >= number])
         past = stored.past_deposit(stored=enough)

@@ -68,6 +68,11 @@ class UnknownTier(RepositoryError):
         super().__init__("TIER-UNKNOWN", name, known=known)
 
 
+class UnknownCollection(RepositoryError):
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__("RPT-COLLECTION", name, known=known)
+
+
 class UnknownVersion(RepositoryError):
     def __init__(self, aip_id: str, version: int, head: int) -> None:
         super().__init__("AIP-NO-VERSION", aip_id, version=version, head=head)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
+from policies.archive import Policy
+from policies.collections import collection_of
 from policies.findings import Finding, Verdict
 from repository.model import Aip, Deposit, DepositState
 from repository.submission import DepositRecord
@@ -12,8 +14,9 @@ from repository.submission import DepositRecord
 __all__ = ["aip_facts", "original_name", "past_deposit"]
 
 
-def aip_facts(aip_id: str, record: DepositRecord, *, created: datetime, updated: datetime) -> Aip:
-    """What the catalog shows of an AIP, from the submission record of its newest version: after keeping, and after a rebuild."""
+def aip_facts(aip_id: str, record: DepositRecord, policy: Policy, *, created: datetime, updated: datetime) -> Aip:
+    """What the catalog shows of an AIP, from the submission record of its newest version: after keeping, and after a rebuild. Its
+    collection is the one that the ``policy`` says."""
     return Aip(
         id=aip_id,
         producer=record.producer,
@@ -26,6 +29,7 @@ def aip_facts(aip_id: str, record: DepositRecord, *, created: datetime, updated:
         files=0,
         bytes=0,
         fields=record.fields,
+        collection=collection_of(policy.collections, record.producer, record.fields),
     )
 
 

@@ -12,19 +12,20 @@ import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.catalog import LedgerDay
+from repository.catalog import LedgerDay, Members
+from repository.errors import UnknownCollection
 from repository.ledger import DAMAGE
 from repository.ledger_days import head_line
 from repository.ledger_keeper import export_days, ring_of
 from repository.ledger_verifier import REPORT_PREFIX, TIME, Sums
-from repository.reports import FixitySummary, fixity_summary
+from repository.reports import TierState, tier_states
 from storage.tier import ObjectId
 
 __all__ = ["LISTED_FAULTS", "PeriodScope", "believed", "gather", "write_files"]
@@ -37,7 +38,8 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PeriodScope:
-    """What a report covers: whole days (UTC) from ``first`` to ``last``; one tier, one producer's AIPs, or all ("")."""
+    """What a report covers: whole days (UTC) from ``first`` to ``last``; one tier, the AIPs of one
+    collection or producer, or all ("")."""
 
     first: date
     last: date
@@ -57,26 +59,28 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
     """The report as a document (`docs/cli.md`, fixity_report). With ``target`` the days of the ledger that it is made of are written
     there, with their verifier, in the same pass."""
     days = _days(archive, scope)
-    aips: list[str] | None = sorted(archive.catalog.holdings.ids_of(scope.collection)) if scope.collection else None
+    members = _members(archive, scope.collection)
+    aips: list[str] | None = None if members is None else sorted(archive.catalog.collections.ids_of(members))
     sums = Sums(scope.since.strftime(TIME), scope.until.strftime(TIME), scope.tier, None if aips is None else set(aips))
     faults = _Faults(archive, scope, sums)
     with _place(archive, target) as folder:
         for segment in export_days(archive, folder, days[0].number, days[-1].number) if days else ():
-            with open(segment, "rb") as lines:
+            with open(segment, encoding="ascii") as lines:
                 for event in map(json.loads, lines):
                     sums.add(event)
                     if event["type"] == DAMAGE:
                         faults.see(event)
             if target is None:
                 segment.unlink()  # the next one may be as large
-    summary = fixity_summary(archive)
+    now = archive.clock.now()
+    states = [state for state in tier_states(archive, now, members) if scope.tier in ("", state.name)]
     figures = sums.figures()
     return {
         "period": {"from": sums.since, "to": sums.until},
         "scope": {"tier": scope.tier, "collection": scope.collection, "aips": aips},
-        "generated": summary.generated.strftime(TIME),
+        "generated": now.strftime(TIME),
         "software": f"{SOFTWARE} {software_version()}",
-        "policy": {"digest": summary.policy, "version": archive.policy.version, "every": _periods(archive)},
+        "policy": {"digest": archive.policy.digest, "version": archive.policy.version, **_periods(archive)},
         "figures": figures,
         "believed": believed(figures),
         "ledger": {
@@ -85,8 +89,8 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
             "head": head_line(days[-1].head) if days else "",
             "open_events": _open(archive, scope),
         },
-        "state": _state(archive, summary),
-        "not_checked": _not_checked(summary, figures),
+        "state": _state(archive, states, now, members),
+        "not_checked": _not_checked(states, figures, archive.catalog.looks.overdue(now, members)),
         "faulty_count": faults.count,
         "faulty": faults.rows,
     }
@@ -149,13 +153,35 @@ def _open(archive: Archive, scope: PeriodScope) -> int:
     return sum(scope.since <= event.time < scope.until for _, event in rows)
 
 
+def _members(archive: Archive, name: str) -> Members | None:
+    """Whom a name means: a collection of the policy, else a producer; None for everybody. Raises UnknownCollection."""
+    known = [each.name for each in archive.policy.collections]
+    if not name or name in known:
+        return Members(collection=name) if name else None
+    if not archive.catalog.collections.has_producer(name):
+        raise UnknownCollection(name, ", ".join(known))
+    return Members(producer=name)
+
+
 def _periods(archive: Archive) -> Document:
-    return {tier: archive.policy.audit(tier).every.days for tier in archive.tiers}
+    """Days between two readings by tier; of collections where they are others; and days between two looks where there are any."""
+    policy = archive.policy
+    looks = {tier: audit.look_every / _DAY for tier in archive.tiers if (audit := policy.audit(tier)).look_every}
+    return {
+        "every": {tier: policy.audit(tier).every.days for tier in archive.tiers},
+        "collections": {
+            each.name: {tier: audit.every.days for tier, audit in each.audits.items()} for each in policy.collections
+        },
+        "look_every": looks,
+    }
 
 
-def _state(archive: Archive, summary: FixitySummary) -> list[Document]:
+_DAY = timedelta(days=1)
+
+
+def _state(archive: Archive, states: Sequence[TierState], now: datetime, members: Members | None) -> list[Document]:
     """What the catalog says of each tier at the moment of the report: no sum over events."""
-    ages = archive.catalog.copies.ages(summary.generated)
+    ages = archive.catalog.copies.ages(now, members)
     return [
         {
             "tier": tier.name,
@@ -171,18 +197,19 @@ def _state(archive: Archive, summary: FixitySummary) -> list[Document]:
             "unreachable": tier.unreachable,
             "ages": ages.get(tier.name, {}),
         }
-        for tier in summary.tiers
+        for tier in states
     ]
 
 
-def _not_checked(summary: FixitySummary, figures: Document) -> list[Document]:
+def _not_checked(states: Sequence[TierState], figures: Document, unseen: Mapping[str, int]) -> list[Document]:
     """What was not checked, and why: tier, reason, how many copies (or times)."""
     rows: list[Document] = []
-    for tier in summary.tiers:
+    for tier in states:
         reasons = {
             "unreachable": tier.copies if tier.unreachable else 0,
             "overdue": tier.overdue,
             "never_checked": tier.never_checked,
+            "look_overdue": unseen.get(tier.name, 0),
             "absent": tier.absent,
             "unreadable": figures.get(tier.name, {}).get("unreadable", 0),
             "not_asked": figures.get(tier.name, {}).get("not_asked", 0),

@@ -33,11 +33,13 @@ from repository.flow_names import (
     ROLLBACK,
     UPKEEP,
 )
+from repository.following import follow_policy
 from repository.ingest import Outcome, set_aside
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
 from repository.keep import register
 from repository.ledger_open import copy_open_day
+from repository.looking import look_some
 from repository.model import Deposit, DepositState
 from repository.progress import Progress, Unit
 from repository.repair import RepairReport, repair_some
@@ -246,12 +248,18 @@ class _Audit:
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         started = steps.run("begin", self._begin)
+        if not argument["aip"]:
+            steps.run("follow policy", lambda step: follow_policy(self._archive))
         report = AuditReport()
         while True:
             counts = steps.run("check", self._check, argument, started, sorted(report.unavailable))
             report.merge(counts)
             if not counts["checked"] and not counts["unavailable"]:
                 break
+        if not (argument["everything"] or argument["aip"]):
+            while (counts := steps.run("look", self._look, argument["tier"], started, sorted(report.unavailable)))["looked"]:
+                report.merge(counts)
+            report.merge(counts)
         steps.run("promote", lambda step: _promote(self._archive))
         if report.unavailable:
             steps.run("unavailable", lambda step: not_asked(self._archive, report.unavailable, started))
@@ -261,6 +269,9 @@ class _Audit:
 
     def _begin(self, step: Step) -> str:
         return self._archive.clock.now().isoformat()
+
+    def _look(self, step: Step, tier: str, started: str, skip: list[str]) -> dict[str, Any]:
+        return look_some(self._archive, started, skip, StepProgress(step), tier=tier)
 
     def _check(self, step: Step, scope: dict[str, Any], started: str, skip: list[str]) -> dict[str, Any]:
         return audit_some(self._archive, scope, started, skip, StepProgress(step))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from policies.collections import NONE
 from repository.archive import Archive
 from repository.canaries import EVENT
+from repository.catalog import TierSummary
 
 __all__ = ["MEASURED_OVER", "Forecast", "forecasts"]
 
@@ -20,8 +23,9 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """One tier: ``need`` bytes a day must be read to check everything ``every`` so many days, ``backlog`` bytes are overdue, ``speed``
-    is bytes a second of steps that were done (None: nothing measured yet), ``capacity`` bytes a day that speed and policy allow."""
+    """One tier: ``need`` bytes a day must be read to check everything in time, ``every`` so many days what is in no collection,
+    ``backlog`` bytes are overdue, ``speed`` is bytes a second of steps that were done (None: nothing measured yet), ``capacity`` bytes a
+    day that speed and policy allow."""
 
     tier: str
     copies: int
@@ -58,21 +62,29 @@ def forecasts(archive: Archive) -> list[Forecast]:
     now = archive.clock.now()
     known = {summary.name: summary for summary in archive.catalog.copies.summary(now)}
     backlog = archive.catalog.copies.overdue_bytes(now)
+    parts = archive.catalog.collections.bytes_on() if archive.policy.collections else {}
     return [
-        _forecast(archive, name, known[name].copies, known[name].bytes, backlog.get(name, 0))
+        _forecast(archive, known[name], parts or {(name, NONE): known[name].bytes}, backlog.get(name, 0))
         for name in archive.tiers
         if name in known
     ]
 
 
-def _forecast(archive: Archive, tier: str, copies: int, size: int, backlog: int) -> Forecast:
+def _forecast(archive: Archive, known: TierSummary, parts: Mapping[tuple[str, str], int], backlog: int) -> Forecast:
+    """``parts`` are the bytes by tier and collection, each of which is read in its own period."""
+    tier = known.name
     audit = archive.policy.audit(tier)
-    every = audit.every.total_seconds() / _DAY
+    need = sum(
+        size * _DAY / archive.policy.audit(tier, collection).every.total_seconds()
+        for (on, collection), size in parts.items()
+        if on == tier
+    )
     speed = _speed(archive, tier)
     capacity = None if speed is None else int(speed * audit.open_per_day.total_seconds())
     if audit.bytes_per_day is not None:
         capacity = audit.bytes_per_day if capacity is None else min(capacity, audit.bytes_per_day)
-    return Forecast(tier, copies, size, every, math.ceil(size / every), backlog, speed, capacity)
+    every = audit.every.total_seconds() / _DAY
+    return Forecast(tier, known.copies, known.bytes, every, math.ceil(need), backlog, speed, capacity)
 
 
 def _speed(archive: Archive, tier: str) -> int | None:

@@ -15,7 +15,7 @@ from fixity.manifest import Manifest
 from formats.package.spool import Spool
 from formats.premis import Event, read_premis
 from formats.report import FormatReport, KnownFormat
-from policies.audits import next_check
+from policies.audits import next_check, next_look
 from policies.findings import said
 from policies.phrases import phrase
 from repository.aip import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
@@ -143,7 +143,7 @@ class Sealed:
         files, size = self._manifest.totals()
         summary = summary_of(self._spool.folder)
         sealed_at = datetime.fromisoformat(summary["created"])
-        aip = aip_facts(self._deposit.aip_id, self.record, created=sealed_at, updated=sealed_at)
+        aip = aip_facts(self._deposit.aip_id, self.record, archive.policy, created=sealed_at, updated=sealed_at)
         version = AipVersion(
             number=self._sealed.number,
             inventory_sha512=self._sealed.inventory_sha512.hex(),
@@ -153,10 +153,10 @@ class Sealed:
             files=files,
             bytes=size,
         )
-        copies = tuple(self._copy(archive, tier, result, now) for tier, result in kept.items())
+        copies = tuple(self._copy(archive, aip.collection, tier, result, now) for tier, result in kept.items())
         return Registration(aip, version, self._files(), copies)
 
-    def _copy(self, archive: Archive, tier: str, result: Mapping[str, Any], now: datetime) -> Copy:
+    def _copy(self, archive: Archive, collection: str, tier: str, result: Mapping[str, Any], now: datetime) -> Copy:
         good = bool(result["ok"])
         return Copy(
             aip_id=self._deposit.aip_id,
@@ -165,7 +165,8 @@ class Sealed:
             state=CopyState.GOOD if good else CopyState.ABSENT,
             stored=now if good else None,
             last_check=now if good else None,
-            check_next=next_check(archive.policy, tier, now, good=good),
+            check_next=next_check(archive.policy, tier, now, good=good, collection=collection),
+            look_next=next_look(archive.policy, tier, now, good=good, collection=collection),
             bytes=int(result.get("bytes", 0)),
             files=int(result.get("files", 0)),
         )

@@ -262,6 +262,8 @@ class Sums:
             self._up(count, {"canaries_planted": detail.get("planted", 0), "canaries_found": detail.get("found", 0)})
             self._up(count, {"canary_cycles": 1, "canary_false": detail.get("wrong", 0)})
 
+        elif kind == "presence check" and self.aips is None:  # no check: nothing was read
+            self._up(count, {"looked": detail.get("copies", 0), "looked_off": detail.get("off", 0)})
         elif kind == "fixity plan" and self.aips is None and event["time"] >= self.planned.get(event.get("tier", ""), ""):
             self.planned[event.get("tier", "")] = event["time"]  # the newest count of copies in the period
             count.update({name: detail.get(name, 0) for name in ("population", "overdue", "never_checked")})

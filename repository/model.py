@@ -141,6 +141,9 @@ class Copy:
     files: int
     damages: tuple[Damage, ...] = ()
     last_full: datetime | None = None  # last found good by SHA-512
+    last_look: datetime | None = None  # last seen with all files in their size, without being read
+    look_next: datetime | None = None  # when that is to be seen again; None: never
+    collection: str = ""  # of the AIP, as it was found with the copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ class Aip:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     copies: tuple[Copy, ...] = ()
     identifier: str = ""  # the depositor's own id of the package
+    collection: str = ""  # after the policy; "" is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +190,5 @@ class CheckRecord:
     damages: tuple[Damage, ...] = ()
     version: int = 0  # that was checked; 0 = not said. A copy that has another by now keeps its state
     last_check: datetime | None = None  # the check before this one: what is damaged now was damaged since then
+    look_next: datetime | None = None
     problems: Mapping[str, int] = field(default_factory=dict)  # in the history: outcome → how many files

@@ -63,6 +63,9 @@ class Overview:
         lines += _metric("kho_copies", "Copies by tier and state", copies)
         for name in ("overdue", "never_checked", "strangers"):
             lines += _metric(f"kho_copies_{name}", name, [({"tier": tier.name}, getattr(tier, name)) for tier in summary.tiers])
+        unseen = self._archive.catalog.looks.overdue(summary.generated)
+        looks = [({"tier": tier.name}, unseen.get(tier.name, 0)) for tier in summary.tiers]
+        lines += _metric("kho_copies_look_overdue", "Copies that should have been looked at between two readings", looks)
         lines += _metric(
             "kho_tier_reachable", "1 when the tier can be asked", [({"tier": t.name}, int(t.reachable)) for t in summary.tiers]
         )

@@ -9,6 +9,7 @@ import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from policies.document import Section
@@ -57,6 +58,7 @@ class TierPlace:
     tape: TapePlace | None = None
     s3: S3Place | None = None
     place: Place = Place()  # noqa: RUF009 - it is frozen
+    in_service: date | None = None  # since when its media are in use; None: not said
 
     @property
     def shown(self) -> str:
@@ -74,12 +76,25 @@ def read_tiers(home: Path, root: Section) -> tuple[TierPlace, ...]:
         if kind not in _KINDS:
             raise section.bad("kind", phrase("set-none-of", given=kind, known=", ".join(_KINDS)))
         place = Place(section.text("site", "").strip(), section.text("medium", _MEDIA[kind]).strip() or _MEDIA[kind])
-        tiers.append(_KINDS[kind](home, TierPlace(name, kind, Path(), _uuid(section), place=place), section))
+        tiers.append(
+            _KINDS[kind](home, TierPlace(name, kind, Path(), _uuid(section), place=place, in_service=_since(section)), section)
+        )
         section.done()
     if not tiers:
         raise root.fail("MISSING", "tiers")
     check_tiers(home, tiers)
     return tuple(tiers)
+
+
+def _since(section: Section) -> date | None:
+    return section.parsed("in_service", None, _date) if "in_service" in section else None
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(phrase("set-date", given=text)) from None
 
 
 def _local(home: Path, place: TierPlace, section: Section) -> TierPlace:

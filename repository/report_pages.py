@@ -40,6 +40,8 @@ ROWS = (
     "not_asked",
     "by_sha512",
     "by_sha256",
+    "looked",
+    "looked_off",
 )
 """The figures of the first table, in their order."""
 
@@ -144,12 +146,23 @@ def _opening(document: dict[str, Any], say: _Words) -> Iterable[str]:
         (say("generated"), escape(document["generated"])),
         (say("software"), escape(document["software"])),
         (say("policy"), f'{document["policy"]["version"]} · <span class="mono">{document["policy"]["digest"]}</span>'),
-        (
-            say("every"),
-            ", ".join(f"{escape(tier)}: {say('days', days=days)}" for tier, days in document["policy"]["every"].items()),
-        ),
+        (say("every"), "<br>".join(_rhythms(document["policy"], say))),
     ]
     yield "<table>" + "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts) + "</table>"
+
+
+def _rhythms(policy: dict[str, Any], say: _Words) -> Iterable[str]:
+    """How often copies are read: of the whole, of each collection; and how often they are looked at without reading."""
+    yield _by_tier(policy["every"], say)
+    for name, every in policy["collections"].items():
+        if every:
+            yield f"{escape(name)} – {_by_tier(every, say)}"
+    if policy["look_every"]:
+        yield f"{say('look_every')} – {_by_tier(policy['look_every'], say)}"
+
+
+def _by_tier(days: dict[str, float], say: _Words) -> str:
+    return ", ".join(f"{escape(tier)}: {say('days', days=f'{each:g}')}" for tier, each in days.items())
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 1) -> str:
@@ -171,7 +184,7 @@ def _figures(document: dict[str, Any], say: _Words) -> Iterable[str]:
     rows = []
     for name in ROWS:
         values = [document["figures"][tier].get(name, 0) for tier in tiers]
-        if name == "population" and not any(values):
+        if name in ("population", "looked", "looked_off") and not any(values):
             continue
         shown = [f'<span class="bad">{say.number(v)}</span>' if v and name in bad else say.number(v) for v in values]
         rows.append([say(f"row_{name}"), *shown])

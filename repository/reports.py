@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from policies.findings import said
 from policies.phrases import phrase
 from repository.archive import Archive
-from repository.catalog import TierSummary
+from repository.catalog import Members, TierSummary
 from repository.comparison import COMPARED
 from repository.model import CopyState, Damage
 from storage.errors import StorageError
 
-__all__ = ["FixitySummary", "TierState", "fixity_summary"]
+__all__ = ["FixitySummary", "TierState", "fixity_summary", "tier_states"]
 
 STUCK_AFTER = timedelta(hours=1)
 """An accepted deposit that nothing happened to for so long is not under way: keeping one batch takes minutes."""
@@ -64,13 +64,18 @@ class FixitySummary:
     stuck: int = 0
 
 
+def tier_states(archive: Archive, now: datetime, members: Members | None = None) -> tuple[TierState, ...]:
+    """What is known of each tier's copies ``now``: of all, or of those of some AIPs."""
+    known = {summary.name: summary for summary in archive.catalog.copies.summary(now, members)}
+    empty = (TierSummary(name, 0, 0, {}, 0, 0, None) for name in archive.tiers if name not in known)
+    return tuple(_state(archive, summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
+
+
 def fixity_summary(archive: Archive) -> FixitySummary:
     """The summary as of now."""
     now = archive.clock.now()
     catalog = archive.catalog
-    known = {summary.name: summary for summary in catalog.copies.summary(now)}
-    empty = (TierSummary(name, 0, 0, {}, 0, 0, None) for name in archive.tiers if name not in known)
-    tiers = tuple(_state(archive, summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
+    tiers = tier_states(archive, now)
     waiting, stuck = catalog.deposits.short_of_copies(since=now - STUCK_AFTER)
     reached = {tier.name for tier in tiers if tier.reachable}
     return FixitySummary(

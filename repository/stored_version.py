@@ -17,6 +17,7 @@ from typing import BinaryIO
 from fixity.digests import LARGE_BUFFER
 from formats.package.source import Kind
 from formats.premis import Event, PremisFile, read_premis
+from policies.archive import Policy
 from policies.findings import said
 from policies.phrases import os_phrase, phrase
 from repository.aip import EVENTS_PATH, REPRESENTATION_PREMIS
@@ -222,9 +223,9 @@ class StoredVersion:
                 self._items = _Items(items)
         return self._items
 
-    def registration(self, copies: tuple[Copy, ...]) -> Registration:
-        """What the catalog is told. ``copies`` are those to be entered with it. Files are held in memory when they are few, else they
-        are read again each time that they are iterated, until `close`."""
+    def registration(self, copies: tuple[Copy, ...], policy: Policy) -> Registration:
+        """What the catalog is told, under the ``policy`` in force. ``copies`` are those to be entered with it. Files are held in memory
+        when they are few, else they are read again each time that they are iterated, until `close`."""
         block = self._inventory.versions[self._number - 1]
         created = datetime.fromisoformat(block.created)
         first = datetime.fromisoformat(self._inventory.versions[0].created)
@@ -245,7 +246,8 @@ class StoredVersion:
             files=self.files,
             bytes=size,
         )
-        return Registration(aip_facts(self._object_id, self.deposit, created=first, updated=created), version, rows, copies)
+        aip = aip_facts(self._object_id, self.deposit, policy, created=first, updated=created)
+        return Registration(aip, version, rows, copies)
 
     def _rows(self) -> Iterator[AipFile]:
         items = self._read_items()

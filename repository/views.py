@@ -182,6 +182,7 @@ def audit(report: AuditReport) -> Document:
         "damages": [damage(one) for one in report.damages],
         "unavailable": {name: _text(spoken(reason, speech())) for name, reason in report.unavailable.items()},
         "overdue": report.overdue,
+        "looked": report.looked,
         "strangers": [stranger(one) for one in report.strangers],
         "stranger_count": report.stranger_count,
         "compared": report.compared,

@@ -14,6 +14,8 @@ from storage.errors import StorageError
 __all__ = [
     "Ask",
     "ContentPath",
+    "Glance",
+    "GlancingTier",
     "ObjectId",
     "ObjectVersion",
     "Passing",
@@ -181,6 +183,26 @@ class Ask:
     expected: Mapping[int, bytes]
     algorithm: str = "sha512"
     since: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What was seen of a copy without reading it: so many files, so many bytes together; ``off`` is the first path at which something is
+    not as the inventory says ("" when all is)."""
+
+    files: int
+    bytes: int
+    off: str = ""
+
+
+@runtime_checkable
+class GlancingTier(Tier, Protocol):
+    """A tier that can tell cheaply what is there and how large it is."""
+
+    def glance(self, object_id: ObjectId, expected: Mapping[int, bytes]) -> Glance:
+        """Look at one copy; ``expected`` as for `verify`. It says nothing of the bytes of content. An object that is not there, or
+        cannot be looked at, is off, too. Raises Unavailable when the tier cannot be asked."""
+        ...
 
 
 @runtime_checkable

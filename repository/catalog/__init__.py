@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from repository.catalog.canaries import Canary
 from repository.catalog.catalog import Catalog
+from repository.catalog.collections import Members, Periods
 from repository.catalog.copies import TierSummary
 from repository.catalog.database import Transaction
 from repository.catalog.deposits import DepositChange
@@ -28,7 +29,9 @@ __all__ = [
     "DepositChange",
     "FormatCount",
     "LedgerDay",
+    "Members",
     "Note",
+    "Periods",
     "Registration",
     "SchemaMismatch",
     "TierSummary",

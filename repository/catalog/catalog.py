@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from repository.catalog import registration
 from repository.catalog.canaries import Canaries
 from repository.catalog.checks import Checks
+from repository.catalog.collections import Collections
 from repository.catalog.coming import Coming
 from repository.catalog.copies import Copies
 from repository.catalog.database import Database, Transaction
@@ -19,6 +20,7 @@ from repository.catalog.evidence import Evidence
 from repository.catalog.formats import Formats
 from repository.catalog.holdings import Holdings
 from repository.catalog.ledger_days import LedgerDays
+from repository.catalog.looks import Looks
 from repository.catalog.placements import Placements
 from repository.catalog.registration import Registration
 from repository.catalog.schema import REVISIONS, check_schema, upgrade
@@ -63,6 +65,8 @@ class Catalog:
         self.holdings = Holdings(self._database)
         self.copies = Copies(self._database)
         self.checks = Checks(self._database)
+        self.collections = Collections(self._database)
+        self.looks = Looks(self._database)
         self.events = Events(self._database)
         self.formats = Formats(self._database)
         self.evidence = Evidence(self._database)

@@ -67,6 +67,7 @@ _APPLY = (
         last_check=bindparam("checked"),
         check_next=func.coalesce(bindparam("next", type_=Instant), copy.c.check_next),
         last_full=func.coalesce(bindparam("full", type_=Instant), copy.c.last_full),
+        look_next=bindparam("look", type_=Instant),
     )
 )
 
@@ -122,6 +123,7 @@ def _outcome(each: CheckRecord) -> dict[str, Any]:
         "checked": each.time,
         "next": each.check_next,
         "full": each.time if full else None,
+        "look": each.look_next,
     }
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Row, Select, Text, and_, case, func, literal,
 
 from fixity.due import Candidate, take_due
 from repository.catalog.checks import record_checks, record_sighting
+from repository.catalog.collections import Members, only
 from repository.catalog.columns import Words, moment, unescaped
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
@@ -45,6 +46,9 @@ _NEXT = select(
     type_coerce(table.c.last_full, BigInteger).label("full"),
 )
 """The same with bare numbers: ten thousand rows are asked for at once, and a moment is made only of those that are looked at."""
+
+
+_WITH_COLLECTION = select(table, aip.c.collection).outerjoin(aip, aip.c.id == table.c.aip_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +186,8 @@ class Copies:
         with self._database.read() as transaction:
             return int(transaction.execute(query).scalar_one())
 
-    def summary(self, now: datetime) -> list[TierSummary]:
-        """Each tier's copies in numbers, by name."""
+    def summary(self, now: datetime, members: Members | None = None) -> list[TierSummary]:
+        """Each tier's copies in numbers, by name; those of all objects, or of some AIPs."""
         overdue = func.sum(case((table.c.check_next < now, 1), else_=0))
         never = func.sum(case((table.c.last_check.is_(None), 1), else_=0))
         query = select(
@@ -195,6 +199,7 @@ class Copies:
             never.label("never"),
             func.min(table.c.last_check).label("oldest"),
         ).group_by(table.c.tier, table.c.state)
+        query = only(query, members)
         with self._database.read() as transaction:
             rows = transaction.execute(query.order_by(table.c.tier, table.c.state)).all()
         return [_summary(tier, [row for row in rows if row.tier == tier]) for tier in dict.fromkeys(row.tier for row in rows)]
@@ -205,15 +210,16 @@ class Copies:
         with self._database.read() as transaction:
             return {tier: int(size) for tier, size in transaction.execute(query).all()}
 
-    def ages(self, now: datetime) -> dict[str, dict[str, int]]:
+    def ages(self, now: datetime, members: Members | None = None) -> dict[str, dict[str, int]]:
         """How long ago copies were last checked: tier → up to so many days ("30", "90", "180", "365", "older", "never") → copies."""
         label: Any = case(
             (table.c.last_check.is_(None), "never"),
             *((table.c.last_check > now - timedelta(days=days), str(days)) for days in AGES),
             else_="older",
         )
+        query = only(select(table.c.tier, label, func.count()).group_by(table.c.tier, label), members)
         with self._database.read() as transaction:
-            rows = transaction.execute(select(table.c.tier, label, func.count()).group_by(table.c.tier, label)).all()
+            rows = transaction.execute(query).all()
         found: dict[str, dict[str, int]] = {}
         for tier, age, count in rows:
             found.setdefault(tier, {})[age] = count
@@ -257,7 +263,7 @@ def copies_of(transaction: Transaction, aip_ids: Sequence[str], *, damages: bool
             query = select(damage).where(damage.c.aip_id.in_(ids)).order_by(damage.c.aip_id, damage.c.tier, damage.c.path)
             for row in transaction.execute(query):
                 open_damages.setdefault((row.aip_id, row.tier), []).append(_damage(row))
-        for row in transaction.execute(select(table).where(table.c.aip_id.in_(ids)).order_by(table.c.aip_id, table.c.tier)):
+        for row in transaction.execute(_WITH_COLLECTION.where(table.c.aip_id.in_(ids)).order_by(table.c.aip_id, table.c.tier)):
             known = tuple(open_damages.get((row.aip_id, row.tier), ()))
             found.setdefault(row.aip_id, []).append(_copy(row, known))
     return {aip_id: tuple(copies) for aip_id, copies in found.items()}
@@ -276,6 +282,9 @@ def _copy(row: Row[Any], damages: tuple[Damage, ...]) -> Copy:
         bytes=row.bytes,
         files=row.files,
         damages=damages,
+        last_look=row.last_look,
+        look_next=row.look_next,
+        collection=row.collection or "",
     )
 
 

@@ -113,11 +113,6 @@ class Holdings:
                 row["number"] = number
             transaction.execute(statement, [row])
 
-    def ids_of(self, producer: str) -> set[str]:
-        """The ids of one producer's AIPs."""
-        with self._database.read() as transaction:
-            return set(transaction.execute(select(aip.c.id).where(aip.c.producer == producer)).scalars())
-
     def ids(self) -> Iterator[str]:
         """All AIP ids in their order as text, streamed."""
         last = ""
@@ -254,6 +249,7 @@ def _aip(row: Row[Any], copies: tuple[Copy, ...]) -> Aip:
         title=row.title,
         package=row.package,
         identifier=row.identifier,
+        collection=row.collection,
         version=row.version,
         created=row.created,
         updated=row.updated,

@@ -174,6 +174,7 @@ def _aip_row(each: Registration) -> dict[str, Any]:
         "files": each.version.files,
         "bytes": each.version.bytes,
         "fields": {name: list(values) for name, values in sorted(facts.fields.items())},
+        "collection": facts.collection,
     }
 
 
@@ -301,6 +302,8 @@ def copy_row(one: Copy) -> dict[str, Any]:
         "check_next": one.check_next,
         "bytes": one.bytes,
         "files": one.files,
+        "last_look": one.last_look,
+        "look_next": one.look_next,
     }
 
 

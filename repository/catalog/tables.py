@@ -111,9 +111,11 @@ aip = Table(
     Column("files", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("fields", Json, nullable=False),
+    Column("collection", Words, nullable=False, server_default=""),
     UniqueConstraint("id", name="aip_id"),
     Index("aip_newest", "created", "id"),
     Index("aip_identifier", "producer", "identifier"),
+    Index("aip_collection", "collection", "id"),
 )
 
 search = Table(
@@ -173,9 +175,12 @@ copy = Table(
     Column("check_next", Instant, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("files", BigInteger, nullable=False),
+    Column("last_look", Instant),
+    Column("look_next", Instant),
     # Everything the due query wants, so that it never touches the table.
     Index("copy_due", "tier", "check_next", "aip_id", "last_check", "bytes", "last_full"),
-    # In PostgreSQL, too (migration 0001); to say so here would load its dialect in every command.
+    # These in PostgreSQL, too (migrations 0001, 0006); to say so here would load its dialect in every command.
+    Index("copy_look", "tier", "look_next", "aip_id", sqlite_where=text("look_next IS NOT NULL")),
     Index("copy_not_good", "aip_id", "tier", sqlite_where=text("state <> 'good'")),
 )
 

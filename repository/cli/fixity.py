@@ -165,6 +165,7 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
             (words("label.copies"), _counts("copy", report.copies)),
             (words("label.files"), _counts("outcome", report.files)),
             (words("label.overdue"), number(report.overdue)),
+            *([(words("label.looked"), number(report.looked))] if report.looked else []),
             *([(words("label.strangers"), number(report.stranger_count))] if report.compared else []),
             *([(words("label.canaries"), _canaries(report))] if report.canaries else []),
         ]

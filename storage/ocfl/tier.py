@@ -20,13 +20,14 @@ from storage.ocfl import mending, root_files
 from storage.ocfl.commit import write_batch
 from storage.ocfl.documents import BadJson
 from storage.ocfl.folder import TierFolder, create_tier_folder, make_storage_root
+from storage.ocfl.glance import glance_at
 from storage.ocfl.layout import LAYOUT_FILE
 from storage.ocfl.listing import list_objects, list_strays
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
 from storage.ocfl.recovery import recover
 from storage.ocfl.reread import Reread, fixed_files
-from storage.tier import ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
+from storage.tier import Glance, ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
 
 __all__ = ["LocalTier"]
 
@@ -135,6 +136,14 @@ class LocalTier:
         if not report.ok:
             self._folder.check()  # a tier that went away while it was read is no damage
         return report
+
+    def glance(self, object_id: ObjectId, expected: Mapping[int, bytes]) -> Glance:
+        self._folder.check()
+        try:
+            return glance_at(self._folder.object_root(object_id), expected)
+        except (OSError, RecursionError) as error:
+            self._folder.check()
+            return Glance(0, 0, str(error))
 
     def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
         self._folder.check()

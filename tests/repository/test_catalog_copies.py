@@ -240,6 +240,13 @@ def test_the_due_query_uses_its_index_alone(catalog: Catalog) -> None:
         lazy = transaction.execute(
             text("EXPLAIN QUERY PLAN SELECT aip_id, tier FROM copy WHERE state <> 'good' ORDER BY aip_id, tier LIMIT 5")
         ).all()
+        looks = transaction.execute(
+            text(
+                "EXPLAIN QUERY PLAN SELECT aip_id FROM copy WHERE tier = 'a' AND look_next <= 9 ORDER BY look_next, aip_id LIMIT 5"
+            )
+        ).all()
     assert "COVERING INDEX copy_due" in plan[0][3]
     assert not any("TEMP B-TREE" in row[3] for row in plan)
     assert "copy_not_good" in lazy[0][3]
+    assert "COVERING INDEX copy_look" in looks[0][3]
+    assert not any("TEMP B-TREE" in row[3] for row in looks)

@@ -20,7 +20,7 @@ from repository.archive import Archive
 from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
 from repository.engine import Engine
-from repository.errors import ExportFailed, NoSigningKey
+from repository.errors import ExportFailed, NoSigningKey, UnknownCollection
 from repository.fixity_period import PeriodScope, believed
 from repository.ledger_flow import LedgerFlow
 from repository.ledger_keeper import latest_line
@@ -128,8 +128,8 @@ def test_one_tier_and_one_producer(engine: Engine) -> None:
     all_aips = engine.periods.gather(replace(SCOPE, collection="Sở Nội vụ"))
     assert all_aips["figures"]["b"]["damaged"] == 1
     assert "population" not in all_aips["figures"]["b"]
-    none = engine.periods.gather(replace(SCOPE, collection="nobody"))
-    assert "done" not in none["figures"].get("b", {})
+    with pytest.raises(UnknownCollection, match="nobody"):
+        engine.periods.gather(replace(SCOPE, collection="nobody"))
 
 
 def test_the_verifier_sums_the_same(engine: Engine, written: Path) -> None:
