@@ -1,13 +1,12 @@
 """Work on a catalog, as a process: Kho's own way and the same in bare SQLite.
 
-``due-kho DATABASE`` · ``due-raw DATABASE`` · ``copies-kho DATABASE ROWS`` · ``copies-raw DATABASE ROWS``.
-Each prints the seconds that count: of all rows, or the median of single answers.
+``copies-kho DATABASE ROWS`` · ``copies-raw DATABASE ROWS``.
+Each prints the seconds of all rows.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,6 @@ from repository.catalog import Catalog
 from repository.model import Copy, CopyState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-DUE = 10_000
-"""Copies asked for, as in targets: the next ten thousand."""
-
-REPEAT = 21
 BATCH = 1_000
 """Rows of one transaction of the floor."""
 
@@ -90,35 +85,9 @@ def _raw(at: datetime | None) -> int | None:
     return None if at is None else (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def due_kho(database: str) -> None:
-    """The next 10,000 due copies of a tier, through the catalog."""
-    catalog = Catalog(f"sqlite:///{database}")
-    print(_median(lambda: list(catalog.copies.due("a", NOW + timedelta(days=1), limit=DUE))))
-    catalog.close()
-
-
-def due_raw(database: str) -> None:
-    """Ids of the same from the same covering index, in bare SQLite."""
-    connection = sqlite3.connect(database)
-    query = "SELECT aip_id, tier, check_next, bytes, last_full FROM copy WHERE tier = 'a' ORDER BY check_next, aip_id LIMIT ?"
-    print(_median(lambda: connection.execute(query, (DUE,)).fetchall()))
-    connection.close()
-
-
-def _median(work: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(REPEAT):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
-
-
 if __name__ == "__main__":
     WORK: dict[str, Callable[..., None]] = {
         "copies-kho": copies_kho,
         "copies-raw": copies_raw,
-        "due-kho": due_kho,
-        "due-raw": due_raw,
     }
     WORK[sys.argv[1]](sys.argv[2], *map(int, sys.argv[3:]))

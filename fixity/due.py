@@ -10,16 +10,12 @@ __all__ = ["Candidate", "take_due"]
 
 
 class Candidate(NamedTuple):
-    """One copy that may be due: an object (``key``) on a tier, when it is to be checked, and how many bytes that reads.
-
-    ``last_full`` is when its SHA-512 was last verified (None: never). A tuple, because they are streamed by the ten thousand.
-    """
+    """One copy that may be due: an object (``key``) on a tier, when it is to be checked, and how many bytes that reads."""
 
     key: str
     tier: str
     check_next: datetime
     bytes: int
-    last_full: datetime | None = None
 
 
 def take_due(candidates: Iterable[Candidate], now: datetime, *, budget_bytes: int | None = None) -> Iterator[Candidate]:

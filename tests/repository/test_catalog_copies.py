@@ -11,6 +11,7 @@ from catalog_builders import DAY, NOW, a_check, a_copy, a_registration, aip_id
 from policies.archive import parse_policy
 from policies.copies import is_stored
 from repository.catalog import BadCursor, Catalog
+from repository.catalog.columns import moment
 from repository.model import Copy, CopyState
 
 LATER = NOW + 100 * DAY
@@ -31,13 +32,11 @@ def fill(catalog: Catalog, count: int) -> None:
 
 def test_due_copies_come_oldest_first(catalog: Catalog) -> None:
     fill(catalog, 9)
-    due = list(catalog.copies.due("a", NOW + 5 * DAY, limit=10))
-    assert [int(each.key[-3:]) for each in due] == [1, 2, 3, 4, 5]
-    assert due[0].check_next == NOW + DAY
-    assert due[0].bytes == 100
-    assert due[0].last_full is None
-    assert [int(each.key[-3:]) for each in catalog.copies.due("a", LATER, limit=3)] == [1, 2, 3]
-    assert list(catalog.copies.due("none", LATER, limit=3)) == []
+    due = catalog.copies.due("a", NOW + 5 * DAY, limit=10)
+    assert [int(aip_id[-3:]) for aip_id, _, _ in due] == [1, 2, 3, 4, 5]
+    assert [(moment(then), size) for _, then, size in due] == [(NOW + number * DAY, 100) for number in (1, 2, 3, 4, 5)]
+    assert [int(aip_id[-3:]) for aip_id, _, _ in catalog.copies.due("a", LATER, limit=3)] == [1, 2, 3]
+    assert catalog.copies.due("none", LATER, limit=3) == []
 
 
 def test_candidates_over_several_tiers_within_a_budget(catalog: Catalog) -> None:

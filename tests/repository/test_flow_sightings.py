@@ -39,7 +39,7 @@ class Scene:
 
     def due_now(self, tier: str) -> bool:
         now = self.archive.engine.archive.clock.now()
-        return any(each.key == self.aip for each in self.archive.catalog.copies.due(tier, now, limit=10))
+        return any(each[0] == self.aip for each in self.archive.catalog.copies.due(tier, now, limit=10))
 
 
 @pytest.fixture(scope="module")
