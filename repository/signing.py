@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class SignPlace:
     pkcs11: str = ""
     token: str = ""
     label: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
 
 
 def read_sign(home: Path, section: Section, secret: Callable[[Section, str], str]) -> SignPlace | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +29,10 @@ class Pkcs12Key:
     """A key and its certificates in one file."""
 
     path: Path
-    password: str = ""
+    password: str = field(default="", repr=False)
 
-    def signer(self) -> Signer:
+    @contextlib.contextmanager
+    def signer(self) -> Iterator[Signer]:
         """Raises SigningFailed."""
         from pyhanko.sign import SimpleSigner
 
@@ -40,15 +43,16 @@ class Pkcs12Key:
             raise SigningFailed(str(self.path), str(error)) from error
         if loaded is None:
             raise SigningFailed(str(self.path), phrase("key-password"))
-        return loaded
+        yield loaded
 
     def ends(self) -> datetime:
         """When the signing certificate ends. Raises SigningFailed."""
-        certificate = self.signer().signing_cert
-        if certificate is None:
-            raise SigningFailed(str(self.path), phrase("key-no-certificate"))
-        end: datetime = certificate.not_valid_after
-        return end
+        with self.signer() as signer:
+            return _end(signer, self.path)
+
+
+_TOKEN = threading.Lock()
+"""Whoever logs in to a token does it for the whole process, and a second time is an error: one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +61,37 @@ class Pkcs11Key:
 
     module: Path
     token: str
-    pin: str
+    pin: str = field(repr=False)
     label: str
+
+    @contextlib.contextmanager
+    def signer(self) -> Iterator[Signer]:
+        """Logged in to the token for so long. Raises SigningFailed, also when the package python-pkcs11 is not installed."""
+        with _TOKEN, contextlib.ExitStack() as stack:
+            try:
+                from pyhanko.config.pkcs11 import TokenCriteria
+                from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session
+
+                criteria = TokenCriteria(label=self.token)
+                session = open_pkcs11_session(str(self.module), token_criteria=criteria, user_pin=self.pin)
+                stack.callback(session.close)
+                signer = PKCS11Signer(session, cert_label=self.label, key_label=self.label)
+                _ = signer.signing_cert  # read now, so that a wrong label is said as such
+            except Exception as error:  # the library's own errors have no common base
+                raise SigningFailed(str(self.module), str(error) or type(error).__name__) from error
+            yield signer
 
     def ends(self) -> datetime:
         """When the signing certificate ends. Raises SigningFailed."""
-        certificate = self.signer().signing_cert
-        if certificate is None:
-            raise SigningFailed(str(self.module), phrase("key-no-certificate"))
-        end: datetime = certificate.not_valid_after
-        return end
+        with self.signer() as signer:
+            return _end(signer, self.module)
 
-    def signer(self) -> Signer:
-        """Raises SigningFailed, also when the package python-pkcs11 is not installed."""
-        try:
-            from pyhanko.config.pkcs11 import TokenCriteria
-            from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session
 
-            session = open_pkcs11_session(str(self.module), token_criteria=TokenCriteria(label=self.token), user_pin=self.pin)
-            return PKCS11Signer(session, cert_label=self.label, key_label=self.label)
-        except Exception as error:  # the library's own errors have no common base
-            raise SigningFailed(str(self.module), str(error) or type(error).__name__) from error
+def _end(signer: Signer, place: Path) -> datetime:
+    if signer.signing_cert is None:
+        raise SigningFailed(str(place), phrase("key-no-certificate"))
+    end: datetime = signer.signing_cert.not_valid_after
+    return end
 
 
 def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authorities: list[Authority]) -> bytes:
@@ -92,19 +106,16 @@ def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authoritie
     meta = PdfSignatureMetadata(field_name=FIELD, reason=reason, md_algorithm="sha256", subfilter=fields.SigSeedSubFilter.PADES)
     failures: list[str] = []
     asked: Sequence[Authority | None] = authorities or [None]
-    for authority in asked:
-        out = io.BytesIO()
-        stamper = None if authority is None else stamper_of(authority)
-        try:
-            signers.sign_pdf(
-                IncrementalPdfFileWriter(io.BytesIO(data)), meta, signer=key.signer(), timestamper=stamper, output=out
-            )
-        except SigningFailed:
-            raise
-        except Exception as error:  # whatever pyHanko or an authority does wrong
-            failures.append(f"{authority.name if authority else key}: {error}")
-            continue
-        return out.getvalue()
+    with key.signer() as signer:
+        for authority in asked:
+            out = io.BytesIO()
+            stamper = None if authority is None else stamper_of(authority)
+            try:
+                signers.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(data)), meta, signer=signer, timestamper=stamper, output=out)
+            except Exception as error:  # whatever pyHanko or an authority does wrong
+                failures.append(f"{authority.name if authority else key}: {error}")
+                continue
+            return out.getvalue()
     raise SigningFailed("", "; ".join(failures))
 
 
