@@ -125,16 +125,10 @@ def copy(context: typer.Context, aip: Aip, home: Home = None, as_json: AsJson = 
     with door.open() as engine:
         done = engine.signatures.copy(aip, progress=door.progress())
     findings = [Finding(code, path, args) for code, path, args in done["findings"]]
-    told = words("signatures.copied", copies=done["copies"], there=done["there"])
-
-    def text() -> None:
-        screen = Screen(door.out)
-        screen.findings(findings)
-        screen.line(told)
-
     body = {"copies": done["copies"], "there": done["there"]}
+    told = words("signatures.copied", copies=done["copies"], there=done["there"])
     code = Exit.REFUSED if findings else Exit.DONE
-    return door.answer("signatures_copy", body, text, code=code, findings=findings, closing=findings[-1:])
+    return door.answer("signatures_copy", body, lambda: Screen(door.out).line(told), code=code, closing=findings)
 
 
 def _moment(text: str | None) -> datetime | None:
