@@ -13,7 +13,7 @@ from repository.archive import Archive
 from repository.canaries import EVENT
 from repository.catalog import TierSummary
 
-__all__ = ["MEASURED_OVER", "Forecast", "forecasts"]
+__all__ = ["MEASURED_OVER", "Forecast", "forecasts", "speed"]
 
 MEASURED_OVER = timedelta(days=30)
 """How far back speed is measured."""
@@ -79,15 +79,15 @@ def _forecast(archive: Archive, known: TierSummary, parts: Mapping[tuple[str, st
         for (on, collection), size in parts.items()
         if on == tier
     )
-    speed = _speed(archive, tier)
-    capacity = None if speed is None else int(speed * audit.open_per_day.total_seconds())
+    pace = speed(archive, tier)
+    capacity = None if pace is None else int(pace * audit.open_per_day.total_seconds())
     if audit.bytes_per_day is not None:
         capacity = audit.bytes_per_day if capacity is None else min(capacity, audit.bytes_per_day)
     every = audit.every.total_seconds() / _DAY
-    return Forecast(tier, known.copies, known.bytes, every, math.ceil(need), backlog, speed, capacity)
+    return Forecast(tier, known.copies, known.bytes, every, math.ceil(need), backlog, pace, capacity)
 
 
-def _speed(archive: Archive, tier: str) -> int | None:
+def speed(archive: Archive, tier: str) -> int | None:
     """Bytes a second over the steps of the last days, each of which says how many bytes of the tier it read and how long it took."""
     events = archive.catalog.events.about(EVENT, tier, archive.clock.now() - MEASURED_OVER)
     read, took = 0, 0

@@ -8,6 +8,7 @@ have been read again whole in the very same step.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,11 +17,12 @@ from policies.audits import FULL
 from policies.copies import safety
 from repository.archive import Archive
 from repository.audit import record_of, verify_copy
+from repository.forecast import speed
 from repository.ledger import ledger_of
 from repository.model import Copy, CopyState
 from repository.progress import Progress
 from storage.errors import NotFound, StorageError
-from storage.tier import ObjectId
+from storage.tier import ObjectId, SequentialTier
 
 __all__ = ["Plan", "PlannedTier", "announce", "plan", "release_some"]
 
@@ -35,11 +37,17 @@ STEP_RELEASES = 20
 
 @dataclass(frozen=True, slots=True)
 class PlannedTier:
-    """What is to happen on one tier: copies to be made, and copies that are no longer promised; with their bytes."""
+    """What is to happen on one tier: copies to be made, and copies that are no longer promised; with their bytes.
+
+    ``make_seconds`` is how long it takes to read back what is made, at the speed that was measured on this tier, else on the slowest of the
+    others (None: on none of late): writing takes as long at least. ``mounts`` is how many media that are wound have to be
+    mounted for it (0 for others, None: not known)."""
 
     name: str
     make: int = 0
     make_bytes: int = 0
+    make_seconds: int | None = 0
+    mounts: int | None = 0
     release: int = 0
     release_bytes: int = 0
 
@@ -61,10 +69,25 @@ def plan(archive: Archive) -> Plan:
     lines = {name: PlannedTier(name) for name in archive.tiers}
     for name in promised:
         count, size = archive.catalog.placements.lacking(name)
-        lines[name] = replace(lines[name], make=count, make_bytes=size)
+        lines[name] = _to_be_made(archive, lines[name], count, size)
     for name, count, size in archive.catalog.placements.beyond(promised):
         lines[name] = replace(lines.get(name, PlannedTier(name)), release=count, release_bytes=size)
     return Plan(tuple(lines[name] for name in sorted(lines)))
+
+
+def _to_be_made(archive: Archive, line: PlannedTier, count: int, size: int) -> PlannedTier:
+    if not size:
+        return replace(line, make=count)
+    speeds = {tier: found for tier in archive.tiers if (found := speed(archive, tier))}
+    pace = speeds.get(line.name) or min(speeds.values(), default=None)
+    tier = archive.tiers.get(line.name)
+    return replace(
+        line,
+        make=count,
+        make_bytes=size,
+        make_seconds=None if pace is None else math.ceil(size / pace),
+        mounts=tier.mounts_for(size) if isinstance(tier, SequentialTier) else 0,
+    )
 
 
 def announce(archive: Archive, progress: Progress) -> int:

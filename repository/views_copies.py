@@ -52,7 +52,7 @@ def _free(place: TierPlace) -> int | None:
 
 
 def planned(plan: Plan) -> Document:
-    fields = ("name", "make", "make_bytes", "release", "release_bytes")
+    fields = ("name", "make", "make_bytes", "make_seconds", "mounts", "release", "release_bytes")
     return {"tiers": [{name: getattr(tier, name) for name in fields} for tier in plan.tiers]}
 
 

@@ -216,6 +216,10 @@ class SequentialTier(Tier, Protocol):
         known. Raises Unavailable when the tier cannot be asked at all."""
         ...
 
+    def mounts_for(self, size: int) -> int | None:
+        """How many media have to be mounted to write so many bytes; None when that is not known."""
+        ...
+
     def locality(self, object_id: ObjectId) -> tuple[str, int, int]:
         """Where an object lies: (medium, and two numbers that grow with the position on it); ("", 0, 0) where it is not."""
         ...

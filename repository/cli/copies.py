@@ -10,7 +10,7 @@ from policies.findings import Finding
 from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
-from repository.cli.screen import Screen, number, size
+from repository.cli.screen import Screen, number, size, span
 from repository.texts import words
 
 __all__ = ["apply", "plan", "tiers"]
@@ -62,6 +62,13 @@ def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> 
         for tier in made.tiers:
             if tier.make:
                 screen.line(words("copies.make", tier=tier.name, copies=number(tier.make), size=size(tier.make_bytes)))
+                if tier.make_seconds is None:
+                    screen.line("  " + words("copies.no_speed"))
+                else:
+                    screen.line("  " + words("copies.takes", time=span(tier.make_seconds)))
+                if tier.mounts != 0:
+                    mounts = "?" if tier.mounts is None else number(tier.mounts)
+                    screen.line("  " + words("copies.mounts", mounts=mounts))
             if tier.release:
                 screen.line(words("copies.release", tier=tier.name, copies=number(tier.release), size=size(tier.release_bytes)))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["Screen", "number", "size", "when"]
+__all__ = ["Screen", "number", "size", "span", "when"]
 
 UNCUT = 1_000_000
 """Columns of a "terminal" that is a file or a pipe: as good as endless, so that nothing is folded."""
@@ -48,6 +48,11 @@ def size(value: int) -> str:
         amount, unit = amount / 1024, unit + 1
     text = f"{value}" if unit == 0 else f"{amount:.1f}"
     return f"{text.replace('.', ',') if language() == 'vi' else text} {_UNITS[unit]}"
+
+
+def span(seconds: int) -> str:
+    """A length of time in hours and minutes (12:34 h), in seconds when it is short."""
+    return f"{seconds // 3600}:{seconds % 3600 // 60:02} h" if seconds >= 60 else f"{seconds} s"
 
 
 def when(moment: datetime | None, never: str = "–") -> str:

@@ -7,6 +7,7 @@ library they stand in.
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 import threading
 import time
@@ -29,7 +30,7 @@ from storage.tape.library import Library
 from storage.tape.planning import conflict, in_sequence, inventories, mend_plans
 from storage.tape.recall import Recall
 from storage.tape.register import Register
-from storage.tape.rows import FileRow, PartRow
+from storage.tape.rows import FileRow, PartRow, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.verifying import Pass, Verified
 from storage.tape.writing import Outgoing, Plan, bundled
@@ -281,6 +282,20 @@ class TapeTier:
 
     def place_of(self, object_id: ObjectId) -> str:
         return object_path(object_id)
+
+    def mounts_for(self, size: int) -> int | None:
+        """The open volumes with the most room first, then new ones as large as the largest that is known."""
+        with self.shelf(library=False) as shelf:
+            volumes = shelf.register.volumes()
+        largest = max((each.capacity for each in volumes), default=0)
+        rooms = sorted((each.room for each in volumes if each.state is VolumeState.OPEN and each.capacity), reverse=True)
+        mounts = 0
+        for room in rooms:
+            if size > 0 and room:
+                size, mounts = size - room, mounts + 1
+        if size <= 0:
+            return mounts
+        return mounts + math.ceil(size / largest) if largest else None
 
     def locality(self, object_id: ObjectId) -> tuple[str, int, int]:
         """(volume, sequence, offset) where the newest version of an object begins: the key by which reading is ordered. ("", 0, 0) for

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from repository.forecast import speed
 from repository.placement import announce, release_some
 from repository.progress import Silent
 from storage.tier import ObjectId
@@ -36,7 +38,11 @@ def test_a_tier_is_moved_to_another(archive: ArchiveUnderTest, tmp_path: Path) -
     assert planned(archive) == {"a": (0, 0), "b": (0, 0), "c": (0, 0)}
     archive.policy(tiers='["b", "c"]', need="2")
     assert planned(archive) == {"a": (0, 2), "b": (0, 0), "c": (2, 0)}
-    assert archive.engine.copies.plan().tiers[2].make_bytes > 70_000
+    line = archive.engine.copies.plan().tiers[2]
+    assert (line.make_bytes > 70_000, line.make_seconds, line.mounts) == (True, None, 0), "nothing was read of late: nobody knows"
+    archive.audit()
+    line = archive.engine.copies.plan().tiers[2]
+    assert line.make_seconds == math.ceil(line.make_bytes / min(speed(archive.engine.archive, tier) or 0 for tier in "ab"))
     made = archive.engine.copies.apply(release=False, progress=Silent())
     assert (made.announced, made.released, made.kept, made.repair.failed) == (2, 0, 0, [])
     assert archive.states(aip) == {"a": "good", "b": "good", "c": "good"}
