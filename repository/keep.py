@@ -31,6 +31,7 @@ from repository.remains import keep_row, sealed_file, sealed_record, write_row
 from repository.uploads import clear_upload
 from repository.write_once import promise
 from storage.errors import StorageError
+from storage.tier import ObjectId
 from storage.tiers import keep_on
 
 __all__ = ["keep", "register"]
@@ -60,9 +61,16 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
         else:
             report = one.report
             read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
-            problem = promise(archive, tier_name, one.object_id) if one.counts else phrase("not-verified")
+            problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
             results[deposit_id] = {"ok": not problem, "error": problem, **read}
     return results
+
+
+def _locked(archive: Archive, tier_name: str, deposit_id: str, object_id: ObjectId) -> str:
+    """Why a copy is not write-once as promised, "" when it is or need not be. What it says of its term is in what was sealed."""
+    if tier_name not in archive.policy.worm:
+        return ""
+    return promise(archive, tier_name, object_id, sealed_record(archive.spools.get(deposit_id)).fields)
 
 
 def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -7,8 +7,12 @@ counts; a copy whose lock did not come about is not one of those that were promi
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
+from policies.disposal import Term, disposal
+from policies.phrases import phrase
 from policies.worm import lock_until
 from repository.archive import Archive
 from repository.ledger import ledger_of
@@ -20,17 +24,25 @@ __all__ = ["promise"]
 _log = logging.getLogger(__name__)
 
 
-def promise(archive: Archive, tier_name: str, aip_id: str) -> str:
-    """Lock a copy that was just found good as long as the policy says; why that did not come about, "" when it did or is not asked for.
+def promise(archive: Archive, tier_name: str, aip_id: str, fields: Mapping[str, Iterable[str]] | None = None) -> str:
+    """Lock a copy that was just found good as long as the policy says, but never beyond the day from which the record may be disposed of;
+    why that did not come about, "" when it did or is not asked for.
 
-    One event tells of it.
+    ``fields`` describe a record that the catalog does not know yet. One event tells of it. A record whose term has ended is locked no
+    more, and one whose term ends nobody knows when is not: a lock cannot be taken back.
     """
     period = archive.policy.worm.get(tier_name)
     if period is None:
         return ""
-    until = lock_until(archive.clock.now(), period).replace(microsecond=0)
+    now = archive.clock.now().replace(microsecond=0)
+    ends = disposal(_fields(archive, aip_id) if fields is None else fields)
+    until = lock_until(now, period, ends if isinstance(ends, datetime) else None)
+    if until <= now:
+        return ""
     tier, problem = archive.tiers[tier_name], ""
-    if not isinstance(tier, WriteOnceTier):
+    if ends is Term.UNKNOWN:
+        problem = phrase("disposal-unknown")
+    elif not isinstance(tier, WriteOnceTier):
         problem = "this kind of tier cannot lock what it holds"
     else:
         try:
@@ -46,3 +58,8 @@ def promise(archive: Archive, tier_name: str, aip_id: str) -> str:
     if problem:
         _log.error("%s on tier %s is not write-once as promised: %s", aip_id, tier_name, problem)
     return problem
+
+
+def _fields(archive: Archive, aip_id: str) -> Mapping[str, Iterable[str]]:
+    aip = archive.catalog.holdings.find(aip_id)
+    return {} if aip is None else aip.fields

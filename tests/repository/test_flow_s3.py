@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from policies.findings import spoken
+from repository.model import Deposit
+from repository.progress import Silent
 from repository.settings import Settings, SettingsError
 from storage.errors import Unavailable
 from storage.s3.place import S3Place
@@ -203,6 +206,34 @@ def test_copies_are_locked_once_they_are_good_and_longer_by_every_audit(bucketed
     assert archive.audit().unlocked == {}
     events = [each for each in archive.engine.holdings.events(deposit.aip_id) if each.type == "write-once lock"]
     assert [each.outcome for each in events] == ["success"] * 3
+
+
+def test_no_lock_goes_beyond_the_day_of_disposal(bucketed: Bucketed, tmp_path: Path) -> None:
+    """A term that ends soon bounds the lock, one that has ended asks for none, one whose end nobody knows makes the copy none."""
+    archive = bucketed.archive
+    with open(archive.home / "policy.toml", "a", encoding="utf-8") as policy:
+        policy.write('\n[worm.s]\nlock = "4000d"\n')
+    archive.reopen()
+    tier, year = archive.engine.archive.tiers["s"], datetime.now(UTC).year
+    assert isinstance(tier, WriteOnceTier)
+
+    def deposit(name: str, term: str, end: str) -> Deposit:
+        metadata = tmp_path / f"{name}.xml"
+        metadata.write_text(f"<simpledc><title>x</title><maintenance>{term}</maintenance><endDate>{end}</endDate></simpledc>")
+        source = write_tree(tmp_path / name, {"a.txt": name.encode()})
+        return archive.engine.deposits.submit(
+            [source], producer="P", key=None, update=None, metadata=metadata, progress=Silent()
+        )[-1]
+
+    soon, over = deposit("soon", "06", f"31/12/{year - 8}"), deposit("over", "06", "2001")
+    unknown = deposit("unknown", "07", str(year))
+    assert tier.locked_until(ObjectId(soon.aip_id)) == datetime(year + 2, 12, 31, 17, tzinfo=UTC)
+    assert over.state.value == "stored"
+    assert tier.locked_until(ObjectId(over.aip_id)) is None
+    assert unknown.state.value == "accepted"
+    assert "nothing tells when it ends" in spoken(unknown.error, "en")
+    assert archive.audit().unlocked == {}
+    assert tier.locked_until(ObjectId(soon.aip_id)) == datetime(year + 2, 12, 31, 17, tzinfo=UTC), "an audit makes it no longer"
 
 
 def test_a_promise_that_a_tier_cannot_keep_is_no_copy(bucketed: Bucketed, tmp_path: Path) -> None:
