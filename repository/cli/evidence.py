@@ -145,17 +145,18 @@ def export(context: typer.Context, aip: Aip, output: Target, home: Home = None, 
     with door.open() as engine:
         done = engine.evidence.export(object_id if at else aip, output, version=int(version) if at else None)
     errors = [each for each in done.findings if each.weight >= Weight.ERROR]
+    told = [each for each in done.findings if each not in errors[-1:]]  # the last one is told at the end
 
     def text() -> None:
         screen = Screen(door.out)
-        screen.findings(done.findings)
+        screen.findings(told)
         screen.line(words("evidence.exported", objects=done.objects, records=len(done.records), path=str(output)), "green")
         for line in done.verify:
             screen.line(f"  {line}")
 
     body = {"path": str(output), "records": done.records, "objects": done.objects, "verify": done.verify}
     code = Exit.DAMAGE if errors else Exit.DONE
-    return door.answer("evidence_export", body, text, code=code, findings=done.findings, closing=errors[-1:])
+    return door.answer("evidence_export", body, text, code=code, findings=told, closing=errors[-1:])
 
 
 def verify(

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -69,7 +70,8 @@ class Batch:
         if listed:
             one, self.lists[len(self.leaves)] = listed_object(objects, len(self.leaves))
             objects = [objects[0], one]
-        values = {tree: group_hash(tree, [each.digest(tree) for each in objects]) for tree in TREES}
+        # A data object has a digest for each tree, under the tree's name; asked for by `digest`, 50,000 take as long again as hashing them.
+        values = {tree: group_hash(tree, list(map(attrgetter(tree), objects))) for tree in TREES}
         self.leaves.append(Leaf(object_id, version, inventory_sha512, listed, values))
 
     def stamp(self, tree: str, token: bytes, mark: Mark) -> None:
