@@ -11,7 +11,7 @@ from mmap import mmap
 
 from policies.phrases import phrase
 
-__all__ = ["DEEPEST", "Buffer", "Malformed", "Part", "element", "guard", "octets", "parts"]
+__all__ = ["DEEPEST", "Buffer", "Malformed", "Part", "distinguished", "element", "guard", "octets", "parts"]
 
 Buffer = bytes | memoryview | mmap
 
@@ -151,3 +151,50 @@ def guard(data: bytes) -> None:
             at = body + length
         if len(ends) > DEEPEST:
             raise Malformed(phrase("ber-deep", most=DEEPEST))
+
+
+MOST_AGAIN = 100_000
+"""Elements that are encoded anew; a CMS without lists inside has a thousand."""
+
+BOOLEAN, SET = 0x01, 0x31
+
+
+def distinguished(data: bytes) -> bytes:
+    """The DER of ``data``, as far as it can be told without its schema: lengths, cut up octet strings, truth, the order in a SET. Costs
+    time in proportion to the length. Raises `Malformed`; no more than `MOST_AGAIN` elements are encoded."""
+    guard(data)
+    left = [MOST_AGAIN]
+    return _distinguished(data, element(data), left)
+
+
+def _distinguished(data: bytes, part: Part, left: list[int]) -> bytes:
+    """`guard` has seen that this goes no deeper than `DEEPEST`."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise Malformed(phrase("ber-again", most=MOST_AGAIN))
+    tag = part.tag
+    if tag == CONSTRUCTED_OCTETS:
+        tag, body = OCTETS, b"".join(data[start:end] for start, end in octets(data, part))
+    elif part.constructed:
+        inside = [_distinguished(data, each, left) for each in parts(data, part)]
+        body = b"".join(sorted(inside) if tag == SET else inside)
+    else:
+        body = data[part.body : part.body_end]
+        body = b"\xff" if tag == BOOLEAN and body != b"\0" else body
+    return _identifier(data, part, tag) + _length(len(body)) + body
+
+
+def _identifier(data: bytes, part: Part, tag: int) -> bytes:
+    if tag & 0x1F != 0x1F:
+        return bytes((tag,))
+    end = part.start + 1
+    while data[end] & 0x80:
+        end += 1
+    return data[part.start : end + 1]
+
+
+def _length(length: int) -> bytes:
+    if length < 0x80:
+        return bytes((length,))
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((0x80 | len(size),)) + size

@@ -15,7 +15,7 @@ from functools import cache
 from asn1crypto import cms as asn1  # type: ignore[import-untyped]
 
 from signatures.attributes import EVIDENCE_EXTERNAL, EVIDENCE_INTERNAL
-from signatures.ber import Buffer, Part, element, guard, parts
+from signatures.ber import Buffer, Malformed, Part, distinguished, element, parts
 from signatures.cms import MOST_BYTES, CmsFile, Content
 from signatures.embedded import read_embedded
 from signatures.evidence import DataObject
@@ -171,11 +171,9 @@ class _Der(_Digests):
         self._der = cache(self._encoded)
 
     def _encoded(self) -> bytes:
-        data = self.joined()
         try:
-            guard(data)
-            return bytes(asn1.ContentInfo.load(data).dump(force=True))
-        except (ValueError, TypeError, KeyError) as error:
+            return distinguished(self.joined())
+        except Malformed as error:
             raise KeyError("it has no DER") from error
 
     def __getitem__(self, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from policies.findings import Finding
 from policies.phrases import brief
 from signatures.algorithms import Scheme, hash_named, scheme_of, signed_by
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
+from signatures.ber import Malformed, distinguished
 from signatures.certificates import Certificate
 from signatures.cms import Content
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
@@ -166,12 +168,10 @@ def _arithmetic(
 
 def _signed_bytes(attributes: Any) -> Iterator[bytes]:
     """The signed attributes as SET OF: as they stand there, and in DER order, which is what must be signed (RFC 5652, 5.4)."""
-    found = attributes.untag()
-    yield found.dump()
-    try:
-        yield found.copy().dump(force=True)
-    except (ValueError, TypeError, KeyError):
-        return
+    found = attributes.untag().dump()
+    yield found
+    with contextlib.suppress(Malformed):
+        yield distinguished(found)
 
 
 def _signed_digest(certificate: Certificate, scheme: Scheme, value: bytes, actual: bytes) -> bool:
