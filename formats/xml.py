@@ -90,6 +90,12 @@ LONGEST_TEXT: Final = 9 << 20
 MAX_EXACT_ATTRIBUTES: Final = 1_000_000
 """Attributes of such a document, declarations of namespaces included."""
 
+MAX_EXACT_MARKS: Final = 1_200_000
+"""And marks of tags and attributes together ("<", "="): the tree of a document that is full of both would take 350 MB."""
+
+MAX_EXACT_DEPTH: Final = 256
+"""Nested elements of such a document, whatever libxml2 would read: looking for namespaces and ancestors takes steps in proportion."""
+
 MAX_NAMESPACES: Final = 20_000
 """Declarations of namespaces; each is looked through for every name below it."""
 
@@ -243,16 +249,21 @@ def exact(data: bytes) -> Any:
     if len(data) > MAX_EXACT_BYTES:
         raise TooLarge(phrase("xml-long", most=MAX_EXACT_BYTES))
     wide = b"x\0m\0l\0n\0s" if b"\0" in data[:4] else b"xmlns"
+    together = 0
     for mark, most in ((b"<", 2 * MAX_EXACT_NODES), (b"=", MAX_EXACT_ATTRIBUTES), (wide, MAX_NAMESPACES)):
-        if data.count(mark) > most:
+        count = data.count(mark)
+        if count > most:
             raise TooLarge(phrase("xml-too-often", mark=f"{mark.decode('ascii', 'replace')!r}", most=most))
+        together += count if mark is not wide else 0
+    if together > MAX_EXACT_MARKS:
+        raise TooLarge(phrase("xml-too-often", mark="'<', '='", most=MAX_EXACT_MARKS))
     parser = etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
         dtd_validation=False,
         attribute_defaults=False,
-        # Without it one text may have 10 MB and elements be nested 256 deep; with it 2048, which is still no danger.
+        # Without it one text may have 10 MB and elements be nested 256 deep; with it 2048.
         huge_tree=len(data) > LONGEST_TEXT,
     )
     try:
@@ -262,7 +273,12 @@ def exact(data: bytes) -> Any:
     except (ValueError, LookupError) as error:
         raise NotWellFormed(phrase("xml-none", why=str(error))) from None
     _refuse_doctype(root)
+    if len(data) > LONGEST_TEXT and _TOO_DEEP(root):
+        raise TooLarge(phrase("xml-deep", most=MAX_EXACT_DEPTH))
     return root
+
+
+_TOO_DEEP = etree.XPath("boolean(/*" + "/*" * MAX_EXACT_DEPTH + ")")
 
 
 def to_bytes(root: Element) -> bytes:

@@ -25,7 +25,7 @@ ARCHIVE = frozenset({"ArchiveTimeStamp", "ArchiveTimeStampV2"})
 _FIRST = ("CompleteCertificateRefs", "CompleteRevocationRefs", "AttributeCertificateRefs", "AttributeRevocationRefs")
 _SECOND = ("CompleteCertificateRefsV2", "CompleteRevocationRefs", "AttributeCertificateRefsV2", "AttributeRevocationRefs")
 
-STAMP = 256
+STAMP = 1500
 """Steps of `Work` that a time-stamp or a record takes, besides what it is long."""
 
 REFS = frozenset((*_FIRST, *_SECOND))

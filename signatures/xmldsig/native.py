@@ -26,7 +26,7 @@ LEAST = 64
 MOST_CUT = 100
 """Elements that are left out; a document has as many signatures."""
 
-MOST_AGAIN = 400_000
+MOST_AGAIN = 800_000
 """Nodes of a part of which a second tree is made; they take some 100 MB."""
 
 MOST_SCOPE = 32
@@ -87,7 +87,7 @@ def _steps(nodes: Nodes, method: Method) -> int | None:
     scope = _scope(top)
     if scope is None or (scope > MOST_SCOPE and not method.exclusive):
         return None
-    return count // 8 if method.exclusive else count * (160 + scope * scope) // 1600
+    return count // 16 if method.exclusive else count * (100 + scope * scope) // 1600
 
 
 def _scope(top: Any) -> int | None:

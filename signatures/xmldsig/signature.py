@@ -28,7 +28,7 @@ __all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "likeliest"
 MOST_CERTIFICATES = 100
 """Certificates in one KeyInfo that are looked at."""
 
-CERTIFICATE = 16
+CERTIFICATE = 32
 """Steps of `Work` that parsing a certificate takes."""
 
 KEY = 64
