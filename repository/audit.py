@@ -364,7 +364,7 @@ def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL)
         bytes=found.bytes_read,
         inventory_sha512=found.inventory_sha512,
         version=copy.version,
-        last_check=copy.last_check,
+        last_check=copy.last_check if copy.state is CopyState.GOOD else None,  # damage that is found again is not found anew
         check_next=next_check(archive.policy, copy.tier, now, good=good, collection=copy.collection),
         look_next=next_look(archive.policy, copy.tier, now, good=good, collection=copy.collection),
         damages=tuple(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import tempfile
@@ -114,12 +115,17 @@ def _place(archive: Archive, target: Path | None) -> Iterator[Path]:
 
 
 class _Faults:
-    """The faulty list of the minutes: number, medium, path, file name (Circular 02/2019, annexes III and IV)."""
+    """The faulty list of the minutes: number, medium, path, file name (Circular 02/2019, annexes III and IV). A file stands in it once,
+    however often checks met it until it was repaired."""
 
     def __init__(self, archive: Archive, scope: PeriodScope, sums: Sums) -> None:
         self._archive, self._scope, self._sums = archive, scope, sums
+        self._known: dict[bytes, Document | None] = {}
         self.rows: list[Document] = []
-        self.count = 0
+
+    @property
+    def count(self) -> int:
+        return len(self._known)
 
     def see(self, event: Document) -> None:
         """A damage as its day tells it."""
@@ -128,16 +134,26 @@ class _Faults:
             return
         if self._sums.aips is not None and aip not in self._sums.aips:
             return
-        self.count += 1
-        if len(self.rows) == LISTED_FAULTS:
-            return
         note = self._archive.catalog.events.note(event["id"])
         path = str(note[1].get("path", "")) if note else ""
+        problem = event["detail"]["problem"]
+        # Where the name was erased, the digest that was expected tells one file of an AIP from another.
+        key = f"{tier}\0{aip}\0{problem}\0{path or event['detail'].get('expected', '')}"
+        short = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if short in self._known:
+            if met := self._known[short]:
+                met["times"] += 1
+            return
+        self._known[short] = None
+        if len(self.rows) == LISTED_FAULTS:
+            return
         known = self._archive.tiers.get(tier)
         place = f"{known.place_of(ObjectId(aip))}/{path}" if known else path
         folder, _, name = place.rpartition("/")
-        row = {"number": self.count, "medium": tier, "path": folder if note else "", "name": name if note else ""}
-        self.rows.append({**row, "outcome": event["detail"]["problem"], "aip": aip, "time": event["time"]})
+        named = {"path": folder if note else "", "name": name if note else ""}
+        row = {"number": len(self.rows) + 1, "medium": tier, **named, "outcome": problem, "aip": aip, "time": event["time"]}
+        self.rows.append({**row, "times": 1})
+        self._known[short] = self.rows[-1]
 
 
 def believed(figures: Document) -> bool:
@@ -228,7 +244,7 @@ def write_files(archive: Archive, document: Document, target: Path, *, sign: boo
     with open(target / "figures.csv", "w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(figure_rows(document))
     with open(target / "faulty.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        writer = csv.DictWriter(stream, ["number", "medium", "path", "name", "outcome", "aip", "time"])
+        writer = csv.DictWriter(stream, ["number", "medium", "path", "name", "outcome", "aip", "time", "times"])
         writer.writeheader()
         writer.writerows(document["faulty"])
         stream.flush()

@@ -189,6 +189,6 @@ class CheckRecord:
     check_next: datetime | None
     damages: tuple[Damage, ...] = ()
     version: int = 0  # that was checked; 0 = not said. A copy that has another by now keeps its state
-    last_check: datetime | None = None  # the check before this one: what is damaged now was damaged since then
+    last_check: datetime | None = None  # the one before this, which found it good: what is damaged now was damaged since then
     look_next: datetime | None = None
     problems: Mapping[str, int] = field(default_factory=dict)  # in the history: outcome → how many files

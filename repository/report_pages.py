@@ -47,8 +47,9 @@ ROWS = (
 
 _STYLE = """
 @page { size: A4; margin: 18mm 16mm 20mm 16mm;
-  @bottom-left { content: string(foot); font-size: 7.5pt; color: #555 }
-  @bottom-right { content: counter(page) " / " counter(pages); font-size: 8pt; white-space: nowrap; width: 20mm } }
+  @bottom-left { content: string(foot); font-family: "DejaVu Sans", sans-serif; font-size: 6.5pt; color: #555 }
+  @bottom-right { content: counter(page) " / " counter(pages); font-family: "DejaVu Sans", sans-serif; font-size: 8pt;
+    white-space: nowrap; width: 20mm } }
 body { font-family: "DejaVu Sans", "Noto Sans", "Liberation Sans", sans-serif; font-size: 9.5pt; line-height: 1.35; color: #111 }
 .foot { string-set: foot content(); font-size: 0; line-height: 0; height: 0 }
 .state { text-align: center; font-weight: bold; font-size: 10pt; margin: 0 }
@@ -130,20 +131,20 @@ def _opening(document: dict[str, Any], say: _Words) -> Iterable[str]:
         yield '<p class="state">CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM</p><p class="motto">Độc lập - Tự do - Hạnh phúc</p>'
     yield f"<h1>{say('title')}</h1>"
     figures = document["figures"]
-    damage = sum(count.get("damaged", 0) for count in figures.values())
+    damage, unread = (sum(count.get(name, 0) for count in figures.values()) for name in ("damaged", "unreadable"))
     if not document["believed"]:
         yield f'<p class="verdict red">{say("verdict_blind")}</p>'
     elif not any(count.get("done") for count in figures.values()):
         yield f'<p class="verdict red">{say("verdict_nothing")}</p>'
-    elif damage or any(count.get("unreadable") for count in figures.values()):
-        yield f'<p class="verdict red">{say("verdict_damage", copies=say.number(damage))}</p>'
+    elif damage or unread:
+        yield f'<p class="verdict red">{say("verdict_damage", damaged=say.number(damage), unreadable=say.number(unread))}</p>'
     else:
         yield f'<p class="verdict green">{say("verdict_good")}</p>'
     scope = document["scope"]
     facts = [
         (say("period"), f"{say.day(document['period']['from'])} – {say.day(document['period']['to'], before=True)} (UTC)"),
         (say("scope"), escape(", ".join(filter(None, (scope["tier"], scope["collection"])))) or say("everything")),
-        (say("generated"), escape(document["generated"])),
+        (say("generated"), f"{say.day(document['generated'])} {document['generated'][11:19]}"),
         (say("software"), escape(document["software"])),
         (say("policy"), f'{document["policy"]["version"]} · <span class="mono">{document["policy"]["digest"]}</span>'),
         (say("every"), "<br>".join(_rhythms(document["policy"], say))),
@@ -181,11 +182,13 @@ def _figures(document: dict[str, Any], say: _Words) -> Iterable[str]:
     tiers = _tiers(document)
     yield f"<h2>{say('figures')}</h2><p class=note>{say('figures_note')}</p>"
     bad = {"damaged", "unreadable", "not_repaired", "not_asked", "overdue", *(row for row in ROWS if row.startswith("files_"))}
-    rows = []
+    rows, counted = [], any("population" in document["figures"][tier] for tier in tiers)
     for name in ROWS:
         values = [document["figures"][tier].get(name, 0) for tier in tiers]
         if name in ("population", "looked", "looked_off") and not any(values):
             continue
+        if name in ("overdue", "never_checked") and not counted:
+            continue  # a daily count of the whole, which says nothing of a collection: not known is not 0
         shown = [f'<span class="bad">{say.number(v)}</span>' if v and name in bad else say.number(v) for v in values]
         rows.append([say(f"row_{name}"), *shown])
     yield _table([say("figure"), *map(escape, tiers)], rows)
@@ -255,12 +258,16 @@ def _faulty(document: dict[str, Any], say: _Words) -> Iterable[str]:
     outcomes = catalog(say.lang)
     rows = "".join(
         f"<tr><td class=n>{row['number']}</td><td>{_shown(row['medium'])}</td><td class=path>{_shown(row['path'])}</td>"
-        f"<td class=path>{_shown(row['name'])}</td><td>{escape(outcomes['outcome.' + row['outcome']])}</td></tr>"
+        f"<td class=path>{_shown(row['name'])}</td><td>{escape(outcomes['outcome.' + row['outcome']])}{_again(row, say)}</td></tr>"
         for row in document["faulty"][:PRINTED_FAULTS]
     )
     yield f"<table class=faulty><colgroup>{widths}</colgroup><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     if document["faulty_count"] > PRINTED_FAULTS:
         yield f"<p>{say('more_faulty', count=say.number(document['faulty_count'] - PRINTED_FAULTS))}</p>"
+
+
+def _again(row: dict[str, Any], say: _Words) -> str:
+    return f"<br><span class=note>{say('times_met', count=row['times'])}</span>" if row["times"] > 1 else ""
 
 
 def _shown(text: str) -> str:

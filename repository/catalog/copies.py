@@ -247,7 +247,9 @@ def _asked(
 
 def _fetched(transaction: Transaction, query: Select[tuple[str, int, int]]) -> list[Due]:
     """The driver's own rows: to make ten thousand of SQLAlchemy's takes as long as to find them."""
-    rows = transaction.execute(query).cursor.fetchall()
+    rows = list(transaction.execute(query).cursor.fetchall())
+    if all(row[0].isascii() for row in rows):
+        return rows
     return [(unescaped(key), then, size) for key, then, size in rows]
 
 

@@ -186,7 +186,7 @@ def test_the_pages_say_it_in_vietnamese(written: Path, tmp_path: Path) -> None:
         "BIÊN BẢN KIỂM TRA",
         "STT",
         "Danh sách tệp lỗi",
-        "Kiểm tra phát hiện bản lưu không tốt",
+        "Không phải mọi bản lưu đều tốt",
         "Người kiểm tra",
     ):
         assert words in done.stdout, words
@@ -249,7 +249,16 @@ def test_an_unbelieved_or_empty_report_is_red(engine: Engine, language: str) -> 
 
 
 def test_names_of_files_cannot_write_into_the_page(engine: Engine) -> None:
-    row = {"number": 1, "medium": "a", "path": "x", "name": "<script>\udcff\n", "outcome": "altered", "aip": "", "time": ""}
+    row = {
+        "number": 1,
+        "medium": "a",
+        "path": "x",
+        "name": "<script>\udcff\n",
+        "outcome": "altered",
+        "aip": "",
+        "time": "",
+        "times": 1,
+    }
     html = page({**engine.periods.gather(SCOPE), "faulty": [row]}, "en")
     assert "<script>" not in html
     html.encode("utf-8")
@@ -260,3 +269,11 @@ def test_charts_take_nothing_and_everything() -> None:
     assert bars([("a", 0), ("<b>", 5)]).count("<rect") == 2
     assert "<b>" not in bars([("<b>", 5)])
     assert shares([("a", {})], {"good": "good"}).startswith("<svg")
+
+
+def test_what_is_not_counted_for_a_collection_is_not_shown_as_none(engine: Engine) -> None:
+    whole = page(engine.periods.gather(SCOPE), "en")
+    part = page(engine.periods.gather(replace(SCOPE, collection="Sở Nội vụ")), "en")
+    assert "Copies overdue" in whole
+    assert "Copies overdue" not in part
+    assert "Copies never checked" not in part

@@ -1,0 +1,47 @@
+"""The list of faulty files in a report: each once, however often checks met it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from test_fixity_period import Steps
+
+from repository.audit import AuditScope, audit_some
+from repository.clock import ManualClock
+from repository.fixity_period import PeriodScope, gather
+from repository.ledger_flow import LedgerFlow
+from repository.progress import Silent
+from repository.report_pages import page
+from tests.builders_archive import ArchiveUnderTest, write_tree
+
+
+def test_damage_that_is_met_again_is_one_fault_that_was_detected_once(archive: ArchiveUnderTest) -> None:
+    """Copies that are not good are read every day until they are repaired: that makes neither the list longer nor detection quicker."""
+    day, clock = timedelta(days=1), ManualClock(datetime.now(UTC))
+    running = replace(archive.engine.archive, clock=clock)
+    archive.deposit(write_tree(archive.folder / "in", {"x.txt": b"x" * 100, "y.txt": b"y" * 100}))
+    files = sorted(path for path in archive.tier("a").root.rglob("?.txt") if path.is_file())
+    clock.advance(30 * day)
+    files[0].chmod(0o644)
+    files[0].write_bytes(b"?" * 100)
+    first = clock.now()
+    for number in range(4):
+        if number == 2:
+            files[1].unlink()
+        audit_some(running, AuditScope(everything=True, tier="a").as_json(), clock.now().isoformat(), [], Silent())
+        clock.advance(day)
+    LedgerFlow(running)(Steps(), {})  # type: ignore[arg-type]
+    document = gather(running, PeriodScope(first.date(), clock.now().date()))
+    assert [(row["name"], row["outcome"], row["times"]) for row in document["faulty"]] == [
+        ("x.txt", "altered", 4),
+        ("y.txt", "missing", 2),
+    ]
+    assert [row["number"] for row in document["faulty"]] == [1, 2]
+    assert document["faulty_count"] == 2
+    figures = document["figures"]["a"]
+    assert (figures["files_altered"], figures["files_missing"], figures["damaged"]) == (4, 2, 4)
+    assert figures["detected_count"] == 1
+    assert figures["detected_longest"] // 86_400 in (29, 30)
+    for language, words in (("vi", "4 lượt kiểm tra gặp"), ("en", "met by 4 checks")):
+        assert words in page(document, language)
