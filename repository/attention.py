@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from policies.findings import Finding, KhoError
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.canaries import EVENT as CANARY_CHECK
 from repository.evidence.judge import algorithms_in
@@ -90,7 +91,8 @@ def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
         begun = last or archive.catalog.days.first_time()
         if begun is not None and now - begun > SILENCE:
             yield Finding(
-                "ATT-SILENT", args={"since": "-" if last is None else f"{last:%Y-%m-%d %H:%M} UTC", "days": SILENCE.days}
+                "ATT-SILENT",
+                args={"since": phrase("never-yet") if last is None else f"{last:%Y-%m-%d %H:%M} UTC", "days": SILENCE.days},
             )
     for name in archive.tiers:
         canaries = archive.catalog.events.latest(CANARY_CHECK, name)
@@ -99,7 +101,8 @@ def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
     drill = archive.catalog.events.latest(DRILL, "")
     if archive.catalog.holdings.count() and (drill is None or now - drill.time > DRILL_EVERY):
         yield Finding(
-            "ATT-DRILL-OLD", args={"last": "-" if drill is None else f"{drill.time:%Y-%m-%d}", "days": DRILL_EVERY.days}
+            "ATT-DRILL-OLD",
+            args={"last": phrase("never-yet") if drill is None else f"{drill.time:%Y-%m-%d}", "days": DRILL_EVERY.days},
         )
     elif drill is not None and drill.outcome != "success":
         yield Finding("ATT-DRILL-FAILED", args={"last": f"{drill.time:%Y-%m-%d}"})

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["Overview"]
 
 
+_COUNTED = {
+    "overdue": "Copies that are overdue for a check",
+    "never_checked": "Copies that were never checked",
+    "strangers": "What lies on the tier and the catalog does not know",
+}
+
+
 class Overview:
     """``jobs`` gives the jobs of the archive (asked for only when they are looked at: it costs half a second)."""
 
@@ -61,8 +68,8 @@ class Overview:
         states = ("good", "damaged", "unreadable", "unknown", "absent")
         copies = [({"tier": tier.name, "state": state}, getattr(tier, state)) for tier in summary.tiers for state in states]
         lines += _metric("kho_copies", "Copies by tier and state", copies)
-        for name in ("overdue", "never_checked", "strangers"):
-            lines += _metric(f"kho_copies_{name}", name, [({"tier": tier.name}, getattr(tier, name)) for tier in summary.tiers])
+        for name, said in _COUNTED.items():
+            lines += _metric(f"kho_copies_{name}", said, [({"tier": tier.name}, getattr(tier, name)) for tier in summary.tiers])
         unseen = self._archive.catalog.looks.overdue(summary.generated)
         looks = [({"tier": tier.name}, unseen.get(tier.name, 0)) for tier in summary.tiers]
         lines += _metric("kho_copies_look_overdue", "Copies that should have been looked at between two readings", looks)

@@ -20,6 +20,10 @@ from repository.model import CheckRecord, CopyState, Damage, Page
 __all__ = ["Checks", "record_checks", "record_sighting"]
 
 
+ASKED_AT_ONCE = 500
+"""AIPs whose damages are fetched in one query."""
+
+
 class Checks:
     """The history of checks. Methods open a transaction of their own unless ``within`` gives one."""
 
@@ -128,13 +132,28 @@ def _outcome(each: CheckRecord) -> dict[str, Any]:
 
 
 def _replace_damages(transaction: Transaction, records: Sequence[CheckRecord]) -> None:
+    first = _first_met(transaction, [each.aip_id for each in records if each.damages])
     replaced = [each for each in records if each.damages or each.state is not CopyState.UNREADABLE]
     if replaced:
         gone = delete(damage).where(damage.c.aip_id == bindparam("aip"), damage.c.tier == bindparam("on"))
         transaction.execute(gone, [{"aip": each.aip_id, "on": each.tier} for each in replaced])
-    damages = (_damage_row(one, each.time) for each in records for one in each.damages)
+    damages = (
+        _damage_row(one, each.time) | {"detected": first.get((one.aip_id, one.tier, one.path, one.outcome), each.time)}
+        for each in records
+        for one in each.damages
+    )
     while batch := list(islice(damages, BATCH)):
         transaction.execute(insert(damage), batch)
+
+
+def _first_met(transaction: Transaction, aip_ids: Sequence[str]) -> dict[tuple[str, str, str, str], datetime]:
+    """When damage that stands was first met: (AIP, tier, path, outcome) → time. To be met again makes it no younger."""
+    first: dict[tuple[str, str, str, str], datetime] = {}
+    ids = sorted(set(aip_ids))
+    for start in range(0, len(ids), ASKED_AT_ONCE):
+        query = select(damage).where(damage.c.aip_id.in_(ids[start : start + ASKED_AT_ONCE]), damage.c.detected.is_not(None))
+        first.update({(row.aip_id, row.tier, row.path, row.outcome): row.detected for row in transaction.execute(query)})
+    return first
 
 
 def _damage_row(one: Damage, detected: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, Text, and_, case, func, literal, or_, select, text, tuple_, type_coerce
+from sqlalchemy import BigInteger, Row, Select, Text, and_, case, exists, func, literal, or_, select, text, tuple_, type_coerce
 
 from fixity.due import Candidate, take_due
 from repository.catalog.checks import record_checks, record_sighting
@@ -158,14 +158,16 @@ class Copies:
     def damages(
         self, *, aip_id: str | None = None, tier: str | None = None, since: datetime | None = None, limit: int = 10_000
     ) -> Iterator[Damage]:
-        """Open damages by AIP, tier and path, at most ``limit``; ``aip``, ``tier`` and the time of detection may narrow them."""
+        """Open damages by AIP, tier and path, at most ``limit``; AIP and tier may narrow them, and ``since`` to those of copies that were
+        checked since then."""
         query = select(damage).order_by(damage.c.aip_id, damage.c.tier, damage.c.path, damage.c.pk).limit(limit)
         if aip_id is not None:
             query = query.where(damage.c.aip_id == aip_id)
         if tier is not None:
             query = query.where(damage.c.tier == tier)
         if since is not None:
-            query = query.where(damage.c.detected >= since)
+            here = and_(table.c.aip_id == damage.c.aip_id, table.c.tier == damage.c.tier)
+            query = query.where(exists().where(here, table.c.last_check >= since))
         with self._database.read() as transaction:
             rows = transaction.execute(query).all()
         return map(_damage, rows)

@@ -12,6 +12,7 @@ from repository.clock import ManualClock
 from repository.fixity_period import PeriodScope, gather
 from repository.ledger_flow import LedgerFlow
 from repository.progress import Silent
+from repository.repair import repair_some
 from repository.report_pages import page
 from tests.builders_archive import ArchiveUnderTest, write_tree
 
@@ -45,3 +46,25 @@ def test_damage_that_is_met_again_is_one_fault_that_was_detected_once(archive: A
     assert figures["detected_longest"] // 86_400 in (29, 30)
     for language, words in (("vi", "4 lượt kiểm tra gặp"), ("en", "met by 4 checks")):
         assert words in page(document, language)
+
+
+def test_time_to_repair_runs_from_the_day_on_which_damage_was_first_met(archive: ArchiveUnderTest) -> None:
+    day, clock = timedelta(days=1), ManualClock(datetime.now(UTC))
+    running = replace(archive.engine.archive, clock=clock)
+    aip = archive.deposit(write_tree(archive.folder / "in", {"x.txt": b"x" * 100})).aip_id
+    (file,) = (path for path in archive.tier("a").root.rglob("x.txt") if path.is_file())
+    clock.advance(day)
+    file.unlink()
+    first = clock.now()
+    for _ in range(10):
+        started = clock.now()
+        audit_some(running, AuditScope(everything=True).as_json(), started.isoformat(), [], Silent())
+        (damage,) = running.catalog.copies.damages(since=started)
+        assert damage.detected == first
+        clock.advance(day)
+    assert list(running.catalog.copies.damages(since=clock.now())) == []
+    assert repair_some(running, aip, "", Silent())["repaired"] == 1
+    clock.advance(day)
+    LedgerFlow(running)(Steps(), {})  # type: ignore[arg-type]
+    figures = gather(running, PeriodScope(first.date(), clock.now().date()))["figures"]["a"]
+    assert (figures["mended_count"], figures["mended_seconds"]) == (1, 10 * 86_400)
