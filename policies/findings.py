@@ -7,6 +7,7 @@ codes (`policies.codes`) in the reader's language.
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import string
 from collections import Counter
@@ -57,6 +58,12 @@ class _Lenient(string.Formatter):
         return kwargs.get(key, "{" + str(key) + "}")
 
 
+@functools.lru_cache(maxsize=1024)
+def _default_weight(code: str) -> Weight:
+    row = register().get(code)
+    return Weight.ERROR if row is None else Weight.named(row.weight)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One fact about one thing. ``path`` names the thing (a logical path, a content path, or "" for the whole); ``weighed`` is what it
@@ -72,8 +79,7 @@ class Finding:
         """What it weighed when it was judged, else the register's default weight; an unregistered code weighs ERROR (fail closed)."""
         if self.weighed is not None:
             return self.weighed
-        row = register().get(self.code)
-        return Weight.ERROR if row is None else Weight.named(row.weight)
+        return _default_weight(self.code)
 
     @property
     def source(self) -> str:
@@ -189,7 +195,7 @@ class Findings:
     @property
     def worst(self) -> Weight:
         """The heaviest default weight among all findings; INFO when there is none."""
-        return max((Finding(code).weight for code in self.counts), default=Weight.INFO)
+        return max(map(_default_weight, self.counts), default=Weight.INFO)
 
     @property
     def ok(self) -> bool:
