@@ -24,6 +24,7 @@ from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
 from signatures.evidence.objects import data_object
 from signatures.evidence.xmlers import NAMESPACE as ERS
 from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
+from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named
 
 __all__ = ["NAMESPACE", "Handed", "Protected", "Xaip", "in_package", "is_package", "wrapped_record"]
@@ -125,7 +126,7 @@ def _document(element: Any) -> bytes:
 
 def _decoded(element: Any) -> bytes:
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
+        return base64.b64decode("".join(text_of(element).split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise NotWellFormed(phrase("xai-base64", name=_local(element), why=str(error)), element.sourceline or 0) from error
 
@@ -141,7 +142,7 @@ class Xaip:
     @cached_property
     def aoid(self) -> str:
         found = next((each for each in self._root.iter() if _local(each) == "AOID" and _ours(each)), None)
-        return (found.text or "").strip() if found is not None else ""
+        return text_of(found).strip() if found is not None else ""
 
     @cached_property
     def _method(self) -> str:
@@ -238,7 +239,7 @@ class Xaip:
     def _pointers(manifest: Any) -> Iterator[str]:
         for each in manifest.iter():
             if _local(each) == "protectedObjectPointer":
-                yield (each.text or "").strip()
+                yield text_of(each).strip()
 
     def _object(self, name: str, element: Any, named: Named) -> DataObject:
         """What is hashed of one object. One that lies beside and is not there has no digests but the one that the package says. Raises

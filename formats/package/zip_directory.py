@@ -53,10 +53,15 @@ class ZipEntry:
     @property
     def name(self) -> bytes:
         """The name's bytes: those of a valid Unicode Path field (§4.6.9), else as they stand in the header."""
-        for tag, data in extra_fields(self.extra):
-            if tag == 0x7075 and len(data) > 5 and data[0] == 1 and int.from_bytes(data[1:5], "little") == zlib.crc32(self.raw):
-                return data[5:]
-        return self.raw
+        return unicode_path(self.raw, self.extra)
+
+
+def unicode_path(raw: bytes, extra: bytes) -> bytes:
+    """The name in a valid Unicode Path field (§4.6.9); ``raw`` where there is none."""
+    for tag, data in extra_fields(extra):
+        if tag == 0x7075 and len(data) > 5 and data[0] == 1 and int.from_bytes(data[1:5], "little") == zlib.crc32(raw):
+            return data[5:]
+    return raw
 
 
 def extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:

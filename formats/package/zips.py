@@ -17,7 +17,7 @@ from formats.package.entries import entry_name, whole_seconds
 from formats.package.meter import Meter
 from formats.package.names import shown_name
 from formats.package.spool import Spool
-from formats.package.zip_directory import ZipDirectory, ZipEntry, extra_fields
+from formats.package.zip_directory import ZipDirectory, ZipEntry, extra_fields, unicode_path
 from policies.findings import Findings
 from policies.phrases import phrase
 
@@ -90,7 +90,8 @@ def data_start(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, shown: 
         raise Defect("PKG-HEADERS-DISAGREE", shown, field="offset")
     _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(header)
     rest = file.read(name_length + extra_length)
-    if rest[:name_length] != entry.raw:
+    told = unicode_path(entry.raw, rest[name_length:])
+    if rest[:name_length] != entry.raw or told not in (entry.raw, entry.name):  # a reader of streams knows the local header only
         raise Defect("PKG-HEADERS-DISAGREE", shown, field="name")
     if method != entry.method or (flags ^ entry.flags) & (_ENCRYPTED | _DESCRIPTOR | _UTF8):
         raise Defect("PKG-HEADERS-DISAGREE", shown, field="method")

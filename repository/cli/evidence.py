@@ -175,19 +175,27 @@ def verify(
     for path in (record, *(data or ()), *(anchors or ()), *([algorithms] if algorithms else ())):
         if not path.exists():
             raise Usage("USE-NO-PATH", str(path))
-    from repository.evidence.judge import judge
+    from repository.evidence.judge import judge_each
 
-    report = judge(record, _judging(data or [], digest or [], anchors or [], at, algorithms, group))
-    errors = sorted({each.code for each in report.findings if each.weight >= Weight.ERROR})
-    closing = [] if report.valid else [Finding("EVD-NOT-VALID", str(record), {"errors": ", ".join(errors)})]
-    code = Exit.DONE if report.valid else Exit.DAMAGE
+    reports = judge_each(record, _judging(data or [], digest or [], anchors or [], at, algorithms, group))
+    findings = [each for _, report in reports for each in report.findings]
+    errors = sorted({each.code for each in findings if each.weight >= Weight.ERROR})
+    valid = all(report.valid for _, report in reports)
+    first = next((report for _, report in reports if not report.valid), reports[0][1])
+    several = [{"name": name, **views.evidence(report)} for name, report in reports] if len(reports) > 1 else []
+
+    def text() -> None:
+        screen = Screen(door.out)
+        for name, report in reports:
+            _show(screen, f"{record} ({name})" if len(reports) > 1 else str(record), report)
+
     return door.answer(
         "evidence_verify",
-        {"path": str(record), **views.evidence(report)},
-        lambda: _show(Screen(door.out), record, report),
-        code=code,
-        findings=report.findings,
-        closing=closing,
+        {"path": str(record), **views.evidence(first), "records": several},
+        text,
+        code=Exit.DONE if valid else Exit.DAMAGE,
+        findings=findings,
+        closing=[] if valid else [Finding("EVD-NOT-VALID", str(record), {"errors": ", ".join(errors)})],
     )
 
 
@@ -221,7 +229,7 @@ def _moment(text: str) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _show(screen: Screen, record: Path, report: EvidenceReport) -> None:
+def _show(screen: Screen, record: str, report: EvidenceReport) -> None:
     screen.findings(report.findings)
     rows = [
         [
@@ -240,7 +248,7 @@ def _show(screen: Screen, record: Path, report: EvidenceReport) -> None:
         screen.table([(words(f"label.{name}"), kind) for name, kind in headings.items()], rows)
     if report.valid:
         key = "evidence.valid" if report.trust.value == "trusted" else "evidence.intact"
-        screen.line(words(key, path=str(record), when=when(report.proved), objects=len(report.covered)), "green")
+        screen.line(words(key, path=record, when=when(report.proved), objects=len(report.covered)), "green")
 
 
 def _signed(stamp: object) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from signatures.timestamps import Trust
     from signatures.xaip import Handed, Xaip
 
-__all__ = ["Judging", "algorithms_in", "judge"]
+__all__ = ["Judging", "algorithms_in", "judge", "judge_each"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,13 @@ class Judging:
 
 
 def judge(record: Path, judging: Judging) -> EvidenceReport:
-    """What ``record`` proves.
+    """What ``record`` proves; of several in one package, the first that proves nothing. Raises as `judge_each`."""
+    reports = [each for _, each in judge_each(record, judging)]
+    return next((each for each in reports if not each.valid), reports[0])
+
+
+def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport]]:
+    """(name, what it proves) of every record in the file: of one, without a name, but where a package of TR-ESOR holds several.
 
     Raises:
         SourceMissing: a file is not there. OSError comes through as it is. AuthoritySettings: anchors cannot be read.
@@ -58,11 +64,10 @@ def judge(record: Path, judging: Judging) -> EvidenceReport:
         report = EvidenceReport()
         wrong = error if isinstance(error, InvalidRecord) else InvalidRecord("record", error.reason, error.line)
         report.findings.append(wrong.finding)
-        return report
-    reports = [_verified(each, record, package, judging, trust) for each in handed]
-    return next(
-        (each for each in reports if not each.valid), reports[-1] if reports else _verified(None, record, None, judging, trust)
-    )
+        return [("", report)]
+    if not handed:
+        return [("", _verified(None, record, None, judging, trust))]
+    return [(each.name, _verified(each, record, package, judging, trust)) for each in handed]
 
 
 def _verified(handed: Handed | None, record: Path, package: Xaip | None, judging: Judging, trust: Trust | None) -> EvidenceReport:

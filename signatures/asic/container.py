@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, BinaryIO
@@ -184,6 +184,13 @@ class _Container:
             return SubIndication.SIG_CONSTRAINTS_FAILURE, Finding("SIG-XML-REFUSED", "", {"reason": phrase("asic-nothing")})
         return self._digests.wrong(over) if isinstance(over, Manifest) else None
 
+    def _of_no_object(self, covered: Iterable[str]) -> Wrong | None:
+        """A signature is over data objects (EN 319 162-1, 4.4.3.2): one that names only what lies in META-INF signs no document of the
+        container. Time-stamps and evidence records may well be over signatures alone."""
+        if not self._objects or any(each in self._objects for each in covered):
+            return None
+        return SubIndication.SIG_CONSTRAINTS_FAILURE, Finding("SIG-XML-REFUSED", "", {"reason": phrase("asic-no-object")})
+
     def _covered(self, over: Manifest | str | None) -> tuple[str, ...]:
         if isinstance(over, Manifest):
             return (over.name, *dict.fromkeys(each.member for each in over.named))
@@ -204,6 +211,8 @@ class _Container:
         if over not in self._told:
             self._told[over] = self._coverage(self._covered(over)), self._wrong(over)
         coverage, wrong = self._told[over]
+        if wrong is None and read.role is Role.SIGNATURE and isinstance(over, Manifest):
+            wrong = self._of_no_object(each.member for each in over.named)
         notes = read.notes
         if coverage.left and over is not None:
             told = {"covered": ", ".join(coverage.files) or "-", "left": ", ".join(coverage.left)}
@@ -305,13 +314,15 @@ class _Container:
             parts=parts,
             known=self._known,
         )
-        wrong = self._wrong(None)
-        mine.objects[:] = [
-            _failed(each, wrong) if wrong is not None and each.integrity is not Integrity.BROKEN else each
-            for each in mine.objects
-        ]
-        mine.objects[:] = [replace(each, name=f"{name} {each.name}".strip()) for each in mine.objects]
+        mine.objects[:] = [self._of_xades(each, name) for each in mine.objects]
         self._over[name] = tuple(dict.fromkeys(file for each in reads if each.covered for file in each.covered.files))
+
+    def _of_xades(self, read: SignedObject, name: str) -> SignedObject:
+        wrong = self._wrong(None)
+        if wrong is None and read.role is Role.SIGNATURE and read.failure is None:
+            wrong = self._of_no_object(read.coverage.files)
+        read = replace(read, name=f"{name} {read.name}".strip())
+        return _failed(read, wrong) if wrong is not None and read.integrity is not Integrity.BROKEN else read
 
     # -- what time-stamps and records prove ---------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from policies.phrases import phrase
 from signatures.certificates import Certificate
 from signatures.cms import basic_to_response
 from signatures.xmldsig.c14n import Refused
+from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named, ds
 from signatures.xmldsig.references import Reference, State
 from signatures.xmldsig.signature import Failure, decoded
@@ -74,7 +75,7 @@ class Properties:
     @property
     def claimed(self) -> datetime | None:
         element = self._signed("SignedSignatureProperties", "SigningTime")
-        return None if element is None else _time(element.text)
+        return None if element is None else _time(text_of(element))
 
     @property
     def place(self) -> str:
@@ -82,7 +83,7 @@ class Properties:
         for name in ("SignatureProductionPlaceV2", "SignatureProductionPlace"):
             element = self._signed("SignedSignatureProperties", name)
             if element is not None:
-                texts = ((each.text or "").strip() for each in element.iterchildren() if local(each))
+                texts = (text_of(each).strip() for each in element.iterchildren() if local(each))
                 return ", ".join(each for each in texts if each)[:200]
         return ""
 
@@ -105,9 +106,9 @@ class Properties:
         return False
 
 
-def _time(text: str | None) -> datetime | None:
+def _time(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat((text or "").strip())
+        found = datetime.fromisoformat(text.strip())
         if found.year < 1900:
             return None
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
@@ -127,7 +128,7 @@ def office_time(references: tuple[Reference, ...]) -> datetime | None:
     for each in references:
         if each.state is State.GOOD and each.nodes is not None and not each.nodes.filters:
             for group in each.nodes.top.iter(ds("SignatureProperty")):
-                found = next((time for one in group.iter(*OFFICE_TIMES) if (time := _time(one.text))), None)
+                found = next((time for one in group.iter(*OFFICE_TIMES) if (time := _time(text_of(one)))), None)
                 if found is not None:
                     return found
     return None
@@ -184,7 +185,7 @@ def values_in(element: Any) -> Iterator[tuple[str, bytes]]:
         if count > MOST_VALUES:
             return
         try:
-            der = decoded(each.text, kind)
+            der = decoded(text_of(each), kind)
         except Failure:
             continue
         yield kind, basic_to_response(der) if kind == "ocsp" and _is_basic(der) else der
@@ -203,7 +204,8 @@ def _digest(element: Any) -> tuple[str, bytes]:
     """Raises ValueError, `Failure`: it is none that is understood."""
     method = element.find(ds("DigestMethod"))
     name = digest_named("" if method is None else method.get("Algorithm", ""))
-    return name, decoded(element.findtext(ds("DigestValue")), "a digest")
+    value = element.find(ds("DigestValue"))
+    return name, decoded("" if value is None else text_of(value), "a digest")
 
 
 _VALUES = {"EncapsulatedX509Certificate": "certificate", "EncapsulatedCRLValue": "crl", "EncapsulatedOCSPValue": "ocsp"}

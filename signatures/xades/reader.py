@@ -23,7 +23,7 @@ from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
 from signatures.xades.properties import Properties, digests_in, local, office_time, properties_of, values_in
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work
-from signatures.xmldsig.document import Document
+from signatures.xmldsig.document import Document, text_of
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Reading, Resolver, State, Transforms
 from signatures.xmldsig.signature import CERTIFICATE, Failure, XmlSignature, decoded, likeliest, open_signature
@@ -317,8 +317,9 @@ class _Stamps:
                 self._notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": 1}))
                 continue
             try:
-                self._reading.document.work.visit(stamps.STAMP + (len(each.text or "") >> 5))
-                der = decoded(each.text, "a time-stamp")
+                text = text_of(each)
+                self._reading.document.work.visit(stamps.STAMP + (len(text) >> 5))
+                der = decoded(text, "a time-stamp")
                 reading = self._first_intact(der, kind, contents, covers)
             except Malformed as error:
                 self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))

@@ -20,6 +20,7 @@ from signatures.signed import EmbeddedRecord
 from signatures.xades.properties import Properties
 from signatures.xades.stamps import STAMP, Making, archived
 from signatures.xmldsig.c14n import Nodes, Refused
+from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded
@@ -53,7 +54,7 @@ def _encoded(child: Any) -> bytes:
     if child.tag != f"{{{SPACE}}}ASN1EvidenceRecord":
         return bytes(etree.tostring(child, with_tail=False))
     try:
-        return decoded(child.text, "an evidence record")
+        return decoded(text_of(child), "an evidence record")
     except Failure:
         return b""
 

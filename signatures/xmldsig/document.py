@@ -14,7 +14,7 @@ from policies.phrases import phrase
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.names import ds
 
-__all__ = ["ID_ATTRIBUTES", "Document", "path_of"]
+__all__ = ["ID_ATTRIBUTES", "Document", "path_of", "reread", "text_of"]
 
 ID_ATTRIBUTES = (
     "Id",
@@ -121,6 +121,15 @@ def path_of(element: Any) -> str:
         node = node.getparent()
     path = "/" + "/".join(reversed(steps))
     return path if len(path) <= MOST_PATH else path[: MOST_PATH - 1] + "…"
+
+
+_TEXT = etree.XPath("text()", smart_strings=False)
+
+
+def text_of(element: Any) -> str:
+    """The text that stands in an element itself, as its canonical form has it: a comment can be put anywhere into what is signed, and must
+    neither end a text nor be part of it."""
+    return "".join(_TEXT(element))
 
 
 def reread(data: bytes, work: Work) -> Any:

@@ -20,7 +20,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
 from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
-from signatures.xmldsig.document import Document, reread
+from signatures.xmldsig.document import Document, reread, text_of
 from signatures.xmldsig.names import DS, digest_named, ds
 from signatures.xmldsig.native import canonical
 from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
@@ -171,7 +171,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     base: dict[str, Any] = {"uri": element.get("URI"), "type": element.get("Type", ""), "algorithm": "", "element": element}
     try:
         base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
-        expected = base64.b64decode("".join((element.findtext(ds("DigestValue")) or "").split()), validate=True)
+        expected = base64.b64decode("".join(_digest_text(element).split()), validate=True)
         for way in range(_ways(reading, element)):
             reading.way = way
             result, base["name"] = followed(reading, element)
@@ -185,6 +185,11 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     except (ValueError, binascii.Error) as error:
         return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0])
     return Reference(**base, state=State.ALTERED)
+
+
+def _digest_text(element: Any) -> str:
+    value = element.find(ds("DigestValue"))
+    return "" if value is None else text_of(value)
 
 
 def _ways(reading: Reading, element: Any) -> int:

@@ -18,7 +18,7 @@ from signatures.algorithms import Scheme, effort, signed_by
 from signatures.certificates import Certificate
 from signatures.report import Integrity, SubIndication
 from signatures.xmldsig.c14n import Nodes, Refused, Work
-from signatures.xmldsig.document import Document, path_of
+from signatures.xmldsig.document import Document, path_of, text_of
 from signatures.xmldsig.names import RSA_PSS, SCHEMES, digest_named, ds
 from signatures.xmldsig.native import joined
 from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transforms, method_of, read_references
@@ -113,10 +113,10 @@ def called(reference: Reference) -> str:
     return reference.name or reference.uri or "?"
 
 
-def decoded(text: str | None, what: str) -> bytes:
+def decoded(text: str, what: str) -> bytes:
     """Base64 with white space anywhere. Raises `Failure`."""
     try:
-        return base64.b64decode("".join((text or "").split()), validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _malformed(phrase("dsig-not-base64", why=str(error)[:80])) from error
 
@@ -128,7 +128,7 @@ def open_signature(document: Document, element: Any, resolve: Resolver, transfor
     if len(infos) != 1 or len(values) != 1:
         raise _malformed(phrase("dsig-parts"))
     (info,), (value,) = infos, values
-    octets = decoded(value.text, "the value of the signature")
+    octets = decoded(text_of(value), "the value of the signature")
     if not octets:
         raise _malformed(phrase("dsig-empty"))
     scheme = _scheme(info.find(ds("SignatureMethod")))
@@ -199,7 +199,7 @@ def _certificates(elements: Iterator[Any], work: Work) -> Iterator[Certificate]:
     for each in islice(elements, MOST_CERTIFICATES):
         work.visit(CERTIFICATE)
         try:
-            yield Certificate(decoded(each.text, "a certificate"))
+            yield Certificate(decoded(text_of(each), "a certificate"))
         except (ValueError, Failure):
             continue
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from signatures.timestamps import Authority
 from tests.builders_archive import SharedIdentifier, write_tree
 from tests.repository.test_evidence_batches import Proved
 from tests.signatures.authorities import NOW, authority, issuing
-from tests.signatures.evidence_builder import group_of, grow
-from tests.signatures.xmlers_builder import XmlErs
+from tests.signatures.cms_attributes import record_over
+from tests.signatures.evidence_builder import group_of, grow, stamped
+from tests.signatures.test_xaip import DATA, MANIFEST, META, encoded, package
+from tests.signatures.xmlers_builder import XmlErs, c14n
 
 FILES = {"cong-van.txt": b"cong van", "phu luc/bang.csv": b"a,b"}
 
@@ -82,11 +85,28 @@ def test_a_record_whose_authority_is_not_known_is_kept_and_said_to_be_unsure(arc
     assert codes == ["EVD-RECEIVED-UNSURE"]
 
 
-def test_our_own_evidence_carries_an_imported_record_on(archive: Proved) -> None:
+def asn1_record(theirs: Authority) -> tuple[str, bytes]:
+    return "2026.ers", grow([list(FILES.values()), [b"x"]], theirs).record(0, group_of(list(FILES.values())))
+
+
+def xml_record(theirs: Authority) -> tuple[str, bytes]:
+    made = XmlErs()
+    made.begin(theirs, "sha512", [hashlib.sha512(each).digest() for each in FILES.values()], [b"\1" * 64])
+    return "2026.xml", made.record()
+
+
+def tr_esor_package(theirs: Authority) -> tuple[str, bytes]:
+    """A package of TR-ESOR with its objects inside, and the record over them."""
+    sealed = record_over(partial(stamped, theirs, "sha256"), DATA, c14n(META), c14n(MANIFEST))
+    return "goi.xml", package(inside=f"<x:asn1EvidenceRecord>{encoded(sealed)}</x:asn1EvidenceRecord>")
+
+
+@pytest.mark.parametrize("make", [asn1_record, xml_record, tr_esor_package])
+def test_our_own_evidence_carries_an_imported_record_on(archive: Proved, make: Callable[[Authority], tuple[str, bytes]]) -> None:
     """Their authority ends in 2028, and nobody renews their record. Our batch of 2026 covers it, and is renewed: in 2035 theirs still
     proves what it proved when ours began."""
-    record = grow([list(FILES.values()), [b"x"]], trusted(archive)).record(0, group_of(list(FILES.values())))
-    aip, codes = received(archive, "a", {"2026.ers": record})
+    name, record = make(trusted(archive))
+    aip, codes = received(archive, "a", {name: record})
     assert codes == ["EVD-RECEIVED-PASSED"]
     archive.clock.pass_days(30)
     assert archive.engine.evidence.batch()["leaves"] == 1

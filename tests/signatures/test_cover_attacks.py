@@ -16,13 +16,13 @@ import pytest
 from asn1crypto import cms
 from lxml import etree
 
-from signatures.report import Integrity, SignatureReport
+from signatures.report import Integrity, SignatureReport, SubIndication
 from tests.signatures.asic_builder import EXTENDED, FILES, SIMPLE, WHEN, manifest, parts, with_xades
 from tests.signatures.asic_builder import zipped as container
 from tests.signatures.judging import read, signature
 from tests.signatures.office_signing import BARE, ODT, OFFICE, PACKAGE, WORD, links, relationship_ref, sign_docx, sign_odt, zipped
 from tests.signatures.pki import Pki, day
-from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, Ref, Signing, b64, canonical
+from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, Ref, Signing, b64, canonical, enveloped
 
 FILTER = "http://www.w3.org/2002/06/xmldsig-filter2"
 LETTER = '<l:edoc xmlns:l="urn:test:letter"><l:note>1</l:note><l:body Id="body">x</l:body></l:edoc>'
@@ -195,6 +195,19 @@ def test_seals_that_cover_nothing(tmp_path: Path, pki: Pki) -> None:
         assert (report.integrity, str(report.verdict)) == (Integrity.UNKNOWN, "INDETERMINATE/SIG_CONSTRAINTS_FAILURE")
 
 
+def test_a_signature_over_signatures_alone_signs_no_document(tmp_path: Path, pki: Pki) -> None:
+    """A seal that names only what lies in META-INF is right, and says nothing of the documents; so it does not pass for the container."""
+    other = {"META-INF/signature009.p7s": pki.sign_cms(b"x", WHEN)}
+    own = manifest("META-INF/signature001.p7s", other)
+    cades = {**other, "META-INF/ASiCManifest001.xml": own, "META-INF/signature001.p7s": pki.sign_cms(own, WHEN)}
+    ref = Ref("META-INF/signature009.p7s", other["META-INF/signature009.p7s"])
+    xades = {**other, "META-INF/signatures001.xml": etree.tostring(Signing(pki, references=[ref]).signature())}
+    for members, name in ((cades, "META-INF/signature001.p7s"), (xades, "META-INF/signatures001.xml sig-1")):
+        found = {each.name: each for each in read(tmp_path, container(FILES | members)).objects}
+        assert found[name].failure is SubIndication.SIG_CONSTRAINTS_FAILURE
+        assert "no document" in found[name].why.text("en")  # type: ignore[union-attr]
+
+
 def test_files_that_a_manifest_names_inside_its_sig_reference_are_held_against_it(tmp_path: Path, pki: Pki) -> None:
     """As some program wrote them; not seen, they would be told as left and never be checked."""
     own = re.sub(
@@ -240,6 +253,31 @@ def test_a_second_name_that_few_readers_know_of(tmp_path: Path, pki: Pki) -> Non
         swapped = [(_entry("cong van.txt", false), b"false" if extra else good), (_entry("g.txt", true), good)]
         report = judged(tmp_path, pki, _written(*swapped, *rest))
         assert report.integrity is (Integrity.UNKNOWN if extra else Integrity.INTACT)
+
+
+def test_a_second_name_in_the_local_header_alone(tmp_path: Path, pki: Pki) -> None:
+    """Whoever reads the zip as a stream sees local headers only; the directory holds no such field."""
+    name = "cong van.txt"
+    whole = _written(*[(_entry(each, "other.txt" if each == name else ""), data) for each, data in parts(pki).items()])
+    field = _entry(name, "other.txt").extra
+    at = whole.rindex(field)  # in the directory
+    assert whole.count(field) == 2
+    plain = whole[:at] + struct.pack("<HH", 0x9999, len(field) - 4) + field[4:] + whole[at + len(field) :]
+    report = judged(tmp_path, pki, plain)
+    assert (report.integrity, str(report.verdict)) == (Integrity.UNKNOWN, "INDETERMINATE/SIG_CONSTRAINTS_FAILURE")
+
+
+@pytest.mark.parametrize("comment", ["<!-- x -->", "<?x y?>"])
+def test_a_comment_inside_a_signed_text_changes_nothing(tmp_path: Path, pki: Pki, comment: str) -> None:
+    """The canonical form has no comments, so one can be put in afterwards; a text must not end there. An instruction is signed."""
+    data = enveloped(pki)
+    sound = judged(tmp_path, pki, data)
+    at = data.index(b"T12:00:00Z</xades:SigningTime>")
+    report = judged(tmp_path, pki, data[:at] + comment.encode() + data[at:])
+    if comment.startswith("<!"):
+        assert (report.integrity, report.claimed) == (Integrity.INTACT, sound.claimed)
+    else:
+        assert report.integrity is Integrity.BROKEN
 
 
 def test_bytes_in_the_entry_of_a_folder(tmp_path: Path, pki: Pki) -> None:

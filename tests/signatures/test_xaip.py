@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms as asn1
 
 from signatures.poe import digest_of
 from signatures.reading import read_signatures
@@ -124,6 +125,46 @@ def test_a_signature_among_the_credentials_is_read_over_what_it_is_related_to(tm
     other = read(tmp_path, data.replace(encoded(DATA).encode(), encoded(b"other").encode(), 1))
     assert other is not None
     assert [each.integrity for each in other.objects] == [Integrity.BROKEN] * 2
+
+
+def with_credential(cms: bytes, related: str, data: bytes) -> bytes:
+    credential = (
+        f'<x:credential credentialID="S" relatedObjects="{related}"><d:SignatureObject xmlns:d="urn:oasis:names:tc:dss:1.0:core:schema">'
+        f"<d:Base64Signature>{encoded(cms)}</d:Base64Signature></d:SignatureObject></x:credential>"
+    )
+    return data.replace(b"<x:credentialsSection>", f"<x:credentialsSection>{credential}".encode())
+
+
+def test_a_signature_over_a_file_that_is_not_there_is_not_intact(tmp_path: Path) -> None:
+    """That the package says which digest the file has is no file."""
+    light = with_credential(Pki("ec").sign_cms(DATA), "D1", package(data=reference(DATA)))
+    for beside, integrity in (({"cong-van.txt": DATA}, Integrity.INTACT), ({}, Integrity.UNKNOWN)):
+        file = read(tmp_path, light, beside)
+        assert file is not None
+        assert file.objects[0].integrity is integrity
+
+
+def test_signed_attributes_passed_off_as_an_object(tmp_path: Path) -> None:
+    """As everywhere: without its attributes a signature is right over their bytes, which nobody signed as an object."""
+    signed = asn1.ContentInfo.load(Pki("ec").sign_cms(DATA))
+    signer = signed["content"]["signer_infos"][0]
+    attributes = signer["signed_attrs"].untag().dump()
+    signer["signed_attrs"] = None
+    bare = signed.dump(force=True)
+    inside = f"<x:binaryData>{encoded(attributes)}</x:binaryData>"
+    file = read(tmp_path, with_credential(bare, "D1", package(data=inside)))
+    assert file is not None
+    assert (file.objects[0].integrity, file.objects[0].failure) == (Integrity.BROKEN, SubIndication.FORMAT_FAILURE)
+
+
+def test_a_comment_inside_a_pointer_does_not_make_it_another(tmp_path: Path) -> None:
+    """The canonical form has no comments: D12 must not become D1 by one."""
+    manifest = MANIFEST.replace(">D1<", ">D12<")
+    sealed = record_over(partial(stamped, authority(), "sha256"), DATA, c14n(META), c14n(manifest))
+    inside = f"<x:asn1EvidenceRecord>{encoded(sealed)}</x:asn1EvidenceRecord>"
+    other = f'<x:dataObject dataObjectID="D12"><x:binaryData>{encoded(b"other")}</x:binaryData></x:dataObject>'
+    data = package(inside=inside, manifest=manifest.replace("D12", "D1<!-- -->2"), more=other)
+    assert verdict(tmp_path, data)[0] is Integrity.BROKEN  # D1 holds what the record covers, D12 does not
 
 
 BROKEN = {
