@@ -30,9 +30,17 @@ full_every = "1y"
 retry = "1d"
 # bytes_per_day = "2TiB"
 # Hours in which audits do not read, and how long they may read in a day. / Giờ không kiểm tra; thời gian kiểm tra tối đa mỗi ngày.
+# Between two readings: is every file there, in its size? That is no check.
+# Giữa hai lần đọc: xem nhanh đủ tệp, đúng kích thước (không phải kiểm tra).
+# look_every = "7d"
 # quiet = "07:30-17:30"
 # time_per_day = "8h"
 {audits}
+# Records that are audited in periods of their own. / Khối tài liệu có chu kỳ kiểm tra riêng.
+# [collections."NAME"]
+# producers = ["Sở Tư pháp*"]
+# audit.TIER.every = "30d"
+
 # Write-once copies: every copy on this tier is locked for so long, and again at each audit that finds it good. A lock cannot be taken back.
 # Bản ghi một lần: mỗi bản trên tầng này bị khóa trong thời hạn đó, và được gia hạn mỗi lần kiểm tra thấy tốt. Không thể gỡ khóa trước hạn.
 # [worm.NAME]
