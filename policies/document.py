@@ -67,7 +67,9 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
             section = header[1].translate(_QUOTES)
             found.setdefault((section, ""), number)
         elif "=" in line and not line.lstrip().startswith("#"):
-            found.setdefault((section, line.split("=", 1)[0].translate(_QUOTES).strip()), number)
+            key = line.split("=", 1)[0].translate(_QUOTES).strip()
+            found.setdefault((section, key), number)
+            found.setdefault((f"{section}.{key}", ""), number)  # "a.b = 1" in [x] is the key b of x.a
     return found
 
 
@@ -101,7 +103,8 @@ class Document:
     def fail(self, what: str, section: str, key: str, **args: str | int) -> KhoError:
         """The error for one key; the caller raises it."""
         named = f"{section}.{key}" if section and key else section or key
-        line = self._lines.get((section, key)) or self._lines.get((named, "")) or self._lines.get((section, "")) or 0
+        table, bare, full = (each.translate(_QUOTES) for each in (section, key, named))
+        line = self._lines.get((table, bare)) or self._lines.get((full, "")) or self._lines.get((table, "")) or 0
         where = phrase("doc-line", line=line) if line else ""
         return self._error(f"{self._family}-{what}", self.name, key=named, where=where, line=line, **args)
 

@@ -81,7 +81,9 @@ def _closing(document: dict[str, Any]) -> list[Finding]:
 def _show(screen: Screen, document: dict[str, Any], output: Path | None) -> None:
     figures = {tier: count for tier, count in document["figures"].items() if tier}
     screen.line(words("period.title"), "bold")
-    names = ("population", "done", "copies", "good", "damaged", "unreadable", "repaired", "overdue", "not_asked")
+    names = ["population", "done", "copies", "good", "damaged", "unreadable", "repaired", "overdue", "not_asked"]
+    if not any("population" in count for count in figures.values()):  # counted for the whole only: not known is not 0
+        names = [name for name in names if name not in ("population", "overdue")]
     rows = [[words(f"period.row_{name}"), *(number(count.get(name, 0)) for count in figures.values())] for name in names]
     rows += [
         [words(f"period.{name}"), *(number(count.get(f"canaries_{name}", 0)) for count in figures.values())]

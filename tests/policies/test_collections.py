@@ -94,6 +94,11 @@ def test_what_cannot_be_promised_is_refused(text: str, code: str, key: str) -> N
     assert key in str(raised.value)
 
 
+def test_the_line_of_a_dotted_key_is_named() -> None:
+    with pytest.raises(ArchivePolicyError, match=r"audit\.a\.every \(line 8\)"):
+        parse_policy(COPIES + '[collections."Hồ sơ"]\nproducers = ["p"]\naudit.a.every = "4y"\n')
+
+
 def test_an_empty_text_takes_looks_back() -> None:
     policy = parse_policy(COPIES + 'look_every = ""\n[audit.default]\nlook_every = "7d"\n')
     assert policy.audit("a").look_every == 7 * DAY

@@ -24,7 +24,7 @@ from repository.model import Copy, CopyState
 from repository.progress import Silent
 from storage.ocfl import tier as local_tier
 from storage.ocfl.tier import LocalTier
-from storage.tier import Glance, ObjectId
+from storage.tier import ObjectId
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -149,7 +149,7 @@ def test_a_look_that_sees_nothing_is_seen_through(scene: Scene, monkeypatch: pyt
     (step,) = [look_some(scene.archive, scene.clock.now().isoformat(), [], Silent(), tier="a")]
     assert step["looked_canaries"]["a"]["missed"] in (["missing", "extra"], ["extra", "missing"])
     assert scene.archive.catalog.events.newest("canary check", 1)[0].outcome == "fail"
-    monkeypatch.setattr(local_tier, "glance_at", lambda top, expected: Glance(1, 1, "ghost"))
+    monkeypatch.setattr(local_tier, "glance_at", lambda top, expected: replace(real(top, expected), off="ghost"))
     scene.clock.advance(8 * DAY)
     step = look_some(scene.archive, scene.clock.now().isoformat(), [], Silent(), tier="a")
     assert step["looked_canaries"]["a"]["missed"] == ["sound"]

@@ -66,6 +66,9 @@ OFF: dict[str, Callable[[Copy], object]] = {
     "folder in the place of content": lambda copy: (copy.content.unlink(), copy.content.mkdir()),
     "pipe in the place of content": lambda copy: (copy.content.unlink(), os.mkfifo(copy.content)),
     "root inventory altered": lambda copy: rewrite(copy.top / "inventory.json", lambda data: data.replace(b"k", b"K", 1)),
+    "root inventory of another date": lambda copy: rewrite(
+        copy.top / "inventory.json", lambda data: data.replace(b'"2026-', b'"2025-', 1)
+    ),
     "root inventory missing": lambda copy: (copy.top / "inventory.json").unlink(),
     "version inventory altered": lambda copy: rewrite(copy.top / "v1" / "inventory.json", lambda data: data[:-1] + b" "),
     "sidecar altered": lambda copy: rewrite(copy.top / "inventory.json.sha512", lambda data: b"0" + data[1:]),
