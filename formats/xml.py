@@ -132,8 +132,16 @@ class TooLarge(NotWellFormed):
 class _Feeder:
     """Pushes a stream through lxml's pull parser and refuses DOCTYPE, depth and size as soon as they are seen."""
 
-    def __init__(self, stream: BinaryIO, wanted: tuple[str, ...], tags: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        wanted: tuple[str, ...],
+        tags: Iterable[str] | None = None,
+        *,
+        prolog: int | None = MAX_PROLOG_BYTES,
+    ) -> None:
         self._stream = stream
+        self._prolog = prolog
         self._parser = etree.XMLPullParser(
             events=wanted,
             tag=tags,
@@ -158,8 +166,8 @@ class _Feeder:
                     _refuse_doctype(element)
                 yield event, element
             seen += len(chunk)
-            if first and seen > MAX_PROLOG_BYTES:
-                raise NotWellFormed(phrase("xml-no-element", bytes=MAX_PROLOG_BYTES))
+            if first and self._prolog is not None and seen > self._prolog:
+                raise NotWellFormed(phrase("xml-no-element", bytes=self._prolog))
         self._push(None)
         for event, element in self._parser.read_events():
             if first:
@@ -208,6 +216,16 @@ def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:
         depth -= 1
         yield event, element
         _drop(element)
+
+
+def first_tag(stream: BinaryIO) -> str:
+    """The name of the root element ("{namespace}name"), however much stands before it; "" where there is none, or a DOCTYPE."""
+    try:
+        for _, element in _Feeder(stream, ("start",), prolog=None):
+            return str(element.tag)
+    except NotWellFormed:
+        pass
+    return ""
 
 
 def _drop(element: Element) -> None:

@@ -33,7 +33,7 @@ from signatures.ber import Buffer, Malformed
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
-from signatures.detect import detect, pem_body
+from signatures.detect import detected, pem_body
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
@@ -90,7 +90,7 @@ class CadesVerifier:
 
     def read(self, source: Source) -> SignedFile:
         with source.path.open("rb") as stream:
-            found = detect(stream)
+            found = next((each for each in detected(stream) if each.kind in self.kinds), None)
             if found is None:
                 return _broken("this is no CMS signature")
             if found.armoured:

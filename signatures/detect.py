@@ -1,7 +1,7 @@
 """Which files carry signatures, told from their bytes: cheap enough for every file of every deposit.
 
-Only the head is read, but for PDF and XML, which are searched for the marks of a signature in one pass of bounded memory, and for the
-directory of a zip.
+Only the head is read, but for PDF, XML and text, which are searched for the marks of a signature in one pass of bounded memory, and for
+the directory of a zip.
 Detection judges nothing, and a file that is detected may still turn out to hold nonsense.
 """
 
@@ -11,18 +11,21 @@ import base64
 import binascii
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from formats.package.containers import SEAL
 from formats.package.zip_members import zip_names
+from formats.xml import first_tag
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.report import Kind
 
-__all__ = ["HEAD", "Detected", "covered_names", "detect", "holds", "named_beside", "pem_body"]
+__all__ = ["HEAD", "Detected", "covered_names", "detect", "detected", "holds", "named_beside", "pem_body"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -30,12 +33,32 @@ HEAD = 4096
 PDF_HEAD = 1024
 """Bytes in which ``%PDF-`` may stand (ISO 32000-1, implementation note 13 of its first edition)."""
 
+ZIP_END = (1 << 16) + 22
+"""Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
+
 CHUNK = 1 << 20
 OVERLAP = 160
 """More than the longest mark that is searched for."""
 
-XML_MARKS = ("http://www.w3.org/2000/09/xmldsig#", "SignatureValue")
-"""The namespace of XML-DSig and its one element that no signature lacks."""
+VALUE = "SignatureValue"
+"""The one element that no XML signature lacks."""
+
+XML_BEGINS = tuple(
+    (start, VALUE.encode(encoding))
+    for encoding, starts in (
+        ("utf-32-le", (b"\xff\xfe\0\0", b"<\0\0\0")),  # before UTF-16, which begins alike
+        ("utf-32-be", (b"\0\0\xfe\xff", b"\0\0\0<")),
+        ("utf-16-le", (b"\xff\xfe", b"<\0")),
+        ("utf-16-be", (b"\xfe\xff", b"\0<")),
+        ("cp037", (b"\x4c\x6f\xa7\x94\x93",)),  # EBCDIC: its letters are the same in all its pages
+    )
+    for start in starts
+)
+"""How XML begins that is not written in a superset of ASCII (XML 1.0, appendix F), and the mark in its encoding."""
+
+ERS = "urn:ietf:params:xml:ns:ers"
+TR_ESOR = "http://www.bsi.bund.de/tr-esor/xaip"
+"""The namespace of RFC 6283, and how those of TR-ESOR begin, whatever their version."""
 
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
@@ -48,6 +71,14 @@ ZIP_MARKS = (
     (Kind.ASIC, SEAL),
 )
 """The kind of a zip by the name of one of its members, the first that fits (ECMA-376-2, 12; ODF 1.3 part 2, 4)."""
+
+DAMAGED_MARKS = (
+    (Kind.OOXML, (b"_xmlsignatures/",)),
+    (Kind.ODF, (b"META-INF/documentsignatures.xml",)),
+    (Kind.ODF, (b"META-INF/macrosignatures.xml",)),
+    (Kind.ASIC, (b"META-INF/", b"signature")),
+)
+"""What stands before the members of such a zip; asked for where it has no directory that can be read."""
 
 SUFFIXES = (
     ".p7s",
@@ -83,25 +114,96 @@ class Detected:
 
 
 def detect(stream: BinaryIO) -> Detected | None:
-    """What signature the file in ``stream`` (at its start) carries, or None. OSError and CouldNotRead come through."""
+    """What signature the file in ``stream`` carries, or None: the first of `detected`. OSError and CouldNotRead come through."""
+    return next(detected(stream), None)
+
+
+def detected(stream: BinaryIO) -> Iterator[Detected]:
+    """Everything that the file may be taken for by one program or another, likeliest first: nearly always one thing. A file is no less
+    signed for what somebody put in front of it. OSError and CouldNotRead come through."""
+    stream.seek(0)
     head = stream.read(HEAD)
-    if head[:1] == b"\x30" and (found := _cms(head, armoured=False)):
-        return found
-    if head.startswith(b"PK\3\4"):
-        names = zip_names(stream, stream.seek(0, io.SEEK_END))
-        return next((Detected(kind) for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names)), None)
-    if head[:1] == b"\x30" and _evidence(head):
-        return Detected(Kind.EVIDENCE)
-    if b"%PDF-" in head[:PDF_HEAD]:
-        return Detected(Kind.PADES) if holds(stream, b"/ByteRange", head=head) else None
-    if kind := _by_root(head):
-        return Detected(kind)
-    if marks := _xml_marks(head):
-        return Detected(Kind.XADES) if holds(stream, *marks, head=head) else None
-    body = _armoured(head)
-    if body and _evidence(body):
-        return Detected(Kind.EVIDENCE, armoured=True)
-    return _cms(body, armoured=True) if body else None
+    found = _binary(head)
+    if found is not None:
+        yield found
+        return
+    ways = (_zip,) if head.startswith(b"PK") else (_xml, _pdf, _armoured, _zip)
+    for way in ways:
+        yield from way(stream, head)
+
+
+def _binary(head: bytes) -> Detected | None:
+    if head[:1] != b"\x30":
+        return None
+    return _cms(head, armoured=False) or (Detected(Kind.EVIDENCE) if _evidence(head) else None)
+
+
+def _zip(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
+    """By the names in the directory, which is found from the end of the file; where there is none, by those that stand before members."""
+    size = stream.seek(0, io.SEEK_END)
+    names = zip_names(stream, size)
+    if names is not None:
+        kinds = (kind for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names))
+        yield from map(Detected, islice(kinds, 1))
+    elif head.startswith(b"PK") or _ends_as_zip(stream, size):
+        for kind, marks in DAMAGED_MARKS:
+            stream.seek(0)
+            if holds(stream, *marks):
+                yield Detected(kind)
+                return
+
+
+def _ends_as_zip(stream: BinaryIO, size: int) -> bool:
+    stream.seek(max(0, size - ZIP_END))
+    return b"PK\5\6" in stream.read(ZIP_END)
+
+
+def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
+    if b"%PDF-" not in head[:PDF_HEAD]:
+        return
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # XML that speaks of PDF, unless it ends as PDF does
+        stream.seek(max(0, stream.seek(0, io.SEEK_END) - PDF_HEAD))
+        if b"startxref" not in stream.read():
+            return
+    stream.seek(0)
+    if holds(stream, b"/ByteRange"):
+        yield Detected(Kind.PADES)
+
+
+def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
+    """By the root element, wherever it begins; else by the one element that no signature lacks. Its name can only be written in the
+    characters of the file's encoding, which its first bytes tell; its namespace can be written otherwise."""
+    mark = next((mark for start, mark in XML_BEGINS if head.startswith(start)), None)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    if mark is None and (text[:1] == b"<" or (head and not text)):
+        mark = VALUE.encode()
+    if mark is None:
+        return
+    stream.seek(0)
+    kind = _by_root(first_tag(stream))
+    stream.seek(0)
+    if kind is not None:
+        yield Detected(kind)
+    elif holds(stream, mark):
+        yield Detected(Kind.XADES)
+
+
+def _by_root(tag: str) -> Kind | None:
+    """Documents that are told by their root element."""
+    namespace, _, name = tag.removeprefix("{").rpartition("}")
+    if namespace == ERS and name == "EvidenceRecord":
+        return Kind.EVIDENCE
+    return {"evidenceRecord": Kind.EVIDENCE, "XAIP": Kind.XAIP}.get(name) if namespace.startswith(TR_ESOR) else None
+
+
+def _armoured(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
+    body = _unarmoured(stream, head)
+    if not body:
+        return
+    if _evidence(body):
+        yield Detected(Kind.EVIDENCE, armoured=True)
+    elif found := _cms(body, armoured=True):
+        yield found
 
 
 def holds(stream: BinaryIO, *marks: bytes, head: bytes = b"") -> bool:
@@ -115,34 +217,6 @@ def holds(stream: BinaryIO, *marks: bytes, head: bytes = b"") -> bool:
         if not chunk:
             return False
         window = window[-OVERLAP:] + chunk
-
-
-def _xml_marks(head: bytes) -> tuple[bytes, ...]:
-    """What an XML file with signatures must hold, in the encoding that its first bytes tell; () when it does not begin as XML."""
-    for start, encoding in ((b"\xff\xfe", "utf-16-le"), (b"<\0", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\0<", "utf-16-be")):
-        if head.startswith(start):
-            return tuple(each.encode(encoding) for each in XML_MARKS)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
-    return tuple(each.encode() for each in XML_MARKS) if text[:1] == b"<" else ()
-
-
-ERS_ROOT = rb"<(?:[\w.-]+:)?EvidenceRecord\s(?:[^<>]*\s)?xmlns(?::[\w.-]+)?\s*=\s*[\"']urn:ietf:params:xml:ns:ers[\"']"
-TR_ESOR = rb"\s[^<>]*[\"']http://www\.bsi\.bund\.de/tr-esor/xaip"
-ROOTS = (
-    (Kind.EVIDENCE, re.compile(ERS_ROOT)),
-    (Kind.EVIDENCE, re.compile(rb"<(?:[\w.-]+:)?evidenceRecord" + TR_ESOR)),
-    (Kind.XAIP, re.compile(rb"<(?:[\w.-]+:)?XAIP" + TR_ESOR)),
-)
-"""Documents that are told by their root element, which begins in the head."""
-
-MISC = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*", re.DOTALL)
-"""What may stand before the root element."""
-
-
-def _by_root(head: bytes) -> Kind | None:
-    before = MISC.match(head)
-    start = before.end() if before else 0
-    return next((kind for kind, root in ROOTS if root.match(head, start)), None)
 
 
 def _evidence(head: bytes) -> bool:
@@ -163,12 +237,12 @@ def _evidence(head: bytes) -> bool:
 HASH_IDENTIFIERS = frozenset(write_oid(each) for each in HASH_OIDS)
 
 
-def _armoured(head: bytes) -> bytes:
-    """The first bytes inside a PEM or bare base64 text; b"" when it is neither."""
-    if match := PEM.search(head):
-        text = head[match.end() :]
-    elif head.lstrip().startswith(b"MI"):
+def _unarmoured(stream: BinaryIO, head: bytes) -> bytes:
+    """The first bytes inside a PEM or bare base64 text; b"" when it is neither. Text may stand before PEM (RFC 7468, 2)."""
+    if head.lstrip().startswith(b"MI"):
         text = head.lstrip()
+    elif b"\0" not in head and (begun := _begun(stream)):
+        text = begun
     else:
         return b""
     text = b"".join(text.split(b"-", 1)[0].split())
@@ -176,6 +250,17 @@ def _armoured(head: bytes) -> bytes:
         return base64.b64decode(text[: len(text) // 4 * 4], validate=True)
     except binascii.Error:
         return b""
+
+
+def _begun(stream: BinaryIO) -> bytes:
+    """What follows the first line of a PEM structure of ours in a text file, as much as a head; b"" when there is none."""
+    stream.seek(0)
+    window = b""
+    while chunk := stream.read(CHUNK):
+        window = window[-OVERLAP:] + chunk
+        if match := PEM.search(window):
+            return (window[match.end() :] + stream.read(HEAD))[:HEAD]
+    return b""
 
 
 def pem_body(data: bytes) -> bytes:

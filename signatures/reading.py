@@ -8,12 +8,12 @@ from policies.findings import Finding
 from signatures.asic.container import AsicVerifier
 from signatures.cades import CadesVerifier
 from signatures.certificates import Certificate
-from signatures.detect import detect
+from signatures.detect import detected
 from signatures.evidence_files import EvidenceVerifier
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
 from signatures.pades import PadesVerifier
-from signatures.report import Integrity, Role, SubIndication
+from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
 from signatures.xades.verifier import XadesVerifier
 from signatures.xaip_verifier import XaipVerifier
@@ -39,15 +39,18 @@ def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
 def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:
     """What is signed in a file; None when it carries no signature. Raises OSError and CouldNotRead as they are."""
     with source.path.open("rb") as stream:
-        found = detect(stream)
-    if found is None:
-        return None
-    verifier = next(each for each in verifiers(known) if found.kind in each.kinds)
+        kinds = dict.fromkeys(each.kind for each in detected(stream))
+    families = [each for each in verifiers(known) if not each.kinds.isdisjoint(kinds)]
+    files = [file for each in families if (file := _read(each, source)).objects]
+    return SignedFile.together(files) if files else None
+
+
+def _read(verifier: Verifier, source: Source) -> SignedFile:
     try:
-        file = verifier.read(source)
-        return file if file.objects else None
+        return verifier.read(source)
     except (MemoryError, RecursionError) as error:
         # Not seen, and not to be believed impossible: a file that exhausts a reader is not understood, and nothing more.
         why = Finding("SIG-FORMAT", "", {"reason": f"reading it takes more than there is ({type(error).__name__})"})
-        lost = SignedObject(found.kind, Role.SIGNATURE, "", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
+        kind = min(verifier.kinds, key=list(Kind).index)
+        lost = SignedObject(kind, Role.SIGNATURE, "", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
         return SignedFile((lost,))

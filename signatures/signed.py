@@ -5,9 +5,10 @@ A verifier reads; `signatures.judgement` judges, the same way for every format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -100,6 +101,13 @@ class SignedFile:
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
     records: tuple[EmbeddedRecord, ...] = ()
+
+    @classmethod
+    def together(cls, files: Sequence[SignedFile]) -> SignedFile:
+        """What several families found in one file, which several programs take for theirs."""
+        if len(files) == 1:
+            return files[0]
+        return cls(*(tuple(chain.from_iterable(getattr(file, each.name) for file in files)) for each in fields(cls)))
 
     def digests(self) -> Iterator[bytes]:
         """The digests (`signatures.poe`) of everything in the file: what a proof over the file proves."""

@@ -31,6 +31,6 @@ def is_container(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(4) != b"PK\3\4":
                 return False
-            return any(SEAL.match(name) for name in zip_names(file, path.stat().st_size))
+            return any(SEAL.match(name) for name in zip_names(file, path.stat().st_size) or ())
     except OSError:
         return False

@@ -158,14 +158,12 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
-def zip_names(file: BinaryIO, size: int) -> list[str]:
-    """The names in the directory of a zip, read without looking at its members; [] when it has no directory that can be read.
+def zip_names(file: BinaryIO, size: int) -> list[str] | None:
+    """The names in the directory of a zip, read without looking at its members; None when it has no directory that can be read.
 
     For telling what kind of file it is; OSError as it is."""
     try:
         directory = ZipDirectory(file, size, Findings())
-        if directory.count > MOST_MEMBERS:
-            return []
         return [entry.name.decode("utf-8", "replace") for entry in directory.entries()]
     except Defect:
-        return []
+        return None

@@ -29,8 +29,8 @@ class WellFormed:
             with path.open("rb") as stream:
                 for _, element in etree.iterparse(stream, events=("end",), **options):
                     element.clear()
-                    while element.getprevious() is not None:
-                        del element.getparent()[0]
+                    while (parent := element.getparent()) is not None and element.getprevious() is not None:
+                        del parent[0]
         except etree.XMLSyntaxError as error:
             defects.append(Defect("well-formed", f"line {error.lineno or 0}: {error.msg}"))
         return defective(f"{self.name} {self.version}", defects)

@@ -57,8 +57,8 @@ def _rows(archive: Archive, name: str) -> int:
             if etree.QName(element).localname == "row":
                 found += 1
                 element.clear()
-                while element.getprevious() is not None:
-                    del element.getparent()[0]
+                while (parent := element.getparent()) is not None and element.getprevious() is not None:
+                    del parent[0]
         return found
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Folder", "Surroundings", "data_from", "opened", "validate_file"]
 
 CHUNK = 1 << 20
+
+_NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+"""No file can be called so here."""
 
 
 class Surroundings(Protocol):
@@ -81,10 +85,16 @@ class Folder:
     def named(self, wanted: str) -> Callable[[], BinaryIO] | None:
         folder = self.path.parent
         name = named_beside(self.path.name.encode("utf-8", "surrogateescape"), wanted)
-        found = folder / name.decode("utf-8", "surrogateescape") if name else None
-        if found is None or not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+        if not name:
             return None
-        return partial(opened, found)
+        found = folder / name.decode("utf-8", "surrogateescape")
+        try:
+            inside = found.is_file() and found.resolve().is_relative_to(folder.resolve())
+        except OSError as error:
+            if error.errno not in _NO_NAME:
+                raise
+            inside = False
+        return partial(opened, found) if inside else None
 
     def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterable[tuple[str, Callable[[], BinaryIO]]]:
         return ()

@@ -19,6 +19,7 @@ from formats.inspection import InspectionLimits, Inspectors
 from formats.sandbox import MIB
 from formats.validate import Validation, ValidationFacts, Validity, Why
 from formats.validate.choice import Choice
+from formats.validate.markup import WellFormed
 from formats.validate.preflight import LONE_CR
 from formats.validate.validation import Defect, could_not, defective, merged, sound
 from policies.codes import register
@@ -256,6 +257,14 @@ def test_findings_by_file_and_once_a_deposit() -> None:
     assert facts.counts == Counter({Validity.NOT_VALIDATED: 6, Validity.VALID: 1, Validity.INVALID: 1})
     assert all(finding.code in register() for finding in said)
     assert all("{" not in finding.text(language) + finding.todo(language) for finding in said for language in ("en", "vi"))
+
+
+@pytest.mark.parametrize("text", ["<?xml version='1.0'?><?a b?><!-- c --><r><x/><x/></r><?d e?>", "<!-- c --><r/>"])
+def test_well_formed_xml_with_something_before_its_root(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.xml"
+    path.write_text(text)
+    found = WellFormed().validate(path, Puid("fmt/101"))
+    assert (found.validity, found.defects) == (Validity.VALID, ()), found
 
 
 def test_families_know_no_format_twice() -> None:

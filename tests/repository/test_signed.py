@@ -164,6 +164,16 @@ def test_an_xml_signature_finds_the_files_that_it_names(archive: ArchiveUnderTes
     assert (found.kind, found.verdict.passed, found.coverage.files) == ("XAdES", True, ("cong van.txt", "phu luc.txt"))
 
 
+@pytest.mark.parametrize("name", ["x" * 5_000, "a/" * 3_000 + "b", "e\u0301" * 200])
+def test_a_name_that_no_file_can_have_is_no_file(tmp_path: Path, pki: Pki, name: str) -> None:
+    path = tmp_path / "signature.xml"
+    path.write_bytes(xml_signing.detached(pki, {name: b"x"}))
+    context = Context(Anchors(), default_algorithms(), NOW)
+    (report,) = validate_file(path, context).signatures
+    assert not report.verdict.passed
+    assert report.integrity.value != "intact"
+
+
 def test_office_documents_are_examined_like_every_other(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
     docx = office_signing.zipped(office_signing.sign_docx(pki, level="T"))
     odt = office_signing.zipped(office_signing.sign_odt(pki, level="T"))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 
 import pytest
 
-from signatures.detect import covered_names, detect, named_beside
+from signatures.detect import covered_names, detect, detected, named_beside
+from signatures.reading import read_signatures
 from signatures.report import Kind
+from signatures.signed import Source
+from tests.signatures import asic_builder, office_signing, test_xaip
 from tests.signatures.pki import Pki, day, make_pdf
 from tests.signatures.xml_signing import LETTER, enveloped
 
@@ -50,6 +54,80 @@ def test_a_signed_pdf_inside_a_cms_is_a_cms(pki: Pki) -> None:
 )
 def test_what_is_none(data: bytes) -> None:
     assert detect(io.BytesIO(data)) is None
+
+
+def kinds(data: bytes) -> list[Kind]:
+    return [each.kind for each in detected(io.BytesIO(data))]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"\n" * 5_000,
+        b"<!-- %PDF-1.4 /ByteRange -->",
+        b"<!--" + b"x" * 70_000 + b"-->",
+        b"\xef\xbb\xbf" + b" " * 4_096,
+        b"<?p q?>" * 1_000,
+    ],
+    ids=["blanks", "speaks of PDF", "a long comment", "mark and blanks", "instructions"],
+)
+def test_xml_is_no_less_signed_for_what_stands_before_its_root(pki: Pki, before: bytes) -> None:
+    """None of it is covered by most signatures, so that anybody could put it there."""
+    signed = enveloped(pki).partition(b"?>")[2].lstrip()
+    assert kinds(before + signed) == [Kind.XADES]
+    assert kinds(before + LETTER.encode().partition(b"?>")[2].lstrip()) == []
+    package = test_xaip.package().partition(b"?>")[2].lstrip() or test_xaip.package()
+    assert kinds(before + package) == [Kind.XAIP]
+    record = b'<x:EvidenceRecord xmlns:x="urn:ietf:params&#58;xml:ns:ers" Version="1.0"/>'
+    assert kinds(before + record) == [Kind.EVIDENCE]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "cp037", "cp500"])
+def test_xml_in_any_encoding(pki: Pki, encoding: str) -> None:
+    text = enveloped(pki).decode().partition("?>")[2].lstrip()
+    assert kinds(f'<?xml version="1.0" encoding="{encoding}"?>{text}'.encode(encoding, "xmlcharrefreplace")) == [Kind.XADES]
+
+
+def test_the_namespace_of_a_signature_may_be_written_with_references(pki: Pki) -> None:
+    signed = enveloped(pki)
+    written = signed.replace(b"http://www.w3.org/2000/09/xmldsig#", b"http&#58;//www.w3.org/2000/09/xmldsig#")
+    assert written != signed
+    assert kinds(written) == [Kind.XADES]
+
+
+def test_a_zip_is_told_from_its_end(pki: Pki, tmp_path: Path) -> None:
+    for data, kind in (
+        (office_signing.zipped(office_signing.sign_docx(pki)), Kind.OOXML),
+        (office_signing.zipped(office_signing.sign_odt(pki)), Kind.ODF),
+        (asic_builder.zipped(asic_builder.simple(pki), kind=asic_builder.SIMPLE), Kind.ASIC),
+    ):
+        damaged = data[:-8] + b"\xff" * 6 + data[-2:]
+        for front in (b"", b"#!/bin/sh\n", b"PK00", b"\xff\xd8\xff"):
+            assert kinds(front + data) == [kind], front
+        assert kinds(damaged) == [kind], "its directory cannot be found, and its members tell"
+        path = tmp_path / "x"
+        path.write_bytes(b"junk" + data)
+        file = read_signatures(Source(path, "x"))
+        assert file is not None
+        assert all(each.failure is not None for each in file.objects), "it is not believed either"
+
+
+def test_text_may_stand_before_pem(pki: Pki) -> None:
+    pem = b"-----BEGIN PKCS7-----\n" + base64.encodebytes(pki.sign_cms(b"x")) + b"-----END PKCS7-----\n"
+    for before in (b"", b"x" * 5_000 + b"\n", b"y" * ((1 << 20) - 10) + b"\n"):
+        (found,) = detected(io.BytesIO(before + pem))
+        assert (found.kind, found.detached, found.armoured) == (Kind.CADES, True, True)
+
+
+def test_a_file_that_two_programs_take_for_theirs_is_read_for_both(pki: Pki, tmp_path: Path) -> None:
+    pdf = pki.sign_pdf(make_pdf(), day(2026, 3), level="B")
+    both = b"<!-- " + pdf[:-6] + b" --><a>SignatureValue</a> startxref\n%%EOF"
+    assert kinds(both) == [Kind.XADES, Kind.PADES]
+    path = tmp_path / "x.pdf"
+    path.write_bytes(both)
+    file = read_signatures(Source(path, "x.pdf"))
+    assert file is not None
+    assert {each.kind for each in file.objects} >= {Kind.PADES}
 
 
 def test_names_of_what_is_covered() -> None:
