@@ -6,13 +6,12 @@ hashed decoded, XML objects in the canonical form that the package names.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any, BinaryIO
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -23,34 +22,38 @@ from signatures.canonical import canonical_element
 from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
 from signatures.evidence.objects import data_object
 from signatures.evidence.xmlers import NAMESPACE as ERS
+from signatures.xaip_content import (
+    DIGEST_METHOD,
+    DIGEST_VALUE,
+    NAMESPACE,
+    check_sum,
+    content_of,
+    decoded,
+    in_place,
+    is_ours,
+    only_child,
+    unprotected,
+)
 from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
 from signatures.xmldsig.document import text_of
-from signatures.xmldsig.names import digest_named
+from signatures.xmldsig.names import digest_named, ds
 
-__all__ = ["NAMESPACE", "Handed", "Protected", "Xaip", "in_package", "is_package", "wrapped_record"]
-
-NAMESPACE = "http://www.bsi.bund.de/tr-esor/xaip"
-"""Of version 1.3; older ones have their number behind it."""
+__all__ = ["MOST_LEFT", "NAMESPACE", "Handed", "Protected", "Xaip", "in_package", "is_package", "wrapped_record"]
 
 MOST_POINTERS = 100_000
 """Protected objects of one version."""
+
+MOST_LEFT = 20
+"""Objects that are not protected and named."""
+
+SIGNATURE = "{urn:oasis:names:tc:dss:1.0:core:schema}Base64Signature"
+_RECORD = f"{{{ERS}}}EvidenceRecord"
 
 Named = Callable[[str], Callable[[], BinaryIO] | None]
 
 _COUNT = etree.XPath("count(descendant-or-self::node())")
 
 _IDS = ("dataObjectID", "metaDataID", "credentialID", "VersionID", "Id")
-_BINARY = (
-    "binaryData",
-    "binaryMetaData",
-    "Base64Signature",
-    "RFC3161TimeStampToken",
-    "EncapsulatedX509Certificate",
-    "EncapsulatedCRLValue",
-    "EncapsulatedOCSPValue",
-    "asn1EvidenceRecord",
-)
-"""Elements whose decoded content is the object, where the object holds one of them and no more."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,12 @@ class Protected:
     covers: frozenset[bytes] = frozenset()
     reason: str = ""
     refused: str = ""
-
-
-def _local(element: Any) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
-def _ours(element: Any) -> bool:
-    return isinstance(element.tag, str) and element.tag.startswith("{" + NAMESPACE)
+    left: tuple[str, ...] = ()
+    """What of the package is not protected, evidence records aside: `MOST_LEFT` at most, and "…" where there are more."""
 
 
 def is_package(root: Any) -> bool:
-    return _ours(root) and _local(root) == "XAIP"
+    return is_ours(root, "XAIP")
 
 
 def in_package(data: bytes) -> Xaip | None:
@@ -99,36 +96,24 @@ def in_package(data: bytes) -> Xaip | None:
 
 
 def wrapped_record(element: Any, name: str = "") -> Handed | None:
-    """The record in an evidenceRecord element of TR-ESOR; None when it holds none. Raises NotWellFormed."""
-    if not _ours(element) or _local(element) != "evidenceRecord":
+    """The record in an evidenceRecord element of TR-ESOR; None when it holds none, or more than one. Raises NotWellFormed."""
+    inside = list(element.iterchildren("*")) if is_ours(element, "evidenceRecord") else []
+    if len(inside) != 1:
         return None
-    for child in element:
-        if _local(child) == "asn1EvidenceRecord":
-            encoded = _decoded(child)
-        elif _local(child) in ("xmlEvidenceRecord", "EvidenceRecord"):
-            inner = (
-                child
-                if child.tag == f"{{{ERS}}}EvidenceRecord"
-                else next((e for e in child if _local(e) == "EvidenceRecord"), None)
-            )
-            if inner is None:
-                continue
-            encoded = _document(inner)
-        else:
-            continue
-        return Handed(encoded, name, element.get("AOID", ""), element.get("VersionID", ""))
-    return None
+    (record,) = inside
+    if is_ours(record, "asn1EvidenceRecord"):
+        encoded = decoded(record)
+    elif record.tag == _RECORD:
+        encoded = _document(record)
+    elif is_ours(record, "xmlEvidenceRecord") and (inner := record.find(_RECORD)) is not None:
+        encoded = _document(inner)
+    else:
+        return None
+    return Handed(encoded, name, element.get("AOID", ""), element.get("VersionID", ""))
 
 
 def _document(element: Any) -> bytes:
     return bytes(etree.tostring(element, with_tail=False))
-
-
-def _decoded(element: Any) -> bytes:
-    try:
-        return base64.b64decode("".join(text_of(element).split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise NotWellFormed(phrase("xai-base64", name=_local(element), why=str(error)), element.sourceline or 0) from error
 
 
 class Xaip:
@@ -139,53 +124,66 @@ class Xaip:
         self._versions: dict[str, Protected] = {}
         self._objects: dict[str, DataObject] = {}
 
+    def _section(self, name: str) -> Iterator[Any]:
+        """What stands in the sections of that name."""
+        for each in self._root.iterchildren("*"):
+            if is_ours(each, name):
+                yield from each.iterchildren("*")
+
     @cached_property
     def aoid(self) -> str:
-        found = next((each for each in self._root.iter() if _local(each) == "AOID" and _ours(each)), None)
+        found = next((each for each in self._section("packageHeader") if is_ours(each, "AOID")), None)
         return text_of(found).strip() if found is not None else ""
 
     @cached_property
     def _method(self) -> str:
-        header = next((each for each in self._root if _local(each) == "packageHeader"), self._root)
-        found = next((each for each in header.iter() if _local(each) == "CanonicalizationMethod"), None)
+        found = next((each for each in self._section("packageHeader") if each.tag == ds("CanonicalizationMethod")), None)
         return str(found.get("Algorithm", "")) if found is not None else C14N
 
     @cached_property
     def _manifests(self) -> dict[str, Any]:
-        header = next((each for each in self._root if _local(each) == "packageHeader"), ())
-        return {each.get("VersionID", ""): each for each in header if _local(each) == "versionManifest"}
+        found = [each for each in self._section("packageHeader") if is_ours(each, "versionManifest")]
+        return {each.get("VersionID", ""): each for each in found}
 
     @cached_property
-    def _by_id(self) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = {}
-        for element in self._root.iter():
-            if isinstance(element.tag, str) and _local(element) != "evidenceRecord":
+    def _by_id(self) -> dict[str, list[tuple[Any, str]]]:
+        """Every element that has an id, with the attribute that says it."""
+        found: dict[str, list[tuple[Any, str]]] = {}
+        for element in self._root.iter("*"):
+            if not is_ours(element, "evidenceRecord"):
                 for name in _IDS:
                     if (value := element.get(name)) is not None:
-                        found.setdefault(value, []).append(element)
+                        found.setdefault(value, []).append((element, name))
         return found
+
+    def _called(self, name: str) -> Any:
+        """The one element with that id, None where there is none. Raises NotWellFormed: there are several, or it stands where none is."""
+        found = self._by_id.get(name, [])
+        if len(found) > 1:
+            raise NotWellFormed(phrase("xai-ids", count=len(found), name=name), found[1][0].sourceline or 0)
+        if found and not in_place(*found[0]):
+            raise NotWellFormed(phrase("xai-place", name=name), found[0][0].sourceline or 0)
+        return found[0][0] if found else None
 
     def records(self) -> Iterator[Handed]:
         """Every evidence record in its credentials. Raises NotWellFormed: one is no base64."""
-        for section in self._root:
-            for credential in section if _local(section) == "credentialsSection" else ():
-                for each in credential if isinstance(credential.tag, str) else ():
-                    if (found := wrapped_record(each, credential.get("credentialID", ""))) is not None:
-                        yield found
+        for credential in self._section("credentialsSection"):
+            for each in credential.iterchildren("*"):
+                if (found := wrapped_record(each, credential.get("credentialID", ""))) is not None:
+                    yield found
 
     def signatures(self) -> Iterator[tuple[str, bytes, tuple[str, ...]]]:
         """(id, CMS, ids of what it is related to) of every credential that is a signature in CMS. Raises NotWellFormed."""
-        for section in self._root:
-            for credential in section if _local(section) == "credentialsSection" else ():
-                found = [each for each in credential.iter() if _local(each) == "Base64Signature"]
-                if len(found) == 1 and isinstance(credential.tag, str):
-                    related = tuple(credential.get("relatedObjects", "").split())
-                    yield credential.get("credentialID", ""), _decoded(found[0]), related
+        for credential in self._section("credentialsSection"):
+            found = list(credential.iter(SIGNATURE))
+            if len(found) == 1:
+                related = tuple(credential.get("relatedObjects", "").split())
+                yield credential.get("credentialID", ""), decoded(found[0]), related
 
     def object_called(self, name: str, named: Named) -> DataObject | None:
-        """The one object with that id; None: there is none, or several. Raises NotWellFormed."""
-        found = self._by_id.get(name, [])
-        return self._object(name, found[0], named) if len(found) == 1 else None
+        """The one object with that id; None: there is none. Raises NotWellFormed."""
+        found = self._called(name)
+        return self._object(name, found, named) if found is not None else None
 
     def account(self, steps: int) -> None:
         """Account for ``steps`` of `Work`. Raises TooLarge: there are no more."""
@@ -200,9 +198,15 @@ class Xaip:
             return Protected(reason=phrase("xai-other", wanted=record.aoid, found=self.aoid))
         if self._method not in METHODS:
             return Protected(reason=phrase("xai-method", method=self._method[:100]))
-        version = record.version or max(self._manifests, default="")
+        if not record.version and len(self._manifests) > 1:
+            return Protected(refused=phrase("xai-which", count=len(self._manifests)))
+        version = record.version or next(iter(self._manifests), "")
         if version not in self._manifests:
             return Protected(reason=phrase("xai-version", version=version))
+        try:
+            self._called(version)
+        except NotWellFormed as error:
+            return Protected(reason=error.reason)
         if version not in self._versions:
             self._versions[version] = self._of_version(version, named)
         return self._versions[version]
@@ -211,14 +215,13 @@ class Xaip:
         objects: list[DataObject] = []
         missing: list[str] = []
         covers: set[bytes] = set()
+        elements: set[Any] = set()
         for number, pointer in enumerate(dict.fromkeys(self._pointers(self._manifests[version]))):
             if number >= MOST_POINTERS:
                 return Protected(refused=phrase("xai-pointers", most=MOST_POINTERS))
-            found = self._by_id.get(pointer, [])
-            if len(found) > 1:
-                return Protected(reason=phrase("xai-ids", count=len(found), name=pointer))
             try:
-                made = self._object(pointer, found[0], named) if found else None
+                found = self._called(pointer)
+                made = self._object(pointer, found, named) if found is not None else None
             except TooLarge as error:
                 return Protected(refused=error.reason)
             except NotWellFormed as error:
@@ -227,18 +230,22 @@ class Xaip:
                 missing.append(pointer)
                 continue
             objects.append(made)
+            elements.add(found)
             if isinstance(made.digests, ObjectDigests):
                 covers.add(made.digests["sha256"])
             else:
                 missing.append(pointer)
         if not objects and not missing:
             return Protected(reason=phrase("xai-nothing", version=version))
-        return Protected(tuple(objects), tuple(missing), frozenset(covers))
+        self.account(sum(len(each) for each in self._root) >> 2)
+        left = tuple(islice(unprotected(self._root, elements), MOST_LEFT + 1))
+        left = (*left[:MOST_LEFT], *(("…",) if len(left) > MOST_LEFT else ()))
+        return Protected(tuple(objects), tuple(missing), frozenset(covers), left=left)
 
     @staticmethod
     def _pointers(manifest: Any) -> Iterator[str]:
-        for each in manifest.iter():
-            if _local(each) == "protectedObjectPointer":
+        for each in manifest.iter("*"):
+            if is_ours(each, "protectedObjectPointer") and is_ours(each.getparent(), "packageInfoUnit"):
                 yield text_of(each).strip()
 
     def _object(self, name: str, element: Any, named: Named) -> DataObject:
@@ -250,18 +257,16 @@ class Xaip:
         return self._objects[name]
 
     def _made(self, name: str, element: Any, named: Named) -> DataObject:
-        references = [each for each in element.iter() if _local(each) == "DataObjectReference"]
-        if len(references) == 1 and _local(element) != "versionManifest":
-            return self._beside(name, references[0], named)
-        binary = [each for each in element.iter() if _local(each) in _BINARY]
-        if len(binary) == 1 and _local(element) != "versionManifest":
-            return object_of_bytes(name, _decoded(binary[0]))
+        content = content_of(element)
+        if content.reference is not None:
+            return _checked(element, self._beside(name, content.reference, named))
+        if content.binary is not None:
+            return _checked(element, object_of_bytes(name, decoded(content.binary)))
         forms = {"": element}
-        inner = next((each for each in element if _local(each) in ("xmlData", "xmlMetaData")), None)
-        if inner is not None:
+        if (inner := content.xml) is not None:
             forms["the element that holds the XML data is hashed alone"] = inner
-            if len(inner) == 1:
-                forms["the XML data are hashed without what holds them"] = inner[0]
+            if (alone := only_child(inner)) is not None:
+                forms["the XML data are hashed without what holds them"] = alone
         encoded = {quirk: canonical_element(each, self._method, work=self._work) for quirk, each in forms.items()}
         encoded["an element of the package is hashed without the white space that it has here"] = self._without_space(element)
         first = encoded.pop("")
@@ -281,10 +286,11 @@ class Xaip:
     def _beside(self, name: str, reference: Any, named: Named) -> DataObject:
         """A file that the package refers to: it must be there, and have the digest that the package says."""
         opened = named(reference.get("URI", ""))
-        method = next((each.get("Algorithm", "") for each in reference if _local(each) == "DigestMethod"), "")
-        value = next((_decoded(each) for each in reference if _local(each) == "DigestValue"), b"")
+        method = reference.find(DIGEST_METHOD)
+        said = reference.find(DIGEST_VALUE)
+        value = decoded(said) if said is not None else b""
         try:
-            hash_name = digest_named(method)
+            hash_name = digest_named(method.get("Algorithm", "") if method is not None else "")
         except ValueError as error:
             raise NotWellFormed(str(error)) from error
         if opened is None:
@@ -293,6 +299,13 @@ class Xaip:
         if found[hash_name] != value:
             raise NotWellFormed(phrase("xai-digest", uri=reference.get("URI", "")))
         return data_object(name, opened)
+
+
+def _checked(element: Any, made: DataObject) -> DataObject:
+    """The same, when its element has no checkSum that says otherwise. Raises NotWellFormed."""
+    if isinstance(made.digests, ObjectDigests) and not check_sum(element, made.digests):
+        raise NotWellFormed(phrase("xai-sum", name=made.name), element.sourceline or 0)
+    return made
 
 
 def _digests(data: bytes) -> ObjectDigests:

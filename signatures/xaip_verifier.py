@@ -19,7 +19,7 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
 from signatures.xades.reader import read_document
 from signatures.xades.stamps import STAMP
-from signatures.xaip import Handed, Xaip, in_package, is_package
+from signatures.xaip import MOST_LEFT, Handed, Xaip, in_package, is_package
 from signatures.xmldsig.document import Document
 
 __all__ = ["XaipVerifier", "in_version", "opened_package"]
@@ -40,8 +40,8 @@ def opened_package(opened: Opened) -> Xaip | None:
 def in_version(package: Xaip, record: Handed, source: Source, name: str) -> EmbeddedRecord:
     protected = package.protected(record, source.named)
     names = [each.name for each in protected.objects]
-    coverage = Coverage("part", name=name, files=tuple(names[:20]))
-    return read_embedded(
+    coverage = Coverage("part", name=name, files=tuple(names[:MOST_LEFT]), left=protected.left)
+    read = read_embedded(
         record.encoded,
         protected.objects,
         name=record.name or name,
@@ -51,6 +51,10 @@ def in_version(package: Xaip, record: Handed, source: Source, name: str) -> Embe
         reason=protected.reason,
         refused=protected.refused,
     )
+    if not protected.left or read.object.failure is not None:
+        return read
+    note = Finding("EVD-PART-ONLY", "", {"left": ", ".join(protected.left)})
+    return replace(read, object=replace(read.object, notes=(*read.object.notes, note)))
 
 
 class XaipVerifier:

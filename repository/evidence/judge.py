@@ -104,6 +104,8 @@ def _verified(handed: Handed | None, record: Path, package: Xaip | None, judging
             report.findings.add("EVD-PACKAGE", str(path), reason=found.reason or found.refused)
         if found.missing:
             report.findings.add("EVD-OBJECT-MISSING", str(path), object=found.missing[0], count=len(found.missing))
+        if found.left:
+            report.findings.add("EVD-PART-ONLY", str(path), left=", ".join(found.left))
     return report
 
 

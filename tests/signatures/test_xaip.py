@@ -37,6 +37,11 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def check_sum(data: bytes, name: str = "SHA-256") -> str:
+    value = hashlib.sha256(data).hexdigest().upper()
+    return f"<x:checkSum><x:checkSumAlgorithm>{name}</x:checkSumAlgorithm><x:checkSum>{value}</x:checkSum></x:checkSum>"
+
+
 @cache
 def record() -> bytes:
     return record_over(partial(stamped, authority(), "sha256"), DATA, c14n(META), c14n(MANIFEST))
@@ -185,6 +190,23 @@ BROKEN = {
     "a canonicalisation that runs a program": package().replace(
         EXCLUSIVE.encode(), b"http://www.w3.org/TR/1999/REC-xslt-19991116"
     ),
+    "signed bytes hidden in what only looks like content": package(
+        data=f'<x:xmlData><a>other<h:binaryData xmlns:h="urn:h">{encoded(DATA)}</h:binaryData></a></x:xmlData>'
+    ),
+    "signed bytes hidden where content has no place": package(
+        data=f"<x:xmlData><a>other<x:binaryData>{encoded(DATA)}</x:binaryData></a></x:xmlData>"
+    ),
+    "a second content beside the first": package(
+        data=f"<x:binaryData>{encoded(DATA)}</x:binaryData><x:xmlData><a>other</a></x:xmlData>"
+    ),
+    "text beside the content": package(data=f"other<x:binaryData>{encoded(DATA)}</x:binaryData>"),
+    "an element of others beside the content": package(
+        data=f'<x:binaryData>{encoded(DATA)}</x:binaryData><h:a xmlns:h="urn:h"/>'
+    ),
+    "elements inside base64": package(data=f"<x:binaryData>{encoded(DATA)}<x:a>other</x:a></x:binaryData>"),
+    "a checkSum of other content": package(data=f"<x:binaryData>{encoded(DATA)}</x:binaryData>{check_sum(b'other')}"),
+    "a signed object moved to where none stands": package(meta=f'<h:holder xmlns:h="urn:h">{META}</h:holder>'),
+    "two manifests of one version": package(manifest=MANIFEST + MANIFEST.replace(">M1<", ">D1<")),
     "a manifest that protects nothing": package(manifest='<x:versionManifest VersionID="V1"/>'),
 }
 
@@ -206,3 +228,40 @@ def test_a_document_type_is_refused_and_not_looked_at(tmp_path: Path) -> None:
 def test_an_object_that_is_missing_is_said_to_be_missing(tmp_path: Path) -> None:
     data = package(meta="<x:metaDataObject/>")
     assert verdict(tmp_path, data) == (Integrity.UNKNOWN, SubIndication.SIGNED_DATA_NOT_FOUND)
+
+
+@pytest.mark.parametrize("name", ["SHA-256", "http://www.w3.org/2001/04/xmlenc#sha256", "2.16.840.1.101.3.4.2.1"])
+def test_a_check_sum_that_is_right(tmp_path: Path, name: str) -> None:
+    data = f"<x:binaryData>{encoded(DATA)}</x:binaryData>{check_sum(DATA, name)}"
+    assert verdict(tmp_path, package(data=data)) == (Integrity.INTACT, None)
+    wrong = f"<x:binaryData>{encoded(DATA)}</x:binaryData>{check_sum(b'other', name)}"
+    assert verdict(tmp_path, package(data=wrong))[0] is Integrity.BROKEN
+
+
+def test_a_reference_of_others_is_no_content(tmp_path: Path) -> None:
+    """The signed file lies beside, but what the package shows is in the package."""
+    aside = reference(DATA).removeprefix("<x:xmlData>").removesuffix("</x:xmlData>")
+    for shown in (f"<x:binaryData>{encoded(b'other')}</x:binaryData>{aside}", f"<x:xmlData><a>other</a>{aside}</x:xmlData>"):
+        assert verdict(tmp_path, package(data=shown), {"cong-van.txt": DATA})[0] is Integrity.BROKEN
+    foreign = reference(DATA).replace("http://uri.etsi.org/02918/v1.2.1#", "urn:h")
+    assert verdict(tmp_path, package(data=foreign), {"cong-van.txt": DATA})[0] is Integrity.BROKEN
+
+
+def test_what_is_not_protected_is_named(tmp_path: Path) -> None:
+    file = read(tmp_path, package(more='<x:dataObject dataObjectID="D2"><x:binaryData>AAAA</x:binaryData></x:dataObject>'))
+    assert file is not None
+    (each,) = file.objects
+    assert (each.integrity, each.coverage.left) == (Integrity.INTACT, ("D2",))
+    assert [note.args["left"] for note in each.notes if note.code == "EVD-PART-ONLY"] == ["D2"]
+    whole = read(tmp_path, package())
+    assert whole is not None
+    assert not whole.objects[0].coverage.left
+    assert not whole.objects[0].notes
+
+
+def test_a_record_that_names_no_version_is_held_against_none_of_several(tmp_path: Path) -> None:
+    """Which of them was sealed is not guessed, neither by the order of their names nor by what fits."""
+    unsaid = package().replace(b' VersionID="V1">', b">", 2).replace(b"<x:versionManifest", b'<x:versionManifest VersionID="V1"')
+    assert b'AOID="A">' in unsaid
+    several = unsaid.replace(b"</x:packageHeader>", MANIFEST.replace("V1", "V10").encode() + b"</x:packageHeader>")
+    assert verdict(tmp_path, several) == (Integrity.UNKNOWN, SubIndication.GENERIC)
