@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from policies.phrases import os_phrase, phrase
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
@@ -213,8 +213,17 @@ def _answer(door: Door, subject: str, reports: Sequence[FileReport]) -> int:
         if not verdicts:
             screen.line(words("signatures.none", path=subject))
 
-    body: dict[str, Any] = {"subject": subject, "files": [each.as_json() for each in reports]}
+    body: dict[str, Any] = {"subject": subject, "files": [_in_words(each.as_json()) for each in reports]}
     return door.answer("signatures_validate", body, text, code=code, closing=closing)
+
+
+def _in_words(value: Any) -> Any:
+    """The same with phrases, which a report holds as what they are made of, in the reader's language."""
+    if isinstance(value, str):
+        return spoken(value, language())
+    if isinstance(value, Mapping):
+        return {key: _in_words(each) for key, each in value.items()}
+    return [_in_words(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _show(screen: Screen, report: FileReport) -> None:
