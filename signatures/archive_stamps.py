@@ -35,11 +35,12 @@ __all__ = ["Archived", "archived"]
 
 @dataclass(frozen=True)
 class Archived:
-    """What one token was made over: ``stamped`` gives the digest it must hold (b"": the index names what is not there), ``covers`` the
-    digests (`signatures.poe`) of what it proves."""
+    """What one token was made over: ``stamped`` gives the digest it must hold (b"": the index names what is not there), ``listed`` the
+    digests (`signatures.poe`) of what its index names, in the algorithm ``hash``."""
 
     stamped: Content
-    covers: frozenset[bytes]
+    hash: str
+    listed: frozenset[bytes]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class _Index:
 def archived(token: bytes, cms: CmsFile, signer: ReadSigner, content: Content) -> Archived:
     """Read what the archive time-stamp ``token`` of ``signer`` covers. Raises `Malformed`: there is no index to be read in it."""
     index = _index(token)
-    covers: set[bytes] = {digest_of(signer.value)}
+    covers: set[bytes] = set()
     left = set(index.certificates | index.revocations | index.unsigned)
     for name, wanted in (("certificates", index.certificates), ("crls", index.revocations)):
         for encoded in _choices(cms, name):
@@ -83,7 +84,7 @@ def archived(token: bytes, cms: CmsFile, signer: ReadSigner, content: Content) -
         kind, *rest = fields
         return hashlib.new(algorithm, b"".join((kind, of_content, *rest, index.encoded))).digest()
 
-    return Archived(stamped, frozenset(covers))
+    return Archived(stamped, index.hash, frozenset(covers))
 
 
 def _choices(cms: CmsFile, name: str) -> Iterator[bytes]:

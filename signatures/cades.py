@@ -27,6 +27,7 @@ from signatures.attributes import (
     SIGNING_CERTIFICATE,
     SIGNING_CERTIFICATE_V2,
     certificate_values,
+    ess_hashes,
     revocation_values,
 )
 from signatures.ber import Buffer, Malformed
@@ -268,13 +269,14 @@ def _attached(
     collected.certificates.update(dict.fromkeys(certificate_values(signer.unsigned)))
     for which, der in (*revocation_values(signer.unsigned), *revocation_values(signer.signed)):
         collected.data(which, der)
-    own = frozenset(c.sha256 for c in certificates) | {digest_of(read.value)}
+    own = frozenset((digest_of(read.value),))
+    named = _named_by(signer, read)
 
     def value(algorithm: str) -> bytes:
         return hashlib.new(algorithm, read.value).digest()
 
     for der in signer.unsigned.all(SIGNATURE_STAMP):
-        _take_stamp(der, "signature", value, own, read.value, collected, notes)
+        _take_stamp(der, "signature", value, own, read.value, collected, notes, named)
     for der in signer.signed.all(CONTENT_STAMP):
         _take_stamp(der, "content", content, frozenset(), read.value, collected, notes)
     unread = {*ARCHIVE_STAMPS, ESC_STAMP}
@@ -286,7 +288,10 @@ def _attached(
             except Malformed as error:
                 notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
                 continue
-            _take_stamp(der, "archive", found.stamped, found.covers, read.value, collected, notes)
+            if found.hash == "sha1":
+                notes.append(Finding("SIG-WEAK", "", {"algorithm": "SHA-1"}))
+            listed = (*named, (found.hash, found.listed))
+            _take_stamp(der, "archive", found.stamped, own, read.value, collected, notes, listed)
         collected.stamps[:] = [_widened(each, collected.stamps) for each in collected.stamps]
     left = sum(signer.unsigned.counts.get(each, 0) for each in unread)
     if left:
@@ -298,20 +303,40 @@ def _widened(stamp: Stamp, every: Sequence[Stamp]) -> Stamp:
     """An archive time-stamp proves the tokens it covers, and with each token its value and its certificates."""
     if stamp.kind != "archive":
         return stamp
-    inner = [each.token for each in every if each.sha256 in stamp.covers and each is not stamp]
-    more = [digest_of(each.value) for each in inner] + [one.sha256 for each in inner for one in each.certificates]
-    return replace(stamp, covers=stamp.covers.union(more))
+
+    def widened(digests: frozenset[bytes]) -> frozenset[bytes]:
+        inner = [each.token for each in every if each.sha256 in digests and each is not stamp]
+        more = [digest_of(each.value) for each in inner] + [one.sha256 for each in inner for one in each.certificates]
+        return digests.union(more)
+
+    listed = tuple((name, widened(digests)) for name, digests in stamp.listed)
+    return replace(stamp, covers=widened(stamp.covers), listed=listed)
+
+
+def _named_by(signer: ReadSigner, read: SignedObject) -> tuple[tuple[str, frozenset[bytes]], ...]:
+    """What a stamp over the value proves beside it: the certificate that the signed attributes name by its digest. Any other that came
+    along, nobody stamped (EN 319 102-1, 5.6.2.3)."""
+    if read.certificate is None:
+        return ()
+    return tuple((name, frozenset((read.certificate.sha256,))) for name, _ in ess_hashes(signer.signed))
 
 
 def _take_stamp(
-    der: bytes, kind: str, content: Content, covers: frozenset[bytes], of: bytes, collected: Collected, notes: list[Finding]
+    der: bytes,
+    kind: str,
+    content: Content,
+    covers: frozenset[bytes],
+    of: bytes,
+    collected: Collected,
+    notes: list[Finding],
+    listed: tuple[tuple[str, frozenset[bytes]], ...] = (),
 ) -> None:
     try:
         reading = read_stamp(der, kind, content, covers=covers, of=of)
     except Malformed as error:
         notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
         return
-    collected.stamps.append(reading.stamp)
+    collected.stamps.append(replace(reading.stamp, listed=listed))
     collected.certificates.update(dict.fromkeys(reading.stamp.token.certificates))
     for which, data in reading.data:
         collected.data(which, data)

@@ -138,7 +138,10 @@ class _Judging:
             outcome = self._judged(stamp.token, Purpose.TIMESTAMP)
             self._stamps[stamp.sha256] = outcome
             if outcome.verdict.passed and stamp.kind != "content":
-                self._proofs.add(stamp.covers, Proof(stamp.time, "time-stamp"))
+                proof = Proof(stamp.time, "time-stamp")
+                self._proofs.add(stamp.covers, proof)
+                for name, digests in stamp.listed:
+                    self._proofs.add_listed(digests, proof, self._context.algorithms.hash_end(name).when)
         return tuple(self._report(each) for each in self._file.objects)
 
     def _latest_first(self) -> list[Stamp | EmbeddedRecord]:

@@ -47,6 +47,11 @@ class Proofs:
             if known is None or proof.time < known.time:
                 self._known[digest] = proof
 
+    def add_listed(self, objects: Iterable[bytes], proof: Proof, end: datetime | None) -> None:
+        """The same of objects of which only a digest was there, in an algorithm that holds until ``end`` (None: no end is known). Since
+        then another object of that digest may have been made, so each must be proven before it in some other way."""
+        self.add([each for each in objects if end is None or self.of(each).time < end], proof)
+
     def of(self, digest: bytes) -> Proof:
         """The earliest proof of one object."""
         return self._known.get(digest) or Proof(self.now)

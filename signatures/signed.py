@@ -65,7 +65,8 @@ class SignedObject:
 @dataclass(frozen=True)
 class Stamp:
     """A time-stamp token. ``covers`` are the digests (`signatures.poe`) of what is proven by it: signature values, certificates,
-    validation data, earlier tokens. ``kind`` as in `StampFacts`; ``of`` the value of the one signature it belongs to, if any."""
+    validation data, earlier tokens. ``listed`` are more of them, of which only a digest was stamped: (hash name, digests as in
+    ``covers``). ``kind`` as in `StampFacts`; ``of`` the value of the one signature it belongs to, if any."""
 
     kind: str
     token: SignedObject
@@ -73,6 +74,12 @@ class Stamp:
     sha256: bytes
     covers: frozenset[bytes] = frozenset()
     of: bytes = b""
+    listed: tuple[tuple[str, frozenset[bytes]], ...] = ()
+
+    @property
+    def every(self) -> frozenset[bytes]:
+        """All that is proven, as long as the hashes hold by which it is listed."""
+        return self.covers.union(*(digests for _, digests in self.listed))
 
 
 @dataclass(frozen=True)

@@ -96,14 +96,11 @@ class Properties:
     def names_certificate(self) -> bool:
         return any(True for name in _REFERENCES for _ in self.signed_named(name))
 
-    def names(self, certificate: Certificate) -> bool:
-        """Whether SigningCertificate, or its second version, has the digest of ``certificate``."""
-        for name in _REFERENCES:
-            for element in self.signed_named(name):
-                for cert in (each for each in element.iterchildren() if local(each) == "Cert"):
-                    if _is_digest_of(cert, certificate):
-                        return True
-        return False
+    def names(self, certificate: Certificate) -> frozenset[str]:
+        """The hashes in which SigningCertificate, or its second version, has the digest of ``certificate``; none: it is another one."""
+        listed = (element for name in _REFERENCES for element in self.signed_named(name))
+        certs = [each for element in listed for each in element.iterchildren() if local(each) == "Cert"]
+        return frozenset(name for each in certs if (name := _digest_of(each, certificate)))
 
 
 def _time(text: str) -> datetime | None:
@@ -137,15 +134,16 @@ def office_time(references: tuple[Reference, ...]) -> datetime | None:
 _REFERENCES = ("SigningCertificateV2", "SigningCertificate")
 
 
-def _is_digest_of(cert: Any, certificate: Certificate) -> bool:
+def _digest_of(cert: Any, certificate: Certificate) -> str:
+    """The hash in which ``cert`` has the digest of ``certificate``; "" where it has not."""
     digest = next((each for each in cert.iterchildren() if local(each) == "CertDigest"), None)
     if digest is None:
-        return False
+        return ""
     try:
         name, value = _digest(digest)
     except (ValueError, Failure):
-        return False
-    return hashlib.new(name, certificate.der).digest() == value
+        return ""
+    return name if hashlib.new(name, certificate.der).digest() == value else ""
 
 
 def properties_of(element: Any, references: tuple[Reference, ...]) -> Properties:
@@ -204,8 +202,7 @@ def _digest(element: Any) -> tuple[str, bytes]:
     """Raises ValueError, `Failure`: it is none that is understood."""
     method = element.find(ds("DigestMethod"))
     name = digest_named("" if method is None else method.get("Algorithm", ""))
-    value = element.find(ds("DigestValue"))
-    return name, decoded("" if value is None else text_of(value), "a digest")
+    return name, decoded(text_of(element.find(ds("DigestValue"))), "a digest")
 
 
 _VALUES = {"EncapsulatedX509Certificate": "certificate", "EncapsulatedCRLValue": "crl", "EncapsulatedOCSPValue": "ocsp"}

@@ -135,7 +135,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
     covered = covered_by(reader.document, signature.element, tuple(signature.every))
     added = _values(reader, properties)
     candidates = tuple(dict.fromkeys((*signature.certificates, *reader.known, *added)))
-    digests = {each.algorithm for each in signature.references if each.algorithm}
+    digests = {each.algorithm for each in signature.every if each.algorithm}
     base = replace(
         base,
         value=signature.value,
@@ -149,11 +149,14 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         coverage=coverage_of(reader.document, covered),
     )
     read = _judged(base, signature, properties, candidates, counter, reader.document.work)
+    if read.certificate is not None and (named := properties.names(read.certificate)):
+        digests.add(max(named, key=_STRENGTH.index))
+        read = replace(read, digest_algorithm=_weakest(digests))
     reader.collected.certificates.update(dict.fromkeys(signature.certificates))
     notes = [*read.notes, *_notes(read, digests)]
     reading = Reading(reader.document, signature.element, reader.resolve, reader.transforms)
     _Stamps(reader, reading, signature, properties, read, notes).take()
-    return Read(replace(read, notes=tuple(notes)), signature.element, signature, covered)
+    return Read(replace(read, notes=tuple(dict.fromkeys(notes))), signature.element, signature, covered)
 
 
 def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
@@ -175,6 +178,8 @@ def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
     return list(found)
 
 
+_WEAK = Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})
+
 _STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
 
 
@@ -184,7 +189,7 @@ def _weakest(digests: set[str]) -> str:
 
 def _notes(read: SignedObject, digests: set[str]) -> list[Finding]:
     hashes = {*digests, read.signature_algorithm.rpartition("-")[2]}
-    notes = [Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})] if "sha1" in hashes else []
+    notes = [_WEAK] if "sha1" in hashes else []
     if read.coverage.left and read.role is Role.SIGNATURE:
         covered = ", ".join(read.coverage.elements) or "-"
         notes.append(Finding("SIG-PART-ONLY", "", {"covered": covered, "left": ", ".join(read.coverage.left)}))
@@ -287,8 +292,8 @@ class _Stamps:
         self._read, self._notes = read, notes
         self._before: set[bytes] = set()
         """Digests of what stands in the unsigned properties so far."""
-        self._referred: set[bytes] = set()
-        """Digests of what the references so far name, of what came along."""
+        self._referred: dict[str, dict[str, set[bytes]]] = {}
+        """Property → hash → digests of what the references so far name by it, of what came along."""
 
     def take(self) -> None:
         for name in sorted(stamps.CONTENT):
@@ -326,7 +331,7 @@ class _Stamps:
             except Failure as failure:
                 self._notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": said(failure.why, code=False)}))
             else:
-                self._took(reading.stamp, reading.data)
+                self._took(replace(reading.stamp, listed=self._listed(kind, local(container))), reading.data)
 
     def _first_intact(self, der: bytes, kind: str, contents: Sequence[Content], covers: frozenset[bytes]) -> ReadStamp:
         """The token over the first of ``contents`` that it stamps; else as it is over the first of all. Raises `Malformed`."""
@@ -353,14 +358,21 @@ class _Stamps:
         own = set() if name.startswith("RefsOnly") else {digest_of(self._read.value)}
         if kind == "archive":
             own |= {each.sha256 for each in self._signature.certificates} | self._before
-        elif kind == "references":
-            own |= self._referred
         return frozenset(own)
+
+    def _listed(self, kind: str, name: str) -> tuple[tuple[str, frozenset[bytes]], ...]:
+        """What a sound time-stamp over references proves by them: what those name that it is made over, and no others."""
+        taken = [self._referred.get(each, {}) for each in stamps.refs_of(name)] if kind == "references" else []
+        return tuple((hash_name, frozenset(digests)) for each in taken for hash_name, digests in each.items())
 
     def _refer(self, container: Any) -> None:
         """Take what references to validation data name: what has such a digest existed when they were stamped (EN 319 102-1, 5.6.2.3)."""
         wanted = set(digests_in(container))
+        referred = self._referred.setdefault(local(container), {})
         found = self._reader.collected
         data = [each.der for each in found.certificates] + list(found.crls) + list(found.ocsps)
         for name in {name for name, _ in wanted}:
-            self._referred.update(digest_of(der) for der in data if (name, hashlib.new(name, der).digest()) in wanted)
+            found_now = (digest_of(der) for der in data if (name, hashlib.new(name, der).digest()) in wanted)
+            referred.setdefault(name, set()).update(found_now)
+        if any(name == "sha1" for name, _ in wanted):
+            self._notes.append(_WEAK)

@@ -15,7 +15,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of, target_of, transformed
 from signatures.xmldsig.signature import XmlSignature
 
-__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "REFS", "SIGNATURE", "STAMP", "Making", "archived", "stamped"]
+__all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "REFS", "SIGNATURE", "STAMP", "Making", "archived", "refs_of", "stamped"]
 
 CONTENT = frozenset({"AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp"})
 SIGNATURE = frozenset({"SignatureTimeStamp"})
@@ -58,16 +58,17 @@ def stamped(reading: Reading, signature: XmlSignature, properties: Properties, c
 
 def _content(making: Making) -> Content:
     def digest(algorithm: str) -> bytes | None:
-        hasher = hashlib.new(algorithm)
+        hasher, some = hashlib.new(algorithm), False
         try:
             method = _method(making.container)
             for piece in _pieces(making):
                 if piece is None:
                     return None
                 making.reading.into(piece, hasher.update, method)
+                some = True
         except Refused as error:
             raise ValueError(error.reason) from error
-        return hasher.digest()
+        return hasher.digest() if some else None  # a stamp over nothing is over nothing that is here
 
     return digest
 
@@ -159,17 +160,18 @@ def _before(making: Making) -> Iterator[Any]:
         yield each
 
 
-def _refs(making: Making) -> tuple[str, ...]:
-    return _SECOND if local(making.container).endswith("V2") else _FIRST
+def refs_of(name: str) -> tuple[str, ...]:
+    """The properties that a time-stamp over references, called ``name``, is made over where they stand before it."""
+    return _SECOND if name.endswith("V2") else _FIRST
 
 
 def _references_only(making: Making) -> Iterator[_Piece]:
-    yield from (_element(each) for each in _before(making) if local(each) in _refs(making))
+    yield from (_element(each) for each in _before(making) if local(each) in refs_of(local(making.container)))
 
 
 def _signature_and_references(making: Making) -> Iterator[_Piece]:
     yield from _over_signature(making)
-    wanted = (*SIGNATURE, *_refs(making))
+    wanted = (*SIGNATURE, *refs_of(local(making.container)))
     yield from (_element(each) for each in _before(making) if local(each) in wanted)
 
 

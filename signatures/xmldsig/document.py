@@ -128,8 +128,8 @@ _TEXT = etree.XPath("text()", smart_strings=False)
 
 def text_of(element: Any) -> str:
     """The text that stands in an element itself, as its canonical form has it: a comment can be put anywhere into what is signed, and must
-    neither end a text nor be part of it."""
-    return "".join(_TEXT(element))
+    neither end a text nor be part of it. "" where ``element`` is None: there is none."""
+    return "" if element is None else "".join(_TEXT(element))
 
 
 def reread(data: bytes, work: Work) -> Any:

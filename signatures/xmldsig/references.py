@@ -171,7 +171,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     base: dict[str, Any] = {"uri": element.get("URI"), "type": element.get("Type", ""), "algorithm": "", "element": element}
     try:
         base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
-        expected = base64.b64decode("".join(_digest_text(element).split()), validate=True)
+        expected = base64.b64decode("".join(text_of(element.find(ds("DigestValue"))).split()), validate=True)
         for way in range(_ways(reading, element)):
             reading.way = way
             result, base["name"] = followed(reading, element)
@@ -185,11 +185,6 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     except (ValueError, binascii.Error) as error:
         return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0])
     return Reference(**base, state=State.ALTERED)
-
-
-def _digest_text(element: Any) -> str:
-    value = element.find(ds("DigestValue"))
-    return "" if value is None else text_of(value)
 
 
 def _ways(reading: Reading, element: Any) -> int:
@@ -331,8 +326,6 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
 
 _FILTERS = {XPATH: by_xpath, FILTER2: by_filters}
 
-_STRING = etree.XPath("string()", smart_strings=False)
-
 
 def _inside(element: Any, top: Any) -> bool:
     return element is top or any(each is top for each in element.iterancestors())
@@ -340,9 +333,9 @@ def _inside(element: Any, top: Any) -> bool:
 
 def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
     if isinstance(data, Nodes):
-        if data.filters or len(data.top):  # what stands in markup between would not be signed
+        if data.filters or next(data.top.iterchildren(etree.Element), None) is not None:  # markup between would not be signed
             raise Refused(phrase("dsig-base64-markup"))
-        text = _STRING(data.top)
+        text = text_of(data.top)
     else:
         text = data.joined().decode("ascii", "replace")
     reading.document.work.visit(len(text) >> BYTES)

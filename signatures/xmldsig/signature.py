@@ -170,8 +170,8 @@ def _pss(method: Any) -> Scheme:
     generation = parameters.find(f"{{{PSS}}}MaskGenerationFunction")
     if generation is not None and (inner := generation.find(ds("DigestMethod"))) is not None:
         mask = digest_named(inner.get("Algorithm", ""))
-    salt = int(parameters.findtext(f"{{{PSS}}}SaltLength") or hashlib.new(name).digest_size)
-    trailer = int(parameters.findtext(f"{{{PSS}}}TrailerField") or 1)
+    salt = int(text_of(parameters.find(f"{{{PSS}}}SaltLength")) or hashlib.new(name).digest_size)
+    trailer = int(text_of(parameters.find(f"{{{PSS}}}TrailerField")) or 1)
     if not 0 <= salt <= 512 or trailer != 1:
         raise ValueError(phrase("dsig-pss"))
     return Scheme("rsa-pss", name, mask, salt)

@@ -12,7 +12,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
 from signatures.xmldsig.c14n import Nodes, Refused
-from signatures.xmldsig.document import Document
+from signatures.xmldsig.document import Document, text_of
 from signatures.xmldsig.names import ds
 
 __all__ = ["FILTER2", "XPATH", "by_filters", "by_xpath"]
@@ -45,8 +45,8 @@ def _expression(element: Any) -> str:
     """The expression of an element, without the spaces that mean nothing."""
     if element is None:
         raise Refused(phrase("dsig-xpath-none"))
-    text = " ".join((element.text or "").split())
-    if len(text) > MOST_XPATH or len(element):
+    text = " ".join(text_of(element).split())
+    if len(text) > MOST_XPATH or next(element.iterchildren(etree.Element), None) is not None:
         raise Refused(phrase("dsig-xpath-long", most=MOST_XPATH))
     return re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
 

@@ -45,19 +45,19 @@ def record_over(stamped: Callable[[bytes], bytes], *objects: bytes) -> bytes:
     return write_record(["sha256"], [[write_stamp("sha256", groups, stamped(root))]])
 
 
-def archived(pki: Pki, data: bytes, content: bytes, authority: str, at: datetime) -> bytes:
+def archived(pki: Pki, data: bytes, content: bytes, authority: str, at: datetime, *, index_hash: str = "sha256") -> bytes:
     """The CMS with an archive-time-stamp-v3 (EN 319 122-1, 5.5.3) over its signer and all that is kept in it now."""
     info = cms.ContentInfo.load(data)
     signed = info["content"]
     signer = signed["signer_infos"][0]
 
     def hashed(values: list[bytes]) -> bytes:
-        return der.sequence(*(der.encode(der.OCTET_STRING, hashlib.sha256(each).digest()) for each in values))
+        return der.sequence(*(der.encode(der.OCTET_STRING, hashlib.new(index_hash, each).digest()) for each in values))
 
     unsigned = []
     for attribute in () if isinstance(signer["unsigned_attrs"], core.Void) else signer["unsigned_attrs"]:
         unsigned += [attribute["type"].dump() + value.dump() for value in attribute["values"]]
-    algorithm = der.sequence(der.write_oid("2.16.840.1.101.3.4.2.1"))
+    algorithm = der.sequence(der.write_oid({"sha256": "2.16.840.1.101.3.4.2.1", "sha1": "1.3.14.3.2.26"}[index_hash]))
     certificates = [each.dump() for each in signed["certificates"]]
     lists = [] if isinstance(signed["crls"], core.Void) else [each.dump() for each in signed["crls"]]
     index = der.sequence(algorithm, hashed(certificates), hashed(lists), hashed(unsigned))

@@ -167,7 +167,7 @@ def test_an_archive_time_stamp_proves_what_its_index_names(tmp_path: Path, pki: 
     ]
     assert file.objects[0].level == "CAdES-LTA"
     assert not file.objects[0].notes
-    assert file.stamps[0].sha256 in file.stamps[1].covers
+    assert file.stamps[0].sha256 in file.stamps[1].every
     first = ValidationData(data(pki).certificates, data(pki).crls, data(pki).ocsps, Proof(day(2026, 3, 2), "evidence"))
     news = ValidationData(
         crls=(pki.crl("tsaca1", day(2029, 6)),), existed=Proof(day(2029, 6), "evidence")
@@ -210,4 +210,4 @@ def test_what_came_after_the_archive_stamp_is_not_proved_by_it(tmp_path: Path, p
     archive = next(each for each in file.stamps if each.kind == "archive")
     added = next(each for each in file.stamps if each.time == day(2039, 6))
     assert archive.token.integrity is Integrity.INTACT
-    assert added.sha256 not in archive.covers
+    assert added.sha256 not in archive.every

@@ -216,9 +216,9 @@ def test_a_time_stamp_over_references_proves_what_they_refer_to(tmp_path: Path, 
     found = read(tmp_path, etree.tostring(root))
     stamped = next(each for each in found.stamps if each.kind == "references")
     assert stamped.token.integrity is Integrity.INTACT
-    assert pki.certificate("interm").sha256 in stamped.covers
-    assert pki.certificate("root").sha256 not in stamped.covers
-    assert (digest_of(found.objects[0].value) in stamped.covers) == (name == "SigAndRefsTimeStamp")
+    assert pki.certificate("interm").sha256 in stamped.every
+    assert pki.certificate("root").sha256 not in stamped.every
+    assert (digest_of(found.objects[0].value) in stamped.every) == (name == "SigAndRefsTimeStamp")
 
 
 def sealed(pki: Pki, at: datetime) -> bytes:
