@@ -18,6 +18,9 @@ Buffer = bytes | memoryview | mmap
 DEEPEST = 64
 """Nesting of real CMS stays below 30; a reader that recurses (asn1crypto) leaves Python's stack at about 200."""
 
+MOST_ELEMENTS = 1_000_000
+"""Elements of one structure, at about 1 µs each; a revocation list of 200,000 certificates has as many."""
+
 SEQUENCE, OCTETS, CONSTRUCTED_OCTETS = 0x30, 0x04, 0x24
 
 
@@ -122,14 +125,14 @@ def octets(data: Buffer, part: Part, depth: int = 0) -> Iterator[tuple[int, int]
         yield from octets(data, each, depth + 1)
 
 
-def guard(data: bytes) -> None:
-    """See that ``data`` is one element that a recursive reader may be given: nested no deeper than `DEEPEST`, whole, and nothing
-    behind it but zeros (PDF pads with them). Raises `Malformed`."""
+def guard(data: bytes) -> int:
+    """See that ``data`` is one element that a recursive reader may be given: nested no deeper than `DEEPEST`, whole, of no more than
+    `MOST_ELEMENTS`, and nothing behind it but zeros (PDF pads with them). Returns how many elements there are. Raises `Malformed`."""
     outer = element(data)
     if data[outer.end :].strip(b"\0"):
         raise Malformed(phrase("ber-follow", count=len(data) - outer.end))
     ends = [outer.body_end]
-    at = outer.body
+    at, count = outer.body, 1
     while ends:
         if at >= ends[-1]:
             if at > ends[-1]:
@@ -137,6 +140,9 @@ def guard(data: bytes) -> None:
             ends.pop()
             continue
         tag, body, length = _header(data, at, ends[-1])
+        count += 1
+        if count > MOST_ELEMENTS:
+            raise Malformed(phrase("ber-many", most=MOST_ELEMENTS))
         if tag == 0 and length == 0:  # the end of an indefinite length, which `element` has found already
             at = body
         elif length is None:
@@ -151,6 +157,7 @@ def guard(data: bytes) -> None:
             at = body + length
         if len(ends) > DEEPEST:
             raise Malformed(phrase("ber-deep", most=DEEPEST))
+    return count
 
 
 MOST_AGAIN = 100_000

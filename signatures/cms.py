@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO
@@ -25,6 +25,9 @@ MOST_SIGNERS = 1000
 MOST_CERTIFICATES = 2000
 """Certificates of one structure that are looked at."""
 
+MOST_ATTRIBUTES = 5000
+"""Attributes of all signers of one structure together."""
+
 CHUNK = 1 << 20
 
 Content = Callable[[str], bytes | None]
@@ -41,6 +44,8 @@ class CmsFile:
     signed_data: Any
     der: bytes
     """The structure without its content, as `signed_data` was parsed from."""
+    elements: int = 0
+    """How many elements it has: what reading it takes is in proportion."""
 
     @property
     def signers(self) -> Iterator[Any]:
@@ -136,7 +141,8 @@ def open_cms(data: Buffer) -> CmsFile:
         raise Malformed(phrase("cms-many-bytes", most=MOST_BYTES))
     kept.insert(2, _wrapped(SEQUENCE, _raw(data, encapsulated[0])))
     der = _wrapped(SEQUENCE, b"".join(kept))
-    guard(der)
+    elements = guard(der)
+    _count(data, fields[3:])
     try:
         parsed = cms.SignedData.load(der)
         content_type = parsed["encap_content_info"]["content_type"].dotted
@@ -144,7 +150,19 @@ def open_cms(data: Buffer) -> CmsFile:
             raise Malformed(phrase("cms-many-signers", most=MOST_SIGNERS))
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed(str(error).splitlines()[0]) from error
-    return CmsFile(data, content_type, pieces, parsed, der)
+    return CmsFile(data, content_type, pieces, parsed, der, elements)
+
+
+def _count(data: Buffer, fields: Sequence[Part]) -> None:
+    """See that what will be parsed as a list (certificates, revocation lists, signers, attributes) is none of thousands: asn1crypto takes
+    3 to 20 µs for each, wanted or not. Raises `Malformed`."""
+    for each in fields:
+        if sum(1 for _ in islice(parts(data, each), MOST_CERTIFICATES + 1)) > MOST_CERTIFICATES:
+            raise Malformed(phrase("cms-many-certificates", most=MOST_CERTIFICATES))
+    signers = (each for each in parts(data, fields[-1]) if each.constructed)
+    lists = (each for signer in signers for each in parts(data, signer) if each.tag in (0xA0, 0xA1))
+    if sum(1 for each in lists for _ in islice(parts(data, each), MOST_ATTRIBUTES + 1)) > MOST_ATTRIBUTES:
+        raise Malformed(phrase("cms-many-attributes", most=MOST_ATTRIBUTES))
 
 
 def _of(part: Part, tag: int, name: str) -> Part:

@@ -93,8 +93,12 @@ def _indefinite(data: bytes, body: int, end: int, depth: int = 0) -> int:
     return at + 2
 
 
+MOST_CHILDREN = 300_000
+"""Elements of one list; each is an object of 100 bytes. A hash tree list of a group has as many as there are files in it."""
+
+
 def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
-    """The elements in a constructed one, which they must fill. Raises DerError."""
+    """The elements in a constructed one, which they must fill, and be no more than `MOST_CHILDREN`. Raises DerError."""
     found, at, end, new = [], parent.body, parent.end, tuple.__new__
     if lenient and data[parent.start + 1] == 0x80:
         end -= 2
@@ -107,6 +111,8 @@ def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
             each = read(data, at, end, lenient=lenient)
         found.append(each)
         at = each.end
+        if len(found) > MOST_CHILDREN:
+            raise DerError(phrase("ber-many", most=MOST_CHILDREN), at)
     return found
 
 

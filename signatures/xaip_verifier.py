@@ -82,7 +82,7 @@ class XaipVerifier:
                 inside[name] = mine
                 collected.take(mine)
             for record in _bounded(package.records()):
-                package.account(STAMP + (len(record.encoded) >> 5))
+                package.account(STAMP + (len(record.encoded) >> 3))
                 found = in_version(package, record, source, "")
                 proved = [inside[each].file().digests() for each in found.report.covered if each in inside]
                 collected.record(replace(found, covers=found.covers.union(*proved)))
@@ -99,7 +99,7 @@ class XaipVerifier:
         for number, (name, data, related) in enumerate(package.signatures()):
             if number >= MOST_RECORDS:
                 raise TooLarge(phrase("xai-many", most=MOST_RECORDS))
-            package.account((1 + len(related)) * (STAMP + (len(data) >> 5)))
+            package.account((1 + len(related)) * (STAMP + (len(data) >> 3)))
             mine = Collected()
             try:
                 cms = open_cms(data)

@@ -30,8 +30,9 @@ from signatures.evidence_files import handed_over
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
-from signatures.xades.packaged import Parts, opened_zip, read_part
-from signatures.xmldsig.c14n import Work
+from signatures.xades import stamps
+from signatures.xades.packaged import Parts, opened_zip, read_part, refused_file
+from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["AsicVerifier"]
 
@@ -120,6 +121,8 @@ class _Container:
                 read(name, mine)
             except (Malformed, BadZip, InvalidRecord) as error:
                 mine.objects.append(_unread(name, str(error)))
+            except Refused as error:
+                mine.objects += refused_file(Kind.ASIC, error.reason, name).objects
             self._mine[name] = mine
         collected = Collected()
         for name, mine in self._mine.items():
@@ -232,7 +235,9 @@ class _Container:
         return pem_body(data) if found is not None and found.armoured else data
 
     def _cades(self, name: str, mine: Collected) -> None:
-        cms = open_cms(self._bytes(name))
+        data = self._bytes(name)
+        self._account(data)
+        cms = open_cms(data)
         if cms.pieces is not None:
             raise Malformed(phrase("asic-enclosing"))
         over, tried = self._first_good(
@@ -241,6 +246,10 @@ class _Container:
         mine.take(tried)
         mine.objects[:] = [each if each.role is Role.EVIDENCE else self._dressed(each, name, over) for each in mine.objects]
         self._over[name] = self._covered(over)
+
+    def _account(self, data: bytes) -> None:
+        """Account for reading a seal, in proportion to its length. Raises `Refused`: no more is read."""
+        self._work.visit(stamps.STAMP + (len(data) >> 4))
 
     def _begin(self) -> bytes:
         """The first bytes of a simple container's object; manifests are XML, and nothing else."""
@@ -267,6 +276,7 @@ class _Container:
 
     def _stamp(self, name: str, mine: Collected) -> None:
         data = self._bytes(name)
+        self._account(data)
 
         def read(content: Content, into: Collected) -> None:
             reading = read_stamp(data, "archive", content, name=name, known=self._known)
@@ -284,7 +294,9 @@ class _Container:
         self._over[name] = self._covered(over)
 
     def _evidence(self, name: str, mine: Collected) -> None:
-        record = handed_over(self._members.read(name, MOST_BYTES))
+        data = self._members.read(name, MOST_BYTES)
+        self._account(data)
+        record = handed_over(data)
         candidates = self._made_over(name)
         over = candidates[0] if candidates else None
         covered = [each for each in self._covered(over) if not isinstance(over, Manifest) or each != over.name]

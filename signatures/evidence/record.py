@@ -24,7 +24,7 @@ __all__ = [
     "place",
 ]
 
-LARGEST = 64 << 20
+LARGEST = 16 << 20
 """Bytes of a record that is read: a group of 10,000 files and a dozen renewals stay below a megabyte."""
 
 MOST_CHAINS = 50

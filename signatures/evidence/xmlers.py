@@ -23,7 +23,7 @@ from signatures.xmldsig.names import DIGESTS
 __all__ = ["NAMESPACE", "XmlRecord", "read_xml"]
 
 NAMESPACE = "urn:ietf:params:xml:ns:ers"
-MOST_BYTES = 16 << 20
+MOST_BYTES = 8 << 20
 """Bytes of a record in XML: each chain is hashed in its canonical form with all before it."""
 
 _NS = f"{{{NAMESPACE}}}"

@@ -323,7 +323,7 @@ class _Stamps:
                 continue
             try:
                 text = text_of(each)
-                self._reading.document.work.visit(stamps.STAMP + (len(text) >> 5))
+                self._reading.document.work.visit(stamps.STAMP + (len(text) >> 3))
                 der = decoded(text, "a time-stamp")
                 reading = self._first_intact(der, kind, contents, covers)
             except Malformed as error:

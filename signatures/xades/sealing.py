@@ -46,7 +46,7 @@ def sealing_records(
             return
         name = "evidence" if len(container) == 1 else f"evidence {number + 1}"
         encoded = _encoded(child)
-        reading.document.work.visit(STAMP + (len(encoded) >> 5))
+        reading.document.work.visit(STAMP + (len(encoded) >> 3))
         yield read_embedded(encoded, [group], name=name, covers=proven)
 
 

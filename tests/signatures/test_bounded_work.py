@@ -17,6 +17,11 @@ from typing import BinaryIO, ClassVar
 import pytest
 from lxml import etree
 
+from signatures import der
+from signatures.ber import Malformed
+from signatures.cms import open_cms
+from signatures.errors import InvalidRecord
+from signatures.evidence import read_record
 from signatures.reading import read_signatures
 from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
@@ -276,6 +281,57 @@ def test_a_package_that_asks_for_much(tmp_path: Path, pki: Pki, make: Callable[[
     reasons = [each.why.text("en") for each in found if each.integrity is Integrity.UNKNOWN and each.why is not None]
     assert any(word in reason for reason in reasons for word in ("steps", "many", "more than")), reasons
     assert steps() <= MOST_VISITS
+
+
+# -- structures of ASN.1 -------------------------------------------------------------------------------------------------------
+
+
+def cms_of(certificates: bytes, signers: bytes = b"") -> bytes:
+    fields = (
+        der.write_integer(1),
+        der.encode(0x31, b""),
+        der.sequence(der.write_oid("1.2.840.113549.1.7.1")),
+        der.encode(0xA0, certificates),
+        der.encode(0x31, signers),
+    )
+    return der.sequence(der.write_oid("1.2.840.113549.1.7.2"), der.encode(0xA0, der.sequence(*fields)))
+
+
+NULLS = der.encode(0x30, b"\x05\x00" * 200_000)
+ATTRIBUTES = der.sequence(
+    der.write_integer(1), der.encode(0xA0, der.sequence(der.write_oid("1.2.3"), der.encode(0x31, b"")) * 6_000)
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (cms_of(NULLS * 6), "ber-many"),
+        (cms_of(b"\x05\x00" * 3_000), "certificates"),
+        (cms_of(b"", b"\x30\x00" * 3_000), "certificates"),
+        (cms_of(b"", ATTRIBUTES), "attributes"),
+    ],
+    ids=["a million elements", "thousands of certificates", "thousands of signers", "thousands of attributes"],
+)
+def test_a_structure_of_too_many_parts_is_not_parsed(data: bytes, reason: str) -> None:
+    """A parser that makes an object of each takes seconds for a megabyte, and 57 kB of zip hold forty."""
+    with pytest.raises(Malformed, match=reason):
+        open_cms(data)
+
+
+def test_seals_of_a_container_share_one_account(tmp_path: Path, pki: Pki, steps: Callable[[], int]) -> None:
+    """A hundred signatures of 400 kB in a zip of 57: it took a minute."""
+    seals = {f"META-INF/signature{number}.p7s": cms_of(NULLS) for number in range(100)}
+    found = read(tmp_path, asic_builder.zipped({**asic_builder.FILES, **seals})).objects
+    reasons = [each.why.text("en") for each in found if each.integrity is Integrity.UNKNOWN and each.why is not None]
+    assert sum("steps" in each for each in reasons) > 80
+    assert steps() <= MOST_VISITS
+
+
+def test_lists_of_a_record_are_bounded() -> None:
+    nulls = der.encode(0x30, b"\x05\x00" * 400_000)
+    with pytest.raises(InvalidRecord, match="more than"):
+        read_record(der.sequence(der.write_integer(1), nulls, nulls))
 
 
 # -- what is honest and large ----------------------------------------------------------------------------------------------------
