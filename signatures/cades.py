@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,6 +34,7 @@ from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
 from signatures.detect import detected, pem_body
+from signatures.held import held
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
@@ -101,8 +101,8 @@ class CadesVerifier:
                     return self._read(pem_body(data), source)
                 except Malformed as error:
                     return _broken(str(error))
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return self._read(mapped, source)
+            with held(stream) as whole:
+                return self._read(whole, source)
 
     def _read(self, data: Buffer, source: Source) -> SignedFile:
         try:

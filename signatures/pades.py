@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
 from signatures.cms import CHUNK, open_cms
+from signatures.held import Held, held
 from signatures.pdf import Field, Pdf, Prefix
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
@@ -82,15 +82,15 @@ class PadesVerifier:
     def read(self, source: Source) -> SignedFile:
         with source.path.open("rb") as stream:
             if not stream.seek(0, 2):
-                return SignedFile()  # an empty file cannot be mapped
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return SignedFile()
+            with held(stream) as data:
                 return _Reading(stream, data, self._known).file()
 
 
 class _Reading:
-    """One document being read. Mapped bytes for the arithmetic, pyHanko for the structure."""
+    """One document being read. Its bytes for the arithmetic, pyHanko for the structure."""
 
-    def __init__(self, stream: BinaryIO, data: mmap.mmap, known: tuple[Certificate, ...]) -> None:
+    def __init__(self, stream: BinaryIO, data: Held, known: tuple[Certificate, ...]) -> None:
         self._stream = stream
         self._data = data
         self._known = known
