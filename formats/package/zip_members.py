@@ -27,9 +27,10 @@ __all__ = ["MOST_MEMBERS", "BadZip", "ZipMembers", "zip_names"]
 MOST_MEMBERS: Final = 20_000
 """Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
 
-RATIO: Final = 250
+RATIO: Final = 100
 RATIO_FLOOR: Final = 64 << 20
-"""Unpacked bytes for each packed byte, and below which none is reckoned (`formats.package.limits`, for one file)."""
+"""Unpacked bytes for each packed byte, and below which none is reckoned (`formats.package.limits`, for one file). Members are hashed where
+they lie, which takes a second for half a gigabyte."""
 
 LIMITS: Final = Limits(items=MOST_MEMBERS, ratio=RATIO, ratio_floor=RATIO_FLOOR)
 

@@ -28,7 +28,7 @@ from signatures.signed import SignedFile, SignedObject, Source
 from signatures.xmldsig.c14n import MOST_VISITS, Work
 from tests.signatures import asic_builder, office_signing, xml_signing
 from tests.signatures.pki import Pki
-from tests.signatures.test_xaip import MANIFEST, NS, encoded, package
+from tests.signatures.test_xaip import MANIFEST, encoded, package
 from tests.signatures.test_xml_attacks import path_filter, xpath
 from tests.signatures.xml_signing import DS, ENVELOPED, EXC, EXCLUSIVE, XADES, Ref, Signing
 
@@ -243,15 +243,15 @@ def large_files_of_signatures(pki: Pki) -> bytes:
     return asic_builder.zipped({**asic_builder.with_xades(pki), **more})
 
 
-def objects_within_objects(pki: Pki) -> bytes:
-    """Each of a hundred objects is hashed with all that are in it."""
-    inner = "<a>1</a>" * 20_000
-    for number in range(100):
-        inner = f'<x:dataObject xmlns:x="{NS}" dataObjectID="O{number}"><x:xmlData>{inner}</x:xmlData></x:dataObject>'
-    pointers = "".join(f"<x:protectedObjectPointer>O{number}</x:protectedObjectPointer>" for number in range(100))
-    return package(
-        more=inner, manifest=MANIFEST.replace("<x:protectedObjectPointer>D1", f"{pointers}<x:protectedObjectPointer>D1", 1)
+def large_objects_in_every_form(pki: Pki) -> bytes:
+    """Each is hashed in the four forms that producers have been seen to hash."""
+    inner = "<a>1</a>" * 30_000
+    objects = "".join(
+        f'<x:dataObject dataObjectID="O{number}"><x:xmlData>{inner}</x:xmlData></x:dataObject>' for number in range(10)
     )
+    pointers = "".join(f"<x:protectedObjectPointer>O{number}</x:protectedObjectPointer>" for number in range(10))
+    first = "<x:protectedObjectPointer>D1"
+    return package(more=objects, manifest=MANIFEST.replace(first, pointers + first, 1))
 
 
 def a_signature_over_everything(pki: Pki) -> bytes:
@@ -270,7 +270,7 @@ REST = [
     parts_of_relationships,
     transforms_of_a_large_part,
     large_files_of_signatures,
-    objects_within_objects,
+    large_objects_in_every_form,
     a_signature_over_everything,
 ]
 
