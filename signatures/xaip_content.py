@@ -192,7 +192,7 @@ def unprotected(root: Any, protected: set[Any]) -> Iterator[str]:
             inside = only_child(each)
             if held == "credentialID" and (_is_record(inside) or _wholly(each, protected)):
                 continue
-            yield each.get(held) or _local(each)
+            yield (each.get(held) if held else None) or _local(each)
 
 
 def _is_record(element: Any) -> bool:

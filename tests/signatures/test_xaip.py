@@ -265,3 +265,10 @@ def test_a_record_that_names_no_version_is_held_against_none_of_several(tmp_path
     assert b'AOID="A">' in unsaid
     several = unsaid.replace(b"</x:packageHeader>", MANIFEST.replace("V1", "V10").encode() + b"</x:packageHeader>")
     assert verdict(tmp_path, several) == (Integrity.UNKNOWN, SubIndication.GENERIC)
+
+
+def test_something_in_a_place_that_no_package_has_is_named(tmp_path: Path) -> None:
+    """Found by noise: an element that has no id where one is looked for was asked for an attribute without a name."""
+    file = read(tmp_path, package().replace(b"<x:dataObjectsSection>", b"<x:dataObjectsSection><x:other/>", 1))
+    assert file is not None
+    assert file.objects
