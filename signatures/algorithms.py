@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -18,7 +19,19 @@ from policies.phrases import phrase
 from signatures import der
 from signatures.der import DerError, Tlv
 
-__all__ = ["HASHES", "HASH_OIDS", "NULL", "Scheme", "hash_in", "hash_named", "load_certificate", "scheme_of", "signed_by"]
+__all__ = [
+    "HASHES",
+    "HASH_OIDS",
+    "NULL",
+    "STRENGTH",
+    "Scheme",
+    "hash_in",
+    "hash_named",
+    "load_certificate",
+    "scheme_of",
+    "signed_by",
+    "weakest",
+]
 
 NULL = b"\x05\x00"
 
@@ -37,6 +50,9 @@ HASH_OIDS = {
 """Hash algorithms that are understood, by object identifier; the names are those of hashlib."""
 
 HASHES = {name: oid for oid, name in HASH_OIDS.items()}
+
+STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha512_256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
+"""Hash algorithms, the weakest first."""
 
 _OBJECTS: dict[str, type[hashes.HashAlgorithm]] = {
     "sha1": hashes.SHA1,
@@ -82,6 +98,11 @@ _DSA_WITH = {
     "2.16.840.1.101.3.4.3.2": "sha256",
 }
 _EDDSA = {"1.3.101.112": "ed25519", "1.3.101.113": "ed448"}
+
+
+def weakest(hashes: Collection[str]) -> str:
+    """Of hash algorithms by name the one on which all that uses them stands; "" of none."""
+    return min(hashes, key=STRENGTH.index, default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from formats.package.zip_members import BadZip, ZipMembers
+from formats.xml import NotWellFormed, exact
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
-from signatures.xades.packaged import Parts, opened_zip, read_part
+from signatures.xades.packaged import MOST_PART, Parts, holds_signatures_only, opened_zip, read_part, refused_file
 from signatures.xades.reader import Read
-from signatures.xmldsig.c14n import Work
+from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["OdfVerifier"]
 
 DOCUMENT = "META-INF/documentsignatures.xml"
 MACROS = "META-INF/macrosignatures.xml"
+
+SIGNATURES = "{urn:oasis:names:tc:opendocument:xmlns:digitalsignature:1.0}document-signatures"
 
 MACRO_FOLDERS = ("Basic/", "Dialogs/", "Scripts/")
 """What a signature of macros covers (5.4); it says nothing of the document."""
@@ -44,27 +47,42 @@ class OdfVerifier:
         self._known = tuple(known)
 
     def read(self, source: Source) -> SignedFile:
-        members = opened_zip(source, Kind.ODF)
+        collected, work = Collected(), Work()
+        members = opened_zip(source, Kind.ODF, work)
         if isinstance(members, SignedFile):
             return members
-        collected, work = Collected(), Work()
         for name in (DOCUMENT, MACROS):
             if members.find(name) is not None:
-                resolve = _inside(members)
-                read_part(
-                    members, name, collected, work, kind=Kind.ODF, resolve=resolve, parts=_parts(members, name), known=self._known
-                )
+                try:
+                    parts = _parts(members, name, work)
+                except Refused as error:
+                    collected.objects += refused_file(Kind.ODF, error.reason, name).objects
+                    continue
+                read_part(members, name, collected, work, kind=Kind.ODF, resolve=_inside(members), parts=parts, known=self._known)
         return collected.file()
 
 
-def _parts(members: ZipMembers, name: str) -> Parts:
+def _parts(members: ZipMembers, name: str, work: Work) -> Parts:
     """A document's signature covers every file but the signatures themselves (5.3)."""
-    files = [each for each in members.names if each not in (DOCUMENT, MACROS)]
+    own = [each for each in (DOCUMENT, MACROS) if members.find(each) and _is_own(members, each, work)]
+    files = [each for each in members.names if each not in own]
     if name == MACROS:
         macros = frozenset(each for each in files if each.startswith(MACRO_FOLDERS))
         return Parts(macros, frozenset(files) - macros, _covers)
-    beside = frozenset(each for each in files if UNSIGNED.match(each)) if _is_old(members) else frozenset()
+    aside = {DOCUMENT, MACROS} - {*own}
+    old = {each for each in files if UNSIGNED.match(each)} if _is_old(members) else set()
+    beside = frozenset(old | aside.intersection(members.names))
     return Parts(frozenset(files) - beside, beside, _covers)
+
+
+def _is_own(members: ZipMembers, name: str, work: Work) -> bool:
+    """Whether a part that is called one of signatures is no more than that. Raises `Refused`."""
+    try:
+        data = members.read(name, MOST_PART)
+        work.parse(data)
+        return holds_signatures_only(exact(data), SIGNATURES)
+    except (BadZip, NotWellFormed):
+        return False
 
 
 def _is_old(members: ZipMembers) -> bool:

@@ -18,6 +18,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.phrases import phrase
+from signatures.algorithms import load_certificate
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.detect import holds
@@ -61,6 +62,10 @@ BOUND = "dataBinding"
 
 BOUNDS = (BOUND.encode(), BOUND.encode("utf-16-le").rstrip(b"\0"))
 """As it stands in the encodings that a part may have; what is left of the second stands in both orders of bytes."""
+
+
+MOST_CERTIFICATE = 1 << 16
+"""Bytes of a part that is a certificate."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,11 @@ class Package:
                         return True
         return False
 
+    def called(self) -> set[str]:
+        """Parts that a relationship of signatures leads to, whatever they are."""
+        found = {self.named(each.target) for each in self.relationships if each.type.startswith(DIGITAL)}
+        return {each for each in found if each is not None}
+
     def formal(self) -> set[str]:
         """Members that are the signatures' own and the package's machinery, and no content."""
         names: set[str | None] = set()
@@ -171,10 +181,20 @@ class Package:
         for step in ("origin", "signature", "certificate"):  # 12.4; what is called so from elsewhere is content
             led = [each for each in self.relationships if each.type == DIGITAL + step and self._from(each) in sources]
             sources = {self.named(each.target) for each in led} - {None}
-            names |= sources
+            names |= sources if step == "signature" else {each for each in sources if each and self._is_called_so(each, step)}
         content = {self.named(each.target) for each in self.relationships if not each.type.startswith(DIGITAL)}
         formal = {each for each in names - content if each is not None} | {TYPES}
         return formal | {each.holder for each in self.relationships if self._from(each) in formal}
+
+    def _is_called_so(self, name: str, step: str) -> bool:
+        """Whether a part is no more than what it is called: nothing at all as the origin of the signatures (12.2.2), or a certificate."""
+        if step == "origin":
+            return not self.members.size(name)
+        try:
+            load_certificate(self.members.read(name, MOST_CERTIFICATE))
+        except (BadZip, ValueError):
+            return False
+        return True
 
     def _from(self, each: Relationship) -> str | None:
         """The part that a relationship is of, None for the package; what is no part stays as it is."""
@@ -190,11 +210,11 @@ class OoxmlVerifier:
         self._known = tuple(known)
 
     def read(self, source: Source) -> SignedFile:
-        members = opened_zip(source, Kind.OOXML)
+        work = Work()
+        members = opened_zip(source, Kind.OOXML, work)
         if isinstance(members, SignedFile):
             return members
         try:
-            work = Work()
             package = Package(members, work)
             names = package.signatures()
             parts = _parts(package)
@@ -283,6 +303,7 @@ def _parts(package: Package) -> Parts:
     shown = {package.named(each.target) for each in content if each not in harmless and not each.external}
     beside = {name for each in harmless if (name := package.named(each.target)) is not None and name not in shown}
     holders = {each.holder for each in package.relationships}
+    beside |= {each for each in package.called() if each not in formal | shown}
     files = {each for each in package.members.names if each not in formal and each not in holders}
     return Parts(
         frozenset(files - beside) | {_link(each) for each in content if each not in harmless},

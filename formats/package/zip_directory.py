@@ -49,6 +49,7 @@ class ZipEntry:
     attributes: int
     offset: int
     extra: bytes
+    comment: bytes = b""
 
     @property
     def name(self) -> bytes:
@@ -97,6 +98,8 @@ class ZipDirectory:
             raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("zip-no-end"))
         _, disk, start_disk, here, count, length, offset, comment = _END.unpack_from(tail, position)
         end = tail_start + position
+        self.comment = tail[position + _END.size : position + _END.size + comment]
+        """What the end record says of the whole archive."""
         if (rest := self._size - end - _END.size - comment) > 0:
             self._findings.add("PKG-ARCHIVE-TRAILING", size=rest, place="end")
         end64 = self._find_end64(end)
@@ -194,7 +197,10 @@ class ZipDirectory:
         if disk != 0:
             raise Hostile("PKG-ARCHIVE-SPLIT")
         raw = buffer[start + _RECORD.size : name_end]
-        entry = ZipEntry(raw, made_by >> 8, flags, method, time, date, crc, packed, size, attributes, offset + self.base, extra)
+        comment = buffer[name_end + extra_length : end]
+        entry = ZipEntry(
+            raw, made_by >> 8, flags, method, time, date, crc, packed, size, attributes, offset + self.base, extra, comment
+        )
         return entry, end
 
     def survey(self) -> None:

@@ -17,7 +17,7 @@ from formats.package.defects import Defect, Hostile
 from formats.package.entries import entry_name
 from formats.package.limits import Limits
 from formats.package.meter import Meter
-from formats.package.names import shown_name
+from formats.package.names import folded_name, shown_name
 from formats.package.zip_directory import ZipDirectory, ZipEntry
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
 from policies.findings import Finding, Findings
@@ -55,6 +55,7 @@ class ZipMembers:
         self._path = path
         self._size = path.stat().st_size
         self._places: dict[str, tuple[ZipEntry, int]] = {}
+        self._comment, self._commented = b"", False
         findings = Findings()
         with path.open("rb") as file:
             try:
@@ -69,6 +70,7 @@ class ZipMembers:
         if directory.count > MOST_MEMBERS:
             raise Hostile("PKG-TOO-MANY", limit=MOST_MEMBERS)
         directory.survey()
+        self._comment = directory.comment
         meter = Meter(LIMITS, self._size)
         total, taken = 0, set()
         for entry in directory.entries():
@@ -82,9 +84,13 @@ class ZipMembers:
             total += entry.size
             meter.entry(entry.name, total)
             name = entry_name(entry.name.removesuffix(b"/"), backslash=False).decode("utf-8", "replace")
-            if name.casefold() in taken:  # readers of office files know no difference of case (ECMA-376-2, 6.2.2.3)
+            folded = folded_name(name.encode())
+            if (
+                folded in taken
+            ):  # readers of office files know no difference of case (ECMA-376-2, 6.2.2.3), nor people of normal forms
                 raise Hostile("PKG-DUPLICATE", shown)
-            taken.add(name.casefold())
+            taken.add(folded)
+            self._commented = self._commented or bool(entry.comment)
             if not entry.name.endswith(b"/"):
                 refuse_encrypted(entry, shown)
                 self._places[name] = entry, start
@@ -96,6 +102,19 @@ class ZipMembers:
 
     def size(self, name: str) -> int:
         return self._places[name][0].size
+
+    def packed(self, name: str) -> int:
+        return self._places[name][0].packed
+
+    @property
+    def comment(self) -> bytes:
+        """What the zip says of itself as a whole."""
+        return self._comment
+
+    @property
+    def commented(self) -> bool:
+        """Whether it says something of one of its members."""
+        return self._commented
 
     @cached_property
     def total(self) -> int:

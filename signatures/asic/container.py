@@ -7,17 +7,31 @@ in a simple container it covers the one object. What a seal does not cover is to
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any, BinaryIO
 
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
 from policies.findings import Finding
 from policies.phrases import phrase
+from signatures.algorithms import weakest
+from signatures.asic.coverage import MOST_LEFT, first_of, is_pure, leave, part_only
 from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, read_manifest
+from signatures.asic.names import (
+    CADES,
+    EVIDENCE,
+    EXTENDED_NAMES,
+    MANIFEST,
+    MEDIA_TYPE,
+    MIMETYPE,
+    SIMPLE,
+    SIMPLE_NAMES,
+    STAMP,
+    XADES,
+)
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
@@ -31,29 +45,14 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
 from signatures.xades import stamps
-from signatures.xades.packaged import Parts, opened_zip, read_part, refused_file
+from signatures.xades.packaged import Parts, opened_zip, read_part, refused_file, said_aside
+from signatures.xades.reader import WEAK
 from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["AsicVerifier"]
 
-MIMETYPE = "mimetype"
-SIMPLE = "application/vnd.etsi.asic-s+zip"
-EXTENDED_NAMES, SIMPLE_NAMES = (".asice", ".sce"), (".asics", ".scs")
-
-MANIFEST = re.compile(r"META-INF/(.*/)?[^/]*ASiC(EvidenceRecord|Archive)?Manifest[^/]*\.xml\Z", re.IGNORECASE)
-CADES = re.compile(r"META-INF/(.*/)?[^/]*signature[^/]*\.(p7s|p7m)\Z", re.IGNORECASE)
-XADES = re.compile(r"META-INF/(.*/)?[^/]*signatures[^/]*\.xml\Z", re.IGNORECASE)
-STAMP = re.compile(r"META-INF/(.*/)?[^/]*timestamp[^/]*\.tst\Z", re.IGNORECASE)
-EVIDENCE = re.compile(r"META-INF/(.*/)?[^/]*evidencerecord[^/]*\.(ers|xml)\Z", re.IGNORECASE)
-
-FORMAL = re.compile(r"META-INF/(manifest|container|metadata)\.xml\Z", re.IGNORECASE)
-"""What containers of other families have there too (EN 319 162-1, 4.4.3.2)."""
-
 MOST_SEALS = 100
 """Signatures, time-stamps and evidence records of one container that are read: each costs some milliseconds."""
-
-MOST_LEFT = 20
-"""Members that are not covered and named."""
 
 Wrong = tuple[SubIndication, Finding]
 
@@ -67,17 +66,18 @@ class AsicVerifier:
         self._known = tuple(known)
 
     def read(self, source: Source) -> SignedFile:
-        members = opened_zip(source, Kind.ASIC)
+        work = Work()
+        members = opened_zip(source, Kind.ASIC, work)
         if isinstance(members, SignedFile):
             return members
-        return _Container(members, source.name, self._known).file()
+        return _Container(members, source.name, self._known, work).file()
 
 
 class _Container:
-    def __init__(self, members: ZipMembers, name: str, known: tuple[Certificate, ...]) -> None:
+    def __init__(self, members: ZipMembers, name: str, known: tuple[Certificate, ...], work: Work) -> None:
         self._members, self._known = members, known
         self._digests = MemberDigests(members)
-        self._work = Work()
+        self._work = work
         self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
         self._sizes = {each: members.size(each) for each in members.names}
         self._simple = self._is_simple(name)
@@ -86,6 +86,8 @@ class _Container:
         self._manifests = list(self._read_manifests())
         self._sealed = {each.seal for each in self._manifests}
         self._told: dict[Manifest | str | None, tuple[Coverage, Wrong | None]] = {}
+        self._chosen: set[str] = set()
+        """Manifests over which a seal is made."""
         self._mine: dict[str, Collected] = {}
         self._over: dict[str, tuple[str, ...]] = {}
         """What each seal covers: names of members."""
@@ -110,30 +112,40 @@ class _Container:
                 data = self._members.read(name, left)
                 left -= len(data)
                 yield read_manifest(name, data, self._sizes)
-            except (NotWellFormed, BadZip) as error:
+            except (NotWellFormed, BadZip, Refused) as error:
                 self._unread.append(f"{name}: {error}")
 
     def file(self) -> SignedFile:
-        seals = [(name, read) for name in self._members.names if (read := self._reader_of(name)) is not None]
-        for name, read in seals[:MOST_SEALS]:
+        for name, read in islice(self._seals.items(), MOST_SEALS):
             mine = Collected()
             try:
                 read(name, mine)
-            except (Malformed, BadZip, InvalidRecord) as error:
-                mine.objects.append(_unread(name, str(error)))
+            except (Malformed, BadZip, InvalidRecord) as error:  # what was half read is not told
+                mine = _alone(_unread(name, str(error)))
             except Refused as error:
-                mine.objects += refused_file(Kind.ASIC, error.reason, name).objects
+                mine = _alone(*refused_file(Kind.ASIC, error.reason, name).objects)
             self._mine[name] = mine
         collected = Collected()
         for name, mine in self._mine.items():
+            over = self._over.get(name, ())
+            leave(mine, [each for each in self._strays if each not in over] if over else [])
             self._widen(name, mine)
         for mine in self._mine.values():
             collected.take(mine)
-        if len(seals) > MOST_SEALS:
-            why = Finding("SIG-TOO-MANY", "", {"count": len(seals), "read": MOST_SEALS})
+        if len(self._seals) > MOST_SEALS:
+            why = Finding("SIG-TOO-MANY", "", {"count": len(self._seals), "read": MOST_SEALS})
             lost = SignedObject(Kind.ASIC, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
             collected.objects.append(lost)
         return collected.file()
+
+    @property
+    def _strays(self) -> list[str]:
+        """Manifests that no seal is over: they are none, but content."""
+        return [each for each in self._members.names if MANIFEST.match(each) and each not in self._chosen]
+
+    @cached_property
+    def _seals(self) -> dict[str, Callable[[str, Collected], None]]:
+        return {name: read for name in self._members.names if (read := self._reader_of(name)) is not None}
 
     def _reader_of(self, name: str) -> Callable[[str, Collected], None] | None:
         """How a member is read, when it is a seal: by its name, or because a manifest says that it is its."""
@@ -152,12 +164,17 @@ class _Container:
 
     @cached_property
     def _content_names(self) -> list[str]:
-        """The objects, and what lies in META-INF and is no part of the container's own machinery."""
-        objects = frozenset(self._objects)
-        return [each for each in self._members.names if each in objects or not self._is_formal(each)]
+        """The objects, and whatever else is not told as a seal of its own. What containers of other families have in META-INF too
+        (EN 319 162-1, 4.4.3.2) is signed by nobody who does not say so."""
+        objects, seals = frozenset(self._objects), frozenset(islice(self._seals, MOST_SEALS))
+        return [each for each in self._members.names if each in objects or not self._is_formal(each, seals)]
 
-    def _is_formal(self, name: str) -> bool:
-        return bool(name == MIMETYPE or FORMAL.match(name) or MANIFEST.match(name) or self._reader_of(name))
+    def _is_formal(self, name: str, seals: frozenset[str]) -> bool:
+        if name == MIMETYPE:
+            return bool(self._sizes[name] < HEAD and MEDIA_TYPE.match(self._members.read(name, HEAD)))
+        if name in seals:
+            return self._seals[name] != self._xades or is_pure(self._members, name, self._work)
+        return bool(MANIFEST.match(name))  # those that no seal is over are told when all seals are read
 
     # -- what a seal is made over ---------------------------------------------------------------------------------------------
 
@@ -204,10 +221,8 @@ class _Container:
         left = [each for each in self._content_names if each not in within]
         named = [each for each in within if each in self._sizes]
         size, total = sum(self._sizes[each] for each in named), sum(self._sizes.values())
-        more = ("…",) if len(left) > MOST_LEFT else ()
-        return Coverage(
-            "part" if left else "file", size, total, files=tuple(covered[:MOST_LEFT]), left=(*left[:MOST_LEFT], *more)
-        )
+        left += said_aside(self._members)
+        return Coverage("part" if left else "file", size, total, files=tuple(covered[:MOST_LEFT]), left=first_of(left))
 
     def _dressed(self, read: SignedObject, name: str, over: Manifest | str | None) -> SignedObject:
         """The object with what the container says of it."""
@@ -218,8 +233,11 @@ class _Container:
             wrong = self._of_no_object(each.member for each in over.named)
         notes = read.notes
         if coverage.left and over is not None:
-            told = {"covered": ", ".join(coverage.files) or "-", "left": ", ".join(coverage.left)}
-            notes = (*notes, Finding("SIG-PART-ONLY", "", told))
+            notes = (*notes, part_only(coverage))
+        if isinstance(over, Manifest) and read.role is not Role.EVIDENCE:  # of a record they are those of its own list
+            hashes = {*filter(None, (read.digest_algorithm,)), *(each.hash for each in over.named)}
+            read = replace(read, digest_algorithm=weakest(hashes))
+            notes = tuple(dict.fromkeys((*notes, WEAK))) if "sha1" in hashes else notes
         if over is None and self._unread and read.failure is SubIndication.SIGNED_DATA_NOT_FOUND:
             read = replace(read, why=Finding("SIG-FORMAT", "", {"reason": self._unread[0]}))
         label = f"{name} {read.name}".strip()
@@ -267,11 +285,14 @@ class _Container:
             read(self._content(over), tried)
             signed = [each for each in tried.objects if each.role is not Role.COUNTERSIGNATURE]
             if signed and all(each.integrity is Integrity.INTACT for each in signed):
-                return over, tried
+                first = over, tried
+                break
             first = first or (over, tried)
         if first is None:
             first = None, Collected()
             read(lambda _: None, first[1])
+        if isinstance(first[0], Manifest):
+            self._chosen.add(first[0].name)
         return first
 
     def _stamp(self, name: str, mine: Collected) -> None:
@@ -299,6 +320,7 @@ class _Container:
         record = handed_over(data)
         candidates = self._made_over(name)
         over = candidates[0] if candidates else None
+        self._chosen.update([over.name] if isinstance(over, Manifest) else [])
         covered = [each for each in self._covered(over) if not isinstance(over, Manifest) or each != over.name]
         objects = [data_object(each, opened) for each in covered if (opened := self._members.find(each)) is not None]
         missing = [each for each in covered if each not in self._sizes]
@@ -346,7 +368,10 @@ class _Container:
         for member in self._over.get(name, ()):
             if member in self._mine and member != name:
                 covers.update(self._mine[member].file().digests())
-            digest = self._digest(member, "sha256")
+            try:
+                digest = self._digest(member, "sha256")
+            except Refused:  # more is not looked at, and so not proved
+                return
             covers.update((digest,) if digest else ())
         mine.stamps[:] = [replace(each, covers=each.covers | covers) for each in mine.stamps]
         mine.records[:] = [replace(each, covers=each.covers | covers) for each in mine.records]
@@ -362,6 +387,12 @@ def _failed(read: SignedObject, wrong: Wrong) -> SignedObject:
     if read.failure is not None and lost:
         return read
     return replace(read, integrity=integrity, failure=wrong[0], why=wrong[1])
+
+
+def _alone(*objects: SignedObject) -> Collected:
+    found = Collected()
+    found.objects += objects
+    return found
 
 
 def _unread(name: str, reason: str) -> SignedObject:

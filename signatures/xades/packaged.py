@@ -6,8 +6,13 @@ show, and is every part that is covered the one that a reader would show.
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
@@ -22,15 +27,26 @@ from signatures.xades.reader import Read, read_document
 from signatures.xades.verifier import unreadable
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.document import Document
+from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Resolver, Transforms
 
-__all__ = ["MOST_PART", "Parts", "opened_zip", "read_part", "refused_file"]
+__all__ = ["MOST_PART", "Members", "Parts", "holds_signatures_only", "opened_zip", "read_part", "refused_file", "said_aside"]
 
 SHOWN = 3
 """Covered parts that are named in a sentence; the report has more of them."""
 
 MOST_PART = 16 << 20
 """Bytes of a part that holds signatures; real ones have some 10 kB for each."""
+
+
+FREE, PACKED = 4, 16
+"""A member is read for nothing as many times as it is long, or as its packed bytes are: a zip of some MB can make GB."""
+
+STEP = 9
+"""Beyond that a step is taken for every 2 ** STEP bytes: they are unpacked, and digested."""
+
+COMMENT = re.compile(rb"(mimetype=[\w.+/-]{1,200})?\Z")
+"""What a zip may say of itself as a whole (EN 319 162-1, A.1)."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +59,48 @@ class Parts:
     covers: Callable[[Read], set[str]] = lambda read: set(read.covered.files) if read.covered else set()
 
 
-def opened_zip(source: Source, kind: Kind) -> ZipMembers | SignedFile:
-    """The members of a document, or what is to be said of a zip that is not read."""
+class Members(ZipMembers):
+    """Members of which every reading is accounted for, whoever reads them. Their streams raise `Refused`: nothing more is read."""
+
+    def __init__(self, path: Path, work: Work) -> None:
+        super().__init__(path)
+        self._work = work
+        self._free = {name: min(FREE * self.size(name), PACKED * self.packed(name)) for name in self.names}
+
+    def opened(self, name: str) -> BinaryIO:
+        return io.BufferedReader(_Accounted(super().opened(name), partial(self._account, name)))
+
+    def _account(self, name: str, count: int) -> None:
+        self._free[name] -= count
+        if (over := -self._free[name]) > 0:
+            self._work.visit(1 + (over >> STEP))
+            self._free[name] = 0
+
+
+class _Accounted(io.RawIOBase):
+    """A stream of which every byte is told to ``account``."""
+
+    def __init__(self, stream: BinaryIO, account: Callable[[int], None]) -> None:
+        super().__init__()
+        self._stream, self._account = stream, account
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+        self._account(count)
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def opened_zip(source: Source, kind: Kind, work: Work) -> Members | SignedFile:
+    """The members of a document, or what is to be said of a zip that is not read. ``work`` is what may be done for all of it."""
     try:
-        return ZipMembers(source.path)
+        return Members(source.path, work)
     except BadZip as error:
         return refused_file(kind, str(error))
 
@@ -56,6 +110,22 @@ def refused_file(kind: Kind, reason: str, name: str = "") -> SignedFile:
     why = Finding("SIG-XML-REFUSED", "", {"reason": reason})
     lost = SignedObject(kind, Role.SIGNATURE, name, b"", Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, why)
     return SignedFile((lost,))
+
+
+def said_aside(members: ZipMembers) -> list[str]:
+    """What stands in the zip beside its members, and so under no signature: a comment of the zip that says more than its type, or of a
+    member."""
+    return ["(comment)"] if members.commented or not COMMENT.match(members.comment) else []
+
+
+def holds_signatures_only(root: Any, holder: str) -> bool:
+    """Whether a document is the element ``holder`` with XML signatures, or one such signature, and nothing else: what stands beside them is
+    under none of them."""
+    if root.getprevious() is not None or root.getnext() is not None:
+        return False
+    spaces = [root.text, *(each.tail for each in root)]
+    only = all(each.tag == ds("Signature") for each in root) and not "".join(filter(None, spaces)).strip()
+    return root.tag == ds("Signature") or (root.tag == holder and len(root) > 0 and only)
 
 
 def read_part(
@@ -99,7 +169,7 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts) -> SignedObject:
         why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
         return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     lacking = sorted(parts.needed - covered)
-    left = lacking + sorted(parts.harmless - covered)
+    left = lacking + sorted(parts.harmless - covered) + said_aside(members)
     coverage = Coverage(
         "part" if left else "file",
         sum(members.size(each) for each in covered if members.find(each) is not None),

@@ -10,6 +10,7 @@ from typing import Any
 
 from policies.findings import Finding, said
 from policies.phrases import phrase
+from signatures.algorithms import STRENGTH, weakest
 from signatures.ber import Malformed
 from signatures.cades import Collected
 from signatures.certificates import Certificate
@@ -28,7 +29,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Reading, Resolver, State, Transforms
 from signatures.xmldsig.signature import CERTIFICATE, Failure, XmlSignature, decoded, likeliest, open_signature
 
-__all__ = ["MOST_SIGNATURES", "Read", "read_document"]
+__all__ = ["MOST_SIGNATURES", "WEAK", "Read", "read_document"]
 
 MOST_SIGNATURES = 100
 """Signatures of one document that are read; a petition that was signed by more in one file has not been heard of."""
@@ -142,7 +143,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         certificates=tuple(dict.fromkeys((*signature.certificates, *reader.known))),
         scheme=signature.scheme.name,
         signature_algorithm=f"{signature.scheme.name}-{signature.scheme.hash}",
-        digest_algorithm=_weakest(digests),
+        digest_algorithm=weakest(digests),
         claimed=properties.claimed or office_time(signature.references),
         level=_level(properties),
         location=properties.place,
@@ -150,8 +151,8 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
     )
     read = _judged(base, signature, properties, candidates, counter, reader.document.work)
     if read.certificate is not None and (named := properties.names(read.certificate)):
-        digests.add(max(named, key=_STRENGTH.index))
-        read = replace(read, digest_algorithm=_weakest(digests))
+        digests.add(max(named, key=STRENGTH.index))
+        read = replace(read, digest_algorithm=weakest(digests))
     reader.collected.certificates.update(dict.fromkeys(signature.certificates))
     notes = [*read.notes, *_notes(read, digests)]
     reading = Reading(reader.document, signature.element, reader.resolve, reader.transforms)
@@ -178,18 +179,12 @@ def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
     return list(found)
 
 
-_WEAK = Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})
-
-_STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
-
-
-def _weakest(digests: set[str]) -> str:
-    return min(digests, key=_STRENGTH.index, default="")
+WEAK = Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})
 
 
 def _notes(read: SignedObject, digests: set[str]) -> list[Finding]:
     hashes = {*digests, read.signature_algorithm.rpartition("-")[2]}
-    notes = [_WEAK] if "sha1" in hashes else []
+    notes = [WEAK] if "sha1" in hashes else []
     if read.coverage.left and read.role is Role.SIGNATURE:
         covered = ", ".join(read.coverage.elements) or "-"
         notes.append(Finding("SIG-PART-ONLY", "", {"covered": covered, "left": ", ".join(read.coverage.left)}))
@@ -375,4 +370,4 @@ class _Stamps:
             found_now = (digest_of(der) for der in data if (name, hashlib.new(name, der).digest()) in wanted)
             referred.setdefault(name, set()).update(found_now)
         if any(name == "sha1" for name, _ in wanted):
-            self._notes.append(_WEAK)
+            self._notes.append(WEAK)

@@ -21,7 +21,11 @@ FILES = {"cong van.txt": b"Cong van so 1", "phu-luc/bang.csv": b"a,b"}
 WHEN = day(2026, 3)
 NS = "http://uri.etsi.org/02918/v1.2.1#"
 DS = "http://www.w3.org/2000/09/xmldsig#"
-URIS = {"sha256": "http://www.w3.org/2001/04/xmlenc#sha256", "sha512": "http://www.w3.org/2001/04/xmlenc#sha512"}
+URIS = {
+    "sha1": "http://www.w3.org/2000/09/xmldsig#sha1",
+    "sha256": "http://www.w3.org/2001/04/xmlenc#sha256",
+    "sha512": "http://www.w3.org/2001/04/xmlenc#sha512",
+}
 
 
 def manifest(seal: str, files: Mapping[str, bytes], hash_name: str = "sha256") -> bytes:

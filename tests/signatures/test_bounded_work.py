@@ -6,6 +6,8 @@ Steps are counted, not seconds (`signatures.xmldsig.c14n.Work`): a step is some 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import subprocess
 import sys
@@ -25,6 +27,8 @@ from signatures.evidence import read_record
 from signatures.reading import read_signatures
 from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
+from signatures.xades.packaged import Members
+from signatures.xmldsig import names
 from signatures.xmldsig.c14n import MOST_VISITS, Work
 from tests.signatures import asic_builder, office_signing, xml_signing
 from tests.signatures.pki import Pki
@@ -325,6 +329,60 @@ def test_seals_of_a_container_share_one_account(tmp_path: Path, pki: Pki, steps:
     found = read(tmp_path, asic_builder.zipped({**asic_builder.FILES, **seals})).objects
     reasons = [each.why.text("en") for each in found if each.integrity is Integrity.UNKNOWN and each.why is not None]
     assert sum("steps" in each for each in reasons) > 80
+    assert steps() <= MOST_VISITS
+
+
+HASHES = {
+    "sha224": f"{names.MORE}sha224",
+    "sha256": f"{names.ENC}sha256",
+    "sha384": f"{names.MORE}sha384",
+    "sha512": f"{names.ENC}sha512",
+    **{f"sha3_{bits}": f"{names.MORE_2007}sha3-{bits}" for bits in (224, 256, 384, 512)},
+}
+
+
+def under(name: str, data: bytes, prefix: str) -> str:
+    value = base64.b64encode(hashlib.new(name, data).digest()).decode()
+    return f'<{prefix}:DigestMethod Algorithm="{HASHES[name]}"/><{prefix}:DigestValue>{value}</{prefix}:DigestValue>'
+
+
+class Under(Ref):
+    """A reference under an algorithm of its own."""
+
+    def xml(self, digest: str) -> str:
+        return f'<ds:Reference URI="large.bin">{under(self.uri or "", self.data, "ds")}</ds:Reference>'
+
+
+@pytest.mark.parametrize("way", ["manifest", "references"])
+def test_one_member_under_many_algorithms_shares_one_account(
+    tmp_path: Path, pki: Pki, steps: Callable[[], int], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A hundred kB of zip make gigabytes for digests. What honest members take is proportional to the file, and free."""
+    taken: list[int] = []
+    real = Members.opened
+
+    class Counting(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            taken.append(len(data))
+            return data
+
+    monkeypatch.setattr(Members, "opened", lambda self, name: Counting(real(self, name)))
+    large = bytes(60 << 20)
+    if way == "manifest":
+        listed = "".join(
+            f'<a:DataObjectReference URI="large.bin">{under(name, large, "d")}</a:DataObjectReference>' for name in HASHES
+        )
+        own = asic_builder.manifest("META-INF/signature001.p7s", {}).replace(b"</a:ASiC", listed.encode() + b"</a:ASiC")
+        seals = {"META-INF/ASiCManifest001.xml": own, "META-INF/signature001.p7s": pki.sign_cms(own)}
+    else:
+        making = Signing(pki, references=[Under(name, large) for name in HASHES])
+        seals = {"META-INF/signatures001.xml": etree.tostring(making.signature())}
+    (found,) = read(tmp_path, asic_builder.zipped({"large.bin": large, **seals})).objects
+    assert found.integrity is Integrity.UNKNOWN
+    assert found.why is not None
+    assert "steps" in found.why.text("en")
+    assert sum(taken) < 4 * len(large)
     assert steps() <= MOST_VISITS
 
 

@@ -221,7 +221,7 @@ def test_files_that_a_manifest_names_inside_its_sig_reference_are_held_against_i
 def test_what_lies_among_the_seals_and_is_none_is_named(tmp_path: Path, pki: Pki) -> None:
     for members in (parts(pki), with_xades(pki)):
         report = judged(tmp_path, pki, container(members | {"META-INF/evil.pdf": b"evil", "META-INF/manifest.xml": b"<m/>"}))
-        assert (report.coverage.scope, report.coverage.left) == ("part", ("META-INF/evil.pdf",))
+        assert (report.coverage.scope, report.coverage.left) == ("part", ("META-INF/evil.pdf", "META-INF/manifest.xml"))
 
 
 # -- second meanings of a zip -----------------------------------------------------------------------------------------------------------
