@@ -20,6 +20,7 @@ from signatures.chains import Chain, Chains, intersection, links
 from signatures.embedded import judge_embedded, stamps_of
 from signatures.evidence import EvidenceReport
 from signatures.evidence_proof import stamp_trust
+from signatures.mutual import depending
 from signatures.poe import SKEW, Proof, Proofs, digest_of
 from signatures.report import (
     Integrity,
@@ -71,7 +72,7 @@ def judge(
     file: SignedFile, context: Context, *, existed: Proof | None = None, beside: Sequence[ValidationData] = ()
 ) -> tuple[SignatureReport, ...]:
     """The report of every signature in ``file``, in its order. ``existed`` is a proof over the whole file (an evidence record's)."""
-    return _Judging(file, context, existed, beside).reports()
+    return depending(file.objects, _Judging(file, context, existed, beside).reports())
 
 
 @dataclass

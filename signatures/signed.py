@@ -18,7 +18,7 @@ from signatures.evidence import EvidenceReport
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 
-__all__ = ["EmbeddedRecord", "SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
+__all__ = ["EmbeddedRecord", "Identity", "SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Source:
     beside: Callable[[], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda: ())
     named: Callable[[str], Callable[[], BinaryIO] | None] = field(default=lambda _: None)
     holding: Callable[[str, Collection[bytes]], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda _, __: ())
+
+
+Identity = tuple[bytes, Certificate | None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ class SignedObject:
     location: str = ""
     coverage: Coverage = field(default_factory=lambda: Coverage("part"))
     notes: tuple[Finding, ...] = ()
+    unless: Callable[[Collection[Identity]], Finding | None] = field(default=lambda _: None, compare=False, repr=False)
+    """What is to be said of it where, of the other signatures in the file, only those of these identities are trusted."""
+
+    @property
+    def identity(self) -> Identity:
+        """Which signature it is: another signer's key can be made to fit the same value."""
+        return self.value, self.certificate
 
 
 @dataclass(frozen=True)

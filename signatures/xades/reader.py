@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from policies.findings import Finding, said
@@ -17,7 +17,7 @@ from signatures.certificates import Certificate
 from signatures.cms import Content
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import SignedObject, Stamp
+from signatures.signed import Identity, SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
 from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
@@ -242,25 +242,39 @@ def _covers_value(signature: XmlSignature, over: Any) -> bool:
 
 def _watched(document: Document, found: list[Read]) -> list[Read]:
     """Signatures that cover nothing, or elements with doubles that nobody signed (`coverage.shadows`), say nothing of what readers would
-    show: their values are right, and whether what is shown is whole is not known."""
-    every = [each.covered for each in found if each.covered is not None and each.object.integrity is Integrity.INTACT]
+    show: their values are right, and whether what is shown is whole is not known.
+
+    Anybody can sign a double. So another signature counts only where it is trusted, which is known when all of them have been judged."""
+    every = [each for each in found if each.covered is not None and each.object.integrity is Integrity.INTACT]
     return [replace(each, object=_seen(document, each, every)) for each in found]
 
 
-def _seen(document: Document, read: Read, every: Sequence[Covered]) -> SignedObject:
+def _seen(document: Document, read: Read, every: Sequence[Read]) -> SignedObject:
     if read.covered is None or read.object.failure is not None:
         return read.object
-    why = None
+    why = _unclear(document, read, every)
+    if why is None:
+        return replace(read.object, unless=partial(_without, document, read, every)) if len(every) > 1 else read.object
+    return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
+
+
+def _without(document: Document, read: Read, every: Sequence[Read], trusted: Collection[Identity]) -> Finding | None:
+    """What is unclear without those of ``every`` that are not trusted."""
+    helping = [each for each in every if each is read or each.object.identity in trusted]
+    return _unclear(document, read, helping) if len(helping) < len(every) else None
+
+
+def _unclear(document: Document, read: Read, every: Sequence[Read]) -> Finding | None:
+    """Why it cannot be told what a signature covers of what a reader would show."""
+    assert read.covered is not None
     try:
         if read.object.role is Role.SIGNATURE and not (read.covered.tops or read.covered.files):
-            why = Finding("SIG-XML-REFUSED", "", {"reason": phrase("dsig-nothing")})
-        elif double := shadows(document, read.covered, every):
-            why = Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(read.object.coverage.elements)})
+            return Finding("SIG-XML-REFUSED", "", {"reason": phrase("dsig-nothing")})
+        if double := shadows(document, read.covered, [each.covered for each in every if each.covered is not None]):
+            return Finding("SIG-WRAPPED", "", {"element": double, "covered": ", ".join(read.object.coverage.elements)})
     except Refused as error:
-        why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
-    if why is None:
-        return read.object
-    return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
+        return Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+    return None
 
 
 _STAMP_KINDS = (

@@ -105,6 +105,29 @@ def test_a_double_inside_the_signature_that_is_left_out_of_what_it_signs(tmp_pat
     assert report.verdict.why.code == "SIG-WRAPPED"
 
 
+def _two(pki: Pki, other: Pki, *, over: str) -> etree._Element:
+    """A list of equal elements, of which one has a signature of its own, and ``over`` ("" is all there is) one by somebody of ``other``."""
+    root = etree.fromstring('<list><item Id="a">1</item><item Id="b">2</item></list>')
+    root.append(Signing(pki, references=[Ref("#a", canonical(root[0]), EXCLUSIVE)]).signature())
+    data, steps = (canonical(root[1]), EXCLUSIVE) if over else (canonical(root), ENVELOPED + EXCLUSIVE)
+    root.append(Signing(other, references=[Ref(over, data, steps)], name="sig-2").signature())
+    return root
+
+
+@pytest.mark.parametrize("over", ["#b", ""])
+def test_a_double_that_somebody_signed_whom_nobody_trusts(tmp_path: Path, pki: Pki, over: str) -> None:
+    """Anybody can make a key and sign what he added: that says nothing for the signature of another."""
+    report = judged(tmp_path, pki, _two(pki, Pki(), over=over))
+    assert (report.integrity, str(report.verdict)) == (Integrity.UNKNOWN, "INDETERMINATE/SIG_CONSTRAINTS_FAILURE")
+    assert report.verdict.why is not None
+    assert (report.verdict.why.code, report.verdict.why.args["element"]) == ("SIG-WRAPPED", "/list/item[2]")
+
+
+@pytest.mark.parametrize("over", ["#b", ""])
+def test_equal_elements_each_signed_by_somebody_who_is_trusted(tmp_path: Path, pki: Pki, over: str) -> None:
+    assert judged(tmp_path, pki, _two(pki, pki, over=over)).verdict.passed
+
+
 # -- office documents -------------------------------------------------------------------------------------------------------------------
 
 PLAIN = {name: data for name, data in BARE.items() if name != "word/styles.xml"} | {
