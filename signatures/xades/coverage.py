@@ -7,24 +7,20 @@ of the same name is covered by no signature, which of them was meant cannot be t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice, takewhile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from signatures.report import Coverage
 from signatures.xades.properties import local
 from signatures.xmldsig.c14n import Nodes
-from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of
+from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import DS, ds
 from signatures.xmldsig.references import BASE64, Reference, State
 
-__all__ = ["PART", "Covered", "coverage_of", "covered_by", "shadows"]
-
-MOST_NAMED = 20
-"""Elements or files that a report names of each sort; beyond it "…" stands."""
+__all__ = ["PART", "Covered", "covered_by", "shadows"]
 
 FEW = 8
 """Names that are looked for at once; where there are more, every element is looked at."""
@@ -44,6 +40,22 @@ class Covered:
     files: tuple[str, ...]
     texts: frozenset[Any] = frozenset()
     """Elements of which no more is signed than what their text stands for."""
+    own: frozenset[Any] = frozenset()
+    """Parts of signatures that are covered as they stand there."""
+    commented: frozenset[Any] = frozenset()
+    """Elements that are covered with the comments in them."""
+    holes: dict[Any, None] = field(default_factory=dict)
+    """Signatures that filters took out of what is covered."""
+    bare: tuple[str, ...] = ()
+    """Files that are covered without the comments in them."""
+    whole: bool = False
+    """Whether what stands around the root is covered, too."""
+
+    @property
+    def full(self) -> frozenset[Any]:
+        """Elements that are covered with the instructions in them."""
+        info = self.signature.find(ds("SignedInfo"))
+        return (self.own | self.tops.keys() | {info}) - self.texts
 
     def holds(self, path: Sequence[Any]) -> bool:
         """Whether the element with its ancestors, ``path``, is covered, being (in) one of the covered elements."""
@@ -52,26 +64,41 @@ class Covered:
 
 def covered_by(document: Document, signature: Any, references: Sequence[Reference]) -> Covered:
     """What a signature covers, but for its own parts and properties."""
-    tops: dict[Any, None] = {}
-    out: dict[Any, None] = {}
+    found = Covered(signature, {}, {}, ())
     files: dict[str, None] = {}
+    bare: dict[str, None] = {}
     texts: set[Any] = set()
-    for each in references:
-        if each.state is not State.GOOD:
-            continue
+    own: set[Any] = set()
+    commented: set[Any] = set()
+    whole = False
+    for each in (one for one in references if one.state is State.GOOD):
         if each.nodes is None:
             files.setdefault(each.name + PART if each.filtered else each.name)
+            if not each.comments:
+                bare.setdefault(each.name)
             continue
-        if _is_formal(each.nodes.top):
+        formal = _is_formal(each.nodes.top)
+        tops = _tops(document, each.nodes) if not formal else [] if each.nodes.filters else [each.nodes.top]
+        commented.update(tops if each.comments else ())
+        if formal:
+            own.update(tops)
             continue
-        tops.update(dict.fromkeys(_tops(document, each.nodes)))
+        found.tops.update(dict.fromkeys(tops))
+        whole = whole or (each.nodes.whole and all(step.operation == "subtract" for step in each.nodes.filters))
         if any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform"))):
             texts.add(each.nodes.top)
-        for step in each.nodes.filters:
-            if step.operation == "subtract":
-                out.update(dict.fromkeys(top for top in step.tops if top.tag != ds("Signature")))
-    document.work.visit(len(tops) + len(out))
-    return Covered(signature, tops, out, tuple(files), frozenset(texts))
+        for top in (top for step in each.nodes.filters if step.operation == "subtract" for top in step.tops):
+            (found.holes if top.tag == ds("Signature") else found.taken_out)[top] = None
+    document.work.visit(len(found.tops) + len(found.taken_out))
+    return replace(
+        found,
+        files=tuple(files),
+        bare=tuple(bare),
+        whole=whole,
+        texts=frozenset(texts),
+        own=frozenset(own),
+        commented=frozenset(commented),
+    )
 
 
 def _tops(document: Document, nodes: Nodes) -> list[Any]:
@@ -91,61 +118,6 @@ def _tops(document: Document, nodes: Nodes) -> list[Any]:
 def _is_formal(element: Any) -> bool:
     """Whether it is the signature's own machinery (its properties, key, value, manifest) and nothing that anybody reads."""
     return bool(local(element)) or (element.tag.startswith(f"{{{DS}}}") and element.tag != ds("Object"))
-
-
-def coverage_of(document: Document, covered: Covered) -> Coverage:
-    """The coverage of one signature, for its report."""
-    left = tuple(_left(document, covered))
-    elements = _named(path_of(each) for each in islice(covered.tops, MOST_NAMED + 1))
-    files = _named(covered.files)
-    parts = _named(each.removesuffix(PART) for each in covered.files if each.endswith(PART))
-    if not covered.tops:
-        alone = covered.files[0] if len(covered.files) == 1 else ""
-        return Coverage("beside", name="" if parts else alone, files=files, left=parts) if files else Coverage("part")
-    left += parts
-    scope = "part" if left else "enclosed" if document.root is covered.signature else "file"
-    size = document.size if not left else 0
-    return Coverage(scope, size, document.size, elements=elements, files=files, left=_named(left))
-
-
-def _named(names: Any) -> tuple[str, ...]:
-    found = list(names)
-    return tuple(found[:MOST_NAMED]) + (("…",) if len(found) > MOST_NAMED else ())
-
-
-def _left(document: Document, covered: Covered) -> Iterator[str]:
-    """What is not covered: the topmost such elements, signatures aside."""
-    count = 0
-    above = {each for top in covered.tops for each in top.iterancestors()}
-    open_: list[Iterator[Any]] = [iter((document.root,))]
-    while open_ and count <= MOST_NAMED:
-        element = next(open_[-1], None)
-        if element is None:
-            open_.pop()
-            continue
-        document.work.visit()
-        if element in covered.tops:
-            yield from (path_of(each) for each in islice(covered.taken_out, MOST_NAMED) if element in set(each.iterancestors()))
-            if element in covered.texts and not {*element.keys()} <= {*ID_ATTRIBUTES}:
-                yield f"{path_of(element)} (attributes)"
-        elif element.tag == ds("Signature"):
-            if element is covered.signature:
-                open_.append(each for each in element.iterchildren(ds("Object")) if not _holds_properties(each))
-        elif element in above:
-            document.work.visit(len(element) >> 3)
-            if _has_own(element):
-                yield f"{path_of(element)} (attributes and text)"
-            open_.append(element.iterchildren(etree.Element))
-        else:
-            count += 1
-            yield path_of(element)
-
-
-def _has_own(element: Any) -> bool:
-    """Whether an element has attributes, or text between its children."""
-    if element.attrib or (element.text or "").strip():
-        return True
-    return any((each.tail or "").strip() for each in element.iterchildren())
 
 
 def _holds_properties(holder: Any) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,7 @@ from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
-from signatures.xades.coverage import MOST_NAMED
+from signatures.xades.left import COMMENTS, MOST_NAMED, inside
 from signatures.xades.reader import Read, read_document
 from signatures.xades.verifier import unreadable
 from signatures.xmldsig.c14n import Refused, Work
@@ -154,22 +155,28 @@ def read_part(
         collected.objects.append(unreadable(error, kind, name))
         return []
 
+    def own(read: Read) -> list[str]:
+        """What is left of the signature itself, and the comments of parts."""
+        assert read.covered is not None
+        within = [f"{name}: {each}" for each in islice(inside(document, read.covered), MOST_NAMED + 1)]
+        return within + [each + COMMENTS for each in read.covered.bare]
+
     def dress(read: Read) -> SignedObject:
-        return _dressed(read, members, parts)
+        return _dressed(read, members, parts, own)
 
     return read_document(document, resolve, collected, kind=kind, known=known, transforms=transforms, dress=dress)
 
 
-def _dressed(read: Read, members: ZipMembers, parts: Parts) -> SignedObject:
+def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read], list[str]]) -> SignedObject:
     if read.covered is None or read.object.role is not Role.SIGNATURE:
         return read.object
     try:
-        covered = parts.covers(read)
+        covered, more = parts.covers(read), own(read)
     except Refused as error:
         why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
         return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     lacking = sorted(parts.needed - covered)
-    left = lacking + sorted(parts.harmless - covered) + said_aside(members)
+    left = lacking + sorted(parts.harmless - covered) + more + said_aside(members)
     coverage = Coverage(
         "part" if left else "file",
         sum(members.size(each) for each in covered if members.find(each) is not None),

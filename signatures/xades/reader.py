@@ -20,7 +20,8 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import Identity, SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
-from signatures.xades.coverage import Covered, coverage_of, covered_by, shadows
+from signatures.xades.coverage import Covered, covered_by, shadows
+from signatures.xades.left import coverage_of
 from signatures.xades.properties import Properties, digests_in, local, office_time, properties_of, values_in
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work

@@ -25,7 +25,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Octets, Reading, followed, method_of
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded
 
-__all__ = ["SEALING", "sealing_records"]
+__all__ = ["SEALING", "SPACE", "sealing_records"]
 
 SPACE = "http://uri.etsi.org/19132/v1.1.1#"
 SEALING = f"{{{SPACE}}}SealingEvidenceRecords"

@@ -60,6 +60,8 @@ class Work:
     """How much may still be done for one file, and for all that is inside it; and which digests are known from doing it."""
 
     left: int = MOST_VISITS
+    bare: set[Hashable] = field(default_factory=set)
+    """Canonical forms of files that lack comments which are there."""
     _digests: dict[tuple[str, Hashable], bytes] = field(default_factory=dict)
     _contents: set[tuple[str, bytes]] = field(default_factory=set)
     _opened: Counter[Hashable] = field(default_factory=Counter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from policies.phrases import phrase
 from signatures.algorithms import Scheme
 
-__all__ = ["DIGESTS", "DS", "MORE", "SCHEMES", "digest_named", "ds"]
+__all__ = ["DIGESTS", "DS", "DSIG11", "MORE", "SCHEMES", "digest_named", "ds"]
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"

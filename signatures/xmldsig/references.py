@@ -27,6 +27,7 @@ from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
 
 __all__ = [
     "BASE64",
+    "EXCLUSIVE",
     "Octets",
     "Reading",
     "Reference",
@@ -111,6 +112,8 @@ class Reference:
     name: str = ""
     exact: bool = True
     filtered: bool = False
+    comments: bool = False
+    """Whether the comments in what it covers are covered too, or there are none."""
     element: Any = None
     inner: tuple[Reference, ...] = ()
     """The references of a manifest that this one points at."""
@@ -179,6 +182,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
                 return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
             base |= {"exact": not result.steps, "nodes": result.nodes, "filtered": result.filtered}
             if reading.digest(result.data, base["algorithm"]) == expected:
+                base["comments"] = result.comments and result.made.isdisjoint(reading.document.work.bare)
                 return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
@@ -284,6 +288,9 @@ class Transformed:
     nodes: Nodes | None
     steps: int
     filtered: bool = False
+    comments: bool = True
+    """Whether comments stay, in a file as far as ``made``, the canonical forms of it, have not been found to lack some."""
+    made: frozenset[Hashable] = frozenset()
 
 
 def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transformed:
@@ -292,15 +299,19 @@ def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transf
     if len(steps) > MOST_TRANSFORMS:
         raise Refused(phrase("dsig-transforms", most=MOST_TRANSFORMS))
     data, nodes = target, target if isinstance(target, Nodes) else None
+    comments, made = nodes is None or nodes.comments, set()
     for step in steps:
         data = _transform(reading, step, data)
+        comments = comments and (nodes is None or _algorithm(step) not in METHODS or METHODS[_algorithm(step)].comments)
+        made.add(data.known if isinstance(data, Octets) else None)
         if isinstance(data, Nodes) and nodes is not None and data.top is nodes.top:
             nodes = data
         elif nodes is not None and _algorithm(step) in _FILTERS:
             # What it takes out of a form that was read again is no element of the document, and could not be named.
             raise Refused(phrase("dsig-filter-elsewhere"))
     filtered = nodes is None and any(_algorithm(step) in _FILTERS for step in steps)
-    return Transformed(data, nodes, len(steps), filtered)
+    comments = comments and not (nodes is not None and isinstance(data, Nodes))  # for then a form without them is taken
+    return Transformed(data, nodes, len(steps), filtered, comments, frozenset(made - {None}))
 
 
 def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Octets:
@@ -308,7 +319,7 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
     if uri in METHODS:
         method = method_of(step)
         known = (data.known, method) if isinstance(data, Octets) and data.known is not None else None
-        return Octets(lambda sink: canonical(reading.nodes(data), method, reading.document.work, sink), known)
+        return Octets(partial(_canonical, reading, data, method, known), known)
     if uri == ENVELOPED:
         nodes = reading.nodes(data)
         if not _inside(reading.signature, nodes.top):
@@ -322,6 +333,16 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
         ways = reading.transforms[uri]
         return ways[min(reading.way, len(ways) - 1)](reading, step, data)
     raise Refused(phrase("dsig-transform", uri=uri[:80]))
+
+
+_HAS_COMMENTS = etree.XPath("boolean(//comment())")
+
+
+def _canonical(reading: Reading, data: Nodes | Octets, method: Method, known: Hashable, sink: Sink) -> None:
+    nodes = reading.nodes(data)
+    if known is not None and not method.comments and _HAS_COMMENTS(nodes.top):
+        reading.document.work.bare.add(known)
+    canonical(nodes, method, reading.document.work, sink)
 
 
 _FILTERS = {XPATH: by_xpath, FILTER2: by_filters}

@@ -41,7 +41,7 @@ def _detached(pki: Pki) -> bytes:
 
 
 def _xml(pki: Pki) -> bytes:
-    return xml_signing.enveloped(pki, level="T")
+    return xml_signing.enveloped(pki, xml_signing.LETTER.replace("<!-- note -->", ""), level="T")
 
 
 def _xml_enclosing(pki: Pki) -> bytes:

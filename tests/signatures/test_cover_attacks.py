@@ -81,11 +81,11 @@ def test_a_filter_over_a_part_of_a_document_does_not_cover_the_part(tmp_path: Pa
     assert "word/document.xml" in report.coverage.left
 
 
-@pytest.mark.parametrize(("attributes", "left"), [("", ()), (' status="approved"', ("/all/doc (attributes)",))])
-def test_base64_covers_no_attributes(tmp_path: Path, pki: Pki, attributes: str, left: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("attributes", "left"), [("", "name"), (' status="approved"', "name and attributes")])
+def test_base64_covers_neither_name_nor_attributes(tmp_path: Path, pki: Pki, attributes: str, left: str) -> None:
     root = etree.fromstring(f'<all><doc Id="d"{attributes}>{b64(b"cong van")}</doc></all>')
     root.append(Signing(pki, references=[Ref("#d", b"cong van", BASE64)]).signature())
-    assert judged(tmp_path, pki, root).coverage.left == left
+    assert judged(tmp_path, pki, root).coverage.left == ("/all (name)", f"/all/doc ({left})")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_every_level_is_told_and_valid_in_its_day(tmp_path: Path, pki: Pki, leve
     report = signature(tmp_path, pki, enveloped(pki, level=level), day(2026, 6))
     assert (str(report.verdict), report.level) == ("TOTAL-PASSED", f"XAdES-{level}")
     assert [each.kind for each in report.stamps] == stamps
-    assert (report.coverage.scope, report.coverage.elements, report.coverage.left) == ("file", ("/edoc",), ())
+    assert (report.coverage.scope, report.coverage.elements, report.coverage.left) == ("part", ("/edoc",), ("/edoc/comment()",))
     assert (report.claimed, report.location) == (day(2026, 3), "Hà Nội")
 
 
@@ -169,10 +169,10 @@ def test_a_part_that_is_signed_is_told_with_what_is_not(tmp_path: Path, pki: Pki
     assert (report.coverage.scope, report.coverage.elements, report.coverage.left) == (
         "part",
         ("/HDon/DLHDon",),
-        ("/HDon/MCCQT",),
+        ("/HDon (name)", "/HDon/MCCQT"),
     )
     (note,) = report.notes
-    assert (note.code, note.args) == ("SIG-PART-ONLY", {"covered": "/HDon/DLHDon", "left": "/HDon/MCCQT"})
+    assert (note.code, note.args) == ("SIG-PART-ONLY", {"covered": "/HDon/DLHDon", "left": "/HDon (name), /HDon/MCCQT"})
 
 
 def test_a_content_time_stamp_is_over_the_objects(tmp_path: Path, pki: Pki) -> None:
