@@ -20,8 +20,8 @@ from signatures.xmldsig.c14n import BYTES, XML, Method, Nodes, Refused, Sink, Wo
 
 __all__ = ["canonical", "joined"]
 
-LEAST = 64
-"""Nodes below which libxml2 is not asked: it takes 50 µs to begin."""
+LEAST, HEAVY = 64, 1 << 14
+"""Nodes below which libxml2 is not asked, unless there are so many characters in them: it takes 50 µs to begin."""
 
 MOST_CUT = 100
 """Elements that are left out; a document has as many signatures."""
@@ -76,7 +76,7 @@ def _steps(nodes: Nodes, method: Method) -> int | None:
     """What libxml2 would take, in steps of `Work`; None where it cannot do it, or not faster."""
     top = nodes.top
     count = int(_COUNT(top))
-    if count < LEAST or method.prefixes:  # over a part, it takes listed prefixes for others
+    if (count < LEAST and _length(top) < HEAVY) or method.prefixes:  # over a part, it takes listed prefixes for others
         return None
     if not nodes.whole and top.getparent() is None and (top.getprevious() is not None or top.getnext() is not None):
         return None  # it would write what stands around a root
@@ -88,6 +88,12 @@ def _steps(nodes: Nodes, method: Method) -> int | None:
     if scope is None or (scope > MOST_SCOPE and not method.exclusive):
         return None
     return count // 16 if method.exclusive else count * (100 + scope * scope) // 1600
+
+
+def _length(top: Any) -> int:
+    """The characters in a few nodes."""
+    texts = (part for each in top.iter() for part in (each.text, each.tail, *each.values()))
+    return sum(len(each) for each in texts if each)
 
 
 def _scope(top: Any) -> int | None:

@@ -322,9 +322,12 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
         return Octets(partial(_canonical, reading, data, method, known), known)
     if uri == ENVELOPED:
         nodes = reading.nodes(data)
-        if not _inside(reading.signature, nodes.top):
+        if _inside(reading.signature, nodes.top):
+            return nodes.filtered("subtract", frozenset((reading.signature,)))
+        # It is an expression that keeps what this signature is not around (XML-DSig 6.6.4): beside the signature that is all of it.
+        if not _inside(nodes.top, reading.document.root) or _inside(nodes.top, reading.signature):
             raise Refused(phrase("dsig-enveloped"))
-        return nodes.filtered("subtract", frozenset((reading.signature,)))
+        return nodes
     if uri == BASE64:
         return _decoded(reading, data)
     if uri in _FILTERS:

@@ -24,11 +24,14 @@ _STEP = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
 _AND = re.compile(r"(?<=\)) ?and ?")
 _CALLED = r"(?:\[@([\w.-]+)='([\w.:-]*)'\])?"
 _WITHOUT = re.compile(rf"not\(ancestor-or-self::({_STEP}){_CALLED}\)")
+_WITHOUT_IN_TWO = re.compile(rf"not\((self|ancestor)::({_STEP}) or (?!\1)(self|ancestor)::\2\)")
+"""The same, said of the element itself and of what is around it."""
 _WITHIN = re.compile(rf"ancestor-or-self::({_STEP}){_CALLED}")
 _THIS_ONE = re.compile(
     rf"count\(ancestor-or-self::({_STEP})\|here\(\)/ancestor::({_STEP})\[1\]\)>count\(ancestor-or-self::({_STEP})\)"
 )
 _HERE = re.compile(rf"here\(\)/ancestor::({_STEP})(?:\[1\])?")
+_ID = re.compile(r"id\('([\w.:-]+)'\)")
 _TEXT = r"'[\w.:-]*'"
 _NAME_TEST = rf"(?:starts-with\(local-name\(\),{_TEXT}\)|local-name\(\)={_TEXT}|@[\w.-]+={_TEXT})"
 _PATH = re.compile(rf"(?:/|//|/descendant::)?{_STEP}(?:\[{_NAME_TEST}(?: ?(?:or|and) ?{_NAME_TEST})*\])?(?:/{_STEP}){{0,4}}")
@@ -48,7 +51,8 @@ def _expression(element: Any) -> str:
     text = " ".join(text_of(element).split())
     if len(text) > MOST_XPATH or next(element.iterchildren(etree.Element), None) is not None:
         raise Refused(phrase("dsig-xpath-long", most=MOST_XPATH))
-    return re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
+    text = re.sub(r" ?([()|>=\[\]/,]) ?", r"\1", text)
+    return re.sub(r"\"([\w.:-]*)\"", r"'\1'", text)
 
 
 def by_xpath(document: Document, signature: Any, step: Any, nodes: Nodes) -> Nodes:
@@ -61,6 +65,8 @@ def by_xpath(document: Document, signature: Any, step: Any, nodes: Nodes) -> Nod
     for part in _AND.split(text):
         if match := _WITHOUT.fullmatch(part):
             nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
+        elif match := _WITHOUT_IN_TWO.fullmatch(part):
+            nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[2]), None, ""))
         elif match := _WITHIN.fullmatch(part):
             nodes = nodes.filtered("intersect", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
         else:
@@ -97,6 +103,8 @@ def by_filters(document: Document, signature: Any, step: Any, nodes: Nodes) -> N
         paths = _expression(element).split("|")
         if len(paths) > MOST_PATHS:
             raise Refused(phrase("dsig-paths", most=MOST_PATHS))
+        if operation == "intersect" and "/" in (path.strip() for path in paths):  # all there is
+            continue
         tops: set[Any] = set()
         for path in paths:
             tops |= _selected(document, signature, nodes, element, path.strip())
@@ -109,6 +117,9 @@ def _selected(document: Document, signature: Any, nodes: Nodes, element: Any, pa
         if _name(element, match[1]) != ds("Signature"):
             raise Refused(phrase("dsig-path", path=path[:80]))
         return {signature}
+    if (match := _ID.fullmatch(path)) and nodes.top.getroottree().getroot() is document.root:
+        found = document.by_id(match[1])
+        return set() if found is None else {found}
     if not _PATH.fullmatch(path):
         raise Refused(phrase("dsig-path", path=path[:80]))
     document.work.visit(document.passing * (4 + 5 * (path.count("@") + path.count("("))))
