@@ -15,6 +15,7 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from signatures.xades.properties import local
+from signatures.xmldsig.attachments import SCHEME
 from signatures.xmldsig.c14n import Nodes
 from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import DS, ds
@@ -85,7 +86,8 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
             continue
         found.tops.update(dict.fromkeys(tops))
         whole = whole or (each.nodes.whole and all(step.operation == "subtract" for step in each.nodes.filters))
-        if any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform"))):
+        decoded = any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform")))
+        if decoded or (each.uri or "").startswith(SCHEME):
             texts.add(each.nodes.top)
         for top in (top for step in each.nodes.filters if step.operation == "subtract" for top in step.tops):
             (found.holes if top.tag == ds("Signature") else found.taken_out)[top] = None

@@ -11,7 +11,7 @@ import binascii
 import enum
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
+from signatures.xmldsig.attachments import SCHEME, attachment, is_message
 from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
 from signatures.xmldsig.document import Document, reread, text_of
 from signatures.xmldsig.names import DS, digest_named, ds
@@ -192,7 +193,9 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
 
 
 def _ways(reading: Reading, element: Any) -> int:
-    """How many ways there are to do what the transforms of a reference say."""
+    """How many ways there are to do what a reference and its transforms say."""
+    if (element.get("URI") or "").startswith(SCHEME):
+        return 2
     return max((len(reading.transforms.get(_algorithm(each), ())) for each in element.iter(ds("Transform"))), default=1) or 1
 
 
@@ -200,8 +203,26 @@ def followed(reading: Reading, element: Any) -> tuple[Transformed | None, str]:
     """(what the transforms of a ds:Reference make of what it points at, the name of the file it points at, if it is one). None: it is not
     there. Raises `Refused`."""
     listed = element.find(ds("Transforms"))
+    part = unquote(element.get("URI") or "")
+    if part.startswith(SCHEME) and is_message(reading.document):
+        return _attached(reading, part, listed), ""
     target, name = target_of(reading, _implied(element.get("URI"), listed))
+    if target is None and part.startswith(SCHEME):
+        raise Refused(phrase("dsig-cid", uri=part[:80]))
     return (None if target is None else transformed(reading, listed, target)), name
+
+
+def _attached(reading: Reading, uri: str, listed: Any) -> Transformed | None:
+    """The same of an attachment of the message: its bytes; or, as no rule says which is meant, the base64 that stands there."""
+    part = attachment(reading.document, uri)
+    if part is None:
+        return None
+    text = text_of(part).encode()
+    data = Octets(lambda sink: sink(text)) if reading.way else _decoded(reading, Nodes(part))
+    made = transformed(reading, listed, data)
+    if made.filtered:
+        raise Refused(phrase("dsig-filter-elsewhere"))
+    return replace(made, nodes=Nodes(part))
 
 
 def _implied(uri: str | None, listed: Any) -> str | None:

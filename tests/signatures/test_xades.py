@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import hashlib
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from signatures.report import Integrity, Role, SubIndication
 from tests.signatures import xml_signing
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
-from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, LETTER, XADES, Ref, Signing, enveloped
+from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, LETTER, XADES, Ref, Signing, detached, enveloped
 
 
 @pytest.fixture(scope="session")
@@ -262,6 +264,49 @@ EDXML = """<?xml version="1.0" encoding="utf-8"?>
 </edXML:edXMLManifest></edXML:edXMLBody></edXML:edXMLEnvelope><edXML:AttachmentEncoded xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016">
 <edXML:Attachment><edXML:ContentTransferEncoded>%s</edXML:ContentTransferEncoded></edXML:Attachment></edXML:AttachmentEncoded></edXML>"""
 HEADER = ".//{http://www.mic.gov.vn/TBT/QCVN_102_2016}edXMLHeader"
+
+
+ATTACHED = b"PK cong van so 1"
+
+
+def message(content: str = base64.b64encode(ATTACHED).decode(), name: str = "cid:1") -> etree._Element:
+    held = f"<edXML:Attachment><edXML:ContentId>{name}</edXML:ContentId>"
+    return etree.fromstring((EDXML % content).replace("<edXML:Attachment>", held).encode())
+
+
+def with_attachment(pki: Pki, root: etree._Element, attached: bytes, *more: Ref) -> etree._Element:
+    root.find(HEADER).append(Signing(pki, digest="sha256", xades=False, references=[*more, Ref("cid:1", attached)]).signature())
+    return root
+
+
+@pytest.mark.parametrize("name", ["cid:1", "1"])
+def test_an_attachment_that_a_message_holds_is_found_by_its_content_id(tmp_path: Path, rsa: Pki, name: str) -> None:
+    """Its bytes are signed, or the base64 that stands there: no rule says which."""
+    for signed in (ATTACHED, base64.b64encode(ATTACHED)):
+        report = signature(tmp_path, rsa, etree.tostring(with_attachment(rsa, message(name=name), signed)), day(2026, 6))
+        assert report.integrity is Integrity.INTACT
+        assert report.coverage.scope == "part"
+        assert [each.rpartition("/")[2] for each in report.coverage.elements] == ["ContentTransferEncoded"]
+        assert report.coverage.left
+        other = with_attachment(rsa, message(base64.b64encode(b"other").decode(), name), signed)
+        assert signature(tmp_path, rsa, etree.tostring(other), day(2026, 6)).verdict.sub is SubIndication.HASH_FAILURE
+    root = message(name=name)
+    whole = Ref("", etree.tostring(root, method="c14n", exclusive=True, with_comments=False), ENVELOPED + EXCLUSIVE)
+    report = signature(tmp_path, rsa, etree.tostring(with_attachment(rsa, root, ATTACHED, whole)), day(2026, 6))
+    assert (report.integrity, report.coverage.scope) == (Integrity.INTACT, "file")
+
+
+def test_an_attachment_that_cannot_be_told(tmp_path: Path, rsa: Pki) -> None:
+    missing = signature(tmp_path, rsa, etree.tostring(with_attachment(rsa, message(name="cid:2"), ATTACHED)), day(2026, 6))
+    assert missing.verdict.sub is SubIndication.SIGNED_DATA_NOT_FOUND
+    twice = message()
+    twice[-1].append(copy.deepcopy(twice[-1][0]))
+    for data in (etree.tostring(with_attachment(rsa, twice, ATTACHED)), detached(rsa, {"cid:1": ATTACHED})):
+        report = signature(tmp_path, rsa, data, day(2026, 6))
+        assert report.verdict.sub is SubIndication.SIG_CONSTRAINTS_FAILURE
+        assert "cid:1" in report.verdict.why.text("en")  # type: ignore[union-attr]
+    beside = signature(tmp_path, rsa, detached(rsa, {"cid:1": ATTACHED}), day(2026, 6), beside={"part.bin": ATTACHED})
+    assert beside.integrity is Integrity.INTACT
 
 
 @pytest.mark.parametrize("uri", ["", None])
