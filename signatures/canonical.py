@@ -25,8 +25,9 @@ def canonical_element(
         raise TooLarge(phrase("can-none", why=error.reason)) from error
 
 
-def canonical(data: bytes, method: str) -> bytes | None:
-    """The canonical form of a whole document; None when ``data`` is no XML that is accepted, or the method is not known.
+def canonical(data: bytes, method: str, work: Work | None = None) -> bytes | None:
+    """The canonical form of a whole document; None when ``data`` is no XML that is accepted, or the method is not known. ``work`` is what
+    may be done for it.
 
     Raises:
         TooLarge: it is beyond a bound, so that nothing can be said of it.
@@ -34,7 +35,7 @@ def canonical(data: bytes, method: str) -> bytes | None:
     if method not in METHODS:
         return None
     try:
-        return canonical_element(exact(data), method, whole=True, work=Work())
+        return canonical_element(exact(data), method, whole=True, work=work)
     except TooLarge:
         raise
     except NotWellFormed:

@@ -32,6 +32,7 @@ from signatures.asic.names import (
     STAMP,
     XADES,
 )
+from signatures.asic.outcomes import Wrong, alone, failed, unread
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
@@ -39,7 +40,7 @@ from signatures.cms import HEAD, MOST_BYTES, Content, open_cms
 from signatures.detect import detect, pem_body
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord
-from signatures.evidence import data_object
+from signatures.evidence import DataObject, data_object
 from signatures.evidence_files import handed_over
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
@@ -53,8 +54,6 @@ __all__ = ["AsicVerifier"]
 
 MOST_SEALS = 100
 """Signatures, time-stamps and evidence records of one container that are read: each costs some milliseconds."""
-
-Wrong = tuple[SubIndication, Finding]
 
 
 class AsicVerifier:
@@ -79,6 +78,7 @@ class _Container:
         self._digests = MemberDigests(members)
         self._work = work
         self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
+        self._object_names = frozenset(self._objects)
         self._sizes = {each: members.size(each) for each in members.names}
         self._simple = self._is_simple(name)
         self._unread: list[str] = []
@@ -88,6 +88,7 @@ class _Container:
         self._told: dict[Manifest | str | None, tuple[Coverage, Wrong | None]] = {}
         self._chosen: set[str] = set()
         """Manifests over which a seal is made."""
+        self._data: dict[str, DataObject] = {}
         self._mine: dict[str, Collected] = {}
         self._over: dict[str, tuple[str, ...]] = {}
         """What each seal covers: names of members."""
@@ -111,7 +112,10 @@ class _Container:
             try:
                 data = self._members.read(name, left)
                 left -= len(data)
-                yield read_manifest(name, data, self._sizes)
+                self._work.parse(data)
+                found = read_manifest(name, data, self._sizes)
+                self._work.visit(2 * len(found.named))
+                yield found
             except (NotWellFormed, BadZip, Refused) as error:
                 self._unread.append(f"{name}: {error}")
 
@@ -121,9 +125,9 @@ class _Container:
             try:
                 read(name, mine)
             except (Malformed, BadZip, InvalidRecord) as error:  # what was half read is not told
-                mine = _alone(_unread(name, str(error)))
+                mine = alone(unread(name, str(error)))
             except Refused as error:
-                mine = _alone(*refused_file(Kind.ASIC, error.reason, name).objects)
+                mine = alone(*refused_file(Kind.ASIC, error.reason, name).objects)
             self._mine[name] = mine
         collected = Collected()
         for name, mine in self._mine.items():
@@ -166,8 +170,8 @@ class _Container:
     def _content_names(self) -> list[str]:
         """The objects, and whatever else is not told as a seal of its own. What containers of other families have in META-INF too
         (EN 319 162-1, 4.4.3.2) is signed by nobody who does not say so."""
-        objects, seals = frozenset(self._objects), frozenset(islice(self._seals, MOST_SEALS))
-        return [each for each in self._members.names if each in objects or not self._is_formal(each, seals)]
+        seals = frozenset(islice(self._seals, MOST_SEALS))
+        return [each for each in self._members.names if each in self._object_names or not self._is_formal(each, seals)]
 
     def _is_formal(self, name: str, seals: frozenset[str]) -> bool:
         if name == MIMETYPE:
@@ -207,7 +211,7 @@ class _Container:
     def _of_no_object(self, covered: Iterable[str]) -> Wrong | None:
         """A signature is over data objects (EN 319 162-1, 4.4.3.2): one that names only what lies in META-INF signs no document of the
         container. Time-stamps and evidence records may well be over signatures alone."""
-        if not self._objects or any(each in self._objects for each in covered):
+        if not self._objects or any(each in self._object_names for each in covered):
             return None
         return SubIndication.SIG_CONSTRAINTS_FAILURE, Finding("SIG-XML-REFUSED", "", {"reason": phrase("asic-no-object")})
 
@@ -243,7 +247,7 @@ class _Container:
         label = f"{name} {read.name}".strip()
         kind = read.kind if read.role in (Role.TIMESTAMP, Role.EVIDENCE) else Kind.ASIC
         dressed = replace(read, kind=kind, name=label, coverage=coverage, notes=notes)
-        return _failed(dressed, wrong) if wrong is not None and read.integrity is not Integrity.BROKEN else dressed
+        return failed(dressed, wrong) if wrong is not None and read.integrity is not Integrity.BROKEN else dressed
 
     # -- seals ----------------------------------------------------------------------------------------------------------------
 
@@ -282,6 +286,7 @@ class _Container:
         first: tuple[Manifest | str | None, Collected] | None = None
         for over in self._made_over(name):
             tried = Collected()
+            self._work.visit(stamps.STAMP)
             read(self._content(over), tried)
             signed = [each for each in tried.objects if each.role is not Role.COUNTERSIGNATURE]
             if signed and all(each.integrity is Integrity.INTACT for each in signed):
@@ -322,7 +327,7 @@ class _Container:
         over = candidates[0] if candidates else None
         self._chosen.update([over.name] if isinstance(over, Manifest) else [])
         covered = [each for each in self._covered(over) if not isinstance(over, Manifest) or each != over.name]
-        objects = [data_object(each, opened) for each in covered if (opened := self._members.find(each)) is not None]
+        objects = [one for each in covered if (one := self._object(each)) is not None]
         missing = [each for each in covered if each not in self._sizes]
         found = read_embedded(record.encoded, objects, missing=missing)
         dressed = self._dressed(found.object, name, over)
@@ -330,9 +335,15 @@ class _Container:
             other = next((each.hash for each in over.named if each.hash != found.object.digest_algorithm), "")
             if other:
                 told = {"manifest": other, "record": found.object.digest_algorithm}
-                dressed = _failed(dressed, (SubIndication.HASH_FAILURE, Finding("EVD-MANIFEST-ALGORITHM", over.name, told)))
+                dressed = failed(dressed, (SubIndication.HASH_FAILURE, Finding("EVD-MANIFEST-ALGORITHM", over.name, told)))
         mine.record(replace(found, object=dressed))
         self._over[name] = tuple(covered)
+
+    def _object(self, name: str) -> DataObject | None:
+        """A member as a record may cover it, made once for all records."""
+        if name not in self._data and (opened := self._members.find(name)) is not None:
+            self._data[name] = data_object(name, opened, self._work)
+        return self._data.get(name)
 
     def _xades(self, name: str, mine: Collected) -> None:
         parts = Parts(
@@ -356,7 +367,7 @@ class _Container:
         if wrong is None and read.role is Role.SIGNATURE and read.failure is None:
             wrong = self._of_no_object(read.coverage.files)
         read = replace(read, name=f"{name} {read.name}".strip())
-        return _failed(read, wrong) if wrong is not None and read.integrity is not Integrity.BROKEN else read
+        return failed(read, wrong) if wrong is not None and read.integrity is not Integrity.BROKEN else read
 
     # -- what time-stamps and records prove ---------------------------------------------------------------------------------------
 
@@ -379,22 +390,3 @@ class _Container:
 
 def _found(members: ZipMembers, name: str) -> Callable[[], BinaryIO] | None:
     return members.find(name.removeprefix("./").removeprefix("/"))
-
-
-def _failed(read: SignedObject, wrong: Wrong) -> SignedObject:
-    lost = wrong[0] in (SubIndication.SIGNED_DATA_NOT_FOUND, SubIndication.SIG_CONSTRAINTS_FAILURE)
-    integrity = Integrity.UNKNOWN if lost else Integrity.BROKEN
-    if read.failure is not None and lost:
-        return read
-    return replace(read, integrity=integrity, failure=wrong[0], why=wrong[1])
-
-
-def _alone(*objects: SignedObject) -> Collected:
-    found = Collected()
-    found.objects += objects
-    return found
-
-
-def _unread(name: str, reason: str) -> SignedObject:
-    why = Finding("SIG-FORMAT", "", {"reason": f"{name}: {reason}"})
-    return SignedObject(Kind.ASIC, Role.SIGNATURE, name, b"", Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from formats.xml import MAX_EXACT_BYTES
 from signatures.canonical import canonical
 from signatures.evidence.verify import DataObject
+from signatures.xmldsig.c14n import Work
 
 __all__ = ["ObjectDigests", "data_object", "object_of_bytes"]
 
@@ -53,9 +54,10 @@ class ObjectDigests(Mapping[str, bytes]):
         return len(self._known)
 
 
-def data_object(name: str, opened: Opened) -> DataObject:
-    """An object as a record may cover it: its bytes, or their canonical form when they are XML."""
-    return DataObject(name, ObjectDigests(opened), _Canonical(opened))
+def data_object(name: str, opened: Opened, work: Work | None = None) -> DataObject:
+    """An object as a record may cover it: its bytes, or their canonical form when they are XML; ``work`` is what may be done for that, and
+    for whatever else is in the same file."""
+    return DataObject(name, ObjectDigests(opened), _Canonical(opened, work))
 
 
 def object_of_bytes(name: str, data: bytes) -> DataObject:
@@ -66,8 +68,8 @@ def object_of_bytes(name: str, data: bytes) -> DataObject:
 class _Canonical:
     """The digests of an XML object's canonical form, by method; None when it is no XML. Raises TooLarge: it is more than is looked at."""
 
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
+    def __init__(self, opened: Opened, work: Work | None) -> None:
+        self._opened, self._work = opened, work
         self._known: dict[str, ObjectDigests | None] = {}
 
     def __call__(self, method: str) -> ObjectDigests | None:
@@ -76,6 +78,6 @@ class _Canonical:
                 head = stream.read(HEAD)
                 begins = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
                 data = head + stream.read(MAX_EXACT_BYTES + 1 - len(head)) if begins else b""
-            found = canonical(data, method) if begins else None
+            found = canonical(data, method, self._work) if begins else None
             self._known[method] = None if found is None else ObjectDigests(partial(io.BytesIO, found))
         return self._known[method]

@@ -46,6 +46,9 @@ FREE, PACKED = 4, 16
 STEP = 9
 """Beyond that a step is taken for every 2 ** STEP bytes: they are unpacked, and digested."""
 
+OPEN = 8
+"""Steps that opening a member costs: there may be twenty thousand of a few bytes."""
+
 COMMENT = re.compile(rb"(mimetype=[\w.+/-]{1,200})?\Z")
 """What a zip may say of itself as a whole (EN 319 162-1, A.1)."""
 
@@ -69,6 +72,7 @@ class Members(ZipMembers):
         self._free = {name: min(FREE * self.size(name), PACKED * self.packed(name)) for name in self.names}
 
     def opened(self, name: str) -> BinaryIO:
+        self._work.visit(OPEN)
         return io.BufferedReader(_Accounted(super().opened(name), partial(self._account, name)))
 
     def _account(self, name: str, count: int) -> None:

@@ -31,10 +31,12 @@ from signatures.xades.packaged import Members
 from signatures.xmldsig import names
 from signatures.xmldsig.c14n import MOST_VISITS, Work
 from tests.signatures import asic_builder, office_signing, xml_signing
+from tests.signatures.authorities import authority
 from tests.signatures.pki import Pki
 from tests.signatures.test_xaip import MANIFEST, encoded, package
 from tests.signatures.test_xml_attacks import path_filter, xpath
 from tests.signatures.xml_signing import DS, ENVELOPED, EXC, EXCLUSIVE, XADES, Ref, Signing
+from tests.signatures.xmlers_builder import XmlErs
 
 C14N = '<ds:Transform Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>'
 LISTED = f'<ds:Transform Algorithm="{EXC}"><e:InclusiveNamespaces xmlns:e="{EXC}" PrefixList="a"/></ds:Transform>'
@@ -383,6 +385,50 @@ def test_one_member_under_many_algorithms_shares_one_account(
     assert found.why is not None
     assert "steps" in found.why.text("en")
     assert sum(taken) < 4 * len(large)
+    assert steps() <= MOST_VISITS
+
+
+def many_manifests(pki: Pki) -> bytes:
+    """Ten thousand that say to be of one signature, which would be read over each."""
+    cms = pki.sign_cms(b"another")
+    each = asic_builder.manifest("META-INF/signature001.p7s", {"a.txt": b""})
+    manifests = {f"META-INF/ASiCManifest{number}.xml": each for number in range(10_000)}
+    return asic_builder.zipped({"a.txt": b"", **manifests, "META-INF/signature001.p7s": cms})
+
+
+def many_empty_members(pki: Pki) -> bytes:
+    """Each is opened once for each algorithm."""
+    files = {f"{number}.txt": b"" for number in range(4_000)}
+    listed = "".join(
+        f'<a:DataObjectReference URI="{member}">{under(name, b"", "d")}</a:DataObjectReference>'
+        for name in HASHES
+        for member in files
+    )
+    halves = [listed[: len(listed) // 2].rpartition("<a:DataObjectReference")[0], ""]
+    halves[1] = listed.removeprefix(halves[0])
+    seals: dict[str, bytes] = {}
+    for number, half in enumerate(halves):
+        name = f"META-INF/signature{number}.p7s"
+        own = asic_builder.manifest(name, {}).replace(b"</a:ASiC", half.encode() + b"</a:ASiC")
+        seals |= {f"META-INF/ASiCManifest{number}.xml": own, name: pki.sign_cms(own)}
+    return asic_builder.zipped(files | seals)
+
+
+def records_over_large_members(pki: Pki) -> bytes:
+    """A record in XML asks for the canonical form of whatever is XML."""
+    made = XmlErs()
+    made.begin(authority(), "sha256", [hashlib.sha256(b"another").digest()], [b"\1" * 32])
+    files = {f"{number}.xml": b"<r>" + b"<a>1</a>" * 100_000 + b"</r>" for number in range(20)}
+    name = "META-INF/evidencerecord001.xml"
+    own = asic_builder.manifest(name, files)
+    return asic_builder.zipped({**files, "META-INF/ASiCEvidenceRecordManifest001.xml": own, name: made.record()})
+
+
+@pytest.mark.parametrize("make", [many_manifests, many_empty_members, records_over_large_members], ids=lambda each: each.__name__)
+def test_a_container_that_asks_for_much(tmp_path: Path, pki: Pki, make: Callable[[Pki], bytes], steps: Callable[[], int]) -> None:
+    found = read(tmp_path, make(pki)).objects
+    reasons = [each.why.text("en") for each in found if each.integrity is Integrity.UNKNOWN and each.why is not None]
+    assert any("steps" in reason for reason in reasons), [each.why for each in found]
     assert steps() <= MOST_VISITS
 
 
