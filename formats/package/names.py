@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from policies.findings import Findings
 
-__all__ = ["MARK", "check_names", "folded_name", "received_name", "shown_name", "stored_name"]
+__all__ = ["MARK", "check_names", "folded_name", "received_name", "shown_name", "stored_name", "told_name"]
 
 MARK: Final = "%~"
 """Begins every escaped segment. No percent-encoding begins with it, and hardly any file name does."""
@@ -72,6 +72,14 @@ def shown_name(raw: bytes) -> str:
     """A name for findings and logs: readable, one line, without control characters; not meant to be read back."""
     text = raw.decode("utf-8", "backslashreplace")
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def told_name(name: str) -> str:
+    """A name for a report beside others: characters that nobody sees, or that move others, are written out, so that no two names look alike
+    because of them. Letters that look like those of another script stay as they are."""
+    if name.isascii() and name.isprintable():
+        return name
+    return "".join(each if each == " " or each.isprintable() else f"\\u{ord(each):04x}" for each in name)
 
 
 def folded_name(raw: bytes) -> bytes:

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, BinaryIO
 
+from formats.package.names import told_name
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
 from policies.findings import Finding
@@ -78,7 +79,7 @@ class _Container:
         self._digests = MemberDigests(members)
         self._work = work
         self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
-        self._object_names = frozenset(self._objects)
+        self._object_names = frozenset((*self._objects, *map(told_name, self._objects)))
         self._sizes = {each: members.size(each) for each in members.names}
         self._simple = self._is_simple(name)
         self._unread: list[str] = []
@@ -226,7 +227,9 @@ class _Container:
         named = [each for each in within if each in self._sizes]
         size, total = sum(self._sizes[each] for each in named), sum(self._sizes.values())
         left += said_aside(self._members)
-        return Coverage("part" if left else "file", size, total, files=tuple(covered[:MOST_LEFT]), left=first_of(left))
+        return Coverage(
+            "part" if left else "file", size, total, files=tuple(map(told_name, covered[:MOST_LEFT])), left=first_of(left)
+        )
 
     def _dressed(self, read: SignedObject, name: str, over: Manifest | str | None) -> SignedObject:
         """The object with what the container says of it."""

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from formats.package.names import told_name
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
 from policies.findings import Finding
@@ -203,4 +204,4 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read]
 
 
 def _named(names: Sequence[str]) -> tuple[str, ...]:
-    return (*names[:MOST_NAMED], *(("…",) if len(names) > MOST_NAMED else ()))
+    return (*map(told_name, names[:MOST_NAMED]), *(("…",) if len(names) > MOST_NAMED else ()))

@@ -165,6 +165,17 @@ def test_a_part_that_is_only_called_a_certificate(tmp_path: Path, pki: Pki) -> N
         assert f"{folder}/{name}" in report.coverage.left
 
 
+@pytest.mark.parametrize("other", ["cong van\u200b.txt", "cong\u00a0van.txt", "cong van\u202etxt."])
+def test_names_that_differ_in_what_nobody_sees_are_told_apart(tmp_path: Path, pki: Pki, other: str) -> None:
+    for members, made in ((parts(pki), zipped), (with_xades(pki), zipped), (sign_odt(pki), package)):
+        report = judged(tmp_path, pki, made(members | {other: b"evil"}))
+        (left,) = report.coverage.left
+        assert left.isascii()
+        assert "\\u" in left
+    odd = parts(pki, files={other: b"signed"})
+    assert judged(tmp_path, pki, zipped(odd)).verdict.passed
+
+
 def test_names_that_differ_in_how_letters_are_composed(tmp_path: Path, pki: Pki) -> None:
     """What is signed and what is not would be shown under one name."""
     name = "Công văn.txt"
