@@ -182,12 +182,15 @@ def _hash_said(name: str) -> str:
 
 
 def unprotected(root: Any, protected: set[Any]) -> Iterator[str]:
-    """What of a package is not protected, by its id; evidence records aside. ``protected`` are the elements that are. A credential of
-    which every single thing is protected is too."""
+    """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
+    elements that are. A credential of which every single thing is protected is too."""
     for section in root.iterchildren("*"):
+        if not any(is_ours(section, name) for _, name in _PLACES.values()):
+            yield _local(section)
+            continue
         for each in section.iterchildren("*"):
             held = next((name for name in _PLACES if in_place(each, name)), "")
-            if (not held and is_ours(section, "packageHeader")) or each in protected:
+            if each in protected or is_ours(each, "AOID") or each.tag == ds("CanonicalizationMethod"):
                 continue
             inside = only_child(each)
             if held == "credentialID" and (_is_record(inside) or _wholly(each, protected)):

@@ -253,6 +253,12 @@ def test_what_is_not_protected_is_named(tmp_path: Path) -> None:
     (each,) = file.objects
     assert (each.integrity, each.coverage.left) == (Integrity.INTACT, ("D2",))
     assert [note.args["left"] for note in each.notes if note.code == "EVD-PART-ONLY"] == ["D2"]
+    said = package().replace(
+        b"</x:packageHeader>", b"<x:packageInfo>paid</x:packageInfo></x:packageHeader><x:letter>paid</x:letter>"
+    )
+    other = read(tmp_path, said)
+    assert other is not None
+    assert other.objects[0].coverage.left == ("packageInfo", "letter")
     whole = read(tmp_path, package())
     assert whole is not None
     assert not whole.objects[0].coverage.left
