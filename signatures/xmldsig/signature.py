@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -170,11 +171,15 @@ def _pss(method: Any) -> Scheme:
     generation = parameters.find(f"{{{PSS}}}MaskGenerationFunction")
     if generation is not None and (inner := generation.find(ds("DigestMethod"))) is not None:
         mask = digest_named(inner.get("Algorithm", ""))
-    salt = int(text_of(parameters.find(f"{{{PSS}}}SaltLength")) or hashlib.new(name).digest_size)
-    trailer = int(text_of(parameters.find(f"{{{PSS}}}TrailerField")) or 1)
-    if not 0 <= salt <= 512 or trailer != 1:
+    salt, trailer = (text_of(parameters.find(f"{{{PSS}}}{name}")).strip() for name in ("SaltLength", "TrailerField"))
+    length = int(salt or hashlib.new(name).digest_size) if _SMALL.fullmatch(salt) else -1
+    if not 0 <= length <= 512 or trailer not in ("", "1"):
         raise ValueError(phrase("dsig-pss"))
-    return Scheme("rsa-pss", name, mask, salt)
+    return Scheme("rsa-pss", name, mask, length)
+
+
+_SMALL = re.compile("0{0,20}[0-9]{1,3}|")
+"""A length of salt, or none. Python converts no number of thousands of digits, and says so in words for programmers."""
 
 
 def _values(value: bytes, scheme: Scheme) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from signatures.detect import named_beside
 from signatures.report import Integrity, SignatureReport
 from signatures.xades.reader import MOST_SIGNATURES
 from signatures.xmldsig.references import MOST_REFERENCES, MOST_TRANSFORMS
+from signatures.xmldsig.signature import PSS, _pss
 from tests.signatures import xml_signing
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
@@ -455,3 +456,19 @@ def refused(report: SignatureReport) -> str:
     if report.integrity is Integrity.UNKNOWN:
         assert (str(report.verdict), report.verdict.why.code) == ("INDETERMINATE/SIG_CONSTRAINTS_FAILURE", "SIG-XML-REFUSED")
     return report.verdict.why.text("en")
+
+
+@pytest.mark.parametrize(
+    ("salt", "good"), [("9" * 6_000, False), ("-1", False), ("513", False), ("٣", False), ("1e1", False), (" 0032 ", True)]
+)
+def test_a_length_of_salt_is_a_small_number(salt: str, good: bool) -> None:
+    text = (
+        f'<m Algorithm="http://www.w3.org/2007/05/xmldsig-more#rsa-pss"><p:RSAPSSParams xmlns:p="{PSS}">'
+        f"<p:SaltLength>{salt}</p:SaltLength></p:RSAPSSParams></m>"
+    )
+    if good:
+        assert _pss(etree.fromstring(text)).salt == 32
+        return
+    with pytest.raises(ValueError, match="dsig-pss") as refused:
+        _pss(etree.fromstring(text))
+    assert "set_int_max_str_digits" not in str(refused.value)
