@@ -257,7 +257,8 @@ def set_of(parts: Iterable[bytes], tag: int = SET) -> bytes:
 
 
 def write_integer(value: int) -> bytes:
-    return encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    bits = (value if value >= 0 else ~value).bit_length()  # of -128 seven, so that it takes one byte
+    return encode(INTEGER, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 @functools.lru_cache(maxsize=512)
