@@ -40,7 +40,7 @@ def coverage_of(document: Document, covered: Covered) -> Coverage:
     beside = named(chain(parts, (each + COMMENTS for each in covered.bare)))
     if not covered.tops:
         alone = covered.files[0] if len(covered.files) == 1 else ""
-        left = named(chain(inside(document, covered), beside))
+        left = named(chain(_left(document, covered), beside)) if files else ()
         return (
             Coverage("part" if left else "beside", name="" if left else alone, files=files, left=left)
             if files
@@ -89,7 +89,9 @@ class _Left:
 
     def _around(self) -> Iterator[str]:
         """The topmost elements that are not covered, and what stands around those that are; signatures aside."""
-        open_: list[Iterator[Any]] = [iter((self._document.root,))]
+        root = self._document.root
+        holder = not self._covered.tops and not _has_text(root) and all(each.tag == ds("Signature") for each in root)
+        open_: list[Iterator[Any]] = [iter(root if holder else (root,))]
         while open_:
             element = next(open_[-1], None)
             if element is None:
@@ -141,6 +143,9 @@ class _Left:
 
     def _unseen(self, kind: Any, holding: frozenset[Any]) -> Iterator[str]:
         """Comments or instructions that are covered by nothing: not in what holds them, or taken out of it."""
+        if self._document.plain:
+            return
+        self._document.work.visit(self._document.passing)
         root = self._document.root
         around = chain(root.itersiblings(preceding=True), root.itersiblings())
         for each in self._document.taken(chain((one for one in around if one.tag is kind), root.iter(kind))):

@@ -189,7 +189,7 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read]
         files=_named(sorted(covered)),
         left=_named(left),
     )
-    notes = read.object.notes
+    notes = tuple(each for each in read.object.notes if each.code != "SIG-PART-ONLY")  # which is told of the whole below
     if left:
         shown = ", ".join(coverage.files[:SHOWN]) + (", …" if len(covered) > SHOWN else "")
         notes = (*notes, Finding("SIG-PART-ONLY", "", {"covered": shown, "left": ", ".join(coverage.left)}))

@@ -32,6 +32,8 @@ _NAMED = [
 ]
 """Attribute → whether there is any, and the elements that have it. One path for all of them would take twice as long."""
 
+_MORE = etree.XPath("boolean(//comment() | //processing-instruction())")
+
 MOST_COUNTED = 300
 """Elements that are counted, from the last step of a path to its first, to tell their numbers among those of the same name."""
 
@@ -74,6 +76,12 @@ class Document:
             if not number % BATCH:
                 self.work.visit(BATCH // 4)
             yield each
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it is made of elements and text only, without comments and instructions. Raises `Refused`."""
+        self.work.visit(self.passing)
+        return not _MORE(self.root)
 
     @cached_property
     def outside(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def judged(folder: Path, pki: Pki, data: bytes, beside: dict[str, bytes] | None 
     report = signature(folder, pki, data, day(2026, 6), beside=beside)
     assert report.integrity is Integrity.INTACT, report.verdict
     assert report.verdict.passed
-    noted = "SIG-PART-ONLY" in {each.code for each in report.notes}
-    assert (report.coverage.whole, noted) == (not report.coverage.left, bool(report.coverage.left))
+    noted = [each.code for each in report.notes].count("SIG-PART-ONLY")
+    assert (report.coverage.whole, noted) == (not report.coverage.left, 1 if report.coverage.left else 0)
     return report
 
 
@@ -153,6 +154,14 @@ def test_comments_of_a_file_beside(tmp_path: Path, pki: Pki, steps: str) -> None
     assert judged(tmp_path, pki, made, {"a.xml": text}).coverage.left == left
     if steps == EXCLUSIVE:
         assert judged(tmp_path, pki, made, {"a.xml": b"<a/>"}).coverage.whole
+
+
+def test_what_stands_beside_a_signature_over_a_file_beside(tmp_path: Path, pki: Pki) -> None:
+    made = Signing(pki, references=[Ref("a.txt", b"a")]).signature()
+    for text, left in (("<all/>", ()), ("<all><q>I approve</q></all>", ("/all",)), ("<all>I approve</all>", ("/all",))):
+        root = etree.fromstring(text)
+        root.append(copy.deepcopy(made))
+        assert judged(tmp_path, pki, etree.tostring(root), {"a.txt": b"a"}).coverage.left == left
 
 
 @pytest.mark.parametrize(
