@@ -139,8 +139,10 @@ class _Feeder:
         tags: Iterable[str] | None = None,
         *,
         prolog: int | None = MAX_PROLOG_BYTES,
+        doctype: bool = False,
     ) -> None:
         self._stream = stream
+        self._doctype = doctype
         self._prolog = prolog
         self._parser = etree.XMLPullParser(
             events=wanted,
@@ -163,7 +165,7 @@ class _Feeder:
             for event, element in self._parser.read_events():
                 if first:
                     first = False
-                    _refuse_doctype(element)
+                    self._check(element)
                 yield event, element
             seen += len(chunk)
             if first and self._prolog is not None and seen > self._prolog:
@@ -172,14 +174,18 @@ class _Feeder:
         for event, element in self._parser.read_events():
             if first:
                 first = False
-                _refuse_doctype(element)
+                self._check(element)
             yield event, element
+
+    def _check(self, element: Element) -> None:
+        if not self._doctype:
+            _refuse_doctype(element)
 
     def _push(self, chunk: bytes | None) -> None:
         """Feed a chunk, or the end. Only the parser's own complaints become `NotWellFormed`."""
         try:
             if chunk is None:
-                _refuse_doctype(self._parser.close())  # again: no wanted element may have come
+                self._check(self._parser.close())  # again: no wanted element may have come
             else:
                 self._parser.feed(chunk)
         except etree.XMLSyntaxError as error:
@@ -219,9 +225,9 @@ def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:
 
 
 def first_tag(stream: BinaryIO) -> str:
-    """The name of the root element ("{namespace}name"), however much stands before it; "" where there is none, or a DOCTYPE."""
+    """The name of the root element ("{namespace}name"), however much stands before it, a DOCTYPE too; "" where there is none."""
     try:
-        for _, element in _Feeder(stream, ("start",), prolog=None):
+        for _, element in _Feeder(stream, ("start",), prolog=None, doctype=True):
             return str(element.tag)
     except NotWellFormed:
         pass

@@ -21,8 +21,8 @@ from signatures.attributes import (
     CERTIFICATE_VALUES,
     REVOCATION_VALUES,
     Attributes,
-    certificate_values,
-    revocation_values,
+    certificates_in,
+    revocations_in,
 )
 from signatures.ber import Malformed, element, parts
 from signatures.cms import CmsFile, Content, open_cms
@@ -70,9 +70,9 @@ def archived(token: bytes, cms: CmsFile, signer: ReadSigner, content: Content) -
             left -= digests
             covers.add(digest_of(value))
             if oid == CERTIFICATE_VALUES:
-                covers.update(each.sha256 for each in certificate_values(signer.unsigned))
+                covers.update(each.sha256 for each in certificates_in(value))  # and no other value, which may have come later
             if oid == REVOCATION_VALUES:
-                covers.update(digest_of(each) for _, each in revocation_values(signer.unsigned))
+                covers.update(digest_of(each) for _, each in revocations_in(value))
     fields = _fields(signer, cms)
 
     def stamped(algorithm: str) -> bytes | None:

@@ -100,24 +100,33 @@ def text_of(raw: bytes | None) -> str:
 def certificate_values(attributes: Attributes) -> Iterator[Certificate]:
     """certificate-values (EN 319 122-1, 5.5.1)."""
     for raw in attributes.all(CERTIFICATE_VALUES):
-        for part in _inside(raw):
-            try:
-                yield Certificate(part)
-            except ValueError:
-                continue
+        yield from certificates_in(raw)
+
+
+def certificates_in(value: bytes) -> Iterator[Certificate]:
+    """The certificates of one value of certificate-values."""
+    for part in _inside(value):
+        try:
+            yield Certificate(part)
+        except ValueError:
+            continue
 
 
 def revocation_values(attributes: Attributes) -> Iterator[tuple[str, bytes]]:
     """("crl" | "ocsp", DER) of revocation-values (EN 319 122-1, 5.5.2) and of Adobe's RevocationInfoArchival (ISO 32000-2, 12.8.3.3.2)."""
     for oid, basic in ((REVOCATION_VALUES, True), (ADOBE_REVOCATION, False)):
         for raw in attributes.all(oid):
-            for field in _parts_of(raw):
-                tag, body = field
-                for each in _inside(body):
-                    if tag == 0xA0:
-                        yield "crl", each
-                    elif tag == 0xA1:
-                        yield "ocsp", basic_to_response(each) if basic else each
+            yield from revocations_in(raw, basic=basic)
+
+
+def revocations_in(value: bytes, *, basic: bool = True) -> Iterator[tuple[str, bytes]]:
+    """What one value of such an attribute holds; ``basic``: answers stand without what says that there is one."""
+    for tag, body in _parts_of(value):
+        for each in _inside(body):
+            if tag == 0xA0:
+                yield "crl", each
+            elif tag == 0xA1:
+                yield "ocsp", basic_to_response(each) if basic else each
 
 
 def _parts_of(raw: bytes) -> Iterator[tuple[int, bytes]]:

@@ -33,6 +33,9 @@ HEAD = 4096
 PDF_HEAD = 1024
 """Bytes in which ``%PDF-`` may stand (ISO 32000-1, implementation note 13 of its first edition)."""
 
+ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
+"""A member, the end of an empty one, and what stands before in one that was to be split (APPNOTE 8.5)."""
+
 ZIP_END = (1 << 16) + 22
 """Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
 
@@ -127,8 +130,12 @@ def detected(stream: BinaryIO) -> Iterator[Detected]:
     if found is not None:
         yield found
         return
-    ways = (_zip,) if head.startswith(b"PK") else (_xml, _pdf, _armoured, _zip)
-    for way in ways:
+    if head.startswith(ZIP_BEGINS):
+        found = next(_zip(stream, head), None)
+        if found is not None:
+            yield found
+            return
+    for way in (_xml, _pdf, _armoured, _zip):
         yield from way(stream, head)
 
 
@@ -145,7 +152,7 @@ def _zip(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
     if names is not None:
         kinds = (kind for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names))
         yield from map(Detected, islice(kinds, 1))
-    elif head.startswith(b"PK") or _ends_as_zip(stream, size):
+    elif head.startswith(ZIP_BEGINS) or _ends_as_zip(stream, size):
         for kind, marks in DAMAGED_MARKS:
             stream.seek(0)
             if holds(stream, *marks):

@@ -32,6 +32,7 @@ from signatures.xaip_content import (
     in_place,
     is_ours,
     only_child,
+    plain,
     unprotected,
 )
 from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
@@ -153,12 +154,12 @@ class Xaip:
             if not is_ours(element, "evidenceRecord"):
                 for name in _IDS:
                     if (value := element.get(name)) is not None:
-                        found.setdefault(value, []).append((element, name))
+                        found.setdefault(plain(value), []).append((element, name))
         return found
 
     def _called(self, name: str) -> Any:
         """The one element with that id, None where there is none. Raises NotWellFormed: there are several, or it stands where none is."""
-        found = self._by_id.get(name, [])
+        found = self._by_id.get(plain(name), [])
         if len(found) > 1:
             raise NotWellFormed(phrase("xai-ids", count=len(found), name=name), found[1][0].sourceline or 0)
         if found and not in_place(*found[0]):

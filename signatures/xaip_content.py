@@ -94,13 +94,18 @@ def is_ours(element: Any, name: str) -> bool:
 def in_place(element: Any, attribute: str) -> bool:
     """Whether an element stands where the schema has what ``attribute`` names. Parts of others have an Id wherever they stand."""
     if attribute not in _PLACES:
-        return True
+        return element.tag not in _ENCODED or any(is_ours(each, "credential") for each in element.iterancestors())
     name, section = _PLACES[attribute]
     parent = element.getparent()
     root = parent.getparent() if parent is not None else None
     if root is None or root.getparent() is not None:
         return False
     return is_ours(element, name) and is_ours(parent, section) and _space_of(element) == _space_of(parent) == _space_of(root)
+
+
+def plain(name: str) -> str:
+    """An id as readers of the schema have it (XML Schema 2, 3.3.8: white space collapses)."""
+    return " ".join(name.split())
 
 
 def decoded(element: Any) -> bytes:

@@ -14,6 +14,7 @@ from formats.xml import NotWellFormed, exact
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.report import SubIndication
+from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named
 
 __all__ = ["MOST_MANIFEST", "Manifest", "MemberDigests", "Named", "read_manifest"]
@@ -69,7 +70,7 @@ def _reference(element: Any, members: Container[str]) -> Named:
     if len(methods) != 1 or len(values) != 1:
         raise NotWellFormed(phrase("asic-digest"), element.sourceline or 0)
     try:
-        return Named(_member(element, members), digest_named(methods[0].get("Algorithm", "")), _digest(values[0].text))
+        return Named(_member(element, members), digest_named(methods[0].get("Algorithm", "")), _digest(text_of(values[0])))
     except ValueError as error:
         raise NotWellFormed(str(error), element.sourceline or 0) from error
 

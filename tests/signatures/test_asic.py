@@ -18,12 +18,14 @@ import pytest
 from policies.trust import default_algorithms
 from signatures.anchors import Anchors
 from signatures.asic.container import AsicVerifier
+from signatures.asic.manifest import read_manifest
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
 from signatures.reading import read_signatures
 from signatures.report import Integrity, Role, SignatureReport
 from signatures.signed import SignedFile, Source
 from tests.signatures.asic_builder import EXTENDED, FILES, SIMPLE, WHEN, manifest, parts, simple, with_xades, zipped
+from tests.signatures.asic_builder import manifest as manifest_of
 from tests.signatures.pki import Pki, day
 
 
@@ -266,3 +268,10 @@ def test_one_large_member_named_ten_thousand_times_is_hashed_once(tmp_path: Path
     started = time.process_time()
     assert integrities(read(tmp_path, data)) == [Integrity.INTACT]
     assert time.process_time() - started < 5
+
+
+def test_a_comment_inside_a_digest_of_a_manifest_changes_nothing() -> None:
+    data = manifest_of("META-INF/s.p7s", {"a.txt": b"a"})
+    commented = data.replace(b"<d:DigestValue>", b"<d:DigestValue><!-- c -->")
+    assert commented != data
+    assert read_manifest("m", commented, {"a.txt"}).named == read_manifest("m", data, {"a.txt"}).named

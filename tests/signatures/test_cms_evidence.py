@@ -14,6 +14,7 @@ from asn1crypto import core
 from policies.trust import default_algorithms
 from signatures import der
 from signatures.anchors import Anchors
+from signatures.attributes import CERTIFICATE_VALUES
 from signatures.ber import element, parts
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
@@ -176,6 +177,17 @@ def test_an_archive_time_stamp_proves_what_its_index_names(tmp_path: Path, pki: 
     report = signature(tmp_path, pki, long, day(2031), kept=[first, news])
     assert report.verdict.passed, report.verdict
     assert (report.proven, report.proven_by) == (WHEN, "time-stamp")
+
+
+def test_an_archive_time_stamp_proves_no_value_that_was_added_later(tmp_path: Path, pki: Pki) -> None:
+    """A second attribute of a type that the index has is another value (EN 319 122-1, 5.5.2)."""
+    early, late = pki.certificate("tsaca1"), pki.certificate("tsaca2")
+    signed = with_attribute(pki.sign_cms(CONTENT, WHEN, detached=False), CERTIFICATE_VALUES, der.sequence(early.der))
+    long = archived(pki, signed, CONTENT, "tsa2", day(2029, 6))
+    later = with_attribute(long, CERTIFICATE_VALUES, der.sequence(late.der))
+    for data_, proven in ((long, {early.sha256}), (later, {early.sha256})):
+        (archive,) = (each for each in read(tmp_path, data_).stamps if each.kind == "archive")
+        assert {each.sha256 for each in (early, late)} & set(archive.every) == proven
 
 
 @pytest.mark.parametrize("part", ["certificates", "unsigned"])

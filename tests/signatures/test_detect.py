@@ -112,6 +112,25 @@ def test_a_zip_is_told_from_its_end(pki: Pki, tmp_path: Path) -> None:
         assert all(each.failure is not None for each in file.objects), "it is not believed either"
 
 
+def test_a_document_with_a_doctype_is_told_by_its_root(tmp_path: Path) -> None:
+    """It is refused then, which is not the same as carrying nothing."""
+    package = test_xaip.package().partition(b"?>")[2].lstrip()
+    data = b'<!DOCTYPE x [<!ENTITY e "f">]>' + package
+    assert kinds(data) == [Kind.XAIP]
+    path = tmp_path / "x.xml"
+    path.write_bytes(data)
+    file = read_signatures(Source(path, "x.xml"))
+    assert file is not None
+    assert all(each.failure is not None for each in file.objects)
+
+
+def test_text_may_begin_as_a_zip_does(pki: Pki) -> None:
+    pem = b"-----BEGIN PKCS7-----\n" + base64.encodebytes(pki.sign_cms(b"x")) + b"-----END PKCS7-----\n"
+    assert kinds(b"PKCS #7 signature of the letter:\n" + pem) == [Kind.CADES]
+    assert kinds(b"PK\n" + pki.sign_pdf(make_pdf(), day(2026, 3), level="B")) == [Kind.PADES]
+    assert kinds(b"PK\3\4 is how a zip begins\n" + pem.replace(b"\0", b"")) == [Kind.CADES]
+
+
 def test_text_may_stand_before_pem(pki: Pki) -> None:
     pem = b"-----BEGIN PKCS7-----\n" + base64.encodebytes(pki.sign_cms(b"x")) + b"-----END PKCS7-----\n"
     for before in (b"", b"x" * 5_000 + b"\n", b"y" * ((1 << 20) - 10) + b"\n"):

@@ -71,6 +71,18 @@ def read(folder: Path, data: bytes, beside: dict[str, bytes] | None = None) -> S
     )
 
 
+@pytest.mark.parametrize("called", ['dataObjectID="D1 "', 'dataObjectID="\tD1"', ""])
+def test_an_element_of_another_schema_is_no_object_of_a_section(tmp_path: Path, called: str) -> None:
+    """White space of an id collapses (XML Schema 2, 3.3.8), and encoded parts of signatures stand in credentials only."""
+    hidden = (
+        f'<e:EncapsulatedTimeStamp xmlns:e="http://uri.etsi.org/01903/v1.3.2#" Id="D1">{encoded(DATA)}</e:EncapsulatedTimeStamp>'
+    )
+    data = package(data=f"<x:binaryData>{encoded(b'evil')}</x:binaryData>", more=hidden)
+    file = read(tmp_path, data.replace(b'dataObjectID="D1"', called.encode(), 1))
+    assert file is not None
+    assert all(each.failure is not None for each in file.objects)
+
+
 def verdict(folder: Path, data: bytes, beside: dict[str, bytes] | None = None) -> tuple[Integrity, SubIndication | None]:
     file = read(folder, data, beside)
     assert file is not None
