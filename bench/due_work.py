@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import sqlite3
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from measure import median_seconds
 
 from repository.catalog import Catalog
 
@@ -74,7 +74,7 @@ def _bare(url: str) -> Any:
 def kho(url: str) -> None:
     """Through the catalog, every column that an audit wants."""
     catalog = Catalog(url)
-    print(_median(lambda: catalog.copies.due("a", NOW + timedelta(days=1), limit=DUE)))
+    print(median_seconds(lambda: catalog.copies.due("a", NOW + timedelta(days=1), limit=DUE), REPEAT))
     catalog.close()
 
 
@@ -82,17 +82,8 @@ def raw(url: str) -> None:
     """Ids alone from the covering index, by a bare driver."""
     connection = _bare(url)
     query = RAW.format(now=MICROSECONDS + DAY, due=DUE)
-    print(_median(lambda: connection.execute(query).fetchall()))
+    print(median_seconds(lambda: connection.execute(query).fetchall(), REPEAT))
     connection.close()
-
-
-def _median(work: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(REPEAT):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
 
 
 if __name__ == "__main__":

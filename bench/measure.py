@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Failed", "Took", "in_turn", "run"]
+__all__ = ["Failed", "Took", "in_turn", "median_seconds", "run"]
 
 LOOK_EVERY = 0.2
 """Seconds between looks at the memory of a contender's processes. The kernel keeps each one's peak, so few looks suffice."""
@@ -120,3 +122,13 @@ def in_turn(contenders: Mapping[str, Callable[[int], Took]], rounds: int, say: C
             taken[name].append(contender(number))
             say(f"    round {number + 1}  {name}: {taken[name][-1].wall:.2f} s")
     return taken
+
+
+def median_seconds(work: Callable[[], object], repeat: int) -> float:
+    """The median time of some runs of ``work`` in this process."""
+    taken = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from measure import median_seconds
 
 ROOT = Path(__file__).resolve().parents[1]
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -96,13 +96,8 @@ def pyhanko(folder: Path) -> None:
 
 
 def _median(work: Callable[[], None]) -> float:
-    work()
-    taken = []
-    for _ in range(REPEAT):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    work()  # what is loaded when it is first used does not count
+    return median_seconds(work, REPEAT)
 
 
 if __name__ == "__main__":
