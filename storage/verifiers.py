@@ -73,11 +73,12 @@ class Verifiers:
     def verify(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         """Every check with what was found, in their order. ``progress`` is called with bytes read, in any thread; what it raises
         ends the work."""
-        if any(isinstance(check.tier, SequentialTier) for check in checks):
+        tiers = _tiers(checks)
+        if any(isinstance(tier, SequentialTier) for tier in tiers):
             yield from self._with_sequential(checks, progress)
             return
         enough = len(checks) >= POOL_FROM or (len(checks) > 1 and sum(check.bytes for check in checks) >= POOL_FROM_BYTES)
-        if len(self.helpers) > 1 and enough and all(isinstance(check.tier, LocalTier) for check in checks):
+        if len(self.helpers) > 1 and enough and all(isinstance(tier, LocalTier) for tier in tiers):
             yield from self._share(checks, progress)
         else:
             yield from in_turn(checks, progress)
@@ -85,12 +86,12 @@ class Verifiers:
     def _with_sequential(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         """Those on media that are wound tier by tier, in one pass each; the others as always. Given out in the order asked for, as soon as
         what comes before is known: so ask in the order of `SequentialTier.locality`."""
-        others = [number for number, check in enumerate(checks) if not isinstance(check.tier, SequentialTier)]
-        tiers = {id(check.tier): check.tier for check in checks if isinstance(check.tier, SequentialTier)}
+        wound = [tier for tier in _tiers(checks) if isinstance(tier, SequentialTier)]
+        others = [number for number, check in enumerate(checks) if not any(check.tier is tier for tier in wound)]
         known: dict[int, Found] = {}
         given = 0
         for found in (
-            *(_passes(tier, checks, progress) for tier in tiers.values()),
+            *(_passes(tier, checks, progress) for tier in wound),
             zip(others, (each for _, each in self.verify([checks[number] for number in others], progress)), strict=True),
         ):
             for number, each in found:
@@ -123,6 +124,11 @@ class Verifiers:
     def close(self) -> None:
         """End the processes."""
         self.helpers.close()
+
+
+def _tiers(checks: Sequence[Check]) -> list[Tier]:
+    """Each tier once: asking a tier what it can do (a protocol of many methods) costs as much as reading a small file."""
+    return list({id(check.tier): check.tier for check in checks}.values())
 
 
 def _passes(tier: SequentialTier, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[int, Found]]:

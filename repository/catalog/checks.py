@@ -179,7 +179,7 @@ def _run_row(each: CheckRecord) -> dict[str, Any]:
         "files": each.files,
         "bytes": each.bytes,
         "inventory_sha512": bytes.fromhex(each.inventory_sha512),
-        "counts": dict(Counter(one.outcome for one in each.damages)),
+        "counts": dict(Counter(one.outcome for one in each.damages)) if each.damages else {},
     }
 
 
