@@ -16,8 +16,8 @@ from pathlib import Path
 from repository.catalog import Catalog
 from repository.clock import ManualClock
 from repository.engine import Engine
-from repository.ledger import ledger_of
-from repository.ledger_keeper import close_days, keep_day
+from repository.ledger.events import ledger_of
+from repository.ledger.keeper import close_days, keep_day
 from repository.model import CheckRecord, Copy, CopyState, Damage
 
 START = datetime(2026, 1, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from repository.api.requests import Requests
 from repository.archive import software_version
 from repository.engine import Engine
 from repository.log import configure
-from repository.settings import Settings
+from repository.settings.home import Settings
 
 __all__ = ["create_app"]
 

@@ -14,7 +14,7 @@ from policies.archive import Policy
 from repository.catalog import Catalog
 from repository.clock import Clock, SystemClock
 from repository.errors import UnknownTier
-from repository.settings import Settings
+from repository.settings.home import Settings
 from repository.spools import Spools
 from storage.tier import Tier
 from storage.verifiers import Verifiers

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from policies.findings import Findings, KhoError
-from repository.access import export
+from repository.access.export import export
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.attention import DRILL
-from repository.ledger import ledger_of
-from repository.ledger_keeper import latest_line, ring_of
-from repository.ledger_verifier import REPORT_PREFIX, TIME
+from repository.attention.entries import DRILL
+from repository.ledger.events import ledger_of
+from repository.ledger.keeper import latest_line, ring_of
+from repository.ledger.verifier import REPORT_PREFIX, TIME
 from repository.progress import Progress, Silent
 from repository.verify import verify_path
 

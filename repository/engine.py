@@ -12,29 +12,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from repository.access.reading import Reading
 from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import Clock
 from repository.flows import flows_of
 from repository.founding import Founding
-from repository.reading import Reading
-from repository.services import Audits, CatalogService, Copies, Deposits, Holdings, Reports
-from repository.settings import Settings, init_home, remember_tiers
+from repository.services.deposits import Audits, CatalogService, Copies, Deposits, Holdings, Reports
+from repository.settings.home import Settings, init_home, remember_tiers
 from repository.tiers import open_tier
 from repository.workforce import Workforce
 
 if TYPE_CHECKING:
-    from repository.arrivals import Arrivals
-    from repository.campaign_service import Campaigns
     from repository.evidence.service import Evidences
-    from repository.format_service import Formats
     from repository.jobs import Jobs
-    from repository.ledger_service import Ledgers
-    from repository.overview import Overview
-    from repository.report_service import PeriodReports
-    from repository.signature_service import Signatures
-    from repository.tapes import Tapes
-    from repository.unfinished import Unfinished
+    from repository.services.arrivals import Arrivals
+    from repository.services.campaigns import Campaigns
+    from repository.services.formats import Formats
+    from repository.services.ledger import Ledgers
+    from repository.services.overview import Overview
+    from repository.services.reports import PeriodReports
+    from repository.services.signatures import Signatures
+    from repository.services.tapes import Tapes
+    from repository.services.unfinished import Unfinished
 
 __all__ = ["Engine"]
 
@@ -109,33 +109,33 @@ class Engine:
     @cached_property
     def arrivals(self) -> Arrivals:
         """What comes in through a door of ours, rather than from a path."""
-        from repository.arrivals import Arrivals
+        from repository.services.arrivals import Arrivals
 
         return Arrivals(self.archive, self.jobs)
 
     @cached_property
     def unfinished(self) -> Unfinished:
-        from repository.unfinished import Unfinished
+        from repository.services.unfinished import Unfinished
 
         return Unfinished(self.archive, self.jobs)
 
     @cached_property
     def tapes(self) -> Tapes:
         """Cartridges and volumes of the tape tiers."""
-        from repository.tapes import Tapes
+        from repository.services.tapes import Tapes
 
         return Tapes(self.archive)
 
     @cached_property
     def ledger(self) -> Ledgers:
         """What happened, provable to others."""
-        from repository.ledger_service import Ledgers
+        from repository.services.ledger import Ledgers
 
         return Ledgers(self.archive, self.jobs)
 
     @cached_property
     def signatures(self) -> Signatures:
-        from repository.signature_service import Signatures
+        from repository.services.signatures import Signatures
 
         return Signatures(self.archive, self.jobs)
 
@@ -149,27 +149,27 @@ class Engine:
     @cached_property
     def formats(self) -> Formats:
         """Formats of what is held, and what could become of them."""
-        from repository.format_service import Formats
+        from repository.services.formats import Formats
 
         return Formats(self.archive)
 
     @cached_property
     def campaigns(self) -> Campaigns:
-        from repository.campaign_service import Campaigns
+        from repository.services.campaigns import Campaigns
 
         return Campaigns(self.archive, self.jobs)
 
     @cached_property
     def periods(self) -> PeriodReports:
         """Reports on the checks of a period, with their proof."""
-        from repository.report_service import PeriodReports
+        from repository.services.reports import PeriodReports
 
         return PeriodReports(self.archive)
 
     @cached_property
     def overview(self) -> Overview:
         """What needs attention, forecasts, metrics."""
-        from repository.overview import Overview
+        from repository.services.overview import Overview
 
         return Overview(self.archive, lambda: self.jobs)
 

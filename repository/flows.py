@@ -13,11 +13,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from repository import flow_names, placement, upkeep
+from repository import flow_names
 from repository.archive import Archive
-from repository.audit import AuditReport, audit_some, not_asked
-from repository.comparison import compare
-from repository.description import Extras
+from repository.checks.audit import AuditReport, audit_some, not_asked
+from repository.checks.comparison import compare
+from repository.checks.following import follow_policy
+from repository.checks.looking import look_some
+from repository.copies import placement
+from repository.copies.keep import register
+from repository.copies.repair import RepairReport, repair_some
+from repository.deposits import upkeep
+from repository.deposits.description import Extras
+from repository.deposits.ingest import Outcome, set_aside
+from repository.deposits.settling import settle
 from repository.flow_names import (
     AUDIT,
     COLLECT,
@@ -33,17 +41,11 @@ from repository.flow_names import (
     ROLLBACK,
     UPKEEP,
 )
-from repository.following import follow_policy
-from repository.ingest import Outcome, set_aside
 from repository.jobs.flow import Flow, Json, Step, Steps
 from repository.jobs.flow import Progress as JobProgress
-from repository.keep import register
-from repository.ledger_open import copy_open_day
-from repository.looking import look_some
+from repository.ledger.open_day import copy_open_day
 from repository.model import Deposit, DepositState
 from repository.progress import Progress, Unit
-from repository.repair import RepairReport, repair_some
-from repository.settling import settle
 from repository.workforce import Workforce
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
     keep = _Deposit(mine, workforce).keep_and_register
     match name:
         case flow_names.LEDGER:
-            from repository.ledger_flow import LedgerFlow
+            from repository.ledger.flow import LedgerFlow
 
             return LedgerFlow(mine)
         case flow_names.EVIDENCE:
@@ -134,23 +136,23 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
 
             return EvidenceFlow(mine)
         case flow_names.COLLECT:
-            from repository.recollection import Collect
+            from repository.versions.recollection import Collect
 
             return Collect(mine, keep)
         case flow_names.LASTING:
-            from repository.lasting import LastingCopies
+            from repository.versions.lasting import LastingCopies
 
             return LastingCopies(mine, keep)
         case flow_names.MIGRATE:
-            from repository.campaigns import Migrate
+            from repository.versions.campaigns import Migrate
 
             return Migrate(mine, keep)
         case flow_names.ROLLBACK:
-            from repository.campaigns import RollBack
+            from repository.versions.campaigns import RollBack
 
             return RollBack(mine, keep)
         case _:
-            from repository.notices import NoticesFlow
+            from repository.attention.notices import NoticesFlow
 
             return NoticesFlow(mine, jobs)
 

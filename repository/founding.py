@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from policies.phrases import os_phrase, phrase
-from repository.settings import SettingsError, TierPlace
+from repository.settings.home import SettingsError, TierPlace
 from repository.tiers import make_tier, unmake_tier
 from storage.errors import AlreadyExists, StorageError
 from storage.ocfl.folder import MARKER

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from formats.identify import Identification, IdentifierUnavailable, SiegfriedIdentifier
 from policies.phrases import os_phrase, phrase
+from repository.access.reading import NoGoodCopy, Reading, Unverified
 from repository.archive import Archive
 from repository.errors import RepositoryError
 from repository.model import AipFile
 from repository.progress import Progress
-from repository.reading import NoGoodCopy, Reading, Unverified
 
 __all__ = ["Again", "Signatures", "SignaturesRefused", "again", "files_below", "in_use", "update"]
 

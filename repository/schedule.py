@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from repository.archive import Archive
-from repository.audit import AuditScope
+from repository.checks.audit import AuditScope
 from repository.flow_names import AUDIT, COLLECT, COMPARE, EVIDENCE, LEDGER, NOTICES, REPAIR, UPKEEP
 from repository.worker import Plan
 
@@ -35,7 +35,7 @@ with its disk loses so much."""
 
 
 NOTICE_EVERY = timedelta(minutes=10)
-"""How often it is looked whether a notice is to go out; how often one may, `repository.notices` decides."""
+"""How often it is looked whether a notice is to go out; how often one may, `repository.attention.notices` decides."""
 
 
 def plans(archive: Archive) -> tuple[Plan, ...]:

@@ -20,7 +20,7 @@ import uvicorn
 from policies.findings import KhoError
 from policies.phrases import os_phrase
 from repository.app import create_app
-from repository.settings import Settings
+from repository.settings.home import Settings
 
 __all__ = ["CannotListen", "Server"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from repository.places import TierPlace
+from repository.settings.places import TierPlace
 from storage.ocfl.tier import LocalTier
 from storage.tier import Tier
 

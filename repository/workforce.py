@@ -17,15 +17,15 @@ from typing import Any, TypeVar
 from policies.archive import Policy
 from policies.findings import KhoError, said
 from policies.phrases import phrase
+from repository.aip.stored import ROWS_HELD
 from repository.archive import Archive
-from repository.believing import Known, Surveyed, read_aip, read_in_turn
-from repository.description import Extras
-from repository.ingest import Outcome, accept, failed
-from repository.keep import keep
+from repository.copies.keep import keep
+from repository.deposits.description import Extras
+from repository.deposits.ingest import Outcome, accept, failed
 from repository.model import Deposit
 from repository.progress import Progress, Silent
-from repository.settings import Settings
-from repository.stored_version import ROWS_HELD
+from repository.rebuilding.believing import Known, Surveyed, read_aip, read_in_turn
+from repository.settings.home import Settings
 from repository.tiers import open_tier
 from storage import processes
 from storage.errors import Unavailable
@@ -74,8 +74,8 @@ class Workforce:
     def outcomes(
         self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
     ) -> Iterator[Outcome | None]:
-        """`repository.ingest.accept` for each deposit, in their order. ``progress`` is called in any thread; what it raises ends the
-        work."""
+        """`repository.deposits.ingest.accept` for each deposit, in their order. ``progress`` is called in any thread; what it raises ends
+        the work."""
         if len(deposits) == 1:
             yield accept(archive, deposits[0], extra, progress)
             return
@@ -87,7 +87,8 @@ class Workforce:
             yield from self._by_threads(archive, deposits, extra, progress)
 
     def kept(self, archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
-        """`repository.keep.keep`: what it says of each deposit. ``progress`` is called in any thread; what it raises ends the work."""
+        """`repository.copies.keep.keep`: what it says of each deposit. ``progress`` is called in any thread; what it raises ends the
+        work."""
         sizes = {deposit.id: deposit.bytes for deposit in archive.catalog.deposits.several(deposit_ids).values()}
         many = len(sizes) >= POOL_FROM or (len(sizes) > 1 and sum(sizes.values()) >= KEPT_FROM_BYTES)
         if not (self._apart and self._cores > 1 and many and isinstance(archive.tiers[tier_name], LocalTier)):
@@ -112,7 +113,7 @@ class Workforce:
         return {deposit_id: answer for deposit_id, answer in zip(sizes, answers, strict=True) if answer is not None}
 
     def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
-        """`repository.believing.read_aip` for each, in their order. Raises Unavailable when a tier cannot be asked."""
+        """`repository.rebuilding.believing.read_aip` for each, in their order. Raises Unavailable when a tier cannot be asked."""
         rest = iter(surveyed)
         first = list(islice(rest, POOL_FROM))
         every = chain(first, rest)

@@ -15,7 +15,7 @@ from policies.disposal import Term, disposal
 from policies.phrases import phrase
 from policies.worm import lock_until
 from repository.archive import Archive
-from repository.ledger import ledger_of
+from repository.ledger.events import ledger_of
 from storage.errors import StorageError
 from storage.tier import ObjectId, WriteOnceTier
 

@@ -15,14 +15,14 @@ from formats.identify import Identifier, SiegfriedIdentifier
 from formats.inspection import InspectionLimits, Inspectors
 from policies.findings import Findings, Weight
 from repository.archive import Archive
-from repository.audit import AuditReport
 from repository.catalog import Catalog
+from repository.checks.audit import AuditReport
+from repository.copies.repair import RepairReport
 from repository.engine import Engine
 from repository.jobs.client import JobState
 from repository.model import Deposit
 from repository.progress import Silent
-from repository.repair import RepairReport
-from repository.settings import Settings
+from repository.settings.home import Settings
 from repository.verify import verify_path
 from storage.ocfl.tier import LocalTier
 

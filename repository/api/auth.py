@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from repository.api.errors import ApiError
-from repository.settings import ApiToken
+from repository.settings.home import ApiToken
 
 __all__ = ["Caller", "producer_for"]
 

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
+from repository.access.reading import SMALL, Unverified
 from repository.api.digests import digest_field
 from repository.api.door import Door
 from repository.api.errors import ApiError
 from repository.api.ranges import Unsatisfiable, matches, range_of
 from repository.model import AipFile
-from repository.reading import SMALL, Unverified
 
 __all__ = ["file_answer"]
 

@@ -12,7 +12,6 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from policies.phrases import phrase
-from repository import views
 from repository.api.auth import Caller, producer_for
 from repository.api.digests import promised_digests
 from repository.api.documents import deposit_status, page
@@ -21,9 +20,10 @@ from repository.api.errors import ApiError
 from repository.api.intake import full
 from repository.api.language import language_of
 from repository.api.openapi import ANSWERS, UPLOAD
-from repository.arrivals import ARCHIVE_SUFFIXES, Upload
 from repository.catalog.cursors import LARGEST_PAGE
 from repository.model import Deposit, DepositState
+from repository.services.arrivals import ARCHIVE_SUFFIXES, Upload
+from repository.views import records as views
 
 __all__ = ["router"]
 

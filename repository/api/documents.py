@@ -1,4 +1,4 @@
-"""Documents: the JSON of this door, in the envelope of docs/cli.md. What is inside comes from `repository.views`."""
+"""Documents: the JSON of this door, in the envelope of docs/cli.md. What is inside comes from `repository.views.records`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from repository import views
 from repository.model import Aip, Deposit, DepositState
+from repository.views import records as views
 
 __all__ = ["aip_status", "deposit_status", "document", "page"]
 

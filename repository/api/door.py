@@ -10,11 +10,11 @@ from starlette.requests import Request
 
 from repository.api.background import Background
 from repository.api.intake import Intake
-from repository.settings import Settings
+from repository.settings.home import Settings
 
 if TYPE_CHECKING:
-    from repository.arrivals import Arrivals
     from repository.engine import Engine
+    from repository.services.arrivals import Arrivals
 
 __all__ = ["Door", "door_of"]
 

@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from policies.findings import Finding, KhoError
-from repository import views
 from repository.api.documents import document
 from repository.api.language import language_of
+from repository.views import records as views
 
 __all__ = ["PROBLEM", "ApiError", "add_handlers", "problem", "unexpected"]
 

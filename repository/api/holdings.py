@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
-from repository import views
 from repository.api.auth import Caller
 from repository.api.content import file_answer
 from repository.api.documents import aip_status, page
 from repository.api.door import door_of
 from repository.api.openapi import ANSWERS
 from repository.catalog.cursors import LARGEST_PAGE
+from repository.views import records as views
 
 __all__ = ["router"]
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from repository.api.errors import ApiError
-from repository.arrivals import Upload
+from repository.services.arrivals import Upload
 
 __all__ = ["BLOCK", "STALLED_AFTER", "Intake", "full"]
 

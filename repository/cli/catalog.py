@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, KhoError, Weight
-from repository import views
 from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, when
 from repository.texts import words
+from repository.views import records as views
 
 if TYPE_CHECKING:
     from repository.engine import Engine
@@ -71,7 +71,7 @@ def opened(door: Door) -> Engine:
         if error.code != NO_CATALOG:
             raise
     from repository.catalog import Catalog
-    from repository.settings import Settings
+    from repository.settings.home import Settings
 
     Catalog.create(Settings.load(door.archive()).database)
     engine = door.open()

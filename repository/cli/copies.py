@@ -22,7 +22,7 @@ def tiers(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
     """The tiers: whether they answer, what they hold, what is free, the oldest check."""
     door = Door.of(context, home, as_json)
     with door.open() as engine:
-        from repository import views_copies
+        from repository.views import copies as views_copies
 
         document = views_copies.tiers(engine.archive, engine.reports.fixity())
     rows = document["tiers"]
@@ -53,7 +53,7 @@ def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> 
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         made = engine.copies.plan()
-    from repository import views_copies
+    from repository.views import copies as views_copies
 
     def text() -> None:
         screen = Screen(door.out)
@@ -82,7 +82,7 @@ def apply(context: typer.Context, release: Release = False, home: Home = None, a
         report = engine.copies.apply(release=release, progress=door.progress())
         left = engine.copies.plan()
         short = engine.reports.fixity().short
-    from repository import views_copies
+    from repository.views import copies as views_copies
 
     away = [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": why}) for name, why in sorted(report.repair.unavailable.items())]
     kept = [Finding("OPS-NOT-RELEASED", args={"copies": report.kept})] if report.kept else []

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, spoken
-from repository import views
 from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
 from repository.cli.waiting import go_on
 from repository.texts import language, words
+from repository.views import records as views
 
 if TYPE_CHECKING:
     from repository.engine import Engine

@@ -182,7 +182,7 @@ class Door:
             self._write("]")
 
     def _tail(self, findings: Iterable[Finding], cursor: str | None, *, ok: bool) -> None:
-        from repository.views import finding
+        from repository.views.records import finding
 
         rows = [finding(each, language()) for each in findings]
         ok = ok and all(each.weight < Weight.ERROR for each in findings)

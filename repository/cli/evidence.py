@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, Weight
-from repository import views_evidence as views
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, when
 from repository.texts import words
+from repository.views import evidence as views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

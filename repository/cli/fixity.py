@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding
-from repository import views
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
 from repository.cli.waiting import go_on, say_waiting
 from repository.texts import language, words
+from repository.views import records as views
 
 if TYPE_CHECKING:
-    from repository.audit import AuditReport
+    from repository.checks.audit import AuditReport
+    from repository.copies.repair import RepairReport
     from repository.engine import Engine
     from repository.model import Damage
-    from repository.repair import RepairReport
-    from repository.reports import FixitySummary, TierState
+    from repository.reports.fixity import FixitySummary, TierState
 
 __all__ = ["audit", "repair", "report"]
 

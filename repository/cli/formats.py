@@ -11,16 +11,16 @@ import typer
 
 from policies.findings import Finding
 from policies.formats import Standing
-from repository import views_formats
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AipId, AsJson, Home
 from repository.cli.screen import Cell, Screen, number, size, when
 from repository.texts import language, words
+from repository.views import formats as views_formats
 
 if TYPE_CHECKING:
-    from repository.campaign_service import CampaignState
-    from repository.format_service import Held, PlanLine, Sampled
+    from repository.services.campaigns import CampaignState
+    from repository.services.formats import Held, PlanLine, Sampled
 
 __all__ = [
     "campaign_list",

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding
-from repository import views
 from repository.cli.deposits import Cursor, Limit
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AipId, AsJson, Home
 from repository.cli.screen import Screen, number, size, when
 from repository.texts import words
+from repository.views import records as views
 
 if TYPE_CHECKING:
     from repository.model import Aip, AipFile, Copy, Event

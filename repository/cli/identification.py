@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding
-from repository import views_identification as views
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number
 from repository.texts import words
+from repository.views import identification as views
 
 if TYPE_CHECKING:
     from formats.identify import Identification

@@ -35,8 +35,8 @@ def verify(
     door = Door.of(context, home, as_json)
     if not path.is_dir():
         raise Usage("USE-NO-PATH", str(path))
-    from repository.ledger_verifier import Verifier, told
-    from repository.ledger_verifier import as_json as document
+    from repository.ledger.verifier import Verifier, told
+    from repository.ledger.verifier import as_json as document
 
     outside = [Path(each).read_text("utf-8", "replace") if Path(each).is_file() else each for each in head or ()]
     verifier = Verifier(str(path), outside, str(ca or "")).run()

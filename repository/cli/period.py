@@ -37,7 +37,7 @@ def period(
     first = _day("--from", since) or last - timedelta(days=DEFAULT_DAYS)
     if first > last:
         raise Usage("USE-VALUE", name="--from", value=str(first), reason=f"> {last}", command="kho report fixity")
-    from repository.fixity_period import PeriodScope, figure_rows
+    from repository.reports.period import PeriodScope, figure_rows
 
     with door.open() as engine:
         if tier:

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from policies.findings import Finding, Weight
-from repository import views
 from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size
 from repository.texts import language, words
+from repository.views import records as views
 
 __all__ = ["status"]
 

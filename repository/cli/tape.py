@@ -16,7 +16,7 @@ from repository.cli.screen import Screen, number, size
 from repository.texts import language, words
 
 if TYPE_CHECKING:
-    from repository.tapes import LibraryState, TapeReport
+    from repository.services.tapes import LibraryState, TapeReport
     from storage.tape.rows import Volume
 
 __all__ = ["export", "import_", "inventory", "label", "lost", "recover", "refresh", "show"]
@@ -47,7 +47,7 @@ def inventory(context: typer.Context, tier: TapeTierName = None, home: Home = No
             _show_state(screen, state)
         screen.findings(findings)
 
-    from repository.views_tape import library
+    from repository.views.tape import library
 
     body = {"tiers": [library(each) for each in states]}
     code = Exit.FEW_COPIES if away else Exit.DONE
@@ -114,7 +114,7 @@ def label(
 
 
 def _volume_answer(door: Door, kind: str, tier: str, volume: Volume, said: str) -> int:
-    from repository.views_tape import tape_volume
+    from repository.views.tape import tape_volume
 
     body = {"tier": tier, "volume": tape_volume(volume)}
     return door.answer(kind, body, lambda: Screen(door.out).line(said))
@@ -148,7 +148,7 @@ def show(context: typer.Context, barcode: Barcode, home: Home = None, as_json: A
         screen.table([*columns, ("SHA-256", "id")], [_bundle_cells(each) for each in report.bundles])
         screen.findings(findings)
 
-    from repository.views_tape import volume_report
+    from repository.views.tape import volume_report
 
     return door.answer("tape_show", volume_report(report), text, findings=findings)
 
@@ -193,7 +193,7 @@ def _work_answer(door: Door, kind: str, report: TapeReport, said: str) -> int:
         screen.line(said)
         screen.findings(report.findings)
 
-    from repository.views_tape import tape_work
+    from repository.views.tape import tape_work
 
     code = Exit.DONE if report.findings.ok else Exit.DAMAGE
     closing = [each for each in report.findings if each.text(language())][:1] if code is Exit.DAMAGE else []

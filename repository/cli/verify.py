@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from policies.findings import Finding, Findings, Weight
-from repository import views
 from repository.cli.door import Door, check_source
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson
 from repository.cli.screen import Screen, number
 from repository.texts import words
+from repository.views import records as views
 
 __all__ = ["verify"]
 

@@ -13,8 +13,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from repository.authorities import TREES
 from repository.evidence.leaves import DataObject, Leaf, list_text
+from repository.settings.authorities import TREES
 from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from policies.findings import Findings, KhoError
 from policies.phrases import os_phrase
+from repository.aip.stored import open_verified
 from repository.archive import Archive
-from repository.authorities import authorities_of
 from repository.errors import ExportFailed, RepositoryError
 from repository.evidence.batch import Batch, listed_object
 from repository.evidence.keeping import load
 from repository.evidence.leaves import DataObject, Leaf, objects_of
-from repository.stored_version import open_verified
+from repository.settings.authorities import authorities_of
 from repository.texts import words
 from signatures.evidence import read_record
 from signatures.timestamps import read_token

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from repository.aip.stored import open_verified
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
 from repository.evidence.batch import PREFIX, TIME, Batch, read_batch, write_files
-from repository.ledger import ledger_of
-from repository.ledger_keeper import copy_of
-from repository.stored_version import open_verified
+from repository.ledger.events import ledger_of
+from repository.ledger.keeper import copy_of
 from signatures.timestamps import Anchors, Answer, Trust, read_token
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.ocfl.inventory_writer import VersionBlock

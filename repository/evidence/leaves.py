@@ -15,8 +15,8 @@ from typing import BinaryIO
 from fixity.digests import ALGORITHMS, LARGE_BUFFER, Hasher
 from policies.findings import KhoError
 from policies.phrases import phrase
-from repository.ledger_segments import PREFIX as LEDGER_PREFIX
-from repository.stored_version import open_verified
+from repository.aip.stored import open_verified
+from repository.ledger.segments import PREFIX as LEDGER_PREFIX
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from policies.trust import earliest
 from repository.archive import Archive
-from repository.authorities import TREES, authorities_of, under_roots_of
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import pend, pending
 from repository.evidence.leaves import Unprovable, objects_of
-from repository.ledger_segments import PREFIX as LEDGER_PREFIX
+from repository.ledger.segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
+from repository.settings.authorities import TREES, authorities_of, under_roots_of
 from signatures.errors import NotStamped
 from signatures.evidence import Tree, ends_of
 from signatures.timestamps import Answer, Authority, Token, stamp

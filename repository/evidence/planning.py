@@ -9,9 +9,9 @@ from typing import Any
 
 from policies.findings import Finding
 from policies.trust import Algorithms, End, EvidencePolicy, earliest
-from repository.authorities import TREES, AuthorityPlace
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import TIME
+from repository.settings.authorities import TREES, AuthorityPlace
 
 __all__ = ["HASH_TREE", "MISSING", "TIME_STAMP", "Due", "plan", "successor"]
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from policies.findings import KhoError
 from repository.archive import Archive
-from repository.authorities import DEMO, authorities_of
 from repository.evidence.batch import Batch, listed_object
 from repository.evidence.keeping import load
 from repository.evidence.leaves import DataObject, objects_of
 from repository.model import AipFile
+from repository.settings.authorities import DEMO, authorities_of
 
 if TYPE_CHECKING:
     from signatures.judgement import Context

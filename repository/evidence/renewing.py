@@ -19,7 +19,6 @@ from policies.findings import Findings, KhoError
 from policies.phrases import phrase
 from policies.trust import Algorithms, earliest
 from repository.archive import Archive
-from repository.authorities import under_roots_of
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
@@ -28,6 +27,7 @@ from repository.evidence.leaves import DataObject, Unprovable, hashed_again, obj
 from repository.evidence.making import stamp_trees
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
 from repository.progress import Progress
+from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
 from signatures.evidence import Generation, Renewal, Tree, ends_of, renewal_of, renewal_tree, renewal_values
 from signatures.timestamps import Answer, Authority, Token, read_token, stamp

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from policies.findings import Findings, KhoError
+from repository.aip.stored import inventory_digest
 from repository.archive import Archive
-from repository.authorities import authorities_of
 from repository.evidence.keeping import leaf_rows, open_batch, row_of
 from repository.model import Copy, CopyState
-from repository.stored_version import inventory_digest
+from repository.settings.authorities import authorities_of
 from storage.tier import ObjectVersion, Tier
 
 __all__ = ["restore_batches"]

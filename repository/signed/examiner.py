@@ -16,8 +16,8 @@ from formats.package.source import Kind, Spooled
 from formats.package.spool import Spool
 from policies.findings import Finding, Findings, said
 from policies.phrases import os_phrase
+from repository.aip.enclosures import Enclosures
 from repository.archive import Archive
-from repository.enclosures import Enclosures
 from repository.progress import Progress
 from repository.signed.files import opened
 from repository.signed.received import Received

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from repository.aip.stored import open_verified
 from repository.archive import Archive
 from repository.errors import SourceMissing
 from repository.model import AipFile
@@ -18,7 +19,6 @@ from repository.progress import Progress
 from repository.signed.files import opened, validate_file
 from repository.signed.received import Received, in_order
 from repository.signed.records import DATA, REPORTS, FileReport, parse_report
-from repository.stored_version import open_verified
 from signatures.detect import covered_names, named_beside
 from storage.tier import ObjectId
 

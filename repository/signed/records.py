@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
-from repository.enclosures import VERSION
+from repository.aip.enclosures import VERSION
 from repository.errors import AipUnreadable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from repository.views_evidence import evidence
+from repository.views.evidence import evidence
 from signatures import der
 from signatures.evidence import DataObject, EvidenceReport, verify_record
 from signatures.timestamps import read_token

@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from policies.findings import spoken
-from repository import flows, ingest, keep, workforce
+from repository import flows, workforce
+from repository.copies import keep
+from repository.deposits import ingest
 from repository.model import DepositState
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, verified, write_tree
 from tests.faults.calls import Counter, Dies, Fails, through

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from kept_objects import keep_objects
 
-from repository import audit
-from repository.audit import AuditScope, audit_some
+from repository.checks import audit
+from repository.checks.audit import AuditScope, audit_some
 from repository.engine import Engine
 from repository.progress import Silent
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from repository.archive import Archive
 from repository.clock import ManualClock
-from repository.ledger import ledger_of
-from repository.ledger_keeper import close_days, export_days, keep_day, ring_of, rotate
-from repository.ledger_verifier import HEAD_PREFIX, Verifier, canonical, key_of, leaf_of, root_of
+from repository.ledger.events import ledger_of
+from repository.ledger.keeper import close_days, export_days, keep_day, ring_of, rotate
+from repository.ledger.verifier import HEAD_PREFIX, Verifier, canonical, key_of, leaf_of, root_of
 from repository.model import CheckRecord, CopyState
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest

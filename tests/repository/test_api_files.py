@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repository.access.reading import SMALL
 from repository.api.language import accepted_language
 from repository.api.ranges import Unsatisfiable, range_of
-from repository.reading import SMALL
 from tests.repository.api_server import Server, zipped
 
 LARGE = os.urandom(SMALL + (3 << 20) + 17)

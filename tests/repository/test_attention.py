@@ -13,13 +13,13 @@ from test_cli_corridor import agrees, shapes
 
 from policies.codes import register
 from repository.archive import Archive
-from repository.attention import DRILL, SILENCE, attention
+from repository.attention.entries import DRILL, SILENCE, attention
 from repository.catalog import LedgerDay
+from repository.checks.forecast import Forecast, forecasts
 from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
-from repository.forecast import Forecast, forecasts
-from repository.ledger import ledger_of
-from repository.overview import Overview
+from repository.ledger.events import ledger_of
+from repository.services.overview import Overview
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 
@@ -75,8 +75,8 @@ def test_damage_and_a_tier_that_is_away(held: ArchiveUnderTest) -> None:
 
 
 def test_a_full_disk(held: ArchiveUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repository.attention.FREE_LEAST", 1 << 62)
-    monkeypatch.setattr("repository.attention.FREE_SHARE", 2.0)
+    monkeypatch.setattr("repository.attention.entries.FREE_LEAST", 1 << 62)
+    monkeypatch.setattr("repository.attention.entries.FREE_SHARE", 2.0)
     assert "ATT-DISK" in codes(held.engine.archive)
 
 

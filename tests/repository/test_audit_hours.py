@@ -13,11 +13,11 @@ from kept_objects import keep_objects
 
 from policies.findings import spoken
 from repository.archive import Archive
-from repository.audit import AuditScope, audit_some, pause
+from repository.checks.audit import AuditScope, audit_some, pause
+from repository.checks.forecast import forecasts
 from repository.clock import ManualClock
 from repository.engine import Engine
-from repository.forecast import forecasts
-from repository.ledger import DAMAGE, ledger_of
+from repository.ledger.events import DAMAGE, ledger_of
 from repository.progress import Silent
 
 NIGHT = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
@@ -114,7 +114,7 @@ def test_the_bytes_of_a_day_are_told_of_when_they_are_read(scene: Scene) -> None
 
 
 def test_the_tier_with_damage_of_late_is_read_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repository.audit.STEP_COPIES", COUNT)
+    monkeypatch.setattr("repository.checks.audit.STEP_COPIES", COUNT)
     first = scene.step()
     assert first["checked"] == COUNT
     looked = {copy.tier for copy in _checked(scene)}

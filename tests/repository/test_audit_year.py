@@ -19,7 +19,7 @@ import pytest
 from kept_objects import keep_objects
 
 from repository.archive import Archive
-from repository.audit import AuditScope, audit_some
+from repository.checks.audit import AuditScope, audit_some
 from repository.clock import ManualClock
 from repository.engine import Engine
 from repository.progress import Silent
@@ -220,7 +220,7 @@ def bad(monkeypatch: pytest.MonkeyPatch) -> BadSectors:
 @pytest.fixture(autouse=True)
 def _fewer_plantings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Canaries are planted once a cycle of checks, not once a virtual day: each planting waits for the disk."""
-    monkeypatch.setattr("repository.canaries.CYCLE", EVERY)
+    monkeypatch.setattr("repository.checks.canaries.CYCLE", EVERY)
 
 
 def test_damage_of_a_season_is_found_in_time_and_named_right(tmp_path: Path, memory: Path, bad: BadSectors) -> None:

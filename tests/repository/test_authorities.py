@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from repository.authorities import authorities_of
-from repository.settings import Settings, SettingsError, init_home
+from repository.settings.authorities import authorities_of
+from repository.settings.home import Settings, SettingsError, init_home
 from signatures.errors import AuthoritySettings
 from signatures.timestamps import stamp
 from tests.signatures.authorities import NOW, authority, issuing, served

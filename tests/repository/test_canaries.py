@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fixity.verify import FixityReport, Outcome
-from repository.canaries import CYCLE, KINDS, plant
+from repository.checks.canaries import CYCLE, KINDS, plant
 from repository.clock import ManualClock
 from repository.demo import make_records
 from storage.ocfl.medium import Medium
@@ -63,7 +63,7 @@ def test_another_choice_every_cycle(held: ArchiveUnderTest) -> None:
     choices = {tuple(sorted((one.kind, one.path) for one in plant(archive, tier))) for _ in range(3)}
     assert len(choices) == 3
     assert len(list(tier.canaries().versions())) == len(PLANTABLE)
-    from repository.canaries import checks_of
+    from repository.checks.canaries import checks_of
 
     before = {one.object_id for one, _ in checks_of(archive, ["a"], "sha512")}
     clock.advance(CYCLE - timedelta(seconds=1))
@@ -264,7 +264,7 @@ if os.geteuid() == 0:  # root without the right to read everything (CAP_DAC_OVER
     assert libc.capset(header, data) == 0, ctypes.get_errno()
 from pathlib import Path
 from repository.engine import Engine
-from repository.canaries import checks_of, reconcile, plant
+from repository.checks.canaries import checks_of, reconcile, plant
 from fixity.verify import FixityReport, Outcome
 home = Path({home!r})
 with Engine.create(home, tiers={{"a": home / "tiers" / "a"}}) as engine:
@@ -296,7 +296,7 @@ def test_what_is_unreadable_and_counted_as_fine_is_noticed(tmp_path: Path) -> No
 
 
 def test_where_nothing_can_be_planted_the_expected_digest_is_altered(held: ArchiveUnderTest) -> None:
-    from repository.canaries import reconcile, tampered
+    from repository.checks.canaries import reconcile, tampered
     from storage.tier import ObjectId
     from storage.verifiers import Check
 

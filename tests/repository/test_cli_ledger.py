@@ -11,7 +11,7 @@ from catalog_builders import a_check
 from test_cli_corridor import Archive, Said, agrees, shapes
 
 from repository.engine import Engine
-from repository.ledger import ledger_of
+from repository.ledger.events import ledger_of
 
 
 def as_promised(said: Said, kind: str, code: int = 0) -> None:

@@ -25,9 +25,9 @@ from repository.cli.deposits import _closing, _exit, _standings
 from repository.cli.door import Door
 from repository.cli.run import run
 from repository.cli.waiting import say_waiting
+from repository.deposits.examine import scanner_words
 from repository.engine import Engine
 from repository.errors import SourceMissing
-from repository.examine import scanner_words
 from repository.jobs.lock import LauncherLock
 from repository.model import DepositState
 from repository.progress import Silent

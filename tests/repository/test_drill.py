@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from test_cli_corridor import agrees, shapes
 
-from repository.attention import DRILL, attention
+from repository.attention.entries import DRILL, attention
 from repository.demo import flip_one_bit, make_records
 from repository.errors import ExportFailed
-from repository.ledger_keeper import ring_of
-from repository.ledger_verifier import REPORT_PREFIX, signed_by
+from repository.ledger.keeper import ring_of
+from repository.ledger.verifier import REPORT_PREFIX, signed_by
 from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest
 

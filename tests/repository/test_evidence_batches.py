@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from policies.findings import Findings
-from repository.attention import attention
+from repository.attention.entries import attention
 from repository.evidence import keeping
 from repository.evidence.exporting import NotProved
 from repository.evidence.judge import Judging, judge
 from repository.evidence.leaves import Leaf, objects_of
 from repository.evidence.making import authorities_by_tree, make_batch
-from repository.ledger_segments import PREFIX
+from repository.ledger.segments import PREFIX
 from repository.progress import Silent
 from signatures.evidence import EvidenceReport, read_record
 from signatures.timestamps import Believed, make_authority

@@ -124,7 +124,7 @@ class SixtyYears(ArchiveUnderTest):
         (self.home / "trust" / name / "list.crl").write_bytes(signed.public_bytes(Encoding.DER))
 
     def keep(self, first: int, count: int) -> list[str]:
-        """Records kept on the tiers and registered, as `repository.keep` leaves them; how they were accepted does not matter here."""
+        """Records kept on the tiers and registered, as `repository.copies.keep` leaves them; how they were accepted does not matter."""
         place = self.folder / f"sealing{first}"
         sealed = [self._sealed(place / str(number), number) for number in range(first, first + count)]
         for tier in self.archive.policy.copies.tiers:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from test_fixity_period import Steps
 
-from repository.audit import AuditScope, audit_some
+from repository.checks.audit import AuditScope, audit_some
 from repository.clock import ManualClock
-from repository.fixity_period import PeriodScope, gather
-from repository.ledger_flow import LedgerFlow
+from repository.copies.repair import repair_some
+from repository.ledger.flow import LedgerFlow
 from repository.progress import Silent
-from repository.repair import repair_some
-from repository.report_pages import page
+from repository.reports.pages import page
+from repository.reports.period import PeriodScope, gather
 from tests.builders_archive import ArchiveUnderTest, write_tree
 
 

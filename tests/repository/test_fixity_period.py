@@ -21,13 +21,13 @@ from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
 from repository.engine import Engine
 from repository.errors import ExportFailed, NoSigningKey, UnknownCollection
-from repository.fixity_period import PeriodScope, believed
-from repository.ledger_flow import LedgerFlow
-from repository.ledger_keeper import latest_line
-from repository.ledger_verifier import Verifier
+from repository.ledger.flow import LedgerFlow
+from repository.ledger.keeper import latest_line
+from repository.ledger.verifier import Verifier
 from repository.progress import Silent
-from repository.report_charts import bars, shares
-from repository.report_pages import page
+from repository.reports.charts import bars, shares
+from repository.reports.pages import page
+from repository.reports.period import PeriodScope, believed
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -216,7 +216,7 @@ def test_the_pdf_is_signed_and_stamped(written: Path) -> None:
 def test_a_folder_that_is_there_and_a_key_that_is_not(engine: Engine, written: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportFailed):
         engine.periods.write(SCOPE, written, language="en", sign=False)
-    from repository.report_service import PeriodReports
+    from repository.services.reports import PeriodReports
 
     bare: Archive = replace(engine.archive, settings=replace(engine.archive.settings, sign=None))
     with pytest.raises(NoSigningKey):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from repository.forecast import speed
-from repository.placement import announce, release_some
+from repository.checks.forecast import speed
+from repository.copies.placement import announce, release_some
 from repository.progress import Silent
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree

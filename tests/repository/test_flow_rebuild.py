@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from policies.findings import Findings
-from repository import rebuild as rebuild_module
-from repository import stored_version, views
-from repository.believing import read_in_turn
+from repository.aip import stored as stored_version
 from repository.clock import ManualClock
+from repository.deposits.upkeep import let_go
 from repository.model import Deposit
 from repository.progress import Silent
-from repository.rebuild import RebuildReport
-from repository.upkeep import let_go
+from repository.rebuilding import rebuild as rebuild_module
+from repository.rebuilding.believing import read_in_turn
+from repository.rebuilding.rebuild import RebuildReport
+from repository.views import records as views
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 
 FIRST = {

@@ -16,7 +16,7 @@ import pytest
 from policies.findings import spoken
 from repository.model import Deposit
 from repository.progress import Silent
-from repository.settings import Settings, SettingsError
+from repository.settings.home import Settings, SettingsError
 from storage.errors import Unavailable
 from storage.s3.place import S3Place
 from storage.tier import ObjectId, WriteOnceTier

@@ -13,8 +13,8 @@ import pytest
 from lxml import etree
 
 from policies.findings import KhoError
+from repository.access.reading import Unverified
 from repository.model import Event
-from repository.reading import Unverified
 from storage.errors import Unavailable
 from storage.ocfl.tier import LocalTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
@@ -200,7 +200,7 @@ def test_every_event_says_who_asked(scene: Scene) -> None:
 
 
 def test_what_the_worker_does_by_itself_nobody_asked_for(scene: Scene) -> None:
-    from repository.audit import AuditScope
+    from repository.checks.audit import AuditScope
     from repository.flow_names import AUDIT, REPAIR
 
     alter(scene.content("a.txt", "b"))

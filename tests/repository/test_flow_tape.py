@@ -14,7 +14,7 @@ from repository.catalog import Catalog
 from repository.engine import Engine
 from repository.model import DepositState
 from repository.progress import Silent
-from repository.settings import Settings, SettingsError
+from repository.settings.home import Settings, SettingsError
 from storage.errors import Refused
 from storage.tape.rows import VolumeState
 from storage.tape.tier import TapeTier
@@ -233,7 +233,7 @@ def test_mail_slot_and_shelf(archive: TapeArchive) -> None:
 @pytest.mark.parametrize("line", ['changer = "/tmp/x y"', "drives = []", 'drives = ["sg3"]', 'bundle = "much"', 'devices = "x"'])
 def test_settings_that_cannot_be_meant(tmp_path: Path, line: str) -> None:
     home = tmp_path / "home"
-    from repository.settings import init_home
+    from repository.settings.home import init_home
 
     init_home(home)
     good = {"changer": 'changer = "/dev/sg3"', "drives": 'drives = ["/dev/sg4"]', line.split(" ")[0]: line}

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from policies.findings import Finding, spoken
-from repository import views_copies
 from repository.schedule import plans
-from repository.settings import Settings, SettingsError
+from repository.settings.home import Settings, SettingsError
+from repository.views import copies as views_copies
 from storage.errors import Unavailable
 from storage.ocfl.layout import LAYOUT_FILES
 from storage.ocfl.tier import LocalTier

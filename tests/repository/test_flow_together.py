@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from repository import flows, ingest, settling
-from repository.aip import seal
+from repository import flows
+from repository.aip.sealing import seal
+from repository.aip.submission import SUBMISSION_PATH, read_submission
+from repository.deposits import ingest, settling
 from repository.engine import Engine
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
-from repository.submission import SUBMISSION_PATH, read_submission
-from repository.views import deposit as as_document
+from repository.views.records import deposit as as_document
 from tests.builders_archive import PRODUCER, ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 
 LOGO, LETTER = b"logo" * 50, b"letter" * 50
@@ -143,7 +144,7 @@ def test_the_batches_of_one_command_are_settled_in_their_order(
     archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second batch is done long before the first, and still names what the first one brought."""
-    monkeypatch.setattr("repository.services.BATCH", 2)
+    monkeypatch.setattr("repository.services.deposits.BATCH", 2)
     good = settling.settle
 
     def late(archive: Any, outcomes: Any) -> list[Deposit]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from repository.following import FOLLOWED, follow_policy
-from repository.forecast import forecasts
+from repository.checks.following import FOLLOWED, follow_policy
+from repository.checks.forecast import forecasts
 from repository.model import Copy
 from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
@@ -114,7 +114,7 @@ def test_the_forecast_counts_each_collection_in_its_own_period(archive: ArchiveU
 
 
 def test_a_report_on_a_collection_tells_of_its_copies_only(archive: ArchiveUnderTest) -> None:
-    from repository.fixity_period import PeriodScope, gather
+    from repository.reports.period import PeriodScope, gather
 
     promise(archive, CIVIL)
     civil = deposit(archive, "Sở Tư pháp", "one")

@@ -10,7 +10,7 @@ from catalog_builders import DAY, NOW, a_check, a_copy, a_deposit, aip_id
 from fixity.verify import Outcome, Problem
 from repository.catalog import Catalog, CatalogUnavailable
 from repository.clock import ManualClock
-from repository.ledger import Ledger, note_digest
+from repository.ledger.events import Ledger, note_digest
 from repository.model import CopyState, DepositState, Event
 from storage.errors import Unavailable
 

@@ -22,14 +22,14 @@ from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import ManualClock
 from repository.errors import LedgerChanged
-from repository.ledger import ledger_of
-from repository.ledger_days import DayTree
-from repository.ledger_keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
-from repository.ledger_open import copy_open_day, event_of_open, is_sound, open_files, open_line
-from repository.ledger_verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
+from repository.ledger.days import DayTree
+from repository.ledger.events import ledger_of
+from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
+from repository.ledger.open_day import copy_open_day, event_of_open, is_sound, open_files, open_line
+from repository.ledger.verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
 from repository.progress import Silent
-from repository.rebuild import RebuildReport
+from repository.rebuilding.rebuild import RebuildReport
 from signatures.signing_keys import SigningKey, SigningKeyError
 from tests.builders_archive import ArchiveUnderTest, write_tree
 

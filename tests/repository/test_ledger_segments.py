@@ -12,10 +12,10 @@ from ledger_scene import LedgerScene
 from sqlalchemy import text
 
 from repository.errors import LedgerChanged
-from repository.fixity_period import PeriodScope, gather
-from repository.ledger_keeper import export_days
-from repository.ledger_segments import CONTENT, SEGMENT, bring_segment, object_id
-from repository.ledger_verifier import Verifier
+from repository.ledger.keeper import export_days
+from repository.ledger.segments import CONTENT, SEGMENT, bring_segment, object_id
+from repository.ledger.verifier import Verifier
+from repository.reports.period import PeriodScope, gather
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper
 
-from repository.ledger_keeper import prove
-from repository.ledger_verifier import WORDS, told
+from repository.ledger.keeper import prove
+from repository.ledger.verifier import WORDS, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -328,7 +328,7 @@ def test_the_file_that_is_handed_out_runs_by_itself(scene: LedgerScene, tmp_path
 
 
 def test_a_whole_tier_can_be_verified(untouched: LedgerScene) -> None:
-    from repository.ledger_verifier import Verifier
+    from repository.ledger.verifier import Verifier
 
     for name, tier in untouched.archive.tiers.items():
         verifier = Verifier(str(tier.path / "ocfl"), [untouched.line]).run()  # type: ignore[attr-defined]

@@ -13,15 +13,15 @@ from kept_objects import keep_objects
 
 from policies.findings import spoken
 from repository.archive import Archive
-from repository.audit import AuditScope, audit_some
+from repository.checks.audit import AuditScope, audit_some
+from repository.checks.following import FOLLOWED, follow_policy
+from repository.checks.looking import LOOKED, look_some
 from repository.clock import ManualClock
 from repository.engine import Engine
-from repository.fixity_period import PeriodScope, gather
-from repository.following import FOLLOWED, follow_policy
-from repository.ledger_flow import LedgerFlow
-from repository.looking import LOOKED, look_some
+from repository.ledger.flow import LedgerFlow
 from repository.model import Copy, CopyState
 from repository.progress import Silent
+from repository.reports.period import PeriodScope, gather
 from storage.ocfl import tier as local_tier
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId

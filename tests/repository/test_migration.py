@@ -11,11 +11,11 @@ import pytest
 from formats.migrate import Made
 from formats.migrate.pillow import Pillow
 from formats.premis import PremisFile, read_premis
-from repository.batches import Order, run_batch
 from repository.flow_names import MIGRATE, ROLLBACK
 from repository.jobs.flow import Step
-from repository.migration import Converter
 from repository.progress import Silent
+from repository.versions.batches import Order, run_batch
+from repository.versions.migration import Converter
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.formats import documents
 

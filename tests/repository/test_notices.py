@@ -14,16 +14,16 @@ import pytest
 from test_cli_corridor import agrees, shapes
 
 from policies.findings import Finding
-from repository.attention import attention
+from repository.attention.entries import attention
+from repository.attention.notices import NotSent, Why, notify, wanted
 from repository.catalog.errors import CatalogUnavailable
 from repository.clock import ManualClock
 from repository.engine import Engine
 from repository.flow_names import NOTICES
 from repository.flows import flows_of
-from repository.notice_places import MEMORY, Memory, NoticePlace, recalled, remember
-from repository.notices import NotSent, Why, notify, wanted
 from repository.schedule import plans
-from repository.settings import Settings, SettingsError
+from repository.settings.home import Settings, SettingsError
+from repository.settings.notices import MEMORY, Memory, NoticePlace, recalled, remember
 from repository.workforce import Workforce
 from tests.mail_server import Hook, Mail, hook, mail
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from policies.archive import ArchivePolicyError
-from repository.disks import disk_of
-from repository.settings import Settings, SettingsError, check_database, init_home
+from repository.settings.disks import disk_of
+from repository.settings.home import Settings, SettingsError, check_database, init_home
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw

@@ -15,7 +15,7 @@ from test_flow_tape import ONE, TWO, TapeArchive, flip
 
 from repository.model import DepositState
 from repository.progress import Silent
-from repository.reports import fixity_summary
+from repository.reports.fixity import fixity_summary
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 from tests.seaweed import Seaweed

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from policies.findings import Findings, Verdict
-from repository import rebuild
-from repository.believing import Known, Surveyed, read_in_turn
-from repository.description import Extras
+from repository.copies.keep import keep, register
+from repository.deposits.description import Extras
+from repository.deposits.settling import settle
 from repository.engine import Engine
-from repository.keep import keep, register
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
-from repository.settling import settle
+from repository.rebuilding import rebuild
+from repository.rebuilding.believing import Known, Surveyed, read_in_turn
 from repository.workforce import POOL_FROM, Workforce
 from storage.errors import Unavailable
 from storage.processes import START

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.trust import default_algorithms
-from repository.views_evidence import evidence as view
+from repository.views.evidence import evidence as view
 from signatures import der
 from signatures.errors import InvalidRecord
 from signatures.evidence import EvidenceReport, Tree, climb, read_record, verify_record, write_record, write_stamp

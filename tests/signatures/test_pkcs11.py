@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from repository.signing import SignPlace, key_of
+from repository.settings.signing import SignPlace, key_of
 from signatures.errors import SigningFailed
 from signatures.pdf_signing import Pkcs11Key, Pkcs12Key, sign_pdf
 from tests.signatures.pki import make_pdf

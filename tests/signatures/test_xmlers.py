@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from policies.trust import default_algorithms
-from repository.views_evidence import evidence as view
+from repository.views.evidence import evidence as view
 from signatures.evidence import DataObject, object_of_bytes, verify_record
 from signatures.timestamps import Believed, Trust, read_token
 from tests.signatures.authorities import NOW, VirtualClock, authority

@@ -1,0 +1,301 @@
+"""One version of an AIP as its own records on the tiers tell it: everything the catalog wants to know, without the catalog.
+
+Only an inventory is believed; whatever it vouches for is taken from whichever tier gives exactly those bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain, islice
+from typing import BinaryIO
+
+from fixity.digests import LARGE_BUFFER
+from formats.package.source import Kind
+from formats.premis import Event, PremisFile, read_premis
+from policies.archive import Policy
+from policies.findings import said
+from policies.phrases import os_phrase, phrase
+from repository.aip.facts import aip_facts, original_name, past_deposit
+from repository.aip.sealing import EVENTS_PATH, REPRESENTATION_PREMIS
+from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
+from repository.catalog import DERIVED, Registration
+from repository.errors import AipUnreadable
+from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
+from storage.errors import StorageError, Unavailable
+from storage.ocfl.inventory import Inventory, parse_inventory
+from storage.tier import ObjectId, Tier
+
+__all__ = ["StoredVersion", "inventory_digest", "open_verified"]
+
+
+ROWS_HELD = 5_000
+"""Files of a version up to which they are held in memory while it is entered: some kilobytes each would be gigabytes for a million."""
+
+
+def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512: bytes) -> tuple[BinaryIO, int]:
+    """(a stream, its length) of a stored file from the first tier that holds it unaltered: all of it was read and hashed.
+
+    Raises:
+        AipUnreadable: no tier does.
+        Unavailable: no tier does, and one of them could not be asked.
+    """
+    reasons: list[str] = []
+    away: Unavailable | None = None
+    for tier in tiers:
+        try:
+            stream = tier.open(object_id, path)
+        except Unavailable as error:
+            away = error
+            continue
+        except (StorageError, OSError) as error:
+            reasons.append(f"{tier.name}: {said(error.finding) if isinstance(error, StorageError) else os_phrase(error)}")
+            continue
+        try:
+            size = _hash(stream, hasher := hashlib.sha512(usedforsecurity=False))
+            if hasher.digest() == sha512:
+                stream.seek(0)
+                return stream, size
+            reasons.append(f"{tier.name}: {phrase('path-altered', path=path)}")
+        except OSError as error:
+            reasons.append(f"{tier.name}: {os_phrase(error)}")
+        stream.close()
+    if away is not None:
+        raise away
+    raise AipUnreadable(path, "; ".join(reasons))
+
+
+def _hash(stream: BinaryIO, hasher: hashlib._Hash) -> int:
+    size = 0
+    while chunk := stream.read(LARGE_BUFFER):
+        hasher.update(chunk)
+        size += len(chunk)
+    return size
+
+
+def inventory_digest(tiers: Sequence[Tier], inventory: Inventory, number: int) -> bytes:
+    """SHA-512 of the inventory of an older version: that which tells the same versions as the newest one does.
+
+    Raises:
+        AipUnreadable: no tier has one, or tiers have several.
+        Unavailable: no tier has one, and one of them could not be asked.
+    """
+    found: set[bytes] = set()
+    away: Unavailable | None = None
+    path = f"v{number}/inventory.json"
+    for tier in tiers:
+        try:
+            with tier.open(inventory.object_id, path) as stream:
+                data = stream.read()
+            if _tells_the_same(parse_inventory(data), inventory, number):
+                found.add(hashlib.sha512(data).digest())
+        except Unavailable as error:
+            away = error
+        except (StorageError, OSError, ValueError):
+            continue
+    if away is not None and not found:
+        raise away
+    if len(found) != 1:
+        raise AipUnreadable(path, phrase("inventories-differ" if found else "no-fitting-inventory"))
+    return found.pop()
+
+
+def _tells_the_same(old: Inventory, new: Inventory, number: int) -> bool:
+    if (old.object_id, old.head, old.versions) != (new.object_id, number, new.versions[:number]):
+        return False
+    fixity = new.fixity("sha256")
+    return all(dict(old.state(each)) == dict(new.state(each)) for each in range(1, number + 1)) and all(
+        fixity.get(path) == digest for path, digest in old.fixity("sha256").items()
+    )
+
+
+class _Items:
+    """Items by logical path: `ROWS_HELD` of them in memory, more in a private database of SQLite's, which keeps most on the disk."""
+
+    def __init__(self, items: Iterable[ItemRecord]) -> None:
+        rows = ((place, item) for item in items if item.kind is Kind.FILE for place in item.stored)
+        self._few = dict(islice(rows, ROWS_HELD))
+        self._many: sqlite3.Connection | None = None
+        if (one := next(rows, None)) is not None:
+            self._spill(chain([one], rows))
+
+    def get(self, path: str) -> ItemRecord | None:
+        if path in self._few or self._many is None:
+            return self._few.get(path)
+        row = self._many.execute("SELECT name, size, puid, format FROM item WHERE path = ?", (_key(path),)).fetchone()
+        return None if row is None else ItemRecord(row[0], Kind.FILE, (), row[1], puid=row[2], format_name=row[3])
+
+    def add(self, path: str, item: ItemRecord) -> ItemRecord:
+        """Remember one more; returns it."""
+        if len(self._few) < ROWS_HELD:
+            self._few[path] = item
+        else:
+            self._spill([(path, item)])
+        return item
+
+    def _spill(self, rows: Iterable[tuple[str, ItemRecord]]) -> None:
+        if self._many is None:
+            self._many = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._many.execute(
+                "CREATE TABLE item (path BLOB PRIMARY KEY, name BLOB, size INTEGER, puid TEXT, format TEXT) WITHOUT ROWID"
+            )
+            self._many.execute("BEGIN")  # never ended: it is thrown away
+        self._many.executemany(_INSERT, (_item_row(place, item) for place, item in rows))
+
+    def close(self) -> None:
+        self._few.clear()
+        if self._many is not None:
+            self._many.close()
+
+
+_INSERT = "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)"
+
+
+def _key(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")
+
+
+def _item_row(path: str, item: ItemRecord) -> tuple[bytes, bytes, int, str, str]:
+    return _key(path), item.name, item.size, item.puid, item.format_name
+
+
+class _Again:
+    """What a function yields, anew for each iteration."""
+
+    def __init__(self, rows: Callable[[], Iterator[AipFile]]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[AipFile]:
+        return self._rows()
+
+
+class StoredVersion:
+    """Reads the records of version ``number``, whose inventory has ``inventory_sha512``, from ``tiers``.
+
+    Raises (on use):
+        AipUnreadable: they are not there unaltered on any tier, or no records of a Kho AIP.
+    """
+
+    def __init__(self, tiers: Sequence[Tier], inventory: Inventory, number: int, inventory_sha512: bytes) -> None:
+        self._tiers = tiers
+        self._inventory = inventory
+        self._number = number
+        self._inventory_sha512 = inventory_sha512
+        self._deposit: DepositRecord | None = None
+        self._items: _Items | None = None
+        self.files = 0
+
+    def close(self) -> None:
+        """Let go of what was read; what `registration` gave can no longer be iterated when it had more than `ROWS_HELD` files."""
+        if self._items is not None:
+            self._items.close()
+            self._items = None
+
+    @property
+    def _object_id(self) -> ObjectId:
+        return self._inventory.object_id
+
+    def _open(self, path: str) -> tuple[BinaryIO, int]:
+        """A file of this version's state, with its length."""
+        try:
+            content = self._inventory.content_of(path, self._number)
+        except KeyError as error:
+            raise AipUnreadable(path, phrase("no-such-file")) from error
+        return open_verified(self._tiers, self._object_id, content, self._inventory.digest_of(path, self._number))
+
+    @property
+    def deposit(self) -> DepositRecord:
+        """The deposit that became this version."""
+        if self._deposit is None:
+            self._read_items()
+        assert self._deposit is not None
+        return self._deposit
+
+    def _read_items(self) -> _Items:
+        """The item behind each logical path."""
+        if self._items is None:
+            with self._open(SUBMISSION_PATH)[0] as stream:
+                self._deposit, items = read_submission(stream)
+                self._items = _Items(items)
+        return self._items
+
+    def registration(self, copies: tuple[Copy, ...], policy: Policy) -> Registration:
+        """What the catalog is told, under the ``policy`` in force. ``copies`` are those to be entered with it. Files are held in memory
+        when they are few, else they are read again each time that they are iterated, until `close`."""
+        block = self._inventory.versions[self._number - 1]
+        created = datetime.fromisoformat(block.created)
+        first = datetime.fromisoformat(self._inventory.versions[0].created)
+        few = sum(1 for _ in self._inventory.state(self._number)) <= ROWS_HELD
+        rows: Iterable[AipFile] = list(self._rows()) if few else _Again(self._rows)
+        self.files = size = 0
+        for row in rows:
+            self.files, size = self.files + 1, size + row.size
+        if few:
+            self.close()
+        copies = tuple(replace(copy, files=self.files, bytes=size) for copy in copies)
+        version = AipVersion(
+            number=self._number,
+            inventory_sha512=self._inventory_sha512.hex(),
+            created=created,
+            deposit_id=self.deposit.deposit_id,
+            message=block.message or "",
+            files=self.files,
+            bytes=size,
+        )
+        aip = aip_facts(self._object_id, self.deposit, policy, created=first, updated=created)
+        return Registration(aip, version, rows, copies)
+
+    def _rows(self) -> Iterator[AipFile]:
+        items = self._read_items()
+        fixity = self._inventory.fixity("sha256")
+        for path, digest in self._inventory.state(self._number):
+            content = self._inventory.content_of(path, self._number)
+            item = items.get(path)
+            if item is None:  # made by Kho, or by a migration: nothing else says how long they are
+                puid, format_name = self._derived(path)
+                made = ItemRecord(b"", Kind.FILE, size=self._size(path), puid=puid, format_name=format_name)
+                item = items.add(path, made)
+            yield AipFile(
+                path=path,
+                content_path=content,
+                size=item.size,
+                sha256=fixity[content].hex(),
+                sha512=digest.hex(),
+                puid=item.puid,
+                format_name=item.format_name,
+                original_name=original_name(item.name, path),
+            )
+
+    def _derived(self, path: str) -> tuple[str, str]:
+        """(PUID, format) of a file that a migration made: no item of the deposit, so that only the PREMIS of its representation knows."""
+        if not DERIVED.match(path):
+            return "", ""
+        return self._formats_of(path.split("/", 2)[1]).get(path, ("", ""))
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019 - an object reads one version, and is let go with it
+    def _formats_of(self, representation: str) -> dict[str, tuple[str, str]]:
+        with self._open(f"representations/{representation}/{REPRESENTATION_PREMIS}")[0] as stream:
+            return {each.path: (each.puid, each.format_name) for each in read_premis(stream) if isinstance(each, PremisFile)}
+
+    def _size(self, path: str) -> int:
+        stream, size = self._open(path)
+        stream.close()
+        return size
+
+    def events(self) -> Iterator[Event]:
+        """The events that were sealed into this version."""
+        with self._open(EVENTS_PATH.format(self._number))[0] as stream:
+            for each in read_premis(stream):
+                if isinstance(each, Event):
+                    yield each
+
+    def past_deposit(self, *, stored: bool) -> Deposit:
+        """The deposit as it ended, for the same key to be known again; KEPT when too few tiers hold its version, so that it cannot
+        be said that it was ever stored."""
+        ended = datetime.fromisoformat(self._inventory.versions[self._number - 1].created)
+        state = DepositState.STORED if stored else DepositState.KEPT
+        return past_deposit(self.deposit, self._object_id, self._number, state=state, ended=ended)

@@ -1,0 +1,1 @@
+"""What needs somebody, and how they are told of it."""

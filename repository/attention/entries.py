@@ -1,0 +1,197 @@
+"""What needs somebody's attention, as one list: each entry a registered code, so that it says in two languages what to do.
+
+Nothing here is a guess: what cannot be asked is an entry, not an empty place.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from policies.findings import Finding, KhoError
+from policies.phrases import phrase
+from repository.archive import Archive
+from repository.checks.canaries import EVENT as CANARY_CHECK
+from repository.checks.forecast import forecasts
+from repository.evidence.judge import algorithms_in
+from repository.evidence.planning import plan
+from repository.ledger.days import day_end
+from repository.model import DepositState
+from repository.reports.fixity import FixitySummary, fixity_summary
+from repository.settings.notices import recalled
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
+
+__all__ = ["DRILL", "SILENCE", "attention"]
+
+SILENCE = timedelta(days=8)
+"""The dead-man alarm: a week and a day without any check that came to an end is no quiet archive but a stopped one."""
+
+DRILL_EVERY = timedelta(days=180)
+"""How old the last restore drill may be: auditors ask for one every half year."""
+
+DRILL = "restore drill"
+"""The type of the event that tells of a drill (the PREMIS vocabulary has no word for it)."""
+
+ENDS_SOON = timedelta(days=60)
+"""How long before its end a certificate is told of: ordering another one takes weeks in an office."""
+
+CLOCK_SLACK = timedelta(minutes=5)
+
+FREE_LEAST = 2 << 30
+"""Bytes that must be free for home and tiers: enough for one more step of everything that runs."""
+
+FREE_SHARE = 0.03
+"""The same as a share of the disk."""
+
+
+def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
+    """Everything that needs attention now, gravest first."""
+    now = archive.clock.now()
+    summary = fixity_summary(archive)
+    found = [
+        *_copies(summary),
+        *_checker(archive, now),
+        *_forecast(archive),
+        *_ledger(archive, now),
+        *_evidence(archive, now),
+        *_surroundings(archive, now),
+        *_deposits(archive),
+        *_notices(archive),
+        *(_jobs(jobs) if jobs is not None else ()),
+    ]
+    return sorted(found, key=lambda each: -each.weight)
+
+
+def _copies(summary: FixitySummary) -> Iterator[Finding]:
+    if summary.short:
+        yield Finding("ATT-SHORT", args={"aips": summary.short})
+    for tier in summary.tiers:
+        if tier.unreachable:
+            yield Finding("ATT-TIER", tier.name, {"reason": tier.unreachable})
+        if tier.damaged:
+            yield Finding("ATT-DAMAGED", tier.name, {"copies": tier.damaged})
+        if tier.unreadable:
+            yield Finding("ATT-UNREADABLE", tier.name, {"copies": tier.unreadable})
+        if tier.absent:
+            yield Finding("ATT-ABSENT", tier.name, {"copies": tier.absent})
+        if tier.overdue:
+            yield Finding("ATT-OVERDUE", tier.name, {"copies": tier.overdue})
+        if tier.strangers:
+            yield Finding("ATT-STRANGERS", tier.name, {"things": tier.strangers})
+
+
+def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
+    """The dead-man alarm, and canaries that were missed."""
+    if archive.catalog.holdings.count():
+        last = archive.catalog.checks.last()
+        begun = last or archive.catalog.days.first_time()
+        if begun is not None and now - begun > SILENCE:
+            yield Finding(
+                "ATT-SILENT",
+                args={"since": phrase("never-yet") if last is None else f"{last:%Y-%m-%d %H:%M} UTC", "days": SILENCE.days},
+            )
+    for name in archive.tiers:
+        canaries = archive.catalog.events.latest(CANARY_CHECK, name)
+        if canaries is not None and canaries.outcome != "success":
+            yield Finding("ATT-CANARIES", name, {"kinds": str(canaries.detail.get("missed", ""))})
+    drill = archive.catalog.events.latest(DRILL, "")
+    if archive.catalog.holdings.count() and (drill is None or now - drill.time > DRILL_EVERY):
+        yield Finding(
+            "ATT-DRILL-OLD",
+            args={"last": phrase("never-yet") if drill is None else f"{drill.time:%Y-%m-%d}", "days": DRILL_EVERY.days},
+        )
+    elif drill is not None and drill.outcome != "success":
+        yield Finding("ATT-DRILL-FAILED", args={"last": f"{drill.time:%Y-%m-%d}"})
+
+
+def _forecast(archive: Archive) -> Iterator[Finding]:
+    for each in forecasts(archive):
+        if each.fits is False and each.capacity is not None:
+            yield Finding("ATT-FORECAST", each.tier, {"need": each.need, "capacity": each.capacity, "every": round(each.every)})
+
+
+def _evidence(archive: Archive, now: datetime) -> Iterator[Finding]:
+    """Proofs that fall due, lapsed, or that nobody named in kho.toml could renew; the first of each kind (`kho evidence plan` has all)."""
+    try:
+        algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
+    except KhoError as error:
+        yield error.finding
+        return
+    rows = list(archive.catalog.evidence.batches())
+    first: dict[str, Finding] = {}
+    for due in plan(rows, archive.settings.authorities, algorithms, archive.policy.evidence, now):
+        for finding in due.findings(now):
+            first.setdefault(finding.code, finding)
+    yield from first.values()
+
+
+def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:
+    last = archive.catalog.days.last()
+    if last is None:
+        return
+    if last.day >= now.date():
+        yield Finding("ATT-CLOCK", args={"time": last.day.isoformat(), "now": f"{now:%Y-%m-%d %H:%M}"})
+    if now - day_end(last.day) > timedelta(days=2):
+        yield Finding("ATT-LEDGER-STOPPED", args={"day": last.day.isoformat()})
+    if unsealed := [day for day in archive.catalog.days.unsealed() if now - day_end(day.day) > timedelta(hours=26)]:
+        yield Finding("ATT-LEDGER-WAITING", args={"days": len(unsealed)})
+    if archive.settings.authorities and not last.token and now - day_end(last.day) > timedelta(hours=6):
+        yield Finding("ATT-TSA", args={"day": last.day.isoformat()})
+
+
+def _surroundings(archive: Archive, now: datetime) -> Iterator[Finding]:
+    """Clock, disks, certificates."""
+    newest = archive.catalog.events.newest_time()
+    if newest is not None and newest - now > CLOCK_SLACK:
+        yield Finding("ATT-CLOCK", args={"time": f"{newest:%Y-%m-%d %H:%M}", "now": f"{now:%Y-%m-%d %H:%M}"})
+    for place in (archive.settings.home, *(tier.path for tier in archive.settings.tiers)):
+        try:
+            disk = os.statvfs(place)
+        except OSError:
+            continue  # a tier that is not there is told of as such
+        free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        if free < min(FREE_LEAST, size * FREE_SHARE):
+            yield Finding("ATT-DISK", str(place), {"free": free})
+    yield from _certificates(archive, now)
+
+
+def _certificates(archive: Archive, now: datetime) -> Iterator[Finding]:
+    from repository.attention.certificates import ends_of
+
+    try:
+        ends = ends_of(archive)
+    except KhoError as error:
+        yield Finding("ATT-CERTIFICATE-UNREADABLE", error.finding.path, {"reason": error.finding.text()})
+        return
+    for name, end in ends.items():
+        if end - now < ENDS_SOON:
+            yield Finding("ATT-CERTIFICATE", name, {"end": f"{end:%Y-%m-%d}"})
+
+
+def _notices(archive: Archive) -> Iterator[Finding]:
+    if archive.settings.notices is not None and (failed := recalled(archive.settings.home).failed):
+        yield Finding("ATT-NOTICES", args={"reason": failed})
+
+
+def _deposits(archive: Archive) -> Iterator[Finding]:
+    for state, code in (
+        (DepositState.HELD, "ATT-HELD"),
+        (DepositState.FAILED, "ATT-FAILED"),
+        (DepositState.ACCEPTED, "ATT-WAITING"),
+    ):
+        page = archive.catalog.deposits.list(state=state, limit=1_000)
+        if page.items:
+            count = f"{len(page.items)}" if page.cursor is None else f"{len(page.items)}+"
+            yield Finding(code, args={"deposits": count})
+
+
+def _jobs(jobs: Jobs) -> Iterator[Finding]:
+    from repository.jobs import JobState
+
+    stuck = jobs.list([JobState.GIVEN_UP], limit=1_000)
+    if stuck:
+        yield Finding("ATT-JOBS", args={"jobs": len(stuck)})

@@ -1,0 +1,374 @@
+"""Audit: re-read copies that are due, record what was found, and never call unknown fine.
+
+One audit is many short steps; each takes the oldest copies that were not looked at since the audit began, within a byte budget, and
+records their outcome in one transaction. So a killed audit goes on where it stopped, and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, overload
+
+from fixity.verify import FixityReport, Outcome
+from policies.audits import FULL, ahead, algorithm, next_check, next_look
+from policies.findings import Finding, said
+from policies.phrases import phrase
+from repository.aip.sealing import summary_of
+from repository.archive import Archive
+from repository.catalog import Canary, Transaction
+from repository.checks.canaries import EVENT as CANARY_CHECK
+from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
+from repository.checks.comparison import stranger_of
+from repository.ledger.events import DAMAGE, ledger_of
+from repository.model import CheckRecord, Copy, CopyState, Damage
+from repository.progress import Progress
+from repository.write_once import promise
+from storage.errors import MediumAway, StorageError, Unavailable
+from storage.tier import ObjectId, SequentialTier, Tier
+from storage.verifiers import Check, Found
+
+__all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "not_asked", "state_of"]
+
+STEP_BYTES = 1 << 30
+"""Bytes of one audit step: a step interrupted by a crash is done again, so it should cost seconds, not hours."""
+
+MEDIUM_COPIES = 50_000
+"""Copies of one step on media that are wound: as many as a cartridge is likely to hold, so that it is mounted once and read forwards."""
+
+STEP_COPIES = 500
+"""Copies of one audit step, for archives of many small AIPs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditScope:
+    """What an audit covers. ``everything`` asks for all copies, else only those due; ``aip`` and ``tier`` narrow it."""
+
+    everything: bool = False
+    aip: str = ""
+    tier: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"everything": self.everything, "aip": self.aip, "tier": self.tier}
+
+
+@dataclass(slots=True)
+class AuditReport:
+    """What an audit did: copies by state found, files by outcome, bytes read, damages, and tiers that could not be asked."""
+
+    checked: int = 0
+    bytes: int = 0
+    copies: Counter[str] = field(default_factory=Counter)
+    files: Counter[str] = field(default_factory=Counter)
+    damages: list[Damage] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    overdue: int = 0
+    strangers: list[Finding] = field(
+        default_factory=list
+    )  # what tiers hold and the catalog does not know: the first of each tier
+    stranger_count: int = 0
+    compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
+    canaries: dict[str, CanaryCount] = field(default_factory=dict)  # by tier: whether the checker found what was planted
+    postponed: dict[str, str] = field(default_factory=dict)  # by tier: why copies that may be due were not read now
+    looked: int = 0  # copies that were looked at and not read
+    unlocked: dict[str, str] = field(default_factory=dict)  # by tier: why a copy that is good is not write-once as promised
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "checked": self.checked,
+            "bytes": self.bytes,
+            "copies": dict(self.copies),
+            "files": dict(self.files),
+            "unavailable": self.unavailable,
+            "strangers": [[each.code, each.path, dict(each.args)] for each in self.strangers],
+            "stranger_count": self.stranger_count,
+            "compared": self.compared,
+            "canaries": {tier: count.as_json() for tier, count in self.canaries.items()},
+            "unlocked": self.unlocked,
+            "postponed": self.postponed,
+            "looked": self.looked,
+        }
+
+    def merge(self, step: Mapping[str, Any]) -> None:
+        """Add one step's counts (JSON, as `audit_some` returned them)."""
+        self.checked += step["checked"]
+        self.bytes += step["bytes"]
+        self.copies.update(step["copies"])
+        self.files.update(step["files"])
+        self.unavailable.update(step["unavailable"])
+        self.strangers += map(stranger_of, step["strangers"])
+        self.stranger_count += step["stranger_count"]
+        self.compared += step["compared"]
+        self.unlocked.update(step.get("unlocked", {}))
+        self.postponed.update(step.get("postponed", {}))
+        self.looked += step.get("looked", 0)
+        for canaries in (step["canaries"], step.get("looked_canaries", {})):
+            for tier, count in canaries.items():
+                self.canaries.setdefault(tier, CanaryCount()).add(count)
+
+    def merge_comparison(self, tier: str, found: Mapping[str, Any]) -> None:
+        """Add what one tier's comparison with the catalog found (JSON, as `repository.checks.comparison.compare` returned it)."""
+        self.unavailable.update(found["unavailable"])
+        self.strangers += map(stranger_of, found["strangers"])
+        self.stranger_count += found["count"]
+        self.compared += [] if found["unavailable"] else [tier]
+
+
+def state_of(report: FixityReport) -> CopyState:
+    """The state of a copy from one check of it. Unreadable only when nothing was seen to be damaged."""
+    if report.ok:
+        return CopyState.GOOD
+    if any(report.counts[outcome] for outcome in (Outcome.ALTERED, Outcome.MISSING, Outcome.EXTRA)):
+        return CopyState.DAMAGED
+    return CopyState.UNREADABLE
+
+
+def audit_some(
+    archive: Archive, scope: Mapping[str, Any], started: str, skip: Sequence[str], progress: Progress
+) -> dict[str, Any]:
+    """One step of an audit that began at ``started`` (ISO 8601): the next copies that were not looked at since.
+
+    ``skip`` names tiers found unavailable by earlier steps. Returns counts as JSON; ``checked`` 0 and no new ``unavailable`` means
+    that nothing is left.
+    """
+    since = datetime.fromisoformat(started)
+    asked_for = bool(scope["everything"] or scope["aip"])
+    tiers = [name for name in ([scope["tier"]] if scope["tier"] else archive.tiers) if name not in skip]
+    pauses = {} if asked_for else {name: why for name in tiers if (why := pause(archive, name))}
+    tiers = [name for name in tiers if name not in pauses]
+    budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
+    wound = [name for name in tiers if isinstance(archive.tiers[name], SequentialTier)]
+    plain = [name for name in tiers if budgets[name] > 0 and name not in wound]
+
+    def candidates(tiers: list[str], limit: int, budget: int | None) -> list[Copy]:
+        due = None if asked_for else since
+        return archive.catalog.copies.candidates(
+            tiers=tiers,
+            aip_id=scope["aip"] or None,
+            due=due,
+            checked_before=since,
+            limit=limit,
+            budget=budget,
+            ahead=risks,
+        )
+
+    # Only where there is a choice between tiers.
+    risks = {} if asked_for or len(plain) < 2 else {name: _ahead(archive, name, since) for name in plain}
+
+    copies = candidates(plain, STEP_COPIES, min(budgets[name] for name in plain)) if plain else []
+    for name in wound:
+        if not copies and budgets[name] > 0:
+            asked = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
+            copies = _on_one_medium(archive.tiers[name], asked, skip)
+    return {**check_copies(archive, copies, progress, full=asked_for), "postponed": pauses}
+
+
+def _on_one_medium(tier: Tier, copies: Sequence[Copy], skip: Sequence[str]) -> list[Copy]:
+    """Of these copies on a tier of media that are wound, those on the medium of the oldest that is not on one to be skipped, in the order
+    in which they lie there."""
+    assert isinstance(tier, SequentialTier)
+    places = {copy.aip_id: tier.locality(ObjectId(copy.aip_id)) for copy in copies}
+    medium = next((place[0] for place in places.values() if f"{tier.name}/{place[0]}" not in skip), None)
+    return sorted((each for each in copies if places[each.aip_id][0] == medium), key=lambda each: places[each.aip_id])
+
+
+def _away(archive: Archive, copy: Copy, error: Unavailable) -> str:
+    """What could not be asked: the tier, or only one of its media ("tape/LPD001L8")."""
+    tier = archive.tiers[copy.tier]
+    if isinstance(error, MediumAway) and isinstance(tier, SequentialTier):
+        return f"{copy.tier}/{tier.locality(ObjectId(copy.aip_id))[0]}"
+    return copy.tier
+
+
+@overload
+def left_today(archive: Archive, tier: str) -> int: ...
+@overload
+def left_today(archive: Archive, tier: str, none: None) -> int | None: ...
+def left_today(archive: Archive, tier: str, none: int | None = STEP_BYTES) -> int | None:
+    """Bytes that the policy still lets audits of ``tier`` read, of what it allows in any 24 hours. What is due and not read stays due,
+    and is counted as overdue; a copy larger than what is left is read when anything is left, so it cannot starve."""
+    limit = archive.policy.audit(tier).bytes_per_day
+    if limit is None:
+        return none
+    return limit - archive.catalog.checks.bytes_since(tier, archive.clock.now() - timedelta(days=1))
+
+
+def _ahead(archive: Archive, tier: str, now: datetime) -> timedelta:
+    damaged = archive.catalog.events.latest(DAMAGE, tier)
+    since = {place.name: place.in_service for place in archive.settings.tiers}.get(tier)
+    return ahead(archive.policy, tier, None if damaged is None else damaged.time, now, in_service=since)
+
+
+def pause(archive: Archive, tier: str) -> str:
+    """Why audits of what is due on ``tier`` do not read now (a phrase), "" when they may. What waits stays due, and is counted."""
+    audit, now = archive.policy.audit(tier), archive.clock.now()
+    if audit.quiet is not None and (end := audit.quiet.until(now)):
+        return phrase("audit-quiet", until=f"{end:%H:%M}")
+    if audit.time_per_day is not None:
+        steps = archive.catalog.events.about(CANARY_CHECK, tier, now - timedelta(days=1))
+        spent = timedelta(milliseconds=sum(int(step.detail.get("milliseconds", 0)) for step in steps))
+        if spent >= audit.time_per_day:
+            return phrase("audit-time-used")
+    if left_today(archive, tier) <= 0:
+        return phrase("audit-bytes-used")
+    return ""
+
+
+def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True) -> dict[str, Any]:
+    """Re-read these copies and record each outcome. A tier that cannot be asked leaves its copies as they were, and says so.
+
+    ``full`` checks by SHA-512, the digest OCFL stands on; else each copy by the algorithm that the policy's cycle asks for now.
+    """
+    report = AuditReport()
+    records: list[CheckRecord] = []
+    inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
+    progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
+    asked = _among_canaries(archive, [(copy, _check_of(archive, copy, inventories[copy.aip_id], full=full)) for copy in copies])
+    planted: list[tuple[Canary, Found]] = []
+    read: Counter[str] = Counter()
+    begun = time.monotonic()
+    checks = archive.verifiers.verify([check for _, check in asked], progress.advance)
+    for (copy, _), (check, found) in zip(asked, checks, strict=True):
+        if isinstance(copy, Canary):
+            planted.append((copy, found))
+            continue
+        if isinstance(found, Unavailable):
+            report.unavailable[_away(archive, copy, found)] = said(found.finding)
+            continue
+        if isinstance(found, StorageError):
+            raise found
+        try:
+            found = _with_coming(archive, copy, check.expected, found, check.algorithm, progress.advance)
+        except Unavailable as error:
+            report.unavailable[copy.tier] = said(error.finding)
+            continue
+        records.append(record_of(archive, copy, found, check.algorithm))
+        report.checked += 1
+        report.bytes += found.bytes_read
+        read[copy.tier] += found.bytes_read
+        report.copies[records[-1].state.value] += 1
+        report.files.update({outcome.value: count for outcome, count in found.counts.items()})
+        if len(records) == STEP_COPIES:  # a cartridge is one step, of hours: what was found is not lost with the step
+            _enter(archive, records)
+            records = []
+    report.canaries = reconcile(planted)
+    took = int((time.monotonic() - begun) * 1000)
+    with archive.catalog.begin() as transaction:
+        _enter(archive, records, within=transaction)
+        record(archive, report.canaries, read, took, within=transaction)
+    for each in records:
+        if each.state is CopyState.GOOD and (problem := promise(archive, each.tier, each.aip_id)):
+            report.unlocked[each.tier] = problem
+    return report.as_json()
+
+
+def _enter(archive: Archive, records: Sequence[CheckRecord], *, within: Transaction | None = None) -> None:
+    with contextlib.nullcontext(within) if within is not None else archive.catalog.begin() as transaction:
+        archive.catalog.copies.record(records, within=transaction)
+        ledger_of(archive).checked(records, within=transaction)
+
+
+def _among_canaries(archive: Archive, asked: list[tuple[Copy, Check]]) -> list[tuple[Copy | Canary, Check]]:
+    """The checks of a step in their order, with those of canaries at random places between: nobody who checks can tell them apart."""
+    mixed: list[tuple[Copy | Canary, Check]] = [*asked]
+    smallest = {copy.tier: check for copy, check in sorted(asked, key=lambda each: each[1].bytes, reverse=True)}
+    for tier, check in smallest.items():
+        hidden = checks_of(archive, [tier], check.algorithm) or [tampered(check)]
+        for each in hidden:
+            mixed.insert(_CHOICE.randint(0, len(mixed)), each)
+    return mixed
+
+
+_CHOICE = random.SystemRandom()
+
+
+def not_asked(archive: Archive, tiers: Mapping[str, str], started: str) -> None:
+    """Enter one event a tier that the audit begun at ``started`` could not ask (name → why), however many copies that left out."""
+    ledger = ledger_of(archive)
+    for name in sorted(tiers):
+        event = ledger.event("fixity check", "warning", detail={"unavailable": "STO-UNAVAILABLE"})
+        ledger.append([replace(event, id=str(uuid.uuid5(_NAMESPACE, f"{started} {name}")), tier=name)])
+
+
+_NAMESPACE = uuid.UUID("b5b5f4a8-2f0e-4f3c-9f7e-6c1f7c1f9a20")
+
+
+def _check_of(archive: Archive, copy: Copy, expected: Mapping[int, bytes], *, full: bool) -> Check:
+    by = FULL if full else algorithm(archive.policy, copy.tier, copy.last_full, archive.clock.now(), collection=copy.collection)
+    return Check(archive.tiers[copy.tier], ObjectId(copy.aip_id), expected, by, copy.bytes)
+
+
+def verify_copy(
+    archive: Archive,
+    copy: Copy,
+    expected: Mapping[int, bytes],
+    *,
+    algorithm: str = FULL,
+    progress: Callable[[int], None] | None = None,
+) -> FixityReport:
+    """Re-read one copy and hold it against ``expected``. Raises Unavailable."""
+    found = archive.tiers[copy.tier].verify(ObjectId(copy.aip_id), expected, algorithm=algorithm, progress=progress)
+    return _with_coming(archive, copy, expected, found, algorithm, progress)
+
+
+def _with_coming(
+    archive: Archive,
+    copy: Copy,
+    expected: Mapping[int, bytes],
+    found: FixityReport,
+    algorithm: str,
+    progress: Callable[[int], None] | None,
+) -> FixityReport:
+    """A version that is being kept just now, or waits for another tier, may be on this one already: it has to be whole, and is no
+    damage; so what was ``found`` is held against that, too. Where no object was found at all, the catalog says what content is missing
+    with it: the walk saw that nothing is there, only the names are the catalog's. Raises Unavailable."""
+    if found.absent:
+        for path, sha512 in archive.catalog.holdings.contents(copy.aip_id, max(expected)):
+            found.problem(path, Outcome.MISSING, sha512.hex())
+        return found
+    coming = {} if found.ok else coming_version(archive, copy.aip_id)
+    if found.inventory_sha512 not in {digest.hex() for digest in coming.values()}:
+        return found
+    tier, object_id = archive.tiers[copy.tier], ObjectId(copy.aip_id)
+    return tier.verify(object_id, {**expected, **coming}, algorithm=algorithm, progress=progress)
+
+
+def coming_version(archive: Archive, aip_id: str) -> dict[int, bytes]:
+    """Number and inventory digest of the version that an accepted deposit is about to add to an AIP; at most one."""
+    coming: dict[int, bytes] = {}
+    for deposit_id in archive.catalog.deposits.accepted_for(aip_id):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            summary = summary_of(archive.spools.folder(deposit_id))
+            coming[summary["version"]] = bytes.fromhex(summary["inventory_sha512"])
+    return coming
+
+
+def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL) -> CheckRecord:
+    """One check of one copy, as it is recorded: state, counts, damages, and when to look again."""
+    now = archive.clock.now()
+    state = state_of(found)
+    good = state is CopyState.GOOD
+    return CheckRecord(
+        aip_id=copy.aip_id,
+        tier=copy.tier,
+        time=now,
+        state=state,
+        algorithm=by,
+        files=found.counts.total(),
+        bytes=found.bytes_read,
+        inventory_sha512=found.inventory_sha512,
+        version=copy.version,
+        last_check=copy.last_check if copy.state is CopyState.GOOD else None,  # damage that is found again is not found anew
+        check_next=next_check(archive.policy, copy.tier, now, good=good, collection=copy.collection),
+        look_next=next_look(archive.policy, copy.tier, now, good=good, collection=copy.collection),
+        damages=tuple(
+            Damage(copy.aip_id, copy.tier, each.path, each.outcome.value, each.expected, each.found, now)
+            for each in found.problems
+        ),
+    )

@@ -1,0 +1,36 @@
+"""When the policy has changed, the catalog follows: the collection of each AIP, and the dates at which its copies are due. Once for each
+policy, and an event says so: from then on it can be told by which promise dates were set.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from policies.collections import NONE, collection_of
+from repository.archive import Archive
+from repository.catalog import Periods
+from repository.ledger.events import ledger_of
+
+__all__ = ["FOLLOWED", "follow_policy"]
+
+FOLLOWED = "policy in force"
+"""The type of the event that tells of it (the PREMIS vocabulary has no word for it)."""
+
+
+def follow_policy(archive: Archive) -> dict[str, int]:
+    """Bring collections and dates to the policy in force, unless they are: {"aips": in another collection now, "copies": with other
+    dates}. Can be repeated when it was interrupted."""
+    policy, before = archive.policy, archive.catalog.events.latest(FOLLOWED, "")
+    if before is not None and before.detail["policy"] == policy.digest:
+        return {"aips": 0, "copies": 0}
+    aips = archive.catalog.collections.assign(partial(collection_of, policy.collections))
+    names = (NONE, *(each.name for each in policy.collections))
+    copies = archive.catalog.collections.reschedule({name: _periods(archive, name) for name in names})
+    ledger = ledger_of(archive)
+    ledger.append([ledger.event(FOLLOWED, "success", detail={"version": policy.version, "aips": aips, "copies": copies})])
+    return {"aips": aips, "copies": copies}
+
+
+def _periods(archive: Archive, collection: str) -> dict[str, Periods]:
+    audits = {tier: archive.policy.audit(tier, collection) for tier in archive.tiers}
+    return {tier: Periods(audit.every, audit.look_every) for tier, audit in audits.items()}

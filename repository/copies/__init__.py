@@ -1,0 +1,1 @@
+"""Copies of sealed versions: made on every tier, moved, repaired."""

@@ -1,0 +1,201 @@
+"""Keep: copy the same sealed bytes to every tier, re-read them there, count, and only then register.
+
+Write order, as invariants: content before inventory, inventory on enough tiers before catalog, catalog before receipt, receipt
+before spool removal. *Stored* is only ever set by counting copies that were re-read and matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from fixity.manifest import Manifest
+from formats.package.spool import Spool
+from formats.premis import Event, read_premis
+from formats.report import FormatReport, KnownFormat
+from policies.audits import next_check, next_look
+from policies.findings import said
+from policies.phrases import phrase
+from repository.aip.carried import Carried, CarriedFile
+from repository.aip.facts import aip_facts, original_name
+from repository.aip.sealing import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
+from repository.archive import Archive
+from repository.catalog import Registration
+from repository.deposits.remains import keep_row, sealed_file, sealed_record, write_row
+from repository.deposits.uploads import clear_upload
+from repository.errors import NotEnoughCopies
+from repository.ledger.events import ledger_of
+from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
+from repository.progress import Progress
+from repository.write_once import promise
+from storage.errors import StorageError
+from storage.tier import ObjectId
+from storage.tiers import keep_on
+
+__all__ = ["keep", "register"]
+
+
+def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
+    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error"}.
+
+    A tier that cannot be asked fails its part of the batch, never the other tiers' part.
+    """
+    accepted = archive.catalog.deposits.several(deposit_ids)
+    sealed = {
+        deposit_id: load_sealed(archive.spools.get(deposit_id))
+        for deposit_id in deposit_ids
+        if accepted[deposit_id].state is DepositState.ACCEPTED
+    }
+    results: dict[str, Any] = {}
+    try:
+        kept = keep_on(
+            archive.tiers[tier_name], list(sealed.values()), progress=progress.advance, verify=archive.verifiers.verify
+        )
+    except StorageError as error:
+        return {deposit_id: {"ok": False, "error": said(error.finding)} for deposit_id in sealed}
+    for deposit_id, one in zip(sealed, kept, strict=True):
+        if one.error is not None:
+            results[deposit_id] = {"ok": False, "error": said(one.error.finding)}
+        else:
+            report = one.report
+            read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
+            problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
+            results[deposit_id] = {"ok": not problem, "error": problem, **read}
+    return results
+
+
+def _locked(archive: Archive, tier_name: str, deposit_id: str, object_id: ObjectId) -> str:
+    """Why a copy is not write-once as promised, "" when it is or need not be. What it says of its term is in what was sealed."""
+    if tier_name not in archive.policy.worm:
+        return ""
+    return promise(archive, tier_name, object_id, sealed_record(archive.spools.get(deposit_id)).fields)
+
+
+def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Register what has enough verified copies, give the receipt, empty the spool. ``kept`` is tier → what `keep` returned.
+
+    Returns the ids that are stored now. A deposit with too few copies stays ACCEPTED, with the reason; it is kept again later.
+    """
+    deposits = archive.catalog.deposits.several(deposit_ids)
+    waiting = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
+    mine = {deposit.id: {tier: done[deposit.id] for tier, done in kept.items() if deposit.id in done} for deposit in waiting}
+    enough = [deposit for deposit in waiting if _enough(archive, deposit, mine[deposit.id])]
+    stored = {deposit.id for deposit in deposits.values() if deposit.state is DepositState.STORED}
+    now = archive.clock.now()
+    ledger = ledger_of(archive)
+    with archive.catalog.begin() as transaction:
+        still = archive.catalog.deposits.several([deposit.id for deposit in enough], within=transaction)
+        enough = [deposit for deposit in enough if still[deposit.id].state is DepositState.ACCEPTED]  # another job may be done
+        facts = {deposit.id: Sealed(archive.spools.get(deposit.id), deposit) for deposit in enough}
+        registrations = (facts[each.id].registration(archive, mine[each.id], now) for each in enough)
+        archive.catalog.register(registrations, within=transaction)
+        archive.catalog.events.append((event for each in facts.values() for event in each.events()), within=transaction)
+        ledger.kept(((deposit, mine[deposit.id]) for deposit in enough), within=transaction)
+        archive.catalog.deposits.update_all(list(facts), state=DepositState.STORED, error="", updated=now, within=transaction)
+        archive.catalog.coming.end(list(facts), within=transaction)
+    stored.update(facts)
+    for deposit_id in stored:
+        deposit = replace(deposits[deposit_id], state=DepositState.STORED)
+        if deposit.decided_by:
+            keep_row(archive, replace(deposit, error="", updated=now) if deposit_id in facts else deposit)
+        archive.spools.remove(deposit_id)
+        clear_upload(archive.settings.home, deposit)
+    return sorted(stored)
+
+
+def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether enough tiers hold verified copies; if not, the deposit says why."""
+    promise, good = archive.policy.copies, [tier for tier, result in kept.items() if result["ok"]]
+    if promise.enough(good):
+        return True
+    reasons = "; ".join(
+        f"{tier}: {result['error'] or phrase('not-verified')}" for tier, result in kept.items() if not result["ok"]
+    )
+    if len(good) >= promise.need:
+        there = phrase(
+            "too-close-together",
+            sites=promise.sites_of(good),
+            media=promise.media_of(good),
+            need_sites=promise.sites,
+            need_media=promise.media,
+        )
+        reasons = "; ".join(filter(None, (there, reasons)))
+    error = NotEnoughCopies(deposit.aip_id, len(good), promise.need, reasons)
+    waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
+    write_row(archive.spools.folder(deposit.id), waiting)
+    return False
+
+
+class Sealed:
+    """A sealed deposit as the catalog is told of it."""
+
+    def __init__(self, spool: Spool, deposit: Deposit) -> None:
+        self._spool = spool
+        self._manifest = Manifest(spool.database)
+        self._formats = FormatReport(spool.database)
+        self._deposit = deposit
+        self._sealed = load_sealed(spool)
+        self.record = sealed_record(spool)
+
+    def events(self) -> Iterator[Event]:
+        """The events that were sealed into this version."""
+        with sealed_file(self._spool, EVENTS_PATH.format(self._sealed.number)).open("rb") as stream:
+            for each in read_premis(stream):
+                if isinstance(each, Event):
+                    yield each
+
+    def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
+        """The version with its files and copies."""
+        files, size = self._manifest.totals()
+        summary = summary_of(self._spool.folder)
+        sealed_at = datetime.fromisoformat(summary["created"])
+        aip = aip_facts(self._deposit.aip_id, self.record, archive.policy, created=sealed_at, updated=sealed_at)
+        version = AipVersion(
+            number=self._sealed.number,
+            inventory_sha512=self._sealed.inventory_sha512.hex(),
+            created=sealed_at,
+            deposit_id=self._deposit.id,
+            message=summary["message"],
+            files=files,
+            bytes=size,
+        )
+        copies = tuple(self._copy(archive, aip.collection, tier, result, now) for tier, result in kept.items())
+        return Registration(aip, version, self._files(), copies)
+
+    def _copy(self, archive: Archive, collection: str, tier: str, result: Mapping[str, Any], now: datetime) -> Copy:
+        good = bool(result["ok"])
+        return Copy(
+            aip_id=self._deposit.aip_id,
+            tier=tier,
+            version=self._sealed.number,
+            state=CopyState.GOOD if good else CopyState.ABSENT,
+            stored=now if good else None,
+            last_check=now if good else None,
+            check_next=next_check(archive.policy, tier, now, good=good, collection=collection),
+            look_next=next_look(archive.policy, tier, now, good=good, collection=collection),
+            bytes=int(result.get("bytes", 0)),
+            files=int(result.get("files", 0)),
+        )
+
+    def _files(self) -> Iterator[AipFile]:
+        carried = Carried.beside(self._spool.database)
+        for entry, content_path in self._manifest.placed():
+            known: KnownFormat | CarriedFile | None = None
+            if entry.file.startswith(SPOOLED):
+                known = self._formats.get(entry.file.removeprefix(SPOOLED))
+                name = original_name(received(self._spool, entry.file)[0], entry.path)
+            else:
+                known = carried.get(entry.path) if carried else None
+                name = known.original_name if known else ""
+            yield AipFile(
+                path=entry.path,
+                content_path=content_path,
+                size=entry.size,
+                sha256=entry.sha256.hex(),
+                sha512=entry.sha512.hex(),
+                puid=known.puid if known else "",
+                format_name=known.name if known else "",
+                original_name=name,
+            )

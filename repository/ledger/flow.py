@@ -1,0 +1,62 @@
+"""The flow that keeps the ledger: copy the open day, close what is over, stamp and keep closed days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from policies.findings import KhoError
+from repository.archive import Archive
+from repository.jobs.flow import Json, Step, Steps
+from repository.ledger.events import ledger_of
+from repository.ledger.keeper import close_days, keep_day, stamper_of
+from repository.ledger.open_day import copy_open_day
+
+__all__ = ["LedgerFlow"]
+
+PLAN = "fixity plan"
+"""The type of the events that tell how many copies there are to be checked (the PREMIS vocabulary has no word for it)."""
+
+
+class LedgerFlow:
+    """No argument but "actor". Returns {"copied": tier → events, "closed": number of the day closed now (0 for none), "kept": [numbers],
+    "waiting": {number: why}}."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        steps.run("plan", self._plan)
+        copied = steps.run("copy open day", lambda step: copy_open_day(self._archive))
+        closed = steps.run("close", self._close)
+        return {"copied": copied, "closed": closed, **steps.run("keep days", self._keep)}
+
+    def _plan(self, step: Step) -> None:
+        """Once a day: how many copies each tier has, and how many are overdue or were never checked, as an event a tier."""
+        now, ledger = self._archive.clock.now(), ledger_of(self._archive)
+        events = []
+        for tier in self._archive.catalog.copies.summary(now):
+            before = self._archive.catalog.events.latest(PLAN, tier.name)
+            if before is None or before.time.date() < now.date():
+                counts = {"population": tier.copies, "overdue": tier.overdue, "never_checked": tier.never_checked}
+                events.append(replace(ledger.event(PLAN, "success", detail=counts), tier=tier.name))
+        ledger.append(events)
+
+    def _close(self, step: Step) -> int:
+        closed = close_days(self._archive)
+        return closed.number if closed else 0
+
+    def _keep(self, step: Step) -> dict[str, Any]:
+        kept: list[int] = []
+        waiting: dict[str, str] = {}
+        stamper = stamper_of(self._archive)
+        for day in self._archive.catalog.days.unsealed():
+            step.check()
+            try:
+                if keep_day(self._archive, day, stamper):
+                    kept.append(day.number)
+                else:
+                    waiting[str(day.number)] = ""
+            except KhoError as error:
+                waiting[str(day.number)] = str(error)
+        return {"kept": kept, "waiting": waiting}

@@ -1,0 +1,228 @@
+"""The ledger's open day: events that no closed day holds yet are copied to other tiers every few minutes, so that a catalog that is lost
+loses minutes.
+
+The same place may hold what a catalog that was lost had copied. Numbers of events begin again with every catalog, so that a file counts
+as a copy for its own catalog only: its name carries a mark that no other catalog makes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from policies.findings import KhoError
+from repository.archive import Archive
+from repository.ledger.days import event_of_line, line_of, row_of
+from repository.ledger.verifier import canonical
+from repository.model import Event
+from storage import durable
+from storage.ocfl.tier import LocalTier
+from storage.tier import Tier
+
+__all__ = ["OPEN_COPIES", "OpenFile", "Told", "copy_open_day", "forget_open", "is_sound", "open_files", "with_numbers"]
+
+OPEN_COPIES = 2
+"""Tiers that hold a copy of the day that is still open, besides the catalog."""
+
+CATALOG = "kho:catalog"
+"""The name whose salt stands for the catalog itself: it is drawn once in a catalog's life, and no person is called so."""
+
+ASKED = 500
+"""Event ids that the catalog is asked for at a time."""
+
+PEOPLE = ("user:", "token:")
+"""Agents that are people: the ledger keeps a salted digest of them."""
+
+
+class Told:
+    """Events as the ledger tells them: software by its name, people (who did it, or asked for it) by a digest."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._known: dict[str, str] = {}
+
+    def told(self, event: Event) -> Event:
+        asker = str(event.detail.get("asked_by", ""))
+        if not (event.agent.startswith(PEOPLE) or asker):
+            return event
+        detail = {**event.detail, "asked_by": self._digest(asker)} if asker else event.detail
+        agent = self._digest(event.agent) if event.agent.startswith(PEOPLE) else event.agent
+        return Event(  # dataclasses.replace takes three times as long, and a report tells a million
+            event.id,
+            event.type,
+            event.time,
+            agent,
+            event.outcome,
+            event.aip_id,
+            event.aip_version,
+            event.deposit_id,
+            event.tier,
+            detail,
+        )
+
+    def _digest(self, name: str) -> str:
+        if name.startswith("person:"):
+            return name  # it came back from a ledger, and nobody knows more
+        if name not in self._known:
+            salt = self._archive.catalog.days.salts([name])[name]
+            digest = hashlib.sha256(salt + name.encode("utf-8", "surrogatepass")).hexdigest()
+            self._known[name] = f"person:{digest[:32]}"
+        return self._known[name]
+
+
+_DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})",')
+
+
+def open_line(number: int, event: Event) -> bytes:
+    """A line of the open day, without its end: as in a segment, and ``sha256`` over that. A segment has its head; this has nothing else
+    that would tell of damage."""
+    row = row_of(number, event)
+    return canonical({**row, "sha256": hashlib.sha256(canonical(row)).hexdigest()})
+
+
+def is_sound(line: bytes) -> bool:
+    """Whether a line with its end is what was written."""
+    for found in _DIGEST.finditer(line):  # ours is the last, but a line that has none may have one in its detail
+        told = line[: found.start()] + line[found.end() : -1]
+        if line.endswith(b"\n") and hashlib.sha256(told).hexdigest().encode() == found[1]:
+            return True
+    return _is_old(line)
+
+
+def _is_old(line: bytes) -> bool:
+    """Lines without ``sha256`` are of older copies: they must be exactly what is written for their event at least."""
+    try:
+        row = json.loads(line)
+        return line == line_of(row["n"], event_of_line(row)) + b"\n"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+
+
+def event_of_open(line: bytes) -> Event | None:
+    """The event of a line with its end; None when the line is not what was written."""
+    try:
+        return event_of_line(json.loads(line)) if is_sound(line) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """One file of an open day: events ``first`` to ``last`` of the catalog that ``mark`` stands for ("" in older copies)."""
+
+    first: int
+    last: int
+    mark: str
+    path: Path
+
+    def events(self) -> Iterator[Event | None]:
+        """Its events; None for each line that is not as it was written. Raises OSError."""
+        with open(self.path, "rb") as stream:
+            yield from map(event_of_open, stream)
+
+    def sound(self) -> Iterator[bool]:
+        """Of each line, whether it is as it was written. Raises OSError."""
+        with open(self.path, "rb") as stream:
+            yield from map(is_sound, stream)
+
+
+def open_files(tier: Tier) -> list[OpenFile]:
+    """What a tier holds of open days, in order; none on tiers that are no local folders."""
+    found = []
+    if isinstance(tier, LocalTier):
+        for each in (Path(tier.path) / "ledger").glob("*-*.ndjson"):
+            first, last, mark = (*each.stem.split("-"), "")[:3]
+            if first.isdecimal() and last.isdecimal():
+                found.append(OpenFile(int(first), int(last), mark, each))
+    return sorted(found, key=lambda file: (file.first, file.last, file.mark))
+
+
+def copy_open_day(archive: Archive) -> dict[str, int]:
+    """Copy events that are in no sealed day yet to `OPEN_COPIES` tiers, outside their storage roots: tier → events copied now.
+
+    One file a call (``<tier>/ledger/<first>-<last>-<mark>.ndjson``).
+    """
+    unsealed, last = archive.catalog.days.unsealed(), archive.catalog.days.last()
+    since = unsealed[0].first if unsealed else last.last + 1 if last else 1
+    copied: dict[str, int] = {}
+    for name, tier in archive.tiers.items():
+        if len(copied) == OPEN_COPIES or not isinstance(tier, LocalTier):
+            continue
+        with contextlib.suppress(KhoError, OSError):
+            tier.check()
+            copied[name] = _copy_open(archive, tier, since)
+    return copied
+
+
+def _copy_open(archive: Archive, tier: LocalTier, since: int) -> int:
+    folder = Path(tier.path) / "ledger"
+    folder.mkdir(exist_ok=True)
+    first = _copied_until(archive, tier, since) + 1
+    who, count, last, event_id = Told(archive), 0, first, ""
+    temporary = folder / f"{uuid.uuid4().hex}.new"
+    with open(temporary, "wb") as out:
+        for last, event in archive.catalog.days.events(first):  # noqa: B007 - the number of the last one names the file
+            out.write(open_line(count, who.told(event)) + b"\n")
+            count, event_id = count + 1, event.id
+        out.flush()
+        os.fsync(out.fileno())
+    if count:
+        os.rename(temporary, folder / f"{first:015d}-{last:015d}-{_mark(archive, event_id)}.ndjson")
+        durable.fsync_folder(os.fspath(folder))
+    else:
+        temporary.unlink()
+    return count
+
+
+def _copied_until(archive: Archive, tier: Tier, since: int) -> int:
+    """The number of the last event up to which, from ``since`` on, files of this catalog hold all."""
+    until = since - 1
+    for file in _own(archive, open_files(tier)):
+        if file.first <= until + 1:
+            until = max(until, file.last)
+    return until
+
+
+def _own(archive: Archive, files: list[OpenFile]) -> list[OpenFile]:
+    """Those that this catalog wrote and still knows: a catalog restored from a backup has not got as far as its files."""
+    ids = archive.catalog.days.ids(file.last for file in files)
+    return [file for file in files if file.last in ids and file.mark == _mark(archive, ids[file.last])]
+
+
+def _mark(archive: Archive, event_id: str) -> str:
+    """Stands for this catalog and the event with which a file ends."""
+    salt = archive.catalog.days.salts([CATALOG])[CATALOG]
+    return hashlib.sha256(salt + event_id.encode("utf-8")).hexdigest()[:16]
+
+
+def forget_open(archive: Archive, until: int) -> None:
+    """Copies of open days that are sealed now are needed no more, nor those of a lost catalog when sealed days hold all their events."""
+    for tier in archive.tiers.values():
+        files = open_files(tier)
+        own = _own(archive, files)
+        for file in files:
+            with contextlib.suppress(OSError):
+                if file.last <= until if file in own else _sealed(archive, file, until):
+                    file.path.unlink()
+
+
+def _sealed(archive: Archive, file: OpenFile, until: int) -> bool:
+    """Whether every line of a file is sound and its event numbered ``until`` at most. Raises OSError."""
+    for known, events in with_numbers(archive, file.events()):
+        if None in events or any(known.get(event.id, until + 1) > until for event in events if event):
+            return False
+    return True
+
+
+def with_numbers(archive: Archive, events: Iterator[Event | None]) -> Iterator[tuple[dict[str, int], list[Event | None]]]:
+    """Events in groups, each with the numbers of those that the catalog knows: event id → number."""
+    while group := list(islice(events, ASKED)):
+        yield archive.catalog.days.numbers(event.id for event in group if event), group

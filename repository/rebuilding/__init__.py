@@ -1,0 +1,1 @@
+"""The catalog made again from what the tiers hold, believing no tier by itself."""

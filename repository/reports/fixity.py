@@ -1,0 +1,127 @@
+"""Reports: what can be said of all copies, from what checks recorded. Figures are counts over the catalog, never estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from policies.findings import said
+from policies.phrases import phrase
+from repository.archive import Archive
+from repository.catalog import Members, TierSummary
+from repository.checks.comparison import COMPARED
+from repository.model import CopyState, Damage
+from storage.errors import StorageError
+
+__all__ = ["FixitySummary", "TierState", "fixity_summary", "tier_states"]
+
+STUCK_AFTER = timedelta(hours=1)
+"""An accepted deposit that nothing happened to for so long is not under way: keeping one batch takes minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierState:
+    """The copies of one tier by what is known of them. ``unknown`` are those that nobody has read whole yet, ``absent`` those that
+    are promised and not there; neither is good. Of a tier that cannot be reached (``unreachable`` says why; "" where it can), what
+    was known to be good is unknown now. ``oldest_check`` is the oldest last check among all copies. ``strangers`` were found on it
+    and are not in the catalog, when it was last ``compared`` with that (None: never)."""
+
+    name: str
+    copies: int
+    bytes: int
+    good: int
+    damaged: int
+    unreadable: int
+    unknown: int
+    absent: int
+    overdue: int
+    never_checked: int
+    oldest_check: datetime | None
+    unreachable: str = ""
+    strangers: int = 0
+    compared: datetime | None = None
+
+    @property
+    def reachable(self) -> bool:
+        return not self.unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class FixitySummary:
+    """The state of all copies at one moment. ``short`` AIPs have fewer verified good copies than the policy promises, on
+    tiers that can be reached; ``policy`` is the digest of the policy that promises it.
+
+    ``waiting`` deposits are accepted and in no AIP yet, because too few copies of them were verified; ``stuck`` of them say why, or
+    nothing happened to them for `STUCK_AFTER`: they are not merely under way."""
+
+    generated: datetime
+    policy: str
+    population: int
+    short: int
+    tiers: tuple[TierState, ...]
+    damages: tuple[Damage, ...]
+    waiting: int = 0
+    stuck: int = 0
+
+
+def tier_states(archive: Archive, now: datetime, members: Members | None = None) -> tuple[TierState, ...]:
+    """What is known of each tier's copies ``now``: of all, or of those of some AIPs."""
+    known = {summary.name: summary for summary in archive.catalog.copies.summary(now, members)}
+    empty = (TierSummary(name, 0, 0, {}, 0, 0, None) for name in archive.tiers if name not in known)
+    return tuple(_state(archive, summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
+
+
+def fixity_summary(archive: Archive) -> FixitySummary:
+    """The summary as of now."""
+    now = archive.clock.now()
+    catalog = archive.catalog
+    tiers = tier_states(archive, now)
+    waiting, stuck = catalog.deposits.short_of_copies(since=now - STUCK_AFTER)
+    reached = {tier.name for tier in tiers if tier.reachable}
+    return FixitySummary(
+        generated=now,
+        policy=archive.policy.digest,
+        population=catalog.holdings.count(),
+        short=catalog.copies.short(
+            archive.policy.copies.enough, [name for name in archive.policy.copies.tiers if name in reached]
+        ),
+        tiers=tiers,
+        damages=tuple(catalog.copies.damages()),
+        waiting=waiting,
+        stuck=stuck,
+    )
+
+
+def _unreachable(archive: Archive, name: str) -> str:
+    """Why a tier cannot be asked now; "" when it can."""
+    if name not in archive.tiers:
+        return phrase("tier-not-in-settings")
+    try:
+        archive.tiers[name].check()
+    except StorageError as error:
+        return said(error.finding)
+    return ""
+
+
+def _state(archive: Archive, summary: TierSummary) -> TierState:
+    unreachable = _unreachable(archive, summary.name)
+    good, unknown = summary.count(CopyState.GOOD), summary.count(CopyState.UNKNOWN) + summary.count(CopyState.WRITTEN)
+    if unreachable:
+        good, unknown = 0, unknown + good
+    compared = archive.catalog.events.latest(COMPARED, summary.name)
+    return TierState(
+        unreachable=unreachable,
+        strangers=0 if compared is None else int(compared.detail.get("strangers", 0)),
+        compared=None if compared is None else compared.time,
+        name=summary.name,
+        copies=summary.copies,
+        bytes=summary.bytes,
+        good=good,
+        damaged=summary.count(CopyState.DAMAGED),
+        unreadable=summary.count(CopyState.UNREADABLE),
+        unknown=unknown,
+        absent=summary.count(CopyState.ABSENT),
+        overdue=summary.overdue,
+        never_checked=summary.never_checked,
+        oldest_check=summary.oldest_check,
+    )

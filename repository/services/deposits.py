@@ -1,0 +1,315 @@
+"""The services of the engine: what may be asked of an archive, noun by noun."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policies.findings import Verdict
+from policies.retention import expires
+from repository.access.export import ExportReport, export
+from repository.archive import Archive
+from repository.catalog import Transaction
+from repository.checks.audit import AuditReport, AuditScope
+from repository.copies.placement import Plan, plan
+from repository.copies.repair import RepairReport
+from repository.deposits.ingest import set_aside
+from repository.errors import WrongState
+from repository.flow_names import AUDIT, COPIES, DEPOSIT, REPAIR
+from repository.flows import Shown, deposit_argument
+from repository.jobs.flow import Report
+from repository.ledger.adoption import adopt_days
+from repository.ledger.events import ledger_of
+from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
+from repository.progress import Progress, Silent
+from repository.rebuilding.rebuild import RebuildReport, rebuild
+from repository.reports.fixity import FixitySummary, fixity_summary
+from repository.workforce import Workforce
+
+if TYPE_CHECKING:
+    from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
+
+__all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "PlacementReport", "Reports"]
+
+BATCH = 64
+"""Deposits of one job: enough to share the barriers of a group commit, few enough that a killed job loses seconds."""
+
+IN_FLIGHT = 2
+"""Batches under way at once: while one waits for its barriers and re-reads its copies, the next is examined."""
+
+
+class Deposits:
+    """Handing records over, and deciding about those that wait."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def submit(
+        self,
+        paths: Sequence[Path],
+        *,
+        producer: str,
+        key: str | None = None,
+        update: str | None = None,
+        metadata: Path | None = None,
+        title: str | None = None,
+        progress: Progress,
+    ) -> list[Deposit]:
+        """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``."""
+        with self._archive.catalog.begin() as transaction:
+            ids = [self.announce(path, producer=producer, key=key, update=update, within=transaction).id for path in paths]
+        beside = str(metadata.absolute()) if metadata else ""
+        with self._jobs.session():
+            batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+            self._run_all(batches, title or "", beside, progress, in_flight=1 if update else IN_FLIGHT)
+            if update:
+                self._after_others(ids, title or "", beside, progress)
+            self._resume(list(self._archive.catalog.deposits.several(ids).values()), progress)
+        progress.finish()
+        ended = self._archive.catalog.deposits.several(ids)
+        return [ended[deposit_id] for deposit_id in ids]
+
+    def _run_all(self, batches: Sequence[list[str]], title: str, metadata: str, progress: Progress, *, in_flight: int) -> None:
+        """Batches in order, ``in_flight`` at a time; the oldest that is under way shows its progress."""
+        if len(batches) < 2 or in_flight < 2:
+            for batch in batches:
+                self._run(batch, title, metadata, Shown(progress))
+            return
+        pool, ended = ThreadPoolExecutor(in_flight, "batch"), 0
+
+        def one(number: int) -> None:
+            shown = Shown(progress)
+            after = batches[number - 1][-1] if number else ""
+            self._run(batches[number], title, metadata, lambda now: shown(now) if number == ended else None, after=after)
+
+        try:
+            for job in [pool.submit(one, number) for number in range(len(batches))]:
+                job.result()
+                ended += 1
+        finally:  # not waiting: a person may have said stop, and the session's end tells the steps
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _resume(self, deposits: Sequence[Deposit], progress: Progress) -> None:
+        """What was handed in again although an earlier deposit of it had not enough copies yet: try that one again."""
+        repeated = [deposit.reason for deposit in deposits if deposit.state is DepositState.REPEATED]
+        earlier = self._archive.catalog.deposits.several(repeated).values()
+        if waiting := [deposit.id for deposit in earlier if deposit.state is DepositState.ACCEPTED]:
+            self._run(waiting, "", "", Shown(progress))
+
+    def _after_others(self, ids: Sequence[str], title: str, metadata: str, progress: Progress) -> None:
+        """Updates of one AIP that were handed in together are built one upon the other: each round, the next one gets its turn."""
+        left = len(ids) + 1
+        while waiting := [each for each in ids if any(f.code == "DEP-OVERTAKEN" for f in self.get(each).findings)]:
+            if len(waiting) >= left:
+                return
+            left = len(waiting)
+            self._run(waiting, title, metadata, Shown(progress))
+
+    def announce(
+        self,
+        path: Path,
+        *,
+        producer: str,
+        key: str | None = None,
+        update: str | None = None,
+        deposit_id: str = "",
+        within: Transaction | None = None,
+    ) -> Deposit:
+        """Make a deposit known, before its bytes are read. The key is provisional until the bytes give the default one."""
+        now = self._archive.clock.now()
+        new = deposit_id or str(uuid.uuid4())
+        deposit = Deposit(
+            id=new,
+            key=f"pending:{new}",
+            wanted_key=key or "",
+            producer=producer,
+            label=path.name or path.absolute().name,
+            source=str(path.absolute()),
+            state=DepositState.RECEIVED,
+            created=now,
+            updated=now,
+            actor=self._archive.actor,
+            update_of=update or "",
+        )
+        self._archive.catalog.deposits.add(deposit, within=within)
+        return deposit
+
+    def _run(self, ids: list[str], title: str, metadata: str, report: Report, *, after: str = "") -> None:
+        argument = deposit_argument(self._archive, ids, title, metadata, after)
+        self._jobs.run(DEPOSIT, f"deposit:{ids[0]}:{uuid.uuid4().hex[:8]}", argument, progress=report)
+
+    def get(self, deposit_id: str) -> Deposit:
+        """Raises `UnknownDeposit`."""
+        return self._archive.catalog.deposits.get(deposit_id)
+
+    def list(self, *, state: DepositState | None = None, cursor: str | None = None, limit: int = 100) -> Page[Deposit]:
+        """Deposits, newest first."""
+        return self._archive.catalog.deposits.list(state=state, cursor=cursor, limit=limit)
+
+    def release(self, deposit_id: str, *, reason: str) -> Deposit:
+        """Let a held deposit in, by an officer's decision; the findings stay. Raises `UnknownDeposit`, `WrongState`."""
+        self._decide(deposit_id, DepositState.SPOOLED, reason)
+        self._run([deposit_id], "", "", Shown(Silent()))
+        return self.get(deposit_id)
+
+    def refuse(self, deposit_id: str, *, reason: str) -> Deposit:
+        """Refuse a held deposit; its bytes are kept for the time the policy says. Raises `UnknownDeposit`, `WrongState`."""
+        deposit = self._decide(deposit_id, DepositState.REFUSED, reason)
+        set_aside(self._archive, deposit)
+        return deposit
+
+    def _decide(self, deposit_id: str, state: DepositState, reason: str) -> Deposit:
+        deposit = self.get(deposit_id)
+        if deposit.state is not DepositState.HELD:
+            raise WrongState(deposit_id, deposit.state.value)
+        now = self._archive.clock.now()
+        refused = state is DepositState.REFUSED
+        decided = self._archive.catalog.deposits.update(
+            deposit_id,
+            expected=DepositState.HELD,
+            state=state,
+            reason=reason,
+            decided_by=self._archive.actor,
+            updated=now,
+            expires=expires(Verdict.REFUSE, self._archive.policy, now) if refused else None,
+            key=f"{deposit.key}#{deposit.id}" if refused else deposit.key,
+        )
+        ledger_of(self._archive).decided(decided, reason)
+        return decided
+
+
+class Holdings:
+    """Looking at what is kept, and handing it out."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def list(self, *, query: str | None = None, cursor: str | None = None, limit: int = 100) -> Page[Aip]:
+        """AIPs; ``query`` is words in any spelling of their diacritics."""
+        return self._archive.catalog.holdings.list(query=query, cursor=cursor, limit=limit)
+
+    def show(self, aip_id: str) -> Aip:
+        """One AIP with versions and copies. Raises `UnknownAip`."""
+        return self._archive.catalog.holdings.get(aip_id)
+
+    def files(self, aip_id: str, *, version: int | None = None) -> Iterator[AipFile]:
+        """The files of a version's state (the newest when None), by path."""
+        return self._archive.catalog.holdings.files(aip_id, version=version)
+
+    def events(self, aip_id: str) -> Iterator[Event]:
+        """Everything that happened to an AIP, oldest first."""
+        return self._archive.catalog.events.for_aip(aip_id)
+
+    def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
+        """Hand out a version. Raises `UnknownAip`, `ExportFailed`."""
+        return export(self._archive, aip_id, target, form=form, version=version, progress=progress)
+
+
+class Audits:
+    """Re-reading copies."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def run(
+        self,
+        *,
+        due: bool = False,
+        everything: bool = False,
+        aip: str | None = None,
+        tier: str | None = None,
+        progress: Progress,
+    ) -> AuditReport:
+        """Audit what is due (the default), everything, one AIP or one tier, and wait. Raises `UnknownAip`, `UnknownTier`."""
+        if aip:
+            self._archive.catalog.holdings.get(aip)
+        scope = AuditScope(everything=everything or bool(tier and not due), aip=aip or "", tier=tier or "")
+        if tier:
+            self._archive.tier(tier)
+        argument = {**scope.as_json(), "actor": self._archive.actor}
+        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=Shown(progress))
+        progress.finish()
+        report = AuditReport()
+        report.merge(result)
+        started = datetime.fromisoformat(result["started"])
+        report.damages = list(self._archive.catalog.copies.damages(aip_id=aip, tier=tier, since=started))
+        report.overdue = self._archive.catalog.copies.overdue(self._archive.clock.now())
+        return report
+
+
+class Copies:
+    """The copies themselves."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def repair(self, aip_id: str | None = None, *, progress: Progress) -> RepairReport:
+        """Repair every copy that is not known to be good; of one AIP every copy, for whoever names it wants it looked at. Waits.
+
+        Raises `UnknownAip`.
+        """
+        if aip_id:
+            self._archive.catalog.holdings.get(aip_id)
+        tiers = [] if aip_id else list(self._archive.policy.copies.tiers)
+        argument = {"aip": aip_id or "", "tiers": tiers, "actor": self._archive.actor}
+        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=Shown(progress))
+        progress.finish()
+        return RepairReport.of(result)
+
+    def plan(self) -> Plan:
+        """What the policy in force would move."""
+        return plan(self._archive)
+
+    def apply(self, *, release: bool, progress: Progress) -> PlacementReport:
+        """Make the copies that the policy promises and that are not there, and wait; then, with ``release``, let go of those that it
+        promises no more, where everything promised was read again and is whole."""
+        argument = {"release": release, "actor": self._archive.actor}
+        result = self._jobs.run(COPIES, f"copies:{uuid.uuid4()}", argument, progress=Shown(progress))
+        progress.finish()
+        counts = {name: int(result[name]) for name in ("announced", "released", "kept")}
+        return PlacementReport(**counts, repair=RepairReport.of(result["repair"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementReport:
+    """What applying a plan did: copies that were promised anew, that were let go of, and that stay although no longer promised, because
+    not every promised copy was found good; and what was brought."""
+
+    announced: int
+    released: int
+    kept: int
+    repair: RepairReport
+
+
+class Reports:
+    """What can be said of the whole."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def fixity(self) -> FixitySummary:
+        """Population, copies by state and tier, damages, what is overdue and what was never checked."""
+        return fixity_summary(self._archive)
+
+
+class CatalogService:
+    """The catalog as an index that can be made again."""
+
+    def __init__(self, archive: Archive, workforce: Workforce) -> None:
+        self._archive = archive
+        self._workforce = workforce
+
+    def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
+        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read.
+
+        A catalog that knows no day of the ledger gets them back first, so that the chain goes on."""
+        adopt_days(self._archive, tier)
+        return rebuild(self._archive, tier, progress, read=self._workforce.read)

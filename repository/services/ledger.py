@@ -1,0 +1,62 @@
+"""The ledger as a service of the engine: bring it up to date, hand it out with its verifier, prove single events, change its key."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from policies.phrases import os_phrase, phrase
+from repository.archive import Archive
+from repository.errors import ExportFailed, NotInLedger
+from repository.flow_names import LEDGER
+from repository.jobs.service import Jobs
+from repository.ledger.keeper import VERIFIER, export_days, latest_line, prove, rotate
+from signatures.signing_keys import SigningKey
+
+__all__ = ["Ledgers"]
+
+
+class Ledgers:
+    """What happened, provable to others."""
+
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def update(self) -> Mapping[str, Any]:
+        """Copy the open day, close days that are over, stamp and keep them; waits. See `repository.ledger.flow.LedgerFlow`."""
+        result: Mapping[str, Any] = self._jobs.run(LEDGER, f"ledger:{uuid.uuid4()}", {"actor": self._archive.actor})
+        return result
+
+    def line(self) -> str:
+        """The line of the newest head, to be kept outside the archive; "" before the first day is closed."""
+        return latest_line(self._archive)
+
+    def export(self, target: Path, *, first: int = 1, last: int | None = None) -> tuple[int, Path]:
+        """Write closed days with the verifier into a new folder: (how many days, the verifier). Raises `ExportFailed`."""
+        days = list(self._archive.catalog.days.between(first, last))
+        if not days:
+            raise ExportFailed(str(target), phrase("ledger-no-day"))
+        try:
+            target.mkdir(parents=True)
+            if first > 1:
+                scope = {"ledger": {"first": days[0].number, "last": days[-1].number}}
+                (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
+            segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
+            return len(segments), target / VERIFIER
+        except OSError as error:
+            raise ExportFailed(str(target), os_phrase(error)) from error
+
+    def prove(self, event_id: str, day: int | None = None) -> dict[str, Any]:
+        """The proof that an event is in its day, or with ``day`` that it is in or not in that one. Raises `NotInLedger`."""
+        proof = prove(self._archive, event_id, day)
+        if proof is None:
+            raise NotInLedger(event_id)
+        return proof
+
+    def rotate_key(self, key: Path | None = None) -> str:
+        """Let a new key (made here, or a PEM file) sign from the next day on; returns its id. Raises `SigningKeyError`."""
+        return rotate(self._archive, SigningKey.load(key) if key else None)

@@ -1,0 +1,1 @@
+"""New versions of what is kept: migrations, copies for readers, validation data that came late. The original stays as it is."""

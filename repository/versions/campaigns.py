@@ -1,0 +1,107 @@
+"""Campaigns: migrations of everything that a path is for, as durable jobs: batch after batch, each kept and registered before the next.
+
+A campaign that is interrupted goes on at its last finished step. What it made can be taken back by a new version; nothing is lost by
+either.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from repository.archive import Archive
+from repository.deposits.ingest import AIP_NAMESPACE
+from repository.jobs.flow import Json, Step, Steps
+from repository.ledger.events import ledger_of
+from repository.model import Deposit
+from repository.versions.batches import CampaignReport, Order, run_batch, take_back
+
+__all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source"]
+
+CAMPAIGN: Final = "campaign"
+"""The type of the event that a campaign ends with."""
+
+AIPS: Final = 32
+"""AIPs of one batch: enough that the cores wait seldom for its end, few enough that a killed one loses minutes."""
+
+FILES: Final = 512
+"""Files of one batch."""
+
+KeepAndRegister = Callable[[Steps, Json, Sequence[str]], Json]
+"""The steps of a deposit after its verdict (`repository.flows`)."""
+
+
+def campaign_source(campaign: str) -> str:
+    """``Deposit.source`` of the versions that a campaign made."""
+    return f"campaign:{campaign}"
+
+
+class Migrate:
+    """choose → migrate → keep on each tier → register, until nothing is left or a limit is reached.
+
+    The argument: an `Order` as JSON, "limit" (files; 0 for none), "tiers" and "actor". Returns a `CampaignReport` as JSON.
+    """
+
+    def __init__(self, archive: Archive, keep_and_register: KeepAndRegister) -> None:
+        self._archive = archive
+        self._keep_and_register = keep_and_register
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        report = CampaignReport()
+        after, limit = 0, int(argument["limit"])
+        started = steps.run("begin", lambda step: self._archive.clock.now().isoformat())
+        while not limit or report.counts["files"] < limit:
+            chosen = steps.run("choose", self._choose, argument, after)
+            if not chosen["aips"]:
+                break
+            after = chosen["after"]
+            left = limit - report.counts["files"] if limit else FILES * AIPS
+            done = steps.run("migrate", self._migrate, argument, chosen["aips"], left)
+            report.merge(done["report"])
+            self._keep_and_register(steps, done["deposits"], argument["tiers"])
+        ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], "started": started}
+        steps.run("end", self._end, argument, ended)
+        return ended
+
+    def _end(self, step: Step, argument: dict[str, Any], ended: dict[str, Any]) -> None:
+        """The figures of a campaign outlive the record of its job."""
+        codes = {f"code {code}": count for code, count in ended["codes"].items()}
+        detail = {"campaign": argument["campaign"], "path": argument["path"], **ended["counts"], **codes}
+        ledger = ledger_of(self._archive)
+        event = ledger.event(
+            CAMPAIGN, "warning" if ended["codes"] else "success", detail={**detail, "seconds": round(ended["seconds"])}
+        )
+        ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{argument['campaign']}")))])
+
+    def _choose(self, step: Step, argument: dict[str, Any], after: int) -> dict[str, Any]:
+        page = self._archive.catalog.formats.aips(argument["puids"], after=after, limit=AIPS)
+        return {"aips": [aip_id for _, aip_id in page], "after": page[-1][0] if page else after}
+
+    def _migrate(self, step: Step, argument: dict[str, Any], aip_ids: list[str], most: int) -> dict[str, Any]:
+        return run_batch(self._archive, Order.of(argument), aip_ids, most, step)
+
+
+class RollBack:
+    """Take back what a campaign made. The argument: {"campaign", "tiers", "actor"}."""
+
+    def __init__(self, archive: Archive, keep_and_register: KeepAndRegister) -> None:
+        self._archive = archive
+        self._keep_and_register = keep_and_register
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        report = CampaignReport()
+        after = ""
+        while True:
+            done = steps.run("take back", self._some, argument["campaign"], after)
+            if not done["seen"]:
+                return {**report.as_json(), "campaign": argument["campaign"]}
+            after = done["after"]
+            report.merge(done["report"])
+            self._keep_and_register(steps, done["deposits"], argument["tiers"])
+
+    def _some(self, step: Step, campaign: str, after: str) -> dict[str, Any]:
+        page: list[Deposit] = self._archive.catalog.deposits.from_source(campaign_source(campaign), after=after, limit=AIPS)
+        done = take_back(self._archive, campaign, page)
+        return {**done, "seen": len(page), "after": page[-1].id if page else after}

@@ -1,0 +1,209 @@
+"""Migration: one file at a time is fetched, made anew, identified, validated and compared; only what stands all of it goes into an AIP.
+
+What is not known is never taken for good: a comparison that could not be made refuses the result as one that failed does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from formats.identify import Identification
+from formats.inspection import Inspectors
+from formats.migrate import LIMITS, MIGRATORS, Failed, Made
+from formats.properties import Compared, Demand, Kind, Said, compare
+from formats.sandbox import workspace
+from formats.validate import Validity, Why
+from policies.findings import Finding, KhoError, Puid
+from policies.formats import FormatPolicy, MigrationPath, format_policy
+from repository.aip.stored import open_verified
+from repository.archive import Archive
+from repository.errors import AipUnreadable, NoPath
+from repository.model import AipFile
+from signatures.detect import detect
+from storage.errors import Unavailable
+from storage.tier import ObjectId
+
+__all__ = [
+    "Converted",
+    "Converter",
+    "carries_signature",
+    "formats_of",
+    "in_workspace",
+    "left_to_do",
+    "path_of",
+    "result_path",
+    "wanted_files",
+]
+
+OWN_POLICY: Final = "formats.toml"
+"""The file in the home in which an archive says what it thinks of formats otherwise than Kho."""
+
+NOT_A_PASS: Final = frozenset({Why.TOOL_DIED, Why.TIME_OUT, Why.LOCKED})
+"""Why a result was not validated, where that speaks against the result; that nobody here can validate its format does not."""
+
+DETACHED: Final = (".p7s", ".p7m", ".sig", ".asc", ".xades", ".xsig")
+"""Signatures that lie beside what they sign."""
+
+
+def formats_of(archive: Archive) -> FormatPolicy:
+    """The format policy of an archive: Kho's, and what its home says otherwise. Raises `FormatPolicyError`."""
+    own = archive.settings.home / OWN_POLICY
+    return format_policy(own.read_bytes() if own.exists() else None, name=str(own))
+
+
+def path_of(policy: FormatPolicy, name: str) -> MigrationPath:
+    """A path by its name. Raises `NoPath`."""
+    try:
+        return policy.paths[name]
+    except KeyError:
+        raise NoPath(name, ", ".join(sorted(policy.paths))) from None
+
+
+def result_path(source: str, path: MigrationPath, version: int) -> str:
+    """Where the result of a migration stands in the AIP version that brings it (docs/on-disk.md)."""
+    _, representation, rest = source.split("/", 2)
+    extension = MIGRATORS[path.tool].recipes[path.recipe]
+    return f"representations/{representation}.{path.name}.v{version}/{rest}{extension}"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A result that stood everything; its file lies in the caller's folder. ``validated`` says in words what looked at it, ``seconds`` is
+    all that it took, from the fetching to the last comparison."""
+
+    made: Made
+    known: Identification
+    compared: tuple[Compared, ...]
+    validated: str
+    signed: bool
+    size: int
+    seconds: float = 0.0
+
+
+@dataclass
+class Converter:
+    """Migrates single files of one archive along one path. Threads may share it; close it."""
+
+    archive: Archive
+    policy: FormatPolicy
+    path: MigrationPath
+    seconds: float = LIMITS.seconds
+    inspectors: Inspectors = field(default_factory=Inspectors)
+
+    def close(self) -> None:
+        self.inspectors.close()
+
+    @staticmethod
+    def version_for(path: MigrationPath) -> str | None:
+        """The version of a path's tool; None when it is not here."""
+        return MIGRATORS[path.tool].version()
+
+    def convert(self, aip_id: str, file: AipFile, work: Path) -> Converted | Finding:
+        """Make the result below ``work``, or say why there is none. Raises OSError when this machine cannot work."""
+        began = time.monotonic()
+        try:
+            source = self.fetch(aip_id, file, work)
+        except (AipUnreadable, Unavailable) as error:
+            return Finding("MIG-SOURCE-UNREADABLE", file.path, {"aip": aip_id, "reason": str(error)})
+        room = work / "tool"
+        room.mkdir()
+        made = MIGRATORS[self.path.tool].migrate(source, self.path.recipe, room, limits=replace(LIMITS, seconds=self.seconds))
+        if isinstance(made, Failed):
+            words = {"reason": made.reason, "tool": f"{made.tool} {made.version}".strip()}
+            return Finding(made.code, file.path, {"aip": aip_id, **words})
+        doubt = self._doubt(aip_id, file, source, made, work)
+        if isinstance(doubt, Finding):
+            return doubt
+        return replace(doubt, signed=self._signed(aip_id, file, source), seconds=time.monotonic() - began)
+
+    def fetch(self, aip_id: str, file: AipFile, work: Path) -> Path:
+        """The original, verified, under a plain name. Raises `AipUnreadable`."""
+        target = work / f"original{PurePosixPath(file.path).suffix.lower()}"
+        tiers = list(self.archive.tiers.values())
+        stream, _ = open_verified(tiers, ObjectId(aip_id), file.content_path, bytes.fromhex(file.sha512))
+        with stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out, 1 << 20)
+        return target
+
+    def _doubt(self, aip_id: str, file: AipFile, source: Path, made: Made, work: Path) -> Converted | Finding:
+        known = next(answer for _, answer in self.archive.identifier.identify([made.result]))
+        if known.puid not in self.path.targets:
+            found = known.puid or "unknown"
+            return Finding("MIG-WRONG-FORMAT", file.path, {"aip": aip_id, "found": found, "wanted": ", ".join(self.path.targets)})
+        outcome = next(outcome for _, outcome in self.inspectors.validate([(made.result, known.puid)]))
+        if outcome.validity is Validity.INVALID or outcome.why in NOT_A_PASS:
+            reason = "; ".join(f"{each.rule}: {each.words}" for each in outcome.defects[:3]) or outcome.reason
+            return Finding("MIG-INVALID", file.path, {"aip": aip_id, "reason": reason})
+        validated = ", ".join(outcome.checks) if outcome.validity is Validity.VALID else f"not validated: {outcome.reason}"
+        room = work / "compare"
+        room.mkdir()
+        compared = self._compared(file, source, made.result, room)
+        for each in compared:
+            if not each.accepted:
+                code = "MIG-DIFFERS" if each.same is False else "MIG-NOT-COMPARED"
+                return Finding(code, file.path, {"aip": aip_id, "property": each.name, "detail": each.detail})
+        return Converted(made, known, compared, validated, False, made.result.stat().st_size)
+
+    def _compared(self, file: AipFile, source: Path, result: Path, room: Path) -> tuple[Compared, ...]:
+        demands = [Demand(each.name, each.least) for each in self.path.compare]
+        kind = self.policy.rule(Puid(file.puid)).kind
+        if kind not in [*Kind]:
+            return tuple(Compared(each.name, None, detail=f"the policy does not say how {file.puid} is read") for each in demands)
+        return compare(Said(source, Kind(kind)), Said(result, Kind(self.path.kind)), demands, room)
+
+    def _signed(self, aip_id: str, file: AipFile, source: Path) -> bool:
+        """Whether the original carries a signature, or one lies beside it."""
+        beside = (self.archive.catalog.holdings.file(aip_id, file.path + suffix) for suffix in DETACHED)
+        return carries_signature(source) or any(each is not None for each in beside)
+
+
+def carries_signature(path: Path) -> bool:
+    """Whether a file carries a signature of any kind that is known (valid or not)."""
+    with path.open("rb") as stream:
+        try:
+            return detect(stream) is not None
+        except KhoError:
+            return False
+
+
+def wanted_files(archive: Archive, aip_id: str, path: MigrationPath, puids: Sequence[str]) -> Iterator[AipFile]:
+    """The originals of an AIP that this path was not gone with yet (or not in the newest version any more)."""
+    done = [name for name in archive.catalog.formats.representations(aip_id) if f".{path.name}.v" in name]
+    for file in archive.catalog.formats.originals(aip_id, puids):
+        if not any(_is_there(archive, aip_id, file.path, path, name) for name in done):
+            yield file
+
+
+def _is_there(archive: Archive, aip_id: str, source: str, path: MigrationPath, representation: str) -> bool:
+    version = representation.rpartition(".v")[2]
+    if not version.isdigit():
+        return False
+    return archive.catalog.holdings.file(aip_id, result_path(source, path, int(version))) is not None
+
+
+def left_to_do(archive: Archive, path: MigrationPath, puids: Sequence[str]) -> Iterator[tuple[str, AipFile]]:
+    """(AIP, file) of everything that is left to do on a path, AIP by AIP."""
+    after = 0
+    while page := archive.catalog.formats.aips(puids, after=after):
+        for pk, aip_id in page:
+            yield from zip(itertools.repeat(aip_id), wanted_files(archive, aip_id, path, puids), strict=False)
+            after = pk
+
+
+def in_workspace(converter: Converter, aip_id: str, file: AipFile, keep: Path | None = None) -> Converted | Finding:
+    """Convert in a folder that is gone afterwards; with ``keep`` original and result are copied there."""
+    with workspace() as work:
+        done = converter.convert(aip_id, file, work)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            for original in work.glob("original*"):
+                shutil.copyfile(original, keep / original.name)
+            if isinstance(done, Converted):
+                shutil.copyfile(done.made.result, keep / f"result{done.made.result.suffix}")
+        return done

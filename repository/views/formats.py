@@ -1,0 +1,101 @@
+"""Views of formats and campaigns: the JSON shapes of docs/cli.md, as `repository.views.records` gives the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from policies.findings import Finding
+from repository.views.evidence import moment
+from repository.views.records import finding
+
+if TYPE_CHECKING:
+    from repository.services.campaigns import CampaignState
+    from repository.services.formats import Held, PlanLine, Sampled
+
+__all__ = ["campaign", "campaign_state", "counts_of", "held", "plan", "sampled"]
+
+Document = dict[str, Any]
+
+COUNTS = ("files", "migrated", "failed", "aips", "versions", "bytes_in", "bytes_out")
+
+
+def held(each: Held) -> Document:
+    rule, count = each.rule, each.count
+    return {
+        "puid": count.puid,
+        "name": rule.name or count.name,
+        "family": rule.family,
+        "standing": rule.standing.value,
+        "files": count.files,
+        "bytes": count.bytes,
+        "aips": count.aips,
+        "growth": [{"year": year, "files": files, "bytes": size} for year, (files, size) in sorted(count.years.items())],
+        "reason": dict(rule.reason),
+        "sources": list(rule.sources),
+        "paths": list(rule.paths),
+    }
+
+
+def plan(each: PlanLine) -> Document:
+    return {
+        "path": each.path.name,
+        "purpose": each.path.purpose,
+        "puids": list(each.puids),
+        "targets": list(each.path.targets),
+        "tool": each.path.tool,
+        "recipe": each.path.recipe,
+        "tool_version": each.tool_version,
+        "aips": each.aips,
+        "files": each.files,
+        "bytes": each.bytes,
+        "compare": [{"property": one.name, "least": one.least} for one in each.path.compare],
+        "measured": each.measured,
+        "hours": None if each.hours is None else round(each.hours, 4),
+        "storage": each.storage,
+    }
+
+
+def sampled(each: Sampled, language: str) -> Document:
+    done = each.converted
+    return {
+        "aip": each.aip_id,
+        "file": each.file.path,
+        "bytes": each.file.size,
+        "accepted": done is not None,
+        "bytes_made": done.size if done else 0,
+        "seconds": round(done.seconds, 3) if done else None,
+        "tool": f"{done.made.tool} {done.made.version}" if done else "",
+        "command": done.made.command if done else "",
+        "puid": done.known.puid if done else "",
+        "validated": done.validated if done else "",
+        "signed": done.signed if done else False,
+        "compared": [{"property": one.name, "same": one.same, "measure": one.measure} for one in done.compared] if done else [],
+        "finding": finding(each.finding, language) if each.finding else None,
+    }
+
+
+def counts_of(report: Mapping[str, Any]) -> dict[str, int]:
+    """The counts of a report, whether its job remembers it or only the ledger does."""
+    counts = report.get("counts", report)
+    return {name: int(counts.get(name, 0)) for name in COUNTS}
+
+
+def campaign(name: str, report: Mapping[str, Any], language: str) -> Document:
+    rows = [Finding(row["code"], row["path"], row["args"]) for row in report.get("findings", ())]
+    return {
+        "campaign": name,
+        "state": report.get("state", "done"),
+        "counts": counts_of(report),
+        "refused": [finding(each, language) for each in rows],
+    }
+
+
+def campaign_state(each: CampaignState) -> Document:
+    return {
+        "campaign": each.campaign,
+        "path": each.path,
+        "state": each.state,
+        "time": moment(each.time),
+        "counts": counts_of(each.report),
+    }
