@@ -18,7 +18,10 @@ from repository.catalog import Catalog
 from repository.clock import Clock
 from repository.flows import flows_of
 from repository.founding import Founding
-from repository.services.deposits import Audits, CatalogService, Copies, Deposits, Holdings, Reports
+from repository.services.catalog import CatalogService
+from repository.services.copies import Audits, Copies
+from repository.services.deposits import Deposits
+from repository.services.holdings import Holdings
 from repository.settings.home import Settings, init_home, remember_tiers
 from repository.tiers import open_tier
 from repository.workforce import Workforce
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from repository.services.formats import Formats
     from repository.services.ledger import Ledgers
     from repository.services.overview import Overview
-    from repository.services.reports import PeriodReports
+    from repository.services.reports import PeriodReports, Reports
     from repository.services.signatures import Signatures
     from repository.services.tapes import Tapes
     from repository.services.unfinished import Unfinished
@@ -47,7 +50,6 @@ class Engine:
         self._workforce = workforce or Workforce()
         self.holdings = Holdings(archive)
         self.reading = Reading(archive)
-        self.reports = Reports(archive)
         self.catalog = CatalogService(archive, self._workforce)
 
     @classmethod
@@ -158,6 +160,13 @@ class Engine:
         from repository.services.campaigns import Campaigns
 
         return Campaigns(self.archive, self.jobs)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """What can be said of the whole."""
+        from repository.services.reports import Reports
+
+        return Reports(self.archive)
 
     @cached_property
     def periods(self) -> PeriodReports:

@@ -1,40 +1,30 @@
-"""The services of the engine: what may be asked of an archive, noun by noun."""
+"""Deposits as a service of the engine: handing records over, and deciding about those that wait."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.findings import Verdict
 from policies.retention import expires
-from repository.access.export import ExportReport, export
 from repository.archive import Archive
 from repository.catalog import Transaction
-from repository.checks.audit import AuditReport, AuditScope
-from repository.copies.placement import Plan, plan
-from repository.copies.repair import RepairReport
 from repository.deposits.ingest import set_aside
 from repository.errors import WrongState
-from repository.flow_names import AUDIT, COPIES, DEPOSIT, REPAIR
+from repository.flow_names import DEPOSIT
 from repository.flows import Shown, deposit_argument
 from repository.jobs.flow import Report
-from repository.ledger.adoption import adopt_days
 from repository.ledger.events import ledger_of
-from repository.model import Aip, AipFile, Deposit, DepositState, Event, Page
+from repository.model import Deposit, DepositState, Page
 from repository.progress import Progress, Silent
-from repository.rebuilding.rebuild import RebuildReport, rebuild
-from repository.reports.fixity import FixitySummary, fixity_summary
-from repository.workforce import Workforce
 
 if TYPE_CHECKING:
     from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
 
-__all__ = ["Audits", "CatalogService", "Copies", "Deposits", "Holdings", "PlacementReport", "Reports"]
+__all__ = ["Deposits"]
 
 BATCH = 64
 """Deposits of one job: enough to share the barriers of a group commit, few enough that a killed job loses seconds."""
@@ -182,134 +172,3 @@ class Deposits:
         )
         ledger_of(self._archive).decided(decided, reason)
         return decided
-
-
-class Holdings:
-    """Looking at what is kept, and handing it out."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
-    def list(self, *, query: str | None = None, cursor: str | None = None, limit: int = 100) -> Page[Aip]:
-        """AIPs; ``query`` is words in any spelling of their diacritics."""
-        return self._archive.catalog.holdings.list(query=query, cursor=cursor, limit=limit)
-
-    def show(self, aip_id: str) -> Aip:
-        """One AIP with versions and copies. Raises `UnknownAip`."""
-        return self._archive.catalog.holdings.get(aip_id)
-
-    def files(self, aip_id: str, *, version: int | None = None) -> Iterator[AipFile]:
-        """The files of a version's state (the newest when None), by path."""
-        return self._archive.catalog.holdings.files(aip_id, version=version)
-
-    def events(self, aip_id: str) -> Iterator[Event]:
-        """Everything that happened to an AIP, oldest first."""
-        return self._archive.catalog.events.for_aip(aip_id)
-
-    def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
-        """Hand out a version. Raises `UnknownAip`, `ExportFailed`."""
-        return export(self._archive, aip_id, target, form=form, version=version, progress=progress)
-
-
-class Audits:
-    """Re-reading copies."""
-
-    def __init__(self, archive: Archive, jobs: Jobs) -> None:
-        self._archive = archive
-        self._jobs = jobs
-
-    def run(
-        self,
-        *,
-        due: bool = False,
-        everything: bool = False,
-        aip: str | None = None,
-        tier: str | None = None,
-        progress: Progress,
-    ) -> AuditReport:
-        """Audit what is due (the default), everything, one AIP or one tier, and wait. Raises `UnknownAip`, `UnknownTier`."""
-        if aip:
-            self._archive.catalog.holdings.get(aip)
-        scope = AuditScope(everything=everything or bool(tier and not due), aip=aip or "", tier=tier or "")
-        if tier:
-            self._archive.tier(tier)
-        argument = {**scope.as_json(), "actor": self._archive.actor}
-        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=Shown(progress))
-        progress.finish()
-        report = AuditReport()
-        report.merge(result)
-        started = datetime.fromisoformat(result["started"])
-        report.damages = list(self._archive.catalog.copies.damages(aip_id=aip, tier=tier, since=started))
-        report.overdue = self._archive.catalog.copies.overdue(self._archive.clock.now())
-        return report
-
-
-class Copies:
-    """The copies themselves."""
-
-    def __init__(self, archive: Archive, jobs: Jobs) -> None:
-        self._archive = archive
-        self._jobs = jobs
-
-    def repair(self, aip_id: str | None = None, *, progress: Progress) -> RepairReport:
-        """Repair every copy that is not known to be good; of one AIP every copy, for whoever names it wants it looked at. Waits.
-
-        Raises `UnknownAip`.
-        """
-        if aip_id:
-            self._archive.catalog.holdings.get(aip_id)
-        tiers = [] if aip_id else list(self._archive.policy.copies.tiers)
-        argument = {"aip": aip_id or "", "tiers": tiers, "actor": self._archive.actor}
-        result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=Shown(progress))
-        progress.finish()
-        return RepairReport.of(result)
-
-    def plan(self) -> Plan:
-        """What the policy in force would move."""
-        return plan(self._archive)
-
-    def apply(self, *, release: bool, progress: Progress) -> PlacementReport:
-        """Make the copies that the policy promises and that are not there, and wait; then, with ``release``, let go of those that it
-        promises no more, where everything promised was read again and is whole."""
-        argument = {"release": release, "actor": self._archive.actor}
-        result = self._jobs.run(COPIES, f"copies:{uuid.uuid4()}", argument, progress=Shown(progress))
-        progress.finish()
-        counts = {name: int(result[name]) for name in ("announced", "released", "kept")}
-        return PlacementReport(**counts, repair=RepairReport.of(result["repair"]))
-
-
-@dataclass(frozen=True, slots=True)
-class PlacementReport:
-    """What applying a plan did: copies that were promised anew, that were let go of, and that stay although no longer promised, because
-    not every promised copy was found good; and what was brought."""
-
-    announced: int
-    released: int
-    kept: int
-    repair: RepairReport
-
-
-class Reports:
-    """What can be said of the whole."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
-    def fixity(self) -> FixitySummary:
-        """Population, copies by state and tier, damages, what is overdue and what was never checked."""
-        return fixity_summary(self._archive)
-
-
-class CatalogService:
-    """The catalog as an index that can be made again."""
-
-    def __init__(self, archive: Archive, workforce: Workforce) -> None:
-        self._archive = archive
-        self._workforce = workforce
-
-    def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
-        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read.
-
-        A catalog that knows no day of the ledger gets them back first, so that the chain goes on."""
-        adopt_days(self._archive, tier)
-        return rebuild(self._archive, tier, progress, read=self._workforce.read)

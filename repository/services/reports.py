@@ -1,4 +1,4 @@
-"""Reports on periods as a service of the engine: gathered, written with their proof, printed and signed."""
+"""Reports as services of the engine: of the whole as it is now, and of periods, written with their proof, printed and signed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ from typing import Any
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NoSigningKey
+from repository.reports.fixity import FixitySummary, fixity_summary
 from repository.reports.period import PeriodScope, gather, write_files
 from repository.settings.authorities import authorities_of
 from repository.settings.signing import key_of
 
-__all__ = ["PeriodReports"]
+__all__ = ["PeriodReports", "Reports"]
+
+
+class Reports:
+    """What can be said of the whole."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def fixity(self) -> FixitySummary:
+        """Population, copies by state and tier, damages, what is overdue and what was never checked."""
+        return fixity_summary(self._archive)
 
 
 class PeriodReports:

@@ -10,7 +10,7 @@ from typing import Any
 from repository.archive import Archive
 from repository.copies.placement import Plan
 from repository.reports.fixity import FixitySummary
-from repository.services.deposits import PlacementReport
+from repository.services.copies import PlacementReport
 from repository.settings.home import TierPlace
 from repository.views.records import fixity, repair
 

@@ -1,0 +1,40 @@
+"""Holdings as a service of the engine: looking at what is kept, and handing it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from repository.access.export import ExportReport, export
+from repository.archive import Archive
+from repository.model import Aip, AipFile, Event, Page
+from repository.progress import Progress
+
+__all__ = ["Holdings"]
+
+
+class Holdings:
+    """Looking at what is kept, and handing it out."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def list(self, *, query: str | None = None, cursor: str | None = None, limit: int = 100) -> Page[Aip]:
+        """AIPs; ``query`` is words in any spelling of their diacritics."""
+        return self._archive.catalog.holdings.list(query=query, cursor=cursor, limit=limit)
+
+    def show(self, aip_id: str) -> Aip:
+        """One AIP with versions and copies. Raises `UnknownAip`."""
+        return self._archive.catalog.holdings.get(aip_id)
+
+    def files(self, aip_id: str, *, version: int | None = None) -> Iterator[AipFile]:
+        """The files of a version's state (the newest when None), by path."""
+        return self._archive.catalog.holdings.files(aip_id, version=version)
+
+    def events(self, aip_id: str) -> Iterator[Event]:
+        """Everything that happened to an AIP, oldest first."""
+        return self._archive.catalog.events.for_aip(aip_id)
+
+    def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
+        """Hand out a version. Raises `UnknownAip`, `ExportFailed`."""
+        return export(self._archive, aip_id, target, form=form, version=version, progress=progress)
