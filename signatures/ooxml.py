@@ -22,8 +22,10 @@ from signatures.algorithms import load_certificate
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.detect import holds
+from signatures.opc_aside import aside, idle_types
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
+from signatures.xades.left import COMMENTS
 from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, refused_file
 from signatures.xades.reader import Read
 from signatures.xmldsig.c14n import Nodes, Refused, Work
@@ -64,6 +66,12 @@ BOUNDS = (BOUND.encode(), BOUND.encode("utf-16-le").rstrip(b"\0"))
 """As it stands in the encodings that a part may have; what is left of the second stands in both orders of bytes."""
 
 
+RELATIONSHIPS_HOLD = {f"{{{RELATIONSHIPS}}}Relationship": frozenset({"Id", "Type", "Target", "TargetMode"})}
+TYPES_HOLD = {
+    f"{{{PACKAGE}content-types}}Override": frozenset({"PartName", "ContentType"}),
+    f"{{{PACKAGE}content-types}}Default": frozenset({"Extension", "ContentType"}),
+}
+
 MOST_CERTIFICATE = 1 << 16
 """Bytes of a part that is a certificate."""
 
@@ -86,7 +94,10 @@ class Package:
     def __init__(self, members: ZipMembers, work: Work) -> None:
         self.members, self.work = members, work
         self._names = {each.casefold(): each for each in members.names}
+        self._aside: dict[str, list[str]] = {}
         types = self.xml(TYPES)
+        work.visit(2 * len(types))
+        self._aside[TYPES] = [*aside(types, TYPES_HOLD), *idle_types(types, self.named)]
         self._overrides: dict[str, str] = {}
         self._defaults: dict[str, str] = {}
         for each in types.iterchildren(f"{{{PACKAGE}content-types}}Override"):
@@ -133,7 +144,8 @@ class Package:
     def _of(self, holder: str, source: str) -> Iterator[Relationship]:
         ids = set()
         root = self.xml(holder)
-        self.work.visit(len(root))
+        self.work.visit(2 * len(root))
+        self._aside[holder] = list(aside(root, RELATIONSHIPS_HOLD))
         for each in root.iterchildren(etree.Element):
             if each.tag != f"{{{RELATIONSHIPS}}}Relationship":  # alternatives, for one: some readers look into them (6.5.3.5)
                 raise Refused(phrase("opc-other", part=holder, name=each.tag[:80]))
@@ -147,6 +159,10 @@ class Package:
                 path = unquote(target.partition("#")[0])
                 target = posixpath.normpath(posixpath.join("/", posixpath.dirname(source), path)).removeprefix("/")
             yield Relationship(source, holder, name, each.get("Type", ""), target, external)
+
+    def aside(self, holder: str) -> set[str]:
+        """What stands beside relationships in their part, or beside content types; none in other parts. Call after `relationships`."""
+        return {f"{holder}{each}" for each in self._aside.get(holder, ())}
 
     def signatures(self) -> list[str]:
         """The parts with signatures: from the package to the origin, from there to each (12.4)."""
@@ -181,18 +197,21 @@ class Package:
         for step in ("origin", "signature", "certificate"):  # 12.4; what is called so from elsewhere is content
             led = [each for each in self.relationships if each.type == DIGITAL + step and self._from(each) in sources]
             sources = {self.named(each.target) for each in led} - {None}
-            names |= sources if step == "signature" else {each for each in sources if each and self._is_called_so(each, step)}
+            names |= {each for each in sources if each and self._is_called_so(each, step)}
         content = {self.named(each.target) for each in self.relationships if not each.type.startswith(DIGITAL)}
         formal = {each for each in names - content if each is not None} | {TYPES}
         return formal | {each.holder for each in self.relationships if self._from(each) in formal}
 
     def _is_called_so(self, name: str, step: str) -> bool:
-        """Whether a part is no more than what it is called: nothing at all as the origin of the signatures (12.2.2), or a certificate."""
+        """Whether a part is no more than what it is called: nothing at all as the origin of the signatures (12.2.2), a signature, or a
+        certificate."""
         if step == "origin":
             return not self.members.size(name)
         try:
+            if step == "signature":
+                return bool(self.xml(name).tag == ds("Signature"))
             load_certificate(self.members.read(name, MOST_CERTIFICATE))
-        except (BadZip, ValueError):
+        except (BadZip, NotWellFormed, ValueError):
             return False
         return True
 
@@ -307,7 +326,9 @@ def _parts(package: Package) -> Parts:
     files = {each for each in package.members.names if each not in formal and each not in holders}
     return Parts(
         frozenset(files - beside) | {_link(each) for each in content if each not in harmless},
-        frozenset(beside) | {_link(each) for each in harmless},
+        frozenset(beside)
+        | {_link(each) for each in harmless}
+        | {one for each in package.members.names for one in package.aside(each)},
         _coverer(package),
     )
 
@@ -331,6 +352,8 @@ def _coverer(package: Package) -> Callable[[Read], set[str]]:
             for ids, types in map(_selected, steps):
                 inside = [one for one in inside if one.id in ids or one.type in types]
             found.update([_link(one) for one in inside] if inside or steps else [name])
+            if not steps:
+                found.update(one for one in package.aside(name) if each.comments or not one.endswith(COMMENTS))
         return found
 
     return covers

@@ -14,6 +14,7 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from signatures.certificates import Certificate
 from signatures.xades.properties import local
 from signatures.xmldsig.attachments import SCHEME
 from signatures.xmldsig.c14n import Nodes
@@ -51,6 +52,8 @@ class Covered:
     """Files that are covered without the comments in them."""
     whole: bool = False
     """Whether what stands around the root is covered, too."""
+    certificates: tuple[Certificate, ...] = ()
+    """Those that came along: what stands beside a key may say what they say of whom it belongs to."""
 
     @property
     def full(self) -> frozenset[Any]:

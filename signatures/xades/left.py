@@ -3,7 +3,7 @@ put into the signature itself. Where nothing is left, the whole file is covered,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -11,11 +11,11 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from signatures.report import Coverage
 from signatures.xades.coverage import PART, Covered
-from signatures.xades.properties import local
-from signatures.xades.sealing import SPACE
-from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of
-from signatures.xmldsig.names import DS, DSIG11, MORE, ds
-from signatures.xmldsig.references import EXCLUSIVE
+from signatures.xades.machinery import Machinery
+from signatures.xmldsig.c14n import BYTES
+from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of, text_of
+from signatures.xmldsig.names import ds
+from signatures.xmldsig.references import pointed
 
 __all__ = ["COMMENTS", "MOST_NAMED", "coverage_of", "inside", "named"]
 
@@ -27,9 +27,6 @@ COMMENTS = " (comments)"
 
 MOST_TARGET = 40
 """Characters of the target of a processing instruction in a report."""
-
-MACHINERY = frozenset({DS, DSIG11, MORE, EXCLUSIVE, SPACE, "urn:ietf:params:xml:ns:ers"})
-"""Namespaces of what a signature is made of, besides those of XAdES: nothing in them is content."""
 
 
 def coverage_of(document: Document, covered: Covered) -> Coverage:
@@ -60,7 +57,7 @@ def named(names: Iterator[str]) -> tuple[str, ...]:
 
 def inside(document: Document, covered: Covered) -> Iterator[str]:
     """What of the signature itself nobody signed, though it is no part of a signature. Raises `Refused`."""
-    yield from _Left(document, covered).inside(covered.signature)
+    yield from _Left(document, covered).inside()
 
 
 def _left(document: Document, covered: Covered) -> Iterator[str]:
@@ -72,42 +69,54 @@ class _Left:
 
     def __init__(self, document: Document, covered: Covered) -> None:
         self._document, self._covered = document, covered
+        self._machinery = Machinery(covered.certificates)
         self._told: set[Any] = set()
         self._met: dict[Any, None] = {covered.signature: None}
         self._above = {each for top in covered.tops for each in top.iterancestors()}
+        self._named_by: dict[Any, frozenset[str]] = {}
 
     def every(self) -> Iterator[str]:
-        yield from self._around()
-        for signature in (*self._met, *self._covered.holes):
-            yield from self.inside(signature)
-        yield from self._unseen(etree.ProcessingInstruction, self._covered.full)
-        yield from self._unseen(etree.Comment, self._covered.commented)
-
-    def _tell(self, element: Any) -> str:
-        self._told.add(element)
-        return path_of(element)
-
-    def _around(self) -> Iterator[str]:
-        """The topmost elements that are not covered, and what stands around those that are; signatures aside."""
         root = self._document.root
         holder = not self._covered.tops and not _has_text(root) and all(each.tag == ds("Signature") for each in root)
-        open_: list[Iterator[Any]] = [iter(root if holder else (root,))]
+        yield from self._walk(iter(root if holder else (root,)), self._around)
+        for signature in (*self._met, *self._covered.holes):
+            yield from self._within_signature(signature)
+        yield from self._unseen(root)
+
+    def inside(self) -> Iterator[str]:
+        """What of the signature is covered by nothing, and is none of what a signature is made of."""
+        yield from self._within_signature(self._covered.signature)
+        yield from self._unseen(self._covered.signature)
+
+    def _walk(self, elements: Iterator[Any], look: Callable[[Any], tuple[Iterable[str], bool]]) -> Iterator[str]:
+        """What ``look`` names of each element; it says, too, whether the elements in it are looked at."""
+        open_ = [elements]
         while open_:
             element = next(open_[-1], None)
             if element is None:
                 open_.pop()
                 continue
             self._document.work.visit()
-            if element in self._covered.tops:
-                yield from self._within(element)
-            elif element.tag == ds("Signature"):
-                self._met[element] = None
-            elif element in self._above:
-                self._document.work.visit(len(element) >> 3)
-                yield f"{path_of(element)} ({'name, attributes and text' if _has_own(element) else 'name'})"
+            names, deeper = look(element)
+            yield from names
+            if deeper:
                 open_.append(element.iterchildren(etree.Element))
-            else:
-                yield self._tell(element)
+
+    def _tell(self, element: Any) -> str:
+        self._told.add(element)
+        return path_of(element)
+
+    def _around(self, element: Any) -> tuple[Iterable[str], bool]:
+        """The topmost elements that are not covered, and what stands around those that are; signatures aside."""
+        if element in self._covered.tops:
+            return self._within(element), False
+        if element.tag == ds("Signature"):
+            self._met[element] = None
+            return (), False
+        if element not in self._above:
+            return (self._tell(element),), False
+        self._document.work.visit(len(element) >> 3)
+        return (f"{path_of(element)} ({'name, attributes and text' if _has_own(element) else 'name'})",), True
 
     def _within(self, top: Any) -> Iterator[str]:
         """What is left of a covered element: what filters took out of it, and of text that is signed as base64 its element."""
@@ -119,46 +128,62 @@ class _Left:
             if words:
                 yield f"{path_of(top)} ({' and '.join(words)})"
 
-    def inside(self, signature: Any) -> Iterator[str]:
-        """What of a signature is covered by nothing, and is none of what a signature is made of."""
-        open_: list[Iterator[Any]] = [iter((signature,))]
-        while open_:
-            element = next(open_[-1], None)
-            if element is None:
-                open_.pop()
-                continue
-            self._document.work.visit()
-            if element in self._covered.tops:
-                yield from self._within(element)
-            elif element in self._covered.own or element.tag == ds("SignedInfo"):
-                continue
-            elif not _is_machinery(element) or (element.tag == ds("Object") and (element.text or "").strip()):
-                yield self._tell(element)
-            else:
-                if _has_text(element) and next(element.iterchildren(etree.Element), None) is not None:
-                    yield f"{path_of(element)} (text)"
-                if element.tag == ds("Object") and element in self._above and not {*element.keys()} <= {*ID_ATTRIBUTES}:
-                    yield f"{path_of(element)} (attributes)"
-                open_.append(element.iterchildren(etree.Element))
+    def _within_signature(self, signature: Any) -> Iterator[str]:
+        yield from (f"{path_of(signature)} ({each})" for each in self._strange(signature))
+        yield from self._walk(signature.iterchildren(etree.Element), self._part)
 
-    def _unseen(self, kind: Any, holding: frozenset[Any]) -> Iterator[str]:
-        """Comments or instructions that are covered by nothing: not in what holds them, or taken out of it."""
-        if self._document.plain:
-            return
-        self._document.work.visit(self._document.passing)
-        root = self._document.root
-        around = chain(root.itersiblings(preceding=True), root.itersiblings())
-        for each in self._document.taken(chain((one for one in around if one.tag is kind), root.iter(kind))):
-            parent = each.getparent()
-            if parent is None and self._covered.whole and root in holding:
-                continue
-            if parent is not None and self._is_held(each, holding):
-                continue
-            what = "comment()" if kind is etree.Comment else f"processing-instruction({each.target[:MOST_TARGET]})"
-            yield f"{'' if parent is None else path_of(parent)}/{what}"
+    def _part(self, element: Any) -> tuple[Iterable[str], bool]:
+        """What of a part of a signature is covered by nothing, and is none of what a signature is made of."""
+        if element in self._covered.tops or self._is_signed(element):
+            around = () if Machinery.is_placed(element) else (f"{path_of(element.getparent())} (name)",)
+            return chain(around, self._within(element) if element in self._covered.tops else ()), False
+        if not Machinery.belongs(element):
+            return (self._tell(element),), False
+        words = self._strange(element)
+        if "text" in words and (element.tag == ds("Object") or next(element.iterchildren(etree.Element), None) is None):
+            return (self._tell(element),), False
+        return [f"{path_of(element)} ({each})" for each in words], True
+
+    def _strange(self, element: Any) -> list[str]:
+        text = text_of(element) if len(element) else element.text or ""
+        self._document.work.visit(len(text) >> BYTES)
+        words = list(self._machinery.strange(element, text))
+        shows = element.tag == ds("Object") and element in self._above  # where its attributes say what the content in it is
+        return words if "attributes" in words or not shows or {*element.keys()} <= {*ID_ATTRIBUTES} else [*words, "attributes"]
+
+    def _is_signed(self, element: Any) -> bool:
+        """Whether it is a part of signatures that is signed: by this one, or by the one in which it stands, which has a
+        report of its own."""
+        if element in self._covered.own or (element.tag == ds("SignedInfo") and element.getparent().tag == ds("Signature")):
+            return True
+        if not Machinery.only_signed(element):
+            return False
+        holder = next(element.iterancestors(ds("Signature")))
+        if holder is self._covered.signature:
+            return False
+        if holder not in self._named_by:
+            references = self._document.taken(holder.iterfind(f"{ds('SignedInfo')}/{ds('Reference')}"))
+            self._named_by[holder] = frozenset(filter(None, (pointed(each.get("URI")) for each in references)))
+        return any(element.get(each) in self._named_by[holder] for each in ID_ATTRIBUTES)
+
+    def _unseen(self, top: Any) -> Iterator[str]:
+        """Instructions and comments in ``top`` (around it, too, where it is the root) that are covered by nothing: not in what holds
+        them, or taken out of it."""
+        for kind, holding in ((etree.ProcessingInstruction, self._covered.full), (etree.Comment, self._covered.commented)):
+            if self._document.plain:
+                return
+            self._document.work.visit(self._document.passing)
+            around = chain(top.itersiblings(preceding=True), top.itersiblings()) if top is self._document.root else ()
+            for each in self._document.taken(chain((one for one in around if one.tag is kind), top.iter(kind))):
+                if not self._is_held(each, holding):
+                    what = "comment()" if kind is etree.Comment else f"processing-instruction({each.target[:MOST_TARGET]})"
+                    parent = each.getparent()
+                    yield f"{'' if parent is None else path_of(parent)}/{what}"
 
     def _is_held(self, node: Any, holding: frozenset[Any]) -> bool:
         """Whether a node is covered, or in what is named anyway: the nearest element that says so counts."""
+        if node.getparent() is None:
+            return self._covered.whole and self._document.root in holding
         for step, each in enumerate(node.iterancestors()):
             if not step % 16:
                 self._document.work.visit()
@@ -167,10 +192,6 @@ class _Left:
             if each in self._covered.taken_out or each in self._covered.holes:
                 return False
         return False
-
-
-def _is_machinery(element: Any) -> bool:
-    return bool(local(element)) or element.tag[1:].partition("}")[0] in MACHINERY
 
 
 def _has_own(element: Any) -> bool:

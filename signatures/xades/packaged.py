@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lxml import etree  # type: ignore[import-untyped]
+
 from formats.package.names import told_name
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
@@ -131,7 +133,12 @@ def holds_signatures_only(root: Any, holder: str) -> bool:
         return False
     spaces = [root.text, *(each.tail for each in root)]
     only = all(each.tag == ds("Signature") for each in root) and not "".join(filter(None, spaces)).strip()
-    return root.tag == ds("Signature") or (root.tag == holder and len(root) > 0 and only)
+    formal = all(_FORMAL.fullmatch(f"{etree.QName(name).localname}={value}") for name, value in root.attrib.items())
+    return root.tag == ds("Signature") or (root.tag == holder and len(root) > 0 and only and formal)
+
+
+_FORMAL = re.compile(r"(Id|ID|id)=[^\s]{1,200}|version=[0-9.]{1,10}")
+"""Attributes that an element around signatures may have: an id; in ODF the version (ODF 1.3 part 2, 5.2)."""
 
 
 def read_part(

@@ -134,9 +134,9 @@ def _signs_a_value(signature: XmlSignature) -> bool:
 
 def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counter: Any) -> Read:
     properties = properties_of(signature.element, signature.references)
-    covered = covered_by(reader.document, signature.element, tuple(signature.every))
     added = _values(reader, properties)
     candidates = tuple(dict.fromkeys((*signature.certificates, *reader.known, *added)))
+    covered = replace(covered_by(reader.document, signature.element, tuple(signature.every)), certificates=candidates)
     digests = {each.algorithm for each in signature.every if each.algorithm}
     base = replace(
         base,

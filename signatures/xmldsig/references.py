@@ -36,6 +36,7 @@ __all__ = [
     "State",
     "followed",
     "method_of",
+    "pointed",
     "read_references",
     "target_of",
     "transformed",
@@ -249,6 +250,14 @@ def _manifest(reading: Reading, base: dict[str, Any], *, nested: bool) -> tuple[
 _POINTER = re.compile(r"#xpointer\(id\(['\"]([^'\"]+)['\"]\)\)")
 
 
+def pointed(uri: str | None) -> str | None:
+    """The id at which ``uri`` points; None: at none."""
+    if uri is None or not uri.startswith("#"):
+        return None
+    pointer = _POINTER.fullmatch(uri)
+    return pointer[1] if pointer else None if uri.startswith("#xpointer(") else unquote(uri[1:])
+
+
 def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None, str]:
     """(what ``uri`` points at, the name of the file when it is one beside). None: it is not there. Raises `Refused`."""
     if uri == "":
@@ -256,12 +265,11 @@ def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None,
     if uri == "#xpointer(/)":
         return Nodes(reading.document.root, whole=True, comments=True), ""
     if uri is not None and uri.startswith("#"):
-        pointer = _POINTER.fullmatch(uri)
-        if pointer is None and uri.startswith("#xpointer("):
+        called = pointed(uri)
+        if called is None:
             raise Refused(phrase("dsig-pointer", uri=uri[:80]))
-        name = pointer[1] if pointer else unquote(uri[1:])
-        found = reading.document.by_id(name)
-        return (Nodes(found, comments=pointer is not None), "") if found is not None else (None, "")
+        found = reading.document.by_id(called)
+        return (Nodes(found, comments=called != unquote(uri[1:])), "") if found is not None else (None, "")
     name = unquote(uri or "")
     opened = reading.resolve(name)
     if opened is None:
