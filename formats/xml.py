@@ -12,6 +12,7 @@ Writing (`Writer`) is a plain serialiser of our own, because lxml's incremental 
 from __future__ import annotations
 
 import functools
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from typing import Any, BinaryIO, Final, Protocol
 from lxml import etree  # type: ignore[import-untyped]
 
 from formats.xml_complaints import complaint
+from formats.xml_errors import HasDoctype, NotLookedAt, NotWellFormed, TooLarge, UnknownEncoding
+from formats.xml_prolog import HEAD, PLAIN, encoding_of, has_doctype
 from policies.phrases import phrase
 
 __all__ = [
@@ -29,8 +32,10 @@ __all__ = [
     "MAX_TREE_BYTES",
     "Element",
     "HasDoctype",
+    "NotLookedAt",
     "NotWellFormed",
     "TooLarge",
+    "UnknownEncoding",
     "Writer",
     "date_time",
     "escape",
@@ -99,6 +104,9 @@ MAX_EXACT_DEPTH: Final = 256
 MAX_NAMESPACES: Final = 20_000
 """Declarations of namespaces; each is looked through for every name below it."""
 
+ENCODING_ERRORS: Final = (31, 32)
+"""XML_ERR_UNKNOWN_ENCODING and XML_ERR_UNSUPPORTED_ENCODING of libxml2."""
+
 READ: Final = 1 << 16
 """Bytes given to the parser at a time."""
 
@@ -106,27 +114,9 @@ FLUSH: Final = 1 << 16
 """Characters collected before they are encoded and written."""
 
 
-class NotWellFormed(Exception):
-    """The bytes are no XML that we accept. ``reason`` is for people, ``line`` is 0 when unknown. Becomes a finding, not a
-    KhoError."""
-
-    def __init__(self, reason: str, line: int = 0) -> None:
-        self.reason = reason
-        self.line = line
-        super().__init__(reason, line)
-
-
-class HasDoctype(NotWellFormed):
-    """It has a DOCTYPE, which Kho never accepts, whatever else it is."""
-
-
 def local_name(element: Element) -> str:
     """The tag without its namespace."""
     return element.tag.rpartition("}")[2]
-
-
-class TooLarge(NotWellFormed):
-    """It is longer, deeper or richer than what Kho builds a tree of: nothing is known of it."""
 
 
 class _Feeder:
@@ -137,13 +127,8 @@ class _Feeder:
         stream: BinaryIO,
         wanted: tuple[str, ...],
         tags: Iterable[str] | None = None,
-        *,
-        prolog: int | None = MAX_PROLOG_BYTES,
-        doctype: bool = False,
     ) -> None:
         self._stream = stream
-        self._doctype = doctype
-        self._prolog = prolog
         self._parser = etree.XMLPullParser(
             events=wanted,
             tag=tags,
@@ -165,27 +150,23 @@ class _Feeder:
             for event, element in self._parser.read_events():
                 if first:
                     first = False
-                    self._check(element)
+                    _refuse_doctype(element)
                 yield event, element
             seen += len(chunk)
-            if first and self._prolog is not None and seen > self._prolog:
-                raise NotWellFormed(phrase("xml-no-element", bytes=self._prolog))
+            if first and seen > MAX_PROLOG_BYTES:
+                raise NotWellFormed(phrase("xml-no-element", bytes=MAX_PROLOG_BYTES))
         self._push(None)
         for event, element in self._parser.read_events():
             if first:
                 first = False
-                self._check(element)
+                _refuse_doctype(element)
             yield event, element
-
-    def _check(self, element: Element) -> None:
-        if not self._doctype:
-            _refuse_doctype(element)
 
     def _push(self, chunk: bytes | None) -> None:
         """Feed a chunk, or the end. Only the parser's own complaints become `NotWellFormed`."""
         try:
             if chunk is None:
-                self._check(self._parser.close())  # again: no wanted element may have come
+                _refuse_doctype(self._parser.close())  # again: no wanted element may have come
             else:
                 self._parser.feed(chunk)
         except etree.XMLSyntaxError as error:
@@ -224,16 +205,6 @@ def events(stream: BinaryIO) -> Iterator[tuple[str, Element]]:
         _drop(element)
 
 
-def first_tag(stream: BinaryIO) -> str:
-    """The name of the root element ("{namespace}name"), however much stands before it, a DOCTYPE too; "" where there is none."""
-    try:
-        for _, element in _Feeder(stream, ("start",), prolog=None, doctype=True):
-            return str(element.tag)
-    except NotWellFormed:
-        pass
-    return ""
-
-
 def _drop(element: Element) -> None:
     """Free a finished element, and its siblings before it: only the open ancestors stay in memory."""
     element.clear(keep_tail=True)
@@ -267,11 +238,13 @@ def exact(data: bytes) -> Any:
     """The root (an lxml element) of a document as it stands, comments and processing instructions too: what a signature covers.
 
     Raises:
-        TooLarge: it is beyond a bound, and was not looked at.
-        NotWellFormed: it is no XML, or has a DOCTYPE (`HasDoctype`).
+        NotLookedAt: it is beyond a bound (`TooLarge`), has a DOCTYPE (`HasDoctype`), or is written in an encoding in which what it holds
+            cannot be told from its bytes (`UnknownEncoding`).
+        NotWellFormed: it is no XML.
     """
     if len(data) > MAX_EXACT_BYTES:
         raise TooLarge(phrase("xml-long", most=MAX_EXACT_BYTES))
+    _refuse_begin(data)
     wide = b"x\0m\0l\0n\0s" if b"\0" in data[:4] else b"xmlns"
     together = 0
     for mark, most in ((b"<", 2 * MAX_EXACT_NODES), (b"=", MAX_EXACT_ATTRIBUTES), (wide, MAX_NAMESPACES)):
@@ -293,6 +266,8 @@ def exact(data: bytes) -> Any:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
+        if error.code in ENCODING_ERRORS:
+            raise UnknownEncoding(complaint(error.code, str(error.msg)), error.lineno or 0) from None
         raise NotWellFormed(complaint(error.code, str(error.msg or "no XML")), error.lineno or 0) from None
     except (ValueError, LookupError) as error:
         raise NotWellFormed(phrase("xml-none", why=str(error))) from None
@@ -300,6 +275,15 @@ def exact(data: bytes) -> Any:
     if len(data) > LONGEST_TEXT and _TOO_DEEP(root):
         raise TooLarge(phrase("xml-deep", most=MAX_EXACT_DEPTH))
     return root
+
+
+def _refuse_begin(data: bytes) -> None:
+    """Refuse before anything is parsed: what is bounded below is counted as it stands in the file."""
+    encoding = encoding_of(data[:HEAD])
+    if encoding is not None and encoding != PLAIN and not encoding.startswith(("utf-16", "utf-32")):
+        raise UnknownEncoding(phrase("xml-encoding", name=encoding))
+    if has_doctype(io.BytesIO(data)):
+        raise HasDoctype(phrase("xml-doctype"), 1)
 
 
 _TOO_DEEP = etree.XPath("boolean(/*" + "/*" * MAX_EXACT_DEPTH + ")")

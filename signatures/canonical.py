@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from formats.xml import NotWellFormed, TooLarge, exact
+from formats.xml import NotLookedAt, NotWellFormed, TooLarge, exact
 from policies.phrases import phrase
 from signatures.xmldsig.c14n import METHODS, Nodes, Refused, Work
 from signatures.xmldsig.native import joined
@@ -30,13 +30,13 @@ def canonical(data: bytes, method: str, work: Work | None = None) -> bytes | Non
     may be done for it.
 
     Raises:
-        TooLarge: it is beyond a bound, so that nothing can be said of it.
+        NotLookedAt: it is of a sort that is not read, so that nothing can be said of it.
     """
     if method not in METHODS:
         return None
     try:
         return canonical_element(exact(data), method, whole=True, work=work)
-    except TooLarge:
+    except NotLookedAt:
         raise
     except NotWellFormed:
         return None

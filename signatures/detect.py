@@ -18,14 +18,15 @@ from typing import BinaryIO
 
 from formats.package.containers import SEAL
 from formats.package.zip_members import zip_names
-from formats.xml import first_tag
+from formats.xml_errors import UnknownEncoding
+from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.report import Kind
 
-__all__ = ["HEAD", "Detected", "covered_names", "detect", "detected", "holds", "named_beside", "pem_body"]
+__all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "holds", "named_beside", "pem_body"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -43,21 +44,22 @@ CHUNK = 1 << 20
 OVERLAP = 160
 """More than the longest mark that is searched for."""
 
-VALUE = "SignatureValue"
+
+def _tag(*names: bytes) -> bytes:
+    """A pattern for the start tag of one of ``names``: a text that speaks of them has none."""
+    short = rb"<(?:[^\s<>&/;]{1,120}:)?%s[\s/>]"
+    long = rb":%s(?<=[^\s<>&/;]{100}:%s)[\s/>]"  # the begin of a prefix of hundreds is not looked for
+    return b"|".join((*(short % each for each in names), *(long % (each, each) for each in names)))
+
+
+VALUE = re.compile(_tag(b"SignatureValue"))
 """The one element that no XML signature lacks."""
 
-XML_BEGINS = tuple(
-    (start, VALUE.encode(encoding))
-    for encoding, starts in (
-        ("utf-32-le", (b"\xff\xfe\0\0", b"<\0\0\0")),  # before UTF-16, which begins alike
-        ("utf-32-be", (b"\0\0\xfe\xff", b"\0\0\0<")),
-        ("utf-16-le", (b"\xff\xfe", b"<\0")),
-        ("utf-16-be", (b"\xfe\xff", b"\0<")),
-        ("cp037", (b"\x4c\x6f\xa7\x94\x93",)),  # EBCDIC: its letters are the same in all its pages
-    )
-    for start in starts
-)
-"""How XML begins that is not written in a superset of ASCII (XML 1.0, appendix F), and the mark in its encoding."""
+NAMES = re.compile(_tag(b"SignatureValue", b"XAIP", b"evidenceRecord", b"EvidenceRecord"))
+"""One of them stands in every document of interest, and is looked for where the root cannot be told."""
+
+DEFINES = ("SignatureValue", "<!ENTITY")
+"""An entity that has one of these may hold a signature, or define one that does."""
 
 ERS = "urn:ietf:params:xml:ns:ers"
 TR_ESOR = "http://www.bsi.bund.de/tr-esor/xaip"
@@ -179,23 +181,29 @@ def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
 
 def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
     """By the root element, wherever it begins; else by the one element that no signature lacks. Its name can only be written in the
-    characters of the file's encoding, which its first bytes tell; its namespace can be written otherwise."""
-    mark = next((mark for start, mark in XML_BEGINS if head.startswith(start)), None)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
-    if mark is None and (text[:1] == b"<" or (head and not text)):
-        mark = VALUE.encode()
-    if mark is None:
-        return
-    stream.seek(0)
-    kind = _by_root(first_tag(stream))
-    stream.seek(0)
-    if kind is not None:
-        yield Detected(kind)
-    elif holds(stream, mark):
+    characters of the file's encoding; its namespace can be written otherwise. What is written or defined so that it cannot be told is
+    taken for signed: its reader refuses it."""
+    try:
+        if encoding_of(head) is None:
+            return
+        prolog = prolog_of(stream)
+        kind = by_root(prolog.root)
+        if kind is not None:
+            yield Detected(kind)
+        elif _has_value(stream, prolog):
+            yield Detected(Kind.XADES)
+    except UnknownEncoding:
         yield Detected(Kind.XADES)
 
 
-def _by_root(tag: str) -> Kind | None:
+def _has_value(stream: BinaryIO, prolog: Prolog) -> bool:
+    if any(each in entity for entity in prolog.entities for each in DEFINES):
+        return True
+    marks = [VALUE] if prolog.root else [NAMES, b"<!ENTITY"][: 1 + prolog.doctype]
+    return any((text := as_ascii(stream)) is not None and holds(text, each) for each in marks)
+
+
+def by_root(tag: str) -> Kind | None:
     """Documents that are told by their root element."""
     namespace, _, name = tag.removeprefix("{").rpartition("}")
     if namespace == ERS and name == "EvidenceRecord":
@@ -213,11 +221,12 @@ def _armoured(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
         yield found
 
 
-def holds(stream: BinaryIO, *marks: bytes, head: bytes = b"") -> bool:
-    """Whether every mark stands somewhere in ``head`` and what follows in ``stream``, in one pass of bounded memory."""
-    window, wanted = head, set(marks)
+def holds(stream: BinaryIO, *marks: bytes | re.Pattern[bytes]) -> bool:
+    """Whether every mark stands somewhere in what follows in ``stream``, in one pass of bounded memory."""
+    window = b""
+    wanted = [re.compile(re.escape(each)) if isinstance(each, bytes) else each for each in marks]
     while True:
-        wanted -= {each for each in wanted if each in window}
+        wanted = [each for each in wanted if each.search(window) is None]
         if not wanted:
             return True
         chunk = stream.read(CHUNK)

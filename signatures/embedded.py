@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from formats.xml_prolog import is_xml
 from policies.findings import Finding, Weight
 from policies.trust import Algorithms
 from signatures.certificates import Certificate
@@ -94,7 +95,7 @@ def _certificate(der: bytes) -> Certificate | None:
 
 
 def _level(encoded: bytes) -> str:
-    return "RFC6283" if encoded.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" else "RFC4998"
+    return "RFC6283" if is_xml(encoded) else "RFC4998"
 
 
 def _wrong(report: EvidenceReport) -> tuple[SubIndication, Finding] | None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from formats.xml import MAX_EXACT_BYTES, NotWellFormed, exact
+from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, exact
+from formats.xml_prolog import is_xml
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.cades import Collected
@@ -37,14 +38,16 @@ Opened = Callable[[], BinaryIO]
 
 
 def handed_over(data: bytes) -> Handed:
-    """The record in a file, whatever it is wrapped in. Raises InvalidRecord."""
-    text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text[:1] == b"<":
+    """The record in a file, whatever it is wrapped in. Raises InvalidRecord; NotLookedAt: it is in XML of a sort that is not read."""
+    if is_xml(data):
         try:
             root: Any = exact(data)
             return wrapped_record(root) or Handed(data)
+        except NotLookedAt:
+            raise
         except NotWellFormed as error:
             raise InvalidRecord("record", error.reason, error.line) from error
+    text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:2] == b"MI":
         try:
             return Handed(base64.b64decode(b"".join(text.split()), validate=True))
@@ -66,6 +69,10 @@ class EvidenceVerifier:
             data = stream.read(MAX_EXACT_BYTES + 1)
         try:
             record = handed_over(data)
+        except NotLookedAt as error:
+            why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
+            lost = SubIndication.SIG_CONSTRAINTS_FAILURE
+            return SignedFile((SignedObject(Kind.EVIDENCE, Role.EVIDENCE, "", data[:64], Integrity.UNKNOWN, lost, why),))
         except InvalidRecord as error:
             why = Finding("SIG-FORMAT", "", {"reason": error.reason})
             broken = SignedObject(

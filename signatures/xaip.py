@@ -17,11 +17,14 @@ from typing import Any, BinaryIO
 from lxml import etree  # type: ignore[import-untyped]
 
 from formats.xml import NotWellFormed, TooLarge, exact
+from formats.xml_prolog import prolog_of
 from policies.phrases import phrase
 from signatures.canonical import canonical_element
+from signatures.detect import by_root
 from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
 from signatures.evidence.objects import data_object
 from signatures.evidence.xmlers import NAMESPACE as ERS
+from signatures.report import Kind
 from signatures.xaip_content import (
     DIGEST_METHOD,
     DIGEST_VALUE,
@@ -87,9 +90,9 @@ def is_package(root: Any) -> bool:
 
 def in_package(data: bytes) -> Xaip | None:
     """The package that ``data`` is; None when it is none that is read."""
-    if NAMESPACE.encode() not in data[:65536]:
-        return None
     try:
+        if by_root(prolog_of(io.BytesIO(data)).root) is not Kind.XAIP:
+            return None
         root = exact(data)
     except NotWellFormed:
         return None

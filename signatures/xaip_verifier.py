@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from formats.xml import MAX_EXACT_BYTES, NotWellFormed, TooLarge
+from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, TooLarge
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.ber import Malformed
@@ -87,7 +87,7 @@ class XaipVerifier:
                 proved = [inside[each].file().digests() for each in found.report.covered if each in inside]
                 collected.record(replace(found, covers=found.covers.union(*proved)))
         except NotWellFormed as error:
-            refused = isinstance(error, TooLarge)
+            refused = isinstance(error, NotLookedAt)
             why = Finding("SIG-XML-REFUSED" if refused else "SIG-FORMAT", "", {"reason": error.reason})
             sub = SubIndication.SIG_CONSTRAINTS_FAILURE if refused else SubIndication.FORMAT_FAILURE
             integrity = Integrity.UNKNOWN if refused else Integrity.BROKEN

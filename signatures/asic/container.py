@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from formats.package.names import told_name
 from formats.package.zip_members import BadZip, ZipMembers
-from formats.xml import NotWellFormed
+from formats.xml import NotLookedAt, NotWellFormed
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.algorithms import weakest
@@ -125,9 +125,11 @@ class _Container:
             mine = Collected()
             try:
                 read(name, mine)
-            except (Malformed, BadZip, InvalidRecord) as error:  # what was half read is not told
+            except InvalidRecord as error:  # what was half read is not told
+                mine = alone(unread(name, error.reason))
+            except (Malformed, BadZip) as error:
                 mine = alone(unread(name, str(error)))
-            except Refused as error:
+            except (Refused, NotLookedAt) as error:
                 mine = alone(*refused_file(Kind.ASIC, error.reason, name).objects)
             self._mine[name] = mine
         collected = Collected()

@@ -66,7 +66,7 @@ def object_of_bytes(name: str, data: bytes) -> DataObject:
 
 
 class _Canonical:
-    """The digests of an XML object's canonical form, by method; None when it is no XML. Raises TooLarge: it is more than is looked at."""
+    """The digests of an XML object's canonical form, by method; None when it is no XML. Raises NotLookedAt."""
 
     def __init__(self, opened: Opened, work: Work | None) -> None:
         self._opened, self._work = opened, work

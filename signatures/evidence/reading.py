@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from formats.xml_prolog import is_xml
 from policies.phrases import phrase
 from signatures.errors import InvalidRecord
 from signatures.evidence.asn1 import read_asn1
@@ -9,8 +10,6 @@ from signatures.evidence.record import LARGEST, EvidenceRecord
 from signatures.evidence.xmlers import read_xml
 
 __all__ = ["read_record"]
-
-BOM = b"\xef\xbb\xbf"
 
 
 def read_record(data: bytes) -> EvidenceRecord:
@@ -21,4 +20,4 @@ def read_record(data: bytes) -> EvidenceRecord:
     """
     if len(data) > LARGEST:
         raise InvalidRecord("record", phrase("too-large"), 0)
-    return read_xml(data) if data.removeprefix(BOM).lstrip()[:1] == b"<" else read_asn1(data)
+    return read_xml(data) if is_xml(data) else read_asn1(data)

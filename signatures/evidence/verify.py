@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from formats.xml import TooLarge
+from formats.xml import NotLookedAt
 from policies.findings import Findings
 from policies.trust import Algorithms, End, earliest
 from signatures.errors import InvalidRecord, InvalidToken
@@ -59,7 +59,7 @@ class DataObject:
         """Why its canonical form could not be had; "" when it could, or there is none."""
         try:
             _ = self.canonical(canonical) if canonical and self.canonical is not None else None
-        except TooLarge as error:
+        except NotLookedAt as error:
             return error.reason
         return ""
 
@@ -67,7 +67,7 @@ class DataObject:
         """What to look for in a list of values in ``hash_name``, the standard's own form first."""
         try:
             found = self.canonical(canonical) if canonical and self.canonical is not None else None
-        except TooLarge:
+        except NotLookedAt:
             found = None  # `unlooked` says so
         if found is not None:
             yield from (Form(each, canonical=canonical) for each in _one(found, hash_name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from formats.xml import MAX_EXACT_BYTES, HasDoctype, NotWellFormed, TooLarge
+from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed
 from policies.findings import Finding
 from signatures.cades import Collected
 from signatures.certificates import Certificate
@@ -42,7 +42,7 @@ class XadesVerifier:
 
 def unreadable(error: NotWellFormed, kind: Kind, name: str = "") -> SignedObject:
     """What is known of a document that was not read: nothing, or (where it is no XML) that it is broken."""
-    if isinstance(error, TooLarge | HasDoctype):
+    if isinstance(error, NotLookedAt):
         why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
         return SignedObject(kind, Role.SIGNATURE, name, b"", Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, why)
     why = Finding("SIG-FORMAT", "", {"reason": error.reason})

@@ -140,7 +140,7 @@ def test_text_may_stand_before_pem(pki: Pki) -> None:
 
 def test_a_file_that_two_programs_take_for_theirs_is_read_for_both(pki: Pki, tmp_path: Path) -> None:
     pdf = pki.sign_pdf(make_pdf(), day(2026, 3), level="B")
-    both = b"<!-- " + pdf[:-6] + b" --><a>SignatureValue</a> startxref\n%%EOF"
+    both = b"<!-- " + pdf[:-6] + b" --><a><SignatureValue/></a> startxref\n%%EOF"
     assert kinds(both) == [Kind.XADES, Kind.PADES]
     path = tmp_path / "x.pdf"
     path.write_bytes(both)
