@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
-from formats.package.containers import SEAL
-from formats.package.zip_members import zip_names
 from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
+from signatures.detect_zip import ZIP_BEGINS, zip_kinds
+from signatures.marks import CHUNK, OVERLAP, holds
 from signatures.report import Kind
 
-__all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "holds", "named_beside", "pem_body"]
+__all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside", "pem_body"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -34,15 +32,11 @@ HEAD = 4096
 PDF_HEAD = 1024
 """Bytes in which ``%PDF-`` may stand (ISO 32000-1, implementation note 13 of its first edition)."""
 
-ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
-"""A member, the end of an empty one, and what stands before in one that was to be split (APPNOTE 8.5)."""
+BYTE_RANGE = re.compile(b"/" + b"".join(b"(?:%c|#%x)" % (each, each) for each in b"ByteRange"), re.IGNORECASE)
+"""The key that every signature in a PDF has; any of its letters may be written as a number (ISO 32000-2, 7.3.5)."""
 
-ZIP_END = (1 << 16) + 22
-"""Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
-
-CHUNK = 1 << 20
-OVERLAP = 160
-"""More than the longest mark that is searched for."""
+PDF_OBJECT = re.compile(rb"\d\s{1,50}\d{1,10}\s{1,50}obj\b")
+"""By what readers find the objects of a PDF whose end says nothing, or is far from its end."""
 
 
 def _tag(*names: bytes) -> bytes:
@@ -69,21 +63,6 @@ SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
 
 PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
-
-ZIP_MARKS = (
-    (Kind.OOXML, re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)),
-    (Kind.ODF, re.compile(r"META-INF/(document|macro)signatures\.xml\Z")),
-    (Kind.ASIC, SEAL),
-)
-"""The kind of a zip by the name of one of its members, the first that fits (ECMA-376-2, 12; ODF 1.3 part 2, 4)."""
-
-DAMAGED_MARKS = (
-    (Kind.OOXML, (b"_xmlsignatures/",)),
-    (Kind.ODF, (b"META-INF/documentsignatures.xml",)),
-    (Kind.ODF, (b"META-INF/macrosignatures.xml",)),
-    (Kind.ASIC, (b"META-INF/", b"signature")),
-)
-"""What stands before the members of such a zip; asked for where it has no directory that can be read."""
 
 SUFFIXES = (
     ".p7s",
@@ -141,41 +120,24 @@ def detected(stream: BinaryIO) -> Iterator[Detected]:
         yield from way(stream, head)
 
 
+def _zip(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
+    return map(Detected, zip_kinds(stream, head))
+
+
 def _binary(head: bytes) -> Detected | None:
     if head[:1] != b"\x30":
         return None
     return _cms(head, armoured=False) or (Detected(Kind.EVIDENCE) if _evidence(head) else None)
 
 
-def _zip(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
-    """By the names in the directory, which is found from the end of the file; where there is none, by those that stand before members."""
-    size = stream.seek(0, io.SEEK_END)
-    names = zip_names(stream, size)
-    if names is not None:
-        kinds = (kind for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names))
-        yield from map(Detected, islice(kinds, 1))
-    elif head.startswith(ZIP_BEGINS) or _ends_as_zip(stream, size):
-        for kind, marks in DAMAGED_MARKS:
-            stream.seek(0)
-            if holds(stream, *marks):
-                yield Detected(kind)
-                return
-
-
-def _ends_as_zip(stream: BinaryIO, size: int) -> bool:
-    stream.seek(max(0, size - ZIP_END))
-    return b"PK\5\6" in stream.read(ZIP_END)
-
-
 def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
     if b"%PDF-" not in head[:PDF_HEAD]:
         return
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # XML that speaks of PDF, unless it ends as PDF does
-        stream.seek(max(0, stream.seek(0, io.SEEK_END) - PDF_HEAD))
-        if b"startxref" not in stream.read():
-            return
+    marks = [BYTE_RANGE]
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # XML that speaks of PDF, unless readers of PDF find an object in it
+        marks.append(PDF_OBJECT)
     stream.seek(0)
-    if holds(stream, b"/ByteRange"):
+    if holds(stream, *marks):
         yield Detected(Kind.PADES)
 
 
@@ -219,20 +181,6 @@ def _armoured(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
         yield Detected(Kind.EVIDENCE, armoured=True)
     elif found := _cms(body, armoured=True):
         yield found
-
-
-def holds(stream: BinaryIO, *marks: bytes | re.Pattern[bytes]) -> bool:
-    """Whether every mark stands somewhere in what follows in ``stream``, in one pass of bounded memory."""
-    window = b""
-    wanted = [re.compile(re.escape(each)) if isinstance(each, bytes) else each for each in marks]
-    while True:
-        wanted = [each for each in wanted if each.search(window) is None]
-        if not wanted:
-            return True
-        chunk = stream.read(CHUNK)
-        if not chunk:
-            return False
-        window = window[-OVERLAP:] + chunk
 
 
 def _evidence(head: bytes) -> bool:

@@ -21,7 +21,7 @@ from policies.phrases import phrase
 from signatures.algorithms import load_certificate
 from signatures.cades import Collected
 from signatures.certificates import Certificate
-from signatures.detect import holds
+from signatures.marks import holds
 from signatures.opc_aside import aside, idle_types
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source

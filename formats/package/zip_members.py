@@ -7,7 +7,7 @@ makes the whole file one that is not read, because a signature over it would mea
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from formats.package.zip_directory import ZipDirectory, ZipEntry
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
 from policies.findings import Finding, Findings
 
-__all__ = ["MOST_MEMBERS", "BadZip", "ZipMembers", "zip_names"]
+__all__ = ["MOST_MEMBERS", "BadZip", "ZipMembers", "named_members", "zip_names"]
 
 MOST_MEMBERS: Final = 20_000
 """Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
@@ -156,9 +156,9 @@ class _Opener:
 
 
 class _Stream(io.RawIOBase):
-    """A member as a stream; closing it closes the zip."""
+    """A member as a stream; closing it closes the ``file``."""
 
-    def __init__(self, file: BinaryIO, member: Member) -> None:
+    def __init__(self, file: BinaryIO | None, member: Member) -> None:
         super().__init__()
         self._file, self._member = file, member
 
@@ -174,8 +174,24 @@ class _Stream(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         super().close()
+
+
+def named_members(file: BinaryIO, size: int, wanted: Callable[[str], bool]) -> Iterator[BinaryIO]:
+    """Every member whose name is wanted, read without looking at the others, one after the other. Raises BadZip, here and where it is
+    read; OSError as it is."""
+    try:
+        directory = ZipDirectory(file, size, Findings())
+        found = [entry for entry in directory.entries() if wanted(entry.name.decode("utf-8", "replace"))]
+        for entry in found:
+            shown = shown_name(entry.name)
+            refuse_encrypted(entry, shown)
+            file.seek(data_start(file, directory, entry, shown))
+            yield io.BufferedReader(_Stream(None, Member(file, entry, shown, Meter(LIMITS, size))))
+    except Defect as bad:
+        raise BadZip(bad.finding) from bad
 
 
 def zip_names(file: BinaryIO, size: int) -> list[str] | None:

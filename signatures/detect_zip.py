@@ -1,0 +1,101 @@
+"""Which zips carry signatures: told from the names of their members, and of packages from their content types and relationships."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from formats.package.containers import SEAL
+from formats.package.zip_members import BadZip, named_members, zip_names
+from formats.xml import Element, NotWellFormed, events
+from signatures.marks import holds
+from signatures.report import Kind
+
+__all__ = ["ZIP_BEGINS", "zip_kinds"]
+
+ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
+"""A member, the end of an empty one, and what stands before in one that was to be split (APPNOTE 8.5)."""
+
+ZIP_END = (1 << 16) + 22
+"""Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
+
+ZIP_MARKS = (
+    (Kind.OOXML, re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)),
+    (Kind.ODF, re.compile(r"META-INF/(document|macro)signatures\.xml\Z")),
+    (Kind.ASIC, SEAL),
+    (Kind.ASIC, re.compile(r"META-INF/(.*/)?[^/]*ASiC[^/]*Manifest[^/]*\.xml\Z", re.IGNORECASE)),  # which may name its seal
+)
+"""The kind of a zip by the name of one of its members, the first that fits (ODF 1.3 part 2, 4; EN 319 162-1, 4.4.3). Office programs
+have one folder for signatures, but a package may have them anywhere (ECMA-376-2, 12.4)."""
+
+DAMAGED_MARKS = (
+    (Kind.OOXML, (b"_xmlsignatures/",)),
+    (Kind.ODF, (b"META-INF/documentsignatures.xml",)),
+    (Kind.ODF, (b"META-INF/macrosignatures.xml",)),
+    (Kind.ASIC, (b"META-INF/", b"signature")),
+)
+"""What stands before the members of such a zip; asked for where it has no directory that can be read."""
+
+TYPES = re.compile(r"/?(\[Content_Types\]\.xml|_rels/\.rels)(/\[\d+\](\.last)?\.piece)?\Z", re.IGNORECASE)
+"""The parts of a package in which every way to a signature begins (ECMA-376-2, 7.2.3 and 12.4), pieces of them too (7.2.4)."""
+
+SIGNING = "digital-signature"
+"""Stands in the content types and in the types of relationships of all that has to do with signatures (ECMA-376-2, annex E)."""
+
+MOST_TYPES = 16 << 20
+"""Bytes of such a part that are looked through; real ones have some kB."""
+
+
+def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
+    """By the names in the directory, which is found from the end of the file; where there is none, by those that stand before members."""
+    size = stream.seek(0, io.SEEK_END)
+    names = zip_names(stream, size)
+    if names is not None:
+        kinds = (kind for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names))
+        kind = next(kinds, None)
+        if kind is not None:
+            yield kind
+        elif any(map(_says_types, names)) and _is_signed_package(stream, size, names):
+            yield Kind.OOXML
+    elif head.startswith(ZIP_BEGINS) or _ends_as_zip(stream, size):
+        for kind, marks in DAMAGED_MARKS:
+            stream.seek(0)
+            if holds(stream, *marks):
+                yield kind
+                return
+
+
+def _ends_as_zip(stream: BinaryIO, size: int) -> bool:
+    stream.seek(max(0, size - ZIP_END))
+    return b"PK\5\6" in stream.read(ZIP_END)
+
+
+def _says_types(name: str) -> bool:
+    return TYPES.match(name) is not None
+
+
+def _is_signed_package(stream: BinaryIO, size: int, names: Sequence[str]) -> bool:
+    """Whether a package says that it is signed, or what it says cannot be read: then it may be."""
+    members = {each.removeprefix("/").casefold() for each in names}
+    try:
+        for part in named_members(stream, size, _says_types):
+            data = part.read(MOST_TYPES + 1)
+            if len(data) > MOST_TYPES or any(_says_signed(each, members) for _, each in events(io.BytesIO(data))):
+                return True
+    except (BadZip, NotWellFormed):
+        return True
+    return False
+
+
+def _says_signed(element: Element, members: Collection[str]) -> bool:
+    """Whether it is a relationship of signatures, or the content type of one that is there."""
+    if SIGNING in (element.get("Type") or "").lower():
+        return True
+    if SIGNING not in (element.get("ContentType") or "").lower():
+        return False
+    name = unquote(element.get("PartName") or "").removeprefix("/").casefold()
+    extension = "." + (element.get("Extension") or "/").casefold()
+    return name in members or any(each.endswith(extension) for each in members)
