@@ -52,6 +52,8 @@ VALUE = re.compile(_tag(b"SignatureValue"))
 NAMES = re.compile(_tag(b"SignatureValue", b"XAIP", b"evidenceRecord", b"EvidenceRecord"))
 """One of them stands in every document of interest, and is looked for where the root cannot be told."""
 
+ENTITY = re.compile(b"<!ENTITY")
+
 DEFINES = ("SignatureValue", "<!ENTITY")
 """An entity that has one of these may hold a signature, or define one that does."""
 
@@ -161,7 +163,7 @@ def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
 def _has_value(stream: BinaryIO, prolog: Prolog) -> bool:
     if any(each in entity for entity in prolog.entities for each in DEFINES):
         return True
-    marks = [VALUE] if prolog.root else [NAMES, b"<!ENTITY"][: 1 + prolog.doctype]
+    marks = [VALUE if prolog.root else NAMES, *([ENTITY] if prolog.doctype and not prolog.root else [])]
     return any((text := as_ascii(stream)) is not None and holds(text, each) for each in marks)
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from policies.findings import Findings
 
-__all__ = ["MARK", "check_names", "folded_name", "received_name", "shown_name", "stored_name", "told_name"]
+__all__ = ["MARK", "check_names", "folded_name", "received_name", "shown_name", "stored_name", "told_name", "twin_names"]
 
 MARK: Final = "%~"
 """Begins every escaped segment. No percent-encoding begins with it, and hardly any file name does."""
@@ -88,6 +88,24 @@ def folded_name(raw: bytes) -> bytes:
         return raw.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw.decode("utf-8", "surrogateescape")).casefold()).encode(
         "utf-8", "surrogateescape"
+    )
+
+
+_LOOKS: Final = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХԚԜӀасеһіјорѕухԁԛԝѵӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿαγιορυνϲϳՕօոսհÐƉ",
+    "ABESIJKMHOPCTYXQWIacehijopsyxdqwvlABEZHIKMNOPTYXCJayiopuvcjOonuhĐĐ",
+)
+"""Letters of Cyrillic, Greek and Armenian that most fonts show as a Latin one has (Unicode TR 39, the commonest), and those that look
+like the Vietnamese Đ. Other scripts, and digits that look like letters, are not in it: "I" and "1" are both in honest names."""
+
+
+def twin_names(name: str) -> frozenset[str]:
+    """What a name is taken for: where case and normalisation do not count, or blanks and dots at the end of a segment (Windows), and by
+    people who look at its letters. Two names that share one of them are twins."""
+    ends = "/".join(each.rstrip(" .") or each for each in name.split("/"))
+    looks = unicodedata.normalize("NFC", unicodedata.normalize("NFD", ends).translate(_LOOKS))
+    return frozenset(
+        folded_name(each.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape") for each in {ends, looks}
     )
 
 

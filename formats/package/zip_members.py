@@ -7,6 +7,7 @@ makes the whole file one that is not read, because a signature over it would mea
 from __future__ import annotations
 
 import io
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,9 @@ from formats.package.defects import Defect, Hostile
 from formats.package.entries import entry_name
 from formats.package.limits import Limits
 from formats.package.meter import Meter
-from formats.package.names import folded_name, shown_name
+from formats.package.names import shown_name, twin_names
 from formats.package.zip_directory import ZipDirectory, ZipEntry
+from formats.package.zip_extra import local_extra, says_more
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
 from policies.findings import Finding, Findings
 
@@ -31,6 +33,9 @@ RATIO: Final = 100
 RATIO_FLOOR: Final = 64 << 20
 """Unpacked bytes for each packed byte, and below which none is reckoned (`formats.package.limits`, for one file). Members are hashed where
 they lie, which takes a second for half a gigabyte."""
+
+_DOS_FOLDER: Final = 0x10
+"""FILE_ATTRIBUTE_DIRECTORY among the lower attributes of an entry."""
 
 LIMITS: Final = Limits(items=MOST_MEMBERS, ratio=RATIO, ratio_floor=RATIO_FLOOR)
 
@@ -55,7 +60,8 @@ class ZipMembers:
         self._path = path
         self._size = path.stat().st_size
         self._places: dict[str, tuple[ZipEntry, int]] = {}
-        self._comment, self._commented = b"", False
+        self._comment, self._commented, self._extra = b"", False, False
+        self._folders: list[str] = []
         findings = Findings()
         with path.open("rb") as file:
             try:
@@ -72,7 +78,8 @@ class ZipMembers:
         directory.survey()
         self._comment = directory.comment
         meter = Meter(LIMITS, self._size)
-        total, taken = 0, set()
+        total = 0
+        taken: set[str] = set()
         for entry in directory.entries():
             shown = shown_name(entry.name)
             if entry.name not in (entry.raw, entry.raw.decode("cp437").encode()):  # few readers know of the second name
@@ -84,14 +91,17 @@ class ZipMembers:
             total += entry.size
             meter.entry(entry.name, total)
             name = entry_name(entry.name.removesuffix(b"/"), backslash=False).decode("utf-8", "replace")
-            folded = folded_name(name.encode())
-            if (
-                folded in taken
-            ):  # readers of office files know no difference of case (ECMA-376-2, 6.2.2.3), nor people of normal forms
+            twins = twin_names(name)
+            # Readers of office files know no difference of case (ECMA-376-2, 6.2.2.3), nor people of normal forms and alphabets.
+            if not taken.isdisjoint(twins):
                 raise Hostile("PKG-DUPLICATE", shown)
-            taken.add(folded)
+            taken |= twins
             self._commented = self._commented or bool(entry.comment)
-            if not entry.name.endswith(b"/"):
+            self._extra = self._extra or says_more(entry.extra) or says_more(local_extra(file, entry))
+            _refuse_special(entry, shown)
+            if entry.name.endswith(b"/"):
+                self._folders.append(name + "/")
+            else:
                 refuse_encrypted(entry, shown)
                 self._places[name] = entry, start
 
@@ -115,6 +125,20 @@ class ZipMembers:
     def commented(self) -> bool:
         """Whether it says something of one of its members."""
         return self._commented
+
+    @property
+    def extra(self) -> bool:
+        """Whether a field of one of its members says something that is neither its name, its size, a time nor an owner."""
+        return self._extra
+
+    @cached_property
+    def bare_folders(self) -> list[str]:
+        """The folders in which no member lies, with a slash: nothing tells of them but their own entries."""
+        held: set[str] = set()
+        for each in self._places:
+            while (each := each.rpartition("/")[0]) and each not in held:
+                held.add(each)
+        return [each for each in self._folders if each.removesuffix("/") not in held]
 
     @cached_property
     def total(self) -> int:
@@ -144,6 +168,15 @@ class ZipMembers:
             file.close()
             raise BadZip(bad.finding) from bad
         return io.BufferedReader(_Stream(file, member))
+
+
+def _refuse_special(entry: ZipEntry, shown: str) -> None:
+    """Refuse what some programs unpack as something else than a file, or than the folder that its name says."""
+    kind = stat.S_IFMT(entry.attributes >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise Hostile("PKG-LINK" if kind == stat.S_IFLNK else "PKG-SPECIAL-FILE", shown)
+    if not entry.name.endswith(b"/") and (kind == stat.S_IFDIR or entry.attributes & _DOS_FOLDER):
+        raise Hostile("PKG-FILE-AND-FOLDER", shown)
 
 
 @dataclass(frozen=True)

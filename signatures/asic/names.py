@@ -28,8 +28,8 @@ XADES = re.compile(r"META-INF/(.*/)?[^/]*signatures[^/]*\.xml\Z", re.IGNORECASE)
 STAMP = re.compile(r"META-INF/(.*/)?[^/]*timestamp[^/]*\.tst\Z", re.IGNORECASE)
 EVIDENCE = re.compile(r"META-INF/(.*/)?[^/]*evidencerecord[^/]*\.(ers|xml)\Z", re.IGNORECASE)
 
-MEDIA_TYPE = re.compile(rb"[\w.+-]+/[\w.+-]+\s*\Z")
-"""What stands in `MIMETYPE`, and nothing beside it (EN 319 162-1, A.1)."""
+MEDIA_TYPE = re.compile(rb"[\w.+-]+/[\w.+-]+\r?\n?\Z")
+"""What stands in `MIMETYPE`, and nothing beside it (EN 319 162-1, A.1), but for the end of a line that editors put there."""
 
 SIGNATURES = "{http://uri.etsi.org/02918/v1.2.1#}XAdESSignatures"
 """The element in which XAdES signatures stand (EN 319 162-1, A.2)."""

@@ -122,8 +122,9 @@ def refused_file(kind: Kind, reason: str, name: str = "") -> SignedFile:
 
 def said_aside(members: ZipMembers) -> list[str]:
     """What stands in the zip beside its members, and so under no signature: a comment of the zip that says more than its type, or of a
-    member."""
-    return ["(comment)"] if members.commented or not COMMENT.match(members.comment) else []
+    member; fields of members that say more than what zips are made of; folders without members."""
+    comments = ["(comment)"] if members.commented or not COMMENT.match(members.comment) else []
+    return comments + ["(extra field)"] * members.extra + members.bare_folders
 
 
 def holds_signatures_only(root: Any, holder: str) -> bool:
