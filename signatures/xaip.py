@@ -18,6 +18,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from formats.xml import NotWellFormed, TooLarge, exact
 from formats.xml_prolog import prolog_of
+from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.detect import by_root
@@ -36,8 +37,8 @@ from signatures.xaip_content import (
     is_ours,
     only_child,
     plain,
-    unprotected,
 )
+from signatures.xaip_left import unprotected
 from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
 from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named, ds
@@ -82,6 +83,7 @@ class Protected:
     refused: str = ""
     left: tuple[str, ...] = ()
     """What of the package is not protected, evidence records aside: `MOST_LEFT` at most, and "…" where there are more."""
+    notes: tuple[Finding, ...] = ()
 
 
 def is_package(root: Any) -> bool:
@@ -127,6 +129,8 @@ class Xaip:
         self._root, self._work = root, work or Work()
         self._versions: dict[str, Protected] = {}
         self._objects: dict[str, DataObject] = {}
+        self._sums: dict[str, Finding] = {}
+        """What is to be said of a checkSum that was not compared, by the object's id."""
 
     def _section(self, name: str) -> Iterator[Any]:
         """What stands in the sections of that name."""
@@ -242,9 +246,10 @@ class Xaip:
         if not objects and not missing:
             return Protected(reason=phrase("xai-nothing", version=version))
         self.account(sum(len(each) for each in self._root) >> 2)
-        left = tuple(islice(unprotected(self._root, elements), MOST_LEFT + 1))
+        left = tuple(islice(unprotected(self._root, elements, comments=METHODS[self._method].comments), MOST_LEFT + 1))
         left = (*left[:MOST_LEFT], *(("…",) if len(left) > MOST_LEFT else ()))
-        return Protected(tuple(objects), tuple(missing), frozenset(covers), left=left)
+        notes = tuple(islice((self._sums[each.name] for each in objects if each.name in self._sums), MOST_LEFT))
+        return Protected(tuple(objects), tuple(missing), frozenset(covers), left=left, notes=notes)
 
     @staticmethod
     def _pointers(manifest: Any) -> Iterator[str]:
@@ -263,9 +268,9 @@ class Xaip:
     def _made(self, name: str, element: Any, named: Named) -> DataObject:
         content = content_of(element)
         if content.reference is not None:
-            return _checked(element, self._beside(name, content.reference, named))
+            return self._checked(element, self._beside(name, content.reference, named))
         if content.binary is not None:
-            return _checked(element, object_of_bytes(name, decoded(content.binary)))
+            return self._checked(element, object_of_bytes(name, decoded(content.binary)))
         forms = {"": element}
         if (inner := content.xml) is not None:
             forms["the element that holds the XML data is hashed alone"] = inner
@@ -275,7 +280,20 @@ class Xaip:
         encoded["an element of the package is hashed without the white space that it has here"] = self._without_space(element)
         first = encoded.pop("")
         others = {quirk: _digests(each) for quirk, each in encoded.items()}
-        return DataObject(name, _digests(first), others=others)
+        return self._checked(element, DataObject(name, _digests(first), others=others))
+
+    def _checked(self, element: Any, made: DataObject) -> DataObject:
+        """The same, when its element has no checkSum that says otherwise. Raises NotWellFormed."""
+        found = check_sum(element)
+        if found is None or not isinstance(made.digests, ObjectDigests):
+            return made
+        if not found.algorithm:
+            self._sums[made.name] = _not_compared(made.name, phrase("xai-sum-algorithm", name=found.said[:100]))
+        elif not made.others and not found.is_of(made.digests):
+            raise NotWellFormed(phrase("xai-sum", name=made.name), element.sourceline or 0)
+        elif not any(isinstance(each, ObjectDigests) and found.is_of(each) for each in (made.digests, *made.others.values())):
+            self._sums[made.name] = _not_compared(made.name, phrase("xai-sum-form"))
+        return made
 
     def _without_space(self, element: Any) -> bytes:
         """The canonical form as it was before somebody put the package into lines: no text of white space between elements."""
@@ -305,11 +323,8 @@ class Xaip:
         return data_object(name, opened)
 
 
-def _checked(element: Any, made: DataObject) -> DataObject:
-    """The same, when its element has no checkSum that says otherwise. Raises NotWellFormed."""
-    if isinstance(made.digests, ObjectDigests) and not check_sum(element, made.digests):
-        raise NotWellFormed(phrase("xai-sum", name=made.name), element.sourceline or 0)
-    return made
+def _not_compared(name: str, reason: str) -> Finding:
+    return Finding("EVD-SUM-NOT-COMPARED", "", {"object": name, "reason": reason})
 
 
 def _digests(data: bytes) -> ObjectDigests:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +24,18 @@ __all__ = [
     "DIGEST_METHOD",
     "DIGEST_VALUE",
     "NAMESPACE",
+    "CheckSum",
     "Content",
     "check_sum",
     "content_of",
     "decoded",
+    "has_text",
+    "id_attribute",
     "in_place",
     "is_ours",
+    "is_section",
+    "local_name",
     "only_child",
-    "unprotected",
 ]
 
 NAMESPACE = "http://www.bsi.bund.de/tr-esor/xaip"
@@ -103,6 +106,16 @@ def in_place(element: Any, attribute: str) -> bool:
     return is_ours(element, name) and is_ours(parent, section) and _space_of(element) == _space_of(parent) == _space_of(root)
 
 
+def id_attribute(element: Any) -> str:
+    """The attribute that is the id of an object that stands in its place; "" where it is none."""
+    return next((name for name in _PLACES if in_place(element, name)), "")
+
+
+def is_section(element: Any) -> bool:
+    """Whether it is called as a section of a package is that holds objects."""
+    return any(is_ours(element, name) for _, name in _PLACES.values())
+
+
 def plain(name: str) -> str:
     """An id as readers of the schema have it (XML Schema 2, 3.3.8: white space collapses)."""
     return " ".join(name.split())
@@ -115,7 +128,7 @@ def decoded(element: Any) -> bytes:
             raise ValueError(phrase("xai-inside"))
         return base64.b64decode("".join(text_of(element).split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        why = phrase("xai-base64", name=_local(element), why=str(error))
+        why = phrase("xai-base64", name=local_name(element), why=str(error))
         raise NotWellFormed(why, element.sourceline or 0) from error
 
 
@@ -136,8 +149,8 @@ def _held(element: Any, binary: str, xml: str, beside: set[str]) -> Content:
     if not held:
         return Content()
     names = [each.tag for each in inside]
-    if len(held) > 1 or len(set(names)) < len(names) or set(names) - beside - {binary, xml} or _has_text(element):
-        raise NotWellFormed(phrase("xai-content", name=_local(element)), element.sourceline or 0)
+    if len(held) > 1 or len(set(names)) < len(names) or set(names) - beside - {binary, xml} or has_text(element):
+        raise NotWellFormed(phrase("xai-content", name=local_name(element)), element.sourceline or 0)
     (found,) = held
     if found.tag == binary:
         return Content(binary=found)
@@ -160,22 +173,34 @@ def _led_to(element: Any, space: str) -> Content:
 def only_child(element: Any) -> Any:
     """The one element in another one; None where there is more, or text."""
     inside = list(element.iterchildren("*"))
-    return inside[0] if len(inside) == 1 and not _has_text(element) else None
+    return inside[0] if len(inside) == 1 and not has_text(element) else None
 
 
-def _has_text(element: Any) -> bool:
+def has_text(element: Any) -> bool:
     """Whether text stands between the elements in it."""
     return bool("".join(filter(None, (element.text, *(each.tail for each in element)))).strip())
 
 
-def check_sum(element: Any, digests: ObjectDigests) -> bool:
-    """Whether the checkSum of an object, where it has one in an algorithm that is known, is that of its content (3.1.4)."""
+@dataclass(frozen=True)
+class CheckSum:
+    """What an object says of its own content (3.1.4): a digest, and hashlib's name of its algorithm, "" where it is none that is known."""
+
+    value: str
+    algorithm: str
+    said: str
+
+    def is_of(self, digests: ObjectDigests) -> bool:
+        return digests[self.algorithm].hex() == self.value.lower()
+
+
+def check_sum(element: Any) -> CheckSum | None:
+    """The checkSum of an object; None where it has none."""
     found = next((each for each in element.iterchildren("*") if is_ours(each, "checkSum")), None)
     if found is None:
-        return True
-    said = {_local(each): text_of(each).strip() for each in found.iterchildren("*")}
-    name = _hash_said(said.get("checkSumAlgorithm", ""))
-    return not name or digests[name].hex() == said.get("checkSum", "").lower()
+        return None
+    said = {local_name(each): text_of(each).strip() for each in found.iterchildren("*")}
+    name = said.get("checkSumAlgorithm", "")
+    return CheckSum(said.get("checkSum", ""), _hash_said(name), name)
 
 
 def _hash_said(name: str) -> str:
@@ -186,34 +211,5 @@ def _hash_said(name: str) -> str:
     return {re.sub(r"[^a-z0-9]", "", each): each for each in HASH_OIDS.values()}.get(plain, "")
 
 
-def unprotected(root: Any, protected: set[Any]) -> Iterator[str]:
-    """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
-    elements that are. A credential of which every single thing is protected is too."""
-    for section in root.iterchildren("*"):
-        if not any(is_ours(section, name) for _, name in _PLACES.values()):
-            yield _local(section)
-            continue
-        for each in section.iterchildren("*"):
-            held = next((name for name in _PLACES if in_place(each, name)), "")
-            if each in protected or is_ours(each, "AOID") or each.tag == ds("CanonicalizationMethod"):
-                continue
-            inside = only_child(each)
-            if held == "credentialID" and (_is_record(inside) or _wholly(each, protected)):
-                continue
-            yield (each.get(held) if held else None) or _local(each)
-
-
-def _is_record(element: Any) -> bool:
-    return element is not None and is_ours(element, "evidenceRecord")
-
-
-def _wholly(element: Any, protected: set[Any], depth: int = 3) -> bool:
-    """Whether all that is in a credential, values in their lists, is in protected elements."""
-    if _has_text(element) or not depth:
-        return False
-    inside = list(element.iterchildren("*"))
-    return bool(inside) and all(each in protected or _wholly(each, protected, depth - 1) for each in inside)
-
-
-def _local(element: Any) -> str:
+def local_name(element: Any) -> str:
     return str(element.tag).rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -51,10 +51,10 @@ def in_version(package: Xaip, record: Handed, source: Source, name: str) -> Embe
         reason=protected.reason,
         refused=protected.refused,
     )
-    if not protected.left or read.object.failure is not None:
+    if read.object.failure is not None:
         return read
-    note = Finding("EVD-PART-ONLY", "", {"left": ", ".join(protected.left)})
-    return replace(read, object=replace(read.object, notes=(*read.object.notes, note)))
+    part = [Finding("EVD-PART-ONLY", "", {"left": ", ".join(protected.left)})] if protected.left else []
+    return replace(read, object=replace(read.object, notes=(*read.object.notes, *protected.notes, *part)))
 
 
 class XaipVerifier:

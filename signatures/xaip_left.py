@@ -1,0 +1,122 @@
+"""What of a TR-ESOR package no record protects: objects, and what stands in the package around those that are, down to comments.
+
+Of a binary object its decoded content is hashed, of any other one its canonical form: the first leaves what is written on the element
+around it, the second comments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from signatures.xaip_content import (
+    REFERENCE,
+    content_of,
+    has_text,
+    id_attribute,
+    is_ours,
+    is_section,
+    local_name,
+    only_child,
+)
+from signatures.xmldsig.names import ds
+
+__all__ = ["unprotected"]
+
+_COMMENTED = etree.XPath("boolean(.//comment())")
+_ASIDE = etree.XPath("boolean(.//comment() | .//processing-instruction())")
+_AROUND = etree.XPath("boolean(/comment() | /processing-instruction() | comment() | processing-instruction())")
+_BESIDE = etree.XPath("boolean(comment() | processing-instruction())")
+
+_SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}"
+"""Attributes that say where a schema is, or that nothing is there."""
+
+
+def unprotected(root: Any, protected: Collection[Any], *, comments: bool = False) -> Iterator[str]:
+    """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
+    elements that are; ``comments``: their canonical form has comments. A credential of which every single thing is protected is too."""
+    yield from _said(root, local_name(root), _AROUND)
+    for section in root.iterchildren("*"):
+        if not is_section(section):
+            yield local_name(section)
+            continue
+        yield from _said(section, local_name(section), _BESIDE)
+        for each in section.iterchildren("*"):
+            yield from _of_item(each, protected, comments)
+
+
+def _said(element: Any, name: str, aside: Any) -> Iterator[str]:
+    """What stands at an element that only holds others."""
+    words = ["attributes"] if _attributes(element) else []
+    words += ["text"] if has_text(element) else []
+    words += ["comments"] if aside(element) else []
+    yield from (f"{name} ({each})" for each in words)
+
+
+def _attributes(element: Any, *known: str) -> set[str]:
+    return {each for each in element.attrib if not each.startswith(_SCHEMA)} - set(known)
+
+
+def _of_item(element: Any, protected: Collection[Any], comments: bool) -> Iterator[str]:
+    """What is left of what stands in a section."""
+    held = id_attribute(element)
+    name = (element.get(held) if held else None) or local_name(element)
+    if element in protected:
+        words = _beside_content(element, held, comments)
+    elif is_ours(element, "AOID"):
+        words = _more_than(element, text=True)
+    elif element.tag == ds("CanonicalizationMethod"):
+        words = _more_than(element, "Algorithm")
+    elif held == "credentialID" and _is_record(element):
+        words = ["comments"] if _ASIDE(element) else []
+    elif held == "credentialID" and _wholly(element, protected):
+        words = (["attributes"] if _attributes(element, held) else []) + (["comments"] if _ASIDE(element) else [])
+    else:
+        yield name
+        return
+    yield from (f"{name} ({each})" for each in words)
+
+
+def _more_than(element: Any, *known: str, text: bool = False) -> list[str]:
+    """What an element holds besides some attributes, and text where it may have that."""
+    words = ["attributes"] if _attributes(element, *known) else []
+    return words + (["content"] if len(element) or (not text and has_text(element)) else [])
+
+
+def _beside_content(element: Any, held: str, comments: bool) -> list[str]:
+    """What the hash of a protected object leaves of it."""
+    content = content_of(element)
+    inner = content.binary if content.binary is not None else content.reference
+    if inner is None:
+        return ["comments"] if _COMMENTED(element) and not comments else []
+    way = [inner]
+    while way[-1] is not element:
+        way.append(way[-1].getparent())
+    known = (held, "Id", "URI" if inner.tag == REFERENCE else "Encoding")
+    words = ["attributes"] if any(_attributes(each, *known) for each in way) else []
+    words += [local_name(each) for each in element.iterchildren("*") if each not in way and not _is_check_sum(each)]
+    return words + (["comments"] if _ASIDE(element) else [])
+
+
+def _is_check_sum(element: Any) -> bool:
+    """Whether it is a checkSum and no more: it was held against the content, or is told."""
+    inside = list(element.iterchildren("*"))
+    if not is_ours(element, "checkSum") or has_text(element) or any(_attributes(each) for each in (element, *inside)):
+        return False
+    return sorted(map(local_name, inside)) == ["checkSum", "checkSumAlgorithm"] and not any(len(each) for each in inside)
+
+
+def _is_record(credential: Any) -> bool:
+    """Whether a credential is an evidence record and no more."""
+    inside = only_child(credential)
+    return inside is not None and is_ours(inside, "evidenceRecord") and only_child(inside) is not None
+
+
+def _wholly(element: Any, protected: Collection[Any], depth: int = 3) -> bool:
+    """Whether all that is in a credential, values in their lists, is in protected elements."""
+    if has_text(element) or not depth:
+        return False
+    inside = list(element.iterchildren("*"))
+    return bool(inside) and all(each in protected or _wholly(each, protected, depth - 1) for each in inside)
