@@ -52,6 +52,11 @@ STEP = 9
 OPEN = 8
 """Steps that opening a member costs: there may be twenty thousand of a few bytes."""
 
+OFFICE_FOLDERS = re.compile(
+    "Configurations2/((accelerator|floater|images(/Bitmaps)?|menubar|popupmenu|progressbar|statusbar|toolbar|toolpanel)/)?"
+)
+"""Empty folders that LibreOffice puts into every document, for what nobody has changed."""
+
 COMMENT = re.compile(rb"(mimetype=[\w.+/-]{1,200})?\Z")
 """What a zip may say of itself as a whole (EN 319 162-1, A.1)."""
 
@@ -124,7 +129,8 @@ def said_aside(members: ZipMembers) -> list[str]:
     """What stands in the zip beside its members, and so under no signature: a comment of the zip that says more than its type, or of a
     member; fields of members that say more than what zips are made of; folders without members."""
     comments = ["(comment)"] if members.commented or not COMMENT.match(members.comment) else []
-    return comments + ["(extra field)"] * members.extra + members.bare_folders
+    folders = [each for each in members.bare_folders if not OFFICE_FOLDERS.fullmatch(each)]
+    return comments + ["(extra field)"] * members.extra + folders
 
 
 def holds_signatures_only(root: Any, holder: str) -> bool:
