@@ -23,13 +23,13 @@ __all__ = [
     "HASHES",
     "HASH_OIDS",
     "NULL",
-    "STRENGTH",
     "Scheme",
     "hash_in",
     "hash_named",
     "load_certificate",
     "scheme_of",
     "signed_by",
+    "strength",
     "weakest",
 ]
 
@@ -51,7 +51,7 @@ HASH_OIDS = {
 
 HASHES = {name: oid for oid, name in HASH_OIDS.items()}
 
-STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha512_256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
+_STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha512_256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
 """Hash algorithms, the weakest first."""
 
 _OBJECTS: dict[str, type[hashes.HashAlgorithm]] = {
@@ -102,7 +102,12 @@ _EDDSA = {"1.3.101.112": "ed25519", "1.3.101.113": "ed448"}
 
 def weakest(hashes: Collection[str]) -> str:
     """Of hash algorithms by name the one on which all that uses them stands; "" of none."""
-    return min(hashes, key=STRENGTH.index, default="")
+    return min(hashes, key=strength, default="")
+
+
+def strength(name: str) -> int:
+    """The place of a hash algorithm among all, the weakest first; before all of them what is in no list."""
+    return _STRENGTH.index(name) if name in _STRENGTH else -1
 
 
 @dataclass(frozen=True, slots=True)

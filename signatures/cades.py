@@ -37,7 +37,7 @@ from signatures.detect import detected, pem_body
 from signatures.held import held
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
+from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
 from signatures.stamps import TST_INFO, read_stamp
 
@@ -289,14 +289,14 @@ def _attached(
                 notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
                 continue
             if found.hash == "sha1":
-                notes.append(Finding("SIG-WEAK", "", {"algorithm": "SHA-1"}))
+                notes.append(WEAK)
             listed = (*named, (found.hash, found.listed))
             _take_stamp(der, "archive", found.stamped, own, read.value, collected, notes, listed)
         collected.stamps[:] = [_widened(each, collected.stamps) for each in collected.stamps]
     left = sum(signer.unsigned.counts.get(each, 0) for each in unread)
     if left:
         notes.append(Finding("SIG-STAMP-UNREAD", "", {"count": left}))
-    return replace(read, notes=tuple(notes))
+    return replace(read, notes=tuple(dict.fromkeys(notes)))
 
 
 def _widened(stamp: Stamp, every: Sequence[Stamp]) -> Stamp:

@@ -135,6 +135,12 @@ class Certificate:
         return usage is None or bool(usage.digital_signature or usage.content_commitment)
 
     @property
+    def is_authoritys(self) -> bool:
+        """Whether its key signs certificates (RFC 5280, 4.2.1.9)."""
+        constraints = self._extension(ExtensionOID.BASIC_CONSTRAINTS)
+        return constraints is not None and bool(constraints.ca)
+
+    @property
     def may_answer_ocsp(self) -> bool:
         return ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string in self.usages
 

@@ -18,7 +18,7 @@ from signatures.evidence import EvidenceReport
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 
-__all__ = ["EmbeddedRecord", "Identity", "SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
+__all__ = ["WEAK", "EmbeddedRecord", "Identity", "SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Source:
     named: Callable[[str], Callable[[], BinaryIO] | None] = field(default=lambda _: None)
     holding: Callable[[str, Collection[bytes]], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda _, __: ())
 
+
+WEAK = Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})
+"""What is noted of whatever stands on SHA-1. Whether it still holds, the dated list of algorithms says."""
 
 Identity = tuple[bytes, Certificate | None]
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.findings import Finding
 from policies.phrases import brief
-from signatures.algorithms import Scheme, hash_named, scheme_of, signed_by
+from signatures.algorithms import Scheme, hash_named, scheme_of, signed_by, strength, weakest
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
 from signatures.ber import Malformed, distinguished
 from signatures.certificates import Certificate
 from signatures.cms import Content
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import SignedObject
+from signatures.signed import WEAK, SignedObject
 
 __all__ = ["ReadSigner", "read_signer"]
 
@@ -55,20 +56,28 @@ def read_signer(
         found = _unknown(error)
         return SignedObject(**({"value": b""} | base), integrity=Integrity.UNKNOWN, **found), None
     try:
-        return _judged(signer, base, content, content_type)
+        return _weighed(_judged(signer, base, content, content_type), signer), signer
     except (ValueError, TypeError, KeyError) as error:  # asn1crypto parses a part when it is first asked for
         found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=brief(str(error)))
         return SignedObject(**base, integrity=Integrity.BROKEN, **found), None
 
 
-def _judged(
-    signer: ReadSigner, base: dict[str, Any], content: Content, content_type: str
-) -> tuple[SignedObject, ReadSigner | None]:
+def _weighed(read: SignedObject, signer: ReadSigner) -> SignedObject:
+    """The object with every hash on which it stands: its own, and that by which it names its certificate, the strongest where several do
+    (EN 319 102-1, 5.2.8). To name it by SHA-1 is all that RFC 3161 lets tokens do: of them it is noted, and no more."""
+    named = max((name for name, _ in ess_hashes(signer.signed)), key=strength, default="") if read.certificate is not None else ""
+    hashes = {each for each in (read.digest_algorithm, named) if each}
+    if "sha1" in hashes:
+        read = replace(read, notes=(*read.notes, WEAK))
+    return read if read.role is Role.TIMESTAMP else replace(read, digest_algorithm=weakest(hashes))
+
+
+def _judged(signer: ReadSigner, base: dict[str, Any], content: Content, content_type: str) -> SignedObject:
     """The certificate, the structure and the arithmetic, in the order of EN 319 102-1, 5.2."""
     certificate = _certificate(signer.info, signer.signed, base["certificates"])
     if certificate is None:
         missing = _said(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER")
-        return SignedObject(**base, integrity=Integrity.UNKNOWN, **missing), signer
+        return SignedObject(**base, integrity=Integrity.UNKNOWN, **missing)
     base["certificate"] = certificate
     digest, scheme = _algorithms(signer.info)
     problem = _structure(signer, base["role"], content_type)
@@ -76,10 +85,10 @@ def _judged(
         actual = content(digest)
         if actual is None:
             lost = _said(SubIndication.SIGNED_DATA_NOT_FOUND, "SIG-CONTENT-MISSING")
-            return SignedObject(**base, integrity=Integrity.UNKNOWN, **lost), signer
+            return SignedObject(**base, integrity=Integrity.UNKNOWN, **lost)
         problem = _arithmetic(signer, certificate, scheme, actual, digest)
     integrity = Integrity.INTACT if problem is None else Integrity.BROKEN
-    return SignedObject(**base, integrity=integrity, **(problem or {})), signer
+    return SignedObject(**base, integrity=integrity, **(problem or {}))
 
 
 def _said(sub: SubIndication, code: str, **args: str | int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from signatures.certificates import Certificate
 from signatures.cms import CmsFile, Content, certificates_in, open_cms, revocation_in
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import SignedObject, Stamp
+from signatures.signed import WEAK, SignedObject, Stamp
 from signatures.signer import read_signer
 
 __all__ = ["TST_INFO", "ReadStamp", "read_stamp"]
@@ -112,7 +112,8 @@ def _imprinted(token: SignedObject, stamped: Content, algorithm: str, imprint: b
             failure=SubIndication.CRYPTO_CONSTRAINTS_FAILURE,
             why=Finding("SIG-ALGORITHM-UNKNOWN", "", {"reason": reason}),
         )
-    token = replace(token, digest_algorithm=name)
+    weak = (WEAK,) if name == "sha1" else ()
+    token = replace(token, digest_algorithm=name, notes=tuple(dict.fromkeys((*token.notes, *weak))))
     if actual is None:
         missing = Finding("SIG-CONTENT-MISSING")
         return replace(token, integrity=Integrity.UNKNOWN, failure=SubIndication.SIGNED_DATA_NOT_FOUND, why=missing)

@@ -44,11 +44,10 @@ from signatures.errors import InvalidRecord
 from signatures.evidence import DataObject, data_object
 from signatures.evidence_files import handed_over
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import SignedFile, SignedObject, Source
+from signatures.signed import WEAK, SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
 from signatures.xades import stamps
 from signatures.xades.packaged import Parts, opened_zip, read_part, refused_file, said_aside
-from signatures.xades.reader import WEAK
 from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["AsicVerifier"]

@@ -10,14 +10,14 @@ from typing import Any
 
 from policies.findings import Finding, said
 from policies.phrases import phrase
-from signatures.algorithms import STRENGTH, weakest
+from signatures.algorithms import strength, weakest
 from signatures.ber import Malformed
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.cms import Content
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import Identity, SignedObject, Stamp
+from signatures.signed import WEAK, Identity, SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
 from signatures.xades.coverage import Covered, covered_by, shadows
@@ -30,7 +30,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Reading, Resolver, State, Transforms
 from signatures.xmldsig.signature import CERTIFICATE, Failure, XmlSignature, decoded, likeliest, open_signature
 
-__all__ = ["MOST_SIGNATURES", "WEAK", "Read", "read_document"]
+__all__ = ["MOST_SIGNATURES", "Read", "read_document"]
 
 MOST_SIGNATURES = 100
 """Signatures of one document that are read; a petition that was signed by more in one file has not been heard of."""
@@ -152,7 +152,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
     )
     read = _judged(base, signature, properties, candidates, counter, reader.document.work)
     if read.certificate is not None and (named := properties.names(read.certificate)):
-        digests.add(max(named, key=STRENGTH.index))
+        digests.add(max(named, key=strength))
         read = replace(read, digest_algorithm=weakest(digests))
     reader.collected.certificates.update(dict.fromkeys(signature.certificates))
     notes = [*read.notes, *_notes(read, digests)]
@@ -178,9 +178,6 @@ def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
                 continue
     reader.collected.certificates.update(found)
     return list(found)
-
-
-WEAK = Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})
 
 
 def _notes(read: SignedObject, digests: set[str]) -> list[Finding]:
@@ -218,13 +215,10 @@ def _judged(
     """The certificate, the arithmetic and the references, in the order of EN 319 102-1, 5.2. Raises `Refused`."""
     named = [each for each in candidates if properties.names(each)] if properties.names_certificate else list(candidates)
     certificate = next((each for each in named if signature.made_by(each, work)), None)
-    made = certificate is not None or any(signature.made_by(each, work) for each in candidates)
-    if not made and not named:
-        return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
-    if certificate is not None or not made:
-        base = replace(base, certificate=certificate or likeliest(named))
-    if not made:
-        return _failed(base, Failure(Integrity.BROKEN, SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
+    if certificate is None and not any(signature.made_by(each, work) for each in candidates):
+        return _made_by_none(base, named if properties.names_certificate else [each for each in named if not each.is_authoritys])
+    if certificate is not None:
+        base = replace(base, certificate=certificate)
     if wrong := signature.wrong():
         return _failed(base, wrong)
     if certificate is None:  # value and digests are right, but another certificate was signed along (EN 319 102-1, 5.2.3.4)
@@ -233,6 +227,14 @@ def _judged(
         reason = phrase("dsig-counter")
         return _failed(base, Failure(Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=reason))
     return replace(base, integrity=Integrity.INTACT)
+
+
+def _made_by_none(base: SignedObject, likely: Sequence[Certificate]) -> SignedObject:
+    """What is known of a value that no certificate at hand made: it is wrong where the signer's is among them, and only there."""
+    if not likely:  # EN 319 102-1, 5.2.3.4
+        return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
+    base = replace(base, certificate=likeliest(likely))
+    return _failed(base, Failure(Integrity.BROKEN, SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
 
 
 def _covers_value(signature: XmlSignature, over: Any) -> bool:

@@ -51,8 +51,9 @@ REFERENCE = 8
 MOST_TRANSFORMS = 8
 """Transforms of one reference; real ones have one to three."""
 
-FREE = 4
-"""Times that a file is read for nothing: for its digests, and for archive time-stamps."""
+READ = 12
+"""A file is read once for nothing, however long it is, for no less is needed to look at it; again (in another hash algorithm, for an
+archive time-stamp) at a step for every 2 ** READ bytes: to read and to hash them takes about as long."""
 
 MOST_REREAD = 64 << 20
 """Bytes of a file beside that a transform may read as XML or base64."""
@@ -278,11 +279,11 @@ def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None,
 
 
 def _read_into(work: Work, opened: Callable[[], BinaryIO], sink: Sink) -> None:
-    """Read a file. The first times are for nothing, however long it is; they must be few, for a file of a kB can make a GB."""
-    times = work.opened(opened)
+    """Read a file, each time but the first on account: signatures can ask for it in many ways. Raises `Refused`."""
+    again = work.opened(opened) > 1
     with opened() as stream:
         while chunk := stream.read(CHUNK):
-            work.visit(len(chunk) >> BYTES if times > FREE else 0)
+            work.visit(len(chunk) >> READ if again else 0)
             sink(chunk)
 
 

@@ -213,6 +213,25 @@ def test_one_file_under_ten_thousand_names(tmp_path: Path, pki: Pki, steps: Call
     assert steps() <= MOST_VISITS
 
 
+def test_a_file_is_read_for_nothing_once(tmp_path: Path, pki: Pki, steps: Callable[[], int]) -> None:
+    """In a second hash algorithm, and for every archive time-stamp, it is read again: that is on the account, as long as it is."""
+    content = b"x" * (64 << 20)
+
+    def cost(*digests: str) -> int:
+        before = steps()
+        listed = "".join(Ref("content", content).xml(each) for each in digests)
+        holder = f'<ds:Object xmlns:ds="{DS}" Id="o"><ds:Manifest>{listed}</ds:Manifest></ds:Object>'
+        over = Ref("#o", etree.tostring(etree.fromstring(holder), method="c14n"), "", f"{DS}Object")
+        made = Signing(pki, references=[over], objects=holder, xades=False).signature()
+        (found,) = read(tmp_path, etree.tostring(made), beside={"content": content}).objects
+        assert found.integrity is Integrity.INTACT
+        return steps() - before
+
+    once = cost("sha256")
+    assert once < len(content) >> 14
+    assert cost("sha256", "sha1", "sha512") - once > 2 * (len(content) >> 12)
+
+
 # -- packages ------------------------------------------------------------------------------------------------------------------
 
 

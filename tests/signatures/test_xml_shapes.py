@@ -93,3 +93,22 @@ def test_a_large_document_of_few_nodes(tmp_path: Path, pki: Pki) -> None:
     root = etree.fromstring(f"<all><edoc Id='e'>{f'<page>{b64(bytes(6 << 20))}</page>' * 4}</edoc></all>")
     root.append(Signing(pki, references=[Ref("#e", canonical(root[0]), EXCLUSIVE)]).signature())
     assert judged(tmp_path, pki, root).verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("certificates", "verdict"),
+    [
+        (("interm", "root"), "INDETERMINATE/NO_SIGNING_CERTIFICATE_FOUND"),
+        ((), "INDETERMINATE/NO_SIGNING_CERTIFICATE_FOUND"),
+        (("", "interm"), "TOTAL-PASSED"),
+        (("signer2", "interm"), "TOTAL-FAILED/SIG_CRYPTO_FAILURE"),
+    ],
+)
+def test_only_certificates_of_authorities_beside_the_key(
+    tmp_path: Path, pki: Pki, certificates: tuple[str, ...], verdict: str
+) -> None:
+    """XML-DSig names no certificate: where none can be the signer's, the value is not known to be wrong (EN 319 102-1, 5.2.3.4)."""
+    root = etree.fromstring(LETTER.encode())
+    making = Signing(pki, references=[Ref("", canonical(root), ENVELOPED + EXCLUSIVE)], xades=False, certificates=certificates)
+    root.append(making.signature())
+    assert str(signature(tmp_path, pki, etree.tostring(root), day(2026, 6)).verdict) == verdict
