@@ -6,9 +6,11 @@ Names are those of `policies.trust`: hashes "sha256" …, signature schemes "rsa
 from __future__ import annotations
 
 import functools
+import hashlib
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,9 +25,12 @@ __all__ = [
     "HASHES",
     "HASH_OIDS",
     "NULL",
+    "SIZES",
     "Scheme",
+    "digest",
     "hash_in",
     "hash_named",
+    "hasher",
     "load_certificate",
     "scheme_of",
     "signed_by",
@@ -50,6 +55,9 @@ HASH_OIDS = {
 """Hash algorithms that are understood, by object identifier; the names are those of hashlib."""
 
 HASHES = {name: oid for oid, name in HASH_OIDS.items()}
+
+SIZES = {name: hashlib.new(name).digest_size for name in HASHES}
+"""Bytes of a hash value by algorithm."""
 
 _STRENGTH = ("sha1", "sha224", "sha3_224", "sha256", "sha512_256", "sha3_256", "sha384", "sha3_384", "sha512", "sha3_512")
 """Hash algorithms, the weakest first."""
@@ -120,6 +128,19 @@ class Scheme:
     salt: int = 0
 
 
+def hasher(name: str) -> Callable[[bytes], Any]:
+    """What hashes bytes: the constructor itself where hashlib has one, since looking it up by name each time costs as much as hashing
+    64 bytes."""
+    found: Callable[[bytes], Any] | None = getattr(hashlib, name, None)
+    return found if found is not None else lambda data: hashlib.new(name, data)
+
+
+def digest(name: str, data: bytes) -> bytes:
+    """The hash value of bytes."""
+    value: bytes = hasher(name)(data).digest()
+    return value
+
+
 def hash_named(oid: str, parameters: bytes) -> str:
     """The name of a hash algorithm. Raises ValueError for one that is not understood, or parameters that mean nothing."""
     if oid not in HASH_OIDS:
@@ -139,6 +160,7 @@ def hash_in(data: bytes, element: Tlv, tag: int = der.SEQUENCE, *, lenient: bool
     return name or hash_named(*der.algorithm(data, element, tag, lenient=lenient))
 
 
+@functools.lru_cache(maxsize=64)
 def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
     """The scheme of a SignerInfo whose digest algorithm is ``digest``. Raises ValueError when it is not understood or disagrees."""
     if oid == _PSS:
@@ -228,15 +250,15 @@ def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, messa
         key = certificate.public_key()
         plain = _OBJECTS[scheme.hash]()
         hasher = utils.Prehashed(plain) if prehashed else plain
-        if isinstance(key, rsa.RSAPublicKey) and scheme.name == "rsa-pkcs1v15":
+        if scheme.name == "rsa-pkcs1v15" and isinstance(key, rsa.RSAPublicKey):
             key.verify(value, message, padding.PKCS1v15(), hasher)
-        elif isinstance(key, rsa.RSAPublicKey) and scheme.name == "rsa-pss":
+        elif scheme.name == "rsa-pss" and isinstance(key, rsa.RSAPublicKey):
             key.verify(value, message, padding.PSS(padding.MGF1(_OBJECTS[scheme.mask_hash]()), scheme.salt), hasher)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and scheme.name == "ecdsa":
+        elif scheme.name == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(value, message, ec.ECDSA(hasher))
-        elif isinstance(key, dsa.DSAPublicKey) and scheme.name == "dsa":
+        elif scheme.name == "dsa" and isinstance(key, dsa.DSAPublicKey):
             key.verify(value, message, hasher)
-        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)) and scheme.name == "eddsa" and not prehashed:
+        elif scheme.name == "eddsa" and not prehashed and isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             key.verify(value, message)
         else:
             return False

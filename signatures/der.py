@@ -7,7 +7,8 @@ may change without notice is a byte that proves nothing. Reading never copies an
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ __all__ = [
     "read",
     "sequence",
     "set_of",
+    "subsequences",
     "whole",
     "write_integer",
     "write_oid",
@@ -99,10 +101,13 @@ MOST_CHILDREN = 300_000
 
 def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
     """The elements in a constructed one, which they must fill, and be no more than `MOST_CHILDREN`. Raises DerError."""
-    found, at, end, new = [], parent.body, parent.end, tuple.__new__
+    found: list[Tlv] = []
+    at, end, new = parent.body, parent.end, tuple.__new__
     if lenient and data[parent.start + 1] == 0x80:
         end -= 2
-    while at < end:
+    for _ in range(MOST_CHILDREN):
+        if at >= end:
+            return found
         # Most elements by far have a plain tag and a short length: here without a call for each.
         tag, length = data[at], data[at + 1] if at + 1 < end else 0x80
         if length < 0x80 and tag & 0x1F != 0x1F and at + 2 + length <= end:
@@ -110,9 +115,9 @@ def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
         else:
             each = read(data, at, end, lenient=lenient)
         found.append(each)
-        at = each.end
-        if len(found) > MOST_CHILDREN:
-            raise DerError(phrase("ber-many", most=MOST_CHILDREN), at)
+        at = each[3]
+    if at < end:
+        raise DerError(phrase("ber-many", most=MOST_CHILDREN), at)
     return found
 
 
@@ -173,19 +178,21 @@ def octets(data: bytes, element: Tlv, *, lenient: bool = False) -> bytes:
     return data[expect(element, OCTET_STRING).body : element.end]
 
 
+_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d*[1-9]))?Z")
+
+
 def moment(data: bytes, element: Tlv) -> datetime:
     """A GeneralizedTime in UTC, fractions of a second allowed (RFC 3161 §2.4.2). Raises DerError."""
-    text = data[expect(element, GENERALIZED_TIME).body : element.end].decode("ascii", "replace")
-    main, _, fraction = text.removesuffix("Z").partition(".")
-    wrong = not text.endswith("Z") or len(main) != 14 or not main.isdecimal() or not main.isascii()
-    if wrong or ("." in text and (not fraction.isdecimal() or not fraction.isascii() or fraction.endswith("0"))):
+    found = _TIME.fullmatch(data, expect(element, GENERALIZED_TIME).body, element.end)
+    if found is None:
         raise DerError(phrase("der-time-form"), element.start)
+    *parts, fraction = found.groups()
+    year, month, day, hour, minute, second = map(int, parts)
+    millionths = int(fraction[:6].ljust(6, b"0")) if fraction else 0
     try:
-        month, day, hour, minute, second = (int(main[at : at + 2]) for at in range(4, 14, 2))
-        found = datetime(int(main[:4]), month, day, hour, minute, second, tzinfo=UTC)  # a second of 60 is refused
+        return datetime(year, month, day, hour, minute, second, millionths, UTC)  # a second of 60 is refused
     except ValueError:
         raise DerError(phrase("der-time"), element.start) from None
-    return found.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
 
 
 def algorithm(data: bytes, element: Tlv, tag: int = SEQUENCE, *, lenient: bool = False) -> tuple[str, bytes]:
@@ -199,42 +206,52 @@ def algorithm(data: bytes, element: Tlv, tag: int = SEQUENCE, *, lenient: bool =
 def check(data: bytes, element: Tlv) -> None:
     """Raises DerError where ``element``, whole, is not DER. The order of SET OF is left out: many producers do not sort
     certificates, and nothing that is hashed here depends on it."""
-    _check(data, element.start, element.end, 0)
-
-
-def _check(data: bytes, at: int, end: int, depth: int) -> None:
-    """The elements that fill the bytes from ``at`` to ``end``; none is made for most of them, for this walks through every token."""
-    if depth > DEEPEST:
-        raise DerError(phrase("der-levels"), at)
+    above: list[int] = []  # where the elements end that hold the present one
+    at, end = element.start, element.end
     while at < end:
         tag, length = data[at], data[at + 1] if at + 1 < end else 0x80
         body, stop = at + 2, at + 2 + length
         if length >= 0x80 or stop > end or tag & 0x1F == 0x1F:
             _, _, body, stop = read(data, at, end)
         if tag in _FREE:
-            pass
-        elif tag in (0x24, 0x2C, 0x23):
+            at = stop
+        elif tag in _PLAIN:
+            _PLAIN[tag](data, tuple.__new__(Tlv, (tag, at, body, stop)))
+            at = stop
+        elif tag in _PIECES:
             raise DerError(phrase("der-pieces"), at)
-        elif tag & 0x20:
-            _check(data, body, stop, depth + 1)
-        else:
-            _plain(data, Tlv(tag, at, body, stop))
-        at = stop
+        else:  # constructed: what fills it comes next
+            above.append(end)
+            if len(above) > DEEPEST:
+                raise DerError(phrase("der-levels"), at)
+            at, end = body, stop
+        while at == end and above:
+            end = above.pop()
 
 
-def _plain(data: bytes, element: Tlv) -> None:
-    if element.tag == INTEGER:
-        integer(data, element)
-    elif element.tag == OID:
-        oid(data, element)
-    elif element.tag == NULL and element.end != element.body:
+def _null(data: bytes, element: Tlv) -> None:
+    if element.end != element.body:
         raise DerError(phrase("der-null"), element.start)
-    elif element.tag == BOOLEAN and data[element.body : element.end] not in (b"\0", b"\xff"):
+
+
+def _truth(data: bytes, element: Tlv) -> None:
+    if data[element.body : element.end] not in (b"\0", b"\xff"):
         raise DerError(phrase("der-truth"), element.start)
 
 
-_FREE = frozenset(tag for tag in range(256) if not tag & 0x20 and tag & 0x1F != 0x1F and tag not in (BOOLEAN, INTEGER, NULL, OID))
+_PLAIN: dict[int, Callable[[bytes, Tlv], object]] = {INTEGER: integer, OID: oid, NULL: _null, BOOLEAN: _truth}
+"""Plain elements whose content has a form, and what raises DerError unless it is that form."""
+
+_PIECES = frozenset((OCTET_STRING | 0x20, UTF8_STRING | 0x20, BIT_STRING | 0x20))
+"""Strings in pieces, as BER may write them."""
+
+_FREE = frozenset(tag for tag in range(256) if not tag & 0x20 and tag & 0x1F != 0x1F and tag not in _PLAIN)
 """Plain elements whose content is the same in every encoding."""
+
+
+def subsequences(tags: Sequence[int]) -> list[list[int]]:
+    """Which of optional elements may stand together, by their tags: any, each once, in this order."""
+    return [[tag for bit, tag in enumerate(tags) if mask >> bit & 1] for mask in range(1 << len(tags))]
 
 
 def encode(tag: int, *parts: bytes) -> bytes:

@@ -6,12 +6,13 @@ Reading keeps every part's own bytes, since hashes run over them: a token may be
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import HASHES, hash_in
+from signatures.algorithms import HASHES, SIZES, hash_in
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidRecord
 from signatures.evidence.record import (
@@ -88,15 +89,17 @@ class _Reader:
             raise DerError(phrase("it-is-empty"), algorithms.start)
         encrypted, infos = self._optional(optional)
         self.where = "archiveTimeStampSequence"
-        chains = []
-        for number, each in enumerate(der.children(data, der.expect(sequence, der.SEQUENCE))):
+        elements = der.children(data, der.expect(sequence, der.SEQUENCE))
+        chains, stamps = [], 0
+        for number, each in enumerate(elements):
             chains.append(self._chain(number, each))
-            if number >= MOST_CHAINS or sum(len(chain.stamps) for chain, _ in chains) > MOST_STAMPS:
+            stamps += len(chains[-1].stamps)
+            if number >= MOST_CHAINS or stamps > MOST_STAMPS:
                 raise DerError(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS), each.start)
         if not chains:
             raise DerError(phrase("it-is-empty"), sequence.start)
-        stamps = tuple(each for each, _ in chains)
-        return Asn1Record(data, hashes, stamps, encrypted, infos, tuple(encoded for _, encoded in chains))
+        encodings = tuple([data[start:end] for _, start, _, end in elements])
+        return Asn1Record(data, hashes, tuple(chains), encrypted, infos, encodings)
 
     def _optional(self, parts: list[Tlv]) -> tuple[bool, int]:
         """(encryptionInfo is there, how many cryptoInfos)."""
@@ -124,14 +127,14 @@ class _Reader:
             found.append(der.oid(self._data, parts[0]))
         return found
 
-    def _chain(self, number: int, element: Tlv) -> tuple[Chain, bytes]:
+    def _chain(self, number: int, element: Tlv) -> Chain:
         stamps: list[ArchiveTimestamp] = []
         self.where = f"chain[{number + 1}]"
         for each in der.children(self._data, der.expect(element, der.SEQUENCE)):
             stamps.append(self._stamp(place(number, len(stamps)), each))
         if not stamps:
             raise DerError(phrase("it-is-empty"), element.start)
-        return Chain(tuple(stamps)), self._data[element.start : element.end]
+        return Chain(tuple(stamps))
 
     def _stamp(self, where: str, element: Tlv) -> ArchiveTimestamp:
         self.where = where
@@ -166,14 +169,15 @@ class _Reader:
         data, at, end = self._data, element.body, element.end
         lists: list[tuple[bytes, ...]] = []
         while at < end:
-            size = _ALONE.get(data[at : at + 4], end)
-            if at + 4 + size <= end:
-                lists.append((data[at + 4 : at + 4 + size],))
-                at += 4 + size
+            run = _ALONE.get(data[at : at + 4])
+            if run is not None and (found := run.match(data, at, end)) is not None:
+                step = 2 + data[at + 1]
+                lists += [(data[each + 4 : each + step],) for each in range(at, found.end(), step)]
+                at = found.end()
             else:
-                each = der.read(data, at, end)
-                lists.append(self._list(each))
-                at = each.end
+                one = der.read(data, at, end)
+                lists.append(self._list(one))
+                at = one.end
         if not lists:
             raise DerError(phrase("it-is-empty"), element.start)
         return tuple(lists)
@@ -200,16 +204,19 @@ class _Reader:
             raise DerError(str(error), element.start) from error
 
 
-_ALONE = {bytes((der.SEQUENCE, size + 2, der.OCTET_STRING, size)): size for size in (20, 28, 32, 48, 64)}
-"""How a list of one hash value begins: all lists but the first are such, a level of the tree each."""
+_ALONE = {
+    head: re.compile(b"(?s:%s.{%d})+" % (re.escape(head), size))
+    for head, size in ((bytes((der.SEQUENCE, size + 2, der.OCTET_STRING, size)), size) for size in set(SIZES.values()))
+}
+"""How a list of one hash value begins, and a run of such: all lists but the first are, a level of the tree each."""
 
-_ORDERS = [[tag for bit, tag in enumerate((0xA0, 0xA1, 0xA2)) if mask >> bit & 1] for mask in range(8)]
+_ORDERS = der.subsequences((0xA0, 0xA1, 0xA2))
 """The optional parts of an ArchiveTimeStamp that may stand together."""
 
 
 def write_stamp(hash_name: str, groups: Sequence[Iterable[bytes]] | None, token: bytes) -> bytes:
     """An ArchiveTimeStamp. ``groups`` None leaves the reduced hash tree out. Hash values of a list are written sorted."""
-    octet_string = bytes((der.OCTET_STRING, hashlib.new(hash_name).digest_size))
+    octet_string = bytes((der.OCTET_STRING, SIZES[hash_name]))
     tree = b""
     if groups is not None:
         tree = der.encode(0xA2, *(der.sequence(*(octet_string + value for value in sorted(group))) for group in groups))

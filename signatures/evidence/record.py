@@ -6,6 +6,7 @@ The two standards differ in what is hashed at a renewal, and in nothing else tha
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class EvidenceRecord(ABC):
         return ""
 
 
+@functools.lru_cache(maxsize=1024)
 def place(chain: int, stamp: int, part: str = "") -> str:
     """How a place in a record is named, in the words of the standard; counted from 0 here and from 1 in the name:
     "chain[1]/archiveTimeStamp[2]/reducedHashtree"."""

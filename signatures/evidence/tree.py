@@ -5,25 +5,18 @@ A node is the hash of its two children concatenated in binary ascending order; a
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+
+from signatures.algorithms import digest, hasher
 
 __all__ = ["Tree", "climb", "group_hash"]
-
-
-def _hasher(name: str) -> Callable[[bytes], Any]:
-    """The constructor itself where hashlib has one: looking it up by name each time costs as much as hashing 64 bytes."""
-    found: Callable[[bytes], Any] | None = getattr(hashlib, name, None)
-    return found if found is not None else lambda data: hashlib.new(name, data)
 
 
 def group_hash(hash_name: str, values: Sequence[bytes]) -> bytes:
     """The one value that stands for a list of hash values: their own hash, sorted and concatenated; a single one stands for itself."""
     if len(values) == 1:
         return values[0]
-    digest: bytes = _hasher(hash_name)(b"".join(sorted(values))).digest()
-    return digest
+    return digest(hash_name, b"".join(sorted(values)))
 
 
 class Tree:
@@ -35,7 +28,7 @@ class Tree:
         if not level:
             raise ValueError("a tree has at least one leaf")
         self.levels = [level]
-        make = _hasher(hash_name)
+        make = hasher(hash_name)
         while len(level) > 1:
             pairs = zip(level[::2], level[1::2], strict=False)
             above = [make(one + other if one <= other else other + one).digest() for one, other in pairs]
@@ -84,11 +77,18 @@ def climb(hash_name: str, groups: Sequence[Sequence[bytes]], *, twice: bool = Fa
     Two habits of other producers can be followed: ``twice`` hashes a list of one value all the same; with ``listed`` a hash that the
     next list has already does not join it again.
     """
-    make = _hasher(hash_name)
+    make = hasher(hash_name)
     carried: bytes | None = None
     for group in groups:
+        if carried is not None and len(group) == 1 and not listed:  # every list but the first of most records: a sibling
+            (one,) = group
+            carried = make(one + carried if one <= carried else carried + one).digest()
+            continue
         values = [*group] if carried is None or (listed and carried in group) else [*group, carried]
-        alone = len(values) == 1 and not twice
-        carried = values[0] if alone else make(b"".join(sorted(values))).digest()
+        if len(values) > 1:
+            values.sort()
+            carried = make(b"".join(values)).digest()
+        else:
+            carried = make(values[0]).digest() if twice else values[0]
     assert carried is not None
     return carried

@@ -6,7 +6,7 @@ anchors and dates: each token must be believed, and its algorithms usable, until
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from formats.xml import NotLookedAt
 from policies.findings import Findings
 from policies.trust import Algorithms, End, earliest
+from signatures.algorithms import SIZES
 from signatures.errors import InvalidRecord, InvalidToken
 from signatures.evidence.reading import read_record
 from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, Needed, Needs, place
@@ -243,8 +244,7 @@ class _Check:
 
     def _lengths(self, stamp: ArchiveTimestamp, name: str, where: str) -> bool:
         """Values of another length would let one list be read as another."""
-        size = hashlib.new(name).digest_size
-        if {len(value) for group in stamp.groups or () for value in group} <= {size}:
+        if set(map(len, itertools.chain.from_iterable(stamp.groups or ()))) <= {SIZES[name]}:
             return True
         self._add("EVD-HASH-LENGTH", f"{where}/reducedHashtree", algorithm=name)
         return False

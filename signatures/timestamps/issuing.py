@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from signatures import der
-from signatures.algorithms import HASH_OIDS, HASHES
+from signatures.algorithms import HASH_OIDS, HASHES, SIZES
 from signatures.der import DerError
 from signatures.timestamps.signer_info import issuer_and_serial
 
@@ -118,7 +118,7 @@ def _asked(request: bytes) -> tuple[bytes, bytes]:
     imprint = parts[1]
     algorithm, digest = der.children(request, imprint)
     name = HASH_OIDS.get(der.oid(request, der.children(request, algorithm)[0]), "")
-    if not name or len(der.octets(request, digest)) != hashlib.new(name).digest_size:
+    if not name or len(der.octets(request, digest)) != SIZES[name]:
         raise ValueError(name)
     nonces = [each for each in parts[2:] if each.tag == der.INTEGER]
     nonce = request[nonces[0].start : nonces[0].end] if nonces else b""

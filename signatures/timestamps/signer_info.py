@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import hmac
 
 from cryptography import x509
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import hash_in, load_certificate, scheme_of
+from signatures.algorithms import digest, hash_in, load_certificate, scheme_of
 from signatures.der import DerError, Tlv
 
 __all__ = ["TST_INFO", "Signer", "issuer_and_serial"]
@@ -24,7 +23,7 @@ _SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 
 class Signer:
     """Read from ``element``. ``scheme`` and ``value`` are the signature, ``signed`` what it is over, ``message_digest`` what it says of
-    the content. Raises ValueError."""
+    the content; ``kept`` are the elements whose inside was not read. Raises ValueError."""
 
     def __init__(self, data: bytes, element: Tlv, *, lenient: bool) -> None:
         self._data, self._lenient = data, lenient
@@ -32,14 +31,15 @@ class Signer:
         tags = [each.tag for each in parts[3:]]
         if tags not in ([0xA0, der.SEQUENCE, der.OCTET_STRING], [0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1]):
             raise ValueError(phrase("tst-signer-parts"))
-        version, self._identifier, digest, attributes, algorithm, value = parts[:6]
+        version, self._identifier, hashed, attributes, algorithm, value = parts[:6]
         if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
             raise ValueError(phrase("tst-signer-version"))
-        self.digest = hash_in(data, digest, lenient=lenient)
+        self.digest = hash_in(data, hashed, lenient=lenient)
         self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
         self.value = der.octets(data, value)
         members = der.children(data, attributes, lenient=lenient)
-        self.signed = der.set_of(data[each.start : each.end] for each in members)
+        self.signed = der.set_of([data[start:end] for _, start, _, end in members])
+        self.kept = [self._identifier, *parts[6:]]
         self._attributes = self._named(members)
         if self._one(_CONTENT_TYPE) != der.write_oid(TST_INFO):
             raise ValueError(phrase("tst-content-type"))
@@ -57,6 +57,8 @@ class Signer:
                 raise ValueError(phrase("tst-attribute-twice", oid=oid))
             values = der.children(self._data, parts[1], lenient=self._lenient)
             named[oid] = [self._data[each.start : each.end] for each in values]
+            if oid not in (_CONTENT_TYPE, _MESSAGE_DIGEST):
+                self.kept += values
         return named
 
     def _one(self, oid: str) -> bytes:
@@ -107,7 +109,7 @@ def _check_reference(value: bytes, algorithm: str, certificate: bytes, *, dated:
         parts = parts[1:]
     if not parts:
         raise ValueError(phrase("tst-reference-empty"))
-    if not hmac.compare_digest(hashlib.new(algorithm, certificate).digest(), der.octets(value, parts[0])):
+    if not hmac.compare_digest(digest(algorithm, certificate), der.octets(value, parts[0])):
         raise ValueError(phrase("tst-reference-other"))
     if len(parts) > 2 or (len(parts) == 2 and not _names(value, parts[1], certificate)):
         raise ValueError(phrase("tst-reference-other"))

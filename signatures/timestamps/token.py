@@ -7,7 +7,6 @@ this time; whose key it is, and whether it is to be believed at a given date, de
 from __future__ import annotations
 
 import functools
-import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import Scheme, hash_in, load_certificate, signed_by
+from signatures.algorithms import SIZES, Scheme, digest, hash_in, load_certificate, signed_by
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidToken
 from signatures.timestamps.signer_info import TST_INFO, Signer
@@ -108,13 +107,23 @@ class _Reader:
         self._data = data
         self.lenient = False
         try:
-            self._parts = self._content()
-            for part in self._parts:  # what a token merely brings along (certificates, revocations) need not be DER
-                if part.tag not in (0xA0, 0xA1):
-                    der.check(data, part)
+            self._read()
+            for part in self._signer.kept:
+                der.check(data, part)
         except DerError:
             self.lenient = True
-            self._parts = self._content()
+            self._read()
+
+    def _read(self) -> None:
+        """All but what a token merely brings along (certificates, revocations), which need not be DER. Raises DerError, ValueError."""
+        version, digests, encapsulated, *rest = self._content()
+        if [each.tag for each in rest] not in _BROUGHT:
+            raise ValueError(phrase("tst-parts-order"))
+        *self._brought, signers = rest
+        self._version = der.integer(self._data, version)
+        self._info = self._encapsulated(encapsulated)
+        self._signer = self._signed(signers)
+        self._digests(digests)
 
     def _content(self) -> list[Tlv]:
         """The parts of the SignedData. Raises DerError, ValueError."""
@@ -132,13 +141,9 @@ class _Reader:
         return self._data[element.start : element.end]
 
     def token(self) -> Token:
-        version, digests, encapsulated, *rest = self._parts
-        self._certificates(rest)
-        info = self._encapsulated(encapsulated)
-        signer = self._signer(rest[-1])
-        self._version(der.integer(self._data, version))
-        self._digests(digests, signer)
-        return self._checked(info, _TstInfo(info), signer)
+        self._certificates()
+        self._check_version()
+        return self._checked(self._info, _TstInfo(self._info), self._signer)
 
     def _only(self, element: Tlv, count: int | None = None) -> list[Tlv]:
         parts = self._children(element)
@@ -146,14 +151,11 @@ class _Reader:
             raise ValueError(phrase("tst-part-at", at=element.start))
         return parts
 
-    def _certificates(self, rest: list[Tlv]) -> None:
+    def _certificates(self) -> None:
         self.certificates: list[bytes] = []
         self.revocations: list[bytes] = []
         self._kinds = set()
-        tags = [each.tag for each in rest]
-        if tags not in ([der.SET], [0xA0, der.SET], [0xA1, der.SET], [0xA0, 0xA1, der.SET]):
-            raise ValueError(phrase("tst-parts-order"))
-        for each in rest[:-1]:
+        for each in self._brought:
             for member in self._children(each):
                 self._kinds.add((each.tag, member.tag))
                 if member.tag == der.SEQUENCE:
@@ -163,12 +165,12 @@ class _Reader:
                     if len(parts) == 2 and der.oid(self._data, parts[0]) == _OCSP:
                         self.revocations.append(self._bytes(parts[1]))
 
-    def _version(self, version: int) -> None:
+    def _check_version(self) -> None:
         """RFC 5652 §5.1. Many producers write 3 where embedded OCSP answers or attribute certificates ask for more: 3 passes."""
         other = {(0xA0, 0xA3), (0xA1, 0xA1)} & self._kinds
         wanted = 5 if other else 4 if (0xA0, 0xA2) in self._kinds else 3
-        if version not in (3, wanted):
-            raise ValueError(phrase("tst-message-version", found=version, expected=wanted))
+        if self._version not in (3, wanted):
+            raise ValueError(phrase("tst-message-version", found=self._version, expected=wanted))
 
     def _encapsulated(self, element: Tlv) -> bytes:
         parts = self._only(der.expect(element, der.SEQUENCE), 2)
@@ -177,28 +179,29 @@ class _Reader:
         (content,) = self._only(der.expect(parts[1], 0xA0), 1)
         return der.octets(self._data, content, lenient=self.lenient)
 
-    def _signer(self, element: Tlv) -> Signer:
+    def _signed(self, element: Tlv) -> Signer:
         signers = self._children(der.expect(element, der.SET))
         if len(signers) != 1:
             raise ValueError(phrase("tst-one-signer"))
         return Signer(self._data, der.expect(signers[0], der.SEQUENCE), lenient=self.lenient)
 
-    def _digests(self, element: Tlv, signer: Signer) -> None:
+    def _digests(self, element: Tlv) -> None:
         members = self._children(der.expect(element, der.SET))
         named = [hash_in(self._data, each, lenient=self.lenient) for each in members]
-        if signer.digest not in named:
-            raise ValueError(phrase("tst-not-announced", oid=signer.digest))
+        if self._signer.digest not in named:
+            raise ValueError(phrase("tst-not-announced", oid=self._signer.digest))
 
     def _checked(self, info: bytes, stamped: _TstInfo, signer: Signer) -> Token:
         found = signer.certificate_in(self.certificates)
         signer.check_reference(found)
         certificate = load_certificate(found)
         _check_usage(certificate)
-        if not hmac.compare_digest(hashlib.new(signer.digest, info).digest(), signer.message_digest):
+        if not hmac.compare_digest(digest(signer.digest, info), signer.message_digest):
             raise ValueError(phrase("tst-digest"))
         if not signed_by(certificate, signer.scheme, signer.value, signer.signed):
             raise ValueError(phrase("tst-signature"))
         key = certificate.public_key()
+        curve = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else ""
         return Token(
             encoded=self._data,
             imprint_hash=stamped.hash,
@@ -208,8 +211,8 @@ class _Reader:
             serial=stamped.serial,
             nonce=stamped.nonce,
             scheme=signer.scheme,
-            key_bits=getattr(key, "key_size", 0) if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) else 256,
-            curve=key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "",
+            key_bits=getattr(key, "key_size", 0) if curve or isinstance(key, rsa.RSAPublicKey) else 256,
+            curve=curve,
             certificate=certificate,
             certificate_der=found,
             certificates=tuple(self.certificates),
@@ -234,6 +237,13 @@ def _check_usage(certificate: x509.Certificate) -> None:
         raise ValueError(phrase("tst-key-use"))
 
 
+_BROUGHT = ([der.SET], [0xA0, der.SET], [0xA1, der.SET], [0xA0, 0xA1, der.SET])
+"""What may stand behind the content of a SignedData: certificates, revocations, and always the signers."""
+
+_OPTIONAL = der.subsequences((der.SEQUENCE, der.BOOLEAN, der.INTEGER, 0xA0, 0xA1))
+"""What may stand behind the time in a TSTInfo."""
+
+
 class _TstInfo:
     """TSTInfo (RFC 3161 §2.4.2)."""
 
@@ -249,13 +259,12 @@ class _TstInfo:
             raise ValueError(phrase("tst-imprint"))
         self.hash = hash_in(data, imprint[0])
         self.imprint = der.octets(data, imprint[1])
-        if len(self.imprint) != hashlib.new(self.hash).digest_size:
+        if len(self.imprint) != SIZES[self.hash]:
             raise ValueError(phrase("tst-imprint-length"))
         self.serial = der.integer(data, parts[3])
         self.time = der.moment(data, parts[4])
         self.nonce: int | None = None
-        tags = [each.tag for each in parts[5:]]
-        if tags != [tag for tag in (der.SEQUENCE, der.BOOLEAN, der.INTEGER, 0xA0, 0xA1) if tag in tags]:
+        if [each.tag for each in parts[5:]] not in _OPTIONAL:
             raise ValueError(phrase("tst-part-unknown"))
         for part in parts[5:]:
             if part.tag == der.INTEGER:
