@@ -7,18 +7,18 @@ docs/policy.md describes every key with its consequences.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 
 from policies.codes import register
-from policies.collections import NONE, RecordCollection, read_collections
+from policies.collections import NONE, RecordCollection, collection_of, read_collections
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
 from policies.inspection import InspectionPolicy, read_inspection
 from policies.phrases import phrase
-from policies.promise import CopiesPolicy, Place, read_copies
+from policies.promise import CopiesPolicy, Place, read_copies, read_promise
 from policies.rhythm import AuditPolicy, read_audits
 from policies.template import default_policy_text
 from policies.trust import EvidencePolicy, SignaturePolicy
@@ -91,6 +91,29 @@ class Policy:
     worm: Mapping[str, timedelta] = field(default_factory=dict, hash=False)
     collections: tuple[RecordCollection, ...] = ()
 
+    def copies_of(self, collection: str) -> CopiesPolicy:
+        """What is promised of the copies of a collection: what it says itself, else the default."""
+        return next((each.copies for each in self.collections if each.name == collection and each.copies), self.copies)
+
+    def promise_to(self, producer: str, fields: Mapping[str, Iterable[str]]) -> CopiesPolicy:
+        """What is promised of the copies of a record of this producer, described so."""
+        return self.copies_of(collection_of(self.collections, producer, fields))
+
+    @property
+    def one_promise(self) -> bool:
+        """Whether the same is promised of the copies of everything."""
+        return not any(each.copies for each in self.collections)
+
+    @property
+    def promises(self) -> dict[str, CopiesPolicy]:
+        """All that is promised of copies, by collection; `NONE` is what is in none, and what is no record: evidence, the ledger."""
+        return {name: self.copies_of(name) for name in (NONE, *(each.name for each in self.collections))}
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Every tier on which copies of anything are promised."""
+        return tuple(dict.fromkeys(tier for each in self.promises.values() for tier in each.tiers))
+
     def audit(self, tier: str, collection: str = NONE) -> AuditPolicy:
         """How the copies of a collection on ``tier`` are audited: as the collection says of that tier, else as the tier, else as the
         default."""
@@ -101,7 +124,7 @@ class Policy:
 
     def longest(self, tier: str) -> timedelta:
         """The longest period in which any copy on ``tier`` is re-read."""
-        return max(self.audit(tier, name).every for name in (NONE, *(each.name for each in self.collections)))
+        return max(self.audit(tier, name).every for name in self.promises)
 
 
 def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None, name: str = "policy.toml") -> Policy:
@@ -115,7 +138,12 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
     copies = read_copies(root.section("copies"), tiers)
     names = tiers if tiers is not None else copies.tiers
     default, by_tier = read_audits(root.section("audit"), names)
-    collections = read_collections(root.section("collections"), names, lambda tier: by_tier.get(tier, default))
+    collections = read_collections(
+        root.section("collections"),
+        names,
+        audit=lambda tier: by_tier.get(tier, default),
+        promise=lambda section: read_promise(section, copies, tiers),
+    )
     required, weights = _accept(root.section("accept"))
     malware = _malware(root.section("malware"), weights)
     identify = _identify(root.section("identify"))

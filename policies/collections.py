@@ -6,11 +6,12 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from policies.document import Section
 from policies.phrases import phrase
+from policies.promise import CopiesPolicy
 from policies.rhythm import AuditPolicy, read_periods
 
 __all__ = ["NONE", "RecordCollection", "collection_of", "read_collections"]
@@ -24,7 +25,8 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class RecordCollection:
-    """``name``, the conditions that a record must all meet, and by tier how its copies are audited, where that is not as for the rest.
+    """``name``, the conditions that a record must all meet, and where that is not as for the rest: by tier how its copies are audited,
+    and what is promised of them.
 
     ``producers`` is met by one of these producers (empty: by any), each of ``fields`` by one value of that descriptive field.
     Patterns: "*" stands for any text, "?" for one character; letter case counts.
@@ -34,6 +36,7 @@ class RecordCollection:
     producers: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     audits: Mapping[str, AuditPolicy] = field(default_factory=dict, hash=False)
+    copies: CopiesPolicy | None = None
 
     def holds(self, producer: str, fields: Mapping[str, Iterable[str]]) -> bool:
         """Whether a record of this producer, described so, belongs to it."""
@@ -59,15 +62,17 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def read_collections(
-    section: Section, known: Collection[str], audit: Callable[[str], AuditPolicy]
+    section: Section, known: Collection[str], *, audit: Callable[[str], AuditPolicy], promise: Callable[[Section], CopiesPolicy]
 ) -> tuple[RecordCollection, ...]:
-    """[collections.NAME], in their order. ``audit`` is how a tier is audited for the rest. Raises the document's error."""
+    """[collections.NAME], in their order. ``audit`` is how a tier is audited for the rest, ``promise`` what is promised of copies by one's
+    own section. Raises the document's error."""
     found = []
     for name in section.names():
         inner = section.section(name)
         if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
             raise inner.bad("", phrase("pol-collection-name"))
-        found.append(_collection(inner, name, known, audit))
+        copies = promise(inner.section("copies")) if "copies" in inner else None
+        found.append(replace(_collection(inner, name, known, audit), copies=copies))
     section.done()
     return tuple(found)
 
@@ -82,6 +87,7 @@ def _collection(section: Section, name: str, known: Collection[str], audit: Call
         if tier not in known:
             raise inner.fail("TIER", "", tier=tier, known=", ".join(sorted(known)))
         audits[tier] = read_periods(inner, audit(tier))
+    section.allow(["copies"])
     section.done()
     if not producers and not any(fields.values()):
         raise section.bad("", phrase("pol-collection-all"))

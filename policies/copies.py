@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from policies.archive import Policy
+from policies.promise import CopiesPolicy
 
 __all__ = ["CopyFact", "Safety", "is_stored", "safety"]
 
@@ -41,20 +41,20 @@ class Safety:
         return not self.lacking
 
 
-def safety(copies: Iterable[CopyFact], policy: Policy, *, version: int) -> Safety:
-    """Count the copies of one AIP for its ``version``.
+def safety(copies: Iterable[CopyFact], promise: CopiesPolicy, *, version: int) -> Safety:
+    """Count the copies of one AIP for its ``version``, by what is promised of them.
 
-    A copy of an older version does not count, nor does one on a tier that the policy does not name; a tier counts once.
+    A copy of an older version does not count, nor does one on a tier that is not promised; a tier counts once.
     """
     good = {copy.tier for copy in copies if copy.state.value == GOOD and copy.version >= version}
-    promised = policy.copies.tiers
+    promised = promise.tiers
     return Safety(
         good=tuple(tier for tier in promised if tier in good),
         lacking=tuple(tier for tier in promised if tier not in good),
-        stored=policy.copies.enough(good),
+        stored=promise.enough(good),
     )
 
 
-def is_stored(copies: Iterable[CopyFact], policy: Policy, *, version: int) -> bool:
+def is_stored(copies: Iterable[CopyFact], promise: CopiesPolicy, *, version: int) -> bool:
     """Whether enough verified good copies of ``version`` exist."""
-    return safety(copies, policy, version=version).stored
+    return safety(copies, promise, version=version).stored

@@ -1,4 +1,5 @@
-"""What is promised of copies: on which tiers, how many of them must be good, at how many sites and on how many kinds of media.
+"""What is promised of copies: on which tiers, how many of them must be good, at how many sites and on how many kinds of media; of
+everything, and of single collections.
 
 Circular 05/2025/TT-BNV, article 27, wants at least two sets on independent media; two copies in one building, or on one kind of
 medium, are lost to one fire or one fault together.
@@ -7,11 +8,18 @@ medium, are lost to one fire or one fault together.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies.document import Section
+from policies.phrases import phrase
 
-__all__ = ["CopiesPolicy", "Place", "read_copies"]
+__all__ = ["CopiesPolicy", "Place", "read_copies", "read_promise"]
+
+LEAST_SETS = 2
+"""What a collection may be promised at least: Circular 05/2025/TT-BNV, article 27."""
+
+MOST = 1_000
+"""Copies, sites or media that anybody may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +65,38 @@ _UNSAID = Place()
 def read_copies(section: Section, known: Mapping[str, Place] | None) -> CopiesPolicy:
     """The table ``copies.default``; ``known`` are the tiers of kho.toml (None: any). What cannot be kept is refused."""
     default = section.section("default")
-    copies = CopiesPolicy(
-        tiers=default.texts("tiers"),
-        need=default.integer("need", least=1, most=1_000),
-        sites=default.integer("sites", 1, least=1, most=1_000),
-        media=default.integer("media", 1, least=1, most=1_000),
-        places=known or {},
+    copies = CopiesPolicy(tiers=default.texts("tiers"), need=default.integer("need", least=1, most=MOST), places=known or {})
+    copies = _read(default, copies, known)
+    section.done()
+    return copies
+
+
+def read_promise(section: Section, default: CopiesPolicy, known: Mapping[str, Place] | None) -> CopiesPolicy:
+    """What a collection is promised: ``default`` for what ``section`` does not say. Fewer sets than the law wants are refused."""
+    copies = replace(
+        default, tiers=section.texts("tiers", default.tiers), need=section.integer("need", default.need, least=1, most=MOST)
     )
-    default.done()
+    copies = _read(section, copies, known)
+    if copies.need < LEAST_SETS:
+        raise section.bad("need", phrase("pol-two-sets"))
+    return copies
+
+
+def _read(section: Section, base: CopiesPolicy, known: Mapping[str, Place] | None) -> CopiesPolicy:
+    """``base`` with the sites and media of ``section``, held against what its tiers can keep."""
+    copies = replace(
+        base,
+        sites=section.integer("sites", base.sites, least=1, most=MOST),
+        media=section.integer("media", base.media, least=1, most=MOST),
+    )
     section.done()
     for tier in copies.tiers:
         if known is not None and tier not in known:
-            raise default.fail("TIER", "tiers", tier=tier, known=", ".join(sorted(known)))
+            raise section.fail("TIER", "tiers", tier=tier, known=", ".join(sorted(known)))
     if copies.need > len(copies.tiers):
-        raise default.fail("PROMISE", "need", need=copies.need, tiers=len(copies.tiers))
+        raise section.fail("PROMISE", "need", need=copies.need, tiers=len(copies.tiers))
     if known is not None and copies.sites > (have := copies.sites_of(copies.tiers)):
-        raise default.fail("SITES", "sites", need=copies.sites, have=have)
+        raise section.fail("SITES", "sites", need=copies.sites, have=have)
     if known is not None and copies.media > (have := copies.media_of(copies.tiers)):
-        raise default.fail("MEDIA", "media", need=copies.media, have=have)
+        raise section.fail("MEDIA", "media", need=copies.media, have=have)
     return copies

@@ -171,7 +171,7 @@ TURN_LOOK = 0.05
 def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", metadata: str = "", after: str = "") -> Json:
     """The argument of a `DEPOSIT` job. ``after`` is the last deposit of the batch before it, if there is one: batches of a command
     are worked on side by side, and settled one after the other."""
-    tiers = list(archive.policy.copies.tiers)
+    tiers = list(archive.policy.tiers)
     return {"ids": list(ids), "tiers": tiers, "title": title, "metadata": metadata, "actor": archive.actor, "after": after}
 
 

@@ -42,11 +42,11 @@ def plans(archive: Archive) -> tuple[Plan, ...]:
     """The rows of the worker's schedule."""
     return (
         Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),
-        Plan("collect-signatures", COLLECT, {"aip": "", "tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
+        Plan("collect-signatures", COLLECT, {"aip": "", "tiers": list(archive.policy.tiers)}, every=TRY_EVERY),
         Plan("compare", COMPARE, {}, every=COMPARE_EVERY),
         Plan("evidence", EVIDENCE, {"batch": None, "renew": True}, every=EVIDENCE_EVERY),
         Plan("ledger", LEDGER, {}, every=LEDGER_EVERY),
         Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),
-        Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.copies.tiers)}, every=TRY_EVERY),
+        Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.tiers)}, every=TRY_EVERY),
         *([Plan("notices", NOTICES, {}, every=NOTICE_EVERY)] if archive.settings.notices else []),
     )

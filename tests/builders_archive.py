@@ -119,6 +119,12 @@ class ArchiveUnderTest:
         file.write_text(text, encoding="utf-8")
         self.reopen()
 
+    def collections(self, sections: str) -> None:
+        """Put ``[collections.*]`` at the end of policy.toml, in the place of those that an earlier call put there, and open anew."""
+        file = self.home / "policy.toml"
+        file.write_text(file.read_text(encoding="utf-8").partition("\n[collections")[0] + sections, encoding="utf-8")
+        self.reopen()
+
     def weights(self, **codes: str) -> None:
         """Weights of findings by code, with "_" for "-"."""
         file = self.home / "policy.toml"

@@ -32,7 +32,7 @@ AGES = (30, 90, 180, 365)
 ASKED_AT_ONCE = 500
 """AIPs whose copies are fetched in one query."""
 
-Enough = Callable[[Sequence[str]], bool]
+Enough = Callable[[str, Sequence[str]], bool]
 """Whether good copies on these tiers are what is promised."""
 
 _NOT_GOOD = text("state <> 'good'")
@@ -220,11 +220,12 @@ class Copies:
         return found
 
     def short(self, enough: Enough, tiers: Sequence[str]) -> int:
-        """How many AIPs have not ``enough`` good copies of their newest version on ``tiers``."""
+        """How many AIPs have not ``enough`` (of their collection, "" for none) good copies of their newest version on ``tiers``."""
         good = _good(tiers).subquery()
+        query = select(good.c.collection, good.c.good, func.count()).group_by(good.c.collection, good.c.good)
         with self._database.read() as transaction:
-            rows = transaction.execute(select(good.c.good, func.count()).group_by(good.c.good)).all()
-        return sum(count for mask, count in rows if not enough(_named(mask, tiers)))
+            rows = transaction.execute(query).all()
+        return sum(count for collection, mask, count in rows if not enough(collection, _named(mask, tiers)))
 
 
 def _due_at(one: Copy) -> datetime:
@@ -316,7 +317,8 @@ def _good(tiers: Sequence[str]) -> Select[Any]:
         table.c.tier.in_(list(tiers)),
     )
     bits = case({tier: 1 << index for index, tier in enumerate(tiers)}, value=table.c.tier, else_=0) if tiers else literal(0)
-    return select(aip.c.id, func.coalesce(func.sum(bits), 0).label("good")).outerjoin(table, counts).group_by(aip.c.id)
+    columns = (aip.c.id, func.max(aip.c.collection).label("collection"), func.coalesce(func.sum(bits), 0).label("good"))
+    return select(*columns).outerjoin(table, counts).group_by(aip.c.id)
 
 
 def _named(mask: int, tiers: Sequence[str]) -> list[str]:

@@ -101,7 +101,7 @@ def _known_of(engine: Engine, aip_id: str) -> _Known:
     from policies.copies import is_stored
 
     aip = engine.holdings.show(aip_id)
-    stored = is_stored(aip.copies, engine.archive.policy, version=aip.version)
+    stored = is_stored(aip.copies, engine.archive.policy.copies_of(aip.collection), version=aip.version)
     return _Known(0 if stored else 1, [damage for copy in aip.copies for damage in copy.damages])
 
 

@@ -18,6 +18,7 @@ from formats.report import FormatReport, KnownFormat
 from policies.audits import next_check, next_look
 from policies.findings import said
 from policies.phrases import phrase
+from policies.promise import CopiesPolicy
 from repository.aip.carried import Carried, CarriedFile
 from repository.aip.facts import aip_facts, original_name
 from repository.aip.sealing import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
@@ -38,7 +39,8 @@ __all__ = ["keep", "register"]
 
 
 def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
-    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error"}.
+    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error"}. Those of
+    collections that are not promised this tier are left out.
 
     A tier that cannot be asked fails its part of the batch, never the other tiers' part.
     """
@@ -46,7 +48,7 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
     sealed = {
         deposit_id: load_sealed(archive.spools.get(deposit_id))
         for deposit_id in deposit_ids
-        if accepted[deposit_id].state is DepositState.ACCEPTED
+        if accepted[deposit_id].state is DepositState.ACCEPTED and tier_name in _promise(archive, deposit_id).tiers
     }
     results: dict[str, Any] = {}
     try:
@@ -64,6 +66,14 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
             problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
             results[deposit_id] = {"ok": not problem, "error": problem, **read}
     return results
+
+
+def _promise(archive: Archive, deposit_id: str) -> CopiesPolicy:
+    """What is promised of the copies of an accepted deposit. Where all is promised the same, what was sealed is not asked."""
+    if archive.policy.one_promise:
+        return archive.policy.copies
+    record = sealed_record(archive.spools.get(deposit_id))
+    return archive.policy.promise_to(record.producer, record.fields)
 
 
 def _locked(archive: Archive, tier_name: str, deposit_id: str, object_id: ObjectId) -> str:
@@ -107,22 +117,22 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
 
 def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether enough tiers hold verified copies; if not, the deposit says why."""
-    promise, good = archive.policy.copies, [tier for tier, result in kept.items() if result["ok"]]
-    if promise.enough(good):
+    promised, good = _promise(archive, deposit.id), [tier for tier, result in kept.items() if result["ok"]]
+    if promised.enough(good):
         return True
     reasons = "; ".join(
         f"{tier}: {result['error'] or phrase('not-verified')}" for tier, result in kept.items() if not result["ok"]
     )
-    if len(good) >= promise.need:
+    if len(good) >= promised.need:
         there = phrase(
             "too-close-together",
-            sites=promise.sites_of(good),
-            media=promise.media_of(good),
-            need_sites=promise.sites,
-            need_media=promise.media,
+            sites=promised.sites_of(good),
+            media=promised.media_of(good),
+            need_sites=promised.sites,
+            need_media=promised.media,
         )
         reasons = "; ".join(filter(None, (there, reasons)))
-    error = NotEnoughCopies(deposit.aip_id, len(good), promise.need, reasons)
+    error = NotEnoughCopies(deposit.aip_id, len(good), promised.need, reasons)
     waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
     write_row(archive.spools.folder(deposit.id), waiting)
     return False

@@ -1,6 +1,6 @@
-"""Placement: on which tiers the copies of every AIP are, on which they should be after the policy, and what that would move.
+"""Placement: on which tiers the copies of everything are, on which they should be after the policy, and what that would move.
 
-A changed policy moves nothing by itself. The plan says what it would; applying it makes the missing copies first, by the job that
+A changed policy moves no copy by itself. The plan says what it would; applying it makes the missing copies first, by the job that
 brings all missing copies, and lets go of a copy on a tier that is no longer promised only when as many copies as were promised
 have been read again whole in the very same step.
 """
@@ -17,6 +17,7 @@ from policies.audits import FULL
 from policies.copies import safety
 from repository.archive import Archive
 from repository.checks.audit import record_of, verify_copy
+from repository.checks.following import follow_policy
 from repository.checks.forecast import speed
 from repository.ledger.events import ledger_of
 from repository.model import Copy, CopyState
@@ -29,7 +30,7 @@ __all__ = ["Plan", "PlannedTier", "announce", "plan", "release_some"]
 _log = logging.getLogger(__name__)
 
 STEP = 500
-"""AIPs that are looked at in one query."""
+"""Objects that are looked at in one query."""
 
 STEP_RELEASES = 20
 """Copies let go of in one step: for each, all promised copies are read again."""
@@ -64,15 +65,20 @@ class Plan:
 
 
 def plan(archive: Archive) -> Plan:
-    """Counted from the catalog."""
-    promised = archive.policy.copies.tiers
+    """Counted from the catalog, which follows the policy first: nothing else does."""
+    follow_policy(archive)
+    promised = _promised(archive)
     lines = {name: PlannedTier(name) for name in archive.tiers}
-    for name in promised:
-        count, size = archive.catalog.placements.lacking(name)
+    for name in archive.policy.tiers:
+        count, size = archive.catalog.placements.lacking(name, promised)
         lines[name] = _to_be_made(archive, lines[name], count, size)
     for name, count, size in archive.catalog.placements.beyond(promised):
         lines[name] = replace(lines.get(name, PlannedTier(name)), release=count, release_bytes=size)
     return Plan(tuple(lines[name] for name in sorted(lines)))
+
+
+def _promised(archive: Archive) -> dict[str, tuple[str, ...]]:
+    return {name: each.tiers for name, each in archive.policy.promises.items()}
 
 
 def _to_be_made(archive: Archive, line: PlannedTier, count: int, size: int) -> PlannedTier:
@@ -91,11 +97,13 @@ def _to_be_made(archive: Archive, line: PlannedTier, count: int, size: int) -> P
 
 
 def announce(archive: Archive, progress: Progress) -> int:
-    """Enter a copy for every AIP on every promised tier on which it has none: promised, and not there yet. How many."""
+    """Enter a copy of everything on every tier that is promised to it and on which it has none: promised, and not there yet. How many."""
+    follow_policy(archive)
     count, now = 0, archive.clock.now()
     progress.start("plan", None, "objects")
-    for name in archive.policy.copies.tiers:
-        while lacking := archive.catalog.placements.lacking_ids(name, limit=STEP):
+    promised = _promised(archive)
+    for name in archive.policy.tiers:
+        while lacking := archive.catalog.placements.lacking_ids(name, promised, limit=STEP):
             archive.catalog.copies.put(
                 Copy(aip_id, name, version, CopyState.ABSENT, None, None, now, size, 0) for aip_id, version, size in lacking
             )
@@ -108,7 +116,7 @@ def announce(archive: Archive, progress: Progress) -> int:
 def release_some(archive: Archive, after: Sequence[str], progress: Progress) -> dict[str, Any]:
     """One step: let go of some copies that are no longer promised. {"released", "kept", "cursor"}: "kept" are those that stay, since
     not every promised copy was found good; "cursor" is None at the end."""
-    promised = archive.policy.copies.tiers
+    promised = _promised(archive)
     found = archive.catalog.placements.beyond_ids(promised, after=tuple(after), limit=STEP_RELEASES)
     released = kept = 0
     progress.start("release", len(found), "objects")
@@ -124,13 +132,14 @@ def release_some(archive: Archive, after: Sequence[str], progress: Progress) -> 
 
 def _safe_without(archive: Archive, aip_id: str) -> bool:
     """Whether a copy on every promised tier is whole, read again now."""
-    aip = archive.catalog.holdings.get(aip_id)
-    if not safety(aip.copies, archive.policy, version=aip.version).complete:
+    copies = archive.catalog.copies.of(aip_id)
+    promise, newest = archive.policy.copies_of(copies[0].collection), max(copy.version for copy in copies)
+    if not safety(copies, promise, version=newest).complete:
         return False
     expected = archive.catalog.holdings.inventories([aip_id])[aip_id]
     records = []
-    for copy in aip.copies:
-        if copy.tier not in archive.policy.copies.tiers:
+    for copy in copies:
+        if copy.tier not in promise.tiers:
             continue
         try:
             records.append(record_of(archive, copy, verify_copy(archive, copy, expected), FULL))

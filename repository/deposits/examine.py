@@ -17,6 +17,7 @@ from formats.package.spool import Spool
 from formats.report import FormatReport
 from policies.archive import Policy
 from policies.findings import Findings
+from policies.promise import CopiesPolicy
 from repository.aip.sealing import SPOOLED, received
 from repository.archive import Archive
 from repository.catalog import Transaction
@@ -45,13 +46,14 @@ def examine(
     form.check(spool, findings)
     package = arrange(spool, findings)
     check_readable(spool, package, extra, findings)
-    check_description(archive.policy, described(spool, package, extra)[0], findings)
+    fields = described(spool, package, extra)[0]
+    check_description(archive.policy, fields, findings)
     identify(archive, spool, findings, progress)
     inspect(archive, spool, findings, progress)
     scanned = scan(archive, spool, findings, progress)
     if archive.policy.signatures.check:
         check_signatures(archive, spool, each_file(spool), findings, progress)
-    check_sizes(archive, spool, findings)
+    check_sizes(archive, archive.policy.promise_to(deposit.producer, fields), spool, findings)
     look_up(archive, deposit, package, distinct(spool, findings), findings)
     return package, scanned
 
@@ -114,9 +116,9 @@ def scanner_words(version: ScannerVersion) -> str:
     return f"{version.engine}, signatures {number}" if number else version.engine
 
 
-def check_sizes(archive: Archive, spool: Spool, findings: Findings) -> None:
-    """Files that a tier of the policy cannot take in one piece: a cartridge has an end, and no file is cut."""
-    places = [archive.settings.tier(name) for name in archive.policy.copies.tiers]
+def check_sizes(archive: Archive, promise: CopiesPolicy, spool: Spool, findings: Findings) -> None:
+    """Files that a promised tier cannot take in one piece: a cartridge has an end, and no file is cut."""
+    places = [archive.settings.tier(name) for name in promise.tiers]
     limits = {place.name: place.tape.largest_file for place in places if place.tape is not None and place.tape.largest_file}
     if not limits or spool.bytes <= min(limits.values()):
         return

@@ -32,7 +32,10 @@ def promote(archive: Archive) -> int:
         page = archive.catalog.deposits.list(state=DepositState.KEPT, cursor=cursor, limit=1_000)
         for deposit in page.items:
             aip = archive.catalog.holdings.find(deposit.aip_id)
-            if aip is not None and is_stored(aip.copies, archive.policy, version=deposit.aip_version):
+            if aip is None:
+                continue
+            promise = archive.policy.copies_of(aip.collection)
+            if is_stored(aip.copies, promise, version=deposit.aip_version):
                 archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, updated=archive.clock.now())
                 archive.spools.remove(deposit.id)
                 stored += 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from policies.findings import Findings, KhoError, said
 from policies.phrases import os_phrase
+from policies.promise import CopiesPolicy
 from repository.aip.stored import StoredVersion, inventory_digest, open_verified
 from repository.archive import Archive
 from repository.catalog import Registration
@@ -68,13 +69,13 @@ def read_aip(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, *,
     None when a version has more than ``most`` files (`ROWS_HELD` at most, when it is to be sent to another process: rows of more are
     read from the tiers only while they are entered). Raises Unavailable when a tier cannot be asked.
     """
-    known = Known(surveyed.aip_id)
+    known, wanted = Known(surveyed.aip_id), tuple(tiers)  # on all of them, as long as nothing tells what is promised
     try:
         believed = _believed(archive, tiers, surveyed, known.findings)
         if believed is not None:
             if most is not None and _widest(believed.inventory) > most:
                 return None
-            _read_into(known, archive, tiers, believed, surveyed)
+            wanted = _read_into(known, archive, tiers, believed, surveyed).tiers
     except Unavailable:
         known.close()
         raise
@@ -85,6 +86,8 @@ def read_aip(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, *,
     except BaseException:
         known.close()
         raise
+    for name in sorted((tiers.keys() & set(wanted)) - surveyed.held.keys() - surveyed.broken):
+        known.findings.add("AIP-MISSING-ON", surveyed.aip_id, tier=name)
     return known
 
 
@@ -111,18 +114,17 @@ def _believed(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, f
     """What is believed of an object: its newest version that is sound. None (with a finding) when nothing tells which is right.
 
     A version that fewer tiers hold than the policy promises was perhaps never counted, or was made by someone who can write to one
-    tier: it is believed only when it agrees with itself.
+    tier: it is believed only when it agrees with itself. What is promised to it is not known yet, so all promises count.
     """
     aip_id, held = surveyed.aip_id, surveyed.held
-    for name in sorted(tiers.keys() - held.keys() - surveyed.broken):
-        findings.add("AIP-MISSING-ON", aip_id, tier=name)
     for number in sorted({found.number for found in held.values()}, reverse=True):
         by_digest: dict[bytes, list[str]] = {}
         for name, found in held.items():
             if found.number == number:
                 by_digest.setdefault(found.inventory_sha512, []).append(name)
         sound = by_digest
-        if len(by_digest) > 1 or not archive.policy.copies.enough(next(iter(by_digest.values()))):
+        first = next(iter(by_digest.values()))
+        if len(by_digest) > 1 or not all(each.enough(first) for each in archive.policy.promises.values()):
             sound = _sound(tiers, aip_id, by_digest)
         if len(sound) > 1 or (not sound and len(by_digest) > 1):
             detail = "; ".join(f"{', '.join(names)}: {digest.hex()[:16]}…" for digest, names in by_digest.items())
@@ -182,19 +184,28 @@ def _with_older(
     return _Believed(inventory, digests)
 
 
-def _read_into(known: Known, archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, surveyed: Surveyed) -> None:
+def _read_into(
+    known: Known, archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, surveyed: Surveyed
+) -> CopiesPolicy:
+    """Every version, and what is promised of the AIP's copies after the newest one."""
     inventory = believed.inventory
+    newest = StoredVersion(list(tiers.values()), inventory, inventory.head, believed.digests[inventory.head])
+    known.stored.append(newest)
+    promise = archive.policy.promise_to(newest.deposit.producer, newest.deposit.fields)
     copies = tuple(
         Copy(surveyed.aip_id, name, inventory.head, state, None, None, None, bytes=0, files=0)
         for name, state in surveyed.states.items()
+        if name in promise.tiers or name in surveyed.held or name in surveyed.broken
     )
     for number, digest in believed.digests.items():
-        stored = StoredVersion(list(tiers.values()), inventory, number, digest)
-        known.stored.append(stored)
+        stored = newest if number == inventory.head else StoredVersion(list(tiers.values()), inventory, number, digest)
+        if stored is not newest:
+            known.stored.append(stored)
         known.registrations.append(stored.registration(copies if number == inventory.head else (), archive.policy))
         known.events += stored.events()
-        enough = archive.policy.copies.enough([name for name, found in surveyed.held.items() if found.number >= number])
+        enough = promise.enough([name for name, found in surveyed.held.items() if found.number >= number])
         past = stored.past_deposit(stored=enough)
         row = kept_row(archive, past.id)
         known.deposits.append(replace(row, state=past.state) if row is not None and is_of(row, past) else past)
         known.files += stored.files
+    return promise

@@ -244,6 +244,6 @@ def _surveyed(archive: Archive, tiers: Mapping[str, Tier], survey: _Survey) -> I
     for aip_id in sorted(survey.held):
         held, broken = survey.held[aip_id], frozenset(survey.broken.get(aip_id, ()))
         there = held.keys() | broken
-        names = [name for name in archive.tiers if name in archive.policy.copies.tiers or name in there]
+        names = [name for name in archive.tiers if name in archive.policy.tiers or name in there]
         states = {name: CopyState.ABSENT if name in tiers and name not in there else CopyState.UNKNOWN for name in names}
         yield Surveyed(aip_id, held, broken, states)

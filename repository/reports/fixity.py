@@ -10,6 +10,7 @@ from policies.phrases import phrase
 from repository.archive import Archive
 from repository.catalog import Members, TierSummary
 from repository.checks.comparison import COMPARED
+from repository.checks.following import follow_policy
 from repository.model import CopyState, Damage
 from storage.errors import StorageError
 
@@ -72,7 +73,10 @@ def tier_states(archive: Archive, now: datetime, members: Members | None = None)
 
 
 def fixity_summary(archive: Archive) -> FixitySummary:
-    """The summary as of now."""
+    """The summary as of now. Where collections are promised copies of their own the catalog follows the policy first, or it would be
+    counted by the collections of the policy before."""
+    if not archive.policy.one_promise:
+        follow_policy(archive)
     now = archive.clock.now()
     catalog = archive.catalog
     tiers = tier_states(archive, now)
@@ -83,7 +87,8 @@ def fixity_summary(archive: Archive) -> FixitySummary:
         policy=archive.policy.digest,
         population=catalog.holdings.count(),
         short=catalog.copies.short(
-            archive.policy.copies.enough, [name for name in archive.policy.copies.tiers if name in reached]
+            lambda collection, good: archive.policy.copies_of(collection).enough(good),
+            [name for name in archive.policy.tiers if name in reached],
         ),
         tiers=tiers,
         damages=tuple(catalog.copies.damages()),

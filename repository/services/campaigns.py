@@ -57,7 +57,7 @@ class Campaigns:
             raise AccessPath(path)
         name = campaign or f"{path}-{self._archive.clock.now():%Y%m%d}-{uuid.uuid4().hex[:6]}"
         order = Order(name, path, tuple(puids) or policy.sources_of(path), seconds)
-        tiers = list(self._archive.policy.copies.tiers)
+        tiers = list(self._archive.policy.tiers)
         argument = {**order.as_json(), "limit": limit, "tiers": tiers, "actor": self._archive.actor}
         result: Mapping[str, Any] = self._jobs.run(MIGRATE, f"{MIGRATE}:{name}", argument, progress=Shown(progress))
         progress.finish()
@@ -91,7 +91,7 @@ class Campaigns:
         """Make versions without what the campaign brought, and wait. The versions with it stay, as all versions do. Raises `NoCampaign`."""
         if not self._archive.catalog.deposits.from_source(campaign_source(campaign), limit=1):
             self.report(campaign)  # there is one, and it made nothing; or there is none
-        tiers = list(self._archive.policy.copies.tiers)
+        tiers = list(self._archive.policy.tiers)
         argument = {"campaign": campaign, "tiers": tiers, "actor": self._archive.actor}
         job = f"{ROLLBACK}:{campaign}:{uuid.uuid4().hex[:6]}"
         result: Mapping[str, Any] = self._jobs.run(ROLLBACK, job, argument, progress=Shown(progress))

@@ -68,7 +68,7 @@ class Copies:
         """
         if aip_id:
             self._archive.catalog.holdings.get(aip_id)
-        tiers = [] if aip_id else list(self._archive.policy.copies.tiers)
+        tiers = [] if aip_id else list(self._archive.policy.tiers)
         argument = {"aip": aip_id or "", "tiers": tiers, "actor": self._archive.actor}
         result = self._jobs.run(REPAIR, f"repair:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()

@@ -110,7 +110,7 @@ class Formats:
             return line
         cores = len(os.sched_getaffinity(0))
         hours = files * measured["milliseconds"] / measured["files"] / 3_600_000 / cores
-        tiers = len(self._archive.policy.copies.tiers)
+        tiers = max(len(each.tiers) for each in self._archive.policy.promises.values())
         storage = round(size * measured["bytes_out"] / max(1, measured["bytes_in"])) * tiers
         return replace(line, measured=measured["files"], hours=hours, storage=storage)
 

@@ -59,7 +59,7 @@ class Signatures:
         """Ask again for what is missing, of one AIP or of all that are due, and wait. Raises `UnknownAip`."""
         if aip_id:
             self._archive.catalog.holdings.get(aip_id)
-        argument = {"aip": aip_id, "tiers": list(self._archive.policy.copies.tiers), "actor": self._archive.actor}
+        argument = {"aip": aip_id, "tiers": list(self._archive.policy.tiers), "actor": self._archive.actor}
         done: Mapping[str, int] = self._jobs.run(COLLECT, f"signatures:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         return done
@@ -68,7 +68,7 @@ class Signatures:
         """Make copies of an AIP's signed PDF files that ordinary readers can go on validating, as a new version, and wait. See
         `repository.versions.lasting`. Raises `UnknownAip`."""
         self._archive.catalog.holdings.get(aip_id)
-        argument = {"aip": aip_id, "tiers": list(self._archive.policy.copies.tiers), "actor": self._archive.actor}
+        argument = {"aip": aip_id, "tiers": list(self._archive.policy.tiers), "actor": self._archive.actor}
         done: Mapping[str, Any] = self._jobs.run(LASTING, f"lasting:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         return done

@@ -33,7 +33,7 @@ def _tier(archive: Archive, place: TierPlace, known: Document) -> Document:
         "place": place.shown,
         "site": place.place.site,
         "medium": place.place.medium,
-        "promised": place.name in archive.policy.copies.tiers,
+        "promised": place.name in archive.policy.tiers,
         "lock_days": archive.policy.worm.get(place.name, timedelta()).days or None,
         "free": _free(place) if known["reachable"] else None,
         **{name: known[name] for name in names},

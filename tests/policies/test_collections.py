@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from policies.archive import ArchivePolicyError, parse_policy
 from policies.audits import OLD, RISKY_FOR, ahead, algorithm, next_check, next_look
 from policies.collections import RecordCollection, collection_of
+from policies.promise import Place
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -70,6 +71,67 @@ def test_the_full_check_follows_the_collections_own_cycle() -> None:
     last = NOW - DAY
     assert algorithm(policy, "a", last, NOW, collection="Hộ tịch") == "sha512"
     assert algorithm(policy, "a", last, NOW) == "sha256"
+
+
+SPREAD = """
+[copies.default]
+tiers = ["a", "b"]
+need = 2
+[collections.x]
+producers = ["p"]
+copies.tiers = ["a", "b", "c"]
+copies.need = 3
+copies.sites = 2
+[collections.y]
+producers = ["q"]
+copies.media = 2
+[collections.z]
+producers = ["r"]
+"""
+PLACES = {"a": Place("Hà Nội"), "b": Place("Hà Nội", "tape"), "c": Place("Huế")}
+
+
+def test_a_collection_is_promised_what_it_says_and_else_the_default() -> None:
+    policy = parse_policy(SPREAD, tiers=PLACES)
+    x, y = policy.copies_of("x"), policy.copies_of("y")
+    assert (x.tiers, x.need, x.sites, x.media) == (("a", "b", "c"), 3, 2, 1)
+    assert (y.tiers, y.need, y.sites, y.media) == (("a", "b"), 2, 1, 2)
+    assert policy.copies_of("z") is policy.copies_of("") is policy.copies_of("no such") is policy.copies
+    assert policy.promise_to("p", {}) is x
+    assert policy.promise_to("r", {}) is policy.copies
+    assert list(policy.promises) == ["", "x", "y", "z"]
+    assert policy.tiers == ("a", "b", "c")
+    assert (policy.one_promise, parse_policy(COPIES + CIVIL).one_promise) == (False, True)
+    assert (x.enough("ab"), x.enough("abc"), policy.copies.enough("ab")) == (False, True, True)
+    assert y.enough("ab")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "key"),
+    [
+        ('copies.tiers = ["a", "d"]', "POL-TIER", "copies.tiers"),
+        ("copies.need = 1", "POL-VALUE", "copies.need"),
+        ('copies.tiers = ["c"]', "POL-PROMISE", "copies.need"),
+        ('copies.tiers = ["c"]\ncopies.need = 1', "POL-VALUE", "copies.need"),
+        ("copies.need = 3", "POL-PROMISE", "copies.need"),
+        ("copies.sites = 2", "POL-SITES", "copies.sites"),
+        ("copies.media = 3", "POL-MEDIA", "copies.media"),
+        ('copies.tier = ["a"]', "POL-KEY", "copies.tier"),
+        ('copies = ["a"]', "POL-TYPE", "copies"),
+    ],
+)
+def test_a_promise_to_a_collection_is_kept_and_lawful_or_refused(said: str, code: str, key: str) -> None:
+    default = '[copies.default]\ntiers = ["a", "b"]\nneed = 2\n[collections.x]\nproducers = ["p"]\n'
+    with pytest.raises(ArchivePolicyError) as refused:
+        parse_policy(default + said + "\n", tiers=PLACES)
+    assert (refused.value.code, f"collections.x.{key}" in str(refused.value)) == (code, True)
+
+
+def test_where_one_copy_is_the_default_a_collection_says_how_many_it_wants() -> None:
+    said = COPIES + '[collections.x]\nproducers = ["p"]\ncopies.tiers = ["b", "a"]\n'
+    with pytest.raises(ArchivePolicyError, match="27"):
+        parse_policy(said)
+    assert parse_policy(said + "copies.need = 2\n").copies_of("x").tiers == ("b", "a")
 
 
 @pytest.mark.parametrize(

@@ -37,21 +37,21 @@ class Fact:
 
 def test_stored_when_enough_good_copies() -> None:
     copies = [Fact("a", 1, State.GOOD), Fact("b", 1, State.GOOD), Fact("c", 1, State.WRITTEN)]
-    found = safety(copies, POLICY, version=1)
+    found = safety(copies, POLICY.copies, version=1)
     assert (found.good, found.lacking, found.stored, found.complete) == (("a", "b"), ("c",), True, False)
-    assert is_stored(copies, POLICY, version=1)
+    assert is_stored(copies, POLICY.copies, version=1)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.GOOD])
 def test_no_other_state_counts(state: State) -> None:
-    assert not is_stored([Fact("a", 1, State.GOOD), Fact("b", 1, state)], POLICY, version=1)
+    assert not is_stored([Fact("a", 1, State.GOOD), Fact("b", 1, state)], POLICY.copies, version=1)
 
 
 def test_older_versions_other_tiers_and_repetitions_do_not_count() -> None:
-    assert not is_stored([Fact("a", 2, State.GOOD), Fact("b", 1, State.GOOD)], POLICY, version=2)
-    assert not is_stored([Fact("a", 1, State.GOOD), Fact("z", 1, State.GOOD)], POLICY, version=1)
-    assert not is_stored([Fact("a", 1, State.GOOD), Fact("a", 1, State.GOOD)], POLICY, version=1)
-    assert not is_stored([], POLICY, version=1)
+    assert not is_stored([Fact("a", 2, State.GOOD), Fact("b", 1, State.GOOD)], POLICY.copies, version=2)
+    assert not is_stored([Fact("a", 1, State.GOOD), Fact("z", 1, State.GOOD)], POLICY.copies, version=1)
+    assert not is_stored([Fact("a", 1, State.GOOD), Fact("a", 1, State.GOOD)], POLICY.copies, version=1)
+    assert not is_stored([], POLICY.copies, version=1)
 
 
 SPREAD = """
@@ -72,7 +72,7 @@ def test_copies_count_by_sites_and_kinds_of_media(good: str, enough: bool) -> No
     policy = parse_policy(SPREAD, tiers=PLACES)
     copies = [Fact(tier, 1, State.GOOD) for tier in good]
     assert policy.copies.enough(good) is enough
-    assert is_stored(copies, policy, version=1) is enough
+    assert is_stored(copies, policy.copies, version=1) is enough
 
 
 def test_a_tier_whose_site_is_not_said_may_stand_beside_any_other() -> None:

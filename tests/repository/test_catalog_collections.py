@@ -92,3 +92,27 @@ def test_what_the_last_reading_counted(filled: Catalog) -> None:
     filled.copies.record([a_check(1, "a", version=1, bytes=101, files=4), a_check(2, "a", version=1, state=CopyState.UNREADABLE)])
     copies = [copy(filled, number, "a") for number in (1, 2, 3)]
     assert filled.looks.last_read(copies) == {aip_id(1): (1, 4, 101)}
+
+
+def test_what_lacks_copies_and_what_has_too_many_is_told_by_collection(filled: Catalog) -> None:
+    filled.holdings.keep("urn:kho:ledger:x:1", b"1" * 64)
+    filled.holdings.keep("urn:kho:ledger:x:1", b"2" * 64, 2)
+    filled.copies.put([Copy("urn:kho:ledger:x:1", "a", 2, CopyState.GOOD, NOW, NOW, NOW, 7, 3)])
+    even, odd = [[aip_id(number) for number in range(first, 7, 2)] for first in (2, 1)]
+    same = {"": ("a", "b"), "đất": ("b", "a")}
+    assert filled.placements.lacking("a", same) == (0, 0)
+    assert filled.placements.lacking_ids("b", same, limit=9) == [("urn:kho:ledger:x:1", 2, 7)]
+    assert filled.placements.beyond(same) == []
+    apart = {"": ("a",), "đất": ("b", "c"), "trống": ("c",)}
+    assert [row[0] for row in filled.placements.lacking_ids("c", apart, limit=9)] == even
+    assert filled.placements.lacking("c", apart)[0] == 3
+    assert filled.placements.lacking("a", apart) == (0, 0)
+    assert [row[:2] for row in filled.placements.beyond(apart)] == [("a", 3), ("b", 3)]
+    found = filled.placements.beyond_ids(apart, after=(), limit=9)
+    assert sorted(found) == found
+    assert set(found) == {(each, "a") for each in even} | {(each, "b") for each in odd}
+    assert filled.placements.beyond_ids(apart, after=found[1], limit=2) == found[2:4]
+    only = {"": ("c",), "đất": ("a", "b")}
+    assert [row[0] for row in filled.placements.lacking_ids("c", only, limit=9)] == ["urn:kho:ledger:x:1", *odd]
+    assert [row[:2] for row in filled.placements.beyond(only)] == [("a", 4), ("b", 3)]
+    assert filled.copies.short(lambda name, good: len(good) >= (2 if name else 1), ("a",)) == 3

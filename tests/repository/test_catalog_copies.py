@@ -187,15 +187,15 @@ def test_aips_with_too_few_good_copies(catalog: Catalog) -> None:
     catalog.copies.record([a_check(2, "a", state=CopyState.UNREADABLE)])
     newer = replace(a_registration(3, version=2), copies=(a_copy(3, "a", version=2),))
     catalog.register(newer)
-    assert catalog.copies.short(lambda good: len(good) >= 2, BOTH) == 3
-    assert catalog.copies.short(lambda good: len(good) >= 1, BOTH) == 1
-    assert catalog.copies.short(lambda good: len(good) >= 1, ("b",)) == 2
-    assert catalog.copies.short(lambda good: "a" in good, BOTH) == 2
-    assert catalog.copies.short(lambda good: False, ()) == 5
+    assert catalog.copies.short(lambda _, good: len(good) >= 2, BOTH) == 3
+    assert catalog.copies.short(lambda _, good: len(good) >= 1, BOTH) == 1
+    assert catalog.copies.short(lambda _, good: len(good) >= 1, ("b",)) == 2
+    assert catalog.copies.short(lambda _, good: "a" in good, BOTH) == 2
+    assert catalog.copies.short(lambda *_: False, ()) == 5
     policy = parse_policy('[copies.default]\ntiers = ["a", "b"]\nneed = 2\n')
     aips = [catalog.holdings.get(aip_id(number)) for number in range(1, 6)]
-    stored = [aip.id for aip in aips if is_stored(aip.copies, policy, version=aip.version)]
-    assert len(stored) == 5 - catalog.copies.short(policy.copies.enough, policy.copies.tiers)
+    stored = [aip.id for aip in aips if is_stored(aip.copies, policy.copies, version=aip.version)]
+    assert len(stored) == 5 - catalog.copies.short(lambda _, good: policy.copies.enough(good), policy.copies.tiers)
     assert stored == [aip_id(1), aip_id(4)]
 
 

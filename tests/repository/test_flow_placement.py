@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from repository.checks.forecast import speed
 from repository.copies.placement import announce, release_some
+from repository.ledger.keeper import close_days, keep_day
 from repository.progress import Silent
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
@@ -88,3 +91,28 @@ def test_a_step_that_was_stopped_is_gone_on_with(archive: ArchiveUnderTest, tmp_
     archive.tier("a").forget(ObjectId(aip))  # killed between the tier and the catalog
     assert release_some(archive.engine.archive, [], Silent())["released"] == 1
     assert archive.states(aip) == {"b": "good", "c": "good"}
+
+
+class Later:
+    """The clock of three days on."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=3)
+
+
+def test_days_of_the_ledger_move_with_the_records(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "hồ sơ", FILES)).aip_id
+    late = replace(archive.engine.archive, clock=Later())
+    day = close_days(late)
+    assert day is not None
+    assert keep_day(late, day)
+    archive.policy(tiers='["b", "c"]', need="2")
+    assert planned(archive) == {"a": (0, 2), "b": (0, 0), "c": (2, 0)}
+    done = archive.engine.copies.apply(release=True, progress=Silent())
+    assert (done.announced, done.released, done.kept) == (2, 2, 0)
+    assert list(archive.tier("a").versions()) == []
+    held = {each.object_id for each in archive.tier("c").versions()}
+    assert held == {each.object_id for each in archive.tier("b").versions()}
+    assert {object_id.startswith("urn:kho:ledger:") for object_id in held - {aip}} == {True}
+    for object_id in held:
+        assert {each.tier: each.state.value for each in archive.catalog.copies.of(object_id)} == {"b": "good", "c": "good"}

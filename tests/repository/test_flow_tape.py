@@ -218,6 +218,13 @@ def test_a_file_larger_than_a_cartridge_is_refused_at_the_door(archive: TapeArch
     (refused,) = archive.engine.deposits.submit([large], producer="Sở Nội vụ", progress=Silent())
     assert refused.state is DepositState.REFUSED
     assert [each.path for each in refused.findings if each.code == "DEP-FILE-LARGER-THAN-MEDIUM"] == ["a.bin"]
+    archive.policy(tiers='["a"]', need="1")
+    archive.collections('\n[collections.x]\nproducers = ["Sở *"]\ncopies.tiers = ["a", "t"]\ncopies.need = 2\n')
+    states = []
+    for producer in ("Sở Nội vụ", "UBND"):
+        again = write_tree(tmp_path / producer, {"a.bin": bytes(10_242), "b.txt": b"b"})
+        states += archive.engine.deposits.submit([again], producer=producer, progress=Silent())
+    assert [each.state for each in states] == [DepositState.REFUSED, DepositState.STORED], "who has no copy on tape may be larger"
 
 
 def test_mail_slot_and_shelf(archive: TapeArchive) -> None:

@@ -25,13 +25,6 @@ def archive(tmp_path: Path, identifier: SharedIdentifier) -> Iterator[ArchiveUnd
     made.close()
 
 
-def promise(archive: ArchiveUnderTest, said: str) -> None:
-    """Put sections at the end of policy.toml, in the place of those that an earlier call put there."""
-    file = archive.home / "policy.toml"
-    file.write_text(file.read_text(encoding="utf-8").partition("\n[collections")[0] + said, encoding="utf-8")
-    archive.reopen()
-
-
 def deposit(archive: ArchiveUnderTest, producer: str, name: str) -> str:
     return archive.deposit(write_tree(archive.folder / name, {"x.txt": name.encode() * 100}), producer=producer).aip_id
 
@@ -49,7 +42,7 @@ def wait(archive: ArchiveUnderTest, aip: str, tier: str) -> tuple[timedelta | No
 
 
 def test_a_deposit_has_the_dates_of_its_collection_from_the_first_day(archive: ArchiveUnderTest) -> None:
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     civil, other = deposit(archive, "Sở Tư pháp", "one"), deposit(archive, "UBND", "two")
     assert archive.catalog.holdings.get(civil).collection == "Hộ tịch"
     assert archive.catalog.holdings.get(other).collection == ""
@@ -61,7 +54,7 @@ def test_a_deposit_has_the_dates_of_its_collection_from_the_first_day(archive: A
 
 
 def test_an_update_and_a_rebuild_keep_the_collection(archive: ArchiveUnderTest) -> None:
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     civil = deposit(archive, "Sở Tư pháp", "one")
     archive.deposit(write_tree(archive.folder / "new", {"y.txt": b"y"}), producer="Sở Tư pháp", update=civil)
     assert wait(archive, civil, "a") == (30 * DAY, 7 * DAY)
@@ -74,7 +67,7 @@ def test_an_update_and_a_rebuild_keep_the_collection(archive: ArchiveUnderTest) 
 
 def test_dates_and_collections_follow_a_new_policy_with_the_next_audit(archive: ArchiveUnderTest) -> None:
     civil, other = deposit(archive, "Sở Tư pháp", "one"), deposit(archive, "UBND", "two")
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     assert archive.engine.audits.run(everything=False, progress=Silent()).checked == 0
     assert archive.catalog.holdings.get(civil).collection == "Hộ tịch"
     assert wait(archive, civil, "a") == (30 * DAY, 7 * DAY)
@@ -82,7 +75,7 @@ def test_dates_and_collections_follow_a_new_policy_with_the_next_audit(archive: 
     (event,) = archive.catalog.events.newest(FOLLOWED, 9)
     assert (event.detail["aips"], event.detail["copies"]) == (1, 1)
     assert event.detail["policy"] == archive.engine.archive.policy.digest
-    promise(archive, "")
+    archive.collections("")
     assert follow_policy(archive.engine.archive) == {"aips": 1, "copies": 1}
     assert archive.catalog.holdings.get(civil).collection == ""
     assert wait(archive, civil, "a") == (90 * DAY, None)
@@ -93,7 +86,7 @@ def test_what_is_not_known_to_be_good_keeps_its_own_date(archive: ArchiveUnderTe
     next(path for path in archive.tier("a").root.rglob("x.txt")).unlink()
     archive.audit()
     before = copy(archive, civil, "a")
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     follow_policy(archive.engine.archive)
     assert copy(archive, civil, "a").check_next == before.check_next
     assert copy(archive, civil, "a").look_next is None
@@ -103,7 +96,7 @@ def test_the_forecast_counts_each_collection_in_its_own_period(archive: ArchiveU
     for number, producer in enumerate(("Sở Tư pháp", "UBND")):
         deposit(archive, producer, f"d{number}")
     plain = {each.tier: each for each in forecasts(archive.engine.archive)}
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     follow_policy(archive.engine.archive)
     found = {each.tier: each for each in forecasts(archive.engine.archive)}
     assert found["b"].need == plain["b"].need
@@ -116,7 +109,7 @@ def test_the_forecast_counts_each_collection_in_its_own_period(archive: ArchiveU
 def test_a_report_on_a_collection_tells_of_its_copies_only(archive: ArchiveUnderTest) -> None:
     from repository.reports.period import PeriodScope, gather
 
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     civil = deposit(archive, "Sở Tư pháp", "one")
     for name in ("two", "three"):
         deposit(archive, "UBND", name)
@@ -134,5 +127,5 @@ def test_many_copies_are_moved_in_turns(archive: ArchiveUnderTest, monkeypatch: 
     monkeypatch.setattr("repository.catalog.collections.ASSIGNED_AT_ONCE", 2)
     for number in range(5):
         deposit(archive, "Sở Tư pháp", f"d{number}")
-    promise(archive, CIVIL)
+    archive.collections(CIVIL)
     assert follow_policy(archive.engine.archive) == {"aips": 5, "copies": 5}
