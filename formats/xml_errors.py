@@ -14,6 +14,9 @@ class NotWellFormed(Exception):
         self.line = line
         super().__init__(reason, line)
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 class NotLookedAt(NotWellFormed):
     """Nothing is known of it, for it is of a sort that Kho does not read: it may be sound."""

@@ -1,4 +1,4 @@
-"""BER and DER, walked without recursion over a buffer that may be a mapped file: where the parts of a CMS lie, and nothing built.
+"""BER and DER, walked without recursion over a buffer that may be a file of any size: where the parts of a CMS lie, and nothing built.
 
 Hostile input costs time in proportion to its length and a fixed depth; whatever is wrong is `Malformed`.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import mmap
 
 from policies.phrases import phrase
+from signatures.held import Paged
 
-__all__ = ["DEEPEST", "Buffer", "Malformed", "Part", "distinguished", "element", "guard", "octets", "parts"]
+__all__ = ["DEEPEST", "Beyond", "Buffer", "Malformed", "Part", "distinguished", "element", "guard", "octets", "parts"]
 
-Buffer = bytes | memoryview | mmap
+Buffer = bytes | memoryview | Paged
 
 DEEPEST = 64
 """Nesting of real CMS stays below 30; a reader that recurses (asn1crypto) leaves Python's stack at about 200."""
@@ -26,6 +26,10 @@ SEQUENCE, OCTETS, CONSTRUCTED_OCTETS = 0x30, 0x04, 0x24
 
 class Malformed(ValueError):
     """The bytes are no BER, or go deeper than anything honest."""
+
+
+class Beyond(Malformed):
+    """The bytes are more, or richer, than what is looked at: nothing is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def _end_of_indefinite(data: Buffer, at: int, limit: int) -> int:
         elif length is None:
             depth += 1
             if depth > DEEPEST:
-                raise Malformed(phrase("ber-deep-at", most=DEEPEST, at=at))
+                raise Beyond(phrase("ber-deep-at", most=DEEPEST, at=at))
             at = body
         else:
             at = body + length
@@ -118,7 +122,7 @@ def octets(data: Buffer, part: Part, depth: int = 0) -> Iterator[tuple[int, int]
         yield part.body, part.body_end
         return
     if depth > DEEPEST:
-        raise Malformed(phrase("ber-deep", most=DEEPEST))
+        raise Beyond(phrase("ber-deep", most=DEEPEST))
     for each in parts(data, part):
         if each.tag & 0x1F != OCTETS or each.tag & 0xC0:
             raise Malformed(phrase("ber-octets"))
@@ -142,7 +146,7 @@ def guard(data: bytes) -> int:
         tag, body, length = _header(data, at, ends[-1])
         count += 1
         if count > MOST_ELEMENTS:
-            raise Malformed(phrase("ber-many", most=MOST_ELEMENTS))
+            raise Beyond(phrase("ber-many", most=MOST_ELEMENTS))
         if tag == 0 and length == 0:  # the end of an indefinite length, which `element` has found already
             at = body
         elif length is None:
@@ -156,7 +160,7 @@ def guard(data: bytes) -> int:
         else:
             at = body + length
         if len(ends) > DEEPEST:
-            raise Malformed(phrase("ber-deep", most=DEEPEST))
+            raise Beyond(phrase("ber-deep", most=DEEPEST))
     return count
 
 
@@ -178,7 +182,7 @@ def _distinguished(data: bytes, part: Part, left: list[int]) -> bytes:
     """`guard` has seen that this goes no deeper than `DEEPEST`."""
     left[0] -= 1
     if left[0] < 0:
-        raise Malformed(phrase("ber-again", most=MOST_AGAIN))
+        raise Beyond(phrase("ber-again", most=MOST_AGAIN))
     tag = part.tag
     if tag == CONSTRUCTED_OCTETS:
         tag, body = OCTETS, b"".join(data[start:end] for start, end in octets(data, part))

@@ -40,6 +40,7 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
 from signatures.stamps import TST_INFO, read_stamp
+from signatures.unread import unread
 
 __all__ = ["CadesVerifier", "Collected", "read_cms"]
 
@@ -100,7 +101,7 @@ class CadesVerifier:
                 try:
                     return self._read(pem_body(data), source)
                 except Malformed as error:
-                    return _broken(str(error))
+                    return _broken(error)
             with held(stream) as whole:
                 return self._read(whole, source)
 
@@ -108,7 +109,7 @@ class CadesVerifier:
         try:
             cms = open_cms(data)
         except Malformed as error:
-            return _broken(str(error))
+            return _broken(error)
         collected = Collected()
         if cms.content_type == TST_INFO and cms.pieces is not None:
             self._token(bytes(data[:]), source, collected)
@@ -170,21 +171,9 @@ def _begin(opened: Callable[[], BinaryIO]) -> bytes:
         return stream.read(HEAD)
 
 
-def _broken(reason: str, name: str = "") -> SignedFile:
+def _broken(why: Malformed | str, name: str = "") -> SignedFile:
     """A file that was taken for a signature, and is none that can be read."""
-    return SignedFile(
-        (
-            SignedObject(
-                Kind.CADES,
-                Role.SIGNATURE,
-                name,
-                b"",
-                Integrity.BROKEN,
-                SubIndication.FORMAT_FAILURE,
-                Finding("SIG-FORMAT", "", {"reason": reason}),
-            ),
-        )
-    )
+    return SignedFile((unread(why, Kind.CADES, name),))
 
 
 def read_cms(

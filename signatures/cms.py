@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 from asn1crypto import cms, core  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
-from signatures.ber import OCTETS, SEQUENCE, Buffer, Malformed, Part, element, guard, octets, parts
+from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts
 from signatures.certificates import Certificate
+from signatures.held import pieces
 
 __all__ = ["HEAD", "MOST_BYTES", "CmsFile", "Content", "certificates_in", "is_attributes", "open_cms", "revocation_in"]
 
@@ -56,11 +57,9 @@ class CmsFile:
         if self.pieces is None:
             return None
         hasher = hashlib.new(algorithm)
-        view = memoryview(self.data)
         for start, end in self.pieces:
-            for at in range(start, end, CHUNK):
-                hasher.update(view[at : min(at + CHUNK, end)])
-        view.release()
+            for piece in pieces(self.data, start, end):
+                hasher.update(piece)
         return hasher.digest()
 
     def begins(self) -> bytes:
@@ -115,7 +114,7 @@ def _wrapped(tag: int, body: bytes) -> bytes:
 
 def _raw(data: Buffer, part: Part) -> bytes:
     if part.end - part.start > MOST_BYTES:
-        raise Malformed(phrase("cms-many-bytes", most=MOST_BYTES))
+        raise Beyond(phrase("cms-many-bytes", most=MOST_BYTES))
     return bytes(data[part.start : part.end])
 
 
@@ -138,7 +137,7 @@ def open_cms(data: Buffer) -> CmsFile:
         raise Malformed(phrase("cms-encap"))
     kept = [_raw(data, each) for each in (*fields[:2], *fields[3:])]
     if sum(map(len, kept)) > MOST_BYTES:
-        raise Malformed(phrase("cms-many-bytes", most=MOST_BYTES))
+        raise Beyond(phrase("cms-many-bytes", most=MOST_BYTES))
     kept.insert(2, _wrapped(SEQUENCE, _raw(data, encapsulated[0])))
     der = _wrapped(SEQUENCE, b"".join(kept))
     elements = guard(der)
@@ -147,7 +146,9 @@ def open_cms(data: Buffer) -> CmsFile:
         parsed = cms.SignedData.load(der)
         content_type = parsed["encap_content_info"]["content_type"].dotted
         if len(list(parsed["signer_infos"])) > MOST_SIGNERS:  # each is built here, where what is none is Malformed
-            raise Malformed(phrase("cms-many-signers", most=MOST_SIGNERS))
+            raise Beyond(phrase("cms-many-signers", most=MOST_SIGNERS))
+    except Malformed:
+        raise
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed(str(error).splitlines()[0]) from error
     return CmsFile(data, content_type, pieces, parsed, der, elements)
@@ -158,11 +159,11 @@ def _count(data: Buffer, fields: Sequence[Part]) -> None:
     3 to 20 µs for each, wanted or not. Raises `Malformed`."""
     for each in fields:
         if sum(1 for _ in islice(parts(data, each), MOST_CERTIFICATES + 1)) > MOST_CERTIFICATES:
-            raise Malformed(phrase("cms-many-certificates", most=MOST_CERTIFICATES))
+            raise Beyond(phrase("cms-many-certificates", most=MOST_CERTIFICATES))
     signers = (each for each in parts(data, fields[-1]) if each.constructed)
     lists = (each for signer in signers for each in parts(data, signer) if each.tag in (0xA0, 0xA1))
     if sum(1 for each in lists for _ in islice(parts(data, each), MOST_ATTRIBUTES + 1)) > MOST_ATTRIBUTES:
-        raise Malformed(phrase("cms-many-attributes", most=MOST_ATTRIBUTES))
+        raise Beyond(phrase("cms-many-attributes", most=MOST_ATTRIBUTES))
 
 
 def _of(part: Part, tag: int, name: str) -> Part:

@@ -19,12 +19,12 @@ from signatures.ber import Buffer, Malformed, Part, distinguished, element, part
 from signatures.cms import MOST_BYTES, CmsFile, Content
 from signatures.embedded import read_embedded
 from signatures.evidence import DataObject
+from signatures.held import pieces
 from signatures.poe import digest_of
 from signatures.signed import EmbeddedRecord
 
 __all__ = ["records_in"]
 
-CHUNK = 1 << 20
 _UNSIGNED = 0xA1
 
 Segment = bytes | tuple[int, int]
@@ -139,14 +139,9 @@ class _Digests(Mapping[str, bytes]):
             hasher = hashlib.new(name)
         except ValueError as error:
             raise KeyError(name) from error
-        view = memoryview(self._data)
         for segment in self._segments:
-            if isinstance(segment, bytes):
-                hasher.update(segment)
-                continue
-            for at in range(segment[0], segment[1], CHUNK):
-                hasher.update(view[at : min(at + CHUNK, segment[1])])
-        view.release()
+            for piece in (segment,) if isinstance(segment, bytes) else pieces(self._data, *segment):
+                hasher.update(piece)
         return hasher.digest()
 
     def joined(self) -> bytes:

@@ -24,7 +24,7 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
 from signatures.timestamps import read_token
 from signatures.xaip import Handed, wrapped_record
-from signatures.xaip_verifier import in_version, opened_package
+from signatures.xaip_verifier import in_any_version, opened_package
 
 __all__ = ["EvidenceVerifier", "handed_over"]
 
@@ -93,7 +93,7 @@ def _held_against(record: Handed, source: Source) -> EmbeddedRecord:
     for name, opened in source.beside():
         tried = _over(record, [data_object(name, opened)], name)
         if tried.object.integrity is not Integrity.INTACT and (package := opened_package(opened)) is not None:
-            tried = in_version(package, record, source, name)
+            tried = in_any_version(package, record, source, name)
         if tried.object.integrity is Integrity.INTACT:
             return tried
         first = first or tried

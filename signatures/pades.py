@@ -20,12 +20,13 @@ from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
 from signatures.cms import CHUNK, open_cms
-from signatures.held import Held, held
+from signatures.held import Held, held, matches, pieces
 from signatures.pdf import Field, Pdf, Prefix
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Stamp
 from signatures.stamps import read_stamp
+from signatures.unread import unread
 
 __all__ = ["PadesVerifier"]
 
@@ -109,7 +110,7 @@ class _Reading:
             self._proofs.append((place, mine))
         for field in self._odd:
             strange = "the form names a signature that does not say with two byte ranges what it covers"
-            self._collected.objects.append(_broken(field.name, strange, Coverage("part", 0, len(self._data))))
+            self._collected.objects.append(unread(strange, Kind.PADES, field.name, coverage=Coverage("part", 0, len(self._data))))
         self._covering(self._data_of(self._pdf))
         if len(places) > MOST_SIGNATURES and self._collected.objects:
             first = self._collected.objects[0]
@@ -129,7 +130,7 @@ class _Reading:
             else:
                 self._odd.append(field)
         licence = self._pdf.usage_rights()
-        for match in islice(BYTE_RANGE.finditer(self._data), MOST_RAW):
+        for match in islice(matches(BYTE_RANGE, self._data), MOST_RAW):
             byte_range = tuple(map(int, match.groups()))
             if byte_range in found or byte_range == licence:
                 continue
@@ -158,7 +159,7 @@ class _Reading:
         value = self._gap(place.byte_range)
         problem = self._wrong(place, value, scope)
         if problem or value is None:
-            self._add(mine, place, _broken(name, problem or "the value is missing", coverage))
+            self._add(mine, place, unread(problem or "the value is missing", Kind.PADES, name, coverage=coverage))
             return
         later = self._later(place, compare) if scope == "revision" else "none"
         coverage = replace(coverage, changes=later)
@@ -172,7 +173,7 @@ class _Reading:
             else:
                 self._signature(place, value, mine, coverage, name, subfilter)
         except Malformed as error:
-            self._add(mine, place, _broken(name, str(error), coverage))
+            self._add(mine, place, unread(error, Kind.PADES, name, coverage=coverage))
 
     def _ends_revision(self, end: int) -> bool:
         return bool(END.search(self._data[max(0, end - 64) : end]))
@@ -213,11 +214,9 @@ class _Reading:
 
     def _digest(self, place: _Place, algorithm: str) -> bytes:
         hasher = hashlib.new(algorithm)
-        with memoryview(self._data) as view:
-            for start, length in place.ranges:
-                for at in range(start, start + length, CHUNK):
-                    with view[at : min(at + CHUNK, start + length)] as piece:
-                        hasher.update(piece)
+        for start, length in place.ranges:
+            for piece in pieces(self._data, start, start + length):
+                hasher.update(piece)
         return hasher.digest()
 
     def _signature(self, place: _Place, value: bytes, mine: Collected, coverage: Coverage, name: str, subfilter: str) -> None:
@@ -358,16 +357,3 @@ def _unread(name: str, subfilter: str, coverage: Coverage) -> SignedObject:
     why = Finding("SIG-ALGORITHM-UNKNOWN", "", {"reason": f"signatures of the form {subfilter} are not read"})
     sub = SubIndication.CRYPTO_CONSTRAINTS_FAILURE
     return SignedObject(Kind.PADES, Role.SIGNATURE, name, b"", Integrity.UNKNOWN, sub, why, coverage=coverage)
-
-
-def _broken(name: str, reason: str, coverage: Coverage) -> SignedObject:
-    return SignedObject(
-        Kind.PADES,
-        Role.SIGNATURE,
-        name,
-        b"",
-        Integrity.BROKEN,
-        SubIndication.FORMAT_FAILURE,
-        Finding("SIG-FORMAT", "", {"reason": reason}),
-        coverage=coverage,
-    )

@@ -153,6 +153,10 @@ class Xaip:
         found = [each for each in self._section("packageHeader") if is_ours(each, "versionManifest")]
         return {each.get("VersionID", ""): each for each in found}
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return tuple(self._manifests)
+
     @cached_property
     def _by_id(self) -> dict[str, list[tuple[Any, str]]]:
         """Every element that has an id, with the attribute that says it."""

@@ -17,15 +17,19 @@ from signatures.embedded import read_embedded
 from signatures.evidence import ObjectDigests
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
+from signatures.unread import unread
 from signatures.xades.reader import read_document
 from signatures.xades.stamps import STAMP
 from signatures.xaip import MOST_LEFT, Handed, Xaip, in_package, is_package
 from signatures.xmldsig.document import Document
 
-__all__ = ["XaipVerifier", "in_version", "opened_package"]
+__all__ = ["XaipVerifier", "in_any_version", "in_version", "opened_package"]
 
 MOST_RECORDS = 1000
 """Records, or signatures, in one package that are read."""
+
+MOST_VERSIONS = 100
+"""Versions of a package against which a record is tried that does not say for which it is."""
 
 Opened = Callable[[], BinaryIO]
 
@@ -55,6 +59,26 @@ def in_version(package: Xaip, record: Handed, source: Source, name: str) -> Embe
         return read
     part = [Finding("EVD-PART-ONLY", "", {"left": ", ".join(protected.left)})] if protected.left else []
     return replace(read, object=replace(read.object, notes=(*read.object.notes, *protected.notes, *part)))
+
+
+def in_any_version(package: Xaip, record: Handed, source: Source, name: str) -> EmbeddedRecord:
+    """A record that lies beside the package ``name``: where it does not say for which version it is, each is tried, and told that fits."""
+    if record.version or not 1 < len(package.versions) <= MOST_VERSIONS:
+        return in_version(package, record, source, name)
+    fitting: dict[str, EmbeddedRecord] = {}
+    for version in package.versions:
+        tried = in_version(package, replace(record, version=version), source, name)
+        if tried.object.integrity is Integrity.INTACT:
+            fitting[version] = tried
+    if not fitting:
+        return in_version(package, record, source, name)
+    widest = max(fitting.values(), key=lambda each: len(each.covers))
+    note = Finding("EVD-VERSION-TRIED", "", {"versions": ", ".join(fitting), "count": len(package.versions)})
+    return replace(
+        widest,
+        object=replace(widest.object, notes=(*widest.object.notes, note)),
+        covers=frozenset().union(*(each.covers for each in fitting.values())),
+    )
 
 
 class XaipVerifier:
@@ -109,9 +133,7 @@ class XaipVerifier:
                 else:
                     _read_detached(cms, mine, [_Related(package, each, source) for each in related], name, self._known)
             except Malformed as error:
-                why = Finding("SIG-FORMAT", "", {"reason": str(error)})
-                failure = SubIndication.FORMAT_FAILURE
-                mine.objects.append(SignedObject(Kind.CADES, Role.SIGNATURE, name, b"", Integrity.BROKEN, failure, why))
+                mine.objects.append(unread(error, Kind.CADES, name))
             yield name, mine
 
 

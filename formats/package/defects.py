@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.findings import Finding
+from policies.findings import Finding, said
 
 __all__ = ["Defect", "Hostile"]
 
@@ -13,6 +13,9 @@ class Defect(Exception):
     def __init__(self, code: str, path: str = "", **args: str | int) -> None:
         self.finding = Finding(code, path, args)
         super().__init__(code, path, args)
+
+    def __str__(self) -> str:
+        return said(self.finding, code=False)
 
 
 class Hostile(Defect):

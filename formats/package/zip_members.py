@@ -22,22 +22,20 @@ from formats.package.names import shown_name, twin_names
 from formats.package.zip_directory import ZipDirectory, ZipEntry
 from formats.package.zip_extra import local_extra, says_more
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
-from policies.findings import Finding, Findings
+from policies.findings import Finding, Findings, said
 
 __all__ = ["MOST_MEMBERS", "BadZip", "ZipMembers", "named_members", "zip_names"]
 
 MOST_MEMBERS: Final = 20_000
 """Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
 
-RATIO: Final = 100
 RATIO_FLOOR: Final = 64 << 20
-"""Unpacked bytes for each packed byte, and below which none is reckoned (`formats.package.limits`, for one file). Members are hashed where
-they lie, which takes a second for half a gigabyte."""
+"""Unpacked bytes below which no ratio is reckoned. Members are hashed where they lie, which takes a second for half a gigabyte."""
 
 _DOS_FOLDER: Final = 0x10
 """FILE_ATTRIBUTE_DIRECTORY among the lower attributes of an entry."""
 
-LIMITS: Final = Limits(items=MOST_MEMBERS, ratio=RATIO, ratio_floor=RATIO_FLOOR)
+LIMITS: Final = Limits(items=MOST_MEMBERS, ratio_floor=RATIO_FLOOR)
 
 
 class BadZip(ValueError):
@@ -45,7 +43,7 @@ class BadZip(ValueError):
 
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
-        super().__init__(finding.text("en"))
+        super().__init__(said(finding, code=False))
 
 
 class ZipMembers:

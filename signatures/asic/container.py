@@ -33,7 +33,7 @@ from signatures.asic.names import (
     STAMP,
     XADES,
 )
-from signatures.asic.outcomes import Wrong, alone, failed, unread
+from signatures.asic.outcomes import Wrong, alone, failed
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
@@ -46,6 +46,7 @@ from signatures.evidence_files import handed_over
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
+from signatures.unread import unread
 from signatures.xades import stamps
 from signatures.xades.packaged import Parts, opened_zip, read_part, refused_file, said_aside
 from signatures.xmldsig.c14n import Refused, Work
@@ -125,9 +126,9 @@ class _Container:
             try:
                 read(name, mine)
             except InvalidRecord as error:  # what was half read is not told
-                mine = alone(unread(name, error.reason))
+                mine = alone(unread(error.reason, Kind.ASIC, name, place=name))
             except (Malformed, BadZip) as error:
-                mine = alone(unread(name, str(error)))
+                mine = alone(unread(error, Kind.ASIC, name, place=name))
             except (Refused, NotLookedAt) as error:
                 mine = alone(*refused_file(Kind.ASIC, error.reason, name).objects)
             self._mine[name] = mine

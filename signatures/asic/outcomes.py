@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from policies.findings import Finding
 from signatures.cades import Collected
-from signatures.report import Integrity, Kind, Role, SubIndication
+from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedObject
 
-__all__ = ["Wrong", "alone", "failed", "unread"]
+__all__ = ["Wrong", "alone", "failed"]
 
 Wrong = tuple[SubIndication, Finding]
 
@@ -26,8 +26,3 @@ def alone(*objects: SignedObject) -> Collected:
     found = Collected()
     found.objects += objects
     return found
-
-
-def unread(name: str, reason: str) -> SignedObject:
-    why = Finding("SIG-FORMAT", "", {"reason": f"{name}: {reason}"})
-    return SignedObject(Kind.ASIC, Role.SIGNATURE, name, b"", Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why)

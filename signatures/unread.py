@@ -1,0 +1,23 @@
+"""What is told of a structure that was taken for a signature and could not be read: that it is broken, or (where it is beyond what is
+looked at) that nothing is known of it."""
+
+from __future__ import annotations
+
+from policies.findings import Finding
+from signatures.ber import Beyond
+from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedObject
+
+__all__ = ["unread"]
+
+
+def unread(
+    why: ValueError | str, kind: Kind, name: str = "", *, place: str = "", coverage: Coverage | None = None
+) -> SignedObject:
+    """``why`` is what the reader raised, or its words; ``place`` stands before them."""
+    reason = f"{place}: {why}" if place else str(why)
+    integrity, failure, code = Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT"
+    if isinstance(why, Beyond):
+        integrity, failure, code = Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, "SIG-XML-REFUSED"
+    found = Finding(code, "", {"reason": reason})
+    return SignedObject(kind, Role.SIGNATURE, name, b"", integrity, failure, found, coverage=coverage or Coverage("part"))
