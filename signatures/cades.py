@@ -45,7 +45,7 @@ from signatures.unread import unread
 __all__ = ["CadesVerifier", "Collected", "read_cms"]
 
 MOST_ARMOURED = 256 << 20
-"""Bytes of a PEM or base64 file that are decoded in memory; a binary one is mapped, and may be of any size."""
+"""Bytes of a PEM or base64 file that are decoded in memory; a binary one is read where it lies, and may be of any size."""
 
 STAMP_ATTRIBUTES = (SIGNATURE_STAMP, ESC_STAMP)
 
@@ -238,8 +238,10 @@ def level_of(signer: ReadSigner, kind: Kind) -> str:
         level = "T"
     if level == "T" and (REVOCATION_VALUES in signer.unsigned or CERTIFICATE_VALUES in signer.unsigned):
         level = "LT"
-    if any(each in signer.unsigned for each in ARCHIVE_STAMPS):
-        level = "LTA"
+    if any(
+        each in signer.unsigned for each in ARCHIVE_STAMPS
+    ):  # those before the third version are not validated: "A" as in CAdES-A
+        level = "LTA" if ARCHIVE_STAMP_V3 in signer.unsigned else "A"
     if EVIDENCE_INTERNAL in signer.unsigned or EVIDENCE_EXTERNAL in signer.unsigned:
         level = "ERS"
     return f"{kind.value}-{level}"

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 from formats.package.containers import SEAL
 from formats.package.zip_members import BadZip, named_members, zip_names
-from formats.xml import Element, NotWellFormed, events
+from formats.xml import Element, NotLookedAt, NotWellFormed, UnknownEncoding, events
+from formats.xml_prolog import as_ascii
 from signatures.marks import holds
 from signatures.report import Kind
 
@@ -83,11 +84,27 @@ def _is_signed_package(stream: BinaryIO, size: int, names: Sequence[str]) -> boo
     try:
         for part in named_members(stream, size, _says_types):
             data = part.read(MOST_TYPES + 1)
-            if len(data) > MOST_TYPES or any(_says_signed(each, members) for _, each in events(io.BytesIO(data))):
+            if len(data) > MOST_TYPES or _says_so(data, members):
                 return True
-    except (BadZip, NotWellFormed):
+    except BadZip:
         return True
     return False
+
+
+def _says_so(data: bytes, members: Collection[str]) -> bool:
+    """Whether a part says that there are signatures. One that is no XML may say so to others, but only in these letters or by references."""
+    try:
+        return any(_says_signed(each, members) for _, each in events(io.BytesIO(data)))
+    except NotLookedAt:
+        return True
+    except NotWellFormed:
+        pass
+    try:
+        text = as_ascii(io.BytesIO(data))
+        said = text.read().lower() if text is not None else b""
+        return SIGNING.encode() in said or b"&#" in said
+    except UnknownEncoding:
+        return True
 
 
 def _says_signed(element: Element, members: Collection[str]) -> bool:

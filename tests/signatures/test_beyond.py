@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from functools import partial
@@ -16,8 +17,9 @@ from signatures.evidence_files import EvidenceVerifier
 from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedObject, Source
 from tests.signatures.asic_builder import parts, zipped
+from tests.signatures.cms_attributes import token, with_attribute
 from tests.signatures.judging import read
-from tests.signatures.pki import Pki
+from tests.signatures.pki import Pki, day
 from tests.signatures.test_xaip import DATA, MANIFEST, encoded, package, record
 
 
@@ -62,6 +64,16 @@ def test_a_structure_beyond_a_bound_is_not_read_and_not_broken(tmp_path: Path, n
 def test_a_structure_that_is_cut_short_is_broken(tmp_path: Path, pki: Pki) -> None:
     found = only(tmp_path, pki.sign_cms(b"x", detached=False)[:-5])
     assert (found.integrity, found.failure) == (Integrity.BROKEN, SubIndication.FORMAT_FAILURE)
+
+
+@pytest.mark.parametrize("oid", ["1.2.840.113549.1.9.16.2.27", "1.2.840.113549.1.9.16.2.48"])
+def test_an_archive_time_stamp_of_an_older_version_is_told_and_proves_nothing(tmp_path: Path, pki: Pki, oid: str) -> None:
+    data = pki.sign_cms(b"x", detached=False)
+    stamped = token(pki, "tsa2", day(2026, 4), hashlib.sha256(data).digest())
+    file = read(tmp_path, with_attribute(data, oid, stamped))
+    (found,) = file.objects
+    assert (found.integrity, found.level, file.stamps) == (Integrity.INTACT, "CAdES-A", ())
+    assert [(each.code, each.args["count"]) for each in found.notes] == [("SIG-STAMP-UNREAD", 1)]
 
 
 # -- reasons ---------------------------------------------------------------------------------------------------------------------
