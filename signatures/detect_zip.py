@@ -92,7 +92,8 @@ def _is_signed_package(stream: BinaryIO, size: int, names: Sequence[str]) -> boo
 
 
 def _says_so(data: bytes, members: Collection[str]) -> bool:
-    """Whether a part says that there are signatures. One that is no XML may say so to others, but only in these letters or by references."""
+    """Whether a part says that there are signatures. One that is no XML may say so to others, but only in these letters or by
+    references."""
     try:
         return any(_says_signed(each, members) for _, each in events(io.BytesIO(data)))
     except NotLookedAt:

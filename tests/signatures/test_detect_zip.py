@@ -53,7 +53,7 @@ def test_a_package_with_its_signatures_in_another_folder(tmp_path: Path, pki: Pk
             "[Content_Types].xml": DOCX["[Content_Types].xml"].replace(b"_xmlsignatures/sig1", b"_xmlsi%67/a"),
         },
         {"[Content_Types].xml": b"<!DOCTYPE Types><Types/>"},
-        {"[Content_Types].xml": b"<Types>"},
+        {"[Content_Types].xml": b"<Types a=digital-signature>"},
         {"[Content_Types].xml": DOCX["[Content_Types].xml"].decode().replace("Default", "Ð").encode("utf-16")[:-40]},
     ],
     ids=["a reference", "a piece", "an extension", "a part", "a DOCTYPE", "no XML", "cut short"],
@@ -71,7 +71,16 @@ def test_a_package_whose_types_are_packed_in_a_way_that_is_not_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [DOCX, BARE, ODT, {"a.txt": b"[Content_Types].xml digital-signature"}, {"_rels/.rels": DOCX["_rels/.rels"]}]
+    "parts",
+    [
+        DOCX,
+        BARE,
+        ODT,
+        {"a.txt": b"[Content_Types].xml digital-signature"},
+        {"_rels/.rels": DOCX["_rels/.rels"]},
+        {**DOCX, "[Content_Types].xml": b"<Types>"},
+        {**DOCX, "[Content_Types].xml": b"application/xml"},
+    ],
 )
 def test_a_plain_zip_carries_nothing(parts: dict[str, bytes]) -> None:
     for front in (b"", b"\xff\xd8\xff"):
