@@ -21,11 +21,11 @@ from policies.phrases import phrase
 from signatures.algorithms import load_certificate
 from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.left_words import COMMENTS
 from signatures.marks import holds
 from signatures.opc_aside import aside, idle_types
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
-from signatures.xades.left import COMMENTS
 from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, refused_file
 from signatures.xades.reader import Read
 from signatures.xmldsig.c14n import Nodes, Refused, Work

@@ -11,12 +11,10 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from signatures.xades.left import COMMENTS
+from signatures.left_words import ATTRIBUTES, COMMENTS, WORDS
 from signatures.xmldsig.document import path_of
 
 __all__ = ["aside", "idle_types"]
-
-ATTRIBUTES, TEXT = " (attributes)", " (text)"
 
 _EXTENSION = re.compile(r"[\w.+-]{1,20}")
 _TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,120}(;\s*[\w-]{1,40}=[\w.\"-]{1,40})*")
@@ -27,7 +25,7 @@ def aside(root: Any, known: Mapping[str, frozenset[str]]) -> Iterator[str]:
     if any(not isinstance(each.tag, str) for each in root.iter()) or root.getprevious() is not None or root.getnext() is not None:
         yield COMMENTS
     if any("".join(filter(None, (each.text, each.tail))).strip() for each in root.iter() if isinstance(each.tag, str)):
-        yield TEXT
+        yield WORDS["text"]
     if root.attrib or any(not {*each.keys()} <= known.get(each.tag, frozenset()) for each in root.iterchildren(etree.Element)):
         yield ATTRIBUTES
     yield from (f": {path_of(each)}" for each in root.iterchildren(etree.Element) if each.tag not in known or len(each))

@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from signatures.left_words import WORDS, told
 from signatures.xaip_content import (
     REFERENCE,
     content_of,
@@ -52,7 +53,7 @@ def _said(element: Any, name: str, aside: Any) -> Iterator[str]:
     words = ["attributes"] if _attributes(element) else []
     words += ["text"] if has_text(element) else []
     words += ["comments"] if aside(element) else []
-    yield from (f"{name} ({each})" for each in words)
+    yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)
 
 
 def _attributes(element: Any, *known: str) -> set[str]:
@@ -74,9 +75,9 @@ def _of_item(element: Any, protected: Collection[Any], comments: bool) -> Iterat
     elif held == "credentialID" and _wholly(element, protected):
         words = (["attributes"] if _attributes(element, held) else []) + (["comments"] if _ASIDE(element) else [])
     else:
-        yield name
+        yield told(name)
         return
-    yield from (f"{name} ({each})" for each in words)
+    yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)
 
 
 def _more_than(element: Any, *known: str, text: bool = False) -> list[str]:

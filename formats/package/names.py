@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from policies.findings import Findings
+from policies.phrases import OPEN
 
 __all__ = ["MARK", "check_names", "folded_name", "received_name", "shown_name", "stored_name", "told_name", "twin_names"]
 
@@ -76,10 +77,10 @@ def shown_name(raw: bytes) -> str:
 
 def told_name(name: str) -> str:
     """A name for a report beside others: characters that nobody sees, or that move others, are written out, so that no two names look alike
-    because of them. Letters that look like those of another script stay as they are."""
+    because of them, and none of them carries a phrase. Letters that look like those of another script stay as they are."""
     if name.isascii() and name.isprintable():
         return name
-    return "".join(each if each == " " or each.isprintable() else f"\\u{ord(each):04x}" for each in name)
+    return "".join(each if each == " " or (each.isprintable() and each != OPEN) else f"\\u{ord(each):04x}" for each in name)
 
 
 def folded_name(raw: bytes) -> bytes:

@@ -225,7 +225,7 @@ class _Container:
 
     def _coverage(self, covered: Sequence[str]) -> Coverage:
         within = frozenset(covered)
-        left = [each for each in self._content_names if each not in within]
+        left = [told_name(each) for each in self._content_names if each not in within]
         named = [each for each in within if each in self._sizes]
         size, total = sum(self._sizes[each] for each in named), sum(self._sizes.values())
         left += said_aside(self._members)

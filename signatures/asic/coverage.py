@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from formats.package.names import told_name
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.findings import Finding
 from signatures.asic.names import SIGNATURES
 from signatures.cades import Collected
+from signatures.left_words import told
 from signatures.report import Coverage
 from signatures.signed import SignedObject
 from signatures.xades.packaged import MOST_PART, holds_signatures_only
@@ -24,7 +24,7 @@ MOST_LEFT = 20
 
 def first_of(names: Sequence[str]) -> tuple[str, ...]:
     """As many names as a report has."""
-    return (*map(told_name, names[:MOST_LEFT]), *(("…",) if len(names) > MOST_LEFT else ()))
+    return (*map(told, names[:MOST_LEFT]), *(("…",) if len(names) > MOST_LEFT else ()))
 
 
 def part_only(coverage: Coverage) -> Finding:

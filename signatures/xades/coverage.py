@@ -15,6 +15,7 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from signatures.certificates import Certificate
+from signatures.left_words import PART
 from signatures.xades.properties import local
 from signatures.xmldsig.attachments import SCHEME
 from signatures.xmldsig.c14n import Nodes
@@ -22,13 +23,10 @@ from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import DS, ds
 from signatures.xmldsig.references import BASE64, Reference, State
 
-__all__ = ["PART", "Covered", "covered_by", "shadows"]
+__all__ = ["Covered", "covered_by", "shadows"]
 
 FEW = 8
 """Names that are looked for at once; where there are more, every element is looked at."""
-
-PART = " (part)"
-"""Behind the name of a file out of which a filter may have taken something."""
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,19 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from signatures.left_words import ATTRIBUTES, COMMENTS, EVERYTHING, NAME, NAME_AND_ATTRIBUTES, PART, WORDS, told
 from signatures.report import Coverage
-from signatures.xades.coverage import PART, Covered
+from signatures.xades.coverage import Covered
 from signatures.xades.machinery import Machinery
 from signatures.xmldsig.c14n import BYTES
 from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of, text_of
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import pointed
 
-__all__ = ["COMMENTS", "MOST_NAMED", "coverage_of", "inside", "named"]
+__all__ = ["MOST_NAMED", "coverage_of", "inside", "named"]
 
 MOST_NAMED = 20
 """Elements or files that a report names of each sort; beyond it "…" stands."""
-
-COMMENTS = " (comments)"
-"""Behind the name of a file whose comments the canonical form leaves out."""
 
 MOST_TARGET = 40
 """Characters of the target of a processing instruction in a report."""
@@ -34,7 +32,7 @@ def coverage_of(document: Document, covered: Covered) -> Coverage:
     elements = named(path_of(each) for each in islice(covered.tops, MOST_NAMED + 1))
     files = named(iter(covered.files))
     parts = [each.removesuffix(PART) for each in covered.files if each.endswith(PART)]
-    beside = named(chain(parts, (each + COMMENTS for each in covered.bare)))
+    beside = named(map(told, chain(parts, (each + COMMENTS for each in covered.bare))))
     if not covered.tops:
         alone = covered.files[0] if len(covered.files) == 1 else ""
         left = named(chain(_left(document, covered), beside)) if files else ()
@@ -116,33 +114,34 @@ class _Left:
         if element not in self._above:
             return (self._tell(element),), False
         self._document.work.visit(len(element) >> 3)
-        return (f"{path_of(element)} ({'name, attributes and text' if _has_own(element) else 'name'})",), True
+        return (path_of(element) + (EVERYTHING if _has_own(element) else NAME),), True
 
     def _within(self, top: Any) -> Iterator[str]:
         """What is left of a covered element: what filters took out of it, and of text that is signed as base64 its element."""
         taken_out = islice(self._covered.taken_out, MOST_NAMED + 1)
         yield from (self._tell(each) for each in taken_out if any(one is top for one in each.iterancestors()))
         if top in self._covered.texts:
-            words = [] if top.tag == ds("Object") else ["name"]
-            words += [] if {*top.keys()} <= {*ID_ATTRIBUTES} else ["attributes"]
-            if words:
-                yield f"{path_of(top)} ({' and '.join(words)})"
+            more = not {*top.keys()} <= {*ID_ATTRIBUTES}
+            if top.tag != ds("Object"):
+                yield path_of(top) + (NAME_AND_ATTRIBUTES if more else NAME)
+            elif more:
+                yield path_of(top) + ATTRIBUTES
 
     def _within_signature(self, signature: Any) -> Iterator[str]:
-        yield from (f"{path_of(signature)} ({each})" for each in self._strange(signature))
+        yield from (path_of(signature) + WORDS[each] for each in self._strange(signature))
         yield from self._walk(signature.iterchildren(etree.Element), self._part)
 
     def _part(self, element: Any) -> tuple[Iterable[str], bool]:
         """What of a part of a signature is covered by nothing, and is none of what a signature is made of."""
         if element in self._covered.tops or self._is_signed(element):
-            around = () if Machinery.is_placed(element) else (f"{path_of(element.getparent())} (name)",)
+            around = () if Machinery.is_placed(element) else (path_of(element.getparent()) + NAME,)
             return chain(around, self._within(element) if element in self._covered.tops else ()), False
         if not Machinery.belongs(element):
             return (self._tell(element),), False
         words = self._strange(element)
         if "text" in words and (element.tag == ds("Object") or next(element.iterchildren(etree.Element), None) is None):
             return (self._tell(element),), False
-        return [f"{path_of(element)} ({each})" for each in words], True
+        return [path_of(element) + WORDS[each] for each in words], True
 
     def _strange(self, element: Any) -> list[str]:
         text = text_of(element) if len(element) else element.text or ""

@@ -24,9 +24,10 @@ from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.left_words import COMMENTS, EXTRA_FIELD, ZIP_COMMENT, told
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
-from signatures.xades.left import COMMENTS, MOST_NAMED, inside
+from signatures.xades.left import MOST_NAMED, inside
 from signatures.xades.reader import Read, read_document
 from signatures.xades.verifier import unreadable
 from signatures.xmldsig.c14n import Refused, Work
@@ -57,7 +58,7 @@ OFFICE_FOLDERS = re.compile(
 )
 """Empty folders that LibreOffice puts into every document, for what nobody has changed."""
 
-COMMENT = re.compile(rb"(mimetype=[\w.+/-]{1,200})?\Z")
+TYPED = re.compile(rb"(mimetype=[\w.+/-]{1,200})?\Z")
 """What a zip may say of itself as a whole (EN 319 162-1, A.1)."""
 
 
@@ -128,9 +129,9 @@ def refused_file(kind: Kind, reason: str, name: str = "") -> SignedFile:
 def said_aside(members: ZipMembers) -> list[str]:
     """What stands in the zip beside its members, and so under no signature: a comment of the zip that says more than its type, or of a
     member; fields of members that say more than what zips are made of; folders without members."""
-    comments = ["(comment)"] if members.commented or not COMMENT.match(members.comment) else []
+    comments = [ZIP_COMMENT] if members.commented or not TYPED.match(members.comment) else []
     folders = [each for each in members.bare_folders if not OFFICE_FOLDERS.fullmatch(each)]
-    return comments + ["(extra field)"] * members.extra + folders
+    return comments + [EXTRA_FIELD] * members.extra + folders
 
 
 def holds_signatures_only(root: Any, holder: str) -> bool:
@@ -195,7 +196,9 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read]
         why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
         return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     lacking = sorted(parts.needed - covered)
-    left = lacking + sorted(parts.harmless - covered) + more + said_aside(members)
+    mine = frozenset(members.names)  # which are called as they are: what looks like a word behind a name is none in them
+    plain = [told_name(each) if each in mine else each for each in lacking + sorted(parts.harmless - covered)]
+    left = plain + more + said_aside(members)
     coverage = Coverage(
         "part" if left else "file",
         sum(members.size(each) for each in covered if members.find(each) is not None),
@@ -212,10 +215,10 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read]
         why = Finding("SIG-XML-REFUSED", "", {"reason": phrase("asic-nothing")})
         return replace(dressed, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     if lacking and dressed.failure is None:
-        why = Finding("SIG-PARTS-UNSIGNED", "", {"parts": ", ".join(_named(lacking))})
+        why = Finding("SIG-PARTS-UNSIGNED", "", {"parts": ", ".join(_named(plain[: len(lacking)]))})
         return replace(dressed, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     return dressed
 
 
 def _named(names: Sequence[str]) -> tuple[str, ...]:
-    return (*map(told_name, names[:MOST_NAMED]), *(("…",) if len(names) > MOST_NAMED else ()))
+    return (*map(told, names[:MOST_NAMED]), *(("…",) if len(names) > MOST_NAMED else ()))

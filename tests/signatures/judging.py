@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from policies.findings import spoken
 from policies.trust import Algorithms, default_algorithms
 from signatures.anchors import Anchors
 from signatures.certificates import Certificate
@@ -40,8 +42,16 @@ def signature(
     beside: dict[str, bytes] | None = None,
     kept: Sequence[ValidationData] = (),
 ) -> SignatureReport:
-    """The report of the first signature that is no time-stamp. ``crls`` are what can be had at ``at`` (the authorities' lists)."""
+    """The report of the first signature that is no time-stamp, in English. ``crls`` are what can be had at ``at`` (the authorities'
+    lists)."""
     fresh = ValidationData(crls=tuple(pki.crls(at) if crls is None else crls))
     context = Context(Anchors.of(pki.anchors() if anchors is None else anchors), algorithms or default_algorithms(), at)
     reports = judge(read(folder, data, beside=beside), context, existed=existed, beside=[fresh, *kept])
-    return next(each for each in reports if each.role is not Role.TIMESTAMP)
+    return in_english(next(each for each in reports if each.role is not Role.TIMESTAMP))
+
+
+def in_english(report: SignatureReport) -> SignatureReport:
+    """The report with the phrases in its coverage said as a reader in English finds them."""
+    coverage = report.coverage
+    said = replace(coverage, files=tuple(map(spoken, coverage.files)), left=tuple(map(spoken, coverage.left)))
+    return replace(report, coverage=said)

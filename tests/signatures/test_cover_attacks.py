@@ -142,8 +142,10 @@ def _links(of: dict[str, bytes]) -> list[Ref]:
 
 
 def _signed(pki: Pki) -> dict[str, bytes]:
-    name = "word/document.xml"
-    return sign_docx(pki, PLAIN, refs=[*_links(PLAIN), Ref(f"/{name}?ContentType={WORD}document.main+xml", PLAIN[name])])
+    name, types = "word/document.xml", "[Content_Types].xml"
+    styles = f'<Override PartName="/word/styles.xml" ContentType="{WORD}styles+xml"/>'
+    plain = PLAIN | {types: PLAIN[types].replace(styles.encode(), b"")}
+    return sign_docx(pki, plain, refs=[*_links(PLAIN), Ref(f"/{name}?ContentType={WORD}document.main+xml", PLAIN[name])])
 
 
 def _added(holder: bytes, *each: tuple[str, str, str], around: str = "{}") -> bytes:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from policies.findings import spoken
+from signatures.left_words import NAME
 from signatures.report import Integrity, SignatureReport
-from tests.signatures import xml_signing
-from tests.signatures.judging import signature
+from tests.signatures import asic_builder, xml_signing
+from tests.signatures.judging import read, signature
 from tests.signatures.office_signing import BARE, ODT, sign_docx, sign_odt, zipped
 from tests.signatures.pki import Pki, day
 from tests.signatures.xml_signing import DS, ENVELOPED, EXC, EXCLUSIVE, XADES, Ref, Signing, b64, canonical
@@ -194,3 +196,36 @@ def test_comments_of_a_part_of_an_open_document(tmp_path: Path, pki: Pki) -> Non
     assert judged(tmp_path, pki, zipped(parts)).coverage.scope == "file"
     parts["content.xml"] = parts["content.xml"].replace(b"</office", b"<!-- x --></office")
     assert judged(tmp_path, pki, zipped(parts)).coverage.left == ("content.xml (comments)",)
+
+
+# -- its words -----------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "named", "sentence"),
+    [
+        ("en", "/letter (name)", "The signature covers a part: /letter/body. Not covered: /letter (name), /letter/comment()."),
+        (
+            "vi",
+            "/letter (tên phần tử)",
+            "Chữ ký chỉ bao phủ một phần: /letter/body. Không được bao phủ: /letter (tên phần tử), /letter/comment().",
+        ),
+    ],
+)
+def test_what_is_left_is_said_in_the_language_of_the_reader(
+    tmp_path: Path, pki: Pki, language: str, named: str, sentence: str
+) -> None:
+    root = etree.fromstring("<letter><!-- x --><body Id='body'/></letter>")
+    root.append(Signing(pki, references=[Ref("#body", canonical(root.find("body")), EXCLUSIVE)]).signature())
+    (found,) = read(tmp_path, etree.tostring(root)).objects
+    assert spoken(found.coverage.left[0], language) == named
+    assert [each.text(language) for each in found.notes] == [sentence]
+
+
+def test_a_name_from_outside_says_nothing_in_a_language(tmp_path: Path, pki: Pki) -> None:
+    """A member is called as a phrase is written."""
+    phrase_like = NAME.strip()
+    parts = asic_builder.with_xades(pki) | {phrase_like: b"x", f"a{NAME}": b"x"}
+    (found, *_) = read(tmp_path, asic_builder.zipped(parts)).objects
+    assert [spoken(each) for each in found.coverage.left] == [f"a \\u27e6{phrase_like[1:]}", f"\\u27e6{phrase_like[1:]}"]
+    assert not any("(name)" in each.text() for each in found.notes)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.findings import spoken
 from signatures.report import Integrity
 from signatures.signed import SignedObject
 from tests.signatures.authorities import authority
@@ -72,7 +73,7 @@ def test_what_stands_around_what_is_protected_is_named(tmp_path: Path, name: str
     data, left = AROUND[name]
     assert data != package()
     found = only(tmp_path, data)
-    assert (found.integrity, found.coverage.left) == (Integrity.INTACT, left)
+    assert (found.integrity, tuple(map(spoken, found.coverage.left))) == (Integrity.INTACT, left)
 
 
 def test_nothing_is_named_where_nothing_is_left(tmp_path: Path) -> None:
