@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 
 from formats.identify import Identifier, SiegfriedIdentifier
 from formats.inspection import InspectionLimits, Inspectors
 from formats.malware import ClamdScanner, NoScanner, Scanner
-from policies.archive import Policy
+from policies.archive import ArchivePolicyError, Policy
 from repository.catalog import Catalog
 from repository.clock import Clock, SystemClock
 from repository.errors import UnknownTier
 from repository.settings.home import Settings
+from repository.settings.places import SettingsError
 from repository.spools import Spools
 from storage.tier import Tier
 from storage.verifiers import Verifiers
 
 __all__ = ["SOFTWARE", "Archive", "software_version"]
+
+_log = logging.getLogger("kho.archive")
 
 SOFTWARE = "kho"
 
@@ -72,6 +76,16 @@ class Archive:
             spools=Spools(settings.spool),
             actor=actor,
         )
+
+    def in_force(self) -> Archive:
+        """This archive under the policy as policy.toml says it now: a worker or server has an archive open for longer than a policy holds.
+        One that cannot be used changes nothing here; every command says what is wrong with it."""
+        try:
+            policy = self.settings.policy()
+        except (ArchivePolicyError, SettingsError) as error:
+            _log.warning("the policy of before stays in force: %s", error)
+            return self
+        return self if policy.digest == self.policy.digest else replace(self, policy=policy)
 
     def tier(self, name: str) -> Tier:
         """Raises `UnknownTier`."""

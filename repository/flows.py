@@ -102,8 +102,8 @@ class Shown:
 
 
 def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -> Sequence[Flow]:
-    """All flows of one archive, each as whoever queued the job (its "actor") had opened it: the process that runs a job is not who
-    asked, and nobody asks for what the schedule queues. ``jobs`` gives what runs them."""
+    """All flows of one archive, each as whoever queued the job (its "actor") had opened it, under the policy that is in force when it runs:
+    the process that runs a job is not who asked, and nobody asks for what the schedule queues. ``jobs`` gives what runs them."""
     kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
         DEPOSIT: lambda mine: _Deposit(mine, workforce),
         AUDIT: _Audit,
@@ -115,7 +115,10 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
     }
 
     def flow(name: str) -> Flow:
-        return Flow(name, lambda steps, argument: kinds[name](replace(archive, actor=argument.get("actor", "")))(steps, argument))
+        def run(steps: Steps, argument: Json) -> Json:
+            return kinds[name](replace(archive.in_force(), actor=argument.get("actor", "")))(steps, argument)
+
+        return Flow(name, run)
 
     return tuple(map(flow, kinds))
 
@@ -171,7 +174,7 @@ TURN_LOOK = 0.05
 def deposit_argument(archive: Archive, ids: Sequence[str], title: str = "", metadata: str = "", after: str = "") -> Json:
     """The argument of a `DEPOSIT` job. ``after`` is the last deposit of the batch before it, if there is one: batches of a command
     are worked on side by side, and settled one after the other."""
-    tiers = list(archive.policy.tiers)
+    tiers = list(archive.in_force().policy.tiers)
     return {"ids": list(ids), "tiers": tiers, "title": title, "metadata": metadata, "actor": archive.actor, "after": after}
 
 

@@ -40,13 +40,17 @@ NOTICE_EVERY = timedelta(minutes=10)
 
 def plans(archive: Archive) -> tuple[Plan, ...]:
     """The rows of the worker's schedule."""
+
+    def tiers() -> list[str]:
+        return list(archive.in_force().policy.tiers)
+
     return (
         Plan("audit-due", AUDIT, AuditScope().as_json(), every=DUE_EVERY),
-        Plan("collect-signatures", COLLECT, {"aip": "", "tiers": list(archive.policy.tiers)}, every=TRY_EVERY),
+        Plan("collect-signatures", COLLECT, lambda: {"aip": "", "tiers": tiers()}, every=TRY_EVERY),
         Plan("compare", COMPARE, {}, every=COMPARE_EVERY),
         Plan("evidence", EVIDENCE, {"batch": None, "renew": True}, every=EVIDENCE_EVERY),
         Plan("ledger", LEDGER, {}, every=LEDGER_EVERY),
         Plan("repair", REPAIR, {"aip": ""}, every=TRY_EVERY),
-        Plan("upkeep", UPKEEP, {"tiers": list(archive.policy.tiers)}, every=TRY_EVERY),
+        Plan("upkeep", UPKEEP, lambda: {"tiers": tiers()}, every=TRY_EVERY),
         *([Plan("notices", NOTICES, {}, every=NOTICE_EVERY)] if archive.settings.notices else []),
     )

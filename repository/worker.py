@@ -53,11 +53,12 @@ _log = logging.getLogger("kho.worker")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One row of the schedule: when to queue which flow. Exactly one of ``cron`` (five fields, in ``zone``) and ``every``."""
+    """One row of the schedule: when to queue which flow. ``argument`` may be what makes it then. Exactly one of ``cron`` (five
+    fields, in ``zone``) and ``every``."""
 
     name: str
     flow: str
-    argument: Json
+    argument: Json | Callable[[], Json]
     cron: str = ""
     every: timedelta | None = None
     zone: str = "UTC"
@@ -129,7 +130,8 @@ class Metronome:
         if moment is not None:
             if self._unfinished(plan, planned_id(plan, moment)):
                 return None
-            self._jobs.run(plan.flow, planned_id(plan, moment), plan.argument, wait=False)
+            argument = plan.argument() if callable(plan.argument) else plan.argument
+            self._jobs.run(plan.flow, planned_id(plan, moment), argument, wait=False)
         following = plan.trigger().after(now)
         self._due[plan.name] = following or datetime.max.replace(tzinfo=UTC)
         return None if moment is None else planned_id(plan, moment)

@@ -66,6 +66,7 @@ class Plan:
 
 def plan(archive: Archive) -> Plan:
     """Counted from the catalog, which follows the policy first: nothing else does."""
+    archive = archive.in_force()
     follow_policy(archive)
     promised = _promised(archive)
     lines = {name: PlannedTier(name) for name in archive.tiers}

@@ -73,8 +73,9 @@ def tier_states(archive: Archive, now: datetime, members: Members | None = None)
 
 
 def fixity_summary(archive: Archive) -> FixitySummary:
-    """The summary as of now. Where collections are promised copies of their own the catalog follows the policy first, or it would be
-    counted by the collections of the policy before."""
+    """The summary as of now, by the policy in force. Where collections are promised copies of their own the catalog follows it first, or
+    collections of the policy before would be counted."""
+    archive = archive.in_force()
     if not archive.policy.one_promise:
         follow_policy(archive)
     now = archive.clock.now()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from repository.progress import Silent
+from repository.schedule import plans
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
 
 CIVIL = "Sở Tư pháp"
@@ -133,3 +134,21 @@ def test_a_rebuild_wants_each_copy_where_it_is_promised(archive: ArchiveUnderTes
     assert short(archive) == 0
     states = {each.label: each.state.value for each in archive.engine.deposits.list().items}
     assert states["two"] == "stored"
+
+
+def test_a_process_that_has_been_open_for_long_keeps_the_promise_of_today(archive: ArchiveUnderTest) -> None:
+    civil = deposit(archive, CIVIL, "one")
+    file = archive.home / "policy.toml"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before + THREE, encoding="utf-8")
+    assert short(archive) == 1
+    assert planned(archive)["c"] == (1, 0)
+    assert archive.engine.copies.apply(release=False, progress=Silent()).announced == 1
+    assert archive.states(civil) == {"a": "good", "b": "good", "c": "good"}
+    assert archive.states(deposit(archive, CIVIL, "two")) == {"a": "good", "b": "good", "c": "good"}
+    upkeep = next(plan.argument for plan in plans(archive.engine.archive) if plan.name == "upkeep")
+    assert callable(upkeep)
+    assert upkeep() == {"tiers": ["a", "b", "c"]}
+    file.write_text(before + "no policy", encoding="utf-8")
+    assert short(archive) == 0, "what cannot be used changes nothing; the next command says so"
+    assert deposit(archive, OTHER, "three")
