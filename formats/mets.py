@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from formats.hrefs import encode_href
 from formats.vocabularies import CONTENT_CATEGORIES, CONTENT_INFORMATION_TYPES, MDTYPES
-from formats.xml import Writer, date_time, escape
+from formats.xml_writer import Writer, date_time, escape
 
 __all__ = [
     "AIP_PROFILE",

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from formats.hrefs import encode_href
 from formats.mets import METS_NAMESPACE, XLINK_NAMESPACE
-from formats.xml import date_time, parse, to_bytes
+from formats.xml import parse, to_bytes
+from formats.xml_writer import date_time
 
 __all__ = ["update_metadata_reference"]
 

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import BinaryIO, Final
 
 from formats.hrefs import decode_href, encode_href
-from formats.xml import Element, Writer, date_time, escape, subtrees
+from formats.xml import Element, subtrees
+from formats.xml_writer import Writer, date_time, escape
 
 __all__ = ["NAMESPACE", "Agent", "Event", "PremisEntity", "PremisFile", "agent_of", "read_premis", "write_premis"]
 

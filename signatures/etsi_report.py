@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from formats.xml import Writer, date_time, escape
+from formats.xml_writer import Writer, date_time, escape
 from signatures.report import CertificateFacts, Indication, SignatureReport
 
 __all__ = ["NAMESPACE", "etsi_report"]

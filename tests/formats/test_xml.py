@@ -12,19 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from formats.xml import (
-    MAX_DEPTH,
-    MAX_PROLOG_BYTES,
-    NotWellFormed,
-    Writer,
-    date_time,
-    escape,
-    events,
-    exact,
-    local_name,
-    parse,
-    subtrees,
-)
+from formats.xml import MAX_DEPTH, MAX_PROLOG_BYTES, NotWellFormed, events, exact, local_name, parse, subtrees
+from formats.xml_writer import Writer, date_time, escape
 from policies.findings import spoken
 from policies.phrases import OPEN
 
