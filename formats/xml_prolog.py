@@ -17,7 +17,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.xml_errors import UnknownEncoding
 from policies.phrases import phrase
 
-__all__ = ["HEAD", "PLAIN", "Prolog", "as_ascii", "encoding_of", "has_doctype", "is_xml", "prolog_of"]
+__all__ = ["HEAD", "PLAIN", "Prolog", "as_ascii", "encoding_of", "has_doctype", "is_xml", "prolog_of", "text_of"]
 
 HEAD: Final = 4096
 """Bytes in which the declaration of a document ends, in every document that is read."""
@@ -32,13 +32,16 @@ DOCTYPE: Final = b"<!DOCTYPE"
 PLAIN: Final = "ascii"
 """The encoding of what is written so that every ASCII letter is that byte: UTF-8, and all the like of Latin-1 and Shift_JIS."""
 
-_BEGINS = (
+_MARKS = (
     (b"\xff\xfe\0\0", "utf-32"),  # before UTF-16, which begins alike
     (b"\0\0\xfe\xff", "utf-32"),
-    (b"<\0\0\0", "utf-32-le"),
-    (b"\0\0\0<", "utf-32-be"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
+)
+_BEGINS = (
+    *_MARKS,
+    (b"<\0\0\0", "utf-32-le"),
+    (b"\0\0\0<", "utf-32-be"),
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
     (b"\x4c\x6f\xa7\x94\x93", "cp037"),  # EBCDIC: its letters, and what namespaces are made of, are the same in all its pages
@@ -58,7 +61,8 @@ _PROBE = b"Az/:<+AFM-~{VV~}\x1b(B\x1b$B\x0e!!\x0f\\x53&="
 """Means itself wherever every ASCII letter is that byte and changes nothing for those after it."""
 
 _AS_LATIN = re.compile(
-    r"(tcvn|viscii|vps|vni|x?-?mac|x?-?sjis|iso-?8859|windows|x-user-defined|utf-?(16|32|8)|ucs-?[24]|iso-?10646)", re.IGNORECASE
+    r"(tcvn|viscii|vps|vni|x?-?mac|x?-?sjis|iso-?8859|windows|x-user-defined|utf-?(16|32|8)|ucs-?[24]|unicode$|iso-?10646)",
+    re.IGNORECASE,
 )
 """Names of such encodings, besides those that Python knows; and of what is declared, wrongly, where the bytes say otherwise."""
 
@@ -121,6 +125,15 @@ def as_ascii(stream: BinaryIO) -> BinaryIO | None:
     encoding = encoding_of(head)
     if encoding is None:
         return None
+    return _decoded(stream, head, encoding)
+
+
+def text_of(stream: BinaryIO, head: bytes) -> BinaryIO:
+    """The text in ``stream``, which begins with ``head``, from its start, as in `as_ascii`: its mark tells its encoding, if it has one."""
+    return _decoded(stream, head, next((codec for mark, codec in _MARKS if head.startswith(mark)), PLAIN))
+
+
+def _decoded(stream: BinaryIO, head: bytes, encoding: str) -> BinaryIO:
     stream.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
     return stream if encoding == PLAIN else io.BufferedReader(_Decoded(stream, encoding))
 

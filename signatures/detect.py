@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from formats.xml_errors import UnknownEncoding
-from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of
+from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of, text_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
@@ -205,10 +206,11 @@ HASH_IDENTIFIERS = frozenset(write_oid(each) for each in HASH_OIDS)
 
 def _unarmoured(stream: BinaryIO, head: bytes) -> bytes:
     """The first bytes inside a PEM or bare base64 text; b"" when it is neither. Text may stand before PEM (RFC 7468, 2)."""
-    if head.lstrip().startswith(b"MI"):
-        text = head.lstrip()
-    elif b"\0" not in head and (begun := _begun(stream)):
-        text = begun
+    begin = text_of(stream, head).read(HEAD).lstrip()
+    if begin.startswith(b"MI"):
+        text = begin
+    elif b"\0" not in begin:
+        text = _begun(text_of(stream, head))
     else:
         return b""
     text = b"".join(text.split(b"-", 1)[0].split())
@@ -219,8 +221,7 @@ def _unarmoured(stream: BinaryIO, head: bytes) -> bytes:
 
 
 def _begun(stream: BinaryIO) -> bytes:
-    """What follows the first line of a PEM structure of ours in a text file, as much as a head; b"" when there is none."""
-    stream.seek(0)
+    """What follows the first line of a PEM structure of ours in a text, as much as a head; b"" when there is none."""
     window = b""
     while chunk := stream.read(CHUNK):
         window = window[-OVERLAP:] + chunk
@@ -231,6 +232,7 @@ def _begun(stream: BinaryIO) -> bytes:
 
 def pem_body(data: bytes) -> bytes:
     """The structure inside a PEM or base64 text. Raises `Malformed`."""
+    data = text_of(io.BytesIO(data), data[:HEAD]).read()
     match = PEM.search(data)
     text = data[match.end() :].split(b"-----END", 1)[0] if match else data
     try:

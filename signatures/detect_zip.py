@@ -33,7 +33,7 @@ ZIP_MARKS = (
 have one folder for signatures, but a package may have them anywhere (ECMA-376-2, 12.4)."""
 
 DAMAGED_MARKS = (
-    (Kind.OOXML, (b"_xmlsignatures/",)),
+    (Kind.OOXML, (re.compile(rb"_xmlsignatures/|\[Content_Types\]\.xml", re.IGNORECASE),)),  # what its types say cannot be told
     (Kind.ODF, (b"META-INF/documentsignatures.xml",)),
     (Kind.ODF, (b"META-INF/macrosignatures.xml",)),
     (Kind.ASIC, (b"META-INF/", b"signature")),

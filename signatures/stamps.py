@@ -15,7 +15,7 @@ from policies.findings import Finding
 from policies.phrases import brief, phrase
 from signatures.algorithms import hash_named
 from signatures.attributes import revocation_values
-from signatures.ber import Malformed
+from signatures.ber import Beyond, Malformed
 from signatures.certificates import Certificate
 from signatures.cms import CmsFile, Content, certificates_in, open_cms, revocation_in
 from signatures.poe import digest_of
@@ -63,6 +63,8 @@ def read_stamp(
         signers = list(cms.signers)
         if not isinstance(time, datetime) or len(signers) != 1:
             raise Malformed(phrase("tst-one"))
+    except Beyond:
+        raise
     except (ValueError, TypeError, KeyError) as error:
         raise Malformed(brief(str(error))) from error
     time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -99,15 +99,26 @@ _LOOKS: Final = str.maketrans(
 """Letters of Cyrillic, Greek and Armenian that most fonts show as a Latin one has (Unicode TR 39, the commonest), and those that look
 like the Vietnamese Đ. Other scripts, and digits that look like letters, are not in it: "I" and "1" are both in honest names."""
 
+_ALIKE = re.compile(f"[{''.join(map(chr, _LOOKS))}]|[ .](?:/|\\Z)")
+"""What makes a name a twin of one that is written otherwise."""
 
-def twin_names(name: str) -> frozenset[str]:
+
+def twin_names(name: str) -> frozenset[bytes]:
     """What a name is taken for: where case and normalisation do not count, or blanks and dots at the end of a segment (Windows), and by
     people who look at its letters. Two names that share one of them are twins."""
-    ends = "/".join(each.rstrip(" .") or each for each in name.split("/"))
-    looks = unicodedata.normalize("NFC", unicodedata.normalize("NFD", ends).translate(_LOOKS))
-    return frozenset(
-        folded_name(each.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape") for each in {ends, looks}
-    )
+    return frozenset(map(_folded_text, (_ends(name), _looks(name))))
+
+
+def _folded_text(name: str) -> bytes:
+    return folded_name(name.encode("utf-8", "surrogateescape"))
+
+
+def _ends(name: str) -> str:
+    return "/".join(each.rstrip(" .") or each for each in name.split("/"))
+
+
+def _looks(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", _ends(name)).translate(_LOOKS))
 
 
 def _normal(raw: bytes) -> bytes:
@@ -172,6 +183,8 @@ def _folded(names: Iterable[bytes], findings: Findings) -> Iterator[tuple[bytes,
             for code in _oddities(last):
                 findings.add(code, shown_name(name))
         yield _folder_folded(folder) + slash + folded_name(last), name
+        if _ALIKE.search(text := name.decode("utf-8", "surrogateescape")):
+            yield _folded_text(_looks(text)), name
 
 
 def _collisions(rows: Iterable[tuple[bytes, bytes]], findings: Findings) -> None:
@@ -179,7 +192,10 @@ def _collisions(rows: Iterable[tuple[bytes, bytes]], findings: Findings) -> None
     before, first = None, b""
     for folded, name in rows:
         if folded == before:
-            code = "PKG-NAME-NORMALISATION" if _normal(first) == _normal(name) else "PKG-NAME-CASE"
+            same = folded_name(first) == folded_name(name)
+            if same and folded != folded_name(name):
+                continue  # told under that key
+            code = "PKG-NAME-NORMALISATION" if _normal(first) == _normal(name) else "PKG-NAME-CASE" if same else "PKG-NAME-ALIKE"
             findings.add(code, shown_name(name), other=shown_name(first))
         else:
             before, first = folded, name

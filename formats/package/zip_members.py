@@ -77,7 +77,7 @@ class ZipMembers:
         self._comment = directory.comment
         meter = Meter(LIMITS, self._size)
         total = 0
-        taken: set[str] = set()
+        taken: set[bytes] = set()
         for entry in directory.entries():
             shown = shown_name(entry.name)
             if entry.name not in (entry.raw, entry.raw.decode("cp437").encode()):  # few readers know of the second name

@@ -97,6 +97,19 @@ def test_pitfall_1_both_normal_forms_side_by_side() -> None:
 def test_pitfall_9_names_that_differ_by_case() -> None:
     assert codes(b"A.txt", b"a.txt", b"b.txt") == {"PKG-NAME-CASE": 1}
     assert codes("đ/x".encode(), "Đ/x".encode()) == {"PKG-NAME-CASE": 1}
+
+
+@pytest.mark.parametrize("twin", ["c\u043eng van/x", "C\u041eNG van/x", "c\u03bfng van/x", "\u0441\u043eng v\u0430n/x"])
+def test_names_that_people_take_for_one(twin: str) -> None:
+    assert codes(b"cong van/x", twin.encode()) == {"PKG-NAME-ALIKE": 1}
+    assert codes(twin.encode(), b"cong van/y") == {}
+
+
+def test_names_that_differ_in_what_stands_behind() -> None:
+    assert codes(b"a", b"a.") == {"PKG-NAME-ALIKE": 1, "PKG-NAME-TRAILING": 1}
+    assert codes(b"a /x", b"a/x") == {"PKG-NAME-ALIKE": 1}
+    assert codes("Ðơn.txt".encode(), "Đơn.txt".encode()) == {"PKG-NAME-ALIKE": 1}
+    assert codes("приказ".encode(), "Приказ.".encode(), b"1", b"I", b"l") == {"PKG-NAME-ALIKE": 1, "PKG-NAME-TRAILING": 1}
     assert codes(b"a", b"b", b"a/b", b"b/a") == {}
 
 

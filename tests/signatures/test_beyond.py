@@ -59,6 +59,8 @@ def test_a_structure_beyond_a_bound_is_not_read_and_not_broken(tmp_path: Path, n
         assert (found.integrity, found.failure) == (Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE)
         assert found.why is not None
         assert found.why.code == "SIG-XML-REFUSED"
+    stamped = read(tmp_path, zipped(parts(Pki("ec")) | {"META-INF/timestamp001.tst": BEYOND[name]})).objects
+    assert {each.integrity for each in stamped if "timestamp" in each.name} == {Integrity.UNKNOWN}
 
 
 def test_a_structure_that_is_cut_short_is_broken(tmp_path: Path, pki: Pki) -> None:

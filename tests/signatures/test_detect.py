@@ -10,7 +10,7 @@ import pytest
 
 from signatures.detect import covered_names, detect, detected, named_beside
 from signatures.reading import read_signatures
-from signatures.report import Kind
+from signatures.report import Integrity, Kind
 from signatures.signed import Source
 from tests.signatures import asic_builder, office_signing, test_xaip
 from tests.signatures.pki import Pki, day, make_pdf
@@ -136,6 +136,18 @@ def test_text_may_stand_before_pem(pki: Pki) -> None:
     for before in (b"", b"x" * 5_000 + b"\n", b"y" * ((1 << 20) - 10) + b"\n"):
         (found,) = detected(io.BytesIO(before + pem))
         assert (found.kind, found.detached, found.armoured) == (Kind.CADES, True, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_armour_in_any_encoding_of_editors(pki: Pki, tmp_path: Path, encoding: str) -> None:
+    body = base64.encodebytes(pki.sign_cms(b"x", detached=False)).decode()
+    for text in (body, f"Letter\n-----BEGIN PKCS7-----\n{body}-----END PKCS7-----\n"):
+        path = tmp_path / "x.p7m"
+        path.write_bytes(text.encode(encoding))
+        file = read_signatures(Source(path, "x.p7m"))
+        assert file is not None
+        assert [each.integrity for each in file.objects] == [Integrity.INTACT]
+    assert kinds("Công văn số 1".encode(encoding)) == []
 
 
 def test_a_file_that_two_programs_take_for_theirs_is_read_for_both(pki: Pki, tmp_path: Path) -> None:

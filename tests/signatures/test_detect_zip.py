@@ -10,7 +10,7 @@ import pytest
 
 from signatures.detect import detect, detected
 from signatures.reading import read_signatures
-from signatures.report import Kind
+from signatures.report import Integrity, Kind
 from signatures.signed import Source
 from tests.signatures import asic_builder
 from tests.signatures.office_signing import BARE, DOCX, ODT, sign_docx, zipped
@@ -112,3 +112,15 @@ def test_the_key_of_a_pdf_signature_written_in_numbers(pki: Pki, name: bytes) ->
 @pytest.mark.parametrize("text", [b"<html>%PDF-1.7 has a /ByteRange, startxref and obj</html>", b"<p>%PDF-1.4 1 0 obj</p>"])
 def test_a_text_that_speaks_of_pdf_is_none(text: bytes) -> None:
     assert detect(io.BytesIO(text)) is None
+
+
+def test_a_package_that_is_cut_short_may_have_been_signed(tmp_path: Path) -> None:
+    data = zipped(DOCX)
+    for cut in (data[:-40], data[: len(data) // 2]):
+        assert kinds(cut) == [Kind.OOXML]
+        path = tmp_path / "x.docx"
+        path.write_bytes(cut)
+        file = read_signatures(Source(path, "x.docx"))
+        assert file is not None
+        assert [each.integrity for each in file.objects] == [Integrity.UNKNOWN]
+    assert kinds(zipped(ODT)[:-40]) == []
