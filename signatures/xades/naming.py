@@ -17,18 +17,18 @@ MOST_NAME = 2000
 MOST_VALUES = 500
 """Values of the names of certificates against which one is held."""
 
-_TYPES = re.compile(r"(?:[\s,;+/]*(?:OID\.)?[A-Za-z0-9.]{1,40}\s*=)*[\s,;+/]*")
-"""What is left of a distinguished name when its values are taken out (RFC 4514; RFC 1779; the one line of OpenSSL)."""
-
 _TYPE = (
     "cn|c|o|ou|l|st|s|street|streetaddress|e|email|emailaddress|sn|serialnumber|surname|gn|g|givenname|t|title|dc|uid|userid|postalcode|"
-    "pseudonym|dnqualifier|organizationidentifier|(?:oid\\.)?[0-9]+(?:\\.[0-9]+)+"
+    "pseudonym|dnqualifier|organizationidentifier|businesscategory|description|initials|generationqualifier|generation|name|telephonenumber|"
+    "unstructuredname|unstructuredaddress|jurisdiction[a-z]{0,20}|(?:oid\\.)?[0-9]+(?:\\.[0-9]+)+"
 )
+_TYPES = re.compile(rf"(?:[\s,;+/]*(?:{_TYPE})\s*=)*[\s,;+/]*")
+"""What is left of a distinguished name when its values are taken out (RFC 4514; RFC 1779; the one line of OpenSSL)."""
 _DISTINGUISHED = re.compile(rf'(?:byname:)?(?:[\s,;+/]*(?:{_TYPE})\s*=\s*(?:"[^"]*"|(?:[^,;+="\\]|\\.)*))+')
 """A distinguished name in any of the ways in which one is written; DigiDoc puts a word before it."""
 
 _HEXADECIMAL = re.compile(r"=\s*#((?:[0-9a-f]{2}){2,500})")
-_ESCAPED = re.compile(r"\\([0-9a-f]{2})((?:\\[0-9a-f]{2})*)|\\(.)", re.DOTALL)
+_ESCAPED = re.compile(r"(?:\\x?[0-9a-f]{2})+|\\(.)", re.DOTALL)
 
 
 def is_distinguished(text: str) -> bool:
@@ -84,7 +84,8 @@ def _folded(text: str) -> str:
 def _unescaped(text: str) -> str:
     """A distinguished name without the marks that its values need: ``\\,``, ``\\c3\\b4``, ``=#0c0561…``."""
     text = _HEXADECIMAL.sub(lambda found: "=" + _string(bytes.fromhex(found[1])), text)
-    return _ESCAPED.sub(lambda found: found[3] or _text(bytes.fromhex(found[0].replace("\\", ""))), text)
+    text = text.replace('""', '"')  # as .NET writes a quotation mark between quotation marks
+    return _ESCAPED.sub(lambda found: found[1] or _text(bytes.fromhex(found[0].replace("\\x", "").replace("\\", ""))), text)
 
 
 def _string(der: bytes) -> str:
