@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.signatures import asic_builder
-from tests.signatures.office_signing import BARE, sign_docx, sign_odt, zipped
+from tests.signatures.office_signing import BARE, RELATIONSHIPS, Ref, part_refs, sign_docx, sign_odt, zipped
 from tests.signatures.pki import Pki
 from tests.signatures.test_left import judged
 
@@ -84,3 +84,12 @@ def test_the_holder_of_signatures_says_nothing_of_its_own(tmp_path: Path, pki: P
             else head + xml[part] + b"</a:XAdESSignatures>"
         }
         assert judged(tmp_path, pki, asic_builder.zipped(made)).coverage.left == left
+
+
+def test_relationships_that_are_signed_as_a_whole_leave_nothing(tmp_path: Path, pki: Pki) -> None:
+    """Without the relationship transform every byte of their part is signed, comments too."""
+    own = "word/_rels/document.xml.rels"
+    parts = BARE | {own: BARE[own].replace(b"<Relationship ", b"<!-- I approve --><Relationship ", 1)}
+    refs = [each for each in part_refs(BARE) if f"/{own}" not in (each.uri or "")]
+    signed = sign_docx(pki, parts, refs=[*refs, Ref(f"/{own}?ContentType={RELATIONSHIPS}", parts[own])])
+    assert judged(tmp_path, pki, zipped(signed)).coverage.left == ()
