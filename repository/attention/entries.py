@@ -16,7 +16,9 @@ from repository.archive import Archive
 from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.forecast import forecasts
 from repository.evidence.judge import algorithms_in
+from repository.evidence.news import fallen
 from repository.evidence.planning import plan
+from repository.evidence.standing import standing
 from repository.ledger.days import day_end
 from repository.model import DepositState
 from repository.reports.fixity import FixitySummary, fixity_summary
@@ -123,9 +125,9 @@ def _evidence(archive: Archive, now: datetime) -> Iterator[Finding]:
         return
     rows = list(archive.catalog.evidence.batches())
     first: dict[str, Finding] = {}
-    for due in plan(rows, archive.settings.authorities, algorithms, archive.policy.evidence, now):
-        for finding in due.findings(now):
-            first.setdefault(finding.code, finding)
+    due = plan(rows, archive.settings.authorities, algorithms, archive.policy.evidence, now, fallen(archive, rows))
+    for finding in standing(archive, due, now):
+        first.setdefault(finding.code, finding)
     yield from first.values()
 
 

@@ -92,7 +92,7 @@ def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> 
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         found = engine.evidence.plan()
-    findings = [finding for each in found.rows for finding in each.findings(found.now)]
+    findings = list(found.findings)
     return door.answer(
         "evidence_plan", views.plan(found), lambda: _show_plan(Screen(door.out), found, findings), findings=findings
     )

@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from repository.evidence.leaves import DataObject, Leaf, list_text
+from repository.evidence.leaves import LISTS, DataObject, Leaf, list_text
 from repository.settings.authorities import TREES
 from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 
@@ -75,7 +75,8 @@ class Batch:
         self.leaves.append(Leaf(object_id, version, inventory_sha512, listed, values))
 
     def stamp(self, tree: str, token: bytes, mark: Mark) -> None:
-        """Begin a tree."""
+        """Begin a tree, or begin it again from the leaves as they were first: what stamped it then proves nothing, and is let go."""
+        self.digests.pop(tree, None)
         self.trees[tree] = Lineage([Generation(Tree(tree, (each.values[tree] for each in self.leaves)), token)])
         self.marks[tree] = [[mark]]
 
@@ -88,6 +89,24 @@ class Batch:
         self.marks[tree].append([mark])
         self.digests.setdefault(tree, {})[generation.hash] = digests
 
+    def left_out(self, tree: str, index: int, position: int | None = None) -> int:
+        """How many generations of a tree do not go on proving a leaf, or its object at ``position``: from the first that could not read
+        it again."""
+        generations = self.trees[tree].generations
+        for number, generation in enumerate(generations[1:], 1):
+            row = self.digests[tree][generation.hash][index]
+            if not any(row) if position is None else position >= len(row) or row[position] is None:
+                return len(generations) - number
+        return 0
+
+    def lost(self, tree: str) -> int:
+        """How many objects of its leaves a tree does not go on proving; a version whose inventory could not be read counts as one."""
+        found: set[tuple[int, int]] = set()
+        for rows in self.digests.get(tree, {}).values():
+            for index, row in enumerate(rows):
+                found.update((index, position) for position, each in enumerate(row or [None]) if each is None)
+        return len(found)
+
     def group(self, tree: str, index: int, objects: Sequence[DataObject]) -> Group:
         """The digests of a leaf's objects, by algorithm: those of its inventory, or those of a later hash-tree renewal."""
 
@@ -99,9 +118,13 @@ class Batch:
 
         return digests
 
-    def record(self, tree: str, index: int, objects: Sequence[DataObject]) -> bytes:
-        """The evidence record of a leaf in one tree. ``objects`` as `repository.evidence.leaves.objects_of` (or its list) gives them."""
-        return self.trees[tree].record(index, self.group(tree, index, objects))
+    def record(self, tree: str, index: int, objects: Sequence[DataObject], position: int | None = None) -> bytes:
+        """The evidence record of a leaf in one tree. ``objects`` as `repository.evidence.leaves.objects_of` (or its list) gives them.
+
+        It ends with the last generation that could read the leaf again (with ``position``: this one of its objects): what proved it
+        before proves it as long as it did."""
+        last = len(self.trees[tree].generations) - self.left_out(tree, index, position)
+        return self.trees[tree].record(index, self.group(tree, index, objects), last)
 
     # -- the files of the object ----------------------------------------------------------------------------------------
 
@@ -110,7 +133,7 @@ class Batch:
         yield "batch.json", self._facts()
         yield "leaves.ndjson", b"".join(_leaf_line(each) for each in self.leaves)
         for number, text in sorted(self.lists.items()):
-            yield f"lists/{number}.txt", text
+            yield f"{LISTS}{number}.txt", text
         for tree, lineage in self.trees.items():
             for place, generation in enumerate(lineage.generations, 1):
                 for number, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
@@ -177,7 +200,7 @@ def read_batch(opened: Open, version: int) -> Batch:
     batch = Batch(facts["batch"], created, leaves, version=version)
     for number, leaf in enumerate(leaves):
         if leaf.listed:
-            batch.lists[number] = read(f"lists/{number}.txt")
+            batch.lists[number] = read(f"{LISTS}{number}.txt")
     for each in facts["trees"]:
         _read_tree(batch, each, read)
     return batch
@@ -225,4 +248,4 @@ def listed_object(objects: Sequence[DataObject], number: int) -> tuple[DataObjec
     import hashlib
 
     text = list_text(objects[1:])
-    return DataObject(f"lists/{number}.txt", hashlib.sha256(text).digest(), hashlib.sha512(text).digest()), text
+    return DataObject(f"{LISTS}{number}.txt", hashlib.sha256(text).digest(), hashlib.sha512(text).digest()), text

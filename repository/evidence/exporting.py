@@ -16,9 +16,9 @@ from repository.errors import ExportFailed, RepositoryError
 from repository.evidence.batch import Batch, listed_object
 from repository.evidence.keeping import load
 from repository.evidence.leaves import DataObject, Leaf, objects_of
-from repository.settings.authorities import authorities_of
+from repository.evidence.roots import roots_of
+from repository.settings.authorities import DEMO, authorities_of
 from repository.texts import words
-from signatures.evidence import read_record
 from signatures.timestamps import read_token
 from storage.tier import ObjectId
 
@@ -37,12 +37,19 @@ class NotProved(RepositoryError):
 
 @dataclass
 class Exported:
-    """What was written: the records (file names), how many data objects, and what could not be had."""
+    """What was written: the records (file names), how many data objects, and what could not be had. ``proves`` are the objects of each
+    record."""
 
     records: list[str] = field(default_factory=list)
     objects: int = 0
     findings: Findings = field(default_factory=Findings)
     verify: list[str] = field(default_factory=list)
+    proves: dict[str, Sequence[DataObject]] = field(default_factory=dict)
+
+    def add(self, target: Path, name: str, record: bytes, objects: Sequence[DataObject]) -> None:
+        (target / name).write_bytes(record)
+        self.records.append(name)
+        self.proves[name] = objects
 
 
 def export_evidence(archive: Archive, object_id: str, version: int, target: Path) -> Exported:
@@ -92,40 +99,50 @@ def _data(archive: Archive, leaf: Leaf, objects: Sequence[DataObject], folder: P
 
 
 def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: Path, done: Exported) -> None:
+    (target / "tokens").mkdir()
     for tree in batch.trees:
         data = batch.record(tree, number, objects)
-        (target / f"{tree}.er").write_bytes(data)
-        done.records.append(f"{tree}.er")
+        left = [position for position in range(len(objects)) if batch.left_out(tree, number, position)]
+        for position in left:
+            done.findings.add("EVD-NOT-FURTHER", objects[position].path, tree=tree)
+        if batch.left_out(tree, number) or not left:
+            done.add(target, f"{tree}.er", data, objects)
+        else:  # two records: that of what was read again, and for the rest the one of before
+            done.add(target, f"{tree}.er", data, [each for position, each in enumerate(objects) if position not in left])
+            before = batch.record(tree, number, objects, left[0])
+            done.add(target, f"{tree}-before.er", before, [objects[position] for position in left])
         if not all(mark.evidence for marks in batch.marks[tree] for mark in marks):
             done.findings.add("EVD-DEMO", f"{tree}.er")
-        for chain_number, chain in enumerate(read_record(data).chains, 1):
-            for stamp_number, stamp in enumerate(chain.stamps, 1):
-                (target / "tokens").mkdir(exist_ok=True)
-                (target / "tokens" / f"{tree}-{chain_number}-{stamp_number}.tst").write_bytes(stamp.token)
+        for place, generation in enumerate(batch.trees[tree].generations, 1):
+            for stamp, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
+                (target / "tokens" / f"{tree}-{place}-{stamp}.tst").write_bytes(token)
 
 
 def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
-    """The roots of the authorities that stamped, as kho.toml has them, and the revocation lists that were collected before renewals."""
+    """The roots of the authorities that stamped, and the revocation lists that were collected before renewals."""
     from signatures.timestamps.trust import as_pem
 
     names = {mark.authority for generations in batch.marks.values() for marks in generations for mark in marks}
     folder.mkdir()
-    places = [place for place in archive.settings.authorities if place.name in names]
-    for authority in authorities_of(archive.settings.home, places, archive.clock.now):
-        (folder / f"{authority.name}.pem").write_bytes(as_pem(authority.anchors))
+    demo = [place for place in archive.settings.authorities if place.url == DEMO]
+    known = roots_of(archive)
+    known |= {each.name: each.anchors for each in authorities_of(archive.settings.home, demo, archive.clock.now)}
+    for name in known.keys() & names:
+        (folder / _file_of(name)).write_bytes(as_pem(known[name]))
     for name, data in batch.revocations.items():
         (folder / name.replace("/", "-")).write_bytes(data)
 
 
 def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Path, done: Exported) -> None:
-    given = [each for each in objects if (target / "data" / each.path).exists()]
     for name in ("sha256", "sha512"):
         sums = "".join(f"{each.digest(name).hex()}  data/{each.path}\n" for each in objects)
         (target / f"{name.upper()}SUMS").write_text(sums, encoding="utf-8", errors="surrogateescape")
-    # Behind a list, the files themselves are in no record.
-    data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if leaf.listed else "--data data"
     lines: list[str] = []
-    for record in done.records:
+    for record, proved in done.proves.items():
+        given = [each for each in proved if (target / "data" / each.path).exists()]
+        # Behind a list, the files themselves are in no record.
+        named = leaf.listed or len(proved) < len(objects)
+        data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if named else "--data data"
         line = f"kho evidence verify {record} {data} --anchors anchors"
         done.verify.append(line)
         lines.append(f"    {line}\n")
@@ -140,6 +157,11 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
     (target / "README.txt").write_text(text, encoding="utf-8")
 
 
+def _file_of(authority: str) -> str:
+    """The file of an authority's roots: its name may have what no file name has."""
+    return authority.replace("%", "%25").replace("/", "%2F") + ".pem"
+
+
 def _quoted(path: str) -> str:
     import shlex
 
@@ -149,5 +171,5 @@ def _quoted(path: str) -> str:
 def _openssl(tree: str, batch: Batch, token: Token) -> str:
     lineage = batch.trees[tree]
     file = f"tokens/{tree}-{len(lineage.generations)}-{len(lineage.newest.renewals) + 1}.tst"
-    anchor = f"anchors/{batch.marks[tree][-1][-1].authority}.pem"
+    anchor = f"anchors/{_file_of(batch.marks[tree][-1][-1].authority)}"
     return f"openssl ts -verify -digest {token.imprint.hex()} -in {file} -token_in -CAfile {_quoted(anchor)}"

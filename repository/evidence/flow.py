@@ -8,7 +8,9 @@ from policies.findings import KhoError
 from repository.archive import Archive
 from repository.evidence.keeping import pending, settle
 from repository.evidence.making import authorities_by_tree, is_due, make_batch
+from repository.evidence.news import ask_for_news
 from repository.evidence.renewing import renew_due
+from repository.evidence.roots import roots_of
 from repository.jobs.flow import Json, Step, Steps
 from repository.progress import Silent
 
@@ -27,13 +29,16 @@ class EvidenceFlow:
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         steps.run("settle", self._settle)
+        steps.run("news", self._news)
         made = steps.run("batch", self._batch, argument["batch"])
         renewed = steps.run("renew", self._renew) if argument["renew"] else {"renewed": {}, "tokens": 0, "findings": []}
         return {**made, **renewed, "pending": steps.run("settle", self._settle)}
 
+    def _news(self, step: Step) -> None:
+        ask_for_news(self._archive, authorities_by_tree(self._archive))
+
     def _settle(self, step: Step) -> int:
-        anchors = {each.name: each.anchors for several in authorities_by_tree(self._archive).values() for each in several}
-        settle(self._archive, anchors)
+        settle(self._archive, roots_of(self._archive))
         return len(pending(self._archive))
 
     def _batch(self, step: Step, wanted: bool | None) -> dict[str, Any]:

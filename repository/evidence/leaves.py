@@ -14,16 +14,17 @@ from typing import BinaryIO
 
 from fixity.digests import ALGORITHMS, LARGE_BUFFER, Hasher
 from policies.findings import KhoError
-from policies.phrases import phrase
+from policies.phrases import os_phrase, phrase
 from repository.aip.stored import open_verified
 from repository.ledger.segments import PREFIX as LEDGER_PREFIX
+from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 
-__all__ = ["LIST", "DataObject", "Leaf", "Unprovable", "hashed_again", "list_text", "objects_of"]
+__all__ = ["LISTS", "DataObject", "Leaf", "Unprovable", "hashed_again", "list_text", "objects_of"]
 
-LIST = "list"
-"""The path of a digest list, as a data object: it lies in the batch, not in the AIP."""
+LISTS = "lists/"
+"""How the path of a digest list begins, as a data object: it lies in the batch, not in the AIP."""
 
 OWN_NAMES = {theirs: ours for ours, theirs in ALGORITHMS.items()}
 """hashlib's names of algorithms, which evidence uses → those of `fixity.digests`."""
@@ -100,17 +101,30 @@ def list_text(objects: Sequence[DataObject]) -> bytes:
 def hashed_again(
     tiers: Sequence[Tier], object_id: str, each: DataObject, hash_name: str, progress: Callable[[int], None]
 ) -> bytes | None:
-    """The digest of a stored file in another algorithm, from bytes read now that still have their SHA-512; None when no tier gives
-    those."""
-    own = OWN_NAMES[hash_name]
+    """The digest of a stored file in another algorithm, from bytes read now that still have their SHA-512; None when every tier was
+    asked, and none has those.
+
+    Raises:
+        Unavailable: no tier gave them, and one could not be asked: that says nothing of the bytes.
+        KeyError: the algorithm is not known here.
+    """
+    own, away = OWN_NAMES[hash_name], None
     for tier in tiers:
         try:
             with tier.open(ObjectId(object_id), each.path) as stream:
                 found = _digests(stream, {own, "sha512"}, progress)
-        except (KhoError, OSError):
+        except Unavailable as error:
+            away = error
+            continue
+        except OSError as error:
+            away = Unavailable(tier.name, os_phrase(error))
+            continue
+        except KhoError:
             continue
         if found["sha512"] == each.sha512:
             return found[own]
+    if away is not None:
+        raise away
     return None
 
 

@@ -13,14 +13,16 @@ from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import pend, pending
 from repository.evidence.leaves import Unprovable, objects_of
+from repository.evidence.roots import keep_roots
 from repository.ledger.segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
 from repository.settings.authorities import TREES, authorities_of, under_roots_of
 from signatures.errors import NotStamped
 from signatures.evidence import Tree, ends_of
 from signatures.timestamps import Answer, Authority, Token, stamp
+from signatures.timestamps.collect import news_of
 
-__all__ = ["Making", "authorities_by_tree", "is_due", "make_batch"]
+__all__ = ["Making", "authorities_by_tree", "is_due", "make_batch", "stamp_tree", "stamp_trees"]
 
 _log = logging.getLogger("kho.evidence")
 
@@ -75,8 +77,22 @@ def make_batch(archive: Archive, authorities: Mapping[str, Sequence[Authority]],
 
 
 def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequence[Authority]]) -> list[str]:
-    """Stamp the trees of a batch that have no token yet; the reasons of those that still have none. Authorities under the root
-    that the other tree stands under are asked last: two trees under one root fall together."""
+    """Stamp the trees of a batch that have no token yet; the reasons of those that still have none."""
+    failures = []
+    for tree in TREES:
+        if tree in batch.trees:
+            continue
+        try:
+            stamp_tree(archive, batch, tree, authorities)
+        except NotStamped as error:
+            failures.append(f"{tree}: {error.finding.args['reason']}")
+            _log.warning("the %s tree of batch %s is not stamped: %s", tree, batch.id, error)
+    return failures
+
+
+def stamp_tree(archive: Archive, batch: Batch, tree: str, authorities: Mapping[str, Sequence[Authority]]) -> None:
+    """Begin one tree of a batch, or begin it again. Authorities under the root that the other tree stands under are asked last: two trees
+    under one root fall together. Raises NotStamped."""
     now = archive.clock.now()
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
 
@@ -86,22 +102,13 @@ def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequen
         ended = first is not None and first.when is not None and first.when <= now
         return f"its time stamps stand on {first.name}, which has ended" if ended and first is not None else ""
 
-    failures = []
-    for tree in TREES:
-        if tree in batch.trees:
-            continue
-        used = {marks[-1][-1].authority for marks in batch.marks.values()}
-        together = under_roots_of(used, (each for several in authorities.values() for each in several))
-        ordered = sorted(authorities[tree], key=lambda each: (not each.evidence, together(each)))
-        root = Tree(tree, (each.values[tree] for each in batch.leaves)).root
-        try:
-            found = stamp(ordered, tree, root, now=now, lasting=lasting)
-        except NotStamped as error:
-            failures.append(f"{tree}: {error.finding.args['reason']}")
-            _log.warning("the %s tree of batch %s is not stamped: %s", tree, batch.id, error)
-            continue
-        batch.stamp(tree, found.token.encoded, Mark(found.authority.name, found.authority.evidence))
-    return failures
+    used = {marks[-1][-1].authority for name, marks in batch.marks.items() if name != tree}
+    together = under_roots_of(used, (each for several in authorities.values() for each in several))
+    ordered = sorted(authorities[tree], key=lambda each: (not each.evidence, together(each)))
+    root = Tree(tree, (each.values[tree] for each in batch.leaves)).root
+    found = stamp(ordered, tree, root, now=now, lasting=lasting, news=news_of)
+    keep_roots(archive, {found.authority.name})
+    batch.stamp(tree, found.token.encoded, Mark(found.authority.name, found.authority.evidence))
 
 
 def _collect(archive: Archive, batch: Batch, progress: Progress) -> list[str]:

@@ -11,7 +11,7 @@ from policies.findings import Finding
 from policies.trust import Algorithms, End, EvidencePolicy, earliest
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import TIME
-from repository.settings.authorities import TREES, AuthorityPlace
+from repository.settings.authorities import DEMO, TREES, AuthorityPlace
 
 __all__ = ["HASH_TREE", "MISSING", "TIME_STAMP", "Due", "plan", "successor"]
 
@@ -25,7 +25,8 @@ SUCCESSORS = ("sha512", "sha384", "sha3_512", "sha3_256")
 class Due:
     """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then.
     ``due`` None: nothing it stands on has a known end. ``one_root`` is the root under which all trees of the batch stand, told with the
-    first of them; "" when there are several, or it is not known."""
+    first of them; "" when there are several, or it is not known. ``left_out`` files could not be read again by a hash-tree renewal;
+    ``fallen`` says why the newest stamp is worth nothing any more."""
 
     batch: str
     tree: str
@@ -37,12 +38,18 @@ class Due:
     hash: str
     evidence: bool
     one_root: str = ""
+    left_out: int = 0
+    fallen: str = ""
 
     def findings(self, now: datetime) -> Iterator[Finding]:
         """What somebody has to know of it now."""
         name = f"{self.batch}/{self.tree}"
-        if not self.evidence and self.kind != MISSING:
+        if not self.evidence:
             yield Finding("EVD-DEMO", name)
+        if self.fallen:
+            yield Finding("EVD-FALLEN", name, {"reason": self.fallen})
+        if self.left_out:
+            yield Finding("EVD-LEFT-OUT", name, {"count": self.left_out})
         if self.one_root:
             yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root})
         if not self.authorities:
@@ -60,10 +67,12 @@ def plan(
     algorithms: Algorithms,
     policy: EvidencePolicy,
     now: datetime,
+    fallen: Mapping[tuple[str, str], str],
 ) -> list[Due]:
-    """The next renewal of every tree of every batch, the earliest first."""
+    """The next renewal of every tree of every batch, the earliest first. ``fallen``: (batch, tree) → why its newest stamp is worth
+    nothing any more (`repository.evidence.news`)."""
     known = _last_tokens(rows)
-    found = [each for row in rows for each in _trees(row, places, algorithms, policy, known, now)]
+    found = [each for row in rows for each in _trees(row, places, algorithms, policy, known, now, fallen)]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda each: (each.due or never, each.batch, each.tree))
 
@@ -85,6 +94,7 @@ def _trees(
     policy: EvidencePolicy,
     known: Mapping[str, Mapping[str, Any]],
     now: datetime,
+    fallen: Mapping[tuple[str, str], str],
 ) -> Iterator[Due]:
     there = {tree["tree"]: tree for tree in row.trees}
     one_root = _one_root(row)
@@ -94,15 +104,21 @@ def _trees(
             fit = _fit(places, name, known, algorithms, now + policy.lead)
             yield Due(row.id, name, MISSING, now, None, fit, row.leaves, name, evidence=True)
             continue
+        left, fell, worthless = int(facts.get("left_out", 0)), fallen.get((row.id, name), ""), not facts["evidence"]
+        begin = worthless and any(place.url != DEMO and name in place.trees for place in places)
+        begun_with = algorithms.hash_end(name).when
+        if (begin or fell) and (begun_with is None or begun_with > now):  # begun again from its leaves as they were first
+            fit = _fit(places, name, known, algorithms, now + policy.lead)
+            yield Due(row.id, name, MISSING, now, None, fit, row.leaves, name, not worthless, one_root, 0, fell)
+            one_root = ""
+            continue
         hash_end = algorithms.hash_end(facts["hash"])
         first = earliest([*_token_ends(facts, algorithms), hash_end])
         due = None if first is None or first.when is None else first.when - policy.lead
-        if not facts["evidence"] and any(place.url != "demo:" and name in place.trees for place in places):
-            due, first = now, End("certificate", facts["subject"], due)
         rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
         fit = _fit(places, name, known, algorithms, max(due or now, now) + policy.lead)
         kind = HASH_TREE if rebuilt else TIME_STAMP
-        yield Due(row.id, name, kind, due, first, fit, row.leaves, facts["hash"], bool(facts["evidence"]), one_root)
+        yield Due(row.id, name, kind, due, first, fit, row.leaves, facts["hash"], not worthless, one_root, left, fell)
         one_root = ""
 
 
@@ -132,7 +148,7 @@ def _fit(
     """Authorities for a tree whose algorithms last beyond ``until``; of one that never stamped nothing is known, which counts as fit."""
     found = []
     for place in places:
-        if tree not in place.trees or place.url == "demo:":
+        if tree not in place.trees or place.url == DEMO:
             continue
         facts = known.get(place.name)
         end = None if facts is None else earliest(_token_ends(facts, algorithms)[1:])

@@ -1,11 +1,12 @@
 """The archive's own evidence as proof of existence: since when a stored file is proven, as the validation of signatures asks.
 
-What proves is what was verified here and now: the record of the leaf, against the roots of the authorities that kho.toml names and those of
-the folder of anchors. A demo authority's stamps prove nothing.
+What proves is what was verified here and now: the record of the leaf, against the roots of the authorities that kho.toml names or named,
+those of the folder of anchors, and what was collected of revocation. A demo authority's stamps prove nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ from policies.findings import KhoError
 from repository.archive import Archive
 from repository.evidence.batch import Batch, listed_object
 from repository.evidence.keeping import load
-from repository.evidence.leaves import DataObject, objects_of
+from repository.evidence.leaves import LISTS, DataObject, hashed_again, objects_of
+from repository.evidence.roots import roots_of
 from repository.model import AipFile
-from repository.settings.authorities import DEMO, authorities_of
+from storage.errors import Unavailable
 
 if TYPE_CHECKING:
     from signatures.judgement import Context
@@ -28,11 +30,35 @@ __all__ = ["Proving"]
 
 @dataclass(frozen=True)
 class _Version:
-    """The evidence of one version: its records, and what they prove directly; ``listed`` is the text of the list that stands for files."""
+    """The evidence of one version: its records, and what they prove directly; ``listed`` is the text of the list that stands for files,
+    ``revocations`` what was collected of the authorities."""
 
     records: tuple[bytes, ...]
     objects: dict[str, DataObject]
     listed: bytes = b""
+    revocations: tuple[bytes, ...] = ()
+
+
+class _Digests(dict[str, bytes]):
+    """Digests of one object. Its inventory has two; after a hash-tree renewal another is asked for, and is made of the bytes as they are
+    stored now."""
+
+    def __init__(self, archive: Archive, aip_id: str, each: DataObject, listed: bytes) -> None:
+        super().__init__(sha256=each.sha256, sha512=each.sha512)
+        self._archive, self._aip_id, self._object, self._listed = archive, aip_id, each, listed
+
+    def __missing__(self, name: str) -> bytes:
+        try:
+            if self._object.path.startswith(LISTS):  # it lies in the batch, which was read
+                found: bytes | None = hashlib.new(name, self._listed).digest()
+            else:
+                found = hashed_again(list(self._archive.tiers.values()), self._aip_id, self._object, name, lambda _: None)
+        except (Unavailable, ValueError) as error:
+            raise KeyError(name) from error
+        if found is None:
+            raise KeyError(name)
+        self[name] = found
+        return found
 
 
 class Proving:
@@ -44,7 +70,7 @@ class Proving:
         self._context = context
         self._versions: dict[int, _Version | None] = {}
         self._proofs: dict[str, Proof | None] = {}
-        self._trust_of: Trust | None = None
+        self._trust_of: dict[tuple[bytes, ...], Trust] = {}
 
     def __call__(self, file: AipFile) -> Proof | None:
         """Since when ``file`` is proven to exist; None: no evidence that can be believed says so."""
@@ -81,34 +107,31 @@ class Proving:
         objects = [stored[0], listed_object(stored, place.number)[0]] if leaf.listed else stored
         records = tuple(_records(batch, place.number, objects))
         listed = batch.lists[place.number] if leaf.listed else b""
-        return _Version(records, {each.path: each for each in objects}, listed)
+        return _Version(records, {each.path: each for each in objects}, listed, tuple(batch.revocations.values()))
 
     def _proved(self, version: _Version, path: str) -> Proof | None:
         from signatures.evidence import DataObject as Proved
         from signatures.evidence_proof import proof_from
 
-        each = version.objects[path]
-        digests = {"sha256": each.sha256, "sha512": each.sha512}
-        found = []
+        digests = _Digests(self._archive, self._aip_id, version.objects[path], version.listed)
+        trust, found = self._trust(version.revocations), []
         for record in version.records:
             proven = proof_from(
-                record, [Proved(path, digests)], trust=self._trust(), algorithms=self._context.algorithms, at=self._context.at
+                record, [Proved(path, digests)], trust=trust, algorithms=self._context.algorithms, at=self._context.at
             )
             found += [proven.proof] if proven.proof is not None else []
         return min(found, key=lambda proof: proof.time, default=None)
 
-    def _trust(self) -> Trust:
-        if self._trust_of is None:
+    def _trust(self, revocations: tuple[bytes, ...]) -> Trust:
+        if revocations not in self._trust_of:
             from signatures.evidence_proof import stamp_trust
             from signatures.timestamps import Trust
 
-            settings = self._archive.settings
             trusted = stamp_trust(self._context.anchors).anchors
-            places = [place for place in settings.authorities if place.url != DEMO]
-            for authority in authorities_of(settings.home, places, self._archive.clock.now):
-                trusted = trusted + authority.anchors
-            self._trust_of = Trust(trusted)
-        return self._trust_of
+            for anchors in roots_of(self._archive).values():
+                trusted = trusted + anchors
+            self._trust_of[revocations] = Trust(trusted.with_revocations(revocations))
+        return self._trust_of[revocations]
 
 
 def _records(batch: Batch, number: int, objects: Sequence[DataObject]) -> list[bytes]:

@@ -7,7 +7,6 @@ come to is still due, and the next one goes on there.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,22 +22,27 @@ from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import load, newest_token, pend, pending
-from repository.evidence.leaves import DataObject, Unprovable, hashed_again, objects_of
-from repository.evidence.making import stamp_trees
+from repository.evidence.making import stamp_tree
+from repository.evidence.news import fallen
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
+from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, still_lacking, waits
+from repository.evidence.roots import keep_roots
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
 from signatures.evidence import Generation, Renewal, Tree, ends_of, renewal_of, renewal_tree, renewal_values
 from signatures.timestamps import Answer, Authority, Token, read_token, stamp
-from signatures.timestamps.authority import Lasting
-from signatures.timestamps.collect import revocations_for
+from signatures.timestamps.authority import Lasting, Stamped
+from signatures.timestamps.collect import news_of, revocations_for
 
 __all__ = ["Renewing", "renew_due"]
 
 _log = logging.getLogger("kho.evidence")
 
 Authorities = Mapping[str, Sequence[Authority]]
+
+_WITHOUT = 0.25
+"""The part of the lead time that is left when a hash-tree renewal goes on without what cannot be read: time enough to be done by then."""
 
 _LONGER = timedelta(days=1)
 """By how much a renewal must outlast what it renews, to be worth a request."""
@@ -59,9 +63,10 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
     busy = {folder.stem for folder in pending(archive)}
     rows = {row.id: row for row in archive.catalog.evidence.batches() if row.id not in busy}
+    fell = fallen(archive, list(rows.values()))
     due = [
         each
-        for each in plan(list(rows.values()), archive.settings.authorities, algorithms, archive.policy.evidence, now)
+        for each in plan(list(rows.values()), archive.settings.authorities, algorithms, archive.policy.evidence, now, fell)
         if each.due is not None and each.due <= now
     ]
     work = _Work(archive, authorities, algorithms, done, now, rows)
@@ -135,11 +140,22 @@ class _Work:
 
         return judged
 
+    def _stamped(self, asked: Sequence[Authority], hash_name: str, root: bytes, due: Sequence[Due]) -> Stamped:
+        got = stamp(asked, hash_name, root, now=self.now, lasting=self._lasting(due, hash_name), news=news_of)
+        keep_roots(self.archive, {got.authority.name})
+        return got
+
     def _missing(self, batch: Batch, due: Due) -> bool:
-        for reason in stamp_trees(self.archive, batch, self.authorities):
-            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=reason)
-        if due.tree not in batch.trees:
+        """Begin a tree; or begin again one whose stamps prove nothing: then only real authorities will do."""
+        begun = due.tree in batch.trees
+        asked = {tree: [each for each in several if each.evidence or not begun] for tree, several in self.authorities.items()}
+        try:
+            stamp_tree(self.archive, batch, due.tree, asked)
+        except NotStamped as error:
+            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=str(error.finding.args["reason"]))
             return False
+        if due.fallen:
+            self.done.findings.add("EVD-BEGUN-AGAIN", f"{due.batch}/{due.tree}", reason=due.fallen)
         self.done.tokens += 1
         return True
 
@@ -166,7 +182,7 @@ class _Work:
         over = renewal_tree(hash_name, values)
         try:
             asked = self._authorities(tree, readable)
-            got = stamp(asked, hash_name, over.root, now=self.now, lasting=self._lasting(readable, hash_name))
+            got = self._stamped(asked, hash_name, over.root, readable)
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", tree, reason=str(error.finding.args["reason"]))
             _log.warning("%d trees of %s are not renewed: %s", len(readable), tree, error)
@@ -203,11 +219,16 @@ class _Work:
         if not hash_name:
             self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=phrase("no-hash-left"))
             return False
-        again = _Again(self.archive, batch, due.tree, hash_name, self.done.findings, progress)
+        until = self._waits_until(due)
+        if until is not None and (still := still_lacking(self.archive, row.id, due.tree, hash_name)):
+            return self._waits(due, still, until)
+        again = Rehashing(self.archive, batch, due.tree, hash_name, progress)
         tree = Tree(hash_name, again.leaves())
+        if until is not None and again.lacking:
+            return self._waits(due, again.lacking, until)
         try:
             asked = self._authorities(due.tree, [due])
-            got = stamp(asked, hash_name, tree.root, now=self.now, lasting=self._lasting([due], hash_name))
+            got = self._stamped(asked, hash_name, tree.root, [due])
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=str(error.finding.args["reason"]))
             return False
@@ -215,58 +236,20 @@ class _Work:
         mark = Mark(got.authority.name, got.authority.evidence)
         batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark)
         self.beside[batch.id].update(again.lists)
+        for each in again.lacking:
+            self.done.findings.add("EVD-NOT-READ-AGAIN", each.name, tree=due.tree, reason=each.why)
+        note_lacking(self.archive, row.id, due.tree, ())
         return True
 
+    def _waits_until(self, due: Due) -> datetime | None:
+        """Until when a tree waits for files that cannot be read as they were: an audit may repair them, a tier come back. None once it must
+        go on without them, so that the others' proof does not end, too."""
+        end = due.because.when if due.because is not None else None
+        until = None if end is None else end - self.archive.policy.evidence.lead * _WITHOUT
+        return until if until is not None and self.now < until else None
 
-class _Again:
-    """Reads and hashes the content of a batch's leaves again. What cannot be read as it was is left out of its group and named; the
-    other files of the group are renewed."""
-
-    def __init__(self, archive: Archive, batch: Batch, tree: str, hash_name: str, findings: Findings, progress: Progress) -> None:
-        self._tiers = list(archive.tiers.values())
-        self._batch, self._tree, self._hash, self._findings, self._progress = batch, tree, hash_name, findings, progress
-        self.digests: list[list[bytes | None]] = []
-        self.lists: dict[str, bytes] = {}
-
-    def leaves(self) -> list[bytes]:
-        self._progress.start("evidence", None, "bytes")
-        found = [self._leaf(index) for index in range(len(self._batch.leaves))]
-        self._progress.finish()
-        return found
-
-    def _leaf(self, index: int) -> bytes:
-        leaf = self._batch.leaves[index]
-        try:
-            objects = objects_of(self._tiers, leaf.id, leaf.version, leaf.inventory_sha512)
-        except Unprovable:
-            self._findings.add("EVD-NOT-READ-AGAIN", f"{leaf.id}/v{leaf.version}", tree=self._tree)
-            objects = []
-        row = [self._again(leaf.id, each) for each in objects]
-        if leaf.listed and objects:
-            objects, row = self._listed(index, objects, row)
-        self.digests.append(row)
-        there = [each for each in row if each is not None]
-        if not there:  # nothing of it is left: something has to stand in its place, so that its neighbours keep theirs
-            return hashlib.new(self._hash, leaf.values[self._tree]).digest()
-        old = self._batch.group(self._tree, index, objects)
-        return self._batch.trees[self._tree].carried_leaf(
-            index, self._hash, lambda name: there if name == self._hash else old(name)
-        )
-
-    def _again(self, object_id: str, each: DataObject) -> bytes | None:
-        found = hashed_again(self._tiers, object_id, each, self._hash, self._progress.advance)
-        if found is None:
-            self._findings.add("EVD-NOT-READ-AGAIN", f"{object_id}/{each.path}", tree=self._tree)
-        return found
-
-    def _listed(
-        self, index: int, objects: Sequence[DataObject], row: Sequence[bytes | None]
-    ) -> tuple[list[DataObject], list[bytes | None]]:
-        """A list in the new algorithm joins the old one: that one is proved further, this one proves the content anew."""
-        old = self._batch.lists[index]
-        rows = zip(objects[1:], row[1:], strict=True)
-        text = b"".join(f"{digest.hex()} {each.path}\n".encode() for each, digest in rows if digest is not None)
-        self.lists[f"lists/{index}.{self._hash}.txt"] = text
-        one = DataObject(f"lists/{index}.txt", hashlib.sha256(old).digest(), hashlib.sha512(old).digest())
-        digests = [hashlib.new(self._hash, each).digest() for each in (old, text)]
-        return [objects[0], one], [row[0], *digests]
+    def _waits(self, due: Due, lacking: Sequence[Lacking], until: datetime) -> bool:
+        """Nothing is stamped: what proves the batch now goes on proving it."""
+        note_lacking(self.archive, due.batch, due.tree, lacking, until)
+        self.done.findings.append(waits(lacking[0], due.tree, len(lacking), until))
+        return False

@@ -8,8 +8,8 @@ from policies.findings import Findings, KhoError
 from repository.aip.stored import inventory_digest
 from repository.archive import Archive
 from repository.evidence.keeping import leaf_rows, open_batch, row_of
+from repository.evidence.roots import roots_of
 from repository.model import Copy, CopyState
-from repository.settings.authorities import authorities_of
 from storage.tier import ObjectVersion, Tier
 
 __all__ = ["restore_batches"]
@@ -23,9 +23,7 @@ def restore_batches(
     The newest version that a tier holds is believed when the batch agrees with itself: its trees lead to the roots that were stamped,
     so a batch that somebody made up proves nothing more than it can show.
     """
-    anchors = {
-        each.name: each.anchors for each in authorities_of(archive.settings.home, archive.settings.authorities, archive.clock.now)
-    }
+    anchors = roots_of(archive)
     restored = 0
     for object_id in sorted(held):
         found = held[object_id]

@@ -9,12 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from policies.findings import Finding
 from policies.trust import Algorithms
 from repository.archive import Archive
 from repository.errors import UnknownVersion
 from repository.evidence.exporting import Exported, export_evidence
 from repository.evidence.judge import algorithms_in
+from repository.evidence.news import fallen
 from repository.evidence.planning import Due, plan
+from repository.evidence.standing import standing
 from repository.flow_names import EVIDENCE
 from repository.jobs.service import Jobs
 
@@ -23,7 +26,7 @@ __all__ = ["Evidences", "Plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What falls due when, as of ``now``; ``waiting`` versions are in no batch yet."""
+    """What falls due when, as of ``now``; ``waiting`` versions are in no batch yet; ``findings`` are what somebody has to know."""
 
     now: datetime
     horizon: datetime
@@ -31,6 +34,7 @@ class Plan:
     rows: tuple[Due, ...]
     proved: int
     waiting: int
+    findings: tuple[Finding, ...] = ()
 
 
 class Evidences:
@@ -66,8 +70,8 @@ class Evidences:
         """What falls due when. Raises AlgorithmsError."""
         archive, now = self._archive, self._archive.clock.now()
         algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
-        rows = plan(
-            list(archive.catalog.evidence.batches()), archive.settings.authorities, algorithms, archive.policy.evidence, now
-        )
+        batches = list(archive.catalog.evidence.batches())
+        rows = plan(batches, archive.settings.authorities, algorithms, archive.policy.evidence, now, fallen(archive, batches))
         proved, waiting = archive.catalog.evidence.count()
-        return Plan(now, now + archive.policy.evidence.horizon, algorithms, tuple(rows), proved, waiting)
+        horizon = now + archive.policy.evidence.horizon
+        return Plan(now, horizon, algorithms, tuple(rows), proved, waiting, tuple(standing(archive, rows, now)))

@@ -61,13 +61,14 @@ class Lineage:
     def newest(self) -> Generation:
         return self.generations[-1]
 
-    def record(self, index: int, group: Group) -> bytes:
-        """The evidence record of a leaf. ``group`` gives the digests of its objects, which must be those the leaf was made of."""
-        return write_record((each.hash for each in self.generations), self._chains(index, group))
+    def record(self, index: int, group: Group, last: int | None = None) -> bytes:
+        """The evidence record of a leaf. ``group`` gives the digests of its objects, which must be those the leaf was made of; ``last``
+        is how many generations it has (None: all)."""
+        return write_record((each.hash for each in self.generations[:last]), self._chains(index, group, last))
 
-    def _chains(self, index: int, group: Group) -> list[list[bytes]]:
+    def _chains(self, index: int, group: Group, last: int | None = None) -> list[list[bytes]]:
         chains: list[list[bytes]] = []
-        for each in self.generations:
+        for each in self.generations[:last]:
             values = carry(each.hash, group(each.hash), chains)
             first = write_stamp(each.hash, each.tree.reduced(index, values if len(values) > 1 else None), each.token)
             chains.append([first, *(write_stamp(each.hash, renewal.groups, renewal.token) for renewal in each.renewals)])

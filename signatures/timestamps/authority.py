@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -67,13 +67,23 @@ Lasting = Callable[[Token, Answer], str]
 """Says why a token that could be accepted is of no use ("" when it is): it would end as early as the one it renews."""
 
 
+News = Callable[[Token, Authority], Iterable[bytes]]
+"""What can be had now of the revocation of a token's certificates (lists, OCSP answers)."""
+
+
 def stamp(
-    authorities: Sequence[Authority], hash_name: str, imprint: bytes, *, now: datetime, lasting: Lasting | None = None
+    authorities: Sequence[Authority],
+    hash_name: str,
+    imprint: bytes,
+    *,
+    now: datetime,
+    lasting: Lasting | None = None,
+    news: News | None = None,
 ) -> Stamped:
     """Have ``imprint`` stamped by the first of ``authorities`` that gives a token which can be accepted at ``now``.
 
-    A token counts only if it is sound, answers this very request, and its certificate leads to an anchor of that authority and was not
-    known to be revoked. What an authority did wrong is told in ``failures``.
+    A token counts only if it is sound, answers this very request, and its certificate leads to an anchor of that authority and is not
+    known to be revoked, by what lies among the anchors or by ``news``. What an authority did wrong is told in ``failures``.
 
     Raises:
         NotStamped: none did; the reason names each with what went wrong.
@@ -86,7 +96,8 @@ def stamp(
             response = authority.client.answer(request.encoded)
             received = now + timedelta(seconds=time.monotonic() - begun)
             token = accept(response, request, sent=now, received=received)
-            trust = Trust(authority.anchors).of(token, max(now, token.time))
+            anchors = authority.anchors if news is None else authority.anchors.with_revocations(news(token, authority))
+            trust = Trust(anchors).of(token, max(now, token.time))
             if trust.believed is not Believed.YES:
                 raise InvalidToken(trust.reason)
             if lasting is not None and (reason := lasting(token, trust)):

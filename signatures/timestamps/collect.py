@@ -15,7 +15,7 @@ from signatures.revocation import load_ocsp, ocsp_request
 from signatures.timestamps.authority import Authority, HttpAuthority
 from signatures.timestamps.token import Token
 
-__all__ = ["revocations_for"]
+__all__ = ["news_of", "revocations_for"]
 
 MOST = 8
 """Addresses asked for one token: a path has three certificates, each with one or two."""
@@ -41,6 +41,11 @@ def revocations_for(token: Token, authority: Authority | None) -> list[tuple[str
         if piece[1] and piece not in found:
             found.append(piece)
     return found
+
+
+def news_of(token: Token, authority: Authority) -> Iterator[bytes]:
+    """The same without its kinds, for whoever only judges by it."""
+    return (data for _, data in revocations_for(token, authority))
 
 
 def _parsed(encodings: Iterable[bytes]) -> Iterator[Certificate]:

@@ -47,13 +47,14 @@ class Believed(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``root`` is the subject of the anchor that the path ends at, ``root_key`` the SHA-256 of its public key (one root may have several
-    certificates); ``ends`` the earliest end of validity on the path."""
+    certificates); ``ends`` the earliest end of validity on the path. ``revoked``: it is not believed because of a revocation."""
 
     believed: Believed
     reason: str = ""
     root: str = ""
     ends: datetime | None = None
     root_key: bytes = b""
+    revoked: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Trust:
             return Answer(Believed.NO, reason)
         revoked = _revoked(path, (*token.revocations, *self.anchors.revocations), token.time, at)
         if revoked:
-            return Answer(Believed.NO, revoked)
+            return Answer(Believed.NO, revoked, revoked=True)
         certificates = [load_certificate(each) for each in path]
         ends = min(each.not_valid_after_utc for each in certificates)
         return Answer(Believed.YES, "", certificates[0].subject.rfc4514_string(), ends, _key(path[0]))

@@ -32,7 +32,7 @@ from signatures.timestamps import Believed, make_authority
 from storage.tier import ObjectId
 from tests.builders_archive import SharedIdentifier
 from tests.repository.proved_archive import FILES, Proved
-from tests.signatures.authorities import NOW, answer_of, key, served
+from tests.signatures.authorities import NOW, key, served
 
 
 @pytest.fixture
@@ -269,41 +269,6 @@ def test_revocation_lists_are_collected_before_a_renewal_and_proved_with_the_tok
     assert judged(folder, "sha256", at=timedelta(days=1200)).trust is Believed.YES
 
 
-def test_an_ocsp_answer_is_collected_before_a_renewal_and_judged_with_the_token(archive: Proved) -> None:
-    """What the responder says before the renewal holds for ever: here, that the authority's key had been stolen."""
-    aip = archive.give("a")
-    archive.no_authorities()
-    root_key = ec.generate_private_key(ec.SECP256R1())
-    begins = archive.clock.now() - timedelta(days=1)
-    answers: list[bytes] = []
-    with served(lambda _: answers[0]) as ocsp_url:
-        made = make_authority(
-            "asked",
-            key("p256"),
-            clock=archive.clock,
-            begins=begins,
-            ends=begins + timedelta(days=1000),
-            root_key=root_key,
-            ocsp_url=ocsp_url,
-        )
-        stolen = archive.clock.now() + timedelta(days=900)
-        answers.append(answer_of(made, root_key, stolen, x509.ReasonFlags.key_compromise))
-        archive.name_authority("asked", made, "sha256")
-        archive.engine.evidence.batch()
-        archive.clock.pass_days(950)
-        archive.authority("next", "sha256")
-        assert archive.engine.evidence.renew()["renewed"]["time-stamp renewal"] == 1
-    folder, _ = archive.proof(aip, "out")
-    kept = folder / "anchors" / "sha256-1-1.1.ocsp"
-    assert kept.read_bytes() == answers[0]
-    renewal = read_record((folder / "sha256.er").read_bytes()).chains[0].stamps[1]
-    assert renewal.groups is not None
-    assert hashlib.sha256(answers[0]).digest() in renewal.groups[0]
-    assert errors(judged(folder, "sha256", at=timedelta(days=1200)).findings) == ["EVD-NOT-TRUSTED"]
-    kept.unlink()
-    assert judged(folder, "sha256", at=timedelta(days=1200)).trust is Believed.YES
-
-
 def test_a_renewal_that_fails_leaves_everything_as_it_was_and_names_what_came_too_late(archive: Proved) -> None:
     aip = archive.give("a")
     archive.engine.evidence.batch()
@@ -353,6 +318,9 @@ def test_a_hash_that_ends_is_replaced_by_content_read_again_and_what_was_altered
         path.chmod(0o644)
         path.write_bytes(b"altered")
         archive.tier(name).forget(ObjectId(gone))
+    waits = archive.engine.evidence.renew()
+    assert (waits["renewed"]["hash-tree renewal"], [code for code, _, _ in waits["findings"]]) == (0, ["EVD-RENEWAL-WAITS"])
+    archive.clock.pass_days(30)  # and does not for ever: the others' proof must not end
     done = archive.engine.evidence.renew()
     assert done["renewed"]["hash-tree renewal"] == 1
     named = sorted(path for code, path, _ in done["findings"] if code == "EVD-NOT-READ-AGAIN")
@@ -364,8 +332,10 @@ def test_a_hash_that_ends_is_replaced_by_content_read_again_and_what_was_altered
     assert errors(report.findings) == []
     assert [(each.kind, each.hash) for each in report.stamps] == [("initial", "sha256"), ("hash-tree renewal", "sha384")]
     folder, exported = archive.proof(spoiled, "spoiled")
-    assert [each.code for each in exported.findings] == ["EVD-DATA-MISSING"]
+    assert [each.code for each in exported.findings] == ["EVD-DATA-MISSING", "EVD-NOT-FURTHER"]
     assert judged(folder, "sha256", at=timedelta(days=600)).trust is Believed.YES  # of what is left
+    left = [each.args["count"] for each in attention(archive.engine.archive) if each.code == "EVD-LEFT-OUT"]
+    assert left == [2]
     assert archive.engine.evidence.renew()["tokens"] == 0
 
 
@@ -444,7 +414,15 @@ def test_the_demo_authority_is_called_no_evidence_everywhere(tmp_path: Path, ide
         found = {finding.code for each in archive.engine.evidence.plan().rows for finding in each.findings(NOW)}
         assert found == {"EVD-DEMO", "EVD-NO-AUTHORITY"}
         archive.authority("real", "sha256")  # and is replaced as soon as there is a real one
-        assert archive.engine.evidence.renew()["renewed"]["time-stamp renewal"] == 1
+        assert archive.engine.evidence.renew()["renewed"]["first stamp"] == 1
+        folder, _ = archive.proof(aip, "real")
+        report = judged(folder, "sha256", at=timedelta(days=1))
+        assert errors(report.findings) == []
+        assert [each.kind for each in report.stamps] == ["initial"]
+        assert report.trust is Believed.YES
+        assert archive.engine.evidence.renew()["tokens"] == 0
+        found = [finding for finding in archive.engine.evidence.plan().findings if finding.code == "EVD-DEMO"]
+        assert [each.path.partition("/")[2] for each in found] == ["sha512"]
     finally:
         archive.end()
 
