@@ -20,6 +20,7 @@ from repository.attention.entries import DRILL
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import latest_line, ring_of
 from repository.ledger.verifier import REPORT_PREFIX, TIME
+from repository.model import Aip
 from repository.progress import Progress, Silent
 from repository.verify import verify_path
 
@@ -70,17 +71,18 @@ def drill(
     picked: int = PICKED,
     progress: Progress,
 ) -> DrillReport:
-    """Bring ``aips`` (or ``picked`` ones by chance) back from each of ``tiers`` (or all) into ``target``, which must not be there, and
-    write drill.json with a signature by the ledger's key. The event of it stands in the ledger, whatever came of it.
+    """Bring ``aips`` (or ``picked`` ones by chance) back from each of ``tiers`` (or all) on which they should be into ``target``, which
+    must not be there, and write drill.json with a signature by the ledger's key. The event of it stands in the ledger, whatever came
+    of it.
 
     Raises:
         OSError: ``target`` cannot be made or written. UnknownAip, UnknownTier.
     """
     names = [archive.tier(name).name for name in tiers] or list(archive.tiers)
-    chosen = [archive.catalog.holdings.get(aip).id for aip in aips] or None
+    chosen = [archive.catalog.holdings.get(aip) for aip in aips]
     target.mkdir(parents=True)
     started = archive.clock.now().strftime(TIME)
-    jobs = [(tier, aip) for tier in names for aip in (chosen or _pick(archive.catalog.holdings.ids(), picked))]
+    jobs = [(tier, aip) for tier in names for aip in _chosen(archive, tier, chosen, picked)]
     progress.start("restore", len(jobs), "objects")
     restored = []
     for number, (tier, aip) in enumerate(jobs):
@@ -92,6 +94,13 @@ def drill(
     _write(archive, report, target)
     _enter(archive, report)
     return report
+
+
+def _chosen(archive: Archive, tier: str, aips: Sequence[Aip], picked: int) -> list[str]:
+    """Those of ``aips`` that should be on a tier; of all that should be there ``picked`` by chance, where none are named."""
+    if aips:
+        return [aip.id for aip in aips if any(copy.tier == tier for copy in aip.copies)]
+    return _pick(archive.catalog.placements.on(tier), picked)
 
 
 def _pick(ids: Iterable[str], count: int) -> list[str]:

@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -122,6 +122,9 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
         NoGoodCopy: no copy holds some file unaltered.
     """
     aip = archive.catalog.holdings.get(aip_id)
+    held = {copy.tier for copy in aip.copies}
+    # Tiers on which nothing is promised of it are asked last: that it is not there is no finding.
+    archive = replace(archive, tiers=dict(sorted(archive.tiers.items(), key=lambda each: each[0] not in held)))
     sightings = Sightings(archive, aip_id, "dissemination")
     with sightings.entered():
         return _export(archive, aip, target, form=form, version=version, progress=progress, sightings=sightings)

@@ -3,7 +3,7 @@ ledger that are kept like them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +31,9 @@ __all__ = ["Placements", "Promised"]
 
 Promised = Mapping[str, Collection[str]]
 """Collection → the tiers on which copies of its AIPs are promised; "" stands for what is in none, and for what is no AIP."""
+
+STREAMED = 5_000
+"""Ids fetched at a time."""
 
 
 class Placements:
@@ -67,6 +70,16 @@ class Placements:
         with self._database.read() as transaction:
             rows = transaction.execute(query.order_by(table.c.aip_id, table.c.tier).limit(limit)).all()
         return [(row.aip_id, row.tier) for row in rows]
+
+    def on(self, tier: str) -> Iterator[str]:
+        """The ids of the AIPs of which a copy is or should be on ``tier``, in order, streamed."""
+        query = select(table.c.aip_id).join(aip, aip.c.id == table.c.aip_id).where(table.c.tier == tier).order_by(table.c.aip_id)
+        last: str | None = ""
+        while last is not None:
+            with self._database.read() as transaction:
+                rows = transaction.execute(query.where(table.c.aip_id > last).limit(STREAMED)).scalars().all()
+            yield from rows
+            last = rows[-1] if len(rows) == STREAMED else None
 
     def remove(self, aip_id: str, tier: str, *, within: Transaction) -> None:
         """A copy is gone, with its damages. Its history stays."""

@@ -152,3 +152,17 @@ def test_a_process_that_has_been_open_for_long_keeps_the_promise_of_today(archiv
     file.write_text(before + "no policy", encoding="utf-8")
     assert short(archive) == 0, "what cannot be used changes nothing; the next command says so"
     assert deposit(archive, OTHER, "three")
+
+
+def test_what_is_promised_elsewhere_is_missed_nowhere_else(archive: ArchiveUnderTest) -> None:
+    archive.collections(ELSEWHERE)
+    civil, other = deposit(archive, CIVIL, "one"), deposit(archive, OTHER, "two")
+    exported = archive.engine.holdings.export(civil, archive.folder / "out", form="folder", progress=Silent())
+    assert (exported.files > 0, exported.problems) == (True, [])
+    drilled = archive.engine.overview.drill(archive.folder / "drill", progress=Silent())
+    assert drilled.ok
+    assert [(each.tier, each.aip) for each in drilled.restored if each.tier != "b"] == [("a", other), ("c", civil)]
+    assert {each.aip for each in drilled.restored if each.tier == "b"} == {civil, other}
+    named = archive.engine.overview.drill(archive.folder / "again", aips=[civil], progress=Silent())
+    assert [each.tier for each in named.restored] == ["b", "c"]
+    archive.whole()
