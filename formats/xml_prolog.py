@@ -23,7 +23,7 @@ HEAD: Final = 4096
 """Bytes in which the declaration of a document ends, in every document that is read."""
 
 READ: Final = 1 << 16
-MOST_READ: Final = 64 << 20
+MOST_READ: Final = 12 << 20
 """Bytes, from the DOCTYPE or the root on, in which the root's start tag must end to be told."""
 
 BLANKS: Final = b" \t\r\n"
@@ -56,6 +56,9 @@ _SHIFTED = (b"+~\x1b\x0e\x0f\x84", ("utf-7", "iso2022_jp_ext", "iso2022_kr", "hz
 
 _DECLARATION = re.compile(rb"<\?xml\s(?P<said>.*?)\?>", re.DOTALL)
 _ENCODING = re.compile(rb"\bencoding\s*=\s*[\"']\s*([^\"'\s]*)")
+
+_WHOLE = re.compile(rb"(?:[ \t\r\n]+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+"""Blanks, instructions and comments that end where they are looked at: there may be millions."""
 
 _PROBE = b"Az/:<+AFM-~{VV~}\x1b(B\x1b$B\x0e!!\x0f\\x53&="
 """Means itself wherever every ASCII letter is that byte and changes nothing for those after it."""
@@ -238,7 +241,7 @@ def _skip(stream: BinaryIO) -> tuple[bytes, bytes]:
     """(XML declaration, the begin of what follows comments, instructions and blanks)."""
     window, declaration, first = stream.read(READ), b"", True
     while True:
-        window = window.lstrip(BLANKS)
+        window = (window if first else _WHOLE.sub(b"", window, count=1)).lstrip(BLANKS)
         while len(window) < len(DOCTYPE) and (chunk := stream.read(READ)):
             window = (window + chunk).lstrip(BLANKS)
         opened, end = next(

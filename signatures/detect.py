@@ -11,7 +11,7 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -22,7 +22,7 @@ from signatures.algorithms import HASH_OIDS
 from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
-from signatures.marks import CHUNK, OVERLAP, holds
+from signatures.marks import CHUNK, OVERLAP, Mark, holds
 from signatures.report import Kind
 
 __all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside", "pem_body"]
@@ -40,18 +40,11 @@ PDF_OBJECT = re.compile(rb"\d\s{1,50}\d{1,10}\s{1,50}obj\b")
 """By what readers find the objects of a PDF whose end says nothing, or is far from its end."""
 
 
-def _tag(*names: bytes) -> bytes:
-    """A pattern for the start tag of one of ``names``: a text that speaks of them has none."""
-    short = rb"<(?:[^\s<>&/;]{1,120}:)?%s[\s/>]"
-    long = rb":%s(?<=[^\s<>&/;]{100}:%s)[\s/>]"  # the begin of a prefix of hundreds is not looked for
-    return b"|".join((*(short % each for each in names), *(long % (each, each) for each in names)))
+VALUE, RECORDS, PACKAGE = (b"SignatureValue",), (b"evidenceRecord", b"EvidenceRecord"), (b"XAIP",)
+"""The one element that no XML signature lacks; the roots of evidence records, and of packages of TR-ESOR."""
 
-
-VALUE = re.compile(_tag(b"SignatureValue"))
-"""The one element that no XML signature lacks."""
-
-NAMES = re.compile(_tag(b"SignatureValue", b"XAIP", b"evidenceRecord", b"EvidenceRecord"))
-"""One of them stands in every document of interest, and is looked for where the root cannot be told."""
+PREFIXED = re.compile(rb"(?:<|\A[^\s<>&/;]{120})[^\s<>&/;]*:\Z")
+"""What stands before the name of a tag that has a prefix; the begin of one of hundreds is not looked for."""
 
 ENTITY = re.compile(b"<!ENTITY")
 
@@ -155,17 +148,41 @@ def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
         kind = by_root(prolog.root)
         if kind is not None:
             yield Detected(kind)
-        elif _has_value(stream, prolog):
-            yield Detected(Kind.XADES)
+        else:
+            yield from map(Detected, _by_tags(stream, prolog))
     except UnknownEncoding:
         yield Detected(Kind.XADES)
 
 
-def _has_value(stream: BinaryIO, prolog: Prolog) -> bool:
-    if any(each in entity for entity in prolog.entities for each in DEFINES):
-        return True
-    marks = [VALUE if prolog.root else NAMES, *([ENTITY] if prolog.doctype and not prolog.root else [])]
-    return any((text := as_ascii(stream)) is not None and holds(text, each) for each in marks)
+def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:
+    """What a document is taken for by a tag in it: where its root could not be told, also by the names of roots."""
+
+    def has(*marks: Mark) -> bool:
+        text = as_ascii(stream)
+        return text is not None and holds(text, *marks)
+
+    if any(each in entity for entity in prolog.entities for each in DEFINES) or has(_tag(VALUE)):
+        yield Kind.XADES
+    elif not prolog.root:
+        kinds = ((Kind.XAIP, _tag(PACKAGE)), (Kind.EVIDENCE, _tag(RECORDS)))
+        found = [kind for kind, mark in kinds if has(mark)]
+        yield from found or ([Kind.XADES] if prolog.doctype and has(ENTITY) else [])
+
+
+def _tag(names: Sequence[bytes]) -> Mark:
+    """Whether a start tag of one of ``names`` stands in a window: a text that speaks of them has none."""
+    ends = [re.compile(each + rb"[\s/>]") for each in names]
+
+    def stands(window: bytes) -> bool:
+        return any(
+            _opens(window[max(0, match.start() - 121) : match.start()]) for each in ends for match in each.finditer(window)
+        )
+
+    return stands
+
+
+def _opens(before: bytes) -> bool:
+    return before.endswith(b"<") or (before.endswith(b":") and PREFIXED.search(before) is not None)
 
 
 def by_root(tag: str) -> Kind | None:

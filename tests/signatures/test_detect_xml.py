@@ -194,6 +194,26 @@ def test_a_root_behind_a_long_comment_is_told(tmp_path: Path) -> None:
     assert kinds(long + b"<XAI/>") == []
 
 
+def test_a_root_whose_start_tag_is_too_long_is_told_by_its_name() -> None:
+    long = b'<XAIP a="' + b"y" * (13 << 20) + b'" xmlns="http://www.bsi.bund.de/tr-esor/xaip"/>'
+    assert kinds(long) == [Kind.XAIP]
+    assert kinds(long.replace(b"XAIP", b"XAI")) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "a:", "b" * 119 + ":", "c" * 120 + ":", "d" * 5_000 + ":", "é" * 300 + ":"])
+def test_a_prefix_of_any_length_hides_nothing(prefix: str) -> None:
+    name = f"{prefix}SignatureValue"
+    assert kinds(f"<r><{name}/></r>".encode()) == [Kind.XADES]
+    assert kinds(f"<r>{'x' * ((1 << 20) - 100)}<{name} a='b'/></r>".encode()) == [Kind.XADES]
+    assert kinds(f"<r>&lt;{name} &amp;{name} {name} </r>".encode()) == ([] if len(prefix) <= 120 else [Kind.XADES])
+
+
+def test_millions_of_instructions_before_a_root_are_passed_over() -> None:
+    data = b"<?xml version='1.0'?>" + b"<?a?> <!---->" * 1_000_000
+    assert kinds(data + b"<r/>") == []
+    assert kinds(data + body(test_xaip.package()).encode()) == [Kind.XAIP]
+
+
 def test_expansion_in_a_root_costs_nothing() -> None:
     """Billions of laughs in an attribute, in a document so long that libxml2's own bounds are lifted."""
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
@@ -203,4 +223,4 @@ def test_expansion_in_a_root_costs_nothing() -> None:
 
 def test_a_package_in_xml_that_this_parser_does_not_read_is_not_passed_over() -> None:
     """XML 1.1 has references that 1.0 has not."""
-    assert kinds(b'<?xml version="1.1"?><x:XAIP a="&#1;" xmlns:x="http://www.bsi.bund.de/tr-esor/xaip"/>') == [Kind.XADES]
+    assert kinds(b'<?xml version="1.1"?><x:XAIP a="&#1;" xmlns:x="http://www.bsi.bund.de/tr-esor/xaip"/>') == [Kind.XAIP]
