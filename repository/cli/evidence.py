@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,7 @@ __all__ = ["batch", "export", "plan", "renew", "verify"]
 
 Record = Annotated[Path, typer.Argument(metavar="FILE", help=words("option.evidence_record"), show_default=False)]
 Data = Annotated[list[Path] | None, typer.Option("--data", metavar="FILE", help=words("option.evidence_data"))]
+Later = Annotated[list[str] | None, typer.Option("--later", metavar="CHAIN=FILE", help=words("option.evidence_later"))]
 DigestOf = Annotated[list[str] | None, typer.Option("--digest", metavar="ALGORITHM=HEX", help=words("option.evidence_digest"))]
 Roots = Annotated[list[Path] | None, typer.Option("--anchors", metavar="PATH", help=words("option.evidence_anchors"))]
 At = Annotated[str | None, typer.Option("--at", metavar="DATE", help=words("option.evidence_at"))]
@@ -164,6 +166,7 @@ def verify(
     record: Record,
     data: Data = None,
     digest: DigestOf = None,
+    later: Later = None,
     anchors: Roots = None,
     at: At = None,
     algorithms: Ends = None,
@@ -177,7 +180,9 @@ def verify(
             raise Usage("USE-NO-PATH", str(path))
     from repository.evidence.judge import judge_each
 
-    reports = judge_each(record, _judging(data or [], digest or [], anchors or [], at, algorithms, group))
+    reports = judge_each(
+        record, replace(_judging(data or [], digest or [], anchors or [], at, algorithms, group), later=_later(later or []))
+    )
     findings = [each for _, report in reports for each in report.findings]
     errors = sorted({each.code for each in findings if each.weight >= Weight.ERROR})
     valid = all(report.valid for _, report in reports)
@@ -197,6 +202,17 @@ def verify(
         findings=findings,
         closing=[] if valid else [Finding("EVD-NOT-VALID", str(record), {"errors": ", ".join(errors)})],
     )
+
+
+def _later(given: list[str]) -> list[tuple[int, Path]]:
+    """What came in with a later chain, which people count from 1."""
+    found = []
+    for each in given:
+        chain, _, path = each.partition("=")
+        if not chain.isdecimal() or int(chain) < 2 or not path:
+            raise Usage("USE-VALUE", name="--later", value=each, reason="2=FILE", command="kho evidence verify")
+        found.append((int(chain) - 1, Path(path)))
+    return found
 
 
 def _judging(

@@ -6,7 +6,7 @@ Everything needed to prove any of its leaves is in the object and in the proved 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -44,8 +44,8 @@ class Mark:
 @dataclass
 class Batch:
     """One batch. ``trees`` has a lineage for each tree that was stamped; ``marks`` one mark a token, generation by generation;
-    ``digests`` the digests of each leaf's objects in later generations (None: could not be read again); ``revocations`` what was
-    collected beside the tokens, by file name."""
+    ``digests`` the digests of each leaf's objects in later generations (None: could not be read again); ``lists`` the lists of leaves, by
+    number, ``later`` those that hash-tree renewals added, by name; ``revocations`` what was collected beside the tokens, by file name."""
 
     id: str
     created: datetime
@@ -54,6 +54,7 @@ class Batch:
     marks: dict[str, list[list[Mark]]] = field(default_factory=dict)
     digests: dict[str, dict[str, list[list[bytes | None]]]] = field(default_factory=dict)
     lists: dict[int, bytes] = field(default_factory=dict)
+    later: dict[str, bytes] = field(default_factory=dict)
     revocations: dict[str, bytes] = field(default_factory=dict)
     version: int = 0
 
@@ -84,7 +85,11 @@ class Batch:
         self.trees[tree].newest.renewals.append(renewal)
         self.marks[tree][-1].append(mark)
 
-    def rebuilt(self, tree: str, generation: Generation, digests: list[list[bytes | None]], mark: Mark) -> None:
+    def rebuilt(
+        self, tree: str, generation: Generation, digests: list[list[bytes | None]], mark: Mark, lists: Mapping[int, bytes]
+    ) -> None:
+        """A new generation, with the ``lists`` that it adds to leaves that have one."""
+        self.later |= {_later(index, tree, generation.hash, ()): text for index, text in lists.items()}
         self.trees[tree].generations.append(generation)
         self.marks[tree].append([mark])
         self.digests.setdefault(tree, {})[generation.hash] = digests
@@ -98,6 +103,15 @@ class Batch:
             if not any(row) if position is None else position >= len(row) or row[position] is None:
                 return len(generations) - number
         return 0
+
+    def later_lists(self, tree: str, index: int) -> list[tuple[int, str, bytes]]:
+        """(generation from 0, name, text) of the lists that the hash-tree renewals of a tree added to a leaf."""
+        found = []
+        for number, generation in enumerate(self.trees[tree].generations[1:], 1):
+            name = _later(index, tree, generation.hash, self.later)
+            if self.leaves[index].listed and name in self.later:
+                found.append((number, name, self.later[name]))
+        return found
 
     def lost(self, tree: str) -> int:
         """How many objects of its leaves a tree does not go on proving; a version whose inventory could not be read counts as one."""
@@ -134,6 +148,7 @@ class Batch:
         yield "leaves.ndjson", b"".join(_leaf_line(each) for each in self.leaves)
         for number, text in sorted(self.lists.items()):
             yield f"{LISTS}{number}.txt", text
+        yield from sorted(self.later.items())
         for tree, lineage in self.trees.items():
             for place, generation in enumerate(lineage.generations, 1):
                 for number, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
@@ -215,6 +230,9 @@ def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], byt
             rows = [json.loads(line) for line in read(f"{tree}/{place}/digests.ndjson").splitlines()]
             digests = [[None if one is None else bytes.fromhex(one) for one in row] for row in rows]
             batch.digests.setdefault(tree, {})[each["hash"]] = digests
+            for number, row in enumerate(digests):
+                if batch.leaves[number].listed and row:
+                    _read_later(batch, number, tree, each["hash"], read)
         generation = Generation(Tree(each["hash"], values), read(f"{tree}/{place}/1.tst"))
         if generation.tree.root.hex() != each["root"]:
             raise ValueError(f"the leaves of {tree} do not lead to their root")
@@ -228,6 +246,22 @@ def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], byt
         marks.append([Mark(one["authority"], one["evidence"], tuple(one["beside"])) for one in each["stamps"]])
     batch.trees[tree] = Lineage(generations)
     batch.marks[tree] = marks
+
+
+def _later(index: int, tree: str, hash_name: str, known: Container[str]) -> str:
+    """The name of the list that a hash-tree renewal added to a leaf; at first it was called after the hash alone."""
+    name = f"{LISTS}{index}.{tree}.{hash_name}.txt"
+    before = f"{LISTS}{index}.{hash_name}.txt"
+    return before if name not in known and before in known else name
+
+
+def _read_later(batch: Batch, index: int, tree: str, hash_name: str, read: Callable[[str], bytes]) -> None:
+    name = _later(index, tree, hash_name, ())
+    try:
+        batch.later[name] = read(name)
+    except KeyError:
+        before = f"{LISTS}{index}.{hash_name}.txt"
+        batch.later[before] = read(before)
 
 
 def _leaf(row: Mapping[str, Any]) -> Leaf:

@@ -38,13 +38,14 @@ class NotProved(RepositoryError):
 @dataclass
 class Exported:
     """What was written: the records (file names), how many data objects, and what could not be had. ``proves`` are the objects of each
-    record."""
+    record, ``later`` the lists that came into it with a later chain (from 0)."""
 
     records: list[str] = field(default_factory=list)
     objects: int = 0
     findings: Findings = field(default_factory=Findings)
     verify: list[str] = field(default_factory=list)
     proves: dict[str, Sequence[DataObject]] = field(default_factory=dict)
+    later: dict[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
 
     def add(self, target: Path, name: str, record: bytes, objects: Sequence[DataObject]) -> None:
         (target / name).write_bytes(record)
@@ -76,6 +77,9 @@ def export_evidence(archive: Archive, object_id: str, version: int, target: Path
             file = target / "data" / objects[1].path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(batch.lists[place.number])
+            for tree in batch.trees:
+                for _, name, text in batch.later_lists(tree, place.number):
+                    (target / "data" / name).write_bytes(text)
         _records(batch, place.number, objects, target, done)
         _anchors(archive, batch, target / "anchors")
         _readme(batch, leaf, objects, target, done)
@@ -107,6 +111,9 @@ def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: P
             done.findings.add("EVD-NOT-FURTHER", objects[position].path, tree=tree)
         if batch.left_out(tree, number) or not left:
             done.add(target, f"{tree}.er", data, objects)
+            last = len(batch.trees[tree].generations) - batch.left_out(tree, number)
+            lists = [(at, name) for at, name, _ in batch.later_lists(tree, number) if at < last]
+            done.later[f"{tree}.er"] = lists
         else:  # two records: that of what was read again, and for the rest the one of before
             done.add(target, f"{tree}.er", data, [each for position, each in enumerate(objects) if position not in left])
             before = batch.record(tree, number, objects, left[0])
@@ -143,6 +150,8 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
         # Behind a list, the files themselves are in no record.
         named = leaf.listed or len(proved) < len(objects)
         data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if named else "--data data"
+        later = done.later.get(record, ())
+        data += "".join(f" --later {generation + 1}={_quoted('data/' + name)}" for generation, name in later)
         line = f"kho evidence verify {record} {data} --anchors anchors"
         done.verify.append(line)
         lines.append(f"    {line}\n")

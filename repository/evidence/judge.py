@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,8 @@ __all__ = ["Judging", "algorithms_in", "judge", "judge_each"]
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What a record is held against. ``digests`` are objects given by a digest only: name → algorithm → value. ``at`` None asks for
-    integrity alone."""
+    """What a record is held against. ``digests`` are objects given by a digest only: name → algorithm → value; ``later`` files that came in
+    with a later chain (from 0), a hash-tree renewal. ``at`` None asks for integrity alone."""
 
     files: Sequence[Path]
     digests: Mapping[str, Mapping[str, bytes]]
@@ -33,6 +33,7 @@ class Judging:
     at: datetime | None = None
     algorithms: Algorithms | None = None
     whole_group: bool = False
+    later: Sequence[tuple[int, Path]] = ()
 
 
 def judge(record: Path, judging: Judging) -> EvidenceReport:
@@ -53,7 +54,7 @@ def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport
     from signatures.timestamps import Trust, load_anchors
     from signatures.xaip_verifier import opened_package
 
-    for path in (record, *judging.files):
+    for path in (record, *judging.files, *(path for _, path in judging.later)):
         if not path.is_file():
             raise SourceMissing(str(path))
     trust = Trust(load_anchors(str(record), judging.anchors)) if judging.at else None
@@ -86,6 +87,7 @@ def _verified(handed: Handed | None, record: Path, package: Xaip | None, judging
             objects.append(plain)
         else:
             within.append((path, other))
+    objects += [replace(data_object(str(path), partial(opened, path)), since=chain) for chain, path in judging.later]
     protected: list[Protected] = []
     for path, each in within:
         assert handed is not None, "a package is looked into for a record"

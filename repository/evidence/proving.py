@@ -7,7 +7,7 @@ those of the folder of anchors, and what was collected of revocation. A demo aut
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,31 +29,51 @@ __all__ = ["Proving"]
 
 
 @dataclass(frozen=True)
+class _Tree:
+    """What one tree proves of a version: ``records`` of its first generation, its first two, … ; ``later`` the lists that its hash-tree
+    renewals added, (generation from 0, hash, text); ``left``: of how many generations the newest does not go on proving an object."""
+
+    name: str
+    records: tuple[bytes, ...]
+    later: tuple[tuple[int, str, bytes], ...]
+    left: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class _Version:
-    """The evidence of one version: its records, and what they prove directly; ``listed`` is the text of the list that stands for files,
+    """The evidence of one version: its trees, and what they prove directly; ``listed`` is the text of the list that stands for files,
     ``revocations`` what was collected of the authorities."""
 
-    records: tuple[bytes, ...]
+    trees: tuple[_Tree, ...]
     objects: dict[str, DataObject]
     listed: bytes = b""
     revocations: tuple[bytes, ...] = ()
+
+
+class _Hashes(dict[str, bytes]):
+    """Digests of bytes at hand, in whichever algorithm is asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = data
+
+    def __missing__(self, name: str) -> bytes:
+        self[name] = hashlib.new(name, self._data).digest()
+        return self[name]
 
 
 class _Digests(dict[str, bytes]):
     """Digests of one object. Its inventory has two; after a hash-tree renewal another is asked for, and is made of the bytes as they are
     stored now."""
 
-    def __init__(self, archive: Archive, aip_id: str, each: DataObject, listed: bytes) -> None:
+    def __init__(self, archive: Archive, aip_id: str, each: DataObject) -> None:
         super().__init__(sha256=each.sha256, sha512=each.sha512)
-        self._archive, self._aip_id, self._object, self._listed = archive, aip_id, each, listed
+        self._archive, self._aip_id, self._object = archive, aip_id, each
 
     def __missing__(self, name: str) -> bytes:
         try:
-            if self._object.path.startswith(LISTS):  # it lies in the batch, which was read
-                found: bytes | None = hashlib.new(name, self._listed).digest()
-            else:
-                found = hashed_again(list(self._archive.tiers.values()), self._aip_id, self._object, name, lambda _: None)
-        except (Unavailable, ValueError) as error:
+            found = hashed_again(list(self._archive.tiers.values()), self._aip_id, self._object, name, lambda _: None)
+        except Unavailable as error:
             raise KeyError(name) from error
         if found is None:
             raise KeyError(name)
@@ -69,7 +89,7 @@ class Proving:
         self._aip_id = aip_id
         self._context = context
         self._versions: dict[int, _Version | None] = {}
-        self._proofs: dict[str, Proof | None] = {}
+        self._proofs: dict[tuple[str, str, int], Proof | None] = {}
         self._trust_of: dict[tuple[bytes, ...], Trust] = {}
 
     def __call__(self, file: AipFile) -> Proof | None:
@@ -88,9 +108,21 @@ class Proving:
             path = next(name for name in version.objects if not name.endswith("inventory.json"))
         elif path not in version.objects or version.objects[path].sha512.hex() != file.sha512:
             return None
-        if path not in self._proofs:
-            self._proofs[path] = self._proved(version, path)
-        return self._proofs[path]
+        found = (self._proved(version, tree, path, self._generations(tree, file, path)) for tree in version.trees)
+        return min((each for each in found if each is not None), key=lambda proof: proof.time, default=None)
+
+    def _generations(self, tree: _Tree, file: AipFile, path: str) -> int:
+        """How many generations of a tree prove a file: each that goes on proving its object; and behind a list, whose renewal had read the
+        file again and found it to be what it is now."""
+        last = len(tree.records) - tree.left[path]
+        one = DataObject(file.content_path, bytes.fromhex(file.sha256), bytes.fromhex(file.sha512))
+        digests = _Digests(self._archive, self._aip_id, one)
+        for number, hash_name, text in tree.later:
+            if number >= last:
+                break
+            if f"{_digest(digests, hash_name)} {file.content_path}\n".encode() not in text:
+                return number
+        return last
 
     def _evidence(self, number: int) -> _Version | None:
         """The records of a version; None while no batch holds it, or its batch or inventory is not to be had."""
@@ -105,22 +137,32 @@ class Proving:
         except (KhoError, OSError):
             return None
         objects = [stored[0], listed_object(stored, place.number)[0]] if leaf.listed else stored
-        records = tuple(_records(batch, place.number, objects))
+        trees = tuple(_trees(batch, place.number, objects))
         listed = batch.lists[place.number] if leaf.listed else b""
-        return _Version(records, {each.path: each for each in objects}, listed, tuple(batch.revocations.values()))
+        return _Version(trees, {each.path: each for each in objects}, listed, tuple(batch.revocations.values()))
 
-    def _proved(self, version: _Version, path: str) -> Proof | None:
-        from signatures.evidence import DataObject as Proved
-        from signatures.evidence_proof import proof_from
+    def _proved(self, version: _Version, tree: _Tree, path: str, generations: int) -> Proof | None:
+        """What the first ``generations`` of a tree prove of an object; of a list, only with those that followed it."""
+        key = tree.name, path, generations
+        if key not in self._proofs:
+            from signatures.evidence import DataObject as Proved
+            from signatures.evidence_proof import proof_from
 
-        digests = _Digests(self._archive, self._aip_id, version.objects[path], version.listed)
-        trust, found = self._trust(version.revocations), []
-        for record in version.records:
+            if not path.startswith(LISTS):
+                objects = [Proved(path, _Digests(self._archive, self._aip_id, version.objects[path]))]
+            else:
+                objects = [Proved(path, _Hashes(version.listed))]
+                later = (each for each in tree.later if each[0] < generations)
+                objects += [Proved(f"{name} {at}", _Hashes(text), since=at) for at, name, text in later]
             proven = proof_from(
-                record, [Proved(path, digests)], trust=trust, algorithms=self._context.algorithms, at=self._context.at
+                tree.records[generations - 1],
+                objects,
+                trust=self._trust(version.revocations),
+                algorithms=self._context.algorithms,
+                at=self._context.at,
             )
-            found += [proven.proof] if proven.proof is not None else []
-        return min(found, key=lambda proof: proof.time, default=None)
+            self._proofs[key] = proven.proof
+        return self._proofs[key]
 
     def _trust(self, revocations: tuple[bytes, ...]) -> Trust:
         if revocations not in self._trust_of:
@@ -134,10 +176,24 @@ class Proving:
         return self._trust_of[revocations]
 
 
-def _records(batch: Batch, number: int, objects: Sequence[DataObject]) -> list[bytes]:
-    """The record in each tree whose stamps are evidence."""
-    real = [tree for tree, marks in batch.marks.items() if all(mark.evidence for generation in marks for mark in generation)]
-    return [batch.record(tree, number, objects) for tree in real]
+def _trees(batch: Batch, number: int, objects: Sequence[DataObject]) -> Iterator[_Tree]:
+    """Each tree whose stamps are evidence."""
+    for tree, marks in batch.marks.items():
+        if all(mark.evidence for generation in marks for mark in generation):
+            generations = batch.trees[tree].generations
+            group = batch.group(tree, number, objects)
+            records = tuple(batch.trees[tree].record(number, group, last) for last in range(1, len(generations) + 1))
+            later = tuple((at, generations[at].hash, text) for at, _, text in batch.later_lists(tree, number))
+            left = {each.path: batch.left_out(tree, number, position) for position, each in enumerate(objects)}
+            yield _Tree(tree, records, later, left)
+
+
+def _digest(digests: Mapping[str, bytes], name: str) -> str:
+    """ "" when none can be had."""
+    try:
+        return digests[name].hex()
+    except KeyError:
+        return ""
 
 
 def _version_of(content_path: str) -> int:

@@ -48,7 +48,7 @@ class Rehashing:
         self._tiers = list(archive.tiers.values())
         self._batch, self._tree, self._hash, self._progress = batch, tree, hash_name, progress
         self.digests: list[list[bytes | None]] = []
-        self.lists: dict[str, bytes] = {}
+        self.lists: dict[int, bytes] = {}
         self.lacking: list[Lacking] = []
 
     def leaves(self) -> list[bytes]:
@@ -88,13 +88,14 @@ class Rehashing:
     def _listed(
         self, index: int, objects: Sequence[DataObject], row: Sequence[bytes | None]
     ) -> tuple[list[DataObject], list[bytes | None]]:
-        """A list in the new algorithm joins the old one: that one is proved further, this one proves the content anew."""
+        """A list in the new algorithm joins those of before: they are proved further, this one proves the content anew."""
         old = self._batch.lists[index]
         rows = zip(objects[1:], row[1:], strict=True)
         text = b"".join(f"{digest.hex()} {each.path}\n".encode() for each, digest in rows if digest is not None)
-        self.lists[f"{LISTS}{index}.{self._hash}.txt"] = text
+        self.lists[index] = text
         one = DataObject(f"{LISTS}{index}.txt", hashlib.sha256(old).digest(), hashlib.sha512(old).digest())
-        digests = [hashlib.new(self._hash, each).digest() for each in (old, text)]
+        between = [each for _, _, each in self._batch.later_lists(self._tree, index)]
+        digests = [hashlib.new(self._hash, each).digest() for each in (old, *between, text)]
         return [objects[0], one], [row[0], *digests]
 
 

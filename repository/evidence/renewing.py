@@ -234,8 +234,7 @@ class _Work:
             return False
         self.done.tokens += 1
         mark = Mark(got.authority.name, got.authority.evidence)
-        batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark)
-        self.beside[batch.id].update(again.lists)
+        batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark, again.lists)
         for each in again.lacking:
             self.done.findings.add("EVD-NOT-READ-AGAIN", each.name, tree=due.tree, reason=each.why)
         note_lacking(self.archive, row.id, due.tree, ())

@@ -44,13 +44,15 @@ class DataObject:
     """One object whose existence is to be proved, by its digests.
 
     ``canonical`` gives the digests of its canonical form by a method (None: it is no XML); RFC 6283 §3.1.1 hashes that form of XML.
-    ``others`` are digests of other encodings of it that producers hash, by the habit's name.
+    ``others`` are digests of other encodings of it that producers hash, by the habit's name. ``since`` is the chain (from 0) that it came
+    in with: a list of digests that a hash-tree renewal made of the content that it read again.
     """
 
     name: str
     digests: Digests
     canonical: Callable[[str], Digests | None] | None = None
     others: Mapping[str, Digests] = field(default_factory=dict)
+    since: int = 0
 
     def lacks(self, hash_name: str) -> bool:
         """Whether no digest in this algorithm can be had."""
@@ -228,6 +230,12 @@ class _Check:
                 else:
                     self._hashes_objects(number, stamp, name, covered)
                 self._imprint(stamp, self._tokens[number][index], name, where)
+        for each in self._objects:
+            if each.since >= len(self._record.chains):
+                self._add("EVD-NOT-COVERED", place(each.since, 0), object=each.name)
+                covered[each.name] = False
+            elif each.since:
+                self._add("EVD-LATER", place(each.since, 0), object=each.name)
         self._report.covered = [name for name, found in covered.items() if found]
         self._report.missing = [name for name, found in covered.items() if not found]
 
@@ -256,6 +264,8 @@ class _Check:
         needs, canonical = self._record.first_list(number, name), self._record.canonical(number)
         plain = not number and not canonical  # the digest itself, which most objects of most records stand for
         for each in self._objects:
+            if number < each.since:
+                continue
             if plain and first.intersection(_one(each.digests, name)):
                 continue
             if each.lacks(name):
@@ -306,7 +316,7 @@ class _Check:
         needs, canonical = self._record.first_list(0, token.imprint_hash), self._record.canonical(0)
         given: set[bytes] = set()
         for each in self._objects:
-            for form in each.forms(token.imprint_hash, canonical):
+            for form in () if each.since else each.forms(token.imprint_hash, canonical):
                 given.update(*(needed.values for needed in needs(form.digest)))
         if first - given:
             self._add("EVD-GROUP", place(0, 0, "reducedHashtree[1]"), others=len(first - given))

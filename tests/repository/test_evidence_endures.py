@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -299,3 +302,42 @@ def test_a_tree_that_a_demo_stamp_began_is_begun_again_also_when_it_was_renewed_
     assert judged(folder, "sha512", 1).trust is Believed.YES
     assert archive.engine.evidence.renew()["tokens"] == 0
     archive.whole()
+
+
+def test_lists_of_large_versions_are_carried_through_every_hash_tree_renewal(archive: Proved) -> None:
+    """Files behind a list are proved as far as each renewal read them again: what one could not, as long as the hash of before."""
+    file = archive.home / "policy.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('lead = "180d"', 'lead = "180d"\ngroup = 4'), encoding="utf-8")
+    archive.authority("one", "sha256", years=60, hash_name="sha384")
+    aip = archive.give("many", {f"{number}.txt": str(number).encode() for number in range(12)})
+    archive.engine.evidence.batch()  # one tree, so that it alone can prove
+    since = proved(archive, aip, archive.clock.now())
+    assert len(since) == 1
+    ends(archive, sha256="2028-06-01")
+    archive.clock.pass_days(500)
+    assert archive.engine.evidence.renew()["renewed"]["hash-tree renewal"] == 1
+    moved = []
+    for name in archive.engine.archive.tiers:
+        path = next(archive.object(aip, name).rglob("5.txt"))
+        moved.append((path.rename(path.with_name("away")), path))
+    ends(archive, sha256="2028-06-01", sha512="2030-06-01")
+    archive.clock.pass_days(770)
+    done = archive.engine.evidence.renew()
+    assert done["renewed"]["hash-tree renewal"] == 1, done["findings"]
+    for away, path in moved:
+        away.rename(path)
+    assert proved(archive, aip, archive.clock.now()) == since
+    folder, exported = archive.proof(aip, "out")
+    assert [each.name for each in sorted((folder / "data" / "lists").iterdir())] == [
+        *("0.sha256.sha384.txt", "0.sha256.sha512.txt", "0.txt")
+    ]
+    (line,) = exported.verify
+    assert line.count(" --later ") == 2
+    given = ["--algorithms", str(archive.home / "ends.toml"), "--json", "--at"]
+    command = [sys.executable, "-m", "repository.cli", *shlex.split(line)[1:], *given, archive.clock.now().isoformat()]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "data" / "lists" / "0.sha256.sha512.txt").write_bytes(b"another")
+    assert subprocess.run(command, cwd=folder, capture_output=True, timeout=60).returncode == 4
+    archive.clock.pass_days(30)  # SHA-512 has ended
+    assert proved(archive, aip, archive.clock.now()) == {*since, None}  # 5.txt was not read again
