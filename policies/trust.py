@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -65,6 +65,12 @@ class Algorithms:
         """When signatures of this scheme and size of key end; what is not known, and a key too small, has ended."""
         ends = [end for least, end in self.schemes.get(scheme, ()) if bits >= least]
         return End("signature", f"{scheme} {bits}", ends[-1] if ends else _NEVER_RELIED_ON)
+
+    def certificate_ends(self, name: str, scheme: str, hash_name: str, bits: int) -> tuple[End, End]:
+        """When what stands on the signature under the certificate of ``name`` ends: its scheme and its hash."""
+        ends = (self.signature_end(scheme, bits), self.hash_end(hash_name))
+        one, other = (replace(each, name=f"{each.name} ({name})") for each in ends)
+        return one, other
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The operator's data is a folder. Every certificate in it (``.crt``, ``.cer``, ``.pem``, ``.der``, ``.p7b``) is an anchor for
 signatures and time-stamps for as long as the certificate says; ``anchors.toml`` beside them narrows or widens that, by fingerprint;
-every ``.xml`` is an ETSI TS 119 612 trusted list, of which granted services are taken. Nothing is fetched.
+every ``.xml`` is an ETSI TS 119 612 trusted list, of which granted services are taken; revocation lists and OCSP answers (``.crl``,
+``.ocsp``) are held against what the anchors issued. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import enum
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,13 +21,16 @@ from typing import Any
 from policies.phrases import os_phrase, phrase
 from signatures.certificates import Certificate, parse_certificates
 from signatures.errors import AnchorsUnusable
+from signatures.revocation import as_revocation
 from signatures.trusted_list import services
 
-__all__ = ["PERIODS", "Anchor", "Anchors", "Purpose", "load_anchors"]
+__all__ = ["PERIODS", "Anchor", "Anchors", "Purpose", "anchors_at", "load_anchors", "write_periods"]
 
 PERIODS = "anchors.toml"
 
 CERTIFICATE_SUFFIXES = frozenset({".crt", ".cer", ".pem", ".der", ".p7b", ".p7c"})
+
+REVOCATION_SUFFIXES = frozenset({".crl", ".ocsp", ".ors"})
 
 LARGEST = 64 << 20
 """Bytes of one file of anchors: the largest national trusted list has 12 MB."""
@@ -52,8 +56,16 @@ class Anchor:
     purposes: frozenset[Purpose] = EVERYTHING
     source: str = ""
 
-    def vouches(self, purpose: Purpose, at: datetime) -> bool:
-        return purpose in self.purposes and self.since <= at < self.until
+    @property
+    def dated(self) -> bool:
+        """Whether somebody set its period: it is not simply that of the certificate."""
+        return (self.since, self.until) != (self.certificate.not_before, self.certificate.not_after)
+
+    def vouches(self, purpose: Purpose, at: datetime, *, said: datetime | None = None) -> bool:
+        """Whether it vouches at ``at``. ``said`` is the time that a time-stamp names: one from before the day on which trust was given
+        is not believed later either. (A root's newer certificate does not disown what its key said before.)"""
+        early = said is not None and max(said, self.certificate.not_before) < self.since
+        return purpose in self.purposes and self.since <= at < self.until and not early
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,8 @@ class Anchors:
     anchors: tuple[Anchor, ...] = ()
     known: tuple[Certificate, ...] = ()
     """Certificates that help to build paths and are not trusted by themselves."""
+    revocations: tuple[bytes, ...] = ()
+    """Revocation lists and OCSP answers (DER) that were put or collected beside them."""
 
     @classmethod
     def of(cls, certificates: Iterable[Certificate], *, known: Iterable[Certificate] = ()) -> Anchors:
@@ -80,6 +94,26 @@ class Anchors:
         )
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
+    @property
+    def keys(self) -> frozenset[bytes]:
+        """SHA-256 of the public keys of what is trusted: who stands under one of them stands under that root, whatever its certificate."""
+        return frozenset(each.certificate.key_sha256 for each in self.anchors)
+
+    def with_revocations(self, more: Iterable[bytes]) -> Anchors:
+        return replace(self, revocations=(*self.revocations, *more))
+
+    def __add__(self, other: Anchors) -> Anchors:
+        """Both together. Where one side dates a certificate, that holds: who names it elsewhere without a date widens nothing."""
+        anchors = (*_narrowed(self.anchors, other.anchors), *_narrowed(other.anchors, self.anchors))
+        known = dict.fromkeys((*self.known, *other.known))
+        return Anchors(tuple(dict.fromkeys(anchors)), tuple(known), (*self.revocations, *other.revocations))
+
+    def dated_by(self, other: Anchors) -> Anchors:
+        """The same certificates, with the periods that ``other`` sets for them."""
+        own = {each.certificate for each in self.anchors}
+        held = (each for each in (self + other).anchors if each.certificate in own and (each.dated or each not in other.anchors))
+        return replace(self, anchors=tuple(held))
+
     def of_certificate(self, certificate: Certificate) -> Iterator[Anchor]:
         """The anchors that are this certificate: one it can be for several periods."""
         return (each for each in self.anchors if each.certificate == certificate)
@@ -87,6 +121,42 @@ class Anchors:
 
 def anchor_of(certificate: Certificate, source: str = "") -> Anchor:
     return Anchor(certificate, certificate.not_before, certificate.not_after, EVERYTHING, source)
+
+
+def _narrowed(anchors: Iterable[Anchor], others: Sequence[Anchor]) -> Iterator[Anchor]:
+    """``anchors`` without the purposes for which one of ``others`` dates the same certificate."""
+    for each in anchors:
+        dated = [other.purposes for other in others if other.dated and other.certificate == each.certificate]
+        left = each.purposes if each.dated else each.purposes.difference(*dated)
+        if left:
+            yield replace(each, purposes=left)
+
+
+def write_periods(anchors: Iterable[Anchor]) -> str:
+    """An ``anchors.toml`` that says the periods of those that are dated; "" when none is."""
+    rows = ""
+    for each in dict.fromkeys((each.certificate.sha256.hex(), each.since, each.until) for each in anchors if each.dated):
+        fingerprint, since, until = each
+        rows += f'[[anchor]]\nsha256 = "{fingerprint}"\nsince = {since.isoformat()}\nuntil = {until.isoformat()}\n\n'
+    return rows
+
+
+def anchors_at(places: Iterable[Path]) -> Anchors:
+    """What several folders (each as `load_anchors` reads it) and files hold together. A file is a trusted list when it is called
+    ``.xml``, else what is in it: certificates (PEM with any number, DER, PKCS #7), a revocation list or an OCSP answer.
+
+    Raises:
+        AnchorsUnusable: as `load_anchors`.
+    """
+    found = Anchors()
+    for place in places:
+        if place.is_dir():
+            found += load_anchors(place)
+        elif place.suffix.lower() == ".xml":
+            found += Anchors(tuple(_listed(place.name, _read(place))))
+        else:
+            found += _one(place)
+    return found
 
 
 def load_anchors(folder: Path) -> Anchors:
@@ -101,17 +171,28 @@ def load_anchors(folder: Path) -> Anchors:
     except OSError as error:
         raise AnchorsUnusable(str(folder), os_phrase(error)) from error
     found: list[Anchor] = []
+    revocations: list[bytes] = []
     for name in names:
         suffix = Path(name).suffix.lower()
-        if suffix in CERTIFICATE_SUFFIXES:
-            certificates = list(parse_certificates(_read(folder / name)))
-            if not certificates:
-                raise AnchorsUnusable(name, phrase("anc-none"))
-            found += [anchor_of(each, name) for each in certificates]
+        if suffix in CERTIFICATE_SUFFIXES | REVOCATION_SUFFIXES:
+            one = _one(folder / name)
+            found += one.anchors
+            revocations += one.revocations
         elif suffix == ".xml":
             found += _listed(name, _read(folder / name))
     periods, known = _periods(_read(folder / PERIODS)) if PERIODS in names else ({}, frozenset())
-    return _applied(found, periods, known)
+    return _applied(found, periods, known).with_revocations(revocations)
+
+
+def _one(file: Path) -> Anchors:
+    """A file of certificates or of revocation data."""
+    data = _read(file)
+    if revocation := as_revocation(data):
+        return Anchors(revocations=(revocation,))
+    certificates = list(parse_certificates(data))
+    if not certificates:
+        raise AnchorsUnusable(file.name, phrase("anc-none"))
+    return Anchors(tuple(anchor_of(each, file.name) for each in certificates))
 
 
 def _applied(found: list[Anchor], periods: Mapping[str, Mapping[str, Any]], known: frozenset[str]) -> Anchors:

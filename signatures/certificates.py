@@ -19,11 +19,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from signatures.algorithms import HASHES, scheme_of
+from signatures.algorithms import HASHES, Scheme, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.report import CertificateFacts
 
-__all__ = ["Certificate", "parse_certificates"]
+__all__ = ["Certificate", "certificates_of", "parse_certificates"]
 
 PEM_CERTIFICATE = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
@@ -42,8 +42,7 @@ class Certificate:
         self.der = der
         self.sha256 = hashlib.sha256(der).digest()
         self.x509 = _loaded(der)
-        self.issuers: dict[bytes, bool] = {}
-        """SHA-256 of a certificate → whether it signed this one; filled by `signatures.chains`."""
+        self._signers: dict[bytes, bool] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and self.sha256 == other.sha256
@@ -100,23 +99,34 @@ class Certificate:
         return hashlib.sha1(self.key_octets, usedforsecurity=False).digest()
 
     @cached_property
+    def key_sha256(self) -> bytes:
+        """Of the whole public key: two certificates with the same one are the same root."""
+        return hashlib.sha256(self.asn1.public_key.dump()).digest()
+
+    @cached_property
     def authority_key_id(self) -> bytes | None:
         found = self._extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
         return None if found is None else found.key_identifier
 
     @cached_property
-    def signed_with(self) -> tuple[str, str]:
-        """(scheme, hash) of the issuer's signature, in the words of `policies.trust`; ("", "") when it is not understood."""
+    def scheme(self) -> Scheme | None:
+        """How the issuer signed it; None when it is not understood, or when its two places say different things (RFC 5280, 4.1.1.2)."""
         try:
             algorithm = self.asn1["signature_algorithm"]
+            if algorithm.dump() != self.asn1["tbs_certificate"]["signature"].dump():
+                return None
             parameters = algorithm["parameters"]
             raw = b"" if isinstance(parameters, core.Void) else parameters.dump()
             digest = self.x509.signature_hash_algorithm
             name = HASH_NAMES.get(digest.name, digest.name) if digest else "sha512"
-            scheme = scheme_of(algorithm["algorithm"].dotted, raw, name)
+            return scheme_of(algorithm["algorithm"].dotted, raw, name)
         except (ValueError, TypeError, KeyError, UnsupportedAlgorithm):
-            return "", ""
-        return scheme.name, scheme.hash
+            return None
+
+    @property
+    def signed_with(self) -> tuple[str, str]:
+        """(scheme, hash) of the issuer's signature, in the words of `policies.trust`; ("", "") when it is not understood."""
+        return (self.scheme.name, self.scheme.hash) if self.scheme is not None else ("", "")
 
     @cached_property
     def usages(self) -> frozenset[str]:
@@ -175,11 +185,26 @@ class Certificate:
             return 0
 
     def issued_by(self, issuer: Certificate) -> bool:
-        """Whether the names and key identifiers say so; the signature is checked by path validation."""
+        """Whether the names and key identifiers say so; whether it is true is asked of `signed_by`."""
         if self.issuer != issuer.subject:
             return False
         mine, theirs = self.authority_key_id, issuer.key_id
         return mine is None or theirs is None or mine == theirs
+
+    def signed_by(self, issuer: Certificate) -> bool:
+        """Whether names and key identifiers agree, and the signature is the issuer's. Remembered.
+
+        With whatever algorithm: until when it may be relied on is for the dated policy to say, and a library that refuses SHA-1 refuses
+        what was sound in its time, too.
+        """
+        if not self.issued_by(issuer):
+            return False
+        if issuer.sha256 not in self._signers:
+            signed = self.scheme is not None and signed_by(
+                issuer.x509, self.scheme, self.x509.signature, self.x509.tbs_certificate_bytes
+            )
+            self._signers[issuer.sha256] = signed
+        return self._signers[issuer.sha256]
 
     def addresses(self) -> Iterator[tuple[str, str]]:
         """("ca" | "ocsp" | "crl", URL): where issuer, status and list may be had (RFC 5280, 4.2.1.13 and 4.2.2.1)."""
@@ -244,10 +269,11 @@ def _text(name: x509.Name) -> str:
 
 def parse_certificates(data: bytes) -> Iterator[Certificate]:
     """Every certificate in a file: DER, PEM (several), or a PKCS #7 bag of certificates; what is none is passed over."""
-    yield from _each(_ders(data))
+    yield from certificates_of(_ders(data))
 
 
-def _each(ders: Iterable[bytes]) -> Iterator[Certificate]:
+def certificates_of(ders: Iterable[bytes]) -> Iterator[Certificate]:
+    """Those of ``ders`` that are certificates."""
     for der in ders:
         try:
             yield Certificate(der)

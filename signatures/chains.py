@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
 from pyhanko_certvalidator.errors import PathError, ValidationError
@@ -93,12 +92,12 @@ class Chains:
 
     def _anchors_of(self, certificate: Certificate, purpose: Purpose) -> Iterator[Anchor]:
         for anchor in self._anchor_by_subject.get(certificate.issuer, ()):
-            if purpose in anchor.purposes and anchor.certificate != certificate and signed(certificate, anchor.certificate):
+            if purpose in anchor.purposes and anchor.certificate != certificate and certificate.signed_by(anchor.certificate):
                 yield anchor
 
     def _issuers(self, certificate: Certificate) -> Iterator[Certificate]:
         for issuer in self._by_subject.get(certificate.issuer, ()):
-            if issuer != certificate and signed(certificate, issuer):
+            if issuer != certificate and certificate.signed_by(issuer):
                 yield issuer
 
     def _longer(self, path: tuple[Certificate, ...]) -> Iterator[tuple[Certificate, ...]]:
@@ -116,20 +115,6 @@ class Chains:
         if key not in self._checked:
             self._checked[key] = _problem(chain, at)
         return self._checked[key]
-
-
-def signed(certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether names and key identifiers agree, and the signature is the issuer's. Remembered on the certificate."""
-    if not certificate.issued_by(issuer):
-        return False
-    known = certificate.issuers
-    if issuer.sha256 not in known:
-        try:
-            certificate.x509.verify_directly_issued_by(issuer.x509)
-            known[issuer.sha256] = True
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-            known[issuer.sha256] = False
-    return known[issuer.sha256]
 
 
 def _problem(chain: Chain, at: datetime) -> str:

@@ -117,7 +117,7 @@ def judge_embedded(
     report = trusted(record.report, max(min(at, proven), record.newest or at), trust, algorithms)
     if wrong := _wrong(report):
         return Verdict(*wrong), report
-    if not trust.anchors.certificates:
+    if not trust.anchors:
         return Verdict(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, Finding("EVD-TRUST-NOT-CHECKED")), report
     if report.proved is not None and report.proved > at:
         return Verdict(SubIndication.NO_POE, Finding("SIG-STAMP-LATER", "", {"time": report.proved.isoformat()})), report

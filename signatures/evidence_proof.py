@@ -7,7 +7,7 @@ Anything less proves nothing here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policies.findings import Finding
@@ -15,7 +15,6 @@ from policies.trust import Algorithms
 from signatures.anchors import Anchors, Purpose
 from signatures.evidence import DataObject, trusted, verify_record
 from signatures.poe import Proof
-from signatures.timestamps import Anchors as StampAnchors
 from signatures.timestamps import Believed, Trust
 
 __all__ = ["Proven", "proof_from", "stamp_trust"]
@@ -31,9 +30,10 @@ class Proven:
 
 
 def stamp_trust(anchors: Anchors, crls: Sequence[bytes] = ()) -> Trust:
-    """Whom evidence is held against: the anchors that may vouch for time-stamps, and revocation lists that were kept."""
-    roots = tuple(each.certificate.der for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes)
-    return Trust(StampAnchors(roots, tuple(each.der for each in anchors.known), tuple(crls)))
+    """Whom evidence is held against: the anchors that may vouch for time-stamps, each in its period, and revocation lists that were
+    kept."""
+    stampers = tuple(each for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes)
+    return Trust(replace(anchors, anchors=stampers).with_revocations(crls))
 
 
 def proof_from(record: bytes, objects: Sequence[DataObject], *, trust: Trust, algorithms: Algorithms, at: datetime) -> Proven:

@@ -189,7 +189,7 @@ class _Judging:
 
     def _along(self, chain: Chain, read: SignedObject, purpose: Purpose) -> _Outcome:
         proven = self._proofs.of(digest_of(read.value)).time
-        verdict = self._reliable(read, proven) or self._anchored(chain, purpose, proven)
+        verdict = self._reliable(read, proven) or self._anchored(chain, read, purpose, proven)
         if verdict is not None:
             return _Outcome(verdict, chain)
         if not chain.certificates:
@@ -213,9 +213,9 @@ class _Judging:
         ends += [algorithms.hash_end(read.digest_algorithm)] if read.digest_algorithm else []
         return _ended(ends, proven)
 
-    def _anchored(self, chain: Chain, purpose: Purpose, proven: datetime) -> Verdict | None:
+    def _anchored(self, chain: Chain, read: SignedObject, purpose: Purpose, proven: datetime) -> Verdict | None:
         anchor = chain.anchor
-        if anchor.vouches(purpose, proven):
+        if anchor.vouches(purpose, proven, said=read.claimed if purpose is Purpose.TIMESTAMP else None):
             return None
         late = proven >= anchor.until
         sub = SubIndication.NO_CERTIFICATE_CHAIN_FOUND_NO_POE if late else SubIndication.NO_CERTIFICATE_CHAIN_FOUND

@@ -15,13 +15,13 @@ from functools import cached_property
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
 from policies.phrases import phrase
-from signatures.algorithms import Scheme, scheme_of
+from signatures.algorithms import Scheme, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.certificates import HASH_NAMES, Certificate
 from signatures.poe import digest_of
@@ -97,11 +97,9 @@ class Crl(_Data):
 
     def signed_by(self, certificate: Certificate) -> bool:
         if certificate.sha256 not in self._signers:
-            try:
-                key = certificate.x509.public_key()
-                self._signers[certificate.sha256] = self.list.is_signature_valid(key)  # type: ignore[arg-type]
-            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-                self._signers[certificate.sha256] = False
+            self._signers[certificate.sha256] = self.scheme is not None and signed_by(
+                certificate.x509, self.scheme, self.list.signature, self.list.tbs_certlist_bytes
+            )
         return self._signers[certificate.sha256]
 
     def in_scope(self, certificate: Certificate) -> bool:
@@ -178,11 +176,7 @@ class Ocsp(_Data):
         if self._signature_by(issuer):
             return issuer
         for each in dict.fromkeys((*self.certificates, *known)):
-            if not each.may_answer_ocsp or not self._is_named(each) or not each.issued_by(issuer):
-                continue
-            try:
-                each.x509.verify_directly_issued_by(issuer.x509)
-            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            if not each.may_answer_ocsp or not self._is_named(each) or not each.signed_by(issuer):
                 continue
             if each.not_before <= self.made <= each.not_after and self._signature_by(each):
                 return each
@@ -195,8 +189,6 @@ class Ocsp(_Data):
         return key is None or key in (certificate.key_id, certificate.key_sha1)
 
     def _signature_by(self, certificate: Certificate) -> bool:
-        from signatures.algorithms import signed_by
-
         if self.scheme is None:
             return False
         return signed_by(certificate.x509, self.scheme, self.response.signature, self.response.tbs_response_bytes)
@@ -272,6 +264,16 @@ def load_ocsp(der: bytes) -> Ocsp | None:
         return Ocsp(der)
     except (ValueError, TypeError, Malformed, *ODD):
         return None
+
+
+def as_revocation(data: bytes) -> bytes:
+    """A revocation list (PEM or DER) or an OCSP answer, as DER; b"" for what is neither."""
+    try:
+        if data.lstrip().startswith(b"-----BEGIN X509 CRL"):
+            data = x509.load_pem_x509_crl(data).public_bytes(serialization.Encoding.DER)
+    except (ValueError, TypeError, *ODD):
+        return b""
+    return data if load_ocsp(data) or load_crl(data) else b""
 
 
 def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:

@@ -18,7 +18,6 @@ from asn1crypto import pem  # type: ignore[import-untyped]
 from policies.findings import Finding
 from signatures.anchors import Anchors
 from signatures.certificates import Certificate, parse_certificates
-from signatures.chains import signed
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
 from signatures.poe import digest_of
@@ -172,13 +171,13 @@ class _Work:
 
     def _issuer(self, certificate: Certificate) -> Certificate | None:
         for each in self._known:
-            if each != certificate and signed(certificate, each):
+            if each != certificate and certificate.signed_by(each):
                 return each
         for kind, url in certificate.addresses():
             if kind != "ca":
                 continue
             for each in parse_certificates(self._asked(url)):
-                if signed(certificate, each):
+                if certificate.signed_by(each):
                     self._known.setdefault(each)
                     self.kept.certificates.setdefault(each)
                     return each

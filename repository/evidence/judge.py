@@ -46,18 +46,19 @@ def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport
     """(name, what it proves) of every record in the file: of one, without a name, but where a package of TR-ESOR holds several.
 
     Raises:
-        SourceMissing: a file is not there. OSError comes through as it is. AuthoritySettings: anchors cannot be read.
+        SourceMissing: a file is not there. OSError comes through as it is. AnchorsUnusable.
     """
+    from signatures.anchors import anchors_at
     from signatures.errors import InvalidRecord
     from signatures.evidence import EvidenceReport
     from signatures.evidence_files import handed_over
-    from signatures.timestamps import Trust, load_anchors
+    from signatures.timestamps import Trust
     from signatures.xaip_verifier import opened_package
 
     for path in (record, *judging.files, *(path for _, path in judging.later)):
         if not path.is_file():
             raise SourceMissing(str(path))
-    trust = Trust(load_anchors(str(record), judging.anchors)) if judging.at else None
+    trust = Trust(anchors_at(judging.anchors)) if judging.at else None
     package = opened_package(partial(opened, record))
     try:
         handed = [handed_over(record.read_bytes())] if package is None else list(package.records())

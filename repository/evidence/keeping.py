@@ -143,6 +143,7 @@ def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]
                 "certificate_ends": (answer.ends or token.certificate.not_valid_after_utc).strftime(TIME),
                 "root": answer.root,
                 "root_key": answer.root_key.hex(),
+                "path": answer.path,
                 "generations": [each.hash for each in lineage.generations],
             }
         )

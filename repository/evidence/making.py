@@ -98,7 +98,7 @@ def stamp_tree(archive: Archive, batch: Batch, tree: str, authorities: Mapping[s
 
     def lasting(token: Token, answer: Answer) -> str:
         """A signature scheme or hash that has ended proves nothing from the first day."""
-        first = earliest(ends_of(token, token.imprint_hash, algorithms, answer.ends))
+        first = earliest(ends_of(token, token.imprint_hash, algorithms, answer))
         ended = first is not None and first.when is not None and first.when <= now
         return f"its time stamps stand on {first.name}, which has ended" if ended and first is not None else ""
 

@@ -135,6 +135,7 @@ def _token_ends(facts: Mapping[str, Any], algorithms: Algorithms) -> list[End]:
         End("certificate", facts["subject"], certificate),
         algorithms.hash_end(facts["signature_hash"]),
         algorithms.signature_end(facts["scheme"], facts["key_bits"]),
+        *(end for each in facts.get("path", ()) for end in algorithms.certificate_ends(*each)),
     ]
 
 

@@ -133,7 +133,7 @@ class _Work:
         before = max(each.because.when for each in due if each.because is not None and each.because.when is not None)
 
         def judged(token: Token, answer: Answer) -> str:
-            first = earliest(ends_of(token, hash_name, self.algorithms, answer.ends))
+            first = earliest(ends_of(token, hash_name, self.algorithms, answer))
             if first is None or first.when is None or first.when >= before + _LONGER:
                 return ""
             return f"its time stamp would end on {first.when.date().isoformat()} ({first.name}), no later than the one it renews"

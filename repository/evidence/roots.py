@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from repository.archive import Archive
 from repository.evidence.notes import read_note, write_note
-from repository.settings.authorities import DEMO, authorities_of
+from repository.settings.authorities import DEMO, as_dated, authorities_of
 
 if TYPE_CHECKING:
+    from signatures.anchors import Anchor
     from signatures.timestamps import Anchors
 
 __all__ = ["keep_roots", "no_longer_named", "roots_of"]
@@ -34,8 +37,7 @@ def keep_roots(archive: Archive, stamped: Collection[str]) -> None:
     after = {name: list(roots) for name, roots in before.items()}
     for name, anchors in _named(archive).items():
         if name in stamped:
-            told = (base64.b64encode(each).decode() for each in anchors.certificates)
-            after[name] = list(dict.fromkeys([*after.get(name, []), *told]))
+            after[name] = list(dict.fromkeys([*after.get(name, []), *map(_row, anchors.anchors)]))
     if after != before:
         write_note(archive, NOTE, after)
 
@@ -48,8 +50,25 @@ def roots_of(archive: Archive) -> dict[str, Anchors]:
     """
     from signatures.timestamps import Anchors
 
-    kept = {name: Anchors(tuple(map(base64.b64decode, roots))) for name, roots in read_note(archive, NOTE).items()}
-    return {**kept, **_named(archive)}
+    kept = {name: Anchors(tuple(map(_anchor, roots))) for name, roots in read_note(archive, NOTE).items()}
+    dated = {name: as_dated(archive.settings.home, anchors) for name, anchors in kept.items()}
+    return {**dated, **_named(archive)}
+
+
+def _row(anchor: Anchor) -> str:
+    """A root as the note has it: its certificate, and its period where somebody set one."""
+    certificate = base64.b64encode(anchor.certificate.der).decode()
+    return f"{certificate} {anchor.since.isoformat()} {anchor.until.isoformat()}" if anchor.dated else certificate
+
+
+def _anchor(row: str) -> Anchor:
+    from signatures.anchors import anchor_of
+    from signatures.certificates import Certificate
+
+    encoded, *period = row.split()
+    anchor = anchor_of(Certificate(base64.b64decode(encoded)), NOTE)
+    since, until = map(datetime.fromisoformat, period) if period else (anchor.since, anchor.until)
+    return replace(anchor, since=since, until=until)
 
 
 def no_longer_named(archive: Archive) -> list[str]:

@@ -16,9 +16,23 @@ from policies.document import Section
 from policies.phrases import phrase
 
 if TYPE_CHECKING:
-    from signatures.timestamps import Authority
+    from signatures.timestamps import Anchors, Authority
 
-__all__ = ["DEMO", "TREES", "AuthorityPlace", "Network", "authorities_of", "read_network", "read_places", "under_roots_of"]
+__all__ = [
+    "ANCHORS",
+    "DEMO",
+    "TREES",
+    "AuthorityPlace",
+    "Network",
+    "as_dated",
+    "authorities_of",
+    "read_network",
+    "read_places",
+    "under_roots_of",
+]
+
+ANCHORS = "anchors"
+"""The folder in the home that holds the trust anchors (`signatures.anchors`)."""
 
 TREES = ("sha256", "sha512")
 """The two parallel hash trees: if one hash function or one authority's root breaks, the other tree still proves."""
@@ -100,9 +114,17 @@ def authorities_of(home: Path, places: Sequence[AuthorityPlace], clock: Callable
     """The authorities themselves, in the order of kho.toml. ``clock`` is what the demo authority stamps by.
 
     Raises:
-        AuthoritySettings: certificates or a secret cannot be read.
+        AuthoritySettings: certificates or a secret cannot be read. AnchorsUnusable: the archive's own folder of anchors cannot.
     """
     return [_authority(home, place, clock) for place in places]
+
+
+def as_dated(home: Path, anchors: Anchors) -> Anchors:
+    """``anchors`` with the periods that the archive's own folder of anchors sets for the same certificates: a root that the operator
+    takes back is taken back for everything. Raises AnchorsUnusable."""
+    from signatures.anchors import load_anchors
+
+    return anchors.dated_by(load_anchors(home / ANCHORS))
 
 
 def under_roots_of(used: Collection[str], known: Iterable[Authority]) -> Callable[[Authority], bool]:
@@ -112,6 +134,7 @@ def under_roots_of(used: Collection[str], known: Iterable[Authority]) -> Callabl
 
 
 def _authority(home: Path, place: AuthorityPlace, clock: Callable[[], datetime]) -> Authority:
+    from signatures.certificates import Certificate
     from signatures.errors import AuthoritySettings
     from signatures.fetch import Fetcher
     from signatures.timestamps import Anchors, Authority, HttpAuthority, demo_authority, load_anchors
@@ -121,7 +144,7 @@ def _authority(home: Path, place: AuthorityPlace, clock: Callable[[], datetime])
             demo = demo_authority(home / _DEMO_FILE, clock=clock)
         except (OSError, ValueError) as error:
             raise AuthoritySettings(place.name, str(error)) from error
-        return Authority(place.name, demo, Anchors((demo.root,)), evidence=False, trees=place.trees)
+        return Authority(place.name, demo, Anchors.of([Certificate(demo.root)]), evidence=False, trees=place.trees)
     headers = {}
     if place.authorization is not None:
         try:
@@ -131,5 +154,5 @@ def _authority(home: Path, place: AuthorityPlace, clock: Callable[[], datetime])
     fetcher = Fetcher(
         patience=place.patience.total_seconds(), largest=4 << 20, private=place.private, proxy=place.proxy, headers=headers
     )
-    anchors = load_anchors(place.name, place.anchors)
+    anchors = as_dated(home, load_anchors(place.name, place.anchors))
     return Authority(place.name, HttpAuthority(place.url, fetcher), anchors, policy=place.policy, trees=place.trees)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 from policies.trust import Algorithms, default_algorithms, parse_algorithms
 from repository.archive import Archive
 from repository.errors import SourceMissing
+from repository.settings.authorities import ANCHORS
 
 if TYPE_CHECKING:
     from signatures.judgement import Context
     from signatures.validation_data import Collector
 
 __all__ = ["ANCHORS", "algorithms_of", "collector_of", "context_of"]
-
-ANCHORS = "anchors"
-"""The folder in the home that holds the trust anchors (`signatures.anchors`)."""
 
 
 def context_of(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from formats.xml import NotLookedAt
 from policies.findings import Findings
+from policies.phrases import phrase
 from policies.trust import Algorithms, End, earliest
 from signatures.algorithms import SIZES
 from signatures.errors import InvalidRecord, InvalidToken
@@ -332,32 +333,36 @@ def trusted(report: EvidenceReport, at: datetime, trust: Trust | None, algorithm
     return judged
 
 
-def ends_of(token: Token, hash_name: str, algorithms: Algorithms, certificate_ends: datetime | None = None) -> tuple[End, ...]:
-    """All that ends of what a stamp stands on: its certificate (or the path's, when known), hash algorithms, signature scheme."""
-    certificate = certificate_ends or token.certificate.not_valid_after_utc
+def ends_of(token: Token, hash_name: str, algorithms: Algorithms, answer: Answer | None = None) -> tuple[End, ...]:
+    """All that ends of what a stamp stands on: its certificate, hash algorithms, signature scheme; and, where the ``answer`` tells the
+    path, the earliest end of it and what its certificates are signed with."""
+    certificate = (answer.ends if answer else None) or token.certificate.not_valid_after_utc
+    signed = [end for each in (answer.path if answer else ()) for end in algorithms.certificate_ends(*each)]
     return (
         End("certificate", token.authority, certificate),
         algorithms.hash_end(hash_name),
         algorithms.hash_end(token.scheme.hash),
         algorithms.signature_end(token.scheme.name, token.key_bits),
+        *signed,
     )
 
 
 def _judge(report: EvidenceReport, at: datetime, trust: Trust | None, algorithms: Algorithms | None) -> None:
     """Each token as of when the next one was made; hash trees as of when the next chain began."""
     stamps = report.stamps
-    asked = trust is not None and bool(trust.anchors.certificates)
+    asked = trust is not None and bool(trust.anchors)
     for index, stamp in enumerate(stamps):
         where = place(stamp.chain, stamp.number)
         until = stamps[index + 1].token.time if index + 1 < len(stamps) else at
-        answer = trust.of(stamp.token, until) if trust is not None else Answer(Believed.UNASKED)
+        answer = trust.of(stamp.token, until, algorithms) if trust is not None else Answer(Believed.UNASKED)
         if answer.believed is Believed.UNASKED and until > stamp.token.certificate.not_valid_after_utc:
-            answer = Answer(Believed.NO, f"its certificate ended on {stamp.token.certificate.not_valid_after_utc.date()}")
+            ended = _day(stamp.token.certificate.not_valid_after_utc)
+            answer = Answer(Believed.NO, phrase("trp-own-ended", until=ended))
         if answer.believed is Believed.NO:
             report.findings.add("EVD-NOT-TRUSTED", where, reason=answer.reason, at=_day(until))
         ends: tuple[End, ...] = ()
         if algorithms is not None:
-            ends = ends_of(stamp.token, stamp.hash, algorithms, answer.ends)
+            ends = ends_of(stamp.token, stamp.hash, algorithms, answer)
             next_chain = (each.token.time for each in stamps if each.chain > stamp.chain)
             tree_until = next(next_chain, at)
             _ended(report, where, [ends[1]], tree_until)

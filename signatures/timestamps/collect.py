@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signatures.certificates import Certificate
-from signatures.chains import signed
+from signatures.anchors import Anchors
+from signatures.certificates import Certificate, certificates_of
 from signatures.errors import FetchFailed
 from signatures.fetch import Fetcher
 from signatures.revocation import load_ocsp, ocsp_request
@@ -28,9 +28,9 @@ def revocations_for(token: Token, authority: Authority | None) -> list[tuple[str
     hold for its lists, too. Nothing is believed here that comes back: what it says is judged with the token.
     """
     fetcher = authority.client.fetcher if authority is not None and isinstance(authority.client, HttpAuthority) else Fetcher()
-    known = list(_parsed((token.certificate_der, *token.certificates)))
-    anchors = authority.anchors if authority is not None else None
-    issuers = [*known, *_parsed((*anchors.certificates, *anchors.others) if anchors else ())]
+    known = list(certificates_of(dict.fromkeys((token.certificate_der, *token.certificates))))
+    anchors = authority.anchors if authority is not None else Anchors()
+    issuers = [*known, *(each.certificate for each in anchors.anchors), *anchors.known]
     found: list[tuple[str, bytes]] = []
     for url, body in list(_asked(known, issuers))[:MOST]:
         try:
@@ -48,19 +48,11 @@ def news_of(token: Token, authority: Authority) -> Iterator[bytes]:
     return (data for _, data in revocations_for(token, authority))
 
 
-def _parsed(encodings: Iterable[bytes]) -> Iterator[Certificate]:
-    for encoded in dict.fromkeys(encodings):
-        try:
-            yield Certificate(encoded)
-        except ValueError:
-            continue
-
-
 def _asked(certificates: Iterable[Certificate], issuers: Iterable[Certificate]) -> Iterator[tuple[str, bytes]]:
     """(address, what to post; b"" to get): every list once, and a question for each certificate that names a responder."""
     seen: set[tuple[str, bytes]] = set()
     for each in certificates:
-        issuer = next((one for one in issuers if one != each and signed(each, one)), None)
+        issuer = next((one for one in issuers if one != each and each.signed_by(one)), None)
         for kind, url in each.addresses():
             if kind == "ca" or (kind == "ocsp" and issuer is None) or not url.startswith(("http://", "https://")):
                 continue

@@ -30,7 +30,15 @@ DEMO_POLICY = "1.3.6.1.4.1.99999.1"
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
-_SHA: dict[str, hashes.HashAlgorithm] = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+_SHA: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
 _ECDSA = {"sha256": "1.2.840.10045.4.3.2", "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
 _PKCS1 = {"sha256": "1.2.840.113549.1.1.11", "sha384": "1.2.840.113549.1.1.12", "sha512": "1.2.840.113549.1.1.13"}
 
@@ -150,7 +158,7 @@ def make_authority(
         .add_extension(x509.BasicConstraints(True, 0), True)
         .add_extension(x509.KeyUsage(digital_signature=False, key_cert_sign=True, crl_sign=True, **usage), True)
         .add_extension(authority, False)
-        .sign(root_key, hashes.SHA256())
+        .sign(root_key, _SHA[hash_name])
     )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -167,7 +175,7 @@ def make_authority(
     if ocsp_url:
         access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp_url))
         builder = builder.add_extension(x509.AuthorityInformationAccess([access]), False)
-    leaf = builder.sign(root_key, hashes.SHA256())
+    leaf = builder.sign(root_key, _SHA[hash_name])
     encoding = serialization.Encoding.DER
     return IssuingAuthority(key, leaf.public_bytes(encoding), root.public_bytes(encoding), clock, hash_name)
 

@@ -1,34 +1,37 @@
 """Whether a sound token is to be believed at a date: a certificate path to the operator's anchors, and no revocation known by then.
 
-Every question names its date. The path is validated as of that date by pyhanko-certvalidator, with nothing fetched; revocation is
-looked for in what the token brings along and what was collected beside it.
+Every question names its date. Paths are built and validated as those of signers are (`signatures.chains`), as of that date and with
+nothing fetched; how long the algorithms hold that the certificates are signed with is said by the dated policy, and by no library.
+Revocation is looked for in what the token brings along and what was collected beside it.
 """
 
 from __future__ import annotations
 
 import enum
 import functools
-import hashlib
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPCertStatus
 
-from policies.phrases import os_phrase
-from signatures.algorithms import load_certificate
-from signatures.certificates import Certificate
-from signatures.errors import AuthoritySettings
+from policies.phrases import phrase
+from policies.trust import Algorithms, End, earliest
+from signatures.anchors import Anchors, Purpose, anchors_at
+from signatures.certificates import Certificate, certificates_of
+from signatures.errors import AnchorsUnusable, AuthoritySettings
 from signatures.revocation import ODD, Crl, Ocsp, load_ocsp
 from signatures.timestamps.token import CLOCKS_APART, Token
 
-__all__ = ["Anchors", "Answer", "Believed", "Trust", "as_pem", "load_anchors"]
+if TYPE_CHECKING:
+    from signatures.chains import Chain, Chains
+
+__all__ = ["Anchors", "Answer", "Believed", "Signed", "Trust", "as_pem", "load_anchors"]
 
 _STAYS_VALID = frozenset(
     {x509.ReasonFlags.unspecified, x509.ReasonFlags.affiliation_changed}
@@ -37,6 +40,9 @@ _STAYS_VALID = frozenset(
 """Reasons of revocation after which tokens made before it stay valid (RFC 3161 §4, item 1). With any other, or with none, all
 tokens of that key are invalid."""
 
+_MOST = 200
+"""Certificates of one token among which paths are built; real ones bring three or four."""
+
 
 class Believed(enum.Enum):
     YES = "trusted"
@@ -44,10 +50,20 @@ class Believed(enum.Enum):
     UNASKED = "not checked"  # there are no anchors to hold it against
 
 
+class Signed(NamedTuple):
+    """How a certificate is signed: whose it is, and scheme, hash and key size of its issuer's signature."""
+
+    name: str
+    scheme: str
+    hash: str
+    bits: int
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``root`` is the subject of the anchor that the path ends at, ``root_key`` the SHA-256 of its public key (one root may have several
-    certificates); ``ends`` the earliest end of validity on the path. ``revoked``: it is not believed because of a revocation."""
+    certificates); ``ends`` the earliest end of validity on the path; ``path`` how the certificates below the anchor are signed.
+    ``revoked``: it is not believed because of a revocation."""
 
     believed: Believed
     reason: str = ""
@@ -55,76 +71,27 @@ class Answer:
     ends: datetime | None = None
     root_key: bytes = b""
     revoked: bool = False
+    path: tuple[Signed, ...] = ()
+
+    def stands_on(self, algorithms: Algorithms) -> Iterator[End]:
+        """All of the path that ends."""
+        if self.ends is not None:
+            yield End("certificate", self.root, self.ends)
+        for each in self.path:
+            yield from algorithms.certificate_ends(*each)
 
 
-@dataclass(frozen=True)
-class Anchors:
-    """Certificates the operator trusts (DER), further ones that help to build paths, and what was collected of revocation: lists and
-    OCSP answers."""
-
-    certificates: tuple[bytes, ...] = ()
-    others: tuple[bytes, ...] = ()
-    revocations: tuple[bytes, ...] = ()
-
-    @property
-    def keys(self) -> frozenset[bytes]:
-        """SHA-256 of the public keys of what is trusted: who stands under one of them stands under that root, whatever its certificate."""
-        return frozenset(map(_key, self.certificates))
-
-    def with_revocations(self, more: Iterable[bytes]) -> Anchors:
-        return Anchors(self.certificates, self.others, (*self.revocations, *more))
-
-    def __add__(self, other: Anchors) -> Anchors:
-        return Anchors(
-            (*self.certificates, *other.certificates), (*self.others, *other.others), (*self.revocations, *other.revocations)
-        )
-
-
-def load_anchors(name: str, places: Sequence[Path]) -> Anchors:
-    """Anchors from files, or folders of files, of certificates (PEM with any number, or DER). A file that is a revocation list (PEM or
-    DER) or an OCSP answer (DER) is held against what these certificates issued.
-
-    Raises:
-        AuthoritySettings: a file cannot be read or holds neither; ``name`` says whose.
-    """
-    found: list[bytes] = []
-    lists: list[bytes] = []
-    for place in places:
-        try:
-            files = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
-            for file in files:
-                data = file.read_bytes()
-                revocations = _revocation_data(data)
-                lists += revocations
-                found += [] if revocations else _certificates(data)
-        except OSError as error:
-            raise AuthoritySettings(name, f"{place}: {os_phrase(error)}") from error
-        except ValueError as error:
-            raise AuthoritySettings(name, f"{place}: {error}") from error
-    return Anchors(tuple(found), revocations=tuple(lists))
-
-
-def _revocation_data(data: bytes) -> list[bytes]:
+def load_anchors(name: str, places: Iterable[Path]) -> Anchors:
+    """The anchors of the authority ``name``, from files or folders. Raises AuthoritySettings."""
     try:
-        if data.lstrip().startswith(b"-----BEGIN X509 CRL"):
-            return [x509.load_pem_x509_crl(data).public_bytes(Encoding.DER)]
-    except ValueError:
-        return []
-    return [] if _told_by(data) is None else [data]
-
-
-def _certificates(data: bytes) -> list[bytes]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if b"-----BEGIN CERTIFICATE-----" in data:
-            return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(data)]
-    load_certificate(data)
-    return [data]
+        return anchors_at(places)
+    except AnchorsUnusable as error:
+        raise AuthoritySettings(name, f"{error.finding.path}: {error.finding.args['reason']}") from error
 
 
 def as_pem(anchors: Anchors) -> bytes:
     """The trusted certificates as PEM, one after another."""
-    return b"".join(load_certificate(each).public_bytes(Encoding.PEM) for each in anchors.certificates)
+    return b"".join(each.certificate.x509.public_bytes(Encoding.PEM) for each in anchors.anchors)
 
 
 @dataclass
@@ -132,71 +99,82 @@ class Trust:
     """Answers for one set of anchors; answers are remembered, since a record of a million may stand on one token."""
 
     anchors: Anchors
-    _paths: dict[tuple[bytes, tuple[bytes, ...], datetime], tuple[str, tuple[bytes, ...]]] = field(default_factory=dict)
-    """By all that a path is made of besides the anchors: another token may bring the certificates that one lacks."""
+    _chains: dict[tuple[bytes, ...], Chains] = field(default_factory=dict)
+    """By the certificates that a token brings along: another token may bring what one lacks."""
+    _answers: dict[tuple[object, ...], Answer] = field(default_factory=dict)
 
-    def of(self, token: Token, at: datetime) -> Answer:
-        """Whether ``token`` is believed at ``at``: when its successor was made, or when it is looked at."""
-        if not self.anchors.certificates:
-            return Answer(Believed.UNASKED, "there are no anchors")
+    def of(self, token: Token, at: datetime, algorithms: Algorithms | None = None) -> Answer:
+        """Whether ``token`` is believed at ``at``: when its successor was made, or when it is looked at. Of several paths the one that
+        lasts longest, by ``algorithms`` where they are given."""
+        if not self.anchors:
+            return Answer(Believed.UNASKED, phrase("trp-no-anchors"))
         if at < token.time - CLOCKS_APART:
-            return Answer(Believed.NO, f"the token is of {token.time.isoformat()}, which is later than {at.isoformat()}")
-        at = max(at, token.time)
-        if not _valid_at(token.certificate, token.time):
-            return Answer(Believed.NO, "the token was made outside the validity of its certificate")
-        key = (token.certificate_der, token.certificates, at)
-        if key not in self._paths:
-            self._paths[key] = _path(token, self.anchors, at)
-        reason, path = self._paths[key]
-        if reason:
-            return Answer(Believed.NO, reason)
+            return Answer(Believed.NO, phrase("trp-later", time=token.time.isoformat(), at=at.isoformat()))
+        digest = algorithms.digest if algorithms is not None else ""
+        key = (token.certificate_der, token.certificates, token.revocations, token.time, at, digest)
+        if key not in self._answers:
+            self._answers[key] = self._best(token, max(at, token.time), algorithms)
+        return self._answers[key]
+
+    def _best(self, token: Token, at: datetime, algorithms: Algorithms | None) -> Answer:
+        certificate = _certificate(token.certificate_der)
+        if not certificate.not_before <= token.time.replace(microsecond=0) <= certificate.not_after:
+            return Answer(Believed.NO, phrase("trp-outside"))
+        chains = self._built(token)
+        answers = [self._along(each, chains, token, at) for each in chains.of(certificate, Purpose.TIMESTAMP)]
+        if not answers:
+            top = chains.missing_issuer(certificate)
+            args = {"certificate": _name(top), "issuer": top.facts.issuer}
+            return Answer(Believed.NO, phrase("trp-no-root" if top.self_issued else "trp-no-issuer", **args))
+
+        def lasts(answer: Answer) -> tuple[bool, datetime]:
+            first = earliest(answer.stands_on(algorithms)) if algorithms is not None else None
+            until = first.when if first is not None else answer.ends
+            return answer.believed is Believed.YES, until or datetime.max.replace(tzinfo=UTC)
+
+        return max(answers, key=lasts)
+
+    def _built(self, token: Token) -> Chains:
+        from signatures.chains import Chains
+
+        if token.certificates not in self._chains:
+            known = islice(certificates_of(token.certificates), _MOST)
+            self._chains[token.certificates] = Chains(self.anchors, known)
+        return self._chains[token.certificates]
+
+    def _along(self, chain: Chain, chains: Chains, token: Token, at: datetime) -> Answer:
+        """What one path says."""
+        anchor = chain.anchor
+        if not anchor.vouches(Purpose.TIMESTAMP, at, said=token.time):
+            period = {"since": _day(anchor.since), "until": _day(anchor.until)}
+            return Answer(Believed.NO, phrase("trp-period", anchor=_name(anchor.certificate), **period))
+        for each in chain.certificates:
+            if not each.not_before <= at <= each.not_after:
+                period = {"since": _day(each.not_before), "until": _day(each.not_after)}
+                return Answer(Believed.NO, phrase("trp-ended", certificate=_name(each), **period))
+        if problem := chains.problem(chain, at):
+            return Answer(Believed.NO, phrase("trp-path", why=problem))
+        path = tuple(reversed(chain.whole))
         revoked = _revoked(path, (*token.revocations, *self.anchors.revocations), token.time, at)
         if revoked:
             return Answer(Believed.NO, revoked, revoked=True)
-        certificates = [load_certificate(each) for each in path]
-        ends = min(each.not_valid_after_utc for each in certificates)
-        return Answer(Believed.YES, "", certificates[0].subject.rfc4514_string(), ends, _key(path[0]))
-
-
-def _key(certificate: bytes) -> bytes:
-    key = load_certificate(certificate).public_key()
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
-
-
-def _valid_at(certificate: x509.Certificate, moment: datetime) -> bool:
-    return certificate.not_valid_before_utc <= moment.replace(microsecond=0) <= certificate.not_valid_after_utc
-
-
-def _path(token: Token, anchors: Anchors, at: datetime) -> tuple[str, tuple[bytes, ...]]:
-    """("", path from the anchor to the signing certificate), or (why there is none, ())."""
-    import asyncio
-
-    from asn1crypto import x509 as asn1  # type: ignore[import-untyped]
-    from pyhanko_certvalidator import CertificateValidator, ValidationContext
-    from pyhanko_certvalidator.errors import PathError, ValidationError
-
-    def loaded(encodings: Iterable[bytes]) -> list[asn1.Certificate]:
-        return [asn1.Certificate.load(each) for each in encodings]
-
-    try:
-        context = ValidationContext(
-            trust_roots=loaded(anchors.certificates),
-            other_certs=loaded((*token.certificates, *anchors.others)),
-            moment=at,
-            best_signature_time=at,
-            time_tolerance=timedelta(0),
-            allow_fetching=False,
-            revocation_mode="soft-fail",
+        signed = tuple(
+            Signed(_name(each), *each.signed_with, chain.issuer_of(number).key_bits)
+            for number, each in enumerate(chain.certificates)
         )
-        validator = CertificateValidator(asn1.Certificate.load(token.certificate_der), validation_context=context)
-        usage = validator.async_validate_usage(set(), {"time_stamping"}, extended_optional=False)  # type: ignore[no-untyped-call]
-        path = asyncio.run(usage)
-    except (PathError, ValidationError, ValueError, TypeError, OSError) as error:
-        return " ".join(str(error).split()), ()
-    return "", tuple(each.dump() for each in path.iter_certs(include_root=True))
+        ends = min(anchor.until, *(each.not_after for each in path))
+        return Answer(Believed.YES, "", path[0].facts.subject, ends, path[0].key_sha256, path=signed)
 
 
-def _revoked(path: Sequence[bytes], data: Iterable[bytes], made: datetime, at: datetime) -> str:
+def _name(certificate: Certificate) -> str:
+    return certificate.facts.common_name or certificate.facts.subject
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()
+
+
+def _revoked(path: Sequence[Certificate], data: Iterable[bytes], made: datetime, at: datetime) -> str:
     """Why a certificate of the path (the anchor first) counts as revoked at ``at``; "" when nothing says so. A revocation after ``at``
     was not known then: what was stamped over before it stays proved."""
     for encoded in data:
@@ -204,10 +182,9 @@ def _revoked(path: Sequence[bytes], data: Iterable[bytes], made: datetime, at: d
         if told is None:
             continue  # of another kind: an extension of the standard, or damaged
         for issuer, certificate in pairwise(path):
-            found = told(_certificate(issuer), _certificate(certificate))
+            found = told(issuer, certificate)
             if found is not None and found.when <= at and not (found.harmless and made < found.when):
-                name = load_certificate(certificate).subject.rfc4514_string()
-                return f"the certificate of {name} was revoked on {found.when.date().isoformat()}"
+                return phrase("trp-revoked", certificate=certificate.facts.subject, since=_day(found.when))
     return ""
 
 

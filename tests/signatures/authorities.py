@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ocsp
 
+from signatures.certificates import certificates_of
 from signatures.timestamps import Anchors, Authority, IssuingAuthority, make_authority
 from signatures.timestamps.issuing import Key
 
-__all__ = ["NOW", "OpensslAuthority", "VirtualClock", "answer_of", "authority", "key", "served"]
+__all__ = ["NOW", "OpensslAuthority", "VirtualClock", "answer_of", "authority", "key", "roots", "served"]
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -71,7 +72,12 @@ def authority(
         ends=begins + timedelta(days=365.25 * years),
         hash_name=hash_name,
     )
-    return Authority(name, made, Anchors((made.root,)), trees=trees)
+    return Authority(name, made, roots(made.root), trees=trees)
+
+
+def roots(*encoded: bytes) -> Anchors:
+    """Anchors for everything, each for as long as it says."""
+    return Anchors.of(certificates_of(encoded))
 
 
 def issuing(known: Authority) -> IssuingAuthority:

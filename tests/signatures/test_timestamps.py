@@ -38,7 +38,17 @@ from signatures.timestamps import (
     token_of,
 )
 from signatures.timestamps.token import known_token
-from tests.signatures.authorities import NOW, OpensslAuthority, answer_of, authority, issuing, key, openssl_accepts, served
+from tests.signatures.authorities import (
+    NOW,
+    OpensslAuthority,
+    answer_of,
+    authority,
+    issuing,
+    key,
+    openssl_accepts,
+    roots,
+    served,
+)
 
 DIGEST = hashlib.sha256(b"record").digest()
 LOOPBACK = Fetcher(patience=10, private=True)
@@ -170,7 +180,7 @@ def test_what_one_token_lacks_and_another_brings_along_is_not_confused() -> None
     alone = token(known)
     complete = replace(alone, certificates=(*alone.certificates, between))
     for order in ((alone, complete), (complete, alone)):
-        trust = Trust(Anchors((root,)))
+        trust = Trust(roots(root))
         answers = {len(each.certificates): trust.of(each, NOW).believed for each in order}
         assert answers == {1: Believed.NO, 2: Believed.YES}
 
@@ -210,7 +220,7 @@ def test_a_revocation_counts_from_its_date_unless_its_reason_spares_earlier_toke
         .add_revoked_certificate(row.build())
         .sign(root_key, hashes.SHA256())
     ).public_bytes(serialization.Encoding.DER)
-    known = Authority("R", made, Anchors((made.root,)))
+    known = Authority("R", made, roots(made.root))
     found, trust = token(known), Trust(known.anchors.with_revocations([listed]))
     assert trust.of(found, when - timedelta(days=1)).believed is Believed.YES
     assert trust.of(found, when + timedelta(days=1)).believed is after
@@ -228,7 +238,7 @@ def test_an_ocsp_answer_counts_as_a_revocation_list_does(
     made = make_authority(
         "O", key("p256"), clock=lambda: NOW, begins=begins, ends=begins + timedelta(days=3000), root_key=root_key
     )
-    known = Authority("O", made, Anchors((made.root,)))
+    known = Authority("O", made, roots(made.root))
     found = token(known)
 
     def believed(data: bytes, days: float) -> Believed:
@@ -258,7 +268,7 @@ def test_an_ocsp_answer_that_a_token_brings_along_is_looked_at() -> None:
     signed = der.sequence(der.write_integer(5), *parts[1:4], inside, parts[4])
     found = read_token(der.sequence(der.write_oid("1.2.840.113549.1.7.2"), der.encode(0xA0, signed)))
     assert found.revocations == (answer,)
-    trust = Trust(Anchors((made.root,)))
+    trust = Trust(roots(made.root))
     assert trust.of(found, NOW + timedelta(days=8)).believed is Believed.YES
     assert trust.of(found, NOW + timedelta(days=10)).believed is Believed.NO
 
@@ -334,6 +344,6 @@ def test_the_demo_authority_says_that_it_is_none(tmp_path: Path) -> None:
     again = demo_authority(tmp_path / "demo.pem", clock=lambda: NOW)
     assert made.root == again.root
     assert (tmp_path / "demo.pem").stat().st_mode & 0o077 == 0
-    found = stamp([Authority("demo", again, Anchors((made.root,)), evidence=False)], "sha256", DIGEST, now=NOW).token
+    found = stamp([Authority("demo", again, roots(made.root), evidence=False)], "sha256", DIGEST, now=NOW).token
     assert found.authority == f"CN={DEMO_NAME}"
     assert "NOT EVIDENCE" in found.authority
