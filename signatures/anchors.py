@@ -111,8 +111,8 @@ class Anchors:
     def dated_by(self, other: Anchors) -> Anchors:
         """The same certificates, with the periods that ``other`` sets for them."""
         own = {each.certificate for each in self.anchors}
-        held = (each for each in (self + other).anchors if each.certificate in own and (each.dated or each not in other.anchors))
-        return replace(self, anchors=tuple(held))
+        dates = tuple(each for each in other.anchors if each.dated and each.certificate in own)
+        return replace(self, anchors=(self + Anchors(dates)).anchors)
 
     def of_certificate(self, certificate: Certificate) -> Iterator[Anchor]:
         """The anchors that are this certificate: one it can be for several periods."""

@@ -35,10 +35,6 @@ _SHA: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-    "sha256": hashes.SHA256(),
-    "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512(),
-}
 _ECDSA = {"sha256": "1.2.840.10045.4.3.2", "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
 _PKCS1 = {"sha256": "1.2.840.113549.1.1.11", "sha384": "1.2.840.113549.1.1.12", "sha512": "1.2.840.113549.1.1.13"}
 
