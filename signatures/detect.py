@@ -23,6 +23,7 @@ from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.marks import CHUNK, OVERLAP, Mark, holds
+from signatures.pdf_marks import MARK
 from signatures.report import Kind
 
 __all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside", "pem_body"]
@@ -31,10 +32,8 @@ HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
 
 PDF_HEAD = 1024
-"""Bytes in which ``%PDF-`` may stand (ISO 32000-1, implementation note 13 of its first edition)."""
-
-BYTE_RANGE = re.compile(b"/" + b"".join(b"(?:%c|#%x)" % (each, each) for each in b"ByteRange"), re.IGNORECASE)
-"""The key that every signature in a PDF has; any of its letters may be written as a number (ISO 32000-2, 7.3.5)."""
+"""Bytes of the head in which ``%PDF-`` may stand, and of the end in which ``startxref`` does (ISO 32000-1, implementation notes 13
+and 18 of its first edition)."""
 
 PDF_OBJECT = re.compile(rb"\d\s{1,50}\d{1,10}\s{1,50}obj\b")
 """By what readers find the objects of a PDF whose end says nothing, or is far from its end."""
@@ -127,9 +126,11 @@ def _binary(head: bytes) -> Detected | None:
 
 
 def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
-    if b"%PDF-" not in head[:PDF_HEAD]:
-        return
-    marks = [BYTE_RANGE]
+    if b"%PDF-" not in head[:PDF_HEAD]:  # that may be damaged, and so may the end; not both
+        stream.seek(max(0, stream.seek(0, io.SEEK_END) - PDF_HEAD))
+        if b"startxref" not in stream.read():
+            return
+    marks = [MARK]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # XML that speaks of PDF, unless readers of PDF find an object in it
         marks.append(PDF_OBJECT)
     stream.seek(0)

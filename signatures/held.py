@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import BinaryIO, overload
 
-__all__ = ["MOST_HELD", "Held", "Paged", "held", "matches", "pieces"]
+__all__ = ["MOST_HELD", "Held", "Paged", "held", "matches", "pieces", "search"]
 
 MOST_HELD = 64 << 20
 """Bytes of a file that is held in memory."""
@@ -90,3 +90,27 @@ def matches(pattern: re.Pattern[bytes], data: Held) -> Iterator[re.Match[bytes]]
     for start in range(0, len(data), PAGE):
         window = data[start : start + PAGE + OVERLAP]
         yield from (each for each in pattern.finditer(window) if each.start() < PAGE)
+
+
+BEFORE = 16
+"""Bytes before a place that a pattern may look back at."""
+
+
+def search(pattern: re.Pattern[bytes], data: Held, at: int) -> tuple[int, re.Match[bytes]] | None:
+    """The first match from ``at`` on, and the place that its own places are counted from. Reads no more than it must."""
+    if isinstance(data, bytes):
+        found = pattern.search(data, at)
+        return (0, found) if found else None
+    size = 2 * OVERLAP
+    while at < len(data):
+        base = max(0, at - BEFORE)
+        window = data[base : at + size]
+        last = base + len(window) >= len(data)
+        found = pattern.search(window, at - base)
+        if found and (last or found.end() <= len(window) - OVERLAP):
+            return base, found
+        if last:
+            return None
+        at = base + (found.start() if found else len(window) - OVERLAP)
+        size = min(2 * size, PAGE)
+    return None

@@ -22,6 +22,7 @@ from signatures.certificates import Certificate
 from signatures.cms import CHUNK, open_cms
 from signatures.held import Held, held, matches, pieces
 from signatures.pdf import Field, Pdf, Prefix
+from signatures.pdf_marks import FAR, claims
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Stamp
@@ -95,12 +96,12 @@ class _Reading:
         self._stream = stream
         self._data = data
         self._known = known
-        self._pdf = Pdf(stream)
+        self._pdf = Pdf(io.BytesIO(data) if isinstance(data, bytes) else self._prefix(len(data)))
         self._collected = Collected()
         self._proofs: list[tuple[_Place, Collected]] = []
         self._stores: list[tuple[_Place, frozenset[bytes]]] = []
         self._explained = 0
-        self._odd: list[Field] = []
+        self._fields = self._pdf.fields()
 
     def file(self) -> SignedFile:
         places = list(self._places())
@@ -108,9 +109,7 @@ class _Reading:
             mine = Collected()
             self._read(place, mine, compare=number < MOST_COMPARED, name=place.field.name if place.field else f"#{number + 1}")
             self._proofs.append((place, mine))
-        for field in self._odd:
-            strange = "the form names a signature that does not say with two byte ranges what it covers"
-            self._collected.objects.append(unread(strange, Kind.PADES, field.name, coverage=Coverage("part", 0, len(self._data))))
+        self._collected.objects += self._unread(places)
         self._covering(self._data_of(self._pdf))
         if len(places) > MOST_SIGNATURES and self._collected.objects:
             first = self._collected.objects[0]
@@ -122,23 +121,36 @@ class _Reading:
 
     def _places(self) -> Iterator[_Place]:
         """By where they end in the file: the order in which they were made."""
-        fields = {field.byte_range: field for field in self._pdf.fields()}
-        found: dict[tuple[int, ...], _Place] = {}
-        for byte_range, field in fields.items():
-            if len(byte_range) == 4:
-                found[byte_range] = _Place(byte_range, field)
-            else:
-                self._odd.append(field)
+        found: dict[tuple[int, ...], _Place] = {
+            field.byte_range: _Place(field.byte_range, field) for field in self._fields if len(field.byte_range) == 4
+        }
         licence = self._pdf.usage_rights()
         for match in islice(matches(BYTE_RANGE, self._data), MOST_RAW):
-            byte_range = tuple(map(int, match.groups()))
+            byte_range = _numbers(match)
             if byte_range in found or byte_range == licence:
                 continue
-            # In a document whose form can be read, ranges that fit nothing are somebody's text. In one that cannot be read, they are all
-            # that is left of its signatures, and silence would be worse than a false alarm.
-            if self._gap(byte_range) is not None or not self._pdf.readable:
+            if self._gap(byte_range) is not None:  # ranges that fit nothing may be somebody's text: see `_unread`
                 found[byte_range] = _Place(byte_range, None)
         yield from sorted(found.values(), key=lambda each: (each.end, each.byte_range))
+
+    def _unread(self, places: Sequence[_Place]) -> Iterator[SignedObject]:
+        """What is called a signature, by a field of the form or in the bytes, and is none that can be read."""
+        ranges = [place.byte_range for place in places] + [each for each in (self._pdf.usage_rights(),) if len(each) == 4]
+        found = list(claims(self._data, [(b, c) for _, b, c, _ in ranges]))
+        nothing = Coverage("part", 0, len(self._data))
+        for field in self._fields:
+            mine = [each for each in found if each.number is not None and each.number == field.number]
+            found = [each for each in found if each not in mine]
+            if len(field.byte_range) != 4:
+                role = _role(any(each.stamp for each in mine))
+                yield unread(phrase("pad-odd"), Kind.PADES, field.name, coverage=nothing, role=role)
+        for each in found:
+            said = {_numbers(match) for match in BYTE_RANGE.finditer(self._data[each.at : min(each.end, each.at + FAR)])}
+            if said and said.issubset(ranges):
+                continue  # a copy of what was read: a later catalogue with its licence, say
+            sure = not self._pdf.readable  # in a document whose form can be read, it may be something that was left there
+            why = phrase("pad-claim", at=each.at)
+            yield unread(why, Kind.PADES, f"@{each.at}", coverage=nothing, role=_role(each.stamp), sure=sure)
 
     def _gap(self, byte_range: tuple[int, ...]) -> bytes | None:
         """The value between the two ranges; None when they do not leave exactly one hexadecimal string open."""
@@ -173,7 +185,7 @@ class _Reading:
             else:
                 self._signature(place, value, mine, coverage, name, subfilter)
         except Malformed as error:
-            self._add(mine, place, unread(error, Kind.PADES, name, coverage=coverage))
+            self._add(mine, place, unread(error, Kind.PADES, name, coverage=coverage, role=_role(subfilter == STAMP_FILTER)))
 
     def _ends_revision(self, end: int) -> bool:
         return bool(END.search(self._data[max(0, end - 64) : end]))
@@ -326,6 +338,14 @@ class _Reading:
 
     def _end_of(self, read: SignedObject) -> int:
         return sum(read.coverage.ranges[-1]) if read.coverage.ranges else 0
+
+
+def _role(stamp: bool) -> Role:
+    return Role.TIMESTAMP if stamp else Role.SIGNATURE
+
+
+def _numbers(match: re.Match[bytes]) -> tuple[int, ...]:
+    return tuple(map(int, match.groups()))
 
 
 def _objects_of(mine: Collected) -> Iterator[bytes]:

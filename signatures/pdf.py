@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, BinaryIO
 
-from pyhanko.pdf_utils.generic import parse_pdf_date
+from pyhanko.pdf_utils.generic import ArrayObject, NullObject, parse_pdf_date
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import (
@@ -30,7 +33,6 @@ from pyhanko.sign.diff_analysis import (
     SuspiciousModification,
     XrefStreamRule,
 )
-from pyhanko.sign.fields import enumerate_sig_fields
 
 from policies.phrases import phrase
 from signatures.cms import MOST_BYTES
@@ -41,19 +43,22 @@ logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what it would say of 
 
 BAD = (
     PdfError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    NotImplementedError,
+    ArithmeticError,  # numbers that are none: decimal.InvalidOperation
     AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,  # and RecursionError, NotImplementedError
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
 )
 """What pyHanko raises over files that are not what they should be (found by fuzzing)."""
 
 MOST_FIELDS = 10_000
+DEEPEST = 50
+"""Fields and pages within one another."""
 
 
 class Prefix(io.RawIOBase):
@@ -71,15 +76,20 @@ class Prefix(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = max(0, offset + (0, self._at, self._end)[whence])
-        return self._at
+        at = offset + (0, self._at, self._end)[whence]
+        if at < 0:  # a place that the document names: no fault of the machine, which is what OSError would say
+            raise ValueError(phrase("pdf-place", at=at))
+        self._at = at
+        return at
 
     def tell(self) -> int:
         return self._at
 
     def readinto(self, buffer: Any) -> int:
+        if self._at >= self._end:
+            return 0
         self._stream.seek(self._at)
-        data = self._stream.read(min(len(buffer), max(0, self._end - self._at)))
+        data = self._stream.read(min(len(buffer), self._end - self._at))
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -87,17 +97,22 @@ class Prefix(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Field:
-    """A filled signature field. ``revision`` is pyHanko's number of the revision that brought its value."""
+    """A filled signature field; without ``byte_range`` and ``contents`` where its value cannot be read. ``reference`` is the object that
+    its value is, None when it is a part of another."""
 
     name: str
-    byte_range: tuple[int, ...]
-    contents: bytes
-    type: str
-    subfilter: str
-    reason: str
-    location: str
-    time: datetime | None
     reference: Any
+    byte_range: tuple[int, ...] = ()
+    contents: bytes = b""
+    subfilter: str = ""
+    reason: str = ""
+    location: str = ""
+    time: datetime | None = None
+
+    @property
+    def number(self) -> tuple[int, int] | None:
+        """Number and generation of ``reference``."""
+        return None if self.reference is None else (self.reference.idnum, self.reference.generation)
 
 
 class Pdf:
@@ -119,17 +134,12 @@ class Pdf:
 
     def fields(self) -> list[Field]:
         """Filled signature fields, in the order of the form."""
-        found: list[Field] = []
         try:
-            for name, value, holder in enumerate_sig_fields(self._reader, filled_status=True) if self.readable else ():
-                field = _field(name, value, holder.get_object())
-                if field is not None:
-                    found.append(field)
-                if len(found) >= MOST_FIELDS:
-                    break
+            listed = self._reader.root["/AcroForm"]["/Fields"] if self.readable else ()
         except BAD:
-            pass
-        return found
+            return []
+        filled = (_field(name, holder) for name, holder in _signature_fields(listed, "", "", set()))
+        return list(islice((each for each in filled if each is not None), MOST_FIELDS))
 
     def usage_rights(self) -> tuple[int, ...]:
         """The byte range of a usage-rights signature (ISO 32000-1, 12.8.2.3): a reader's licence, and no signature of the document."""
@@ -204,23 +214,53 @@ POLICY = _policy()
 """pyHanko's own rules, but for the document security store (`_Store`)."""
 
 
-def _field(name: object, value: Any, holder: Any) -> Field | None:
+def _signature_fields(listed: Any, above: str, kind: str, seen: set[Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """(name, dictionary) of the signature fields with a value; ``above`` and ``kind`` are what they inherit. One that cannot be read hides
+    none of the others."""
+    for kid in _each(listed) if depth < DEEPEST else ():
+        try:
+            reference = getattr(kid, "reference", None)
+            if reference is not None and reference in seen:
+                continue
+            seen.add(reference)
+            field = kid.get_object()
+            name = ".".join(filter(None, (above, str(field.get("/T", "")))))
+            mine = str(field.get("/FT", kind))
+            filled = mine == "/Sig" and "/V" in field
+            below = field.get("/Kids", ())
+        except BAD:
+            continue
+        if filled:
+            yield name, field
+        yield from _signature_fields(below, name, mine, seen, depth + 1)
+
+
+def _each(listed: Any) -> Iterator[Any]:
+    """The members of an array, as references where they are; of anything else, none."""
+    if isinstance(listed, ArrayObject):
+        yield from list.__iter__(listed)
+
+
+def _field(name: str, holder: Any) -> Field | None:
+    """The field with its value, as far as it can be read; None where that is null, which is to have none (ISO 32000-1, 7.3.9)."""
+    raw = holder.raw_get("/V")
+    reference = getattr(raw, "reference", None)
     try:
-        value = value.get_object() if hasattr(value, "get_object") else value
-        raw = holder.raw_get("/V") if "/V" in holder else None
+        value = holder["/V"]
+        if isinstance(value, NullObject):
+            return None
         return Field(
-            name=str(name),
+            name=name,
+            reference=reference or value.container_ref,
             byte_range=tuple(int(each) for each in value["/ByteRange"]) if "/ByteRange" in value else (),
             contents=_octets(value.raw_get("/Contents", decrypt=_raw_access())),
-            type=str(value.get("/Type", "/Sig")),
             subfilter=str(value.get("/SubFilter", "")),
             reason=str(value.get("/Reason", "")),
             location=str(value.get("/Location", "")),
             time=_time(value),
-            reference=getattr(raw, "reference", None) or value.container_ref,
         )
     except BAD:
-        return None
+        return Field(name, reference)
 
 
 def _time(value: Any) -> datetime | None:
@@ -244,7 +284,7 @@ def _octets(value: Any) -> bytes:
 
 
 def _leaves(node: Any, depth: int = 0) -> Iterator[Any]:
-    if depth > 50:
+    if depth > DEEPEST:
         raise ValueError(phrase("pdf-pages"))
     for kid in node["/Kids"]:
         kid = kid.get_object()

@@ -12,12 +12,22 @@ __all__ = ["unread"]
 
 
 def unread(
-    why: ValueError | str, kind: Kind, name: str = "", *, place: str = "", coverage: Coverage | None = None
+    why: ValueError | str,
+    kind: Kind,
+    name: str = "",
+    *,
+    place: str = "",
+    coverage: Coverage | None = None,
+    role: Role = Role.SIGNATURE,
+    sure: bool = True,
 ) -> SignedObject:
-    """``why`` is what the reader raised, or its words; ``place`` stands before them."""
+    """``why`` is what the reader raised, or its words; ``place`` stands before them. Where only marks or a name say what it is (not
+    ``sure``), it is neither good nor bad."""
     reason = f"{place}: {why}" if place else str(why)
     integrity, failure, code = Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT"
     if isinstance(why, Beyond):
         integrity, failure, code = Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, "SIG-XML-REFUSED"
+    if not sure:
+        integrity, failure = Integrity.UNKNOWN, SubIndication.GENERIC
     found = Finding(code, "", {"reason": reason})
-    return SignedObject(kind, Role.SIGNATURE, name, b"", integrity, failure, found, coverage=coverage or Coverage("part"))
+    return SignedObject(kind, role, name, b"", integrity, failure, found, coverage=coverage or Coverage("part"))
