@@ -26,7 +26,7 @@ from signatures.timestamps import read_token
 from signatures.xaip import Handed, wrapped_record
 from signatures.xaip_verifier import in_any_version, opened_package
 
-__all__ = ["EvidenceVerifier", "handed_over"]
+__all__ = ["EvidenceVerifier", "handed_in", "handed_over"]
 
 MOST_LOOKED_UP = 20_000
 """Hash values of a record that are looked up among the files; a group of 10,000 is the most that Kho makes itself."""
@@ -54,6 +54,12 @@ def handed_over(data: bytes) -> Handed:
         except (binascii.Error, ValueError) as error:
             raise InvalidRecord("record", phrase("evf-base64", why=str(error)), 0) from error
     return Handed(data)
+
+
+def handed_in(opened: Opened) -> Handed:
+    """The record in a file, of which no more is read than any record may have. Raises as `handed_over`; OSError."""
+    with opened() as stream:
+        return handed_over(stream.read(MAX_EXACT_BYTES + 1))
 
 
 class EvidenceVerifier:

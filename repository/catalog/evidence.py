@@ -13,7 +13,7 @@ from sqlalchemy import and_, delete, func, select
 from repository.catalog.database import BATCH, Database, Transaction, insert_into
 from repository.catalog.tables import aip, aip_version, evidence_batch, evidence_leaf, kept_object
 
-__all__ = ["BatchRow", "Evidence", "LeafRow"]
+__all__ = ["BatchRow", "Evidence", "LeafRow", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class LeafRow:
     version: int
     batch: str
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many versions no batch holds, and the oldest of them."""
+
+    count: int
+    id: str
+    oldest: datetime | None
 
 
 class Evidence:
@@ -100,6 +109,17 @@ class Evidence:
         )
         with self._database.read() as transaction:
             return [(row.id, 1, row.inventory_sha512) for row in transaction.execute(query)]
+
+    def waiting(self, before: datetime) -> Waiting:
+        """The versions of AIPs of ``before`` and older that no batch holds."""
+        beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
+        joined = aip_version.join(aip, aip.c.pk == aip_version.c.aip_pk).outerjoin(evidence_leaf, beside)
+        left = and_(evidence_leaf.c.id.is_(None), aip_version.c.created <= before)
+        first = select(aip.c.id, aip_version.c.created).select_from(joined).where(left)
+        with self._database.read() as transaction:
+            count = transaction.execute(select(func.count()).select_from(joined).where(left)).scalar_one()
+            row = transaction.execute(first.order_by(aip_version.c.created, aip.c.id).limit(1)).one_or_none()
+        return Waiting(int(count), row.id if row else "", row.created if row else None)
 
     def count(self) -> tuple[int, int]:
         """(versions that are proved, versions of AIPs that are not)."""

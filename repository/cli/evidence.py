@@ -105,6 +105,7 @@ def _show_plan(screen: Screen, found: Plan, findings: list[Finding]) -> None:
         [
             (words("label.evidence_proved"), number(found.proved)),
             (words("label.evidence_waiting"), number(found.waiting)),
+            (words("label.evidence_next"), f"{found.next_batch:%Y-%m-%d %H:%M} UTC" if found.next_batch else "–"),
             (words("label.evidence_algorithms"), f"{found.algorithms.source} ({found.algorithms.version})"),
         ]
     )

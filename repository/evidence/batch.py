@@ -10,7 +10,6 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from repository.evidence.leaves import LISTS, DataObject, Leaf, list_text
@@ -267,14 +266,6 @@ def _read_later(batch: Batch, index: int, tree: str, hash_name: str, read: Calla
 def _leaf(row: Mapping[str, Any]) -> Leaf:
     values = {tree: bytes.fromhex(row[tree]) for tree in TREES}
     return Leaf(row["id"], row["version"], bytes.fromhex(row["inventory_sha512"]), row["listed"], values)
-
-
-def write_files(batch: Batch, folder: Path, *, beside: Mapping[str, bytes]) -> None:
-    """Write the files of a batch's newest state into ``folder``, and what lies beside its tokens."""
-    for path, data in (*batch.files(), *beside.items()):
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
 
 
 def listed_object(objects: Sequence[DataObject], number: int) -> tuple[DataObject, bytes]:

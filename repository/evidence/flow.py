@@ -6,9 +6,10 @@ from typing import Any
 
 from policies.findings import KhoError
 from repository.archive import Archive
-from repository.evidence.keeping import pending, settle
+from repository.evidence.keeping import settle
 from repository.evidence.making import authorities_by_tree, is_due, make_batch
 from repository.evidence.news import ask_for_news
+from repository.evidence.pending import pending
 from repository.evidence.renewing import renew_due
 from repository.evidence.roots import roots_of
 from repository.jobs.flow import Json, Step, Steps

@@ -51,7 +51,7 @@ def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport
     from signatures.anchors import anchors_at
     from signatures.errors import InvalidRecord
     from signatures.evidence import EvidenceReport
-    from signatures.evidence_files import handed_over
+    from signatures.evidence_files import handed_in
     from signatures.timestamps import Trust
     from signatures.xaip_verifier import opened_package
 
@@ -61,7 +61,7 @@ def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport
     trust = Trust(anchors_at(judging.anchors)) if judging.at else None
     package = opened_package(partial(opened, record))
     try:
-        handed = [handed_over(record.read_bytes())] if package is None else list(package.records())
+        handed = [handed_in(partial(opened, record))] if package is None else list(package.records())
     except (InvalidRecord, NotWellFormed) as error:
         report = EvidenceReport()
         wrong = error if isinstance(error, InvalidRecord) else InvalidRecord("record", error.reason, error.line)

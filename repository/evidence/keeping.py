@@ -1,25 +1,23 @@
 """Keeping batches: pending versions in the home are sealed, kept on every tier, re-read and registered; batches are read back.
 
-What is to be kept is written into a folder of the home first and the folder gets its name last; so a killed process loses at most a
-token, and whatever it left half done is done by the next one.
+Whatever a killed process left half done is done by the next one; one version that cannot be kept holds up no other.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import logging
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from policies.findings import KhoError
 from repository.aip.stored import open_verified
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
-from repository.evidence.batch import PREFIX, TIME, Batch, read_batch, write_files
+from repository.evidence.batch import PREFIX, TIME, Batch, read_batch
+from repository.evidence.pending import Pending, Unreadable, pending, put_aside, read_pending
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import copy_of
 from signatures.timestamps import Anchors, Answer, Trust, read_token
@@ -32,74 +30,58 @@ from storage.tiers import Kept, keep_on
 if TYPE_CHECKING:
     from signatures.timestamps import Token
 
-__all__ = ["EVENT", "load", "newest_token", "open_batch", "pend", "pending", "row_of", "settle"]
+__all__ = ["EVENT", "load", "newest_token", "open_batch", "row_of", "settle"]
+
+_log = logging.getLogger("kho.evidence")
 
 EVENT = "evidence"
 """The type of the events that tell of batches made and renewed."""
 
 
-def _folder(archive: Archive) -> Path:
-    return archive.settings.home / "evidence" / "pending"
-
-
-def pend(archive: Archive, batch: Batch, message: str, *, beside: Mapping[str, bytes] | None = None) -> None:
-    """Write the next version of a batch into the home, to be kept by `settle`."""
-    place = _folder(archive)
-    temporary = place / f"{uuid.uuid4().hex}.new"
-    write_files(batch, temporary / "files", beside=beside or {})
-    facts = {"number": batch.version + 1, "message": message, "time": archive.clock.now().astimezone(UTC).strftime(TIME)}
-    (temporary / "pending.json").write_text(json.dumps({"batch": batch.id, **facts}), encoding="utf-8")
-    os.rename(temporary, place / f"{batch.id}.{batch.version + 1}")
-
-
-def pending(archive: Archive) -> list[Path]:
-    """Folders of versions that are written and not yet kept, in the order of their versions."""
-    place = _folder(archive)
-    if not place.exists():
-        return []
-    for left in place.glob("*.new"):
-        shutil.rmtree(left, ignore_errors=True)
-    return sorted((each for each in place.iterdir() if each.is_dir()), key=lambda each: int(each.suffix[1:]))
-
-
 def settle(archive: Archive, anchors: Mapping[str, Anchors]) -> list[str]:
-    """Keep what is pending: the ids of batches whose version is now on enough tiers. The others stay pending, and are tried again."""
+    """Keep what is pending: the ids of batches whose version is now on enough tiers. The others stay pending, and are tried again; one that
+    cannot be read as it was written is put aside."""
     done = []
     for folder in pending(archive):
-        facts = json.loads((folder / "pending.json").read_text(encoding="utf-8"))
-        if _keep(archive, folder, facts, anchors):
+        try:
+            found = read_pending(folder)
+        except Unreadable as error:
+            _log.error("%s cannot be read, and is put aside: %s", folder, error)
+            put_aside(archive, folder, str(error))
+            continue
+        except OSError as error:
+            _log.error("%s cannot be looked at: %s", folder, error)
+            continue
+        try:
+            kept = _keep(archive, found, anchors)
+        except (KhoError, OSError) as error:  # its version before cannot be had now: that holds up no other
+            _log.error("%s is not kept: %s", folder, error)
+            continue
+        if kept:
             shutil.rmtree(folder)
-            done.append(str(facts["batch"]))
+            done.append(found.batch.id)
     return done
 
 
-def _keep(archive: Archive, folder: Path, facts: Mapping[str, Any], anchors: Mapping[str, Anchors]) -> bool:
-    files = {str(each.relative_to(folder / "files")): each for each in sorted((folder / "files").rglob("*")) if each.is_file()}
-    number, created = int(facts["number"]), datetime.strptime(facts["time"], TIME).replace(tzinfo=UTC)
-    block = VersionBlock(number, created, str(facts["message"]), SOFTWARE, "urn:kho:evidence")
-    opened = _from(files)
-    batch = read_batch(opened, number)
+def _keep(archive: Archive, found: Pending, anchors: Mapping[str, Anchors]) -> bool:
+    batch, number, files = found.batch, found.number, found.files
+    block = VersionBlock(number, found.time, found.message, SOFTWARE, "urn:kho:evidence")
     token = f"e{number}"
     if number == 1:
-        sealed = seal_files(batch.object_id, files, block, folder / "inventory.json", token=token)
+        sealed = seal_files(batch.object_id, files, block, found.folder / "inventory.json", token=token)
     else:
         before = archive.catalog.holdings.inventories([batch.object_id])[batch.object_id]
         if number in before:
             return True  # kept and registered by a process that was killed just after
+        if number - 1 not in before:
+            return False  # the version before is itself not kept yet
         previous = _inventory(list(archive.tiers.values()), batch.object_id, before[number - 1])
-        sealed = seal_next(previous, before[number - 1], files, block, folder / "inventory.json", token=token)
+        sealed = seal_next(previous, before[number - 1], files, block, found.folder / "inventory.json", token=token)
     kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in archive.policy.copies.tiers}
     if not archive.policy.copies.enough([tier for tier, one in kept.items() if one.counts]):
         return False
     _register(archive, batch, sealed, kept, anchors)
     return True
-
-
-def _from(files: Mapping[str, Path]) -> Any:
-    def opened(path: str) -> BinaryIO:
-        return open(files[path], "rb")
-
-    return opened
 
 
 def _register(

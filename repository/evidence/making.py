@@ -6,13 +6,14 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from policies.trust import earliest
 from repository.archive import Archive
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
-from repository.evidence.keeping import pend, pending
 from repository.evidence.leaves import Unprovable, objects_of
+from repository.evidence.pending import pend, pending
 from repository.evidence.roots import keep_roots
 from repository.ledger.segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
@@ -22,7 +23,7 @@ from signatures.evidence import Tree, ends_of
 from signatures.timestamps import Answer, Authority, Token, stamp
 from signatures.timestamps.collect import news_of
 
-__all__ = ["Making", "authorities_by_tree", "is_due", "make_batch", "stamp_tree", "stamp_trees"]
+__all__ = ["Making", "authorities_by_tree", "is_due", "make_batch", "next_batch", "stamp_tree", "stamp_trees"]
 
 _log = logging.getLogger("kho.evidence")
 
@@ -46,11 +47,16 @@ def authorities_by_tree(archive: Archive) -> dict[str, list[Authority]]:
     return {tree: [each for each in known if tree in each.trees] for tree in TREES}
 
 
+def next_batch(archive: Archive) -> datetime:
+    """When the next batch is due, though it be not full: now when there was none before."""
+    last = max((each.created for each in archive.catalog.evidence.batches()), default=None)
+    return archive.clock.now() if last is None else last + archive.policy.evidence.every
+
+
 def is_due(archive: Archive) -> bool:
     """Whether a batch is to be closed: the last one is older than the policy's period, or enough versions wait."""
     policy = archive.policy.evidence
-    last = max((each.created for each in archive.catalog.evidence.batches()), default=None)
-    if last is None or archive.clock.now() >= last + policy.every:
+    if archive.clock.now() >= next_batch(archive):
         return True
     return len(archive.catalog.evidence.unproved(policy.largest)) >= policy.largest
 

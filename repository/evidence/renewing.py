@@ -21,9 +21,10 @@ from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
-from repository.evidence.keeping import load, newest_token, pend, pending
+from repository.evidence.keeping import load, newest_token
 from repository.evidence.making import stamp_tree
 from repository.evidence.news import fallen
+from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
 from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, still_lacking, waits
 from repository.evidence.roots import keep_roots

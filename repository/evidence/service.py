@@ -15,6 +15,7 @@ from repository.archive import Archive
 from repository.errors import UnknownVersion
 from repository.evidence.exporting import Exported, export_evidence
 from repository.evidence.judge import algorithms_in
+from repository.evidence.making import next_batch
 from repository.evidence.news import fallen
 from repository.evidence.planning import Due, plan
 from repository.evidence.standing import standing
@@ -26,7 +27,8 @@ __all__ = ["Evidences", "Plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What falls due when, as of ``now``; ``waiting`` versions are in no batch yet; ``findings`` are what somebody has to know."""
+    """What falls due when, as of ``now``; ``waiting`` versions are in no batch yet, and are to be at ``next_batch`` (None: none waits);
+    ``findings`` are what somebody has to know."""
 
     now: datetime
     horizon: datetime
@@ -35,6 +37,7 @@ class Plan:
     proved: int
     waiting: int
     findings: tuple[Finding, ...] = ()
+    next_batch: datetime | None = None
 
 
 class Evidences:
@@ -74,4 +77,5 @@ class Evidences:
         rows = plan(batches, archive.settings.authorities, algorithms, archive.policy.evidence, now, fallen(archive, batches))
         proved, waiting = archive.catalog.evidence.count()
         horizon = now + archive.policy.evidence.horizon
-        return Plan(now, horizon, algorithms, tuple(rows), proved, waiting, tuple(standing(archive, rows, now)))
+        due = max(next_batch(archive), now) if waiting else None
+        return Plan(now, horizon, algorithms, tuple(rows), proved, waiting, tuple(standing(archive, rows, now)), due)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from formats.xml import NotWellFormed
 from policies.findings import Finding
 from repository.errors import SourceMissing
 
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from signatures.timestamps import Trust
 
 __all__ = ["Records", "read_records"]
-
-LARGEST = 64 << 20
-"""Bytes of one evidence record; renewed over centuries one has some hundred kilobytes."""
 
 
 @dataclass
@@ -49,10 +48,17 @@ class Records:
 
 
 def read_records(paths: Sequence[Path]) -> list[bytes]:
-    """Raises `SourceMissing`, OSError."""
+    """The records in files, whatever they are wrapped in. Raises `SourceMissing`, `InvalidRecord`, OSError."""
+    from repository.signed.files import opened
+    from signatures.errors import InvalidRecord
+    from signatures.evidence_files import handed_in
+
     found = []
     for path in paths:
-        if not path.is_file() or path.stat().st_size > LARGEST:
+        if not path.is_file():
             raise SourceMissing(str(path))
-        found.append(path.read_bytes())
+        try:
+            found.append(handed_in(partial(opened, path)).encoded)
+        except NotWellFormed as error:
+            raise InvalidRecord(str(path), error.reason, error.line) from error
     return found

@@ -64,6 +64,7 @@ def plan(found: Plan) -> Document:
         "algorithms": {"version": found.algorithms.version, "source": found.algorithms.source, "sha256": found.algorithms.digest},
         "proved": found.proved,
         "waiting": found.waiting,
+        "next_batch": moment(found.next_batch),
         "rows": [_due(each) for each in found.rows],
     }
 
