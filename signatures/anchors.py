@@ -24,7 +24,7 @@ from signatures.errors import AnchorsUnusable
 from signatures.revocation import as_revocation
 from signatures.trusted_list import services
 
-__all__ = ["PERIODS", "Anchor", "Anchors", "Purpose", "anchors_at", "load_anchors", "write_periods"]
+__all__ = ["PERIODS", "Anchor", "Anchors", "Purpose", "anchor_of", "anchors_at", "load_anchors", "write_periods"]
 
 PERIODS = "anchors.toml"
 

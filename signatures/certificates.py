@@ -25,6 +25,9 @@ from signatures.report import CertificateFacts
 
 __all__ = ["Certificate", "certificates_of", "parse_certificates"]
 
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Certificates "for ever" end on 9999-12-31, behind which there is no calendar to reckon with."""
+
 PEM_CERTIFICATE = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
 )
@@ -145,6 +148,12 @@ class Certificate:
         return usage is None or bool(usage.digital_signature or usage.content_commitment)
 
     @property
+    def signs_lists(self) -> bool | None:
+        """Whether its key usage lets it sign revocation lists (RFC 5280, 4.2.1.3); None when it names no usage."""
+        usage = self._extension(ExtensionOID.KEY_USAGE)
+        return None if usage is None else bool(usage.crl_sign)
+
+    @property
     def is_authoritys(self) -> bool:
         """Whether its key signs certificates (RFC 5280, 4.2.1.9)."""
         constraints = self._extension(ExtensionOID.BASIC_CONSTRAINTS)
@@ -173,6 +182,11 @@ class Certificate:
             not_after=self.not_after.astimezone(UTC),
             sha256=self.sha256.hex(),
         )
+
+    @property
+    def name(self) -> str:
+        """How people are told of it."""
+        return self.facts.common_name or self.facts.subject
 
     @property
     def key_bits(self) -> int:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
@@ -25,7 +24,7 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.validate import async_validate_path
 
 from signatures.anchors import Anchor, Anchors, Purpose
-from signatures.certificates import Certificate
+from signatures.certificates import LATEST, Certificate
 
 __all__ = ["Chain", "Chains"]
 
@@ -43,8 +42,26 @@ class Chain:
     certificates: tuple[Certificate, ...]
     anchor: Anchor
 
-    def issuer_of(self, number: int) -> Certificate:
-        return self.certificates[number + 1] if number + 1 < len(self.certificates) else self.anchor.certificate
+    @property
+    def head(self) -> Certificate:
+        """The certificate whose path this is."""
+        return self.certificates[0] if self.certificates else self.anchor.certificate
+
+    @property
+    def end(self) -> datetime:
+        """When the first certificate of it ends: what its head signed later has no valid path. Of an anchor it is the end of its
+        certificate or of the trust in it, whichever is later: for how long signatures under it count is asked elsewhere."""
+        own = max(self.anchor.until, self.anchor.certificate.not_after)
+        return min((each.not_after for each in self.certificates), default=own)
+
+    def links(self) -> Iterator[tuple[Certificate, Chain]]:
+        """(certificate, path of its issuer), from the anchor down: the order in which EN 319 102-1 slides."""
+        for number in range(len(self.certificates) - 1, -1, -1):
+            yield self.certificates[number], Chain(self.certificates[number + 1 :], self.anchor)
+
+    def under(self, certificate: Certificate) -> Chain:
+        """The path of ``certificate``, which the head issued."""
+        return Chain((certificate, *self.certificates), self.anchor)
 
     @property
     def whole(self) -> tuple[Certificate, ...]:
@@ -59,28 +76,76 @@ class Chains:
         self._anchors = anchors
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._anchor_by_subject: dict[bytes, list[Anchor]] = {}
+        self._by_issuer: dict[bytes, list[Certificate]] = {}
         self._checked: dict[tuple[bytes, datetime], str] = {}
+        self._below: dict[Certificate, frozenset[Certificate]] = {}
+        self._list_signers: dict[tuple[bytes, Certificate], list[Chain]] = {}
+        self._responders: dict[Certificate, list[Certificate]] = {}
         for certificate in dict.fromkeys((*known, *anchors.known)):
             self._by_subject.setdefault(certificate.subject, []).append(certificate)
+            self._by_issuer.setdefault(certificate.issuer, []).append(certificate)
         for anchor in anchors.anchors:
             self._anchor_by_subject.setdefault(anchor.certificate.subject, []).append(anchor)
 
-    def named(self, subject: bytes) -> list[Certificate]:
-        """Certificates with this subject, anchors too."""
-        anchors = [each.certificate for each in self._anchor_by_subject.get(subject, ())]
-        return list(dict.fromkeys((*anchors, *self._by_subject.get(subject, ()))))
-
     def of(self, certificate: Certificate, purpose: Purpose) -> list[Chain]:
         """Chains from ``certificate`` to anchors for ``purpose``, shortest first, at most `MOST`."""
-        found: list[Chain] = [Chain((), each) for each in self._anchors.of_certificate(certificate) if purpose in each.purposes]
-        edges: list[tuple[Certificate, ...]] = [(certificate,)]
-        while edges and len(found) < MOST:
-            further: list[tuple[Certificate, ...]] = []
-            for path in edges:
-                found += [Chain(path, each) for each in self._anchors_of(path[-1], purpose)]
-                further += self._longer(path)
-            edges = further[: MOST * MOST]
-        return found[:MOST]
+        found = [Chain((), each) for each in self._anchors.of_certificate(certificate) if purpose in each.purposes]
+        return _climbed(certificate, found, lambda top: self._anchors_of(top, purpose), self._issuers)
+
+    def list_signers(self, subject: bytes, anchor: Anchor) -> list[Chain]:
+        """Valid paths of those who may sign revocation lists in the name of ``subject`` (RFC 5280, 6.3.3 (f)): they lead to ``anchor``
+        through certificates of CAs, and their key usage allows it. A certificate that names no usage must be a CA's."""
+        key = subject, anchor.certificate
+        if key not in self._list_signers:
+            below = self._below_of(anchor.certificate)
+            named = [each for each in self._by_subject.get(subject, ()) if each in below]
+            allowed = [each for each in named if each.signs_lists or (each.signs_lists is None and each.is_authoritys)]
+            found = [Chain((), anchor)] if anchor.certificate.subject == subject else []
+            self._list_signers[key] = found + [path for each in allowed for path in self._valid_paths(each, anchor)]
+        return self._list_signers[key]
+
+    def responders(self, issuer: Certificate) -> list[Certificate]:
+        """Whom ``issuer`` itself made OCSP responders (RFC 6960, 4.2.2.2)."""
+        if issuer not in self._responders:
+            named = self._by_issuer.get(issuer.subject, ())
+            self._responders[issuer] = [each for each in named if each.may_answer_ocsp and each.signed_by(issuer)]
+        return self._responders[issuer]
+
+    def valid(self, chain: Chain) -> bool:
+        """Whether path validation says yes to ``chain`` at some moment."""
+        window = intersection(chain)
+        return window is not None and not self.problem(chain, min(window[1], LATEST))
+
+    def _valid_paths(self, certificate: Certificate, anchor: Anchor) -> Iterator[Chain]:
+        below = self._below_of(anchor.certificate)
+
+        def anchored(top: Certificate) -> Iterator[Anchor]:
+            return iter((anchor,) if top.signed_by(anchor.certificate) else ())
+
+        def issuers(of: Certificate) -> Iterator[Certificate]:
+            return (
+                each
+                for each in self._by_subject.get(of.issuer, ())
+                if each in below and each.is_authoritys and of.signed_by(each)
+            )
+
+        return (each for each in _climbed(certificate, [], anchored, issuers) if self.valid(each))
+
+    def _below_of(self, anchor: Certificate) -> frozenset[Certificate]:
+        """What leads to ``anchor`` through CAs alone, found from the top down: of what strangers put into a file by the thousand, each
+        piece is held against real CAs of the name it gives, and never against each other piece."""
+        if anchor not in self._below:
+            found: set[Certificate] = set()
+            edge = [anchor]
+            while edge:
+                issuer = edge.pop()
+                new = [
+                    e for e in self._by_issuer.get(issuer.subject, ()) if e not in found and e != issuer and e.signed_by(issuer)
+                ]
+                found.update(new)
+                edge += [each for each in new if each.is_authoritys]
+            self._below[anchor] = frozenset(found)
+        return self._below[anchor]
 
     def missing_issuer(self, certificate: Certificate) -> Certificate:
         """The highest certificate above ``certificate`` that is known: the one whose issuer is not."""
@@ -100,13 +165,6 @@ class Chains:
             if issuer != certificate and certificate.signed_by(issuer):
                 yield issuer
 
-    def _longer(self, path: tuple[Certificate, ...]) -> Iterator[tuple[Certificate, ...]]:
-        if len(path) >= LONGEST or path[-1].self_issued:
-            return
-        for issuer in self._issuers(path[-1]):
-            if issuer not in path:
-                yield (*path, issuer)
-
     def problem(self, chain: Chain, at: datetime) -> str:
         """Why path validation says no to ``chain`` at ``at``; "" when it is valid. Revocation is not looked at."""
         if not chain.certificates:
@@ -115,6 +173,24 @@ class Chains:
         if key not in self._checked:
             self._checked[key] = _problem(chain, at)
         return self._checked[key]
+
+
+def _climbed(
+    certificate: Certificate,
+    found: list[Chain],
+    anchors: Callable[[Certificate], Iterable[Anchor]],
+    issuers: Callable[[Certificate], Iterable[Certificate]],
+) -> list[Chain]:
+    """``found`` and the paths from ``certificate`` upwards, shortest first, at most `MOST`."""
+    edges: list[tuple[Certificate, ...]] = [(certificate,)]
+    while edges and len(found) < MOST:
+        further: list[tuple[Certificate, ...]] = []
+        for path in edges:
+            found += [Chain(path, each) for each in anchors(path[-1])]
+            if len(path) < LONGEST and not (path[-1].self_issued and path[-1].signed_by(path[-1])):
+                further += [(*path, each) for each in issuers(path[-1]) if each not in path]
+        edges = further[: MOST * MOST]
+    return found[:MOST]
 
 
 def _problem(chain: Chain, at: datetime) -> str:
@@ -142,9 +218,3 @@ def intersection(chain: Chain) -> tuple[datetime, datetime] | None:
     start = max(each.not_before for each in chain.certificates)
     end = min(each.not_after for each in chain.certificates)
     return (start, end) if start < end else None
-
-
-def links(chain: Chain) -> Iterator[tuple[Certificate, Certificate]]:
-    """(certificate, its issuer), from the anchor down: the order in which EN 319 102-1 slides."""
-    for issuer, certificate in pairwise((chain.anchor.certificate, *reversed(chain.certificates))):
-        yield certificate, issuer

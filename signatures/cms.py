@@ -15,7 +15,17 @@ from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, el
 from signatures.certificates import Certificate
 from signatures.held import pieces
 
-__all__ = ["HEAD", "MOST_BYTES", "CmsFile", "Content", "certificates_in", "is_attributes", "open_cms", "revocation_in"]
+__all__ = [
+    "HEAD",
+    "MOST_BYTES",
+    "CmsFile",
+    "Content",
+    "certificates_in",
+    "is_attributes",
+    "open_cms",
+    "other_answer",
+    "revocation_in",
+]
 
 MOST_BYTES = 64 << 20
 """Bytes of certificates, revocation data and signer infos together. A signature with a national CRL inside has 10 to 20 MB."""
@@ -30,6 +40,12 @@ MOST_ATTRIBUTES = 5000
 """Attributes of all signers of one structure together."""
 
 CHUNK = 1 << 20
+
+OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
+"""An OCSPResponse among the revocation data of a structure (RFC 5940, 2.1)."""
+
+OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1"
+"""A BasicOCSPResponse (RFC 6960, 4.2.1)."""
 
 Content = Callable[[str], bytes | None]
 """The digest of what a signer info covers, by hashlib's name of the algorithm; None when there is no content."""
@@ -193,22 +209,30 @@ def certificates_in(signed_data: Any) -> Iterator[Certificate]:
 
 
 def revocation_in(signed_data: Any) -> Iterator[tuple[str, bytes]]:
-    """("crl" | "ocsp", DER) of the revocation data in ``crls`` (RFC 5652, 10.2.1; RFC 5940)."""
+    """("crl" | "ocsp", DER) of the revocation data in ``crls`` (RFC 5652, 10.2.1): lists, whole OCSP responses (RFC 5940), and
+    basic ones, which are put there, too."""
     try:
-        choices = list(signed_data["crls"] or ())
+        choices = list(islice(signed_data["crls"] or (), MOST_CERTIFICATES))
     except (ValueError, TypeError, KeyError):
         return
     for choice in choices:
         try:
-            if choice.name in ("certificate_list", ""):
+            if choice.name == "crl":
                 yield "crl", choice.chosen.dump()
-            elif choice.name == "other" and choice.chosen["other_rev_info_format"].dotted == "1.3.6.1.5.5.7.16.2":
-                yield "ocsp", choice.chosen["other_rev_info"].dump()
+                continue
+            other = choice.chosen
+            if answer := other_answer(other["other_rev_info_format"].dotted, other["other_rev_info"].dump()):
+                yield "ocsp", answer
         except (ValueError, TypeError, KeyError):
             continue
 
 
+def other_answer(format_: str, data: bytes) -> bytes | None:
+    """The OCSPResponse in an OtherRevocationInfoFormat; None when it is of another kind."""
+    return data if format_ == OCSP_RESPONSE else basic_to_response(data) if format_ == OCSP_BASIC else None
+
+
 def basic_to_response(basic: bytes) -> bytes:
     """An OCSPResponse around a BasicOCSPResponse: signatures carry the inner, parsers read the outer (RFC 6960, 4.2.1)."""
-    oid = core.ObjectIdentifier("1.3.6.1.5.5.7.48.1.1").dump()
+    oid = core.ObjectIdentifier(OCSP_BASIC).dump()
     return _wrapped(SEQUENCE, b"\x0a\x01\x00" + _wrapped(0xA0, _wrapped(SEQUENCE, oid + _wrapped(OCTETS, basic))))

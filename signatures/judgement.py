@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 from policies.findings import Finding
 from policies.trust import Algorithms, End
 from signatures.anchors import Anchors, Purpose
-from signatures.certificates import Certificate
-from signatures.chains import Chain, Chains, intersection, links
+from signatures.certificates import LATEST, Certificate
+from signatures.chains import Chain, Chains, intersection
+from signatures.control_time import ALWAYS_ENDED, ControlTime, Slide
 from signatures.embedded import judge_embedded, stamps_of
 from signatures.evidence import EvidenceReport
 from signatures.evidence_proof import stamp_trust
@@ -30,19 +31,13 @@ from signatures.report import (
     SubIndication,
     Verdict,
 )
-from signatures.revocation import Crl, Ocsp, Status, load_crl, load_ocsp, statuses
+from signatures.revocation import load_crl, load_ocsp
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
 
 __all__ = ["Context", "ValidationData", "judge"]
 
 MOST_KNOWN = 2000
 """Certificates of one file among which paths are built; real ones bring a few dozen."""
-
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-"""Certificates "for ever" end on 9999-12-31, behind which there is no calendar to reckon with."""
-
-ALWAYS_ENDED = datetime(1970, 1, 2, tzinfo=UTC)
-"""An end before this is no end but a no: the algorithm is not in the list of those that may be relied on."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +79,6 @@ class _Outcome:
     missing: list[Finding] = field(default_factory=list)
 
 
-@dataclass
-class _Slide:
-    """The control time of EN 319 102-1, 5.6.2.2, and what last moved it."""
-
-    control: datetime
-    because: SubIndication | None = None
-    why: Finding | None = None
-    missing: list[Finding] = field(default_factory=list)
-    stop: Verdict | None = None
-
-    def to(self, when: datetime, because: SubIndication, why: Finding) -> None:
-        if when < self.control:
-            self.control, self.because, self.why = when, because, why
-
-
 class _Judging:
     def __init__(self, file: SignedFile, context: Context, existed: Proof | None, beside: Sequence[ValidationData]) -> None:
         self._file = file
@@ -110,26 +90,20 @@ class _Judging:
         for each in beside:
             if each.existed is not None:
                 self._proofs.add(each.digests(), each.existed)
-        known = [*file.certificates, *(c for each in beside for c in each.certificates)]
+        # What lies beside comes first: a file that brings more than is looked at takes nothing away from what was collected.
+        known = [*(c for each in beside for c in each.certificates), *file.certificates]
         known += [c for each in file.objects for c in each.certificates]
         known += [c for each in file.stamps for c in each.token.certificates]
-        self._crls = self._loaded_crls([*file.crls, *(der for each in beside for der in each.crls)])
-        self._ocsps = self._loaded_ocsps([*file.ocsps, *(der for each in beside for der in each.ocsps)])
-        known += [c for each in self._ocsps for c in each.certificates]
-        self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
-        self._statuses: dict[tuple[bytes, bytes], list[Status]] = {}
-        self._stamps: dict[bytes, _Outcome] = {}
         lists = [*file.crls, *(der for each in beside for der in each.crls)]
+        answers = [*file.ocsps, *(der for each in beside for der in each.ocsps)]
+        crls = [each for each in map(load_crl, dict.fromkeys(lists)) if each is not None and each.made <= self._at + SKEW]
+        ocsps = [each for each in map(load_ocsp, dict.fromkeys(answers)) if each is not None and each.made <= self._at + SKEW]
+        known += [c for each in ocsps for c in each.certificates]
+        self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
+        self._control = ControlTime(self._chains, crls, ocsps, self._proofs, context.algorithms)
+        self._stamps: dict[bytes, _Outcome] = {}
         self._evidence_trust = stamp_trust(context.anchors, lists)
         self._evidence: dict[bytes, tuple[_Outcome, EvidenceReport]] = {}
-
-    def _loaded_crls(self, ders: Iterable[bytes]) -> list[Crl]:
-        found = (load_crl(each) for each in dict.fromkeys(ders))
-        return [each for each in found if each is not None and each.made <= self._at + SKEW]
-
-    def _loaded_ocsps(self, ders: Iterable[bytes]) -> list[Ocsp]:
-        found = (load_ocsp(each) for each in dict.fromkeys(ders))
-        return [each for each in found if each is not None and each.made <= self._at + SKEW]
 
     def reports(self) -> tuple[SignatureReport, ...]:
         for stamp in self._latest_first():
@@ -177,7 +151,7 @@ class _Judging:
             top = self._chains.missing_issuer(certificate)
             outcome = _said(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, "SIG-NO-CHAIN", certificate)
             code = "SIG-ROOT-UNTRUSTED" if top.self_issued else "SIG-MISSING-ISSUER"
-            outcome.missing.append(Finding(code, "", {"certificate": _name(top), "issuer": top.facts.issuer}))
+            outcome.missing.append(Finding(code, "", {"certificate": top.name, "issuer": top.facts.issuer}))
             return outcome
         outcomes: list[_Outcome] = []
         for chain in chains:
@@ -200,7 +174,7 @@ class _Judging:
             return _said(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "SIG-CHAIN-NEVER", leaf, chain)
         if problem := self._chains.problem(chain, min(window[1], LATEST)):
             return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-CHAIN-INVALID", leaf, chain, reason=problem)
-        slide = self._slid(chain)
+        slide = self._control.over(chain)
         verdict = self._placed(slide, proven, window, leaf, read)
         return _Outcome(verdict, chain, slide.missing)
 
@@ -220,77 +194,10 @@ class _Judging:
         late = proven >= anchor.until
         sub = SubIndication.NO_CERTIFICATE_CHAIN_FOUND_NO_POE if late else SubIndication.NO_CERTIFICATE_CHAIN_FOUND
         period = {"since": anchor.since.date().isoformat(), "until": anchor.until.date().isoformat()}
-        return Verdict(sub, Finding("SIG-ANCHOR-PERIOD", "", {"anchor": _name(anchor.certificate), **period}))
-
-    # -- sliding (5.6.2.2) --------------------------------------------------------------------------------------------------
-
-    def _slid(self, chain: Chain) -> _Slide:
-        slide = _Slide(self._at)
-        for certificate, issuer in links(chain):
-            self._slide_over(certificate, issuer, slide, leaf=certificate == chain.certificates[0])
-            if slide.stop is not None:
-                break
-        return slide
-
-    def _slide_over(self, certificate: Certificate, issuer: Certificate, slide: _Slide, *, leaf: bool) -> None:
-        name = _name(certificate)
-        if self._proofs.of(certificate.sha256).time > slide.control:
-            slide.stop = Verdict(slide.because or SubIndication.NO_POE, slide.why or Finding("SIG-NO-PROOF", "", {"of": name}))
-            return
-        self._slide_to_ends(certificate.signed_with, issuer, slide, name)
-        if slide.stop is not None or certificate.never_revoked:
-            return
-        status = self._newest(certificate, issuer, slide)
-        if status is None:
-            return
-        self._slide_to_ends((status.scheme.name, status.scheme.hash) if status.scheme else ("", ""), status.signer, slide, name)
-        if status.revoked is not None:
-            because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
-            told = {"certificate": name, "since": status.revoked.isoformat(), "reason": status.reason}
-            slide.to(status.revoked, because, Finding("SIG-REVOKED", "", told))
-        elif slide.control > status.until:
-            old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.date().isoformat()})
-            slide.to(status.until, SubIndication.NO_POE, old)
-
-    def _newest(self, certificate: Certificate, issuer: Certificate, slide: _Slide) -> Status | None:
-        """The newest news of ``certificate`` that was there at the control time. When there is none, the slide ends here."""
-        every = self._said_of(certificate, issuer)
-        usable = [e for e in every if e.made <= slide.control + SKEW and self._proofs.of(e.object).time <= slide.control]
-        if usable:
-            return max(usable, key=lambda each: (each.made, each.revoked is not None))
-        code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"
-        why = Finding(code, "", {"of" if every else "certificate": _name(certificate)})
-        slide.missing.append(why)
-        late = bool(every) or self._at > certificate.not_after
-        slide.stop = Verdict(SubIndication.NO_POE if late else SubIndication.TRY_LATER, why)
-        return None
-
-    def _said_of(self, certificate: Certificate, issuer: Certificate) -> list[Status]:
-        key = (certificate.sha256, issuer.sha256)
-        if key not in self._statuses:
-            found = statuses(certificate, issuer, self._crls, self._ocsps, self._trusted_names)
-            self._statuses[key] = list(found)
-        return self._statuses[key]
-
-    def _trusted_names(self, subject: bytes) -> list[Certificate]:
-        """Other certificates of a CA (another key, or a responder's) that lead to an anchor themselves."""
-        named = self._chains.named(subject)
-        return [each for each in named if any(self._chains.of(each, purpose) for purpose in Purpose)]
-
-    def _slide_to_ends(self, scheme: tuple[str, str], signer: Certificate, slide: _Slide, name: str) -> None:
-        algorithms = self._context.algorithms
-        for end in (algorithms.signature_end(scheme[0], signer.key_bits), algorithms.hash_end(scheme[1])):
-            if end.when is None:
-                continue
-            why = Finding("SIG-ALGORITHM-ENDED", "", {"algorithm": end.name, "until": end.when.date().isoformat()})
-            if end.when < ALWAYS_ENDED:
-                refused = Finding("SIG-ALGORITHM-REFUSED", "", {"algorithm": end.name, "certificate": name})
-                slide.stop = Verdict(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, refused)
-                return
-            slide.to(end.when, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, why)
+        return Verdict(sub, Finding("SIG-ANCHOR-PERIOD", "", {"anchor": anchor.certificate.name, **period}))
 
     def _placed(
-        self, slide: _Slide, proven: datetime, window: tuple[datetime, datetime], leaf: Certificate, read: SignedObject
+        self, slide: Slide, proven: datetime, window: tuple[datetime, datetime], leaf: Certificate, read: SignedObject
     ) -> Verdict:
         """Where the proven time lies: before what ended the trust in the chain, and inside its validity (5.6.2.4)."""
         if proven < window[0]:
@@ -384,13 +291,8 @@ def _ended(ends: Iterable[End], proven: datetime) -> Verdict | None:
 
 
 def _said(sub: SubIndication, code: str, certificate: Certificate, chain: Chain | None = None, **args: str | int) -> _Outcome:
-    return _Outcome(Verdict(sub, Finding(code, "", {"certificate": _name(certificate), **args})), chain)
+    return _Outcome(Verdict(sub, Finding(code, "", {"certificate": certificate.name, **args})), chain)
 
 
 def _outside(code: str, leaf: Certificate, edge: datetime) -> Finding:
-    return Finding(code, "", {"certificate": _name(leaf), "edge": edge.date().isoformat()})
-
-
-def _name(certificate: Certificate) -> str:
-    facts = certificate.facts
-    return facts.common_name or facts.subject
+    return Finding(code, "", {"certificate": leaf.name, "edge": edge.date().isoformat()})

@@ -37,6 +37,8 @@ class Proofs:
 
     now: datetime
     _known: dict[bytes, Proof] = field(default_factory=dict)
+    changes: int = 0
+    """Grows whenever an object is proven anew: what was concluded before may be more by now."""
 
     def add(self, objects: Iterable[bytes], proof: Proof) -> None:
         """Each of ``objects`` (digests) existed at ``proof.time``. Proofs from after ``now`` are not known yet, and passed over."""
@@ -46,6 +48,7 @@ class Proofs:
             known = self._known.get(digest)
             if known is None or proof.time < known.time:
                 self._known[digest] = proof
+                self.changes += 1
 
     def add_listed(self, objects: Iterable[bytes], proof: Proof, end: datetime | None) -> None:
         """The same of objects of which only a digest was there, in an algorithm that holds until ``end`` (None: no end is known). Since

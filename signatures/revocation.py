@@ -1,4 +1,6 @@
-"""Revocation data: what CRLs and OCSP responses say of one certificate, each believed only when its issuer signed it.
+"""Revocation data: what CRLs and OCSP responses say of one certificate, each believed only when somebody signed it who may: the issuer, or
+whose own path is valid and leads to the same anchor (RFC 5280, 6.3.3 (f)), or whom the issuer made a responder (RFC 6960, 4.2.2.2).
+What cannot be believed says nothing, however new it is.
 
 Two rules make old data usable for ever. What says *good* counts only when it was made before the certificate expired: afterwards a CA
 need not list it any more (RFC 5280, 3.3), and a late list would move the proof beyond everything it is to prove. What says *revoked*
@@ -8,12 +10,13 @@ always counts.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asn1crypto import ocsp as asn1_ocsp  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,17 +26,17 @@ from cryptography.x509.oid import ExtensionOID
 from policies.phrases import phrase
 from signatures.algorithms import Scheme, scheme_of, signed_by
 from signatures.ber import Malformed, guard
-from signatures.certificates import HASH_NAMES, Certificate
+from signatures.certificates import HASH_NAMES, LATEST, Certificate
 from signatures.poe import digest_of
 
-__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "ocsp_request", "statuses"]
+if TYPE_CHECKING:
+    from signatures.chains import Chain, Chains
+
+__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "ocsp_request", "statuses", "undisputed"]
 
 FRESH = timedelta(days=1)
 """How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
 nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
-
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-"""Behind it there is no calendar to reckon with."""
 
 EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
 """expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
@@ -61,10 +64,22 @@ class Status:
     until: datetime
     revoked: datetime | None
     reason: str
+    """In the words of RFC 5280, 5.3.1; "" when none is given."""
+    invalid: datetime | None
+    """Since when the CA says that the key was known to others, or the certificate wrong (invalidityDate, RFC 5280, 5.3.2)."""
     object: bytes
     """SHA-256 of the data: its name in `Proofs`."""
     scheme: Scheme | None
-    signer: Certificate
+    signer: Chain
+    """The path of who signed it. Whether *that* certificate was revoked is another question, of the time that is proven."""
+
+
+class Entry(NamedTuple):
+    """What revocation data says of a certificate that was revoked; see `Status`."""
+
+    since: datetime
+    reason: str
+    invalid: datetime | None
 
 
 class _Data:
@@ -122,18 +137,18 @@ class Crl(_Data):
     def keeps_expired(self, since: datetime) -> bool:
         return EXPIRED_KEPT in self.rules and self.made >= since
 
-    def entry(self, serial: int) -> tuple[datetime, str] | None:
-        """(since when, why) when the list names the serial number."""
+    def entry(self, serial: int) -> Entry | None:
+        """What the list says when it names the serial number; of a certificate that was taken off again it says nothing (5.3.1)."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             row = self.list.get_revoked_certificate_by_serial_number(serial)
             if row is None:
                 return None
-            try:
-                reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-            except (x509.ExtensionNotFound, ValueError, *ODD):
-                reason = "unspecified"
-            return (row.revocation_date_utc, reason) if reason != "removeFromCRL" else None
+            why = _of_entry(row, x509.CRLReason)
+            invalid = _of_entry(row, x509.InvalidityDate)
+            reason = why.reason.value if why is not None else ""
+            found = Entry(row.revocation_date_utc, reason, invalid.invalidity_date_utc if invalid is not None else None)
+            return found if reason != x509.ReasonFlags.remove_from_crl.value else None
 
     @cached_property
     def scheme(self) -> Scheme | None:
@@ -171,15 +186,39 @@ class Ocsp(_Data):
                 return each
         return None
 
-    def responder(self, issuer: Certificate, known: Iterable[Certificate]) -> Certificate | None:
-        """Who signed: the issuer, or one whom the issuer made a responder (RFC 6960, 4.2.2.2)."""
-        if self._signature_by(issuer):
+    def entry(self, answer: Any) -> Entry | None:
+        """What one of its answers says of a certificate that was revoked."""
+        if answer.certificate_status is not ocsp.OCSPCertStatus.REVOKED:
+            return None
+        reason = answer.revocation_reason.value if answer.revocation_reason else ""
+        return Entry(answer.revocation_time_utc, reason, self._invalid(answer.serial_number))
+
+    def _invalid(self, serial: int) -> datetime | None:
+        """The extensions of a list's entry may stand in an answer, too (RFC 6960, 4.4.5)."""
+        try:
+            for each in asn1_ocsp.OCSPResponse.load(self.der).response_data["responses"]:
+                if each["cert_id"]["serial_number"].native == serial and each.invalidity_date_value is not None:
+                    found: datetime = each.invalidity_date_value.native
+                    return found
+        except (ValueError, TypeError, KeyError):
+            pass
+        return None
+
+    def responder(self, issuer: Chain, chains: Chains) -> Chain | None:
+        """Who signed: the issuer, or one whom the issuer made a responder (RFC 6960, 4.2.2.2), while his path was valid."""
+        if self.made <= issuer.end and self._signature_by(issuer.head):
             return issuer
-        for each in dict.fromkeys((*self.certificates, *known)):
-            if not each.may_answer_ocsp or not self._is_named(each) or not each.signed_by(issuer):
-                continue
-            if each.not_before <= self.made <= each.not_after and self._signature_by(each):
-                return each
+        own = (each for each in self.certificates if each.may_answer_ocsp and each.signed_by(issuer.head))
+        for each in dict.fromkeys((*own, *chains.responders(issuer.head))):
+            path = issuer.under(each)
+            if (
+                self._is_named(each)
+                and each.may_sign
+                and each.not_before <= self.made <= path.end
+                and self._signature_by(each)
+                and chains.valid(path)
+            ):
+                return path
         return None
 
     def _is_named(self, certificate: Certificate) -> bool:
@@ -192,6 +231,14 @@ class Ocsp(_Data):
         if self.scheme is None:
             return False
         return signed_by(certificate.x509, self.scheme, self.response.signature, self.response.tbs_response_bytes)
+
+
+def _of_entry(row: x509.RevokedCertificate, kind: Any) -> Any:
+    """An extension of an entry; None when it has none that is understood."""
+    try:
+        return row.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, ValueError, *ODD):
+        return None
 
 
 def _certificates(found: Iterable[x509.Certificate]) -> Iterator[Certificate]:
@@ -286,17 +333,13 @@ def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
 
 
 def statuses(
-    certificate: Certificate,
-    issuer: Certificate,
-    crls: Iterable[Crl],
-    ocsps: Iterable[Ocsp],
-    named: Callable[[bytes], list[Certificate]],
+    certificate: Certificate, issuer: Chain, crls: Iterable[Crl], ocsps: Iterable[Ocsp], chains: Chains
 ) -> Iterator[Status]:
-    """Everything that believable data says of ``certificate``. ``named`` gives the certificates of a subject (a CA's other keys)."""
+    """Everything that believable data says of ``certificate``, whose issuer's path is ``issuer``; ``chains`` knows who else may speak."""
     for crl in crls:
         if crl.issuer != certificate.issuer:
             continue
-        signer = next((each for each in (issuer, *named(crl.issuer)) if crl.signed_by(each)), None)
+        signer = next((each for each in _list_signers(crl, issuer, chains) if crl.signed_by(each.head)), None)
         if signer is None:
             continue
         entry = crl.entry(certificate.serial)
@@ -306,21 +349,37 @@ def statuses(
         elif usable and crl.in_scope(certificate):
             yield _status(crl.made, crl.next, None, crl, signer)
     for response in ocsps:
-        answer = response.answer(certificate, issuer)
-        responder = response.responder(issuer, named(issuer.subject)) if answer is not None else None
+        answer = response.answer(certificate, issuer.head)
+        responder = response.responder(issuer, chains) if answer is not None else None
         if answer is None or responder is None:
             continue
         made = answer.this_update_utc
-        if answer.certificate_status is ocsp.OCSPCertStatus.REVOKED:
-            reason = answer.revocation_reason.value if answer.revocation_reason else "unspecified"
-            yield _status(made, answer.next_update_utc, (answer.revocation_time_utc, reason), response, responder)
+        entry = response.entry(answer)
+        if entry is not None:
+            yield _status(made, answer.next_update_utc, entry, response, responder)
         elif answer.certificate_status is ocsp.OCSPCertStatus.GOOD and made <= certificate.not_after:
             yield _status(made, answer.next_update_utc, None, response, responder)
 
 
-def _status(
-    made: datetime, until: datetime | None, entry: tuple[datetime, str] | None, data: Crl | Ocsp, signer: Certificate
-) -> Status:
+def _list_signers(crl: Crl, issuer: Chain, chains: Chains) -> Iterator[Chain]:
+    """Who may have signed ``crl``, the issuer first: a key usage without cRLSign, and a path that had ended when it was made, forbid it."""
+    if issuer.head.signs_lists is not False and crl.made <= issuer.end:
+        yield issuer
+    others = chains.list_signers(crl.issuer, issuer.anchor)
+    yield from (each for each in others if each.head.signs_lists is not False and crl.made <= each.end)
+
+
+def undisputed(
+    certificate: Certificate, issuer: Chain, crls: Sequence[Crl], ocsps: Sequence[Ocsp], chains: Chains
+) -> Iterator[Status]:
+    """`statuses` without what was told by somebody of whom, or of a CA above whom, the same data says that he was revoked."""
+    for status in statuses(certificate, issuer, crls, ocsps, chains):
+        above = status.signer.links() if status.signer != issuer else ()
+        if all(each.revoked is None for who, path in above for each in statuses(who, path, crls, ocsps, chains)):
+            yield status
+
+
+def _status(made: datetime, until: datetime | None, entry: Entry | None, data: Crl | Ocsp, signer: Chain) -> Status:
     last = max(made + FRESH if made < LATEST else made, until or made)
-    revoked, reason = entry or (None, "")
-    return Status(made, last, revoked, reason, data.sha256, data.scheme, signer)
+    revoked, reason, invalid = entry or (None, "", None)
+    return Status(made, last, revoked, reason, invalid, data.sha256, data.scheme, signer)

@@ -16,12 +16,13 @@ from typing import Protocol
 from asn1crypto import pem  # type: ignore[import-untyped]
 
 from policies.findings import Finding
-from signatures.anchors import Anchors
+from signatures.anchors import Anchors, Purpose, anchor_of
 from signatures.certificates import Certificate, parse_certificates
+from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
 from signatures.poe import digest_of
-from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, ocsp_request, statuses
+from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, ocsp_request, statuses, undisputed
 from signatures.signed import SignedFile
 
 __all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_kept"]
@@ -150,6 +151,7 @@ class _Work:
         self._crls = [each for each in map(load_crl, file.crls) if each is not None]
         self._ocsps = [each for each in map(load_ocsp, file.ocsps) if each is not None]
         self._done: set[Certificate] = set()
+        self._chains: tuple[int, Chains] | None = None
 
     def path_of(self, certificate: Certificate) -> None:
         """Everything from ``certificate`` up to a certificate that issued itself, or an anchor."""
@@ -166,8 +168,7 @@ class _Work:
             certificate = issuer
 
     def _missed(self, code: str, certificate: Certificate, **args: str) -> None:
-        name = certificate.facts.common_name or certificate.facts.subject
-        self.kept.failures.append(Finding(code, "", {"certificate": name, **args}))
+        self.kept.failures.append(Finding(code, "", {"certificate": certificate.name, **args}))
 
     def _issuer(self, certificate: Certificate) -> Certificate | None:
         for each in self._known:
@@ -195,9 +196,27 @@ class _Work:
             return b""
 
     def _is_told(self, certificate: Certificate, issuer: Certificate) -> bool:
-        """Whether data at hand tells the state of ``certificate`` at this moment, for good if it was revoked."""
-        found = statuses(certificate, issuer, self._crls, self._ocsps, lambda _: list(self._known))
+        """Whether data at hand tells the state of ``certificate`` at this moment, for good if it was revoked. Whoever told it in the
+        issuer's place has a path of his own, of which everything is needed, too."""
+        path, chains = self._path_to(issuer)
+        found = list(undisputed(certificate, path, self._crls, self._ocsps, chains))
+        for each in found:
+            if each.signer != path:
+                self.path_of(each.signer.head)
         return any(each.revoked is not None or (each.made <= self._now <= each.until) for each in found)
+
+    def _path_to(self, issuer: Certificate) -> tuple[Chain, Chains]:
+        """A path of ``issuer`` to whom the operator trusts, or else to the top of what is known: data is collected before anybody decides
+        whom to trust. With it, who else is known below that top."""
+        if self._chains is None or self._chains[0] != len(self._known):
+            self._chains = len(self._known), Chains(self._collector._anchors, self._known)
+        chains = self._chains[1]
+        if found := [path for purpose in Purpose for path in chains.of(issuer, purpose)]:
+            return found[0], chains
+        top = chains.missing_issuer(issuer)
+        chains = Chains(Anchors.of([top]), self._known)
+        found = chains.of(issuer, Purpose.SIGNATURE)
+        return found[0] if found else Chain((), anchor_of(issuer)), chains
 
     def _ask_status(self, certificate: Certificate, issuer: Certificate) -> None:
         if self._now > certificate.not_after:  # what a CA says now is no news of an expired certificate
@@ -221,7 +240,8 @@ class _Work:
         self._missed("SIG-MISSING-REVOCATION", certificate)
 
     def _useful(self, certificate: Certificate, issuer: Certificate, crls: list[Crl], ocsps: list[Ocsp]) -> bool:
-        return any(True for _ in statuses(certificate, issuer, crls, ocsps, lambda _: list(self._known)))
+        path, chains = self._path_to(issuer)
+        return any(True for _ in statuses(certificate, path, crls, ocsps, chains))
 
     def _responder(self, answer: Ocsp) -> None:
         """A responder's own certificate is part of the proof; one that may be revoked needs an answer of its own."""

@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import SIZES, Scheme, digest, hash_in, load_certificate, signed_by
+from signatures.cms import other_answer
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidToken
 from signatures.timestamps.signer_info import TST_INFO, Signer
@@ -25,9 +26,6 @@ from signatures.timestamps.signer_info import TST_INFO, Signer
 __all__ = ["CLOCKS_APART", "Token", "known_token", "read_token"]
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
-
-_OCSP = "1.3.6.1.5.5.7.16.2"
-"""An OCSP answer among the lists of a CMS (RFC 5940 §2)."""
 
 CLOCKS_APART = timedelta(minutes=10)
 """How far an authority's clock and ours may differ. A larger difference means that one of them is wrong, and evidence with a
@@ -162,8 +160,8 @@ class _Reader:
                     (self.certificates if each.tag == 0xA0 else self.revocations).append(self._bytes(member))
                 elif (each.tag, member.tag) == (0xA1, 0xA1):
                     parts = self._children(member)
-                    if len(parts) == 2 and der.oid(self._data, parts[0]) == _OCSP:
-                        self.revocations.append(self._bytes(parts[1]))
+                    if len(parts) == 2 and (answer := other_answer(der.oid(self._data, parts[0]), self._bytes(parts[1]))):
+                        self.revocations.append(answer)
 
     def _check_version(self) -> None:
         """RFC 5652 §5.1. Many producers write 3 where embedded OCSP answers or attribute certificates ask for more: 3 passes."""

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.ocsp import OCSPCertStatus
 
 from policies.phrases import phrase
 from policies.trust import Algorithms, End, earliest
 from signatures.anchors import Anchors, Purpose, anchors_at
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import AnchorsUnusable, AuthoritySettings
-from signatures.revocation import ODD, Crl, Ocsp, load_ocsp
+from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, undisputed
 from signatures.timestamps.token import CLOCKS_APART, Token
 
 if TYPE_CHECKING:
@@ -33,10 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Anchors", "Answer", "Believed", "Signed", "Trust", "as_pem", "load_anchors"]
 
-_STAYS_VALID = frozenset(
-    {x509.ReasonFlags.unspecified, x509.ReasonFlags.affiliation_changed}
-    | {x509.ReasonFlags.superseded, x509.ReasonFlags.cessation_of_operation}
-)
+_STAYS_VALID = frozenset({"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"})
 """Reasons of revocation after which tokens made before it stay valid (RFC 3161 §4, item 1). With any other, or with none, all
 tokens of that key are invalid."""
 
@@ -155,12 +150,11 @@ class Trust:
         if problem := chains.problem(chain, at):
             return Answer(Believed.NO, phrase("trp-path", why=problem))
         path = tuple(reversed(chain.whole))
-        revoked = _revoked(path, (*token.revocations, *self.anchors.revocations), token.time, at)
+        revoked = _revoked(chain, chains, (*token.revocations, *self.anchors.revocations), token.time, at)
         if revoked:
             return Answer(Believed.NO, revoked, revoked=True)
         signed = tuple(
-            Signed(_name(each), *each.signed_with, chain.issuer_of(number).key_bits)
-            for number, each in enumerate(chain.certificates)
+            Signed(_name(each), *each.signed_with, issuer.head.key_bits) for each, issuer in reversed(list(chain.links()))
         )
         ends = min(anchor.until, *(each.not_after for each in path))
         return Answer(Believed.YES, "", path[0].facts.subject, ends, path[0].key_sha256, path=signed)
@@ -174,59 +168,27 @@ def _day(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
-def _revoked(path: Sequence[Certificate], data: Iterable[bytes], made: datetime, at: datetime) -> str:
-    """Why a certificate of the path (the anchor first) counts as revoked at ``at``; "" when nothing says so. A revocation after ``at``
-    was not known then: what was stamped over before it stays proved."""
-    for encoded in data:
-        told = _told_by(encoded)
-        if told is None:
-            continue  # of another kind: an extension of the standard, or damaged
-        for issuer, certificate in pairwise(path):
-            found = told(issuer, certificate)
-            if found is not None and found.when <= at and not (found.harmless and made < found.when):
-                return phrase("trp-revoked", certificate=certificate.facts.subject, since=_day(found.when))
+def _revoked(chain: Chain, chains: Chains, data: Iterable[bytes], made: datetime, at: datetime) -> str:
+    """Why a certificate of the path counts as revoked at ``at``; "" when nothing says so. A revocation after ``at`` was not known then:
+    what was stamped over before it stays proved, unless the CA says that the key was known to others even before (RFC 5280, 5.3.2)."""
+    parsed = [each for each in map(_parsed, dict.fromkeys(data)) if each is not None]
+    crls = [each for each in parsed if isinstance(each, Crl)]
+    ocsps = [each for each in parsed if isinstance(each, Ocsp)]
+    for certificate, issuer in chain.links():
+        for each in undisputed(certificate, issuer, crls, ocsps, chains):
+            if each.revoked is None:
+                continue
+            since = min(each.revoked, each.invalid or each.revoked)
+            if since <= at and not (each.reason in _STAYS_VALID and made < since):
+                return phrase("trp-revoked", certificate=certificate.facts.subject, since=_day(since))
     return ""
 
-
-class _Revocation(NamedTuple):
-    """``harmless``: for a reason that spares what was made before."""
-
-    when: datetime
-    harmless: bool
-
-
-_Told = Callable[[Certificate, Certificate], "_Revocation | None"]
-"""What a piece of revocation data says of (issuer, certificate): since when it is revoked."""
 
 _certificate = functools.lru_cache(maxsize=256)(Certificate)
 
 
 @functools.lru_cache(maxsize=32)
-def _told_by(encoded: bytes) -> _Told | None:
-    """A list or an OCSP answer, parsed once: the same few stand beside thousands of records. None when it is neither."""
-    if (answer := load_ocsp(encoded)) is not None:
-        return functools.partial(_by_ocsp, answer)
-    try:
-        return functools.partial(_by_list, Crl(encoded))
-    except (ValueError, TypeError, *ODD):
-        return None
-
-
-def _by_list(found: Crl, issuer: Certificate, certificate: Certificate) -> _Revocation | None:
-    if found.issuer != certificate.issuer or not found.signed_by(issuer):
-        return None
-    row = found.list.get_revoked_certificate_by_serial_number(certificate.serial)
-    if row is None:
-        return None
-    try:
-        reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason
-    except x509.ExtensionNotFound:
-        reason = None
-    return _Revocation(row.revocation_date_utc, reason in _STAYS_VALID)
-
-
-def _by_ocsp(found: Ocsp, issuer: Certificate, certificate: Certificate) -> _Revocation | None:
-    answer = found.answer(certificate, issuer)
-    if answer is None or answer.certificate_status is not OCSPCertStatus.REVOKED or found.responder(issuer, ()) is None:
-        return None
-    return _Revocation(answer.revocation_time_utc, answer.revocation_reason in _STAYS_VALID)
+def _parsed(encoded: bytes) -> Crl | Ocsp | None:
+    """A list or an OCSP answer, parsed once: the same few stand beside thousands of records. None when it is neither: an extension of the
+    standard, or damaged."""
+    return load_ocsp(encoded) or load_crl(encoded)

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.trust import default_algorithms
-from signatures.anchors import Anchors
+from signatures.anchors import Anchors, anchor_of
 from signatures.ber import Malformed, element, guard
 from signatures.certificates import Certificate, parse_certificates
+from signatures.chains import Chain, Chains
 from signatures.cms import open_cms
 from signatures.etsi_report import etsi_report
 from signatures.judgement import Context, ValidationData, judge
@@ -41,14 +42,14 @@ def _crl(data: bytes) -> None:
     found = load_crl(data)
     if found is not None:
         subject, issuer = STOCK["certificate"]
-        list(statuses(Certificate(subject), Certificate(issuer), [found], [], lambda _: []))
+        list(statuses(Certificate(subject), Chain((), anchor_of(Certificate(issuer))), [found], [], Chains(Anchors(), [])))
 
 
 def _ocsp(data: bytes) -> None:
     found = load_ocsp(data)
     if found is not None:
         subject, issuer = STOCK["certificate"]
-        list(statuses(Certificate(subject), Certificate(issuer), [], [found], lambda _: []))
+        list(statuses(Certificate(subject), Chain((), anchor_of(Certificate(issuer))), [], [found], Chains(Anchors(), [])))
 
 
 def _cms(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from signatures.fetch import Fetcher
 from signatures.judgement import Context, judge
 from signatures.signed import SignedFile
 from signatures.validation_data import Collector, Kept, read_kept
+from tests.signatures.houses import OCSP, at_url, root
 from tests.signatures.judging import read
 from tests.signatures.network import Network, served
 from tests.signatures.pki import Pki, day, make_pdf
@@ -116,3 +118,48 @@ def test_addresses_inside_the_network_are_not_asked(pki: Pki) -> None:
     """The certificate may name any address: the fetcher refuses what is not public, and that is a failure that is told."""
     with served(Network(pki, NOW)) as inside, pytest.raises(FetchFailed, match="private network"):
         Fetcher().get(inside + "/test/crls/root/latest.crl")
+
+
+def test_a_list_that_cannot_be_believed_does_not_keep_the_true_one_from_being_asked_for(tmp_path: Path) -> None:
+    """What a signer put into his own file must not stop what is true from being collected while it can be had."""
+    lists = {}
+
+    class Served:
+        def get(self, url: str) -> bytes:
+            return lists[url]
+
+        def post(self, url: str, body: bytes, media_type: str) -> bytes:
+            raise FetchFailed(url, "no responder here")
+
+    top = root()
+    ca = top.issue("CA X", ca=True, more=[at_url("http://ca.example/root.crl")])
+    signer = ca.issue("Signer", more=[at_url("http://ca.example/ca.crl")])
+    forger = signer.issue("CA X", ca=True)
+    lists |= {"http://ca.example/root.crl": top.crl(made=NOW), "http://ca.example/ca.crl": ca.crl(signer, made=NOW)}
+    forged = replace(read(tmp_path, signer.sign(b"x", top, ca, forger)), crls=(forger.crl(made=NOW),))
+    honest = replace(forged, crls=(ca.crl(made=NOW), top.crl(made=NOW)))
+    for anchors in (Anchors.of([top.certificate]), Anchors()):
+        kept = Collector(Served(), anchors).collect(forged, NOW)
+        assert set(kept.crls) == set(lists.values())
+        assert kept.failures == []
+    assert not Collector(Served(), Anchors.of([top.certificate])).collect(honest, NOW).crls
+
+
+def test_who_answered_in_the_place_of_a_ca_is_asked_about_too(tmp_path: Path) -> None:
+    asked = []
+
+    class Served:
+        def get(self, url: str) -> bytes:
+            asked.append(url)
+            return ca.crl(made=NOW) if url.endswith("ca.crl") else top.crl(made=NOW)
+
+        def post(self, url: str, body: bytes, media_type: str) -> bytes:
+            raise FetchFailed(url, "no responder here")
+
+    top = root()
+    ca = top.issue("CA X", ca=True, more=[at_url("http://ca.example/root.crl")])
+    signer = ca.issue("Signer")
+    responder = ca.issue("Responder", purposes=[OCSP], more=[at_url("http://ca.example/ca.crl")])
+    file = replace(read(tmp_path, signer.sign(b"x", ca)), ocsps=(responder.answer(signer, ca, made=NOW),))
+    Collector(Served(), Anchors.of([top.certificate])).collect(file, NOW)
+    assert asked == ["http://ca.example/ca.crl", "http://ca.example/root.crl"]

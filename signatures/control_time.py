@@ -1,0 +1,161 @@
+"""Until when the trust in a certification path stands: the control time of EN 319 102-1, 5.6.2.2, slid from the anchor down.
+
+What moves it is news of each certificate: a revocation, the age of the news, the end of an algorithm. News counts only while whoever signed
+it could be believed himself, which is the same question about his own path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from policies.findings import Finding
+from policies.trust import Algorithms
+from signatures.certificates import Certificate
+from signatures.chains import Chain, Chains
+from signatures.poe import SKEW, Proofs
+from signatures.report import SubIndication, Verdict
+from signatures.revocation import Crl, Ocsp, Status, statuses
+
+__all__ = ["ALWAYS_ENDED", "ControlTime", "Slide"]
+
+ALWAYS_ENDED = datetime(1970, 1, 2, tzinfo=UTC)
+"""An end before this is no end but a no: the algorithm is not in the list of those that may be relied on."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass
+class Slide:
+    """The control time, and what last moved it."""
+
+    control: datetime
+    because: SubIndication | None = None
+    why: Finding | None = None
+    missing: list[Finding] = field(default_factory=list)
+    stop: Verdict | None = None
+
+    def to(self, when: datetime, because: SubIndication, why: Finding) -> None:
+        if when < self.control:
+            self.control, self.because, self.why = when, because, why
+
+
+class ControlTime:
+    """Slides over paths, for one file as of one date. ``proofs`` may grow in between."""
+
+    def __init__(
+        self, chains: Chains, crls: Sequence[Crl], ocsps: Sequence[Ocsp], proofs: Proofs, algorithms: Algorithms
+    ) -> None:
+        self._chains = chains
+        self._crls = _by_issuer(crls)
+        self._ocsps = ocsps
+        self._proofs = proofs
+        self._algorithms = algorithms
+        self._carriers: dict[bytes, list[bytes]] = {}
+        for response in ocsps:
+            for each in response.certificates:
+                self._carriers.setdefault(each.sha256, []).append(response.sha256)
+        self._statuses: dict[tuple[Certificate, Chain], list[Status]] = {}
+        self._trusted: dict[tuple[Chain, int], datetime] = {}
+        self._asked: set[Chain] = set()
+
+    def over(self, chain: Chain, *, unasked: Certificate | None = None) -> Slide:
+        """The control time of ``chain``. ``unasked``: a certificate of it that needs no news."""
+        slide = Slide(self._proofs.now)
+        for certificate, issuer in chain.links():
+            asked = not certificate.never_revoked and certificate != unasked
+            self._over(certificate, issuer, slide, asked=asked, leaf=certificate == chain.head)
+            if slide.stop is not None:
+                break
+        return slide
+
+    def _over(self, certificate: Certificate, issuer: Chain, slide: Slide, *, asked: bool, leaf: bool) -> None:
+        name = certificate.name
+        if self._proven(certificate) > slide.control:
+            slide.stop = Verdict(slide.because or SubIndication.NO_POE, slide.why or Finding("SIG-NO-PROOF", "", {"of": name}))
+            return
+        self._to_ends(certificate.signed_with, issuer.head, slide, name)
+        if slide.stop is not None or not asked:
+            return
+        status = self._newest(certificate, issuer, slide)
+        if status is None:
+            return
+        self._to_ends((status.scheme.name, status.scheme.hash) if status.scheme else ("", ""), status.signer.head, slide, name)
+        if status.revoked is not None:
+            because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
+            told = {"certificate": name, "since": status.revoked.isoformat(), "reason": status.reason or "unspecified"}
+            slide.to(status.revoked, because, Finding("SIG-REVOKED", "", told))
+        elif slide.control > status.until:
+            old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.date().isoformat()})
+            slide.to(status.until, SubIndication.NO_POE, old)
+
+    def _proven(self, certificate: Certificate) -> datetime:
+        """Since when it is proven: a responder's certificate since the answer that carries it is."""
+        carriers = self._carriers.get(certificate.sha256, ())
+        return min(self._proofs.of(each).time for each in (certificate.sha256, *carriers))
+
+    def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide) -> Status | None:
+        """The newest news of ``certificate`` that was there at the control time. When there is none, the slide ends here."""
+        every = [each for each in self._said_of(certificate, issuer) if self._believed(each, issuer)]
+        usable = [e for e in every if e.made <= slide.control + SKEW and self._proofs.of(e.object).time <= slide.control]
+        if usable:
+            return max(usable, key=lambda each: (each.made, each.revoked is not None))
+        code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"
+        why = Finding(code, "", {"of" if every else "certificate": certificate.name})
+        slide.missing.append(why)
+        late = bool(every) or self._proofs.now > certificate.not_after
+        slide.stop = Verdict(SubIndication.NO_POE if late else SubIndication.TRY_LATER, why)
+        return None
+
+    def _said_of(self, certificate: Certificate, issuer: Chain) -> list[Status]:
+        key = certificate, issuer
+        if key not in self._statuses:
+            lists = self._crls.get(certificate.issuer, ())
+            self._statuses[key] = list(statuses(certificate, issuer, lists, self._ocsps, self._chains))
+        return self._statuses[key]
+
+    # -- who says so ----------------------------------------------------------------------------------------------------------
+
+    def _believed(self, status: Status, issuer: Chain) -> bool:
+        """Whether who signed the news was to be trusted when it is proven to exist: of the issuer himself this slide has seen to it."""
+        return status.signer == issuer or self._proofs.of(status.object).time <= self._trusted_until(status.signer)
+
+    def _trusted_until(self, signer: Chain) -> datetime:
+        """The control time of who signed news of others (RFC 5280, 6.3.3 (f); RFC 6960, 4.2.2.2.1). Whoever can only be believed on his own
+        word, or on that of those who are believed on his, is not."""
+        key = signer, self._proofs.changes
+        if key in self._trusted:
+            return self._trusted[key]
+        if signer in self._asked:
+            return NEVER
+        self._asked.add(signer)
+        try:
+            own, path = signer.head, Chain(signer.certificates[1:], signer.anchor)
+            # A responder whose CA names no way to ask about it is left to policy (RFC 6960, 4.2.2.2.1): silence is no objection.
+            free = own.may_answer_ocsp and not any(kind != "ca" for kind, _ in own.addresses()) and not self._said_of(own, path)
+            slide = self.over(signer, unasked=own if free else None)
+        finally:
+            self._asked.discard(signer)
+        self._trusted[key] = NEVER if slide.stop is not None else slide.control
+        return self._trusted[key]
+
+    # -- algorithms -----------------------------------------------------------------------------------------------------------
+
+    def _to_ends(self, scheme: tuple[str, str], signer: Certificate, slide: Slide, name: str) -> None:
+        for end in (self._algorithms.signature_end(scheme[0], signer.key_bits), self._algorithms.hash_end(scheme[1])):
+            if end.when is None:
+                continue
+            why = Finding("SIG-ALGORITHM-ENDED", "", {"algorithm": end.name, "until": end.when.date().isoformat()})
+            if end.when < ALWAYS_ENDED:
+                refused = Finding("SIG-ALGORITHM-REFUSED", "", {"algorithm": end.name, "certificate": name})
+                slide.stop = Verdict(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, refused)
+                return
+            slide.to(end.when, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, why)
+
+
+def _by_issuer(crls: Iterable[Crl]) -> dict[bytes, list[Crl]]:
+    found: dict[bytes, list[Crl]] = {}
+    for each in crls:
+        found.setdefault(each.issuer, []).append(each)
+    return found
