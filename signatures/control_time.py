@@ -85,6 +85,7 @@ class ControlTime:
         if status.revoked is not None:
             because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
             told = {"certificate": name, "since": status.revoked.isoformat(), "reason": status.reason or "unspecified"}
+            told["sha256"] = certificate.sha256.hex()  # two certificates may have one name
             slide.to(status.revoked, because, Finding("SIG-REVOKED", "", told))
         elif slide.control > status.until:
             old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.date().isoformat()})

@@ -25,6 +25,7 @@ MAIN = {
     Indication.TOTAL_FAILED: "urn:etsi:019102:mainindication:total-failed",
 }
 SUB = "urn:etsi:019102:subindication:{}"
+REASON = "urn:etsi:019102:revocationReason:{}"
 PROOF = {
     "now": "urn:etsi:019102:poetype:validation",
     "time-stamp": "urn:etsi:019102:poetype:validation",
@@ -84,6 +85,9 @@ def _times(report: SignatureReport) -> str:
     proof = _tag("POETime", date_time(report.proven or report.at)) + _tag(
         "TypeOfProof", PROOF.get(report.proven_by, PROOF["now"])
     )
+    stamps = (each for each in report.stamps if report.proven_by == "time-stamp" and each.time == report.proven)
+    if proving := next((each for each in stamps if each.verdict.passed), None):
+        proof += _reference("POEObject", f"T-{proving.sha256}")
     return _tag("ValidationTimeInfo", _tag("ValidationTime", date_time(report.at)) + _tag("BestSignatureTime", proof))
 
 
@@ -109,23 +113,43 @@ def _attributes(report: SignatureReport) -> str:
 def _status(report: SignatureReport) -> str:
     verdict = report.verdict
     sub = _tag("SubIndication", SUB.format(verdict.sub.value)) if verdict.sub else ""
-    inside = _chain(report.chain) + _more(report)
+    inside = _anchored(report) + _chain(report) + _revoked(report) + _more(report)
     data = _tag("AssociatedValidationReportData", inside) if inside else ""
     return _tag("SignatureValidationStatus", _tag("MainIndication", MAIN[verdict.indication]) + sub + data)
 
 
-def _chain(chain: Sequence[CertificateFacts]) -> str:
-    if not chain:
+def _anchored(report: SignatureReport) -> str:
+    return _reference("TrustAnchor", _certificate_id(report.anchor)) if report.anchor is not None else ""
+
+
+def _chain(report: SignatureReport) -> str:
+    if not report.chain:
         return ""
-    signing, *above = (_certificate_id(each) for each in chain)
-    inside = _reference("SigningCertificate", signing)
-    inside += "".join(_reference("IntermediateCertificate", each) for each in above)
-    return _tag("CertificateChain", inside)
+    signing, *above = report.chain
+    inside = _reference("SigningCertificate", _certificate_id(signing))
+    inside += "".join(_reference("IntermediateCertificate", _certificate_id(each)) for each in above if each != report.anchor)
+    return _tag("CertificateChain", inside + _anchored(report))
+
+
+def _revoked(report: SignatureReport) -> str:
+    """Which certificate was revoked, when and why, where the verdict is that (4.3.12.6)."""
+    why = report.verdict.why
+    if why is None or why.code != "SIG-REVOKED":
+        return ""
+    inside = _reference("ValidationObjectId", f"C-{why.args['sha256']}")
+    inside += _tag("RevocationTime", date_time(datetime.fromisoformat(str(why.args["since"]))))
+    return _tag("RevocationStatusInformation", inside + _tag("RevocationReason", REASON.format(why.args["reason"])))
 
 
 def _more(report: SignatureReport) -> str:
     rows = [("integrity", report.integrity.value), ("coverage", report.coverage.scope), ("changes", report.coverage.changes)]
     rows += [("level", report.level), ("signature-algorithm", report.signature_algorithm), ("key-bits", str(report.key_bits))]
+    if signer := report.signer:
+        rows += [
+            ("signer-name", signer.common_name),
+            ("signer-title", signer.title),
+            ("signer-organisation", signer.organisation),
+        ]
     rows += [(finding.code, finding.text("en")) for finding in report.findings()]
     data = "".join(
         _tag("ReportData", _tag("Type", f"urn:kho:signature:{escape(name)}") + _tag("Value", escape(value)))

@@ -150,10 +150,27 @@ def _target(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
+_GLOBAL = ipaddress.IPv6Network("2000::/3")
+"""All that is given out for use between networks (RFC 4291, 2.4): other addresses are special, or nobody's yet."""
+
+_HOLD_IPV4 = (
+    (ipaddress.IPv6Network("::ffff:0:0/96"), 0),  # mapped (RFC 4291, 2.5.5.2)
+    (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64 (RFC 6052): in a network of IPv6 alone the way to any IPv4 address
+    (ipaddress.IPv6Network("2002::/16"), 80),  # 6to4 (RFC 3056)
+)
+"""IPv6 networks that stand for IPv4, and how many bits follow that address: it counts, wherever it leads from here."""
+
+
 def _public(address: str) -> bool:
+    """Whether an address is of the open network. Raises ValueError: it is none."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    return (mapped or parsed).is_global and parsed.is_global is not False and not parsed.is_multicast
+    if isinstance(parsed, ipaddress.IPv6Address):
+        for network, behind in _HOLD_IPV4:
+            if parsed in network:
+                return _public(str(ipaddress.IPv4Address(int(parsed) >> behind & 0xFFFFFFFF)))
+        if parsed not in _GLOBAL:
+            return False
+    return parsed.is_global and not parsed.is_multicast
 
 
 def _refuse_literal(host: str, url: str) -> None:

@@ -247,6 +247,7 @@ class _Judging:
             coverage=read.coverage,
             signer=read.certificate.facts if read.certificate else None,
             chain=tuple(each.facts for each in chain if each is not None),
+            anchor=outcome.chain.anchor.certificate.facts if outcome.chain else None,
             claimed=read.claimed,
             proven=proof.time if read.integrity is Integrity.INTACT else None,
             proven_by=proof.by,

@@ -225,6 +225,8 @@ class SignatureReport:
     coverage: Coverage
     signer: CertificateFacts | None = None
     chain: tuple[CertificateFacts, ...] = ()
+    anchor: CertificateFacts | None = None
+    """The end of ``chain`` when it leads to somebody the operator trusts."""
     claimed: datetime | None = None
     proven: datetime | None = None
     proven_by: str = "now"

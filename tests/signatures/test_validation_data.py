@@ -163,3 +163,26 @@ def test_who_answered_in_the_place_of_a_ca_is_asked_about_too(tmp_path: Path) ->
     file = replace(read(tmp_path, signer.sign(b"x", ca)), ocsps=(responder.answer(signer, ca, made=NOW),))
     Collector(Served(), Anchors.of([top.certificate])).collect(file, NOW)
     assert asked == ["http://ca.example/ca.crl", "http://ca.example/root.crl"]
+
+
+INSIDE = [
+    *("127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+    *("[::1]", "[::]", "[fe80::1]", "[fc00::1]", "[fec0::1]", "[ff02::1]", "[2001:db8::1]"),
+    *("[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b::a00:1]", "[64:ff9b:1::7f00:1]", "[::127.0.0.1]", "[::ffff:0:7f00:1]"),
+    *("[2002:7f00:1::]", "[2002:a00:1::1]", "[2001:0:7f00:1::]", "[4000::1]"),
+]
+
+
+@pytest.mark.parametrize("host", INSIDE)
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:1"])
+def test_every_way_to_write_an_address_inside_the_network(host: str, proxy: str) -> None:
+    with pytest.raises(FetchFailed, match="private network"):
+        Fetcher(proxy=proxy).get(f"http://{host}/ca.crl")
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1111]", "[64:ff9b::808:808]", "[::ffff:8.8.8.8]", "[2002:808:808::1]"])
+def test_addresses_of_the_open_network_are_asked(host: str) -> None:
+    """Through a proxy that is not there: what is refused is told before anybody is asked."""
+    with pytest.raises(FetchFailed) as failed:
+        Fetcher(proxy="http://127.0.0.1:1").get(f"http://{host}/ca.crl")
+    assert "private network" not in str(failed.value)
