@@ -61,11 +61,8 @@ class Anchor:
         """Whether somebody set its period: it is not simply that of the certificate."""
         return (self.since, self.until) != (self.certificate.not_before, self.certificate.not_after)
 
-    def vouches(self, purpose: Purpose, at: datetime, *, said: datetime | None = None) -> bool:
-        """Whether it vouches at ``at``. ``said`` is the time that a time-stamp names: one from before the day on which trust was given
-        is not believed later either. (A root's newer certificate does not disown what its key said before.)"""
-        early = said is not None and max(said, self.certificate.not_before) < self.since
-        return purpose in self.purposes and self.since <= at < self.until and not early
+    def vouches(self, purpose: Purpose, at: datetime) -> bool:
+        return purpose in self.purposes and self.since <= at < self.until
 
 
 @dataclass(frozen=True)
@@ -113,6 +110,15 @@ class Anchors:
         own = {each.certificate for each in self.anchors}
         dates = tuple(each for each in other.anchors if each.dated and each.certificate in own)
         return replace(self, anchors=(self + Anchors(dates)).anchors)
+
+    def vouches(self, anchor: Anchor, purpose: Purpose, at: datetime, *, said: datetime | None = None) -> bool:
+        """Whether ``anchor`` vouches at ``at``. ``said`` is the time that a time-stamp names: it must lie in a period of the same
+        certificate, this one or one before. What was said while nobody trusted it is not believed later either; but a root's newer
+        certificate does not disown what its key said before."""
+        if not anchor.vouches(purpose, at):
+            return False
+        moment = None if said is None else max(said, anchor.certificate.not_before)
+        return moment is None or any(each.vouches(purpose, moment) for each in self.of_certificate(anchor.certificate))
 
     def of_certificate(self, certificate: Certificate) -> Iterator[Anchor]:
         """The anchors that are this certificate: one it can be for several periods."""

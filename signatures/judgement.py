@@ -189,7 +189,8 @@ class _Judging:
 
     def _anchored(self, chain: Chain, read: SignedObject, purpose: Purpose, proven: datetime) -> Verdict | None:
         anchor = chain.anchor
-        if anchor.vouches(purpose, proven, said=read.claimed if purpose is Purpose.TIMESTAMP else None):
+        said = read.claimed if purpose is Purpose.TIMESTAMP else None
+        if self._context.anchors.vouches(anchor, purpose, proven, said=said):
             return None
         late = proven >= anchor.until
         sub = SubIndication.NO_CERTIFICATE_CHAIN_FOUND_NO_POE if late else SubIndication.NO_CERTIFICATE_CHAIN_FOUND

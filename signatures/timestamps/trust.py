@@ -140,7 +140,7 @@ class Trust:
     def _along(self, chain: Chain, chains: Chains, token: Token, at: datetime) -> Answer:
         """What one path says."""
         anchor = chain.anchor
-        if not anchor.vouches(Purpose.TIMESTAMP, at, said=token.time):
+        if not self.anchors.vouches(anchor, Purpose.TIMESTAMP, at, said=token.time):
             period = {"since": _day(anchor.since), "until": _day(anchor.until)}
             return Answer(Believed.NO, phrase("trp-period", anchor=_name(anchor.certificate), **period))
         for each in chain.certificates:

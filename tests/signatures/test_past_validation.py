@@ -161,6 +161,28 @@ def test_an_anchor_has_a_period(tmp_path: Path, pki: Pki) -> None:
     assert verdict(day(2026, 4), day(2030)) == "INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND"
 
 
+@pytest.mark.parametrize(
+    ("periods", "passes"),
+    [
+        ([(day(2020), day(2030))], True),
+        ([(day(2026, 4), day(2030))], False),  # trusted now, and not when it spoke
+        ([(day(2020), day(2026, 4)), (day(2026, 4), day(2030))], True),
+    ],
+)
+def test_a_time_stamp_must_speak_while_its_anchor_is_trusted(
+    tmp_path: Path, pki: Pki, periods: list[tuple[datetime, datetime]], passes: bool
+) -> None:
+    """The same rule as for the time-stamps of evidence."""
+    root, *stampers = pki.anchors()
+    dated = tuple(Anchor(each, *period) for each in stampers for period in periods)
+    context = Context(Anchors((*Anchors.of([root]).anchors, *dated)), default_algorithms(), day(2026, 6))
+    data = ValidationData(crls=tuple(pki.crls(day(2026, 6))))
+    reports = judge(read(tmp_path, pki.sign_pdf(make_pdf(), day(2026, 3), level="T")), context, beside=[data])
+    (stamp,) = reports[0].stamps
+    assert stamp.verdict.passed is passes
+    assert stamp.verdict.why is None or stamp.verdict.why.code == "SIG-ANCHOR-PERIOD"
+
+
 def test_nobody_trusted_and_nothing_collected_are_said(tmp_path: Path, pki: Pki) -> None:
     pdf = pki.sign_pdf(make_pdf(), day(2026, 3), level="T")
     nobody = signature(tmp_path, pki, pdf, day(2026, 6), anchors=[])

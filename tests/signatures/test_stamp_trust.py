@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from policies.trust import default_algorithms
-from signatures.anchors import Anchors, anchors_at, load_anchors
+from signatures.anchors import Anchor, Anchors, anchors_at, load_anchors
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import AnchorsUnusable
 from signatures.evidence import EvidenceReport, Generation, Lineage, Tree, object_of_bytes, verify_record
@@ -86,6 +86,42 @@ def test_a_record_is_held_against_the_period_of_its_anchor(
         assert (proven.proof is not None) is proves
     if "-" in said and not proves:
         assert "trusted only from" in "".join(each.text() for each in judged(record, anchors_at([folder]), year(at)).findings)
+
+
+@pytest.mark.parametrize(
+    ("periods", "proves"),
+    [
+        (((2020, 2028), (2028, 2050)), True),  # listed without a gap, in two entries
+        (((2020, 2027), (2028, 2050)), True),  # taken back for a year, and not when it spoke
+        (((2020, 2026), (2028, 2050)), False),  # it spoke in between
+        (((2020, 2028),), False),
+    ],
+)
+def test_a_certificate_with_several_periods_is_believed_by_all_of_them(
+    periods: tuple[tuple[int, int], ...], proves: bool
+) -> None:
+    known = authority(clock=lambda: year(2026.5), begins=year(2020), years=30)
+    root = Certificate(issuing(known).root)
+    anchors = Anchors(tuple(Anchor(root, year(since), year(until)) for since, until in periods))
+    assert judged(record_of(lineage_by(known)), anchors, year(2030)).valid is proves
+
+
+def test_a_newer_certificate_of_a_root_does_not_disown_what_its_key_said() -> None:
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    old = _with_root(root_key)
+    newer = certified_again(old.root, root_key, (2027, 2060))
+    record = record_of(lineage_by(Authority("A", old, roots(old.root))))
+    assert judged(record, roots(newer), year(2028)).valid
+
+
+def certified_again(root: bytes, root_key: ec.EllipticCurvePrivateKey, years: tuple[float, float]) -> bytes:
+    found = x509.load_der_x509_certificate(root)
+    builder = x509.CertificateBuilder(
+        found.subject, found.subject, root_key.public_key(), x509.random_serial_number(), year(years[0]), year(years[1])
+    )
+    for each in found.extensions:
+        builder = builder.add_extension(each.value, each.critical)
+    return builder.sign(root_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 def test_an_anchor_that_ends_carries_what_was_renewed_before() -> None:
