@@ -23,7 +23,7 @@ from signatures.evidence.record import ArchiveTimestamp, EvidenceRecord, Needed,
 from signatures.evidence.tree import climb
 from signatures.timestamps.issuing import DEMO_NAME
 from signatures.timestamps.token import Token, known_token
-from signatures.timestamps.trust import Answer, Believed, Trust
+from signatures.timestamps.trust import Answer, Believed, Trust, path_ends
 
 __all__ = ["DataObject", "EvidenceReport", "Stamp", "ends_of", "trusted", "verify_record"]
 
@@ -337,13 +337,12 @@ def ends_of(token: Token, hash_name: str, algorithms: Algorithms, answer: Answer
     """All that ends of what a stamp stands on: its certificate, hash algorithms, signature scheme; and, where the ``answer`` tells the
     path, the earliest end of it and what its certificates are signed with."""
     certificate = (answer.ends if answer else None) or token.certificate.not_valid_after_utc
-    signed = [end for each in (answer.path if answer else ()) for end in algorithms.certificate_ends(*each)]
     return (
         End("certificate", token.authority, certificate),
         algorithms.hash_end(hash_name),
         algorithms.hash_end(token.scheme.hash),
         algorithms.signature_end(token.scheme.name, token.key_bits),
-        *signed,
+        *(path_ends(answer.path, algorithms) if answer else ()),
     )
 
 

@@ -29,7 +29,7 @@ from signatures.timestamps.token import CLOCKS_APART, Token
 if TYPE_CHECKING:
     from signatures.chains import Chain, Chains
 
-__all__ = ["Anchors", "Answer", "Believed", "Signed", "Trust", "as_pem", "load_anchors"]
+__all__ = ["Anchors", "Answer", "Believed", "Signed", "Trust", "as_pem", "load_anchors", "path_ends"]
 
 _STAYS_VALID = frozenset({"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"})
 """Reasons of revocation after which tokens made before it stay valid (RFC 3161 §4, item 1). With any other, or with none, all
@@ -72,8 +72,13 @@ class Answer:
         """All of the path that ends."""
         if self.ends is not None:
             yield End("certificate", self.root, self.ends)
-        for each in self.path:
-            yield from algorithms.certificate_ends(*each)
+        yield from path_ends(self.path, algorithms)
+
+
+@functools.lru_cache(maxsize=256)
+def path_ends(path: tuple[Signed, ...], algorithms: Algorithms) -> tuple[End, ...]:
+    """When that ends which certificates are signed with; remembered, since thousands of records stand on one path."""
+    return tuple(end for each in path for end in algorithms.certificate_ends(*each))
 
 
 def load_anchors(name: str, places: Iterable[Path]) -> Anchors:

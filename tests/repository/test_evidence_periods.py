@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from repository.evidence.judge import Judging, judge
+from signatures.timestamps import make_authority
 from tests.builders_archive import SharedIdentifier
 from tests.repository.proved_archive import Proved
-from tests.signatures.authorities import NOW, issuing
+from tests.signatures.authorities import NOW, issuing, key
 
 
 @pytest.fixture
@@ -59,3 +60,21 @@ def test_nobody_is_asked_to_stamp_whose_root_is_taken_back(archive: Proved) -> N
     done = archive.engine.evidence.batch()
     assert done["trees"] == ["sha512"]
     assert "one" in str(done["failures"])
+
+
+def test_the_plan_reckons_with_what_an_authority_s_certificate_is_signed_with(archive: Proved) -> None:
+    """Its own key is on P-256 and lasts; RSA PKCS#1 v1.5, with which its root signed its certificate, does not."""
+    root_key = key("rsa-2048")
+    begins, ends = NOW - timedelta(days=1), NOW + timedelta(days=5000)
+    made = make_authority("old root", key("p256"), clock=archive.clock, begins=begins, ends=ends, root_key=root_key)
+    archive.name_authority("one", made, "sha256")
+    archive.authority("two", "sha512")
+    archive.give("a")
+    archive.engine.evidence.batch()
+    row = next(each for each in archive.engine.evidence.plan().rows if each.tree == "sha256")
+    assert row.because is not None
+    assert (row.because.name, row.because.when) == ("rsa-pkcs1v15 2048 (old root)", datetime(2029, 1, 1, tzinfo=UTC))
+    archive.clock.time = datetime(2028, 8, 1, tzinfo=UTC)
+    assert "one" not in row.authorities  # one more stamp of it would end on the same day
+    found = {each.code for each in archive.engine.evidence.plan().findings}
+    assert {"EVD-DUE", "EVD-NO-AUTHORITY"} <= found
