@@ -94,6 +94,8 @@ class CmsFile:
 
 
 CONTENT_TYPE, MESSAGE_DIGEST = (bytes.fromhex(f"06092a864886f70d01090{number}") for number in (3, 4))
+DATA = bytes.fromhex("06092a864886f70d010701")
+EXPLICIT = 0xA0
 HEAD = 1 << 16
 """Bytes of a content that are looked at; signed attributes have some hundred."""
 
@@ -139,15 +141,17 @@ def open_cms(data: Buffer) -> CmsFile:
     info = list(parts(data, _of(element(data), SEQUENCE, "ContentInfo")))
     if len(info) != 2 or _raw(data, info[0]) != bytes.fromhex("06092a864886f70d010702"):
         raise Malformed(phrase("cms-no-signed"))
-    (outer,) = _exactly(list(parts(data, info[1])), 1, "content")
+    (outer,) = _exactly(list(parts(data, _of(info[1], EXPLICIT, "content"))), 1, "content")
     fields = list(parts(data, _of(outer, SEQUENCE, "SignedData")))
     if len(fields) < 4:
         raise Malformed(phrase("cms-lacks"))
     encapsulated = list(parts(data, _of(fields[2], SEQUENCE, "encapContentInfo")))
     pieces = None
     if len(encapsulated) == 2:
-        (value,) = _exactly(list(parts(data, encapsulated[1])), 1, "eContent")
+        (value,) = _exactly(list(parts(data, _of(encapsulated[1], EXPLICIT, "eContent"))), 1, "eContent")
         string = value.tag & 0xDF == OCTETS
+        if not string and _raw(data, encapsulated[0]) == DATA:
+            raise Malformed(phrase("cms-not-standard", name="eContent"))
         pieces = tuple(octets(data, value)) if string else ((value.body, value.body_end),)  # PKCS #7: RFC 5652, 5.2.1
     elif len(encapsulated) != 1:
         raise Malformed(phrase("cms-encap"))

@@ -8,12 +8,14 @@ address it has must be public, and the connection goes to the address that was l
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from policies.phrases import phrase
@@ -25,19 +27,27 @@ REDIRECTS = 3
 """Redirects of a GET that are followed; each goes through the same checks."""
 
 CONNECT_WITHIN = 20.0
-"""Seconds for a connection; answers may take ``patience``."""
+"""Seconds for a connection to one address; all of it together may take ``patience``."""
+
+LARGEST = 16 << 20
+"""Bytes of an answer: national revocation lists have some ten million."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """``patience`` is how many seconds a whole answer may take, ``largest`` how many bytes it may have. ``private`` allows addresses
-    inside the network; ``proxy`` is the operator's own ("http://host:port"), which resolves names itself."""
+    """``patience`` is how many seconds a whole answer may take, from the connection to its last byte and over all redirects; ``largest``
+    how many bytes it may have. ``private`` allows addresses inside the network; ``proxy`` is the operator's own ("http://host:port"),
+    which resolves names itself. ``headers`` (a secret may be among them) go to the server that is asked, and to no other that it names."""
 
     patience: float = 60.0
-    largest: int = 16 << 20
+    largest: int = LARGEST
     private: bool = False
     proxy: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def for_others(self) -> Fetcher:
+        """The same way out for addresses that somebody else named: without the headers, and with room for what they hold."""
+        return replace(self, headers={}, largest=max(self.largest, LARGEST))
 
     def get(self, url: str) -> bytes:
         """Raises FetchFailed."""
@@ -49,46 +59,44 @@ class Fetcher:
 
     def _ask(self, url: str, body: bytes | None, media_type: str) -> bytes:
         ends = time.monotonic() + self.patience
+        first = _server(_split(url))
         for _ in range(REDIRECTS + 1):
             parts = _split(url)
+            asking = self if _server(parts) == first else self.for_others()
             try:
-                answer, location = self._once(parts, url, body, media_type, ends)
+                answer, location = asking._once(parts, url, body, media_type, ends)
             except (OSError, http.client.HTTPException) as error:
-                raise FetchFailed(url, str(error) or type(error).__name__) from error
+                slow = time.monotonic() >= ends
+                why = phrase("net-slow", seconds=f"{self.patience:.0f}") if slow else str(error) or type(error).__name__
+                raise FetchFailed(url, why) from error
             if not location:
                 return answer
             url = urljoin(url, location)
         raise FetchFailed(url, phrase("net-redirects"))
 
     def _once(self, parts: SplitResult, url: str, body: bytes | None, media_type: str, ends: float) -> tuple[bytes, str]:
-        connection = self._connection(parts, url)
         target = url.partition("#")[0] if self.proxy and parts.scheme == "http" else _target(parts)
         headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity", **self.headers}
         if media_type:
             headers["Content-Type"] = media_type
+        opened = self._connection(parts, url, ends)
         try:
+            connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
+            timed: Any = _Timed(opened, ends)
+            connection.sock = timed
             connection.request("GET" if body is None else "POST", target, body, headers)
-            connection.sock.settimeout(max(ends - time.monotonic(), 0.001))
             with connection.getresponse() as response:
                 if 300 <= response.status < 400 and body is None and response.getheader("Location"):
                     return b"", str(response.getheader("Location"))
                 if response.status != 200:
                     raise FetchFailed(url, f"HTTP {response.status} {response.reason}")
-                return self._body(connection, response, url, ends), ""
+                return self._body(response, url), ""
         finally:
-            connection.close()
+            opened.close()
 
-    def _body(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, url: str, ends: float) -> bytes:
+    def _body(self, response: http.client.HTTPResponse, url: str) -> bytes:
         found = bytearray()
-        while True:
-            left = ends - time.monotonic()
-            if left <= 0:
-                raise FetchFailed(url, phrase("net-slow", seconds=f"{self.patience:.0f}"))
-            if connection.sock is not None:
-                connection.sock.settimeout(left)
-            chunk = response.read1(1 << 16)
-            if not chunk:
-                break
+        while chunk := response.read1(1 << 16):
             found += chunk
             if len(found) > self.largest:
                 raise FetchFailed(url, phrase("net-large", most=self.largest))
@@ -96,25 +104,27 @@ class Fetcher:
             raise FetchFailed(url, phrase("net-short"))
         return bytes(found)
 
-    def _connection(self, parts: SplitResult, url: str) -> http.client.HTTPConnection:
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    def _connection(self, parts: SplitResult, url: str, ends: float) -> socket.socket:
+        host, port = parts.hostname or "", _port(parts)
         if self.proxy:
             if not self.private:
                 _refuse_literal(host, url)
             through = urlsplit(self.proxy)
-            socket_ = socket.create_connection((through.hostname or "", through.port or 8080), CONNECT_WITHIN)
-            if parts.scheme == "https":
-                _tunnel(socket_, host, port)
+            opened = socket.create_connection((through.hostname or "", through.port or 8080), min(CONNECT_WITHIN, _left(ends)))
         else:
-            socket_ = self._connect(host, port, url)
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            socket_ = context.wrap_socket(socket_, server_hostname=host)
-        connection = http.client.HTTPConnection(host, port)
-        connection.sock = socket_
-        return connection
+            opened = self._connect(host, port, url, ends)
+        try:
+            if parts.scheme == "https":
+                if self.proxy:
+                    _tunnel(opened, host, port, ends)
+                opened.settimeout(_left(ends))  # of the whole handshake: its deadline is one
+                return ssl.create_default_context().wrap_socket(opened, server_hostname=host)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
-    def _connect(self, host: str, port: int, url: str) -> socket.socket:
+    def _connect(self, host: str, port: int, url: str, ends: float) -> socket.socket:
         """A connection to an address that was looked at: the name is not asked for a second time."""
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if not self.private and any(not _public(str(each[4][0])) for each in found):
@@ -123,7 +133,7 @@ class Fetcher:
         for family, kind, protocol, _, address in found:
             attempt = socket.socket(family, kind, protocol)
             try:
-                attempt.settimeout(CONNECT_WITHIN)
+                attempt.settimeout(min(CONNECT_WITHIN, _left(ends)))
                 attempt.connect(address)
             except OSError as error:
                 attempt.close()
@@ -131,6 +141,52 @@ class Fetcher:
             else:
                 return attempt
         raise problem or OSError("the name has no address")
+
+
+def _left(ends: float) -> float:
+    """Seconds until ``ends``. Raises TimeoutError: there are none."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+class _Timed:
+    """A connection as `http.client` uses one, that is given up at ``ends`` however slowly the other side drips. It is closed by whoever
+    opened it."""
+
+    def __init__(self, opened: socket.socket, ends: float) -> None:
+        self._opened, self._ends = opened, ends
+
+    def sendall(self, data: Any) -> None:
+        self._opened.settimeout(_left(self._ends))  # of all of it
+        self._opened.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Arriving(self._opened, self._ends))
+
+    def close(self) -> None:
+        """Nothing: an answer may still be read."""
+
+
+class _Arriving(io.RawIOBase):
+    def __init__(self, opened: socket.socket, ends: float) -> None:
+        self._opened, self._ends = opened, ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._opened.settimeout(_left(self._ends))
+        return self._opened.recv_into(buffer)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _server(parts: SplitResult) -> tuple[str, str, int]:
+    return parts.scheme, parts.hostname or "", _port(parts)
 
 
 def _split(url: str) -> SplitResult:
@@ -183,10 +239,12 @@ def _refuse_literal(host: str, url: str) -> None:
         raise FetchFailed(url, phrase("net-private"))
 
 
-def _tunnel(connection: socket.socket, host: str, port: int) -> None:
+def _tunnel(connection: socket.socket, host: str, port: int, ends: float) -> None:
+    connection.settimeout(_left(ends))
     connection.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode("ascii"))
     said = b""
     while not said.endswith(b"\r\n\r\n"):
+        connection.settimeout(_left(ends))
         more = connection.recv(1)  # not a byte beyond the head: what follows is TLS
         if not more or len(said) > 1 << 14:
             raise OSError("the proxy did not answer")

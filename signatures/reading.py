@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from policies.findings import Finding
 from signatures.asic.container import AsicVerifier
 from signatures.cades import CadesVerifier
+from signatures.called import unread_by_name
 from signatures.certificates import Certificate
 from signatures.detect import detected
 from signatures.evidence_files import EvidenceVerifier
@@ -37,12 +38,15 @@ def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
 
 
 def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:
-    """What is signed in a file; None when it carries no signature. Raises OSError and CouldNotRead as they are."""
+    """What is signed in a file; None when it carries no signature, and is not called one. Raises OSError and CouldNotRead as they are."""
     with source.path.open("rb") as stream:
         kinds = dict.fromkeys(each.kind for each in detected(stream))
     families = [each for each in verifiers(known) if not each.kinds.isdisjoint(kinds)]
     files = [file for each in families if (file := _read(each, source)).objects]
-    return SignedFile.together(files) if files else None
+    if files:
+        return SignedFile.together(files)
+    lost = unread_by_name(source)
+    return SignedFile((lost,)) if lost else None
 
 
 def _read(verifier: Verifier, source: Source) -> SignedFile:

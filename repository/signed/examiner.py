@@ -22,6 +22,7 @@ from repository.progress import Progress
 from repository.signed.files import opened
 from repository.signed.received import Received
 from repository.signed.records import DATA, FileReport
+from signatures.called import called
 from signatures.detect import covered_names, detect, named_beside
 from signatures.report import Indication, Integrity, Role, SignatureReport
 
@@ -59,10 +60,12 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
         try:
             with open(spool.path(spooled), "rb") as stream:
                 found = detect(stream)
-            if found is None:
+            if found is None and not called(shown_name(spooled.item.name)):
                 continue
             examiner = examiner or _Examiner(archive, spool)
             looked = examiner.look(spooled)
+            if not looked.report.signatures:
+                continue
         except OSError as error:
             findings.add("SIG-NOT-LOOKED", shown_name(spooled.item.name), reason=os_phrase(error))
             continue

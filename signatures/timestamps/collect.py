@@ -25,9 +25,11 @@ def revocations_for(token: Token, authority: Authority | None) -> list[tuple[str
     """("crl" | "ocsp", DER) of every certificate that the token brings along, from the addresses in the certificates.
 
     What cannot be had is left out: a renewal must not wait for a web server. The authority's own settings (proxy, private addresses)
-    hold for its lists, too. Nothing is believed here that comes back: what it says is judged with the token.
+    hold for its lists, too; its secret does not, for whoever wrote a certificate chose the addresses in it. Nothing is believed here
+    that comes back: what it says is judged with the token.
     """
-    fetcher = authority.client.fetcher if authority is not None and isinstance(authority.client, HttpAuthority) else Fetcher()
+    client = authority.client if authority is not None else None
+    fetcher = client.fetcher.for_others() if isinstance(client, HttpAuthority) else Fetcher()
     known = list(certificates_of(dict.fromkeys((token.certificate_der, *token.certificates))))
     anchors = authority.anchors if authority is not None else Anchors()
     issuers = [*known, *(each.certificate for each in anchors.anchors), *anchors.known]

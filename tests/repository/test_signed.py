@@ -372,3 +372,19 @@ def test_the_archives_own_evidence_makes_a_record_pass_when_all_its_certificates
         assert report.signatures[0].proven == day(2026, 3)
     (ended,) = archive.engine.signatures.validate(deposit.aip_id, at=day(2060), progress=Silent())
     assert not ended.signatures[0].verdict.passed, "evidence that was not renewed proves nothing any more"
+
+
+def test_what_is_called_a_signature_and_cannot_be_read_is_told(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
+    pdf = pki.sign_pdf(make_pdf(), day(2026, 3), level="B")
+    at = pdf.index(b"/Contents <") + 1000
+    letter = pki.sign_cms(b"cong van", day(2026, 3))
+    files = {
+        "van_ban__pdf": pdf[:at] + b"\xc7" + pdf[at + 1 :],
+        "thu__txt": b"cong van",
+        "thu__txt__p7s": letter[:5] + b"\xff" + letter[6:],
+        "rong__p7s": b"",
+        "chu_ky__sig": b"Kinh thu\n",
+    }
+    deposit = archive.deposit(package(tmp_path, **files))
+    assert deposit.state is DepositState.REFUSED, deposit.findings
+    assert codes(deposit) == {"SIG-FAILED": 3}

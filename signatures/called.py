@@ -1,0 +1,99 @@
+"""Files that are called signatures by their names. What such a file holds and cannot be read as one is not thereby unsigned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from policies.phrases import phrase
+from signatures.ber import Buffer, element, parts
+from signatures.held import held
+from signatures.report import Kind, Role
+from signatures.signed import SignedObject, Source
+from signatures.unread import unread
+
+__all__ = ["called", "unread_by_name"]
+
+SURE: Mapping[str, Kind] = {
+    ".p7s": Kind.CADES,
+    ".p7m": Kind.CADES,
+    ".pkcs7": Kind.CADES,
+    ".cms": Kind.CADES,
+    ".tsr": Kind.TIMESTAMP,
+    ".xades": Kind.XADES,
+    ".xsig": Kind.XADES,
+    ".xmldsig": Kind.XADES,
+    ".ers.xml": Kind.EVIDENCE,
+    ".ers": Kind.EVIDENCE,
+}
+"""Endings that say signature wherever they stand (RFC 8551, RFC 7193, RFC 3161, RFC 4998)."""
+
+USUAL: Mapping[str, Kind] = {
+    ".p7": Kind.CADES,
+    ".sig": Kind.CADES,
+    ".sign": Kind.CADES,
+    ".csig": Kind.CADES,
+    ".tst": Kind.TIMESTAMP,
+    ".er.xml": Kind.EVIDENCE,
+    ".er": Kind.EVIDENCE,
+}
+"""Endings that others use too: they say signature where the file lies beside that they would be over."""
+
+ENVELOPES = (".p7m", ".pkcs7", ".cms")
+"""Endings of every content of a CMS, enciphered ones too (RFC 8551, 3.2.1)."""
+
+OTHERS = frozenset(
+    bytes.fromhex(each)
+    for each in (
+        "06092a864886f70d010701",  # data
+        "06092a864886f70d010703",  # enveloped
+        "06092a864886f70d010705",  # digested
+        "06092a864886f70d010706",  # encrypted
+        "060b2a864886f70d0109100102",  # authenticated
+        "060b2a864886f70d0109100109",  # compressed
+        "060b2a864886f70d0109100117",  # authenticated and enveloped
+    )
+)
+"""Types of a ContentInfo that are no SignedData (RFC 5652; RFC 3274; RFC 5083)."""
+
+SEQUENCE, SET = 0x30, 0x31
+
+
+def _ending(name: str, endings: Mapping[str, Kind]) -> str:
+    lower = name.lower()
+    return next((each for each in endings if lower.endswith(each)), "")
+
+
+def called(name: str) -> bool:
+    """Whether a file may be called a signature by its name."""
+    return bool(_ending(name, SURE) or _ending(name, USUAL))
+
+
+def unread_by_name(source: Source) -> SignedObject | None:
+    """What is to be said of a file in which no signature was found; None when its name says nothing of one, or it is another structure
+    that may be called so. Raises OSError."""
+    ending = _ending(source.name, SURE)
+    kind = SURE.get(ending)
+    sure = kind is not None
+    if kind is None:
+        ending = _ending(source.name, USUAL)
+        kind = USUAL.get(ending)
+        if kind is None or next(iter(source.beside()), None) is None:
+            return None
+    elif ending in ENVELOPES:
+        with source.path.open("rb") as stream, held(stream) as data:
+            if _other(data):
+                return None
+    role = {Kind.TIMESTAMP: Role.TIMESTAMP, Kind.EVIDENCE: Role.EVIDENCE}.get(kind, Role.SIGNATURE)
+    return unread(phrase("sig-called", ending=ending), kind, role=role, sure=sure)
+
+
+def _other(data: Buffer) -> bool:
+    """Whether it is a ContentInfo of another type, and is built as one: only SignedData ends with a set, that of its signers."""
+    try:
+        info = element(data)
+        kind, content = parts(data, info)
+        (inner,) = parts(data, content)
+        last = list(parts(data, inner))[-1:] if inner.tag == SEQUENCE else []
+    except ValueError:  # and Malformed
+        return False
+    return info.tag == SEQUENCE and bytes(data[kind.start : kind.end]) in OTHERS and all(each.tag != SET for each in last)
