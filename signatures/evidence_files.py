@@ -23,7 +23,7 @@ from signatures.evidence import DataObject, EvidenceReport, data_object, read_re
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
 from signatures.timestamps import read_token
-from signatures.xaip import Handed, wrapped_record
+from signatures.xaip_credentials import Handed, wrapped_record
 from signatures.xaip_verifier import in_any_version, opened_package
 
 __all__ = ["EvidenceVerifier", "handed_in", "handed_over"]

@@ -24,8 +24,7 @@ from signatures.canonical import canonical_element
 from signatures.detect import by_root
 from signatures.evidence import DataObject, ObjectDigests, object_of_bytes
 from signatures.evidence.objects import data_object
-from signatures.evidence.xmlers import NAMESPACE as ERS
-from signatures.report import Kind
+from signatures.report import Kind, Role
 from signatures.xaip_content import (
     DIGEST_METHOD,
     DIGEST_VALUE,
@@ -38,12 +37,13 @@ from signatures.xaip_content import (
     only_child,
     plain,
 )
+from signatures.xaip_credentials import Credential, Handed, Unread, credentials_in
 from signatures.xaip_left import unprotected
 from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
 from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named, ds
 
-__all__ = ["MOST_LEFT", "NAMESPACE", "Handed", "Protected", "Xaip", "in_package", "is_package", "wrapped_record"]
+__all__ = ["MOST_LEFT", "NAMESPACE", "Protected", "Xaip", "in_package", "is_package"]
 
 MOST_POINTERS = 100_000
 """Protected objects of one version."""
@@ -51,24 +51,11 @@ MOST_POINTERS = 100_000
 MOST_LEFT = 20
 """Objects that are not protected and named."""
 
-SIGNATURE = "{urn:oasis:names:tc:dss:1.0:core:schema}Base64Signature"
-_RECORD = f"{{{ERS}}}EvidenceRecord"
-
 Named = Callable[[str], Callable[[], BinaryIO] | None]
 
 _COUNT = etree.XPath("count(descendant-or-self::node())")
 
 _IDS = ("dataObjectID", "metaDataID", "credentialID", "VersionID", "Id")
-
-
-@dataclass(frozen=True)
-class Handed:
-    """An evidence record as it was handed over: for which package and version it says it was made ("" where it does not)."""
-
-    encoded: bytes
-    name: str = ""
-    aoid: str = ""
-    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,27 +86,6 @@ def in_package(data: bytes) -> Xaip | None:
     except NotWellFormed:
         return None
     return Xaip(root) if is_package(root) else None
-
-
-def wrapped_record(element: Any, name: str = "") -> Handed | None:
-    """The record in an evidenceRecord element of TR-ESOR; None when it holds none, or more than one. Raises NotWellFormed."""
-    inside = list(element.iterchildren("*")) if is_ours(element, "evidenceRecord") else []
-    if len(inside) != 1:
-        return None
-    (record,) = inside
-    if is_ours(record, "asn1EvidenceRecord"):
-        encoded = decoded(record)
-    elif record.tag == _RECORD:
-        encoded = _document(record)
-    elif is_ours(record, "xmlEvidenceRecord") and (inner := record.find(_RECORD)) is not None:
-        encoded = _document(inner)
-    else:
-        return None
-    return Handed(encoded, name, element.get("AOID", ""), element.get("VersionID", ""))
-
-
-def _document(element: Any) -> bytes:
-    return bytes(etree.tostring(element, with_tail=False))
 
 
 class Xaip:
@@ -177,20 +143,17 @@ class Xaip:
             raise NotWellFormed(phrase("xai-place", name=name), found[0][0].sourceline or 0)
         return found[0][0] if found else None
 
-    def records(self) -> Iterator[Handed]:
-        """Every evidence record in its credentials. Raises NotWellFormed: one is no base64."""
-        for credential in self._section("credentialsSection"):
-            for each in credential.iterchildren("*"):
-                if (found := wrapped_record(each, credential.get("credentialID", ""))) is not None:
-                    yield found
+    def credentials(self) -> Iterator[Handed | Credential | Unread]:
+        """What stands among its credentials, and what cannot be read of it."""
+        return credentials_in(self._root)
 
-    def signatures(self) -> Iterator[tuple[str, bytes, tuple[str, ...]]]:
-        """(id, CMS, ids of what it is related to) of every credential that is a signature in CMS. Raises NotWellFormed."""
-        for credential in self._section("credentialsSection"):
-            found = list(credential.iter(SIGNATURE))
-            if len(found) == 1:
-                related = tuple(credential.get("relatedObjects", "").split())
-                yield credential.get("credentialID", ""), decoded(found[0]), related
+    def records(self) -> Iterator[Handed]:
+        """Every evidence record in its credentials. Raises NotWellFormed: one cannot be read."""
+        for each in self.credentials():
+            if isinstance(each, Unread) and each.role is Role.EVIDENCE:
+                raise NotWellFormed(str(each.why))
+            if isinstance(each, Handed):
+                yield each
 
     def object_called(self, name: str, named: Named) -> DataObject | None:
         """The one object with that id; None: there is none. Raises NotWellFormed."""

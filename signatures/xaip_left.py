@@ -34,6 +34,9 @@ _BESIDE = etree.XPath("boolean(comment() | processing-instruction())")
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}"
 """Attributes that say where a schema is, or that nothing is there."""
 
+_NAMES = {"packageID", "Id", "id", "XAIPVersion"}
+"""Attributes of what holds others that are names for programs, as long as they are written so: no words that a reader would show."""
+
 
 def unprotected(root: Any, protected: Collection[Any], *, comments: bool = False) -> Iterator[str]:
     """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
@@ -50,7 +53,8 @@ def unprotected(root: Any, protected: Collection[Any], *, comments: bool = False
 
 def _said(element: Any, name: str, aside: Any) -> Iterator[str]:
     """What stands at an element that only holds others."""
-    words = ["attributes"] if _attributes(element) else []
+    named = [each for each in _NAMES if len((element.get(each) or "").split()) == 1]
+    words = ["attributes"] if _attributes(element, *named) else []
     words += ["text"] if has_text(element) else []
     words += ["comments"] if aside(element) else []
     yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)

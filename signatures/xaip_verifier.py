@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, TypeVar
 
 from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, TooLarge
 from policies.findings import Finding
@@ -12,15 +14,17 @@ from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
-from signatures.cms import HEAD, CmsFile, open_cms
+from signatures.cms import HEAD, CmsFile, Content, open_cms
 from signatures.embedded import read_embedded
 from signatures.evidence import ObjectDigests
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
+from signatures.stamps import read_stamp
 from signatures.unread import unread
 from signatures.xades.reader import read_document
 from signatures.xades.stamps import STAMP
-from signatures.xaip import MOST_LEFT, Handed, Xaip, in_package, is_package
+from signatures.xaip import MOST_LEFT, Xaip, in_package, is_package
+from signatures.xaip_credentials import Credential, Handed, Unread
 from signatures.xmldsig.document import Document
 
 __all__ = ["XaipVerifier", "in_any_version", "in_version", "opened_package"]
@@ -32,6 +36,8 @@ MOST_VERSIONS = 100
 """Versions of a package against which a record is tried that does not say for which it is."""
 
 Opened = Callable[[], BinaryIO]
+
+_Each = TypeVar("_Each")
 
 
 def opened_package(opened: Opened) -> Xaip | None:
@@ -101,15 +107,7 @@ class XaipVerifier:
             del data
             package = Xaip(document.root, document.work)
             read_document(document, source.named, collected, known=self._known)
-            inside: dict[str, Collected] = {}
-            for name, mine in self._signed(package, source):
-                inside[name] = mine
-                collected.take(mine)
-            for record in _bounded(package.records()):
-                package.account(STAMP + (len(record.encoded) >> 3))
-                found = in_version(package, record, source, "")
-                proved = [inside[each].file().digests() for each in found.report.covered if each in inside]
-                collected.record(replace(found, covers=found.covers.union(*proved)))
+            self._credentials(package, source, collected)
         except NotWellFormed as error:
             refused = isinstance(error, NotLookedAt)
             why = Finding("SIG-XML-REFUSED" if refused else "SIG-FORMAT", "", {"reason": error.reason})
@@ -118,23 +116,45 @@ class XaipVerifier:
             collected.objects.append(SignedObject(Kind.XAIP, Role.EVIDENCE, "", b"", integrity, sub, why))
         return collected.file()
 
-    def _signed(self, package: Xaip, source: Source) -> Iterator[tuple[str, Collected]]:
-        """The CMS signatures in the credentials, each over what is in it, or else over the object that it is related to."""
-        for number, (name, data, related) in enumerate(package.signatures()):
-            if number >= MOST_RECORDS:
-                raise TooLarge(phrase("xai-many", most=MOST_RECORDS))
-            package.account((1 + len(related)) * (STAMP + (len(data) >> 3)))
-            mine = Collected()
-            try:
-                cms = open_cms(data)
-                if cms.pieces is not None:
-                    size = cms.enclosed_size
-                    read_cms(cms, mine, cms.enclosed, Coverage("enclosed", size, size), name=name, known=self._known)
-                else:
-                    _read_detached(cms, mine, [_Related(package, each, source) for each in related], name, self._known)
-            except Malformed as error:
-                mine.objects.append(unread(error, Kind.CADES, name))
-            yield name, mine
+    def _credentials(self, package: Xaip, source: Source, collected: Collected) -> None:
+        """What stands among the credentials: signatures and time-stamps over what they are related to, then records, which may prove
+        them, then what cannot be read. Raises NotWellFormed: no more is looked at."""
+        found = list(_bounded(package.credentials()))
+        inside: dict[str, Collected] = {}
+        for role in (Role.SIGNATURE, Role.TIMESTAMP):  # time-stamps may be over signatures
+            for each in found:
+                if isinstance(each, Credential) and each.role is role:
+                    package.account((1 + len(each.related)) * (STAMP + (len(each.encoded) >> 3)))
+                    mine = self._signed(package, each, source, inside)
+                    inside.setdefault(each.name, Collected()).take(mine)
+                    collected.take(mine)
+        for each in found:
+            if isinstance(each, Handed):
+                package.account(STAMP + (len(each.encoded) >> 3))
+                read = in_version(package, each, source, "")
+                proved = [inside[name].file().digests() for name in read.report.covered if name in inside]
+                collected.record(replace(read, covers=read.covers.union(*proved)))
+        collected.objects += [
+            unread(each.why, Kind.XAIP, each.name, role=each.role) for each in found if isinstance(each, Unread)
+        ]
+
+    def _signed(self, package: Xaip, each: Credential, source: Source, inside: Mapping[str, Collected]) -> Collected:
+        """A CMS signature or a time-stamp, over what is in it, or else over the object that it is related to."""
+        mine = Collected()
+        related = [_Related(package, name, source) for name in each.related]
+        try:
+            if each.role is Role.TIMESTAMP:
+                _read_token(each, mine, related, inside, self._known)
+                return mine
+            cms = open_cms(each.encoded)
+            if cms.pieces is not None:
+                size = cms.enclosed_size
+                read_cms(cms, mine, cms.enclosed, Coverage("enclosed", size, size), name=each.name, known=self._known)
+            else:
+                _read_detached(cms, mine, related, each.name, self._known)
+        except Malformed as error:
+            mine.objects.append(unread(error, Kind.CADES, each.name, role=each.role))
+        return mine
 
 
 @dataclass(frozen=True)
@@ -180,8 +200,37 @@ def _read_detached(
     collected.take(first)
 
 
-def _bounded(records: Iterable[Handed]) -> Iterator[Handed]:
-    for number, each in enumerate(records):
+def _read_token(
+    each: Credential,
+    collected: Collected,
+    related: Sequence[_Related],
+    inside: Mapping[str, Collected],
+    known: Sequence[Certificate],
+) -> None:
+    """Read a time-stamp token over the first of the related objects that it is right over, be it a signature by its value alone; else
+    over the first at all. Raises Malformed: it is no token."""
+    contents: list[tuple[str, Content]] = []
+    for one in related:
+        contents.append((one.name, one.digest))
+        values = [each.value for each in inside[one.name].objects if each.value] if one.name in inside else []
+        contents += [(one.name, partial(_digest_of, value)) for value in values]
+    tried = [
+        read_stamp(each.encoded, "content", content, name=each.name, coverage=Coverage("beside", name=name), known=known)
+        for name, content in contents or [("", lambda _: None)]
+    ]
+    found = next((one for one in tried if one.stamp.token.integrity is Integrity.INTACT), tried[0])
+    for which, der in found.data:
+        collected.data(which, der)
+    collected.stamps.append(found.stamp)
+    collected.objects.append(found.stamp.token)
+
+
+def _digest_of(value: bytes, algorithm: str) -> bytes:
+    return hashlib.new(algorithm, value).digest()
+
+
+def _bounded(found: Iterable[_Each]) -> Iterator[_Each]:
+    for number, each in enumerate(found):
         if number >= MOST_RECORDS:
             raise TooLarge(phrase("xai-many", most=MOST_RECORDS))
         yield each

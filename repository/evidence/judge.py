@@ -17,7 +17,8 @@ from repository.signed.files import Folder, opened
 if TYPE_CHECKING:
     from signatures.evidence import EvidenceReport
     from signatures.timestamps import Trust
-    from signatures.xaip import Handed, Xaip
+    from signatures.xaip import Xaip
+    from signatures.xaip_credentials import Handed
 
 __all__ = ["Judging", "algorithms_in", "judge", "judge_each"]
 

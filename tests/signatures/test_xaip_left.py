@@ -42,7 +42,11 @@ AROUND: dict[str, tuple[bytes, tuple[str, ...]]] = {
         ("dataObjectsSection (comments)",),
     ),
     "attributes of a section": (
-        package().replace(b"<x:packageHeader>", b'<x:packageHeader packageID="paid">'),
+        package().replace(b"<x:packageHeader>", b'<x:packageHeader paid="all">'),
+        ("packageHeader (attributes)",),
+    ),
+    "words in the name of a section": (
+        package().replace(b"<x:packageHeader>", b'<x:packageHeader packageID="is paid">'),
         ("packageHeader (attributes)",),
     ),
     "more in the name of the package": (package().replace(b"</x:AOID>", b"<x:paid/></x:AOID>"), ("AOID (content)",)),
@@ -78,7 +82,18 @@ def test_what_stands_around_what_is_protected_is_named(tmp_path: Path, name: str
 
 def test_nothing_is_named_where_nothing_is_left(tmp_path: Path) -> None:
     schema = b'<x:XAIP xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:schemaLocation="a b" '
-    for data in (package(), package(data=HELD + check_sum(DATA)), package().replace(b"<x:XAIP ", schema), package() + b"\n"):
+    names = (
+        package()
+        .replace(b"<x:XAIP ", b'<x:XAIP XAIPVersion="1.3.0" ')
+        .replace(b"<x:packageHeader", b'<x:packageHeader packageID="P-1"')
+    )
+    for data in (
+        package(),
+        package(data=HELD + check_sum(DATA)),
+        package().replace(b"<x:XAIP ", schema),
+        package() + b"\n",
+        names,
+    ):
         assert only(tmp_path, data).coverage.left == ()
     assert only(tmp_path, package(data=reference(DATA)), {"cong-van.txt": DATA}).coverage.left == ()
 
