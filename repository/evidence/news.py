@@ -1,5 +1,6 @@
-"""News of authorities: whether the certificate of one that stamped was revoked since. A tree whose newest stamp is worth nothing any more
-must be begun again, while the hashes hold; nobody would find out before its next renewal, years later.
+"""News of authorities: whether the certificate of one that stamped was revoked since, and what the operator says of its root today. A
+tree whose newest stamp is worth nothing any more must be begun again, while the hashes hold; nobody would find out before its next renewal,
+years later.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Any
 from policies.findings import KhoError
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
+from repository.evidence.batch import TIME
 from repository.evidence.keeping import newest_token
 from repository.evidence.notes import read_note, write_note
 from repository.evidence.roots import roots_of
-from signatures.timestamps import Anchors, Authority, Trust, read_token
+from signatures.timestamps import Anchors, Answer, Authority, Believed, Trust, read_token
 from signatures.timestamps.collect import revocations_for
 
 __all__ = ["ask_for_news", "fallen"]
@@ -78,10 +80,23 @@ def _fallen(
         if trust is None:
             trust = Trust(roots.with_revocations(data for _, data in revocations_for(token, authority)))
         answer = trust.of(token, now)
-        if not answer.revoked:
+        if not answer.fallen:
+            _keep_ends(archive, stamps, answer)
             break
         found[f"{row.id}/{tree['tree']}"] = {"time": tree["time"], "reason": answer.reason}
     return found
+
+
+def _keep_ends(archive: Archive, stamps: Sequence[tuple[BatchRow, Mapping[str, Any]]], answer: Answer) -> None:
+    """Let the plan know what the path of these stamps stands on today: the operator may have given its root another period."""
+    if answer.believed is not Believed.YES or answer.ends is None:
+        return
+    today = {"certificate_ends": answer.ends.strftime(TIME), "path": [list(each) for each in answer.path]}
+    for row, tree in stamps:
+        if any(tree.get(name) != value for name, value in today.items()):
+            at = row.trees.index(dict(tree))
+            row.trees[at] = {**tree, **today}
+            archive.catalog.evidence.put(row)
 
 
 def _trees(rows: Sequence[BatchRow] | Iterator[BatchRow]) -> Iterator[tuple[BatchRow, Mapping[str, Any]]]:

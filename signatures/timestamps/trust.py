@@ -58,14 +58,15 @@ class Signed(NamedTuple):
 class Answer:
     """``root`` is the subject of the anchor that the path ends at, ``root_key`` the SHA-256 of its public key (one root may have several
     certificates); ``ends`` the earliest end of validity on the path; ``path`` how the certificates below the anchor are signed.
-    ``revoked``: it is not believed because of a revocation."""
+    ``fallen``: it is not believed because of a revocation, or because somebody ended the trust in its anchor: what it could be believed for
+    is over for good."""
 
     believed: Believed
     reason: str = ""
     root: str = ""
     ends: datetime | None = None
     root_key: bytes = b""
-    revoked: bool = False
+    fallen: bool = False
     path: tuple[Signed, ...] = ()
 
     def stands_on(self, algorithms: Algorithms) -> Iterator[End]:
@@ -147,7 +148,7 @@ class Trust:
         anchor = chain.anchor
         if not self.anchors.vouches(anchor, Purpose.TIMESTAMP, at, said=token.time):
             period = {"since": _day(anchor.since), "until": _day(anchor.until)}
-            return Answer(Believed.NO, phrase("trp-period", anchor=_name(anchor.certificate), **period))
+            return Answer(Believed.NO, phrase("trp-period", anchor=_name(anchor.certificate), **period), fallen=anchor.dated)
         for each in chain.certificates:
             if not each.not_before <= at <= each.not_after:
                 period = {"since": _day(each.not_before), "until": _day(each.not_after)}
@@ -157,7 +158,7 @@ class Trust:
         path = tuple(reversed(chain.whole))
         revoked = _revoked(chain, chains, (*token.revocations, *self.anchors.revocations), token.time, at)
         if revoked:
-            return Answer(Believed.NO, revoked, revoked=True)
+            return Answer(Believed.NO, revoked, fallen=True)
         signed = tuple(
             Signed(_name(each), *each.signed_with, issuer.head.key_bits) for each, issuer in reversed(list(chain.links()))
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from repository.attention.entries import attention
 from repository.evidence.judge import Judging, judge
 from signatures.timestamps import make_authority
 from tests.builders_archive import SharedIdentifier
@@ -78,3 +79,39 @@ def test_the_plan_reckons_with_what_an_authority_s_certificate_is_signed_with(ar
     assert "one" not in row.authorities  # one more stamp of it would end on the same day
     found = {each.code for each in archive.engine.evidence.plan().findings}
     assert {"EVD-DUE", "EVD-NO-AUTHORITY"} <= found
+
+
+def told(archive: Proved) -> set[str]:
+    return {each.code for each in attention(archive.engine.archive) if each.code.startswith("EVD-")}
+
+
+def test_what_stands_on_a_root_that_is_taken_back_is_told_of_and_begun_again(archive: Proved) -> None:
+    one = archive.authority("one", "sha256")
+    archive.authority("two", "sha512")
+    aip = archive.give("a")
+    archive.engine.evidence.batch()
+    takes_back(archive, issuing(one).root, datetime(2024, 1, 1))
+    archive.clock.pass_days(2)
+    archive.engine.evidence.batch()  # the worker's round asks for news
+    assert "EVD-FALLEN" in told(archive)
+    archive.authority("three", "sha256")
+    assert archive.engine.evidence.renew()["tokens"] == 1
+    assert "EVD-FALLEN" not in told(archive)
+    folder, _ = archive.proof(aip, "out")
+    files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
+    assert judge(folder / "sha256.er", Judging(files, {}, [folder / "anchors"], archive.clock.now())).valid
+
+
+def test_an_end_that_is_set_for_a_root_makes_its_trees_due_before_it(archive: Proved) -> None:
+    one = archive.authority("one", "sha256")
+    archive.authority("two", "sha512")
+    archive.give("a")
+    archive.engine.evidence.batch()
+    end = datetime(2028, 1, 1, tzinfo=UTC)
+    takes_back(archive, issuing(one).root, end)
+    archive.clock.pass_days(2)
+    archive.engine.evidence.batch()
+    due = {each.tree: each.due for each in archive.engine.evidence.plan().rows}
+    assert due["sha256"] == end - archive.engine.archive.policy.evidence.lead
+    assert due["sha512"] != due["sha256"]
+    assert "EVD-FALLEN" not in told(archive)
