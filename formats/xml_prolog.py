@@ -17,7 +17,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.xml_errors import UnknownEncoding
 from policies.phrases import phrase
 
-__all__ = ["HEAD", "PLAIN", "Prolog", "as_ascii", "encoding_of", "has_doctype", "is_xml", "prolog_of", "text_of"]
+__all__ = ["DOCTYPE", "HEAD", "PLAIN", "Prolog", "as_ascii", "encoding_of", "has_doctype", "is_xml", "prolog_of", "text_of"]
 
 HEAD: Final = 4096
 """Bytes in which the declaration of a document ends, in every document that is read."""

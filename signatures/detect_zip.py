@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from formats.package.containers import SEAL
+from formats.package.containers import SEALS, Named
 from formats.package.zip_members import BadZip, named_members, zip_names
-from formats.xml import Element, NotLookedAt, NotWellFormed, UnknownEncoding, events
-from formats.xml_prolog import as_ascii
+from formats.xml import Element, NotLookedAt, NotWellFormed, events
+from formats.xml_prolog import DOCTYPE, as_ascii
 from signatures.marks import holds
 from signatures.report import Kind
 
@@ -23,11 +23,11 @@ ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
 ZIP_END = (1 << 16) + 22
 """Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
 
-ZIP_MARKS = (
+ZIP_MARKS: Sequence[tuple[Kind, Named | re.Pattern[str]]] = (
     (Kind.OOXML, re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)),
     (Kind.ODF, re.compile(r"META-INF/(document|macro)signatures\.xml\Z")),
-    (Kind.ASIC, SEAL),
-    (Kind.ASIC, re.compile(r"META-INF/(.*/)?[^/]*ASiC[^/]*Manifest[^/]*\.xml\Z", re.IGNORECASE)),  # which may name its seal
+    *((Kind.ASIC, seal) for seal in SEALS),
+    (Kind.ASIC, Named(("asic", "manifest"), (".xml",))),  # which may name its seal
 )
 """The kind of a zip by the name of one of its members, the first that fits (ODF 1.3 part 2, 4; EN 319 162-1, 4.4.3). Office programs
 have one folder for signatures, but a package may have them anywhere (ECMA-376-2, 12.4)."""
@@ -46,8 +46,14 @@ TYPES = re.compile(r"/?(\[Content_Types\]\.xml|_rels/\.rels)(/\[\d+\](\.last)?\.
 SIGNING = "digital-signature"
 """Stands in the content types and in the types of relationships of all that has to do with signatures (ECMA-376-2, annex E)."""
 
-MOST_TYPES = 16 << 20
-"""Bytes of such a part that are looked through; real ones have some kB."""
+MOST_TYPES = 4 << 20
+"""Bytes of all such parts together that are looked through; real ones have some kB, and those of ten thousand parts one MB."""
+
+OPENING = 1 << 10
+"""Bytes that could be looked through in the time in which one is opened: there may be sixty thousand."""
+
+MOST_SAID = 50_000
+"""Elements of such a part that are looked at, where it speaks of signatures at all."""
 
 
 def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
@@ -80,40 +86,55 @@ def _says_types(name: str) -> bool:
 
 def _is_signed_package(stream: BinaryIO, size: int, names: Sequence[str]) -> bool:
     """Whether a package says that it is signed, or what it says cannot be read: then it may be."""
-    members = {each.removeprefix("/").casefold() for each in names}
+    members, left = _Members(names), MOST_TYPES
     try:
         for part in named_members(stream, size, _says_types):
-            data = part.read(MOST_TYPES + 1)
-            if len(data) > MOST_TYPES or _says_so(data, members):
+            data = part.read(left + 1)
+            left -= len(data) + OPENING
+            if left < 0 or _says_so(data, members):
                 return True
     except BadZip:
         return True
     return False
 
 
-def _says_so(data: bytes, members: Collection[str]) -> bool:
-    """Whether a part says that there are signatures. One that is no XML may say so to others, but only in these letters or by
-    references."""
-    try:
-        return any(_says_signed(each, members) for _, each in events(io.BytesIO(data)))
-    except NotLookedAt:
-        return True
-    except NotWellFormed:
-        pass
+class _Members:
+    """What content types may name: the members of a package, and what their names end in."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {each.removeprefix("/").casefold() for each in names}
+        self._endings = {each.rpartition(".")[2] for each in self._names if "." in each}
+
+    def has(self, name: str) -> bool:
+        return unquote(name).removeprefix("/").casefold() in self._names
+
+    def some_end_in(self, extension: str) -> bool:
+        """As in OPC, where it has no dot; of one that has, the last part may be enough."""
+        return extension.rpartition(".")[2].casefold() in self._endings
+
+
+def _says_so(data: bytes, members: _Members) -> bool:
+    """Whether a part says that there are signatures: it can only in these letters or by references. One that is no XML may say so to
+    others."""
     try:
         text = as_ascii(io.BytesIO(data))
         said = text.read().lower() if text is not None else b""
-        return SIGNING.encode() in said or b"&#" in said
-    except UnknownEncoding:
+        speaks = SIGNING.encode() in said or b"&#" in said
+        if not speaks and DOCTYPE.lower() not in said:
+            return False
+        begun = (element for event, element in events(io.BytesIO(data)) if event == "start")
+        return any(number >= MOST_SAID or _says_signed(each, members) for number, each in enumerate(begun))
+    except NotLookedAt:
         return True
+    except NotWellFormed:
+        return speaks
 
 
-def _says_signed(element: Element, members: Collection[str]) -> bool:
+def _says_signed(element: Element, members: _Members) -> bool:
     """Whether it is a relationship of signatures, or the content type of one that is there."""
     if SIGNING in (element.get("Type") or "").lower():
         return True
     if SIGNING not in (element.get("ContentType") or "").lower():
         return False
-    name = unquote(element.get("PartName") or "").removeprefix("/").casefold()
-    extension = "." + (element.get("Extension") or "/").casefold()
-    return name in members or any(each.endswith(extension) for each in members)
+    name, extension = element.get("PartName"), element.get("Extension")
+    return (name is not None and members.has(name)) or (extension is not None and members.some_end_in(extension))

@@ -25,13 +25,13 @@ from signatures.asic.names import (
     CADES,
     EVIDENCE,
     EXTENDED_NAMES,
-    MANIFEST,
     MEDIA_TYPE,
     MIMETYPE,
     SIMPLE,
     SIMPLE_NAMES,
     STAMP,
     XADES,
+    is_manifest,
 )
 from signatures.asic.outcomes import Wrong, alone, failed
 from signatures.ber import Malformed
@@ -109,7 +109,7 @@ class _Container:
 
     def _read_manifests(self) -> Iterator[Manifest]:
         left = MOST_MANIFEST
-        for name in filter(MANIFEST.match, self._members.names):
+        for name in filter(is_manifest, self._members.names):
             try:
                 data = self._members.read(name, left)
                 left -= len(data)
@@ -148,7 +148,7 @@ class _Container:
     @property
     def _strays(self) -> list[str]:
         """Manifests that no seal is over: they are none, but content."""
-        return [each for each in self._members.names if MANIFEST.match(each) and each not in self._chosen]
+        return [each for each in self._members.names if is_manifest(each) and each not in self._chosen]
 
     @cached_property
     def _seals(self) -> dict[str, Callable[[str, Collected], None]]:
@@ -156,7 +156,7 @@ class _Container:
 
     def _reader_of(self, name: str) -> Callable[[str, Collected], None] | None:
         """How a member is read, when it is a seal: by its name, or because a manifest says that it is its."""
-        if MANIFEST.match(name):
+        if is_manifest(name):
             return None
         named = name in self._sealed
         for pattern, suffixes, read in (
@@ -181,7 +181,7 @@ class _Container:
             return bool(self._sizes[name] < HEAD and MEDIA_TYPE.match(self._members.read(name, HEAD)))
         if name in seals:
             return self._seals[name] != self._xades or is_pure(self._members, name, self._work)
-        return bool(MANIFEST.match(name))  # those that no seal is over are told when all seals are read
+        return is_manifest(name)  # those that no seal is over are told when all seals are read
 
     # -- what a seal is made over ---------------------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from formats.package.containers import CADES, EVIDENCE, STAMP, XADES, Named
+
 __all__ = [
     "CADES",
     "EVIDENCE",
     "EXTENDED_NAMES",
-    "MANIFEST",
     "MEDIA_TYPE",
     "MIMETYPE",
     "SIGNATURES",
@@ -16,20 +17,21 @@ __all__ = [
     "SIMPLE_NAMES",
     "STAMP",
     "XADES",
+    "is_manifest",
 ]
 
 MIMETYPE = "mimetype"
 SIMPLE = "application/vnd.etsi.asic-s+zip"
 EXTENDED_NAMES, SIMPLE_NAMES = (".asice", ".sce"), (".asics", ".scs")
 
-MANIFEST = re.compile(r"META-INF/(.*/)?[^/]*ASiC(EvidenceRecord|Archive)?Manifest[^/]*\.xml\Z", re.IGNORECASE)
-CADES = re.compile(r"META-INF/(.*/)?[^/]*signature[^/]*\.(p7s|p7m)\Z", re.IGNORECASE)
-XADES = re.compile(r"META-INF/(.*/)?[^/]*signatures[^/]*\.xml\Z", re.IGNORECASE)
-STAMP = re.compile(r"META-INF/(.*/)?[^/]*timestamp[^/]*\.tst\Z", re.IGNORECASE)
-EVIDENCE = re.compile(r"META-INF/(.*/)?[^/]*evidencerecord[^/]*\.(ers|xml)\Z", re.IGNORECASE)
+_MANIFESTS = tuple(Named((word,), (".xml",)) for word in ("asicmanifest", "asicevidencerecordmanifest", "asicarchivemanifest"))
 
 MEDIA_TYPE = re.compile(rb"[\w.+-]+/[\w.+-]+\r?\n?\Z")
 """What stands in `MIMETYPE`, and nothing beside it (EN 319 162-1, A.1), but for the end of a line that editors put there."""
 
 SIGNATURES = "{http://uri.etsi.org/02918/v1.2.1#}XAdESSignatures"
 """The element in which XAdES signatures stand (EN 319 162-1, A.2)."""
+
+
+def is_manifest(name: str) -> bool:
+    return any(each.match(name) for each in _MANIFESTS)
