@@ -178,6 +178,7 @@ class _Check:
 
     def __init__(self, report: EvidenceReport, record: EvidenceRecord, objects: Sequence[DataObject], read: Reader) -> None:
         self._report, self._record, self._objects, self._read = report, record, objects, read
+        self._later = [each for each in objects if each.since]
         self._tokens: list[list[Token]] = []
 
     def _add(self, code: str, where: str, **args: str | int) -> None:
@@ -231,12 +232,10 @@ class _Check:
                 else:
                     self._hashes_objects(number, stamp, name, covered)
                 self._imprint(stamp, self._tokens[number][index], name, where)
-        for each in self._objects:
-            if each.since >= len(self._record.chains):
-                self._add("EVD-NOT-COVERED", place(each.since, 0), object=each.name)
-                covered[each.name] = False
-            elif each.since:
-                self._add("EVD-LATER", place(each.since, 0), object=each.name)
+        for each in self._later:
+            there = each.since < len(self._record.chains)
+            self._add("EVD-LATER" if there else "EVD-NOT-COVERED", place(each.since, 0), object=each.name)
+            covered[each.name] &= there
         self._report.covered = [name for name, found in covered.items() if found]
         self._report.missing = [name for name, found in covered.items() if not found]
 
@@ -264,9 +263,7 @@ class _Check:
         first = frozenset(stamp.groups[0] if stamp.groups else (self._tokens[number][0].imprint,))
         needs, canonical = self._record.first_list(number, name), self._record.canonical(number)
         plain = not number and not canonical  # the digest itself, which most objects of most records stand for
-        for each in self._objects:
-            if number < each.since:
-                continue
+        for each in self._objects if not self._later else [each for each in self._objects if each.since <= number]:
             if plain and first.intersection(_one(each.digests, name)):
                 continue
             if each.lacks(name):

@@ -48,15 +48,16 @@ class Signer:
 
     def _named(self, members: list[Tlv]) -> dict[str, list[bytes]]:
         named: dict[str, list[bytes]] = {}
+        data, lenient = self._data, self._lenient
         for member in members:
-            parts = der.children(self._data, der.expect(member, der.SEQUENCE), lenient=self._lenient)
+            parts = der.children(data, der.expect(member, der.SEQUENCE), lenient=lenient)
             if len(parts) != 2 or parts[1].tag != der.SET:
                 raise ValueError(phrase("tst-attribute-none"))
-            oid = der.oid(self._data, parts[0])
+            oid = der.oid(data, parts[0])
             if oid in named:
                 raise ValueError(phrase("tst-attribute-twice", oid=oid))
-            values = der.children(self._data, parts[1], lenient=self._lenient)
-            named[oid] = [self._data[each.start : each.end] for each in values]
+            values = der.children(data, parts[1], lenient=lenient)
+            named[oid] = [data[start:end] for _, start, _, end in values]
             if oid not in (_CONTENT_TYPE, _MESSAGE_DIGEST):
                 self.kept += values
         return named

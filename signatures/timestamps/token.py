@@ -192,8 +192,7 @@ class _Reader:
     def _checked(self, info: bytes, stamped: _TstInfo, signer: Signer) -> Token:
         found = signer.certificate_in(self.certificates)
         signer.check_reference(found)
-        certificate = load_certificate(found)
-        _check_usage(certificate)
+        certificate = _authority_certificate(found)
         if not hmac.compare_digest(digest(signer.digest, info), signer.message_digest):
             raise ValueError(phrase("tst-digest"))
         if not signed_by(certificate, signer.scheme, signer.value, signer.signed):
@@ -219,8 +218,11 @@ class _Reader:
         )
 
 
-def _check_usage(certificate: x509.Certificate) -> None:
-    """RFC 3161 §2.3: the extended key usage is time-stamping, alone and critical; the key may sign."""
+@functools.lru_cache(maxsize=256)
+def _authority_certificate(data: bytes) -> x509.Certificate:
+    """RFC 3161 §2.3: the extended key usage is time-stamping, alone and critical; the key may sign. Remembered by its bytes, as what
+    `load_certificate` gives: many tokens bring the same one along. Raises ValueError."""
+    certificate = load_certificate(data)
     try:
         extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
@@ -230,9 +232,10 @@ def _check_usage(certificate: x509.Certificate) -> None:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
-        return
+        return certificate
     if not (usage.digital_signature or usage.content_commitment):
         raise ValueError(phrase("tst-key-use"))
+    return certificate
 
 
 _BROUGHT = ([der.SET], [0xA0, der.SET], [0xA1, der.SET], [0xA0, 0xA1, der.SET])
