@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -14,7 +14,7 @@ from repository.archive import Archive
 from repository.evidence.exporting import Exported
 from signatures.timestamps import Authority, IssuingAuthority
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
-from tests.signatures.authorities import VirtualClock, authority, issuing, served
+from tests.signatures.authorities import NOW, VirtualClock, authority, issuing, served
 
 __all__ = ["FILES", "Proved"]
 
@@ -24,8 +24,8 @@ FILES = {"báo cáo.txt": "Nội dung".encode(), "ảnh/1.bin": bytes(range(256)
 class Proved(ArchiveUnderTest):
     """An archive with two time-stamp authorities on loopback, at a virtual time."""
 
-    def __init__(self, folder: Path, identifier: SharedIdentifier) -> None:
-        self._clock = VirtualClock()
+    def __init__(self, folder: Path, identifier: SharedIdentifier, *, now: datetime = NOW) -> None:
+        self._clock = VirtualClock(now)
         self._serving = ExitStack()
         super().__init__(folder, identifier)
 
