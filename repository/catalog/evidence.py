@@ -40,7 +40,7 @@ class LeafRow:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many versions no batch holds, and the oldest of them."""
+    """How many versions no batch holds (as far as they were counted), and the oldest of them."""
 
     count: int
     id: str
@@ -110,16 +110,20 @@ class Evidence:
         with self._database.read() as transaction:
             return [(row.id, 1, row.inventory_sha512) for row in transaction.execute(query)]
 
-    def waiting(self, before: datetime) -> Waiting:
-        """The versions of AIPs of ``before`` and older that no batch holds."""
+    def waiting(self, before: datetime, limit: int) -> Waiting:
+        """The versions of AIPs of ``before`` and older that no batch holds, counted up to ``limit``: in one pass over all versions."""
         beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
-        joined = aip_version.join(aip, aip.c.pk == aip_version.c.aip_pk).outerjoin(evidence_leaf, beside)
-        left = and_(evidence_leaf.c.id.is_(None), aip_version.c.created <= before)
-        first = select(aip.c.id, aip_version.c.created).select_from(joined).where(left)
+        query = (
+            select(aip.c.id, aip_version.c.created)
+            .join_from(aip_version, aip, aip.c.pk == aip_version.c.aip_pk)
+            .outerjoin(evidence_leaf, beside)
+            .where(evidence_leaf.c.id.is_(None), aip_version.c.created <= before)
+            .order_by(aip_version.c.created, aip.c.id)
+            .limit(limit)
+        )
         with self._database.read() as transaction:
-            count = transaction.execute(select(func.count()).select_from(joined).where(left)).scalar_one()
-            row = transaction.execute(first.order_by(aip_version.c.created, aip.c.id).limit(1)).one_or_none()
-        return Waiting(int(count), row.id if row else "", row.created if row else None)
+            rows = transaction.execute(query).all()
+        return Waiting(len(rows), rows[0].id, rows[0].created) if rows else Waiting(0, "", None)
 
     def count(self) -> tuple[int, int]:
         """(versions that are proved, versions of AIPs that are not)."""

@@ -16,6 +16,9 @@ from repository.settings.authorities import DEMO
 
 __all__ = ["standing"]
 
+MOST = 1_000
+"""Versions without a batch that are counted."""
+
 SLACK = timedelta(days=1)
 """How long after its batch was due a version may be without one before somebody is told: an authority may be away for a day."""
 
@@ -33,9 +36,10 @@ def standing(archive: Archive, rows: Iterable[Due], now: datetime) -> Iterator[F
 
 def _unproved(archive: Archive, now: datetime) -> Iterator[Finding]:
     """Versions that should be in a batch by now and are in none: no authority is named or answers, nothing runs, or they cannot be read."""
-    left = archive.catalog.evidence.waiting(now - archive.policy.evidence.every - SLACK)
+    left = archive.catalog.evidence.waiting(now - archive.policy.evidence.every - SLACK, MOST + 1)
     if left.count:
         named = any(place.url != DEMO for place in archive.settings.authorities)
         reason = phrase("unproved-not-made" if named else "unproved-no-authority")
         since = f"{left.oldest:%Y-%m-%d}" if left.oldest else "-"
-        yield Finding("EVD-UNPROVED", args={"count": left.count, "since": since, "id": left.id, "reason": reason})
+        count = f"{left.count}" if left.count <= MOST else f"{MOST}+"
+        yield Finding("EVD-UNPROVED", args={"count": count, "since": since, "id": left.id, "reason": reason})

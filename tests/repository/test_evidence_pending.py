@@ -189,7 +189,7 @@ def test_versions_that_nothing_proves_are_told_of(tmp_path: Path, identifier: Sh
         assert told(archive, "EVD-UNPROVED") == []
         archive.clock.pass_days(0.2)
         (finding,) = told(archive, "EVD-UNPROVED")
-        assert (finding.args["count"], finding.args["id"]) == (1, aip)
+        assert (finding.args["count"], finding.args["id"]) == ("1", aip)
         assert ("no time-stamp authority is named" in finding.text()) is not named
         assert finding.code in {each.code for each in archive.engine.evidence.plan().findings}
         archive.authority("two", "sha512")
