@@ -40,8 +40,9 @@ PDF_OBJECT = re.compile(rb"\d\s{1,50}\d{1,10}\s{1,50}obj\b")
 """By what readers find the objects of a PDF whose end says nothing, or is far from its end."""
 
 
-VALUE, RECORDS, PACKAGE = (b"SignatureValue",), (b"evidenceRecord", b"EvidenceRecord"), (b"XAIP",)
-"""The one element that no XML signature lacks; the roots of evidence records, and of packages of TR-ESOR."""
+VALUE, RECORDS, PACKAGE = (b"SignatureValue", b"SignedInfo"), (b"evidenceRecord", b"EvidenceRecord"), (b"XAIP",)
+"""The elements that no XML signature lacks (either tells, for the other may be damaged); the roots of evidence records, and of packages
+of TR-ESOR."""
 
 PREFIXED = re.compile(rb"(?:<|\A[^\s<>&/;]{120})[^\s<>&/;]*:\Z")
 """What stands before the name of a tag that has a prefix; the begin of one of hundreds is not looked for."""
@@ -140,7 +141,7 @@ def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
 
 
 def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
-    """By the root element, wherever it begins; else by the one element that no signature lacks. Its name can only be written in the
+    """By the root element, wherever it begins; else by the elements that no signature lacks. Its name can only be written in the
     characters of the file's encoding; its namespace can be written otherwise. What is written or defined so that it cannot be told is
     taken for signed: its reader refuses it."""
     try:

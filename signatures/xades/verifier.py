@@ -7,10 +7,12 @@ from typing import BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed
 from policies.findings import Finding
+from policies.phrases import phrase
 from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
+from signatures.unread import unread
 from signatures.xades.reader import read_document
 from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
@@ -37,7 +39,15 @@ class XadesVerifier:
             return SignedFile((unreadable(error, Kind.XADES),))
         del data
         read_document(document, _beside(source, document), collected, known=self._known)
+        if not collected.objects and _in_no_namespace(document):
+            collected.objects.append(unread(phrase("xad-namespace"), Kind.XADES, sure=False))
         return collected.file()
+
+
+def _in_no_namespace(document: Document) -> bool:
+    """Whether what makes a signature stands there together, in a namespace that is not that of signatures: it cannot be read as one."""
+    values = document.root.iter("{*}SignatureValue")
+    return any(each.getparent() is not None and each.getparent().find("{*}SignedInfo") is not None for each in values)
 
 
 def unreadable(error: NotWellFormed, kind: Kind, name: str = "") -> SignedObject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from signatures.reading import read_signatures
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedObject, Source
 from tests.signatures.pki import Pki, day, make_pdf
+from tests.signatures.xml_signing import enveloped
 
 CONTENT = b"Cong van so 1"
 
@@ -105,3 +107,19 @@ def test_an_enciphered_message_is_no_signature_and_a_signature_called_one_is_bro
     signed = pki.sign_cms(CONTENT, day(2026, 3), detached=False)
     (found,) = objects(tmp_path, "a.p7m", signed.replace(bytes.fromhex("06092a864886f70d010702"), oid, 1))
     assert found.failure is SubIndication.FORMAT_FAILURE
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.proof)])
+def test_no_flipped_byte_behind_its_beginning_makes_signed_xml_none(tmp_path: Path, pki: Pki, every: bool) -> None:
+    data, draw = enveloped(pki), random.Random(2)
+    marked = [at for found in re.finditer(rb"xmlns:ds=.*?>|</?ds:Sign[^>]*>", data) for at in range(*found.span())]
+    for at in range(1, len(data)) if every else draw.sample(marked, 120):
+        flipped = data[:at] + bytes((data[at] ^ draw.choice((0x01, 0x20, 0x80, 0xFF)),)) + data[at + 1 :]
+        assert objects(tmp_path, "a.xml", flipped), at
+
+
+def test_a_value_that_is_no_signatures_is_none(tmp_path: Path) -> None:
+    for data in (b"<a><SignatureValue/></a>", b"<a><SignedInfo/></a>", b"<SignedInfo>x</SignedInfo>", b"<SignatureValue/>"):
+        assert objects(tmp_path, "a.xml", data) == ()
+    (found,) = objects(tmp_path, "a.xml", b"<a><SignedInfo/><SignatureValue/></a>")
+    assert (found.integrity, found.failure) == (Integrity.UNKNOWN, SubIndication.GENERIC)

@@ -174,7 +174,9 @@ def test_xml_with_and_without(pki: Pki) -> None:
         assert found is not None
         assert found.kind is Kind.XADES
     assert detect(io.BytesIO(LETTER.encode())) is None
-    assert detect(io.BytesIO(signed.replace(b"SignatureValue", b"SignatureText"))) is None
+    without = signed.replace(b"SignatureValue", b"SignatureText")
+    assert detect(io.BytesIO(without)) is not None, "it has a SignedInfo yet"
+    assert detect(io.BytesIO(without.replace(b"SignedInfo", b"SignedText"))) is None
 
 
 @pytest.mark.parametrize(
