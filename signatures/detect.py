@@ -36,16 +36,13 @@ PDF_HEAD = 1024
 """Bytes of the head in which ``%PDF-`` may stand, and of the end in which ``startxref`` does (ISO 32000-1, implementation notes 13
 and 18 of its first edition)."""
 
-PDF_OBJECT = re.compile(rb"\d\s{1,50}\d{1,10}\s{1,50}obj\b")
-"""By what readers find the objects of a PDF whose end says nothing, or is far from its end."""
+PDF_OBJECT = re.compile(rb"\d\s{1,50}+\d{1,10}+\s{1,50}+obj\b")
+"""By what readers find the objects of a PDF whose end says nothing, or is far from its end; nothing that it took is tried again."""
 
 
 VALUE, RECORDS, PACKAGE = (b"SignatureValue", b"SignedInfo"), (b"evidenceRecord", b"EvidenceRecord"), (b"XAIP",)
 """The elements that no XML signature lacks (either tells, for the other may be damaged); the roots of evidence records, and of packages
 of TR-ESOR."""
-
-PREFIXED = re.compile(rb"(?:<|\A[^\s<>&/;]{120})[^\s<>&/;]*:\Z")
-"""What stands before the name of a tag that has a prefix; the begin of one of hundreds is not looked for."""
 
 ENTITY = re.compile(b"<!ENTITY")
 
@@ -132,12 +129,16 @@ def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
         stream.seek(max(0, stream.seek(0, io.SEEK_END) - PDF_HEAD))
         if b"startxref" not in stream.read():
             return
-    marks = [MARK]
+    marks: list[Mark] = [MARK]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # XML that speaks of PDF, unless readers of PDF find an object in it
-        marks.append(PDF_OBJECT)
+        marks.append(_has_object)
     stream.seek(0)
     if holds(stream, *marks):
         yield Detected(Kind.PADES)
+
+
+def _has_object(window: bytes) -> bool:
+    return b"obj" in window and PDF_OBJECT.search(window) is not None
 
 
 def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
@@ -173,19 +174,16 @@ def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:
 
 
 def _tag(names: Sequence[bytes]) -> Mark:
-    """Whether a start tag of one of ``names`` stands in a window: a text that speaks of them has none."""
-    ends = [re.compile(each + rb"[\s/>]") for each in names]
+    """Whether a start tag of one of ``names`` stands in a window: a text that speaks of them has none. A prefix of hundreds of characters
+    may have begun before the window. Tags are looked for only where a name stands: few documents have one."""
+    name = rb"(?:%s)[\s/>]" % b"|".join(names)
+    tag = re.compile(rb"<(?:[^\s<>&/;]*:)?" + name)
+    cut = re.compile(rb"[^\s<>&/;]{120,}:" + name)
 
     def stands(window: bytes) -> bool:
-        return any(
-            _opens(window[max(0, match.start() - 121) : match.start()]) for each in ends for match in each.finditer(window)
-        )
+        return any(each in window for each in names) and bool(tag.search(window) or cut.match(window))
 
     return stands
-
-
-def _opens(before: bytes) -> bool:
-    return before.endswith(b"<") or (before.endswith(b":") and PREFIXED.search(before) is not None)
 
 
 def by_root(tag: str) -> Kind | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import BinaryIO
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from formats.package.containers import SEALS, Named
 from formats.package.zip_members import BadZip, named_members, zip_names
 from formats.xml import Element, NotLookedAt, NotWellFormed, events
 from formats.xml_prolog import DOCTYPE, as_ascii
-from signatures.marks import holds
+from signatures.marks import in_any_letters, standing
 from signatures.report import Kind
 
 __all__ = ["ZIP_BEGINS", "zip_kinds"]
@@ -33,7 +34,7 @@ ZIP_MARKS: Sequence[tuple[Kind, Named | re.Pattern[str]]] = (
 have one folder for signatures, but a package may have them anywhere (ECMA-376-2, 12.4)."""
 
 DAMAGED_MARKS = (
-    (Kind.OOXML, (re.compile(rb"_xmlsignatures/|\[Content_Types\]\.xml", re.IGNORECASE),)),  # what its types say cannot be told
+    (Kind.OOXML, (in_any_letters(b"_xmlsignatures/", b"[content_types].xml"),)),  # what its types say cannot be told
     (Kind.ODF, (b"META-INF/documentsignatures.xml",)),
     (Kind.ODF, (b"META-INF/macrosignatures.xml",)),
     (Kind.ASIC, (b"META-INF/", b"signature")),
@@ -68,11 +69,9 @@ def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
         elif any(map(_says_types, names)) and _is_signed_package(stream, size, names):
             yield Kind.OOXML
     elif head.startswith(ZIP_BEGINS) or _ends_as_zip(stream, size):
-        for kind, marks in DAMAGED_MARKS:
-            stream.seek(0)
-            if holds(stream, *marks):
-                yield kind
-                return
+        stream.seek(0)
+        found = standing(stream, [mark for _, marks in DAMAGED_MARKS for mark in marks])
+        yield from islice((kind for kind, marks in DAMAGED_MARKS if found.issuperset(marks)), 1)
 
 
 def _ends_as_zip(stream: BinaryIO, size: int) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-__all__ = ["CHUNK", "OVERLAP", "Mark", "holds"]
+__all__ = ["CHUNK", "OVERLAP", "Mark", "holds", "in_any_letters", "standing"]
 
 CHUNK = 1 << 20
 OVERLAP = 160
@@ -19,15 +19,27 @@ Mark = bytes | re.Pattern[bytes] | Callable[[bytes], bool]
 
 def holds(stream: BinaryIO, *marks: Mark) -> bool:
     """Whether every mark stands somewhere in what follows in ``stream``, in one pass of bounded memory."""
-    window, wanted = b"", list(marks)
-    while True:
-        wanted = [each for each in wanted if not _stands(each, window)]
-        if not wanted:
-            return True
-        chunk = stream.read(CHUNK)
-        if not chunk:
-            return False
+    return len(standing(stream, marks)) == len(set(marks))
+
+
+def standing(stream: BinaryIO, marks: Iterable[Mark]) -> set[Mark]:
+    """Those of ``marks`` that stand somewhere in what follows in ``stream``, in one pass of bounded memory that ends with the last."""
+    window, wanted, found = b"", set(marks), set[Mark]()
+    while wanted and (chunk := stream.read(CHUNK)):
         window = window[-OVERLAP:] + chunk
+        found |= {each for each in wanted if _stands(each, window)}
+        wanted -= found
+    return found
+
+
+def in_any_letters(*texts: bytes) -> Mark:
+    """A mark: one of ``texts``, which are in small letters."""
+
+    def stands(window: bytes) -> bool:
+        small = window.lower()
+        return any(each in small for each in texts)
+
+    return stands
 
 
 def _stands(mark: Mark, window: bytes) -> bool:

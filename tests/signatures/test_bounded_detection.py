@@ -45,6 +45,8 @@ SHAPES: dict[str, tuple[Callable[[], bytes], list[Kind]]] = {
     "types": (lambda: typed(f'<Override PartName="/a" ContentType="{SIGNATURE}"/>' * 100_000, 10), [Kind.OOXML]),
     "elements": (lambda: typed("&#65;" + "<a/>" * 1_000_000, 10), [Kind.OOXML]),
     "pieces": (lambda: zipped({f"[Content_Types].xml/[{n}].piece": b"<a/>" for n in range(10_000)}), [Kind.OOXML]),
+    "names of tags": (lambda: b"<t>" + b":SignatureValue>" * 3_000_000, []),
+    "words like tags": (lambda: b"<t>" + b"in ds:SignatureValue " * 2_000_000, []),
 }
 """What is beyond a bound counts as signed, and its reader says why it is not looked at."""
 
