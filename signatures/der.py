@@ -47,7 +47,7 @@ class DerError(ValueError):
 
     def __init__(self, reason: str, offset: int) -> None:
         self.reason, self.offset = reason, offset
-        super().__init__(f"{reason} at offset {offset}")
+        super().__init__(phrase("der-at", why=reason, at=offset))
 
 
 class Tlv(NamedTuple):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from policies.phrases import phrase
+from policies.phrases import os_phrase, phrase
 from signatures.errors import FetchFailed
 
 __all__ = ["Fetcher"]
@@ -66,9 +66,10 @@ class Fetcher:
             try:
                 answer, location = asking._once(parts, url, body, media_type, ends)
             except (OSError, http.client.HTTPException) as error:
-                slow = time.monotonic() >= ends
-                why = phrase("net-slow", seconds=f"{self.patience:.0f}") if slow else str(error) or type(error).__name__
-                raise FetchFailed(url, why) from error
+                why = os_phrase(error) if isinstance(error, OSError) else str(error)
+                if time.monotonic() >= ends:
+                    why = phrase("net-slow", seconds=f"{self.patience:.0f}")
+                raise FetchFailed(url, why or type(error).__name__) from error
             if not location:
                 return answer
             url = urljoin(url, location)

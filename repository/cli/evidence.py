@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.findings import Finding, Weight
+from policies.findings import Finding, Weight, spoken
+from policies.phrases import phrase
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, when
-from repository.texts import words
+from repository.texts import language, words
 from repository.views import evidence as views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from repository.evidence.judge import Judging
@@ -54,7 +55,8 @@ def batch(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
         (words("label.evidence_leaves"), number(done["leaves"])),
         (words("label.evidence_trees"), ", ".join(done["trees"]) or "–"),
     ]
-    body = {name: done[name] for name in ("batch", "leaves", "trees", "failures", "unprovable", "pending")}
+    body = {name: done[name] for name in ("batch", "leaves", "trees", "unprovable", "pending")}
+    body["failures"] = [spoken(each, language()) for each in done["failures"]]
     return door.answer("evidence_batch", body, lambda: Screen(door.out).facts(facts), code=_code(closing), closing=closing)
 
 
@@ -201,8 +203,18 @@ def verify(
         text,
         code=Exit.DONE if valid else Exit.DAMAGE,
         findings=findings,
-        closing=[] if valid else [Finding("EVD-NOT-VALID", str(record), {"errors": ", ".join(errors)})],
+        closing=[] if valid else [Finding("EVD-NOT-VALID", str(record), {"errors": ", ".join(errors), "hint": _hint(errors)})],
     )
+
+
+def _hint(errors: Sequence[str]) -> str:
+    """What to try, by what is wrong: another copy of the files helps only where their hashes are."""
+    kinds = (
+        (phrase("evd-try-record"), {"EVD-SYNTAX", "EVD-TOKEN"}),
+        (phrase("evd-try-data"), {"EVD-NO-DATA", "EVD-NO-DIGEST"}),
+        (phrase("evd-try-trust"), {"EVD-NOT-TRUSTED", "EVD-ALGORITHM-ENDED", "EVD-TRUST-NOT-CHECKED", "EVD-LATER"}),
+    )
+    return next((said for said, codes in kinds if codes >= set(errors)), phrase("evd-try-other"))
 
 
 def _later(given: list[str]) -> list[tuple[int, Path]]:
@@ -242,7 +254,7 @@ def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Usage("USE-VALUE", name="--at", value=text, reason="2035-01-31", command="kho evidence verify") from None
+        raise Usage("USE-VALUE", name="--at", value=text, reason=phrase("use-date-as"), command="kho evidence verify") from None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 

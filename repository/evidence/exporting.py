@@ -161,6 +161,7 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
     tokens = [read_token(batch.trees[tree].newest.last) for tree in batch.trees]
     checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(batch.trees, tokens, strict=True))
     facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects)}
+    facts["records"] = words("evidence.readme_two" if len(batch.trees) > 1 else "evidence.readme_one")
     text = words("evidence.readme", **facts, lines="".join(lines), openssl=checks)
     if any(each.code == "EVD-DEMO" for each in done.findings):
         text = words("evidence.demo") + "\n\n" + text

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from policies.phrases import phrase
 from policies.trust import earliest
 from repository.archive import Archive
 from repository.evidence.batch import Batch, Mark
@@ -106,7 +107,7 @@ def stamp_tree(archive: Archive, batch: Batch, tree: str, authorities: Mapping[s
         """A signature scheme or hash that has ended proves nothing from the first day."""
         first = earliest(ends_of(token, token.imprint_hash, algorithms, answer))
         ended = first is not None and first.when is not None and first.when <= now
-        return f"its time stamps stand on {first.name}, which has ended" if ended and first is not None else ""
+        return phrase("tsp-stands-on-ended", name=first.name) if ended and first is not None else ""
 
     used = {marks[-1][-1].authority for name, marks in batch.marks.items() if name != tree}
     together = under_roots_of(used, (each for several in authorities.values() for each in several))

@@ -58,7 +58,8 @@ class Due:
             args = {"ended": self.because.when.date().isoformat(), "name": self.because.name}
             yield Finding("EVD-LAPSED", name, args)
         elif self.due is not None and self.due <= now:
-            yield Finding("EVD-DUE", name, {"due": self.due.date().isoformat()})
+            never = self.kind == MISSING and not self.fallen
+            yield Finding("EVD-NEVER-STAMPED", name) if never else Finding("EVD-DUE", name, {"due": self.due.date().isoformat()})
 
 
 def plan(

@@ -137,7 +137,7 @@ class _Work:
             first = earliest(ends_of(token, hash_name, self.algorithms, answer))
             if first is None or first.when is None or first.when >= before + _LONGER:
                 return ""
-            return f"its time stamp would end on {first.when.date().isoformat()} ({first.name}), no later than the one it renews"
+            return phrase("tsp-no-longer", until=first.when.date().isoformat(), name=first.name)
 
         return judged
 
