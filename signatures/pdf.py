@@ -57,6 +57,8 @@ BAD = (
 """What pyHanko raises over files that are not what they should be (found by fuzzing)."""
 
 MOST_FIELDS = 10_000
+MOST_KIDS = 200_000
+"""Members of the form that are looked at, however often the same list is named."""
 DEEPEST = 50
 """Fields and pages within one another."""
 
@@ -138,7 +140,8 @@ class Pdf:
             listed = self._reader.root["/AcroForm"]["/Fields"] if self.readable else ()
         except BAD:
             return []
-        filled = (_field(name, holder) for name, holder in _signature_fields(listed, "", "", set()))
+        walked = _signature_fields(listed, "", "", set(), iter(range(MOST_KIDS)))
+        filled = (_field(name, holder) for name, holder in walked)
         return list(islice((each for each in filled if each is not None), MOST_FIELDS))
 
     def usage_rights(self) -> tuple[int, ...]:
@@ -214,10 +217,12 @@ POLICY = _policy()
 """pyHanko's own rules, but for the document security store (`_Store`)."""
 
 
-def _signature_fields(listed: Any, above: str, kind: str, seen: set[Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _signature_fields(
+    listed: Any, above: str, kind: str, seen: set[Any], left: Iterator[int], depth: int = 0
+) -> Iterator[tuple[str, Any]]:
     """(name, dictionary) of the signature fields with a value; ``above`` and ``kind`` are what they inherit. One that cannot be read hides
-    none of the others."""
-    for kid in _each(listed) if depth < DEEPEST else ():
+    none of the others; what is beyond ``left`` is told by its marks."""
+    for kid, _ in zip(_each(listed) if depth < DEEPEST else (), left, strict=False):
         try:
             reference = getattr(kid, "reference", None)
             if reference is not None and reference in seen:
@@ -232,7 +237,7 @@ def _signature_fields(listed: Any, above: str, kind: str, seen: set[Any], depth:
             continue
         if filled:
             yield name, field
-        yield from _signature_fields(below, name, mine, seen, depth + 1)
+        yield from _signature_fields(below, name, mine, seen, left, depth + 1)
 
 
 def _each(listed: Any) -> Iterator[Any]:

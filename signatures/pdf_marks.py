@@ -112,6 +112,7 @@ def _objects(data: Held, marks: Sequence[int]) -> Iterator[Claim]:
     lengths: dict[tuple[int, int], int] | None = None
     number: tuple[int, int] | None = None
     begun = at = 0
+    closed = True
     while True:
         base, token = search(TOKEN, data, at) or (len(data), None)
         end = base + token.start() if token else len(data)
@@ -130,7 +131,9 @@ def _objects(data: Held, marks: Sequence[int]) -> Iterator[Claim]:
             if lengths is None:
                 found = islice(matches(NUMBER, data), MOST_NUMBERS)
                 lengths = {(int(each[1]), int(each[2])): int(each[3]) for each in found}
-            at = _stream_end(data, at, data[max(begun, end - FAR) : end], lengths)
+            after = _stream_end(data, at, data[max(begun, end - FAR) : end], lengths) if closed else None
+            closed = after is not None  # where no stream ends any more, none is looked for again
+            at = after or at
         number = (int(token[1]), int(token[2])) if token[1] else None
         begun = at
 
@@ -139,15 +142,15 @@ MOST_NUMBERS = 1_000_000
 """Objects that are numbers, and may be lengths of streams."""
 
 
-def _stream_end(data: Held, start: int, dictionary: bytes, lengths: dict[tuple[int, int], int]) -> int:
-    """Where the stream ends that begins at ``start``: after its length, if it ends there; else where the next one does."""
+def _stream_end(data: Held, start: int, dictionary: bytes, lengths: dict[tuple[int, int], int]) -> int | None:
+    """Where the stream ends that begins at ``start``: after its length, if it ends there; else where the next one does, if any."""
     for found in LENGTH.finditer(dictionary):
         number = int(found[1])
         length = number if found[2] is None else lengths.get((number, int(found[2])))
         if length is not None and CLOSED.match(data[start + length : start + length + 64]):
             return start + length
     ended = search(ENDED, data, start)
-    return ended[0] + ended[1].start() if ended else start
+    return ended[0] + ended[1].start() if ended else None
 
 
 def _strings(text: bytes) -> list[tuple[int, int]]:

@@ -218,3 +218,9 @@ def test_numbers_that_are_none_and_places_that_are_not_there(
         for each in (places[0], places[-1]):
             data = signed["LTA"][: each.start()] + damaged + signed["LTA"][each.end() :]
             assert any(one.role is Role.SIGNATURE for one in objects(tmp_path, data))
+
+
+def test_streams_without_an_end_cost_one_walk(tmp_path: Path) -> None:
+    """Looked for from each of them anew, the end would take hours."""
+    data = b"%PDF-1.7\n" + b"1 0 obj <<>> stream\n" * 200_000 + b"2 0 obj << " + MARKS + b" >> endobj\nstartxref\n0\n%%EOF"
+    assert [each.failure for each in objects(tmp_path, data)] == [SubIndication.FORMAT_FAILURE]
