@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.archive_stamps import archived
+from signatures.armour import Armoured, armoured
 from signatures.attributes import (
     ARCHIVE_STAMP_V3,
     ARCHIVE_STAMPS,
@@ -29,12 +30,13 @@ from signatures.attributes import (
     ess_hashes,
     revocation_values,
 )
-from signatures.ber import Buffer, Malformed
+from signatures.ber import Buffer, Malformed, element
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
-from signatures.detect import detected, pem_body
+from signatures.detect import detected
 from signatures.held import held
+from signatures.left_words import BESIDE
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
@@ -97,27 +99,37 @@ class CadesVerifier:
                 return _broken("this is no CMS signature")
             if found.armoured:
                 stream.seek(0)
-                data = stream.read(MOST_ARMOURED + 1)
-                try:
-                    return self._read(pem_body(data), source)
-                except Malformed as error:
-                    return _broken(error)
+                return self._armoured(armoured(stream.read(MOST_ARMOURED + 1)), source)
             with held(stream) as whole:
                 return self._read(whole, source)
+
+    def _armoured(self, text: Armoured, source: Source) -> SignedFile:
+        """Each of the structures, of which none is then the whole of the file."""
+        several = len(text.bodies) > 1
+        read = [_broken(each) if isinstance(each, Malformed) else self._read(each, source) for each in text.bodies]
+        for number, file in enumerate(read, 1):
+            objects = [_in_part(each) if several or text.beside else each for each in file.objects]
+            if several:
+                objects = [replace(each, name=f"{number}.{each.name}" if each.name else f"{number}") for each in objects]
+            read[number - 1] = replace(file, objects=tuple(objects))
+        return SignedFile.together(read)
 
     def _read(self, data: Buffer, source: Source) -> SignedFile:
         try:
             cms = open_cms(data)
+            end = element(data).end
         except Malformed as error:
             return _broken(error)
         collected = Collected()
         if cms.content_type == TST_INFO and cms.pieces is not None:
-            self._token(bytes(data[:]), source, collected)
+            self._token(bytes(data[:end]), source, collected)
         elif cms.pieces is not None:
             coverage = Coverage("enclosed", cms.enclosed_size, cms.enclosed_size)
             read_cms(cms, collected, cms.enclosed, coverage, known=self._known)
         else:
             self._beside(cms, source, collected)
+        if end < len(data):
+            collected.objects[:] = map(_in_part, collected.objects)
         return collected.file()
 
     def _beside(self, cms: CmsFile, source: Source, collected: Collected) -> None:
@@ -169,6 +181,13 @@ class CadesVerifier:
 def _begin(opened: Callable[[], BinaryIO]) -> bytes:
     with opened() as stream:
         return stream.read(HEAD)
+
+
+def _in_part(read: SignedObject) -> SignedObject:
+    """One in a file that holds more than its structure, which nobody signed."""
+    left = (*read.coverage.left, BESIDE)
+    note = Finding("SIG-PART-ONLY", "", {"covered": read.coverage.name or "-", "left": ", ".join(left)})
+    return replace(read, coverage=replace(read.coverage, scope="part", left=left), notes=(*read.notes, note))
 
 
 def _broken(why: Malformed | str, name: str = "") -> SignedFile:

@@ -7,8 +7,6 @@ Detection judges nothing, and a file that is detected may still turn out to hold
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -17,17 +15,19 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from formats.xml_errors import UnknownEncoding
-from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of, text_of
+from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
+from signatures.armour import MOST_BLOCKS, begins
 from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
-from signatures.marks import CHUNK, OVERLAP, Mark, holds
+from signatures.held import held
+from signatures.marks import Mark, holds
 from signatures.pdf_marks import MARK
 from signatures.report import Kind
 
-__all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside", "pem_body"]
+__all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -55,10 +55,6 @@ TR_ESOR = "http://www.bsi.bund.de/tr-esor/xaip"
 
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
-
-PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
-
-NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 SUFFIXES = (
     ".p7s",
@@ -106,6 +102,8 @@ def detected(stream: BinaryIO) -> Iterator[Detected]:
     found = _binary(head)
     if found is not None:
         yield found
+        if not _reaches_end(stream, head):
+            yield from (each for way in (_pdf, _zip) for each in way(stream, head))
         return
     if head.startswith(ZIP_BEGINS):
         found = next(_zip(stream, head), None)
@@ -122,6 +120,18 @@ def _zip(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
 
 def _binary(head: bytes) -> Detected | None:
     return _cms(head, armoured=False) or (Detected(Kind.EVIDENCE) if head[:1] == b"\x30" and _evidence(head) else None)
+
+
+def _reaches_end(stream: BinaryIO, head: bytes) -> bool:
+    """Whether the structure with which a file begins is all of it: behind it other programs may find a file of theirs."""
+    size = stream.seek(0, io.SEEK_END)
+    try:
+        if head[1:2] != b"\x80":
+            return element(head, 0, size).end == size
+        with held(stream) as data:
+            return element(data).end == size
+    except (Malformed, IndexError):
+        return False
 
 
 def _pdf(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
@@ -195,13 +205,13 @@ def by_root(tag: str) -> Kind | None:
 
 
 def _armoured(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
-    body = _unarmoured(stream, head)
-    if not body:
-        return
-    if _evidence(body):
-        yield Detected(Kind.EVIDENCE, armoured=True)
-    elif found := _cms(body, armoured=True):
-        yield found
+    """The first structure of ours; of a text with more than are looked at nobody knows that it has none."""
+    for number, body in enumerate(begins(stream, head)):
+        found = Detected(Kind.EVIDENCE, armoured=True) if _evidence(body) else _cms(body, armoured=True)
+        found = found or (Detected(Kind.CADES, armoured=True) if number == MOST_BLOCKS else None)
+        if found:
+            yield found
+            return
 
 
 def _evidence(head: bytes) -> bool:
@@ -220,40 +230,6 @@ def _evidence(head: bytes) -> bool:
 
 
 HASH_IDENTIFIERS = frozenset(write_oid(each) for each in HASH_OIDS)
-
-
-def _unarmoured(stream: BinaryIO, head: bytes) -> bytes:
-    """The first bytes inside a PEM or bare base64 text; b"" when it is neither. Text may stand before PEM (RFC 7468, 2)."""
-    begin = text_of(stream, head).read(HEAD).lstrip()
-    if begin.startswith(b"MI"):
-        text = begin
-    elif b"\0" not in begin:
-        text = _begun(text_of(stream, head))
-    else:
-        return b""
-    text = NO_BASE64.sub(b"A", b"".join(text.split(b"-", 1)[0].split()))  # damage hides nothing that stands around it
-    return base64.b64decode(text[: len(text) // 4 * 4])
-
-
-def _begun(stream: BinaryIO) -> bytes:
-    """What follows the first line of a PEM structure of ours in a text, as much as a head; b"" when there is none."""
-    window = b""
-    while chunk := stream.read(CHUNK):
-        window = window[-OVERLAP:] + chunk
-        if match := PEM.search(window):
-            return (window[match.end() :] + stream.read(HEAD))[:HEAD]
-    return b""
-
-
-def pem_body(data: bytes) -> bytes:
-    """The structure inside a PEM or base64 text. Raises `Malformed`."""
-    data = text_of(io.BytesIO(data), data[:HEAD]).read()
-    match = PEM.search(data)
-    text = data[match.end() :].split(b"-----END", 1)[0] if match else data
-    try:
-        return base64.b64decode(b"".join(text.split()), validate=True)
-    except binascii.Error as error:
-        raise Malformed(phrase("det-base64", why=str(error))) from error
 
 
 def _open(head: bytes, at: int, limit: int) -> Part | None:

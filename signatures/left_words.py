@@ -8,6 +8,7 @@ from policies.phrases import phrase
 
 __all__ = [
     "ATTRIBUTES",
+    "BESIDE",
     "COMMENTS",
     "EVERYTHING",
     "EXTRA_FIELD",
@@ -37,10 +38,12 @@ WORDS = {
     "content": f" {phrase('left-content')}",
 }
 
+BESIDE = phrase("left-beside")
+"""What a file of a signature in CMS holds around its structure."""
 ZIP_COMMENT, EXTRA_FIELD = phrase("left-zip-comment"), phrase("left-extra-field")
 """What belongs to a zip as a whole, or to none of its names."""
 
-_ENDS = (NAME, NAME_AND_ATTRIBUTES, EVERYTHING, PART, *WORDS.values(), ZIP_COMMENT, EXTRA_FIELD)
+_ENDS = (NAME, NAME_AND_ATTRIBUTES, EVERYTHING, PART, *WORDS.values(), ZIP_COMMENT, EXTRA_FIELD, BESIDE)
 
 
 def told(item: str) -> str:

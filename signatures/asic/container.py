@@ -19,6 +19,7 @@ from formats.xml import NotLookedAt, NotWellFormed
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.algorithms import weakest
+from signatures.armour import pem_body
 from signatures.asic.coverage import MOST_LEFT, first_of, is_pure, leave, part_only
 from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, read_manifest
 from signatures.asic.names import (
@@ -38,7 +39,7 @@ from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, MOST_BYTES, Content, open_cms
-from signatures.detect import detect, pem_body
+from signatures.detect import detect
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord
 from signatures.evidence import DataObject, data_object
