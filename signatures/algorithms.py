@@ -210,6 +210,11 @@ def _pss(parameters: bytes) -> Scheme:
     return Scheme("rsa-pss", found, mask, salt)
 
 
+ODD = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm, TypeError)
+"""What cryptography raises over odd structures, and which is no ValueError; TypeError for a name whose value is of a kind that it cannot
+have, and only when the name is asked for."""
+
+
 @functools.lru_cache(maxsize=256)
 def load_certificate(data: bytes) -> x509.Certificate:
     """Raises ValueError for what is no certificate. Oddities that OpenSSL would merely warn of pass: old ones have them."""
@@ -220,7 +225,7 @@ def load_certificate(data: bytes) -> x509.Certificate:
             found.public_key()
             # What is read late must be readable, or it would fail where nobody expects it.
             _ = (found.subject.rfc4514_string(), found.issuer, found.serial_number, found.not_valid_after_utc, found.extensions)
-        except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
+        except ODD as error:
             raise ValueError(phrase("alg-certificate", why=str(error))) from error
         return found
 

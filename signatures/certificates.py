@@ -19,7 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from signatures.algorithms import HASHES, Scheme, scheme_of, signed_by
+from signatures.algorithms import HASHES, ODD, Scheme, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.report import CertificateFacts
 
@@ -235,7 +235,7 @@ class Certificate:
     def _has(self, oid: str) -> bool:
         try:
             return any(each.oid.dotted_string == oid for each in self.x509.extensions)
-        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        except (ValueError, *ODD):
             return False
 
     def _extension(self, oid: x509.ObjectIdentifier) -> Any:
@@ -243,9 +243,8 @@ class Certificate:
             return self.x509.extensions.get_extension_for_oid(oid).value
         except (
             x509.ExtensionNotFound,
-            x509.DuplicateExtension,
-            x509.UnsupportedGeneralNameType,
             ValueError,
+            *ODD,
         ):  # a broken extension says nothing; path validation refuses what matters
             return None
 
@@ -264,7 +263,7 @@ def _loaded(der: bytes) -> x509.Certificate:
         try:
             found = x509.load_der_x509_certificate(der)
             _ = (found.subject, found.issuer, found.serial_number, found.not_valid_after_utc)
-        except (x509.InvalidVersion, UnsupportedAlgorithm) as error:
+        except ODD as error:
             raise ValueError(str(error)) from error
         return found
 

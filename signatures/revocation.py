@@ -24,7 +24,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
 from policies.phrases import phrase
-from signatures.algorithms import Scheme, scheme_of, signed_by
+from signatures.algorithms import ODD, Scheme, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.certificates import HASH_NAMES, LATEST, Certificate
 from signatures.poe import digest_of
@@ -40,9 +40,6 @@ nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
 
 EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
 """expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
-
-ODD = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
-"""What cryptography raises over odd structures, and which is no ValueError."""
 
 KNOWN_CRL = frozenset(
     {
@@ -300,7 +297,7 @@ def load_crl(der: bytes) -> Crl | None:
         found = Crl(der)
         _ = (found.scheme, found.rules)
         return found
-    except (ValueError, TypeError, Malformed, *ODD):
+    except (ValueError, Malformed, *ODD):
         return None
 
 
@@ -309,7 +306,7 @@ def load_ocsp(der: bytes) -> Ocsp | None:
     try:
         guard(der)
         return Ocsp(der)
-    except (ValueError, TypeError, Malformed, *ODD):
+    except (ValueError, Malformed, *ODD):
         return None
 
 
@@ -318,7 +315,7 @@ def as_revocation(data: bytes) -> bytes:
     try:
         if data.lstrip().startswith(b"-----BEGIN X509 CRL"):
             data = x509.load_pem_x509_crl(data).public_bytes(serialization.Encoding.DER)
-    except (ValueError, TypeError, *ODD):
+    except (ValueError, *ODD):
         return b""
     return data if load_ocsp(data) or load_crl(data) else b""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signatures.algorithms import ODD
 from signatures.anchors import Anchors
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import FetchFailed
@@ -68,6 +69,6 @@ def _as_list(data: bytes) -> bytes:
     """A list as DER; b"" for what is none."""
     try:
         parsed = x509.load_pem_x509_crl(data) if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(data)
-    except ValueError:
+    except (ValueError, *ODD):
         return b""
     return parsed.public_bytes(Encoding.DER)
