@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,6 +48,21 @@ def end(process: subprocess.Popen[str]) -> str:
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return err
+
+
+def wait_for_words(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until it has written ``words`` to standard error; what was read so far is gone."""
+    assert process.stderr is not None
+    descriptor, heard = process.stderr.fileno(), b""
+    os.set_blocking(descriptor, False)
+
+    def has_said() -> bool:
+        nonlocal heard
+        with contextlib.suppress(BlockingIOError):
+            heard += os.read(descriptor, 1 << 16)
+        return words.encode() in heard
+
+    until(has_said)
 
 
 def until(condition: Callable[[], bool]) -> None:

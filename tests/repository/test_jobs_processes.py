@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 from job_flows import effects, jobs
-from job_processes import end, finish, kill, start, until
+from job_processes import end, finish, kill, start, until, wait_for_words
 
 from repository.jobs import JobState
 
@@ -149,14 +149,15 @@ def test_a_second_worker_is_refused(tmp_path, machine, spawned):
 
 def test_a_worker_waits_for_a_command(tmp_path, machine, spawned):
     machine.upgrade()
-    command = spawned(tmp_path, "run", "three", "j", '{"seconds": 1.5}')
+    command = spawned(tmp_path, "run", "three", "j", '{"seconds": 60}')
     until(lambda: ("j", "one", "begin") in effects(tmp_path))
     worker = spawned(tmp_path, "worker")
+    wait_for_words(worker, "waiting for command, process")
     machine.run("three", "k", {"seconds": 0.0}, wait=False)
+    (tmp_path / "hurry").touch()
     assert finish(command) == "['j/one', 'j/two', 'j/three']"
     until(lambda: machine.get("k").state is JobState.DONE)
-    said = end(worker)
-    assert "waiting for command, process" in said
+    end(worker)
     assert set(begun(tmp_path).values()) == {1}
 
 
