@@ -6,7 +6,8 @@ around it, the second comments.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -26,10 +27,9 @@ from signatures.xmldsig.names import ds
 
 __all__ = ["unprotected"]
 
-_COMMENTED = etree.XPath("boolean(.//comment())")
-_ASIDE = etree.XPath("boolean(.//comment() | .//processing-instruction())")
-_AROUND = etree.XPath("boolean(/comment() | /processing-instruction() | comment() | processing-instruction())")
-_BESIDE = etree.XPath("boolean(comment() | processing-instruction())")
+_KINDS = (etree.Comment, etree.ProcessingInstruction)
+"""What no hash of an object need have. They are looked for by iteration, not by paths: libxml2 takes time with the square of the comments
+that stand in text."""
 
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}"
 """Attributes that say where a schema is, or that nothing is there."""
@@ -41,23 +41,28 @@ _NAMES = {"packageID", "Id", "id", "XAIPVersion"}
 def unprotected(root: Any, protected: Collection[Any], *, comments: bool = False) -> Iterator[str]:
     """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
     elements that are; ``comments``: their canonical form has comments. A credential of which every single thing is protected is too."""
-    yield from _said(root, local_name(root), _AROUND)
+    around = chain(root.itersiblings(*_KINDS, preceding=True), root.itersiblings(*_KINDS))
+    yield from _said(root, local_name(root), around)
     for section in root.iterchildren("*"):
         if not is_section(section):
             yield local_name(section)
             continue
-        yield from _said(section, local_name(section), _BESIDE)
+        yield from _said(section, local_name(section))
         for each in section.iterchildren("*"):
             yield from _of_item(each, protected, comments)
 
 
-def _said(element: Any, name: str, aside: Any) -> Iterator[str]:
-    """What stands at an element that only holds others."""
+def _said(element: Any, name: str, around: Iterable[Any] = ()) -> Iterator[str]:
+    """What stands at an element that only holds others; ``around`` are comments and instructions around it."""
     named = [each for each in _NAMES if len((element.get(each) or "").split()) == 1]
     words = ["attributes"] if _attributes(element, *named) else []
     words += ["text"] if has_text(element) else []
-    words += ["comments"] if aside(element) else []
+    words += ["comments"] if _is_any(chain(around, element.iterchildren(*_KINDS))) else []
     yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)
+
+
+def _is_any(nodes: Iterator[Any]) -> bool:
+    return next(nodes, None) is not None
 
 
 def _attributes(element: Any, *known: str) -> set[str]:
@@ -75,9 +80,9 @@ def _of_item(element: Any, protected: Collection[Any], comments: bool) -> Iterat
     elif element.tag == ds("CanonicalizationMethod"):
         words = _more_than(element, "Algorithm")
     elif held == "credentialID" and _is_record(element):
-        words = ["comments"] if _ASIDE(element) else []
+        words = ["comments"] if _is_any(element.iter(*_KINDS)) else []
     elif held == "credentialID" and _wholly(element, protected):
-        words = (["attributes"] if _attributes(element, held) else []) + (["comments"] if _ASIDE(element) else [])
+        words = (["attributes"] if _attributes(element, held) else []) + (["comments"] if _is_any(element.iter(*_KINDS)) else [])
     else:
         yield told(name)
         return
@@ -95,14 +100,14 @@ def _beside_content(element: Any, held: str, comments: bool) -> list[str]:
     content = content_of(element)
     inner = content.binary if content.binary is not None else content.reference
     if inner is None:
-        return ["comments"] if _COMMENTED(element) and not comments else []
+        return ["comments"] if not comments and _is_any(element.iter(etree.Comment)) else []
     way = [inner]
     while way[-1] is not element:
         way.append(way[-1].getparent())
     known = (held, "Id", "URI" if inner.tag == REFERENCE else "Encoding")
     words = ["attributes"] if any(_attributes(each, *known) for each in way) else []
     words += [local_name(each) for each in element.iterchildren("*") if each not in way and not _is_check_sum(each)]
-    return words + (["comments"] if _ASIDE(element) else [])
+    return words + (["comments"] if _is_any(element.iter(*_KINDS)) else [])
 
 
 def _is_check_sum(element: Any) -> bool:

@@ -145,7 +145,7 @@ class _Left:
 
     def _strange(self, element: Any) -> list[str]:
         text = text_of(element) if len(element) else element.text or ""
-        self._document.work.visit(1 + (len(text) >> BYTES))
+        self._document.work.visit(1 + (len(element) >> 5) + (len(text) >> BYTES))
         words = list(self._machinery.strange(element, text))
         shows = element.tag == ds("Object") and element in self._above  # where its attributes say what the content in it is
         return words if "attributes" in words or not shows or {*element.keys()} <= {*ID_ATTRIBUTES} else [*words, "attributes"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -98,9 +100,21 @@ class Properties:
 
     def names(self, certificate: Certificate) -> frozenset[str]:
         """The hashes in which SigningCertificate, or its second version, has the digest of ``certificate``; none: it is another one."""
+        same = {name for name, values in self._digests.items() if hashlib.new(name, certificate.der).digest() in values}
+        return frozenset(same)
+
+    @cached_property
+    def _digests(self) -> dict[str, set[bytes]]:
+        """Hash → digests of certificates in SigningCertificate, read once: there may be thousands of certificates, and of digests."""
+        found: dict[str, set[bytes]] = {}
         listed = (element for name in _REFERENCES for element in self.signed_named(name))
-        certs = [each for element in listed for each in element.iterchildren() if local(each) == "Cert"]
-        return frozenset(name for each in certs if (name := _digest_of(each, certificate)))
+        for cert in (each for element in listed for each in element.iterchildren() if local(each) == "Cert"):
+            digest = next((each for each in cert.iterchildren() if local(each) == "CertDigest"), None)
+            with suppress(ValueError, Failure):
+                if digest is not None:
+                    name, value = _digest(digest)
+                    found.setdefault(name, set()).add(value)
+        return found
 
 
 def _time(text: str) -> datetime | None:
@@ -132,18 +146,6 @@ def office_time(references: tuple[Reference, ...]) -> datetime | None:
 
 
 _REFERENCES = ("SigningCertificateV2", "SigningCertificate")
-
-
-def _digest_of(cert: Any, certificate: Certificate) -> str:
-    """The hash in which ``cert`` has the digest of ``certificate``; "" where it has not."""
-    digest = next((each for each in cert.iterchildren() if local(each) == "CertDigest"), None)
-    if digest is None:
-        return ""
-    try:
-        name, value = _digest(digest)
-    except (ValueError, Failure):
-        return ""
-    return name if hashlib.new(name, certificate.der).digest() == value else ""
 
 
 def properties_of(element: Any, references: tuple[Reference, ...]) -> Properties:

@@ -20,14 +20,14 @@ from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, Identity, SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
 from signatures.xades import stamps
+from signatures.xades.counter import countersigned, covers_value, signs_values_only
 from signatures.xades.coverage import Covered, covered_by, shadows
 from signatures.xades.left import coverage_of
 from signatures.xades.properties import Properties, digests_in, local, office_time, properties_of, values_in
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work
 from signatures.xmldsig.document import Document, text_of
-from signatures.xmldsig.names import ds
-from signatures.xmldsig.references import Reading, Resolver, State, Transforms
+from signatures.xmldsig.references import Reading, Resolver, Transforms
 from signatures.xmldsig.signature import CERTIFICATE, Failure, XmlSignature, decoded, likeliest, open_signature
 
 __all__ = ["MOST_SIGNATURES", "Read", "read_document"]
@@ -95,14 +95,14 @@ def _too_many(reader: _Reader, element: Any) -> Read:
 
 
 def _read(reader: _Reader, element: Any, number: str) -> Read:
-    counter = _countersigned(element)
+    counter = countersigned(element)
     role = Role.SIGNATURE if counter is None else Role.COUNTERSIGNATURE
     base = SignedObject(
         reader.kind, role, element.get("Id", "")[:100] or number, b"", Integrity.UNKNOWN, coverage=Coverage("part")
     )
     try:
         signature = open_signature(reader.document, element, reader.resolve, reader.transforms)
-        if role is Role.SIGNATURE and _signs_a_value(signature):
+        if role is Role.SIGNATURE and signs_values_only(signature):
             role = Role.COUNTERSIGNATURE
         return _opened(reader, replace(base, role=role), signature, counter)
     except Failure as failure:
@@ -115,21 +115,6 @@ def _read(reader: _Reader, element: Any, number: str) -> Read:
 
 def _failed(base: SignedObject, failure: Failure) -> SignedObject:
     return replace(base, integrity=failure.integrity, failure=failure.sub, why=failure.why)
-
-
-def _countersigned(element: Any) -> Any:
-    """The ds:Signature that ``element`` stands in as xades:CounterSignature, or None."""
-    parent = element.getparent()
-    if parent is None or local(parent) != "CounterSignature":
-        return None
-    return next(parent.iterancestors(ds("Signature")), None)
-
-
-def _signs_a_value(signature: XmlSignature) -> bool:
-    """Whether a signature signs nothing but the values of others (EN 319 132-1, 5.2.7.1: Type CountersignedSignature)."""
-    tops = [each.nodes.top for each in signature.references if each.nodes is not None]
-    objects = [top for top in tops if not local(top)]
-    return bool(objects) and len(tops) == len(signature.references) and all(top.tag == ds("SignatureValue") for top in objects)
 
 
 def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counter: Any) -> Read:
@@ -223,7 +208,7 @@ def _judged(
         return _failed(base, wrong)
     if certificate is None:  # value and digests are right, but another certificate was signed along (EN 319 102-1, 5.2.3.4)
         return _failed(base, Failure(Integrity.INTACT, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
-    if counter is not None and not _covers_value(signature, counter):
+    if counter is not None and not covers_value(signature, counter):
         reason = phrase("dsig-counter")
         return _failed(base, Failure(Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=reason))
     return replace(base, integrity=Integrity.INTACT)
@@ -235,12 +220,6 @@ def _made_by_none(base: SignedObject, likely: Sequence[Certificate]) -> SignedOb
         return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
     base = replace(base, certificate=likeliest(likely))
     return _failed(base, Failure(Integrity.BROKEN, SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
-
-
-def _covers_value(signature: XmlSignature, over: Any) -> bool:
-    value = over.find(ds("SignatureValue"))
-    tops = [each.nodes.top for each in signature.references if each.nodes is not None and each.state is State.GOOD]
-    return any(top is value or top is over for top in tops)
 
 
 def _watched(document: Document, found: list[Read]) -> list[Read]:

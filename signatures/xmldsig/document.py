@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -14,7 +14,7 @@ from policies.phrases import phrase
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.names import ds
 
-__all__ = ["ID_ATTRIBUTES", "Document", "path_of", "reread", "text_of"]
+__all__ = ["ID_ATTRIBUTES", "Document", "has_nodes", "path_of", "reread", "text_of"]
 
 ID_ATTRIBUTES = (
     "Id",
@@ -31,8 +31,6 @@ _NAMED = [
     for attribute, name in zip(ID_ATTRIBUTES, ("Id", "ID", "id", "xml:id", "w:Id"), strict=True)
 ]
 """Attribute → whether there is any, and the elements that have it. One path for all of them would take twice as long."""
-
-_MORE = etree.XPath("boolean(//comment() | //processing-instruction())")
 
 MOST_COUNTED = 300
 """Elements that are counted, from the last step of a path to its first, to tell their numbers among those of the same name."""
@@ -81,7 +79,7 @@ class Document:
     def plain(self) -> bool:
         """Whether it is made of elements and text only, without comments and instructions. Raises `Refused`."""
         self.work.visit(1 + (self.passing >> 3))  # for nothing is looked at but what sort of node it is
-        return not _MORE(self.root)
+        return not has_nodes(self.root, etree.Comment, etree.ProcessingInstruction)
 
     @cached_property
     def outside(self) -> frozenset[str]:
@@ -131,13 +129,20 @@ def path_of(element: Any) -> str:
     return path if len(path) <= MOST_PATH else path[: MOST_PATH - 1] + "…"
 
 
-_TEXT = etree.XPath("text()", smart_strings=False)
+def has_nodes(root: Any, *kinds: Any) -> bool:
+    """Whether comments or instructions (``kinds``) stand in the document of ``root``, or around it.
+
+    By iteration, not by a path: libxml2 takes time with the square of the comments that stand in text."""
+    around = chain(root.itersiblings(*kinds, preceding=True), root.itersiblings(*kinds))
+    return any(True for _ in chain(around, root.iter(*kinds)))
 
 
 def text_of(element: Any) -> str:
     """The text that stands in an element itself, as its canonical form has it: a comment can be put anywhere into what is signed, and must
     neither end a text nor be part of it. "" where ``element`` is None: there is none."""
-    return "" if element is None else "".join(_TEXT(element))
+    if element is None:
+        return ""
+    return "".join((element.text or "", *(each.tail or "" for each in element)))
 
 
 def reread(data: bytes, work: Work) -> Any:

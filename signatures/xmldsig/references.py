@@ -21,7 +21,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from policies.phrases import phrase
 from signatures.xmldsig.attachments import SCHEME, attachment, is_message
 from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
-from signatures.xmldsig.document import Document, reread, text_of
+from signatures.xmldsig.document import Document, has_nodes, reread, text_of
 from signatures.xmldsig.names import DS, digest_named, ds
 from signatures.xmldsig.native import canonical
 from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
@@ -368,12 +368,9 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
     raise Refused(phrase("dsig-transform", uri=uri[:80]))
 
 
-_HAS_COMMENTS = etree.XPath("boolean(//comment())")
-
-
 def _canonical(reading: Reading, data: Nodes | Octets, method: Method, known: Hashable, sink: Sink) -> None:
     nodes = reading.nodes(data)
-    if known is not None and not method.comments and _HAS_COMMENTS(nodes.top):
+    if known is not None and not method.comments and has_nodes(nodes.top, etree.Comment):
         reading.document.work.bare.add(known)
     canonical(nodes, method, reading.document.work, sink)
 
