@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from formats.package.zip_members import zip_names
 from formats.xml_errors import UnknownEncoding
-from formats.xml_prolog import Prolog, as_ascii, encoding_of, prolog_of
+from formats.xml_prolog import PLAIN, Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.armour import MOST_BLOCKS, begins
@@ -43,6 +44,11 @@ PDF_OBJECT = re.compile(rb"\d\s{1,50}+\d{1,10}+\s{1,50}+obj\b")
 VALUE, RECORDS, PACKAGE = (b"SignatureValue", b"SignedInfo"), (b"evidenceRecord", b"EvidenceRecord"), (b"XAIP",)
 """The elements that no XML signature lacks (either tells, for the other may be damaged); the roots of evidence records, and of packages
 of TR-ESOR."""
+
+VALUE_END = re.compile(rb"</(?<=[\sA-Za-z0-9+/=&#;]{20}</)(?:[^\s<>&/;]{0,60}:)?SignatureValue")
+"""The end of a value as it stands in a signature: texts and programs that speak of signatures have none before it."""
+
+TAR = slice(257, 262), b"ustar"
 
 ENTITY = re.compile(b"<!ENTITY")
 
@@ -156,16 +162,32 @@ def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
     characters of the file's encoding; its namespace can be written otherwise. What is written or defined so that it cannot be told is
     taken for signed: its reader refuses it."""
     try:
-        if encoding_of(head) is None:
-            return
-        prolog = prolog_of(stream)
-        kind = by_root(prolog.root)
-        if kind is not None:
-            yield Detected(kind)
-        else:
-            yield from map(Detected, _by_tags(stream, prolog))
+        encoding = encoding_of(head)
+        kinds: list[Kind] = []
+        if encoding is not None:
+            prolog = prolog_of(stream)
+            kind = by_root(prolog.root)
+            kinds = [*_by_tags(stream, prolog)] if kind is None else [kind]
+        if not kinds and encoding != PLAIN and _holds_value(stream, head):  # a wrong first byte tells another encoding, or none
+            kinds = [Kind.XADES]
+        yield from map(Detected, kinds)
     except UnknownEncoding:
         yield Detected(Kind.XADES)
+
+
+def _holds_value(stream: BinaryIO, head: bytes) -> bool:
+    """Whether it was XML with a signature before something came in front of its root, or its first bytes were damaged. In files that hold
+    others as they are it is one of those."""
+    where, said = TAR
+    if b"<" not in head or b"%PDF-" in head[:PDF_HEAD] or head[where] == said:
+        return False
+    stream.seek(0)
+    return holds(stream, _has_value) and zip_names(stream, stream.seek(0, io.SEEK_END)) is None
+
+
+def _has_value(window: bytes) -> bool:
+    """In any encoding in which a letter is itself, beside bytes of nothing or not."""
+    return any(b"SignatureValue" in each and VALUE_END.search(each) is not None for each in (window, window.replace(b"\0", b"")))
 
 
 def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed
+from formats.xml_prolog import is_xml
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.cades import Collected
@@ -32,6 +33,8 @@ class XadesVerifier:
     def read(self, source: Source) -> SignedFile:
         with source.path.open("rb") as stream:
             data = stream.read(MAX_EXACT_BYTES + 1)
+        if not is_xml(data):
+            return SignedFile((unread(phrase("xml-damaged-front"), Kind.XADES, sure=False),))
         collected = Collected()
         try:
             document = Document(data)
@@ -39,15 +42,16 @@ class XadesVerifier:
             return SignedFile((unreadable(error, Kind.XADES),))
         del data
         read_document(document, _beside(source, document), collected, known=self._known)
-        if not collected.objects and _in_no_namespace(document):
+        if _in_no_signature(document):
             collected.objects.append(unread(phrase("xad-namespace"), Kind.XADES, sure=False))
         return collected.file()
 
 
-def _in_no_namespace(document: Document) -> bool:
-    """Whether what makes a signature stands there together, in a namespace that is not that of signatures: it cannot be read as one."""
-    values = document.root.iter("{*}SignatureValue")
-    return any(each.getparent() is not None and each.getparent().find("{*}SignedInfo") is not None for each in values)
+def _in_no_signature(document: Document) -> bool:
+    """Whether what makes a signature stands there together, in an element that is none, for its name or namespace is another: it cannot be
+    read as one."""
+    parents = (each.getparent() for each in document.root.iter("{*}SignatureValue"))
+    return any(each is not None and each.tag != ds("Signature") and each.find("{*}SignedInfo") is not None for each in parents)
 
 
 def unreadable(error: NotWellFormed, kind: Kind, name: str = "") -> SignedObject:
