@@ -4,7 +4,7 @@ was added since. Only properties that the signature really covers count as signe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +15,10 @@ from typing import Any
 from policies.phrases import phrase
 from signatures.certificates import Certificate
 from signatures.cms import basic_to_response
-from signatures.xmldsig.c14n import Refused
-from signatures.xmldsig.document import text_of
+from signatures.xmldsig.c14n import Nodes, Refused
+from signatures.xmldsig.document import Document, text_of
 from signatures.xmldsig.names import digest_named, ds
-from signatures.xmldsig.references import Reference, State
+from signatures.xmldsig.references import Reference, State, pointed
 from signatures.xmldsig.signature import Failure, decoded
 
 __all__ = ["XADES141", "Properties", "digests_in", "local", "office_time", "properties_of", "values_in"]
@@ -148,29 +148,72 @@ def office_time(references: tuple[Reference, ...]) -> datetime | None:
 _REFERENCES = ("SigningCertificateV2", "SigningCertificate")
 
 
-def properties_of(element: Any, references: tuple[Reference, ...]) -> Properties:
-    """The properties of the ds:Signature ``element``. Those in another signature, or that no sound reference covers, are not its own.
+def properties_of(document: Document, element: Any, references: tuple[Reference, ...]) -> Properties:
+    """The properties of the ds:Signature ``element``, wherever they stand (EN 319 132-1, 4.3). Those in another signature, or that no sound
+    reference covers, are not its own.
 
-    Raises `Refused`: there are too many."""
-    covered = [
-        each.nodes.top for each in references if each.state is State.GOOD and each.nodes is not None and not each.nodes.filters
-    ]
-    signed, unsigned, namespace = None, [], ""
-    for holder in element.iterchildren(ds("Object")):
-        for qualifying in (each for each in holder.iterchildren() if local(each) == "QualifyingProperties"):
-            namespace = namespace or qualifying.tag[1:].partition("}")[0]
-            for child in qualifying.iterchildren():
-                if local(child) == "SignedProperties" and signed is None and _is_covered(child, covered):
-                    signed = child
-                elif local(child) == "UnsignedProperties":
-                    groups = (each for each in child.iterchildren() if local(each) == "UnsignedSignatureProperties")
-                    unsigned += [each for group in groups for each in group.iterchildren() if isinstance(each.tag, str)]
+    Raises `Refused`: there are too many, or what is signed as its properties cannot be told to be that."""
+    good = [each for each in references if each.state is State.GOOD]
+    covered = [each.nodes.top for each in good if each.nodes is not None and not each.nodes.filters]
+    alone = (top for top in covered if local(top) == "SignedProperties" and _is_own(top, element))
+    every, unsigned, namespace = dict.fromkeys(alone), [], ""
+    for qualifying in _qualifying(document, element, covered):
+        namespace = namespace or qualifying.tag[1:].partition("}")[0]
+        for child in qualifying.iterchildren():
+            if local(child) == "SignedProperties" and _is_covered(child, covered):
+                every[child] = None
+            elif local(child) == "UnsignedProperties":
+                groups = (each for each in child.iterchildren() if local(each) == "UnsignedSignatureProperties")
+                unsigned += [each for group in groups for each in group.iterchildren() if isinstance(each.tag, str)]
     if len(unsigned) > MOST_PROPERTIES:
         raise Refused(phrase("xad-properties", count=len(unsigned), most=MOST_PROPERTIES))
+    signed = next(iter(every), None)
+    called = [each.nodes for each in good if each.type in SIGNED_PROPERTIES]
+    if len(every) > 1 or not all(_is_only(nodes, signed) for nodes in called):
+        raise Refused(phrase("xad-properties-elsewhere"))
     return Properties(namespace, signed, tuple(unsigned))
 
 
-def _is_covered(element: Any, covered: list[Any]) -> bool:
+def _is_own(element: Any, signature: Any) -> bool:
+    """Whether it stands in that signature, or in none."""
+    return next(element.iterancestors(ds("Signature")), signature) is signature
+
+
+def _is_only(nodes: Nodes | None, signed: Any) -> bool:
+    """Whether what is signed as properties is ``signed``. DigiDoc before 1.3 has them in the name space of XML-DSig: those
+    are not read."""
+    if nodes is None or nodes.filters:
+        return False
+    return nodes.top.tag == ds("SignedProperties") or (signed is not None and _is_covered(signed, [nodes.top]))
+
+
+def _qualifying(document: Document, element: Any, covered: Sequence[Any]) -> Iterator[Any]:
+    """The QualifyingProperties of a signature: in its objects, where those refer to, and where it signs them outside every signature."""
+    found: dict[Any, None] = {}
+    for each in (one for holder in element.iterchildren(ds("Object")) for one in holder.iterchildren()):
+        if local(each) == "QualifyingProperties":
+            found[each] = None
+        elif local(each) == "QualifyingPropertiesReference":
+            found[_referred(document, each, element)] = None
+    for each in covered:
+        around = each.getparent() if local(each) == "SignedProperties" else each
+        if around is not None and local(around) == "QualifyingProperties" and _is_own(around, element):
+            found[around] = None
+    yield from found
+
+
+def _referred(document: Document, reference: Any, signature: Any) -> Any:
+    """The properties that a QualifyingPropertiesReference points at. Raises `Refused`: they are in another file or signature, or none."""
+    name = pointed(reference.get("URI"))
+    found = document.by_id(name) if name else None
+    if found is None or local(found) != "QualifyingProperties":
+        raise Refused(phrase("xad-properties-elsewhere"))
+    if not _is_own(found, signature):
+        raise Refused(phrase("xad-properties-elsewhere"))
+    return found
+
+
+def _is_covered(element: Any, covered: Sequence[Any]) -> bool:
     return any(top is element or any(top is each for each in element.iterancestors()) for top in covered)
 
 

@@ -118,7 +118,7 @@ def _failed(base: SignedObject, failure: Failure) -> SignedObject:
 
 
 def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counter: Any) -> Read:
-    properties = properties_of(signature.element, signature.references)
+    properties = properties_of(reader.document, signature.element, signature.references)
     added = _values(reader, properties)
     candidates = tuple(dict.fromkeys((*signature.certificates, *reader.known, *added)))
     covered = replace(covered_by(reader.document, signature.element, tuple(signature.every)), certificates=candidates)
