@@ -47,7 +47,7 @@ class OdfVerifier:
         self._known = tuple(known)
 
     def read(self, source: Source) -> SignedFile:
-        collected, work = Collected(), Work()
+        collected, work = Collected(), source.work or Work()
         members = opened_zip(source, Kind.ODF, work)
         if isinstance(members, SignedFile):
             return members

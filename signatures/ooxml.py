@@ -229,7 +229,7 @@ class OoxmlVerifier:
         self._known = tuple(known)
 
     def read(self, source: Source) -> SignedFile:
-        work = Work()
+        work = source.work or Work()
         members = opened_zip(source, Kind.OOXML, work)
         if isinstance(members, SignedFile):
             return members

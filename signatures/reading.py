@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from policies.findings import Finding
 from signatures.asic.container import AsicVerifier
@@ -11,6 +12,7 @@ from signatures.called import unread_by_name
 from signatures.certificates import Certificate
 from signatures.detect import detected
 from signatures.evidence_files import EvidenceVerifier
+from signatures.inside import Inside, noted, signed_inside
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
 from signatures.pades import PadesVerifier
@@ -38,11 +40,19 @@ def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
 
 
 def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:
-    """What is signed in a file; None when it carries no signature, and is not called one. Raises OSError and CouldNotRead as they are."""
+    """What is signed in a file, and in the files that it holds; None when it carries no signature, and is not called one. Raises OSError
+    and CouldNotRead as they are."""
+    inside = Inside()
+    file = noted(_signed(tuple(known), source, inside) or SignedFile(), inside)
+    return file if file.objects else None
+
+
+def _signed(known: tuple[Certificate, ...], source: Source, inside: Inside) -> SignedFile | None:
     with source.path.open("rb") as stream:
         kinds = dict.fromkeys(each.kind for each in detected(stream))
     families = [each for each in verifiers(known) if not each.kinds.isdisjoint(kinds)]
     files = [file for each in families if (file := _read(each, source)).objects]
+    files += signed_inside(source, kinds.keys(), inside, partial(_signed, known))
     if files:
         return SignedFile.together(files)
     lost = unread_by_name(source)

@@ -17,6 +17,7 @@ from signatures.certificates import Certificate
 from signatures.evidence import EvidenceReport
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
+from signatures.xmldsig.c14n import Work
 
 __all__ = ["WEAK", "EmbeddedRecord", "Identity", "SignedFile", "SignedObject", "Source", "Stamp", "Verifier"]
 
@@ -32,6 +33,8 @@ class Source:
     beside: Callable[[], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda: ())
     named: Callable[[str], Callable[[], BinaryIO] | None] = field(default=lambda _: None)
     holding: Callable[[str, Collection[bytes]], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda _, __: ())
+    work: Work | None = None
+    """What may still be done for the file that this one is a part of; None where it is a part of none."""
 
 
 WEAK = Finding("SIG-WEAK", "", {"algorithm": "SHA-1"})

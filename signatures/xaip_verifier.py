@@ -101,7 +101,7 @@ class XaipVerifier:
             data = stream.read(MAX_EXACT_BYTES + 1)
         collected = Collected()
         try:
-            document = Document(data)
+            document = Document(data, source.work)
             if not is_package(document.root):
                 raise NotWellFormed(phrase("xai-none"))
             del data

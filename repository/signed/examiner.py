@@ -24,6 +24,7 @@ from repository.signed.received import Received
 from repository.signed.records import DATA, FileReport
 from signatures.called import called
 from signatures.detect import covered_names, detect, named_beside
+from signatures.inside_marks import may_hold
 from signatures.report import Indication, Integrity, Role, SignatureReport
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
     for spooled in files:
         try:
             with open(spool.path(spooled), "rb") as stream:
-                found = detect(stream)
-            if found is None and not called(shown_name(spooled.item.name)):
+                found = detect(stream) is not None or may_hold(stream)
+            if not found and not called(shown_name(spooled.item.name)):
                 continue
             examiner = examiner or _Examiner(archive, spool)
             looked = examiner.look(spooled)

@@ -67,7 +67,7 @@ class AsicVerifier:
         self._known = tuple(known)
 
     def read(self, source: Source) -> SignedFile:
-        work = Work()
+        work = source.work or Work()
         members = opened_zip(source, Kind.ASIC, work)
         if isinstance(members, SignedFile):
             return members

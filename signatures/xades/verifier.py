@@ -37,7 +37,7 @@ class XadesVerifier:
             return SignedFile((unread(phrase("xml-damaged-front"), Kind.XADES, sure=False),))
         collected = Collected()
         try:
-            document = Document(data)
+            document = Document(data, source.work)
         except NotWellFormed as error:
             return SignedFile((unreadable(error, Kind.XADES),))
         del data

