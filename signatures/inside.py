@@ -49,7 +49,7 @@ LOOK, READ = 12, 9
 MOST_LEFT = 10
 """Parts that were not looked at and are named."""
 
-PART, SIGNED = 10, 500
+PART, SIGNED = 10, 700
 """And at least so many."""
 
 _MACHINERY = (f"{{{DS}}}", "{http://uri.etsi.org/01903/", f"{{{ERS}}}")
