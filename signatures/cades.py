@@ -30,7 +30,7 @@ from signatures.attributes import (
     ess_hashes,
     revocation_values,
 )
-from signatures.ber import Buffer, Malformed, element
+from signatures.ber import Buffer, Malformed, Part, element
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
@@ -41,6 +41,7 @@ from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
+from signatures.stamp_response import token_in
 from signatures.stamps import TST_INFO, read_stamp
 from signatures.unread import unread
 
@@ -116,8 +117,10 @@ class CadesVerifier:
 
     def _read(self, data: Buffer, source: Source) -> SignedFile:
         try:
-            cms = open_cms(data)
-            end = element(data).end
+            whole = element(data)
+            if (token := token_in(data)) is not None:
+                return self._answered(data, whole, token, source)
+            cms, end = open_cms(data), whole.end
         except Malformed as error:
             return _broken(error)
         collected = Collected()
@@ -131,6 +134,11 @@ class CadesVerifier:
         if end < len(data):
             collected.objects[:] = map(_in_part, collected.objects)
         return collected.file()
+
+    def _answered(self, data: Buffer, whole: Part, token: Part, source: Source) -> SignedFile:
+        """The token in an authority's answer, beside whose status nothing may stand."""
+        file = self._read(bytes(data[token.start : token.end]), source)
+        return file if whole.end == len(data) else replace(file, objects=tuple(map(_in_part, file.objects)))
 
     def _beside(self, cms: CmsFile, source: Source, collected: Collected) -> None:
         """A detached signature, over the first of the files beside it whose digest is right; else over the likeliest one."""

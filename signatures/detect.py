@@ -27,6 +27,7 @@ from signatures.held import held
 from signatures.marks import Mark, holds
 from signatures.pdf_marks import MARK
 from signatures.report import Kind
+from signatures.stamp_response import token_in
 
 __all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
 
@@ -60,6 +61,9 @@ TR_ESOR = "http://www.bsi.bund.de/tr-esor/xaip"
 """The namespace of RFC 6283, and how those of TR-ESOR begin, whatever their version."""
 
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+INTEGER, SEQUENCE = 0x02, 0x30
+ANY_SIZE = 1 << 62
+"""More than any structure whose head is looked at has."""
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
 
 SUFFIXES = (
@@ -264,8 +268,10 @@ def _open(head: bytes, at: int, limit: int) -> Part | None:
 
 def _cms(head: bytes, *, armoured: bool) -> Detected | None:
     """Look for ContentInfo { signedData, [0] SignedData { version, digestAlgorithms, { contentType, [0] content? } … } }."""
+    if token_in(head, ANY_SIZE) is not None:
+        return Detected(Kind.TIMESTAMP, armoured=armoured)
     at = head.find(SIGNED_DATA, 0, 32)
-    if at < 0:
+    if at < 0 or _stands_first(head) in (INTEGER, SEQUENCE):  # of another structure; any other octet may be damage
         return None
     kind, detached = Kind.CADES, False
     found = _encapsulated(head, at + len(SIGNED_DATA))
@@ -279,6 +285,12 @@ def _cms(head: bytes, *, armoured: bool) -> Detected | None:
             kind = Kind.TIMESTAMP
         del end
     return Detected(kind, detached, armoured)
+
+
+def _stands_first(head: bytes) -> int | None:
+    """The identifier of what stands first in a sequence; None where that is not to be told."""
+    at = _inside(head, 0)
+    return head[at] if head[:1] == b"\x30" and at < len(head) else None
 
 
 def _encapsulated(head: bytes, at: int) -> tuple[int, int] | None:
