@@ -20,7 +20,7 @@ from formats.xml_prolog import PLAIN, Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.armour import MOST_BLOCKS, begins
-from signatures.ber import Malformed, Part, element, parts
+from signatures.ber import SEQUENCE, Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.held import held
@@ -241,7 +241,8 @@ def _armoured(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
 
 
 def _evidence(head: bytes) -> bool:
-    """Look for EvidenceRecord { version 1, { { hash algorithm … } … } … }."""
+    """Look for EvidenceRecord { version 1, { { hash algorithm … } … } … }. One whose first algorithm is not understood is told by the
+    rest of its shape."""
     try:
         at = _inside(head, 0)
         if head[at : at + 3] != b"\x02\x01\x01" or head[at + 3 : at + 4] != b"\x30":
@@ -250,9 +251,27 @@ def _evidence(head: bytes) -> bool:
         if head[first : first + 1] != b"\x30":
             return False
         oid = element(head, _inside(head, first))
+        if head[oid.start : oid.end] in HASH_IDENTIFIERS:
+            return True
+        return head[oid.start] == 0x06 and _has_chains(head, at + 3)
     except Malformed:
         return False
-    return head[oid.start : oid.end] in HASH_IDENTIFIERS
+
+
+def _has_chains(head: bytes, at: int) -> bool:
+    """Whether digestAlgorithms at ``at`` is a list of algorithms, and an ArchiveTimeStampSequence follows (RFC 4998, 3.1): what else begins
+    with a number and an identifier of something (a request for a time-stamp, a key) has no lists in lists there. Raises `Malformed`."""
+    algorithms = element(head, at)
+    if any(each.tag != SEQUENCE for each in parts(head, algorithms)):
+        return False
+    at = algorithms.end
+    while head[at : at + 1] in (b"\xa0", b"\xa1"):
+        at = element(head, at).end
+    for _ in range(3):  # the sequence, a chain, an ArchiveTimeStamp
+        if head[at : at + 1] != b"\x30":
+            return False
+        at = _inside(head, at)
+    return head[at : at + 1] in (b"\xa0", b"\xa1", b"\xa2", b"\x30")
 
 
 HASH_IDENTIFIERS = frozenset(write_oid(each) for each in HASH_OIDS)

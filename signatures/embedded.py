@@ -19,6 +19,7 @@ __all__ = ["judge_embedded", "read_embedded", "stamps_of"]
 
 _SUB = {
     "EVD-SYNTAX": SubIndication.FORMAT_FAILURE,
+    "EVD-ALGORITHM-UNKNOWN": SubIndication.CRYPTO_CONSTRAINTS_FAILURE,
     "EVD-TOKEN": SubIndication.SIG_CRYPTO_FAILURE,
     "EVD-NO-DATA": SubIndication.SIGNED_DATA_NOT_FOUND,
     "EVD-NO-DIGEST": SubIndication.SIGNED_DATA_NOT_FOUND,
@@ -27,6 +28,9 @@ _SUB = {
     "EVD-ALGORITHM-ENDED": SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE,
 }
 """What a finding of the verifier means in the words of EN 319 102-1; every other error is one of hashes."""
+
+_UNKNOWN = (SubIndication.SIGNED_DATA_NOT_FOUND, SubIndication.GENERIC, SubIndication.CRYPTO_CONSTRAINTS_FAILURE)
+"""What says that a record was not held against what it covers, and nothing of whether it is right."""
 
 
 def read_embedded(
@@ -65,7 +69,7 @@ def read_embedded(
         )
     else:
         failure = wrong
-    unknown = failure is not None and failure[0] in (SubIndication.SIGNED_DATA_NOT_FOUND, SubIndication.GENERIC)
+    unknown = failure is not None and failure[0] in _UNKNOWN
     integrity = Integrity.INTACT if failure is None else Integrity.UNKNOWN if unknown else Integrity.BROKEN
     first = report.stamps[0].token if report.stamps else None
     found = SignedObject(

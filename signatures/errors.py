@@ -49,11 +49,11 @@ class InvalidToken(SignaturesError):
 
 
 class InvalidRecord(SignaturesError):
-    """``place`` is the field, ``offset`` the byte."""
+    """``place`` is the field, ``offset`` the byte. ``unknown``: it has an algorithm that is not understood, and may be sound."""
 
-    def __init__(self, place: str, reason: str, offset: int) -> None:
+    def __init__(self, place: str, reason: str, offset: int, *, unknown: bool = False) -> None:
         self.place, self.reason = place, reason
-        super().__init__("EVD-SYNTAX", place, reason=reason, offset=offset)
+        super().__init__("EVD-ALGORITHM-UNKNOWN" if unknown else "EVD-SYNTAX", place, reason=reason, offset=offset)
 
 
 class AuthoritySettings(SignaturesError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import HASHES, SIZES, hash_in
+from signatures.algorithms import HASH_OIDS, HASHES, SIZES, hash_in
 from signatures.der import DerError, Tlv
 from signatures.errors import InvalidRecord
 from signatures.evidence.record import (
@@ -201,6 +201,8 @@ class _Reader:
         except DerError:
             raise
         except ValueError as error:
+            if der.algorithm(self._data, element, tag)[0] not in HASH_OIDS:
+                raise InvalidRecord(self.where, str(error), element.start, unknown=True) from error
             raise DerError(str(error), element.start) from error
 
 

@@ -196,7 +196,8 @@ class _Reader:
         self._children(element)
         found = element.get("Algorithm", "")
         if found not in known:
-            raise self._fail(phrase("xer-not-understood", what=what, found=found[:100]))
+            reason = phrase("xer-not-understood", what=what, found=found[:100])
+            raise InvalidRecord(self.where, reason, element.sourceline or self.line, unknown=True)
         return str(known[found])
 
     def _stamp(self, where: str, hash_name: str, element: Any) -> tuple[ArchiveTimestamp, Any]:
