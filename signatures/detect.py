@@ -20,7 +20,7 @@ from formats.xml_prolog import PLAIN, Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.armour import MOST_BLOCKS, begins
-from signatures.ber import SEQUENCE, Malformed, Part, element, parts
+from signatures.ber import Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.held import held
