@@ -16,6 +16,7 @@ from signatures.signed import SignedFile, SignedObject, Source
 from signatures.unread import unread
 from signatures.xades.reader import read_document
 from signatures.xmldsig.document import Document
+from signatures.xmldsig.guess import Guess
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Resolver
 
@@ -80,6 +81,8 @@ def _beside(source: Source, document: Document) -> Resolver:
             for each, opened in others:
                 if each == name or (not exact and each.rpartition("/")[2] == name.rpartition("/")[2]):
                     return opened
-        return others[0][1] if others and single else None
+        if not (others and single):
+            return None
+        return Guess(others[0][1]) if name else others[0][1]
 
     return resolve

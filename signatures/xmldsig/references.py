@@ -22,6 +22,7 @@ from policies.phrases import phrase
 from signatures.xmldsig.attachments import SCHEME, attachment, is_message
 from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
 from signatures.xmldsig.document import Document, has_nodes, reread, text_of
+from signatures.xmldsig.guess import Guess
 from signatures.xmldsig.names import DS, digest_named, ds
 from signatures.xmldsig.native import canonical
 from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
@@ -191,7 +192,8 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
     except (ValueError, binascii.Error) as error:
         return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0])
-    return Reference(**base, state=State.ALTERED)
+    guessed = base["name"] and isinstance(reading.resolve(base["name"]), Guess)
+    return Reference(**base, state=State.MISSING if guessed else State.ALTERED)
 
 
 def _ways(reading: Reading, element: Any) -> int:
