@@ -112,5 +112,5 @@ def search(pattern: re.Pattern[bytes], data: Held, at: int) -> tuple[int, re.Mat
         if last:
             return None
         at = base + (found.start() if found else len(window) - OVERLAP)
-        size = min(2 * size, PAGE)
+        size = min(2 * size, max(PAGE, 2 * OVERLAP))  # what overlaps is less than what is read, or nothing would be gone on with
     return None
