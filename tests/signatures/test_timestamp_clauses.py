@@ -184,7 +184,8 @@ def test_what_the_standards_forbid_is_refused_for_that_reason(name: str) -> None
     token, reason = WRONG[name]
     with pytest.raises(InvalidToken) as refused:
         read_token(token.encoded)
-    assert f'"{reason}"' in refused.value.reason, refused.value.reason
+    told = refused.value.reason.replace("\\", "")  # a phrase in a phrase is quoted
+    assert f'"{reason}"' in told, told
 
 
 def test_bytes_after_a_token_are_refused() -> None:
