@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -59,5 +60,7 @@ def remove_tree(path: str) -> None:
         if folder:
             remove_tree(inner)
         else:
-            durable.unlink(inner)
-    durable.rmdir(path)
+            with contextlib.suppress(FileNotFoundError):  # its owner removes it, too
+                durable.unlink(inner)
+    with contextlib.suppress(FileNotFoundError):
+        durable.rmdir(path)
