@@ -262,8 +262,10 @@ def fails_at(scene: Scene, n: int, number: int, tier: str, *, lasting: bool) -> 
 def test_a_tier_fails_at_some_calls(scene: Scene, number: int, lasting: bool, tier: str) -> None:
     half = scene.calls() // 2
     reached = 0
-    for n in random.Random(f"{number}{tier}").sample(range(half), 3):
+    for tried, n in enumerate(random.Random(f"{number}{tier}").sample(range(half), min(half, 9)), 1):
         reached += fails_at(scene, n, number, tier, lasting=lasting)
+        if reached and tried >= 3:  # which calls are the tier's depends on who comes first
+            break
     assert reached
 
 
