@@ -310,14 +310,19 @@ def load_ocsp(der: bytes) -> Ocsp | None:
         return None
 
 
-def as_revocation(data: bytes) -> bytes:
-    """A revocation list (PEM or DER) or an OCSP answer, as DER; b"" for what is neither."""
+def as_list(data: bytes) -> bytes:
+    """A revocation list (PEM or DER) as DER; b"" for what is none."""
     try:
         if data.lstrip().startswith(b"-----BEGIN X509 CRL"):
             data = x509.load_pem_x509_crl(data).public_bytes(serialization.Encoding.DER)
     except (ValueError, *ODD):
         return b""
-    return data if load_ocsp(data) or load_crl(data) else b""
+    return data if load_crl(data) else b""
+
+
+def as_revocation(data: bytes) -> bytes:
+    """A revocation list (PEM or DER) or an OCSP answer, as DER; b"" for what is neither."""
+    return data if load_ocsp(data) else as_list(data)
 
 
 def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:

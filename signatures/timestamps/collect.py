@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from signatures.algorithms import ODD
 from signatures.anchors import Anchors
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import FetchFailed
 from signatures.fetch import Fetcher
-from signatures.revocation import load_ocsp, ocsp_request
+from signatures.revocation import as_list, load_ocsp, ocsp_request
 from signatures.timestamps.authority import Authority, HttpAuthority
 from signatures.timestamps.token import Token
 
@@ -40,7 +36,7 @@ def revocations_for(token: Token, authority: Authority | None) -> list[tuple[str
             data = fetcher.post(url, body, "application/ocsp-request") if body else fetcher.get(url)
         except FetchFailed:
             continue
-        piece = ("ocsp", data) if body and load_ocsp(data) else ("crl", _as_list(data))
+        piece = ("ocsp", data) if body and load_ocsp(data) else ("crl", as_list(data))
         if piece[1] and piece not in found:
             found.append(piece)
     return found
@@ -63,12 +59,3 @@ def _asked(certificates: Iterable[Certificate], issuers: Iterable[Certificate]) 
             if question not in seen:
                 seen.add(question)
                 yield question
-
-
-def _as_list(data: bytes) -> bytes:
-    """A list as DER; b"" for what is none."""
-    try:
-        parsed = x509.load_pem_x509_crl(data) if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(data)
-    except (ValueError, *ODD):
-        return b""
-    return parsed.public_bytes(Encoding.DER)
