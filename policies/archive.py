@@ -135,6 +135,9 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
     """
     raw = data.encode() if isinstance(data, str) else data
     root = Document(raw, name, family="POL", error=ArchivePolicyError).root
+    if tiers is not None:
+        locked = root.section("worm").names()
+        tiers = {name: replace(place, worm=name in locked) for name, place in tiers.items()}
     copies = read_copies(root.section("copies"), tiers)
     names = tiers if tiers is not None else copies.tiers
     default, by_tier = read_audits(root.section("audit"), names)

@@ -124,14 +124,8 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
         f"{tier}: {result['error'] or phrase('not-verified')}" for tier, result in kept.items() if not result["ok"]
     )
     if len(good) >= promised.need:
-        there = phrase(
-            "too-close-together",
-            sites=promised.sites_of(good),
-            media=promised.media_of(good),
-            need_sites=promised.sites,
-            need_media=promised.media,
-        )
-        reasons = "; ".join(filter(None, (there, reasons)))
+        there = (spread.words(have, need) for spread, have, need in promised.short(good))
+        reasons = "; ".join(filter(None, (*there, reasons)))
     error = NotEnoughCopies(deposit.aip_id, len(good), promised.need, reasons)
     waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
     write_row(archive.spools.folder(deposit.id), waiting)

@@ -109,7 +109,8 @@ def _tape(home: Path, place: TierPlace, section: Section) -> TierPlace:
     if not drives:
         raise section.bad("drives", phrase("set-one-drive"))
     tape = TapePlace(changer, drives, section.size("bundle", 2 << 30), section.size("largest_file", 0))
-    return replace(place, path=Path(os.path.abspath(home / section.text("path", f"tape/{place.name}"))), tape=tape)
+    path = Path(os.path.abspath(home / section.text("path", f"tape/{place.name}")))
+    return replace(place, path=path, tape=tape, place=replace(place.place, online=False))
 
 
 def _s3(home: Path, place: TierPlace, section: Section) -> TierPlace:
@@ -128,7 +129,7 @@ def _s3(home: Path, place: TierPlace, section: Section) -> TierPlace:
     )
     if s3.endpoint and not _ENDPOINT.fullmatch(s3.endpoint):
         raise section.bad("endpoint", phrase("set-endpoint", given=s3.endpoint))
-    return replace(place, path=home, s3=s3)
+    return replace(place, path=home, s3=s3, place=replace(place.place, online=not s3.cold))
 
 
 def s3_text(name: str, url: str) -> str:

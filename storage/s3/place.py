@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from policies.phrases import phrase
 
-__all__ = ["LONGEST_PREFIX", "S3Place", "check_prefix", "parse_url"]
+__all__ = ["COLD", "LONGEST_PREFIX", "S3Place", "check_prefix", "parse_url"]
 
 LONGEST_PREFIX = 60
 """Bytes. A key has at most 1,024 (S3): storage root and layout take 83, the longest path in an object 860, the rest is this and
 the names of what stands beside the root."""
+
+COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes that have to be asked for. (GLACIER_IR answers at once.)"""
 
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 
@@ -34,6 +37,11 @@ class S3Place:
     def url(self) -> str:
         """``s3://bucket/prefix``, for people and for notes."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def cold(self) -> bool:
+        """Whether content has to be asked for, hours before it can be read. What the store's own rules move later is not known here."""
+        return self.storage_class in COLD
 
 
 def parse_url(text: str) -> tuple[str, str]:

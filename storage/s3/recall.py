@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from storage.errors import NotFound
+from storage.s3.place import COLD
 from storage.s3.records import read_log
 from storage.s3.root import Root
 
@@ -15,9 +16,6 @@ __all__ = ["READABLE_FOR", "recall"]
 
 READABLE_FOR = 7
 """Days for which what was brought can be read: long enough for a weekend between two audits."""
-
-COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-"""Storage classes that have to be asked for. (GLACIER_IR answers at once.)"""
 
 SPEED = "Bulk"
 """The cheapest way: up to twelve hours, two days from DEEP_ARCHIVE. Audits have time."""

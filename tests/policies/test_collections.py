@@ -116,6 +116,8 @@ def test_a_collection_is_promised_what_it_says_and_else_the_default() -> None:
         ("copies.need = 3", "POL-PROMISE", "copies.need"),
         ("copies.sites = 2", "POL-SITES", "copies.sites"),
         ("copies.media = 3", "POL-MEDIA", "copies.media"),
+        ("copies.worm = 1", "POL-WORM", "copies.worm"),
+        ("copies.online = 3", "POL-ONLINE", "copies.online"),
         ('copies.tier = ["a"]', "POL-KEY", "copies.tier"),
         ('copies = ["a"]', "POL-TYPE", "copies"),
     ],

@@ -61,7 +61,12 @@ need = 2
 sites = 2
 media = 2
 """
-PLACES = {"a": Place("Hà Nội"), "b": Place("Hà Nội", "tape"), "c": Place("Đà Nẵng"), "d": Place("Huế", "tape")}
+PLACES = {
+    "a": Place("Hà Nội"),
+    "b": Place("Hà Nội", "tape", online=False),
+    "c": Place("Đà Nẵng"),
+    "d": Place("Huế", "tape", online=False),
+}
 
 
 @pytest.mark.parametrize(
@@ -81,17 +86,42 @@ def test_a_tier_whose_site_is_not_said_may_stand_beside_any_other() -> None:
     ).copies
     assert unsaid.enough("ab")
     assert not unsaid.enough("ac")
-    assert (unsaid.sites_of("c"), unsaid.sites_of("cc"), unsaid.sites_of(""), unsaid.sites_of("abc")) == (1, 1, 0, 2)
+    assert [[(spread.key, *numbers) for spread, *numbers in unsaid.short(good)] for good in ("c", "cc", "", "abc")] == [
+        [("sites", 1, 2)],
+        [("sites", 1, 2)],
+        [("sites", 0, 2), ("media", 0, 1)],
+        [],
+    ]
 
 
-@pytest.mark.parametrize(("key", "code"), [("sites", "POL-SITES"), ("media", "POL-MEDIA")])
-def test_more_sites_or_media_than_tiers_have_are_refused(key: str, code: str) -> None:
-    text = '[copies.default]\ntiers = ["a", "b", "c"]\nneed = 2\n' + f"{key} = 3\n"
+LOCKS = '[worm.b]\nlock = "3y"\n[worm.c]\nlock = "3y"\n'
+FAR = {"a": Place(), "b": Place(), "c": Place(online=False)}
+
+
+@pytest.mark.parametrize(
+    ("good", "enough"), [("ab", True), ("ac", True), ("bc", True), ("abc", True), ("b", False), ("ad", False), ("", False)]
+)
+def test_copies_count_by_locks_and_by_what_is_at_hand(good: str, enough: bool) -> None:
+    said = '[copies.default]\ntiers = ["a", "b", "c"]\nneed = 2\nworm = 1\nonline = 1\n' + LOCKS
+    assert parse_policy(said, tiers=FAR).copies.enough(good) is enough
+    assert parse_policy(said.replace("worm = 1", "worm = 2"), tiers=FAR).copies.enough(good) is (
+        enough and {"b", "c"} <= set(good)
+    )
+    assert parse_policy(said.replace("online = 1", "online = 2"), tiers=FAR).copies.enough(good) is (
+        enough and {"a", "b"} <= set(good)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "code"), [("sites", "POL-SITES"), ("media", "POL-MEDIA"), ("worm", "POL-WORM"), ("online", "POL-ONLINE")]
+)
+def test_more_sites_media_locks_or_copies_at_hand_than_tiers_have_are_refused(key: str, code: str) -> None:
+    text = '[copies.default]\ntiers = ["a", "b", "c"]\nneed = 2\n' + f"{key} = 3\n" + LOCKS
     with pytest.raises(ArchivePolicyError) as refused:
         parse_policy(text, tiers=PLACES)
     assert (refused.value.code, refused.value.finding.args["have"]) == (code, 2)
     assert f"{key} (line 4)" in str(refused.value)
-    parse_policy(text.replace("= 3", "= 2"), tiers=PLACES)
+    parse_policy(text.replace("= 3", "= 2", 1), tiers=PLACES)
 
 
 def test_next_check_by_tier_and_sooner_when_not_good() -> None:

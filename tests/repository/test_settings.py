@@ -122,6 +122,15 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, code: str, word
         assert "{" not in said
 
 
+def test_what_is_read_at_once_is_told_by_kind_and_storage_class(tmp_path: Path) -> None:
+    bucket = '[[tiers]]\nname = "{0}"\nkind = "s3"\nbucket = "archive-{1}"\nstorage_class = "{2}"\n'
+    classes = {"warm": "", "soon": "GLACIER_IR", "cold": "GLACIER", "deep": "DEEP_ARCHIVE"}
+    tape = '[[tiers]]\nname = "tape"\nkind = "tape"\nchanger = "/dev/sg3"\ndrives = ["/dev/sg1"]\n'
+    text = "".join(bucket.format(name, name, its) for name, its in classes.items()) + tape + TIERS
+    tiers = Settings.load(write(tmp_path, text)).tiers
+    assert [tier.name for tier in tiers if not tier.place.online] == ["cold", "deep", "tape"]
+
+
 def test_two_names_for_one_folder_are_found_out(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
