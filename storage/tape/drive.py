@@ -7,6 +7,7 @@ After a reset a drive stands at the beginning, and the next WRITE would destroy 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import time
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from policies.phrases import phrase
 from storage.errors import StorageError
 from storage.tape.device import LONG, MODE_SELECT_6, MODE_SENSE_6, Device, Identity
-from storage.tape.errors import IllegalRequest, NotReady, PositionLost, ScsiError, UnitAttention
+from storage.tape.errors import IllegalRequest, NotReady, PositionLost, ScsiError, TransportError, UnitAttention
+from storage.tape.protection import ADDED, checked, guarded, switch
 from storage.tape.sense import Key, Sense
 from storage.tape.transport import ScsiTransport
 
@@ -74,6 +76,7 @@ class Drive:
         self._device = Device(transport, self._happened)
         self._sleep, self._clock = sleep, clock
         self._epoch = 0
+        self._guards: bool | None = None
         self._locates: bool | None = None
         self._tells: bool | None = None
         self.name = transport.name
@@ -86,6 +89,8 @@ class Drive:
         """Any error at all: whatever was known of the position is not known any more."""
         if not isinstance(error, IllegalRequest):  # a command that is not known was not begun
             self._epoch += 1
+        if isinstance(error, (UnitAttention, NotReady, TransportError)):
+            self._guards = None  # a reset takes the settings of the drive back
 
     @property
     def epoch(self) -> int:
@@ -133,8 +138,12 @@ class Drive:
         )  # buffered mode 1; the current density; block length 0: each block as long as it is
 
     def unload(self) -> None:
-        """Rewind and let the cartridge go."""
+        """Rewind and let the cartridge go, and the drive as it was found."""
         self._epoch += 1
+        if self._guards is not False:
+            with contextlib.suppress(StorageError):  # a cartridge is let go whatever its drive thinks of blocks
+                switch(self._device, on=False)
+            self._guards = None
         self._device.command("UNLOAD", bytes([LOAD, 0, 0, 0, 0, 0]), timeout=LONG)
 
     def medium(self) -> Medium:
@@ -228,12 +237,33 @@ class Drive:
 
     # --- blocks -----------------------------------------------------------------------------------------------------------
 
+    def is_guarded(self) -> bool:
+        """Whether each block goes to the drive and comes from it with a value to check it by; switched on where the drive has that."""
+        if self._guards is None:
+            self._guards = switch(self._device, on=True)
+        return self._guards
+
     def read(self, buffer: bytearray) -> int | Mark:
         """Read the next block into ``buffer``: its length; or what came instead of one.
 
         Raises:
-            MediumError: it could not be read. ScsiError: it is longer than the buffer.
+            MediumError: it could not be read. ScsiError: it is longer than the buffer. TransportError: it was changed on the way.
         """
+        if not self.is_guarded():
+            return self._read(buffer, len(buffer))
+        room = bytearray(len(buffer) + ADDED)
+        size = self._read(room, len(buffer))
+        if isinstance(size, Mark):
+            return size
+        try:
+            block = checked(self.name, bytes(room[:size]))
+        except TransportError as error:
+            self._happened(error)
+            raise
+        buffer[: len(block)] = block
+        return len(block)
+
+    def _read(self, buffer: bytearray, most: int) -> int | Mark:
         self._epoch += 1
         cdb = bytes([READ_6, 0, *len(buffer).to_bytes(3, "big"), 0])
         try:
@@ -246,7 +276,7 @@ class Drive:
             return Mark.FILEMARK
         if sense.length and sense.information is not None:
             if sense.information < 0:
-                raise ScsiError(self.name, "READ", sense, phrase("tape-block-longer", most=len(buffer)))
+                raise ScsiError(self.name, "READ", sense, phrase("tape-block-longer", most=most))
             return len(buffer) - sense.information
         return reply.received
 
@@ -268,6 +298,8 @@ class Drive:
             EndOfMedium: it was not written, nothing more can be.
         """
         self._check(end)
+        if self.is_guarded():
+            block = guarded(block)
         _, sense = self._device.command("WRITE", bytes([WRITE_6, 0, *len(block).to_bytes(3, "big"), 0]), send=block, timeout=LONG)
         self._warned(sense)
 
