@@ -12,7 +12,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 
 __all__ = ["CLOSE", "OPEN", "brief", "carried", "os_phrase", "phrase", "phrases"]
 
@@ -22,7 +22,7 @@ OPEN, CLOSE = "\u27e6", "\u27e7"
 @functools.cache
 def phrases() -> Mapping[str, Mapping[str, str]]:
     """Key → language → words (``phrases.toml``)."""
-    text = resources.files("policies").joinpath("phrases.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from policies.document import Document, Section
@@ -106,7 +106,7 @@ def earliest(ends: Iterable[End]) -> End | None:
 @functools.cache
 def default_algorithms() -> Algorithms:
     """The policy that is shipped (policies/algorithms.toml)."""
-    return parse_algorithms((resources.files("policies") / "algorithms.toml").read_bytes(), name="algorithms.toml")
+    return parse_algorithms(Path(__file__).with_name("algorithms.toml").read_bytes(), name="algorithms.toml")
 
 
 def parse_algorithms(data: bytes, *, name: str) -> Algorithms:

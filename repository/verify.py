@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from formats.package import recognise
-from formats.package.folder import FolderSource
-from formats.package.reception import spool_path
-from formats.package.source import Source
-from formats.package.spool import Spool
 from policies.findings import Findings
 from repository.errors import SourceMissing
 from repository.progress import Progress
 from storage.ocfl.check import check_path, is_ocfl
+
+if TYPE_CHECKING:
+    from formats.package.source import Source
 
 __all__ = ["verify_path"]
 
@@ -31,10 +29,21 @@ def verify_path(path: Path, findings: Findings, progress: Progress) -> str:
         if is_ocfl(path):
             check_path(path, findings, progress=progress)
             return "ocfl"
+        from formats.package.folder import FolderSource
+
         form = _package(FolderSource(path, findings), path, findings)
         if form == "unrecognised" and _holds_nothing(path):  # an OCFL object of which nothing is left looks like this
             check_path(path, findings, progress=progress)
         return form
+    return _packed(path, findings, progress)
+
+
+def _packed(path: Path, findings: Findings, progress: Progress) -> str:
+    import tempfile
+
+    from formats.package.reception import spool_path
+    from formats.package.spool import Spool
+
     with tempfile.TemporaryDirectory(prefix="kho-verify-") as work, Spool(Path(work)) as spool:
         spool_path(path, spool, findings, progress=progress)
         return _package(spool, path, findings)
@@ -49,6 +58,8 @@ def _holds_nothing(path: Path) -> bool:
 
 
 def _package(source: Source, path: Path, findings: Findings) -> str:
+    from formats.package import recognise
+
     form = recognise(source)
     if form.name == "folder":
         findings.add("VER-UNRECOGNISED", str(path))

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 from policies.document import Document, Section
@@ -22,7 +22,7 @@ _PUID = re.compile(r"(x-)?fmt/[1-9][0-9]*")
 
 @cache
 def _shipped() -> bytes:
-    return (resources.files(__package__) / "formats.toml").read_bytes()
+    return Path(__file__).with_name("formats.toml").read_bytes()
 
 
 def format_policy(own: bytes | None = None, *, name: str = "formats.toml") -> FormatPolicy:

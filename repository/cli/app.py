@@ -1,33 +1,91 @@
-"""The command tree: what ``kho --help`` shows, in the order of a record's life."""
+"""The command tree: what ``kho --help`` shows, in the order of a record's life. A command's module is loaded, and its options are
+worked out, when it is asked for: for all of them that takes longer than a small command."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.main import get_command
 
-from repository.cli import (
-    archive,
-    catalog,
-    copies,
-    deposits,
-    drill,
-    evidence,
-    fixity,
-    formats,
-    holdings,
-    identification,
-    ledger,
-    signatures,
-    status,
-    tape,
-    verify,
-)
 from repository.cli.door import Door
 from repository.cli.help import AsJson, Home, KhoCommand, KhoGroup
 from repository.texts import words
 
 __all__ = ["application"]
+
+_TREE: Final[Mapping[str, tuple[str, str]]] = {
+    "init": ("archive.init", "init"),
+    "deposit": ("deposits.deposit", "deposit"),
+    "deposits": ("deposits.deposits", "deposits"),
+    "deposits release": ("deposits.release", "release"),
+    "deposits refuse": ("deposits.refuse", "refuse"),
+    "list": ("holdings.listing", "list"),
+    "show": ("holdings.show", "show"),
+    "status": ("status.status", "status"),
+    "audit": ("fixity.audit", "audit"),
+    "repair": ("fixity.repair", "repair"),
+    "tiers": ("copies.tiers", "tiers"),
+    "copies": ("", "copies"),
+    "copies plan": ("copies.plan", "copies_plan"),
+    "copies apply": ("copies.apply", "copies_apply"),
+    "drill": ("", "drill"),
+    "drill restore": ("drill.restore", "drill_restore"),
+    "report": ("", "report"),
+    "report fixity": ("fixity.report", "report_fixity"),
+    "export": ("holdings.export", "export"),
+    "catalog": ("", "catalog"),
+    "catalog rebuild": ("catalog.rebuild", "rebuild"),
+    "ledger": ("", "ledger"),
+    "ledger verify": ("ledger.verify", "ledger_verify"),
+    "ledger head": ("ledger.head", "ledger_head"),
+    "ledger close": ("ledger.close", "ledger_close"),
+    "ledger export": ("ledger.export", "ledger_export"),
+    "ledger prove": ("ledger.prove", "ledger_prove"),
+    "ledger rotate-key": ("ledger.rotate_key", "ledger_key"),
+    "evidence": ("", "evidence"),
+    "evidence batch": ("evidence.batch", "evidence_batch"),
+    "evidence export": ("evidence.export", "evidence_export"),
+    "evidence plan": ("evidence.plan", "evidence_plan"),
+    "evidence renew": ("evidence.renew", "evidence_renew"),
+    "evidence verify": ("evidence.verify", "evidence_verify"),
+    "signatures": ("", "signatures"),
+    "signatures validate": ("signatures.validate", "signatures_validate"),
+    "signatures status": ("signatures.status", "signatures_status"),
+    "signatures collect": ("signatures.collect", "signatures_collect"),
+    "signatures copy": ("signatures.copy", "signatures_copy"),
+    "tape": ("", "tape"),
+    "tape inventory": ("tape.inventory", "tape_inventory"),
+    "tape label": ("tape.label", "tape_label"),
+    "tape show": ("tape.show", "tape_show"),
+    "tape recover": ("tape.recover", "tape_recover"),
+    "tape refresh": ("tape.refresh", "tape_refresh"),
+    "tape export": ("tape.export", "tape_export"),
+    "tape import": ("tape.import_", "tape_import"),
+    "tape lost": ("tape.lost", "tape_lost"),
+    "formats": ("", "formats"),
+    "formats identify": ("identification.identify", "formats_identify"),
+    "formats reidentify": ("identification.reidentify", "formats_reidentify"),
+    "formats update": ("identification.update", "formats_update"),
+    "formats holdings": ("formats.holdings", "formats_holdings"),
+    "formats risks": ("formats.risks", "formats_risks"),
+    "formats plan": ("formats.plan", "formats_plan"),
+    "formats sample": ("formats.sample", "formats_sample"),
+    "formats preview": ("formats.preview", "formats_preview"),
+    "formats campaign": ("", "campaign"),
+    "formats campaign run": ("formats.campaign_run", "campaign_run"),
+    "formats campaign list": ("formats.campaign_list", "campaign_list"),
+    "formats campaign report": ("formats.campaign_report", "campaign_report"),
+    "formats campaign rollback": ("formats.campaign_rollback", "campaign_rollback"),
+    "upgrade": ("catalog.upgrade", "upgrade"),
+    "verify": ("verify.verify", "verify"),
+    "worker": ("archive.worker", "worker"),
+    "serve": ("archive.serve", "serve"),
+}
+"""Commands and groups: the function (in repository.cli; "" for a group that does nothing by itself), and the key of the words of help.
+What has others below it is a group."""
 
 
 def _version(asked: bool) -> None:
@@ -41,103 +99,60 @@ def _version(asked: bool) -> None:
 Version = Annotated[bool, typer.Option("--version", metavar=" ", is_eager=True, callback=_version, help=words("option.version"))]
 
 
-def _group(help_key: str) -> typer.Typer:
-    return typer.Typer(cls=KhoGroup, help=words(help_key), add_completion=False)
+class _Commands(Mapping[str, Any]):
+    """The commands of a group by name, each made when it is asked for. ``group`` is its path and a blank, "" for all of ``kho``."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = _made(name, self._group + name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        names = (path.removeprefix(self._group) for path in _TREE if path.startswith(self._group))
+        return (name for name in names if " " not in name)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def help(self, name: str) -> str:
+        """What a command is for, without making it."""
+        return words(f"help.{_TREE[self._group + name][1]}")
 
 
-def application() -> typer.Typer:
+def _made(name: str, path: str) -> Any:
+    """The command or group at a path. Raises KeyError."""
+    place, key = _TREE[path]
+    module, _, function = place.partition(".")
+    does = getattr(import_module(f"repository.cli.{module}"), function) if place else lambda: None
+    app = typer.Typer(
+        cls=KhoGroup, help=words(f"help.{key}"), add_completion=False, rich_markup_mode=None, invoke_without_command=bool(place)
+    )
+    commands = _Commands(f"{path} ")
+    if not commands:
+        app.command(name, cls=KhoCommand, help=words(f"help.{key}"))(does)
+        return get_command(app)
+    app.callback()(does)
+    return _with(commands, app)
+
+
+def _with(commands: _Commands, app: typer.Typer) -> Any:
+    group: Any = get_command(app)
+    group.commands = commands
+    return group
+
+
+def application() -> Any:
     """The whole application. Each command returns its exit code; ``run`` turns exceptions into words."""
     app = typer.Typer(
-        cls=KhoGroup,
-        help=words("help.kho"),
-        epilog=words("help.exits"),
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
+        cls=KhoGroup, help=words("help.kho"), epilog=words("help.exits"), add_completion=False, rich_markup_mode=None
     )
 
     @app.callback()
     def root(context: typer.Context, home: Home = None, as_json: AsJson = False, version: Version = False) -> None:
         Door.of(context, home, as_json)
 
-    def add(to: typer.Typer, name: str, function: object, key: str) -> None:
-        to.command(name, cls=KhoCommand, help=words(f"help.{key}"))(function)  # type: ignore[type-var]
-
-    add(app, "init", archive.init, "init")
-    add(app, "deposit", deposits.deposit, "deposit")
-    officer = typer.Typer(cls=KhoGroup, help=words("help.deposits"), add_completion=False, invoke_without_command=True)
-    officer.callback()(deposits.deposits)
-    add(officer, "release", deposits.release, "release")
-    add(officer, "refuse", deposits.refuse, "refuse")
-    app.add_typer(officer, name="deposits")
-    add(app, "list", holdings.listing, "list")
-    add(app, "show", holdings.show, "show")
-    add(app, "status", status.status, "status")
-    add(app, "audit", fixity.audit, "audit")
-    add(app, "repair", fixity.repair, "repair")
-    add(app, "tiers", copies.tiers, "tiers")
-    placing = _group("help.copies")
-    placing.callback()(lambda: None)
-    add(placing, "plan", copies.plan, "copies_plan")
-    add(placing, "apply", copies.apply, "copies_apply")
-    app.add_typer(placing, name="copies")
-    exercise = _group("help.drill")
-    exercise.callback()(lambda: None)
-    add(exercise, "restore", drill.restore, "drill_restore")
-    app.add_typer(exercise, name="drill")
-    report = _group("help.report")
-    report.callback()(lambda: None)
-    add(report, "fixity", fixity.report, "report_fixity")
-    app.add_typer(report, name="report")
-    add(app, "export", holdings.export, "export")
-    index = _group("help.catalog")
-    index.callback()(lambda: None)
-    add(index, "rebuild", catalog.rebuild, "rebuild")
-    app.add_typer(index, name="catalog")
-    days = _group("help.ledger")
-    days.callback()(lambda: None)
-    for name in ("verify", "head", "close", "export", "prove"):
-        add(days, name, getattr(ledger, name), f"ledger_{name}")
-    add(days, "rotate-key", ledger.rotate_key, "ledger_key")
-    app.add_typer(days, name="ledger")
-    proofs = _group("help.evidence")
-    proofs.callback()(lambda: None)
-    for name in evidence.__all__:
-        add(proofs, name, getattr(evidence, name), f"evidence_{name}")
-    app.add_typer(proofs, name="evidence")
-    signed = _group("help.signatures")
-    signed.callback()(lambda: None)
-    for name in ("validate", "status", "collect", "copy"):
-        add(signed, name, getattr(signatures, name), f"signatures_{name}")
-    app.add_typer(signed, name="signatures")
-    tapes = _group("help.tape")
-    tapes.callback()(lambda: None)
-    for name, function in (
-        ("inventory", tape.inventory),
-        ("label", tape.label),
-        ("show", tape.show),
-        ("recover", tape.recover),
-        ("refresh", tape.refresh),
-        ("export", tape.export),
-        ("import", tape.import_),
-        ("lost", tape.lost),
-    ):
-        add(tapes, name, function, f"tape_{name}")
-    app.add_typer(tapes, name="tape")
-    kinds = _group("help.formats")
-    kinds.callback()(lambda: None)
-    for name in identification.__all__:
-        add(kinds, name, getattr(identification, name), f"formats_{name}")
-    for name in ("holdings", "risks", "plan", "sample", "preview"):
-        add(kinds, name, getattr(formats, name), f"formats_{name}")
-    campaign = _group("help.campaign")
-    campaign.callback()(lambda: None)
-    for name in ("run", "list", "report", "rollback"):
-        add(campaign, name, getattr(formats, f"campaign_{name}"), f"campaign_{name}")
-    kinds.add_typer(campaign, name="campaign")
-    app.add_typer(kinds, name="formats")
-    add(app, "upgrade", catalog.upgrade, "upgrade")
-    add(app, "verify", verify.verify, "verify")
-    add(app, "worker", archive.worker, "worker")
-    add(app, "serve", archive.serve, "serve")
-    return app
+    return _with(_Commands(""), app)

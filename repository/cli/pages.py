@@ -57,7 +57,7 @@ def help_page(command: Any, context: Any) -> str:
 
 def _commands(group: Any, context: Any) -> Iterator[tuple[str, str]]:
     for name in group.list_commands(context) if hasattr(group, "list_commands") else ():
-        yield name, group.get_command(context, name).help or ""
+        yield name, group.commands.help(name)
 
 
 def _names(option: Any) -> str:

@@ -11,7 +11,7 @@ import functools
 import os
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 
 from policies.codes import LANGUAGES
 from policies.findings import spoken
@@ -35,7 +35,7 @@ def language(environment: Mapping[str, str] | None = None) -> str:
 @functools.cache
 def catalog(language: str) -> Mapping[str, str]:
     """All words of one language by dotted key ("help.list")."""
-    text = resources.files(__name__).joinpath(f"{language}.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
     return {f"{group}.{key}": value for group, rows in tomllib.loads(text).items() for key, value in rows.items()}
 
 

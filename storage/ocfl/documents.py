@@ -12,9 +12,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
-import ijson  # type: ignore[import-untyped]
-from ijson.common import IncompleteJSONError, JSONError  # type: ignore[import-untyped]
-
 from policies.phrases import phrase
 
 __all__ = ["NESTED", "STREAM_FROM", "BadJson", "Members", "read_json"]
@@ -119,7 +116,7 @@ def _whole(data: bytes) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         raise BadJson(_trouble(error)) from None
-    if _ESCAPED.search(text) and _has_lone_surrogate(document):
+    if "\\u" in text and _ESCAPED.search(text) and _has_lone_surrogate(document):
         raise BadJson(phrase("json-half-surrogate"))
     return document
 
@@ -139,7 +136,6 @@ def _has_lone_surrogate(document: Any) -> bool:
 
 
 _Event = tuple[str, Any]
-_BACKEND = ijson.get_backend("yajl2_c")
 
 
 def _streamed(stream: _Rest) -> Any:
@@ -159,8 +155,11 @@ def _document(events: Iterator[_Event]) -> Iterator[tuple[str, Any]]:
 
 
 def _events(stream: _Rest) -> Iterator[_Event]:
+    import ijson  # type: ignore[import-untyped]
+    from ijson.common import IncompleteJSONError, JSONError  # type: ignore[import-untyped]
+
     try:
-        yield from _BACKEND.basic_parse(stream, buf_size=1 << 16, use_float=True)
+        yield from ijson.get_backend("yajl2_c").basic_parse(stream, buf_size=1 << 16, use_float=True)
     except (JSONError, IncompleteJSONError, ValueError) as error:
         raise BadJson(phrase("json-ends") if isinstance(error, IncompleteJSONError) else phrase("json-broken")) from None
 

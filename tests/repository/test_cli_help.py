@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from repository.cli.app import application
 
@@ -43,7 +42,7 @@ def commands(group: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_every_page(language: str) -> None:
     """All pages in one process: the command's line first, nothing wider than the terminal, no word of the other language."""
-    paths = commands(typer.main.get_command(application()))
+    paths = commands(application())
     assert len(paths) > 15
     code = "from repository.cli.run import run\n" + "".join(f"run({[*path, '--help']!r}); print('=====')\n" for path in paths)
     pages = kho(code, language).split("=====\n")[:-1]

@@ -27,8 +27,6 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_command_is_described_and_every_described_command_is_there() -> None:
-    from typer.main import get_command
-
     from repository.cli.app import application
 
     def names(command: object, path: str) -> set[str]:
@@ -40,12 +38,10 @@ def test_every_command_is_described_and_every_described_command_is_there() -> No
 
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     described = {re.sub(r" +[A-Z\[-].*", "", row) for row in re.findall(r"^\| `(kho [^`]+)`", text, re.MULTILINE)}
-    assert described == names(get_command(application()), "kho")
+    assert described == names(application(), "kho")
 
 
 def test_every_option_of_the_help_is_in_the_document() -> None:
-    from typer.main import get_command
-
     from repository.cli.app import application
 
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -54,7 +50,7 @@ def test_every_option_of_the_help_is_in_the_document() -> None:
         own = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}  # type: ignore[attr-defined]
         return own.union(*(options(each) for each in getattr(command, "commands", {}).values()))
 
-    missing = {option for option in options(get_command(application())) if option not in text}
+    missing = {option for option in options(application()) if option not in text}
     assert missing <= {"--output", "--version"}, missing
 
 

@@ -1,0 +1,49 @@
+"""The register of codes, parsed table by table."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import policies.codes
+from policies.codes import LANGUAGES, Register, register
+
+FILES = sorted(Path(policies.codes.__file__).parent.glob("*.toml"))
+GOOD = 'weight = "error"\nsource = "x"\nen = "a"\nvi = "b"\ntodo_en = ""\ntodo_vi = ""\n'
+
+
+def test_each_table_says_what_the_whole_file_says() -> None:
+    seen = 0
+    for file in FILES:
+        for name, row in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            code = register()[name]
+            seen += 1
+            assert (code.code, code.family, code.weight, code.source) == (name, file.stem, row["weight"], row["source"])
+            assert code.text == {language: row[language] for language in LANGUAGES}
+            assert code.todo == {language: row[f"todo_{language}"] for language in LANGUAGES}
+    assert seen == len(register()) == len(list(register()))
+
+
+def test_an_unknown_code_is_in_no_register() -> None:
+    assert register().get("NOT-REGISTERED") is None
+    assert "NOT-REGISTERED" not in register()
+
+
+def test_a_code_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="A-1 is registered in one and in two"):
+        Register({"one": f'["A-1"]\n{GOOD}', "two": f'["A-1"]\n{GOOD}'})
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '["A-1"]\n' + GOOD.replace('vi = "b"\n', ""),
+        '["A-1"]\n' + GOOD + 'odd = "x"\n',
+        '["A-1"]\n' + GOOD + f"[A-2]\n{GOOD}",  # not quoted: it would be a part of the table before it
+    ],
+)
+def test_a_broken_table_is_no_code(table: str) -> None:
+    with pytest.raises(ValueError, match="table of A-1"):
+        Register({"one": table}).get("A-1")
