@@ -21,6 +21,10 @@ class Outcome(enum.Enum):
     EXTRA = "extra"
     UNREADABLE = "unreadable"
 
+    __hash__ = (
+        object.__hash__
+    )  # members are there once; the hash of `Enum` is a call of Python, twice for every file that is counted
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

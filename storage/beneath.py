@@ -32,9 +32,10 @@ def folder_inside(folder: int, name: str) -> int:
 
 
 @contextlib.contextmanager
-def folder_beneath(top: str, path: str) -> Iterator[int]:
-    """A descriptor of the folder ``path`` below ``top`` ("" for ``top`` itself). OSError as it is (ENOTDIR, ELOOP for a link)."""
-    descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def folder_beneath(top: str | int, path: str) -> Iterator[int]:
+    """A descriptor of the folder ``path`` below ``top`` ("" for ``top`` itself), which is a path or an open folder. OSError as it is
+    (ENOTDIR, ELOOP for a link)."""
+    descriptor = os.dup(top) if isinstance(top, int) else os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for segment in path.split("/") if path else ():
             inner = folder_inside(descriptor, segment)
@@ -45,8 +46,11 @@ def folder_beneath(top: str, path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def open_beneath(top: str, path: str) -> int:
-    """A descriptor to read the file ``path`` below ``top``. OSError as it is; Refused when the path is not safe."""
+def open_beneath(top: str | int, path: str) -> int:
+    """A descriptor to read the file ``path`` below ``top``, which is a path or an open folder. OSError as it is; Refused when the path
+    is not safe."""
     folder, _, name = check_path(path).rpartition("/")
+    if isinstance(top, int) and not folder:
+        return os.open(name, _FILE, dir_fd=top)
     with folder_beneath(top, folder) as descriptor:
         return os.open(name, _FILE, dir_fd=descriptor)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 
 __all__ = ["AHEAD", "Medium", "drop_cache"]
@@ -34,6 +35,18 @@ def drop_cache(descriptor: int) -> None:
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+_of_thread = threading.local()
+
+
+def _buffer() -> memoryview:
+    """This thread's buffer: a new one for each object would cost as much as reading a small file into it."""
+    try:
+        found: memoryview = _of_thread.buffer
+    except AttributeError:
+        found = _of_thread.buffer = memoryview(bytearray(BUFFER))
+    return found
+
+
 class Medium:
     """Opens and hashes files; ``cold`` from the device. ``progress`` is called with the bytes read since its last call."""
 
@@ -42,7 +55,7 @@ class Medium:
         self._cold = cold
         self._progress = progress
         self._unreported = 0
-        self._view = memoryview(bytearray(BUFFER))
+        self._view = _buffer()
         self._buffers = (self._view,)
 
     def open(self, folder: int, name: str) -> int:

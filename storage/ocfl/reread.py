@@ -29,14 +29,14 @@ DEEPEST = 40
 
 
 class Reread:
-    """One check of one object; `run` once. ``top`` is the object's folder, a path without links.
+    """One check of one object; `run` once. ``top`` is the object's folder, open.
 
     ``since``: content of earlier versions, and their folders, are left out (what keep checks after writing a version).
     """
 
     def __init__(
         self,
-        top: str,
+        top: int,
         expected: Mapping[int, bytes],
         *,
         algorithm: str,
@@ -57,16 +57,22 @@ class Reread:
         self.report = FixityReport(algorithm)
         self._fixed = fixed_files(expected, since)
         self._known: dict[str, tuple[int, bytes]] = {}
+        self._opened: deque[tuple[str, bytes, int]] = deque()
         self._unreadable: list[str] = []
         self._empty: list[str] = []
         self._content: Expectations | None = None
         self._believed = ""
 
     def run(self) -> FixityReport:
-        """OSError only for the object's own folder; ENOENT when there is none."""
-        with folder_beneath(self._top, "") as descriptor:
-            self._find_expectations()
-            self._walk("", descriptor, DEEPEST)
+        """OSError only for the object's own folder."""
+        self._find_expectations()
+        try:
+            self._walk("", self._top, DEEPEST)
+            while self._opened:
+                self._read(*self._opened.popleft())
+        finally:
+            for _, _, descriptor in self._opened:
+                os.close(descriptor)
         self._absent()
         self._medium.tell(0, end=True)
         return self.report
@@ -113,75 +119,71 @@ class Reread:
             if not levels:
                 waiting.append(inner)
                 continue
-            opened = -1
-            with self._noted(inner):
+            try:
                 opened = folder_inside(descriptor, inner.rpartition("/")[2])
-            if opened >= 0:
-                try:
-                    self._walk(inner, opened, levels - 1)
-                finally:
-                    os.close(opened)
+            except OSError as error:
+                self._unseen(inner, error)
+                continue
+            try:
+                self._walk(inner, opened, levels - 1)
+            finally:
+                os.close(opened)
         while waiting:
             deep = waiting.pop()
-            with self._noted(deep), folder_beneath(self._top, deep) as opened:
-                waiting += self._folder(deep, opened)
+            try:
+                with folder_beneath(self._top, deep) as opened:
+                    waiting += self._folder(deep, opened)
+            except OSError as error:
+                self._unseen(deep, error)
 
-    @contextlib.contextmanager
-    def _noted(self, folder: str) -> Iterator[None]:
+    def _unseen(self, folder: str, error: OSError) -> None:
         """That a folder cannot be looked into is noted; that it went away meanwhile shows by its files, which are missing."""
-        try:
-            yield
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except OSError:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
             self._unreadable.append(folder + "/" if folder else "")
 
     def _folder(self, folder: str, descriptor: int) -> list[str]:
         """Check the files of one folder; returns its folders."""
-        inner: list[str] = []
         prefix = folder + "/" if folder else ""
-        here: list[tuple[str, str]] = []
-        seen = False
-        with self._noted(folder):
+        files: list[str] = []
+        others: list[tuple[str, str]] = []
+        try:
             with os.scandir(descriptor) as entries:
-                here = [(entry.name, _kind(entry)) for entry in entries]
-            self._files(descriptor, [name for name, kind in here if kind == "file"], prefix)
-            seen = True
-        if not seen:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        files.append(entry.name)
+                    else:
+                        others.append((entry.name, _kind(entry)))
+        except OSError as error:
+            self._unseen(folder, error)
             return []
-        for name, kind in here:
-            if kind != "file":
-                if kind != "folder" or self._is_expected(prefix + name):
-                    self._strange(prefix + name, kind)
-                elif folder or not self._is_left_out(name):
-                    inner.append(prefix + name)
-        if not here:
+        self._files(descriptor, files, prefix)
+        inner: list[str] = []
+        for name, kind in others:
+            if kind != "folder" or self._is_expected(prefix + name):
+                self._strange(prefix + name, kind)
+            elif folder or not self._is_left_out(name):
+                inner.append(prefix + name)
+        if not files and not others:
             self._empty.append(folder)
         return inner
 
     def _files(self, folder: int, names: list[str], prefix: str) -> None:
-        """Check the files ``names``, each opened some time before it is read."""
-        waiting: deque[tuple[str, bytes, int]] = deque()
-        try:
-            for name in names:
-                path = prefix + name
-                expected = self._take(path)
-                if expected is None:
-                    self._unexpected(path)
-                elif path in self._known:
-                    self._judge(path, expected, *self._known[path])
-                else:
-                    try:
-                        waiting.append((path, expected, self._medium.open(folder, name)))
-                    except OSError as error:
-                        self._unread(path, expected, error)
-                if len(waiting) >= self._medium.ahead:
-                    self._read(*waiting.popleft())
-            while waiting:
-                self._read(*waiting.popleft())
-        finally:
-            for _, _, descriptor in waiting:
-                os.close(descriptor)
+        """Check the files ``names``. Each is opened, and so asked for, some time before it is read: those of the next folders are, too."""
+        opened, known = self._opened, self._known
+        for name in names:
+            path = prefix + name
+            expected = self._take(path)
+            if expected is None:
+                self._unexpected(path)
+            elif path in known:
+                self._judge(path, expected, *known[path])
+            else:
+                try:
+                    opened.append((path, expected, self._medium.open(folder, name)))
+                except OSError as error:
+                    self._unread(path, expected, error)
+            if len(opened) >= self._medium.ahead:
+                self._read(*opened.popleft())
 
     def _take(self, path: str) -> bytes | None:
         """The digest that is expected of ``path``, which is from now on accounted for."""
@@ -296,8 +298,7 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    if entry.is_file(follow_symlinks=False):
-        return "file"
+    """What lies there that is no file."""
     if entry.is_dir(follow_symlinks=False):
         return "folder"
     return "link" if entry.is_symlink() else "device"

@@ -19,7 +19,7 @@ from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
 from storage.ocfl import mending, root_files
 from storage.ocfl.commit import write_batch
 from storage.ocfl.documents import BadJson
-from storage.ocfl.folder import TierFolder, create_tier_folder, make_storage_root
+from storage.ocfl.folder import LAYOUT, TierFolder, create_tier_folder, make_storage_root
 from storage.ocfl.glance import glance_at
 from storage.ocfl.layout import LAYOUT_FILE
 from storage.ocfl.listing import list_objects, list_strays
@@ -119,13 +119,11 @@ class LocalTier:
         since: int = 1,
     ) -> FixityReport:
         self._folder.check()
-        top = self._folder.object_root(object_id)
-        check = Reread(top, expected, algorithm=algorithm, cold=cold, since=since, progress=progress)
         there = False
         try:
-            with folder_beneath(self._folder.ocfl, os.path.relpath(top, self._folder.ocfl)):
+            with folder_beneath(self._folder.ocfl, LAYOUT.path(object_id)) as top:
                 there = True
-            report = check.run()
+                report = Reread(top, expected, algorithm=algorithm, cold=cold, since=since, progress=progress).run()
         except (FileNotFoundError, NotADirectoryError):
             report = _nothing(algorithm, expected, Outcome.MISSING, since)
             report.absent = not there
