@@ -16,7 +16,7 @@ from policies.phrases import phrase
 from signatures.ber import Beyond, Malformed
 from signatures.marks import CHUNK, OVERLAP
 
-__all__ = ["MOST_BLOCKS", "Armoured", "armoured", "begins", "pem_body"]
+__all__ = ["MOST_BLOCKS", "Armoured", "armoured", "begins"]
 
 MOST_BLOCKS = 100
 """PEM structures of one file that are looked at."""
@@ -91,14 +91,3 @@ def _decoded(text: bytes) -> bytes | Malformed:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error as error:
         return Malformed(phrase("det-base64", why=str(error)))
-
-
-def pem_body(data: bytes) -> bytes:
-    """The one structure inside a PEM or base64 text. Raises `Malformed`."""
-    found = armoured(data)
-    (body, *more) = found.bodies
-    if isinstance(body, Malformed):
-        raise body
-    if more:
-        raise Malformed(phrase("det-more-blocks", count=len(found.bodies)))
-    return body

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.archive_stamps import archived
-from signatures.armour import Armoured, armoured
 from signatures.attributes import (
     ARCHIVE_STAMP_V3,
     ARCHIVE_STAMPS,
@@ -30,19 +29,18 @@ from signatures.attributes import (
     ess_hashes,
     revocation_values,
 )
-from signatures.ber import Buffer, Malformed, Part, element
+from signatures.ber import Buffer, Malformed, element
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
 from signatures.detect import detected
 from signatures.held import held
-from signatures.left_words import BESIDE
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
-from signatures.stamp_response import token_in
 from signatures.stamps import TST_INFO, read_stamp
+from signatures.structures import Structures, in_part, structures
 from signatures.unread import unread
 
 __all__ = ["CadesVerifier", "Collected", "read_cms"]
@@ -100,16 +98,16 @@ class CadesVerifier:
                 return _broken("this is no CMS signature")
             if found.armoured:
                 stream.seek(0)
-                return self._armoured(armoured(stream.read(MOST_ARMOURED + 1)), source)
+                return self._every(structures(stream.read(MOST_ARMOURED + 1), text=True), source)
             with held(stream) as whole:
-                return self._read(whole, source)
+                return self._every(structures(whole), source)
 
-    def _armoured(self, text: Armoured, source: Source) -> SignedFile:
+    def _every(self, found: Structures, source: Source) -> SignedFile:
         """Each of the structures, of which none is then the whole of the file."""
-        several = len(text.bodies) > 1
-        read = [_broken(each) if isinstance(each, Malformed) else self._read(each, source) for each in text.bodies]
+        several = len(found.bodies) > 1
+        read = [_broken(each) if isinstance(each, Malformed) else self._read(each, source) for each in found.bodies]
         for number, file in enumerate(read, 1):
-            objects = [_in_part(each) if several or text.beside else each for each in file.objects]
+            objects = [in_part(each) if several or found.beside else each for each in file.objects]
             if several:
                 objects = [replace(each, name=f"{number}.{each.name}" if each.name else f"{number}") for each in objects]
             read[number - 1] = replace(file, objects=tuple(objects))
@@ -117,28 +115,18 @@ class CadesVerifier:
 
     def _read(self, data: Buffer, source: Source) -> SignedFile:
         try:
-            whole = element(data)
-            if (token := token_in(data)) is not None:
-                return self._answered(data, whole, token, source)
-            cms, end = open_cms(data), whole.end
+            cms = open_cms(data)
         except Malformed as error:
             return _broken(error)
         collected = Collected()
         if cms.content_type == TST_INFO and cms.pieces is not None:
-            self._token(bytes(data[:end]), source, collected)
+            self._token(bytes(data[: element(data).end]), source, collected)
         elif cms.pieces is not None:
             coverage = Coverage("enclosed", cms.enclosed_size, cms.enclosed_size)
             read_cms(cms, collected, cms.enclosed, coverage, known=self._known)
         else:
             self._beside(cms, source, collected)
-        if end < len(data):
-            collected.objects[:] = map(_in_part, collected.objects)
         return collected.file()
-
-    def _answered(self, data: Buffer, whole: Part, token: Part, source: Source) -> SignedFile:
-        """The token in an authority's answer, beside whose status nothing may stand."""
-        file = self._read(bytes(data[token.start : token.end]), source)
-        return file if whole.end == len(data) else replace(file, objects=tuple(map(_in_part, file.objects)))
 
     def _beside(self, cms: CmsFile, source: Source, collected: Collected) -> None:
         """A detached signature, over the first of the files beside it whose digest is right; else over the likeliest one."""
@@ -191,13 +179,6 @@ def _begin(opened: Callable[[], BinaryIO]) -> bytes:
         return stream.read(HEAD)
 
 
-def _in_part(read: SignedObject) -> SignedObject:
-    """One in a file that holds more than its structure, which nobody signed."""
-    left = (*read.coverage.left, BESIDE)
-    note = Finding("SIG-PART-ONLY", "", {"covered": read.coverage.name or "-", "left": ", ".join(left)})
-    return replace(read, coverage=replace(read.coverage, scope="part", left=left), notes=(*read.notes, note))
-
-
 def _broken(why: Malformed | str, name: str = "") -> SignedFile:
     """A file that was taken for a signature, and is none that can be read."""
     return SignedFile((unread(why, Kind.CADES, name),))
@@ -222,6 +203,7 @@ def read_cms(
         collected.data(which, der)
     objects = []
     infos = list(cms.signers)
+    first = len(collected.objects)
     for number, info in enumerate(infos, 1):
         label = name or (f"{number}" if len(infos) > 1 else "")
         read, signer = read_signer(
@@ -253,6 +235,9 @@ def read_cms(
         collected.record(record)
     if not infos:
         collected.objects += _broken("there is no signer in it", name).objects
+    if cms.behind:
+        collected.objects[first:] = map(in_part, collected.objects[first:])
+        objects = list(map(in_part, objects))
     return objects
 
 

@@ -14,6 +14,7 @@ from policies.phrases import phrase
 from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts
 from signatures.certificates import Certificate
 from signatures.held import pieces
+from signatures.stamp_response import SIGNED_DATA
 
 __all__ = [
     "HEAD",
@@ -63,6 +64,8 @@ class CmsFile:
     """The structure without its content, as `signed_data` was parsed from."""
     elements: int = 0
     """How many elements it has: what reading it takes is in proportion."""
+    behind: bool = False
+    """Whether anything stands behind it in ``data``."""
 
     @property
     def signers(self) -> Iterator[Any]:
@@ -138,8 +141,9 @@ def _raw(data: Buffer, part: Part) -> bytes:
 
 def open_cms(data: Buffer) -> CmsFile:
     """Take a ContentInfo with SignedData apart. Raises `Malformed`: it is none, or larger than the limits."""
-    info = list(parts(data, _of(element(data), SEQUENCE, "ContentInfo")))
-    if len(info) != 2 or _raw(data, info[0]) != bytes.fromhex("06092a864886f70d010702"):
+    whole = element(data)
+    info = list(parts(data, _of(whole, SEQUENCE, "ContentInfo")))
+    if len(info) != 2 or _raw(data, info[0]) != SIGNED_DATA:
         raise Malformed(phrase("cms-no-signed"))
     (outer,) = _exactly(list(parts(data, _of(info[1], EXPLICIT, "content"))), 1, "content")
     fields = list(parts(data, _of(outer, SEQUENCE, "SignedData")))
@@ -171,7 +175,7 @@ def open_cms(data: Buffer) -> CmsFile:
         raise
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed(str(error).splitlines()[0]) from error
-    return CmsFile(data, content_type, pieces, parsed, der, elements)
+    return CmsFile(data, content_type, pieces, parsed, der, elements, whole.end < len(data))
 
 
 def _count(data: Buffer, fields: Sequence[Part]) -> None:

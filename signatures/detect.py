@@ -27,7 +27,7 @@ from signatures.held import held
 from signatures.marks import Mark, holds
 from signatures.pdf_marks import MARK
 from signatures.report import Kind
-from signatures.stamp_response import token_in
+from signatures.stamp_response import SIGNED_DATA, token_in
 
 __all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
 
@@ -60,7 +60,6 @@ ERS = "urn:ietf:params:xml:ns:ers"
 TR_ESOR = "http://www.bsi.bund.de/tr-esor/xaip"
 """The namespace of RFC 6283, and how those of TR-ESOR begin, whatever their version."""
 
-SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 INTEGER, SEQUENCE = 0x02, 0x30
 ANY_SIZE = 1 << 62
 """More than any structure whose head is looked at has."""

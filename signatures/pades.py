@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from policies.findings import Finding
 from policies.phrases import phrase
-from signatures.ber import Malformed
+from signatures.ber import Malformed, element
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
 from signatures.cms import CHUNK, open_cms
@@ -366,10 +366,9 @@ def _stamp_objects(stamp: Stamp) -> Iterator[bytes]:
 
 
 def _trimmed(value: bytes) -> bytes:
-    """The structure without the zeros that PDF pads it with."""
-    from signatures.ber import element
-
-    return value[: element(value).end]
+    """The structure without the zeros that PDF pads it with; anything else behind it stays."""
+    end = element(value).end
+    return value if value[end:].strip(b"\0") else value[:end]
 
 
 def _unread(name: str, subfilter: str, coverage: Coverage) -> SignedObject:

@@ -7,7 +7,7 @@ from itertools import islice
 from signatures.ber import SEQUENCE, Buffer, Malformed, Part, element, parts
 from signatures.der import write_oid
 
-__all__ = ["token_in"]
+__all__ = ["SIGNED_DATA", "token_in"]
 
 INTEGER = 0x02
 SIGNED_DATA = write_oid("1.2.840.113549.1.7.2")

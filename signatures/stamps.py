@@ -22,6 +22,7 @@ from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, SignedObject, Stamp
 from signatures.signer import read_signer
+from signatures.structures import in_part
 
 __all__ = ["TST_INFO", "ReadStamp", "read_stamp"]
 
@@ -95,6 +96,7 @@ def _checked(
         coverage=coverage or Coverage("part"),
     )
     token = replace(_imprinted(token, stamped, algorithm, imprint), claimed=time)
+    token = in_part(token) if cms.behind else token
     data = list(revocation_in(cms.signed_data))
     if signer is not None:
         data += [*revocation_values(signer.unsigned), *revocation_values(signer.signed)]

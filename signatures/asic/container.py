@@ -6,7 +6,6 @@ in a simple container it covers the one object. What a seal does not cover is to
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -19,27 +18,24 @@ from formats.xml import NotLookedAt, NotWellFormed
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.algorithms import weakest
-from signatures.armour import pem_body
 from signatures.asic.coverage import MOST_LEFT, first_of, is_pure, leave, part_only
 from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, read_manifest
 from signatures.asic.names import (
     CADES,
     EVIDENCE,
-    EXTENDED_NAMES,
     MEDIA_TYPE,
     MIMETYPE,
-    SIMPLE,
-    SIMPLE_NAMES,
     STAMP,
     XADES,
     is_manifest,
+    is_simple,
 )
 from signatures.asic.outcomes import Wrong, alone, failed
+from signatures.asic.seals import read_each, structures_in
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, MOST_BYTES, Content, open_cms
-from signatures.detect import detect
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord
 from signatures.evidence import DataObject, data_object
@@ -96,17 +92,11 @@ class _Container:
         """What each seal covers: names of members."""
 
     def _is_simple(self, name: str) -> bool:
-        """By the media type that the container says; else by its name; else by having one object."""
         try:
             said = self._members.read(MIMETYPE, 1024).decode("ascii", "replace").strip() if MIMETYPE in self._sizes else ""
         except BadZip:
             said = ""
-        if said:
-            return said == SIMPLE
-        lower = name.lower()
-        if lower.endswith((*EXTENDED_NAMES, *SIMPLE_NAMES)):
-            return lower.endswith(SIMPLE_NAMES)
-        return len(self._objects) == 1
+        return is_simple(said, name, len(self._objects))
 
     def _read_manifests(self) -> Iterator[Manifest]:
         left = MOST_MANIFEST
@@ -180,8 +170,12 @@ class _Container:
     def _is_formal(self, name: str, seals: frozenset[str]) -> bool:
         if name == MIMETYPE:
             return bool(self._sizes[name] < HEAD and MEDIA_TYPE.match(self._members.read(name, HEAD)))
+        if name in seals and self._seals[name] == self._xades:
+            return is_pure(self._members, name, self._work)
+        if name in seals and self._seals[name] in (self._cades, self._stamp):
+            return not structures_in(self._members, name).beside
         if name in seals:
-            return self._seals[name] != self._xades or is_pure(self._members, name, self._work)
+            return True
         return is_manifest(name)  # those that no seal is over are told when all seals are read
 
     # -- what a seal is made over ---------------------------------------------------------------------------------------------
@@ -257,13 +251,10 @@ class _Container:
 
     # -- seals ----------------------------------------------------------------------------------------------------------------
 
-    def _bytes(self, name: str) -> bytes:
-        data = self._members.read(name, MOST_BYTES)
-        found = detect(io.BytesIO(data))
-        return pem_body(data) if found is not None and found.armoured else data
-
     def _cades(self, name: str, mine: Collected) -> None:
-        data = self._bytes(name)
+        read_each(self._members, name, mine, partial(self._one_cms, name))
+
+    def _one_cms(self, name: str, data: bytes, label: str, mine: Collected) -> None:
         self._account(data)
         cms = open_cms(data)
         if cms.pieces is not None:
@@ -272,8 +263,11 @@ class _Container:
             name, lambda content, into: read_cms(cms, into, content, Coverage("part"), known=self._known, begins=self._begin)
         )
         mine.take(tried)
-        mine.objects[:] = [each if each.role is Role.EVIDENCE else self._dressed(each, name, over) for each in mine.objects]
-        self._over[name] = self._covered(over)
+        mine.objects[:] = [each if each.role is Role.EVIDENCE else self._dressed(each, label, over) for each in mine.objects]
+        self._seals_over(name, self._covered(over))
+
+    def _seals_over(self, name: str, covered: Iterable[str]) -> None:
+        self._over[name] = tuple(dict.fromkeys((*self._over.get(name, ()), *covered)))
 
     def _account(self, data: bytes) -> None:
         """Account for reading a seal, in proportion to its length. Raises `Refused`: no more is read."""
@@ -307,7 +301,9 @@ class _Container:
         return first
 
     def _stamp(self, name: str, mine: Collected) -> None:
-        data = self._bytes(name)
+        read_each(self._members, name, mine, partial(self._one_stamp, name))
+
+    def _one_stamp(self, name: str, data: bytes, label: str, mine: Collected) -> None:
         self._account(data)
 
         def read(content: Content, into: Collected) -> None:
@@ -320,10 +316,10 @@ class _Container:
 
         over, tried = self._first_good(name, read)
         mine.take(tried)
-        token = self._dressed(replace(mine.objects[0], name=""), name, over)
+        token = self._dressed(replace(mine.objects[0], name=""), label, over)
         mine.objects[0] = token
         mine.stamps[0] = replace(mine.stamps[0], token=token)
-        self._over[name] = self._covered(over)
+        self._seals_over(name, self._covered(over))
 
     def _evidence(self, name: str, mine: Collected) -> None:
         data = self._members.read(name, MOST_BYTES)

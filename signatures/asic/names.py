@@ -9,15 +9,13 @@ from formats.package.containers import CADES, EVIDENCE, STAMP, XADES, Named
 __all__ = [
     "CADES",
     "EVIDENCE",
-    "EXTENDED_NAMES",
     "MEDIA_TYPE",
     "MIMETYPE",
     "SIGNATURES",
-    "SIMPLE",
-    "SIMPLE_NAMES",
     "STAMP",
     "XADES",
     "is_manifest",
+    "is_simple",
 ]
 
 MIMETYPE = "mimetype"
@@ -35,3 +33,13 @@ SIGNATURES = "{http://uri.etsi.org/02918/v1.2.1#}XAdESSignatures"
 
 def is_manifest(name: str) -> bool:
     return any(each.match(name) for each in _MANIFESTS)
+
+
+def is_simple(said: str, name: str, objects: int) -> bool:
+    """By the media type that the container says; else by its name; else by having one object."""
+    if said:
+        return said == SIMPLE
+    lower = name.lower()
+    if lower.endswith((*EXTENDED_NAMES, *SIMPLE_NAMES)):
+        return lower.endswith(SIMPLE_NAMES)
+    return objects == 1

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from signatures.ber import Malformed, element
 from signatures.certificates import Certificate
 from signatures.xades.naming import Names, is_distinguished
 from signatures.xades.properties import FAMILY
@@ -59,10 +60,10 @@ def _is_der(text: str) -> bool:
         data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return False
-    if data[:1] != b"\x30" or len(data) < 2:
+    try:
+        return data[:1] == b"\x30" and element(data).end == len(data)
+    except Malformed:
         return False
-    size = data[1] & 0x7F if data[1] & 0x80 else 0
-    return data[1] == 0x80 or 2 + size + (int.from_bytes(data[2 : 2 + size]) if size else data[1]) == len(data)
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str, Names], bool]:
