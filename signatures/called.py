@@ -22,10 +22,15 @@ SURE: Mapping[str, Kind] = {
     ".xades": Kind.XADES,
     ".xsig": Kind.XADES,
     ".xmldsig": Kind.XADES,
+    ".ddoc": Kind.XADES,
     ".ers.xml": Kind.EVIDENCE,
+    ".er.xml": Kind.EVIDENCE,
     ".ers": Kind.EVIDENCE,
+    ".asice": Kind.ASIC,
+    ".asics": Kind.ASIC,
+    ".bdoc": Kind.ASIC,
 }
-"""Endings that say signature wherever they stand (RFC 8551, RFC 7193, RFC 3161, RFC 4998)."""
+"""Endings that say signature wherever they stand (RFC 8551, RFC 7193, RFC 3161, RFC 4998, EN 319 162-1; DigiDoc, BDOC)."""
 
 USUAL: Mapping[str, Kind] = {
     ".p7": Kind.CADES,
@@ -33,7 +38,6 @@ USUAL: Mapping[str, Kind] = {
     ".sign": Kind.CADES,
     ".csig": Kind.CADES,
     ".tst": Kind.TIMESTAMP,
-    ".er.xml": Kind.EVIDENCE,
     ".er": Kind.EVIDENCE,
 }
 """Endings that others use too: they say signature where the file lies beside that they would be over."""
@@ -69,11 +73,10 @@ def called(name: str) -> bool:
 
 
 def unread_by_name(source: Source) -> SignedObject | None:
-    """What is to be said of a file in which no signature was found; None when its name says nothing of one, or it is another structure
-    that may be called so. Raises OSError."""
+    """What is to be said of a file in which no signature was found: it is damaged, or another's that is called so; which of both, a name
+    does not tell. None when its name says nothing of one, or it is another structure that may be called so. Raises OSError."""
     ending = _ending(source.name, SURE)
     kind = SURE.get(ending)
-    sure = kind is not None
     if kind is None:
         ending = _ending(source.name, USUAL)
         kind = USUAL.get(ending)
@@ -84,7 +87,7 @@ def unread_by_name(source: Source) -> SignedObject | None:
             if _other(data):
                 return None
     role = {Kind.TIMESTAMP: Role.TIMESTAMP, Kind.EVIDENCE: Role.EVIDENCE}.get(kind, Role.SIGNATURE)
-    return unread(phrase("sig-called", ending=ending), kind, role=role, sure=sure)
+    return unread(phrase("sig-called", ending=ending), kind, role=role, sure=False)
 
 
 def _other(data: Buffer) -> bool:

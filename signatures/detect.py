@@ -20,11 +20,11 @@ from formats.xml_prolog import PLAIN, Prolog, as_ascii, encoding_of, prolog_of
 from policies.phrases import phrase
 from signatures.algorithms import HASH_OIDS
 from signatures.armour import MOST_BLOCKS, begins
-from signatures.ber import Malformed, Part, element, parts
+from signatures.ber import OCTETS, SEQUENCE, Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.held import held
-from signatures.marks import Mark, holds
+from signatures.marks import Mark, holds, standing
 from signatures.pdf_marks import MARK
 from signatures.report import Kind
 from signatures.stamp_response import SIGNED_DATA, token_in
@@ -49,6 +49,9 @@ of TR-ESOR."""
 VALUE_END = re.compile(rb"</(?<=[\sA-Za-z0-9+/=&#;]{20}</)(?:[^\s<>&/;]{0,60}:)?SignatureValue")
 """The end of a value as it stands in a signature: texts and programs that speak of signatures have none before it."""
 
+TOKEN_END = re.compile(rb"</(?<=[\sA-Za-z0-9+/=&#;]{20}</)(?:[^\s<>&/;]{0,60}:)?(?:TimeStampToken|asn1EvidenceRecord)[\s>]")
+"""The end of what an evidence record in XML, or the wrapper of one, cannot do without."""
+
 TAR = slice(257, 262), b"ustar"
 
 ENTITY = re.compile(b"<!ENTITY")
@@ -60,7 +63,7 @@ ERS = "urn:ietf:params:xml:ns:ers"
 TR_ESOR = "http://www.bsi.bund.de/tr-esor/xaip"
 """The namespace of RFC 6283, and how those of TR-ESOR begin, whatever their version."""
 
-INTEGER, SEQUENCE = 0x02, 0x30
+INTEGER = 0x02
 ANY_SIZE = 1 << 62
 """More than any structure whose head is looked at has."""
 TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
@@ -171,26 +174,38 @@ def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
             prolog = prolog_of(stream)
             kind = by_root(prolog.root)
             kinds = [*_by_tags(stream, prolog)] if kind is None else [kind]
-        if not kinds and encoding != PLAIN and _holds_value(stream, head):  # a wrong first byte tells another encoding, or none
-            kinds = [Kind.XADES]
+        if not kinds and encoding != PLAIN:  # a wrong first byte tells another encoding, or none
+            kinds = _behind_damage(stream, head)
         yield from map(Detected, kinds)
     except UnknownEncoding:
         yield Detected(Kind.XADES)
 
 
-def _holds_value(stream: BinaryIO, head: bytes) -> bool:
-    """Whether it was XML with a signature before something came in front of its root, or its first bytes were damaged. In files that hold
-    others as they are it is one of those."""
+def _behind_damage(stream: BinaryIO, head: bytes) -> list[Kind]:
+    """What XML was before something came in front of its root, or its first bytes were damaged: with a signature, or an evidence record. In
+    files that hold others as they are it is one of those."""
     where, said = TAR
     if b"<" not in head or b"%PDF-" in head[:PDF_HEAD] or head[where] == said:
-        return False
+        return []
     stream.seek(0)
-    return holds(stream, _has_value) and zip_names(stream, stream.seek(0, io.SEEK_END)) is None
+    found = standing(stream, (_has_value, _has_token))
+    if not found or zip_names(stream, stream.seek(0, io.SEEK_END)) is not None:
+        return []
+    return [Kind.XADES if _has_value in found else Kind.EVIDENCE]
 
 
 def _has_value(window: bytes) -> bool:
+    return _ends(window, VALUE_END, b"SignatureValue")
+
+
+def _has_token(window: bytes) -> bool:
+    return _ends(window, TOKEN_END, b"TimeStampToken", b"1EvidenceRecord")
+
+
+def _ends(window: bytes, end: re.Pattern[bytes], *names: bytes) -> bool:
     """In any encoding in which a letter is itself, beside bytes of nothing or not."""
-    return any(b"SignatureValue" in each and VALUE_END.search(each) is not None for each in (window, window.replace(b"\0", b"")))
+    plain = (window, window.replace(b"\0", b"")) if b"\0" in window else (window,)
+    return any(any(name in each for name in names) and end.search(each) is not None for each in plain)
 
 
 def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:
@@ -200,12 +215,17 @@ def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:
         text = as_ascii(stream)
         return text is not None and holds(text, *marks)
 
-    if any(each in entity for entity in prolog.entities for each in DEFINES) or has(_tag(VALUE)):
+    text = as_ascii(stream)
+    signed, token = _tag(VALUE), _has_token
+    found = standing(text, (signed, token)) if text is not None else set()
+    if any(each in entity for entity in prolog.entities for each in DEFINES) or signed in found:
         yield Kind.XADES
+    elif token in found:  # in XML of another kind, or whose root is damaged
+        yield Kind.EVIDENCE
     elif not prolog.root:
         kinds = ((Kind.XAIP, _tag(PACKAGE)), (Kind.EVIDENCE, _tag(RECORDS)))
-        found = [kind for kind, mark in kinds if has(mark)]
-        yield from found or ([Kind.XADES] if prolog.doctype and has(ENTITY) else [])
+        roots = [kind for kind, mark in kinds if has(mark)]
+        yield from roots or ([Kind.XADES] if prolog.doctype and has(ENTITY) else [])
 
 
 def _tag(names: Sequence[bytes]) -> Mark:
@@ -251,8 +271,16 @@ def _evidence(head: bytes) -> bool:
             return False
         oid = element(head, _inside(head, first))
         if head[oid.start : oid.end] in HASH_IDENTIFIERS:
-            return True
+            return not _has_imprint(head, at + 3)
         return head[oid.start] == 0x06 and _has_chains(head, at + 3)
+    except Malformed:
+        return False
+
+
+def _has_imprint(head: bytes, at: int) -> bool:
+    """Whether an algorithm and a digest stand there: it is a request for a time-stamp (RFC 3161, 2.4.1), which nobody signed."""
+    try:
+        return [each.tag for each in parts(head, element(head, at))] == [SEQUENCE, OCTETS]
     except Malformed:
         return False
 

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, exact
-from formats.xml_prolog import is_xml
+from formats.xml_prolog import is_xml, prolog_of
 from policies.findings import Finding
 from policies.phrases import phrase
+from signatures.ber import Beyond, Malformed
 from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.detect import by_root
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord, InvalidToken
 from signatures.evidence import DataObject, EvidenceReport, data_object, read_record
-from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Source
+from signatures.report import Coverage, Integrity, Kind, Role
+from signatures.signed import EmbeddedRecord, SignedFile, Source
 from signatures.timestamps import read_token
+from signatures.unread import unread
 from signatures.xaip_credentials import Handed, wrapped_record
 from signatures.xaip_verifier import in_any_version, opened_package
 
@@ -74,20 +78,35 @@ class EvidenceVerifier:
         with source.path.open("rb") as stream:
             data = stream.read(MAX_EXACT_BYTES + 1)
         try:
+            if not _begins_as_record(data):
+                raise Beyond(phrase("evf-root"))
             record = handed_over(data)
         except NotLookedAt as error:
-            why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
-            lost = SubIndication.SIG_CONSTRAINTS_FAILURE
-            return SignedFile((SignedObject(Kind.EVIDENCE, Role.EVIDENCE, "", data[:64], Integrity.UNKNOWN, lost, why),))
+            return _unread(Beyond(error.reason), data)
+        except Beyond as error:
+            return _unread(error, data)
         except InvalidRecord as error:
-            why = Finding("SIG-FORMAT", "", {"reason": error.reason})
-            broken = SignedObject(
-                Kind.EVIDENCE, Role.EVIDENCE, "", data[:64], Integrity.BROKEN, SubIndication.FORMAT_FAILURE, why
-            )
-            return SignedFile((broken,))
+            return _unread(error.reason, data)
         collected = Collected()
         collected.record(_held_against(record, source))
         return collected.file()
+
+
+def _begins_as_record(data: bytes) -> bool:
+    """Whether it is told by what it begins with, and not only by what stands in it: XML of another kind, and what is damaged so that it
+    cannot be told, may hold a record of which nothing is known. Raises as `exact`, for a document that cannot be read."""
+    if not is_xml(data):
+        return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:2] == b"MI" or data[:1] == b"\x30"
+    try:
+        return by_root(exact(data).tag) is not None
+    except NotLookedAt:
+        raise
+    except NotWellFormed:
+        return by_root(prolog_of(io.BytesIO(data)).root) is not None
+
+
+def _unread(why: Malformed | str, data: bytes) -> SignedFile:
+    return SignedFile((replace(unread(why, Kind.EVIDENCE, role=Role.EVIDENCE), value=data[:64]),))
 
 
 def _held_against(record: Handed, source: Source) -> EmbeddedRecord:

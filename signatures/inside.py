@@ -25,7 +25,7 @@ from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.asic.names import MIMETYPE
 from signatures.ber import Beyond
-from signatures.detect import covered_names, detected, named_beside
+from signatures.detect import by_root, covered_names, detected, named_beside
 from signatures.evidence.xmlers import NAMESPACE as ERS
 from signatures.inside_marks import BEGINS, may_hold
 from signatures.report import Kind
@@ -142,7 +142,7 @@ def _parts(source: Source, kinds: Collection[Kind], inside: Inside) -> Iterator[
     except NotWellFormed:
         return
     else:
-        yield from _texts(root, _CREDENTIALS if {Kind.XAIP, Kind.EVIDENCE} & set(kinds) else ())
+        yield from _texts(root, _CREDENTIALS if by_root(root.tag) is not None else ())
 
 
 def _members(source: Source, work: Work) -> Iterator[_Part]:

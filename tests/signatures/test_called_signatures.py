@@ -69,17 +69,16 @@ def test_what_is_around_the_content_is_looked_at(tmp_path: Path, pki: Pki) -> No
         ("a.xml.xades", Kind.XADES, Role.SIGNATURE),
         ("a.ers", Kind.EVIDENCE, Role.EVIDENCE),
         ("a.ers.xml", Kind.EVIDENCE, Role.EVIDENCE),
+        ("a.er.xml", Kind.EVIDENCE, Role.EVIDENCE),
+        ("a.asice", Kind.ASIC, Role.SIGNATURE),
+        ("a.bdoc", Kind.ASIC, Role.SIGNATURE),
+        ("a.ddoc", Kind.XADES, Role.SIGNATURE),
     ],
 )
 @pytest.mark.parametrize("data", [b"", b"\0", b"308204", b"nothing of the kind\n", b"\xff" * 5000], ids=range(5))
-def test_a_file_that_is_called_a_signature_is_broken(tmp_path: Path, name: str, kind: Kind, role: Role, data: bytes) -> None:
+def test_a_file_that_is_called_a_signature_is_not_known(tmp_path: Path, name: str, kind: Kind, role: Role, data: bytes) -> None:
     (found,) = objects(tmp_path, name, data, beside=False)
-    assert (found.kind, found.role, found.integrity, found.failure) == (
-        kind,
-        role,
-        Integrity.BROKEN,
-        SubIndication.FORMAT_FAILURE,
-    )
+    assert (found.kind, found.role, found.integrity, found.failure) == (kind, role, Integrity.UNKNOWN, SubIndication.GENERIC)
 
 
 def test_endings_that_others_use_too_count_beside_a_file(tmp_path: Path) -> None:
@@ -95,7 +94,7 @@ def test_what_is_not_called_a_signature_is_none(tmp_path: Path, name: str) -> No
         assert objects(tmp_path, name, data) == ()
 
 
-def test_an_enciphered_message_is_no_signature_and_a_signature_called_one_is_broken(tmp_path: Path, pki: Pki) -> None:
+def test_an_enciphered_message_is_no_signature_and_a_signature_called_one_is_told(tmp_path: Path, pki: Pki) -> None:
     oid, data = bytes.fromhex("06092a864886f70d010703"), bytes.fromhex("06092a864886f70d010701")
     content = b"\x30\x10" + data + b"\x05\x00\x80\x01x"
     inner = b"\x02\x01\x00\x31\x00" + content
@@ -103,10 +102,10 @@ def test_an_enciphered_message_is_no_signature_and_a_signature_called_one_is_bro
     enveloped += bytes((len(inner),)) + inner
     assert objects(tmp_path, "a.p7m", enveloped) == ()
     (found,) = objects(tmp_path, "a.p7s", enveloped)
-    assert found.failure is SubIndication.FORMAT_FAILURE
+    assert found.failure is SubIndication.GENERIC
     signed = pki.sign_cms(CONTENT, day(2026, 3), detached=False)
     (found,) = objects(tmp_path, "a.p7m", signed.replace(bytes.fromhex("06092a864886f70d010702"), oid, 1))
-    assert found.failure is SubIndication.FORMAT_FAILURE
+    assert found.failure is SubIndication.GENERIC
 
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.proof)])
