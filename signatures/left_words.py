@@ -13,6 +13,7 @@ __all__ = [
     "EVERYTHING",
     "EXTRA_FIELD",
     "NAME",
+    "NAMESPACES",
     "NAME_AND_ATTRIBUTES",
     "PART",
     "WORDS",
@@ -27,6 +28,8 @@ EVERYTHING = f" {phrase('left-everything')}"
 ATTRIBUTES = f" {phrase('left-attributes')}"
 COMMENTS = f" {phrase('left-comments')}"
 """Behind the name of a file whose comments the canonical form leaves out; instructions count as such in machinery."""
+NAMESPACES = f" {phrase('left-namespaces')}"
+"""Behind an element or a file: what it declares prefixes in values to mean."""
 PART = f" {phrase('left-part')}"
 """Behind the name of a file out of which a filter may have taken something."""
 
@@ -36,6 +39,7 @@ WORDS = {
     "text": f" {phrase('left-text')}",
     "comments": COMMENTS,
     "content": f" {phrase('left-content')}",
+    "namespaces": NAMESPACES,
 }
 
 BESIDE = phrase("left-beside")

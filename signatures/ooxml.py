@@ -30,7 +30,8 @@ from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, r
 from signatures.xades.reader import Read
 from signatures.xmldsig.c14n import Nodes, Refused, Work
 from signatures.xmldsig.names import ds
-from signatures.xmldsig.references import Octets, Reading, State
+from signatures.xmldsig.octets import Octets
+from signatures.xmldsig.references import Reading, State
 
 __all__ = ["OoxmlVerifier", "Package", "Relationship"]
 
@@ -353,7 +354,7 @@ def _coverer(package: Package) -> Callable[[Read], set[str]]:
                 inside = [one for one in inside if one.id in ids or one.type in types]
             found.update([_link(one) for one in inside] if inside or steps else [name])
             if not steps:
-                found.update(one for one in package.aside(name) if each.comments or not one.endswith(COMMENTS))
+                found.update(one for one in package.aside(name) if "comments" not in each.lacking or not one.endswith(COMMENTS))
         return found
 
     return covers

@@ -213,7 +213,10 @@ class Xaip:
         if not objects and not missing:
             return Protected(reason=phrase("xai-nothing", version=version))
         self.account(sum(len(each) for each in self._root) >> 2)
-        left = tuple(islice(unprotected(self._root, elements, comments=METHODS[self._method].comments), MOST_LEFT + 1))
+        try:
+            left = tuple(islice(unprotected(self._root, elements, METHODS[self._method], self._work), MOST_LEFT + 1))
+        except Refused as error:
+            return Protected(refused=phrase("can-none", why=error.reason))
         left = (*left[:MOST_LEFT], *(("…",) if len(left) > MOST_LEFT else ()))
         notes = tuple(islice((self._sums[each.name] for each in objects if each.name in self._sums), MOST_LEFT))
         return Protected(tuple(objects), tuple(missing), frozenset(covers), left=left, notes=notes)

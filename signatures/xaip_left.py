@@ -1,7 +1,7 @@
 """What of a TR-ESOR package no record protects: objects, and what stands in the package around those that are, down to comments.
 
 Of a binary object its decoded content is hashed, of any other one its canonical form: the first leaves what is written on the element
-around it, the second comments.
+around it, the second comments, and if it is exclusive what prefixes in values mean.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from signatures.xaip_content import (
     local_name,
     only_child,
 )
+from signatures.xmldsig.c14n import Method, Work
 from signatures.xmldsig.names import ds
+from signatures.xmldsig.prefixes import unsigned_declarations
 
 __all__ = ["unprotected"]
 
@@ -38,9 +40,9 @@ _NAMES = {"packageID", "Id", "id", "XAIPVersion"}
 """Attributes of what holds others that are names for programs, as long as they are written so: no words that a reader would show."""
 
 
-def unprotected(root: Any, protected: Collection[Any], *, comments: bool = False) -> Iterator[str]:
+def unprotected(root: Any, protected: Collection[Any], method: Method, work: Work) -> Iterator[str]:
     """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
-    elements that are; ``comments``: their canonical form has comments. A credential of which every single thing is protected is too."""
+    elements that are, in the canonical form ``method``. A credential of which every single thing is protected is too. Raises `Refused`."""
     around = chain(root.itersiblings(*_KINDS, preceding=True), root.itersiblings(*_KINDS))
     yield from _said(root, local_name(root), around)
     for section in root.iterchildren("*"):
@@ -49,7 +51,7 @@ def unprotected(root: Any, protected: Collection[Any], *, comments: bool = False
             continue
         yield from _said(section, local_name(section))
         for each in section.iterchildren("*"):
-            yield from _of_item(each, protected, comments)
+            yield from _of_item(each, protected, method, work)
 
 
 def _said(element: Any, name: str, around: Iterable[Any] = ()) -> Iterator[str]:
@@ -69,12 +71,12 @@ def _attributes(element: Any, *known: str) -> set[str]:
     return {each for each in element.attrib if not each.startswith(_SCHEMA)} - set(known)
 
 
-def _of_item(element: Any, protected: Collection[Any], comments: bool) -> Iterator[str]:
+def _of_item(element: Any, protected: Collection[Any], method: Method, work: Work) -> Iterator[str]:
     """What is left of what stands in a section."""
     held = id_attribute(element)
     name = (element.get(held) if held else None) or local_name(element)
     if element in protected:
-        words = _beside_content(element, held, comments)
+        words = _beside_content(element, held, method, work)
     elif is_ours(element, "AOID"):
         words = _more_than(element, text=True)
     elif element.tag == ds("CanonicalizationMethod"):
@@ -95,12 +97,14 @@ def _more_than(element: Any, *known: str, text: bool = False) -> list[str]:
     return words + (["content"] if len(element) or (not text and has_text(element)) else [])
 
 
-def _beside_content(element: Any, held: str, comments: bool) -> list[str]:
+def _beside_content(element: Any, held: str, method: Method, work: Work) -> list[str]:
     """What the hash of a protected object leaves of it."""
     content = content_of(element)
     inner = content.binary if content.binary is not None else content.reference
     if inner is None:
-        return ["comments"] if not comments and _is_any(element.iter(etree.Comment)) else []
+        words = ["comments"] if not method.comments and _is_any(element.iter(etree.Comment)) else []
+        unsigned = unsigned_declarations(element, method.prefixes, work) if method.exclusive else iter(())
+        return words + (["namespaces"] if _is_any(unsigned) else [])
     way = [inner]
     while way[-1] is not element:
         way.append(way[-1].getparent())

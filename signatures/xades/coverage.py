@@ -15,12 +15,13 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from signatures.certificates import Certificate
-from signatures.left_words import PART
+from signatures.left_words import PART, WORDS
 from signatures.xades.properties import local
 from signatures.xmldsig.attachments import SCHEME
 from signatures.xmldsig.c14n import Nodes
 from signatures.xmldsig.document import Document, path_of
 from signatures.xmldsig.names import DS, ds
+from signatures.xmldsig.prefixes import Listed
 from signatures.xmldsig.references import BASE64, Reference, State
 
 __all__ = ["Covered", "covered_by", "shadows"]
@@ -38,16 +39,18 @@ class Covered:
     taken_out: dict[Any, None]
     """Elements that filters took out of what is covered, signatures aside."""
     files: tuple[str, ...]
-    texts: frozenset[Any] = frozenset()
-    """Elements of which no more is signed than what their text stands for."""
+    texts: dict[Any, frozenset[str]] = field(default_factory=dict)
+    """Elements of which no more is signed than what their text stands for, and the words for what even of that is not."""
     own: frozenset[Any] = frozenset()
     """Parts of signatures that are covered as they stand there."""
     commented: frozenset[Any] = frozenset()
     """Elements that are covered with the comments in them."""
+    listed: dict[Any, Listed] = field(default_factory=dict)
+    """For each of ``tops`` the prefixes that its canonical forms list, all together."""
     holes: dict[Any, None] = field(default_factory=dict)
     """Signatures that filters took out of what is covered."""
     bare: tuple[str, ...] = ()
-    """Files that are covered without the comments in them."""
+    """Files that are covered without what their canonical form leaves out, and the word for that behind each."""
     whole: bool = False
     """Whether what stands around the root is covered, too."""
     certificates: tuple[Certificate, ...] = ()
@@ -57,7 +60,7 @@ class Covered:
     def full(self) -> frozenset[Any]:
         """Elements that are covered with the instructions in them."""
         info = self.signature.find(ds("SignedInfo"))
-        return (self.own | self.tops.keys() | {info}) - self.texts
+        return (self.own | self.tops.keys() | {info}) - self.texts.keys()
 
     def holds(self, path: Sequence[Any]) -> bool:
         """Whether the element with its ancestors, ``path``, is covered, being (in) one of the covered elements."""
@@ -68,16 +71,15 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
     """What a signature covers, but for its own parts and properties."""
     found = Covered(signature, {}, {}, ())
     files: dict[str, None] = {}
-    bare: dict[str, None] = {}
-    texts: set[Any] = set()
+    lacking: dict[str, frozenset[str]] = {}
+    texts: dict[Any, frozenset[str]] = {}
     own: set[Any] = set()
     commented: set[Any] = set()
     whole = False
     for each in (one for one in references if one.state is State.GOOD):
         if each.nodes is None:
             files.setdefault(each.name + PART if each.filtered else each.name)
-            if not each.comments:
-                bare.setdefault(each.name)
+            lacking[each.name] = lacking.get(each.name, each.lacking) & each.lacking
             continue
         formal = _is_formal(each.nodes.top)
         tops = _tops(document, each.nodes) if not formal else [] if each.nodes.filters else [each.nodes.top]
@@ -89,19 +91,28 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
         whole = whole or (each.nodes.whole and all(step.operation == "subtract" for step in each.nodes.filters))
         decoded = any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform")))
         if decoded or (each.uri or "").startswith(SCHEME):
-            texts.add(each.nodes.top)
+            texts[each.nodes.top] = texts.get(each.nodes.top, each.lacking) & each.lacking
+        else:
+            _list(found.listed, tops, each.listed)
         for top in (top for step in each.nodes.filters if step.operation == "subtract" for top in step.tops):
             (found.holes if top.tag == ds("Signature") else found.taken_out)[top] = None
     document.work.visit(len(found.tops) + len(found.taken_out))
     return replace(
         found,
         files=tuple(files),
-        bare=tuple(bare),
+        bare=tuple(name + WORDS[each] for name, words in lacking.items() for each in sorted(words)),
         whole=whole,
-        texts=frozenset(texts),
+        texts=texts,
         own=frozenset(own),
         commented=frozenset(commented),
     )
+
+
+def _list(known: dict[Any, Listed], tops: Sequence[Any], listed: Listed) -> None:
+    """Take down which prefixes one more canonical form of ``tops`` lists: what any of them writes is signed."""
+    for top in tops:
+        before = known.get(top, frozenset())
+        known[top] = None if before is None or listed is None else before | listed
 
 
 def _tops(document: Document, nodes: Nodes) -> list[Any]:

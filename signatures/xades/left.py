@@ -1,5 +1,5 @@
-"""What of a document a signature leaves: elements, names and attributes around what is signed, comments and instructions, and what others
-put into the signature itself. Where nothing is left, the whole file is covered, and nowhere else."""
+"""What of a document a signature leaves: elements, names and attributes around what is signed, comments and instructions, the meaning of
+prefixes, and what others put into the signature itself. Where nothing is left, the whole file is covered, and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from signatures.left_words import ATTRIBUTES, COMMENTS, EVERYTHING, NAME, NAME_AND_ATTRIBUTES, PART, WORDS, told
+from signatures.left_words import ATTRIBUTES, EVERYTHING, NAME, NAME_AND_ATTRIBUTES, NAMESPACES, PART, WORDS, told
 from signatures.report import Coverage
 from signatures.xades.coverage import Covered
 from signatures.xades.machinery import Machinery
 from signatures.xmldsig.c14n import BYTES
 from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of, text_of
 from signatures.xmldsig.names import ds
+from signatures.xmldsig.prefixes import unsigned_declarations
 from signatures.xmldsig.references import pointed
 
 __all__ = ["MOST_NAMED", "coverage_of", "inside", "named"]
@@ -32,7 +33,7 @@ def coverage_of(document: Document, covered: Covered) -> Coverage:
     elements = named(path_of(each) for each in islice(covered.tops, MOST_NAMED + 1))
     files = named(iter(covered.files))
     parts = [each.removesuffix(PART) for each in covered.files if each.endswith(PART)]
-    beside = named(map(told, chain(parts, (each + COMMENTS for each in covered.bare))))
+    beside = named(map(told, chain(parts, covered.bare)))
     if not covered.tops:
         alone = covered.files[0] if len(covered.files) == 1 else ""
         left = named(chain(_left(document, covered), beside)) if files else ()
@@ -70,6 +71,7 @@ class _Left:
         self._machinery = Machinery(covered.certificates)
         self._told: set[Any] = set()
         self._met: dict[Any, None] = {covered.signature: None}
+        self._out = covered.taken_out.keys() | covered.holes.keys()
         self._above = {each for top in covered.tops for each in top.iterancestors()}
         self._named_by: dict[Any, frozenset[str]] = {}
 
@@ -126,6 +128,26 @@ class _Left:
                 yield path_of(top) + (NAME_AND_ATTRIBUTES if more else NAME)
             elif more:
                 yield path_of(top) + ATTRIBUTES
+            yield from (path_of(top) + WORDS[each] for each in sorted(self._covered.texts[top]))
+        elif self._stands_alone(top):
+            yield from (path_of(each) + NAMESPACES for each in self._unsigned(top))
+
+    def _stands_alone(self, top: Any) -> bool:
+        """Whether no canonical form of another element has a covered one in it."""
+        for each in chain((top,), top.iterancestors()):
+            self._document.work.visit()
+            if each in self._out:
+                return True
+            if each is not top and each in self._covered.listed:
+                return False
+        return True
+
+    def _unsigned(self, top: Any) -> Iterator[Any]:
+        listed = self._covered.listed.get(top)
+        if listed is None:
+            return iter(())
+        work = self._document.work
+        return unsigned_declarations(top, listed, work, out=self._out, nested=self._covered.listed)
 
     def _within_signature(self, signature: Any) -> Iterator[str]:
         yield from (path_of(signature) + WORDS[each] for each in self._strange(signature))

@@ -24,7 +24,7 @@ from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.cades import Collected
 from signatures.certificates import Certificate
-from signatures.left_words import COMMENTS, EXTRA_FIELD, ZIP_COMMENT, told
+from signatures.left_words import EXTRA_FIELD, ZIP_COMMENT, told
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.xades.left import MOST_NAMED, inside
@@ -176,10 +176,10 @@ def read_part(
         return []
 
     def own(read: Read) -> list[str]:
-        """What is left of the signature itself, and the comments of parts."""
+        """What is left of the signature itself, and what canonical forms leave of parts."""
         assert read.covered is not None
         within = [f"{name}: {each}" for each in islice(inside(document, read.covered), MOST_NAMED + 1)]
-        return within + [each + COMMENTS for each in read.covered.bare]
+        return within + list(read.covered.bare)
 
     def dress(read: Read) -> SignedObject:
         return _dressed(read, members, parts, own)

@@ -22,7 +22,8 @@ from signatures.xades.stamps import STAMP, Making, archived
 from signatures.xmldsig.c14n import Nodes, Refused
 from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import ds
-from signatures.xmldsig.references import Octets, Reading, followed, method_of
+from signatures.xmldsig.octets import Octets
+from signatures.xmldsig.references import Reading, followed, method_of
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded
 
 __all__ = ["SEALING", "SPACE", "sealing_records"]

@@ -12,7 +12,8 @@ from signatures.cms import Content
 from signatures.xades.properties import Properties, local
 from signatures.xmldsig.c14n import C14N, METHODS, Method, Nodes, Refused
 from signatures.xmldsig.names import ds
-from signatures.xmldsig.references import Octets, Reading, followed, method_of, target_of, transformed
+from signatures.xmldsig.octets import Octets
+from signatures.xmldsig.references import Reading, followed, method_of, target_of, transformed
 from signatures.xmldsig.signature import XmlSignature
 
 __all__ = ["ARCHIVE", "CONTENT", "REFERENCES", "REFS", "SIGNATURE", "STAMP", "Making", "archived", "refs_of", "stamped"]

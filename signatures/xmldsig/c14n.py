@@ -17,6 +17,7 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
+from signatures.xmldsig.names import attribute_prefix
 
 __all__ = ["BYTES", "C14N", "METHODS", "MOST_VISITS", "XML", "Filter", "Method", "Nodes", "Refused", "Sink", "Work", "walked"]
 
@@ -60,8 +61,8 @@ class Work:
     """How much may still be done for one file, and for all that is inside it; and which digests are known from doing it."""
 
     left: int = MOST_VISITS
-    bare: set[Hashable] = field(default_factory=set)
-    """Canonical forms of files that lack comments which are there."""
+    lacking: set[tuple[Hashable, str]] = field(default_factory=set)
+    """Canonical forms of what was read again, each with what it lacks that is there: "comments", "namespaces"."""
     _digests: dict[tuple[str, Hashable], bytes] = field(default_factory=dict)
     _contents: set[tuple[str, bytes]] = field(default_factory=set)
     _opened: Counter[Hashable] = field(default_factory=Counter)
@@ -333,7 +334,7 @@ class _Writer:
         }
 
     def _named(self, element: Any, key: str, scope: dict[str, str]) -> tuple[str, str]:
-        """(prefix, name as written) of an attribute. lxml keeps the namespace only: where two prefixes stand for it, libxml2 is asked."""
+        """(prefix, name as written) of an attribute. lxml keeps the namespace only."""
         if key[0] != "{":
             return "", key
         uri, _, local = key[1:].partition("}")
@@ -341,13 +342,12 @@ class _Writer:
             return "xml", f"xml:{local}"
         self._steps += len(scope) >> STEP
         prefixes = [prefix for prefix, each in scope.items() if prefix and each == uri]
-        prefix = prefixes[0] if len(prefixes) == 1 else str(_NAME(element, u=uri, l=local)).partition(":")[0]
+        prefix = prefixes[0] if len(prefixes) == 1 else attribute_prefix(element, key)
         return prefix, f"{prefix}:{local}"
 
 
 _XML_ATTRIBUTE = f"{{{XML}}}"
 _BASE = _XML_ATTRIBUTE + "base"
-_NAME = etree.XPath("name(@*[namespace-uri() = $u and local-name() = $l])")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from policies.phrases import phrase
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.names import ds
 
-__all__ = ["ID_ATTRIBUTES", "Document", "has_nodes", "path_of", "reread", "text_of"]
+__all__ = ["BATCH", "ID_ATTRIBUTES", "Document", "has_nodes", "path_of", "reread", "text_of"]
 
 ID_ATTRIBUTES = (
     "Id",
@@ -24,13 +24,6 @@ ID_ATTRIBUTES = (
     f"{{{'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd'}}}Id",
 )
 """Attributes that name an element. No schema is read, so those that the signature formats use are known by name."""
-
-_WSU = {"w": ID_ATTRIBUTES[-1][1:-3]}
-_NAMED = [
-    (attribute, etree.XPath(f"boolean(//@{name})", namespaces=_WSU), etree.XPath(f"//*[@{name}]", namespaces=_WSU))
-    for attribute, name in zip(ID_ATTRIBUTES, ("Id", "ID", "id", "xml:id", "w:Id"), strict=True)
-]
-"""Attribute → whether there is any, and the elements that have it. One path for all of them would take twice as long."""
 
 MOST_COUNTED = 300
 """Elements that are counted, from the last step of a path to its first, to tell their numbers among those of the same name."""
@@ -93,22 +86,25 @@ class Document:
     def by_id(self, name: str) -> Any | None:
         """The one element of that id; None when there is none. Raises `Refused`: several are called so, and any may be meant."""
         if self._ids is None:
-            self._ids = {}
-            for attribute, any_, having in _NAMED:
-                self.work.visit(self.passing)
-                if not any_(self.root):
-                    continue
-                self.work.visit(self.marks >> 4)
-                found = having(self.root)
-                self.work.visit(len(found))
-                for element in found:
-                    same = self._ids.setdefault(element.get(attribute), [])
-                    if not any(each is element for each in same[:2]):
-                        same.append(element)
+            self._ids = self._named()
         called = self._ids.get(name, [])
         if len(called) > 1:
             raise Refused(phrase("dsig-id-twice", count=len(called), id=name[:80]))
         return called[0] if called else None
+
+    def _named(self) -> dict[str, list[Any]]:
+        """The elements of each id. One look at all of them takes less than a path for each of the attributes."""
+        found: dict[str, list[Any]] = {}
+        self.work.visit(2 * self.passing)
+        for element in self.root.iter(etree.Element):
+            names: list[str] = element.keys()
+            for attribute in names:
+                if attribute in ID_ATTRIBUTES:
+                    self.work.visit()
+                    same = found.setdefault(element.get(attribute), [])
+                    if not (same and same[-1] is element):
+                        same.append(element)
+        return found
 
 
 def path_of(element: Any) -> str:

@@ -25,12 +25,13 @@ from signatures.xmldsig.document import Document, has_nodes, reread, text_of
 from signatures.xmldsig.guess import Guess
 from signatures.xmldsig.names import DS, digest_named, ds
 from signatures.xmldsig.native import canonical
+from signatures.xmldsig.octets import Octets
+from signatures.xmldsig.prefixes import Listed, unsigned_declarations
 from signatures.xmldsig.xpath import FILTER2, XPATH, by_filters, by_xpath
 
 __all__ = [
     "BASE64",
     "EXCLUSIVE",
-    "Octets",
     "Reading",
     "Reference",
     "Resolver",
@@ -56,10 +57,10 @@ READ = 12
 """A file is read once for nothing, however long it is, for no less is needed to look at it; again (in another hash algorithm, for an
 archive time-stamp) at a step for every 2 ** READ bytes: to read and to hash them takes about as long."""
 
-MOST_REREAD = 64 << 20
-"""Bytes of a file beside that a transform may read as XML or base64."""
-
 CHUNK = 1 << 20
+
+COMMENTS, NAMESPACES = LACKING = ("comments", "namespaces")
+"""What canonical forms may lack of what they are made of."""
 
 ENVELOPED = DS + "enveloped-signature"
 BASE64 = DS + "base64"
@@ -68,28 +69,6 @@ MANIFEST = DS + "Manifest"
 
 Resolver = Callable[[str], Callable[[], BinaryIO] | None]
 """From the name that a detached reference gives ("" when it gives none) to the file that is meant, or None: it is not there."""
-
-
-@dataclass(frozen=True)
-class Octets:
-    """Bytes that ``into`` makes when they are asked for; those of a large file are never held.
-
-    ``known`` is equal for what is the same again: a file, or what a transform makes of it. ``file``: they are a file's as it is."""
-
-    into: Callable[[Sink], object]
-    known: Hashable = None
-    file: bool = False
-
-    def joined(self) -> bytes:
-        found = bytearray()
-
-        def take(piece: bytes) -> None:
-            found.extend(piece)
-            if len(found) > MOST_REREAD:
-                raise Refused(phrase("dsig-long", most=MOST_REREAD))
-
-        self.into(take)
-        return bytes(found)
 
 
 class State(enum.Enum):
@@ -117,7 +96,11 @@ class Reference:
     exact: bool = True
     filtered: bool = False
     comments: bool = False
-    """Whether the comments in what it covers are covered too, or there are none."""
+    """Whether the comments in the nodes that it covers are covered too, or there are none."""
+    listed: Listed = None
+    """What its canonical forms write of declarations in these nodes, besides those by which elements and attributes are called."""
+    lacking: frozenset[str] = frozenset()
+    """What was read again on the way and had "comments" or "namespaces" that no form of it has: of a file, or of what stands in nodes."""
     element: Any = None
     inner: tuple[Reference, ...] = ()
     """The references of a manifest that this one points at."""
@@ -185,8 +168,11 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
             if result is None:
                 return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
             base |= {"exact": not result.steps, "nodes": result.nodes, "filtered": result.filtered}
+            base |= {"comments": result.comments, "listed": result.listed}
             if reading.digest(result.data, base["algorithm"]) == expected:
-                base["comments"] = result.comments and result.made.isdisjoint(reading.document.work.bare)
+                base["lacking"] = frozenset(
+                    what for known in result.made for what in LACKING if (known, what) in reading.document.work.lacking
+                )
                 return Reference(**base, state=State.GOOD, inner=_manifest(reading, base, nested=nested))
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
@@ -222,7 +208,7 @@ def _attached(reading: Reading, uri: str, listed: Any) -> Transformed | None:
     if part is None:
         return None
     text = text_of(part).encode()
-    data = Octets(lambda sink: sink(text)) if reading.way else _decoded(reading, Nodes(part))
+    data = Octets(lambda sink: sink(text), part) if reading.way else _decoded(reading, Nodes(part))
     made = transformed(reading, listed, data)
     if made.filtered:
         raise Refused(phrase("dsig-filter-elsewhere"))
@@ -321,8 +307,11 @@ class Transformed:
     steps: int
     filtered: bool = False
     comments: bool = True
-    """Whether comments stay, in a file as far as ``made``, the canonical forms of it, have not been found to lack some."""
+    """Whether comments of the nodes stay."""
+    listed: Listed = None
+    """The prefixes that all exclusive forms on the way list; None: there is none."""
     made: frozenset[Hashable] = frozenset()
+    """What was made of a file, or of what was read again: what that lacks is known when it has been."""
 
 
 def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transformed:
@@ -331,10 +320,13 @@ def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transf
     if len(steps) > MOST_TRANSFORMS:
         raise Refused(phrase("dsig-transforms", most=MOST_TRANSFORMS))
     data, nodes = target, target if isinstance(target, Nodes) else None
-    comments, made = nodes is None or nodes.comments, set()
+    comments, listed, made = nodes is None or nodes.comments, None, set()
     for step in steps:
         data = _transform(reading, step, data)
-        comments = comments and (nodes is None or _algorithm(step) not in METHODS or METHODS[_algorithm(step)].comments)
+        if _algorithm(step) in METHODS:
+            method = method_of(step)
+            comments = comments and (nodes is None or method.comments)
+            listed = listed if not method.exclusive else method.prefixes if listed is None else listed & method.prefixes
         made.add(data.known if isinstance(data, Octets) else None)
         if isinstance(data, Nodes) and nodes is not None and data.top is nodes.top:
             nodes = data
@@ -343,7 +335,7 @@ def transformed(reading: Reading, listed: Any, target: Nodes | Octets) -> Transf
             raise Refused(phrase("dsig-filter-elsewhere"))
     filtered = nodes is None and any(_algorithm(step) in _FILTERS for step in steps)
     comments = comments and not (nodes is not None and isinstance(data, Nodes))  # for then a form without them is taken
-    return Transformed(data, nodes, len(steps), filtered, comments, frozenset(made - {None}))
+    return Transformed(data, nodes, len(steps), filtered, comments, listed, frozenset(made - {None}))
 
 
 def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Octets:
@@ -371,10 +363,12 @@ def _transform(reading: Reading, step: Any, data: Nodes | Octets) -> Nodes | Oct
 
 
 def _canonical(reading: Reading, data: Nodes | Octets, method: Method, known: Hashable, sink: Sink) -> None:
-    nodes = reading.nodes(data)
+    nodes, work = reading.nodes(data), reading.document.work
     if known is not None and not method.comments and has_nodes(nodes.top, etree.Comment):
-        reading.document.work.bare.add(known)
-    canonical(nodes, method, reading.document.work, sink)
+        work.lacking.add((known, COMMENTS))
+    if known is not None and method.exclusive and any(True for _ in unsigned_declarations(nodes.top, method.prefixes, work)):
+        work.lacking.add((known, NAMESPACES))
+    canonical(nodes, method, work, sink)
 
 
 _FILTERS = {XPATH: by_xpath, FILTER2: by_filters}
@@ -388,12 +382,12 @@ def _decoded(reading: Reading, data: Nodes | Octets) -> Octets:
     if isinstance(data, Nodes):
         if data.filters or next(data.top.iterchildren(etree.Element), None) is not None:  # markup between would not be signed
             raise Refused(phrase("dsig-base64-markup"))
-        text = text_of(data.top)
+        text, known = text_of(data.top), data.top
     else:
-        text = data.joined().decode("ascii", "replace")
+        text, known = data.joined().decode("ascii", "replace"), data.known
     reading.document.work.visit(len(text) >> BYTES)
     try:
         decoded = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Refused(phrase("dsig-base64", why=str(error)[:80])) from error
-    return Octets(lambda sink: sink(decoded))
+    return Octets(lambda sink: sink(decoded), None if known is None else (known, BASE64))

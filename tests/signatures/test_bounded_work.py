@@ -192,9 +192,13 @@ def large_letter(megabytes: int) -> str:
     return f'<edoc xmlns="urn:test:letter"><body Id="body">{lines}</body></edoc>'
 
 
-def test_a_message_of_twenty_megabytes_is_judged(tmp_path: Path, pki: Pki, steps: Callable[[], int]) -> None:
-    """Enveloped, over the whole, with time-stamps over everything: three times through the document."""
+@pytest.mark.parametrize("prefix", ["", "l:"])
+def test_a_message_of_twenty_megabytes_is_judged(tmp_path: Path, pki: Pki, steps: Callable[[], int], prefix: str) -> None:
+    """Enveloped, over the whole, with time-stamps over everything: three times through the document. Where prefixes are declared, they
+    are looked for in what it says, too."""
     text = large_letter(20)
+    if prefix:
+        text = text.replace("<edoc xmlns=", "<l:edoc xmlns:l=").replace("</edoc>", "</l:edoc>")
     file = read(tmp_path, xml_signing.enveloped(pki, text, level="LTA"))
     assert [each.integrity for each in file.objects] == [Integrity.INTACT]
     assert [each.token.integrity for each in file.stamps] == [Integrity.INTACT] * len(file.stamps)

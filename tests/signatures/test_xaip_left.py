@@ -131,3 +131,12 @@ def test_a_check_sum_over_xml_is_compared_with_every_form(tmp_path: Path) -> Non
         assert (found.integrity, found.notes) == (Integrity.INTACT, ())
     found = only(tmp_path, xml_data(b"<letter>2</letter>"))
     assert [each.code for each in found.notes] == ["EVD-SUM-NOT-COMPARED"]
+
+
+def test_the_meaning_of_prefixes_is_named_where_the_form_loses_it(tmp_path: Path) -> None:
+    meta = META.replace("<a>1</a>", "<a>cur:1</a>")
+    sealed = record_over(partial(stamped, authority(), "sha256"), DATA, c14n(meta), c14n(MANIFEST))
+    data = package(meta=meta, inside=f"<x:asn1EvidenceRecord>{encoded(sealed)}</x:asn1EvidenceRecord>")
+    assert only(tmp_path, data).coverage.left == ()
+    found = only(tmp_path, data.replace(b"<x:XAIP ", b'<x:XAIP xmlns:cur="urn:currency:USD" '))
+    assert (found.integrity, tuple(map(spoken, found.coverage.left))) == (Integrity.INTACT, ("M1 (namespaces)",))
