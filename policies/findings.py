@@ -174,8 +174,8 @@ class Findings:
         self.append(Finding(code, path, args))
 
     def append(self, finding: Finding) -> None:
-        self.counts[finding.code] += 1
-        if self.counts[finding.code] <= KEPT_PER_CODE:
+        self.counts[finding.code] = count = self.counts.get(finding.code, 0) + 1
+        if count <= KEPT_PER_CODE:
             self._kept.append(finding)
         if self._sink is not None:
             self._sink(finding)

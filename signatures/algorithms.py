@@ -253,14 +253,15 @@ def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, messa
     ``prehashed``: only the digest of the message is at hand (EdDSA cannot be checked so, and signed nothing)."""
     try:
         key = certificate.public_key()
+        if scheme.name == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(value, message, _ecdsa(scheme.hash, prehashed))
+            return True
         plain = _OBJECTS[scheme.hash]()
         hasher = utils.Prehashed(plain) if prehashed else plain
         if scheme.name == "rsa-pkcs1v15" and isinstance(key, rsa.RSAPublicKey):
             key.verify(value, message, padding.PKCS1v15(), hasher)
         elif scheme.name == "rsa-pss" and isinstance(key, rsa.RSAPublicKey):
             key.verify(value, message, padding.PSS(padding.MGF1(_OBJECTS[scheme.mask_hash]()), scheme.salt), hasher)
-        elif scheme.name == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(value, message, ec.ECDSA(hasher))
         elif scheme.name == "dsa" and isinstance(key, dsa.DSAPublicKey):
             key.verify(value, message, hasher)
         elif scheme.name == "eddsa" and not prehashed and isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
@@ -270,3 +271,10 @@ def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, messa
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
+
+
+@functools.cache
+def _ecdsa(hash_name: str, prehashed: bool) -> ec.ECDSA:
+    """How ECDSA is told its hash; each is made once. Raises KeyError."""
+    plain = _OBJECTS[hash_name]()
+    return ec.ECDSA(utils.Prehashed(plain) if prehashed else plain)

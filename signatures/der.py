@@ -30,6 +30,7 @@ __all__ = [
     "sequence",
     "set_of",
     "subsequences",
+    "tags",
     "whole",
     "write_integer",
     "write_oid",
@@ -62,9 +63,12 @@ class Tlv(NamedTuple):
 def read(data: bytes, start: int, end: int, *, lenient: bool = False) -> Tlv:
     """The element at ``start``, which must end by ``end``. ``lenient`` lets BER's indefinite and overlong lengths pass (tokens are
     often BER). Raises DerError."""
-    if end - start < 2:
+    body = start + 2
+    if body > end:
         raise DerError(phrase("der-ends"), start)
-    tag, length, body = data[start], data[start + 1], start + 2
+    tag, length = data[start], data[start + 1]
+    if length < 0x80 and tag & 0x1F != 0x1F and body + length <= end:  # most elements by far
+        return tuple.__new__(Tlv, (tag, start, body, body + length))
     if tag & 0x1F == 0x1F:
         raise DerError(phrase("der-tag"), start)
     if length == 0x80 and lenient and tag & 0x20:
@@ -73,7 +77,7 @@ def read(data: bytes, start: int, end: int, *, lenient: bool = False) -> Tlv:
         count = length & 0x7F
         if not 1 <= count <= 4 or body + count > end:
             raise DerError(phrase("der-length"), start)
-        length = int.from_bytes(data[body : body + count], "big")
+        length = data[body] << 8 | data[body + 1] if count == 2 else int.from_bytes(data[body : body + count], "big")
         if not lenient and (length < 0x80 or data[body] == 0):
             raise DerError(phrase("der-length-form"), start)
         body += count
@@ -102,22 +106,27 @@ MOST_CHILDREN = 300_000
 def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
     """The elements in a constructed one, which they must fill, and be no more than `MOST_CHILDREN`. Raises DerError."""
     found: list[Tlv] = []
-    at, end, new = parent.body, parent.end, tuple.__new__
-    if lenient and data[parent.start + 1] == 0x80:
+    _, start, at, end = parent
+    if lenient and data[start + 1] == 0x80:
         end -= 2
-    for _ in range(MOST_CHILDREN):
-        if at >= end:
-            return found
+    new, add = tuple.__new__, found.append
+    while at < end:
+        body = at + 2
         # Most elements by far have a plain tag and a short length: here without a call for each.
-        tag, length = data[at], data[at + 1] if at + 1 < end else 0x80
-        if length < 0x80 and tag & 0x1F != 0x1F and at + 2 + length <= end:
-            each = new(Tlv, (tag, at, at + 2, at + 2 + length))
+        if (
+            body <= end
+            and (length := data[at + 1]) < 0x80
+            and (stop := body + length) <= end
+            and (tag := data[at]) & 0x1F != 0x1F
+        ):
+            add(new(Tlv, (tag, at, body, stop)))
+            at = stop
         else:
             each = read(data, at, end, lenient=lenient)
-        found.append(each)
-        at = each[3]
-    if at < end:
-        raise DerError(phrase("ber-many", most=MOST_CHILDREN), at)
+            add(each)
+            at = each[3]
+        if len(found) >= MOST_CHILDREN and at < end:
+            raise DerError(phrase("ber-many", most=MOST_CHILDREN), at)
     return found
 
 
@@ -138,10 +147,12 @@ def expect(element: Tlv, tag: int) -> Tlv:
 
 def integer(data: bytes, element: Tlv, tag: int = INTEGER) -> int:
     """Raises DerError unless it is a whole number in its shortest form."""
-    expect(element, tag)
-    body = data[element.body : element.end]
-    if not body or (len(body) > 1 and (body[0], body[1] >> 7) in ((0, 0), (0xFF, 1))):
-        raise DerError(phrase("der-number"), element.start)
+    found, start, at, end = element
+    if found != tag:
+        expect(element, tag)
+    body = data[at:end]
+    if not body or (len(body) > 1 and ((body[0] == 0 and body[1] < 0x80) or (body[0] == 0xFF and body[1] >= 0x80))):
+        raise DerError(phrase("der-number"), start)
     return int.from_bytes(body, "big", signed=True)
 
 
@@ -249,9 +260,14 @@ _FREE = frozenset(tag for tag in range(256) if not tag & 0x20 and tag & 0x1F != 
 """Plain elements whose content is the same in every encoding."""
 
 
-def subsequences(tags: Sequence[int]) -> list[list[int]]:
+def tags(elements: Iterable[Tlv]) -> bytes:
+    """Their identifier octets, one behind the other."""
+    return bytes([tag for tag, _, _, _ in elements])
+
+
+def subsequences(tags: Sequence[int]) -> frozenset[bytes]:
     """Which of optional elements may stand together, by their tags: any, each once, in this order."""
-    return [[tag for bit, tag in enumerate(tags) if mask >> bit & 1] for mask in range(1 << len(tags))]
+    return frozenset(bytes(tag for bit, tag in enumerate(tags) if mask >> bit & 1) for mask in range(1 << len(tags)))
 
 
 def encode(tag: int, *parts: bytes) -> bytes:

@@ -83,11 +83,8 @@ class _Reader:
         version, algorithms, *optional, sequence = parts
         if (found := der.integer(data, version)) != 1:
             raise DerError(phrase("version-unknown", version=found), version.start)
-        self.where = "digestAlgorithms"
-        hashes = tuple(self._hash(each, der.SEQUENCE) for each in der.children(data, der.expect(algorithms, der.SEQUENCE)))
-        if not hashes:
-            raise DerError(phrase("it-is-empty"), algorithms.start)
-        encrypted, infos = self._optional(optional)
+        hashes = _ANNOUNCED.get(data[algorithms.start : algorithms.end]) or self._announced(algorithms)
+        encrypted, infos = self._optional(optional) if optional else (False, 0)
         self.where = "archiveTimeStampSequence"
         elements = der.children(data, der.expect(sequence, der.SEQUENCE))
         chains, stamps = [], 0
@@ -101,10 +98,17 @@ class _Reader:
         encodings = tuple([data[start:end] for _, start, _, end in elements])
         return Asn1Record(data, hashes, tuple(chains), encrypted, infos, encodings)
 
+    def _announced(self, element: Tlv) -> tuple[str, ...]:
+        self.where = "digestAlgorithms"
+        hashes = tuple(self._hash(each, der.SEQUENCE) for each in der.children(self._data, der.expect(element, der.SEQUENCE)))
+        if not hashes:
+            raise DerError(phrase("it-is-empty"), element.start)
+        return hashes
+
     def _optional(self, parts: list[Tlv]) -> tuple[bool, int]:
         """(encryptionInfo is there, how many cryptoInfos)."""
         infos = 0
-        if [each.tag for each in parts] not in ([], [0xA0], [0xA1], [0xA0, 0xA1]):
+        if der.tags(parts) not in _OPTIONAL:
             raise DerError(phrase("part-unknown"), parts[0].start)
         for each in parts:
             self.where = "cryptoInfos" if each.tag == 0xA0 else "encryptionInfo"
@@ -139,13 +143,13 @@ class _Reader:
     def _stamp(self, where: str, element: Tlv) -> ArchiveTimestamp:
         self.where = where
         *optional, token = self._parts(der.expect(element, der.SEQUENCE)) or [element]
-        if [each.tag for each in optional] not in _ORDERS:
+        if der.tags(optional) not in _ORDERS:
             raise DerError(phrase("part-unknown"), element.start)
         declared, groups = "", None
         for each in optional:
             if each.tag == 0xA0:
                 self.where = f"{where}/digestAlgorithm"
-                declared = self._hash(each, 0xA0)
+                declared = _DECLARES.get(self._data[each.start : each.end]) or self._hash(each, 0xA0)
             elif each.tag == 0xA1:
                 self.where = f"{where}/attributes"
                 if not self._attributes(der.children(self._data, each)):
@@ -212,6 +216,9 @@ _ALONE = {
 }
 """How a list of one hash value begins, and a run of such: all lists but the first are, a level of the tree each."""
 
+_OPTIONAL = der.subsequences((0xA0, 0xA1))
+"""The optional parts of a record that may stand together."""
+
 _ORDERS = der.subsequences((0xA0, 0xA1, 0xA2))
 """The optional parts of an ArchiveTimeStamp that may stand together."""
 
@@ -241,3 +248,7 @@ _VERSION = der.write_integer(1)
 _DECLARED = {name: der.encode(0xA0, der.write_oid(oid)) for name, oid in HASHES.items()}
 _ALGORITHM = {name: der.sequence(der.write_oid(oid)) for name, oid in HASHES.items()}
 """Without parameters, as RFC 5754 §2 asks for."""
+
+_DECLARES = {encoded: name for name, encoded in _DECLARED.items()}
+_ANNOUNCED = {der.sequence(encoded): (name,) for name, encoded in _ALGORITHM.items()}
+"""How most records say them: in one way, and one algorithm."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from formats.xml_prolog import is_xml
 from policies.phrases import phrase
+from signatures import der
 from signatures.errors import InvalidRecord
 from signatures.evidence.asn1 import read_asn1
 from signatures.evidence.record import LARGEST, EvidenceRecord
@@ -20,4 +21,9 @@ def read_record(data: bytes) -> EvidenceRecord:
     """
     if len(data) > LARGEST:
         raise InvalidRecord("record", phrase("too-large"), 0)
+    if data[:1] == _SEQUENCE:  # no XML begins so, in whatever encoding
+        return read_asn1(data)
     return read_xml(data) if is_xml(data) else read_asn1(data)
+
+
+_SEQUENCE = bytes((der.SEQUENCE,))

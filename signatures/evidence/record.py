@@ -38,8 +38,7 @@ Groups = tuple[tuple[bytes, ...], ...]
 """A reduced hash tree: lists of hash values, from the data object's own upwards."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveTimestamp:
+class ArchiveTimestamp(NamedTuple):
     """One ArchiveTimeStamp. ``declared`` is its own hash algorithm ("" when left out), ``groups`` its reduced hash tree (None when
     left out), ``token`` the encoded time-stamp."""
 
@@ -48,8 +47,7 @@ class ArchiveTimestamp:
     token: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """One ArchiveTimeStampChain: stamps that renew one another."""
 
     stamps: tuple[ArchiveTimestamp, ...]

@@ -80,8 +80,8 @@ def climb(hash_name: str, groups: Sequence[Sequence[bytes]], *, twice: bool = Fa
     make = hasher(hash_name)
     carried: bytes | None = None
     for group in groups:
-        if carried is not None and len(group) == 1 and not listed:  # every list but the first of most records: a sibling
-            (one,) = group
+        if len(group) == 1 and carried is not None and not listed:  # every list but the first of most records: a sibling
+            one = group[0]
             carried = make(one + carried if one <= carried else carried + one).digest()
             continue
         values = [*group] if carried is None or (listed and carried in group) else [*group, carried]

@@ -6,7 +6,6 @@ anchors and dates: each token must be believed, and its algorithms usable, until
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -97,8 +96,7 @@ def _one(digests: Digests, hash_name: str) -> tuple[bytes, ...]:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """One time-stamp of a record as it was found. ``kind`` is "initial", "time-stamp renewal" or "hash-tree renewal"."""
 
     chain: int
@@ -193,7 +191,8 @@ class _Check:
     def read_tokens(self) -> bool:
         """Every token sound, in the order of time, and of its chain's algorithm. False when nothing further can be said."""
         sound, before = True, None
-        if len(set(self._record.hashes)) < len(self._record.hashes):
+        hashes = self._record.hashes
+        if len(hashes) > 1 and len(set(hashes)) < len(hashes):
             self._quirk("an algorithm is announced twice", "digestAlgorithms")
         for number, chain in enumerate(self._record.chains):
             tokens: list[Token] = []
@@ -252,7 +251,7 @@ class _Check:
 
     def _lengths(self, stamp: ArchiveTimestamp, name: str, where: str) -> bool:
         """Values of another length would let one list be read as another."""
-        if set(map(len, itertools.chain.from_iterable(stamp.groups or ()))) <= {SIZES[name]}:
+        if {len(value) for group in stamp.groups or () for value in group} <= {SIZES[name]}:
             return True
         self._add("EVD-HASH-LENGTH", f"{where}/reducedHashtree", algorithm=name)
         return False
@@ -264,7 +263,7 @@ class _Check:
         needs, canonical = self._record.first_list(number, name), self._record.canonical(number)
         plain = not number and not canonical  # the digest itself, which most objects of most records stand for
         for each in self._objects if not self._later else [each for each in self._objects if each.since <= number]:
-            if plain and first.intersection(_one(each.digests, name)):
+            if plain and each.digests.get(name) in first:
                 continue
             if each.lacks(name):
                 self._add("EVD-NO-DIGEST", where, object=each.name, algorithm=name)

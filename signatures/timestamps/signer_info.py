@@ -21,6 +21,10 @@ _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 _SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 
 
+_PARTS = (bytes((0xA0, der.SEQUENCE, der.OCTET_STRING)), bytes((0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1)))
+"""Tags of what stands behind the digest's algorithm: signed attributes, signature algorithm and value, unsigned attributes."""
+
+
 class Signer:
     """Read from ``element``. ``scheme`` and ``value`` are the signature, ``signed`` what it is over, ``message_digest`` what it says of
     the content; ``kept`` are the elements whose inside was not read. Raises ValueError."""
@@ -28,8 +32,7 @@ class Signer:
     def __init__(self, data: bytes, element: Tlv, *, lenient: bool) -> None:
         self._data, self._lenient = data, lenient
         parts = der.children(data, element, lenient=lenient)
-        tags = [each.tag for each in parts[3:]]
-        if tags not in ([0xA0, der.SEQUENCE, der.OCTET_STRING], [0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1]):
+        if der.tags(parts[3:]) not in _PARTS:
             raise ValueError(phrase("tst-signer-parts"))
         version, self._identifier, hashed, attributes, algorithm, value = parts[:6]
         if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
@@ -76,11 +79,14 @@ class Signer:
         raise ValueError(phrase("tst-no-signer-certificate"))
 
     def _is(self, encoded: bytes) -> bool:
-        if self._identifier.tag == der.SEQUENCE:
-            names = der.children(self._data, self._identifier, lenient=self._lenient)
-            wanted = tuple(self._data[each.start : each.end] for each in names)
-            return wanted == issuer_and_serial(encoded)
-        wanted_key = self._data[self._identifier.body : self._identifier.end]
+        tag, _, body, end = self._identifier
+        if tag == der.SEQUENCE:
+            named = issuer_and_serial(encoded)
+            if not self._lenient:  # two elements, one behind the other, are the same two when their bytes are
+                return self._data[body:end] == b"".join(named)
+            names = der.children(self._data, self._identifier, lenient=True)
+            return tuple(self._data[each.start : each.end] for each in names) == named
+        wanted_key = self._data[body:end]
         try:
             extension = load_certificate(encoded).extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except (ValueError, x509.ExtensionNotFound):
@@ -99,9 +105,11 @@ class Signer:
             raise ValueError(phrase("tst-no-reference"))
 
 
+@functools.lru_cache(maxsize=256)
 def _check_reference(value: bytes, algorithm: str, certificate: bytes, *, dated: bool) -> None:
     """The first reference in a SigningCertificate or SigningCertificateV2 (RFC 5035 §3 to 5) must be to ``certificate``: by its digest,
-    and by issuer and number where it has them. Raises ValueError."""
+    and by issuer and number where it has them. Raises ValueError. What was right is remembered by all the bytes that it depends on: an
+    authority writes the same in each of its tokens."""
     outer = der.children(value, der.whole(value))
     certificates = der.children(value, der.expect(outer[0], der.SEQUENCE)) if outer else []
     parts = der.children(value, der.expect(certificates[0], der.SEQUENCE)) if certificates else []

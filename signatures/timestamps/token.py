@@ -10,6 +10,7 @@ import functools
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -115,7 +116,7 @@ class _Reader:
     def _read(self) -> None:
         """All but what a token merely brings along (certificates, revocations), which need not be DER. Raises DerError, ValueError."""
         version, digests, encapsulated, *rest = self._content()
-        if [each.tag for each in rest] not in _BROUGHT:
+        if der.tags(rest) not in _BROUGHT:
             raise ValueError(phrase("tst-parts-order"))
         *self._brought, signers = rest
         self._version = der.integer(self._data, version)
@@ -165,9 +166,11 @@ class _Reader:
 
     def _check_version(self) -> None:
         """RFC 5652 §5.1. Many producers write 3 where embedded OCSP answers or attribute certificates ask for more: 3 passes."""
+        if self._version == 3:
+            return
         other = {(0xA0, 0xA3), (0xA1, 0xA1)} & self._kinds
         wanted = 5 if other else 4 if (0xA0, 0xA2) in self._kinds else 3
-        if self._version not in (3, wanted):
+        if self._version != wanted:
             raise ValueError(phrase("tst-message-version", found=self._version, expected=wanted))
 
     def _encapsulated(self, element: Tlv) -> bytes:
@@ -192,13 +195,11 @@ class _Reader:
     def _checked(self, info: bytes, stamped: _TstInfo, signer: Signer) -> Token:
         found = signer.certificate_in(self.certificates)
         signer.check_reference(found)
-        certificate = _authority_certificate(found)
+        authority = _authority(found)
         if not hmac.compare_digest(digest(signer.digest, info), signer.message_digest):
             raise ValueError(phrase("tst-digest"))
-        if not signed_by(certificate, signer.scheme, signer.value, signer.signed):
+        if not signed_by(authority.certificate, signer.scheme, signer.value, signer.signed):
             raise ValueError(phrase("tst-signature"))
-        key = certificate.public_key()
-        curve = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else ""
         return Token(
             encoded=self._data,
             imprint_hash=stamped.hash,
@@ -208,9 +209,9 @@ class _Reader:
             serial=stamped.serial,
             nonce=stamped.nonce,
             scheme=signer.scheme,
-            key_bits=getattr(key, "key_size", 0) if curve or isinstance(key, rsa.RSAPublicKey) else 256,
-            curve=curve,
-            certificate=certificate,
+            key_bits=authority.key_bits,
+            curve=authority.curve,
+            certificate=authority.certificate,
             certificate_der=found,
             certificates=tuple(self.certificates),
             revocations=tuple(self.revocations),
@@ -218,8 +219,16 @@ class _Reader:
         )
 
 
+class _Authority(NamedTuple):
+    """A certificate that may stamp; `Token` says what the others are."""
+
+    certificate: x509.Certificate
+    key_bits: int
+    curve: str
+
+
 @functools.lru_cache(maxsize=256)
-def _authority_certificate(data: bytes) -> x509.Certificate:
+def _authority(data: bytes) -> _Authority:
     """RFC 3161 §2.3: the extended key usage is time-stamping, alone and critical; the key may sign. Remembered by its bytes, as what
     `load_certificate` gives: many tokens bring the same one along. Raises ValueError."""
     certificate = load_certificate(data)
@@ -232,13 +241,16 @@ def _authority_certificate(data: bytes) -> x509.Certificate:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
-        return certificate
-    if not (usage.digital_signature or usage.content_commitment):
+        usage = None
+    if usage is not None and not (usage.digital_signature or usage.content_commitment):
         raise ValueError(phrase("tst-key-use"))
-    return certificate
+    key = certificate.public_key()
+    curve = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else ""
+    bits = getattr(key, "key_size", 0) if curve or isinstance(key, rsa.RSAPublicKey) else 256
+    return _Authority(certificate, bits, curve)
 
 
-_BROUGHT = ([der.SET], [0xA0, der.SET], [0xA1, der.SET], [0xA0, 0xA1, der.SET])
+_BROUGHT = frozenset(each + bytes((der.SET,)) for each in der.subsequences((0xA0, 0xA1)))
 """What may stand behind the content of a SignedData: certificates, revocations, and always the signers."""
 
 _OPTIONAL = der.subsequences((der.SEQUENCE, der.BOOLEAN, der.INTEGER, 0xA0, 0xA1))
@@ -265,9 +277,10 @@ class _TstInfo:
         self.serial = der.integer(data, parts[3])
         self.time = der.moment(data, parts[4])
         self.nonce: int | None = None
-        if [each.tag for each in parts[5:]] not in _OPTIONAL:
+        optional = parts[5:]
+        if der.tags(optional) not in _OPTIONAL:
             raise ValueError(phrase("tst-part-unknown"))
-        for part in parts[5:]:
+        for part in optional:
             if part.tag == der.INTEGER:
                 self.nonce = der.integer(data, part)
             elif part.tag == der.SEQUENCE:

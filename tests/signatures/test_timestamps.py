@@ -70,6 +70,16 @@ def test_openssl_answers_and_is_believed(kind: str, tmp_path: Path) -> None:
     assert openssl_accepts(stamped.token.encoded, stamped.token.imprint, openssl.root, tmp_path)
 
 
+def test_what_is_remembered_of_a_certificate_does_not_hold_for_another_of_its_name_and_number() -> None:
+    encoded = token().encoded
+    read_token(encoded)
+    own = read_token(encoded).certificate_der
+    other = own[:-1] + bytes((own[-1] ^ 1,))  # its signature: name, number and key are the same
+    with pytest.raises(InvalidToken) as caught:
+        read_token(encoded.replace(own, other))
+    assert "tst-reference-other" in caught.value.reason
+
+
 def test_openssl_accepts_tokens_of_our_own_authority(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     known = authority(clock=lambda: now, begins=now - timedelta(days=1))
