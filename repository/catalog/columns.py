@@ -16,6 +16,8 @@ __all__ = ["Instant", "Json", "RowId", "Words", "escaped", "moment", "unescaped"
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """A whole number that the database counts up (SQLite does that only for its INTEGER)."""
 
+_ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))  # made once: one a value costs as much as the value
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARK = "\U0010fffd"
 _STRANGE = re.compile("[\0\ud800-\udfff\U0010fffd]")
@@ -85,7 +87,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+        return _ASCII.encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

@@ -115,7 +115,7 @@ class Copies:
             if not queue:
                 return []
             taken = list(take_due(queue, queue[-1].check_next, budget_bytes=budget))
-            copies = copies_of(transaction, list(dict.fromkeys(each.key for each in taken)))
+            copies = copies_of(transaction, list(dict.fromkeys(each.key for each in taken)), tiers=tiers)
         by_place = {(each.aip_id, each.tier): each for some in copies.values() for each in some}
         return [by_place[each.key, each.tier] for each in taken]
 
@@ -260,8 +260,10 @@ def _damage(row: Row[Any]) -> Damage:
     return Damage(row.aip_id, row.tier, row.path, row.outcome, row.expected, row.found, row.detected)
 
 
-def copies_of(transaction: Transaction, aip_ids: Sequence[str], *, damages: bool = False) -> dict[str, tuple[Copy, ...]]:
-    """The copies of these AIPs, by tier."""
+def copies_of(
+    transaction: Transaction, aip_ids: Sequence[str], *, damages: bool = False, tiers: Sequence[str] | None = None
+) -> dict[str, tuple[Copy, ...]]:
+    """The copies of these AIPs, by tier; those on ``tiers`` only, when given."""
     found: dict[str, list[Copy]] = {}
     open_damages: dict[tuple[str, str], list[Damage]] = {}
     for start in range(0, len(aip_ids), ASKED_AT_ONCE):
@@ -270,7 +272,8 @@ def copies_of(transaction: Transaction, aip_ids: Sequence[str], *, damages: bool
             query = select(damage).where(damage.c.aip_id.in_(ids)).order_by(damage.c.aip_id, damage.c.tier, damage.c.path)
             for row in transaction.execute(query):
                 open_damages.setdefault((row.aip_id, row.tier), []).append(_damage(row))
-        for row in transaction.execute(_WITH_COLLECTION.where(table.c.aip_id.in_(ids)).order_by(table.c.aip_id, table.c.tier)):
+        asked = _WITH_COLLECTION.where(table.c.aip_id.in_(ids)).order_by(table.c.aip_id, table.c.tier)
+        for row in transaction.execute(asked if tiers is None else asked.where(table.c.tier.in_(tiers))):
             known = tuple(open_damages.get((row.aip_id, row.tier), ()))
             found.setdefault(row.aip_id, []).append(_copy(row, known))
     return {aip_id: tuple(copies) for aip_id, copies in found.items()}

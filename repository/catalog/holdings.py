@@ -204,9 +204,12 @@ class Holdings:
                 )
                 for row in transaction.execute(query.where(aip.c.id.in_(batch)).order_by(aip_version.c.number)):
                     found[row.id][row.number] = row.inventory_sha512
-                for row in transaction.execute(select(kept_object).where(kept_object.c.id.in_(batch))):
+                others = [each for each in batch if not found[each]]  # no AIPs
+                if not others:
+                    continue
+                for row in transaction.execute(select(kept_object).where(kept_object.c.id.in_(others))):
                     found[row.id][1] = row.inventory_sha512
-                for row in transaction.execute(select(kept_version).where(kept_version.c.id.in_(batch))):
+                for row in transaction.execute(select(kept_version).where(kept_version.c.id.in_(others))):
                     found[row.id][row.number] = row.inventory_sha512
         for aip_id, versions in found.items():
             if not versions:

@@ -30,6 +30,9 @@ __all__ = ["COMPARED", "KEPT_STRANGERS", "compare", "stranger_of"]
 COMPARED = "holdings comparison"
 """The type of the event that tells of one comparison of one tier (the PREMIS vocabulary has no word for it)."""
 
+TOLD_AT_ONCE = 100
+"""Objects between two calls of progress, each of which costs as much as passing over one."""
+
 ASKED_AT_ONCE = 1_000
 """Objects whose ids the catalog is asked for together."""
 
@@ -85,7 +88,7 @@ def stranger_of(row: Sequence[Any]) -> Finding:
 
 
 class _Walk:
-    """The objects of a tier that do not lie where a known AIP belongs; all are counted, and each lets the step be left.
+    """The objects of a tier that do not lie where a known AIP belongs; all are counted, and now and then the step may be left.
 
     What lies where a known AIP belongs is that AIP's copy, whatever is left of it: an audit of this copy says how it is. Places of known
     AIPs are held as eight bytes each, hashed with a key of this walk so that no stranger can be given a place that passes for one.
@@ -102,6 +105,7 @@ class _Walk:
         for each in self._tier.versions(self.at_home):
             self._count()
             yield each
+        self._progress.advance(self.objects % TOLD_AT_ONCE)
 
     def at_home(self, place: str) -> bool:
         """Whether a known AIP belongs in ``place``; it is counted, as an object that is passed over."""
@@ -117,7 +121,8 @@ class _Walk:
 
     def _count(self) -> None:
         self.objects += 1
-        self._progress.advance(1)
+        if not self.objects % TOLD_AT_ONCE:
+            self._progress.advance(TOLD_AT_ONCE)
 
 
 def _strangers(archive: Archive, tier: Tier, walk: _Walk) -> Iterator[Finding]:

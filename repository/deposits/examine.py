@@ -25,7 +25,6 @@ from repository.deposits.description import Extras, check_readable, described
 from repository.deposits.inspection import each_file, inspect
 from repository.model import Deposit
 from repository.progress import Progress
-from repository.signed.examiner import check_signatures
 
 __all__ = ["LOOKED_UP", "distinct", "examine", "look_up", "scanner_words"]
 
@@ -52,6 +51,10 @@ def examine(
     inspect(archive, spool, findings, progress)
     scanned = scan(archive, spool, findings, progress)
     if archive.policy.signatures.check:
+        from repository.signed.examiner import (
+            check_signatures,
+        )  # an eighth of a second, and every command that runs jobs comes by here
+
         check_signatures(archive, spool, each_file(spool), findings, progress)
     check_sizes(archive, archive.policy.promise_to(deposit.producer, fields), spool, findings)
     look_up(archive, deposit, package, distinct(spool, findings), findings)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policies.phrases import phrase
-from storage.beneath import folder_beneath, open_beneath
+from storage.beneath import folder_beneath, folder_inside, open_beneath
 from storage.errors import Damaged, StorageError, from_os
 from storage.ocfl.documents import BadJson, Members, read_json
 from storage.ocfl.expectations import HashedStream
@@ -28,6 +28,9 @@ _TUPLE = re.compile(rf"[0-9a-f]{{{LAYOUT.size}}}", re.ASCII)
 EMPTY_FOR = 3600.0
 """Seconds for which an empty folder that the layout could have made is no stray while a batch is at work, which may be about to fill it."""
 
+_OWN = {name.partition("/")[0] for name in LAYOUT_FILES}
+"""What lies in the root and is no object's."""
+
 _OWN_FOLDERS = {name[:end] for name in LAYOUT_FILES for end in range(len(name)) if name[end] == "/"}
 """Folders of the root's own files: one that is empty lost its file, which is one fact and not two."""
 
@@ -39,28 +42,37 @@ def list_objects(tier: TierFolder, passing: Passing = nowhere) -> Iterator[Objec
     A folder is an object's when it lies as deep as the layout puts objects, or has an object's declaration, inventory or version
     folders: damage to any of them must not hide it.
     """
-    own = {name.partition("/")[0] for name in LAYOUT_FILES}
-    waiting = [("", 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        if depth > LAYOUT.count and passing(folder):
+    try:
+        with folder_beneath(tier.ocfl, "") as descriptor:
+            yield from _objects(tier, "", descriptor, 0, passing)
+    except FileNotFoundError:
+        return  # taken away while we walked, which the tier's marker shows
+    except OSError as error:
+        raise from_os(error, "") from error
+
+
+def _objects(tier: TierFolder, folder: str, descriptor: int, depth: int, passing: Passing) -> Iterator[ObjectVersion]:
+    """`list_objects` of an open folder, ``depth`` below the root: that each is opened in the one above it spares the way from the root.
+    OSError when it cannot be looked into."""
+    with os.scandir(descriptor) as entries:
+        here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
+        yield _read(tier, folder, [name for name, inner in here if inner])
+        return
+    for name, is_folder in here:
+        inner = f"{folder}/{name}" if folder else name
+        if not is_folder or (not depth and name in _OWN) or (depth == LAYOUT.count and passing(inner)):
             continue
         try:
-            with folder_beneath(tier.ocfl, folder) as descriptor, os.scandir(descriptor) as entries:
-                here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            opened = folder_inside(descriptor, name)
+            try:
+                yield from _objects(tier, inner, opened, depth + 1, passing)
+            finally:
+                os.close(opened)
         except FileNotFoundError:
             continue  # disposed of while we walked
         except OSError as error:
-            problem = from_os(error, folder)
-            if not folder:
-                raise problem from error
-            yield ObjectVersion(ObjectId(""), 0, b"", problem, folder)
-            continue
-        if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
-            yield _read(tier, folder, [name for name, inner in here if inner])
-        else:
-            inner = [name for name, is_folder in here if is_folder and not (not depth and name in own)]
-            waiting += [(f"{folder}/{name}" if folder else name, depth + 1) for name in reversed(inner)]
+            yield ObjectVersion(ObjectId(""), 0, b"", from_os(error, inner), inner)
 
 
 def list_strays(tier: TierFolder) -> Iterator[str]:

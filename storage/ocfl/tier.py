@@ -167,7 +167,7 @@ class LocalTier:
         root_files.mend(self._folder, path)
 
     def place_of(self, object_id: ObjectId) -> str:
-        return os.path.relpath(self._folder.object_root(object_id), self._folder.ocfl)
+        return LAYOUT.path(object_id)
 
     def inventory(self, object_id: ObjectId) -> bytes:
         with self.open(object_id, INVENTORY) as stream:
