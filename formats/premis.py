@@ -17,7 +17,7 @@ from formats.hrefs import decode_href, encode_href
 from formats.xml import Element, subtrees
 from formats.xml_writer import Writer, date_time, escape
 
-__all__ = ["NAMESPACE", "Agent", "Event", "PremisEntity", "PremisFile", "agent_of", "read_premis", "write_premis"]
+__all__ = ["NAMESPACE", "Agent", "Event", "PremisEntity", "PremisFile", "agent_of", "read_events", "read_premis", "write_premis"]
 
 NAMESPACE: Final = "http://www.loc.gov/premis/v3"
 
@@ -266,6 +266,7 @@ def _agent(agent: Agent) -> str:
 
 
 _TAGS: Final = tuple(f"{{{NAMESPACE}}}{name}" for name in ("object", "event", "agent"))
+_OURS: Final = f"{{{NAMESPACE}}}"
 _XSI_TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
@@ -286,6 +287,11 @@ def read_premis(stream: BinaryIO) -> Iterator[PremisFile | PremisEntity | Event 
                 yield _read_event(element)
             case _:
                 yield _read_agent(element)
+
+
+def read_events(stream: BinaryIO) -> Iterator[Event]:
+    """The events alone. Raises as `read_premis`."""
+    return map(_read_event, subtrees(stream, _TAGS[1:2]))
 
 
 def _q(path: str) -> str:
@@ -337,8 +343,20 @@ _TECHNICAL: Final = (
 )
 
 
+def _leaves(element: Element) -> dict[str, str]:
+    """The texts of the first children and grandchildren of each name, by path: asking for each path takes a search of its own."""
+    found: dict[str, str] = {}
+    for child in element:
+        name = child.tag.removeprefix(_OURS)
+        found.setdefault(name, child.text or "")
+        for inner in child:
+            found.setdefault(f"{name}/{inner.tag.removeprefix(_OURS)}", inner.text or "")
+    return found
+
+
 def _read_event(element: Element) -> Event:
-    words = _text(element, "eventDetailInformation/eventDetail")
+    said = _leaves(element).get
+    words = said("eventDetailInformation/eventDetail", "")
     try:
         more = json.loads(words) if words else {}
     except ValueError:
@@ -347,12 +365,12 @@ def _read_event(element: Element) -> Event:
         more = {"detail": {"text": words}}
     detail = more.get("detail")
     return Event(
-        id=_text(element, "eventIdentifier/eventIdentifierValue"),
-        type=_text(element, "eventType"),
-        time=datetime.fromisoformat(_text(element, "eventDateTime")),
-        agent=_text(element, "linkingAgentIdentifier/linkingAgentIdentifierValue"),
-        outcome=_text(element, "eventOutcomeInformation/eventOutcome"),
-        aip_id=_text(element, "linkingObjectIdentifier/linkingObjectIdentifierValue"),
+        id=said("eventIdentifier/eventIdentifierValue", ""),
+        type=said("eventType", ""),
+        time=datetime.fromisoformat(said("eventDateTime", "")),
+        agent=said("linkingAgentIdentifier/linkingAgentIdentifierValue", ""),
+        outcome=said("eventOutcomeInformation/eventOutcome", ""),
+        aip_id=said("linkingObjectIdentifier/linkingObjectIdentifierValue", ""),
         aip_version=int(more.get("aip_version", 0)),
         deposit_id=str(more.get("deposit", "")),
         tier=str(more.get("tier", "")),
@@ -361,10 +379,11 @@ def _read_event(element: Element) -> Event:
 
 
 def _read_agent(element: Element) -> Agent:
+    said = _leaves(element).get
     return Agent(
-        id=_text(element, "agentIdentifier/agentIdentifierValue"),
-        name=_text(element, "agentName"),
-        type=_text(element, "agentType"),
-        version=_text(element, "agentVersion"),
-        note=_text(element, "agentNote"),
+        id=said("agentIdentifier/agentIdentifierValue", ""),
+        name=said("agentName", ""),
+        type=said("agentType", ""),
+        version=said("agentVersion", ""),
+        note=said("agentNote", ""),
     )

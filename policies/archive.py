@@ -48,7 +48,7 @@ NOT_SCANNED = ("MAL-NO-SCANNER", "MAL-NOT-SCANNED", "MAL-TOO-LARGE")
 FIXED_CODES = frozenset(
     {"MAL-FOUND", "DEP-KEY-REUSED", "DEP-UPDATE-PRODUCER", "DEP-UPDATE-UNKNOWN", "DEP-SPOOL-DAMAGED", "FIX-UNREADABLE"}
     | {"BAG-DIGEST", "CSIP-FILE-ALTERED", "CSIP-METADATA-ALTERED"}
-    | {code for code, row in register().items() if row.family == "package" and row.weight == "error"}
+    | {row.code for row in register().family("package") if row.weight == "error"}
 )
 """Codes that no policy may make lighter than the register does: each would store something that is not what it is said to be, or
 only a part of it (everything that the readers of packages could not take in)."""

@@ -70,6 +70,10 @@ class Register(Mapping[str, Code]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
 
+    def family(self, family: str) -> Iterator[Code]:
+        """The codes of one file."""
+        return (self[name] for name, (of, _) in self._tables.items() if of == family)
+
     def __len__(self) -> int:
         return len(self._tables)
 

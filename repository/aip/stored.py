@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, islice
@@ -16,7 +18,7 @@ from typing import BinaryIO
 
 from fixity.digests import LARGE_BUFFER
 from formats.package.source import Kind
-from formats.premis import Event, PremisFile, read_premis
+from formats.premis import Event, PremisFile, read_events, read_premis
 from policies.archive import Policy
 from policies.findings import said
 from policies.phrases import os_phrase, phrase
@@ -27,14 +29,21 @@ from repository.catalog import DERIVED, Registration
 from repository.errors import AipUnreadable
 from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
 from storage.errors import StorageError, Unavailable
-from storage.ocfl.inventory import Inventory, parse_inventory
+from storage.ocfl.inventory import INVENTORY, Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 
-__all__ = ["StoredVersion", "inventory_digest", "open_verified"]
+__all__ = ["Records", "StoredVersion", "inventory_digest", "open_verified"]
 
 
 ROWS_HELD = 5_000
 """Files of a version up to which they are held in memory while it is entered: some kilobytes each would be gigabytes for a million."""
+
+HELD = 4 << 20
+"""Bytes of small files of one AIP that are held while it is read: each is asked for two or three times."""
+
+
+SMALL = 1 << 16
+"""Bytes below which a file is read once, and what was hashed is what is handed out; a larger one is hashed and then read again."""
 
 
 def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512: bytes) -> tuple[BinaryIO, int]:
@@ -56,10 +65,8 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
             reasons.append(f"{tier.name}: {said(error.finding) if isinstance(error, StorageError) else os_phrase(error)}")
             continue
         try:
-            size = _hash(stream, hasher := hashlib.sha512(usedforsecurity=False))
-            if hasher.digest() == sha512:
-                stream.seek(0)
-                return stream, size
+            if found := _verified(stream, sha512):
+                return found
             reasons.append(f"{tier.name}: {phrase('path-altered', path=path)}")
         except OSError as error:
             reasons.append(f"{tier.name}: {os_phrase(error)}")
@@ -69,12 +76,79 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
     raise AipUnreadable(path, "; ".join(reasons))
 
 
-def _hash(stream: BinaryIO, hasher: hashlib._Hash) -> int:
-    size = 0
-    while chunk := stream.read(LARGE_BUFFER):
+def _verified(stream: BinaryIO, sha512: bytes) -> tuple[BinaryIO, int] | None:
+    """What ``stream`` has, and how much, when it has this digest."""
+    data = stream.read(SMALL)
+    hasher = hashlib.sha512(data, usedforsecurity=False)
+    size = len(data)
+    while chunk := stream.read(LARGE_BUFFER if size >= SMALL else SMALL):  # short reads of a tier far away are not its end
         hasher.update(chunk)
         size += len(chunk)
-    return size
+    if hasher.digest() != sha512:
+        return None
+    if size == len(data) < SMALL:
+        stream.close()
+        return io.BytesIO(data), size
+    stream.seek(0)
+    return stream, size
+
+
+class Records:
+    """The files of one object on some ``tiers``, as `open_verified` gives them: a small one is read, and understood, once, and held, up to
+    `HELD` bytes of files together. What an inventory vouches for is known by its digest, whoever holds it."""
+
+    def __init__(self, tiers: Sequence[Tier], object_id: ObjectId) -> None:
+        self._tiers, self._object_id = tiers, object_id
+        self._held: dict[bytes, bytes] = {}
+        self._left = HELD
+        self._inventories: dict[bytes, Inventory] = {}
+        self._submissions: dict[bytes, tuple[DepositRecord, list[ItemRecord]]] = {}
+
+    def on(self, tiers: Sequence[Tier]) -> Records:
+        """The same from other tiers, with what is held already."""
+        other = Records(tiers, self._object_id)
+        other._held, other._left = self._held, self._left
+        other._inventories, other._submissions = self._inventories, self._submissions
+        return other
+
+    def open(self, path: str, sha512: bytes) -> tuple[BinaryIO, int]:
+        """(A stream, its length) of a stored file. Raises as `open_verified`."""
+        if (data := self._held.get(sha512)) is not None:
+            return io.BytesIO(data), len(data)
+        stream, size = open_verified(self._tiers, self._object_id, path, sha512)
+        if isinstance(stream, io.BytesIO) and size <= self._left:
+            self._held[sha512] = stream.getvalue()
+            self._left -= size
+        return stream, size
+
+    def of(self, inventory: Inventory, number: int, path: str) -> tuple[BinaryIO, int]:
+        """(A stream, its length) of what stands under a logical path of a version. Raises as `open_verified`, KeyError."""
+        return self.open(inventory.content_of(path, number), inventory.digest_of(path, number))
+
+    def inventory(self, sha512: bytes) -> Inventory:
+        """The root inventory with this digest. Raises as `open_verified`, InvalidInventory."""
+        if (known := self._inventories.get(sha512)) is not None:
+            return known
+        stream, _ = self.open(INVENTORY, sha512)
+        with stream:
+            found = parse_inventory(stream)
+        if sha512 in self._held:
+            self._inventories[sha512] = found
+        return found
+
+    @contextmanager
+    def submission(self, inventory: Inventory, number: int) -> Iterator[tuple[DepositRecord, Iterable[ItemRecord]]]:
+        """The submission record of a version; items may be asked for within the context. Raises as `of`, AipUnreadable."""
+        sha512 = inventory.digest_of(SUBMISSION_PATH, number)
+        if (known := self._submissions.get(sha512)) is not None:
+            yield known
+            return
+        with self.of(inventory, number, SUBMISSION_PATH)[0] as stream:
+            deposit, items = read_submission(stream)
+            if sha512 in self._held:
+                yield self._submissions.setdefault(sha512, (deposit, list(items)))
+            else:
+                yield deposit, items
 
 
 def inventory_digest(tiers: Sequence[Tier], inventory: Inventory, number: int) -> bytes:
@@ -174,14 +248,14 @@ class _Again:
 
 
 class StoredVersion:
-    """Reads the records of version ``number``, whose inventory has ``inventory_sha512``, from ``tiers``.
+    """Reads the ``records`` of version ``number``, whose inventory has ``inventory_sha512``.
 
     Raises (on use):
         AipUnreadable: they are not there unaltered on any tier, or no records of a Kho AIP.
     """
 
-    def __init__(self, tiers: Sequence[Tier], inventory: Inventory, number: int, inventory_sha512: bytes) -> None:
-        self._tiers = tiers
+    def __init__(self, records: Records, inventory: Inventory, number: int, inventory_sha512: bytes) -> None:
+        self._records = records
         self._inventory = inventory
         self._number = number
         self._inventory_sha512 = inventory_sha512
@@ -202,10 +276,9 @@ class StoredVersion:
     def _open(self, path: str) -> tuple[BinaryIO, int]:
         """A file of this version's state, with its length."""
         try:
-            content = self._inventory.content_of(path, self._number)
+            return self._records.of(self._inventory, self._number, path)
         except KeyError as error:
             raise AipUnreadable(path, phrase("no-such-file")) from error
-        return open_verified(self._tiers, self._object_id, content, self._inventory.digest_of(path, self._number))
 
     @property
     def deposit(self) -> DepositRecord:
@@ -218,9 +291,11 @@ class StoredVersion:
     def _read_items(self) -> _Items:
         """The item behind each logical path."""
         if self._items is None:
-            with self._open(SUBMISSION_PATH)[0] as stream:
-                self._deposit, items = read_submission(stream)
-                self._items = _Items(items)
+            try:
+                with self._records.submission(self._inventory, self._number) as (self._deposit, items):
+                    self._items = _Items(items)
+            except KeyError as error:
+                raise AipUnreadable(SUBMISSION_PATH, phrase("no-such-file")) from error
         return self._items
 
     def registration(self, copies: tuple[Copy, ...], policy: Policy) -> Registration:
@@ -289,9 +364,7 @@ class StoredVersion:
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""
         with self._open(EVENTS_PATH.format(self._number))[0] as stream:
-            for each in read_premis(stream):
-                if isinstance(each, Event):
-                    yield each
+            yield from read_events(stream)
 
     def past_deposit(self, *, stored: bool) -> Deposit:
         """The deposit as it ended, for the same key to be known again; KEPT when too few tiers hold its version, so that it cannot

@@ -26,7 +26,7 @@ _MARKED = re.compile("\U0010fffd([0-9a-f]{4}|~)")
 
 def escaped(value: str) -> str:
     """Text as `Words` keeps it."""
-    if not _STRANGE.search(value):
+    if (value.isascii() and "\0" not in value) or not _STRANGE.search(value):
         return value
     return _STRANGE.sub(lambda found: _MARK + ("~" if found[0] == _MARK else f"{ord(found[0]):04x}"), value)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fixity.manifest import Manifest
 from formats.package.spool import Spool
-from formats.premis import Event, read_premis
+from formats.premis import Event, read_events
 from formats.report import FormatReport, KnownFormat
 from policies.audits import next_check, next_look
 from policies.findings import said
@@ -146,9 +146,7 @@ class Sealed:
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""
         with sealed_file(self._spool, EVENTS_PATH.format(self._sealed.number)).open("rb") as stream:
-            for each in read_premis(stream):
-                if isinstance(each, Event):
-                    yield each
+            yield from read_events(stream)
 
     def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
         """The version with its files and copies."""

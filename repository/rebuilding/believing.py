@@ -6,20 +6,20 @@ submission record) agree with its inventory and no other side's do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from policies.findings import Findings, KhoError, said
 from policies.phrases import os_phrase
 from policies.promise import CopiesPolicy
-from repository.aip.stored import StoredVersion, inventory_digest, open_verified
+from repository.aip.stored import Records, StoredVersion, inventory_digest
 from repository.archive import Archive
 from repository.catalog import Registration
 from repository.deposits.remains import is_of, kept_row
 from repository.model import Copy, CopyState, Deposit, Event
 from repository.rebuilding.consistency import Testimony, testimony
 from storage.errors import Unavailable
-from storage.ocfl.inventory import Inventory, parse_inventory
+from storage.ocfl.inventory import Inventory
 from storage.tier import ObjectId, ObjectVersion, Tier
 
 __all__ = ["Known", "Surveyed", "read_aip", "read_in_turn", "why_unread"]
@@ -75,7 +75,7 @@ def read_aip(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, *,
         if believed is not None:
             if most is not None and _widest(believed.inventory) > most:
                 return None
-            wanted = _read_into(known, archive, tiers, believed, surveyed).tiers
+            wanted = _read_into(known, archive, believed, surveyed).tiers
     except Unavailable:
         known.close()
         raise
@@ -104,10 +104,11 @@ def _widest(inventory: Inventory) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Believed:
-    """The newest inventory of an object, and the digests of those of all its versions."""
+    """The newest inventory of an object, the digests of those of all its versions, and the records that they vouch for."""
 
     inventory: Inventory
     digests: Mapping[int, bytes]
+    records: Records
 
 
 def _believed(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, findings: Findings) -> _Believed | None:
@@ -122,10 +123,11 @@ def _believed(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, f
         for name, found in held.items():
             if found.number == number:
                 by_digest.setdefault(found.inventory_sha512, []).append(name)
+        read = {digest: Records([tiers[name] for name in names], ObjectId(aip_id)) for digest, names in by_digest.items()}
         sound = by_digest
         first = next(iter(by_digest.values()))
         if len(by_digest) > 1 or not all(each.enough(first) for each in archive.policy.promises.values()):
-            sound = _sound(tiers, aip_id, by_digest)
+            sound = _sound(read, by_digest)
         if len(sound) > 1 or (not sound and len(by_digest) > 1):
             detail = "; ".join(f"{', '.join(names)}: {digest.hex()[:16]}…" for digest, names in by_digest.items())
             findings.add("AIP-TIERS-DISAGREE", aip_id, version=number, detail=detail)
@@ -136,19 +138,18 @@ def _believed(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, f
                 findings.add("AIP-ALTERED-ON", aip_id, tier=", ".join(names), right=", ".join(right) or "-")
         if right:
             older = {name: found for name, found in held.items() if found.number <= number}
-            return _with_older(tiers, aip_id, number, *next(iter(sound.items())), older, findings)
+            digest = next(iter(sound))
+            return _with_older(tiers, read[digest], digest, older, findings)
     return None
 
 
-def _sound(tiers: Mapping[str, Tier], aip_id: str, by_digest: Mapping[bytes, list[str]]) -> dict[bytes, list[str]]:
+def _sound(read: Mapping[bytes, Records], by_digest: Mapping[bytes, list[str]]) -> dict[bytes, list[str]]:
     """Those of several inventories of one version that may be right: the ones that agree with themselves when there are such, else
     those that nothing contradicts (where records are damaged, nothing is known)."""
     said: dict[bytes, Testimony] = {}
-    for digest, names in by_digest.items():
+    for digest, records in read.items():
         try:
-            stream, _ = open_verified([tiers[name] for name in names], ObjectId(aip_id), "inventory.json", digest)
-            with stream:
-                said[digest] = testimony([tiers[name] for name in names], parse_inventory(stream))
+            said[digest] = testimony(records, records.inventory(digest))
         except Unavailable:
             raise
         except (KhoError, OSError):
@@ -160,19 +161,12 @@ def _sound(tiers: Mapping[str, Tier], aip_id: str, by_digest: Mapping[bytes, lis
 
 
 def _with_older(
-    tiers: Mapping[str, Tier],
-    aip_id: str,
-    newest: int,
-    digest: bytes,
-    right: Sequence[str],
-    held: Mapping[str, ObjectVersion],
-    findings: Findings,
+    tiers: Mapping[str, Tier], records: Records, digest: bytes, held: Mapping[str, ObjectVersion], findings: Findings
 ) -> _Believed:
     """The inventories of older versions, held against those of tiers that have not got further."""
-    stream, _ = open_verified([tiers[name] for name in right], ObjectId(aip_id), "inventory.json", digest)
-    with stream:
-        inventory = parse_inventory(stream)
-    everywhere = list(tiers.values())
+    inventory, everywhere = records.inventory(digest), list(tiers.values())
+    newest, aip_id = inventory.head, inventory.object_id
+    right = [name for name, found in held.items() if found.inventory_sha512 == digest]
     digests = {number: inventory_digest(everywhere, inventory, number) for number in range(1, newest)} | {newest: digest}
     for name, found in held.items():
         if found.number == newest:
@@ -181,15 +175,13 @@ def _with_older(
             findings.add("AIP-LAGS-ON", aip_id, tier=name, version=found.number)
         else:
             findings.add("AIP-ALTERED-ON", aip_id, tier=name, right=", ".join(right))
-    return _Believed(inventory, digests)
+    return _Believed(inventory, digests, records.on(everywhere))
 
 
-def _read_into(
-    known: Known, archive: Archive, tiers: Mapping[str, Tier], believed: _Believed, surveyed: Surveyed
-) -> CopiesPolicy:
+def _read_into(known: Known, archive: Archive, believed: _Believed, surveyed: Surveyed) -> CopiesPolicy:
     """Every version, and what is promised of the AIP's copies after the newest one."""
     inventory = believed.inventory
-    newest = StoredVersion(list(tiers.values()), inventory, inventory.head, believed.digests[inventory.head])
+    newest = StoredVersion(believed.records, inventory, inventory.head, believed.digests[inventory.head])
     known.stored.append(newest)
     promise = archive.policy.promise_to(newest.deposit.producer, newest.deposit.fields)
     copies = tuple(
@@ -198,7 +190,7 @@ def _read_into(
         if name in promise.tiers or name in surveyed.held or name in surveyed.broken
     )
     for number, digest in believed.digests.items():
-        stored = newest if number == inventory.head else StoredVersion(list(tiers.values()), inventory, number, digest)
+        stored = newest if number == inventory.head else StoredVersion(believed.records, inventory, number, digest)
         if stored is not newest:
             known.stored.append(stored)
         known.registrations.append(stored.registration(copies if number == inventory.head else (), archive.policy))

@@ -8,18 +8,16 @@ is itself damaged says nothing: that is not a contradiction.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterator
 
 from formats.hrefs import decode_href
 from formats.mets import METS_NAMESPACE, XLINK_NAMESPACE
 from formats.xml import NotWellFormed, subtrees
 from policies.findings import KhoError
-from repository.aip.stored import open_verified
-from repository.aip.submission import SUBMISSION_PATH, read_submission
+from repository.aip.stored import Records
+from repository.aip.submission import SUBMISSION_PATH
 from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory
-from storage.tier import Tier
 
 __all__ = ["Testimony", "testimony"]
 
@@ -32,13 +30,13 @@ class Testimony(enum.Enum):
     SILENT = "silent"  # the records are damaged, missing or of another kind: nothing is known
 
 
-def testimony(tiers: Sequence[Tier], inventory: Inventory) -> Testimony:
-    """Whether METS and the submission record of every version say the digests that ``inventory`` says. Records are read from the
-    first of ``tiers`` that holds them as the inventory has them. Raises Unavailable."""
+def testimony(records: Records, inventory: Inventory) -> Testimony:
+    """Whether METS and the submission record of every version, among the ``records`` of the tiers that hold this inventory, say the
+    digests that it says. Raises Unavailable."""
     found = Testimony.AGREES
     for number in range(1, inventory.head + 1):
         try:
-            if not _agrees(tiers, inventory, number):
+            if not _agrees(records, inventory, number):
                 return Testimony.CONTRADICTS
         except Unavailable:
             raise
@@ -47,7 +45,7 @@ def testimony(tiers: Sequence[Tier], inventory: Inventory) -> Testimony:
     return found
 
 
-def _agrees(tiers: Sequence[Tier], inventory: Inventory, number: int) -> bool:
+def _agrees(records: Records, inventory: Inventory, number: int) -> bool:
     """METS vouches for the submission record and the METS of representations, the record for every deposited file; and nothing
     stands in the version that none of them names."""
     unsaid = {path for path, _ in inventory.state(number)}
@@ -55,7 +53,7 @@ def _agrees(tiers: Sequence[Tier], inventory: Inventory, number: int) -> bool:
         return False
     unsaid.discard("METS.xml")
     representations: list[str] = []
-    for path, digest in _checksums(tiers, inventory, number, "METS.xml"):
+    for path, digest in _checksums(records, inventory, number, "METS.xml"):
         if not _is(inventory, number, path, digest):
             return False
         unsaid.discard(path)
@@ -63,12 +61,12 @@ def _agrees(tiers: Sequence[Tier], inventory: Inventory, number: int) -> bool:
             representations.append(path)
     for mets in representations:
         folder = mets.removesuffix("METS.xml")
-        for below, digest in _checksums(tiers, inventory, number, mets):
+        for below, digest in _checksums(records, inventory, number, mets):
             if not _is(inventory, number, folder + below, digest):
                 return False
             unsaid.discard(folder + below)
-    with _open(tiers, inventory, number, SUBMISSION_PATH) as stream:
-        for item in read_submission(stream)[1]:
+    with records.submission(inventory, number) as (_, items):
+        for item in items:
             digest = bytes.fromhex(item.sha256)
             if not all(_is(inventory, number, place, digest) for place in item.stored):
                 return False
@@ -84,15 +82,10 @@ def _is(inventory: Inventory, number: int, path: str, sha256: bytes) -> bool:
         return False
 
 
-def _open(tiers: Sequence[Tier], inventory: Inventory, number: int, path: str) -> BinaryIO:
-    content = inventory.content_of(path, number)
-    return open_verified(tiers, inventory.object_id, content, inventory.digest_of(path, number))[0]
-
-
-def _checksums(tiers: Sequence[Tier], inventory: Inventory, number: int, mets: str) -> Iterator[tuple[str, bytes]]:
+def _checksums(records: Records, inventory: Inventory, number: int, mets: str) -> Iterator[tuple[str, bytes]]:
     """(path, SHA-256) of everything a METS file of ours refers to."""
     href = f"{{{XLINK_NAMESPACE}}}href"
-    with _open(tiers, inventory, number, mets) as stream:
+    with records.of(inventory, number, mets)[0] as stream:
         for element in subtrees(stream, [f"{{{METS_NAMESPACE}}}mdRef", f"{{{METS_NAMESPACE}}}file"]):
             place = element if element.get(href) else element.find(f"{{{METS_NAMESPACE}}}FLocat")
             reference, checksum = (place.get(href) if place is not None else None), element.get("CHECKSUM")

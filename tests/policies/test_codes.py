@@ -24,6 +24,7 @@ def test_each_table_says_what_the_whole_file_says() -> None:
             assert code.text == {language: row[language] for language in LANGUAGES}
             assert code.todo == {language: row[f"todo_{language}"] for language in LANGUAGES}
     assert seen == len(register()) == len(list(register()))
+    assert seen == sum(1 for file in FILES for code in register().family(file.stem) if code.family == file.stem)
 
 
 def test_an_unknown_code_is_in_no_register() -> None:
