@@ -19,6 +19,9 @@ __all__ = ["NESTED", "STREAM_FROM", "BadJson", "Members", "read_json"]
 STREAM_FROM = 8 << 20
 """Bytes. Up to here a document is parsed at once (fastest); beyond, parsed objects would cost about ten times the text."""
 
+SMALL = 1 << 16
+"""Bytes that are asked for first: room for megabytes costs more to get than a small inventory to read."""
+
 _LONE = re.compile(r"[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -62,14 +65,12 @@ def read_json(stream: BinaryIO) -> Any:
 
 
 def _read_up_to(stream: BinaryIO, limit: int) -> bytes:
-    first = stream.read(limit)
-    if len(first) == limit or not first:
-        return first
-    parts = [first]
-    size = len(first)
-    while size < limit and (more := stream.read(limit - size)):
+    parts: list[bytes] = []
+    size, piece = 0, SMALL
+    while size < limit and (more := stream.read(min(piece, limit - size))):
         parts.append(more)
         size += len(more)
+        piece = limit if size >= SMALL else SMALL
     return b"".join(parts)
 
 

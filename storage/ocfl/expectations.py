@@ -19,7 +19,7 @@ _KEY = struct.Struct(">qq")
 _KEY_BYTES = _KEY.size
 """A path is kept as two of Python's keyed 64-bit hashes: 128 bits leave no room for two paths of one object to meet."""
 
-_DRAIN = 1 << 20
+_DRAIN = 1 << 16
 
 
 def _key(path: str) -> bytes:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 
+from fixity.digests import LARGE_BUFFER
 from storage import durable
 from storage.beneath import open_beneath
 
@@ -17,8 +18,6 @@ DECLARATION_BYTES = b"ocfl_object_1.1\n"
 INVENTORY = "inventory.json"
 SIDECAR = "inventory.json.sha512"
 
-_BUFFER = 1 << 20
-
 
 def digest_at(top: str, path: str) -> bytes | None:
     """The SHA-512 of the file ``path`` below ``top``; None when there is no such file. Other OSErrors as they are."""
@@ -27,10 +26,11 @@ def digest_at(top: str, path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             return None
         hasher = hashlib.sha512(usedforsecurity=False)
-        while chunk := os.read(descriptor, _BUFFER):
+        while chunk := os.read(descriptor, min(found.st_size + 1, LARGE_BUFFER)):
             hasher.update(chunk)
         return hasher.digest()
     finally:
