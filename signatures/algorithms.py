@@ -30,8 +30,10 @@ __all__ = [
     "digest",
     "hash_in",
     "hash_named",
+    "hash_of",
     "hasher",
     "load_certificate",
+    "pure",
     "scheme_of",
     "signed_by",
     "strength",
@@ -100,6 +102,14 @@ _ECDSA_WITH = {
     "2.16.840.1.101.3.4.3.11": "sha3_384",
     "2.16.840.1.101.3.4.3.12": "sha3_512",
 }
+_ECDSA_PLAIN_WITH = {
+    f"0.4.0.127.0.7.1.1.4.1.{number}": name
+    for number, name in (
+        *((1, "sha1"), (2, "sha224"), (3, "sha256"), (4, "sha384"), (5, "sha512")),
+        *((8, "sha3_224"), (9, "sha3_256"), (10, "sha3_384"), (11, "sha3_512")),
+    )
+}
+"""ecdsa-plain-signatures of BSI TR-03111, which German cards make; that with RIPEMD-160 is not understood."""
 _DSA_WITH = {
     "1.2.840.10040.4.3": "sha1",
     "2.16.840.1.101.3.4.3.1": "sha224",
@@ -120,12 +130,14 @@ def strength(name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How a signature was made: scheme, its hash, and for RSA-PSS the hash of the mask and the length of the salt."""
+    """How a signature was made: scheme, its hash, and for RSA-PSS the hash of the mask and the length of the salt. ``plain``: r and s of
+    ECDSA stand side by side, each as long as the order of the curve, and not in DER."""
 
     name: str
     hash: str
     mask_hash: str = ""
     salt: int = 0
+    plain: bool = False
 
 
 def hasher(name: str) -> Callable[[bytes], Any]:
@@ -173,6 +185,10 @@ def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
         if parameters not in (b"", NULL):
             raise ValueError(phrase("alg-ecdsa-parameters"))
         scheme = Scheme("ecdsa", _ECDSA_WITH[oid])
+    elif oid in _ECDSA_PLAIN_WITH:
+        if parameters not in (b"", NULL):
+            raise ValueError(phrase("alg-ecdsa-parameters"))
+        scheme = Scheme("ecdsa", _ECDSA_PLAIN_WITH[oid], plain=True)
     elif oid in _DSA_WITH:
         scheme = Scheme("dsa", _DSA_WITH[oid])
     elif oid in _EDDSA and not parameters:
@@ -182,6 +198,16 @@ def scheme_of(oid: str, parameters: bytes, digest: str) -> Scheme:
     if scheme.hash != digest:
         raise ValueError(phrase("alg-two-hashes", one=scheme.hash, other=digest))
     return scheme
+
+
+def hash_of(oid: str) -> str:
+    """The hash that the identifier of a signature algorithm names by itself; "" for one that names none, or is not understood."""
+    return next((table[oid] for table in (_RSA_WITH, _ECDSA_WITH, _ECDSA_PLAIN_WITH, _DSA_WITH) if oid in table), "")
+
+
+def pure(oid: str) -> bool:
+    """Whether a signature of this algorithm is made over the message itself, so that it cannot be checked by a digest."""
+    return oid in _EDDSA
 
 
 def _pss(parameters: bytes) -> Scheme:
@@ -250,11 +276,11 @@ _ORDINARY = 17 * 4096**2
 def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, message: bytes, *, prehashed: bool = False) -> bool:
     """Whether ``value`` is this key's signature of ``message``. A key of another kind, or of a kind not understood, signed nothing.
 
-    ``prehashed``: only the digest of the message is at hand (EdDSA cannot be checked so, and signed nothing)."""
+    ``prehashed``: ``message`` is the digest of it (by which EdDSA cannot be checked)."""
     try:
         key = certificate.public_key()
         if scheme.name == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(value, message, _ecdsa(scheme.hash, prehashed))
+            key.verify(_side_by_side(value, key) if scheme.plain else value, message, _ecdsa(scheme.hash, prehashed))
             return True
         plain = _OBJECTS[scheme.hash]()
         hasher = utils.Prehashed(plain) if prehashed else plain
@@ -278,3 +304,11 @@ def _ecdsa(hash_name: str, prehashed: bool) -> ec.ECDSA:
     """How ECDSA is told its hash; each is made once. Raises KeyError."""
     plain = _OBJECTS[hash_name]()
     return ec.ECDSA(utils.Prehashed(plain) if prehashed else plain)
+
+
+def _side_by_side(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
+    """The DER of r and s that stand side by side. Raises ValueError: they are not as long as the order of the curve."""
+    length = (key.curve.group_order.bit_length() + 7) // 8
+    if len(value) != 2 * length:
+        raise ValueError(phrase("alg-plain", found=len(value), wanted=2 * length))
+    return utils.encode_dss_signature(int.from_bytes(value[:length]), int.from_bytes(value[length:]))

@@ -31,7 +31,7 @@ from signatures.attributes import (
 )
 from signatures.ber import Buffer, Malformed, element
 from signatures.certificates import Certificate
-from signatures.cms import HEAD, CmsFile, Content, certificates_in, detached, is_attributes, open_cms, revocation_in
+from signatures.cms import HEAD, CmsFile, Content, Message, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
 from signatures.detect import detected
 from signatures.held import held
@@ -136,7 +136,7 @@ class CadesVerifier:
             with opened() as stream:
                 size = stream.seek(0, 2)
             coverage = Coverage("beside", size, size, name=name)
-            read_cms(cms, tried, detached(opened), coverage, known=self._known, begins=partial(_begin, opened))
+            read_cms(cms, tried, detached(opened), coverage, known=self._known, first=partial(_first, opened))
             first = first or tried
             if any(each.integrity is Integrity.INTACT for each in tried.objects):
                 first = tried
@@ -174,9 +174,9 @@ class CadesVerifier:
             return None
 
 
-def _begin(opened: Callable[[], BinaryIO]) -> bytes:
+def _first(opened: Callable[[], BinaryIO], most: int) -> bytes:
     with opened() as stream:
-        return stream.read(HEAD)
+        return stream.read(most)
 
 
 def _broken(why: Malformed | str, name: str = "") -> SignedFile:
@@ -193,17 +193,18 @@ def read_cms(
     kind: Kind = Kind.CADES,
     name: str = "",
     known: Sequence[Certificate] = (),
-    begins: Callable[[], bytes] | None = None,
+    first: Callable[[int], bytes] | None = None,
 ) -> list[SignedObject]:
-    """Read every signer of a SignedData into ``collected``, with time-stamps, counter-signatures and validation data. ``begins`` gives the
-    first bytes of a content that is not enclosed."""
+    """Read every signer of a SignedData into ``collected``, with time-stamps, counter-signatures and validation data. ``first`` gives the
+    first bytes of a content that is not enclosed, where they are at hand."""
     own = list(certificates_in(cms.signed_data))
     collected.certificates.update(dict.fromkeys(own))
     for which, der in revocation_in(cms.signed_data):
         collected.data(which, der)
     objects = []
     infos = list(cms.signers)
-    first = len(collected.objects)
+    before = len(collected.objects)
+    message = Message(first or cms.first) if first is not None or cms.pieces is not None else None
     for number, info in enumerate(infos, 1):
         label = name or (f"{number}" if len(infos) > 1 else "")
         read, signer = read_signer(
@@ -215,12 +216,14 @@ def read_cms(
             content_type=cms.content_type,
             certificates=(*own, *known),
             coverage=coverage,
+            message=message,
         )
         if (
             signer is not None
             and not signer.has_signed
             and read.integrity is Integrity.INTACT
-            and is_attributes((begins or cms.begins)())
+            and message is not None
+            and is_attributes(message.first(HEAD))
         ):
             why = Finding("SIG-FORMAT", "", {"reason": phrase("cms-attributes")})
             read = replace(read, integrity=Integrity.BROKEN, failure=SubIndication.FORMAT_FAILURE, why=why)
@@ -236,7 +239,7 @@ def read_cms(
     if not infos:
         collected.objects += _broken("there is no signer in it", name).objects
     if cms.behind:
-        collected.objects[first:] = map(in_part, collected.objects[first:])
+        collected.objects[before:] = map(in_part, collected.objects[before:])
         objects = list(map(in_part, objects))
     return objects
 
@@ -357,6 +360,7 @@ def _countersigned(signer: ReadSigner, over: SignedObject, collected: Collected,
             content_type="",
             certificates=certificates,
             coverage=Coverage("part"),
+            message=Message(lambda most: over.value[:most]),
         )
         if own is not None:
             read = _attached(own, read, collected, lambda _: None, certificates, None)

@@ -19,7 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from signatures.algorithms import HASHES, ODD, Scheme, scheme_of, signed_by
+from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.report import CertificateFacts
 
@@ -120,9 +120,11 @@ class Certificate:
                 return None
             parameters = algorithm["parameters"]
             raw = b"" if isinstance(parameters, core.Void) else parameters.dump()
-            digest = self.x509.signature_hash_algorithm
-            name = HASH_NAMES.get(digest.name, digest.name) if digest else "sha512"
-            return scheme_of(algorithm["algorithm"].dotted, raw, name)
+            oid = algorithm["algorithm"].dotted
+            name = hash_of(oid)
+            if not name and (digest := self.x509.signature_hash_algorithm):
+                name = HASH_NAMES.get(digest.name, digest.name)
+            return scheme_of(oid, raw, name or "sha512")
         except (ValueError, TypeError, KeyError, UnsupportedAlgorithm):
             return None
 

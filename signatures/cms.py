@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -19,8 +19,10 @@ from signatures.stamp_response import SIGNED_DATA
 __all__ = [
     "HEAD",
     "MOST_BYTES",
+    "MOST_MESSAGE",
     "CmsFile",
     "Content",
+    "Message",
     "certificates_in",
     "is_attributes",
     "open_cms",
@@ -48,6 +50,9 @@ OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
 OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1"
 """A BasicOCSPResponse (RFC 6960, 4.2.1)."""
 
+MOST_MESSAGE, MOST_MESSAGES = 64 << 20, 256 << 20
+"""Bytes of a content that is read to check one signature that is made over it and not over its digest; of all in one structure."""
+
 Content = Callable[[str], bytes | None]
 """The digest of what a signer info covers, by hashlib's name of the algorithm; None when there is no content."""
 
@@ -66,6 +71,8 @@ class CmsFile:
     """How many elements it has: what reading it takes is in proportion."""
     behind: bool = False
     """Whether anything stands behind it in ``data``."""
+    digests: dict[str, bytes] = field(default_factory=dict, compare=False)
+    """Of the enclosed content, as far as they were asked for: a thousand signers may."""
 
     @property
     def signers(self) -> Iterator[Any]:
@@ -75,15 +82,22 @@ class CmsFile:
         """A `Content`: the digest of the enclosed content. Raises ValueError: hashlib does not know the algorithm."""
         if self.pieces is None:
             return None
-        hasher = hashlib.new(algorithm)
-        for start, end in self.pieces:
-            for piece in pieces(self.data, start, end):
-                hasher.update(piece)
-        return hasher.digest()
+        if algorithm not in self.digests:
+            hasher = hashlib.new(algorithm)
+            for start, end in self.pieces:
+                for piece in pieces(self.data, start, end):
+                    hasher.update(piece)
+            self.digests[algorithm] = hasher.digest()
+        return self.digests[algorithm]
 
-    def begins(self) -> bytes:
-        """The first bytes of the enclosed content."""
-        return b"".join(bytes(self.data[start : min(end, start + HEAD)]) for start, end in (self.pieces or ())[:HEAD])[:HEAD]
+    def first(self, most: int) -> bytes:
+        """The first bytes of the enclosed content, ``most`` of them at most."""
+        found = bytearray()
+        for start, end in self.pieces or ():
+            found += self.data[start : min(end, start + most - len(found))]
+            if len(found) == most:
+                break
+        return bytes(found)
 
     @property
     def enclosed_size(self) -> int:
@@ -101,6 +115,23 @@ DATA = bytes.fromhex("06092a864886f70d010701")
 EXPLICIT = 0xA0
 HEAD = 1 << 16
 """Bytes of a content that are looked at; signed attributes have some hundred."""
+
+
+class Message:
+    """A content itself, for what is signed straight over it (RFC 8419). ``first`` gives its first bytes, as many as are asked for."""
+
+    def __init__(self, first: Callable[[int], bytes]) -> None:
+        self.first = first
+        self._left = MOST_MESSAGES
+
+    def whole(self) -> bytes | None:
+        """All of it; None: it is longer than what is read at once, or than what is still read."""
+        most = min(MOST_MESSAGE, self._left)
+        found = self.first(most + 1)
+        if len(found) > most:
+            return None
+        self._left -= len(found)
+        return found
 
 
 def is_attributes(head: bytes) -> bool:

@@ -24,7 +24,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
 from policies.phrases import phrase
-from signatures.algorithms import ODD, Scheme, scheme_of, signed_by
+from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.certificates import HASH_NAMES, LATEST, Certificate
 from signatures.poe import digest_of
@@ -252,6 +252,8 @@ def _scheme(data: Any) -> Scheme | None:
     """How a CRL or response is signed; None when it is not understood."""
     try:
         oid = data.signature_algorithm_oid.dotted_string
+        if name := hash_of(oid):
+            return scheme_of(oid, b"", name)
         digest = data.signature_hash_algorithm
         if oid == "1.2.840.113549.1.1.10":
             parameters = getattr(data, "signature_algorithm_parameters", None)

@@ -12,11 +12,11 @@ from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.findings import Finding
 from policies.phrases import brief
-from signatures.algorithms import Scheme, hash_named, scheme_of, signed_by, strength, weakest
+from signatures.algorithms import Scheme, hash_named, pure, scheme_of, signed_by, strength, weakest
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
 from signatures.ber import Malformed, distinguished
 from signatures.certificates import Certificate
-from signatures.cms import Content
+from signatures.cms import MOST_MESSAGE, Content, Message
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, SignedObject
 
@@ -44,8 +44,12 @@ def read_signer(
     content_type: str,
     certificates: Sequence[Certificate],
     coverage: Coverage,
+    message: Message | None = None,
 ) -> tuple[SignedObject, ReadSigner | None]:
-    """Check one SignerInfo over ``content``. Raises only what ``content`` raises for reading (OSError, CouldNotRead)."""
+    """Check one SignerInfo over ``content``, and over ``message`` where the content itself was signed.
+
+    Raises only what ``content`` raises for reading (OSError, CouldNotRead).
+    """
     base: dict[str, Any] = {"kind": kind, "role": role, "name": name, "coverage": coverage, "certificates": tuple(certificates)}
     try:
         signer = ReadSigner(info)
@@ -56,7 +60,7 @@ def read_signer(
         found = _unknown(error)
         return SignedObject(**({"value": b""} | base), integrity=Integrity.UNKNOWN, **found), None
     try:
-        return _weighed(_judged(signer, base, content, content_type), signer), signer
+        return _weighed(_judged(signer, base, content, content_type, message), signer), signer
     except (ValueError, TypeError, KeyError) as error:  # asn1crypto parses a part when it is first asked for
         found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=brief(str(error)))
         return SignedObject(**base, integrity=Integrity.BROKEN, **found), None
@@ -72,7 +76,9 @@ def _weighed(read: SignedObject, signer: ReadSigner) -> SignedObject:
     return read if read.role is Role.TIMESTAMP else replace(read, digest_algorithm=weakest(hashes))
 
 
-def _judged(signer: ReadSigner, base: dict[str, Any], content: Content, content_type: str) -> SignedObject:
+def _judged(
+    signer: ReadSigner, base: dict[str, Any], content: Content, content_type: str, message: Message | None
+) -> SignedObject:
     """The certificate, the structure and the arithmetic, in the order of EN 319 102-1, 5.2."""
     certificate = _certificate(signer.info, signer.signed, base["certificates"])
     if certificate is None:
@@ -86,9 +92,24 @@ def _judged(signer: ReadSigner, base: dict[str, Any], content: Content, content_
         if actual is None:
             lost = _said(SubIndication.SIGNED_DATA_NOT_FOUND, "SIG-CONTENT-MISSING")
             return SignedObject(**base, integrity=Integrity.UNKNOWN, **lost)
+        if scheme.name == "eddsa" and not signer.has_signed:
+            return _pure(signer, base, scheme, message)
         problem = _arithmetic(signer, certificate, scheme, actual, digest)
     integrity = Integrity.INTACT if problem is None else Integrity.BROKEN
     return SignedObject(**base, integrity=integrity, **(problem or {}))
+
+
+def _pure(signer: ReadSigner, base: dict[str, Any], scheme: Scheme, message: Message | None) -> SignedObject:
+    """A signature that is made over the content itself: without signed attributes EdDSA hashes nothing before (RFC 8419, 3.1). What could
+    not be read was not checked, and is not broken."""
+    certificate: Certificate = base["certificate"]
+    whole = message.whole() if message is not None else None
+    if whole is None:
+        unread = _said(SubIndication.SIGNED_DATA_NOT_FOUND, "SIG-CONTENT-UNREAD", most=MOST_MESSAGE >> 20)
+        return SignedObject(**base, integrity=Integrity.UNKNOWN, **unread)
+    if signed_by(certificate.x509, scheme, signer.value, whole):
+        return SignedObject(**base, integrity=Integrity.INTACT)
+    return SignedObject(**base, integrity=Integrity.BROKEN, **_said(SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
 
 
 def _said(sub: SubIndication, code: str, **args: str | int) -> dict[str, Any]:
@@ -100,8 +121,9 @@ def _unknown(error: Exception) -> dict[str, Any]:
 
 
 def _algorithms(info: Any) -> tuple[str, Scheme]:
-    digest = hash_named(*_identifier(info["digest_algorithm"]))
     oid, parameters = _identifier(info["signature_algorithm"])
+    over_content = pure(oid) and isinstance(info["signed_attrs"], core.Void)  # by the digest algorithm nothing is hashed then
+    digest = "sha512" if over_content else hash_named(*_identifier(info["digest_algorithm"]))
     return digest, scheme_of(oid, parameters, digest)
 
 

@@ -14,7 +14,7 @@ from policies.phrases import phrase
 from signatures.ber import Malformed
 from signatures.cades import Collected, read_cms
 from signatures.certificates import Certificate
-from signatures.cms import HEAD, CmsFile, Content, open_cms
+from signatures.cms import CmsFile, Content, open_cms
 from signatures.embedded import read_embedded
 from signatures.evidence import ObjectDigests
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
@@ -177,9 +177,9 @@ class _Related:
         except KeyError:
             return None
 
-    def begin(self) -> bytes:
+    def first(self, most: int) -> bytes:
         found = self._digests()
-        return found.begin(HEAD) if found is not None else b""
+        return found.begin(most) if found is not None else b""
 
 
 def _read_detached(
@@ -189,7 +189,7 @@ def _read_detached(
     first: Collected | None = None
     for each in related:
         tried = Collected()
-        read_cms(cms, tried, each.digest, Coverage("beside", name=each.name), name=name, known=known, begins=each.begin)
+        read_cms(cms, tried, each.digest, Coverage("beside", name=each.name), name=name, known=known, first=each.first)
         first = first or tried
         if any(one.integrity is Integrity.INTACT for one in tried.objects):
             first = tried

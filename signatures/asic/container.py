@@ -187,8 +187,8 @@ class _Container:
             found.append(self._objects[0])
         return found
 
-    def _content(self, over: Manifest | str) -> Content:
-        return partial(self._digest, over.name if isinstance(over, Manifest) else over)
+    def _content(self, over: Manifest | str | None) -> Content:
+        return (lambda _: None) if over is None else partial(self._digest, over.name if isinstance(over, Manifest) else over)
 
     def _digest(self, member: str, algorithm: str) -> bytes | None:
         """The digest of a member; b"", which nothing has, when it is damaged."""
@@ -260,7 +260,10 @@ class _Container:
         if cms.pieces is not None:
             raise Malformed(phrase("asic-enclosing"))
         over, tried = self._first_good(
-            name, lambda content, into: read_cms(cms, into, content, Coverage("part"), known=self._known, begins=self._begin)
+            name,
+            lambda over, into: read_cms(
+                cms, into, self._content(over), Coverage("part"), known=self._known, first=partial(self._first, over)
+            ),
         )
         mine.take(tried)
         mine.objects[:] = [each if each.role is Role.EVIDENCE else self._dressed(each, label, over) for each in mine.objects]
@@ -273,21 +276,23 @@ class _Container:
         """Account for reading a seal, in proportion to its length. Raises `Refused`: no more is read."""
         self._work.visit(stamps.STAMP + (len(data) >> 4))
 
-    def _begin(self) -> bytes:
-        """The first bytes of a simple container's object; manifests are XML, and nothing else."""
-        opened = self._members.find(self._objects[0]) if self._objects else None
-        if opened is None:
+    def _first(self, over: Manifest | str | None, most: int) -> bytes:
+        """The first bytes of what a seal is made over."""
+        try:
+            with self._members.opened(over.name if isinstance(over, Manifest) else over or "") as stream:
+                return stream.read(most)
+        except (BadZip, KeyError):
             return b""
-        with opened() as stream:
-            return stream.read(HEAD)
 
-    def _first_good(self, name: str, read: Callable[[Content, Collected], Any]) -> tuple[Manifest | str | None, Collected]:
+    def _first_good(
+        self, name: str, read: Callable[[Manifest | str | None, Collected], Any]
+    ) -> tuple[Manifest | str | None, Collected]:
         """Which of the candidates a seal is made over, and how it reads over that: the first that is right, else the first at all."""
         first: tuple[Manifest | str | None, Collected] | None = None
         for over in self._made_over(name):
             tried = Collected()
             self._work.visit(stamps.STAMP)
-            read(self._content(over), tried)
+            read(over, tried)
             signed = [each for each in tried.objects if each.role is not Role.COUNTERSIGNATURE]
             if signed and all(each.integrity is Integrity.INTACT for each in signed):
                 first = over, tried
@@ -295,7 +300,7 @@ class _Container:
             first = first or (over, tried)
         if first is None:
             first = None, Collected()
-            read(lambda _: None, first[1])
+            read(*first)
         if isinstance(first[0], Manifest):
             self._chosen.add(first[0].name)
         return first
@@ -306,8 +311,8 @@ class _Container:
     def _one_stamp(self, name: str, data: bytes, label: str, mine: Collected) -> None:
         self._account(data)
 
-        def read(content: Content, into: Collected) -> None:
-            reading = read_stamp(data, "archive", content, name=name, known=self._known)
+        def read(over: Manifest | str | None, into: Collected) -> None:
+            reading = read_stamp(data, "archive", self._content(over), name=name, known=self._known)
             into.stamps.append(reading.stamp)
             into.objects.append(reading.stamp.token)
             into.certificates.update(dict.fromkeys(reading.stamp.token.certificates))
