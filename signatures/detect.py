@@ -29,7 +29,7 @@ from signatures.pdf_marks import MARK
 from signatures.report import Kind
 from signatures.stamp_response import SIGNED_DATA, token_in
 
-__all__ = ["HEAD", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
+__all__ = ["HEAD", "TAR", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -53,6 +53,7 @@ TOKEN_END = re.compile(rb"</(?<=[\sA-Za-z0-9+/=&#;]{20}</)(?:[^\s<>&/;]{0,60}:)?
 """The end of what an evidence record in XML, or the wrapper of one, cannot do without."""
 
 TAR = slice(257, 262), b"ustar"
+"""What the head of a tar says, and where (POSIX ustar)."""
 
 ENTITY = re.compile(b"<!ENTITY")
 
@@ -117,6 +118,9 @@ def detected(stream: BinaryIO) -> Iterator[Detected]:
         if not _reaches_end(stream, head):
             yield from (each for way in (_pdf, _zip) for each in way(stream, head))
         return
+    where, said = TAR
+    if head[where] == said:
+        return  # its members are: `inside_marks`
     if head.startswith(ZIP_BEGINS):
         found = next(_zip(stream, head), None)
         if found is not None:
@@ -184,8 +188,7 @@ def _xml(stream: BinaryIO, head: bytes) -> Iterator[Detected]:
 def _behind_damage(stream: BinaryIO, head: bytes) -> list[Kind]:
     """What XML was before something came in front of its root, or its first bytes were damaged: with a signature, or an evidence record. In
     files that hold others as they are it is one of those."""
-    where, said = TAR
-    if b"<" not in head or b"%PDF-" in head[:PDF_HEAD] or head[where] == said:
+    if b"<" not in head or b"%PDF-" in head[:PDF_HEAD]:
         return []
     stream.seek(0)
     found = standing(stream, (_has_value, _has_token))

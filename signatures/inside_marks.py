@@ -1,15 +1,24 @@
-"""Whether an XML file may hold whole files that are signed, told in one pass: it is base64 of what signed files begin with."""
+"""Whether a file holds whole files that may be signed, told in one pass at most: archives, mails, PDF with attachments, XML with base64 of
+what signed files begin with."""
 
 from __future__ import annotations
 
+import enum
+import io
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
+from formats.package.zip_members import zip_names
 from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, as_ascii, encoding_of
+from signatures.detect import TAR
+from signatures.detect_zip import ZIP_BEGINS
+from signatures.mail import HEAD as MAIL_HEAD
+from signatures.mail import is_mail
 from signatures.marks import holds
 
-__all__ = ["BEGINS", "may_hold"]
+__all__ = ["BEGINS", "Holder", "holders", "may_hold"]
 
 _FILE = r"(?:JVBERi|UEsDB|MI|P[A-P]|77u/P|LS0tLS1CRUdJTi)[A-Za-z0-9+/]{40}"
 """A PDF, a zip, DER, XML with or without a mark, PEM, in base64."""
@@ -19,12 +28,60 @@ _HELD = re.compile(rb"[>\[]\s{0,40}" + _FILE.encode())
 BEGINS = re.compile(r"\s*" + _FILE)
 """A text that may be such a file."""
 
+_ATTACHED = re.compile(rb"/(?:E|#45)(?:m|#6[Dd])bedded(?:F|#46)ile")
+"""The type of an attached file, which every program writes though it may be left out (ISO 32000-1, 7.11.4)."""
+
+PDF_HEAD = 1024
+
+
+class Holder(enum.Enum):
+    """What a file that holds others is."""
+
+    ZIP = enum.auto()
+    TAR = enum.auto()
+    GZIP = enum.auto()
+    BZIP2 = enum.auto()
+    XZ = enum.auto()
+    MAIL = enum.auto()
+    PDF = enum.auto()
+    XML = enum.auto()
+
+
+_PACKED = ((b"\x1f\x8b\x08", Holder.GZIP), (b"BZh", Holder.BZIP2), (b"\xfd7zXZ\0", Holder.XZ))
+
 
 def may_hold(stream: BinaryIO) -> bool:
-    """Whether what stands in an XML file may be a file of its own that is signed. OSError and CouldNotRead come through."""
+    """Whether what stands in a file may be a file of its own that is signed. OSError and CouldNotRead come through."""
+    return next(_holders(stream), None) is not None
+
+
+def holders(stream: BinaryIO) -> list[Holder]:
+    """Everything that the file may be taken for that holds others. OSError and CouldNotRead come through."""
+    return list(_holders(stream))
+
+
+def _holders(stream: BinaryIO) -> Iterator[Holder]:
     stream.seek(0)
+    head = stream.read(MAIL_HEAD)
+    where, said = TAR
+    if head[where] == said:  # the end of which may be a member that is a zip
+        yield Holder.TAR
+        return
+    if head.startswith(ZIP_BEGINS) or zip_names(stream, stream.seek(0, io.SEEK_END)):
+        yield Holder.ZIP
+    yield from (holder for begin, holder in _PACKED if head.startswith(begin))
+    if is_mail(head):
+        yield Holder.MAIL
+    stream.seek(0)
+    if b"%PDF-" in head[:PDF_HEAD] and holds(stream, _ATTACHED):
+        yield Holder.PDF
+    if _is_holding_xml(stream, head[:HEAD]):
+        yield Holder.XML
+
+
+def _is_holding_xml(stream: BinaryIO, head: bytes) -> bool:
     try:
-        if encoding_of(stream.read(HEAD)) is None:
+        if encoding_of(head) is None:
             return False
         text = as_ascii(stream)
         return text is not None and holds(text, _HELD)

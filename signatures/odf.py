@@ -16,7 +16,7 @@ from signatures.xades.packaged import MOST_PART, Parts, holds_signatures_only, o
 from signatures.xades.reader import Read
 from signatures.xmldsig.c14n import Refused, Work
 
-__all__ = ["OdfVerifier"]
+__all__ = ["DOCUMENT", "MACROS", "OdfVerifier"]
 
 DOCUMENT = "META-INF/documentsignatures.xml"
 MACROS = "META-INF/macrosignatures.xml"

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
@@ -33,7 +34,7 @@ from signatures.xmldsig.names import ds
 from signatures.xmldsig.octets import Octets
 from signatures.xmldsig.references import Reading, State
 
-__all__ = ["OoxmlVerifier", "Package", "Relationship"]
+__all__ = ["OoxmlVerifier", "Package", "Relationship", "signature_parts"]
 
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/"
 RELATIONSHIPS = PACKAGE + "relationships"
@@ -258,6 +259,14 @@ class OoxmlVerifier:
                 transforms={TRANSFORM: (_relationships, _relationships_of_libxmlsec)},
             )
         return collected.file()
+
+
+def signature_parts(path: Path, work: Work) -> frozenset[str]:
+    """The parts of a package that its verifier reads as signatures; none where the package is not read."""
+    try:
+        return frozenset(Package(ZipMembers(path), work).signatures())
+    except (BadZip, NotWellFormed, Refused):
+        return frozenset()
 
 
 def _inside(package: Package) -> Callable[[str], Callable[[], BinaryIO] | None]:

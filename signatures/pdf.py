@@ -9,13 +9,13 @@ import io
 import logging
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, BinaryIO
 
-from pyhanko.pdf_utils.generic import ArrayObject, NullObject, parse_pdf_date
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NullObject, parse_pdf_date
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import (
@@ -171,6 +171,39 @@ class Pdf:
             if taken > MOST_BYTES:
                 return
             yield kind, der
+
+    def attachments(self, account: Callable[[], object]) -> Iterator[tuple[str, bytes | None]]:
+        """(name, content) of every attached file of every revision: the content is None where it cannot be had. ``account`` is called
+        for each object that is looked at."""
+        names: dict[Any, str] = {}
+        streams: dict[Any, Any] = {}
+        for reference in self._references() if self.readable else ():
+            account()
+            try:
+                found = self._reader.get_object(reference)
+                if not isinstance(found, DictionaryObject):
+                    continue
+                if "/EF" in found:
+                    named = str(found.get("/UF", found.get("/F", "")))
+                    names |= {getattr(each, "reference", None): named for each in dict.values(found["/EF"])}
+                if found.get("/Type") == "/EmbeddedFile":
+                    streams[reference] = found
+            except BAD:
+                continue
+        for reference, stream in streams.items():
+            try:
+                data = bytes(stream.data)
+            except BAD:
+                data = None
+            yield names.get(reference) or f"{reference.idnum} {reference.generation}", data
+
+    def _references(self) -> list[Any]:
+        try:
+            xrefs = self._reader.xrefs
+            every = (each for revision in range(xrefs.total_revisions) for each in xrefs.explicit_refs_in_revision(revision))
+            return sorted(dict.fromkeys(every), key=lambda each: (each.idnum, each.generation))
+        except BAD:
+            return []
 
     def changes_since(self, field: Field) -> str:
         """What the document got after the revision that brought ``field``'s value: see `Coverage.changes`."""

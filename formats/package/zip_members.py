@@ -24,7 +24,7 @@ from formats.package.zip_extra import local_extra, says_more
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
 from policies.findings import Finding, Findings, said
 
-__all__ = ["MOST_MEMBERS", "BadZip", "ZipMembers", "named_members", "zip_names"]
+__all__ = ["MOST_MEMBERS", "BadZip", "MemberStream", "ZipMembers", "named_members", "zip_names"]
 
 MOST_MEMBERS: Final = 20_000
 """Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
@@ -165,7 +165,7 @@ class ZipMembers:
         except Defect as bad:
             file.close()
             raise BadZip(bad.finding) from bad
-        return io.BufferedReader(_Stream(file, member))
+        return io.BufferedReader(MemberStream(file, member))
 
 
 def _refuse_special(entry: ZipEntry, shown: str) -> None:
@@ -186,7 +186,7 @@ class _Opener:
         return self.members.opened(self.name)
 
 
-class _Stream(io.RawIOBase):
+class MemberStream(io.RawIOBase):
     """A member as a stream; closing it closes the ``file``."""
 
     def __init__(self, file: BinaryIO | None, member: Member) -> None:
@@ -220,7 +220,7 @@ def named_members(file: BinaryIO, size: int, wanted: Callable[[str], bool]) -> I
             shown = shown_name(entry.name)
             refuse_encrypted(entry, shown)
             file.seek(data_start(file, directory, entry, shown))
-            yield io.BufferedReader(_Stream(None, Member(file, entry, shown, Meter(LIMITS, size))))
+            yield io.BufferedReader(MemberStream(None, Member(file, entry, shown, Meter(LIMITS, size))))
     except Defect as bad:
         raise BadZip(bad.finding) from bad
 

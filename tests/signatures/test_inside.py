@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from signatures import inside
+from signatures import inside, inside_parts
 from signatures.inside_marks import may_hold
 from signatures.reading import read_signatures
 from signatures.report import Integrity
@@ -124,7 +124,7 @@ def test_work_is_bounded_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(inside, "SIGNED", 100_000)
     names = found(tmp_path, message(signed, signed, signed))
     assert [integrity for _, integrity in names] == [Integrity.INTACT, Integrity.INTACT, Integrity.UNKNOWN]
-    monkeypatch.setattr(inside, "PART", 200_000)
+    monkeypatch.setattr(inside, "PART", 300_000)
     file = read(tmp_path, stamped_container("a", b"1").replace(b"a", b"a"), "x.asics")
     assert file is not None
     more = read(tmp_path, zipped(parts(pki())))
@@ -133,7 +133,7 @@ def test_work_is_bounded_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_part_that_is_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "MOST_PART", 10)
+    monkeypatch.setattr(inside_parts, "MOST_PART", 10)
     assert found(tmp_path, message(pki().sign_cms(b"cong van", detached=False))) == [(PATH, Integrity.UNKNOWN)]
 
 

@@ -1,0 +1,364 @@
+"""The parts of a file that are files: members of archives, parts of mails, attachments of PDF, contents of a CMS, base64 in XML."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, BinaryIO, cast
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from formats.package.names import shown_name, told_name
+from formats.package.zip_listing import ListedMembers
+from formats.package.zip_members import BadZip
+from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, exact
+from signatures.asic.names import MIMETYPE
+from signatures.ber import Malformed
+from signatures.cms import open_cms
+from signatures.detect import by_root, covered_names, named_beside
+from signatures.evidence.xmlers import NAMESPACE as ERS
+from signatures.held import held, pieces
+from signatures.inside_marks import BEGINS, Holder, holders
+from signatures.mail import TooDeep, parts_of
+from signatures.odf import DOCUMENT, MACROS
+from signatures.ooxml import signature_parts
+from signatures.pdf import Pdf
+from signatures.report import Kind
+from signatures.signed import Source
+from signatures.xmldsig.c14n import Work
+from signatures.xmldsig.document import path_of, text_of
+from signatures.xmldsig.names import DS, ds
+
+__all__ = ["PART", "Left", "Opened", "Part", "Unopened", "parts_in", "spooled"]
+
+PART = 10
+"""Steps of `Work` that finding a part takes, at least."""
+
+LOOK = 12
+"""And to look whether it is signed takes one for every 2 ** LOOK bytes."""
+
+MOST_PART = 1 << 30
+"""Bytes of a part that is looked at; long before that its account of work ends."""
+
+IN_MEMORY = 1 << 20
+"""Bytes of a part that are held in memory; a longer one lies in a file meanwhile."""
+
+CHUNK = 1 << 16
+
+MOST_MAIL = 64 << 20
+"""Bytes of a mail that are taken apart in memory."""
+
+_MACHINERY = (f"{{{DS}}}", "{http://uri.etsi.org/01903/", f"{{{ERS}}}")
+"""How the names of what signatures and evidence records are made of begin: it is read where it stands, with all that is in it."""
+
+_HOLDERS = (ds("Signature"), ds("Object"))
+"""Those of them in which something else may stand."""
+
+_CREDENTIALS = ("}Base64Signature", "}RFC3161TimeStampToken", "}asn1EvidenceRecord")
+"""And how those end that are read among the credentials of a package."""
+
+Opened = Callable[[], BinaryIO]
+
+
+class Unopened(Exception):
+    """What a part holds cannot be had: it is enciphered, damaged, or written in a way that is not read."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file in a file. ``open`` raises `Unopened`, and so may reading what it opens. ``beside`` is what lies there that it may be a
+    signature over, ``named`` what it may call by name."""
+
+    name: str
+    open: Opened
+    beside: Callable[[], Iterable[tuple[str, Opened]]] = field(default=lambda: ())
+    named: Callable[[str], Opened | None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something that may be signed and cannot be looked at."""
+
+    name: str
+
+
+def parts_in(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    """Raises Refused: no more is looked at; OSError."""
+    if Kind.CADES in kinds and (yield from _enclosed(source)):
+        return
+    with source.path.open("rb") as stream:
+        found = holders(stream)
+    for each in found:
+        yield from _WAYS[each](source, kinds, work)
+
+
+def spooled(stream: BinaryIO, work: Work) -> BinaryIO:
+    """What can be read of ``stream``, as one that can be read from anywhere. Raises Refused; `Unopened`: it is longer than is looked at, or
+    cannot be read."""
+    held = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="kho-inside-")  # noqa: SIM115
+    try:
+        size = 0
+        while chunk := stream.read(CHUNK):
+            size += len(chunk)
+            if size > MOST_PART:
+                raise Unopened
+            work.visit(1 + (len(chunk) >> LOOK))
+            held.write(chunk)
+        held.seek(0)
+    except BaseException:
+        held.close()
+        raise
+    return cast(BinaryIO, held)
+
+
+# -- zip ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _members(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    try:
+        members = ListedMembers(source.path)
+    except BadZip:
+        yield Left(told_name(source.name))
+        return
+    own = _machinery(source, kinds, work)
+    for number, name in enumerate(members.names):
+        shown = name.decode("utf-8", "replace")
+        if own(shown):
+            continue
+        find = partial(_found, members, work)
+        yield Part(told_name(shown), partial(_opened, members, number), partial(_beside, find, name), partial(_named, find, name))
+    if members.more:
+        yield Left("…")
+
+
+def _machinery(source: Source, kinds: Collection[Kind], work: Work) -> Callable[[str], bool]:
+    """Which members the verifiers of a container have read: its signatures."""
+    if Kind.ASIC in kinds:
+        return lambda name: name == MIMETYPE or name.upper().startswith("META-INF/")
+    read = {DOCUMENT, MACROS} if Kind.ODF in kinds else signature_parts(source.path, work) if Kind.OOXML in kinds else ()
+    return frozenset(read).__contains__
+
+
+def _opened(members: ListedMembers, number: int) -> BinaryIO:
+    try:
+        return _Guarded(members.opened(number), BadZip)
+    except BadZip as error:
+        raise Unopened from error
+
+
+def _found(members: ListedMembers, work: Work, name: bytes | None) -> Opened | None:
+    number = None if name is None else members.number(name)
+    if number is None:
+        return None
+
+    def opened() -> BinaryIO:
+        work.visit(PART)
+        with _opened(members, number) as stream:
+            return spooled(stream, work)
+
+    return opened
+
+
+def _beside(find: Callable[[bytes], Opened | None], name: bytes) -> Iterator[tuple[str, Opened]]:
+    for each in covered_names(name):
+        if (found := find(each)) is not None:
+            yield told_name(shown_name(each)), found
+
+
+def _named(find: Callable[[bytes | None], Opened | None], name: bytes, wanted: str) -> Opened | None:
+    return find(named_beside(name, wanted))
+
+
+class _Guarded(io.BufferedReader):
+    """A stream whose own errors are told as `Unopened`."""
+
+    def __init__(self, stream: Any, *errors: type[Exception]) -> None:
+        super().__init__(_Raw(stream, errors))
+
+
+class _Raw(io.RawIOBase):
+    def __init__(self, stream: Any, errors: tuple[type[Exception], ...]) -> None:
+        super().__init__()
+        self._stream, self._errors = stream, errors
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data: bytes = self._stream.read(len(buffer))
+        except self._errors as error:
+            raise Unopened from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+# -- tar, and files that were packed one by one ----------------------------------------------------------------------------------------
+
+
+def _tarred(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    try:
+        with tarfile.open(source.path, "r:") as tar:
+            for member in tar:
+                work.visit(PART)
+                if member.isfile() and (stream := tar.extractfile(member)) is not None:
+                    yield Part(told_name(member.name), partial(_Guarded, stream, tarfile.TarError, EOFError, ValueError))
+            if _follows(source, tar.offset):
+                yield Left(told_name(source.name))
+    except (tarfile.TarError, EOFError, ValueError):
+        yield Left(told_name(source.name))
+
+
+def _follows(source: Source, at: int) -> bool:
+    """Whether anything but zeros stands where a tar has ended."""
+    with source.path.open("rb") as stream:
+        stream.seek(at)
+        return any(chunk.strip(b"\0") for chunk in iter(partial(stream.read, CHUNK), b""))
+
+
+_PACKED: dict[str, tuple[Callable[[Any], Any], tuple[type[Exception], ...]]] = {
+    ".gz": (gzip.GzipFile, (gzip.BadGzipFile, EOFError, zlib.error)),
+    ".bz2": (bz2.BZ2File, (OSError, EOFError, ValueError)),
+    ".xz": (lzma.LZMAFile, (lzma.LZMAError, EOFError)),
+}
+
+
+def _unpacked(ending: str, source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    opener, errors = _PACKED[ending]
+    name = source.name.rpartition("/")[2]
+    inner = name[: -len(ending)] if name.lower().endswith(ending) else name
+    inner = inner + ".tar" if name.lower().endswith(".t" + ending[1:]) else inner
+
+    def opened() -> BinaryIO:
+        return _Guarded(opener(source.path), *errors)
+
+    yield Part(told_name(inner), opened)
+
+
+# -- mail ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _mailed(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    with source.path.open("rb") as stream:
+        data = stream.read(MOST_MAIL + 1)
+    if len(data) > MOST_MAIL:
+        yield Left(told_name(source.name))
+        return
+    try:
+        for each in parts_of(data):
+            over = [(told_name(each.name), partial(io.BytesIO, form)) for form in each.over]
+            yield Part(told_name(each.name), partial(io.BytesIO, each.data), partial(iter, over))
+    except TooDeep:
+        yield Left("…")
+
+
+# -- PDF, CMS --------------------------------------------------------------------------------------------------------------------------
+
+
+def _attached(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    with source.path.open("rb") as stream:
+        for name, data in Pdf(stream).attachments(partial(work.visit, PART)):
+            yield Left(told_name(name)) if data is None else Part(told_name(name), partial(io.BytesIO, data))
+
+
+def _enclosed(source: Source) -> Generator[Part | Left, None, bool]:
+    """What a binary CMS encloses, which may be a signed file: its name is that of the CMS without the ending. Returns whether that is all:
+    nothing stands behind the structure."""
+    with source.path.open("rb") as stream, held(stream) as data:
+        try:
+            cms = open_cms(data)
+        except Malformed:
+            return False  # its reader has said so
+        if not cms.pieces:
+            return not cms.behind
+        name = next(iter(covered_names(source.name.encode("utf-8", "replace"))), source.name.encode("utf-8", "replace"))
+
+        def opened() -> BinaryIO:
+            chunks = (bytes(piece) for start, end in cms.pieces or () for piece in pieces(data, start, end))
+            return io.BufferedReader(_Chunks(chunks))
+
+        yield Part(told_name(shown_name(name.rpartition(b"/")[2])), opened)
+        return not cms.behind
+
+
+class _Chunks(io.RawIOBase):
+    """Pieces of bytes as one stream."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest and (piece := next(self._chunks, b"")):
+            self._rest = piece
+        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+# -- XML -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _written(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    with source.path.open("rb") as stream:
+        data = stream.read(MAX_EXACT_BYTES + 1)
+    work.parse(data)
+    try:
+        root = exact(data)
+    except NotLookedAt:
+        yield Left(told_name(source.name))
+    except NotWellFormed:
+        return
+    else:
+        yield from _texts(root, _CREDENTIALS if by_root(root.tag) is not None else ())
+
+
+def _texts(root: Any, aside: tuple[str, ...]) -> Iterator[Part]:
+    """The elements that hold a text that may be a file; not those of signatures, but for what they enclose."""
+    open_ = [iter((root,))]
+    while open_:
+        element = next(open_[-1], None)
+        if element is None:
+            open_.pop()
+        elif element.tag.endswith(aside) or (element.tag.startswith(_MACHINERY) and element.tag not in _HOLDERS):
+            continue
+        elif next(element.iterchildren(etree.Element), None) is not None:
+            open_.append(element.iterchildren(etree.Element))
+        elif BEGINS.match(text := text_of(element)):
+            yield Part(path_of(element), partial(_decoded, text))
+
+
+def _decoded(text: str) -> BinaryIO:
+    try:
+        return io.BytesIO(base64.b64decode("".join(text.split()), validate=True))
+    except (binascii.Error, ValueError):
+        return io.BytesIO()  # it is no file
+
+
+_WAYS: dict[Holder, Callable[[Source, Collection[Kind], Work], Iterator[Part | Left]]] = {
+    Holder.ZIP: _members,
+    Holder.TAR: _tarred,
+    Holder.GZIP: partial(_unpacked, ".gz"),
+    Holder.BZIP2: partial(_unpacked, ".bz2"),
+    Holder.XZ: partial(_unpacked, ".xz"),
+    Holder.MAIL: _mailed,
+    Holder.PDF: _attached,
+    Holder.XML: _written,
+}
