@@ -6,7 +6,7 @@ in a simple container it covers the one object. What a seal does not cover is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
@@ -14,12 +14,13 @@ from typing import Any, BinaryIO
 
 from formats.package.names import told_name
 from formats.package.zip_members import BadZip, ZipMembers
-from formats.xml import NotLookedAt, NotWellFormed
+from formats.xml import NotLookedAt
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.algorithms import weakest
 from signatures.asic.coverage import MOST_LEFT, first_of, is_pure, leave, part_only
-from signatures.asic.manifest import MOST_MANIFEST, Manifest, MemberDigests, read_manifest
+from signatures.asic.listing import LISTING, agrees, listed, types_in_manifest, types_in_signature
+from signatures.asic.manifest import Manifest, MemberDigests, read_manifests
 from signatures.asic.names import (
     CADES,
     EVIDENCE,
@@ -81,7 +82,7 @@ class _Container:
         self._simple = self._is_simple(name)
         self._unread: list[str] = []
         """Why manifests could not be read."""
-        self._manifests = list(self._read_manifests())
+        self._manifests = list(read_manifests(members, self._sizes, work, self._unread))
         self._sealed = {each.seal for each in self._manifests}
         self._told: dict[Manifest | str | None, tuple[Coverage, Wrong | None]] = {}
         self._chosen: set[str] = set()
@@ -90,6 +91,8 @@ class _Container:
         self._mine: dict[str, Collected] = {}
         self._over: dict[str, tuple[str, ...]] = {}
         """What each seal covers: names of members."""
+        self._types: dict[str, list[dict[str, str]]] = {}
+        """And the media types that were signed along, for each signature in it."""
 
     def _is_simple(self, name: str) -> bool:
         try:
@@ -97,19 +100,6 @@ class _Container:
         except BadZip:
             said = ""
         return is_simple(said, name, len(self._objects))
-
-    def _read_manifests(self) -> Iterator[Manifest]:
-        left = MOST_MANIFEST
-        for name in filter(is_manifest, self._members.names):
-            try:
-                data = self._members.read(name, left)
-                left -= len(data)
-                self._work.parse(data)
-                found = read_manifest(name, data, self._sizes)
-                self._work.visit(2 * len(found.named))
-                yield found
-            except (NotWellFormed, BadZip, Refused) as error:
-                self._unread.append(f"{name}: {error}")
 
     def file(self) -> SignedFile:
         for name, read in islice(self._seals.items(), MOST_SEALS):
@@ -126,7 +116,8 @@ class _Container:
         collected = Collected()
         for name, mine in self._mine.items():
             over = self._over.get(name, ())
-            leave(mine, [each for each in self._strays if each not in over] if over else [])
+            stray = [each for each in self._strays if each not in over] if over else []
+            leave(mine, [*stray, *([LISTING] if self._lists_more(name, over) else [])])
             self._widen(name, mine)
         for mine in self._mine.values():
             collected.take(mine)
@@ -135,6 +126,16 @@ class _Container:
             lost = SignedObject(Kind.ASIC, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
             collected.objects.append(lost)
         return collected.file()
+
+    @cached_property
+    def _listed(self) -> Mapping[str, str] | None:
+        return listed(self._members, self._work)
+
+    def _lists_more(self, seal: str, over: Sequence[str]) -> bool:
+        """Whether the list of members, which passes for machinery, says more of what a seal covers than was signed along."""
+        if self._listed is None or not over or LISTING in over:
+            return False
+        return not all(agrees(self._listed, over, types) for types in self._types.get(seal, [{}]))
 
     @property
     def _strays(self) -> list[str]:
@@ -168,6 +169,8 @@ class _Container:
         return [each for each in self._members.names if each in self._object_names or not self._is_formal(each, seals)]
 
     def _is_formal(self, name: str, seals: frozenset[str]) -> bool:
+        if name == LISTING:
+            return self._listed is not None
         if name == MIMETYPE:
             return bool(self._sizes[name] < HEAD and MEDIA_TYPE.match(self._members.read(name, HEAD)))
         if name in seals and self._seals[name] == self._xades:
@@ -303,6 +306,7 @@ class _Container:
             read(*first)
         if isinstance(first[0], Manifest):
             self._chosen.add(first[0].name)
+            self._types.setdefault(name, []).append(types_in_manifest(first[0]))
         return first
 
     def _stamp(self, name: str, mine: Collected) -> None:
@@ -368,6 +372,7 @@ class _Container:
         )
         mine.objects[:] = [self._of_xades(each, name) for each in mine.objects]
         self._over[name] = tuple(dict.fromkeys(file for each in reads if each.covered for file in each.covered.files))
+        self._types[name] = [types_in_signature(each) for each in reads if each.object.role is Role.SIGNATURE]
 
     def _of_xades(self, read: SignedObject, name: str) -> SignedObject:
         wrong = self._wrong(None)

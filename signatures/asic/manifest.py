@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -13,11 +13,13 @@ from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.findings import Finding
 from policies.phrases import phrase
+from signatures.asic.names import is_manifest
 from signatures.report import SubIndication
+from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named
 
-__all__ = ["MOST_MANIFEST", "Manifest", "MemberDigests", "Named", "read_manifest"]
+__all__ = ["MOST_MANIFEST", "Manifest", "MemberDigests", "Named", "read_manifest", "read_manifests"]
 
 MOST_MANIFEST = 16 << 20
 """Bytes of all manifests of a container together; one reference takes some 300."""
@@ -35,6 +37,7 @@ class Named:
     member: str
     hash: str
     digest: bytes
+    media_type: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,21 @@ def read_manifest(name: str, data: bytes, members: Container[str]) -> Manifest:
     return Manifest(name, seals[0], tuple(_reference(each, members) for each in references))
 
 
+def read_manifests(members: ZipMembers, names: Collection[str], work: Work, unread: list[str]) -> Iterator[Manifest]:
+    """All manifests of a container; to ``unread`` is added why others could not be read."""
+    left = MOST_MANIFEST
+    for name in filter(is_manifest, members.names):
+        try:
+            data = members.read(name, left)
+            left -= len(data)
+            work.parse(data)
+            found = read_manifest(name, data, names)
+            work.visit(2 * len(found.named))
+            yield found
+        except (NotWellFormed, BadZip, Refused) as error:
+            unread.append(f"{name}: {error}")
+
+
 def _local(element: Any) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
@@ -70,7 +88,8 @@ def _reference(element: Any, members: Container[str]) -> Named:
     if len(methods) != 1 or len(values) != 1:
         raise NotWellFormed(phrase("asic-digest"), element.sourceline or 0)
     try:
-        return Named(_member(element, members), digest_named(methods[0].get("Algorithm", "")), _digest(text_of(values[0])))
+        name, digest = digest_named(methods[0].get("Algorithm", "")), _digest(text_of(values[0]))
+        return Named(_member(element, members), name, digest, element.get("MimeType", ""))
     except ValueError as error:
         raise NotWellFormed(str(error), element.sourceline or 0) from error
 

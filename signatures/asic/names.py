@@ -9,6 +9,7 @@ from formats.package.containers import CADES, EVIDENCE, STAMP, XADES, Named
 __all__ = [
     "CADES",
     "EVIDENCE",
+    "EXTENDED",
     "MEDIA_TYPE",
     "MIMETYPE",
     "SIGNATURES",
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 MIMETYPE = "mimetype"
-SIMPLE = "application/vnd.etsi.asic-s+zip"
+SIMPLE, EXTENDED = "application/vnd.etsi.asic-s+zip", "application/vnd.etsi.asic-e+zip"
 EXTENDED_NAMES, SIMPLE_NAMES = (".asice", ".sce"), (".asics", ".scs")
 
 _MANIFESTS = tuple(Named((word,), (".xml",)) for word in ("asicmanifest", "asicevidencerecordmanifest", "asicarchivemanifest"))

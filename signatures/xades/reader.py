@@ -44,6 +44,7 @@ class Read:
     element: Any
     signature: XmlSignature | None
     covered: Covered | None
+    properties: Properties | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
     notes = [*read.notes, *_notes(read, digests)]
     reading = Reading(reader.document, signature.element, reader.resolve, reader.transforms)
     _Stamps(reader, reading, signature, properties, read, notes).take()
-    return Read(replace(read, notes=tuple(dict.fromkeys(notes))), signature.element, signature, covered)
+    return Read(replace(read, notes=tuple(dict.fromkeys(notes))), signature.element, signature, covered, properties)
 
 
 def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
