@@ -18,6 +18,7 @@ from typing import BinaryIO
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.ber import Beyond
+from signatures.called import called
 from signatures.detect import detected
 from signatures.inside_marks import may_hold
 from signatures.inside_parts import PART, Left, Part, Unopened, parts_in, spooled
@@ -64,9 +65,11 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
             try:
                 with part.open() as stream, spooled(stream, inside.work) as held:
                     found = next(detected(held), None)
-                    if (found or may_hold(held)) and inside.depth >= MOST_DEPTH:
+                    if not (found or may_hold(held) or called(part.name)):
+                        continue
+                    if inside.depth >= MOST_DEPTH:
                         inside.left.append(part.name)
-                    elif found or may_hold(held):
+                    else:
                         yield _read(part, held, found.kind if found else None, inside, read)
             except Unopened:
                 inside.left.append(part.name)

@@ -24,6 +24,7 @@ from formats.package.zip_members import BadZip
 from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, exact
 from signatures.asic.names import MIMETYPE
 from signatures.ber import Malformed
+from signatures.called import called
 from signatures.cms import open_cms
 from signatures.detect import by_root, covered_names, named_beside
 from signatures.evidence.xmlers import NAMESPACE as ERS
@@ -41,8 +42,11 @@ from signatures.xmldsig.names import DS, ds
 
 __all__ = ["PART", "Left", "Opened", "Part", "Unopened", "parts_in", "spooled"]
 
-PART = 10
+PART = 20
 """Steps of `Work` that finding a part takes, at least."""
+
+SHORTEST = 32
+"""Bytes that any signature has, or anything that holds one."""
 
 LOOK = 12
 """And to look whether it is signed takes one for every 2 ** LOOK bytes."""
@@ -103,17 +107,24 @@ def parts_in(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
 
 
 def spooled(stream: BinaryIO, work: Work) -> BinaryIO:
-    """What can be read of ``stream``, as one that can be read from anywhere. Raises Refused; `Unopened`: it is longer than is looked at, or
-    cannot be read."""
+    """What can be read of ``stream``, which is then closed, as one that can be read from anywhere. Raises Refused; `Unopened`: it is longer
+    than is looked at, or cannot be read."""
+    if isinstance(stream, io.BytesIO):
+        size = len(stream.getbuffer())
+        if size > MOST_PART:
+            raise Unopened
+        work.visit(1 + (size >> LOOK))
+        return stream
     held = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="kho-inside-")  # noqa: SIM115
     try:
         size = 0
-        while chunk := stream.read(CHUNK):
-            size += len(chunk)
-            if size > MOST_PART:
-                raise Unopened
-            work.visit(1 + (len(chunk) >> LOOK))
-            held.write(chunk)
+        with stream:
+            while chunk := stream.read(CHUNK):
+                size += len(chunk)
+                if size > MOST_PART:
+                    raise Unopened
+                work.visit(1 + (len(chunk) >> LOOK))
+                held.write(chunk)
         held.seek(0)
     except BaseException:
         held.close()
@@ -133,7 +144,7 @@ def _members(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
     own = _machinery(source, kinds, work)
     for number, name in enumerate(members.names):
         shown = name.decode("utf-8", "replace")
-        if own(shown):
+        if own(shown) or (members.size(number) < SHORTEST and not called(shown)):
             continue
         find = partial(_found, members, work)
         yield Part(told_name(shown), partial(_opened, members, number), partial(_beside, find, name), partial(_named, find, name))
@@ -142,7 +153,7 @@ def _members(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
 
 
 def _machinery(source: Source, kinds: Collection[Kind], work: Work) -> Callable[[str], bool]:
-    """Which members the verifiers of a container have read: its signatures."""
+    """Which members are the signatures of a container, and told of with it."""
     if Kind.ASIC in kinds:
         return lambda name: name == MIMETYPE or name.upper().startswith("META-INF/")
     read = {DOCUMENT, MACROS} if Kind.ODF in kinds else signature_parts(source.path, work) if Kind.OOXML in kinds else ()
@@ -151,7 +162,10 @@ def _machinery(source: Source, kinds: Collection[Kind], work: Work) -> Callable[
 
 def _opened(members: ListedMembers, number: int) -> BinaryIO:
     try:
-        return _Guarded(members.opened(number), BadZip)
+        if members.size(number) > IN_MEMORY:
+            return _Guarded(members.opened(number), BadZip)
+        with members.opened(number) as stream:
+            return io.BytesIO(stream.read())
     except BadZip as error:
         raise Unopened from error
 
@@ -163,8 +177,7 @@ def _found(members: ListedMembers, work: Work, name: bytes | None) -> Opened | N
 
     def opened() -> BinaryIO:
         work.visit(PART)
-        with _opened(members, number) as stream:
-            return spooled(stream, work)
+        return spooled(_opened(members, number), work)
 
     return opened
 

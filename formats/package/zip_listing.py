@@ -56,6 +56,9 @@ class ListedMembers:
         """The first member of that name."""
         return self._numbers.get(name)
 
+    def size(self, number: int) -> int:
+        return self._entries[number].size
+
     def opened(self, number: int) -> BinaryIO:
         """A member as a stream. Raises `BadZip`, here and where it is read: it is enciphered, or damaged."""
         entry = self._entries[number]

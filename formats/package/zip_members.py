@@ -32,6 +32,9 @@ MOST_MEMBERS: Final = 20_000
 RATIO_FLOOR: Final = 64 << 20
 """Unpacked bytes below which no ratio is reckoned. Members are hashed where they lie, which takes a second for half a gigabyte."""
 
+_END: Final = (1 << 16) + 22
+"""Bytes of the end of a file in which the last record of a directory begins, with the longest comment."""
+
 _DOS_FOLDER: Final = 0x10
 """FILE_ATTRIBUTE_DIRECTORY among the lower attributes of an entry."""
 
@@ -229,6 +232,9 @@ def zip_names(file: BinaryIO, size: int) -> list[str] | None:
     """The names in the directory of a zip, read without looking at its members; None when it has no directory that can be read.
 
     For telling what kind of file it is; OSError as it is."""
+    file.seek(max(0, size - _END))
+    if b"PK\5\6" not in file.read(_END):  # as of nearly every file
+        return None
     try:
         directory = ZipDirectory(file, size, Findings())
         return [entry.name.decode("utf-8", "replace") for entry in directory.entries()]

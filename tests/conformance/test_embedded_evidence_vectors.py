@@ -18,8 +18,9 @@ INTACT, BROKEN, UNKNOWN = Integrity.INTACT, Integrity.BROKEN, Integrity.UNKNOWN
 
 EXPECTED = {
     "PAdES_with_er.pdf": (
-        [INTACT],
-        "its list holds the hash of the CMS as it was; what the label misses is the object of another hash in it",
+        [INTACT, INTACT],
+        "its list holds the hash of the CMS as it was; what the label misses is the object of another hash in it. The second is that of a "
+        "signed PDF attached to it",
     ),
     "C-E-ERS-basic.p7m": ([INTACT], "the same: RFC 4998 proves each object of a list alone"),
     "C-E-ERS.p7m": ([INTACT], ""),

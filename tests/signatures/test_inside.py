@@ -127,7 +127,7 @@ def test_work_is_bounded_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(inside, "PART", 300_000)
     file = read(tmp_path, stamped_container("a", b"1").replace(b"a", b"a"), "x.asics")
     assert file is not None
-    more = read(tmp_path, zipped(parts(pki())))
+    more = read(tmp_path, zipped(parts(pki(), files={"a.txt": b"cong van " * 10})))
     assert more is not None
     assert [note.code for note in more.objects[0].notes] == ["SIG-INSIDE-LEFT"]
 
