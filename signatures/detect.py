@@ -25,6 +25,7 @@ from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.held import held
 from signatures.marks import Mark, holds, standing
+from signatures.other_kinds import other_kinds
 from signatures.pdf_marks import MARK
 from signatures.report import Kind
 from signatures.stamp_response import SIGNED_DATA, token_in
@@ -110,6 +111,13 @@ def detect(stream: BinaryIO) -> Detected | None:
 def detected(stream: BinaryIO) -> Iterator[Detected]:
     """Everything that the file may be taken for by one program or another, likeliest first: nearly always one thing. A file is no less
     signed for what somebody put in front of it. OSError and CouldNotRead come through."""
+    yield from _judged(stream)
+    if any(True for _ in other_kinds(stream)):
+        yield Detected(Kind.OTHER)
+
+
+def _judged(stream: BinaryIO) -> Iterator[Detected]:
+    """What belongs to the families that have a verifier."""
     stream.seek(0)
     head = stream.read(HEAD)
     found = _binary(head)

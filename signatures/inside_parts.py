@@ -11,7 +11,7 @@ import lzma
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, BinaryIO, cast
@@ -33,6 +33,7 @@ from signatures.inside_marks import BEGINS, Holder, holders
 from signatures.mail import TooDeep, parts_of
 from signatures.odf import DOCUMENT, MACROS
 from signatures.ooxml import signature_parts
+from signatures.other_kinds import of_jar
 from signatures.pdf import Pdf
 from signatures.report import Kind
 from signatures.signed import Source
@@ -141,7 +142,7 @@ def _members(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
     except BadZip:
         yield Left(told_name(source.name))
         return
-    own = _machinery(source, kinds, work)
+    own = _machinery(source, kinds, work, [each.decode("utf-8", "replace") for each in members.names])
     for number, name in enumerate(members.names):
         shown = name.decode("utf-8", "replace")
         if own(shown) or (members.size(number) < SHORTEST and not called(shown)):
@@ -152,12 +153,12 @@ def _members(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
         yield Left("…")
 
 
-def _machinery(source: Source, kinds: Collection[Kind], work: Work) -> Callable[[str], bool]:
+def _machinery(source: Source, kinds: Collection[Kind], work: Work, names: Sequence[str]) -> Callable[[str], bool]:
     """Which members are the signatures of a container, and told of with it."""
     if Kind.ASIC in kinds:
         return lambda name: name == MIMETYPE or name.upper().startswith("META-INF/")
     read = {DOCUMENT, MACROS} if Kind.ODF in kinds else signature_parts(source.path, work) if Kind.OOXML in kinds else ()
-    return frozenset(read).__contains__
+    return frozenset((*read, *of_jar(names))).__contains__
 
 
 def _opened(members: ListedMembers, number: int) -> BinaryIO:

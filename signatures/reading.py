@@ -15,6 +15,7 @@ from signatures.evidence_files import EvidenceVerifier
 from signatures.inside import Inside, noted, signed_inside
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
+from signatures.other_verifier import OtherVerifier
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
@@ -35,6 +36,7 @@ def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
         AsicVerifier,
         EvidenceVerifier,
         XaipVerifier,
+        OtherVerifier,
     )
     return tuple(family(known) for family in families)
 

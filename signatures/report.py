@@ -39,6 +39,8 @@ class Kind(enum.StrEnum):
     EVIDENCE = "EvidenceRecord"
     XAIP = "XAIP"
     ASIC = "ASiC"
+    OTHER = "other"
+    """One that Kho does not judge; which one, the level of the report says."""
 
 
 class Role(enum.StrEnum):

@@ -26,6 +26,7 @@ from signatures.called import called
 from signatures.detect import covered_names, detect, named_beside
 from signatures.inside_marks import may_hold
 from signatures.report import Indication, Integrity, Role, SignatureReport
+from signatures.report import Kind as SignatureKind
 
 if TYPE_CHECKING:
     from signatures.judgement import Context
@@ -173,12 +174,13 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
     yield from (_evidence(each, path) for each in report.signatures if each.role is Role.EVIDENCE)
     others = [each for each in report.signatures if each.role is not Role.EVIDENCE]
     signatures = [each for each in others if each.role is not Role.TIMESTAMP] or others
-    sound = [each for each in signatures if each.integrity is not Integrity.BROKEN]
+    sound = [each for each in signatures if each.integrity is not Integrity.BROKEN and each.kind is not SignatureKind.OTHER]
     if not report.trusted and sound:
         worst = Integrity.UNKNOWN if any(each.integrity is Integrity.UNKNOWN for each in sound) else Integrity.INTACT
         yield Finding("SIG-NO-ANCHORS", path, {"integrity": worst.value})
-    for each in signatures if report.trusted else (e for e in signatures if e.integrity is Integrity.BROKEN):
-        yield _finding(each, path)
+    for each in signatures:
+        if report.trusted or each not in sound:
+            yield _finding(each, path)
     if report.missing and not all(each.verdict.passed for each in signatures):
         yield Finding("SIG-NOT-COLLECTED", path, {"reason": said(report.missing[0], code=False)})
 
@@ -200,6 +202,8 @@ def _evidence(report: SignatureReport, path: str) -> Finding:
 
 
 def _finding(report: SignatureReport, path: str) -> Finding:
+    if report.kind is SignatureKind.OTHER:
+        return Finding("SIG-NOT-JUDGED", path, {"kind": ", ".join(filter(None, (report.level, report.name)))})
     signer = report.signer
     args: dict[str, str | int] = {
         "signer": (signer.common_name or signer.subject) if signer else report.name or "?",
