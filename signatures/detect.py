@@ -215,8 +215,10 @@ def _has_token(window: bytes) -> bool:
 
 def _ends(window: bytes, end: re.Pattern[bytes], *names: bytes) -> bool:
     """In any encoding in which a letter is itself, beside bytes of nothing or not."""
-    plain = (window, window.replace(b"\0", b"")) if b"\0" in window else (window,)
-    return any(any(name in each for name in names) and end.search(each) is not None for each in plain)
+    if any(each in window for each in names) and end.search(window):
+        return True
+    wide = (gap.join(bytes((letter,)) for letter in each) for each in names for gap in (b"\0", b"\0\0\0"))
+    return any(each in window for each in wide) and end.search(window.replace(b"\0", b"")) is not None
 
 
 def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:

@@ -16,7 +16,7 @@ from formats.xml_prolog import DOCTYPE, as_ascii
 from signatures.marks import in_any_letters, standing
 from signatures.report import Kind
 
-__all__ = ["ZIP_BEGINS", "zip_kinds"]
+__all__ = ["OFFICE", "ZIP_BEGINS", "zip_kinds"]
 
 ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
 """A member, the end of an empty one, and what stands before in one that was to be split (APPNOTE 8.5)."""
@@ -24,8 +24,11 @@ ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
 ZIP_END = (1 << 16) + 22
 """Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
 
+OFFICE = re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)
+"""The folders in which office programs, and those of XPS, have the signatures of a package."""
+
 ZIP_MARKS: Sequence[tuple[Kind, Named | re.Pattern[str]]] = (
-    (Kind.OOXML, re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)),
+    (Kind.OOXML, OFFICE),
     (Kind.ODF, re.compile(r"META-INF/(document|macro)signatures\.xml\Z")),
     *((Kind.ASIC, seal) for seal in SEALS),
     (Kind.ASIC, Named(("asic", "manifest"), (".xml",))),  # which may name its seal
@@ -60,6 +63,8 @@ MOST_SAID = 50_000
 def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
     """By the names in the directory, which is found from the end of the file; where there is none, by those that stand before members."""
     size = stream.seek(0, io.SEEK_END)
+    if not head.startswith(ZIP_BEGINS) and not _ends_as_zip(stream, size):  # as nearly every file
+        return
     names = zip_names(stream, size)
     if names is not None:
         kinds = (kind for kind, mark in ZIP_MARKS if any(mark.match(each) for each in names))
@@ -68,7 +73,7 @@ def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
             yield kind
         elif any(map(_says_types, names)) and _is_signed_package(stream, size, names):
             yield Kind.OOXML
-    elif head.startswith(ZIP_BEGINS) or _ends_as_zip(stream, size):
+    else:
         stream.seek(0)
         found = standing(stream, [mark for _, marks in DAMAGED_MARKS for mark in marks])
         yield from islice((kind for kind, marks in DAMAGED_MARKS if found.issuperset(marks)), 1)

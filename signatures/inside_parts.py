@@ -27,6 +27,7 @@ from signatures.ber import Malformed
 from signatures.called import called
 from signatures.cms import open_cms
 from signatures.detect import by_root, covered_names, named_beside
+from signatures.detect_zip import OFFICE
 from signatures.evidence.xmlers import NAMESPACE as ERS
 from signatures.held import held, pieces
 from signatures.inside_marks import BEGINS, Holder, holders
@@ -157,8 +158,12 @@ def _machinery(source: Source, kinds: Collection[Kind], work: Work, names: Seque
     """Which members are the signatures of a container, and told of with it."""
     if Kind.ASIC in kinds:
         return lambda name: name == MIMETYPE or name.upper().startswith("META-INF/")
-    read = {DOCUMENT, MACROS} if Kind.ODF in kinds else signature_parts(source.path, work) if Kind.OOXML in kinds else ()
-    return frozenset((*read, *of_jar(names))).__contains__
+    read = {*of_jar(names)} | ({DOCUMENT, MACROS} if Kind.ODF in kinds else set())
+    if Kind.OOXML in kinds:
+        read |= signature_parts(source.path, work) or set(
+            filter(OFFICE.match, names)
+        )  # those of a package that is not read are told with it
+    return read.__contains__
 
 
 def _opened(members: ListedMembers, number: int) -> BinaryIO:

@@ -32,7 +32,7 @@ _KEYS, _HASHES = frozenset((1, 3, 17, 19, 22, 25, 26, 27, 28)), frozenset((1, 2,
 
 
 def _is_pgp(stream: BinaryIO, head: bytes) -> bool:
-    found = _ARMOUR.search(head)
+    found = _ARMOUR.search(head) if b"-----BEGIN PGP" in head else None
     if found is None:
         return _begins_signed(head, stream.seek(0, io.SEEK_END))
     if found[1] != b"MESSAGE":
@@ -115,16 +115,16 @@ def of_jar(names: Sequence[str]) -> frozenset[str]:
     return frozenset(name for each in found.values() if len(each) == 2 for one in each.values() for name in one)
 
 
-def _named(head: bytes, stream: BinaryIO) -> Sequence[str]:
-    return zip_names(stream, stream.seek(0, io.SEEK_END)) or () if head.startswith(ZIP_BEGINS) else ()
-
-
 def _is_jar(stream: BinaryIO, head: bytes) -> bool:
-    return bool(of_jar(_named(head, stream)))
+    return head.startswith(ZIP_BEGINS) and bool(of_jar(_names(stream)))
 
 
 def _has_signed_macros(stream: BinaryIO, head: bytes) -> bool:
-    return any(_VBA.match(each) for each in _named(head, stream))
+    return head.startswith(ZIP_BEGINS) and any(_VBA.match(each) for each in _names(stream))
+
+
+def _names(stream: BinaryIO) -> Sequence[str]:
+    return zip_names(stream, stream.seek(0, io.SEEK_END)) or ()
 
 
 # -- programs and documents of Microsoft's ----------------------------------------------------------------------------------------
