@@ -13,6 +13,7 @@ from signatures.left_words import ATTRIBUTES, EVERYTHING, NAME, NAME_AND_ATTRIBU
 from signatures.report import Coverage
 from signatures.xades.coverage import Covered
 from signatures.xades.machinery import Machinery
+from signatures.xades.properties import has_policy, local
 from signatures.xmldsig.c14n import BYTES
 from signatures.xmldsig.document import ID_ATTRIBUTES, Document, path_of, text_of
 from signatures.xmldsig.names import ds
@@ -68,11 +69,12 @@ class _Left:
 
     def __init__(self, document: Document, covered: Covered) -> None:
         self._document, self._covered = document, covered
-        self._machinery = Machinery(covered.certificates)
+        self._machinery = Machinery(covered.certificates, policy=any(map(has_policy, covered.own)))
         self._told: set[Any] = set()
         self._met: dict[Any, None] = {covered.signature: None}
         self._out = covered.taken_out.keys() | covered.holes.keys()
-        self._above = {each for top in covered.tops for each in top.iterancestors()}
+        outside = (each for each in covered.own if next(each.iterancestors(ds("Signature")), None) is None)
+        self._above = {each for top in chain(covered.tops, outside) for each in top.iterancestors()}
         self._named_by: dict[Any, frozenset[str]] = {}
 
     def every(self) -> Iterator[str]:
@@ -113,10 +115,29 @@ class _Left:
         if element.tag == ds("Signature"):
             self._met[element] = None
             return (), False
+        if element in self._covered.own:
+            return (), False
+        if self._is_properties(element):
+            words = (path_of(element) + WORDS[each] for each in self._strange(element))
+            others = (each for each in element.iterchildren(etree.Element) if local(each) != "SignedProperties")
+            return chain(words, self._walk(others, self._part)), False
         if element not in self._above:
             return (self._tell(element),), False
         self._document.work.visit(len(element) >> 3)
         return (path_of(element) + (EVERYTHING if _has_own(element) else NAME),), True
+
+    def _is_properties(self, element: Any) -> bool:
+        """Whether an element outside signatures holds the properties of one (EN 319 132-1, 4.3), and that one signs them."""
+        if local(element) != "QualifyingProperties":
+            return False
+        name = pointed(element.get("Target"))
+        signature = self._document.by_id(name) if name else None
+        if signature is None or signature.tag != ds("Signature"):
+            return False
+        signed = [each for each in element.iterchildren(etree.Element) if local(each) == "SignedProperties"]
+        if signature is self._covered.signature:
+            return bool(signed) and all(each in self._covered.own for each in signed)
+        return bool(signed) and all(self._is_named_by(signature, each) for each in signed)
 
     def _within(self, top: Any) -> Iterator[str]:
         """What is left of a covered element: what filters took out of it, and of text that is signed as base64 its element."""
@@ -180,12 +201,14 @@ class _Left:
         if not Machinery.only_signed(element):
             return False
         holder = next(element.iterancestors(ds("Signature")))
-        if holder is self._covered.signature:
-            return False
-        if holder not in self._named_by:
-            references = self._document.taken(holder.iterfind(f"{ds('SignedInfo')}/{ds('Reference')}"))
-            self._named_by[holder] = frozenset(filter(None, (pointed(each.get("URI")) for each in references)))
-        return any(element.get(each) in self._named_by[holder] for each in ID_ATTRIBUTES)
+        return holder is not self._covered.signature and self._is_named_by(holder, element)
+
+    def _is_named_by(self, signature: Any, element: Any) -> bool:
+        """Whether a reference of a signature names an element by its id."""
+        if signature not in self._named_by:
+            references = self._document.taken(signature.iterfind(f"{ds('SignedInfo')}/{ds('Reference')}"))
+            self._named_by[signature] = frozenset(filter(None, (pointed(each.get("URI")) for each in references)))
+        return any(element.get(each) in self._named_by[signature] for each in ID_ATTRIBUTES)
 
     def _unseen(self, top: Any) -> Iterator[str]:
         """Instructions and comments in ``top`` (around it, too, where it is the root) that are covered by nothing: not in what holds

@@ -41,6 +41,8 @@ _NUMBER = re.compile(r"\s*-?[0-9A-Fa-f:]{1,120}\s*")
 """A number; some programs write the serial number of a certificate in hexadecimal."""
 _TIME = re.compile(r"\s*[0-9T:.+Z-]{1,40}\s*")
 _ADDRESS = re.compile(r"\s*[^\s]{0,2000}\s*")
+_DESCRIPTION = re.compile(r"\s*[^\n]{0,200}\s*")
+"""What the specification of a signature policy is called, in words: they stand beside its identifier, and no reader shows them."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 LINE = 16
@@ -73,7 +75,7 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str, Names], bool]:
 _Text = Callable[[str, Names], bool]
 BASE64: _Text = lambda text, _: _is_base64(text)  # noqa: E731
 DER: _Text = lambda text, _: _is_der(text)  # noqa: E731
-NUMBER, TIME, ADDRESS = map(_matching, (_NUMBER, _TIME, _ADDRESS))
+NUMBER, TIME, ADDRESS, DESCRIPTION = map(_matching, (_NUMBER, _TIME, _ADDRESS, _DESCRIPTION))
 NAME: _Text = lambda text, names: names.say(text)  # noqa: E731
 REFERRED: _Text = lambda text, names: is_distinguished(text) or names.say(text)  # noqa: E731
 """A name in a reference: what it refers to need not be here (XAdES-C)."""
@@ -219,7 +221,8 @@ _SHAPES: dict[str, Shape] = {
     "x:OtherRefs": _of(),
     # 5.2.10 and 5.5.3: the policy that was signed, renewed digests
     "x:SignaturePolicyStore": _of("x:SPDocSpecification x:SignaturePolicyDocument x:SigPolDocLocalURI"),
-    "x:SPDocSpecification": _of("x:Identifier x:DocumentationReferences"),
+    "x:SPDocSpecification": _of("x:Identifier x:Description x:DocumentationReferences"),
+    "x:Description": _of(text=DESCRIPTION),
     "x:Identifier": _of("", "Qualifier", ADDRESS),
     "x:DocumentationReferences": _of("x:DocumentationReference"),
     "x:DocumentationReference": _ADDRESSED,
@@ -272,10 +275,11 @@ def _kind(element: Any) -> str:
 
 
 class Machinery:
-    """What belongs into signatures next to which those of ``certificates`` lie."""
+    """What belongs into signatures next to which those of ``certificates`` lie. ``policy``: the signer signed which policy was followed,
+    and its store may say in words by which specification it is written."""
 
-    def __init__(self, certificates: Sequence[Certificate]) -> None:
-        self._names = Names(certificates)
+    def __init__(self, certificates: Sequence[Certificate], *, policy: bool = False) -> None:
+        self._names, self._policy = Names(certificates), policy
 
     @staticmethod
     def belongs(element: Any) -> bool:
@@ -299,8 +303,10 @@ class Machinery:
 
     def strange(self, element: Any, text: str) -> Iterator[str]:
         """What an element of a signature has that does not belong to it: "text", "attributes"."""
-        shape = _SHAPES[_kind(element)]
-        if text.strip() and not (shape.text is not None and shape.text(text, self._names)):
+        kind = _kind(element)
+        shape = _SHAPES[kind]
+        formal = shape.text is not None and (self._policy or kind != "x:Description")
+        if text.strip() and not (formal and shape.text is not None and shape.text(text, self._names)):
             yield "text"
         if any(not self._is_formal(element, shape, name, value) for name, value in element.attrib.items()):
             yield "attributes"

@@ -21,7 +21,7 @@ from signatures.xmldsig.names import digest_named, ds
 from signatures.xmldsig.references import Reference, State, pointed
 from signatures.xmldsig.signature import Failure, decoded
 
-__all__ = ["XADES141", "Properties", "digests_in", "local", "office_time", "properties_of", "values_in"]
+__all__ = ["XADES141", "Properties", "digests_in", "has_policy", "local", "office_time", "properties_of", "values_in"]
 
 XADES = (
     "http://uri.etsi.org/01903/v1.3.2#",
@@ -91,8 +91,7 @@ class Properties:
 
     @property
     def has_policy(self) -> bool:
-        found = self._signed("SignedSignatureProperties", "SignaturePolicyIdentifier")
-        return found is not None and any(local(each) == "SignaturePolicyId" for each in found.iterchildren())
+        return self.signed is not None and has_policy(self.signed)
 
     @property
     def names_certificate(self) -> bool:
@@ -115,6 +114,15 @@ class Properties:
                     name, value = _digest(digest)
                     found.setdefault(name, set()).add(value)
         return found
+
+
+def has_policy(signed: Any) -> bool:
+    """Whether SignedProperties name a signature policy (5.2.9)."""
+    steps = ("SignedSignatureProperties", "SignaturePolicyIdentifier", "SignaturePolicyId")
+    found = [signed] if local(signed) == "SignedProperties" else []
+    for name in steps:
+        found = [each for one in found for each in one.iterchildren() if local(each) == name]
+    return bool(found)
 
 
 def _time(text: str) -> datetime | None:
@@ -158,6 +166,8 @@ def properties_of(document: Document, element: Any, references: tuple[Reference,
     alone = (top for top in covered if local(top) == "SignedProperties" and _is_own(top, element))
     every, unsigned, namespace = dict.fromkeys(alone), [], ""
     for qualifying in _qualifying(document, element, covered):
+        if not _is_meant(document, qualifying, element):
+            raise Refused(phrase("xad-target", target=qualifying.get("Target", "")[:80]))
         namespace = namespace or qualifying.tag[1:].partition("}")[0]
         for child in qualifying.iterchildren():
             if local(child) == "SignedProperties" and _is_covered(child, covered):
@@ -172,6 +182,16 @@ def properties_of(document: Document, element: Any, references: tuple[Reference,
     if len(every) > 1 or not all(_is_only(nodes, signed) for nodes in called):
         raise Refused(phrase("xad-properties-elsewhere"))
     return Properties(namespace, signed, tuple(unsigned))
+
+
+def _is_meant(document: Document, qualifying: Any, signature: Any) -> bool:
+    """Whether properties say that they are those of ``signature`` (4.3.1). Before XAdES 1.2.2 they need not. Raises `Refused`: the id is
+    there twice."""
+    target: str | None = qualifying.get("Target")
+    if target is None:
+        return f"{qualifying.tag}" == f"{{{XADES[-1]}}}QualifyingProperties"
+    name = pointed(target)
+    return name is not None and document.by_id(name) is signature
 
 
 def _is_own(element: Any, signature: Any) -> bool:

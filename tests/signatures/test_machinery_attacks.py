@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
@@ -140,6 +141,8 @@ def test_attributes_that_a_part_of_the_signature_has_not(tmp_path: Path, pki: Pk
     root = etree.fromstring(whole(pki))
     element = root[-1] if at == "." else root[-1].find(at, {"ds": DS, "x": XADES})
     element.set(name, value)
+    if element is root[-1] and name == "Id":
+        element.find(".//x:QualifyingProperties", {"x": XADES}).set("Target", f"#{quote(value)}")
     (left,) = judged(tmp_path, pki, etree.tostring(root)).coverage.left
     assert left.endswith(f"/{etree.QName(element).localname} (attributes)")
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from signatures.left_words import NAME
 from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedObject
+from tests.signatures import xml_signing
 from tests.signatures.judging import read
 from tests.signatures.pki import Pki
 from tests.signatures.xml_signing import DS, EXCLUSIVE, SHA256, XADES, Ref, Signing, b64, canonical
@@ -40,6 +42,8 @@ def signed(
     more: str = "",
     around: tuple[str, str] = ("", ""),
     transforms: str = EXCLUSIVE,
+    target: str = "#sig-1",
+    unsigned: str = "",
 ) -> SignedObject:
     """What is read of a signature over a letter and properties beside it, which say that ``names`` is the signer's."""
     body, own = '<p Id="body">1</p>', properties(pki, names)
@@ -49,7 +53,7 @@ def signed(
     if more:
         making.references.append(Ref("#p2", canonical(etree.fromstring(more)), EXCLUSIVE, type_))
     signature = etree.tostring(making.signature()).decode()
-    beside = f'<x:QualifyingProperties xmlns:x="{XADES}" Id="qp" Target="#sig-1">{own}{more}</x:QualifyingProperties>'
+    beside = f'<x:QualifyingProperties xmlns:x="{XADES}" Id="qp" Target="{target}">{own}{more}{unsigned}</x:QualifyingProperties>'
     document = f"<d>{body}{signature}{around[0]}{beside}{around[1]}</d>"
     return read(tmp_path, document.encode()).objects[0]
 
@@ -60,6 +64,7 @@ def test_signed_properties_count_wherever_they_stand(tmp_path: Path, pki: Pki, o
     found = signed(tmp_path, pki, "signer1", objects=objects, type_=type_)
     assert (found.integrity, found.failure, found.level) == (Integrity.INTACT, None, "XAdES-B")
     assert found.claimed is not None
+    assert found.coverage.left == (f"/d{NAME}",)
     other = signed(tmp_path, pki, "signer2", objects=objects, type_=type_)
     assert other.failure is SubIndication.NO_SIGNING_CERTIFICATE_FOUND
 
@@ -82,3 +87,79 @@ def test_what_cannot_be_told_to_be_properties_is_not_passed_over(tmp_path: Path,
         "no properties": lambda: signed(tmp_path, pki, "signer1", more='<p Id="p2">2</p>'),
     }[case]()
     assert (found.integrity, found.failure) == (Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE)
+
+
+TARGETS = ["", "#", "sig-1", "#other", "#body", "#qp", "elsewhere.xml#sig-1", "#xpointer(/)"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_properties_that_say_they_are_not_of_this_signature(tmp_path: Path, pki: Pki, target: str) -> None:
+    """EN 319 132-1, 4.3.1: the Target is the id of the signature."""
+    found = signed(tmp_path, pki, "signer1", target=target)
+    assert (found.integrity, found.failure) == (Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE)
+    letter = etree.fromstring(xml_signing.enveloped(pki))
+    within = letter.find(f".//{{{XADES}}}QualifyingProperties")
+    assert within is not None
+    assert read(tmp_path, etree.tostring(letter)).objects[0].integrity is Integrity.INTACT
+    within.set("Target", target)
+    inside = read(tmp_path, etree.tostring(letter)).objects[0]
+    assert (inside.integrity, inside.failure) == (Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE)
+    assert target in getattr(inside.why, "args", {})["reason"]
+    del within.attrib["Target"]
+    assert read(tmp_path, etree.tostring(letter)).objects[0].integrity is Integrity.UNKNOWN
+
+
+def test_what_stands_beside_signed_properties_is_named(tmp_path: Path, pki: Pki) -> None:
+    more = f'<x:UnsignedProperties xmlns:x="{XADES}"><q/></x:UnsignedProperties>'
+    left = (f"/d{NAME}", "/d/QualifyingProperties/UnsignedProperties/q")
+    assert signed(tmp_path, pki, "signer1", unsigned=more).coverage.left == left
+    wrapped = signed(tmp_path, pki, "signer1", around=("<meta>", "</meta>"))
+    assert wrapped.coverage.left == (f"/d{NAME}", f"/d/meta{NAME}")
+
+
+def test_properties_of_another_signature_are_its_own(tmp_path: Path, pki: Pki) -> None:
+    """Each of two signatures says of itself what it leaves; properties that nobody signed are content."""
+    body, own = '<p Id="body">1</p>', properties(pki, "signer1")
+    covered = Ref("#body", canonical(etree.fromstring(body)), EXCLUSIVE)
+    ref = Ref("#p1", canonical(etree.fromstring(own)), EXCLUSIVE, TYPE)
+    first = etree.tostring(Signing(pki, xades=False, references=[covered, ref]).signature()).decode()
+    second = etree.tostring(Signing(pki, xades=False, references=[covered], name="sig-2").signature()).decode()
+    beside = f'<x:QualifyingProperties xmlns:x="{XADES}" Target="#sig-1">{own}</x:QualifyingProperties>'
+    found = read(tmp_path, f"<d>{body}{first}{second}{beside}</d>".encode()).objects
+    assert [each.coverage.left for each in found] == [(f"/d{NAME}",)] * 2
+    found = read(tmp_path, f"<d>{body}{second}{beside}</d>".encode()).objects
+    assert found[0].coverage.left == (f"/d{NAME}", "/d/QualifyingProperties")
+
+
+STORE = (
+    '<y:SignaturePolicyStore xmlns:y="http://uri.etsi.org/01903/v1.4.1#" xmlns:x="{space}"><y:SPDocSpecification><x:Identifier>urn:a'
+    "</x:Identifier><x:Description>{words}</x:Description></y:SPDocSpecification><y:SignaturePolicyDocument>AAAA"
+    "</y:SignaturePolicyDocument></y:SignaturePolicyStore>"
+)
+POLICY = (
+    '<x:SignaturePolicyIdentifier xmlns:x="{space}"><x:SignaturePolicyId><x:SigPolicyId><x:Identifier>urn:p</x:Identifier></x:SigPolicyId>'
+    '<x:SigPolicyHash><d:DigestMethod xmlns:d="{ds}" Algorithm="{sha}"/><d:DigestValue xmlns:d="{ds}">AAAA</d:DigestValue>'
+    "</x:SigPolicyHash></x:SignaturePolicyId></x:SignaturePolicyIdentifier>"
+)
+
+
+@pytest.mark.parametrize(("words", "policy"), [("A policy in ASN.1", True), ("A policy", False), ("A\npolicy " * 50, True)])
+def test_the_store_of_a_policy_that_was_signed_may_describe_it(tmp_path: Path, pki: Pki, words: str, policy: bool) -> None:
+    """EN 319 132-1, 5.2.10: by which specification the policy is written is said by an identifier, and in words."""
+    named = POLICY.format(space=XADES, ds=DS, sha=SHA256) if policy else ""
+    own = properties(pki, "signer1").replace("</x:SignedSignature", f"{named}</x:SignedSignature")
+    body = '<p Id="body">1</p>'
+    held = (
+        f'<ds:Object xmlns:ds="{DS}"><x:QualifyingProperties xmlns:x="{XADES}" Target="#sig-1">{own}<x:UnsignedProperties>'
+        f"<x:UnsignedSignatureProperties>{STORE.format(space=XADES, words=words)}</x:UnsignedSignatureProperties>"
+        "</x:UnsignedProperties></x:QualifyingProperties></ds:Object>"
+    )
+    making = Signing(pki, xades=False, objects=held)
+    making.references = [
+        Ref("#body", canonical(etree.fromstring(body)), EXCLUSIVE),
+        Ref("#p1", canonical(etree.fromstring(own)), EXCLUSIVE, TYPE),
+    ]
+    found = read(tmp_path, f"<d>{body}{etree.tostring(making.signature()).decode()}</d>".encode()).objects[0]
+    assert (found.integrity, found.level) == (Integrity.INTACT, "XAdES-EPES" if policy else "XAdES-B")
+    named_too = any(each.endswith("/Description") for each in found.coverage.left)
+    assert named_too is (not policy or "\n" in words)
