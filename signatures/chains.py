@@ -23,6 +23,7 @@ from pyhanko_certvalidator.policy_decl import (
 )
 from pyhanko_certvalidator.validate import async_validate_path
 
+from signatures.algorithms import effort
 from signatures.anchors import Anchor, Anchors, Purpose
 from signatures.certificates import LATEST, Certificate
 
@@ -33,6 +34,10 @@ LONGEST = 8
 
 MOST = 16
 """Paths that are tried for one certificate. Cross-certified hierarchies have a handful; hostile ones as many as one likes."""
+
+MOST_CHECKS = 2_500
+"""Signatures of certificates that are checked to find the paths of one file, counted once each and by how long its key takes: a second
+or so. Honest files need one or two for each signer; each of two thousand certificates that issued one another asks for two thousand."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,14 @@ class Chain:
 
 
 class Chains:
-    """Builds and validates paths among the certificates that are known; answers are remembered."""
+    """Builds and validates paths among the certificates that are known; answers are remembered. ``exhausted``: more would have had to be
+    looked at than is, so that a path, or somebody who tells of a revocation, may have been missed."""
 
     def __init__(self, anchors: Anchors, known: Iterable[Certificate]) -> None:
         self._anchors = anchors
+        self._left = MOST_CHECKS
+        self.exhausted = False
+        self._signed_by: dict[tuple[Certificate, Certificate], bool] = {}
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._anchor_by_subject: dict[bytes, list[Anchor]] = {}
         self._by_issuer: dict[bytes, list[Certificate]] = {}
@@ -90,7 +99,7 @@ class Chains:
     def of(self, certificate: Certificate, purpose: Purpose) -> list[Chain]:
         """Chains from ``certificate`` to anchors for ``purpose``, shortest first, at most `MOST`."""
         found = [Chain((), each) for each in self._anchors.of_certificate(certificate) if purpose in each.purposes]
-        return _climbed(certificate, found, lambda top: self._anchors_of(top, purpose), self._issuers)
+        return _climbed(certificate, found, lambda top: self._anchors_of(top, purpose), self.issuers)
 
     def list_signers(self, subject: bytes, anchor: Anchor) -> list[Chain]:
         """Valid paths of those who may sign revocation lists in the name of ``subject`` (RFC 5280, 6.3.3 (f)): they lead to ``anchor``
@@ -108,7 +117,7 @@ class Chains:
         """Whom ``issuer`` itself made OCSP responders (RFC 6960, 4.2.2.2)."""
         if issuer not in self._responders:
             named = self._by_issuer.get(issuer.subject, ())
-            self._responders[issuer] = [each for each in named if each.may_answer_ocsp and each.signed_by(issuer)]
+            self._responders[issuer] = [each for each in named if each.may_answer_ocsp and self._signed(each, issuer)]
         return self._responders[issuer]
 
     def valid(self, chain: Chain) -> bool:
@@ -120,13 +129,13 @@ class Chains:
         below = self._below_of(anchor.certificate)
 
         def anchored(top: Certificate) -> Iterator[Anchor]:
-            return iter((anchor,) if top.signed_by(anchor.certificate) else ())
+            return iter((anchor,) if self._signed(top, anchor.certificate) else ())
 
         def issuers(of: Certificate) -> Iterator[Certificate]:
             return (
                 each
                 for each in self._by_subject.get(of.issuer, ())
-                if each in below and each.is_authoritys and of.signed_by(each)
+                if each in below and each.is_authoritys and self._signed(of, each)
             )
 
         return (each for each in _climbed(certificate, [], anchored, issuers) if self.valid(each))
@@ -139,9 +148,8 @@ class Chains:
             edge = [anchor]
             while edge:
                 issuer = edge.pop()
-                new = [
-                    e for e in self._by_issuer.get(issuer.subject, ()) if e not in found and e != issuer and e.signed_by(issuer)
-                ]
+                named = self._by_issuer.get(issuer.subject, ())
+                new = [each for each in named if each not in found and each != issuer and self._signed(each, issuer)]
                 found.update(new)
                 edge += [each for each in new if each.is_authoritys]
             self._below[anchor] = frozenset(found)
@@ -150,20 +158,35 @@ class Chains:
     def missing_issuer(self, certificate: Certificate) -> Certificate:
         """The highest certificate above ``certificate`` that is known: the one whose issuer is not."""
         seen = {certificate}
-        while above := [each for each in self._issuers(certificate) if each not in seen]:
+        while above := [each for each in self.issuers(certificate) if each not in seen]:
             certificate = above[0]
             seen.add(certificate)
         return certificate
 
     def _anchors_of(self, certificate: Certificate, purpose: Purpose) -> Iterator[Anchor]:
         for anchor in self._anchor_by_subject.get(certificate.issuer, ()):
-            if purpose in anchor.purposes and anchor.certificate != certificate and certificate.signed_by(anchor.certificate):
+            if purpose in anchor.purposes and anchor.certificate != certificate and self._signed(certificate, anchor.certificate):
                 yield anchor
 
-    def _issuers(self, certificate: Certificate) -> Iterator[Certificate]:
+    def issuers(self, certificate: Certificate) -> Iterator[Certificate]:
+        """Who of those that are known issued ``certificate``."""
         for issuer in self._by_subject.get(certificate.issuer, ()):
-            if issuer != certificate and certificate.signed_by(issuer):
+            if issuer != certificate and self._signed(certificate, issuer):
                 yield issuer
+
+    def _signed(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether ``issuer`` signed ``certificate``, as far as that is still looked at."""
+        if not certificate.issued_by(issuer):
+            return False
+        key = certificate, issuer
+        if key not in self._signed_by:
+            cost = effort(issuer.x509)
+            if cost > self._left:
+                self.exhausted = True
+                return False
+            self._left -= cost
+            self._signed_by[key] = certificate.signed_by(issuer)
+        return self._signed_by[key]
 
     def problem(self, chain: Chain, at: datetime) -> str:
         """Why path validation says no to ``chain`` at ``at``; "" when it is valid. Revocation is not looked at."""
@@ -187,7 +210,7 @@ def _climbed(
         further: list[tuple[Certificate, ...]] = []
         for path in edges:
             found += [Chain(path, each) for each in anchors(path[-1])]
-            if len(path) < LONGEST and not (path[-1].self_issued and path[-1].signed_by(path[-1])):
+            if len(path) < LONGEST and len(further) < MOST * MOST and not (path[-1].self_issued and path[-1].signed_by(path[-1])):
                 further += [(*path, each) for each in issuers(path[-1]) if each not in path]
         edges = further[: MOST * MOST]
     return found[:MOST]

@@ -24,6 +24,7 @@ from signatures.evidence_proof import stamp_trust
 from signatures.mutual import depending
 from signatures.poe import SKEW, Proof, Proofs, digest_of
 from signatures.report import (
+    Indication,
     Integrity,
     Role,
     SignatureReport,
@@ -138,6 +139,12 @@ class _Judging:
     # -- one signed object ------------------------------------------------------------------------------------------------
 
     def _judged(self, read: SignedObject, purpose: Purpose) -> _Outcome:
+        outcome = self._looked(read, purpose)
+        if self._chains.exhausted and outcome.verdict.indication is not Indication.TOTAL_FAILED:
+            return _Outcome(Verdict(SubIndication.GENERIC, Finding("SIG-PATHS-MANY")), outcome.chain, outcome.missing)
+        return outcome
+
+    def _looked(self, read: SignedObject, purpose: Purpose) -> _Outcome:
         chains = self._chains.of(read.certificate, purpose) if read.certificate else []
         if read.failure is not None:
             return _Outcome(Verdict(read.failure, read.why), chains[0] if chains else None)

@@ -18,6 +18,7 @@ from asn1crypto import pem  # type: ignore[import-untyped]
 from policies.findings import Finding
 from signatures.anchors import Anchors, Purpose, anchor_of
 from signatures.certificates import Certificate, parse_certificates
+from signatures.chains import LONGEST as LONGEST_PATH
 from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
@@ -152,10 +153,13 @@ class _Work:
         self._ocsps = [each for each in map(load_ocsp, file.ocsps) if each is not None]
         self._done: set[Certificate] = set()
         self._chains: tuple[int, Chains] | None = None
+        self._below: dict[Certificate, Chains] = {}
 
     def path_of(self, certificate: Certificate) -> None:
         """Everything from ``certificate`` up to a certificate that issued itself, or an anchor."""
-        while certificate not in self._done:
+        for _ in range(LONGEST_PATH):
+            if certificate in self._done:
+                return
             self._done.add(certificate)
             if certificate.self_issued or any(True for _ in self._collector._anchors.of_certificate(certificate)):
                 return
@@ -171,9 +175,8 @@ class _Work:
         self.kept.failures.append(Finding(code, "", {"certificate": certificate.name, **args}))
 
     def _issuer(self, certificate: Certificate) -> Certificate | None:
-        for each in self._known:
-            if each != certificate and certificate.signed_by(each):
-                return each
+        if (known := next(self._all().issuers(certificate), None)) is not None:
+            return known
         for kind, url in certificate.addresses():
             if kind != "ca":
                 continue
@@ -208,15 +211,20 @@ class _Work:
     def _path_to(self, issuer: Certificate) -> tuple[Chain, Chains]:
         """A path of ``issuer`` to whom the operator trusts, or else to the top of what is known: data is collected before anybody decides
         whom to trust. With it, who else is known below that top."""
-        if self._chains is None or self._chains[0] != len(self._known):
-            self._chains = len(self._known), Chains(self._collector._anchors, self._known)
-        chains = self._chains[1]
+        chains = self._all()
         if found := [path for purpose in Purpose for path in chains.of(issuer, purpose)]:
             return found[0], chains
         top = chains.missing_issuer(issuer)
-        chains = Chains(Anchors.of([top]), self._known)
-        found = chains.of(issuer, Purpose.SIGNATURE)
-        return found[0] if found else Chain((), anchor_of(issuer)), chains
+        if top not in self._below:
+            self._below[top] = Chains(Anchors.of([top]), self._known)
+        found = self._below[top].of(issuer, Purpose.SIGNATURE)
+        return found[0] if found else Chain((), anchor_of(issuer)), self._below[top]
+
+    def _all(self) -> Chains:
+        """The paths among all that is known by now."""
+        if self._chains is None or self._chains[0] != len(self._known):
+            self._chains, self._below = (len(self._known), Chains(self._collector._anchors, self._known)), {}
+        return self._chains[1]
 
     def _ask_status(self, certificate: Certificate, issuer: Certificate) -> None:
         if self._now > certificate.not_after:  # what a CA says now is no news of an expired certificate

@@ -123,6 +123,8 @@ class Trust:
             return Answer(Believed.NO, phrase("trp-outside"))
         chains = self._built(token)
         answers = [self._along(each, chains, token, at) for each in chains.of(certificate, Purpose.TIMESTAMP)]
+        if chains.exhausted:
+            return Answer(Believed.NO, phrase("trp-many"))
         if not answers:
             top = chains.missing_issuer(certificate)
             args = {"certificate": _name(top), "issuer": top.facts.issuer}
