@@ -94,7 +94,8 @@ def _times(report: SignatureReport) -> str:
 def _attributes(report: SignatureReport) -> str:
     found = ""
     if report.claimed is not None:
-        found += _tag("SigningTime", _tag("Time", date_time(report.claimed)), ' Signed="true"')
+        claimed = date_time(report.claimed) if report.claimed.tzinfo else report.claimed.isoformat()  # as the signer wrote it
+        found += _tag("SigningTime", _tag("Time", claimed), ' Signed="true"')
     if report.location:
         found += _tag("SignatureProductionPlace", _tag("AddressString", escape(report.location)), ' Signed="true"')
     for kind, name in (("signature", "SignatureTimeStamp"), ("archive", "ArchiveTimeStamp"), ("document", "DocTimeStamp")):

@@ -213,8 +213,9 @@ class StampFacts:
 class SignatureReport:
     """One signature, judged as of ``at``. Times are UTC and aware.
 
-    ``claimed`` is what the signer said; ``proven`` the earliest time at which the signature is proven to have existed, and
-    ``proven_by`` what proves it: "now" (it is here), "time-stamp", "evidence". ``missing`` lists what was not there to judge by.
+    ``claimed`` is what the signer said, without a zone where the signer gave none; ``proven`` the earliest time at which the signature is
+    proven to have existed, and ``proven_by`` what proves it: "now" (it is here), "time-stamp", "evidence". ``missing`` lists what was not
+    there to judge by.
     """
 
     kind: Kind
@@ -282,7 +283,9 @@ class SignatureReport:
 
 
 def _plain(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+    if not isinstance(value, datetime):
+        return value
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -56,8 +56,11 @@ def span(seconds: int) -> str:
 
 
 def when(moment: datetime | None, never: str = "–") -> str:
-    """A moment in the reader's own time zone, to the minute, with the offset: what is stored is UTC."""
-    return never if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M %z")
+    """A moment in the reader's own time zone, to the minute, with the offset: what is stored is UTC. What somebody said without a zone
+    stays as it was said."""
+    if moment is None:
+        return never
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M %z") if moment.tzinfo else f"{moment:%Y-%m-%d %H:%M}"
 
 
 class Screen:

@@ -248,7 +248,8 @@ def _facts(each: SignatureReport) -> Iterable[tuple[str, str]]:
         yield words("label.organisation"), signer.organisation
         yield words("label.serial"), signer.serial
         yield words("label.issuer"), signer.issuer
-    yield words("label.signed_at"), when(each.claimed, "")
+    said = when(each.claimed, "")
+    yield words("label.signed_at"), words("signatures.no_zone", time=said) if each.claimed and not each.claimed.tzinfo else said
     yield words("label.proven_at"), proof
     yield words("label.integrity"), words(f"integrity.{each.integrity.value}")
     yield words("label.algorithm"), f"{each.signature_algorithm} {each.key_bits or ''}".strip()

@@ -4,10 +4,11 @@ was added since. Only properties that the signature really covers count as signe
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -21,7 +22,7 @@ from signatures.xmldsig.names import digest_named, ds
 from signatures.xmldsig.references import Reference, State, pointed
 from signatures.xmldsig.signature import Failure, decoded
 
-__all__ = ["XADES141", "Properties", "digests_in", "has_policy", "local", "office_time", "properties_of", "values_in"]
+__all__ = ["XADES141", "Properties", "digests_in", "has_policy", "local", "properties_of", "property_time", "values_in"]
 
 XADES = (
     "http://uri.etsi.org/01903/v1.3.2#",
@@ -125,32 +126,50 @@ def has_policy(signed: Any) -> bool:
     return bool(found)
 
 
+_MIDNIGHT = re.compile(r"T24:00:00(?:[.,]0{1,20})?(?=Z|[+-]|\Z)")
+"""The end of a day, which is the begin of the next (XML Schema 2, 3.2.7.1)."""
+
+
 def _time(text: str) -> datetime | None:
+    """A time as a signer wrote it: in UTC, or without a zone where none was written: nobody knows which was meant."""
+    text = text.strip()
+    begin = _MIDNIGHT.sub("T00:00:00", text)
     try:
-        found = datetime.fromisoformat(text.strip())
-        if found.year < 1900:
-            return None
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        found = datetime.fromisoformat(begin) + timedelta(days=begin != text)
+        return None if found.year < 1900 else found.astimezone(UTC) if found.tzinfo else found
     except (ValueError, OverflowError):
         return None
 
 
-OFFICE_TIMES = (
+PROPERTY_TIMES = (
     "{http://schemas.openxmlformats.org/package/2006/digital-signature}Value",
     "{http://purl.org/dc/elements/1.1/}date",
+    ds("SigningTime"),
+    "SigningTime",
 )
-"""Where office programs say when they signed, in a ds:SignatureProperty (ECMA-376-2, 12.2.4.21; ODF 1.3 part 2, 5.2)."""
+"""Where programs say when they signed, in a ds:SignatureProperty: of office documents (ECMA-376-2, 12.2.4.21; ODF 1.3 part 2, 5.2), and
+of Vietnamese invoices (Decision 1450/QĐ-TCT), which often have these elements in no namespace."""
 
 
-def office_time(references: tuple[Reference, ...]) -> datetime | None:
-    """The time that an office program wrote into signature properties that are signed."""
+def property_time(document: Document, element: Any, references: tuple[Reference, ...]) -> datetime | None:
+    """The time in signature properties of the ds:Signature ``element`` that it signs. Raises `Refused`."""
     for each in references:
-        if each.state is State.GOOD and each.nodes is not None and not each.nodes.filters:
-            for group in each.nodes.top.iter(ds("SignatureProperty")):
-                found = next((time for one in group.iter(*OFFICE_TIMES) if (time := _time(text_of(one)))), None)
-                if found is not None:
-                    return found
+        if each.state is not State.GOOD or each.nodes is None or each.nodes.filters:
+            continue
+        for group in each.nodes.top.iter(ds("SignatureProperty"), "SignatureProperty"):
+            if next(group.iterancestors(ds("Signature")), None) is not element or _is_of_another(document, group, element):
+                continue
+            found = next((time for one in group.iter(*PROPERTY_TIMES) if (time := _time(text_of(one)))), None)
+            if found is not None:
+                return found
     return None
+
+
+def _is_of_another(document: Document, group: Any, signature: Any) -> bool:
+    """Whether a ds:SignatureProperty is about another signature of the document (XML-DSig 5.2: Target); many programs name none there."""
+    name = pointed(group.get("Target"))
+    target = document.by_id(name) if name else None
+    return target is not None and target is not signature and target.tag == ds("Signature")
 
 
 _REFERENCES = ("SigningCertificateV2", "SigningCertificate")

@@ -23,7 +23,7 @@ from signatures.xades import stamps
 from signatures.xades.counter import countersigned, covers_value, signs_values_only
 from signatures.xades.coverage import Covered, covered_by, shadows
 from signatures.xades.left import coverage_of
-from signatures.xades.properties import Properties, digests_in, local, office_time, properties_of, values_in
+from signatures.xades.properties import Properties, digests_in, local, properties_of, property_time, values_in
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work
 from signatures.xmldsig.document import Document, text_of
@@ -131,7 +131,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         scheme=signature.scheme.name,
         signature_algorithm=f"{signature.scheme.name}-{signature.scheme.hash}",
         digest_algorithm=weakest(digests),
-        claimed=properties.claimed or office_time(signature.references),
+        claimed=properties.claimed or property_time(reader.document, signature.element, signature.references),
         level=_level(properties),
         location=properties.place,
         coverage=coverage_of(reader.document, covered),
