@@ -18,7 +18,6 @@ from repository.catalog import Catalog
 from repository.clock import Clock
 from repository.flows import flows_of
 from repository.founding import Founding
-from repository.services.catalog import CatalogService
 from repository.services.copies import Audits, Copies
 from repository.services.deposits import Deposits
 from repository.services.holdings import Holdings
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from repository.jobs import Jobs
     from repository.services.arrivals import Arrivals
     from repository.services.campaigns import Campaigns
+    from repository.services.catalog import CatalogService
     from repository.services.formats import Formats
     from repository.services.ledger import Ledgers
     from repository.services.overview import Overview
@@ -50,7 +50,6 @@ class Engine:
         self._workforce = workforce or Workforce()
         self.holdings = Holdings(archive)
         self.reading = Reading(archive)
-        self.catalog = CatalogService(archive, self._workforce)
 
     @classmethod
     def create(
@@ -103,6 +102,13 @@ class Engine:
         return Jobs.at(
             self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._workforce, lambda: self.jobs)
         )
+
+    @cached_property
+    def catalog(self) -> CatalogService:
+        """The catalog as an index that can be made again (what proofs by evidence need is loaded with it)."""
+        from repository.services.catalog import CatalogService
+
+        return CatalogService(self.archive, self._workforce)
 
     @cached_property
     def deposits(self) -> Deposits:
