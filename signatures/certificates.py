@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, guard
+from signatures.list_parts import directory_names
 from signatures.report import CertificateFacts
 
 __all__ = ["Certificate", "certificates_of", "parse_certificates"]
@@ -233,6 +234,12 @@ class Certificate:
             for name in point.full_name or ():
                 if isinstance(name, x509.UniformResourceIdentifier):
                     yield "crl", name.value
+
+    @cached_property
+    def list_issuers(self) -> frozenset[bytes]:
+        """Names of those who keep the list of it in the issuer's place (cRLIssuer, RFC 5280, 4.2.1.13)."""
+        points = self._extension(ExtensionOID.CRL_DISTRIBUTION_POINTS) or ()
+        return frozenset(name for point in points for name in directory_names(point.crl_issuer))
 
     def _has(self, oid: str) -> bool:
         try:

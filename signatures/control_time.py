@@ -112,7 +112,8 @@ class ControlTime:
     def _said_of(self, certificate: Certificate, issuer: Chain) -> list[Status]:
         key = certificate, issuer
         if key not in self._statuses:
-            lists = self._crls.get(certificate.issuer, ())
+            names = dict.fromkeys((certificate.issuer, *certificate.list_issuers))
+            lists = [each for name in names for each in self._crls.get(name, ())]
             self._statuses[key] = list(statuses(certificate, issuer, lists, self._ocsps, self._chains))
         return self._statuses[key]
 

@@ -10,7 +10,7 @@ always counts.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -27,6 +27,7 @@ from policies.phrases import phrase
 from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.certificates import HASH_NAMES, LATEST, Certificate
+from signatures.list_parts import of_entry, rows_of, same_point, whose
 from signatures.poe import digest_of
 
 if TYPE_CHECKING:
@@ -114,35 +115,65 @@ class Crl(_Data):
             )
         return self._signers[certificate.sha256]
 
+    @cached_property
+    def indirect(self) -> bool:
+        """Whether it lists the certificates of others, too (5.2.5)."""
+        point = self.rules.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
+        return point is not None and bool(point.value.indirect_crl)
+
+    def speaks_of(self, certificate: Certificate) -> bool:
+        """Whether it is the list of the certificate's issuer, or one that the certificate itself refers to instead (6.3.3 (b) (1))."""
+        return self.issuer == certificate.issuer or (self.indirect and self.issuer in certificate.list_issuers)
+
     def in_scope(self, certificate: Certificate) -> bool:
-        """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial or indirect list, a
-        delta, or one with rules that are not understood says nothing."""
+        """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial list, a delta, or one with
+        rules that are not understood says nothing, nor does one that has its number under somebody else's name without a right to."""
         extensions = self.rules
         if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
+            return False
+        if self._misnamed(certificate):
             return False
         point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
         if point is None:
             return True
         value: x509.IssuingDistributionPoint = point.value
-        if value.only_some_reasons or value.indirect_crl or value.only_contains_attribute_certs:
+        if value.only_some_reasons or value.only_contains_attribute_certs:
             return False
-        authority = is_authority(certificate)
+        authority = certificate.is_authoritys
         if (value.only_contains_user_certs and authority) or (value.only_contains_ca_certs and not authority):
             return False
-        return _same_point(value.full_name, certificate)
+        return same_point(value.full_name, certificate.addresses())
 
     def keeps_expired(self, since: datetime) -> bool:
         return EXPIRED_KEPT in self.rules and self.made >= since
 
-    def entry(self, serial: int) -> Entry | None:
-        """What the list says when it names the serial number; of a certificate that was taken off again it says nothing (5.3.1)."""
+    def _row(self, certificate: Certificate) -> x509.RevokedCertificate | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            row = self.list.get_revoked_certificate_by_serial_number(serial)
-            if row is None:
+            if self.indirect:
+                return self._rows.get((certificate.issuer, certificate.serial))
+            return self.list.get_revoked_certificate_by_serial_number(certificate.serial)
+
+    def _misnamed(self, certificate: Certificate) -> bool:
+        """Whether its entry names somebody else as the issuer, in a list that is of one issuer only."""
+        row = None if self.indirect else self._row(certificate)
+        named = whose(row) if row is not None else None
+        return named is not None and certificate.issuer not in named
+
+    @cached_property
+    def _rows(self) -> Mapping[tuple[bytes, int], x509.RevokedCertificate]:
+        return rows_of(self.list, self.issuer)
+
+    def entry(self, certificate: Certificate) -> Entry | None:
+        """What the list says when it names ``certificate``; of one that was taken off again it says nothing (5.3.1), and an entry that
+        names another issuer is not of this one's certificate with that number."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            row = self._row(certificate)
+            if row is None or self._misnamed(certificate):
                 return None
-            why = _of_entry(row, x509.CRLReason)
-            invalid = _of_entry(row, x509.InvalidityDate)
+            why = of_entry(row, x509.CRLReason)
+            invalid = of_entry(row, x509.InvalidityDate)
             reason = why.reason.value if why is not None else ""
             found = Entry(row.revocation_date_utc, reason, invalid.invalidity_date_utc if invalid is not None else None)
             return found if reason != x509.ReasonFlags.remove_from_crl.value else None
@@ -230,14 +261,6 @@ class Ocsp(_Data):
         return signed_by(certificate.x509, self.scheme, self.response.signature, self.response.tbs_response_bytes)
 
 
-def _of_entry(row: x509.RevokedCertificate, kind: Any) -> Any:
-    """An extension of an entry; None when it has none that is understood."""
-    try:
-        return row.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError, *ODD):
-        return None
-
-
 def _certificates(found: Iterable[x509.Certificate]) -> Iterator[Certificate]:
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -274,22 +297,6 @@ def _issuer_hashes(algorithm: hashes.HashAlgorithm, issuer: Certificate) -> tupl
     name.update(issuer.subject)
     key.update(issuer.key_octets)
     return name.finalize(), key.finalize()
-
-
-def is_authority(certificate: Certificate) -> bool:
-    try:
-        return bool(certificate.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
-        return False
-
-
-def _same_point(names: list[x509.GeneralName] | None, certificate: Certificate) -> bool:
-    """Whether a list for one distribution point is the one that the certificate names."""
-    if not names:
-        return True
-    mine = {url for kind, url in certificate.addresses() if kind == "crl"}
-    theirs = {each.value for each in names if isinstance(each, x509.UniformResourceIdentifier)}
-    return not mine or not theirs or bool(mine & theirs)
 
 
 def load_crl(der: bytes) -> Crl | None:
@@ -341,12 +348,12 @@ def statuses(
 ) -> Iterator[Status]:
     """Everything that believable data says of ``certificate``, whose issuer's path is ``issuer``; ``chains`` knows who else may speak."""
     for crl in crls:
-        if crl.issuer != certificate.issuer:
+        if not crl.speaks_of(certificate):
             continue
         signer = next((each for each in _list_signers(crl, issuer, chains) if crl.signed_by(each.head)), None)
         if signer is None:
             continue
-        entry = crl.entry(certificate.serial)
+        entry = crl.entry(certificate)
         usable = crl.made <= certificate.not_after or crl.keeps_expired(certificate.not_after)
         if entry is not None:
             yield _status(crl.made, crl.next, entry, crl, signer)
@@ -367,7 +374,7 @@ def statuses(
 
 def _list_signers(crl: Crl, issuer: Chain, chains: Chains) -> Iterator[Chain]:
     """Who may have signed ``crl``, the issuer first: a key usage without cRLSign, and a path that had ended when it was made, forbid it."""
-    if issuer.head.signs_lists is not False and crl.made <= issuer.end:
+    if issuer.head.subject == crl.issuer and issuer.head.signs_lists is not False and crl.made <= issuer.end:
         yield issuer
     others = chains.list_signers(crl.issuer, issuer.anchor)
     yield from (each for each in others if each.head.signs_lists is not False and crl.made <= each.end)
