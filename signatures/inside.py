@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from policies.findings import Finding
-from policies.phrases import phrase
 from signatures.ber import Beyond
 from signatures.called import called
 from signatures.detect import detected
 from signatures.inside_marks import may_hold
 from signatures.inside_parts import PART, Left, Part, Unopened, parts_in, spooled
-from signatures.report import Kind
-from signatures.signed import SignedFile, Source
+from signatures.report import Integrity, Kind, Role, SubIndication
+from signatures.signed import SignedFile, SignedObject, Source
 from signatures.unread import unread
 from signatures.xmldsig.c14n import Refused, Work
 
@@ -98,9 +97,9 @@ def noted(file: SignedFile, inside: Inside) -> SignedFile:
     """The same, and that something in it was not looked at."""
     if not inside.left:
         return file
-    if not file.objects:
-        why = Beyond(phrase("ins-left", parts=", ".join(inside.left[:MOST_LEFT])))
-        return SignedFile((unread(why, Kind.XADES, inside.left[0]),))
     note = Finding("SIG-INSIDE-LEFT", "", {"parts": ", ".join(inside.left[:MOST_LEFT])})
+    if not file.objects:
+        lost = SubIndication.GENERIC
+        return SignedFile((SignedObject(Kind.OTHER, Role.SIGNATURE, inside.left[0], b"", Integrity.UNKNOWN, lost, note),))
     first = replace(file.objects[0], notes=(*file.objects[0].notes, note))
     return replace(file, objects=(first, *file.objects[1:]))

@@ -279,7 +279,7 @@ def _mailed(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Par
         return
     try:
         for each in parts_of(data):
-            over = [(told_name(each.name), partial(io.BytesIO, form)) for form in each.over]
+            over = [(each.signed, partial(io.BytesIO, form)) for form in each.over]
             yield Part(told_name(each.name), partial(io.BytesIO, each.data), partial(iter, over))
     except TooDeep:
         yield Left("…")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import BytesHeaderParser
 
@@ -32,11 +32,12 @@ class TooDeep(ValueError):
 @dataclass(frozen=True)
 class MailPart:
     """A part that holds no others. ``name`` as its sender calls it, else its place ("2.1"). ``over`` are the forms of the part that it
-    may be a signature over."""
+    may be a signature over, ``signed`` the place of that."""
 
     name: str
     data: bytes
     over: tuple[bytes, ...] = ()
+    signed: str = ""
 
 
 def is_mail(head: bytes) -> bool:
@@ -59,7 +60,10 @@ def parts_of(data: bytes, place: str = "", depth: int = 0) -> Iterator[MailPart]
         signed = message.get_content_subtype() == "signed"
         for number, piece in enumerate(pieces, 1):
             for each in parts_of(piece, f"{place}.{number}".lstrip("."), depth + 1):
-                yield MailPart(each.name, each.data, _forms(pieces[0])) if signed and number == 2 and not each.over else each
+                if signed and number == 2 and not each.over:
+                    yield replace(each, over=_forms(pieces[0]), signed=f"{place}.1".lstrip("."))
+                else:
+                    yield each
         return
     decoded = _decoded(message, body)
     if message.get_content_type() == "message/rfc822":

@@ -40,7 +40,7 @@ class Kind(enum.StrEnum):
     XAIP = "XAIP"
     ASIC = "ASiC"
     OTHER = "other"
-    """One that Kho does not judge; which one, the level of the report says."""
+    """One that Kho does not judge (which one, the level of the report says), or of which only is known that there may be one."""
 
 
 class Role(enum.StrEnum):

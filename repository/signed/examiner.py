@@ -26,7 +26,6 @@ from signatures.called import called
 from signatures.detect import covered_names, detect, named_beside
 from signatures.inside_marks import may_hold
 from signatures.report import Indication, Integrity, Role, SignatureReport
-from signatures.report import Kind as SignatureKind
 
 if TYPE_CHECKING:
     from signatures.judgement import Context
@@ -174,7 +173,7 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
     yield from (_evidence(each, path) for each in report.signatures if each.role is Role.EVIDENCE)
     others = [each for each in report.signatures if each.role is not Role.EVIDENCE]
     signatures = [each for each in others if each.role is not Role.TIMESTAMP] or others
-    sound = [each for each in signatures if each.integrity is not Integrity.BROKEN and each.kind is not SignatureKind.OTHER]
+    sound = [each for each in signatures if each.integrity is not Integrity.BROKEN and _is_judged(each)]
     if not report.trusted and sound:
         worst = Integrity.UNKNOWN if any(each.integrity is Integrity.UNKNOWN for each in sound) else Integrity.INTACT
         yield Finding("SIG-NO-ANCHORS", path, {"integrity": worst.value})
@@ -183,6 +182,10 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
             yield _finding(each, path)
     if report.missing and not all(each.verdict.passed for each in signatures):
         yield Finding("SIG-NOT-COLLECTED", path, {"reason": said(report.missing[0], code=False)})
+
+
+def _is_judged(report: SignatureReport) -> bool:
+    return report.verdict.why is None or report.verdict.why.code != "SIG-KIND-NOT-JUDGED"
 
 
 EVIDENCE_CODES = {
@@ -202,7 +205,7 @@ def _evidence(report: SignatureReport, path: str) -> Finding:
 
 
 def _finding(report: SignatureReport, path: str) -> Finding:
-    if report.kind is SignatureKind.OTHER:
+    if not _is_judged(report):
         return Finding("SIG-NOT-JUDGED", path, {"kind": ", ".join(filter(None, (report.level, report.name)))})
     signer = report.signer
     args: dict[str, str | int] = {

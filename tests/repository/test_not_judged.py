@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 from policies.findings import Weight
@@ -9,6 +10,8 @@ from repository.model import DepositState
 from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest
 from tests.repository.test_signed import archive, codes, network, package, pki
+from tests.signatures.pki import Pki, day
+from tests.signatures.test_inside_archives import zipped
 from tests.signatures.test_other_kinds import made
 
 __all__ = ["archive", "network", "pki"]  # fixtures
@@ -25,3 +28,25 @@ def test_it_is_taken_in_with_a_warning(archive: ArchiveUnderTest, tmp_path: Path
     (report,) = archive.engine.signatures.validate(deposit.aip_id, progress=Silent())
     assert str(report.signatures[0].verdict) == "INDETERMINATE/GENERIC"
     assert archive.engine.signatures.attention() == []
+
+
+def test_an_archive_that_cannot_be_looked_into_waits_for_an_officer(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    cut = zipped({"a.txt.sig": made("detached.sig"), "b.txt": b"Cong van so 1\n" * 10})[:-30]
+    deposit = archive.deposit(package(tmp_path, a__zip=cut, b__txt=b"plain"))
+    assert (deposit.state, codes(deposit)) == (DepositState.HELD, {"SIG-INDETERMINATE": 1})
+
+
+def test_signed_files_in_a_plain_archive_count_as_files(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
+    good = pki.sign_cms(b"cong van", day(2026, 3), detached=False)
+    for number, (name, data, state) in enumerate(
+        [
+            ("plain", b"plain text " * 10, DepositState.STORED),
+            ("good", good, DepositState.STORED),
+            ("broken", good.replace(b"cong van", b"cong va!"), DepositState.REFUSED),
+        ]
+    ):
+        (tmp_path / f"{number}").mkdir()
+        deposit = archive.deposit(
+            package(tmp_path / f"{number}", a__gz=gzip.compress(data), b__zip=zipped({f"{name}.p7x": data}))
+        )
+        assert deposit.state is state, deposit.findings
