@@ -31,7 +31,7 @@ from signatures.detect_zip import OFFICE
 from signatures.evidence.xmlers import NAMESPACE as ERS
 from signatures.held import held, pieces
 from signatures.inside_marks import BEGINS, Holder, holders
-from signatures.mail import TooDeep, parts_of
+from signatures.mail import TooDeep, mails_in
 from signatures.odf import DOCUMENT, MACROS
 from signatures.ooxml import signature_parts
 from signatures.other_kinds import of_jar
@@ -278,7 +278,7 @@ def _mailed(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Par
         yield Left(told_name(source.name))
         return
     try:
-        for each in parts_of(data):
+        for each in mails_in(data):
             over = [(each.signed, partial(io.BytesIO, form)) for form in each.over]
             yield Part(told_name(each.name), partial(io.BytesIO, each.data), partial(iter, over))
     except TooDeep:

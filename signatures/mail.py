@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-__all__ = ["MailPart", "TooDeep", "is_mail", "parts_of"]
+__all__ = ["MailPart", "TooDeep", "is_mail", "mails_in"]
 
 DEEPEST = 20
 """Multiparts in one another; forwarded mails have five."""
@@ -23,6 +23,8 @@ _HEADER = re.compile(rb"(?:From [^\r\n]*\r?\n)?(?:[!-9;-~]+[ \t]*:[^\n]*\n(?:[ \
 _HOLDS = re.compile(rb"^content-type[ \t]*:\s*(multipart|application|message)/", re.IGNORECASE | re.MULTILINE)
 _BLANK = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _PREFIX = re.compile(rb"\AFrom [^\r\n]*\r?\n")
+_NEXT = re.compile(rb"(?<=\n)(?=From [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n[!-9;-~]+:)")
+"""Where the next mail of a mail box begins; in a mail such a line is written otherwise (RFC 4155)."""
 
 
 class TooDeep(ValueError):
@@ -41,9 +43,16 @@ class MailPart:
 
 
 def is_mail(head: bytes) -> bool:
-    """Whether a file that begins so is a mail, or a part of one, that may hold others. A header that ends beyond `HEAD` is believed."""
+    """Whether a file that begins so is a mail, or a part of one, that may hold others, or a mail box."""
     found = _HEADER.match(head[:HEAD])
-    return found is not None and _HOLDS.search(found[0]) is not None
+    return found is not None and (_HOLDS.search(found[0]) is not None or head.startswith(b"From "))
+
+
+def mails_in(data: bytes) -> Iterator[MailPart]:
+    """The parts of a mail, or of each in a mail box. Raises `TooDeep`."""
+    several = _NEXT.split(data) if data.startswith(b"From ") else [data]
+    for number, mail in enumerate(several, 1):
+        yield from parts_of(mail, f"{number}" if len(several) > 1 else "")
 
 
 def parts_of(data: bytes, place: str = "", depth: int = 0) -> Iterator[MailPart]:

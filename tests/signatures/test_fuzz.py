@@ -32,7 +32,16 @@ from signatures.report import Integrity, Role
 from signatures.signed import SignedFile, Source
 from signatures.timestamps import read_token
 from signatures.xaip_verifier import XaipVerifier
-from tests.signatures import asic_builder, office_signing, test_evidence, test_xaip, test_xmlers, xml_signing
+from tests.signatures import (
+    asic_builder,
+    office_signing,
+    test_evidence,
+    test_inside_archives,
+    test_other_kinds,
+    test_xaip,
+    test_xmlers,
+    xml_signing,
+)
 from tests.signatures.cms_attributes import EXTERNAL, INTERNAL, archived, record_over, token, with_attribute
 from tests.signatures.evidence_builder import objects_of
 from tests.signatures.pki import Pki, day
@@ -194,6 +203,21 @@ def _package() -> list[bytes]:
     return [test_xaip.package(), light, record, test_xaip.encoded(record).encode()]
 
 
+def _archives() -> list[bytes]:
+    members = {"a/b.p7m": test_inside_archives.signed(), "c.docx": office_signing.zipped(office_signing.sign_docx(pki()))}
+    return [make(members) for make in test_inside_archives.ARCHIVES.values()]
+
+
+def _mails() -> list[bytes]:
+    entity, signed = test_inside_archives.ENTITY, test_inside_archives.signed()
+    mails = test_inside_archives.mail(("a.p7m", signed, "base64"), ("b.p7m", signed, "quoted-printable"))
+    return [
+        mails,
+        test_inside_archives.smime(entity, pki().sign_cms(entity)),
+        b"From a@b 00:00\n" + mails + b"\nFrom a@b 00:00\n" + mails,
+    ]
+
+
 READERS: dict[str, Callable[[], Reader]] = {
     "xml": lambda: Reader([xml_signing.enveloped(pki(), level="LTA"), xml_signing.enveloping(pki(), level="T")], mutated, read),
     "detached": lambda: Reader([xml_signing.detached(pki(), {"content": b"x", "other": b"y"}, level="T")], mutated, read),
@@ -203,6 +227,10 @@ READERS: dict[str, Callable[[], Reader]] = {
     "cms": lambda: Reader(_cms(), damaged, read_with(CadesVerifier())),
     "xmlers": _xmlers,
     "record": _records,
+    "archive": lambda: Reader(_archives(), damaged, read),
+    "mail": lambda: Reader(_mails(), damaged, read),
+    "attachment": lambda: Reader([test_inside_archives.attached(test_inside_archives.signed(), "a.p7m")], damaged, read),
+    "others": lambda: Reader([data for data, _ in test_other_kinds.SIGNED.values()], damaged, read),
     "xaip": lambda: Reader(_package(), either, read_with(XaipVerifier(), EvidenceVerifier())),
 }
 

@@ -186,6 +186,14 @@ def test_a_signed_file_in_a_signature_is_judged(tmp_path: Path) -> None:
     assert (inner[0].partition(":")[0], inner[1]) == ("a.asice", BAD)
 
 
+def test_every_mail_of_a_mail_box_is_looked_at(tmp_path: Path) -> None:
+    start = b"From a@example.org Mon Jan  1 00:00:00 2026\n"
+    box = b"\n".join(start + mail((f"{name}.p7m", data, "base64")) for name, data in (("a", signed()), ("b", damaged())))
+    assert found(tmp_path, box, "x.mbox") == [("a.p7m", GOOD), ("b.p7m", BAD)]
+    plain = start + b"Subject: hello\n\ntext\n\n"
+    assert [each for _, each in found(tmp_path, plain + box, "x.mbox")] == [GOOD, BAD]
+
+
 def test_a_deep_mail_is_told(tmp_path: Path) -> None:
     data = mail(("b.p7m", damaged(), "base64"))
     for _ in range(30):
