@@ -20,7 +20,7 @@ from signatures.ber import Beyond
 from signatures.called import called
 from signatures.detect import detected
 from signatures.inside_marks import may_hold
-from signatures.inside_parts import PART, Left, Part, Unopened, parts_in, spooled
+from signatures.inside_parts import PART, XML_PART, Left, Part, Unopened, parts_in, spooled
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.unread import unread
@@ -30,6 +30,15 @@ __all__ = ["Inside", "noted", "signed_inside"]
 
 MOST_DEPTH = 5
 """Files in one another that are looked at."""
+
+FREE = 32
+"""A file is looked into for nothing as far as its parts are this many times as long as itself; beyond that it takes steps of `Work`."""
+
+HOLDER = 64 << 10
+"""Bytes that could be looked through in the time that reading a part takes."""
+
+HEAD = 64
+"""Bytes in which XML shows what it is."""
 
 READ = 9
 """To read the signatures of a part takes a step of `Work` for every 2 ** READ bytes."""
@@ -51,6 +60,11 @@ class Inside:
     depth: int = 0
     left: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, source: Source) -> Inside:
+        """For a file that is in no other. Raises OSError."""
+        return cls(Work(free=FREE * source.path.stat().st_size))
+
 
 def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read: Read) -> Iterator[SignedFile]:
     """What is signed in the parts of ``source``, by ``read``, under the names of the parts. What is signed and was not read is unread;
@@ -60,9 +74,9 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
             if isinstance(part, Left):
                 inside.left.append(part.name)
                 continue
-            inside.work.visit(PART)
             try:
                 with part.open() as stream, spooled(stream, inside.work) as held:
+                    _account(held, inside.work)
                     found = next(detected(held), None)
                     if not (found or may_hold(held) or called(part.name)):
                         continue
@@ -76,11 +90,19 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
         inside.left.append("…")
 
 
+def _account(held: BinaryIO, work: Work) -> None:
+    """Account for looking at a part. Raises `Refused`."""
+    held.seek(0)
+    is_xml = held.read(HEAD).lstrip()[:1] == b"<"
+    work.look(XML_PART + held.seek(0, io.SEEK_END) if is_xml else PART)
+
+
 def _read(part: Part, held: BinaryIO, kind: Kind | None, inside: Inside, read: Read) -> SignedFile:
     """``kind`` is None where it only holds others: these are accounted for one by one."""
     deeper = Inside(inside.work, inside.depth + 1, inside.left)
     try:
-        inside.work.visit(PART if kind is None else SIGNED + (held.seek(0, io.SEEK_END) >> READ))
+        inside.work.look(HOLDER)
+        inside.work.visit(0 if kind is None else SIGNED + (held.seek(0, io.SEEK_END) >> READ))
         with tempfile.TemporaryDirectory(prefix="kho-inside-") as folder:
             path = Path(folder) / "part"
             held.seek(0)

@@ -44,7 +44,7 @@ def verifiers(known: Sequence[Certificate] = ()) -> tuple[Verifier, ...]:
 def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> SignedFile | None:
     """What is signed in a file, and in the files that it holds; None when it carries no signature, and is not called one. Raises OSError
     and CouldNotRead as they are."""
-    inside = Inside()
+    inside = Inside.of(source)
     file = noted(_signed(tuple(known), source, inside) or SignedFile(), inside)
     return file if file.objects else None
 

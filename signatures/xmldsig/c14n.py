@@ -31,6 +31,9 @@ what libxml2 and hashlib do is reckoned in these steps too. A message of 20 MB, 
 BYTES = 10
 """What is parsed, written or hashed by libraries counts as a step for every 2 ** BYTES bytes."""
 
+LOOKED = 7
+"""XML that is looked through for marks of signatures counts as a step for every 2 ** LOOKED bytes."""
+
 MARKS = 3
 """And what libxml2 parses as one for every 2 ** MARKS marks ("<")."""
 
@@ -61,6 +64,8 @@ class Work:
     """How much may still be done for one file, and for all that is inside it; and which digests are known from doing it."""
 
     left: int = MOST_VISITS
+    free: int = 0
+    """Bytes that may be looked through before that takes steps."""
     lacking: set[tuple[Hashable, str]] = field(default_factory=set)
     """Canonical forms of what was read again, each with what it lacks that is there: "comments", "namespaces"."""
     _digests: dict[tuple[str, Hashable], bytes] = field(default_factory=dict)
@@ -72,6 +77,12 @@ class Work:
         self.left -= count
         if self.left < 0:
             raise Refused(phrase("dsig-steps"))
+
+    def look(self, size: int) -> None:
+        """Account for looking through as much as ``size`` bytes of XML. Raises `Refused`."""
+        over = max(0, size - self.free)
+        self.free = max(0, self.free - size)
+        self.visit(over >> LOOKED)
 
     def digest(self, algorithm: str, made: Callable[[Sink], object], *, known: Hashable = None, file: bool = False) -> bytes:
         """The digest of what ``made`` makes; once only where it is ``known`` as the same again. A ``file`` may be read once for nothing,
