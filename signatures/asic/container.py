@@ -79,7 +79,7 @@ class _Container:
         self._objects = [each for each in members.names if each != MIMETYPE and not each.upper().startswith("META-INF/")]
         self._object_names = frozenset((*self._objects, *map(told_name, self._objects)))
         self._sizes = {each: members.size(each) for each in members.names}
-        self._simple = self._is_simple(name)
+        self._simple = is_simple(members, name, len(self._objects))
         self._unread: list[str] = []
         """Why manifests could not be read."""
         self._manifests = list(read_manifests(members, self._sizes, work, self._unread))
@@ -93,13 +93,6 @@ class _Container:
         """What each seal covers: names of members."""
         self._types: dict[str, list[dict[str, str]]] = {}
         """And the media types that were signed along, for each signature in it."""
-
-    def _is_simple(self, name: str) -> bool:
-        try:
-            said = self._members.read(MIMETYPE, 1024).decode("ascii", "replace").strip() if MIMETYPE in self._sizes else ""
-        except BadZip:
-            said = ""
-        return is_simple(said, name, len(self._objects))
 
     def file(self) -> SignedFile:
         for name, read in islice(self._seals.items(), MOST_SEALS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from formats.package.containers import CADES, EVIDENCE, STAMP, XADES, Named
+from formats.package.zip_members import BadZip, ZipMembers
 
 __all__ = [
     "CADES",
@@ -36,8 +37,12 @@ def is_manifest(name: str) -> bool:
     return any(each.match(name) for each in _MANIFESTS)
 
 
-def is_simple(said: str, name: str, objects: int) -> bool:
+def is_simple(members: ZipMembers, name: str, objects: int) -> bool:
     """By the media type that the container says; else by its name; else by having one object."""
+    try:
+        said = members.read(MIMETYPE, 1024).decode("ascii", "replace").strip() if members.find(MIMETYPE) is not None else ""
+    except BadZip:
+        said = ""
     if said:
         return said == SIMPLE
     lower = name.lower()
