@@ -26,6 +26,7 @@ from pyhanko_certvalidator.validate import async_validate_path
 from signatures.algorithms import effort
 from signatures.anchors import Anchor, Anchors, Purpose
 from signatures.certificates import LATEST, Certificate
+from signatures.path_words import told
 
 __all__ = ["Chain", "Chains"]
 
@@ -232,7 +233,7 @@ def _problem(chain: Chain, at: datetime) -> str:
         path = ValidationPath(anchor, list(between), chain.certificates[0].asn1)
         asyncio.run(async_validate_path(context, path))
     except (PathError, ValidationError, ValueError, TypeError, KeyError, OverflowError) as error:
-        return " ".join(str(error).split())[:300]
+        return told(error, [each.name for each in reversed(chain.certificates)])
     return ""
 
 
