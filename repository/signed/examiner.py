@@ -185,8 +185,11 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
 
 
 def _is_judged(report: SignatureReport) -> bool:
-    return report.verdict.why is None or report.verdict.why.code != "SIG-KIND-NOT-JUDGED"
+    return report.verdict.why is None or report.verdict.why.code not in UNJUDGED
 
+
+UNJUDGED = frozenset({"SIG-KIND-NOT-JUDGED", "SIG-INSIDE-LEFT"})
+"""Why a report is of no signature that could be judged: it is of another kind, or only not known to be there."""
 
 EVIDENCE_CODES = {
     Indication.TOTAL_PASSED: "EVD-RECEIVED-PASSED",
@@ -205,6 +208,8 @@ def _evidence(report: SignatureReport, path: str) -> Finding:
 
 
 def _finding(report: SignatureReport, path: str) -> Finding:
+    if report.verdict.why is not None and report.verdict.why.code == "SIG-INSIDE-LEFT":
+        return Finding("SIG-NOT-LOOKED-INSIDE", path, report.verdict.why.args)
     if not _is_judged(report):
         return Finding("SIG-NOT-JUDGED", path, {"kind": ", ".join(filter(None, (report.level, report.name)))})
     signer = report.signer

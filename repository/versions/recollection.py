@@ -116,7 +116,7 @@ class Collect:
         known = self._archive.catalog.deposits.find(deposit_id)
         if known is not None:
             return known.id if known.state is DepositState.ACCEPTED else ""
-        waiting = again.counts.keys() - {"SIG-NOT-JUDGED"}  # which nothing that can be had will change
+        waiting = again.counts.keys() - {"SIG-NOT-JUDGED", "SIG-NOT-LOOKED-INSIDE"}  # which nothing that can be had will change
         outcome = "success" if waiting <= {"SIG-PASSED"} and again.counts else "warning"
         detail: dict[str, str | int] = {**again.counts, "collected": len(again.data)}
         event = replace(ledger_of(self._archive).event(VALIDATED, outcome, detail=detail), aip_id=aip.id, aip_version=aip.version)

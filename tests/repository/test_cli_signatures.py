@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from tests.signatures.pki import Pki
+from tests.signatures.pki import Pki, day
 from tests.signatures.test_xml_attacks import by_id, transform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,3 +36,19 @@ def test_reasons_are_words_and_the_last_line_says_what_to_do(tmp_path: Path, spe
     assert "⟦" not in shown.stdout.decode() + shown.stderr.decode()
     last = shown.stderr.decode().strip().splitlines()[-1]
     assert {"en": "another program may judge", "vi": "phần mềm khác"}[speech] in shown.stderr.decode(), last
+
+
+@pytest.mark.parametrize(("speech", "heading"), [("en", "Findings"), ("vi", "Phát hiện")])
+def test_what_waits_is_shown_as_a_table(tmp_path: Path, speech: str, heading: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.p7m").write_bytes(Pki("ec").sign_cms(b"cong van", day(2026, 3), detached=False))
+    environment = {**os.environ, "KHO_LANG": speech, "KHO_HOME": str(tmp_path / "home")}
+
+    def kho(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "repository.cli", *arguments]
+        return subprocess.run(command, capture_output=True, check=False, cwd=ROOT, env=environment)
+
+    for arguments in (("init", str(tmp_path / "home")), ("deposit", str(tmp_path / "in"))):
+        assert kho(*arguments).returncode == 0
+    shown = kho("signatures", "status")
+    assert (shown.returncode, heading in shown.stdout.decode(), "SIG-NO-ANCHORS 1" in shown.stdout.decode()) == (3, True, True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from policies.findings import Weight
 from repository.model import DepositState
 from repository.progress import Silent
+from signatures.inside import MOST_DEPTH
 from tests.builders_archive import ArchiveUnderTest
 from tests.repository.test_signed import archive, codes, network, package, pki
 from tests.signatures.pki import Pki, day
@@ -30,10 +31,17 @@ def test_it_is_taken_in_with_a_warning(archive: ArchiveUnderTest, tmp_path: Path
     assert archive.engine.signatures.attention() == []
 
 
-def test_an_archive_that_cannot_be_looked_into_waits_for_an_officer(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+def test_what_was_not_looked_into_is_told_and_holds_nothing(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    deep = made("detached.sig")
+    for _ in range(MOST_DEPTH + 2):
+        deep = zipped({"a.zip": deep})
     cut = zipped({"a.txt.sig": made("detached.sig"), "b.txt": b"Cong van so 1\n" * 10})[:-30]
-    deposit = archive.deposit(package(tmp_path, a__zip=cut, b__txt=b"plain"))
-    assert (deposit.state, codes(deposit)) == (DepositState.HELD, {"SIG-INDETERMINATE": 1})
+    deposit = archive.deposit(package(tmp_path, deep__zip=deep, cut__zip=cut, b__txt=b"plain"))
+    assert (deposit.state, codes(deposit)) == (DepositState.STORED, {"SIG-NOT-LOOKED-INSIDE": 2}), deposit.findings
+    for finding in (each for each in deposit.findings if each.code == "SIG-NOT-LOOKED-INSIDE"):
+        assert finding.weight is Weight.WARNING
+        assert finding.path in finding.text("vi")
+    assert archive.engine.signatures.attention() == []
 
 
 def test_signed_files_in_a_plain_archive_count_as_files(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
