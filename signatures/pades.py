@@ -212,6 +212,8 @@ class _Reading:
             return "pages"
         if place.field is None or not self._pdf.readable:
             return "unknown"
+        if not self._pdf.accounts_for(place.end):
+            return "unknown"  # what belongs to no revision cannot be compared with one
         if self._explained and place.end >= self._explained:
             return "allowed"  # every later revision was compared with an even earlier one
         if not compare:

@@ -36,6 +36,7 @@ from pyhanko.sign.diff_analysis import (
 
 from policies.phrases import phrase
 from signatures.cms import MOST_BYTES
+from signatures.pdf_remainder import Remainder
 
 __all__ = ["Field", "Pdf", "Prefix"]
 
@@ -129,6 +130,7 @@ class Pdf:
             _ = self._reader.root
         except BAD:
             self._reader = None
+        self._remainder = Remainder(self._reader)
 
     @property
     def readable(self) -> bool:
@@ -204,6 +206,13 @@ class Pdf:
             return sorted(dict.fromkeys(every), key=lambda each: (each.idnum, each.generation))
         except BAD:
             return []
+
+    def accounts_for(self, end: int) -> bool:
+        """Whether all that lies behind ``end`` belongs to a revision of the document."""
+        try:
+            return not self._remainder.behind(end)
+        except BAD:
+            return False
 
     def changes_since(self, field: Field) -> str:
         """What the document got after the revision that brought ``field``'s value: see `Coverage.changes`."""
