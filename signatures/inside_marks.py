@@ -18,12 +18,13 @@ from signatures.mail import HEAD as MAIL_HEAD
 from signatures.mail import is_mail
 from signatures.marks import holds
 
-__all__ = ["BEGINS", "Holder", "holders", "may_hold"]
+__all__ = ["BEGINS", "HELD", "Holder", "holders", "may_hold"]
 
 _FILE = r"(?:JVBERi|UEsDB|MI|P[A-P]|77u/P|LS0tLS1CRUdJTi)[A-Za-z0-9+/]{40}"
 """A PDF, a zip, DER, XML with or without a mark, PEM, in base64."""
 
-_HELD = re.compile(rb"[>\[]\s{0,40}" + _FILE.encode())
+HELD = re.compile(rb"[>\[]\s{0,40}" + _FILE.encode())
+"""Where one begins in XML."""
 
 BEGINS = re.compile(r"\s*" + _FILE)
 """A text that may be such a file."""
@@ -84,6 +85,6 @@ def _is_holding_xml(stream: BinaryIO, head: bytes) -> bool:
         if encoding_of(head) is None:
             return False
         text = as_ascii(stream)
-        return text is not None and holds(text, _HELD)
+        return text is not None and holds(text, HELD)
     except UnknownEncoding:
         return False  # detection says so

@@ -42,10 +42,10 @@ from signatures.xmldsig.c14n import Work
 from signatures.xmldsig.document import path_of, text_of
 from signatures.xmldsig.names import DS, ds
 
-__all__ = ["PART", "XML_PART", "Left", "Opened", "Part", "Unopened", "parts_in", "spooled"]
+__all__ = ["PART", "PLAIN_PART", "XML_PART", "Left", "Opened", "Part", "Unopened", "parts_in", "spooled"]
 
-PART, XML_PART = 4 << 10, 16 << 10
-"""Bytes that could be looked through (`Work.look`) in the time that finding a part takes, and telling what a part in XML is."""
+PLAIN_PART, PART, XML_PART = 8, 32, 128
+"""Steps of `Work` that finding a part takes that is plain, another, and telling what a part in XML is."""
 
 SHORTEST = 32
 """Bytes that any signature has, or anything that holds one."""
@@ -139,10 +139,15 @@ def spooled(stream: BinaryIO, work: Work) -> BinaryIO:
 
 def _members(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
     try:
-        members = ListedMembers(source.path)
+        listed = ListedMembers(source.path)
     except BadZip:
         yield Left(told_name(source.name))
         return
+    with listed as members:
+        yield from _listed(members, source, kinds, work)
+
+
+def _listed(members: ListedMembers, source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
     own = _machinery(source, kinds, work, [each.decode("utf-8", "replace") for each in members.names])
     for number, name in enumerate(members.names):
         shown = name.decode("utf-8", "replace")
@@ -170,8 +175,7 @@ def _opened(members: ListedMembers, number: int) -> BinaryIO:
     try:
         if members.size(number) > IN_MEMORY:
             return _Guarded(members.opened(number), BadZip)
-        with members.opened(number) as stream:
-            return io.BytesIO(stream.read())
+        return io.BytesIO(members.read(number))
     except BadZip as error:
         raise Unopened from error
 
@@ -182,7 +186,7 @@ def _found(members: ListedMembers, work: Work, name: bytes | None) -> Opened | N
         return None
 
     def opened() -> BinaryIO:
-        work.look(PART)
+        work.part(PART)
         return spooled(_opened(members, number), work)
 
     return opened
@@ -233,7 +237,7 @@ def _tarred(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Par
     try:
         with tarfile.open(source.path, "r:") as tar:
             for member in tar:
-                work.look(PART)
+                work.part(PART)
                 if member.isfile() and (stream := tar.extractfile(member)) is not None:
                     yield Part(told_name(member.name), partial(_Guarded, stream, tarfile.TarError, EOFError, ValueError))
             if _follows(source, tar.offset):
@@ -290,7 +294,7 @@ def _mailed(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Par
 
 def _attached(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
     with source.path.open("rb") as stream:
-        for name, data in Pdf(stream).attachments(partial(work.look, PART)):
+        for name, data in Pdf(stream).attachments(partial(work.part, PART)):
             yield Left(told_name(name)) if data is None else Part(told_name(name), partial(io.BytesIO, data))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
+from weakref import WeakKeyDictionary
 
 from formats.package.defects import Defect, Hostile
 from formats.package.entries import entry_name
@@ -229,9 +230,20 @@ def named_members(file: BinaryIO, size: int, wanted: Callable[[str], bool]) -> I
 
 
 def zip_names(file: BinaryIO, size: int) -> list[str] | None:
-    """The names in the directory of a zip, read without looking at its members; None when it has no directory that can be read.
+    """The names in the directory of a zip, read without looking at its members; None when it has no directory that can be read. A file that
+    stays open is read once, however often it is asked for: nobody changes it meanwhile.
 
     For telling what kind of file it is; OSError as it is."""
+    if file not in _NAMES:
+        _NAMES[file] = _read_names(file, size)
+    return _NAMES[file]
+
+
+_NAMES: WeakKeyDictionary[BinaryIO, list[str] | None] = WeakKeyDictionary()
+"""The names in the zips that are open."""
+
+
+def _read_names(file: BinaryIO, size: int) -> list[str] | None:
     file.seek(max(0, size - _END))
     if b"PK\5\6" not in file.read(_END):  # as of nearly every file
         return None

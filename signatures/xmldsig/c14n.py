@@ -65,7 +65,8 @@ class Work:
 
     left: int = MOST_VISITS
     free: int = 0
-    """Bytes that may be looked through before that takes steps."""
+    parts: int = 0
+    """Bytes that may be looked through, and parts that may be found, before that takes steps."""
     lacking: set[tuple[Hashable, str]] = field(default_factory=set)
     """Canonical forms of what was read again, each with what it lacks that is there: "comments", "namespaces"."""
     _digests: dict[tuple[str, Hashable], bytes] = field(default_factory=dict)
@@ -80,9 +81,13 @@ class Work:
 
     def look(self, size: int) -> None:
         """Account for looking through as much as ``size`` bytes of XML. Raises `Refused`."""
-        over = max(0, size - self.free)
-        self.free = max(0, self.free - size)
+        over, self.free = max(0, size - self.free), max(0, self.free - size)
         self.visit(over >> LOOKED)
+
+    def part(self, steps: int) -> None:
+        """Account for finding a part, which takes as many ``steps``. Raises `Refused`."""
+        self.parts -= 1
+        self.visit(steps if self.parts < 0 else 0)
 
     def digest(self, algorithm: str, made: Callable[[Sink], object], *, known: Hashable = None, file: bool = False) -> bytes:
         """The digest of what ``made`` makes; once only where it is ``known`` as the same again. A ``file`` may be read once for nothing,

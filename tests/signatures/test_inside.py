@@ -124,7 +124,8 @@ def test_work_is_bounded_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(inside, "SIGNED", 100_000)
     names = found(tmp_path, message(signed, signed, signed))
     assert [integrity for _, integrity in names] == [Integrity.INTACT, Integrity.INTACT, Integrity.UNKNOWN]
-    monkeypatch.setattr(inside, "PART", 300_000 << 7)
+    monkeypatch.setattr(inside, "PLAIN_PART", 300_000)
+    monkeypatch.setattr(inside, "FREE_PARTS", 60)
     file = read(tmp_path, stamped_container("a", b"1").replace(b"a", b"a"), "x.asics")
     assert file is not None
     more = read(tmp_path, zipped(parts(pki(), files={"a.txt": b"cong van " * 10})))
