@@ -11,7 +11,7 @@ from signatures.report import Kind, Role
 from signatures.signed import SignedObject, Source
 from signatures.unread import unread
 
-__all__ = ["called", "unread_by_name"]
+__all__ = ["SIGNATURES", "SIGNED", "called", "unread_by_name"]
 
 SURE: Mapping[str, Kind] = {
     ".p7s": Kind.CADES,
@@ -42,6 +42,23 @@ USUAL: Mapping[str, Kind] = {
 }
 """Endings that others use too: they say signature where the file lies beside that they would be over."""
 
+SIGNED = "multipart/signed"
+
+SIGNATURES: Mapping[str, str] = {
+    "application/pkcs7-signature": ".p7s",
+    "application/x-pkcs7-signature": ".p7s",
+    "application/pkcs7-mime": ".p7m",
+    "application/x-pkcs7-mime": ".p7m",
+    "application/cms": ".cms",
+    "application/timestamp-reply": ".tsr",
+    "application/vnd.etsi.asic-e+zip": ".asice",
+    "application/vnd.etsi.asic-s+zip": ".asics",
+    "application/pgp-signature": ".p7s",
+    SIGNED: ".p7s",
+}
+"""Types of parts of a mail that say signature, with the ending that says the same (RFC 8551, 3.2; RFC 7193; RFC 3161; RFC 3156; RFC 1847,
+2.1: what is not found of a signed mail is its signature)."""
+
 ENVELOPES = (".p7m", ".pkcs7", ".cms")
 """Endings of every content of a CMS, enciphered ones too (RFC 8551, 3.2.1)."""
 
@@ -67,15 +84,15 @@ def _ending(name: str, endings: Mapping[str, Kind]) -> str:
     return next((each for each in endings if lower.endswith(each)), "")
 
 
-def called(name: str) -> bool:
-    """Whether a file may be called a signature by its name."""
-    return bool(_ending(name, SURE) or _ending(name, USUAL))
+def called(name: str, media: str = "") -> bool:
+    """Whether a file may be called a signature by its name, or by the type that a mail says of it."""
+    return bool(media in SIGNATURES or _ending(name, SURE) or _ending(name, USUAL))
 
 
 def unread_by_name(source: Source) -> SignedObject | None:
     """What is to be said of a file in which no signature was found: it is damaged, or another's that is called so; which of both, a name
     does not tell. None when its name says nothing of one, or it is another structure that may be called so. Raises OSError."""
-    ending = _ending(source.name, SURE)
+    ending = _ending(source.name, SURE) or SIGNATURES.get(source.media, "")
     kind = SURE.get(ending)
     if kind is None:
         ending = _ending(source.name, USUAL)
@@ -87,7 +104,9 @@ def unread_by_name(source: Source) -> SignedObject | None:
             if _other(data):
                 return None
     role = {Kind.TIMESTAMP: Role.TIMESTAMP, Kind.EVIDENCE: Role.EVIDENCE}.get(kind, Role.SIGNATURE)
-    return unread(phrase("sig-called", ending=ending), kind, role=role, sure=False)
+    by_name = source.name.lower().endswith(ending)
+    why = phrase("sig-called", ending=ending) if by_name else phrase("sig-called-media", media=source.media)
+    return unread(why, kind, role=role, sure=False)
 
 
 def _other(data: Buffer) -> bool:

@@ -24,6 +24,7 @@ from signatures.inside_parts import PART, PLAIN_PART, XML_PART, Left, Part, Unop
 from signatures.inside_plain import MOST_PLAIN, is_plain
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
+from signatures.structures import in_part
 from signatures.unread import unread
 from signatures.xmldsig.c14n import Refused, Work
 
@@ -53,6 +54,9 @@ MOST_LEFT = 10
 
 SIGNED = 700
 """And at least so many."""
+
+OF_MAIL = ("enclosed", "beside")
+"""What the signature of a mail covers is so; what is signed in a part of it is signed as that part (`Coverage.scope`)."""
 
 Read = Callable[[Source, "Inside"], SignedFile | None]
 
@@ -86,7 +90,7 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
                         continue
                     _account(held, inside.work)
                     found = next(detected(held), None)
-                    if not (found or may_hold(held) or called(part.name)):
+                    if not (found or may_hold(held) or called(part.name, part.media)):
                         continue
                     if inside.depth >= MOST_DEPTH:
                         inside.left.append(part.name)
@@ -130,10 +134,13 @@ def _read(part: Part, held: BinaryIO, kind: Kind | None, inside: Inside, read: R
             held.seek(0)
             with path.open("wb") as file:
                 shutil.copyfileobj(held, file)
-            found = read(Source(path, part.name, part.beside, part.named, work=inside.work), deeper) or SignedFile()
+            found = (
+                read(Source(path, part.name, part.beside, part.named, media=part.media, work=inside.work), deeper) or SignedFile()
+            )
     except Refused as error:
         return SignedFile((unread(Beyond(error.reason), kind or Kind.XADES, part.name),))
-    named = (replace(each, name=f"{part.name}: {each.name}" if each.name else part.name) for each in found.objects)
+    own = (in_part(each, part.left) if part.left and each.coverage.scope in OF_MAIL else each for each in found.objects)
+    named = (replace(each, name=f"{part.name}: {each.name}" if each.name else part.name) for each in own)
     return replace(found, objects=tuple(named))
 
 

@@ -14,9 +14,10 @@ from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, as_ascii, encoding_of
 from signatures.detect import TAR
 from signatures.detect_zip import ZIP_BEGINS
-from signatures.mail import HEAD as MAIL_HEAD
-from signatures.mail import is_mail
+from signatures.mail_head import HEAD as MAIL_HEAD
+from signatures.mail_head import is_mail, may_have_uuencode
 from signatures.marks import holds
+from signatures.transfer import UU_BEGIN
 
 __all__ = ["BEGINS", "HELD", "Holder", "holders", "may_hold"]
 
@@ -71,13 +72,18 @@ def _holders(stream: BinaryIO) -> Iterator[Holder]:
     if head.startswith(ZIP_BEGINS) or zip_names(stream, stream.seek(0, io.SEEK_END)):
         yield Holder.ZIP
     yield from (holder for begin, holder in _PACKED if head.startswith(begin))
-    if is_mail(head):
+    stream.seek(0)
+    if is_mail(head) or (may_have_uuencode(head) and holds(stream, _has_uuencode)):
         yield Holder.MAIL
     stream.seek(0)
     if b"%PDF-" in head[:PDF_HEAD] and holds(stream, _ATTACHED):
         yield Holder.PDF
     if _is_holding_xml(stream, head[:HEAD]):
         yield Holder.XML
+
+
+def _has_uuencode(window: bytes) -> bool:
+    return b"\nbegin " in window and UU_BEGIN.search(window) is not None
 
 
 def _is_holding_xml(stream: BinaryIO, head: bytes) -> bool:

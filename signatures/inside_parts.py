@@ -31,7 +31,8 @@ from signatures.detect_zip import OFFICE
 from signatures.evidence.xmlers import NAMESPACE as ERS
 from signatures.held import held, pieces
 from signatures.inside_marks import BEGINS, Holder, holders
-from signatures.mail import TooDeep, mails_in
+from signatures.left_words import told
+from signatures.mail import MailPart, mails_in
 from signatures.odf import DOCUMENT, MACROS
 from signatures.ooxml import signature_parts
 from signatures.other_kinds import of_jar
@@ -83,12 +84,15 @@ class Unopened(Exception):
 @dataclass(frozen=True)
 class Part:
     """A file in a file. ``open`` raises `Unopened`, and so may reading what it opens. ``beside`` is what lies there that it may be a
-    signature over, ``named`` what it may call by name."""
+    signature over, ``named`` what it may call by name; ``media`` the type that a mail says of it, ``left`` what else a mail has whose
+    signature it is."""
 
     name: str
     open: Opened
     beside: Callable[[], Iterable[tuple[str, Opened]]] = field(default=lambda: ())
     named: Callable[[str], Opened | None] = field(default=lambda _: None)
+    media: str = ""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -281,12 +285,21 @@ def _mailed(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Par
     if len(data) > MOST_MAIL:
         yield Left(told_name(source.name))
         return
-    try:
-        for each in mails_in(data):
-            over = [(each.signed, partial(io.BytesIO, form)) for form in each.over]
-            yield Part(told_name(each.name), partial(io.BytesIO, each.data), partial(iter, over))
-    except TooDeep:
-        yield Left("…")
+    for each in mails_in(data, work):
+        name = told_name(each.name)
+        if each.open is None:
+            yield Left(name)
+            continue
+        left = tuple(map(told, each.left))
+        yield Part(name, partial(_memory, each.open), partial(_over, each), media=each.media, left=left)
+
+
+def _memory(opened: Callable[[], bytes]) -> BinaryIO:
+    return io.BytesIO(opened())
+
+
+def _over(part: MailPart) -> Iterator[tuple[str, Opened]]:
+    return ((told_name(name), partial(_memory, form)) for name, form in part.over())
 
 
 # -- PDF, CMS --------------------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from formats.package.names import told_name
 from policies.phrases import phrase
 
 __all__ = [
+    "AROUND_PARTS",
     "ATTRIBUTES",
     "BESIDE",
     "COMMENTS",
@@ -44,10 +45,12 @@ WORDS = {
 
 BESIDE = phrase("left-beside")
 """What a file of a signature in CMS holds around its structure."""
+AROUND_PARTS = phrase("left-around-parts")
+"""What a mail holds before the first and behind the last of its parts."""
 ZIP_COMMENT, EXTRA_FIELD = phrase("left-zip-comment"), phrase("left-extra-field")
 """What belongs to a zip as a whole, or to none of its names."""
 
-_ENDS = (NAME, NAME_AND_ATTRIBUTES, EVERYTHING, PART, *WORDS.values(), ZIP_COMMENT, EXTRA_FIELD, BESIDE)
+_ENDS = (NAME, NAME_AND_ATTRIBUTES, EVERYTHING, PART, *WORDS.values(), ZIP_COMMENT, EXTRA_FIELD, BESIDE, AROUND_PARTS)
 
 
 def told(item: str) -> str:

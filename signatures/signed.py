@@ -33,6 +33,8 @@ class Source:
     beside: Callable[[], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda: ())
     named: Callable[[str], Callable[[], BinaryIO] | None] = field(default=lambda _: None)
     holding: Callable[[str, Collection[bytes]], Iterable[tuple[str, Callable[[], BinaryIO]]]] = field(default=lambda _, __: ())
+    media: str = ""
+    """The type that the mail says of it in which it is a part."""
     work: Work | None = None
     """What may still be done for the file that this one is a part of; None where it is a part of none."""
 

@@ -3,7 +3,7 @@ stands there, which nobody signed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -89,10 +89,11 @@ def _answers(data: Buffer, at: int) -> bool:
     return end - at <= MOST_BYTES and token_in(bytes(data[at:end])) is not None
 
 
-def in_part(read: SignedObject) -> SignedObject:
-    """One beside whose structure something stands, which nobody signed."""
-    if BESIDE in read.coverage.left:
+def in_part(read: SignedObject, more: Sequence[str] = (BESIDE,)) -> SignedObject:
+    """One beside which ``more`` stands, which nobody signed: by default, something around its structure."""
+    if set(more) <= set(read.coverage.left):
         return read
-    left = (*read.coverage.left, BESIDE)
+    left = (*read.coverage.left, *more)
     note = Finding("SIG-PART-ONLY", "", {"covered": read.coverage.name or "-", "left": ", ".join(left)})
-    return replace(read, coverage=replace(read.coverage, scope="part", left=left), notes=(*read.notes, note))
+    notes = (*(each for each in read.notes if each.code != note.code), note)
+    return replace(read, coverage=replace(read.coverage, scope="part", left=left), notes=notes)
