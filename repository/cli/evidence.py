@@ -238,9 +238,9 @@ def _judging(
     moment = _moment(at) if at else datetime.now(UTC) if anchors or algorithms else None
     named: dict[str, dict[str, bytes]] = {}
     for each in digests:
-        name, _, value = each.partition("=")
+        one = (pair.partition("=") for pair in each.split(","))
         try:
-            named[each] = {name.lower().replace("-", ""): bytes.fromhex(value)}
+            named[each] = {name.strip().lower().replace("-", ""): bytes.fromhex(value) for name, _, value in one}
         except ValueError:
             raise Usage("USE-VALUE", name="--digest", value=each, reason="sha256=HEX", command="kho evidence verify") from None
     ends = parse_algorithms(algorithms.read_bytes(), name=str(algorithms)) if algorithms else None

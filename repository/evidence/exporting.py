@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,19 +38,23 @@ class NotProved(RepositoryError):
 @dataclass
 class Exported:
     """What was written: the records (file names), how many data objects, and what could not be had. ``proves`` are the objects of each
-    record, ``later`` the lists that came into it with a later chain (from 0)."""
+    record, ``digests`` what it is verified with when none of them is at hand, ``before`` the records that were not renewed further,
+    ``later`` the lists that came into a record with a later chain (from 0)."""
 
     records: list[str] = field(default_factory=list)
     objects: int = 0
     findings: Findings = field(default_factory=Findings)
     verify: list[str] = field(default_factory=list)
     proves: dict[str, Sequence[DataObject]] = field(default_factory=dict)
+    digests: dict[str, Sequence[str]] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
     later: dict[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
 
-    def add(self, target: Path, name: str, record: bytes, objects: Sequence[DataObject]) -> None:
+    def add(self, target: Path, name: str, record: bytes, objects: Mapping[DataObject, str]) -> None:
         (target / name).write_bytes(record)
         self.records.append(name)
-        self.proves[name] = objects
+        self.proves[name] = list(objects)
+        self.digests[name] = list(objects.values())
 
 
 def export_evidence(archive: Archive, object_id: str, version: int, target: Path) -> Exported:
@@ -110,19 +114,35 @@ def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: P
         for position in left:
             done.findings.add("EVD-NOT-FURTHER", objects[position].path, tree=tree)
         if batch.left_out(tree, number) or not left:
-            done.add(target, f"{tree}.er", data, objects)
+            done.add(target, f"{tree}.er", data, _with_digests(batch, tree, number, objects, range(len(objects))))
             last = len(batch.trees[tree].generations) - batch.left_out(tree, number)
             lists = [(at, name) for at, name, _ in batch.later_lists(tree, number) if at < last]
             done.later[f"{tree}.er"] = lists
         else:  # two records: that of what was read again, and for the rest the one of before
-            done.add(target, f"{tree}.er", data, [each for position, each in enumerate(objects) if position not in left])
+            kept = [position for position in range(len(objects)) if position not in left]
+            done.add(target, f"{tree}.er", data, _with_digests(batch, tree, number, objects, kept))
             before = batch.record(tree, number, objects, left[0])
-            done.add(target, f"{tree}-before.er", before, [objects[position] for position in left])
+            done.add(target, f"{tree}-before.er", before, _with_digests(batch, tree, number, objects, left))
+            done.before[f"{tree}-before.er"] = f"{tree}.er"
         if not all(mark.evidence for marks in batch.marks[tree] for mark in marks):
             done.findings.add("EVD-DEMO", f"{tree}.er")
         for place, generation in enumerate(batch.trees[tree].generations, 1):
             for stamp, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
                 (target / "tokens" / f"{tree}-{place}-{stamp}.tst").write_bytes(token)
+
+
+def _with_digests(
+    batch: Batch, tree: str, number: int, objects: Sequence[DataObject], positions: Iterable[int]
+) -> dict[DataObject, str]:
+    """The objects at ``positions`` of a leaf, each with its digests in the hash of every chain that goes on proving it."""
+    found = {}
+    for position in positions:
+        last = len(batch.trees[tree].generations) - batch.left_out(tree, number, position)
+        digests = {tree: objects[position].digest(tree)}
+        for each in batch.trees[tree].generations[1:last]:
+            digests[each.hash] = batch.digests[tree][each.hash][number][position] or b""
+        found[objects[position]] = ",".join(f"{name}={value.hex()}" for name, value in digests.items())
+    return found
 
 
 def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
@@ -144,30 +164,52 @@ def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
 
 
 def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Path, done: Exported) -> None:
+    here = [each for each in objects if (target / "data" / each.path).exists()]
+    present = frozenset(here)
+    absent = [each for each in objects if each not in present]
     for name in ("sha256", "sha512"):
-        sums = "".join(f"{each.digest(name).hex()}  data/{each.path}\n" for each in objects)
-        (target / f"{name.upper()}SUMS").write_text(sums, encoding="utf-8", errors="surrogateescape")
-    lines: list[str] = []
+        _sums(target / f"{name.upper()}SUMS", name, here)
+        if absent:
+            _sums(target / f"{name.upper()}SUMS.absent", name, absent)
+    lines, files = "", ""
     for record, proved in done.proves.items():
-        given = [each for each in proved if (target / "data" / each.path).exists()]
-        # Behind a list, the files themselves are in no record.
-        named = leaf.listed or len(proved) < len(objects)
-        data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given) if named else "--data data"
-        later = done.later.get(record, ())
-        data += "".join(f" --later {generation + 1}={_quoted('data/' + name)}" for generation, name in later)
-        line = f"kho evidence verify {record} {data} --anchors anchors"
+        line = f"kho evidence verify {record} {_given(leaf, objects, present, record, done)} --anchors anchors"
         done.verify.append(line)
-        lines.append(f"    {line}\n")
+        lines += f"    {line}\n"
+        kind, further = ("before", done.before[record]) if record in done.before else ("record", "")
+        there = sum(each in present for each in proved)
+        files += words(f"evidence.readme_file_{kind}", file=record, further=further, count=len(proved), there=there) + "\n"
     tokens = [read_token(batch.trees[tree].newest.last) for tree in batch.trees]
     checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(batch.trees, tokens, strict=True))
-    facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects)}
+    facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects), "there": len(here)}
     facts["records"] = words("evidence.readme_two" if len(batch.trees) > 1 else "evidence.readme_one")
-    text = words("evidence.readme", **facts, lines="".join(lines), openssl=checks)
+    missing = "".join(f"    data/{each.path}\n" for each in absent)
+    facts["absent"] = "\n" + words("evidence.readme_absent") + f"\n\n{missing}" if absent else ""
+    text = words("evidence.readme", **facts, files=files, lines=lines, openssl=checks)
     if any(each.code == "EVD-DEMO" for each in done.findings):
         text = words("evidence.demo") + "\n\n" + text
     if leaf.listed:
         text += "\n" + words("evidence.listed", list=objects[1].path)
     (target / "README.txt").write_text(text, encoding="utf-8")
+
+
+def _sums(file: Path, name: str, objects: Sequence[DataObject]) -> None:
+    sums = "".join(f"{each.digest(name).hex()}  data/{each.path}\n" for each in objects)
+    file.write_text(sums, encoding="utf-8", errors="surrogateescape")
+
+
+def _given(leaf: Leaf, objects: Sequence[DataObject], here: Container[DataObject], record: str, done: Exported) -> str:
+    """What a record is verified with: the files that are there; where none is, their digests."""
+    proved = done.proves[record]
+    given = [each for each in proved if each in here]
+    if not given:
+        data = " ".join(f"--digest {each}" for each in done.digests[record])
+    elif leaf.listed or len(proved) < len(objects):  # behind a list, the files themselves are in no record
+        data = " ".join(f"--data {_quoted('data/' + each.path)}" for each in given)
+    else:
+        data = "--data data"
+    later = done.later.get(record, ())
+    return data + "".join(f" --later {generation + 1}={_quoted('data/' + name)}" for generation, name in later)
 
 
 def _file_of(authority: str) -> str:
