@@ -10,7 +10,7 @@ from __future__ import annotations
 from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, PLAIN, encoding_of
 from signatures.inside_marks import HELD
-from signatures.mail import is_mail
+from signatures.mail_head import is_mail
 
 __all__ = ["MOST_PLAIN", "is_plain"]
 
