@@ -86,7 +86,7 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
                 continue
             try:
                 with part.open() as stream, spooled(stream, inside.work) as held:
-                    if _is_plain(held, inside.work) and not called(part.name):
+                    if _is_plain(held, inside.work) and not called(part.name, part.media):
                         continue
                     _account(held, inside.work)
                     found = next(detected(held), None)

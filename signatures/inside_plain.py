@@ -33,6 +33,7 @@ _WORDS = (
     b"ustar",
     b"-----begin",
     b"untrusted comment",
+    b"\nbegin ",  # of uuencode, in mails
 )
 """Words, in small letters, one of which each file has that is told by words."""
 
