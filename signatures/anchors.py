@@ -1,9 +1,9 @@
 """Trust anchors: whom the operator trusts, for what, and in which years. Kho ships none.
 
 The operator's data is a folder. Every certificate in it (``.crt``, ``.cer``, ``.pem``, ``.der``, ``.p7b``) is an anchor for
-signatures and time-stamps for as long as the certificate says; ``anchors.toml`` beside them narrows or widens that, by fingerprint;
-every ``.xml`` is an ETSI TS 119 612 trusted list, of which granted services are taken; revocation lists and OCSP answers (``.crl``,
-``.ocsp``) are held against what the anchors issued. Nothing is fetched.
+signatures and time-stamps for as long as the certificate says; ``anchors.toml`` beside them narrows, widens or takes back that, by
+fingerprint; every ``.xml`` is an ETSI TS 119 612 trusted list, of which granted services are taken; revocation lists and OCSP answers
+(``.crl``, ``.ocsp``) are held against what the anchors issued. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from signatures.errors import AnchorsUnusable
 from signatures.revocation import as_revocation
 from signatures.trusted_list import services
 
-__all__ = ["PERIODS", "Anchor", "Anchors", "Purpose", "anchor_of", "anchors_at", "load_anchors", "write_periods"]
+__all__ = ["PERIODS", "Anchor", "Anchors", "Purpose", "anchor_of", "anchors_at", "load_anchors", "write_rows"]
 
 PERIODS = "anchors.toml"
 
@@ -74,6 +75,8 @@ class Anchors:
     """Certificates that help to build paths and are not trusted by themselves."""
     revocations: tuple[bytes, ...] = ()
     """Revocation lists and OCSP answers (DER) that were put or collected beside them."""
+    taken_back: frozenset[tuple[Certificate, Purpose]] = frozenset()
+    """What somebody said a certificate is not trusted for: no other place that names it makes it trusted for that again."""
 
     @classmethod
     def of(cls, certificates: Iterable[Certificate], *, known: Iterable[Certificate] = ()) -> Anchors:
@@ -100,16 +103,31 @@ class Anchors:
         return replace(self, revocations=(*self.revocations, *more))
 
     def __add__(self, other: Anchors) -> Anchors:
-        """Both together. Where one side dates a certificate, that holds: who names it elsewhere without a date widens nothing."""
-        anchors = (*_narrowed(self.anchors, other.anchors), *_narrowed(other.anchors, self.anchors))
+        """Both together. What one side takes back is taken back. Where one side dates a certificate, that holds: who names it elsewhere
+        without a date widens nothing; where both do, what both say."""
+        agreed = list(_agreed(self.anchors, other.anchors))
+        disputed = (_dated(self.anchors) & _dated(other.anchors)) - {(a.certificate, p) for a in agreed for p in a.purposes}
+        back = self.taken_back | other.taken_back | disputed
+        anchors = (*_left(self.anchors, _dated(other.anchors)), *_left(other.anchors, _dated(self.anchors)), *agreed)
         known = dict.fromkeys((*self.known, *other.known))
-        return Anchors(tuple(dict.fromkeys(anchors)), tuple(known), (*self.revocations, *other.revocations))
+        revocations = (*self.revocations, *other.revocations)
+        return Anchors(tuple(dict.fromkeys(_left(anchors, back))), tuple(known), revocations, back)
 
     def dated_by(self, other: Anchors) -> Anchors:
-        """The same certificates, with the periods that ``other`` sets for them."""
+        """The same certificates, with what ``other`` says of them: periods that it sets, and what it takes back."""
         own = {each.certificate for each in self.anchors}
         dates = tuple(each for each in other.anchors if each.dated and each.certificate in own)
-        return replace(self, anchors=(self + Anchors(dates)).anchors)
+        both = self + Anchors(dates, taken_back=frozenset(each for each in other.taken_back if each[0] in own))
+        return replace(self, anchors=both.anchors, taken_back=both.taken_back)
+
+    @property
+    def untrusted(self) -> tuple[Certificate, ...]:
+        """What is trusted for nothing, because somebody took it back."""
+        trusted = {each.certificate for each in self.anchors}
+        return tuple(dict.fromkeys(each for each, _ in self.taken_back if each not in trusted))
+
+    def taken_back_for(self, purpose: Purpose) -> tuple[Certificate, ...]:
+        return tuple(certificate for certificate, each in self.taken_back if each is purpose)
 
     def vouches(self, anchor: Anchor, purpose: Purpose, at: datetime, *, said: datetime | None = None) -> bool:
         """Whether ``anchor`` vouches at ``at``. ``said`` is the time that a time-stamp names: it must lie in a period of the same
@@ -129,22 +147,33 @@ def anchor_of(certificate: Certificate, source: str = "") -> Anchor:
     return Anchor(certificate, certificate.not_before, certificate.not_after, EVERYTHING, source)
 
 
-def _narrowed(anchors: Iterable[Anchor], others: Sequence[Anchor]) -> Iterator[Anchor]:
-    """``anchors`` without the purposes for which one of ``others`` dates the same certificate."""
+_Spoken = AbstractSet[tuple[Certificate, Purpose]]
+"""Certificates, and for what something was said of them."""
+
+
+def _dated(anchors: Iterable[Anchor]) -> _Spoken:
+    return {(each.certificate, purpose) for each in anchors if each.dated for purpose in each.purposes}
+
+
+def _left(anchors: Iterable[Anchor], without: _Spoken) -> Iterator[Anchor]:
+    """``anchors`` for what is left of their purposes."""
     for each in anchors:
-        dated = [other.purposes for other in others if other.dated and other.certificate == each.certificate]
-        left = each.purposes if each.dated else each.purposes.difference(*dated)
+        left = frozenset(purpose for purpose in each.purposes if (each.certificate, purpose) not in without)
         if left:
             yield replace(each, purposes=left)
 
 
-def write_periods(anchors: Iterable[Anchor]) -> str:
-    """An ``anchors.toml`` that says the periods of those that are dated; "" when none is."""
-    rows = ""
-    for each in dict.fromkeys((each.certificate.sha256.hex(), each.since, each.until) for each in anchors if each.dated):
-        fingerprint, since, until = each
-        rows += f'[[anchor]]\nsha256 = "{fingerprint}"\nsince = {since.isoformat()}\nuntil = {until.isoformat()}\n\n'
-    return rows
+def _agreed(anchors: Iterable[Anchor], others: Iterable[Anchor]) -> Iterator[Anchor]:
+    """The periods that both sides set for a certificate and a purpose, as far as they are common."""
+    by_certificate: dict[Certificate, list[Anchor]] = {}
+    for each in others:
+        if each.dated:
+            by_certificate.setdefault(each.certificate, []).append(each)
+    for each in anchors:
+        for other in by_certificate.get(each.certificate, ()) if each.dated else ():
+            since, until, purposes = max(each.since, other.since), min(each.until, other.until), each.purposes & other.purposes
+            if purposes and since < until:
+                yield replace(each, since=since, until=until, purposes=purposes)
 
 
 def anchors_at(places: Iterable[Path]) -> Anchors:
@@ -176,18 +205,14 @@ def load_anchors(folder: Path) -> Anchors:
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
     except OSError as error:
         raise AnchorsUnusable(str(folder), os_phrase(error)) from error
-    found: list[Anchor] = []
-    revocations: list[bytes] = []
+    found: list[Anchors] = []
     for name in names:
         suffix = Path(name).suffix.lower()
         if suffix in CERTIFICATE_SUFFIXES | REVOCATION_SUFFIXES:
-            one = _one(folder / name)
-            found += one.anchors
-            revocations += one.revocations
+            found.append(_one(folder / name))
         elif suffix == ".xml":
-            found += _listed(name, _read(folder / name))
-    periods, known = _periods(_read(folder / PERIODS)) if PERIODS in names else ({}, frozenset())
-    return _applied(found, periods, known).with_revocations(revocations)
+            found.append(Anchors(tuple(_listed(name, _read(folder / name)))))
+    return _applied(found, read_rows(_read(folder / PERIODS)) if PERIODS in names else {})
 
 
 def _one(file: Path) -> Anchors:
@@ -201,17 +226,21 @@ def _one(file: Path) -> Anchors:
     return Anchors(tuple(anchor_of(each, file.name) for each in certificates))
 
 
-def _applied(found: list[Anchor], periods: Mapping[str, Mapping[str, Any]], known: frozenset[str]) -> Anchors:
-    present = {each.certificate.sha256.hex() for each in found}
-    if strangers := (periods.keys() | known) - present:
+def _applied(found: Sequence[Anchors], rows: Mapping[str, Sequence[Row]]) -> Anchors:
+    """What the files say together; of a certificate that has rows, what the rows make of it."""
+    named = {each.certificate.sha256.hex(): each.certificate for file in found for each in file.anchors}
+    if strangers := rows.keys() - named.keys():
         raise AnchorsUnusable(PERIODS, phrase("anc-stranger", digest=sorted(strangers)[0]))
-    anchors = tuple(
-        replace(each, **periods.get(each.certificate.sha256.hex(), {}))
-        for each in dict.fromkeys(found)
-        if each.certificate.sha256.hex() not in known
-    )
-    helpers = tuple(dict.fromkeys(each.certificate for each in found if each.certificate.sha256.hex() in known))
-    return Anchors(anchors, helpers)
+    together = sum(found, Anchors())
+    spoken = {named[digest]: said for digest, said in rows.items()}
+    anchors = [each for each in together.anchors if each.certificate not in spoken]
+    back = {each for each in together.taken_back if each[0] not in spoken}
+    for certificate, said in spoken.items():
+        given = [each for file in found for each in file.of_certificate(certificate)]
+        anchors += [row.applied(each) for row in said if row.trusted for each in given]
+        back |= {(certificate, purpose) for purpose in EVERYTHING.difference(*(row.speaks_of for row in said if row.trusted))}
+    helpers = tuple(certificate for certificate, said in spoken.items() if not all(row.trusted for row in said))
+    return Anchors(tuple(dict.fromkeys(anchors)), helpers, together.revocations, frozenset(back))
 
 
 def _read(path: Path) -> bytes:
@@ -237,33 +266,73 @@ def _listed(name: str, data: bytes) -> list[Anchor]:
         raise AnchorsUnusable(name, str(error)) from error
 
 
-def _periods(data: bytes) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
-    """(fingerprint → what `anchors.toml` says of it, fingerprints that only help to build paths)."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one ``[[anchor]]`` says of a certificate; None where it says nothing."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    purposes: frozenset[Purpose] | None = None
+    trusted: bool = True
+
+    @property
+    def speaks_of(self) -> frozenset[Purpose]:
+        return EVERYTHING if self.purposes is None else self.purposes
+
+    def against(self, other: Row) -> bool:
+        """Whether both speak of one purpose and one time: only one of them could hold."""
+        if not self.speaks_of & other.speaks_of:
+            return False
+        apart = (self.until and other.since and self.until <= other.since) or (
+            other.until and self.since and other.until <= self.since
+        )
+        return not (self.trusted and other.trusted and apart)
+
+    def applied(self, anchor: Anchor) -> Anchor:
+        purposes = anchor.purposes if self.purposes is None else self.purposes
+        return replace(anchor, since=self.since or anchor.since, until=self.until or anchor.until, purposes=purposes)
+
+
+def read_rows(data: bytes) -> dict[str, tuple[Row, ...]]:
+    """What an ``anchors.toml`` says, by fingerprint: several rows of one are for different purposes or times.
+
+    Raises:
+        AnchorsUnusable: it is none, or two of its rows cannot both hold.
+    """
     try:
-        table = tomllib.loads(data.decode())
+        text = data.decode()
+        table = tomllib.loads(text)
         rows = table.pop("anchor", [])
         if table:
             raise ValueError(phrase("anc-only", name=sorted(table)[0]))
-        known: set[str] = set()
-        periods: dict[str, dict[str, Any]] = {}
+        found: dict[str, tuple[Row, ...]] = {}
         for row in rows:
             fingerprint = str(row.pop("sha256")).replace(":", "").lower()
-            if row.pop("trusted", True) is False:
-                known.add(fingerprint)
-            periods[fingerprint] = _said(row)
+            said, before = _row(row), found.get(fingerprint, ())
+            if any(said.against(each) for each in before):
+                raise ValueError(phrase("anc-twice", digest=fingerprint, lines=_lines(text, fingerprint)))
+            found[fingerprint] = (*before, said)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise AnchorsUnusable(PERIODS, phrase("anc-no-digest") if isinstance(error, KeyError) else str(error)) from error
-    return periods, frozenset(known)
+    return found
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {key: _instant(row.pop(key)) for key in ("since", "until") if key in row}
-    if "purposes" in row:
-        said["purposes"] = frozenset(Purpose(each) for each in row.pop("purposes"))
+def _lines(text: str, fingerprint: str) -> str:
+    """The lines that name a certificate: the reader of TOML does not tell where a row stood."""
+    lines = enumerate(text.split("\n"), 1)
+    return ", ".join(str(number) for number, line in lines if fingerprint in line.replace(":", "").lower())
+
+
+def _row(row: dict[str, Any]) -> Row:
+    since, until = (_instant(row.pop(key)) if key in row else None for key in ("since", "until"))
+    purposes = frozenset(Purpose(each) for each in row.pop("purposes")) if "purposes" in row else None
+    trusted = row.pop("trusted", True)
+    if not isinstance(trusted, bool):
+        raise ValueError(phrase("anc-trusted", value=f"{trusted!r}"))
     row.pop("name", None)
     if row:
         raise ValueError(phrase("anc-key", name=sorted(row)[0]))
-    return said
+    return Row(since, until, purposes, trusted)
 
 
 def _instant(value: object) -> datetime:
@@ -272,3 +341,31 @@ def _instant(value: object) -> datetime:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise ValueError(phrase("anc-date", value=f"{value!r}"))
+
+
+def write_rows(anchors: Anchors) -> str:
+    """The ``anchors.toml`` of which, beside the certificates, `load_anchors` makes ``anchors`` again; "" when there is nothing to say."""
+    spoken = {each.certificate for each in anchors.anchors if each.dated} | {each for each, _ in anchors.taken_back}
+    periods: dict[tuple[str, datetime, datetime], set[Purpose]] = {}
+    for certificate in spoken:
+        for purpose in Purpose:
+            own = [(each.since, each.until) for each in anchors.of_certificate(certificate) if purpose in each.purposes]
+            for period in _merged(own):
+                periods.setdefault((certificate.sha256.hex(), *period), set()).add(purpose)
+    rows = [f'[[anchor]]\nsha256 = "{each.sha256.hex()}"\ntrusted = false\n\n' for each in anchors.untrusted]
+    for (fingerprint, since, until), purposes in periods.items():
+        named = ", ".join(f'"{each}"' for each in sorted(purposes))
+        dates = f"since = {since.isoformat()}\nuntil = {until.isoformat()}\n"
+        rows.append(f'[[anchor]]\nsha256 = "{fingerprint}"\n{dates}purposes = [{named}]\n\n')
+    return "".join(sorted(rows))
+
+
+def _merged(periods: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """The same time in as few periods as can be."""
+    found: list[tuple[datetime, datetime]] = []
+    for since, until in sorted(periods):
+        if found and since <= found[-1][1]:
+            found[-1] = found[-1][0], max(until, found[-1][1])
+        else:
+            found.append((since, until))
+    return found

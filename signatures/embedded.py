@@ -118,7 +118,8 @@ def judge_embedded(
     read = record.object
     if read.failure is not None:
         return Verdict(read.failure, read.why), record.report
-    report = trusted(record.report, max(min(at, proven), record.newest or at), trust, algorithms)
+    asked = trust if trust.anchors or trust.anchors.taken_back else None
+    report = trusted(record.report, max(min(at, proven), record.newest or at), asked, algorithms)
     if wrong := _wrong(report):
         return Verdict(*wrong), report
     if not trust.anchors:

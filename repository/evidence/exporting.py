@@ -147,7 +147,7 @@ def _with_digests(
 
 def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
     """The roots of the authorities that stamped, and the revocation lists that were collected before renewals."""
-    from signatures.anchors import PERIODS, write_periods
+    from signatures.anchors import PERIODS, Anchors, write_rows
     from signatures.timestamps.trust import as_pem
 
     names = {mark.authority for generations in batch.marks.values() for marks in generations for mark in marks}
@@ -157,8 +157,8 @@ def _anchors(archive: Archive, batch: Batch, folder: Path) -> None:
     known |= {each.name: each.anchors for each in authorities_of(archive.settings.home, demo, archive.clock.now)}
     for name in known.keys() & names:
         (folder / _file_of(name)).write_bytes(as_pem(known[name]))
-    if periods := write_periods(anchor for name in known.keys() & names for anchor in known[name].anchors):
-        (folder / PERIODS).write_text(periods, encoding="utf-8")
+    if rows := write_rows(sum((known[name] for name in sorted(known.keys() & names)), Anchors())):
+        (folder / PERIODS).write_text(rows, encoding="utf-8")
     for name, data in batch.revocations.items():
         (folder / name.replace("/", "-")).write_bytes(data)
 

@@ -26,7 +26,8 @@ __all__ = ["Judging", "algorithms_in", "judge", "judge_each"]
 @dataclass(frozen=True, slots=True)
 class Judging:
     """What a record is held against. ``digests`` are objects given by a digest only: name → algorithm → value; ``later`` files that came in
-    with a later chain (from 0), a hash-tree renewal. ``at`` None asks for integrity alone."""
+    with a later chain (from 0), a hash-tree renewal. ``at`` None asks for integrity alone. Without ``anchors`` nobody is
+    held against any; where those that are given hold none, nobody is believed."""
 
     files: Sequence[Path]
     digests: Mapping[str, Mapping[str, bytes]]
@@ -59,7 +60,7 @@ def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport
     for path in (record, *judging.files, *(path for _, path in judging.later)):
         if not path.is_file():
             raise SourceMissing(str(path))
-    trust = Trust(anchors_at(judging.anchors)) if judging.at else None
+    trust = Trust(anchors_at(judging.anchors)) if judging.at and judging.anchors else None
     package = opened_package(partial(opened, record))
     try:
         handed = [handed_in(partial(opened, record))] if package is None else list(package.records())

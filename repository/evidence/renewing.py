@@ -27,7 +27,7 @@ from repository.evidence.news import fallen
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
 from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, still_lacking, waits
-from repository.evidence.roots import keep_roots
+from repository.evidence.roots import able_to_stamp, keep_roots
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
@@ -67,7 +67,7 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     fell = fallen(archive, list(rows.values()))
     due = [
         each
-        for each in plan(list(rows.values()), archive.settings.authorities, algorithms, archive.policy.evidence, now, fell)
+        for each in plan(list(rows.values()), able_to_stamp(archive, now), algorithms, archive.policy.evidence, now, fell)
         if each.due is not None and each.due <= now
     ]
     work = _Work(archive, authorities, algorithms, done, now, rows)

@@ -15,44 +15,66 @@ from typing import TYPE_CHECKING
 
 from repository.archive import Archive
 from repository.evidence.notes import read_note, write_note
-from repository.settings.authorities import DEMO, as_dated, authorities_of
+from repository.settings.authorities import ANCHORS, DEMO, AuthorityPlace
 
 if TYPE_CHECKING:
     from signatures.anchors import Anchor
     from signatures.timestamps import Anchors
 
-__all__ = ["keep_roots", "no_longer_named", "roots_of"]
+__all__ = ["able_to_stamp", "keep_roots", "no_longer_named", "roots_of"]
 
 NOTE = "authorities"
 
 
 def _named(archive: Archive) -> dict[str, Anchors]:
-    places = [place for place in archive.settings.authorities if place.url != DEMO]
-    return {each.name: each.anchors for each in authorities_of(archive.settings.home, places, archive.clock.now)}
+    """Authority → what kho.toml says of it, without what the archive's own folder of anchors says."""
+    from signatures.timestamps import load_anchors
+
+    return {each.name: load_anchors(each.name, each.anchors) for each in archive.settings.authorities if each.url != DEMO}
 
 
 def keep_roots(archive: Archive, stamped: Collection[str]) -> None:
-    """Remember the roots of those authorities of kho.toml that are among ``stamped`` (names); another root is added to those before."""
+    """Remember the roots for time-stamps of those authorities of kho.toml that are among ``stamped`` (names), with what kho.toml says of
+    each today; another root is added to those before."""
+    from signatures.anchors import Purpose
+
     before = read_note(archive, NOTE)
     after = {name: list(roots) for name, roots in before.items()}
     for name, anchors in _named(archive).items():
         if name in stamped:
-            after[name] = list(dict.fromkeys([*after.get(name, []), *map(_row, anchors.anchors)]))
+            today = {each.certificate for each in anchors.anchors} | {each for each, _ in anchors.taken_back}
+            others = [row for row in after.get(name, []) if _anchor(row).certificate not in today]
+            after[name] = list(
+                dict.fromkeys([*others, *(_row(each) for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes)])
+            )
     if after != before:
         write_note(archive, NOTE, after)
 
 
 def roots_of(archive: Archive) -> dict[str, Anchors]:
-    """Authority → whom its stamps are held against: what kho.toml says, else what was remembered. The demo authority is none of them.
+    """Authority → whom its stamps are held against: what kho.toml says, else what was remembered, as far as the archive's own folder of
+    anchors does not say otherwise. The demo authority is none of them.
 
     Raises:
         AuthoritySettings: what kho.toml names cannot be read. UnreadableNote: what was remembered cannot.
     """
+    from signatures.anchors import load_anchors
     from signatures.timestamps import Anchors
 
+    own = load_anchors(archive.settings.home / ANCHORS)
     kept = {name: Anchors(tuple(map(_anchor, roots))) for name, roots in read_note(archive, NOTE).items()}
-    dated = {name: as_dated(archive.settings.home, anchors) for name, anchors in kept.items()}
-    return {**dated, **_named(archive)}
+    return {name: anchors.dated_by(own) for name, anchors in {**kept, **_named(archive)}.items()}
+
+
+def able_to_stamp(archive: Archive, now: datetime) -> list[AuthorityPlace]:
+    """The authorities of kho.toml without those whose every root is taken back or has ended. Raises as `roots_of`."""
+    from signatures.anchors import Purpose
+
+    def stands(place: AuthorityPlace) -> bool:
+        return any(Purpose.TIMESTAMP in each.purposes and max(now, each.since) < each.until for each in roots[place.name].anchors)
+
+    roots = roots_of(archive)
+    return [place for place in archive.settings.authorities if place.url == DEMO or stands(place)]
 
 
 def _row(anchor: Anchor) -> str:

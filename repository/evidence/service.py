@@ -18,6 +18,7 @@ from repository.evidence.judge import algorithms_in
 from repository.evidence.making import next_batch
 from repository.evidence.news import fallen
 from repository.evidence.planning import Due, plan
+from repository.evidence.roots import able_to_stamp
 from repository.evidence.standing import standing
 from repository.flow_names import EVIDENCE
 from repository.jobs.service import Jobs
@@ -70,11 +71,12 @@ class Evidences:
         return export_evidence(self._archive, object_id, version, target)
 
     def plan(self) -> Plan:
-        """What falls due when. Raises AlgorithmsError."""
+        """What falls due when. Raises AlgorithmsError, and as `roots_of`."""
         archive, now = self._archive, self._archive.clock.now()
         algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
         batches = list(archive.catalog.evidence.batches())
-        rows = plan(batches, archive.settings.authorities, algorithms, archive.policy.evidence, now, fallen(archive, batches))
+        places = able_to_stamp(archive, now)
+        rows = plan(batches, places, algorithms, archive.policy.evidence, now, fallen(archive, batches))
         proved, waiting = archive.catalog.evidence.count()
         horizon = now + archive.policy.evidence.horizon
         due = max(next_batch(archive), now) if waiting else None

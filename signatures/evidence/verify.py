@@ -345,7 +345,6 @@ def ends_of(token: Token, hash_name: str, algorithms: Algorithms, answer: Answer
 def _judge(report: EvidenceReport, at: datetime, trust: Trust | None, algorithms: Algorithms | None) -> None:
     """Each token as of when the next one was made; hash trees as of when the next chain began."""
     stamps = report.stamps
-    asked = trust is not None and bool(trust.anchors)
     for index, stamp in enumerate(stamps):
         where = place(stamp.chain, stamp.number)
         until = stamps[index + 1].token.time if index + 1 < len(stamps) else at
@@ -363,7 +362,7 @@ def _judge(report: EvidenceReport, at: datetime, trust: Trust | None, algorithms
             _ended(report, where, [ends[1]], tree_until)
             _ended(report, where, ends[2:], until)
         stamps[index] = Stamp(stamp.chain, stamp.number, stamp.kind, stamp.token, stamp.hash, answer, ends)
-    if not asked:
+    if trust is None:
         report.findings.add("EVD-TRUST-NOT-CHECKED")
         return
     good = all(each.answer is not None and each.answer.believed is Believed.YES for each in stamps)

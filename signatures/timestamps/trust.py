@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from policies.phrases import phrase
 from policies.trust import Algorithms, End, earliest
-from signatures.anchors import Anchors, Purpose, anchors_at
+from signatures.anchors import Anchor, Anchors, Purpose, anchors_at
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import AnchorsUnusable, AuthoritySettings
 from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, undisputed
@@ -42,7 +42,7 @@ _MOST = 200
 class Believed(enum.Enum):
     YES = "trusted"
     NO = "not trusted"
-    UNASKED = "not checked"  # there are no anchors to hold it against
+    UNASKED = "not checked"  # nobody gave anchors to hold it against
 
 
 class Signed(NamedTuple):
@@ -91,8 +91,9 @@ def load_anchors(name: str, places: Iterable[Path]) -> Anchors:
 
 
 def as_pem(anchors: Anchors) -> bytes:
-    """The trusted certificates as PEM, one after another."""
-    return b"".join(each.certificate.x509.public_bytes(Encoding.PEM) for each in anchors.anchors)
+    """The certificates of which ``anchors`` say whether they are trusted, as PEM, one after another."""
+    certificates = dict.fromkeys((*(each.certificate for each in anchors.anchors), *anchors.untrusted))
+    return b"".join(each.x509.public_bytes(Encoding.PEM) for each in certificates)
 
 
 @dataclass
@@ -107,8 +108,8 @@ class Trust:
     def of(self, token: Token, at: datetime, algorithms: Algorithms | None = None) -> Answer:
         """Whether ``token`` is believed at ``at``: when its successor was made, or when it is looked at. Of several paths the one that
         lasts longest, by ``algorithms`` where they are given."""
-        if not self.anchors:
-            return Answer(Believed.UNASKED, phrase("trp-no-anchors"))
+        if not self.anchors and not self.anchors.taken_back:
+            return Answer(Believed.NO, phrase("trp-no-anchors"))
         if at < token.time - CLOCKS_APART:
             return Answer(Believed.NO, phrase("trp-later", time=token.time.isoformat(), at=at.isoformat()))
         digest = algorithms.digest if algorithms is not None else ""
@@ -125,6 +126,8 @@ class Trust:
         answers = [self._along(each, chains, token, at) for each in chains.of(certificate, Purpose.TIMESTAMP)]
         if chains.exhausted:
             return Answer(Believed.NO, phrase("trp-many"))
+        if not answers and (back := self._taken_back(certificate, token)):
+            return Answer(Believed.NO, phrase("trp-taken-back", anchor=_name(back)), fallen=True)
         if not answers:
             top = chains.missing_issuer(certificate)
             args = {"certificate": _name(top), "issuer": top.facts.issuer}
@@ -136,6 +139,14 @@ class Trust:
             return answer.believed is Believed.YES, until or datetime.max.replace(tzinfo=UTC)
 
         return max(answers, key=lasts)
+
+    def _taken_back(self, certificate: Certificate, token: Token) -> Certificate | None:
+        """What was taken back, and its path would end at."""
+        from signatures.chains import Chains
+
+        known = islice(certificates_of(token.certificates), _MOST)
+        back = Chains(Anchors.of(self.anchors.taken_back_for(Purpose.TIMESTAMP), known=self.anchors.known), known)
+        return next((each.anchor.certificate for each in back.of(certificate, Purpose.TIMESTAMP)), None)
 
     def _built(self, token: Token) -> Chains:
         from signatures.chains import Chains
@@ -149,8 +160,7 @@ class Trust:
         """What one path says."""
         anchor = chain.anchor
         if not self.anchors.vouches(anchor, Purpose.TIMESTAMP, at, said=token.time):
-            period = {"since": _day(anchor.since), "until": _day(anchor.until)}
-            return Answer(Believed.NO, phrase("trp-period", anchor=_name(anchor.certificate), **period), fallen=anchor.dated)
+            return Answer(Believed.NO, _untrusted(anchor), fallen=anchor.dated)
         for each in chain.certificates:
             if not each.not_before <= at <= each.not_after:
                 period = {"since": _day(each.not_before), "until": _day(each.not_after)}
@@ -170,6 +180,13 @@ class Trust:
 
 def _name(certificate: Certificate) -> str:
     return certificate.facts.common_name or certificate.facts.subject
+
+
+def _untrusted(anchor: Anchor) -> str:
+    """Why an anchor does not vouch: the trust in it may have ended before its certificate began."""
+    period = {"since": _day(anchor.since), "until": _day(anchor.until)}
+    never = anchor.until <= anchor.since
+    return phrase("trp-never" if never else "trp-period", anchor=_name(anchor.certificate), **period)
 
 
 def _day(moment: datetime) -> str:

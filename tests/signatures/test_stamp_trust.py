@@ -158,10 +158,6 @@ def test_a_date_that_was_set_holds_wherever_the_certificate_is_named() -> None:
         assert [each.until for each in both.anchors] == [datetime(2024, 1, 1, tzinfo=UTC)]
     assert Anchors.of([root]).dated_by(ended) == replace(ended, revocations=())
     assert Anchors.of([root]).dated_by(Anchors.of([root])) == Anchors.of([root])
-    # for what it was set for
-    signing = _dated([root], f'[[anchor]]\nsha256 = "{root.sha256.hex()}"\nuntil = 2024-01-01\npurposes = ["signature"]\n')
-    both = signing + Anchors.of([root])
-    assert sorted((sorted(each.purposes), each.dated) for each in both.anchors) == [(["signature"], True), (["timestamp"], False)]
 
 
 # -- one folder for every command ---------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def test_no_authority_at_all_is_an_error_with_reasons() -> None:
 
 def test_an_authority_whose_certificate_does_not_stand_in_the_anchors_is_not_believed() -> None:
     assert Trust(authority("B").anchors).of(token(), NOW).believed is Believed.NO
-    assert Trust(Anchors()).of(token(), NOW).believed is Believed.UNASKED
+    assert Trust(Anchors()).of(token(), NOW).believed is Believed.NO  # asked, and nobody is trusted
 
 
 def test_a_token_is_believed_until_its_certificate_ends() -> None:
