@@ -12,8 +12,7 @@ from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
-from signatures.xades.packaged import MOST_PART, Parts, holds_signatures_only, opened_zip, read_part, refused_file
-from signatures.xades.reader import Read
+from signatures.xades.packaged import MOST_PART, Parts, holds_signatures_only, member_named, opened_zip, read_part, refused_file
 from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["DOCUMENT", "MACROS", "OdfVerifier"]
@@ -68,11 +67,11 @@ def _parts(members: ZipMembers, name: str, work: Work) -> Parts:
     files = [each for each in members.names if each not in own]
     if name == MACROS:
         macros = frozenset(each for each in files if each.startswith(MACRO_FOLDERS))
-        return Parts(macros, frozenset(files) - macros, _covers)
+        return Parts(macros, frozenset(files) - macros)
     aside = {DOCUMENT, MACROS} - {*own}
     old = {each for each in files if UNSIGNED.match(each)} if _is_old(members) else set()
     beside = frozenset(old | aside.intersection(members.names))
-    return Parts(frozenset(files) - beside, beside, _covers)
+    return Parts(frozenset(files) - beside, beside)
 
 
 def _is_own(members: ZipMembers, name: str, work: Work) -> bool:
@@ -97,9 +96,5 @@ def _is_old(members: ZipMembers) -> bool:
         return False
 
 
-def _covers(read: Read) -> set[str]:
-    return {each.removeprefix("./") for each in read.covered.files} if read.covered else set()
-
-
 def _inside(members: ZipMembers) -> Callable[[str], Callable[[], BinaryIO] | None]:
-    return lambda name: members.find(name.removeprefix("./"))
+    return lambda name: members.find(member_named(name))

@@ -46,7 +46,7 @@ from signatures.signed import WEAK, SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
 from signatures.unread import unread
 from signatures.xades import stamps
-from signatures.xades.packaged import Parts, opened_zip, read_part, refused_file, said_aside
+from signatures.xades.packaged import Parts, member_named, opened_zip, read_part, refused_file, said_aside
 from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["AsicVerifier"]
@@ -350,9 +350,7 @@ class _Container:
         return self._data.get(name)
 
     def _xades(self, name: str, mine: Collected) -> None:
-        parts = Parts(
-            frozenset(), frozenset(self._content_names), covers=lambda read: set(read.covered.files) if read.covered else set()
-        )
+        parts = Parts(frozenset(), frozenset(self._content_names))
         reads = read_part(
             self._members,
             name,
@@ -364,7 +362,9 @@ class _Container:
             known=self._known,
         )
         mine.objects[:] = [self._of_xades(each, name) for each in mine.objects]
-        self._over[name] = tuple(dict.fromkeys(file for each in reads if each.covered for file in each.covered.files))
+        self._over[name] = tuple(
+            dict.fromkeys(member_named(file) for each in reads if each.covered for file in each.covered.files)
+        )
         self._types[name] = [types_in_signature(each) for each in reads if each.object.role is Role.SIGNATURE]
 
     def _of_xades(self, read: SignedObject, name: str) -> SignedObject:
@@ -394,4 +394,4 @@ class _Container:
 
 
 def _found(members: ZipMembers, name: str) -> Callable[[], BinaryIO] | None:
-    return members.find(name.removeprefix("./").removeprefix("/"))
+    return members.find(member_named(name))

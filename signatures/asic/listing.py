@@ -12,7 +12,7 @@ from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from signatures.asic.manifest import Manifest
 from signatures.asic.names import EXTENDED, MIMETYPE
-from signatures.xades.packaged import MOST_PART
+from signatures.xades.packaged import MOST_PART, member_named
 from signatures.xades.properties import local
 from signatures.xades.reader import Read
 from signatures.xmldsig.c14n import Work
@@ -91,7 +91,7 @@ def types_in_signature(read: Read) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for name, kind in _formats(read):
         if name in names:
-            found.setdefault(names[name].removeprefix("./").removeprefix("/"), set()).add(kind)
+            found.setdefault(member_named(names[name]), set()).add(kind)
     return {name: next(iter(kinds)) for name, kinds in found.items() if len(kinds) == 1}
 
 

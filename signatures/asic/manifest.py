@@ -15,6 +15,7 @@ from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.asic.names import is_manifest
 from signatures.report import SubIndication
+from signatures.xades.packaged import member_named
 from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named
@@ -103,7 +104,7 @@ def _member(element: Any, members: Container[str]) -> str:
     """The member that a URI names: percent-decoded, or as it stands, from the top of the container or from its META-INF. What names nothing
     in the container (an address, a path that leads out of it) stays as it is, and is missing."""
     uri = element.get("URI", "")
-    decoded = unquote(uri).removeprefix("./").removeprefix("/")
+    decoded = member_named(unquote(uri))
     return next((each for each in (decoded, uri, f"META-INF/{decoded}") if each in members), decoded)
 
 

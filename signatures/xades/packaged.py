@@ -35,7 +35,17 @@ from signatures.xmldsig.document import Document
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Resolver, Transforms
 
-__all__ = ["MOST_PART", "Members", "Parts", "holds_signatures_only", "opened_zip", "read_part", "refused_file", "said_aside"]
+__all__ = [
+    "MOST_PART",
+    "Members",
+    "Parts",
+    "holds_signatures_only",
+    "member_named",
+    "opened_zip",
+    "read_part",
+    "refused_file",
+    "said_aside",
+]
 
 SHOWN = 3
 """Covered parts that are named in a sentence; the report has more of them."""
@@ -69,7 +79,11 @@ class Parts:
 
     needed: frozenset[str]
     harmless: frozenset[str] = frozenset()
-    covers: Callable[[Read], set[str]] = lambda read: set(read.covered.files) if read.covered else set()
+    covers: Callable[[Read], set[str]] = lambda read: covered_members(read)
+
+
+def covered_members(read: Read) -> set[str]:
+    return {member_named(each) for each in read.covered.files} if read.covered else set()
 
 
 class Members(ZipMembers):
@@ -109,6 +123,22 @@ class _Accounted(io.RawIOBase):
     def close(self) -> None:
         self._stream.close()
         super().close()
+
+
+def member_named(path: str) -> str:
+    """The member that a reference means by ``path`` (percent-decoded): as it resolves in the root of the zip (RFC 3986, 5.2.4). What leads
+    out of it, or is an address, stays as it is: no member is called so."""
+    if ":" in path.partition("/")[0]:
+        return path
+    found: list[str] = []
+    for each in path.removeprefix("/").split("/"):
+        if each == "..":
+            if not found:
+                return path
+            found.pop()
+        elif each != ".":
+            found.append(each)
+    return "/".join(found)
 
 
 def opened_zip(source: Source, kind: Kind, work: Work) -> Members | SignedFile:
@@ -208,7 +238,8 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read]
     )
     notes = tuple(each for each in read.object.notes if each.code != "SIG-PART-ONLY")  # which is told of the whole below
     if left:
-        shown = ", ".join(coverage.files[:SHOWN]) + (", …" if len(covered) > SHOWN else "")
+        within = coverage.files or read.object.coverage.elements  # of the part of the signature itself
+        shown = ", ".join(within[:SHOWN]) + (", …" if len(within) > SHOWN else "") or "-"
         notes = (*notes, Finding("SIG-PART-ONLY", "", {"covered": shown, "left": ", ".join(coverage.left)}))
     dressed = replace(read.object, coverage=coverage, notes=notes)
     if not covered and dressed.failure is None:

@@ -107,11 +107,18 @@ def _read(reader: _Reader, element: Any, number: str) -> Read:
             role = Role.COUNTERSIGNATURE
         return _opened(reader, replace(base, role=role), signature, counter)
     except Failure as failure:
-        return Read(_failed(base, failure), element, None, None)
+        return Read(_failed(_unlevelled(base, element), failure), element, None, None)
     except Refused as error:
+        base = _unlevelled(base, element)
         sub = SubIndication.SIG_CONSTRAINTS_FAILURE
         why = Finding("SIG-XML-REFUSED", "", {"reason": error.reason})
         return Read(replace(base, integrity=Integrity.UNKNOWN, failure=sub, why=why), element, None, None)
+
+
+def _unlevelled(base: SignedObject, element: Any) -> SignedObject:
+    """The same of a signature that could not be taken apart: XAdES only where it has properties of XAdES."""
+    has = any(local(each) == "QualifyingProperties" for each in element.iter("{*}*"))
+    return base if has else replace(base, level="XML-DSig")
 
 
 def _failed(base: SignedObject, failure: Failure) -> SignedObject:
@@ -170,7 +177,7 @@ def _notes(read: SignedObject, digests: set[str]) -> list[Finding]:
     hashes = {*digests, read.signature_algorithm.rpartition("-")[2]}
     notes = [WEAK] if "sha1" in hashes else []
     if read.coverage.left and read.role is Role.SIGNATURE:
-        covered = ", ".join(read.coverage.elements) or "-"
+        covered = ", ".join((*read.coverage.elements, *read.coverage.files)) or "-"
         notes.append(Finding("SIG-PART-ONLY", "", {"covered": covered, "left": ", ".join(read.coverage.left)}))
     return notes
 

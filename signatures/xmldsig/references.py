@@ -78,6 +78,8 @@ class State(enum.Enum):
     ALTERED = "altered"
     MISSING = "missing"
     REFUSED = "refused"
+    UNKNOWN = "unknown"
+    """In a digest that is not understood."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,9 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     base: dict[str, Any] = {"uri": element.get("URI"), "type": element.get("Type", ""), "algorithm": "", "element": element}
     try:
         base["algorithm"] = digest_named(_algorithm(element.find(ds("DigestMethod"))))
+    except ValueError as error:
+        return Reference(**base, state=State.UNKNOWN, reason=str(error))
+    try:
         expected = base64.b64decode("".join(text_of(element.find(ds("DigestValue"))).split()), validate=True)
         for way in range(_ways(reading, element)):
             reading.way = way

@@ -83,7 +83,7 @@ class XmlSignature:
         return any(signed_by(certificate.x509, self.scheme, each, self.message) for each in values)
 
     def wrong(self) -> Failure | None:
-        """What is wrong with the references, the worst first: altered, refused, missing."""
+        """What is wrong with the references, the worst first: altered, not understood, refused, missing."""
         for state, failed in _FAILURES:
             for each in self.every:
                 if each.state is state:
@@ -102,6 +102,7 @@ def _missing(each: Reference) -> Failure:
 
 _FAILURES = (
     (State.ALTERED, _altered),
+    (State.UNKNOWN, lambda each: not_understood(each.reason)),
     (State.REFUSED, lambda each: refused(each.reason)),
     (State.MISSING, _missing),
 )
