@@ -44,12 +44,41 @@ class Holder(enum.Enum):
     GZIP = enum.auto()
     BZIP2 = enum.auto()
     XZ = enum.auto()
+    LZMA = enum.auto()
+    CLOSED = enum.auto()
+    """An archive, or one packed file, of a kind that is not opened."""
     MAIL = enum.auto()
     PDF = enum.auto()
     XML = enum.auto()
 
 
-_PACKED = ((b"\x1f\x8b\x08", Holder.GZIP), (b"BZh", Holder.BZIP2), (b"\xfd7zXZ\0", Holder.XZ))
+_PACKED = (
+    (b"\x1f\x8b\x08", Holder.GZIP),
+    (b"BZh", Holder.BZIP2),
+    (b"\xfd7zXZ\0", Holder.XZ),
+    (b"7z\xbc\xaf\x27\x1c", Holder.CLOSED),
+    (b"Rar!\x1a\x07", Holder.CLOSED),
+    (b"\x28\xb5\x2f\xfd", Holder.CLOSED),  # zstd (RFC 8878, 3.1.1)
+    (b"\x04\x22\x4d\x18", Holder.CLOSED),  # lz4, and as it was before
+    (b"\x02\x21\x4c\x18", Holder.CLOSED),
+    (b"LZIP\1", Holder.CLOSED),
+    (b"\x1f\x9d", Holder.CLOSED),  # compress
+    (b"MSCF\0\0\0\0", Holder.CLOSED),  # a cabinet
+    (b"!<arch>\n", Holder.CLOSED),  # ar, and so .deb
+    (b"070701", Holder.CLOSED),  # cpio
+    (b"070707", Holder.CLOSED),
+)
+"""How what is packed begins."""
+
+_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+"""A frame that zstd and lz4 pass over, and that may stand first (RFC 8878, 3.1.2)."""
+
+_LZH = re.compile(rb"..-lh[0-9d]-.{13}[\0-\3]", re.DOTALL)
+"""LHA: the method and, behind sizes and a time, the level of the header."""
+
+_LZMA = re.compile(rb"\x5d(?:\0\0[\0-\xff]{2}|\xff{4})(?:\xff{8}|[\0-\xff]{5}\0{3})\0", re.DOTALL)
+"""The header of a file of LZMA alone, which has no mark: what encoders write first, a dictionary of whole 64 KiB, no length or one of less
+than a TiB, and the first byte of the coder."""
 
 
 def may_hold(stream: BinaryIO) -> bool:
@@ -71,7 +100,7 @@ def _holders(stream: BinaryIO) -> Iterator[Holder]:
         return
     if head.startswith(ZIP_BEGINS) or zip_names(stream, stream.seek(0, io.SEEK_END)):
         yield Holder.ZIP
-    yield from (holder for begin, holder in _PACKED if head.startswith(begin))
+    yield from _packed(head)
     stream.seek(0)
     if is_mail(head) or (may_have_uuencode(head) and holds(stream, _has_uuencode)):
         yield Holder.MAIL
@@ -84,6 +113,14 @@ def _holders(stream: BinaryIO) -> Iterator[Holder]:
 
 def _has_uuencode(window: bytes) -> bool:
     return b"\nbegin " in window and UU_BEGIN.search(window) is not None
+
+
+def _packed(head: bytes) -> Iterator[Holder]:
+    yield from (holder for begin, holder in _PACKED if head.startswith(begin))
+    if _SKIPPED.match(head) or _LZH.match(head):
+        yield Holder.CLOSED
+    if _LZMA.match(head):
+        yield Holder.LZMA
 
 
 def _is_holding_xml(stream: BinaryIO, head: bytes) -> bool:

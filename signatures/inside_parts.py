@@ -25,6 +25,7 @@ from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, exact
 from signatures.asic.names import MIMETYPE
 from signatures.ber import Malformed
 from signatures.called import called
+from signatures.chunks import Chunks
 from signatures.cms import open_cms
 from signatures.detect import by_root, covered_names, named_beside
 from signatures.detect_zip import OFFICE
@@ -261,6 +262,7 @@ _PACKED: dict[str, tuple[Callable[[Any], Any], tuple[type[Exception], ...]]] = {
     ".gz": (gzip.GzipFile, (gzip.BadGzipFile, EOFError, zlib.error)),
     ".bz2": (bz2.BZ2File, (OSError, EOFError, ValueError)),
     ".xz": (lzma.LZMAFile, (lzma.LZMAError, EOFError)),
+    ".lzma": (lzma.LZMAFile, (lzma.LZMAError, EOFError)),
 }
 
 
@@ -325,28 +327,10 @@ def _enclosed(source: Source) -> Generator[Part | Left, None, bool]:
 
         def opened() -> BinaryIO:
             chunks = (bytes(piece) for start, end in cms.pieces or () for piece in pieces(data, start, end))
-            return io.BufferedReader(_Chunks(chunks))
+            return io.BufferedReader(Chunks(chunks))
 
         yield Part(told_name(shown_name(name.rpartition(b"/")[2])), opened)
         return not cms.behind
-
-
-class _Chunks(io.RawIOBase):
-    """Pieces of bytes as one stream."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks, self._rest = chunks, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest and (piece := next(self._chunks, b"")):
-            self._rest = piece
-        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
 
 
 # -- XML -------------------------------------------------------------------------------------------------------------------------------
@@ -394,6 +378,8 @@ _WAYS: dict[Holder, Callable[[Source, Collection[Kind], Work], Iterator[Part | L
     Holder.GZIP: partial(_unpacked, ".gz"),
     Holder.BZIP2: partial(_unpacked, ".bz2"),
     Holder.XZ: partial(_unpacked, ".xz"),
+    Holder.LZMA: partial(_unpacked, ".lzma"),
+    Holder.CLOSED: lambda source, *_: iter((Left(told_name(source.name)),)),
     Holder.MAIL: _mailed,
     Holder.PDF: _attached,
     Holder.XML: _written,

@@ -37,8 +37,8 @@ _WORDS = (
 )
 """Words, in small letters, one of which each file has that is told by words."""
 
-_BEGINS = (b"mi", b"eyj", b"pk", b"bzh")
-"""And how those begin, behind blanks and in small letters, that are told by their begin: base64 of DER and of JSON, a zip, a bzip2."""
+_BEGINS = (b"mi", b"eyj", b"pk", b"bzh", b"0707", b"!<arch>")
+"""And how those begin, behind blanks and in small letters, that are told by it: base64 of DER and of JSON, zip, bzip2, cpio, ar."""
 
 
 def is_plain(data: bytes) -> bool:

@@ -28,6 +28,11 @@ TEXT = "Cộng hòa xã hội chủ nghĩa Việt Nam. "
 XML = '<?xml version="1.0" encoding="UTF-8"?><cv xmlns="urn:x"><so>1</so><nd>Công văn</nd></cv>'
 
 _PIECES = (
+    "\nbegin 644 a.p7m\n",
+    "begin 644 a\n",
+    "#0V]N9P``\n`\nend\n",
+    "070701",
+    "!<arch>\n",
     "<",
     ">",
     "</",
