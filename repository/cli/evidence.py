@@ -11,6 +11,7 @@ import typer
 
 from policies.findings import Finding, Weight, spoken
 from policies.phrases import phrase
+from repository.cli.as_of import as_of
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
@@ -252,10 +253,9 @@ def _judging(
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        return as_of(text)
     except ValueError:
         raise Usage("USE-VALUE", name="--at", value=text, reason=phrase("use-date-as"), command="kho evidence verify") from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _show(screen: Screen, record: str, report: EvidenceReport) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from policies.findings import Finding, spoken
 from policies.phrases import os_phrase, phrase
+from repository.cli.as_of import as_of
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
@@ -135,10 +136,9 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        return as_of(text)
     except ValueError as error:
         raise Usage("USE-DATE", text) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _ends(file: Path | None) -> Algorithms | None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from signatures.timestamps import Believed, Trust
 from tests.signatures.authorities import NOW, authority, issuing
 from tests.signatures.test_stamp_trust import DATA, judged, lineage_by, record_of, year
 
+STAMPED = year(2026.5) + timedelta(hours=12)
+
 
 @pytest.fixture
 def stamped(tmp_path: Path) -> tuple[Path, bytes]:
     """(folder with anchors/root.cer, record.er and data, the root)."""
-    known = authority(clock=lambda: year(2026.5), begins=year(2020), years=30)
+    known = authority(clock=lambda: STAMPED, begins=year(2020), years=30)
     (tmp_path / "anchors").mkdir()
     (tmp_path / "anchors" / "root.cer").write_bytes(issuing(known).root)
     (tmp_path / "record.er").write_bytes(record_of(lineage_by(known)))
@@ -58,6 +61,13 @@ def test_anchors_that_are_given_and_hold_none_are_no_trust(stamped: tuple[Path, 
     both = [argument for name in ("back", "anchors") for argument in ("--anchors", str(folder / name))]
     assert verify(folder, *both, "--at", "2027-01-01")[0] == 4
     assert verify(folder, "--anchors", str(folder / "anchors"), "--at", "2027-01-01")[0] == 0
+
+
+def test_a_record_is_believed_on_the_day_on_which_it_was_stamped(stamped: tuple[Path, bytes]) -> None:
+    folder = stamped[0]
+    day, before = STAMPED.date(), STAMPED.date() - timedelta(days=1)
+    for at, code in ((day, 0), (before, 4), (f"{day}T00:00", 4), (f"{day}T23:59", 0), (f"{day}T23:59+07:00", 0)):
+        assert verify(folder, "--anchors", str(folder / "anchors"), "--at", str(at))[0] == code, at
 
 
 def test_anchors_that_are_not_given_are_not_asked(stamped: tuple[Path, bytes]) -> None:
