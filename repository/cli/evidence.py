@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from repository.evidence.judge import Judging
+    from repository.evidence.planning import Due
     from repository.evidence.service import Plan
     from signatures.evidence import EvidenceReport
 
@@ -121,7 +122,7 @@ def _show_plan(screen: Screen, found: Plan, findings: list[Finding]) -> None:
             each.tree if each.hash == each.tree else f"{each.tree} ({each.hash})",
             words(f"renewal.{each.kind}"),
             f"{each.because.name} {each.because.when.date() if each.because.when else ''}" if each.because else "–",
-            ", ".join(each.authorities) or (words("evidence.red"), "bold red"),
+            _fit(each),
         ]
         for each in shown
     ]
@@ -130,6 +131,14 @@ def _show_plan(screen: Screen, found: Plan, findings: list[Finding]) -> None:
     for line in _chart(found):
         screen.line(line)
     screen.findings(findings)
+
+
+def _fit(due: Due) -> str | tuple[str, str]:
+    """Who could stamp: today's certificates that last, or certificates that are to come."""
+    if due.authorities:
+        return ", ".join(due.authorities)
+    later = words("evidence.later", names=", ".join(due.later)) if due.later else words("evidence.red")
+    return (later, "bold red") if due.pressing or not due.later else later
 
 
 def _chart(found: Plan) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from policies.findings import Finding
@@ -21,12 +22,18 @@ SUCCESSORS = ("sha512", "sha384", "sha3_512", "sha3_256")
 """Hash algorithms for a new generation of a tree, in this order; one that the other tree stands on comes last."""
 
 
+_Fit = tuple[tuple[str, ...], tuple[str, ...]]
+"""Authorities that could stamp, and those that could with a later certificate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then.
+    """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then, as far as
+    their certificates and roots are known today; ``later`` are those that could with a later one.
     ``due`` None: nothing it stands on has a known end. ``one_root`` is the root under which all trees of the batch stand, told with the
     first of them; "" when there are several, or it is not known. ``left_out`` files could not be read again by a hash-tree renewal;
-    ``fallen`` says why the newest stamp is worth nothing any more."""
+    ``fallen`` says why the newest stamp is worth nothing any more. ``pressing``: the renewal is due within the lead, so that an authority
+    must be there; one that is due in decades is made with certificates that nobody has today."""
 
     batch: str
     tree: str
@@ -40,6 +47,8 @@ class Due:
     one_root: str = ""
     left_out: int = 0
     fallen: str = ""
+    later: tuple[str, ...] = ()
+    pressing: bool = True
 
     def findings(self, now: datetime) -> Iterator[Finding]:
         """What somebody has to know of it now."""
@@ -52,7 +61,7 @@ class Due:
             yield Finding("EVD-LEFT-OUT", name, {"count": self.left_out})
         if self.one_root:
             yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root})
-        if not self.authorities:
+        if not self.authorities and (self.pressing or not self.later):
             yield Finding("EVD-NO-AUTHORITY", name, {"due": "-" if self.due is None else self.due.date().isoformat()})
         if self.because is not None and self.because.when is not None and self.because.when <= now:
             args = {"ended": self.because.when.date().isoformat(), "name": self.because.name}
@@ -69,11 +78,12 @@ def plan(
     policy: EvidencePolicy,
     now: datetime,
     fallen: Mapping[tuple[str, str], str],
+    roots: Mapping[str, datetime],
 ) -> list[Due]:
     """The next renewal of every tree of every batch, the earliest first. ``fallen``: (batch, tree) → why its newest stamp is worth
-    nothing any more (`repository.evidence.news`)."""
-    known = _last_tokens(rows)
-    found = [each for row in rows for each in _trees(row, places, algorithms, policy, known, now, fallen)]
+    nothing any more (`repository.evidence.news`); ``roots``: authority → when the last of its roots ends (`repository.evidence.roots`)."""
+    fit = partial(_fit, places, roots, _last_tokens(rows), algorithms)
+    found = [each for row in rows for each in _trees(row, places, algorithms, policy, fit, now, fallen)]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda each: (each.due or never, each.batch, each.tree))
 
@@ -93,7 +103,7 @@ def _trees(
     places: Sequence[AuthorityPlace],
     algorithms: Algorithms,
     policy: EvidencePolicy,
-    known: Mapping[str, Mapping[str, Any]],
+    fit: Callable[[str, datetime], _Fit],
     now: datetime,
     fallen: Mapping[tuple[str, str], str],
 ) -> Iterator[Due]:
@@ -102,24 +112,25 @@ def _trees(
     for name in TREES:
         facts = there.get(name)
         if facts is None:
-            fit = _fit(places, name, known, algorithms, now + policy.lead)
-            yield Due(row.id, name, MISSING, now, None, fit, row.leaves, name, evidence=True)
+            able, later = fit(name, now + policy.lead)
+            yield Due(row.id, name, MISSING, now, None, able, row.leaves, name, evidence=True, later=later)
             continue
         left, fell, worthless = int(facts.get("left_out", 0)), fallen.get((row.id, name), ""), not facts["evidence"]
         begin = worthless and any(place.url != DEMO and name in place.trees for place in places)
         begun_with = algorithms.hash_end(name).when
         if (begin or fell) and (begun_with is None or begun_with > now):  # begun again from its leaves as they were first
-            fit = _fit(places, name, known, algorithms, now + policy.lead)
-            yield Due(row.id, name, MISSING, now, None, fit, row.leaves, name, not worthless, one_root, 0, fell)
+            able, later = fit(name, now + policy.lead)
+            yield Due(row.id, name, MISSING, now, None, able, row.leaves, name, not worthless, one_root, 0, fell, later)
             one_root = ""
             continue
         hash_end = algorithms.hash_end(facts["hash"])
         first = earliest([*_token_ends(facts, algorithms), hash_end])
         due = None if first is None or first.when is None else first.when - policy.lead
         rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
-        fit = _fit(places, name, known, algorithms, max(due or now, now) + policy.lead)
-        kind = HASH_TREE if rebuilt else TIME_STAMP
-        yield Due(row.id, name, kind, due, first, fit, row.leaves, facts["hash"], not worthless, one_root, left, fell)
+        able, later = fit(name, max(due or now, now) + policy.lead)
+        kind, pressing = HASH_TREE if rebuilt else TIME_STAMP, due is not None and due <= now + policy.lead
+        told = (not worthless, one_root, left, fell, later, pressing)
+        yield Due(row.id, name, kind, due, first, able, row.leaves, facts["hash"], *told)
         one_root = ""
 
 
@@ -142,21 +153,25 @@ def _token_ends(facts: Mapping[str, Any], algorithms: Algorithms) -> list[End]:
 
 def _fit(
     places: Sequence[AuthorityPlace],
-    tree: str,
+    roots: Mapping[str, datetime],
     known: Mapping[str, Mapping[str, Any]],
     algorithms: Algorithms,
+    tree: str,
     until: datetime,
-) -> tuple[str, ...]:
-    """Authorities for a tree whose algorithms last beyond ``until``; of one that never stamped nothing is known, which counts as fit."""
-    found = []
+) -> _Fit:
+    """Authorities for a tree whose algorithms last beyond ``until``: those whose last certificate and root do so, too, and those that need
+    a later one. Of one that never stamped only the root is known."""
+    able: list[str] = []
+    later: list[str] = []
     for place in places:
         if tree not in place.trees or place.url == DEMO:
             continue
-        facts = known.get(place.name)
-        end = None if facts is None else earliest(_token_ends(facts, algorithms)[1:])
-        if end is None or end.when is None or end.when > until:
-            found.append(place.name)
-    return tuple(found)
+        certificate, *ends = _token_ends(known[place.name], algorithms) if place.name in known else [End("certificate", "", None)]
+        if any(each.when is not None and each.when <= until for each in ends):
+            continue
+        lasting = [each for each in (certificate.when, roots.get(place.name)) if each is not None]
+        (able if all(each > until for each in lasting) else later).append(place.name)
+    return tuple(able), tuple(later)
 
 
 def successor(tree: Mapping[str, Any], other: str, algorithms: Algorithms, needed: datetime) -> str:

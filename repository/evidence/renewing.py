@@ -27,7 +27,7 @@ from repository.evidence.news import fallen
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
 from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, still_lacking, waits
-from repository.evidence.roots import able_to_stamp, keep_roots
+from repository.evidence.roots import able_to_stamp, keep_roots, root_ends
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
@@ -64,12 +64,9 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
     busy = {folder.stem for folder in pending(archive)}
     rows = {row.id: row for row in archive.catalog.evidence.batches() if row.id not in busy}
-    fell = fallen(archive, list(rows.values()))
-    due = [
-        each
-        for each in plan(list(rows.values()), able_to_stamp(archive, now), algorithms, archive.policy.evidence, now, fell)
-        if each.due is not None and each.due <= now
-    ]
+    places, fell, ends = able_to_stamp(archive, now), fallen(archive, list(rows.values())), root_ends(archive)
+    planned = plan(list(rows.values()), places, algorithms, archive.policy.evidence, now, fell, ends)
+    due = [each for each in planned if each.due is not None and each.due <= now]
     work = _Work(archive, authorities, algorithms, done, now, rows)
     work.restamp([each for each in due if each.kind == TIME_STAMP])
     together: dict[str, list[Due]] = defaultdict(list)
@@ -119,8 +116,8 @@ class _Work:
         """Those that the plan calls fit first, and of these those under other roots than the other trees; the rest is better than none."""
         used = {name for each in due for name in self._beside(each)}
         together = under_roots_of(used, (each for several in self.authorities.values() for each in several))
-        fit = due[0].authorities
-        return sorted(self.authorities[tree], key=lambda each: (not each.evidence, each.name not in fit, together(each)))
+        fit = {name: rank for rank, names in enumerate((due[0].authorities, due[0].later)) for name in names}
+        return sorted(self.authorities[tree], key=lambda each: (not each.evidence, fit.get(each.name, 2), together(each)))
 
     def _beside(self, due: Due) -> Iterator[str]:
         """The authorities that the other trees of a batch stand on, as this round has left them."""

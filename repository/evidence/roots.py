@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from repository.archive import Archive
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from signatures.anchors import Anchor
     from signatures.timestamps import Anchors
 
-__all__ = ["able_to_stamp", "keep_roots", "no_longer_named", "roots_of"]
+__all__ = ["able_to_stamp", "keep_roots", "no_longer_named", "root_ends", "roots_of"]
 
 NOTE = "authorities"
 
@@ -75,6 +75,17 @@ def able_to_stamp(archive: Archive, now: datetime) -> list[AuthorityPlace]:
 
     roots = roots_of(archive)
     return [place for place in archive.settings.authorities if place.url == DEMO or stands(place)]
+
+
+def root_ends(archive: Archive) -> dict[str, datetime]:
+    """Authority → when the last of its roots for time-stamps ends; long ago where none is trusted. Raises as `roots_of`."""
+    from signatures.anchors import Purpose
+
+    ended = datetime.min.replace(tzinfo=UTC)
+    return {
+        name: max((each.until for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes), default=ended)
+        for name, anchors in roots_of(archive).items()
+    }
 
 
 def _row(anchor: Anchor) -> str:

@@ -81,6 +81,7 @@ def _due(each: Due) -> Document:
         "because": f"{because.what}: {because.name}" if because else "",
         "ends": moment(because.when) if because else None,
         "authorities": list(each.authorities),
+        "later": list(each.later),
         "evidence": each.evidence,
     }
 
