@@ -156,7 +156,13 @@ def export(context: typer.Context, aip: Aip, output: Target, home: Home = None, 
     door = Door.of(context, home, as_json)
     object_id, at, version = aip.rpartition("@v")
     if at and not version.isdecimal():
-        raise Usage("USE-VALUE", name="AIP", value=aip, reason="urn:uuid:…@v1", command="kho evidence export")
+        raise Usage(
+            "USE-VALUE",
+            name="AIP",
+            value=aip,
+            reason=phrase("use-version-as", example="urn:uuid:…@v1"),
+            command="kho evidence export",
+        )
     with door.open() as engine:
         done = engine.evidence.export(object_id if at else aip, output, version=int(version) if at else None)
     errors = [each for each in done.findings if each.weight >= Weight.ERROR]
@@ -233,7 +239,7 @@ def _later(given: list[str]) -> list[tuple[int, Path]]:
     for each in given:
         chain, _, path = each.partition("=")
         if not chain.isdecimal() or int(chain) < 2 or not path:
-            raise Usage("USE-VALUE", name="--later", value=each, reason="2=FILE", command="kho evidence verify")
+            raise Usage("USE-VALUE", name="--later", value=each, reason=phrase("use-later-as"), command="kho evidence verify")
         found.append((int(chain) - 1, Path(path)))
     return found
 
@@ -251,8 +257,12 @@ def _judging(
         one = (pair.partition("=") for pair in each.split(","))
         try:
             named[each] = {name.strip().lower().replace("-", ""): bytes.fromhex(value) for name, _, value in one}
+            if not all(named[each].values()):
+                raise ValueError(each)  # which digest it was is said behind "="
         except ValueError:
-            raise Usage("USE-VALUE", name="--digest", value=each, reason="sha256=HEX", command="kho evidence verify") from None
+            raise Usage(
+                "USE-VALUE", name="--digest", value=each, reason=phrase("use-digest-as"), command="kho evidence verify"
+            ) from None
     ends = parse_algorithms(algorithms.read_bytes(), name=str(algorithms)) if algorithms else None
     files = [
         file for each in data for file in (sorted(one for one in each.rglob("*") if one.is_file()) if each.is_dir() else [each])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.findings import Finding
+from policies.phrases import phrase
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.screen import Screen, number
@@ -64,7 +65,7 @@ def _day(name: str, said: str | None) -> date | None:
     try:
         return date.fromisoformat(said) if said else None
     except ValueError:
-        raise Usage("USE-VALUE", name=name, value=str(said), reason="YYYY-MM-DD", command="kho report fixity") from None
+        raise Usage("USE-VALUE", name=name, value=str(said), reason=phrase("use-date-as"), command="kho report fixity") from None
 
 
 def _closing(document: dict[str, Any]) -> list[Finding]:

@@ -127,3 +127,19 @@ def test_a_place_in_the_bytes_is_told_in_the_readers_language() -> None:
         der.whole(b"\x30\x05\x02")
     assert "tại vị trí" in spoken(str(caught.value), "vi")
     assert "offset" not in spoken(str(caught.value), "vi")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--later", "1=x", "cách viết là 2=TỆP"),
+        ("--digest", "sha256:00", "cách viết là sha256=HEX"),
+        ("--at", "mai", "ngày viết như"),
+    ],
+)
+def test_how_a_value_is_written_is_said_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "vi")
+    (tmp_path / "r.er").write_bytes(b"x")
+    assert said in last(capsys, str(tmp_path / "r.er"), option, value)
