@@ -205,13 +205,19 @@ def load_anchors(folder: Path) -> Anchors:
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
     except OSError as error:
         raise AnchorsUnusable(str(folder), os_phrase(error)) from error
-    found: list[Anchors] = []
+    certificates: list[Anchor] = []
+    revocations: list[bytes] = []
+    lists: list[Anchors] = []
     for name in names:
         suffix = Path(name).suffix.lower()
         if suffix in CERTIFICATE_SUFFIXES | REVOCATION_SUFFIXES:
-            found.append(_one(folder / name))
+            one = _one(folder / name)
+            certificates += one.anchors
+            revocations += one.revocations
         elif suffix == ".xml":
-            found.append(Anchors(tuple(_listed(name, _read(folder / name)))))
+            lists.append(Anchors(tuple(_listed(name, _read(folder / name)))))
+    # Certificates alone say nothing against one another: a folder of a thousand is no work.
+    found = [Anchors(tuple(certificates), revocations=tuple(revocations)), *lists]
     return _applied(found, read_rows(_read(folder / PERIODS)) if PERIODS in names else {})
 
 
