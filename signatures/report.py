@@ -250,7 +250,7 @@ class SignatureReport:
         """Why the verdict is what it is, what was missing, and what else to know."""
         if self.verdict.why is not None:
             yield self.verdict.why
-        yield from self.missing
+        yield from (each for each in self.missing if each != self.verdict.why)
         yield from self.notes
 
     def as_json(self) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
 from signatures.poe import digest_of
-from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, ocsp_request, statuses, undisputed
+from signatures.revocation import Crl, Ocsp, as_list, load_crl, load_ocsp, ocsp_request, statuses, undisputed
 from signatures.signed import SignedFile
 
-__all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_kept"]
+__all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_any", "read_kept"]
 
 MOST_REQUESTS = 60
 """Requests for one signed file: three paths of four certificates, with two addresses each, twice over."""
@@ -76,6 +76,14 @@ def read_kept(files: Iterable[tuple[str, bytes]]) -> ValidationData:
         elif name.endswith(SUFFIXES["ocsp"]):
             found.ocsps.setdefault(der)
     return found.data()
+
+
+def read_any(data: bytes) -> ValidationData:
+    """`ValidationData` from a file that somebody gave: an OCSP answer, lists, certificates; in DER, or several of each in PEM."""
+    if load_ocsp(data):
+        return ValidationData(ocsps=(data,))
+    lists = [as_list(each) for each in (PEM.findall(data) or [data])]
+    return ValidationData(tuple(parse_certificates(data)), tuple(each for each in dict.fromkeys(lists) if each))
 
 
 @dataclass

@@ -179,10 +179,12 @@ def _file(door: Door, path: Path, given: _Given) -> FileReport:
         judged_by = context_of(None, now, anchors=given.anchors, algorithms=given.algorithms)
     lists = [der for each in given.data for kept in data_from(each) for der in kept.crls]
     records = Records(read_records(given.evidence), judged_by, lists)
-    kept = [each for folder in given.data for each in data_from(folder, records)]
+    unread: list[Finding] = []
+    kept = [each for folder in given.data for each in data_from(folder, records, unread=unread)]
     existed = records.proof_of(data_object(path.name, partial(opened, path))) if records.records and path.is_file() else None
     report = validate_file(path, judged_by, content=given.content, beside=kept, existed=existed)
-    return replace(report, missing=(*report.missing, *dict.fromkeys(records.findings))) if existed is None else report
+    said = (*unread, *(dict.fromkeys(records.findings) if existed is None else ()))
+    return replace(report, missing=(*report.missing, *said))
 
 
 def _write_xml(target: Path, reports: Sequence[FileReport]) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from policies.findings import Finding
 from repository.errors import SourceMissing
 from repository.signed.evidence import Records
 from repository.signed.records import FileReport
@@ -113,21 +114,25 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def data_from(folder: Path, records: Records | None = None) -> list[ValidationData]:
-    """Validation data from a folder (of an exported AIP, or of one's own): certificates, CRLs and OCSP responses by their suffix; each
-    with the proof that ``records`` give of it.
+def data_from(folder: Path, records: Records | None = None, *, unread: list[Finding] | None = None) -> list[ValidationData]:
+    """Validation data from a folder (of an exported AIP, or of one's own): certificates, CRLs and OCSP responses, in DER or PEM, by the
+    endings that such files usually have; each with the proof that ``records`` give of it. To ``unread`` goes what is called so and is none.
 
     Raises `SourceMissing`.
     """
+    from signatures.anchors import CERTIFICATE_SUFFIXES, REVOCATION_SUFFIXES
     from signatures.evidence import object_of_bytes
-    from signatures.validation_data import SUFFIXES, read_kept
+    from signatures.validation_data import read_any
 
     if not folder.is_dir():
         raise SourceMissing(str(folder))
     found = []
     for each in sorted(folder.rglob("*")):
-        if each.is_file() and each.suffix in SUFFIXES.values():
+        if each.is_file() and each.suffix.lower() in CERTIFICATE_SUFFIXES | REVOCATION_SUFFIXES:
             content = each.read_bytes()
+            data = read_any(content)
+            if next(data.digests(), None) is None and unread is not None:
+                unread.append(Finding("SIG-DATA-UNREAD", str(each)))
             proof = records.proof_of(object_of_bytes(each.name, content)) if records else None
-            found.append(replace(read_kept([(each.name, content)]), existed=proof))
+            found.append(replace(data, existed=proof))
     return found
