@@ -6,7 +6,9 @@ import base64
 import hashlib
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from formats.package.zip_members import BadZip, ZipMembers
@@ -141,6 +143,16 @@ class MemberDigests:
                 yield SubIndication.HASH_FAILURE, error.finding
                 continue
             if actual is None:
-                yield SubIndication.SIGNED_DATA_NOT_FOUND, Finding("SIG-MEMBER-MISSING", each.member)
+                yield SubIndication.SIGNED_DATA_NOT_FOUND, self._missing(each.member)
             elif actual != each.digest:
                 yield SubIndication.HASH_FAILURE, Finding("SIG-MEMBER-ALTERED", each.member, {"algorithm": each.hash})
+
+    def _missing(self, name: str) -> Finding:
+        """Names that look alike may be other ones: letters with marks are written in one character or in several (Unicode, UAX #15)."""
+        alike = normalize("NFC", name) in self._forms
+        return Finding("SIG-MEMBER-OTHER-FORM" if alike else "SIG-MEMBER-MISSING", name)
+
+    @cached_property
+    def _forms(self) -> frozenset[str]:
+        """The names of all members, in one form: made once, for a manifest may name ten thousand that are not there."""
+        return frozenset(normalize("NFC", each) for each in self._members.names)

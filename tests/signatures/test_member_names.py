@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
 from signatures.report import Integrity
 from signatures.xades.packaged import member_named
-from tests.signatures.asic_builder import FILES, zipped
+from tests.signatures.asic_builder import FILES, parts, zipped
 from tests.signatures.office_signing import ODT, sign_odt
 from tests.signatures.office_signing import zipped as package
 from tests.signatures.pki import Pki
@@ -51,3 +52,21 @@ def test_an_open_document_likewise(tmp_path: Path, pki: Pki) -> None:
     file = read(tmp_path, package(parts), "x.odt")
     assert file is not None
     assert (file.objects[0].integrity, file.objects[0].failure) == (Integrity.INTACT, None)
+
+
+@pytest.mark.parametrize(("written", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_that_only_looks_the_same_is_told(tmp_path: Path, pki: Pki, written: str, there: str) -> None:
+    made = parts(pki, files={normalize(written, "công văn số 1.txt"): b"cong van"})
+    members = {normalize(there, name): data for name, data in made.items()}
+    file = read(tmp_path, zipped(members), "x.asice")
+    assert file is not None
+    assert file.objects[0].integrity is Integrity.UNKNOWN
+    why = file.objects[0].why
+    assert why is not None
+    assert why.code == "SIG-MEMBER-OTHER-FORM"
+    del members[normalize(there, "công văn số 1.txt")]
+    without = read(tmp_path, zipped({**members, "other.txt": b"x"}), "x.asice")
+    assert without is not None
+    why = without.objects[0].why
+    assert why is not None
+    assert why.code == "SIG-MEMBER-MISSING"
