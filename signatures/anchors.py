@@ -62,6 +62,11 @@ class Anchor:
         """Whether somebody set its period: it is not simply that of the certificate."""
         return (self.since, self.until) != (self.certificate.not_before, self.certificate.not_after)
 
+    @property
+    def never(self) -> bool:
+        """Whether the trust in it was ended before it began: it vouches at no time."""
+        return self.until <= self.since
+
     def vouches(self, purpose: Purpose, at: datetime) -> bool:
         return purpose in self.purposes and self.since <= at < self.until
 

@@ -199,10 +199,11 @@ class _Judging:
         said = read.claimed if purpose is Purpose.TIMESTAMP else None
         if self._context.anchors.vouches(anchor, purpose, proven, said=said):
             return None
-        late = proven >= anchor.until
+        late = proven >= anchor.until and not anchor.never
         sub = SubIndication.NO_CERTIFICATE_CHAIN_FOUND_NO_POE if late else SubIndication.NO_CERTIFICATE_CHAIN_FOUND
         period = {"since": anchor.since.date().isoformat(), "until": anchor.until.date().isoformat()}
-        return Verdict(sub, Finding("SIG-ANCHOR-PERIOD", "", {"anchor": anchor.certificate.name, **period}))
+        code = "SIG-ANCHOR-NEVER" if anchor.never else "SIG-ANCHOR-PERIOD"
+        return Verdict(sub, Finding(code, "", {"anchor": anchor.certificate.name, **period}))
 
     def _placed(
         self, slide: Slide, proven: datetime, window: tuple[datetime, datetime], leaf: Certificate, read: SignedObject

@@ -185,8 +185,7 @@ def _name(certificate: Certificate) -> str:
 def _untrusted(anchor: Anchor) -> str:
     """Why an anchor does not vouch: the trust in it may have ended before its certificate began."""
     period = {"since": _day(anchor.since), "until": _day(anchor.until)}
-    never = anchor.until <= anchor.since
-    return phrase("trp-never" if never else "trp-period", anchor=_name(anchor.certificate), **period)
+    return phrase("trp-never" if anchor.never else "trp-period", anchor=_name(anchor.certificate), **period)
 
 
 def _day(moment: datetime) -> str:

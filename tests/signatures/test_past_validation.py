@@ -12,7 +12,7 @@ from policies.trust import default_algorithms
 from signatures.anchors import Anchor, Anchors, Purpose
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
-from signatures.report import Integrity, Role
+from signatures.report import Integrity, Role, Verdict
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day, make_pdf
 
@@ -150,15 +150,22 @@ def test_an_anchor_has_a_period(tmp_path: Path, pki: Pki) -> None:
     stampers = [Anchor(each, each.not_before, each.not_after) for each in pki.anchors()[1:]]
     root = pki.certificate("root")
 
-    def verdict(since: datetime, until: datetime) -> str:
+    def found(since: datetime, until: datetime) -> Verdict:
         anchors = Anchors((Anchor(root, since, until, frozenset({Purpose.SIGNATURE})), *stampers))
         context = Context(anchors, default_algorithms(), day(2026, 6))
         data = ValidationData(crls=tuple(pki.crls(day(2026, 6))))
-        return str(judge(read(tmp_path, pdf), context, beside=[data])[0].verdict)
+        return judge(read(tmp_path, pdf), context, beside=[data])[0].verdict
+
+    def verdict(since: datetime, until: datetime) -> str:
+        return str(found(since, until))
 
     assert verdict(day(2020), day(2026, 4)) == "TOTAL-PASSED"
     assert verdict(day(2020), day(2026, 2)) == "INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND_NO_POE"
     assert verdict(day(2026, 4), day(2030)) == "INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND"
+    never = found(day(2026), day(2020))  # and no proof of any day could mend that
+    assert str(never) == "INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND"
+    assert never.why is not None
+    assert "never trusted" in never.why.text("en")
 
 
 @pytest.mark.parametrize(
