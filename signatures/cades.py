@@ -29,16 +29,18 @@ from signatures.attributes import (
     ess_hashes,
     revocation_values,
 )
-from signatures.ber import Buffer, Malformed, element
+from signatures.ber import SEQUENCE, Buffer, Malformed, element
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, Message, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
-from signatures.detect import detected
+from signatures.detect import ANY_SIZE, detected
+from signatures.detect import HEAD as DETECTED
 from signatures.held import held
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
+from signatures.stamp_response import SIGNED_DATA, token_in
 from signatures.stamps import TST_INFO, read_stamp
 from signatures.structures import Structures, in_part, structures
 from signatures.unread import unread
@@ -47,6 +49,9 @@ __all__ = ["CadesVerifier", "Collected", "read_cms"]
 
 MOST_ARMOURED = 256 << 20
 """Bytes of a PEM or base64 file that are decoded in memory; a binary one is read where it lies, and may be of any size."""
+
+OUTERMOST = 10 + len(SIGNED_DATA)
+"""Bytes within which a ContentInfo has its type: the header of an element has ten at most."""
 
 STAMP_ATTRIBUTES = (SIGNATURE_STAMP, ESC_STAMP)
 
@@ -100,12 +105,16 @@ class CadesVerifier:
                 stream.seek(0)
                 return self._every(structures(stream.read(MOST_ARMOURED + 1), text=True), source)
             with held(stream) as whole:
-                return self._every(structures(whole), source)
+                return self._every(structures(whole), source, sure=_outermost(whole))
 
-    def _every(self, found: Structures, source: Source) -> SignedFile:
-        """Each of the structures, of which none is then the whole of the file."""
+    def _every(self, found: Structures, source: Source, *, sure: bool = True) -> SignedFile:
+        """Each of the structures, of which none is then the whole of the file. ``sure``: it is one with which the file begins, or that a
+        text calls so."""
         several = len(found.bodies) > 1
-        read = [_broken(each) if isinstance(each, Malformed) else self._read(each, source) for each in found.bodies]
+        read = [
+            _broken(each, sure=sure) if isinstance(each, Malformed) else self._read(each, source, sure=sure)
+            for each in found.bodies
+        ]
         for number, file in enumerate(read, 1):
             objects = [in_part(each) if several or found.beside else each for each in file.objects]
             if several:
@@ -113,11 +122,11 @@ class CadesVerifier:
             read[number - 1] = replace(file, objects=tuple(objects))
         return SignedFile.together(read)
 
-    def _read(self, data: Buffer, source: Source) -> SignedFile:
+    def _read(self, data: Buffer, source: Source, *, sure: bool) -> SignedFile:
         try:
             cms = open_cms(data)
         except Malformed as error:
-            return _broken(error)
+            return _broken(error, sure=sure)
         collected = Collected()
         if cms.content_type == TST_INFO and cms.pieces is not None:
             self._token(bytes(data[: element(data).end]), source, collected)
@@ -179,9 +188,16 @@ def _first(opened: Callable[[], BinaryIO], most: int) -> bytes:
         return stream.read(most)
 
 
-def _broken(why: Malformed | str, name: str = "") -> SignedFile:
+def _outermost(data: Buffer) -> bool:
+    """Whether ContentInfo, or the answer of an authority, is what a file begins with. Where a SignedData only stands near the begin, nobody
+    knows that it is a CMS that is broken: it may be another's file (TNEF) that holds one."""
+    head = bytes(data[:DETECTED])
+    return (head[:1] == bytes((SEQUENCE,)) and SIGNED_DATA in head[:OUTERMOST]) or token_in(head, ANY_SIZE) is not None
+
+
+def _broken(why: Malformed | str, name: str = "", *, sure: bool = True) -> SignedFile:
     """A file that was taken for a signature, and is none that can be read."""
-    return SignedFile((unread(why, Kind.CADES, name),))
+    return SignedFile((unread(why, Kind.CADES, name, sure=sure),))
 
 
 def read_cms(

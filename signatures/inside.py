@@ -86,15 +86,14 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
                 continue
             try:
                 with part.open() as stream, spooled(stream, inside.work) as held:
-                    if _is_plain(held, inside.work) and not called(part.name, part.media):
+                    if _is_plain(held, inside.work) and not (called(part.name, part.media) or part.doubtful):
                         continue
                     _account(held, inside.work)
                     found = next(detected(held), None)
-                    if not (found or may_hold(held) or called(part.name, part.media)):
-                        continue
-                    if inside.depth >= MOST_DEPTH:
+                    nothing = not (found or may_hold(held) or called(part.name, part.media))
+                    if part.doubtful if nothing else inside.depth >= MOST_DEPTH:
                         inside.left.append(part.name)
-                    else:
+                    elif not nothing:
                         yield _read(part, held, found.kind if found else None, inside, read)
             except Unopened:
                 inside.left.append(part.name)
@@ -139,6 +138,8 @@ def _read(part: Part, held: BinaryIO, kind: Kind | None, inside: Inside, read: R
             )
     except Refused as error:
         return SignedFile((unread(Beyond(error.reason), kind or Kind.XADES, part.name),))
+    if part.doubtful and not found.objects:
+        inside.left.append(part.name)
     own = (in_part(each, part.left) if part.left and each.coverage.scope in OF_MAIL else each for each in found.objects)
     named = (replace(each, name=f"{part.name}: {each.name}" if each.name else part.name) for each in own)
     return replace(found, objects=tuple(named))

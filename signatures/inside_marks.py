@@ -14,21 +14,13 @@ from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, as_ascii, encoding_of
 from signatures.detect import TAR
 from signatures.detect_zip import ZIP_BEGINS
+from signatures.letters import HELD, begins_file
 from signatures.mail_head import HEAD as MAIL_HEAD
 from signatures.mail_head import is_mail, may_have_uuencode
 from signatures.marks import holds
 from signatures.transfer import UU_BEGIN
 
-__all__ = ["BEGINS", "HELD", "Holder", "holders", "may_hold"]
-
-_FILE = r"(?:JVBERi|UEsDB|MI|P[A-P]|77u/P|LS0tLS1CRUdJTi)[A-Za-z0-9+/]{40}"
-"""A PDF, a zip, DER, XML with or without a mark, PEM, in base64."""
-
-HELD = re.compile(rb"[>\[]\s{0,40}" + _FILE.encode())
-"""Where one begins in XML."""
-
-BEGINS = re.compile(r"\s*" + _FILE)
-"""A text that may be such a file."""
+__all__ = ["Holder", "holders", "may_hold"]
 
 _ATTACHED = re.compile(rb"/(?:E|#45)(?:m|#6[Dd])bedded(?:F|#46)ile")
 """The type of an attached file, which every program writes though it may be left out (ISO 32000-1, 7.11.4)."""
@@ -50,6 +42,7 @@ class Holder(enum.Enum):
     MAIL = enum.auto()
     PDF = enum.auto()
     XML = enum.auto()
+    BASE64 = enum.auto()
 
 
 _PACKED = (
@@ -109,6 +102,8 @@ def _holders(stream: BinaryIO) -> Iterator[Holder]:
         yield Holder.PDF
     if _is_holding_xml(stream, head[:HEAD]):
         yield Holder.XML
+    if begins_file(head[:HEAD]):
+        yield Holder.BASE64
 
 
 def _has_uuencode(window: bytes) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import bz2
 import gzip
 import io
@@ -31,8 +29,9 @@ from signatures.detect import by_root, covered_names, named_beside
 from signatures.detect_zip import OFFICE
 from signatures.evidence.xmlers import NAMESPACE as ERS
 from signatures.held import held, pieces
-from signatures.inside_marks import BEGINS, Holder, holders
+from signatures.inside_marks import Holder, holders
 from signatures.left_words import told
+from signatures.letters import InLetters, in_letters
 from signatures.mail import MailPart, mails_in
 from signatures.odf import DOCUMENT, MACROS
 from signatures.ooxml import signature_parts
@@ -40,6 +39,7 @@ from signatures.other_kinds import of_jar
 from signatures.pdf import Pdf
 from signatures.report import Kind
 from signatures.signed import Source
+from signatures.streams import Guarded, Unopened
 from signatures.xmldsig.c14n import Work
 from signatures.xmldsig.document import path_of, text_of
 from signatures.xmldsig.names import DS, ds
@@ -78,15 +78,11 @@ _CREDENTIALS = ("}Base64Signature", "}RFC3161TimeStampToken", "}asn1EvidenceReco
 Opened = Callable[[], BinaryIO]
 
 
-class Unopened(Exception):
-    """What a part holds cannot be had: it is enciphered, damaged, or written in a way that is not read."""
-
-
 @dataclass(frozen=True)
 class Part:
     """A file in a file. ``open`` raises `Unopened`, and so may reading what it opens. ``beside`` is what lies there that it may be a
     signature over, ``named`` what it may call by name; ``media`` the type that a mail says of it, ``left`` what else a mail has whose
-    signature it is."""
+    signature it is. ``doubtful``: readers do not agree on what it is, so that it is not unsigned where no signature is found."""
 
     name: str
     open: Opened
@@ -94,6 +90,7 @@ class Part:
     named: Callable[[str], Opened | None] = field(default=lambda _: None)
     media: str = ""
     left: tuple[str, ...] = ()
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,7 @@ def _machinery(source: Source, kinds: Collection[Kind], work: Work, names: Seque
 def _opened(members: ListedMembers, number: int) -> BinaryIO:
     try:
         if members.size(number) > IN_MEMORY:
-            return _Guarded(members.opened(number), BadZip)
+            return Guarded(members.opened(number), BadZip)
         return io.BytesIO(members.read(number))
     except BadZip as error:
         raise Unopened from error
@@ -207,34 +204,6 @@ def _named(find: Callable[[bytes | None], Opened | None], name: bytes, wanted: s
     return find(named_beside(name, wanted))
 
 
-class _Guarded(io.BufferedReader):
-    """A stream whose own errors are told as `Unopened`."""
-
-    def __init__(self, stream: Any, *errors: type[Exception]) -> None:
-        super().__init__(_Raw(stream, errors))
-
-
-class _Raw(io.RawIOBase):
-    def __init__(self, stream: Any, errors: tuple[type[Exception], ...]) -> None:
-        super().__init__()
-        self._stream, self._errors = stream, errors
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data: bytes = self._stream.read(len(buffer))
-        except self._errors as error:
-            raise Unopened from error
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
 # -- tar, and files that were packed one by one ----------------------------------------------------------------------------------------
 
 
@@ -244,7 +213,7 @@ def _tarred(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Par
             for member in tar:
                 work.part(PART)
                 if member.isfile() and (stream := tar.extractfile(member)) is not None:
-                    yield Part(told_name(member.name), partial(_Guarded, stream, tarfile.TarError, EOFError, ValueError))
+                    yield Part(told_name(member.name), partial(Guarded, stream, tarfile.TarError, EOFError, ValueError))
             if _follows(source, tar.offset):
                 yield Left(told_name(source.name))
     except (tarfile.TarError, EOFError, ValueError):
@@ -273,7 +242,7 @@ def _unpacked(ending: str, source: Source, kinds: Collection[Kind], work: Work) 
     inner = inner + ".tar" if name.lower().endswith(".t" + ending[1:]) else inner
 
     def opened() -> BinaryIO:
-        return _Guarded(opener(source.path), *errors)
+        return Guarded(opener(source.path), *errors)
 
     yield Part(told_name(inner), opened)
 
@@ -351,25 +320,36 @@ def _written(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
 
 
 def _texts(root: Any, aside: tuple[str, ...]) -> Iterator[Part]:
-    """The elements that hold a text that may be a file; not those of signatures, but for what they enclose."""
-    open_ = [iter((root,))]
+    """The texts of elements, and values of their attributes, that may be a file; not those of signatures, but for what they enclose."""
+    open_: list[Iterator[Any]] = [iter((root,))]
     while open_:
         element = next(open_[-1], None)
         if element is None:
             open_.pop()
-        elif element.tag.endswith(aside) or (element.tag.startswith(_MACHINERY) and element.tag not in _HOLDERS):
             continue
-        elif next(element.iterchildren(etree.Element), None) is not None:
-            open_.append(element.iterchildren(etree.Element))
-        elif BEGINS.match(text := text_of(element)):
-            yield Part(path_of(element), partial(_decoded, text))
+        if element.tag.endswith(aside) or (element.tag.startswith(_MACHINERY) and element.tag not in _HOLDERS):
+            continue
+        open_.append(element.iterchildren(etree.Element))
+        texts = ((f"/@{etree.QName(name).localname}", value) for name, value in element.items() if len(value) > SHORTEST)
+        for place, text in (("", text_of(element)), *texts):
+            if (found := in_letters(text)) is not None:
+                yield _lettered(path_of(element) + place, found)
 
 
-def _decoded(text: str) -> BinaryIO:
-    try:
-        return io.BytesIO(base64.b64decode("".join(text.split()), validate=True))
-    except (binascii.Error, ValueError):
-        return io.BytesIO()  # it is no file
+def _lettered(name: str, found: InLetters) -> Part:
+    return Part(name, partial(io.BytesIO, found.data), doubtful=found.doubtful)
+
+
+def _alone(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    """The file that a file is in base64."""
+    with source.path.open("rb") as stream:
+        data = stream.read(MOST_MAIL + 1)
+    work.look(len(data))
+    name = told_name(source.name)
+    if len(data) > MOST_MAIL:
+        yield Left(name)
+    elif (found := in_letters(data.decode("utf-8-sig", "replace"))) is not None:
+        yield _lettered(name, found)
 
 
 _WAYS: dict[Holder, Callable[[Source, Collection[Kind], Work], Iterator[Part | Left]]] = {
@@ -383,4 +363,5 @@ _WAYS: dict[Holder, Callable[[Source, Collection[Kind], Work], Iterator[Part | L
     Holder.MAIL: _mailed,
     Holder.PDF: _attached,
     Holder.XML: _written,
+    Holder.BASE64: _alone,
 }

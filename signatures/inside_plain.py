@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, PLAIN, encoding_of
-from signatures.inside_marks import HELD
+from signatures.letters import HELD, begins_file
 from signatures.mail_head import is_mail
 
 __all__ = ["MOST_PLAIN", "is_plain"]
@@ -54,4 +54,4 @@ def is_plain(data: bytes) -> bool:
         encoding = encoding_of(data[:HEAD])
     except (UnicodeDecodeError, UnknownEncoding):
         return False
-    return encoding in (None, PLAIN) and not is_mail(data) and not (encoding and HELD.search(data))
+    return encoding in (None, PLAIN) and not (is_mail(data) or begins_file(data[:HEAD]) or (encoding and HELD.search(data)))
