@@ -55,7 +55,7 @@ _PACKED = (
     (b"\x04\x22\x4d\x18", Holder.CLOSED),  # lz4, and as it was before
     (b"\x02\x21\x4c\x18", Holder.CLOSED),
     (b"LZIP\1", Holder.CLOSED),
-    (b"\x1f\x9d", Holder.CLOSED),  # compress
+    *((b"\x1f\x9d" + bytes((0x80 | bits,)), Holder.CLOSED) for bits in range(9, 17)),  # compress, with codes of so many bits
     (b"MSCF\0\0\0\0", Holder.CLOSED),  # a cabinet
     (b"!<arch>\n", Holder.CLOSED),  # ar, and so .deb
     (b"070701", Holder.CLOSED),  # cpio
