@@ -36,7 +36,7 @@ from signatures.mail import MailPart, mails_in
 from signatures.odf import DOCUMENT, MACROS
 from signatures.ooxml import signature_parts
 from signatures.other_kinds import of_jar
-from signatures.pdf import Pdf
+from signatures.pdf import Pdf, Prefix
 from signatures.report import Kind
 from signatures.signed import Source
 from signatures.streams import Guarded, Unopened
@@ -278,7 +278,12 @@ def _over(part: MailPart) -> Iterator[tuple[str, Opened]]:
 
 def _attached(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
     with source.path.open("rb") as stream:
-        for name, data in Pdf(stream).attachments(partial(work.part, PART)):
+        # Where the document leads nowhere, that is no fault of the machine, as an error of the file itself would say.
+        whole = io.BufferedReader(Prefix(stream, stream.seek(0, io.SEEK_END)))
+        document = Pdf(whole)
+        if not document.readable:  # it speaks of embedded files
+            yield Left(told_name(source.name))
+        for name, data in document.attachments(partial(work.part, PART)):
             yield Left(told_name(name)) if data is None else Part(told_name(name), partial(io.BytesIO, data))
 
 

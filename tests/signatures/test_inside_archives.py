@@ -7,6 +7,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -216,6 +217,11 @@ def attached(data: bytes, name: str, *, within: bytes = b"") -> bytes:
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def test_a_pdf_whose_table_leads_before_its_begin_is_no_fault_of_the_machine(tmp_path: Path) -> None:
+    nowhere = re.sub(rb"startxref\s+\d+", b"startxref\n1", attached(b"nothing", "a.txt"))
+    assert found(tmp_path, nowhere, "x.pdf") == [("x.pdf", UNSURE)]  # an OSError would say that the file could not be read
 
 
 def test_attachments_of_a_pdf_are_judged(tmp_path: Path) -> None:
