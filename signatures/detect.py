@@ -359,9 +359,9 @@ def _encapsulated(head: bytes, at: int) -> tuple[int, int] | None:
             at = _inside(head, at)
         for _ in range(2):  # version, digestAlgorithms: step over
             at = element(head, at).end
+        return (at, _inside(head, at)) if at < len(head) and head[at] == 0x30 else None
     except Malformed:
         return None
-    return (at, _inside(head, at)) if at < len(head) and head[at] == 0x30 else None
 
 
 def _inside(head: bytes, at: int) -> int:

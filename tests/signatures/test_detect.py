@@ -43,6 +43,13 @@ def test_cms_in_its_forms(pki: Pki) -> None:
             assert (armoured.kind, armoured.armoured) == (Kind.CADES, True)
 
 
+def test_a_cms_that_was_cut_anywhere_is_one_from_its_identifier_on(pki: Pki) -> None:
+    whole = pki.sign_cms(b"cong van", day(2026, 3), detached=False)
+    known = whole.index(bytes.fromhex("06092a864886f70d010702")) + 11
+    for length in range(min(len(whole), 300)):
+        assert (detect(io.BytesIO(whole[:length])) is not None) is (length >= known), length
+
+
 def test_a_signed_pdf_inside_a_cms_is_a_cms(pki: Pki) -> None:
     found = detect(io.BytesIO(pki.sign_cms(make_pdf(), detached=False)))
     assert found is not None
