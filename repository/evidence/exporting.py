@@ -176,9 +176,11 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
         line = f"kho evidence verify {record} {_given(leaf, objects, present, record, done)} --anchors anchors"
         done.verify.append(line)
         lines += f"    {line}\n"
-        kind, further = ("before", done.before[record]) if record in done.before else ("record", "")
-        there = sum(each in present for each in proved)
-        files += words(f"evidence.readme_file_{kind}", file=record, further=further, count=len(proved), there=there) + "\n"
+        counts = {"count": len(proved), "there": sum(each in present for each in proved)}
+        if record in done.before:
+            files += words("evidence.readme_file_before", file=record, further=done.before[record], **counts) + "\n"
+        else:
+            files += words("evidence.readme_file_record", file=record, **counts) + "\n"
     tokens = [read_token(batch.trees[tree].newest.last) for tree in batch.trees]
     checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(batch.trees, tokens, strict=True))
     facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects), "there": len(here)}
