@@ -22,6 +22,7 @@ from signatures.pades import PadesVerifier
 from signatures.report import Integrity
 from signatures.signed import SignedFile, Source, Verifier
 from signatures.xades.verifier import XadesVerifier
+from tests import packed
 from tests.signatures import asic_builder, office_signing, xml_signing
 from tests.signatures.pki import Pki, day, make_pdf
 
@@ -53,11 +54,11 @@ def _xml_detached(pki: Pki) -> bytes:
 
 
 def _office(pki: Pki) -> bytes:
-    return office_signing.zipped(office_signing.sign_docx(pki, office_signing.BARE, level="T"))
+    return packed.zipped(office_signing.sign_docx(pki, office_signing.BARE, level="T"))
 
 
 def _opendocument(pki: Pki) -> bytes:
-    return office_signing.zipped(office_signing.sign_odt(pki, level="T"))
+    return packed.zipped(office_signing.sign_odt(pki, level="T"))
 
 
 def _container_simple(pki: Pki) -> bytes:

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -146,16 +145,6 @@ def zipped(files: Mapping[str, bytes], moment: tuple[int, int, int, int, int, in
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(name, moment), data)
-    return out.getvalue()
-
-
-def tarred(files: Mapping[str, bytes], mode: str = "w") -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
     return out.getvalue()
 
 

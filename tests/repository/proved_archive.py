@@ -12,13 +12,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from repository.archive import Archive
 from repository.evidence.exporting import Exported
+from repository.evidence.judge import Judging, judge
+from signatures.evidence import EvidenceReport
 from signatures.timestamps import Authority, IssuingAuthority
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
 from tests.signatures.authorities import NOW, VirtualClock, authority, issuing, served
 
-__all__ = ["FILES", "Proved"]
+__all__ = ["FILES", "Proved", "judged_record"]
 
 FILES = {"báo cáo.txt": "Nội dung".encode(), "ảnh/1.bin": bytes(range(256)), "rỗng": b""}
+
+
+def judged_record(folder: Path, record: str, at: datetime) -> EvidenceReport:
+    """What a record of an exported proof is worth at a time, over all data and by the anchors that were exported with it."""
+    files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
+    return judge(folder / record, Judging(files, {}, [folder / "anchors"], at))
 
 
 class Proved(ArchiveUnderTest):

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.repository.api_server import TOKENS, Server, tarred, until, with_limit, zipped
+from tests.packed import tarred
+from tests.repository.api_server import TOKENS, Server, until, with_limit, zipped
 
 TEXT = "Quyết định số 12 về đất đai\n".encode()
 FILES = {"hồ sơ/Quyết định.txt": TEXT, "hồ sơ/tệp lớn.bin": os.urandom(9 << 20)}

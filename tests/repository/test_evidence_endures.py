@@ -25,7 +25,7 @@ from signatures.judgement import Context
 from signatures.timestamps import Believed, IssuingAuthority, make_authority
 from storage.errors import Unavailable
 from tests.builders_archive import SharedIdentifier
-from tests.repository.proved_archive import Proved
+from tests.repository.proved_archive import Proved, judged_record
 from tests.signatures.authorities import NOW, answer_of, key, served
 
 ENDS = """version = 2
@@ -58,8 +58,7 @@ def ends(archive: Proved, *, sha256: str = "", sha512: str = "") -> None:
 
 
 def judged(folder: Path, tree: str, days: float) -> EvidenceReport:
-    files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
-    return judge(folder / f"{tree}.er", Judging(files, {}, [folder / "anchors"], NOW + timedelta(days=days)))
+    return judged_record(folder, f"{tree}.er", NOW + timedelta(days=days))
 
 
 def errors(findings: Findings) -> list[str]:

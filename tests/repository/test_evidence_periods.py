@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from repository.attention.entries import attention
-from repository.evidence.judge import Judging, judge
 from signatures.timestamps import make_authority
 from tests.builders_archive import SharedIdentifier
-from tests.repository.proved_archive import Proved
+from tests.repository.proved_archive import Proved, judged_record
 from tests.signatures.authorities import NOW, issuing, key
 
 
@@ -40,10 +39,9 @@ def test_a_root_that_is_taken_back_proves_nothing_in_an_export_either(archive: P
     assert archive.engine.evidence.batch()["failures"] == []
     takes_back(archive, issuing(one).root, datetime(2024, 1, 1))
     folder, _ = archive.proof(aip, "out")
-    files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
 
     def valid(tree: str) -> bool:
-        return judge(folder / f"{tree}.er", Judging(files, {}, [folder / "anchors"], NOW)).valid
+        return judged_record(folder, f"{tree}.er", NOW).valid
 
     assert not valid("sha256")
     assert valid("sha512")
@@ -98,8 +96,7 @@ def test_what_stands_on_a_root_that_is_taken_back_is_told_of_and_begun_again(arc
     assert archive.engine.evidence.renew()["tokens"] == 1
     assert "EVD-FALLEN" not in told(archive)
     folder, _ = archive.proof(aip, "out")
-    files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
-    assert judge(folder / "sha256.er", Judging(files, {}, [folder / "anchors"], archive.clock.now())).valid
+    assert judged_record(folder, "sha256.er", archive.clock.now()).valid
 
 
 def test_an_end_that_is_set_for_a_root_makes_its_trees_due_before_it(archive: Proved) -> None:

@@ -11,13 +11,12 @@ import pytest
 
 from policies.trust import default_algorithms
 from repository.attention.entries import attention
-from repository.evidence.judge import Judging, judge
 from repository.evidence.proving import Proving
 from repository.evidence.roots import roots_of
 from signatures.anchors import load_anchors
 from signatures.judgement import Context
 from tests.builders_archive import SharedIdentifier
-from tests.repository.proved_archive import Proved
+from tests.repository.proved_archive import Proved, judged_record
 from tests.signatures.authorities import issuing
 
 SAID = ["trusted = false", 'purposes = ["signature"]', "until = 2020-01-01"]
@@ -93,9 +92,8 @@ def test_an_export_says_of_roots_what_the_archive_says(archive: Proved, said: st
     say(archive, issuing(one).root, said)
     for name in ("named", "remembered"):
         folder, _ = archive.proof(aip, name)
-        files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
-        judging = Judging(files, {}, [folder / "anchors"], archive.clock.now())
-        assert [judge(folder / f"{tree}.er", judging).valid for tree in ("sha256", "sha512")] == [False, True]
+        valid = [judged_record(folder, f"{tree}.er", archive.clock.now()).valid for tree in ("sha256", "sha512")]
+        assert valid == [False, True]
         archive.no_authorities()
 
 
@@ -111,8 +109,7 @@ def test_what_is_said_for_signatures_leaves_time_stamps_alone(archive: Proved) -
     archive.engine.evidence.batch()
     assert "EVD-FALLEN" not in told(archive)
     folder, _ = archive.proof(aip, "out")
-    files = sorted(each for each in (folder / "data").rglob("*") if each.is_file())
-    assert judge(folder / "sha256.er", Judging(files, {}, [folder / "anchors"], archive.clock.now())).valid
+    assert judged_record(folder, "sha256.er", archive.clock.now()).valid
 
 
 def test_of_an_authority_that_is_named_no_more_the_last_word_is_remembered(archive: Proved) -> None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from pathlib import Path
 
 from policies.findings import Verdict
 from repository.model import DepositState
 from tests.builders_archive import ArchiveUnderTest, write_tree
+from tests.packed import tarred
 
 
 def cut_tar(path: Path, files: dict[str, bytes], keep: int) -> Path:
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    path.write_bytes(whole.getvalue()[:keep])
+    path.write_bytes(tarred(files)[:keep])
     return path
 
 

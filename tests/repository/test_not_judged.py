@@ -10,9 +10,9 @@ from repository.model import DepositState
 from repository.progress import Silent
 from signatures.inside import MOST_DEPTH
 from tests.builders_archive import ArchiveUnderTest
+from tests.packed import zipped
 from tests.repository.test_signed import archive, codes, network, package, pki
 from tests.signatures.pki import Pki, day
-from tests.signatures.test_inside_archives import zipped
 from tests.signatures.test_other_kinds import made
 
 __all__ = ["archive", "network", "pki"]  # fixtures

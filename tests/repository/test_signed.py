@@ -30,6 +30,7 @@ from signatures.certificates import Certificate
 from signatures.judgement import Context, ValidationData
 from signatures.report import Role
 from signatures.timestamps import make_authority
+from tests import packed
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 from tests.signatures import asic_builder, cms_attributes, office_signing, xml_signing
 from tests.signatures.authorities import VirtualClock, key
@@ -175,8 +176,8 @@ def test_a_name_that_no_file_can_have_is_no_file(tmp_path: Path, pki: Pki, name:
 
 
 def test_office_documents_are_examined_like_every_other(archive: ArchiveUnderTest, tmp_path: Path, pki: Pki) -> None:
-    docx = office_signing.zipped(office_signing.sign_docx(pki, level="T"))
-    odt = office_signing.zipped(office_signing.sign_odt(pki, level="T"))
+    docx = packed.zipped(office_signing.sign_docx(pki, level="T"))
+    odt = packed.zipped(office_signing.sign_odt(pki, level="T"))
     deposit = archive.deposit(package(tmp_path, cong_van__docx=docx, phu_luc__odt=odt))
     assert deposit.state is DepositState.STORED, deposit.findings
     assert codes(deposit) == {"SIG-PASSED": 2}

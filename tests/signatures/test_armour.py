@@ -13,7 +13,8 @@ from signatures.detect import detected
 from signatures.reading import read_signatures
 from signatures.report import Integrity, Kind
 from signatures.signed import SignedFile, Source
-from tests.signatures.office_signing import DOCX, sign_docx, zipped
+from tests.packed import zipped
+from tests.signatures.office_signing import DOCX, sign_docx
 from tests.signatures.pki import Pki, day, make_pdf
 
 BESIDE = "left-beside"

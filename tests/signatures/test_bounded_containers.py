@@ -20,6 +20,7 @@ from signatures.report import Integrity
 from signatures.xades.packaged import Members
 from signatures.xmldsig import names
 from signatures.xmldsig.c14n import MOST_VISITS
+from tests import packed
 from tests.signatures import asic_builder, office_signing
 from tests.signatures.authorities import authority
 from tests.signatures.pki import Pki
@@ -38,14 +39,14 @@ def thousands_of_relationships(pki: Pki) -> bytes:
     parts = {**office_signing.DOCX, "word/_rels/document.xml.rels": held}
     kind = "application/vnd.openxmlformats-package.relationships+xml"
     uri = f"/word/_rels/document.xml.rels?ContentType={kind}"
-    return office_signing.zipped(office_signing.sign_docx(pki, parts, refs=[Ref(uri, held)] * 60, xades=False))
+    return packed.zipped(office_signing.sign_docx(pki, parts, refs=[Ref(uri, held)] * 60, xades=False))
 
 
 def parts_of_relationships(pki: Pki) -> bytes:
     """Parts of relationships, each of which takes a tenth of a second and a hundred MB."""
     comments = office_signing.links().replace(b"</Relationships>", b"<!---->" * 900_000 + b"</Relationships>")
     parts = office_signing.sign_docx(pki)
-    return office_signing.zipped({**parts, **{f"word/_rels/{number}.xml.rels": comments for number in range(9)}})
+    return packed.zipped({**parts, **{f"word/_rels/{number}.xml.rels": comments for number in range(9)}})
 
 
 def transforms_of_a_large_part(pki: Pki) -> bytes:
@@ -54,7 +55,7 @@ def transforms_of_a_large_part(pki: Pki) -> bytes:
     refs = [Ref("large.xml", b"x", C14N * number) for number in range(1, 8)] * 20
     root = etree.Element("{urn:oasis:names:tc:opendocument:xmlns:digitalsignature:1.0}document-signatures")
     root.append(Signing(pki, xades=False, references=refs).signature())
-    return office_signing.zipped({**parts, "META-INF/documentsignatures.xml": etree.tostring(root)})
+    return packed.zipped({**parts, "META-INF/documentsignatures.xml": etree.tostring(root)})
 
 
 def large_files_of_signatures(pki: Pki) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 
 from signatures.detect import detected
 from signatures.report import Kind
-from tests.signatures.office_signing import zipped
+from tests.packed import zipped
 
 LONG = 20.0
 """Seconds of processor: many times what the slowest takes."""

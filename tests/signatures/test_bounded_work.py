@@ -17,6 +17,7 @@ from lxml import etree
 from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedObject
 from signatures.xmldsig.c14n import MOST_VISITS
+from tests import packed
 from tests.signatures import office_signing, xml_signing
 from tests.signatures.pki import Pki
 from tests.signatures.test_xml_attacks import path_filter, xpath
@@ -218,7 +219,7 @@ def test_a_sheet_of_fifty_megabytes_is_judged(tmp_path: Path, pki: Pki) -> None:
     sheet = f"<worksheet>{cells}</worksheet>".encode()
     assert len(sheet) > 44 << 20
     parts = {**office_signing.DOCX, "word/styles.xml": sheet}
-    signed = office_signing.zipped(office_signing.sign_docx(pki, parts))
+    signed = packed.zipped(office_signing.sign_docx(pki, parts))
     found = read(tmp_path, signed).objects[0]
     assert (found.integrity, found.failure) == (Integrity.INTACT, None)
 
@@ -234,7 +235,7 @@ def test_a_sheet_that_is_signed_as_xml_is_judged(tmp_path: Path, pki: Pki) -> No
     root.append(Signing(pki, references=refs).signature())
     parts = {**office_signing.ODT, "content.xml": data, "META-INF/documentsignatures.xml": etree.tostring(root)}
     del parts["Pictures/dàu.png"]
-    found = read(tmp_path, office_signing.zipped(parts)).objects[0]
+    found = read(tmp_path, packed.zipped(parts)).objects[0]
     assert (found.integrity, found.failure) == (Integrity.INTACT, None)
 
 

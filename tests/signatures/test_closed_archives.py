@@ -10,8 +10,9 @@ import pytest
 
 from signatures.inside_marks import Holder, holders
 from signatures.report import Integrity, SubIndication
+from tests.packed import tarred, zipped
 from tests.signatures.test_inside import read
-from tests.signatures.test_inside_archives import damaged, signed, tarred, zipped
+from tests.signatures.test_inside_archives import damaged, signed
 
 REST = b"\0\4" + b"\x99" * 60
 

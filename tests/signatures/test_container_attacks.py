@@ -16,11 +16,11 @@ from policies.trust import default_algorithms
 from signatures.anchors import Anchors
 from signatures.judgement import Context, ValidationData, judge
 from signatures.report import Integrity, Role, SignatureReport, SubIndication
+from tests.packed import zipped as package
 from tests.signatures.asic_builder import FILES, SIMPLE, WHEN, manifest, parts, simple, with_xades, zipped
 from tests.signatures.cms_attributes import token
 from tests.signatures.judging import read, signature
 from tests.signatures.office_signing import ODT, links, sign_docx, sign_odt
-from tests.signatures.office_signing import zipped as package
 from tests.signatures.pki import Pki, day
 
 HOLDER = "http://uri.etsi.org/02918/v1.2.1#"

@@ -10,6 +10,7 @@ from lxml import etree
 
 from signatures.report import Integrity, Role, SubIndication
 from signatures.signed import SignedObject
+from tests import packed
 from tests.signatures import asic_builder, office_signing
 from tests.signatures.judging import read
 from tests.signatures.pki import Pki
@@ -46,13 +47,13 @@ def in_a_container(pki: Pki) -> bytes:
 
 def in_open_document(pki: Pki) -> bytes:
     signatures = f'<document-signatures xmlns="{ODF}">{VALUE}{over(pki)}</document-signatures>'
-    return office_signing.zipped({**office_signing.ODT, "META-INF/documentsignatures.xml": signatures.encode()})
+    return packed.zipped({**office_signing.ODT, "META-INF/documentsignatures.xml": signatures.encode()})
 
 
 def in_office_open_xml(pki: Pki) -> bytes:
     members = office_signing.sign_docx(pki)
     name = next(each for each in members if each.endswith("sig1.xml"))
-    return office_signing.zipped({**members, name: over(pki, objects=f"<ds:Object>{VALUE}</ds:Object>").encode()})
+    return packed.zipped({**members, name: over(pki, objects=f"<ds:Object>{VALUE}</ds:Object>").encode()})
 
 
 @pytest.mark.parametrize("make", [in_xml, in_plain_xml, in_its_own_object, in_a_container, in_open_document, in_office_open_xml])

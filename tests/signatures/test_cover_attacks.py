@@ -17,10 +17,11 @@ from asn1crypto import cms
 from lxml import etree
 
 from signatures.report import Integrity, SignatureReport, SubIndication
+from tests.packed import zipped
 from tests.signatures.asic_builder import EXTENDED, FILES, SIMPLE, WHEN, manifest, parts, with_xades
 from tests.signatures.asic_builder import zipped as container
 from tests.signatures.judging import read, signature
-from tests.signatures.office_signing import BARE, ODT, OFFICE, PACKAGE, WORD, links, relationship_ref, sign_docx, sign_odt, zipped
+from tests.signatures.office_signing import BARE, ODT, OFFICE, PACKAGE, WORD, links, relationship_ref, sign_docx, sign_odt
 from tests.signatures.pki import Pki, day
 from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, Ref, Signing, b64, canonical, enveloped
 

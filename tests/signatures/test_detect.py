@@ -12,6 +12,7 @@ from signatures.detect import covered_names, detect, detected, named_beside
 from signatures.reading import read_signatures
 from signatures.report import Integrity, Kind
 from signatures.signed import Source
+from tests import packed
 from tests.signatures import asic_builder, office_signing, test_xaip
 from tests.signatures.pki import Pki, day, make_pdf
 from tests.signatures.xml_signing import LETTER, enveloped
@@ -104,8 +105,8 @@ def test_the_namespace_of_a_signature_may_be_written_with_references(pki: Pki) -
 
 def test_a_zip_is_told_from_its_end(pki: Pki, tmp_path: Path) -> None:
     for data, kind in (
-        (office_signing.zipped(office_signing.sign_docx(pki)), Kind.OOXML),
-        (office_signing.zipped(office_signing.sign_odt(pki)), Kind.ODF),
+        (packed.zipped(office_signing.sign_docx(pki)), Kind.OOXML),
+        (packed.zipped(office_signing.sign_odt(pki)), Kind.ODF),
         (asic_builder.zipped(asic_builder.simple(pki), kind=asic_builder.SIMPLE), Kind.ASIC),
     ):
         damaged = data[:-8] + b"\xff" * 6 + data[-2:]

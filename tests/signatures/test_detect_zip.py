@@ -12,8 +12,9 @@ from signatures.detect import detect, detected
 from signatures.reading import read_signatures
 from signatures.report import Integrity, Kind
 from signatures.signed import Source
+from tests.packed import zipped
 from tests.signatures import asic_builder
-from tests.signatures.office_signing import BARE, DOCX, ODT, sign_docx, zipped
+from tests.signatures.office_signing import BARE, DOCX, ODT, sign_docx
 from tests.signatures.pki import Pki, day, make_pdf
 
 

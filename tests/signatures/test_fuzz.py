@@ -32,6 +32,7 @@ from signatures.report import Integrity, Role
 from signatures.signed import SignedFile, Source
 from signatures.timestamps import read_token
 from signatures.xaip_verifier import XaipVerifier
+from tests import packed
 from tests.signatures import (
     asic_builder,
     office_signing,
@@ -204,7 +205,7 @@ def _package() -> list[bytes]:
 
 
 def _archives() -> list[bytes]:
-    members = {"a/b.p7m": test_inside_archives.signed(), "c.docx": office_signing.zipped(office_signing.sign_docx(pki()))}
+    members = {"a/b.p7m": test_inside_archives.signed(), "c.docx": packed.zipped(office_signing.sign_docx(pki()))}
     return [make(members) for make in test_inside_archives.ARCHIVES.values()]
 
 
@@ -221,8 +222,8 @@ def _mails() -> list[bytes]:
 READERS: dict[str, Callable[[], Reader]] = {
     "xml": lambda: Reader([xml_signing.enveloped(pki(), level="LTA"), xml_signing.enveloping(pki(), level="T")], mutated, read),
     "detached": lambda: Reader([xml_signing.detached(pki(), {"content": b"x", "other": b"y"}, level="T")], mutated, read),
-    "office": lambda: Reader([office_signing.zipped(office_signing.sign_docx(pki(), level="T"))], mutated_zip, read),
-    "opendocument": lambda: Reader([office_signing.zipped(office_signing.sign_odt(pki(), level="T"))], mutated_zip, read),
+    "office": lambda: Reader([packed.zipped(office_signing.sign_docx(pki(), level="T"))], mutated_zip, read),
+    "opendocument": lambda: Reader([packed.zipped(office_signing.sign_odt(pki(), level="T"))], mutated_zip, read),
     "container": lambda: Reader(_containers(), mutated_container, read),
     "cms": lambda: Reader(_cms(), damaged, read_with(CadesVerifier())),
     "xmlers": _xmlers,

@@ -8,7 +8,6 @@ import gzip
 import io
 import lzma
 import re
-import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
@@ -22,8 +21,8 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from signatures import inside, inside_parts
 from signatures.inside_marks import Holder, holders
 from signatures.report import Integrity, Kind
+from tests.packed import tarred, zipped
 from tests.signatures.office_signing import DOCX, ODT, sign_docx
-from tests.signatures.office_signing import zipped as package
 from tests.signatures.pki import day, make_pdf
 from tests.signatures.test_inside import broken_container, found, message, pki, read
 from tests.signatures.xml_signing import detached, enveloping
@@ -39,24 +38,6 @@ def signed(text: bytes = b"cong van") -> bytes:
 @cache
 def damaged() -> bytes:
     return signed().replace(b"cong van", b"cong va!")
-
-
-def zipped(members: Mapping[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
-def tarred(members: Mapping[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return out.getvalue()
 
 
 ARCHIVES: dict[str, Callable[[Mapping[str, bytes]], bytes]] = {
@@ -97,16 +78,16 @@ def test_two_members_of_one_name_are_two(tmp_path: Path) -> None:
 
 
 def test_files_in_an_office_document_are_judged(tmp_path: Path) -> None:
-    inner = package(sign_docx(pki()))
-    for document in (package({**DOCX, "word/embeddings/a.docx": inner}), package({**ODT, "Object 1/a.docx": inner})):
+    inner = zipped(sign_docx(pki()))
+    for document in (zipped({**DOCX, "word/embeddings/a.docx": inner}), zipped({**ODT, "Object 1/a.docx": inner})):
         ((name, integrity),) = found(tmp_path, document)
         assert (name.partition(":")[0].endswith("a.docx"), integrity) == (True, GOOD)
-    assert found(tmp_path, package(DOCX)) == found(tmp_path, package(ODT)) == []
+    assert found(tmp_path, zipped(DOCX)) == found(tmp_path, zipped(ODT)) == []
 
 
 def test_the_signatures_of_a_signed_document_are_read_once(tmp_path: Path) -> None:
     document = {**sign_docx(pki()), "word/embeddings/a.p7m": damaged()}
-    names = found(tmp_path, package(document))
+    names = found(tmp_path, zipped(document))
     assert [name for name, _ in names if name.startswith("word/")] == ["word/embeddings/a.p7m"]
     assert len(names) == 2
 

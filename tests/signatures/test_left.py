@@ -12,9 +12,10 @@ from lxml import etree
 from policies.findings import spoken
 from signatures.left_words import NAME
 from signatures.report import Integrity, SignatureReport
+from tests.packed import zipped
 from tests.signatures import asic_builder, xml_signing
 from tests.signatures.judging import read, signature
-from tests.signatures.office_signing import BARE, ODT, sign_docx, sign_odt, zipped
+from tests.signatures.office_signing import BARE, ODT, sign_docx, sign_odt
 from tests.signatures.pki import Pki, day
 from tests.signatures.xml_signing import DS, ENVELOPED, EXC, EXCLUSIVE, XADES, Ref, Signing, b64, canonical
 

@@ -14,8 +14,9 @@ from cryptography import x509
 from lxml import etree
 
 from signatures.report import SignatureReport
+from tests.packed import zipped
 from tests.signatures import asic_builder, xml_signing
-from tests.signatures.office_signing import BARE, sign_docx, sign_odt, zipped
+from tests.signatures.office_signing import BARE, sign_docx, sign_odt
 from tests.signatures.pki import Pki
 from tests.signatures.test_left import LETTER, judged, whole
 from tests.signatures.xml_signing import DS, EXCLUSIVE, XADES, XADES141, Ref, Signing, b64, canonical

@@ -9,9 +9,9 @@ import pytest
 
 from signatures.report import Integrity
 from signatures.xades.packaged import member_named
+from tests.packed import zipped as package
 from tests.signatures.asic_builder import FILES, parts, zipped
 from tests.signatures.office_signing import ODT, sign_odt
-from tests.signatures.office_signing import zipped as package
 from tests.signatures.pki import Pki
 from tests.signatures.test_inside import read
 from tests.signatures.xml_signing import detached

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from signatures.report import Integrity, Kind, SignatureReport
+from tests.packed import zipped
 from tests.signatures.judging import signature
 from tests.signatures.office_signing import (
     DOCX,
@@ -24,7 +25,6 @@ from tests.signatures.office_signing import (
     sign_docx,
     sign_odt,
     unzipped,
-    zipped,
 )
 from tests.signatures.pki import Pki, day
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.packed import zipped
 from tests.signatures import asic_builder
-from tests.signatures.office_signing import BARE, RELATIONSHIPS, Ref, part_refs, sign_docx, sign_odt, zipped
+from tests.signatures.office_signing import BARE, RELATIONSHIPS, Ref, part_refs, sign_docx, sign_odt
 from tests.signatures.pki import Pki
 from tests.signatures.test_left import judged
 

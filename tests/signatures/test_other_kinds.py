@@ -13,11 +13,12 @@ import pytest
 from signatures.detect import detect
 from signatures.other_kinds import other_kinds
 from signatures.report import Integrity, Kind, SubIndication
+from tests.packed import zipped
+from tests.packed import zipped as package
 from tests.signatures.judging import read
 from tests.signatures.office_signing import DOCX
-from tests.signatures.office_signing import zipped as package
 from tests.signatures.pki import Pki, make_pdf
-from tests.signatures.test_inside_archives import mail, zipped
+from tests.signatures.test_inside_archives import mail
 from tests.signatures.xml_signing import enveloped
 
 MADE = Path(__file__).parent / "fixtures" / "other"

@@ -15,10 +15,11 @@ from lxml import etree
 from signatures.poe import Proof, Proofs, digest_of
 from signatures.report import Integrity
 from signatures.signed import Stamp
+from tests.packed import zipped
 from tests.signatures import xml_signing
 from tests.signatures.cms_attributes import archived
 from tests.signatures.judging import read, signature
-from tests.signatures.office_signing import BARE, part_refs, sign_docx, zipped
+from tests.signatures.office_signing import BARE, part_refs, sign_docx
 from tests.signatures.pki import Pki, day
 from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, LETTER, SHA256, XADES, XADES141, Ref, Signing, canonical
 

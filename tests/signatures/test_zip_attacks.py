@@ -12,10 +12,10 @@ import pytest
 
 from formats.package.zip_extra import says_more
 from signatures.report import Integrity, SignatureReport, SubIndication
+from tests.packed import zipped as package
 from tests.signatures.asic_builder import FILES, parts, with_xades, zipped
 from tests.signatures.judging import signature
 from tests.signatures.office_signing import BARE, ODT, sign_docx, sign_odt
-from tests.signatures.office_signing import zipped as package
 from tests.signatures.pki import Pki, day
 
 
