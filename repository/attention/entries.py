@@ -16,9 +16,8 @@ from repository.archive import Archive
 from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.forecast import forecasts
 from repository.evidence.judge import algorithms_in
-from repository.evidence.news import fallen
 from repository.evidence.planning import plan
-from repository.evidence.roots import able_to_stamp, root_ends
+from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.ledger.days import day_end
 from repository.model import DepositState
@@ -121,14 +120,13 @@ def _evidence(archive: Archive, now: datetime) -> Iterator[Finding]:
     """Proofs that fall due, lapsed, or that nobody named in kho.toml could renew; the first of each kind (`kho evidence plan` has all)."""
     try:
         algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
-        places, ends = able_to_stamp(archive, now), root_ends(archive)
+        roots = roots_of(archive)
     except KhoError as error:
         yield error.finding
         return
     rows = list(archive.catalog.evidence.batches())
     first: dict[str, Finding] = {}
-    due = plan(rows, places, algorithms, archive.policy.evidence, now, fallen(archive, rows), ends)
-    for finding in standing(archive, due, now):
+    for finding in standing(archive, plan(archive, rows, algorithms, roots, now), now):
         first.setdefault(finding.code, finding)
     yield from first.values()
 

@@ -6,13 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
 from policies.trust import Algorithms, End, EvidencePolicy, earliest
+from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import TIME
+from repository.evidence.news import fallen
+from repository.evidence.roots import able_to_stamp, root_ends
 from repository.settings.authorities import DEMO, TREES, AuthorityPlace
+
+if TYPE_CHECKING:
+    from signatures.timestamps import Anchors
 
 __all__ = ["HASH_TREE", "MISSING", "TIME_STAMP", "Due", "plan", "successor"]
 
@@ -72,18 +78,14 @@ class Due:
 
 
 def plan(
-    rows: Sequence[BatchRow],
-    places: Sequence[AuthorityPlace],
-    algorithms: Algorithms,
-    policy: EvidencePolicy,
-    now: datetime,
-    fallen: Mapping[tuple[str, str], str],
-    roots: Mapping[str, datetime],
+    archive: Archive, rows: Sequence[BatchRow], algorithms: Algorithms, roots: Mapping[str, Anchors], now: datetime
 ) -> list[Due]:
-    """The next renewal of every tree of every batch, the earliest first. ``fallen``: (batch, tree) → why its newest stamp is worth
-    nothing any more (`repository.evidence.news`); ``roots``: authority → when the last of its roots ends (`repository.evidence.roots`)."""
-    fit = partial(_fit, places, roots, _last_tokens(rows), algorithms)
-    found = [each for row in rows for each in _trees(row, places, algorithms, policy, fit, now, fallen)]
+    """The next renewal of every tree of every batch, the earliest first. ``roots``: authority → whom its stamps are held against
+    (`repository.evidence.roots.roots_of`). Raises UnreadableNote."""
+    places, worthless = able_to_stamp(archive, roots, now), fallen(archive, rows)
+    fit = partial(_fit, places, root_ends(roots), _last_tokens(rows), algorithms)
+    policy = archive.policy.evidence
+    found = [each for row in rows for each in _trees(row, places, algorithms, policy, fit, now, worthless)]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda each: (each.due or never, each.batch, each.tree))
 
@@ -105,8 +107,9 @@ def _trees(
     policy: EvidencePolicy,
     fit: Callable[[str, datetime], _Fit],
     now: datetime,
-    fallen: Mapping[tuple[str, str], str],
+    worth_nothing: Mapping[tuple[str, str], str],
 ) -> Iterator[Due]:
+    """``worth_nothing``: (batch, tree) → why its newest stamp is worth nothing any more."""
     there = {tree["tree"]: tree for tree in row.trees}
     one_root = _one_root(row)
     for name in TREES:
@@ -115,7 +118,7 @@ def _trees(
             able, later = fit(name, now + policy.lead)
             yield Due(row.id, name, MISSING, now, None, able, row.leaves, name, evidence=True, later=later)
             continue
-        left, fell, worthless = int(facts.get("left_out", 0)), fallen.get((row.id, name), ""), not facts["evidence"]
+        left, fell, worthless = int(facts.get("left_out", 0)), worth_nothing.get((row.id, name), ""), not facts["evidence"]
         begin = worthless and any(place.url != DEMO and name in place.trees for place in places)
         begun_with = algorithms.hash_end(name).when
         if (begin or fell) and (begun_with is None or begun_with > now):  # begun again from its leaves as they were first

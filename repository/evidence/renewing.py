@@ -23,11 +23,10 @@ from repository.evidence.batch import Batch, Mark
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import load, newest_token
 from repository.evidence.making import stamp_tree
-from repository.evidence.news import fallen
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
 from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, still_lacking, waits
-from repository.evidence.roots import able_to_stamp, keep_roots, root_ends
+from repository.evidence.roots import keep_roots, roots_of
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
@@ -64,8 +63,7 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
     busy = {folder.stem for folder in pending(archive)}
     rows = {row.id: row for row in archive.catalog.evidence.batches() if row.id not in busy}
-    places, fell, ends = able_to_stamp(archive, now), fallen(archive, list(rows.values())), root_ends(archive)
-    planned = plan(list(rows.values()), places, algorithms, archive.policy.evidence, now, fell, ends)
+    planned = plan(archive, list(rows.values()), algorithms, roots_of(archive), now)
     due = [each for each in planned if each.due is not None and each.due <= now]
     work = _Work(archive, authorities, algorithms, done, now, rows)
     work.restamp([each for each in due if each.kind == TIME_STAMP])

@@ -8,7 +8,7 @@ name any more, what it said last still holds for the stamps that were made then.
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -66,25 +66,24 @@ def roots_of(archive: Archive) -> dict[str, Anchors]:
     return {name: anchors.dated_by(own) for name, anchors in {**kept, **_named(archive)}.items()}
 
 
-def able_to_stamp(archive: Archive, now: datetime) -> list[AuthorityPlace]:
-    """The authorities of kho.toml without those whose every root is taken back or has ended. Raises as `roots_of`."""
+def able_to_stamp(archive: Archive, roots: Mapping[str, Anchors], now: datetime) -> list[AuthorityPlace]:
+    """The authorities of kho.toml without those whose every root is taken back or has ended; ``roots`` as `roots_of` gives them."""
     from signatures.anchors import Purpose
 
     def stands(place: AuthorityPlace) -> bool:
         return any(Purpose.TIMESTAMP in each.purposes and max(now, each.since) < each.until for each in roots[place.name].anchors)
 
-    roots = roots_of(archive)
     return [place for place in archive.settings.authorities if place.url == DEMO or stands(place)]
 
 
-def root_ends(archive: Archive) -> dict[str, datetime]:
-    """Authority → when the last of its roots for time-stamps ends; long ago where none is trusted. Raises as `roots_of`."""
+def root_ends(roots: Mapping[str, Anchors]) -> dict[str, datetime]:
+    """Authority → when the last of its roots for time-stamps ends; long ago where none is trusted."""
     from signatures.anchors import Purpose
 
     ended = datetime.min.replace(tzinfo=UTC)
     return {
         name: max((each.until for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes), default=ended)
-        for name, anchors in roots_of(archive).items()
+        for name, anchors in roots.items()
     }
 
 

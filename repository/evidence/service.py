@@ -16,9 +16,8 @@ from repository.errors import UnknownVersion
 from repository.evidence.exporting import Exported, export_evidence
 from repository.evidence.judge import algorithms_in
 from repository.evidence.making import next_batch
-from repository.evidence.news import fallen
 from repository.evidence.planning import Due, plan
-from repository.evidence.roots import able_to_stamp, root_ends
+from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.flow_names import EVIDENCE
 from repository.jobs.service import Jobs
@@ -75,8 +74,7 @@ class Evidences:
         archive, now = self._archive, self._archive.clock.now()
         algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
         batches = list(archive.catalog.evidence.batches())
-        places, fell, ends = able_to_stamp(archive, now), fallen(archive, batches), root_ends(archive)
-        rows = plan(batches, places, algorithms, archive.policy.evidence, now, fell, ends)
+        rows = plan(archive, batches, algorithms, roots_of(archive), now)
         proved, waiting = archive.catalog.evidence.count()
         horizon = now + archive.policy.evidence.horizon
         due = max(next_batch(archive), now) if waiting else None
