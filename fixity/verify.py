@@ -21,9 +21,8 @@ class Outcome(enum.Enum):
     EXTRA = "extra"
     UNREADABLE = "unreadable"
 
-    __hash__ = (
-        object.__hash__
-    )  # members are there once; the hash of `Enum` is a call of Python, twice for every file that is counted
+    # Members are there once; the hash of `Enum` is a call of Python, twice for every file that is counted.
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True)

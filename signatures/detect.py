@@ -30,7 +30,7 @@ from signatures.pdf_marks import MARK
 from signatures.report import Kind
 from signatures.stamp_response import SIGNED_DATA, token_in
 
-__all__ = ["HEAD", "TAR", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
+__all__ = ["HEAD", "PDF_HEAD", "TAR", "Detected", "by_root", "covered_names", "detect", "detected", "named_beside"]
 
 HEAD = 4096
 """Bytes of a file's head that are looked at: the wrappers of a CMS take less than 100, a PEM header line as many."""
@@ -335,14 +335,12 @@ def _cms(head: bytes, *, armoured: bool) -> Detected | None:
     kind, detached = Kind.CADES, False
     found = _encapsulated(head, at + len(SIGNED_DATA))
     if found is not None:
-        start, end = found
-        part = _open(head, start, len(head))
+        part = _open(head, found, len(head))
         if part is not None:  # it lies whole in the head
             with suppress(Malformed):
                 detached = len(list(parts(head, part))) < 2
-        if head.find(TST_INFO, start, start + 32) >= 0:
+        if head.find(TST_INFO, found, found + 32) >= 0:
             kind = Kind.TIMESTAMP
-        del end
     return Detected(kind, detached, armoured)
 
 
@@ -352,16 +350,16 @@ def _stands_first(head: bytes) -> int | None:
     return head[at] if head[:1] == b"\x30" and at < len(head) else None
 
 
-def _encapsulated(head: bytes, at: int) -> tuple[int, int] | None:
-    """(start, end of its header) of encapContentInfo, found by walking the heads of what stands before it."""
+def _encapsulated(head: bytes, at: int) -> int | None:
+    """Where encapContentInfo begins, found by walking the heads of what stands before it; None: its header is not in the head."""
     try:
         for _ in range(2):  # [0] EXPLICIT, SEQUENCE SignedData: step inside
             at = _inside(head, at)
         for _ in range(2):  # version, digestAlgorithms: step over
             at = element(head, at).end
-        return (at, _inside(head, at)) if at < len(head) and head[at] == 0x30 else None
     except Malformed:
         return None
+    return at if at + 2 <= len(head) and head[at] == SEQUENCE else None
 
 
 def _inside(head: bytes, at: int) -> int:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from formats.package.zip_members import zip_names
 from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, as_ascii, encoding_of
-from signatures.detect import TAR
+from signatures.detect import PDF_HEAD, TAR
 from signatures.detect_zip import ZIP_BEGINS
 from signatures.letters import HELD, begins_file
 from signatures.mail_head import HEAD as MAIL_HEAD
@@ -24,8 +24,6 @@ __all__ = ["Holder", "holders", "may_hold"]
 
 _ATTACHED = re.compile(rb"/(?:E|#45)(?:m|#6[Dd])bedded(?:F|#46)ile")
 """The type of an attached file, which every program writes though it may be left out (ISO 32000-1, 7.11.4)."""
-
-PDF_HEAD = 1024
 
 
 class Holder(enum.Enum):

@@ -167,9 +167,8 @@ def _machinery(source: Source, kinds: Collection[Kind], work: Work, names: Seque
         return lambda name: name == MIMETYPE or name.upper().startswith("META-INF/")
     read = {*of_jar(names)} | ({DOCUMENT, MACROS} if Kind.ODF in kinds else set())
     if Kind.OOXML in kinds:
-        read |= signature_parts(source.path, work) or set(
-            filter(OFFICE.match, names)
-        )  # those of a package that is not read are told with it
+        # Those of a package that is not read are told with it.
+        read |= signature_parts(source.path, work) or set(filter(OFFICE.match, names))
     return read.__contains__
 
 

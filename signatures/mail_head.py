@@ -8,6 +8,8 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from functools import lru_cache
 
+from signatures.transfer import UUENCODED
+
 __all__ = ["HEAD", "Fields", "fields_of", "head_of", "is_mail", "may_have_uuencode"]
 
 HEAD = 1 << 16
@@ -24,7 +26,7 @@ _OWN = re.compile(rb"^(?:from|to|date|subject|message-id|received|mime-version)[
 """Fields that mails have."""
 
 _COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*+")|(?:(?<=[\s;/])|\A)\((?:[^()\\]|\\.)*+\)', re.DOTALL)
-_ENCODED = {"base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue", "uue"}
+_ENCODED = {"base64", "quoted-printable", *UUENCODED}
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ import binascii
 import re
 from collections.abc import Iterator
 
-__all__ = ["UU_BEGIN", "decoded", "from_base64", "uuencoded"]
+__all__ = ["UUENCODED", "UU_BEGIN", "decoded", "from_base64", "uuencoded"]
 
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _OTHERS = bytes(set(range(256)) - set(_LETTERS))
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+UUENCODED = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+"""What mails call uuencode, which no standard names."""
 
 UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
 _UU_END = re.compile(rb"^end[ \t]*\r?$", re.MULTILINE)
@@ -31,7 +34,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
         return from_base64(body)
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+    if encoding in UUENCODED:
         return next((data for _, data in uuencoded(body)), b"")
     return body
 

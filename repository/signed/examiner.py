@@ -188,8 +188,8 @@ def _is_judged(report: SignatureReport) -> bool:
     return report.verdict.why is None or report.verdict.why.code not in UNJUDGED
 
 
-UNJUDGED = frozenset({"SIG-KIND-NOT-JUDGED", "SIG-INSIDE-LEFT"})
-"""Why a report is of no signature that could be judged: it is of another kind, or only not known to be there."""
+UNJUDGED = {"SIG-KIND-NOT-JUDGED": "SIG-NOT-JUDGED", "SIG-INSIDE-LEFT": "SIG-NOT-LOOKED-INSIDE"}
+"""Why a report is of no signature that could be judged (it is of another kind, or only not known to be there) → what is told of it."""
 
 EVIDENCE_CODES = {
     Indication.TOTAL_PASSED: "EVD-RECEIVED-PASSED",
@@ -208,10 +208,9 @@ def _evidence(report: SignatureReport, path: str) -> Finding:
 
 
 def _finding(report: SignatureReport, path: str) -> Finding:
-    if report.verdict.why is not None and report.verdict.why.code == "SIG-INSIDE-LEFT":
-        return Finding("SIG-NOT-LOOKED-INSIDE", path, report.verdict.why.args)
-    if not _is_judged(report):
-        return Finding("SIG-NOT-JUDGED", path, {"kind": ", ".join(filter(None, (report.level, report.name)))})
+    if report.verdict.why is not None and report.verdict.why.code in UNJUDGED:
+        kind = {"kind": ", ".join(filter(None, (report.level, report.name)))} if "kind" in report.verdict.why.args else {}
+        return Finding(UNJUDGED[report.verdict.why.code], path, {**report.verdict.why.args, **kind})
     signer = report.signer
     args: dict[str, str | int] = {
         "signer": (signer.common_name or signer.subject) if signer else report.name or "?",

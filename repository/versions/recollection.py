@@ -21,6 +21,7 @@ from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.model import Aip, DepositState, Event
 from repository.signed.again import Again, look_again
+from repository.signed.examiner import UNJUDGED
 from repository.signed.trust import collector_of, context_of
 from repository.versions.batches import sealed_deposit
 from repository.versions.campaigns import KeepAndRegister
@@ -116,7 +117,7 @@ class Collect:
         known = self._archive.catalog.deposits.find(deposit_id)
         if known is not None:
             return known.id if known.state is DepositState.ACCEPTED else ""
-        waiting = again.counts.keys() - {"SIG-NOT-JUDGED", "SIG-NOT-LOOKED-INSIDE"}  # which nothing that can be had will change
+        waiting = again.counts.keys() - {*UNJUDGED.values()}  # which nothing that can be had will change
         outcome = "success" if waiting <= {"SIG-PASSED"} and again.counts else "warning"
         detail: dict[str, str | int] = {**again.counts, "collected": len(again.data)}
         event = replace(ledger_of(self._archive).event(VALIDATED, outcome, detail=detail), aip_id=aip.id, aip_version=aip.version)

@@ -256,7 +256,7 @@ class Drive:
         if isinstance(size, Mark):
             return size
         try:
-            block = checked(self.name, bytes(room[:size]))
+            block = checked(self.name, bytes(memoryview(room)[:size]))
         except TransportError as error:
             self._happened(error)
             raise
