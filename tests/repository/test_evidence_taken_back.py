@@ -125,6 +125,8 @@ def test_of_an_authority_that_is_named_no_more_the_last_word_is_remembered(archi
     settings = archive.home / "kho.toml"
     settings.write_text(settings.read_text(encoding="utf-8").replace('["one.pem"]', '["one"]'), encoding="utf-8")
     archive.reopen()
+    (anchor,) = roots_of(archive.engine.archive)["one"].anchors
+    assert anchor.until.year == 2028  # what kho.toml says today holds before anything is stamped again
     archive.clock.pass_days(1)
     archive.give("b")
     archive.engine.evidence.batch()

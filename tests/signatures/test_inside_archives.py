@@ -18,6 +18,7 @@ import pytest
 from pyhanko.pdf_utils import embed
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
+from formats.package import zip_listing
 from signatures import inside, inside_parts
 from signatures.inside_marks import Holder, holders
 from signatures.report import Integrity, Kind
@@ -244,6 +245,18 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file = read(tmp_path, zipped({"a.p7m": signed()}))
     assert file is not None
     assert [(each.kind, each.why and each.why.code) for each in file.objects] == [(Kind.OTHER, "SIG-INSIDE-LEFT")]
+
+
+def test_members_beyond_those_that_are_listed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_listing, "MOST_LISTED", 2)
+    members = {name: signed() for name in ("a.p7m", "b.p7m")}
+    assert found(tmp_path, zipped(members)) == [("a.p7m", GOOD), ("b.p7m", GOOD)]
+    file = read(tmp_path, zipped(members | {"c.p7m": damaged()}))
+    assert file is not None
+    assert [(each.name, [note.code for note in each.notes]) for each in file.objects] == [
+        ("a.p7m", ["SIG-INSIDE-LEFT"]),
+        ("b.p7m", []),
+    ]
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:

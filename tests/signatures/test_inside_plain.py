@@ -115,13 +115,17 @@ def forms() -> dict[str, Callable[[Pki], bytes]]:
         "cms": lambda pki: pki.sign_cms(b"x"),
         "base64": lambda pki: base64.b64encode(pki.sign_cms(b"x")),
         "xml with a pdf": lambda _: b"<a>" + base64.b64encode(make_pdf()) + b"</a>",
+        "a value in XML of another kind": lambda _: b"<a><b:SignatureValue>" + b"A" * 90 + b"</b:SignatureValue></a>",
+        "JWS in JSON": lambda _: b'{"payload": "e30", "protected": "eyJhbGciOiJFUzI1NiJ9", "signature": "' + b"a" * 43 + b'"}',
         "edXML in a mail": lambda _: b"From: a\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nhello\n--x--\n",
     }
 
 
 @pytest.mark.parametrize("form", forms())
 def test_forms_of_signed_files_are_not_plain(pki: Pki, form: str) -> None:
-    assert not is_plain(forms()[form](pki))
+    data = forms()[form](pki)
+    assert not is_plain(data)
+    assert list(detected(io.BytesIO(data))) or may_hold(io.BytesIO(data))
 
 
 def test_letters_and_forms_without_a_signature_are_plain() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pyhanko_certvalidator import validate
+from pyhanko_certvalidator import errors, validate
 from pyhanko_certvalidator.errors import PathError
 
 from policies.findings import spoken
@@ -41,6 +41,17 @@ def test_a_path_that_is_not_valid(tmp_path: Path, made: Made, key: str) -> None:
     assert key in str(why.args["reason"])
     assert "CA Một" in why.text("vi")
     assert "path" not in why.text("vi")
+
+
+@pytest.mark.parametrize(
+    ("state", "key"),
+    [("expired 2024-01-01 00:00:00Z", "path-ended"), ("is not valid until 2027-01-01 00:00:00Z", "path-not-yet")],
+)
+def test_a_certificate_that_is_not_in_its_time(state: str, key: str) -> None:
+    """These two sentences stand with the errors of the library, not with its validation."""
+    said = f"The path could not be validated because intermediate certificate 1 {state}"
+    assert key in told(PathError(said), ["CA", "Signer"])
+    assert re.sub(r" \d.*", "", state) in inspect.getsource(errors)
 
 
 def test_each_certificate_is_named_by_its_place() -> None:
