@@ -41,13 +41,14 @@ proof: tools ## Run the proofs at full length; the log is proof.log
 	@( $(PYTEST) -m proof -v --durations=20 $(ARGS); echo $$? > .proof-status ) 2>&1 | tee proof.log
 	@status=$$(cat .proof-status); rm -f .proof-status; exit $$status
 
-check: $(READY) ## Style, types, directions between packages, docs that are made from code
+check: $(READY) ## Style, types, directions between packages, docs made from code, test modules that can be imported
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy bench/*.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/make-codes-doc --check
+	@$(PYTEST) --collect-only -qq > .collected || { tail -n 40 .collected; rm -f .collected; exit 1; }; rm -f .collected; echo "Every test module can be imported."
 
 test-tape-vm: $(READY) ## Real tape drivers, mt and tar in a virtual machine read what Kho wrote; the log is tape-vm.log
 	@scripts/test-tape-vm $(BIN)/python

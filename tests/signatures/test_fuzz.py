@@ -111,7 +111,7 @@ def either(draw: random.Random, data: bytes) -> bytes:
     return mutated(draw, data) if data[:1] == b"<" and draw.random() < 0.5 else damaged(draw, data)
 
 
-def mutated_zip(draw: random.Random, data: bytes, zipped: Callable[[dict[str, bytes]], bytes] = office_signing.zipped) -> bytes:
+def mutated_zip(draw: random.Random, data: bytes, zipped: Callable[[dict[str, bytes]], bytes] = packed.zipped) -> bytes:
     """A package with one of its parts changed, dropped, doubled or added; or with damaged bytes."""
     if draw.random() < 0.3:
         return damaged(draw, data)
