@@ -8,15 +8,11 @@ their numbers with plain tar gives a storage root with valid OCFL objects.
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fixity.digests import LARGE_BUFFER
-from policies.phrases import os_phrase, phrase
-from storage.errors import SpoolDamaged
 from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
@@ -30,7 +26,6 @@ __all__ = [
     "header",
     "members_of",
     "padding",
-    "pieces",
     "plan",
     "root_members",
     "tar_size",
@@ -183,28 +178,3 @@ def members_of(part: PartPlan) -> Iterator[Member]:
 
 def _given(path: str, data: bytes) -> Member:
     return Member(path, len(data), hashlib.sha512(data).digest(), data)
-
-
-def pieces(member: Member) -> Iterator[bytes]:
-    """The content of a member, exactly as many bytes as its header says.
-
-    Raises:
-        SpoolDamaged: the file is not there, cannot be read, or has another length now.
-    """
-    if member.data is not None:
-        yield member.data
-        return
-    assert member.source is not None
-    left = member.size
-    try:
-        descriptor = os.open(member.source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            while left and (piece := os.read(descriptor, min(left, LARGE_BUFFER))):
-                left -= len(piece)
-                yield piece
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise SpoolDamaged(member.path, os_phrase(error)) from error
-    if left:
-        raise SpoolDamaged(member.path, phrase("spool-file-shorter", left=left))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import IO
@@ -17,6 +17,7 @@ from storage.tape.bundles import closing, header, padding, root_members
 from storage.tape.drive import BLOCK
 from storage.tape.rows import BundleRow, FileRow, PartRow, VolumeState
 from storage.tape.shelf import Shelf
+from storage.tape.streaming import Stream
 from storage.tape.volumes import NewFile
 
 __all__ = ["Refreshed", "refresh", "retire"]
@@ -59,15 +60,12 @@ class _Copied:
             entries.append(header(member.path, member.size, self._moment) + member.data + bytes(padding(member.size)))
         return b"".join(entries)
 
-    def content(self) -> Iterator[bytes]:
-        root = self._root()
-        yield root
+    def content(self, stream: Stream) -> None:
+        stream.put(self._root())
         self._spool.seek(0)
-        size = len(root)
         while piece := self._spool.read(BLOCK):
-            size += len(piece)
-            yield piece
-        yield closing(size, BLOCK)
+            stream.put(piece)
+        stream.put(closing(stream.offset, BLOCK))
 
     def enter(self, row: BundleRow) -> None:
         """Enter the new bundle beside the old one; from now on its files count. Inside a transaction."""

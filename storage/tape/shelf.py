@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import BinaryIO, TypeVar
 
@@ -22,6 +22,7 @@ from storage.tape.library import Library
 from storage.tape.recall import Recall
 from storage.tape.register import Register
 from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
+from storage.tape.streaming import Stream
 from storage.tape.volumes import Group, NewFile, Outgoing, TapeFull, begin_volume, write_group
 from storage.tier import ObjectId
 
@@ -198,7 +199,7 @@ class Shelf:
         volume = Volume(barcode, uuid.uuid4().hex, VolumeState.OPEN, 0, 0, capacity, now.isoformat(), made, rated_years)
         drive, _ = self.library.mount(barcode)
         cartridge = Cartridge(drive, volume, self.tier_uuid)
-        about = NewFile("V", 0, uuid.uuid4().hex, now, lambda: _about(volume, self.folder, self.tier_uuid, now))
+        about = NewFile("V", 0, uuid.uuid4().hex, now, lambda stream: _about(stream, volume, self.folder, self.tier_uuid, now))
         row = begin_volume(cartridge, self.tier_uuid, self.folder.name, about).written[0]
         with self.register.transaction():
             self.register.put_volume(volume)
@@ -249,7 +250,7 @@ def _fitting(bundles: Sequence[Outgoing], room: int) -> list[Outgoing]:
     return fitting
 
 
-def _about(volume: Volume, folder: TapeFolder, tier_uuid: str, now: datetime) -> Iterator[bytes]:
+def _about(stream: Stream, volume: Volume, folder: TapeFolder, tier_uuid: str, now: datetime) -> None:
     """The first tape file: what this cartridge is, for people without this program."""
     facts = {
         "kho_tape": 1,
@@ -262,13 +263,10 @@ def _about(volume: Volume, folder: TapeFolder, tier_uuid: str, now: datetime) ->
         "capacity": volume.capacity,
         "labelled": now.isoformat(),
     }
-    offset = 0
     stamp = int(now.timestamp())
     for name, data in (("README.txt", README.encode()), ("volume.json", json.dumps(facts, indent=1).encode() + b"\n")):
-        entry = header(name, len(data), stamp) + data + bytes(padding(len(data)))
-        offset += len(entry)
-        yield entry
-    yield closing(offset, BLOCK)
+        stream.put(header(name, len(data), stamp) + data + bytes(padding(len(data))))
+    stream.put(closing(stream.offset, BLOCK))
 
 
 README = """\

@@ -8,13 +8,10 @@ the end of the data anew.
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import cycle
 from typing import Protocol
 
 from policies.phrases import phrase
@@ -24,14 +21,16 @@ from storage.tape.drive import BLOCK, EndOfData
 from storage.tape.errors import EndOfMedium, WriteProtected, WrongVolume
 from storage.tape.labels import FileLabel, Trailer, header_labels, trailer_labels, void_trailer, volume_id, volume_label
 from storage.tape.rows import BundleRow
+from storage.tape.streaming import Stream
 
 __all__ = ["Content", "Group", "NewFile", "Outgoing", "TapeFull", "begin_volume", "void_row", "write_group"]
 
-BUFFERS = 6
-"""Blocks under way at once: hashing goes on beside writing, and need not keep step block by block."""
+Content = Callable[[Stream], None]
+"""Puts the bytes of a tape file into a stream; their sum is a multiple of the block."""
 
-Content = Callable[[], Iterator[bytes]]
-"""The bytes of a tape file, in pieces of any size; their sum is a multiple of the block."""
+
+class _NearEnd(Exception):
+    """The end of the medium comes near: the rest is not written."""
 
 
 class TapeFull(Unavailable):
@@ -185,22 +184,21 @@ def _write_file(cartridge: Cartridge, end: EndOfData, label: FileLabel, file: Ne
     for each in header_labels(label):
         drive.write(each, end)
     drive.write_filemarks(1, end, wait=False)
-    hasher, count = hashlib.sha256(), 0
-    with ThreadPoolExecutor(1, "hash") as pool:
-        hashing: deque[Future[None]] = deque()
-        for block in _blocks(file.content()):
-            if drive.early_warning:
-                break
-            if len(hashing) == BUFFERS - 2:  # one buffer is being filled, one written, the others may wait to be hashed
-                hashing.popleft().result()
-            hashing.append(pool.submit(hasher.update, block))
-            drive.write(block, end)
-            count += 1
-        for waiting in hashing:
-            waiting.result()
-        whole = not drive.early_warning
+    count = 0
+
+    def write(block: bytearray) -> None:
+        nonlocal count
+        if drive.early_warning:
+            raise _NearEnd
+        drive.write(block, end)
+        count += 1
+
+    with contextlib.suppress(_NearEnd), Stream(write) as stream:
+        file.content(stream)
+        assert not stream.offset % BLOCK, "a tape file ends with a whole block"
+    whole = not drive.early_warning
     drive.write_filemarks(1, end, wait=False)
-    trailer = Trailer(file.uuid, count, count * BLOCK, hasher.digest())
+    trailer = Trailer(file.uuid, count, count * BLOCK, stream.digest)
     labels = trailer_labels(label, trailer) if whole else void_trailer(label.volume, label.sequence, label.created)
     for each in labels:
         drive.write(each, end)
@@ -221,24 +219,6 @@ def _write_file(cartridge: Cartridge, end: EndOfData, label: FileLabel, file: Ne
         block=BLOCK,
         address=address,
     )
-
-
-def _blocks(pieces: Iterable[bytes]) -> Iterator[bytearray]:
-    """Whole blocks, in `BUFFERS` buffers in turn."""
-    buffers = cycle([bytearray(BLOCK) for _ in range(BUFFERS)])
-    block, filled = next(buffers), 0
-    view = memoryview(block)
-    for piece in pieces:
-        rest = memoryview(piece)
-        while rest:
-            count = min(len(rest), BLOCK - filled)
-            view[filled : filled + count] = rest[:count]
-            rest, filled = rest[count:], filled + count
-            if filled == BLOCK:
-                yield block
-                block, filled = next(buffers), 0
-                view = memoryview(block)
-    assert not filled, "a tape file ends with a whole block"
 
 
 def _read_back(cartridge: Cartridge, group: Group) -> None:

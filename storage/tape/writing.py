@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 
-from policies.phrases import phrase
+from policies.phrases import os_phrase, phrase
 from storage.errors import SpoolDamaged
 from storage.ocfl.layout import object_path
-from storage.tape.bundles import Comment, Member, PartPlan, closing, header, members_of, padding, pieces, root_members
+from storage.tape.bundles import Comment, Member, PartPlan, closing, header, members_of, padding, root_members
 from storage.tape.drive import BLOCK
 from storage.tape.register import Register
 from storage.tape.rows import BundleRow, PartRow
+from storage.tape.streaming import Stream
 from storage.tape.volumes import NewFile
 
 __all__ = ["MendPlan", "Outgoing", "bundled"]
@@ -49,6 +51,12 @@ class _Noted:
     length: int = 0
     damaged: SpoolDamaged | None = None
 
+    def judge(self, read: tuple[Member, hashlib._Hash]) -> None:
+        """Hold the digest of what was written of a member against what was sealed."""
+        member, hasher = read
+        if hasher.digest() != (member.sha256 or member.sha512):
+            self.damaged = self.damaged or SpoolDamaged(member.path, phrase("spool-bytes-differ"))
+
 
 class Outgoing:
     """One bundle to be written. `content` may be asked for more than once: it then begins anew (the next cartridge)."""
@@ -60,55 +68,28 @@ class Outgoing:
         self.size = sum(noted.plan.size for noted in self._noted) + BLOCK
         self.file = NewFile("B", number, uuid.uuid4().hex, created, self.content)
 
-    def content(self) -> Iterator[bytes]:
+    def content(self, stream: Stream) -> None:
         """The tar, as whole blocks in the end. A source that is not what was sealed is noted, and its place filled with zeros."""
-        offset = 0
-        with ThreadPoolExecutor(1, "sha512") as pool:
-            for member in root_members():
-                assert member.data is not None
-                yield (head := header(member.path, member.size, self._moment))
-                yield member.data + bytes(padding(member.size))
-                offset += len(head) + member.size + padding(member.size)
-            for noted in self._noted:
-                noted.offset, noted.damaged = offset, None
-                self._register.unstage(noted.key)
-                waiting: list[tuple[int, str, int, bytes]] = []
-                comment, place = str(noted.plan.comment), object_path(noted.plan.comment.object_id)
-                for member in _members(noted.plan):
-                    waiting.append((offset, member.path, member.size, member.sha512))
-                    if len(waiting) == STAGE_EVERY:
-                        self._register.stage_files(noted.key, waiting)
-                        waiting.clear()
-                    yield (head := header(f"{place}/{member.path}", member.size, self._moment, comment))
-                    yield from self._bytes(noted, member, pool)
-                    if padding(member.size):
-                        yield bytes(padding(member.size))
-                    offset += len(head) + member.size + padding(member.size)
-                    comment = ""
-                self._register.stage_files(noted.key, waiting)
-                noted.length = offset - noted.offset
-        yield closing(offset, BLOCK)
-
-    def _bytes(self, noted: _Noted, member: Member, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-        """A member's bytes, hashed beside their being written; always as many as its header says."""
-        hasher = hashlib.new("sha256" if member.sha256 else "sha512", usedforsecurity=False)
-        left, hashing = member.size, None
-        try:
-            for piece in pieces(member):
-                left -= len(piece)
-                if hashing is not None:
-                    hashing.result()  # one piece behind at most, so that memory stays bounded
-                hashing = pool.submit(hasher.update, piece)
-                yield piece
-            if hashing is not None:
-                hashing.result()
-            if hasher.digest() != (member.sha256 or member.sha512):
-                raise SpoolDamaged(member.path, phrase("spool-bytes-differ"))
-        except SpoolDamaged as error:
-            noted.damaged = error
-            while left:
-                yield bytes(min(left, BLOCK))
-                left -= min(left, BLOCK)
+        for member in root_members():
+            assert member.data is not None
+            stream.put(header(member.path, member.size, self._moment) + member.data + bytes(padding(member.size)))
+        for noted in self._noted:
+            noted.offset, noted.damaged = stream.offset, None
+            self._register.unstage(noted.key)
+            waiting: list[tuple[int, str, int, bytes]] = []
+            comment, place = str(noted.plan.comment), object_path(noted.plan.comment.object_id)
+            for member in _members(noted.plan):
+                waiting.append((stream.offset, member.path, member.size, member.sha512))
+                if len(waiting) == STAGE_EVERY:
+                    self._register.stage_files(noted.key, waiting)
+                    waiting.clear()
+                stream.put(header(f"{place}/{member.path}", member.size, self._moment, comment))
+                _put(stream, noted, member)
+                stream.put(bytes(padding(member.size)))
+                comment = ""
+            self._register.stage_files(noted.key, waiting)
+            noted.length = stream.offset - noted.offset
+        stream.put(closing(stream.offset, BLOCK))
 
     def enter(self, row: BundleRow) -> list[Comment]:
         """Enter the bundle, which was read back, with the parts whose bytes were right. Inside a transaction. Returns whose parts."""
@@ -152,6 +133,44 @@ class Outgoing:
         """Forget what was noted."""
         for noted in self._noted:
             self._register.unstage(noted.key)
+
+
+def _put(stream: Stream, noted: _Noted, member: Member) -> None:
+    """A member's bytes, always as many as its header says; whether they are those that were sealed is seen beside their being written."""
+    hasher = hashlib.new("sha256" if member.sha256 else "sha512", usedforsecurity=False)
+    end = stream.offset + member.size
+    try:
+        if member.source is None:
+            stream.put(member.data or b"", hasher.update)
+        else:
+            _put_file(stream, member, member.source, hasher.update)
+    except SpoolDamaged as error:
+        noted.damaged = noted.damaged or error
+        stream.zeros(end - stream.offset)
+    else:
+        stream.later(noted.judge, (member, hasher))
+
+
+def _put_file(stream: Stream, member: Member, source: Path, also: Callable[[memoryview], object]) -> None:
+    """Read into the very blocks that are written. Raises SpoolDamaged: it is not there, cannot be read, or is shorter than it was."""
+    left = member.size
+    try:
+        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SpoolDamaged(member.path, os_phrase(error)) from error
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        while left:
+            try:
+                count = os.readv(descriptor, [stream.room(left)])
+            except OSError as error:
+                raise SpoolDamaged(member.path, os_phrase(error)) from error
+            if not count:
+                raise SpoolDamaged(member.path, phrase("spool-file-shorter", left=left))
+            stream.filled(count, also)
+            left -= count
+    finally:
+        os.close(descriptor)
 
 
 def _members(plan: Plan) -> Iterator[Member]:
