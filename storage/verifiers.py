@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from fixity.verify import FixityReport, Outcome
 from policies.phrases import phrase
 from storage import processes
 from storage.errors import StorageError
+from storage.ocfl.medium import PROGRESS_EVERY
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.tier import LocalTier
 from storage.processes import Helpers, batches
@@ -110,7 +112,7 @@ class Verifiers:
 
         def ask(batch: list[Check]) -> list[Found]:
             with self.helpers.one() as helper:
-                return [] if stopped.is_set() else helper.ask_all(batch, _question, told, _unread)
+                return [] if stopped.is_set() else [_heard(each) for each in helper.ask_all(batch, _question, told, _unread)]
 
         pool = ThreadPoolExecutor(len(self.helpers), "verify")
         try:
@@ -155,7 +157,7 @@ def _batches(checks: Sequence[Check]) -> Iterator[list[Check]]:
 def _question(batch: Sequence[Check]) -> Any:
     tier = batch[0].tier
     assert isinstance(tier, LocalTier)
-    return tier.place, [(check.object_id, dict(check.expected), check.algorithm, check.bytes, check.since) for check in batch]
+    return tier.place, [(check.object_id, dict(check.expected), check.algorithm, check.since) for check in batch]
 
 
 def serve(lifeline: int) -> None:
@@ -167,9 +169,45 @@ def serve(lifeline: int) -> None:
         if place not in tiers:
             path, name, identifier, root = place
             tiers[place] = LocalTier(path, name, identifier=identifier, root=root)
-        return [Check(tiers[place], *each).run(told) for each in asked]
+        read = _Gathered(told)
+        found = [_said(each) for each in tiers[place].verify_each((Ask(*each) for each in asked), read)]
+        read.tell()
+        return found
 
     processes.serve(lifeline, answer)
+
+
+class _Gathered:
+    """Bytes that were read, told in large sums: each message wakes the process that asked."""
+
+    def __init__(self, told: Progress) -> None:
+        self._told = told
+        self._count = 0
+
+    def __call__(self, count: int) -> None:
+        self._count += count
+        if self._count >= PROGRESS_EVERY:
+            self.tell()
+
+    def tell(self) -> None:
+        if self._count:
+            self._told(self._count)
+            self._count = 0
+
+
+def _said(found: Found) -> Any:
+    """What was found, as it is sent: most copies are good, and of those there is little to tell."""
+    if isinstance(found, FixityReport) and found.ok:
+        return found.algorithm, found.inventory_sha512, found.bytes_read, found.counts.total()
+    return found
+
+
+def _heard(message: Any) -> Found:
+    if not isinstance(message, tuple):
+        heard: Found = message
+        return heard
+    algorithm, inventory, size, files = message
+    return FixityReport(algorithm, inventory, size, counts=Counter({Outcome.GOOD: files}))
 
 
 def _unread(check: Check) -> FixityReport:

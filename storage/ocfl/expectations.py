@@ -6,7 +6,7 @@ import hashlib
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from storage.ocfl.documents import BadJson, Members, read_json
 
@@ -20,6 +20,9 @@ _KEY_BYTES = _KEY.size
 """A path is kept as two of Python's keyed 64-bit hashes: 128 bits leave no room for two paths of one object to meet."""
 
 _DRAIN = 1 << 16
+
+PACKED_FROM = 1 << 20
+"""Bytes of an inventory from which on its paths are not kept as they are: some 3,000 of them, half a megabyte."""
 
 
 def _key(path: str) -> bytes:
@@ -47,17 +50,82 @@ class HashedStream:
         return self._hasher.digest()
 
 
-class Expectations:
-    """The digests of the content paths of one inventory (sorted records of key and digest), and which of them were seen."""
+class Expectations(Protocol):
+    """The digests of the content paths of one inventory, and which of them were seen."""
 
-    def __init__(self, records: list[bytes], through: int) -> None:
-        self._records = records
-        self._seen = bytearray(len(records))
-        self.through = through
-        """The version the inventory describes: content of later versions is not known to it."""
+    through: int
+    """The version the inventory describes: content of later versions is not known to it."""
 
     def take(self, path: str) -> bytes | None:
         """The digest expected of ``path`` (its length tells the algorithm), marked as seen; None when it is not expected."""
+
+    def expects(self, path: str) -> bool: ...
+
+    def unseen(self, path: str) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def missing(self) -> int:
+        """How many were not seen."""
+
+
+class _Plain:
+    """Of an inventory of common size: path → digest as it is."""
+
+    def __init__(self, digests: dict[str, bytes]) -> None:
+        self._digests = digests
+        self._seen: set[str] = set()
+        self.through = 0
+
+    @classmethod
+    def of(cls, digests: Iterable[tuple[str, bytes]]) -> _Plain:
+        return cls(dict(digests))
+
+    def prefer(self, digests: Iterable[tuple[str, bytes]]) -> None:
+        """Put others in the place of the digests of paths that are known."""
+        self._digests.update((path, digest) for path, digest in digests if path in self._digests)
+
+    def take(self, path: str) -> bytes | None:
+        found = self._digests.get(path)
+        if found is not None:
+            self._seen.add(path)
+        return found
+
+    def expects(self, path: str) -> bool:
+        return path in self._digests
+
+    def unseen(self, path: str) -> bool:
+        return path in self._digests and path not in self._seen
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    @property
+    def missing(self) -> int:
+        return len(self._digests) - len(self._seen)
+
+
+class _Packed:
+    """Of a large inventory: sorted records of key and digest, a tenth of what paths would take."""
+
+    def __init__(self, records: list[bytes]) -> None:
+        self._records = records
+        self._seen = bytearray(len(records))
+        self.through = 0
+
+    @classmethod
+    def of(cls, digests: Iterable[tuple[str, bytes]]) -> _Packed:
+        return cls(sorted([_key(path) + digest for path, digest in digests]))
+
+    def prefer(self, digests: Iterable[tuple[str, bytes]]) -> None:
+        """As `_Plain`, path by path, without a second list beside the first."""
+        for path, digest in digests:
+            index = self._index(path)
+            if index is not None:
+                self._records[index] = self._records[index][:_KEY_BYTES] + digest
+
+    def take(self, path: str) -> bytes | None:
         index = self._index(path)
         if index is None:
             return None
@@ -79,7 +147,9 @@ class Expectations:
         return self._seen.count(0)
 
     def _index(self, path: str) -> int | None:
-        return _find(self._records, _key(path))
+        key = _key(path)
+        index = bisect_left(self._records, key)
+        return index if index < len(self._records) and self._records[index].startswith(key) else None
 
 
 def read_expectations(stream: HashedStream, *, algorithm: str, since: int) -> Expectations | None:
@@ -88,20 +158,21 @@ def read_expectations(stream: HashedStream, *, algorithm: str, since: int) -> Ex
     Only to be believed when the stream's digest is the expected one. Paths without a value of ``algorithm`` in the fixity block
     keep their manifest digest. OSError as it is.
     """
-    manifest: list[bytes] = []
+    manifest: _Plain | _Packed = _Plain({})
     early: list[tuple[str, bytes]] = []
     number = 0
     try:
         document = read_json(stream)  # type: ignore[arg-type]
         if not isinstance(document, dict | Members):
             return None
+        kind = _Packed if stream.size > PACKED_FROM else _Plain
         for key, value in document.items():
             if key == "manifest":
-                manifest = sorted([_key(path) + digest for path, digest in _paths(value, since)])
-                _prefer(manifest, early)
+                manifest = kind.of(_paths(value, since))
+                manifest.prefer(early)
             elif key == "fixity" and algorithm != "sha512":
-                if manifest:
-                    _prefer(manifest, _fixity(value, algorithm, since))
+                if len(manifest):
+                    manifest.prefer(_fixity(value, algorithm, since))
                 else:
                     early = list(_fixity(value, algorithm, since))
             elif key == "digestAlgorithm" and value != "sha512":
@@ -110,7 +181,8 @@ def read_expectations(stream: HashedStream, *, algorithm: str, since: int) -> Ex
                 number = int(value.removeprefix("v"))
     except (BadJson, ValueError, TypeError, AttributeError):
         return None
-    return Expectations(manifest, number)
+    manifest.through = number
+    return manifest
 
 
 def content_digests(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
@@ -132,16 +204,3 @@ def _fixity(blocks: Any, algorithm: str, since: int) -> Iterable[tuple[str, byte
     for name, block in blocks.items():
         if name == algorithm:
             yield from _paths(block, since)
-
-
-def _prefer(records: list[bytes], values: Iterable[tuple[str, bytes]]) -> None:
-    """Put ``values`` in the place of the manifest's digests, path by path, without a second list beside the first."""
-    for path, digest in values:
-        index = _find(records, _key(path))
-        if index is not None:
-            records[index] = records[index][:_KEY_BYTES] + digest
-
-
-def _find(records: list[bytes], key: bytes) -> int | None:
-    index = bisect_left(records, key)
-    return index if index < len(records) and records[index].startswith(key) else None

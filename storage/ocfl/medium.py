@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 
-__all__ = ["AHEAD", "Medium", "drop_cache"]
+__all__ = ["AHEAD", "PROGRESS_EVERY", "Medium", "drop_cache"]
 
 AHEAD = 32
 """Files asked for before the first of them is needed: a device answers 32 questions at a time three times as fast as one by one."""

@@ -24,12 +24,15 @@ from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDE
 
 __all__ = ["Reread", "fixed_files", "version_of"]
 
+LARGE = 4_096
+"""Content files from which on an object is checked by itself."""
+
 DEEPEST = 40
 """Folders in one another that are open at once; an AIP of ours has ten."""
 
 
 class Reread:
-    """One check of one object; `run` once. ``top`` is the object's folder, open.
+    """One check of one object, in three strides: `ask`, `begin`, `end`, each once, and `close`. ``top`` is the object's folder, open.
 
     ``since``: content of earlier versions, and their folders, are left out (what keep checks after writing a version).
     """
@@ -62,20 +65,45 @@ class Reread:
         self._empty: list[str] = []
         self._content: Expectations | None = None
         self._believed = ""
+        self._asked = -1
 
-    def run(self) -> FixityReport:
-        """OSError only for the object's own folder."""
+    def ask(self) -> None:
+        """Ask the device for the root inventory. That it cannot be opened is met again by whoever wants to read it."""
+        with contextlib.suppress(OSError):
+            self._asked = self._medium.open(self._top, INVENTORY)
+
+    def begin(self) -> None:
+        """Learn what is expected, look into all folders, and ask for the files: some are left to be read by `end`, none of a large
+        object. OSError only for the object's own folder."""
         self._find_expectations()
-        try:
-            self._walk("", self._top, DEEPEST)
-            while self._opened:
-                self._read(*self._opened.popleft())
-        finally:
-            for _, _, descriptor in self._opened:
-                os.close(descriptor)
+        self._walk("", self._top, DEEPEST)
+        if self.large:
+            self._read_opened()
+
+    def end(self) -> FixityReport:
+        """Read what is not read yet, and tell."""
+        self._read_opened()
         self._absent()
         self._medium.tell(0, end=True)
         return self.report
+
+    def close(self) -> None:
+        """Let go of what is still open."""
+        for _, _, descriptor in self._opened:
+            os.close(descriptor)
+        self._opened.clear()
+        if self._asked >= 0:
+            os.close(self._asked)
+            self._asked = -1
+
+    @property
+    def large(self) -> bool:
+        """Whether what is expected takes so much memory that nothing else should be begun meanwhile."""
+        return self._content is not None and len(self._content) > LARGE
+
+    def _read_opened(self) -> None:
+        while self._opened:
+            self._read(*self._opened.popleft())
 
     # --- what is expected -------------------------------------------------------------------------------------------------
 
@@ -96,10 +124,7 @@ class Reread:
     def _inventory(self, path: str, number: int) -> Expectations | None:
         """Hash and parse in one reading. What cannot be read here is met again by the walk, which reports it."""
         with contextlib.suppress(OSError):
-            descriptor = open_beneath(self._top, path)
-            with os.fdopen(descriptor, "rb", buffering=0) as raw:
-                if self._cold:
-                    drop_cache(descriptor)
+            with os.fdopen(self._inventory_file(path), "rb", buffering=0) as raw:
                 stream = HashedStream(raw)
                 found = read_expectations(stream, algorithm=self._algorithm, since=self._since)
                 digest = stream.finish()
@@ -108,6 +133,15 @@ class Reread:
             if digest == self._expected[number]:
                 return found
         return None
+
+    def _inventory_file(self, path: str) -> int:
+        if path == INVENTORY and self._asked >= 0:
+            descriptor, self._asked = self._asked, -1
+            return descriptor
+        descriptor = open_beneath(self._top, path)
+        if self._cold:
+            drop_cache(descriptor)
+        return descriptor
 
     # --- what is there ----------------------------------------------------------------------------------------------------
 

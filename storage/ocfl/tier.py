@@ -6,19 +6,18 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from fixity.verify import FixityReport, Outcome, Problem
+from fixity.verify import FixityReport, Problem
 from policies.phrases import os_phrase, phrase
 from storage import durable
-from storage.beneath import folder_beneath, open_beneath
+from storage.beneath import open_beneath
 from storage.durable import Barrier
 from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
 from storage.ocfl import mending, root_files
 from storage.ocfl.commit import write_batch
-from storage.ocfl.documents import BadJson
 from storage.ocfl.folder import LAYOUT, TierFolder, create_tier_folder, make_storage_root
 from storage.ocfl.glance import glance_at
 from storage.ocfl.layout import LAYOUT_FILE
@@ -26,8 +25,8 @@ from storage.ocfl.listing import list_objects, list_strays
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
 from storage.ocfl.recovery import recover
-from storage.ocfl.reread import Reread, fixed_files
-from storage.tier import Glance, ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
+from storage.ocfl.visits import in_strides, visit
+from storage.tier import Ask, Glance, ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
 
 __all__ = ["LocalTier"]
 
@@ -119,21 +118,19 @@ class LocalTier:
         since: int = 1,
     ) -> FixityReport:
         self._folder.check()
-        there = False
+        (found,) = in_strides([visit(self._folder, Ask(object_id, expected, algorithm, since), cold=cold, progress=progress)])
+        if isinstance(found, StorageError):
+            raise found
+        return found
+
+    def verify_each(self, asks: Iterable[Ask], progress: Callable[[int], None] | None) -> Iterator[FixityReport | StorageError]:
+        """`verify` of several objects, in their order: the device is asked for one while another is read."""
         try:
-            with folder_beneath(self._folder.ocfl, LAYOUT.path(object_id)) as top:
-                there = True
-                report = Reread(top, expected, algorithm=algorithm, cold=cold, since=since, progress=progress).run()
-        except (FileNotFoundError, NotADirectoryError):
-            report = _nothing(algorithm, expected, Outcome.MISSING, since)
-            report.absent = not there
-        except (OSError, BadJson) as error:
             self._folder.check()
-            reason = os_phrase(error) if isinstance(error, OSError) else str(error)
-            report = _nothing(algorithm, expected, Outcome.UNREADABLE, since, reason)
-        if not report.ok:
-            self._folder.check()  # a tier that went away while it was read is no damage
-        return report
+        except StorageError as error:
+            yield from (error for _ in asks)
+        else:
+            yield from in_strides(visit(self._folder, ask, cold=True, progress=progress) for ask in asks)
 
     def glance(self, object_id: ObjectId, expected: Mapping[int, bytes]) -> Glance:
         self._folder.check()
@@ -205,11 +202,3 @@ class LocalTier:
 
     def close(self) -> None:
         """Nothing is held between calls."""
-
-
-def _nothing(algorithm: str, expected: Mapping[int, bytes], outcome: Outcome, since: int, reason: str = "") -> FixityReport:
-    """The report on an object whose very folder is not there, or cannot be looked into: all that is known of it is so."""
-    report = FixityReport(algorithm)
-    for path, digest in fixed_files(expected, since).items():
-        report.problem(path, outcome, digest.hex(), reason)
-    return report
