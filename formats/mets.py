@@ -21,6 +21,7 @@ from formats.xml_writer import Writer, date_time, escape
 __all__ = [
     "AIP_PROFILE",
     "CSIP_NAMESPACE",
+    "EMPTY_FOLDER",
     "METS_NAMESPACE",
     "XLINK_NAMESPACE",
     "MetadataFile",
@@ -41,6 +42,10 @@ AIP_PROFILE: Final = "https://earkdip.dilcis.eu/profile/E-ARK-AIP-v2-2-0.xml"
 
 IDS_PER_DIVISION: Final = 10_000
 """References to metadata sections in one attribute. libxml2 refuses an attribute over 10 MB; more sections get sub-divisions."""
+
+
+EMPTY_FOLDER: Final = "empty folder"
+"""TYPE of the division of a folder that holds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +340,7 @@ class _Document:
 
     def _empty(self, folders: Iterable[str]) -> None:
         for number, folder in enumerate(folders, 1):
-            self._xml.leaf("div", {"ID": f"folder-{number}", "TYPE": "empty folder", "LABEL": encode_href(folder)})
+            self._xml.leaf("div", {"ID": f"folder-{number}", "TYPE": EMPTY_FOLDER, "LABEL": encode_href(folder)})
 
     def _lonely(self, folders: Iterable[str]) -> None:
         """A division for a representation that holds nothing but empty folders."""

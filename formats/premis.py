@@ -17,7 +17,18 @@ from formats.hrefs import decode_href, encode_href
 from formats.xml import Element, subtrees
 from formats.xml_writer import Writer, date_time, escape
 
-__all__ = ["NAMESPACE", "Agent", "Event", "PremisEntity", "PremisFile", "agent_of", "read_events", "read_premis", "write_premis"]
+__all__ = [
+    "NAMESPACE",
+    "UNKNOWN_FORMAT",
+    "Agent",
+    "Event",
+    "PremisEntity",
+    "PremisFile",
+    "agent_of",
+    "read_events",
+    "read_premis",
+    "write_premis",
+]
 
 NAMESPACE: Final = "http://www.loc.gov/premis/v3"
 

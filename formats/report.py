@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from formats.held import Held
@@ -12,7 +12,7 @@ from formats.identify import Identification
 from formats.package.spool_database import beside
 from policies.findings import Puid
 
-__all__ = ["FormatReport", "KnownFormat"]
+__all__ = ["FormatReport", "KnownFormat", "notes_of"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS format (
@@ -45,12 +45,25 @@ class FormatReport:
         self._held = Held(database, "format", _COLUMNS, _known)
 
     def add(self, answers: Iterable[tuple[str, Identification]]) -> None:
-        rows = ((file, a.puid, a.name, a.version, a.mime, json.dumps(_notes(a), ensure_ascii=False)) for file, a in answers)
+        rows = ((file, a.puid, a.name, a.version, a.mime, json.dumps(notes_of(a), ensure_ascii=False)) for file, a in answers)
         self._database.executemany("INSERT OR REPLACE INTO format VALUES (?,?,?,?,?,?)", rows)
         self._held.forget()
 
     def get(self, file: str) -> KnownFormat | None:
         return self._held.get(file)
+
+    def of(self, puids: Collection[str]) -> Iterator[tuple[str, Puid]]:
+        """(file, format) of the files of these formats, in the order of the files; they may be added to meanwhile."""
+        marks = ",".join("?" * len(puids))
+        rows = self._database.execute(f"SELECT file, puid FROM format WHERE puid IN ({marks}) ORDER BY file", tuple(puids))
+        return ((file, Puid(puid)) for file, puid in rows.fetchall())
+
+    def note(self, file: str, notes: Iterable[str]) -> None:
+        """Remember more of how a file's format is known, behind what is known of it already."""
+        (before,) = self._database.execute("SELECT notes FROM format WHERE file = ?", (file,)).fetchone()
+        words = json.dumps([*json.loads(before), *notes], ensure_ascii=False)
+        self._database.execute("UPDATE format SET notes = ? WHERE file = ?", (words, file))
+        self._held.forget()
 
     def tools(self) -> Iterator[tuple[str, int]]:
         """(first note, number of files): which tool with which signatures answered how often."""
@@ -61,7 +74,8 @@ def _known(puid: str, name: str, version: str, mime: str, notes: str) -> KnownFo
     return KnownFormat(Puid(puid), name, version, mime, tuple(json.loads(notes)))
 
 
-def _notes(answer: Identification) -> list[str]:
+def notes_of(answer: Identification) -> list[str]:
+    """Who said it, on what ground, with which signatures, and what a second tool said, as it is recorded beside the format."""
     notes = [f"{answer.tool} {answer.tool_version} ({answer.signature_version})".strip(), f"basis: {answer.basis.value}"]
     if answer.alternatives:
         notes.append(f"also: {', '.join(answer.alternatives)}")

@@ -16,6 +16,7 @@ from policies.codes import register
 from policies.collections import NONE, RecordCollection, collection_of, read_collections
 from policies.document import Document, Section
 from policies.findings import KhoError, Weight
+from policies.identification import ArchivesPolicy, read_identification
 from policies.inspection import InspectionPolicy, read_inspection
 from policies.phrases import phrase
 from policies.promise import CopiesPolicy, Place, read_copies, read_promise
@@ -90,6 +91,7 @@ class Policy:
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
     worm: Mapping[str, timedelta] = field(default_factory=dict, hash=False)
     collections: tuple[RecordCollection, ...] = ()
+    archives: ArchivesPolicy = field(default_factory=ArchivesPolicy)
 
     def copies_of(self, collection: str) -> CopiesPolicy:
         """What is promised of the copies of a collection: what it says itself, else the default."""
@@ -149,7 +151,7 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
     )
     required, weights = _accept(root.section("accept"))
     malware = _malware(root.section("malware"), weights)
-    identify = _identify(root.section("identify"))
+    identify, archives = read_identification(root.section("identify"))
     policy = Policy(
         version=root.integer("version", 1, least=1, most=2**31 - 1),
         digest=hashlib.sha256(raw).hexdigest(),
@@ -162,6 +164,7 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
         held_keep=_keep(root.section("held"), 30 * _DAY),
         malware_required=malware,
         identify=identify,
+        archives=archives,
         inspection=read_inspection(root.section("validate"), root.section("intake")),
         limits=MappingProxyType(_limits(root.section("limits"))),
         evidence=_evidence(root.section("evidence")),
@@ -215,12 +218,6 @@ def _malware(section: Section, weights: dict[str, Weight]) -> bool:
         if weights.setdefault(code, Weight.HOLD) < Weight.HOLD:
             raise section.bad("required", phrase("pol-nothing-required", code=code))
     return required
-
-
-def _identify(section: Section) -> bool:
-    enabled = section.boolean("enabled", True)
-    section.done()
-    return enabled
 
 
 def _keep(section: Section, default: timedelta) -> timedelta:

@@ -69,8 +69,14 @@ keep = "30d"
 
 # false: formats are not identified, which is faster; every deposit says so (IDENT-OFF), and no format is known of its files.
 # false: không nhận dạng định dạng (nhanh hơn); mọi lần nộp đều ghi rõ điều đó (IDENT-OFF) và định dạng của tệp không được biết.
+# What lies in archives (zip, tar, gz, bz2, xz) is named too: how deep, and how much of one deposit.
+# Tệp nằm trong tệp nén (zip, tar, gz, bz2, xz) cũng được nhận dạng: sâu mấy lớp, và bao nhiêu trong một lần nộp.
 [identify]
 enabled = true
+# archives = true
+# archive_depth = 3
+# archive_files = 20000
+# archive_bytes = "4GiB"
 
 # Whether files are sound ones of their formats, and what their properties are (pages, pixels, streams …). false is faster; every
 # deposit says so (VAL-OFF), and nothing is then known to be valid.

@@ -15,6 +15,7 @@ RepositoryError
 ├── NoSigningKey                  kho.toml names no key by which documents are signed
 ├── NotInLedger                   no closed day of the ledger holds this event
 ├── NoPath, NoCampaign            no migration path or campaign of that name
+├── NotTakenBack                  the campaign is none of migrations
 ├── AccessPath                    the path makes access copies, which do not belong into an AIP
 ├── NoPreview                     no picture can be made of a file
 └── ExportFailed                  the target of an export is not usable
@@ -37,6 +38,7 @@ __all__ = [
     "NoSigningKey",
     "NotEnoughCopies",
     "NotInLedger",
+    "NotTakenBack",
     "Overtaken",
     "RepositoryError",
     "SourceMissing",
@@ -136,6 +138,11 @@ class NoPreview(RepositoryError):
 class NoCampaign(RepositoryError):
     def __init__(self, campaign: str) -> None:
         super().__init__("MIG-NO-CAMPAIGN", campaign)
+
+
+class NotTakenBack(RepositoryError):
+    def __init__(self, campaign: str) -> None:
+        super().__init__("MIG-NO-ROLLBACK", campaign)
 
 
 class ExportFailed(RepositoryError):

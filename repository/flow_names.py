@@ -16,6 +16,7 @@ __all__ = [
     "LEDGER",
     "MIGRATE",
     "NOTICES",
+    "REIDENTIFY",
     "REPAIR",
     "ROLLBACK",
     "UPKEEP",
@@ -33,4 +34,5 @@ COLLECT: Final = "collect signatures"
 LASTING: Final = "lasting copies"
 MIGRATE: Final = "migrate"
 ROLLBACK: Final = "rollback"
+REIDENTIFY: Final = "reidentify"
 NOTICES: Final = "notices"

@@ -37,6 +37,7 @@ from repository.flow_names import (
     LEDGER,
     MIGRATE,
     NOTICES,
+    REIDENTIFY,
     REPAIR,
     ROLLBACK,
     UPKEEP,
@@ -123,7 +124,7 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
     return tuple(map(flow, kinds))
 
 
-_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, NOTICES)
+_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, REIDENTIFY, NOTICES)
 
 
 def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:
@@ -154,6 +155,10 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
             from repository.versions.campaigns import RollBack
 
             return RollBack(mine, keep)
+        case flow_names.REIDENTIFY:
+            from repository.versions.reidentification import Reidentify
+
+            return Reidentify(mine, keep)
         case _:
             from repository.attention.notices import NoticesFlow
 

@@ -1,4 +1,5 @@
-"""Identification beside deposits: of any folder, without an archive; by newer signatures; and again, of what is held.
+"""Identification beside deposits: of any folder, without an archive; and by newer signatures (again, of what is held:
+`repository.versions.reidentification`).
 
 The signatures in use are data: a newer PRONOM (a signature file of Siegfried's) is put into the home and holds for every process that
 opens the archive from then on. Each answer records the signatures that gave it, so nothing that was said earlier changes its meaning.
@@ -11,28 +12,16 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from formats.identify import Identification, IdentifierUnavailable, SiegfriedIdentifier
+from formats.identify import IdentifierUnavailable, SiegfriedIdentifier
 from policies.phrases import os_phrase, phrase
-from repository.access.reading import NoGoodCopy, Reading, Unverified
 from repository.archive import Archive
 from repository.errors import RepositoryError
-from repository.model import AipFile
-from repository.progress import Progress
 
-__all__ = ["Again", "Signatures", "SignaturesRefused", "again", "files_below", "in_use", "update"]
-
-BATCH_FILES, BATCH_BYTES = 256, 256 << 20
-"""Files, and bytes, that lie in the temporary folder at once while they are identified again."""
-
-CONTENT = re.compile(r"representations/[^/]+/data/")
-"""What is identified again: metadata is Kho's own, and known."""
-
-EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
+__all__ = ["Signatures", "SignaturesRefused", "files_below", "in_use", "update"]
 
 
 class SignaturesRefused(RepositoryError):
@@ -54,18 +43,6 @@ class Signatures:
         """(number of PRONOM, date of the container signatures); zeros where the version does not say."""
         pronom, container = re.search(r"V(\d+)", self.version), re.search(r"container (\d+)", self.version)
         return (int(pronom[1]) if pronom else 0, int(container[1]) if container else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """A file whose format is now said to be another. ``failed`` says why it could not be looked at; then ``now`` is ""."""
-
-    aip_id: str
-    path: str
-    before: str
-    now: str
-    basis: str = ""
-    failed: str = ""
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
@@ -125,49 +102,3 @@ def update(archive: Archive, given: Path, *, older: bool = False) -> tuple[Signa
     words = {"kho": 1, "version": now.version, "sha256": now.sha256, "since": archive.clock.now().isoformat()}
     target.with_suffix(".json").write_text(json.dumps(words) + "\n", encoding="utf-8")
     return before, now
-
-
-def again(archive: Archive, aip_ids: Iterable[str], progress: Progress) -> Iterator[Again]:
-    """Identify the content of the newest versions again, by the signatures in use, and give what is now said otherwise.
-
-    Nothing is written. Files are read from a tier, verified, into a temporary folder of the spool, some at a time.
-    """
-    reading = Reading(archive)
-    progress.start("identify", None, "files")
-    with tempfile.TemporaryDirectory(prefix="again-", dir=archive.settings.spool) as folder:
-        for aip_id in aip_ids:
-            batch: list[tuple[AipFile, Path]] = []
-            for file in archive.catalog.holdings.files(aip_id):
-                if not CONTENT.match(file.path) or not file.size:
-                    continue
-                try:
-                    batch.append((file, _fetched(reading, aip_id, file, Path(folder), len(batch))))
-                except (NoGoodCopy, Unverified) as error:
-                    yield Again(aip_id, file.path, file.puid, "", failed=str(error))
-                if len(batch) >= BATCH_FILES or sum(each.size for each, _ in batch) >= BATCH_BYTES:
-                    yield from _compared(archive, aip_id, batch, progress)
-                    batch.clear()
-            yield from _compared(archive, aip_id, batch, progress)
-    progress.finish()
-
-
-def _fetched(reading: Reading, aip_id: str, file: AipFile, folder: Path, number: int) -> Path:
-    """A verified copy with its extension. Raises NoGoodCopy, Unverified."""
-    extension = EXTENSION.search(file.original_name or file.path)
-    target = folder / f"{number}{extension[0] if extension else ''}"
-    with target.open("wb") as out:
-        for chunk in reading.open(aip_id, file).chunks():
-            out.write(chunk)
-    return target
-
-
-def _compared(archive: Archive, aip_id: str, batch: list[tuple[AipFile, Path]], progress: Progress) -> Iterator[Again]:
-    found: dict[Path, Identification] = dict(archive.identifier.identify(path for _, path in batch))
-    for file, path in batch:
-        answer = found[path]
-        path.unlink()
-        progress.advance(1)
-        if answer.basis.value == "failed":
-            yield Again(aip_id, file.path, file.puid, "", failed=answer.reason)
-        elif answer.puid != file.puid:
-            yield Again(aip_id, file.path, file.puid, answer.puid, answer.basis.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from formats.identify.identification import Basis, Identification, SecondOpinion, Standing
 from policies.findings import Finding
@@ -25,14 +25,15 @@ ARCHIVES = frozenset(
         "fmt/1098",
     }
 )
-"""ZIP, RAR, TAR, GZIP, BZIP, BZIP2, 7-Zip, compress, XZ: what they hold is not unpacked, so its formats are not known."""
+"""ZIP, RAR, TAR, GZIP, BZIP, BZIP2, 7-Zip, compress, XZ."""
 
 MOST_NAMED = 8
 """PUIDs that one finding names; an extension like .pdf suggests forty."""
 
 
-def facts(path: str, found: Identification) -> Iterator[Finding]:
-    """What is to be said of the file with the logical path ``path``; nothing when its bytes were recognised without doubt."""
+def facts(path: str, found: Identification, *, opened: Collection[str] = ()) -> Iterator[Finding]:
+    """What is to be said of the file with the logical path ``path``; nothing when its bytes were recognised without doubt. Archives of the
+    formats ``opened`` are looked into, which says more of them."""
     extension = os.path.splitext(path)[1]
     match found.basis:
         case Basis.EMPTY:
@@ -43,7 +44,7 @@ def facts(path: str, found: Identification) -> Iterator[Finding]:
             yield Finding("IDENT-UNKNOWN", path, {"hints": _listed(found.hints) or "-"})
         case Basis.EXTENSION:
             yield Finding("IDENT-EXTENSION-ONLY", path, {"puid": found.puid, "extension": extension})
-    if found.puid in ARCHIVES:
+    if found.puid in ARCHIVES and found.puid not in opened:
         yield Finding("IDENT-ARCHIVE", path, {"puid": found.puid, "name": found.name})
     if found.extension_mismatch:
         yield Finding("IDENT-EXTENSION-MISMATCH", path, {"puid": found.puid, "name": found.name, "extension": extension})

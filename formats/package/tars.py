@@ -1,4 +1,4 @@
-"""Reading tar and tar.gz archives that may have been made to harm: every member is unpacked into the spool or becomes a finding.
+"""Reading tar and tar.gz archives that may have been made to harm: every member is handed to the receiver or becomes a finding.
 
 Python's tarfile reads the headers (ustar, GNU, PAX, sparse). Three things it does are not safe enough for an archive and are undone
 here: a damaged header in the middle is its silent end, a short read inside a member is not noticed, and members pile up in memory.
@@ -19,7 +19,7 @@ from formats.package.entries import entry_name, whole_seconds
 from formats.package.limits import HEADER_BYTES, Limits
 from formats.package.meter import Meter
 from formats.package.names import shown_name
-from formats.package.spool import Spool
+from formats.package.receiving import Receiver
 from policies.findings import Findings
 from policies.phrases import phrase
 
@@ -161,7 +161,7 @@ class _Member:
         return data
 
 
-def read_tar(file: BinaryIO | Gunzip, spool: Spool, findings: Findings, meter: Meter) -> None:
+def read_tar(file: BinaryIO | Gunzip, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     """Unpack all members. Raises Hostile when the rest cannot be read; OSError as it is."""
     counted = _Counted(file)
     try:
@@ -174,7 +174,7 @@ def read_tar(file: BinaryIO | Gunzip, spool: Spool, findings: Findings, meter: M
             errors="surrogateescape",  # type: ignore[call-overload]
         ) as tar:
             while (member := _next(tar, counted)) is not None:
-                _read_member(tar, member, spool, findings, meter)
+                _read_member(tar, member, receiver, findings, meter)
             _check_rest(tar, counted)
     except _BAD as error:
         raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-header")) from error
@@ -201,7 +201,7 @@ def _check_rest(tar: tarfile.TarFile, counted: _Counted) -> None:
             raise Hostile("PKG-ARCHIVE-TRAILING", size=len(rest.strip(b"\0")), place="end")
 
 
-def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, spool: Spool, findings: Findings, meter: Meter) -> None:
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     name = member.name.encode("utf-8", "surrogateescape")
     try:
         if member.issym() or member.islnk():
@@ -215,14 +215,14 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, spool: Spool, fi
         modified = whole_seconds(member.mtime)
         if member.isdir():
             if safe:
-                spool.add_folder(safe, modified)
+                receiver.add_folder(safe, modified)
             return
         if not safe:
             raise Defect("PKG-NAME-UNSAFE", shown_name(name), reason=".")
         stream = tar.extractfile(member)
         if stream is None:
             raise Defect("PKG-SPECIAL-FILE", shown_name(name))
-        spool.add_file(safe, _Member(stream, member.size, meter), modified, size=member.size)  # type: ignore[arg-type]
+        receiver.add_file(safe, _Member(stream, member.size, meter), modified, size=member.size)  # type: ignore[arg-type]
     except Hostile:
         raise
     except (Defect, NameTaken) as bad:

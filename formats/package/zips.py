@@ -1,4 +1,4 @@
-"""Reading zip archives that may have been made to harm: every entry is unpacked into the spool or becomes a finding."""
+"""Reading zip archives that may have been made to harm: every entry is handed to the receiver or becomes a finding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from formats.package.defects import Defect, Hostile
 from formats.package.entries import entry_name, whole_seconds
 from formats.package.meter import Meter
 from formats.package.names import shown_name
-from formats.package.spool import Spool
+from formats.package.receiving import Receiver
 from formats.package.zip_directory import ZipDirectory, ZipEntry, extra_fields, unicode_path
 from policies.findings import Findings
 from policies.phrases import phrase
@@ -34,13 +34,13 @@ PACKED_CHUNK: Final = 1 << 16
 """Packed bytes read at a time."""
 
 
-def read_zip(file: BinaryIO, size: int, spool: Spool, findings: Findings, meter: Meter) -> None:
+def read_zip(file: BinaryIO, size: int, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     """Unpack all entries of a zip of ``size`` bytes. Raises Hostile when the rest cannot be read; OSError as it is."""
     directory = ZipDirectory(file, size, findings)
     directory.survey()
     for entry in directory.entries():
         try:
-            _read_entry(file, directory, entry, spool, findings, meter)
+            _read_entry(file, directory, entry, receiver, findings, meter)
         except Hostile:
             raise
         except (Defect, NameTaken) as bad:
@@ -49,7 +49,9 @@ def read_zip(file: BinaryIO, size: int, spool: Spool, findings: Findings, meter:
             raise Hostile("FIX-UNREADABLE", error.finding.path, reason=error.reason) from error
 
 
-def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool: Spool, findings: Findings, meter: Meter) -> None:
+def _read_entry(
+    file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, receiver: Receiver, findings: Findings, meter: Meter
+) -> None:
     name = entry.name
     shown = shown_name(name)
     start = data_start(file, directory, entry, shown)
@@ -64,7 +66,7 @@ def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool:
         if entry.size:
             raise Defect("PKG-FILE-AND-FOLDER", shown)
         if safe:
-            spool.add_folder(safe, _modified(entry))
+            receiver.add_folder(safe, _modified(entry))
         return
     if not safe:
         raise Defect("PKG-NAME-UNSAFE", shown, reason=".")
@@ -72,7 +74,7 @@ def _read_entry(file: BinaryIO, directory: ZipDirectory, entry: ZipEntry, spool:
         raise Defect("PKG-FILE-AND-FOLDER", shown)
     refuse_encrypted(entry, shown)
     file.seek(start)
-    spool.add_file(safe, Member(file, entry, shown, meter), _modified(entry), size=entry.size)  # type: ignore[arg-type]
+    receiver.add_file(safe, Member(file, entry, shown, meter), _modified(entry), size=entry.size)  # type: ignore[arg-type]
 
 
 def refuse_encrypted(entry: ZipEntry, shown: str) -> None:

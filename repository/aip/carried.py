@@ -1,16 +1,19 @@
-"""What a derived version takes over from the version before it, and what was made from what: two tables beside the spool's items.
+"""What a derived version takes over from the version before it, what was made from what, and what is now said to be of another format:
+three tables beside the spool's items.
 
 An AIP may have a million files, of which a migration changes none: they are rows, never objects in memory.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fixity.digests import LogicalPath
 from fixity.manifest import Entry
+from formats.report import KnownFormat
 from policies.findings import Puid
 
 __all__ = ["Carried", "CarriedFile"]
@@ -21,6 +24,9 @@ _SCHEMA = (
         format_name TEXT NOT NULL, original_name BLOB NOT NULL, mime TEXT NOT NULL DEFAULT '', spoken INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS derived (stored TEXT PRIMARY KEY, source TEXT NOT NULL, tool TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS renamed (
+        path TEXT PRIMARY KEY, puid TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, mime TEXT NOT NULL, notes TEXT NOT NULL
+    ) WITHOUT ROWID""",
 )
 
 
@@ -35,7 +41,7 @@ class CarriedFile:
 
 
 class Carried:
-    """A view over the two tables of a spool database."""
+    """A view over the three tables of a spool database."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -86,3 +92,25 @@ class Carried:
         """(source, tool) of a file that was made; ("", "") of any other."""
         row = self._database.execute("SELECT source, tool FROM derived WHERE stored = ?", (stored,)).fetchone()
         return ("", "") if row is None else (row[0], row[1])
+
+    def rename(self, path: str, known: KnownFormat) -> None:
+        """The file at ``path`` is of another format than the version before says."""
+        row = (path, known.puid, known.name, known.version, known.mime, json.dumps(known.notes, ensure_ascii=False))
+        self._database.execute("INSERT OR REPLACE INTO renamed VALUES (?,?,?,?,?,?)", row)
+
+    def apply_renamed(self) -> None:
+        """Let what is carried over be of the formats that `rename` gave."""
+        self._database.execute(
+            "UPDATE carried SET puid = r.puid, format_name = r.name, mime = r.mime FROM renamed r WHERE r.path = carried.path"
+        )
+
+    def renamed(self, path: str) -> KnownFormat | None:
+        """What `rename` gave for a file; None for any other."""
+        query = "SELECT puid, name, version, mime, notes FROM renamed WHERE path = ?"
+        row = self._database.execute(query, (path,)).fetchone()
+        return None if row is None else KnownFormat(Puid(row[0]), row[1], row[2], row[3], tuple(json.loads(row[4])))
+
+    def renamed_below(self) -> frozenset[str]:
+        """The representations that hold a file of another format; an AIP has few."""
+        rows = self._database.execute("SELECT DISTINCT substr(path, 17, instr(substr(path, 17), '/') - 1) FROM renamed")
+        return frozenset(name for (name,) in rows)

@@ -25,6 +25,7 @@ _EXITS = {
     "MIG-ACCESS-PATH": Exit.USAGE,
     "MIG-NO-CAMPAIGN": Exit.USAGE,
     "MIG-NO-PATH": Exit.USAGE,
+    "MIG-NO-ROLLBACK": Exit.USAGE,
     "DEP-WRONG-STATE": Exit.USAGE,
     "SET-EXISTS": Exit.USAGE,
     "SET-NO-HOME": Exit.USAGE,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from repository.services.formats import Held, PlanLine, Sampled
 
 __all__ = [
+    "campaign_answer",
     "campaign_list",
     "campaign_report",
     "campaign_rollback",
@@ -42,6 +43,9 @@ YEARS = 3
 MOST = 20
 """Findings on the screen; the rest are in ``--json``."""
 
+ALWAYS = ("files", "failed", "versions")
+"""Counts of a campaign that are shown though they are none."""
+
 PathName = Annotated[str, typer.Argument(metavar="PATH", help=words("option.migration_path"), show_default=False)]
 PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help=words("option.migration_path"))]
 Puids = Annotated[list[str] | None, typer.Option("--puid", metavar="PUID", help=words("option.puid"))]
@@ -50,7 +54,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help=words("option.see
 Kept = Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help=words("option.sample_output"))]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, help=words("option.campaign_limit"))]
 Seconds = Annotated[float, typer.Option("--seconds", metavar="S", min=1.0, help=words("option.campaign_seconds"))]
-Again = Annotated[str, typer.Option("--campaign", metavar="ID", help=words("option.campaign"))]
+Resumed = Annotated[str, typer.Option("--campaign", metavar="ID", help=words("option.campaign"))]
 CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help=words("option.campaign_id"), show_default=False)]
 Inside = Annotated[str, typer.Argument(metavar="FILE", help=words("option.preview_file"), show_default=False)]
 Page = Annotated[int, typer.Option("--page", metavar="N", min=1, help=words("option.preview_page"))]
@@ -218,7 +222,7 @@ def campaign_run(
     puid: Puids = None,
     limit: Limit = 0,
     seconds: Seconds = 900.0,
-    campaign: Again = "",
+    campaign: Resumed = "",
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -228,19 +232,19 @@ def campaign_run(
         report = engine.campaigns.run(
             path, puids=puid or (), limit=limit, seconds=seconds, campaign=campaign, progress=door.progress()
         )
-    return _campaign(door, "formats_campaign", str(report["campaign"]), report)
+    return campaign_answer(door, "formats_campaign", str(report["campaign"]), report)
 
 
-def _campaign(door: Door, kind: str, campaign: str, report: Mapping[str, Any]) -> int:
+def campaign_answer(door: Door, kind: str, campaign: str, report: Mapping[str, Any]) -> int:
+    """What became of a campaign of any kind: what it did not count is not shown."""
     counts, bad = report["counts"], _findings(report)
 
     def text() -> None:
         screen = Screen(door.out)
         screen.line(words("formats.campaign", campaign=campaign), "bold")
-        screen.facts(
-            (words(f"campaign.{name}"), number(counts.get(name, 0))) for name in ("files", "migrated", "failed", "versions")
-        )
-        screen.facts((words(f"campaign.{name}"), size(counts.get(name, 0))) for name in ("bytes_in", "bytes_out"))
+        shown = [name for name in ("files", "changed", "migrated", "failed", "versions") if name in counts or name in ALWAYS]
+        screen.facts((words(f"campaign.{name}"), number(counts.get(name, 0))) for name in shown)
+        screen.facts((words(f"campaign.{name}"), size(counts[name])) for name in ("bytes_in", "bytes_out") if name in counts)
         screen.findings(bad, MOST)
 
     code = Exit.REFUSED if counts.get("failed") else Exit.DONE
@@ -283,8 +287,12 @@ def campaign_report(context: typer.Context, campaign: CampaignId, home: Home = N
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         state = engine.campaigns.report(campaign)
-    report = {"counts": views_formats.counts_of(state.report), "findings": state.report.get("findings", []), "state": state.state}
-    return _campaign(door, "formats_campaign_report", campaign, report)
+    report = {
+        "counts": views_formats.counts_of(state.report, all_of_them=False),
+        "findings": state.report.get("findings", []),
+        "state": state.state,
+    }
+    return campaign_answer(door, "formats_campaign_report", campaign, report)
 
 
 def campaign_rollback(context: typer.Context, campaign: CampaignId, home: Home = None, as_json: AsJson = False) -> int:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
+from repository.cli.formats import Resumed, campaign_answer
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number
-from repository.texts import words
+from repository.texts import language, words
 from repository.views import identification as views
 
 if TYPE_CHECKING:
-    from formats.identify import Identification
-    from repository.archive import Archive
-    from repository.identification import Again
+    from formats.identify import Identification, Identifier
+    from repository.versions.reidentification import Again
 
 __all__ = ["identify", "reidentify", "update"]
+
+Row = tuple[Path, str, "Identification"]
+"""A file, the member of it that is meant ("": the file itself), what it is."""
 
 OPINIONS = ("none", "unsure", "all")
 
@@ -31,12 +36,18 @@ Second = Annotated[str, typer.Option("--second-opinion", metavar="WHEN", help=wo
 Signature = Annotated[Path | None, typer.Option("--signature", metavar="FILE", help=words("option.signature_file"))]
 File = Annotated[Path, typer.Argument(metavar="FILE", help=words("option.signature_file"), show_default=False)]
 Older = Annotated[bool, typer.Option("--older", metavar=" ", help=words("option.older"))]
+InsideToo = Annotated[bool, typer.Option("--inside", metavar=" ", help=words("option.identify_inside"))]
 DryRun = Annotated[bool, typer.Option("--dry-run", metavar=" ", help=words("option.reidentify_dry_run"))]
 Aips = Annotated[list[str] | None, typer.Option("--aip", metavar="AIP", help=words("option.reidentify_aip"))]
 
 
 def identify(
-    context: typer.Context, paths: Paths, second: Second = "unsure", signature: Signature = None, as_json: AsJson = False
+    context: typer.Context,
+    paths: Paths,
+    second: Second = "unsure",
+    signature: Signature = None,
+    inside: InsideToo = False,
+    as_json: AsJson = False,
 ) -> int:
     """Name the format of every file, without an archive."""
     door = Door.of(context, as_json=as_json)
@@ -50,7 +61,9 @@ def identify(
     limits = replace(Limits(), second=AskSecond(second))
     with SiegfriedIdentifier(limits=limits, signature=signature.absolute() if signature else None) as identifier:
         signatures = identifier.signatures()
-        answers = identifier.identify(files_below(paths))
+        answers: Iterator[Row] = ((path, "", answer) for path, answer in identifier.identify(files_below(paths)))
+        if inside:
+            answers = _with_members(identifier, answers)
         return door.answer(
             "formats_identify",
             {"signatures": signatures, "files": map(views.identified, answers)},
@@ -58,13 +71,40 @@ def identify(
         )
 
 
-def _show(screen: Screen, signatures: str, answers: Iterable[tuple[Path, Identification]]) -> None:
+def _with_members(identifier: Identifier, answers: Iterator[Row]) -> Iterator[Row]:
+    """After each archive the files that lie in it; what was not looked at comes as one more, which failed."""
+    from formats.identify import Basis
+    from formats.identify import Identification as Answer
+    from formats.inside import OPENED, Inside
+    from policies.findings import Puid
+    from policies.identification import ArchivesPolicy
+
+    for path, member, answer in answers:
+        yield path, member, answer
+        if answer.puid not in OPENED:
+            continue
+        rows: list[Row] = []
+        with tempfile.TemporaryDirectory(prefix="kho-inside-") as room:
+            looking = Inside(identifier, Path(room), ArchivesPolicy())
+            contents = looking.look(path, os.fsencode(path.name), lambda each: rows.append((path, each.name, each.known)))  # noqa: B023
+        yield from rows
+        for reason in (
+            *contents.reasons.values(),
+            *([words("identify.locked", files=number(contents.locked))] * bool(contents.locked)),
+        ):
+            yield path, "…", Answer(Puid(""), "", "", "", Basis.FAILED, "kho", "", "", reason=spoken(reason, language()))
+
+
+def _show(screen: Screen, signatures: str, answers: Iterable[Row]) -> None:
     """A line a file, as it comes: a folder may have a million."""
     files = 0
-    for path, answer in answers:
+    for path, member, answer in answers:
         files += 1
-        name = f"{answer.name} {answer.version}".strip() or words("identify.unknown")
-        screen.line(f"{answer.puid or '-':<12} {answer.basis.value:<10} {path}  {name}{_second(answer)}")
+        name = answer.reason if answer.basis.value == "failed" else f"{answer.name} {answer.version}".strip()
+        place = f"{path} → {member}" if member else str(path)
+        screen.line(
+            f"{answer.puid or '-':<12} {answer.basis.value:<10} {place}  {name or words('identify.unknown')}{_second(answer)}"
+        )
     screen.line(words("identify.done", files=number(files), signatures=signatures), "dim")
 
 
@@ -93,43 +133,46 @@ def update(context: typer.Context, file: File, older: Older = False, home: Home 
 
 
 def reidentify(
-    context: typer.Context, dry_run: DryRun = False, aips: Aips = None, home: Home = None, as_json: AsJson = False
+    context: typer.Context,
+    dry_run: DryRun = False,
+    aips: Aips = None,
+    campaign: Resumed = "",
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> int:
-    """Say which files are now of another format; nothing is changed."""
+    """Identify what is held again; what is said otherwise comes as new versions."""
     door = Door.of(context, home, as_json)
-    if not dry_run:
-        raise Usage("USE-DRY-RUN", command="kho formats reidentify")
+    if dry_run:
+        return _dry_run(door, aips or ())
     with door.open() as engine:
-        from repository.identification import again, in_use
+        report = engine.campaigns.reidentify(aips or (), campaign=campaign, progress=door.progress())
+    return campaign_answer(door, "formats_reidentified", str(report["campaign"]), report)
+
+
+def _dry_run(door: Door, aips: Sequence[str]) -> int:
+    """Say which files are now of another format; nothing is changed."""
+    with door.open() as engine:
+        from repository.versions.reidentification import again, every_aip, identifier_in_use
 
         archive = engine.archive
-        signatures = in_use(archive).version
-        for aip_id in aips or ():
+        for aip_id in aips:
             archive.catalog.holdings.get(aip_id)
-        found = again(archive, aips or _all(archive), door.progress())
-        counted = _Counted(found)
-        code = door.answer(
-            "formats_reidentify",
-            {"signatures": signatures, "differences": map(views.differs, counted)},
-            lambda: _show_again(Screen(door.out), signatures, counted),
-        )
+        with identifier_in_use(archive) as identifier:
+            signatures = identifier.signatures()
+            counted = _Counted(again(archive, identifier, aips or every_aip(archive), door.progress()))
+            code = door.answer(
+                "formats_reidentify",
+                {"signatures": signatures, "differences": map(views.differs, counted)},
+                lambda: _show_again(Screen(door.out), signatures, counted),
+            )
     if counted.failed:
         door.close([Finding("IDENT-AGAIN-FAILED", args={"files": counted.failed})])
         return Exit.FAILED
     return code
 
 
-def _all(archive: Archive) -> Iterator[str]:
-    cursor: str | None = None
-    while True:
-        page = archive.catalog.holdings.list(cursor=cursor, limit=500)
-        yield from (aip.id for aip in page.items)
-        if (cursor := page.cursor) is None:
-            return
-
-
 class _Counted:
-    """Differences as they are found; how many of them are files that could not be looked at is known at the end."""
+    """What differs or could not be looked at, as it is found; how many of the latter there are is known at the end."""
 
     def __init__(self, found: Iterator[Again]) -> None:
         self._found = found
@@ -138,13 +181,14 @@ class _Counted:
     def __iter__(self) -> Iterator[Again]:
         for each in self._found:
             self.failed += bool(each.failed)
-            yield each
+            if each.differs or each.failed:
+                yield each
 
 
 def _show_again(screen: Screen, signatures: str, found: Iterable[Again]) -> None:
     files = 0
     for each in found:
-        files += 1
-        now = each.failed or f"{each.now or '-'} ({each.basis})"
-        screen.line(f"{each.aip_id}  {each.path}  {each.before or '-'} → {now}")
+        files += each.differs
+        now = f"{each.now.puid or '-'} ({each.now.basis.value})" if each.now else each.failed
+        screen.line(f"{each.aip_id}  {each.file.path}  {each.file.puid or '-'} → {now}")
     screen.line(words("identify.again", files=number(files), signatures=signatures), "dim")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from operator import attrgetter
 
 from formats.identify import Identification, facts
+from formats.inside import OPENED, Inside, told
 from formats.malware import NoScanner, ScannerVersion
 from formats.malware import Outcome as Scan
 from formats.malware import facts as scan_facts
@@ -76,13 +78,14 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
     names = {str(spool.path(s)): s.item.name for s in each_file(spool)} if spool.files <= NAMES_HELD else None
     report = FormatReport(spool.database)
     start = len(str(spool.folder / "files")) + 1
+    opened = OPENED if archive.policy.archives.look else ()
     progress.start("identify", spool.files, "files")
 
     def answers() -> Iterator[tuple[str, Identification]]:
         for path, answer in archive.identifier.identify(spool.path(s) for s in each_file(spool)):
             file = str(path)[start:]
             name = names[str(path)] if names is not None else received(spool, f"{SPOOLED}{file}")[0]
-            for finding in facts(shown_name(name), answer):
+            for finding in facts(shown_name(name), answer, opened=opened):
                 findings.append(finding)
             progress.advance(1)
             yield file, answer
@@ -91,6 +94,27 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
     report.add(answers())
     spool.end()
     progress.finish()
+    look_inside(archive, spool, report, opened, findings)
+
+
+def look_inside(archive: Archive, spool: Spool, report: FormatReport, opened: Collection[str], findings: Findings) -> None:
+    """Name the formats of what lies in archives that the deposit holds, as far as the policy's bounds go."""
+    archives = list(report.of(opened)) if opened else []
+    if not archives:
+        return
+    room = spool.folder / "inside"
+    shutil.rmtree(room, ignore_errors=True)  # of a process that was killed
+    room.mkdir()
+    inside = Inside(archive.identifier, room, archive.policy.archives)
+    try:
+        for file, puid in archives:
+            name = received(spool, f"{SPOOLED}{file}")[0]
+            contents = inside.look(spool.folder / SPOOLED / file, name.rpartition(b"/")[2])
+            for finding in told(shown_name(name), puid, contents):
+                findings.append(finding)
+            report.note(file, contents.notes())
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def scan(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> str:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from repository.archive import Archive
-from repository.errors import AccessPath, NoCampaign
-from repository.flow_names import MIGRATE, ROLLBACK
+from repository.errors import AccessPath, NoCampaign, NotTakenBack
+from repository.flow_names import MIGRATE, REIDENTIFY, ROLLBACK
 from repository.flows import Shown
+from repository.jobs.client import Job
 from repository.jobs.errors import UnknownJob
 from repository.jobs.service import Jobs
 from repository.progress import Progress
 from repository.versions.batches import Order
 from repository.versions.campaigns import CAMPAIGN, campaign_source
 from repository.versions.migration import formats_of, path_of
+from repository.versions.reidentification import REIDENTIFICATION
 
 __all__ = ["CampaignState", "Campaigns"]
 
@@ -38,7 +41,7 @@ class CampaignState:
 
 
 class Campaigns:
-    """Migrations of everything that a path is for."""
+    """Migrations of everything that a path is for; and identification again of everything."""
 
     def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
@@ -55,21 +58,34 @@ class Campaigns:
         way = path_of(policy, path)
         if way.purpose == "access":
             raise AccessPath(path)
-        name = campaign or f"{path}-{self._archive.clock.now():%Y%m%d}-{uuid.uuid4().hex[:6]}"
+        name = campaign or self._new(path)
         order = Order(name, path, tuple(puids) or policy.sources_of(path), seconds)
-        tiers = list(self._archive.policy.tiers)
-        argument = {**order.as_json(), "limit": limit, "tiers": tiers, "actor": self._archive.actor}
-        result: Mapping[str, Any] = self._jobs.run(MIGRATE, f"{MIGRATE}:{name}", argument, progress=Shown(progress))
+        return self._run(MIGRATE, f"{MIGRATE}:{name}", {**order.as_json(), "limit": limit}, progress)
+
+    def reidentify(self, aips: Sequence[str] = (), *, campaign: str = "", progress: Progress) -> Mapping[str, Any]:
+        """Identify the content of these AIPs (of all, when empty) again, by the signatures in use; what is said otherwise comes as new
+        versions. Wait for the report; with the id of a campaign that was interrupted, go on with that. Raises `UnknownAip`."""
+        for aip_id in aips:
+            self._archive.catalog.holdings.get(aip_id)
+        name = campaign or self._new(REIDENTIFICATION)
+        return self._run(REIDENTIFY, f"{REIDENTIFY}:{name}", {"campaign": name, "aips": list(aips)}, progress)
+
+    def _new(self, kind: str) -> str:
+        return f"{kind}-{self._archive.clock.now():%Y%m%d}-{uuid.uuid4().hex[:6]}"
+
+    def _run(self, flow: str, job: str, argument: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+        known = {"tiers": list(self._archive.policy.tiers), "actor": self._archive.actor}
+        result: Mapping[str, Any] = self._jobs.run(flow, job, {**argument, **known}, progress=Shown(progress))
         progress.finish()
         return result
 
     def list(self) -> Sequence[CampaignState]:
         """Campaigns, newest first: those whose job is known, and those that the ledger remembers."""
         found: dict[str, CampaignState] = {}
-        for job in self._jobs.list(limit=LISTED, prefix=f"{MIGRATE}:"):
-            name = job.id.partition(":")[2]
-            report = job.result if isinstance(job.result, dict) else {}
-            found[name] = CampaignState(name, str(report.get("path", "")), job.state.value, job.created, report)
+        for flow in (MIGRATE, REIDENTIFY):
+            for job in self._jobs.list(limit=LISTED, prefix=f"{flow}:"):
+                state = _state(job)
+                found[state.campaign] = state
         for event in self._archive.catalog.events.newest(CAMPAIGN, LISTED):
             name = str(event.detail["campaign"])
             found.setdefault(name, CampaignState(name, str(event.detail["path"]), "done", event.time, dict(event.detail)))
@@ -77,23 +93,25 @@ class Campaigns:
 
     def report(self, campaign: str) -> CampaignState:
         """One campaign. Raises `NoCampaign`."""
-        try:
-            job = self._jobs.get(f"{MIGRATE}:{campaign}")
-        except UnknownJob:
-            known = {each.campaign: each for each in self.list()}
-            if campaign not in known:
-                raise NoCampaign(campaign) from None
-            return known[campaign]
-        report = job.result if isinstance(job.result, dict) else {}
-        return CampaignState(campaign, str(report.get("path", "")), job.state.value, job.created, report)
+        for flow in (MIGRATE, REIDENTIFY):
+            with suppress(UnknownJob):
+                return _state(self._jobs.get(f"{flow}:{campaign}"))
+        known = {each.campaign: each for each in self.list()}
+        if campaign not in known:
+            raise NoCampaign(campaign)
+        return known[campaign]
 
     def roll_back(self, campaign: str, *, progress: Progress) -> Mapping[str, Any]:
-        """Make versions without what the campaign brought, and wait. The versions with it stay, as all versions do. Raises `NoCampaign`."""
-        if not self._archive.catalog.deposits.from_source(campaign_source(campaign), limit=1):
-            self.report(campaign)  # there is one, and it made nothing; or there is none
-        tiers = list(self._archive.policy.tiers)
-        argument = {"campaign": campaign, "tiers": tiers, "actor": self._archive.actor}
-        job = f"{ROLLBACK}:{campaign}:{uuid.uuid4().hex[:6]}"
-        result: Mapping[str, Any] = self._jobs.run(ROLLBACK, job, argument, progress=Shown(progress))
-        progress.finish()
-        return result
+        """Make versions without what the campaign brought, and wait. The versions with it stay, as all versions do. Raises `NoCampaign`,
+        `NotTakenBack`."""
+        made_something = self._archive.catalog.deposits.from_source(campaign_source(campaign), limit=1)
+        if not made_something and self.report(campaign).path == REIDENTIFICATION:  # else it made nothing; or there is none
+            raise NotTakenBack(campaign)
+        return self._run(ROLLBACK, f"{ROLLBACK}:{campaign}:{uuid.uuid4().hex[:6]}", {"campaign": campaign}, progress)
+
+
+def _state(job: Job) -> CampaignState:
+    flow, _, name = job.id.partition(":")
+    report = job.result if isinstance(job.result, dict) else {}
+    path = REIDENTIFICATION if flow == REIDENTIFY else str(report.get("path", ""))
+    return CampaignState(name, path, job.state.value, job.created, report)

@@ -7,7 +7,7 @@ either.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from repository.ledger.events import ledger_of
 from repository.model import Deposit
 from repository.versions.batches import CampaignReport, Order, run_batch, take_back
 
-__all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source"]
+__all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source", "end_campaign"]
 
 CAMPAIGN: Final = "campaign"
 """The type of the event that a campaign ends with."""
@@ -36,6 +36,21 @@ KeepAndRegister = Callable[[Steps, Json, Sequence[str]], Json]
 def campaign_source(campaign: str) -> str:
     """``Deposit.source`` of the versions that a campaign made."""
     return f"campaign:{campaign}"
+
+
+def end_campaign(archive: Archive, ended: Mapping[str, Any]) -> None:
+    """Enter the figures of a campaign, which outlive the record of its job."""
+    codes = {f"code {code}": count for code, count in ended["codes"].items()}
+    detail = {
+        "campaign": ended["campaign"],
+        "path": ended["path"],
+        **ended["counts"],
+        **codes,
+        "seconds": round(ended["seconds"]),
+    }
+    ledger = ledger_of(archive)
+    event = ledger.event(CAMPAIGN, "warning" if ended["codes"] else "success", detail=detail)
+    ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{ended['campaign']}")))])
 
 
 class Migrate:
@@ -62,18 +77,8 @@ class Migrate:
             report.merge(done["report"])
             self._keep_and_register(steps, done["deposits"], argument["tiers"])
         ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], "started": started}
-        steps.run("end", self._end, argument, ended)
+        steps.run("end", lambda step: end_campaign(self._archive, ended))
         return ended
-
-    def _end(self, step: Step, argument: dict[str, Any], ended: dict[str, Any]) -> None:
-        """The figures of a campaign outlive the record of its job."""
-        codes = {f"code {code}": count for code, count in ended["codes"].items()}
-        detail = {"campaign": argument["campaign"], "path": argument["path"], **ended["counts"], **codes}
-        ledger = ledger_of(self._archive)
-        event = ledger.event(
-            CAMPAIGN, "warning" if ended["codes"] else "success", detail={**detail, "seconds": round(ended["seconds"])}
-        )
-        ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{argument['campaign']}")))])
 
     def _choose(self, step: Step, argument: dict[str, Any], after: int) -> dict[str, Any]:
         page = self._archive.catalog.formats.aips(argument["puids"], after=after, limit=AIPS)

@@ -1,7 +1,8 @@
 """Derivation: the next version of an AIP, made from the newest one without its bytes being copied again.
 
-Everything of the newest version is carried over as it is; a representation is added (a migration), or taken away again (a rollback).
-Nothing that was ever stored is lost by that: the versions before stay whole.
+Everything of the newest version is carried over as it is; a representation is added (a migration), or taken away again (a rollback), or
+some of its files are said to be of another format (`Carried.rename`). Nothing that was ever stored is lost by that: the versions before
+stay whole.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from typing import Any, BinaryIO, Final
 from fixity.manifest import Entry
 from formats.hrefs import decode_href
 from formats.identify import Identification
-from formats.mets import MetsFile, RepresentationRef
-from formats.mets_reader import File, MetadataSection, Root, read_mets
+from formats.mets import EMPTY_FOLDER, MetsFile, RepresentationRef
+from formats.mets_reader import Attributes, Division, File, MetadataSection, Root, read_mets
 from formats.package.source import Package, Role
 from formats.package.spool import Spool
-from formats.premis import Event, PremisEntity, PremisFile, read_premis
+from formats.premis import UNKNOWN_FORMAT, Event, PremisEntity, PremisFile, read_premis
 from formats.report import FormatReport
 from policies.phrases import phrase
 from repository.access.vouched import wanted
 from repository.aip.carried import Carried
-from repository.aip.sealing import PREMIS_PATH, SPOOLED, Generator, Previous, Sealing, seal
+from repository.aip.sealing import PREMIS_PATH, REPRESENTATION_PREMIS, SPOOLED, Generator, Previous, Sealing, seal
 from repository.aip.stored import open_verified
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
 from repository.archive import SOFTWARE, Archive, software_version
@@ -70,9 +71,10 @@ class Derivation:
             OSError: the disk of the spool does not take it.
         """
         carried = Carried(spool.database)
-        carried.fill(self._kept())
-        with self.open("METS.xml") as stream:
-            package = _read_root(stream, carried)
+        anew = carried.renamed_below()
+        carried.fill(self._kept(anew))
+        package = self._package(carried, anew)
+        carried.apply_renamed()
         spool.commit()
         with self.open(SUBMISSION_PATH) as stream:
             before, _ = read_submission(stream)
@@ -110,11 +112,33 @@ class Derivation:
         tiers = list(self.archive.tiers.values())
         return open_verified(tiers, ObjectId(self.aip.id), known.content_path, bytes.fromhex(known.sha512))[0]
 
-    def _kept(self) -> Iterator[tuple[str, int, bytes, bytes, str, str, str]]:
-        """What of the newest version is carried over: all but what Kho writes anew, and what is dropped."""
+    def _package(self, carried: Carried, anew: Collection[str]) -> Package:
+        """What METS files of the newest version say of the package: the root's, and those that are written ``anew``. Media types are
+        remembered beside what is carried over."""
+        category, descriptive = "", list[tuple[str, str]]()
+        for below in ("", *(f"representations/{name}/" for name in anew)):
+            with self.open(f"{below}METS.xml") as stream:
+                for part in read_mets(stream):
+                    if isinstance(part, Root) and not below:
+                        category = _category(part.attributes)
+                    elif isinstance(part, MetadataSection | File) and (reference := _reference(part)) is not None:
+                        path = below + decode_href(reference.get("xlink:href", ""))
+                        carried.media_type(
+                            path, (reference if isinstance(part, MetadataSection) else part.attributes).get("MIMETYPE", "")
+                        )
+                        if isinstance(part, MetadataSection) and part.tag == "dmdSec":
+                            type_ = reference.get("MDTYPE", "")
+                            descriptive.append((path, _KINDS.get(type_, type_.lower())))
+        return Package("", content_category=category, descriptive=tuple(descriptive))
+
+    def _kept(self, anew: Collection[str]) -> Iterator[tuple[str, int, bytes, bytes, str, str, str]]:
+        """What of the newest version is carried over: all but what Kho writes anew (of the representations that are named, too), and
+        what is dropped."""
+        written = {"METS.xml", PREMIS_PATH, SUBMISSION_PATH}
+        written.update(f"representations/{name}/{file}" for name in anew for file in ("METS.xml", REPRESENTATION_PREMIS))
         for each in self.archive.catalog.holdings.files(self.aip.id, version=self.aip.version):
             top, _, rest = each.path.partition("/")
-            if each.path in ("METS.xml", PREMIS_PATH, SUBMISSION_PATH):
+            if each.path in written:
                 continue
             if top == "representations" and rest.partition("/")[0] in self.drop:
                 continue
@@ -130,22 +154,16 @@ class Derivation:
         return Previous(want.inventory, want.inventories[want.head], carried.entries(), self.aip.created)
 
 
-def _read_root(stream: BinaryIO, carried: Carried) -> Package:
-    """What the newest version's METS says of the package; media types are remembered beside what is carried over."""
-    category, descriptive = "", []
-    for part in read_mets(stream):
-        match part:
-            case Root(attributes=attributes):
-                type_ = attributes.get("TYPE", "")
-                category = attributes.get("csip:OTHERTYPE") or type_ if type_ == "Other" else type_
-            case MetadataSection(tag=tag, reference=reference) if reference is not None:
-                path = decode_href(reference.get("xlink:href", ""))
-                carried.media_type(path, reference.get("MIMETYPE", ""))
-                if tag == "dmdSec":
-                    descriptive.append((path, _KINDS.get(reference.get("MDTYPE", ""), reference.get("MDTYPE", "").lower())))
-            case File(attributes=attributes, locations=locations) if locations:
-                carried.media_type(decode_href(locations[0].get("xlink:href", "")), attributes.get("MIMETYPE", ""))
-    return Package("", content_category=category, descriptive=tuple(descriptive))
+def _category(root: Attributes) -> str:
+    type_ = root.get("TYPE", "")
+    return (root.get("csip:OTHERTYPE") or type_) if type_ == "Other" else type_
+
+
+def _reference(part: MetadataSection | File) -> Attributes | None:
+    """What says where a file lies: the mdRef, or the first FLocat."""
+    if isinstance(part, File):
+        return part.locations[0] if part.locations else None
+    return part.reference
 
 
 class _Derived(Generator):
@@ -155,17 +173,50 @@ class _Derived(Generator):
         super().__init__(*made)
         self._derivation_of = derivation
         self._carried = Carried(self._spool.database)
+        self._anew = self._carried.renamed_below()
 
     def _schemas(self) -> None:
         """They came with the versions before."""
 
     def _items(self) -> Iterator[ItemRecord]:
         with self._derivation_of.open(SUBMISSION_PATH) as stream:
-            yield from read_submission(stream)[1]
+            for item in read_submission(stream)[1]:
+                known = next(filter(None, map(self._carried.renamed, item.stored)), None)
+                yield item if known is None else replace(item, puid=known.puid, format_name=known.name)
 
     def _representation(self, name: str) -> RepresentationRef:
         entry = self._manifest.get(f"representations/{name}/METS.xml")
         return super()._representation(name) if entry is None else RepresentationRef(name, self._mets_file(entry))
+
+    def _objects(self, entity: PremisEntity, entries: Iterable[Entry]) -> Iterator[PremisFile | PremisEntity]:
+        """Of a representation that holds files of another format: as it was told before, but for what they are."""
+        _, _, name = entity.id.rpartition("/")
+        if name not in self._anew:
+            yield from super()._objects(entity, entries)
+            return
+        with self._derivation_of.open(f"representations/{name}/{REPRESENTATION_PREMIS}") as stream:
+            for each in read_premis(stream):
+                if isinstance(each, PremisFile):
+                    yield self._renamed(each)
+                elif isinstance(each, PremisEntity):
+                    yield each
+
+    def _renamed(self, each: PremisFile) -> PremisFile:
+        known = self._carried.renamed(each.path)
+        if known is None:
+            return each
+        before = f"identified before as {each.puid or UNKNOWN_FORMAT} by {each.format_notes[0] if each.format_notes else '-'}"
+        notes = (*known.notes, before)
+        return replace(each, puid=known.puid, format_name=known.name, format_version=known.version, format_notes=notes)
+
+    def _empty_folders(self, folder: str) -> Iterator[str]:
+        if folder.rpartition("/")[2] not in self._anew:
+            yield from super()._empty_folders(folder)
+            return
+        with self._derivation_of.open(f"{folder}/METS.xml") as stream:
+            for part in read_mets(stream):
+                if isinstance(part, Division) and part.attributes.get("TYPE") == EMPTY_FOLDER:
+                    yield decode_href(part.attributes.get("LABEL", ""))
 
     def _root_objects(self, representations: Iterable[RepresentationRef]) -> Iterator[PremisFile | PremisEntity]:
         """Those of the version before that are still there as they were; then those that nobody spoke of yet."""

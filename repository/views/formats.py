@@ -17,7 +17,7 @@ __all__ = ["campaign", "campaign_state", "counts_of", "held", "plan", "sampled"]
 
 Document = dict[str, Any]
 
-COUNTS = ("files", "migrated", "failed", "aips", "versions", "bytes_in", "bytes_out")
+COUNTS = ("files", "changed", "migrated", "failed", "aips", "versions", "bytes_in", "bytes_out")
 
 
 def held(each: Held) -> Document:
@@ -75,10 +75,10 @@ def sampled(each: Sampled, language: str) -> Document:
     }
 
 
-def counts_of(report: Mapping[str, Any]) -> dict[str, int]:
-    """The counts of a report, whether its job remembers it or only the ledger does."""
+def counts_of(report: Mapping[str, Any], *, all_of_them: bool = True) -> dict[str, int]:
+    """The counts of a report, whether its job remembers it or only the ledger does; without ``all_of_them`` those that it has."""
     counts = report.get("counts", report)
-    return {name: int(counts.get(name, 0)) for name in COUNTS}
+    return {name: int(counts.get(name, 0)) for name in COUNTS if all_of_them or name in counts}
 
 
 def campaign(name: str, report: Mapping[str, Any], language: str) -> Document:

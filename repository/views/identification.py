@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from formats.identify import Identification
-    from repository.identification import Again
+    from repository.versions.reidentification import Again
 
 __all__ = ["differs", "identified"]
 
 
-def identified(found: tuple[Path, Identification]) -> dict[str, Any]:
-    """One file. ``second_opinion`` is null when nobody was asked."""
-    path, answer = found
+def identified(found: tuple[Path, str, Identification]) -> dict[str, Any]:
+    """One file, or one that lies in it. ``second_opinion`` is null when nobody was asked."""
+    path, member, answer = found
     second = answer.second
     return {
         "path": os.fspath(path).encode("utf-8", "backslashreplace").decode(),
+        "member": member,
         "puid": answer.puid,
         "format": answer.name,
         "version": answer.version,
@@ -45,9 +46,9 @@ def differs(each: Again) -> dict[str, Any]:
     """One file whose format is said otherwise now, or which could not be looked at (``reason``)."""
     return {
         "aip": each.aip_id,
-        "path": each.path,
-        "before": each.before,
-        "now": each.now,
-        "basis": each.basis,
+        "path": each.file.path,
+        "before": each.file.puid,
+        "now": each.now.puid if each.now else "",
+        "basis": each.now.basis.value if each.now else "",
         "reason": each.failed,
     }

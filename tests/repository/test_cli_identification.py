@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from formats.hrefs import encode_href
+from formats.mets_reader import Division, File, read_mets
+from formats.premis import PremisFile, read_premis
+from policies.findings import Weight
 from repository.cli.run import run
-from tests.builders_archive import ArchiveUnderTest, write_tree
+from repository.jobs.flow import Step
+from repository.progress import Silent
+from repository.versions import reidentification
+from tests.builders_archive import ArchiveUnderTest, verified, write_tree
 from tests.formats.sample_files import make
+from tests.packed import tarred, zipped
+from tests.repository.test_cli_corridor import agrees, shapes
 
 CORPORA = Path(os.environ.get("KHO_CORPORA") or Path(__file__).resolve().parents[2].parent / "shared" / "corpora")
 OLDER = CORPORA / "pronom-signatures" / "siegfried-default-V118.sig"
@@ -21,6 +30,7 @@ old_release = pytest.mark.skipif(not OLDER.is_file(), reason=f"no older signatur
 
 KEYS = {
     "path",
+    "member",
     "puid",
     "format",
     "version",
@@ -81,6 +91,57 @@ def test_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (code, said["findings"][0]["code"]) == (2, "USE-NO-PATH")
 
 
+def test_what_lies_in_archives(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inner = tarred({"thư/a.png": (folder / "a.png").read_bytes(), "nhiễu": bytes(range(256)) * 9}, "w:xz")
+    (folder / "gói.zip").write_bytes(zipped({"trong.tar.xz": inner, "a.docx": (folder / "a.docx").read_bytes()}))
+    _, said, _ = kho(capsys, "formats", "identify", "--inside", folder / "gói.zip")
+    found = {row["member"]: (row["puid"], row["basis"]) for row in said["files"]}
+    assert found == {
+        "": ("x-fmt/263", "container"),
+        "trong.tar.xz": ("fmt/1098", "signature"),
+        "a.docx": ("fmt/412", "container"),
+        "trong.tar.xz → thư/a.png": (found["trong.tar.xz → thư/a.png"][0], "signature"),
+        "trong.tar.xz → nhiễu": ("", "unknown"),
+    }
+    assert all(set(row) == KEYS for row in said["files"])
+    cut = folder / "cụt.tgz"
+    cut.write_bytes(tarred({"a.png": (folder / "a.png").read_bytes()}, "w:gz")[:-9])
+    _, said, _ = kho(capsys, "formats", "identify", "--inside", cut)
+    assert [(row["member"], row["basis"]) for row in said["files"]][1:] == [("a.png", "signature"), ("…", "failed")]
+    assert said["files"][2]["reason"].startswith("The archive")
+
+
+def test_archives_in_a_deposit(archive: ArchiveUnderTest, folder: Path, tmp_path: Path) -> None:
+    """What they hold is told and recorded; the archive stays the one file that it is; the policy may not want it."""
+    members = {"a.png": (folder / "a.png").read_bytes(), "b.png": (folder / "a.png").read_bytes(), "nhiễu": bytes(range(256)) * 9}
+    source = write_tree(tmp_path / "hồ sơ", {"thư/gói.zip": zipped(members), "a.7z": b"7z\xbc\xaf\x27\x1c" + bytes(64)})
+    deposit = archive.deposit(source)
+    told = {finding.code: dict(finding.args) for finding in deposit.findings}
+    png = told["IDENT-INSIDE"]["formats"]
+    assert told["IDENT-INSIDE"] == {"puid": "x-fmt/263", "files": 3, "formats": png}
+    assert told["IDENT-INSIDE-UNKNOWN"] == {"files": 1, "names": "nhiễu"}
+    assert told["IDENT-ARCHIVE"]["puid"] == "fmt/484"
+    with (archive.export(deposit.aip_id, "f", form="folder") / "representations/rep1/metadata/preservation/premis-kho.xml").open(
+        "rb"
+    ) as stream:
+        files = {each.path: each for each in read_premis(stream) if isinstance(each, PremisFile)}
+    notes = files["representations/rep1/data/thư/gói.zip"].format_notes
+    size = sum(map(len, members.values()))
+    assert [note.partition("inside")[2] for note in notes if note.startswith("inside")] == [
+        f": 3 files, {size} bytes",
+        next(note for note in notes if f"2 × {png}" in note).partition("inside")[2],
+        ": 1 × not known",
+    ]
+    assert len([each for each in archive.engine.holdings.files(deposit.aip_id) if "gói" in each.path]) == 1
+    archive.weights(IDENT_INSIDE="refuse")
+    assert archive.deposit(source, key="2").state.value == "refused"
+    policy = archive.home / "policy.toml"
+    policy.write_text(policy.read_text(encoding="utf-8").replace("# archives = true", "archives = false"), encoding="utf-8")
+    archive.reopen()
+    third = archive.deposit(source, key="3")
+    assert sorted(each.code for each in third.findings if each.code.startswith("IDENT")) == ["IDENT-ARCHIVE", "IDENT-ARCHIVE"]
+
+
 def test_in_words(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHO_LANG", "vi")
     assert run(["formats", "identify", str(folder)]) == 0
@@ -105,9 +166,7 @@ def test_another_release_and_what_it_says_of_what_is_held(
 ) -> None:
     (folder / "link.png").unlink()
     new = write_tree(tmp_path / "mới", {"a.txt": b"mot"})
-    with zipfile.ZipFile(new / "a.pdf", "w"):
-        pass
-    (new / "a.pdf").write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + pdf_ua() + b"\n%%EOF\n")
+    (new / "a.pdf").write_bytes(pdf_17())
     aips = [archive.deposit(each).aip_id for each in (folder, new)]
     code, said, _ = kho(capsys, "formats", "reidentify", "--dry-run", "--home", archive.home)
     assert (code, said["differences"]) == (0, [])
@@ -129,14 +188,114 @@ def test_another_release_and_what_it_says_of_what_is_held(
     assert (code, said["differences"]) == (0, [])
 
 
+@old_release
+def test_a_campaign_changes_what_is_said_of_formats_and_nothing_else(
+    archive: ArchiveUnderTest, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "link.png").unlink()
+    new = write_tree(tmp_path / "mới", {"a.txt": b"mot", "b/trống/": b"", "sâu/a.pdf": pdf_17(), "sâu/bản sao.pdf": pdf_17()})
+    other, aip = (archive.deposit(each).aip_id for each in (folder, new))
+    before = {each.path: each for each in archive.engine.holdings.files(aip)}
+    assert kho(capsys, "formats", "update", OLDER, "--older", "--home", archive.home)[0] == 0
+    dry = kho(capsys, "formats", "reidentify", "--dry-run", "--home", archive.home)[1]["differences"]
+    assert {row["path"] for row in dry} == {"representations/rep1/data/sâu/a.pdf", "representations/rep1/data/sâu/bản sao.pdf"}
+    report = archive.engine.campaigns.reidentify(progress=Silent())
+    counts = {"files": 7, "changed": 2, "aips": 2, "versions": 1}
+    assert (report["counts"], report["codes"]) == (counts, {})
+    assert (archive.engine.holdings.show(other).version, archive.engine.holdings.show(aip).version) == (1, 2)
+    after = {each.path: each for each in archive.engine.holdings.files(aip)}
+    assert {path: after[path].puid for path in after if after[path].puid != before.get(path, after[path]).puid} == {
+        row["path"]: row["now"] for row in dry
+    }
+    assert {path for path in before if after[path].sha512 != before[path].sha512} == {
+        "METS.xml",
+        "metadata/preservation/premis.xml",
+        "metadata/other/kho-submission.jsonl",
+        "representations/rep1/METS.xml",
+        "representations/rep1/metadata/preservation/premis-kho.xml",
+    }
+    archive.whole()
+    said_in(archive.export(aip, "folder", form="folder"), dry[0]["now"])
+    event = next(each for each in archive.engine.holdings.events(aip) if each.aip_version == 2 and "identification" in each.type)
+    assert (event.type, event.outcome, event.asked_by, event.detail["changed"]) == (
+        "format identification",
+        "success",
+        "user:test",
+        2,
+    )
+    assert str(event.detail["signatures"]).startswith("PRONOM V118")
+    assert event.detail[f"fmt/2050 → {dry[0]['now']}"] == 2
+    files, deposits = list(after.values()), [each.deposit_id for each in archive.engine.holdings.show(aip).versions]
+    archive.lose_catalog()
+    assert dict(archive.engine.catalog.rebuild(progress=Silent()).findings.counts) == {}
+    assert list(archive.engine.holdings.files(aip)) == files
+    assert [each.deposit_id for each in archive.engine.holdings.show(aip).versions] == deposits
+    archive.close()
+    code, said, _ = kho(capsys, "formats", "reidentify", "--aip", aip, "--home", archive.home)
+    assert (code, said["kind"], agrees(dict(shapes())["formats_reidentified"], said)) == (0, "formats_reidentified", [])
+    assert (said["counts"]["files"], said["counts"]["changed"], said["counts"]["aips"]) == (3, 0, 1)
+    code, listed, _ = kho(capsys, "formats", "campaign", "list", "--home", archive.home)
+    assert (listed["campaigns"][0]["campaign"], listed["campaigns"][0]["path"]) == (said["campaign"], "reidentification")
+    code, refused, _ = kho(capsys, "formats", "campaign", "rollback", said["campaign"], "--home", archive.home)
+    assert (code, refused["findings"][0]["code"]) == (2, "MIG-NO-ROLLBACK")
+    archive.open()
+
+
+def said_in(folder: Path, puid: str) -> None:
+    """An exported AIP names the format in PREMIS with its ground and what was said before, keeps its empty folder, and is sound."""
+    rep = folder / "representations/rep1"
+    with (rep / "metadata/preservation/premis-kho.xml").open("rb") as stream:
+        told = {each.path: each for each in read_premis(stream) if isinstance(each, PremisFile)}
+    pdf = told["representations/rep1/data/sâu/a.pdf"]
+    assert pdf.puid == puid
+    assert "PRONOM V118" in pdf.format_notes[0]
+    assert pdf.format_notes[-1].startswith("identified before as fmt/2050 by siegfried")
+    assert dict(pdf.technical)  # what was found out about it at its deposit stays
+    assert told["representations/rep1/data/a.txt"].puid == "x-fmt/111"
+    with (rep / "METS.xml").open("rb") as stream:
+        parts = list(read_mets(stream))
+    assert [each.attributes["LABEL"] for each in parts if isinstance(each, Division) and "TYPE" in each.attributes] == [
+        encode_href("data/b/trống")
+    ]
+    media = {each.locations[0]["xlink:href"]: each.attributes["MIMETYPE"] for each in parts if isinstance(each, File)}
+    assert media["data/a.txt"] == "text/plain"
+    assert verified(folder, least=Weight.ERROR)[1] == []
+
+
+@old_release
+def test_a_campaign_goes_on_where_it_was_broken_off(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The process dies between two AIPs of a step: the version that is sealed is not made again, and nothing is lost."""
+    aips = [archive.deposit(write_tree(tmp_path / name, {"a.pdf": pdf_17(name)})).aip_id for name in ("một", "hai", "ba")]
+    assert kho(capsys, "formats", "update", OLDER, "--older", "--home", archive.home)[0] == 0
+    honest, seen = reidentification.again, list[str]()
+
+    def dying(archive_: Any, identifier: Any, aip_ids: list[str], progress: Any) -> Any:
+        seen.extend(aip_ids)
+        if len(seen) == 2:
+            raise OSError("the disk is gone")
+        return honest(archive_, identifier, aip_ids, progress)
+
+    monkeypatch.setattr(reidentification, "again", dying)
+    step = Step("job", "identify", lambda progress: None, threading.Event())
+    flow = reidentification.Reidentify(archive.engine.archive, lambda *_: None)
+    with pytest.raises(OSError, match="the disk is gone"):
+        flow._identify(step, "c1", aips)
+    done = flow._identify(step, "c1", aips)
+    assert (len(done["deposits"]), done["report"]["counts"]["versions"]) == (3, 3)
+    assert [seen.count(aip) for aip in aips] == [1, 2, 1]
+    again = flow._identify(step, "c1", aips)
+    assert (again["deposits"], len(seen)) == (done["deposits"], 4)
+
+
+def pdf_17(words: str = "") -> bytes:
+    return b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n%" + words.encode() + b"\n" + pdf_ua() + b"\n%%EOF\n"
+
+
 def pdf_ua() -> bytes:
     """What PRONOM V122 and later take for PDF/UA-1, and older releases for PDF 1.7."""
     return b'<rdf:Description xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part></rdf:Description>'
-
-
-def test_identifying_again_is_only_a_dry_run(archive: ArchiveUnderTest, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said, _ = kho(capsys, "formats", "reidentify", "--home", archive.home)
-    assert (code, said["findings"][0]["code"]) == (2, "USE-DRY-RUN")
 
 
 def test_what_cannot_be_read_is_said(archive: ArchiveUnderTest, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,234 @@
+"""What archives hold: their files are unpacked one after the other, named, and forgotten; archives in archives too, within bounds.
+
+The archive itself stays the one file that it is. Nothing here judges: what could not be looked at is told, with its reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from formats.identify import Basis, Identification, Identifier
+from formats.package.limits import Limits
+from formats.package.names import shown_name
+from formats.package.opening import open_archive
+from policies.findings import Finding, Findings, Puid, said
+from policies.identification import ArchivesPolicy
+from policies.phrases import phrase
+
+__all__ = ["OPENED", "Contents", "Inside", "Member", "told"]
+
+OPENED: Final = frozenset(map(Puid, ("x-fmt/263", "x-fmt/265", "x-fmt/266", "x-fmt/267", "x-fmt/268", "fmt/1098")))
+"""ZIP, TAR, GZIP, BZIP, BZIP2, XZ. Formats that are zips and have a name of their own (OOXML, ODF, EPUB …) are known by that name."""
+
+BATCH_FILES, BATCH_BYTES = 256, 256 << 20
+"""Files, and bytes, that lie unpacked at once."""
+
+ARROW: Final = " → "
+"""Between an archive and its member, where one archive lies in another."""
+
+EXTENSION: Final = re.compile(rb"\.[A-Za-z0-9]{1,16}\Z")
+
+MOST_NAMED: Final = 8
+"""Names that one finding gives."""
+
+MOST_FORMATS: Final = 60
+"""Formats that the record of one archive names, the commonest first."""
+
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive. ``name`` as it stands there, after the names of the archives it lies in."""
+
+    name: str
+    size: int
+    known: Identification
+
+
+BOUNDS: Final = frozenset({"PKG-TOO-MANY", "PKG-TOO-LARGE", "PKG-FILE-TOO-LARGE"})
+"""What the readers say when there is more than they were allowed."""
+
+
+@dataclass
+class Contents:
+    """What one archive holds, summed: memory grows with the number of formats. ``left`` is how often something was not looked at, by what
+    hindered it (a code), ``reasons`` the first reason of each in words; ``locked`` how many files ask for a password."""
+
+    files: int = 0
+    bytes: int = 0
+    formats: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown: int = 0
+    unknown_names: list[str] = field(default_factory=list)
+    locked: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def add(self, member: Member) -> None:
+        self.files += 1
+        self.bytes += member.size
+        known = member.known
+        if known.basis is Basis.FAILED:
+            self.miss("IDENT-FAILED", known.reason)
+        elif known.puid or known.basis is Basis.EMPTY:
+            self.formats[known.puid, f"{known.name} {known.version}".strip()] += 1
+        else:
+            self.unknown += 1
+            if len(self.unknown_names) < MOST_NAMED:
+                self.unknown_names.append(member.name)
+
+    def miss(self, code: str, reason: str) -> None:
+        """Something was not looked at."""
+        self.left[code] += 1
+        self.reasons.setdefault(code, reason)
+
+    def notes(self) -> tuple[str, ...]:
+        """As they are recorded beside the archive's own format (docs/on-disk.md)."""
+        rows = [f"inside: {self.files} files, {self.bytes} bytes"]
+        rows += [
+            f"inside: {count} × {puid or '-'} {name}".rstrip() for (puid, name), count in self.formats.most_common(MOST_FORMATS)
+        ]
+        if len(self.formats) > MOST_FORMATS:
+            rows.append(f"inside: {len(self.formats) - MOST_FORMATS} more formats")
+        if self.unknown:
+            rows.append(f"inside: {self.unknown} × not known")
+        if self.locked:
+            rows.append(f"inside: {self.locked} × asks for a password")
+        rows += [f"inside, not looked at: {count} × {code}" for code, count in sorted(self.left.items())]
+        return tuple(rows)
+
+
+def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
+    """What is to be said of the archive with the logical path ``path``."""
+    formats = [puid_ for (puid_, _), _ in contents.formats.most_common(MOST_NAMED) if puid_]
+    listed = ", ".join(formats) + (" …" if len(contents.formats) > MOST_NAMED else "")
+    yield Finding("IDENT-INSIDE", path, {"puid": puid, "files": contents.files, "formats": listed or "-"})
+    if contents.unknown:
+        names = ", ".join(contents.unknown_names) + (" …" if contents.unknown > len(contents.unknown_names) else "")
+        yield Finding("IDENT-INSIDE-UNKNOWN", path, {"files": contents.unknown, "names": names})
+    if contents.locked:
+        yield Finding("IDENT-INSIDE-LOCKED", path, {"files": contents.locked})
+    if contents.left:
+        yield Finding("IDENT-INSIDE-LEFT", path, {"count": contents.left.total(), "reason": "; ".join(contents.reasons.values())})
+
+
+class Inside:
+    """Looks into the archives of one deposit (or one command), within ``bounds`` for all of them together. ``room`` is a folder of the
+    caller's in which files lie for a moment."""
+
+    def __init__(self, identifier: Identifier, room: Path, bounds: ArchivesPolicy) -> None:
+        self._identifier, self._room, self._bounds = identifier, room, bounds
+        self._files, self._bytes = bounds.files, bounds.bytes
+        self._numbers = 0
+
+    def look(self, path: Path, name: bytes, tell: Callable[[Member], None] | None = None) -> Contents:
+        """What the archive at ``path`` holds, of which ``name`` is the name; each file is told of by ``tell``, too. Raises
+        IdentifierUnavailable, and OSError of ``room``."""
+        contents = Contents()
+        if not (self._files and self._bytes):
+            contents.miss("IDENT-INSIDE-LEFT", self._bounded())
+            return contents
+
+        def one(member: Member) -> None:
+            contents.add(member)
+            if tell is not None:
+                tell(member)
+
+        self._into(path, name, "", 1, one, contents)
+        return contents
+
+    def _into(self, path: Path, name: bytes, within: str, depth: int, tell: Callable[[Member], None], contents: Contents) -> None:
+        findings = Findings()
+        taking = _Taking(self._room, self._next_number)
+        limits = Limits(items=self._files, total_bytes=self._bytes, file_bytes=self._bytes)
+        nested: list[tuple[Path, bytes, str]] = []
+
+        def look_at(batch: Sequence[_Taken]) -> None:
+            for taken, known in self._named(batch):
+                shown = within + shown_name(taken.name)
+                tell(Member(shown, taken.size, known))
+                if known.puid not in OPENED:
+                    taken.path.unlink()
+                elif depth < self._bounds.depth:
+                    nested.append((taken.path, taken.name, shown + ARROW))
+                else:
+                    taken.path.unlink()
+                    contents.miss("PKG-TOO-DEEP", phrase("inside-depth", depth=self._bounds.depth))
+
+        taking.full = look_at
+        try:
+            with path.open("rb") as file:
+                if not open_archive(file, name, taking, findings, limits=limits):
+                    contents.miss("PKG-ARCHIVE-DAMAGED", phrase("inside-none"))
+        finally:
+            taking.flush()
+            self._files, self._bytes = max(0, self._files - taking.files), max(0, self._bytes - taking.bytes)
+        for finding in findings:
+            if finding.code == "PKG-ENCRYPTED":
+                contents.locked += 1
+            else:
+                contents.miss(finding.code, self._bounded() if finding.code in BOUNDS else said(finding, code=False))
+        for inner, inner_name, before in nested:
+            self._into(inner, inner_name, before, depth + 1, tell, contents)
+            inner.unlink()
+
+    def _bounded(self) -> str:
+        return phrase("inside-bounds", files=self._bounds.files, size=self._bounds.bytes)
+
+    def _next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _named(self, batch: Sequence[_Taken]) -> Iterator[tuple[_Taken, Identification]]:
+        found = dict(self._identifier.identify(taken.path for taken in batch))
+        return ((taken, found[taken.path]) for taken in batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    path: Path
+    name: bytes
+    size: int
+
+
+class _Taking:
+    """Receives the files of an archive into ``room``, some at a time; ``full`` is given them, and removes them."""
+
+    def __init__(self, room: Path, number: Callable[[], int]) -> None:
+        self._room, self._number = room, number
+        self.full: Callable[[Sequence[_Taken]], None] = lambda _: None
+        self.files = self.bytes = 0
+        self._batch: list[_Taken] = []
+        self._held = 0
+
+    def add_file(self, name: bytes, stream: BinaryIO, modified: int | None = None, *, size: int = 0) -> object:
+        extension = EXTENSION.search(name)
+        path = self._room / f"{self._number()}{os.fsdecode(extension[0]) if extension else ''}"
+        try:
+            with path.open("wb") as out:
+                shutil.copyfileobj(stream, out, _CHUNK)
+                written = out.tell()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        taken = _Taken(path, name, written)
+        self.files, self.bytes, self._held = self.files + 1, self.bytes + written, self._held + written
+        self._batch.append(taken)
+        if len(self._batch) >= BATCH_FILES or self._held >= BATCH_BYTES:
+            self.flush()
+        return taken
+
+    def add_folder(self, name: bytes, modified: int | None = None) -> None:
+        """Folders have no format."""
+
+    def flush(self) -> None:
+        batch, self._batch, self._held = self._batch, [], 0
+        if batch:
+            self.full(batch)
