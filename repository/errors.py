@@ -70,6 +70,11 @@ class UnknownTier(RepositoryError):
         super().__init__("TIER-UNKNOWN", name, known=known)
 
 
+class NotABucket(RepositoryError):
+    def __init__(self, name: str, buckets: str) -> None:
+        super().__init__("TIER-NOT-BUCKET", name, buckets=buckets or "–")
+
+
 class UnknownCollection(RepositoryError):
     def __init__(self, name: str, known: str) -> None:
         super().__init__("RPT-COLLECTION", name, known=known)

@@ -31,6 +31,7 @@ _TREE: Final[Mapping[str, tuple[str, str]]] = {
     "copies": ("", "copies"),
     "copies plan": ("copies.plan", "copies_plan"),
     "copies apply": ("copies.apply", "copies_apply"),
+    "copies sweep": ("copies.sweep", "copies_sweep"),
     "drill": ("", "drill"),
     "drill restore": ("drill.restore", "drill_restore"),
     "report": ("", "report"),

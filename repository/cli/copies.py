@@ -6,15 +6,20 @@ from typing import Annotated
 
 import typer
 
+from policies.document import duration
 from policies.findings import Finding
-from repository.cli.door import Door
+from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, span
 from repository.texts import words
 
-__all__ = ["apply", "plan", "tiers"]
+__all__ = ["apply", "plan", "sweep", "tiers"]
 
+Swept = Annotated[str, typer.Argument(metavar="TIER", help=words("option.tier"), show_default=False)]
+Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help=words("option.sweep_profile"), show_default=False)]
+Apply = Annotated[bool, typer.Option("--apply", metavar=" ", help=words("option.sweep_apply"))]
+Age = Annotated[str, typer.Option("--older-than", metavar="PERIOD", help=words("option.sweep_age"))]
 Release = Annotated[bool, typer.Option("--release", metavar=" ", help=words("option.release"))]
 
 
@@ -97,3 +102,40 @@ def apply(context: typer.Context, release: Release = False, home: Home = None, a
 
     code = Exit.FEW_COPIES if closing else Exit.DONE
     return door.answer("copies_apply", views_copies.applied(report), text, code=code, closing=closing)
+
+
+def sweep(
+    context: typer.Context,
+    tier: Swept,
+    profile: Profile,
+    apply: Apply = False,
+    older_than: Age = "7d",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Remove for good what is left over in a bucket; without --apply, say what that would be."""
+    door = Door.of(context, home, as_json)
+    try:
+        age = duration(older_than)
+    except ValueError as error:
+        raise Usage("USE-VALUE", name="--older-than", value=older_than, reason=str(error), command="kho copies sweep") from error
+    with door.open() as engine:
+        report = engine.copies.sweep(tier, profile=profile, age=age, apply=apply, progress=door.progress())
+    from repository.views import copies as views_copies
+
+    findings = [Finding("OPS-SWEEP-UNSURE", place, {"reason": why}) for place, why in report.unsure.items()]
+    kept = [Finding("OPS-SWEEP-KEPT", tier, {"count": count, "reason": why}) for why, count in report.kept.most_common(3)]
+
+    def text() -> None:
+        screen = Screen(door.out)
+        found = report.found
+        counts = {"uploads": found["upload"], "leftovers": found["leftover"], "let_go": found["let go"]}
+        figures = {name: number(count) for name, count in counts.items()}
+        screen.line(words("copies.found", tier=tier, **figures, size=size(report.bytes)))
+        if report.applied:
+            gone = {"removed": number(report.removed), "size": size(report.removed_bytes), "disposed": number(report.disposed)}
+            screen.line(words("copies.swept", **gone))
+        elif found:
+            screen.line(words("copies.look_first"), "dim")
+
+    return door.answer("copies_sweep", views_copies.swept(report), text, findings=findings, closing=[*findings[:1], *kept])

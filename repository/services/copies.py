@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from repository.archive import Archive
 from repository.checks.audit import AuditReport, AuditScope
 from repository.copies.placement import Plan, plan
 from repository.copies.repair import RepairReport
+from repository.copies.sweeping import SweepReport, sweep
 from repository.flow_names import AUDIT, COPIES, REPAIR
 from repository.flows import Shown
 from repository.progress import Progress
@@ -86,6 +87,11 @@ class Copies:
         progress.finish()
         counts = {name: int(result[name]) for name in ("announced", "released", "kept")}
         return PlacementReport(**counts, repair=RepairReport.of(result["repair"]))
+
+    def sweep(self, tier: str, *, profile: str, age: timedelta, apply: bool, progress: Progress) -> SweepReport:
+        """List, or with ``apply`` remove for good, what is left over in a bucket. Done here and now, and never as a job: the worker must
+        not have the credential that ``profile`` names. Raises `UnknownTier`, `NotABucket`, Unavailable, Refused."""
+        return sweep(self._archive, tier, profile=profile, age=age, apply=apply, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from typing import Any
 
 from repository.archive import Archive
 from repository.copies.placement import Plan
+from repository.copies.sweeping import SweepReport
 from repository.reports.fixity import FixitySummary
 from repository.services.copies import PlacementReport
 from repository.settings.home import TierPlace
 from repository.views.records import fixity, repair
 
-__all__ = ["applied", "planned", "tiers"]
+__all__ = ["applied", "planned", "swept", "tiers"]
 
 Document = dict[str, Any]
 
@@ -59,3 +60,19 @@ def planned(plan: Plan) -> Document:
 def applied(report: PlacementReport) -> Document:
     counts = {"announced": report.announced, "released": report.released, "kept": report.kept}
     return {**counts, "repair": repair(report.repair)}
+
+
+def swept(report: SweepReport) -> Document:
+    counts = {"uploads": report.found["upload"], "leftovers": report.found["leftover"], "let_go": report.found["let go"]}
+    return {
+        "tier": report.tier,
+        "applied": report.applied,
+        "before": report.before.isoformat(),
+        **counts,
+        "bytes": report.bytes,
+        "removed": report.removed,
+        "removed_bytes": report.removed_bytes,
+        "kept": dict(report.kept),
+        "passed_over": report.passed_over,
+        "disposed": report.disposed,
+    }

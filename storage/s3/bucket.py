@@ -186,6 +186,18 @@ class Bucket:
                 return entries
         raise NotFound(key)
 
+    def uploads(self, prefix: str) -> Iterator[tuple[str, str, datetime]]:
+        """(key, upload id, when it was begun) of every upload in parts below ``prefix`` that was not completed, in pages."""
+        marker: dict[str, Any] = {}
+        while True:
+            parameters = {"Prefix": self._start + prefix, "MaxUploads": PAGE, **marker}
+            answer = self._calls.call("list_multipart_uploads", prefix or self.place.url, parameters)
+            for each in answer.get("Uploads", []):
+                yield each["Key"][len(self._start) :], str(each["UploadId"]), each["Initiated"]
+            if not answer.get("IsTruncated"):
+                return
+            marker = {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
+
     def _page(self, operation: str, prefix: str, **parameters: Any) -> dict[str, Any]:
         answer = self._calls.call(
             operation, prefix or self.place.url, {"Prefix": self._start + prefix, "MaxKeys": PAGE, **parameters}

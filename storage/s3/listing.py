@@ -21,7 +21,7 @@ from storage.s3.records import read_log
 from storage.s3.root import OCFL, Root
 from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
 
-__all__ = ["ABANDONED_AFTER", "list_objects", "list_strays"]
+__all__ = ["ABANDONED_AFTER", "list_objects", "list_strays", "place_of"]
 
 ABANDONED_AFTER = datetime.timedelta(days=7)
 """For so long content without any inventory is that of a writer on its way; then it is a stray."""
@@ -43,7 +43,7 @@ def list_strays(root: Root) -> Iterator[str]:
     """Current keys that belong to no object."""
     start = len(OCFL) + 1
     old = datetime.datetime.now(datetime.UTC) - ABANDONED_AFTER
-    for place, group in itertools.groupby(root.bucket.current(f"{OCFL}/"), key=lambda each: _place_of(each[0])):
+    for place, group in itertools.groupby(root.bucket.current(f"{OCFL}/"), key=lambda each: place_of(each[0])):
         if place and _has_inventory(root, place):
             continue
         for key, _, modified in group:
@@ -55,7 +55,7 @@ def _has_inventory(root: Root, place: str) -> bool:
     return any(_is_inventory(each.key, place) for each in root.bucket.versions(f"{OCFL}/{place}/"))
 
 
-def _place_of(key: str) -> str:
+def place_of(key: str) -> str:
     """The object's folder that a key lies in, from the storage root; "" for what lies in none."""
     parts = key.split("/")[1:]
     return "/".join(parts[:DEPTH]) if len(parts) > DEPTH and parts[0] != "extensions" else ""
@@ -63,7 +63,7 @@ def _place_of(key: str) -> str:
 
 def _objects(root: Root, passing: Passing) -> Iterator[tuple[str, list[Entries]]]:
     """Places of objects with the root files and inventories that their listing told of."""
-    for place, group in itertools.groupby(root.bucket.versions(f"{OCFL}/"), key=lambda each: _place_of(each.key)):
+    for place, group in itertools.groupby(root.bucket.versions(f"{OCFL}/"), key=lambda each: place_of(each.key)):
         if place and not passing(place):
             yield place, [each for each in group if _is_fixed(each.key, place)]
 

@@ -21,7 +21,7 @@ from storage.s3.reading import open_version
 from storage.s3.root import Root
 from storage.s3.uploading import Sealed, upload
 
-__all__ = ["COMMIT", "FORGET", "HIDE", "MEND", "Log", "Note", "read_log"]
+__all__ = ["COMMIT", "FORGET", "HIDE", "MEND", "Log", "Note", "entries_of", "read_log"]
 
 COMMIT, MEND, HIDE, FORGET = "commit", "mend", "hide", "forget"
 """What a record tells: a version was written · a file was put right · a key was taken out · the object was disposed of."""
@@ -114,7 +114,7 @@ class Note:
 def read_log(root: Root, object_id: str) -> Log:
     """All records of an object. Raises Unavailable, Refused."""
     log = Log()
-    for entries in _entries(root, object_id):
+    for entries in entries_of(root, root.records(object_id)):
         true = entries.oldest
         if true is None:  # the store has lost a locked version, or another deleted it: what is left is told by the others
             continue
@@ -124,9 +124,8 @@ def read_log(root: Root, object_id: str) -> Log:
     return log
 
 
-def _entries(root: Root, object_id: str) -> Iterable[Entries]:
-    """The keys of the log, in order and without a gap: one that a listing left out is asked for."""
-    prefix = root.records(object_id)
+def entries_of(root: Root, prefix: str) -> Iterable[Entries]:
+    """The keys of the log below ``prefix``, in order and without a gap: one that a listing left out is asked for."""
     told = {each.key: each for each in root.bucket.versions(prefix) if _NAME.fullmatch(each.key[len(prefix) :])}
     last = max((int(key[-15:-7]) for key in told), default=0)
     for number in range(1, last + 1):

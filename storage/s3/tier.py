@@ -30,6 +30,7 @@ from storage.s3.records import Log, read_log
 from storage.s3.reread import SETTLED_AFTER, S3Reread
 from storage.s3.root import OCFL, Root
 from storage.s3.selftest import check_store
+from storage.s3.sweeping import Expected, Sweep, Unsure, Vouched, Waste, remove
 from storage.tier import ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
 
 __all__ = ["S3Tier"]
@@ -236,6 +237,15 @@ class S3Tier:
         """`storage.tier.WriteOnceTier.locked_until`."""
         self.check()
         return locking.locked_until(self._root, object_id)
+
+    def sweep(self, before: datetime.datetime, *, vouched: Vouched, expected: Expected) -> Iterator[Waste | Unsure]:
+        """What may be taken away, as `storage.s3.sweeping` says."""
+        self.check()
+        yield from Sweep(self._root, before, vouched=vouched, expected=expected).run()
+
+    def remove(self, waste: Waste) -> None:
+        """Take one key away for good. Raises Refused where this credential may not, or it is locked; Unavailable."""
+        remove(self._root.bucket, waste)
 
     def close(self) -> None:
         """End the threads."""

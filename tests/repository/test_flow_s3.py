@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from policies.findings import spoken
+from repository.copies.sweeping import sweep
 from repository.model import Deposit
 from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError
@@ -244,3 +246,55 @@ def test_a_promise_that_a_tier_cannot_keep_is_no_copy(bucketed: Bucketed, tmp_pa
     deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
     assert deposit.state.value == "accepted"
     assert "cannot lock" in deposit.error
+
+
+class Later:
+    """The clock of a month on."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=30)
+
+
+def test_what_was_let_go_of_is_swept_by_who_may_delete(bucketed: Bucketed, tmp_path: Path) -> None:
+    archive = bucketed.archive
+    aips = [archive.deposit(write_tree(tmp_path / name, {**FILES, "tên": name.encode()})).aip_id for name in ("một", "hai")]
+    keys = bucketed.keys(aips[0])
+    archive.engine.archive.tiers["s"].forget(ObjectId(aips[1]))  # as somebody could who has the everyday credential
+    late = replace(archive.engine.archive, clock=Later())
+    assert sweep(late, "s", profile="deleter", age=timedelta(days=7), apply=False, progress=Silent()).found == {}
+    assert archive.repair(aips[1]).failed == []
+    archive.policy(tiers='["a"]', need="1")
+    assert archive.engine.copies.apply(release=True, progress=Silent()).released == 2
+    late = replace(archive.engine.archive.in_force(), clock=Later())
+    young = archive.engine.copies.sweep("s", profile="deleter", age=timedelta(0), apply=True, progress=Silent())
+    assert (young.found, young.removed) == ({}, 0), "at least a day old, whatever is asked for"
+    told = sweep(late, "s", profile="deleter", age=timedelta(days=7), apply=False, progress=Silent())
+    assert told.found.keys() == {"let go"}
+    assert (told.removed, told.bytes > 0) == (0, True)
+    refused = sweep(late, "s", profile="everyday", age=timedelta(days=7), apply=True, progress=Silent())
+    assert (refused.removed, refused.kept.total(), refused.disposed) == (0, told.found["let go"], 0)
+    swept = sweep(late, "s", profile="deleter", age=timedelta(days=7), apply=True, progress=Silent())
+    assert (swept.removed, swept.removed_bytes, swept.disposed, swept.kept) == (told.found["let go"], told.bytes, 2, {})
+    versions = bucketed.client.list_object_versions(Bucket=bucketed.place.bucket, Prefix=next(iter(keys.values())))
+    assert "Versions" not in versions
+    assert "DeleteMarkers" not in versions
+    events = [each for each in archive.engine.holdings.events(aips[0]) if each.type == "deletion"]
+    assert [each.detail.get("keys", 0) > 0 for each in events] == [False, True]
+    code, document = kho("--home", str(archive.home), "copies", "sweep", "s", "--profile", "deleter", "--apply", "--json")
+    assert (code, document["removed"], document["ok"]) == (0, 0, True)
+    code, document = kho("--home", str(archive.home), "copies", "sweep", "a", "--profile", "deleter", "--json")
+    assert (code, document["findings"][0]["code"]) == (1, "TIER-NOT-BUCKET")
+
+
+def test_what_is_locked_is_kept_and_said(bucketed: Bucketed, tmp_path: Path) -> None:
+    archive = bucketed.archive
+    with open(archive.home / "policy.toml", "a", encoding="utf-8") as policy:
+        policy.write('\n[worm.s]\nlock = "400d"\n')
+    archive.reopen()
+    archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
+    archive.policy(tiers='["a"]', need="1")
+    assert archive.engine.copies.apply(release=True, progress=Silent()).released == 1
+    late = replace(archive.engine.archive.in_force(), clock=Later())
+    swept = sweep(late, "s", profile="deleter", age=timedelta(days=7), apply=True, progress=Silent())
+    assert (swept.removed, swept.disposed) == (0, 0)
+    assert swept.kept.total() == swept.found["let go"] > 0
