@@ -8,12 +8,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import Select, and_, delete, func, literal_column, select, tuple_, update
 
 from repository.catalog.database import BATCH, Database, Transaction, insert_into
 from repository.catalog.tables import aip, aip_version, evidence_batch, evidence_leaf, kept_object
 
 __all__ = ["BatchRow", "Evidence", "LeafRow", "Waiting"]
+
+_LEFT = aip_version.c.proved == literal_column("0")
+"""Versions that are perhaps in no batch; written out, because SQLite uses the index of only these for a constant alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,15 @@ class Evidence:
             values = {name: getattr(row, name) for name in BatchRow.__slots__}
             transaction.execute(upsert, [values])
             statement = insert_into(transaction, evidence_leaf).on_conflict_do_nothing(index_elements=["id", "version"])
-            rest = iter(leaves)
+            rest, entered = iter(leaves), False
             while some := list(islice(rest, BATCH)):
                 rows = [{"id": each.id, "version": each.version, "batch": each.batch, "number": each.number} for each in some]
                 transaction.execute(statement, rows)
+                entered = True
+            if entered:
+                held = select(aip.c.pk, evidence_leaf.c.version).join_from(evidence_leaf, aip, aip.c.id == evidence_leaf.c.id)
+                version = tuple_(aip_version.c.aip_pk, aip_version.c.number).in_(held.where(evidence_leaf.c.batch == row.id))
+                transaction.execute(update(aip_version).where(_LEFT, version).values(proved=1))
 
     def batches(self) -> Iterator[BatchRow]:
         """All batches, oldest first."""
@@ -86,13 +94,9 @@ class Evidence:
 
     def unproved(self, limit: int) -> list[tuple[str, int, bytes]]:
         """Versions of AIPs that no batch holds: (id, version, SHA-512 of the inventory), oldest first."""
-        beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
         query = (
-            select(aip.c.id, aip_version.c.number, aip_version.c.inventory_sha512)
-            .join_from(aip_version, aip, aip.c.pk == aip_version.c.aip_pk)
-            .outerjoin(evidence_leaf, beside)
-            .where(evidence_leaf.c.id.is_(None))
-            .order_by(aip_version.c.created, aip.c.id, aip_version.c.number)
+            _waiting(aip.c.id, aip_version.c.number, aip_version.c.inventory_sha512)
+            .order_by(aip_version.c.created, aip_version.c.aip_pk, aip_version.c.number)
             .limit(limit)
         )
         with self._database.read() as transaction:
@@ -111,14 +115,11 @@ class Evidence:
             return [(row.id, 1, row.inventory_sha512) for row in transaction.execute(query)]
 
     def waiting(self, before: datetime, limit: int) -> Waiting:
-        """The versions of AIPs of ``before`` and older that no batch holds, counted up to ``limit``: in one pass over all versions."""
-        beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
+        """The versions of AIPs of ``before`` and older that no batch holds, counted up to ``limit``."""
         query = (
-            select(aip.c.id, aip_version.c.created)
-            .join_from(aip_version, aip, aip.c.pk == aip_version.c.aip_pk)
-            .outerjoin(evidence_leaf, beside)
-            .where(evidence_leaf.c.id.is_(None), aip_version.c.created <= before)
-            .order_by(aip_version.c.created, aip.c.id)
+            _waiting(aip.c.id, aip_version.c.created)
+            .where(aip_version.c.created <= before)
+            .order_by(aip_version.c.created, aip_version.c.aip_pk, aip_version.c.number)
             .limit(limit)
         )
         with self._database.read() as transaction:
@@ -127,15 +128,20 @@ class Evidence:
 
     def count(self) -> tuple[int, int]:
         """(versions that are proved, versions of AIPs that are not)."""
-        beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
-        joined = select(func.count()).select_from(aip_version).join(aip, aip.c.pk == aip_version.c.aip_pk)
-        waiting = joined.outerjoin(evidence_leaf, beside).where(evidence_leaf.c.id.is_(None))
         with self._database.read() as transaction:
             proved = transaction.execute(select(func.count()).select_from(evidence_leaf)).scalar_one()
-            return int(proved), int(transaction.execute(waiting).scalar_one())
+            return int(proved), int(transaction.execute(_waiting(func.count())).scalar_one())
 
     def clear(self, *, within: Transaction | None = None) -> None:
         """Forget all; a rebuild reads the batches again."""
         with self._database.write(within) as transaction:
             transaction.execute(delete(evidence_leaf))
             transaction.execute(delete(evidence_batch))
+            transaction.execute(update(aip_version).values(proved=0))
+
+
+def _waiting(*columns: Any) -> Select[Any]:
+    """Of the versions of AIPs that no batch holds: only those that are not known to be in one are looked at."""
+    beside = and_(evidence_leaf.c.id == aip.c.id, evidence_leaf.c.version == aip_version.c.number)
+    joined = select(*columns).select_from(aip_version).join(aip, aip.c.pk == aip_version.c.aip_pk)
+    return joined.outerjoin(evidence_leaf, beside).where(_LEFT, evidence_leaf.c.id.is_(None))

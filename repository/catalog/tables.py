@@ -5,7 +5,7 @@ Content is catalogued once a file and the range of versions that hold it; checks
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, UniqueConstraint, text
 
 from repository.catalog.columns import Instant, Json, RowId, Words
 
@@ -137,6 +137,10 @@ aip_version = Table(
     Column("message", Words, nullable=False),
     Column("files", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    # 1: a batch of evidence holds it. 0: perhaps none does; among these few, `Evidence` looks who waits.
+    Column("proved", SmallInteger, nullable=False, server_default="0"),
+    # This in PostgreSQL, too (migration 0007).
+    Index("aip_version_unproved", "created", "aip_pk", "number", sqlite_where=text("proved = 0")),
 )
 
 file = Table(

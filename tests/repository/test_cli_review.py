@@ -80,9 +80,9 @@ def grown_older(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for table in ("coming", "coming_file", "kept_version", "evidence_leaf", "evidence_batch"):
             connection.execute(f"DROP TABLE {table}")
-        for index in ("aip_collection", "copy_look"):
+        for index in ("aip_collection", "copy_look", "aip_version_unproved"):
             connection.execute(f"DROP INDEX {index}")
-        for table, column in (("aip", "collection"), ("copy", "last_look"), ("copy", "look_next")):
+        for table, column in (("aip", "collection"), ("copy", "last_look"), ("copy", "look_next"), ("aip_version", "proved")):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("UPDATE kho_schema SET version_num = '0003'")
 
