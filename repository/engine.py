@@ -190,7 +190,7 @@ class Engine:
 
     @cached_property
     def audits(self) -> Audits:
-        return Audits(self.archive, self.jobs)
+        return Audits(self.archive, lambda: self.jobs)
 
     @cached_property
     def copies(self) -> Copies:

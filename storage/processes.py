@@ -66,7 +66,7 @@ class Helper:
             Died: the process ended before it answered.
         """
         try:
-            process = self._process = self._process or self._started()
+            process = self.start()
             assert process.stdin is not None
             assert process.stdout is not None
             _send(question, process.stdin)
@@ -81,6 +81,11 @@ class Helper:
         except BaseException:
             self.close()
             raise
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the process, unless it is there."""
+        self._process = self._process or self._started()
+        return self._process
 
     def ask_all(
         self,
@@ -130,6 +135,14 @@ class Helpers:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    def start(self) -> None:
+        """Start those that are free, for who knows that there will soon be enough to ask: they are ready the sooner."""
+        with contextlib.ExitStack() as taken, contextlib.suppress(queue.Empty):
+            while True:
+                helper = self._free.get_nowait()
+                taken.callback(self._free.put, helper)
+                helper.start()
 
     @contextlib.contextmanager
     def one(self) -> Iterator[Helper]:

@@ -23,7 +23,7 @@ from storage.ocfl.tier import LocalTier
 from storage.processes import Helpers, batches
 from storage.tier import Ask, ObjectId, SequentialTier, Tier
 
-__all__ = ["Check", "Found", "Verifiers", "in_turn", "serve"]
+__all__ = ["POOL_FROM", "Check", "Found", "Verifiers", "in_turn", "serve"]
 
 BATCH = 16
 """Copies given to a process at a time: the way there and back costs as much as a few files."""
@@ -71,6 +71,11 @@ class Verifiers:
 
     def __init__(self, processes: int | None = None) -> None:
         self.helpers = Helpers(f"{__name__}:serve", processes if processes is not None else len(os.sched_getaffinity(0)))
+
+    def start(self) -> None:
+        """Start the processes before they are needed, for who is going to ask for ``POOL_FROM`` copies or more."""
+        if len(self.helpers) > 1:
+            self.helpers.start()
 
     def verify(self, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
         """Every check with what was found, in their order. ``progress`` is called with bytes read, in any thread; what it raises

@@ -18,14 +18,21 @@ from repository.catalog.errors import CatalogUnavailable
 __all__ = ["load"]
 
 
-def load(transaction: Transaction, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert ``rows``, values in the order of ``columns``, streamed. Raises CatalogUnavailable; undo the transaction then."""
+def load(
+    transaction: Transaction, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, unless: str = ""
+) -> None:
+    """Insert ``rows``, values in the order of ``columns``, streamed; those whose value of the column ``unless`` is there already are
+    passed over. Raises CatalogUnavailable; undo the transaction then."""
     quote = transaction.dialect.identifier_preparer.quote
     names = ", ".join(quote(column) for column in columns)
-    if transaction.dialect.name == "postgresql":
+    postgresql = transaction.dialect.name == "postgresql"
+    if postgresql and not unless:
         _copy(transaction, f"COPY {quote(table.name)} ({names}) FROM STDIN", rows)
         return
-    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({', '.join('?' * len(columns))})"
+    places = ", ".join(["%s" if postgresql else "?"] * len(columns))
+    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({places})"
+    if unless:
+        statement += f" ON CONFLICT ({quote(unless)}) DO NOTHING"
     pending = iter(rows)
     while batch := list(islice(pending, BATCH)):
         transaction.exec_driver_sql(statement, batch)

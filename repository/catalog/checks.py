@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Integer, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from policies.audits import FULL
-from repository.catalog.columns import Instant, Words
+from repository.catalog.bulk import load
+from repository.catalog.columns import Instant, Words, as_json, escaped, microseconds
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import BATCH, Database, Transaction
 from repository.catalog.tables import check_run, copy, damage
@@ -83,7 +84,7 @@ def record_checks(transaction: Transaction, records: Sequence[CheckRecord]) -> i
         batch = records[start : start + BATCH]
         applied += transaction.execute(_APPLY, [_outcome(each) for each in batch]).rowcount
         _replace_damages(transaction, batch)
-        transaction.execute(insert(check_run), [_run_row(each) for each in batch])
+        load(transaction, check_run, _RUN_COLUMNS, map(_run_row, batch))
     return applied
 
 
@@ -168,19 +169,23 @@ def _damage_row(one: Damage, detected: datetime) -> dict[str, Any]:
     }
 
 
-def _run_row(each: CheckRecord) -> dict[str, Any]:
-    return {
-        "aip_id": each.aip_id,
-        "tier": each.tier,
-        "version": each.version,
-        "time": each.time,
-        "state": each.state.value,
-        "algorithm": each.algorithm,
-        "files": each.files,
-        "bytes": each.bytes,
-        "inventory_sha512": bytes.fromhex(each.inventory_sha512),
-        "counts": dict(Counter(one.outcome for one in each.damages)) if each.damages else {},
-    }
+_RUN_COLUMNS = [column.name for column in check_run.columns][1:]
+"""All but the number, which the database gives."""
+
+
+def _run_row(each: CheckRecord) -> tuple[Any, ...]:
+    return (
+        escaped(each.aip_id),
+        escaped(each.tier),
+        each.version,
+        microseconds(each.time),
+        each.state.value,
+        each.algorithm,
+        each.files,
+        each.bytes,
+        bytes.fromhex(each.inventory_sha512),
+        as_json(Counter(one.outcome for one in each.damages)) if each.damages else "{}",
+    )
 
 
 def _check(row: Row[Any]) -> CheckRecord:

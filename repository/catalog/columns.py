@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Integer, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["Instant", "Json", "RowId", "Words", "escaped", "moment", "unescaped"]
+__all__ = ["Instant", "Json", "RowId", "Words", "as_json", "escaped", "microseconds", "moment", "unescaped"]
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """A whole number that the database counts up (SQLite does that only for its INTEGER)."""
@@ -63,6 +63,19 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(when: datetime) -> int:
+    """A moment as `Instant` keeps it."""
+    if when.tzinfo is None:
+        raise ValueError("a moment without a time zone is not a moment")
+    since = when - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def as_json(value: Any) -> str:
+    """A JSON document as `Json` keeps it."""
+    return _ASCII.encode(value)
+
+
 class Instant(TypeDecorator[datetime]):
     """A moment, as whole microseconds since 1970 UTC: small in an index, ordered, without the time zones of databases."""
 
@@ -70,11 +83,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment without a time zone is not a moment")
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         return None if value is None else moment(value)
@@ -87,7 +96,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        return _ASCII.encode(value)
+        return as_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

@@ -273,28 +273,33 @@ def copies_of(
             for row in transaction.execute(query):
                 open_damages.setdefault((row.aip_id, row.tier), []).append(_damage(row))
         asked = _WITH_COLLECTION.where(table.c.aip_id.in_(ids)).order_by(table.c.aip_id, table.c.tier)
-        for row in transaction.execute(asked if tiers is None else asked.where(table.c.tier.in_(tiers))):
-            known = tuple(open_damages.get((row.aip_id, row.tier), ()))
-            found.setdefault(row.aip_id, []).append(_copy(row, known))
+        for row in transaction.execute(asked if tiers is None else asked.where(table.c.tier.in_(tiers))).all():
+            copy = _copy(row, open_damages)
+            found.setdefault(copy.aip_id, []).append(copy)
     return {aip_id: tuple(copies) for aip_id, copies in found.items()}
 
 
-def _copy(row: Row[Any], damages: tuple[Damage, ...]) -> Copy:
+def _copy(row: Row[Any], open_damages: Mapping[tuple[str, str], Sequence[Damage]]) -> Copy:
+    """By position, not by name, which takes SQLAlchemy three times as long."""
+    values: tuple[Any, ...] = tuple(row)
+    aip_id, tier, version, state, stored, last_check, last_full, check_next, size, files, last_look, look_next, collection = (
+        values
+    )
     return Copy(
-        aip_id=row.aip_id,
-        tier=row.tier,
-        version=row.version,
-        state=CopyState(row.state),
-        stored=row.stored,
-        last_check=row.last_check,
-        last_full=row.last_full,
-        check_next=row.check_next,
-        bytes=row.bytes,
-        files=row.files,
-        damages=damages,
-        last_look=row.last_look,
-        look_next=row.look_next,
-        collection=row.collection or "",
+        aip_id=aip_id,
+        tier=tier,
+        version=version,
+        state=CopyState(state),
+        stored=stored,
+        last_check=last_check,
+        last_full=last_full,
+        check_next=check_next,
+        bytes=size,
+        files=files,
+        damages=tuple(open_damages.get((aip_id, tier), ())),
+        last_look=last_look,
+        look_next=look_next,
+        collection=collection or "",
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select
 
+from repository.catalog.bulk import load
+from repository.catalog.columns import as_json, escaped, microseconds
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
-from repository.catalog.database import BATCH, Database, Transaction, insert_into
+from repository.catalog.database import Database, Transaction
 from repository.catalog.tables import event as table
 from repository.catalog.tables import event_note
 from repository.model import Event, Page
@@ -32,11 +33,8 @@ class Events:
 
     def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
         """Append events; one whose id is there already is left as it stands, so that a step can be repeated."""
-        rows = map(_row, events)
         with self._database.write(within) as transaction:
-            statement = insert_into(transaction, table).on_conflict_do_nothing(index_elements=["id"])
-            while batch := list(islice(rows, BATCH)):
-                transaction.execute(statement, batch)
+            load(transaction, table, _COLUMNS, map(_row, events), unless="id")
 
     def for_aip(self, aip_id: str) -> Iterator[Event]:
         """All events of an AIP in the order they were appended, streamed."""
@@ -121,19 +119,23 @@ def _narrowed(query: Select[Any], **values: str | None) -> Select[Any]:
     return query
 
 
-def _row(each: Event) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "type": each.type,
-        "time": each.time,
-        "agent": each.agent,
-        "outcome": each.outcome,
-        "aip_id": each.aip_id,
-        "aip_version": each.aip_version,
-        "deposit_id": each.deposit_id,
-        "tier": each.tier,
-        "detail": dict(each.detail),
-    }
+_COLUMNS = [column.name for column in table.columns][1:]
+"""All but the number, which the database gives."""
+
+
+def _row(each: Event) -> tuple[Any, ...]:
+    return (
+        escaped(each.id),
+        escaped(each.type),
+        microseconds(each.time),
+        escaped(each.agent),
+        escaped(each.outcome),
+        escaped(each.aip_id),
+        each.aip_version,
+        escaped(each.deposit_id),
+        escaped(each.tier),
+        as_json(each.detail if type(each.detail) is dict else dict(each.detail)),
+    )
 
 
 def event_of(row: Row[Any]) -> Event:

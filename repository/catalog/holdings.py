@@ -113,6 +113,11 @@ class Holdings:
                 row["number"] = number
             transaction.execute(statement, [row])
 
+    def more_than(self, count: int) -> bool:
+        """Whether there are more AIPs than that, without counting all."""
+        with self._database.read() as transaction:
+            return transaction.execute(select(aip.c.pk).offset(count).limit(1)).first() is not None
+
     def ids(self) -> Iterator[str]:
         """All AIP ids in their order as text, streamed."""
         last = ""

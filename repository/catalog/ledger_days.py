@@ -120,7 +120,7 @@ class LedgerDays:
             with self._database.read() as transaction:
                 rows = transaction.execute(query).all()
             for row in rows:
-                yield row.seq, event_of(row)
+                yield row[0], event_of(row)
             if len(rows) < STREAMED:
                 return
             first = rows[-1].seq + 1

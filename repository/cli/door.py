@@ -20,6 +20,7 @@ import typer
 from policies.findings import Finding, KhoError, Weight
 from repository.cli.exits import Exit
 from repository.cli.printable import printable
+from repository.loading import loading
 from repository.texts import language
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ class Door:
     def open(self) -> Engine:
         """The engine of the archive that was named, to be used as a context manager. Raises Usage, KhoError, OSError."""
         home = self.archive()
-        from repository.engine import Engine
-        from repository.log import configure
+        with loading():
+            from repository.engine import Engine
+            from repository.log import configure
 
         configure(home)
 

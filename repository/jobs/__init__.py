@@ -25,6 +25,7 @@ from repository.jobs.errors import (
 )
 from repository.jobs.flow import Flow, Json, Leaving, Progress, Step, Steps
 from repository.jobs.settings import Settings
+from repository.loading import loading
 
 if TYPE_CHECKING:
     from repository.jobs.client import Job, JobState
@@ -59,7 +60,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Jobs":
-        from repository.jobs.service import Jobs
+        with loading():
+            from repository.jobs.service import Jobs
 
         return Jobs
     if name in ("Job", "JobState"):

@@ -64,9 +64,9 @@ def row_of(number: int, event: Event) -> dict[str, Any]:
         "version": event.aip_version,
         "deposit": event.deposit_id,
         "tier": event.tier,
-        "detail": dict(event.detail),
+        "detail": event.detail if type(event.detail) is dict else dict(event.detail),
     }
-    return {name: value for name, value in fields.items() if name == "n" or value not in ("", 0, {})}
+    return {name: value for name, value in fields.items() if value or name == "n"}
 
 
 def event_of_line(row: Mapping[str, Any]) -> Event:

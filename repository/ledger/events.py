@@ -58,8 +58,10 @@ class Ledger:
         agent: str = "",
         asked_by: str | None = None,
         detail: Mapping[str, str | int] | None = None,
+        **about: Any,
     ) -> Event:
-        """A new event of now, about nothing yet (`dataclasses.replace` says what of); the policy's digest stands in it.
+        """A new event of now; ``about`` are other fields of it, which `dataclasses.replace` may add as well, at twice the cost. The
+        policy's digest stands in it.
 
         ``agent`` is a person who did it; else the software did, and ``asked_by`` (the actor, when None) had asked for it.
         """
@@ -68,10 +70,10 @@ class Ledger:
         return Event(
             id=str(uuid.uuid4()),
             type=type_,
-            time=self.clock.now(),
             agent=agent or self.software,
             outcome=outcome,
             detail={**(detail or {}), **asked, "policy": self.policy},
+            **({"time": self.clock.now()} | about),
         )
 
     def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
@@ -139,8 +141,15 @@ class Ledger:
         detail["inventory"] = record.inventory_sha512
         if record.last_check is not None and record.state is not CopyState.GOOD:
             detail["last"] = record.last_check.astimezone(UTC).strftime(TIME)
-        event = self.event("fixity check", _OUTCOMES.get(record.state, "fail"), detail={**detail, **problems})
-        return replace(event, aip_id=record.aip_id, aip_version=record.version, tier=record.tier, time=record.time)
+        return self.event(
+            "fixity check",
+            _OUTCOMES.get(record.state, "fail"),
+            detail={**detail, **problems},
+            aip_id=record.aip_id,
+            aip_version=record.version,
+            tier=record.tier,
+            time=record.time,
+        )
 
     def seen(self, damages: Sequence[Damage], version: int, during: str, *, within: Transaction | None = None) -> None:
         """Files of one copy turned out not to be good ``during`` something else than a check of the copy."""

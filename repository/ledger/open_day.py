@@ -13,21 +13,23 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from policies.findings import KhoError
 from repository.archive import Archive
-from repository.ledger.days import event_of_line, line_of, row_of
-from repository.ledger.verifier import canonical
+from repository.ledger.days import event_of_line, line_of
 from repository.model import Event
 from storage import durable
 from storage.ocfl.tier import LocalTier
 from storage.tier import Tier
 
 __all__ = ["OPEN_COPIES", "OpenFile", "Told", "copy_open_day", "forget_open", "is_sound", "open_files", "with_numbers"]
+
+T = TypeVar("T")
 
 OPEN_COPIES = 2
 """Tiers that hold a copy of the day that is still open, besides the catalog."""
@@ -84,8 +86,10 @@ _DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})",')
 def open_line(number: int, event: Event) -> bytes:
     """A line of the open day, without its end: as in a segment, and ``sha256`` over that. A segment has its head; this has nothing else
     that would tell of damage."""
-    row = row_of(number, event)
-    return canonical({**row, "sha256": hashlib.sha256(canonical(row)).hexdigest()})
+    line = line_of(number, event)
+    # In the order of keys it stands before "tier" or "time"; after these come plain values only, in which a quotation mark is escaped.
+    place = line.rindex(b',"tier":' if event.tier else b',"time":')
+    return b'%b,"sha256":"%b"%b' % (line[:place], hashlib.sha256(line).hexdigest().encode(), line[place:])
 
 
 def is_sound(line: bytes) -> bool:
@@ -148,38 +152,78 @@ def open_files(tier: Tier) -> list[OpenFile]:
 def copy_open_day(archive: Archive) -> dict[str, int]:
     """Copy events that are in no sealed day yet to `OPEN_COPIES` tiers, outside their storage roots: tier → events copied now.
 
-    One file a call (``<tier>/ledger/<first>-<last>-<mark>.ndjson``).
+    One file a call and tier (``<tier>/ledger/<first>-<last>-<mark>.ndjson``); where tiers lack the same events, these are told once.
     """
     unsealed, last = archive.catalog.days.unsealed(), archive.catalog.days.last()
     since = unsealed[0].first if unsealed else last.last + 1 if last else 1
     copied: dict[str, int] = {}
-    for name, tier in archive.tiers.items():
-        if len(copied) == OPEN_COPIES or not isinstance(tier, LocalTier):
-            continue
-        with contextlib.suppress(KhoError, OSError):
-            tier.check()
-            copied[name] = _copy_open(archive, tier, since)
+    waiting = iter([tier for tier in archive.tiers.values() if isinstance(tier, LocalTier)])
+    while len(copied) < OPEN_COPIES and (tried := list(islice(waiting, OPEN_COPIES - len(copied)))):
+        begun: dict[int, list[_OpenCopy]] = {}
+        for tier in tried:
+            with contextlib.suppress(KhoError, OSError):
+                tier.check()
+                begun.setdefault(_copied_until(archive, tier, since) + 1, []).append(_OpenCopy(tier))
+        for first, copies in begun.items():
+            with contextlib.suppress(KhoError, OSError):
+                copied |= _copy_open(archive, copies, first)
     return copied
 
 
-def _copy_open(archive: Archive, tier: LocalTier, since: int) -> int:
-    folder = Path(tier.path) / "ledger"
-    folder.mkdir(exist_ok=True)
-    first = _copied_until(archive, tier, since) + 1
+class _OpenCopy:
+    """One file that is being written for a tier; it has its name when it is whole and durable. Every method may raise OSError."""
+
+    def __init__(self, tier: LocalTier) -> None:
+        self.tier = tier.name
+        self._folder = Path(tier.path) / "ledger"
+        self._folder.mkdir(exist_ok=True)
+        self._temporary = self._folder / f"{uuid.uuid4().hex}.new"
+        self._out = open(self._temporary, "wb")  # noqa: SIM115 - `end` closes it
+
+    def write(self, line: bytes) -> None:
+        self._out.write(line)
+
+    def end(self, name: str) -> None:
+        """Give it its name; "" when it holds nothing."""
+        with self._out as out:
+            out.flush()
+            os.fsync(out.fileno())
+        if name:
+            os.rename(self._temporary, self._folder / name)
+            durable.fsync_folder(os.fspath(self._folder))
+        else:
+            self._temporary.unlink()
+
+    def close(self) -> None:
+        """Take away what has not come to its end."""
+        with contextlib.suppress(OSError):
+            self._out.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()
+
+
+def _copy_open(archive: Archive, copies: list[_OpenCopy], first: int) -> dict[str, int]:
+    """Write the events from ``first`` on; tier → how many, for those tiers that took them. What one does not take, the others may."""
     who, count, last, event_id = Told(archive), 0, first, ""
-    temporary = folder / f"{uuid.uuid4().hex}.new"
-    with open(temporary, "wb") as out:
+    with contextlib.ExitStack() as stack:
+        for copy in copies:
+            stack.callback(copy.close)
+        going = copies
         for last, event in archive.catalog.days.events(first):  # noqa: B007 - the number of the last one names the file
-            out.write(open_line(count, who.told(event)) + b"\n")
+            line = open_line(count, who.told(event)) + b"\n"
+            going = [copy for copy in going if _done(copy.write, line)]
             count, event_id = count + 1, event.id
-        out.flush()
-        os.fsync(out.fileno())
-    if count:
-        os.rename(temporary, folder / f"{first:015d}-{last:015d}-{_mark(archive, event_id)}.ndjson")
-        durable.fsync_folder(os.fspath(folder))
-    else:
-        temporary.unlink()
-    return count
+        name = f"{first:015d}-{last:015d}-{_mark(archive, event_id)}.ndjson" if count else ""
+        return {copy.tier: count for copy in going if _done(copy.end, name)}
+
+
+def _done(act: Callable[[T], None], what: T) -> bool:
+    """Whether the medium let it be done."""
+    try:
+        act(what)
+    except OSError:
+        return False
+    return True
 
 
 def _copied_until(archive: Archive, tier: Tier, since: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from repository.copies.sweeping import SweepReport, sweep
 from repository.flow_names import AUDIT, COPIES, REPAIR
 from repository.flows import Shown
 from repository.progress import Progress
+from storage.verifiers import POOL_FROM
 
 if TYPE_CHECKING:
     from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it
@@ -23,9 +25,9 @@ __all__ = ["Audits", "Copies", "PlacementReport"]
 
 
 class Audits:
-    """Re-reading copies."""
+    """Re-reading copies. ``jobs`` gives what runs them, which takes its time when it is asked for the first time."""
 
-    def __init__(self, archive: Archive, jobs: Jobs) -> None:
+    def __init__(self, archive: Archive, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
         self._jobs = jobs
 
@@ -44,8 +46,10 @@ class Audits:
         scope = AuditScope(everything=everything or bool(tier and not due), aip=aip or "", tier=tier or "")
         if tier:
             self._archive.tier(tier)
+        if scope.everything and not aip and self._archive.catalog.holdings.more_than(POOL_FROM):
+            self._archive.verifiers.start()  # they get ready while the machine that runs jobs is loaded
         argument = {**scope.as_json(), "actor": self._archive.actor}
-        result = self._jobs.run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=Shown(progress))
+        result = self._jobs().run(AUDIT, f"audit:{uuid.uuid4()}", argument, progress=Shown(progress))
         progress.finish()
         report = AuditReport()
         report.merge(result)

@@ -7,6 +7,7 @@ are read, so that the place of an object in a foreign root can be judged; a layo
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,8 +61,11 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 
 @functools.lru_cache(maxsize=1024)
 def _hex(algorithm: str, object_id: str) -> str:
+    data = object_id.encode("utf-8", "surrogatepass")
+    if algorithm == "sha256":  # our own layout's, of every object that is looked at
+        return hashlib.sha256(data, usedforsecurity=False).hexdigest()
     hasher = Hasher((algorithm,))
-    hasher.update(object_id.encode("utf-8", "surrogatepass"))
+    hasher.update(data)
     return hasher.digests()[algorithm].hex
 
 

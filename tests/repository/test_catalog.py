@@ -166,6 +166,8 @@ def test_pages_show_everything_once_newest_first(catalog: Catalog) -> None:
         cursor = page.cursor
     assert seen == [aip_id(number) for number in range(25, 0, -1)]
     assert sorted(catalog.holdings.ids()) == sorted([*seen, aip_id(99)])
+    assert catalog.holdings.more_than(len(seen))
+    assert not catalog.holdings.more_than(len(seen) + 1)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!", "bnVsbA", "WyJhIiwiYiJd", "WyIyMDI3LTAxLTAxVDAwOjAwOjAwIiwiYSJd", "WzEsMl0"])

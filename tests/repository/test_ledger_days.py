@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +16,7 @@ from catalog_builders import a_check, aip_id
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.findings import KhoError
@@ -22,10 +24,10 @@ from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import ManualClock
 from repository.errors import LedgerChanged
-from repository.ledger.days import DayTree
+from repository.ledger.days import DayTree, line_of
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
-from repository.ledger.open_day import copy_open_day, event_of_open, is_sound, open_files, open_line
+from repository.ledger.open_day import _OpenCopy, copy_open_day, event_of_open, is_sound, open_files, open_line
 from repository.ledger.verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
 from repository.progress import Silent
@@ -259,6 +261,55 @@ def test_names_of_people_are_digests_that_lose_their_meaning(clocked: tuple[Arch
     assert who[0] == who[1]
     assert who[0].startswith("person:")
     assert "user:test" not in segment
+
+
+TEXTS = st.text(max_size=8) | st.sampled_from(['","tier":"', ',"time":"', "sha256"])
+
+
+@settings(deadline=None)
+@given(
+    number=st.integers(0, 10**6),
+    id=TEXTS.filter(bool),
+    type=TEXTS.filter(bool),
+    outcome=TEXTS,
+    tier=TEXTS,
+    version=st.integers(0, 9),
+    detail=st.dictionaries(TEXTS, TEXTS | st.integers(-5, 10**12), max_size=4),
+)
+def test_a_line_of_the_open_day_is_canonical_and_proves_itself(
+    number: int, detail: dict[str, str | int], **fields: object
+) -> None:
+    given = {"type": fields["type"], "outcome": fields["outcome"], "tier": fields["tier"], "aip_version": fields["version"]}
+    event = Event(id=str(fields["id"]), time=START, detail=detail, agent="software:kho", **given)  # type: ignore[arg-type]
+    row = json.loads(line_of(number, event))
+    line = open_line(number, event)
+    assert line == canonical({**row, "sha256": hashlib.sha256(canonical(row)).hexdigest()})
+    assert is_sound(line + b"\n")
+    assert event_of_open(line + b"\n") == event
+
+
+def test_a_tier_that_takes_no_copy_of_the_open_day_keeps_none_from_the_other(
+    clocked: tuple[Archive, ManualClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, _ = clocked
+    checks(archive, 3)
+    write = _OpenCopy.write
+
+    def full(self: _OpenCopy, line: bytes) -> None:
+        if self.tier == "a" and b'"n":1,' in line:
+            raise OSError(errno.ENOSPC, "no space")
+        write(self, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_OpenCopy, "write", full)
+        assert copy_open_day(archive) == {"b": 3}
+    folder = archive.settings.home / "tiers" / "a" / "ledger"
+    assert not list(folder.iterdir()), "half a copy was left"
+    assert copy_open_day(archive) == {"a": 3, "b": 0}
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    checks(archive, 1)
+    assert copy_open_day(archive) == {"b": 1}
 
 
 def test_the_open_day_is_on_two_tiers(clocked: tuple[Archive, ManualClock]) -> None:

@@ -64,6 +64,23 @@ def test_the_reports_are_those_of_one_process_in_the_same_order(kept: tuple[Loca
     assert sum(read) == sum(report.bytes_read for report in together)
 
 
+def test_processes_that_were_started_before_are_those_that_are_asked(kept: tuple[LocalTier, list[SealedObject]]) -> None:
+    tier, sealed = kept
+    verifiers, alone = Verifiers(2), Verifiers(1)
+    try:
+        verifiers.start()
+        started = [helper._process for helper in verifiers.helpers.all]
+        assert None not in started
+        verifiers.start()
+        assert all(report.ok for report in reports(verifiers, checks(tier, sealed), quiet))
+        assert [helper._process for helper in verifiers.helpers.all] == started
+        alone.start()
+        assert [helper._process for helper in alone.helpers.all] == [None], "a process that nobody would ask"
+    finally:
+        verifiers.close()
+        alone.close()
+
+
 def test_a_killed_process_is_started_again_and_nothing_is_lost(kept: tuple[LocalTier, list[SealedObject]]) -> None:
     tier, sealed = kept
     verifiers = Verifiers(2)
