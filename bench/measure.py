@@ -13,6 +13,8 @@ from pathlib import Path
 
 __all__ = ["Failed", "Took", "in_turn", "median_seconds", "run"]
 
+CORES = len(os.sched_getaffinity(0))
+
 LOOK_EVERY = 0.2
 """Seconds between looks at the memory of a contender's processes. The kernel keeps each one's peak, so few looks suffice."""
 
@@ -26,12 +28,20 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """One run. Seconds, and bytes of memory; ``worker`` is the identification worker's."""
+    """One run. Seconds, and bytes of memory; ``worker`` is the identification worker's, ``together`` what all processes held at once.
+    ``wanted`` is the part of the cores that it had work for: what it would have used without neighbours."""
 
     wall: float
     cpu: float
     peak: int
     worker: int = 0
+    together: int = 0
+    wanted: float = 0.0
+
+    @property
+    def used(self) -> float:
+        """The part of the cores that it had."""
+        return self.cpu / self.wall / CORES
 
 
 def run(
@@ -56,7 +66,7 @@ def run(
     if process.returncode not in set(good):
         raise Failed(f"{' '.join(map(str, command))[:200]} ended with {process.returncode}; see {log}")
     peak = max(watch.peak, 0) or usage.ru_maxrss << 10
-    return Took(wall, usage.ru_utime + usage.ru_stime, peak, watch.worker)
+    return Took(wall, usage.ru_utime + usage.ru_stime, peak, watch.worker, watch.together, watch.wanted / max(1, watch.looks))
 
 
 def _now() -> float:
@@ -64,14 +74,15 @@ def _now() -> float:
 
 
 class _Watch:
-    """Looks at the peak memory of a process and its descendants until it is told to stop."""
+    """Looks at the memory of a process and its descendants, and at how many of their threads run or wait for a core, until it is told to
+    stop."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self.peak = 0
-        self.worker = 0
+        self.peak = self.worker = self.together = self.looks = 0
+        self.wanted = 0.0
 
     def __enter__(self) -> _Watch:
         self._thread.start()
@@ -83,12 +94,18 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK_EVERY):
+            together = runnable = 0
             for pid in _family(self._pid):
-                peak, identifier = _peak_of(pid)
+                peak, held, identifier = _memory_of(pid)
+                together += held
+                runnable += _runnable(pid)
                 if identifier:
                     self.worker = max(self.worker, peak)
                 else:
                     self.peak = max(self.peak, peak)
+            self.together = max(self.together, together)
+            self.looks += 1
+            self.wanted += min(runnable, CORES) / CORES
 
 
 def _family(pid: int) -> list[int]:
@@ -103,15 +120,31 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _peak_of(pid: int) -> tuple[int, bool]:
-    """(peak memory in bytes, whether it is the identification worker); (0, False) for a process that is gone."""
+def _memory_of(pid: int) -> tuple[int, int, bool]:
+    """(peak memory in bytes, what is held now, whether it is the identification worker); zeros for a process that is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_bytes()
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return 0, False
-    _, _, rest = status.partition(b"VmHWM:")
-    return (int(rest.split(maxsplit=1)[0]) << 10 if rest else 0), IDENTIFIER in command
+        return 0, 0, False
+    return _kilobytes(status, b"VmHWM:"), _kilobytes(status, b"RssAnon:"), IDENTIFIER in command
+
+
+def _kilobytes(status: bytes, name: bytes) -> int:
+    _, _, rest = status.partition(name)
+    return int(rest.split(maxsplit=1)[0]) << 10 if rest else 0
+
+
+def _runnable(pid: int) -> int:
+    """Threads of a process that run, or would if there were a core."""
+    found = 0
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            stat = Path(f"/proc/{pid}/task/{task}/stat").read_bytes()
+            found += stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] == b"R"
+    except (OSError, ValueError):
+        pass
+    return found
 
 
 def in_turn(contenders: Mapping[str, Callable[[int], Took]], rounds: int, say: Callable[[str], None]) -> dict[str, list[Took]]:

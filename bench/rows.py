@@ -7,9 +7,10 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import measure
 import postgres
 from kho import ROOT, Archive
 from measure import Failed, Took
@@ -377,6 +378,34 @@ def evidence_export(stage: Stage) -> Result:
     return Result("evidence-export", "records", count, taken, [Aim("kho", least=10_000)])
 
 
+def campaign(stage: Stage) -> Result:
+    """Migrations: how much of both cores a campaign of real conversions uses, comparison, sealing and keeping included."""
+    from campaign_data import CAMPAIGNS
+
+    contenders: dict[str, Callable[[int], Took]] = {}
+    amounts: dict[str, float] = {}
+    for name, each in CAMPAIGNS.items():
+        folders = [_made(stage.fresh(name)) for _ in range(stage.number(each.objects, 2))]
+        each.fill(folders)
+        amounts[name] = len(folders) * each.files
+
+        def once(round_: int, path: str = each.path, folders: Sequence[Path] = folders) -> Took:
+            archive = stage.archive()
+            archive.deposit(folders)
+            return archive.kho("formats", "campaign", "run", path)
+
+        contenders[name] = once
+    taken = stage.race(1, **contenders)
+    note = "; ".join(f"{name}: {_cores(taken[name])}" for name in taken)
+    return Result("campaign", "files", sum(amounts.values()), taken, [], amounts, f"{note} (aimed at ≥ 85 %)")
+
+
+def _cores(taken: Sequence[Took]) -> str:
+    used, wanted = (statistics.median(values) for values in zip(*((took.used, took.wanted) for took in taken), strict=True))
+    together = max(took.together for took in taken)
+    return f"{used:.0%} of {measure.CORES} cores used, work for {wanted:.0%}, {together / 1e6:.0f} MB in all processes together"
+
+
 def s3(stage: Stage) -> Result:
     """One large file into a real S3 store (SeaweedFS on this machine) and back. Peaks show memory: part size × concurrency."""
     made = subprocess.run([ROOT / "scripts" / "seaweed-env"], capture_output=True, text=True, check=False)
@@ -435,6 +464,7 @@ ROWS: Mapping[str, Callable[[Stage], Result]] = {
     "evidence-verify": evidence_verify,
     "evidence-leaf": evidence_leaf,
     "evidence-export": evidence_export,
+    "campaign": campaign,
     "tape": tape,
     "s3": s3,
     "due-10M": due_10m,

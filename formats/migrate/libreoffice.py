@@ -10,12 +10,11 @@ from types import MappingProxyType
 from typing import Final
 
 from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
+from formats.ole2 import stream_names
 from formats.sandbox import SandboxLimits
 from formats.tools import program, version_of
 
 __all__ = ["LibreOffice"]
-
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _MODULES: Final = {
     "writer": frozenset(
@@ -97,14 +96,14 @@ def _filter(recipe: str, extension: str) -> str:
 def _encrypted(source: Path) -> bool:
     """Whether a password is asked for: LibreOffice only says that it "could not load" such a document.
 
-    OOXML is wrapped in an OLE file (MS-OFFCRYPTO) then; of ODF, the manifest names the algorithm.
+    OOXML is wrapped in an OLE2 file (MS-OFFCRYPTO, 2.3.4) then; of ODF, the manifest names the algorithm.
     """
     try:
+        if "EncryptedPackage" in stream_names(source):
+            return True
         with source.open("rb") as stream:
-            head = stream.read(1 << 20)
-        if head.startswith(_OLE):
-            return b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in head
-        if head.startswith(b"PK"):
+            head = stream.read(2)
+        if head == b"PK":
             with zipfile.ZipFile(source) as file:
                 return b"encryption-data" in file.read("META-INF/manifest.xml")
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):

@@ -165,9 +165,11 @@ def frame(path: str, target: str, number: int) -> dict[str, Any]:
 
 
 def thumbnail(path: str, target: str, side: int) -> dict[str, Any]:
-    """Write the first frame at most ``side`` pixels wide and high, as a PNG."""
+    """Write the first frame at most ``side`` pixels wide and high, as a PNG; what is transparent becomes white, as on paper."""
     with Image.open(path, formats=FORMATS) as file:
         image = _canonical(file)
+        if "A" in image.getbands():
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         image.save(target, "PNG")
     return {}

@@ -11,7 +11,7 @@ from formats.validate.images import FORMATS, PillowDecoder
 from formats.validate.jp2 import Jpylyzer
 from formats.validate.mail import MailParser
 from formats.validate.markup import WellFormed
-from formats.validate.office import OdfPackage, OoxmlPackage
+from formats.validate.office import LockedOffice, OdfPackage, OoxmlPackage
 from formats.validate.pdf import PdfaClaim, PdfStructure
 from formats.validate.siard import SiardStructure
 from formats.validate.validation import Validation, Why, could_not, merged
@@ -41,6 +41,7 @@ class Choice:
             "epub": (ZipTest(),),
             "ooxml": (OoxmlPackage(),),
             "odf": (OdfPackage(),),
+            "locked-office": (LockedOffice(),),
             "siard": (SiardStructure(),),
             "email": (MailParser(),),
             "mbox": (MailParser(),),

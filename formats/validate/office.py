@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import posixpath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from formats.ole2 import stream_names
 from formats.validate.archives import Archive, Locked, ZipTest, tree
+from formats.validate.validation import Defect, Validation, Why, could_not, defective
+from policies.findings import Puid
 
-__all__ = ["OdfPackage", "OoxmlPackage"]
+__all__ = ["LockedOffice", "OdfPackage", "OoxmlPackage"]
 
 CONTENT_TYPES = "[Content_Types].xml"
 TYPES = "{http://schemas.openxmlformats.org/package/2006/content-types}"
 RELATIONSHIPS = "{http://schemas.openxmlformats.org/package/2006/relationships}"
 MAIN = ("/officeDocument", "/document")
+
+ENCRYPTED_STREAMS = frozenset({"EncryptionInfo", "EncryptedPackage"})
 
 MANIFEST = "META-INF/manifest.xml"
 MANIFEST_NAMESPACE = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
@@ -108,3 +114,17 @@ class OdfPackage(ZipTest):
             name = each.get(f"{MANIFEST_NAMESPACE}full-path") or ""
             if not name.endswith("/") and name not in archive.members and unquote(name) not in archive.members:
                 archive.defect("ODF 1.2 part 3, 3.2", f"the manifest names {name}, which is missing")
+
+
+class LockedOffice:
+    """An OOXML document under a password (MS-OFFCRYPTO, 2.3.4): an OLE2 file, in which nobody without it can look further."""
+
+    name = "kho ole2"
+    version = "1"
+
+    def validate(self, path: Path, puid: Puid) -> Validation:
+        check = f"{self.name} {self.version}"
+        missing = sorted(ENCRYPTED_STREAMS - stream_names(path))
+        if not missing:
+            return could_not(Why.LOCKED, "it asks for a password", check=check)
+        return defective(check, [Defect("MS-OFFCRYPTO 2.3.4", f"the stream {name} is missing") for name in missing])

@@ -17,8 +17,25 @@ from PIL import Image, ImageDraw, ImageFont
 
 from formats.migrate import MIGRATORS, Made
 from formats.sandbox import workspace
+from tests.formats.ole2 import ooxml_wrapped
 
-__all__ = ["PARAGRAPHS", "docx", "film", "html", "needs", "odt", "pdf", "picture", "pptx", "protect", "scan", "sound", "xlsx"]
+__all__ = [
+    "PARAGRAPHS",
+    "ROWS",
+    "docx",
+    "film",
+    "html",
+    "needs",
+    "odt",
+    "pages_of",
+    "pdf",
+    "picture",
+    "pptx",
+    "protect",
+    "scan",
+    "sound",
+    "xlsx",
+]
 
 PARAGRAPHS = (
     "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
@@ -120,8 +137,14 @@ ROWS: tuple[tuple[str | float, ...], ...] = (
 )
 
 
-def xlsx(path: Path, rows: Sequence[Sequence[str | float]] = ROWS, *, sheets: Sequence[str] = ("Quyết định", "Phụ lục")) -> Path:
-    """A workbook: the same rows on every sheet."""
+def xlsx(
+    path: Path,
+    rows: Sequence[Sequence[str | float]] = ROWS,
+    *,
+    sheets: Sequence[str] = ("Quyết định", "Phụ lục"),
+    width: int = 0,
+) -> Path:
+    """A workbook: the same rows on every sheet, in columns of ``width`` letters (0: as wide as the program likes)."""
     strings = sorted({cell for row in rows for cell in row if isinstance(cell, str)})
     number = {text: n for n, text in enumerate(strings)}
 
@@ -147,7 +170,8 @@ def xlsx(path: Path, rows: Sequence[Sequence[str | float]] = ROWS, *, sheets: Se
         ),
     }
     for n in range(1, len(sheets) + 1):
-        sheet = f"<worksheet {main}><sheetData>{data}</sheetData></worksheet>"
+        columns = f'<cols><col min="1" max="9" width="{width}" customWidth="1"/></cols>' if width else ""
+        sheet = f"<worksheet {main}>{columns}<sheetData>{data}</sheetData></worksheet>"
         parts[f"xl/worksheets/sheet{n}.xml"] = (f"{_TYPE}spreadsheetml.worksheet+xml", sheet)
     return _zip(path, _package("xl/workbook.xml", "xl", parts, "Sổ đăng ký quyết định"))
 
@@ -262,6 +286,13 @@ def pdf(path: Path, paragraphs: Sequence[str] = PARAGRAPHS) -> Path:
     return path
 
 
+def pages_of(path: Path) -> int:
+    import pikepdf
+
+    with pikepdf.open(path) as file:
+        return len(file.pages)
+
+
 def protect(path: Path, password: str = "bí mật") -> Path:
     """Put a file under a password, as its own program would: PDF by AES, ODF by its manifest, OOXML by MS-OFFCRYPTO's wrapping."""
     if path.suffix == ".pdf":
@@ -281,10 +312,7 @@ def protect(path: Path, password: str = "bí mật") -> Path:
             for name, part in parts.items():
                 out.writestr(name, part)
     else:
-        names = b"".join(
-            name.encode("utf-16-le").ljust(128, b"\0") for name in ("Root Entry", "EncryptionInfo", "EncryptedPackage")
-        )
-        path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + names + path.read_bytes())
+        path.write_bytes(ooxml_wrapped(path.read_bytes()))
     return path
 
 

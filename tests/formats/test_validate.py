@@ -24,6 +24,8 @@ from formats.validate.preflight import LONE_CR
 from formats.validate.validation import Defect, could_not, defective, merged, sound
 from policies.codes import register
 from policies.findings import Puid
+from tests.formats import documents
+from tests.formats.ole2 import ole2
 from tests.formats.sample_files import SAMPLES, have, locked_pdf, make, pdf, zipped
 from tests.formats.sample_files import sound as wav
 
@@ -183,8 +185,21 @@ def test_passwords(real: Inspectors, tmp_path: Path) -> None:
     data[data.index(b"PK\x01\x02") + 8] |= 1  # and in the directory
     (tmp_path / "a.zip").write_bytes(data)
     files = [(tmp_path / "a.pdf", Puid("fmt/20")), (tmp_path / "a.pdf", Puid("fmt/477")), (tmp_path / "a.zip", Puid("x-fmt/263"))]
+    for maker in (documents.docx, documents.xlsx, documents.pptx):
+        path = documents.protect(maker(tmp_path / f"{maker.__name__}.bin"))  # type: ignore[operator]
+        files.append((path, Puid("fmt/494")))
+    files.append((documents.protect(documents.odt(tmp_path / "a.odt")), Puid("fmt/291")))
     for _, found in real.validate(files):
         assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.LOCKED)
+
+
+def test_a_document_that_only_seems_to_be_under_a_password(real: Inspectors, tmp_path: Path) -> None:
+    half, other = tmp_path / "nửa.docx", tmp_path / "khác.docx"
+    half.write_bytes(ole2({"EncryptedPackage": bytes(5000)}))
+    other.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"EncryptedPackage".decode().encode("utf-16-le") * 99)
+    for _, found in real.validate([(half, Puid("fmt/494")), (other, Puid("fmt/494"))]):
+        assert found.validity is Validity.INVALID
+        assert "EncryptionInfo is missing" in found.defects[-1].words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""The directory of an OLE2 file (MS-CFB): the names of what it holds, and nothing of their contents."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+__all__ = ["MAGIC", "stream_names"]
+
+MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+ENTRY: Final = 128
+"""Bytes of a directory entry (2.6.1); the name stands first, in UTF-16, its length in bytes at 64."""
+
+LAST: Final = 0xFFFFFFFA
+"""Sector numbers from here on are none (MAXREGSECT, 2.1)."""
+
+MOST_SECTORS: Final = 4096
+"""Sectors of a directory that are read: some 16,000 entries, where an office document has dozens."""
+
+
+def stream_names(path: Path) -> frozenset[str]:
+    """Names of the streams and storages, as far as the directory can be followed; none for a file of another kind. Raises OSError."""
+    with path.open("rb") as stream:
+        head = stream.read(512)
+        if len(head) < 512 or not head.startswith(MAGIC):
+            return frozenset()
+        try:
+            return frozenset(name for sector in _directory(stream, head) for name in _names(sector))
+        except (struct.error, ValueError):
+            return frozenset()
+
+
+def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
+    """The sectors of the directory, along their chain."""
+    (shift,) = struct.unpack_from("<H", head, 30)
+    if shift not in (9, 12):
+        return
+    size = 1 << shift
+    (sector,) = struct.unpack_from("<I", head, 48)
+    for _ in range(MOST_SECTORS):
+        if sector >= LAST:
+            return
+        yield _sector(stream, sector, size)
+        sector = _next(stream, head, sector, size)
+
+
+def _sector(stream: BinaryIO, number: int, size: int) -> bytes:
+    stream.seek((number + 1) * size)
+    return stream.read(size)
+
+
+def _next(stream: BinaryIO, head: bytes, sector: int, size: int) -> int:
+    """The sector after this one, by the allocation table (2.3), whose sectors are listed in the header and, for large files, in a chain of
+    their own (2.5)."""
+    each = size // 4
+    table = sector // each
+    if table < 109:
+        (place,) = struct.unpack_from("<I", head, 76 + 4 * table)
+    else:
+        place = _listed(stream, head, table - 109, size)
+    if place >= LAST:
+        raise ValueError("no such sector")
+    (following,) = struct.unpack_from("<I", _sector(stream, place, size), 4 * (sector % each))
+    return int(following)
+
+
+def _listed(stream: BinaryIO, head: bytes, number: int, size: int) -> int:
+    """Where the ``number``-th sector of the table lies that the header does not list."""
+    each = size // 4 - 1
+    (sector,) = struct.unpack_from("<I", head, 68)
+    for _ in range(number // each):
+        if sector >= LAST:
+            raise ValueError("no such sector")
+        (sector,) = struct.unpack_from("<I", _sector(stream, sector, size), size - 4)
+    (place,) = struct.unpack_from("<I", _sector(stream, sector, size), 4 * (number % each))
+    return int(place)
+
+
+def _names(sector: bytes) -> Iterator[str]:
+    for start in range(0, len(sector) - ENTRY + 1, ENTRY):
+        (length,) = struct.unpack_from("<H", sector, start + 64)
+        if 2 <= length <= 64 and sector[start + 66]:  # an entry in use has a type
+            yield sector[start : start + length - 2].decode("utf-16-le", "replace")

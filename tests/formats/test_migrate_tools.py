@@ -1,0 +1,160 @@
+"""Migration with tools that do harm: what a fake program does in the place of a real one harms nothing, and is reported."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from formats import tools as installed
+from formats.migrate import MIGRATORS, Failed, Made, migrator
+from formats.sandbox import MIB, SandboxLimits, workspace
+
+PROGRAMS = {
+    "ffmpeg": ("ffmpeg", "flac", "a.wav"),
+    "libreoffice": ("soffice.bin", "odt", "a.docx"),
+    "ghostscript": ("gs", "pdfa-2b", "a.pdf"),
+    "ocrmypdf": ("ocrmypdf", "pdfa-2b-ocr", "a.tif"),
+    "openjpeg": ("opj_compress", "jp2", "a.tif"),
+}
+"""Migrator → the program it runs, a recipe, a source. Pillow's is this Python itself."""
+
+CONTENT = b"the original"
+
+Run = Callable[..., Made | Failed]
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[] if name == "ffmpeg" else [pytest.mark.proof]) for name in PROGRAMS])
+def tool(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Migrate with a program that does what is given as text; the source and all beside it must be as before."""
+    name = str(request.param)
+    program, recipe, called = PROGRAMS[name]
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    installed.program.cache_clear()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(type(MIGRATORS[name]), "version", lambda self: "99.1")
+    if name == "ghostscript":
+        profile = tmp_path / "srgb.icc"
+        profile.write_bytes(b"profile")
+        monkeypatch.setattr("formats.migrate.ghostscript.PROFILES", (profile,))
+    source = tmp_path / called
+    source.write_bytes(CONTENT)
+
+    def run(text: str, **limits: float | int) -> Made | Failed:
+        for each in {program, "soffice" if name == "libreoffice" else program}:
+            file = folder / each
+            head = (
+                f"#!{sys.executable} -IS\nimport os, sys, time\nSOURCE, BESIDE = {str(source)!r}, {str(tmp_path / 'planted')!r}\n"
+            )
+            file.write_text(head + textwrap.dedent(text))
+            file.chmod(file.stat().st_mode | stat.S_IXUSR)
+        with workspace() as work:
+            made = MIGRATORS[name].migrate(source, recipe, work, limits=SandboxLimits(**{"seconds": 30.0, **limits}))  # type: ignore[arg-type]
+        assert source.read_bytes() == CONTENT
+        assert not (tmp_path / "planted").exists()
+        assert not still_running(str(folder))
+        return made
+
+    yield run
+    installed.program.cache_clear()
+
+
+def still_running(words: str) -> list[str]:
+    """Processes of a fake tool that still run (they may take a moment to be gone)."""
+    for _ in range(100):
+        found = []
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                try:
+                    line = (process / "cmdline").read_bytes().decode(errors="replace")
+                except OSError:
+                    continue
+                found += [line] if words in line else []
+        if not found:
+            return []
+        time.sleep(0.05)
+    return found
+
+
+def code(made: Made | Failed) -> str:
+    assert isinstance(made, Failed), made
+    assert made.reason
+    return made.code
+
+
+def test_a_tool_that_hangs(tool: Run) -> None:
+    made = tool("time.sleep(600)", seconds=1.0)
+    assert code(made) == "MIG-TOOL-LIMIT"
+
+
+def test_a_tool_that_hangs_and_hears_no_signal(tool: Run) -> None:
+    made = tool("import signal\nfor n in (1, 2, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(600)", seconds=1.0)
+    assert code(made) == "MIG-TOOL-LIMIT"
+
+
+def test_a_tool_that_eats_memory(tool: Run) -> None:
+    made = tool("import mmap\nx = mmap.mmap(-1, 1 << 31)\nfor i in range(0, 1 << 31, 4096): x[i] = 1", memory=200 * MIB)
+    assert code(made) in ("MIG-TOOL-LIMIT", "MIG-TOOL-FAILED")  # it may hear that there is none, or be ended
+
+
+def test_a_tool_that_writes_outside_its_folder(tool: Run) -> None:
+    assert code(tool("open(BESIDE, 'w').write('x')")) == "MIG-TOOL-FAILED"
+    assert code(tool("open(SOURCE, 'w').write('x')")) == "MIG-TOOL-FAILED"
+    assert (
+        code(tool("for place in (SOURCE, BESIDE):\n  try: open(place, 'w').write('x')\n  except OSError: pass"))
+        == "MIG-TOOL-FAILED"
+    )
+
+
+def test_a_tool_that_takes_the_original_away(tool: Run) -> None:
+    assert code(tool("os.remove(SOURCE)")) == "MIG-TOOL-FAILED"
+    assert code(tool("os.rename(SOURCE, SOURCE + '.old')")) == "MIG-TOOL-FAILED"
+
+
+def test_a_tool_that_forks_without_end(tool: Run) -> None:
+    made = tool("for _ in range(500):\n  if os.fork() == 0: time.sleep(600)\ntime.sleep(600)")
+    assert code(made) == "MIG-TOOL-LIMIT"
+
+
+def test_a_tool_that_leaves_children_behind(tool: Run) -> None:
+    tool("if os.fork() == 0:\n  os.setsid()\n  time.sleep(600)\nsys.exit(0)")  # that none is left is seen to by `tool`
+
+
+def test_a_tool_that_dies_half_way(tool: Run) -> None:
+    """Half a result is none, wherever the tool writes it."""
+    half = """
+        places = [word.partition("=")[2] or word for word in sys.argv[1:]]
+        for place in places:
+            if place.count("/") > 1 and os.path.isdir(os.path.dirname(place)) and not os.path.exists(place):
+                open(place, "wb").write(b"half")
+        print("half", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), 11)
+    """
+    made = tool(half)
+    assert code(made) == "MIG-TOOL-FAILED"
+    assert isinstance(made, Failed)
+    assert "signal 11" in made.reason
+
+
+def test_a_tool_that_says_it_is_done_and_made_nothing(tool: Run) -> None:
+    made = tool("sys.exit(0)")
+    assert code(made) == "MIG-TOOL-FAILED"
+    assert isinstance(made, Failed)
+    assert "made nothing" in made.reason
+
+
+def test_a_tool_that_calls_home(tool: Run) -> None:
+    made = tool("import socket\nsocket.create_connection(('127.0.0.1', 9), 5)")
+    assert code(made) == "MIG-TOOL-FAILED"
+
+
+def test_the_module_has_no_other_way_to_a_program() -> None:
+    """What these tests replace is what migrators run."""
+    assert migrator.program is installed.program
