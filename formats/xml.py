@@ -101,6 +101,21 @@ READ: Final = 1 << 16
 """Bytes given to the parser at a time."""
 
 
+_OPTIONS: Final[dict[str, Any]] = {
+    "resolve_entities": False,
+    "load_dtd": False,
+    "no_network": True,
+    "dtd_validation": False,
+    "attribute_defaults": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+"""Of every parser but that of `exact`."""
+
+_PARSER: Final = etree.XMLParser(**_OPTIONS)
+
+
 def local_name(element: Element) -> str:
     """The tag without its namespace."""
     return element.tag.rpartition("}")[2]
@@ -119,14 +134,7 @@ class _Feeder:
         self._parser = etree.XMLPullParser(
             events=wanted,
             tag=tags,
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            dtd_validation=False,
-            attribute_defaults=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
+            **_OPTIONS,
         )
 
     def __iter__(self) -> Iterator[tuple[str, Element]]:
@@ -282,14 +290,45 @@ def to_bytes(root: Element) -> bytes:
 
 
 def subtrees(stream: BinaryIO, tags: Iterable[str]) -> Iterator[Element]:
-    """Every element with one of ``tags`` ("{namespace}name"), whole; memory is that of the largest. For documents that Kho made.
+    """Every element with one of ``tags`` ("{namespace}name", none inside another), whole; memory is that of the largest, or of `READ` bytes
+    of a document. For documents that Kho made.
 
     Raises:
         NotWellFormed: as `events`.
     """
-    for _, element in _Feeder(stream, ("end",), tuple(tags)):
+    tags = tuple(tags)
+    head = stream.read(READ)
+    after = stream.read(READ) if head else b""
+    root = None if after else _small(head)
+    if root is not None:
+        yield from root.iter(*tags)
+        return
+    for _, element in _Feeder(_Begun(head + after, stream), ("end",), tags):  # type: ignore[arg-type]
         yield element
         _drop(element)
+
+
+def _small(data: bytes) -> Any:
+    """The root of a document that is there whole; None of one that is not well-formed."""
+    try:
+        root = etree.fromstring(data, _PARSER)
+    except (etree.XMLSyntaxError, ValueError, LookupError):
+        return None
+    _refuse_doctype(root)
+    return root
+
+
+class _Begun:
+    """What was read of a stream already, and the rest of it."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head, self._stream = head, stream
+
+    def read(self, size: int) -> bytes:
+        if not self._head:
+            return self._stream.read(size)
+        head, self._head = self._head[:size], self._head[size:]
+        return head
 
 
 class _Limited:

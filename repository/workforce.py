@@ -112,6 +112,11 @@ class Workforce:
         answers = (answer for found in self._in_order(ask, asked) for answer in found)
         return {deposit_id: answer for deposit_id, answer in zip(sizes, answers, strict=True) if answer is not None}
 
+    def expect(self, count: int) -> None:
+        """Start the processes when there will be enough to do for them; they make themselves ready until they are asked."""
+        if count == POOL_FROM and self._apart and self._cores > 1:
+            self.helpers.start()
+
     def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
         """`repository.rebuilding.believing.read_aip` for each, in their order. Raises Unavailable when a tier cannot be asked."""
         rest = iter(surveyed)

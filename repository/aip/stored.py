@@ -25,7 +25,7 @@ from policies.phrases import os_phrase, phrase
 from repository.aip.facts import aip_facts, original_name, past_deposit
 from repository.aip.sealing import EVENTS_PATH, REPRESENTATION_PREMIS
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
-from repository.catalog import DERIVED, Registration
+from repository.catalog import DERIVED, FileRow, Registration, file_row
 from repository.errors import AipUnreadable
 from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
 from storage.errors import StorageError, Unavailable
@@ -305,10 +305,13 @@ class StoredVersion:
         created = datetime.fromisoformat(block.created)
         first = datetime.fromisoformat(self._inventory.versions[0].created)
         few = sum(1 for _ in self._inventory.state(self._number)) <= ROWS_HELD
-        rows: Iterable[AipFile] = list(self._rows()) if few else _Again(self._rows)
+        held: list[FileRow] = []
         self.files = size = 0
-        for row in rows:
+        for row in self._rows():
             self.files, size = self.files + 1, size + row.size
+            if few:
+                held.append(file_row(row))
+        rows: Iterable[AipFile | FileRow] = held if few else _Again(self._rows)
         if few:
             self.close()
         copies = tuple(replace(copy, files=self.files, bytes=size) for copy in copies)

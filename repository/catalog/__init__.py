@@ -12,10 +12,10 @@ from repository.catalog.copies import TierSummary
 from repository.catalog.database import Transaction
 from repository.catalog.deposits import DepositChange
 from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, CatalogUnavailable, SchemaMismatch
-from repository.catalog.events import Note
+from repository.catalog.events import EventRow, Note, event_row
 from repository.catalog.formats import DERIVED, FormatCount
 from repository.catalog.ledger_days import LedgerDay
-from repository.catalog.registration import Registration
+from repository.catalog.registration import FileRow, Registration, file_row
 from repository.catalog.schema import upgrade
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "CatalogError",
     "CatalogUnavailable",
     "DepositChange",
+    "EventRow",
+    "FileRow",
     "FormatCount",
     "LedgerDay",
     "Members",
@@ -36,5 +38,7 @@ __all__ = [
     "SchemaMismatch",
     "TierSummary",
     "Transaction",
+    "event_row",
+    "file_row",
     "upgrade",
 ]

@@ -16,10 +16,13 @@ from repository.catalog.tables import event as table
 from repository.catalog.tables import event_note
 from repository.model import Event, Page
 
-__all__ = ["Events", "Note", "event_of"]
+__all__ = ["EventRow", "Events", "Note", "event_of", "event_row"]
 
 STREAMED = 5_000
 """Events fetched at a time while streaming."""
+
+EventRow = tuple[str | int, ...]
+"""Values in the order of `_COLUMNS`, as the database keeps them."""
 
 Note = tuple[bytes, Mapping[str, str]]
 """(salt, what was said by name): the digest over both stands in the event."""
@@ -31,10 +34,11 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
+    def append(self, events: Iterable[Event | EventRow], *, within: Transaction | None = None) -> None:
         """Append events; one whose id is there already is left as it stands, so that a step can be repeated."""
         with self._database.write(within) as transaction:
-            load(transaction, table, _COLUMNS, map(_row, events), unless="id")
+            rows = (each if isinstance(each, tuple) else event_row(each) for each in events)
+            load(transaction, table, _COLUMNS, rows, unless="id")
 
     def for_aip(self, aip_id: str) -> Iterator[Event]:
         """All events of an AIP in the order they were appended, streamed."""
@@ -123,7 +127,8 @@ _COLUMNS = [column.name for column in table.columns][1:]
 """All but the number, which the database gives."""
 
 
-def _row(each: Event) -> tuple[Any, ...]:
+def event_row(each: Event) -> EventRow:
+    """An event as its row keeps it, for what is prepared in one process and entered by another."""
     return (
         escaped(each.id),
         escaped(each.type),

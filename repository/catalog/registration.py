@@ -40,7 +40,7 @@ from repository.catalog.folding import searchable
 from repository.catalog.tables import OPEN, aip, aip_version, copy, damage, file, search
 from repository.model import Aip, AipFile, AipVersion, Copy, CopyState
 
-__all__ = ["Registration", "content_path", "digest_key", "register"]
+__all__ = ["FileRow", "Registration", "content_path", "digest_key", "file_row", "register"]
 
 CHUNK = 500
 """AIPs entered together. Their numbers are looked up in one query, and the memory for them stays small."""
@@ -68,19 +68,22 @@ _staging = Table(
 
 _COLUMNS = [column.name for column in _staging.columns]
 
+FileRow = tuple[str | int | bytes, ...]
+"""Values in the order of `_COLUMNS`, as the database keeps them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
     """One version of one AIP to be entered.
 
     ``aip`` gives the facts of the AIP as of this version (its ``versions`` and ``copies`` are not looked at); ``files`` streams
-    the whole state of the version, each path once, ``version.files`` in number; ``copies`` are all copies that are known, and one
-    without ``check_next`` is due at once.
+    the whole state of the version (`file_row` of a file will do, too), each path once, ``version.files`` in number; ``copies``
+    are all copies that are known, and one without ``check_next`` is due at once.
     """
 
     aip: Aip
     version: AipVersion
-    files: Iterable[AipFile]
+    files: Iterable[AipFile | FileRow]
     copies: tuple[Copy, ...] = ()
 
 
@@ -200,8 +203,8 @@ def content_path(version: int, rest: str, path: str) -> str:
     return f"v{version}/content/{rest or path}" if version else rest
 
 
-def _file_row(each: AipFile) -> tuple[str | int | bytes, ...]:
-    """Values in the order of `_COLUMNS`."""
+def file_row(each: AipFile) -> FileRow:
+    """A file as its row keeps it, for what is prepared in one process and entered by another."""
     sha512 = bytes.fromhex(each.sha512)
     version, rest = _split(each.content_path, each.path)
     return (
@@ -218,6 +221,10 @@ def _file_row(each: AipFile) -> tuple[str | int | bytes, ...]:
     )
 
 
+def _rows(files: Iterable[AipFile | FileRow]) -> Iterator[FileRow]:
+    return (each if isinstance(each, tuple) else file_row(each) for each in files)
+
+
 def _enter_files(transaction: Transaction, wanted: list[Registration], known: dict[str, tuple[int, int]]) -> int:
     first = [each for each in wanted if each.version.number == 1]
     counts: dict[str, int] = {}
@@ -231,15 +238,13 @@ def _enter_files(transaction: Transaction, wanted: list[Registration], known: di
     return sum(counts.values())
 
 
-def _first_rows(
-    first: list[Registration], known: dict[str, tuple[int, int]], counts: dict[str, int]
-) -> Iterator[tuple[str | int | bytes, ...]]:
+def _first_rows(first: list[Registration], known: dict[str, tuple[int, int]], counts: dict[str, int]) -> Iterator[FileRow]:
     for each in first:
         pk = known[each.aip.id][0]
         counts[each.aip.id] = 0
-        for one in each.files:
+        for row in _rows(each.files):
             counts[each.aip.id] += 1
-            yield (pk, 1, OPEN, *_file_row(one))
+            yield (pk, 1, OPEN, *row)
 
 
 def _enter_changes(transaction: Transaction, each: Registration, pk: int) -> int:
@@ -257,10 +262,10 @@ def _enter_changes(transaction: Transaction, each: Registration, pk: int) -> int
     return count
 
 
-def _stage(transaction: Transaction, files: Iterable[AipFile]) -> int:
+def _stage(transaction: Transaction, files: Iterable[AipFile | FileRow]) -> int:
     transaction.execute(CreateTable(_staging, if_not_exists=True))
     transaction.execute(delete(_staging))
-    load(transaction, _staging, _COLUMNS, map(_file_row, files))
+    load(transaction, _staging, _COLUMNS, _rows(files))
     return int(transaction.execute(select(func.count()).select_from(_staging)).scalar_one())
 
 

@@ -68,7 +68,7 @@ def kept_rows(archive: Archive) -> Iterator[str]:
 
 def kept_row(archive: Archive, deposit_id: str) -> Deposit | None:
     """The row that was kept of a deposit; None when there is none that can be read."""
-    return _row_in(archive.settings.home / _ROWS / f"{deposit_id}.json", deposit_id)
+    return _row_in(os.path.join(archive.settings.home, _ROWS, f"{deposit_id}.json"), deposit_id)
 
 
 def remaining(archive: Archive, place: str, deposit_id: str) -> Deposit | None:
@@ -94,9 +94,10 @@ def is_of(row: Deposit, other: Deposit) -> bool:
     )
 
 
-def _row_in(file: Path, deposit_id: str) -> Deposit | None:
+def _row_in(file: str | Path, deposit_id: str) -> Deposit | None:
     try:
-        deposit = _row(json.loads(file.read_text(encoding="ascii")))
+        with open(file, encoding="ascii") as stream:
+            deposit = _row(json.load(stream))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return deposit if deposit.id == deposit_id else None

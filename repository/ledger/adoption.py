@@ -7,9 +7,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from typing import Any
 
 from policies.findings import Findings, KhoError
 from policies.phrases import os_phrase
@@ -17,32 +20,29 @@ from repository.archive import Archive
 from repository.catalog import LedgerDay
 from repository.ledger.days import day_end, event_of_line
 from repository.ledger.keeper import folder_of
-from repository.ledger.open_day import OpenFile, open_files, with_numbers
+from repository.ledger.open_day import OpenFile, event_of_row, open_files
 from repository.ledger.segments import CONTENT, PREFIX, SEGMENT
 from repository.model import Copy, CopyState
-from storage.tier import ObjectId, Tier
+from storage.tier import ObjectId, ObjectVersion, Tier
 
-__all__ = ["TakenBack", "adopt_days", "take_back"]
+__all__ = ["TakenBack", "adopt_days", "day_number", "take_back"]
 
 _log = logging.getLogger("kho.ledger")
 
+GROUP = 5_000
+"""Events of an open day that are looked up and entered together: every group waits for the disk once."""
 
-def adopt_days(archive: Archive, only: str | None = None) -> int:
-    """Enter the days that the tiers (or ``only`` one) hold, when the catalog knows none; how many. It ends at the first day that is not
-    whole on any tier or does not continue the one before: what comes after stays on the tiers, and a comparison tells of it.
+
+def adopt_days(archive: Archive, held: Mapping[int, Mapping[str, ObjectVersion]]) -> int:
+    """Enter the days that the tiers were seen to hold (number → tier → what it holds), when the catalog knows none; how many. It ends at
+    the first day that is not whole on any tier or does not continue the one before: what comes after stays on the tiers, and a comparison
+    tells of it.
 
     Their events must not be in the catalog yet (run it before a rebuild registers AIPs). Copies are unknown until they are re-read.
     Raises Unavailable when a tier cannot be asked.
     """
     if archive.catalog.days.last() is not None:
         return 0
-    held: dict[int, dict[str, tuple[str, bytes]]] = {}
-    tiers = archive.tiers if only is None else {only: archive.tier(only)}
-    for name, tier in tiers.items():
-        for found in tier.versions():
-            digits = found.object_id.rpartition(":")[2]
-            if found.problem is None and found.object_id.startswith(PREFIX) and digits.isdecimal():
-                held.setdefault(int(digits), {})[name] = (found.object_id, found.inventory_sha512)
     before, last = 0, b""
     for number in sorted(held):
         if number != before + 1 or (head := _adopt(archive, number, held[number], last)) is None:
@@ -52,10 +52,17 @@ def adopt_days(archive: Archive, only: str | None = None) -> int:
     return before
 
 
-def _adopt(archive: Archive, number: int, places: dict[str, tuple[str, bytes]], before: bytes) -> bytes | None:
+def day_number(found: ObjectVersion) -> int | None:
+    """Which day of the ledger an object is; None when it is none, or cannot be believed."""
+    digits = found.object_id.rpartition(":")[2]
+    is_day = found.problem is None and found.object_id.startswith(PREFIX) and digits.isdecimal()
+    return int(digits) if is_day else None
+
+
+def _adopt(archive: Archive, number: int, places: Mapping[str, ObjectVersion], before: bytes) -> bytes | None:
     """Enter one day from the first tier that holds it whole; the bytes of its head."""
-    for name, (object_id, inventory) in places.items():
-        tier = archive.tiers[name]
+    for name, held in places.items():
+        tier, object_id, inventory = archive.tiers[name], held.object_id, held.inventory_sha512
         try:
             data = _read(tier, object_id, "head.json")
             head = json.loads(data)
@@ -127,36 +134,92 @@ def take_back(archive: Archive, tiers: Mapping[str, Tier], findings: Findings) -
     Run it after AIPs are registered: what a sealed AIP says of an event is believed before these copies, which nobody signed.
     """
     back, held = TakenBack(), {name: open_files(tier) for name, tier in tiers.items()}
-    sound = {name: sum(_sound(name, file, findings) for file in files) for name, files in held.items()}
-    for name in sorted(held, key=lambda name: -sound[name]):
+    lines, order = _Lines(archive, back), list(held)
+    if len(held) > 1:
+        order.sort(key=lambda name: -sum(lines.of(file).sound for file in held[name]))
+    for name in order:
         for file in held[name]:
-            try:
-                _enter(archive, file, back)
-            except OSError as error:
-                _log.warning("%s: %s", file.path, error)  # a finding already
-    if not any(sound.values()):
+            lines.enter(file)
+    for name, files in held.items():
+        for file in files:
+            _tell(name, file, lines.of(file), findings)
+    if not any(lines.of(file).sound for files in held.values() for file in files):
         last = archive.catalog.days.last()
         back.lost_since = archive.catalog.days.first_time() if last is None else day_end(last.day)
     return back
 
 
-def _sound(tier: str, file: OpenFile, findings: Findings) -> int:
-    """How many lines of a file are as they were written."""
-    good = altered = 0
-    try:
-        for sound in file.sound():
-            good, altered = good + sound, altered + (not sound)
-    except OSError as error:
-        findings.add("LED-OPEN-UNREADABLE", str(file.path), tier=tier, reason=os_phrase(error))
-    if altered:
-        findings.add("LED-OPEN-ALTERED", str(file.path), tier=tier, count=altered)
-    return good
+@dataclass(slots=True)
+class _Count:
+    """How many lines of a file are as they were written, and how many are not; why it could not be read to its end."""
+
+    sound: int = 0
+    altered: int = 0
+    unread: str = ""
 
 
-def _enter(archive: Archive, file: OpenFile, back: TakenBack) -> None:
-    for known, events in with_numbers(archive, file.events()):
-        new = {event.id: event for event in events if event and event.id not in known}
-        archive.catalog.events.append(new.values())
-        back.events += len(new)
-        times = [event.time for event in new.values()] + ([back.until] if back.until else [])
-        back.until = max(times, default=None)
+class _Lines:
+    """Counts and enters the lines of files, each once however many tiers hold the very same bytes."""
+
+    def __init__(self, archive: Archive, back: TakenBack) -> None:
+        self._archive, self._back = archive, back
+        self._counts: dict[bytes, _Count] = {}
+        self._entered: set[bytes] = set()
+        self._keys: dict[Path, bytes] = {}
+
+    def _key(self, file: OpenFile) -> bytes:
+        """What files with the same lines have in common."""
+        if file.path not in self._keys:
+            try:
+                self._keys[file.path] = file.digest()
+            except OSError:
+                self._keys[file.path] = os.fsencode(file.path)
+        return self._keys[file.path]
+
+    def of(self, file: OpenFile) -> _Count:
+        """What is known of a file's lines."""
+        key = self._key(file)
+        if key not in self._counts:
+            count = self._counts[key] = _Count()
+            try:
+                for sound in file.sound():
+                    count.sound, count.altered = count.sound + sound, count.altered + (not sound)
+            except OSError as error:
+                count.unread = os_phrase(error)
+        return self._counts[key]
+
+    def enter(self, file: OpenFile) -> None:
+        """Enter those events of a file that the catalog does not know, and count its lines meanwhile."""
+        key, count = self._key(file), _Count()
+        if key in self._entered:
+            return
+        self._entered.add(key)
+        group: list[Mapping[str, Any]] = []
+        try:
+            for row in file.rows():
+                count.sound, count.altered = count.sound + (row is not None), count.altered + (row is None)
+                if row:
+                    group.append(row)
+                if len(group) == GROUP:
+                    self._enter(group)
+                    group = []
+        except OSError as error:
+            count.unread = os_phrase(error)
+        self._enter(group)
+        self._counts[key] = count
+
+    def _enter(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        known = self._archive.catalog.days.numbers(row["id"] for row in rows)
+        events = (event_of_row(row) for row in rows if row["id"] not in known)
+        new = {event.id: event for event in events if event}
+        self._archive.catalog.events.append(new.values())
+        self._back.events += len(new)
+        times = [event.time for event in new.values()] + ([self._back.until] if self._back.until else [])
+        self._back.until = max(times, default=None)
+
+
+def _tell(tier: str, file: OpenFile, count: _Count, findings: Findings) -> None:
+    if count.unread:
+        findings.add("LED-OPEN-UNREADABLE", str(file.path), tier=tier, reason=count.unread)
+    if count.altered:
+        findings.add("LED-OPEN-ALTERED", str(file.path), tier=tier, count=count.altered)

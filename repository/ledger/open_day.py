@@ -13,11 +13,11 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from policies.findings import KhoError
 from repository.archive import Archive
@@ -27,7 +27,16 @@ from storage import durable
 from storage.ocfl.tier import LocalTier
 from storage.tier import Tier
 
-__all__ = ["OPEN_COPIES", "OpenFile", "Told", "copy_open_day", "forget_open", "is_sound", "open_files", "with_numbers"]
+__all__ = [
+    "OPEN_COPIES",
+    "OpenFile",
+    "Told",
+    "copy_open_day",
+    "event_of_row",
+    "forget_open",
+    "is_sound",
+    "open_files",
+]
 
 T = TypeVar("T")
 
@@ -112,9 +121,26 @@ def _is_old(line: bytes) -> bool:
 
 def event_of_open(line: bytes) -> Event | None:
     """The event of a line with its end; None when the line is not what was written."""
+    row = row_of_open(line)
+    return None if row is None else event_of_row(row)
+
+
+def row_of_open(line: bytes) -> Mapping[str, Any] | None:
+    """The members of a line with its end, none of a line that is no event; None when the line is not what was written."""
+    if not is_sound(line):
+        return None
     try:
-        return event_of_line(json.loads(line)) if is_sound(line) else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        row = json.loads(line)
+        return row if isinstance(row["id"], str) else {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+def event_of_row(row: Mapping[str, Any]) -> Event | None:
+    """The event of what `row_of_open` gives; None when it is none."""
+    try:
+        return event_of_line(row)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -132,10 +158,20 @@ class OpenFile:
         with open(self.path, "rb") as stream:
             yield from map(event_of_open, stream)
 
+    def rows(self) -> Iterator[Mapping[str, Any] | None]:
+        """`row_of_open` of each line. Raises OSError."""
+        with open(self.path, "rb") as stream:
+            yield from map(row_of_open, stream)
+
     def sound(self) -> Iterator[bool]:
         """Of each line, whether it is as it was written. Raises OSError."""
         with open(self.path, "rb") as stream:
             yield from map(is_sound, stream)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the whole file. Raises OSError."""
+        with open(self.path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
 
 
 def open_files(tier: Tier) -> list[OpenFile]:
@@ -260,13 +296,9 @@ def forget_open(archive: Archive, until: int) -> None:
 
 def _sealed(archive: Archive, file: OpenFile, until: int) -> bool:
     """Whether every line of a file is sound and its event numbered ``until`` at most. Raises OSError."""
-    for known, events in with_numbers(archive, file.events()):
-        if None in events or any(known.get(event.id, until + 1) > until for event in events if event):
+    events = file.events()
+    while group := list(islice(events, ASKED)):
+        known = archive.catalog.days.numbers(event.id for event in group if event)
+        if None in group or any(known.get(event.id, until + 1) > until for event in group if event):
             return False
     return True
-
-
-def with_numbers(archive: Archive, events: Iterator[Event | None]) -> Iterator[tuple[dict[str, int], list[Event | None]]]:
-    """Events in groups, each with the numbers of those that the catalog knows: event id → number."""
-    while group := list(islice(events, ASKED)):
-        yield archive.catalog.days.numbers(event.id for event in group if event), group

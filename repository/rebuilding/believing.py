@@ -14,9 +14,9 @@ from policies.phrases import os_phrase
 from policies.promise import CopiesPolicy
 from repository.aip.stored import Records, StoredVersion, inventory_digest
 from repository.archive import Archive
-from repository.catalog import Registration
+from repository.catalog import EventRow, Registration, event_row
 from repository.deposits.remains import is_of, kept_row
-from repository.model import Copy, CopyState, Deposit, Event
+from repository.model import Copy, CopyState, Deposit
 from repository.rebuilding.consistency import Testimony, testimony
 from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory
@@ -44,7 +44,7 @@ class Known:
     aip_id: str
     findings: Findings = field(default_factory=Findings)
     registrations: list[Registration] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
     deposits: list[Deposit] = field(default_factory=list)
     files: int = 0
     stored: list[StoredVersion] = field(default_factory=list)
@@ -194,7 +194,7 @@ def _read_into(known: Known, archive: Archive, believed: _Believed, surveyed: Su
         if stored is not newest:
             known.stored.append(stored)
         known.registrations.append(stored.registration(copies if number == inventory.head else (), archive.policy))
-        known.events += stored.events()
+        known.events += map(event_row, stored.events())
         enough = promise.enough([name for name, found in surveyed.held.items() if found.number >= number])
         past = stored.past_deposit(stored=enough)
         row = kept_row(archive, past.id)

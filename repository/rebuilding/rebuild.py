@@ -23,7 +23,7 @@ from repository.deposits.ingest import FREE
 from repository.deposits.remains import PLACES, kept_row, kept_rows, remaining, sealed_record
 from repository.evidence.batch import PREFIX as EVIDENCE_PREFIX
 from repository.evidence.restoring import restore_batches
-from repository.ledger.adoption import TakenBack, take_back
+from repository.ledger.adoption import TakenBack, adopt_days, day_number, take_back
 from repository.ledger.events import ledger_of
 from repository.model import CopyState, Deposit, DepositState
 from repository.progress import Progress
@@ -66,16 +66,28 @@ Reader = Callable[[Archive, Mapping[str, Tier], Iterable[Surveyed]], Iterator[Kn
 """How AIPs are read, in the order given: one after the other (`repository.rebuilding.believing.read_in_turn`), or by several processes."""
 
 
-def rebuild(archive: Archive, tier_name: str | None, progress: Progress, *, read: Reader = read_in_turn) -> RebuildReport:
-    """Register everything the tiers (or one of them) hold. What is in the catalog already, fixity history and events, stays.
+def rebuild(
+    archive: Archive,
+    tier_name: str | None,
+    progress: Progress,
+    *,
+    read: Reader = read_in_turn,
+    many: Callable[[int], None] = lambda count: None,
+) -> RebuildReport:
+    """Register everything the tiers (or one of them) hold. What is in the catalog already, fixity history and events, stays. A catalog
+    that knows no day of the ledger gets them back first, so that the chain goes on.
+
+    ``many`` is told, again and again, how many AIPs were seen so far, for whoever reads them to get ready.
 
     Raises:
         UnknownTier: there is no such tier.
         Unavailable: a tier cannot be asked; a rebuild that silently left one out would be believed.
     """
     tiers = dict(archive.tiers) if tier_name is None else {tier_name: archive.tier(tier_name)}
-    report, lost = RebuildReport(), not archive.catalog.days.any_open()
-    survey = _survey(tiers, report.findings, progress)
+    report = RebuildReport()
+    survey = _survey(tiers, report.findings, progress, many)
+    adopt_days(archive, survey.days)
+    lost = not archive.catalog.days.any_open()
     progress.start("rebuild", len(survey.held), "objects")
     waiting: list[Known] = []
     for known in read(archive, tiers, _surveyed(archive, tiers, survey)):
@@ -191,9 +203,12 @@ class _Survey:
     held: dict[str, dict[str, ObjectVersion]] = field(default_factory=dict)
     broken: dict[str, set[str]] = field(default_factory=dict)
     evidence: dict[str, dict[str, ObjectVersion]] = field(default_factory=dict)
+    days: dict[int, dict[str, ObjectVersion]] = field(default_factory=dict)
 
 
-def _survey(tiers: Mapping[str, Tier], findings: Findings, progress: Progress) -> _Survey:
+def _survey(
+    tiers: Mapping[str, Tier], findings: Findings, progress: Progress, many: Callable[[int], None] = lambda count: None
+) -> _Survey:
     survey = _Survey()
     progress.start("survey", None, "objects")
     for name, tier in tiers.items():
@@ -204,8 +219,11 @@ def _survey(tiers: Mapping[str, Tier], findings: Findings, progress: Progress) -
                 survey.broken.setdefault(found.object_id, set()).add(name)
             elif found.object_id.startswith(AIP_PREFIX):
                 survey.held.setdefault(found.object_id, {})[name] = found
+                many(len(survey.held))
             elif found.object_id.startswith(EVIDENCE_PREFIX):
                 survey.evidence.setdefault(found.object_id, {})[name] = found
+            elif (number := day_number(found)) is not None:
+                survey.days.setdefault(number, {})[name] = found
     progress.finish()
     return survey
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from repository.archive import Archive
-from repository.ledger.adoption import adopt_days
 from repository.progress import Progress
 from repository.rebuilding.rebuild import RebuildReport, rebuild
 from repository.workforce import Workforce
@@ -19,8 +18,5 @@ class CatalogService:
         self._workforce = workforce
 
     def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
-        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read.
-
-        A catalog that knows no day of the ledger gets them back first, so that the chain goes on."""
-        adopt_days(self._archive, tier)
-        return rebuild(self._archive, tier, progress, read=self._workforce.read)
+        """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read."""
+        return rebuild(self._archive, tier, progress, read=self._workforce.read, many=self._workforce.expect)

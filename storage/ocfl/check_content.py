@@ -26,6 +26,8 @@ class Claims:
 
     def __init__(self, algorithm: str, contents: dict[str, bytes], fixity: dict[str, dict[str, bytes]]) -> None:
         self.algorithm, self.contents = algorithm, contents
+        self.only = (algorithm,) if algorithm in ALGORITHMS else ()
+        """What a file is hashed with of which nothing else is claimed."""
         self.fixity = [(name, block) for name, block in fixity.items() if name in ALGORITHMS or name == SIZE]
         self.others: dict[str, set[tuple[str, bytes, str]]] = {}
 
@@ -102,9 +104,10 @@ class ContentCheck:
 
     def _hash(self, path: str, digest: bytes) -> None:
         claims = self._claims.of(path, digest)
-        algorithms = {algorithm for algorithm, _digest, _code in claims if algorithm in ALGORITHMS}
+        several = len(claims) > 1
+        wanted = tuple({each for each, _digest, _code in claims if each in ALGORITHMS}) if several else self._claims.only
         try:
-            hashed = self._place.hash(path, tuple(algorithms))
+            hashed = self._place.hash(path, wanted)
         except CouldNotRead as error:
             self._report("FIX-UNREADABLE", path, reason=error.reason)
             return

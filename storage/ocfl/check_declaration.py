@@ -32,7 +32,7 @@ class Declaration:
 
     def looks_like(self, name: str) -> bool:
         """Whether a file name was meant as a declaration of this kind."""
-        found = _NAMASTE.fullmatch(name)
+        found = _NAMASTE.fullmatch(name) if "=" in name else None
         return bool(found and (found[1] == "0" or found[2].startswith(self.value))) or name.startswith(self.value)
 
 

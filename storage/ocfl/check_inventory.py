@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from fixity.digests import ALGORITHMS, Hasher
+from fixity.digests import ALGORITHMS, Hasher, digest_of
 from fixity.errors import CouldNotRead
 from policies.phrases import os_phrase
 from storage.ocfl.blocks import Report, shown
@@ -46,9 +46,7 @@ class InventoryFile:
             if self.data is None:
                 self.digests[algorithm] = place.hash(self.path, (algorithm,)).digests[algorithm]
             else:
-                hasher = Hasher((algorithm,))
-                hasher.update(self.data)
-                self.digests[algorithm] = hasher.digests()[algorithm].value
+                self.digests[algorithm] = digest_of(self.data, algorithm)
         return self.digests[algorithm]
 
 

@@ -9,9 +9,8 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from policies.findings import Findings
 from policies.phrases import phrase
@@ -20,6 +19,9 @@ from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_root import RootCheck
 from storage.ocfl.readonly import LocalPlace, Place
 from storage.processes import Helpers
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["BATCH", "ENTRY", "POOL_FROM", "LocalRoot", "check_in_turn", "check_local", "judge", "serve"]
 
@@ -125,6 +127,8 @@ def _unknown(path: str) -> Answer:
 
 def _by_processes(where: LocalRoot, asked: Iterator[_Batch]) -> Iterator[list[Answer]]:
     """The answers in the order of the batches."""
+    from concurrent.futures import ThreadPoolExecutor  # takes a third of the start of a process, which has no need of it
+
     helpers = Helpers(ENTRY, where.processes)
 
     def ask(batch: _Batch) -> list[Answer]:

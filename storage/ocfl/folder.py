@@ -58,6 +58,7 @@ class TierFolder:
         self.lock = os.path.join(path, "lock")
         self._identifier = identifier
         self._known: _Identity | None = None
+        self._last_root: tuple[str, str] | None = None
 
     def check(self) -> None:
         """Raises Unavailable unless the marker of this very tier and its storage root are there."""
@@ -101,7 +102,10 @@ class TierFolder:
         return self._identifier or ""
 
     def object_root(self, object_id: str) -> str:
-        return os.path.join(self.ocfl, LAYOUT.path(object_id))
+        known = self._last_root
+        if known is None or known[0] != object_id:  # files of one object are asked for one after another
+            known = self._last_root = object_id, os.path.join(self.ocfl, LAYOUT.path(object_id))
+        return known[1]
 
     def fresh(self) -> str:
         """A new name in the folder of temporary files."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from policies.phrases import phrase
@@ -57,7 +59,7 @@ def _objects(tier: TierFolder, folder: str, descriptor: int, depth: int, passing
     with os.scandir(descriptor) as entries:
         here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
-        yield _read(tier, folder, [name for name, inner in here if inner])
+        yield _read(_Place(tier, folder, descriptor, here))
         return
     for name, is_folder in here:
         inner = f"{folder}/{name}" if folder else name
@@ -127,27 +129,40 @@ def _is_object(names: set[str]) -> bool:
     return any(name.startswith("0=ocfl_object") or name == INVENTORY or _VERSION.fullmatch(name) for name in names)
 
 
-def _read(tier: TierFolder, place: str, folders: list[str]) -> ObjectVersion:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an object may lie: an open folder, and what is directly in it (name, whether it is a folder)."""
+
+    tier: TierFolder
+    path: str
+    descriptor: int
+    here: list[tuple[str, bool]]
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest version folder; 0 when there is none."""
+        return max((int(found[1]) for name, inner in self.here if inner and (found := _VERSION.fullmatch(name))), default=0)
+
+
+def _read(place: _Place) -> ObjectVersion:
     """One object as its root inventory tells it; with ``problem`` where that cannot be believed."""
-    top = os.path.join(tier.ocfl, place)
-    newest = max((int(found[1]) for name in folders if (found := _VERSION.fullmatch(name))), default=0)
     try:
-        digest, object_id, head = _identify(top, INVENTORY)
-        reason = _doubt(top, place, newest, digest, object_id, head)
+        digest, object_id, head = _identify(place, INVENTORY)
+        reason = _doubt(place, digest, object_id, head)
     except StorageError as error:
-        return ObjectVersion(_any_id(top, newest), newest, b"", error, place)
+        return ObjectVersion(_any_id(place), place.newest, b"", error, place.path)
     except OSError as error:
-        return ObjectVersion(_any_id(top, newest), newest, b"", from_os(error, place), place)
-    return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place, reason) if reason else None, place)
+        return ObjectVersion(_any_id(place), place.newest, b"", from_os(error, place.path), place.path)
+    return ObjectVersion(ObjectId(object_id), head, digest, Damaged(place.path, reason) if reason else None, place.path)
 
 
-def _identify(top: str, path: str) -> tuple[bytes, str, int]:
+def _identify(place: _Place, path: str) -> tuple[bytes, str, int]:
     """(SHA-512, id, head) of an inventory. Raises Damaged when it is not there or is no inventory; OSError as it is."""
     try:
-        descriptor = open_beneath(top, path)
+        descriptor = open_beneath(place.descriptor, path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Damaged(path, phrase("no-inventory")) from error
-    with os.fdopen(descriptor, "rb", buffering=0) as raw:
+    with io.FileIO(descriptor) as raw:
         stream = HashedStream(raw)
         try:
             object_id, head = id_and_head(stream)
@@ -172,27 +187,27 @@ def id_and_head(stream: HashedStream) -> tuple[str, int]:
     return found["id"], int(head[1])
 
 
-def _doubt(top: str, place: str, newest: int, digest: bytes, object_id: str, head: int) -> str:
+def _doubt(place: _Place, digest: bytes, object_id: str, head: int) -> str:
     """Why the object's own files contradict each other; "" when they do not. OSError as it is."""
-    if LAYOUT.path(object_id) != place:
+    if LAYOUT.path(object_id) != place.path:
         return phrase("not-its-place", id=object_id)
-    if head != newest:
-        return phrase("head-not-newest", head=head, newest=newest)
-    if not os.path.lexists(os.path.join(top, DECLARATION)):
+    if head != place.newest:
+        return phrase("head-not-newest", head=head, newest=place.newest)
+    if all(name != DECLARATION for name, _ in place.here):
         return phrase("no-declaration")
     # Two witnesses beside the root inventory; a lagging sidecar alone is an unfinished commit.
-    if digest_at(top, f"v{head}/{INVENTORY}") != digest:
+    if digest_at(place.descriptor, f"v{head}/{INVENTORY}") != digest:
         return phrase("root-not-of-head", head=head)
-    if not has_sidecar(top, digest) and not has_sidecar(os.path.join(top, f"v{head}"), digest):
+    if not has_sidecar(place.descriptor, digest) and not has_sidecar(place.descriptor, digest, f"v{head}/"):
         return phrase("not-its-sidecars")
     return ""
 
 
-def _any_id(top: str, newest: int) -> ObjectId:
+def _any_id(place: _Place) -> ObjectId:
     """The id some version's inventory gives; "" when none does. Only a hint: the object has a problem."""
-    for number in range(min(newest, 1000), 0, -1):
+    for number in range(min(place.newest, 1000), 0, -1):
         try:
-            return ObjectId(_identify(top, f"v{number}/{INVENTORY}")[1])
+            return ObjectId(_identify(place, f"v{number}/{INVENTORY}")[1])
         except (StorageError, OSError):
             continue
     return ObjectId("")

@@ -19,7 +19,7 @@ INVENTORY = "inventory.json"
 SIDECAR = "inventory.json.sha512"
 
 
-def digest_at(top: str, path: str) -> bytes | None:
+def digest_at(top: str | int, path: str) -> bytes | None:
     """The SHA-512 of the file ``path`` below ``top``; None when there is no such file. Other OSErrors as they are."""
     try:
         descriptor = open_beneath(top, path)
@@ -37,7 +37,7 @@ def digest_at(top: str, path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def read_at(top: str, path: str, limit: int) -> bytes | None:
+def read_at(top: str | int, path: str, limit: int) -> bytes | None:
     """The first ``limit`` bytes of a file below ``top``; None when there is no such file. Other OSErrors as they are."""
     try:
         descriptor = open_beneath(top, path)

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
-from fixity.digests import LARGE_BUFFER, Hasher, hash_stream
+from fixity.digests import LARGE_BUFFER, Hasher, digest_of, hash_stream
 from fixity.errors import CouldNotRead
 from policies.phrases import os_phrase, phrase
 from storage.backend import Backend
@@ -27,12 +25,8 @@ FILE, FOLDER, LINK, OTHER = "file", "folder", "link", "other"
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that took the place of a file must not stop us."""
 
-_AT_ONCE = {"sha512": hashlib.sha512, "sha256": hashlib.sha256, "md5": hashlib.md5, "sha1": hashlib.sha1}
-"""The common algorithms, for files that are read whole: half of the time for a small file is what stands around the hashing."""
 
-
-@dataclass(frozen=True, slots=True)
-class Hashed:
+class Hashed(NamedTuple):
     """A file's size in bytes, its digests by algorithm, and what its hard links share (None: it has no other name)."""
 
     size: int
@@ -113,8 +107,9 @@ class LocalPlace:
         try:
             descriptor, found = self._descriptor(path)
             try:
-                data = os.read(descriptor, min(limit, found.st_size + 1))
-                if len(data) < min(limit, found.st_size):  # a short read of a large file
+                size = found.st_size
+                data = os.read(descriptor, min(limit, size + 1))
+                if len(data) < size and len(data) < limit:  # a short read of a large file
                     with os.fdopen(descriptor, "rb", closefd=False) as stream:
                         data += stream.read(limit - len(data))
                 return data
@@ -127,11 +122,11 @@ class LocalPlace:
         try:
             descriptor, found = self._descriptor(path)
             try:
-                if found.st_size < LARGE_BUFFER and _AT_ONCE.keys() >= set(algorithms):
-                    data = os.read(descriptor, found.st_size + 1)
-                    if len(data) == found.st_size:  # a short read of a regular file is its end
-                        digests = {name: _AT_ONCE[name](data, usedforsecurity=False).digest() for name in algorithms}
-                        return Hashed(len(data), digests, _inode(found))
+                size = found.st_size
+                if size < LARGE_BUFFER:
+                    data = os.read(descriptor, size + 1)
+                    if len(data) == size:  # a short read of a regular file is its end
+                        return Hashed(size, {name: digest_of(data, name) for name in algorithms}, _inode(found))
                     os.lseek(descriptor, 0, os.SEEK_SET)  # it grew while we looked
                 hasher = Hasher(algorithms)
                 length = min(found.st_size + 1, LARGE_BUFFER)

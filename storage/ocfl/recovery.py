@@ -59,10 +59,10 @@ def _settle(tier: TierFolder, transaction: Transaction, entry: Entry) -> None:
         set_sidecar(transaction.folder, top, root)
 
 
-def has_sidecar(top: str, inventory_sha512: bytes) -> bool:
-    """Whether the root sidecar is exactly the one that belongs to this root inventory. OSError as it is."""
+def has_sidecar(top: str | int, inventory_sha512: bytes, folder: str = "") -> bool:
+    """Whether the sidecar in an object (or in its ``folder``, "v1/") is exactly the one that belongs to an inventory. OSError as it is."""
     expected = sidecar_text(inventory_sha512)
-    return read_at(top, SIDECAR, len(expected) + 1) == expected
+    return read_at(top, folder + SIDECAR, len(expected) + 1) == expected
 
 
 def set_sidecar(temporary: str, top: str, inventory_sha512: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 import sys
@@ -185,7 +186,7 @@ class LocalTier:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise NotFound(f"{object_id}/{path}")
-        return os.fdopen(descriptor, "rb")
+        return io.BufferedReader(io.FileIO(descriptor))  # os.fdopen asks the system three more things
 
     def restore(self, object_id: ObjectId, path: str, source: BinaryIO, sha512: bytes) -> None:
         self.recover()
