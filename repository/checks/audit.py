@@ -27,9 +27,9 @@ from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
 from repository.checks.comparison import stranger_of
 from repository.ledger.events import DAMAGE, ledger_of
+from repository.ledger.write_once import promise
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
-from repository.write_once import promise
 from storage.errors import MediumAway, StorageError, Unavailable
 from storage.tier import ObjectId, SequentialTier, Tier
 from storage.verifiers import Check, Found

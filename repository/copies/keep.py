@@ -28,9 +28,9 @@ from repository.deposits.remains import keep_row, sealed_file, sealed_record, wr
 from repository.deposits.uploads import clear_upload
 from repository.errors import NotEnoughCopies
 from repository.ledger.events import ledger_of
+from repository.ledger.write_once import promise
 from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
-from repository.write_once import promise
 from storage.errors import StorageError
 from storage.tier import ObjectId
 from storage.tiers import keep_on

@@ -22,9 +22,9 @@ from repository.checks.comparison import compare
 from repository.copies.resealing import lacking, resealed
 from repository.errors import NoGoodCopy
 from repository.ledger.events import ledger_of
+from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState, Damage, Page
 from repository.progress import Progress
-from repository.write_once import promise
 from storage.errors import StorageError, Unavailable
 from storage.tier import RootedTier, WriteOnceTier
 

@@ -19,13 +19,13 @@ from repository.catalog.evidence import BatchRow, LeafRow
 from repository.evidence.batch import PREFIX, TIME, Batch, read_batch
 from repository.evidence.pending import Pending, Unreadable, pending, put_aside, read_pending
 from repository.ledger.events import ledger_of
-from repository.ledger.keeper import copy_of
+from repository.ledger.keeper import copy_of, keep_as_promised
 from signatures.timestamps import Anchors, Answer, Trust, read_token
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files, seal_next
 from storage.tier import ObjectId, SealedVersion, Tier
-from storage.tiers import Kept, keep_on
+from storage.tiers import Kept
 
 if TYPE_CHECKING:
     from signatures.timestamps import Token
@@ -77,8 +77,8 @@ def _keep(archive: Archive, found: Pending, anchors: Mapping[str, Anchors]) -> b
             return False  # the version before is itself not kept yet
         previous = _inventory(list(archive.tiers.values()), batch.object_id, before[number - 1])
         sealed = seal_next(previous, before[number - 1], files, block, found.folder / "inventory.json", token=token)
-    kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in archive.policy.copies.tiers}
-    if not archive.policy.copies.enough([tier for tier, one in kept.items() if one.counts]):
+    kept = keep_as_promised(archive, sealed)
+    if kept is None:
         return False
     _register(archive, batch, sealed, kept, anchors)
     return True

@@ -12,6 +12,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ from repository.ledger.days import DayTree, HeadFacts, KeyRing, day_end, head_li
 from repository.ledger.open_day import forget_open
 from repository.ledger.segments import SEGMENT, bring_segment, lines_between, object_id
 from repository.ledger.verifier import TIME
+from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState
 from repository.settings.authorities import authorities_of
 from signatures.signing_keys import SigningKey
+from storage.errors import Refused
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files
 from storage.tier import SealedVersion
@@ -40,6 +43,7 @@ __all__ = [
     "Stamper",
     "close_days",
     "copy_of",
+    "keep_as_promised",
     "keep_day",
     "latest_line",
     "prove",
@@ -153,10 +157,9 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
         archive.catalog.days.stamped(day.number, token)
         return keep_day(archive, next(archive.catalog.days.between(day.number, day.number)))
     sealed = _seal(archive, day)
-    kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in archive.policy.copies.tiers}
-    good = [tier for tier, one in kept.items() if one.counts]
-    if not archive.policy.copies.enough(good):
-        _log.warning("day %d is on too few tiers: %s", day.number, ", ".join(good))
+    kept = keep_as_promised(archive, sealed)
+    if kept is None:
+        _log.warning("day %d is on too few tiers", day.number)
         return False
     with archive.catalog.begin() as transaction:
         archive.catalog.holdings.keep(sealed.object_id, sealed.inventory_sha512, within=transaction)
@@ -166,6 +169,19 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
     shutil.rmtree(folder_of(archive) / "days" / str(day.number), ignore_errors=True)
     forget_open(archive, day.last)
     return True
+
+
+def keep_as_promised(archive: Archive, sealed: SealedVersion) -> dict[str, Kept] | None:
+    """Keep a version of an object that is no AIP as `[copies.default]` promises, write-once where the policy wants that: what became of it
+    by tier; None when it is not on enough tiers (or not locked on enough), so that it has to be kept again later."""
+    promised = archive.policy.copies
+    kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in promised.tiers}
+    if not promised.enough([tier for tier, one in kept.items() if one.counts]):
+        return None
+    for tier, one in kept.items():
+        if one.counts and (problem := promise(archive, tier, sealed.object_id, {})):
+            kept[tier] = replace(one, error=Refused(sealed.object_id, problem))
+    return kept if promised.enough([tier for tier, one in kept.items() if one.counts]) else None
 
 
 def copy_of(archive: Archive, sealed: SealedVersion, tier: str, kept: Kept) -> Copy:

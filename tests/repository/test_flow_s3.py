@@ -16,6 +16,7 @@ import pytest
 
 from policies.findings import spoken
 from repository.copies.sweeping import sweep
+from repository.ledger.keeper import close_days, keep_day
 from repository.model import Deposit
 from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError
@@ -298,3 +299,26 @@ def test_what_is_locked_is_kept_and_said(bucketed: Bucketed, tmp_path: Path) -> 
     swept = sweep(late, "s", profile="deleter", age=timedelta(days=7), apply=True, progress=Silent())
     assert (swept.removed, swept.disposed) == (0, 0)
     assert swept.kept.total() == swept.found["let go"] > 0
+
+
+def test_days_of_the_ledger_are_kept_as_is_promised_by_default_locks_too(bucketed: Bucketed, tmp_path: Path) -> None:
+    """What is no record, days of the ledger and evidence, is kept by one function."""
+    archive = bucketed.archive
+    with open(archive.home / "policy.toml", "a", encoding="utf-8") as policy:
+        policy.write('\n[worm.s]\nlock = "400d"\n')
+    archive.policy(tiers='["a", "s"]', need="2\nworm = 1")
+    archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
+    late = replace(archive.engine.archive, clock=Later())
+    day = close_days(late)
+    assert day is not None
+    tier = archive.engine.archive.tiers["s"]
+    assert isinstance(tier, WriteOnceTier)
+    lock, tier.lock = tier.lock, lambda object_id, until: None  # type: ignore[method-assign]
+    assert not keep_day(late, day), "a store that does not lock has no write-once copy"
+    tier.lock = lock  # type: ignore[method-assign]
+    assert keep_day(late, day)
+    (held,) = [each.object_id for each in tier.versions() if each.object_id.startswith("urn:kho:ledger:")]
+    until = tier.locked_until(held)
+    assert until is not None
+    assert until - datetime.now(UTC) > timedelta(days=425)
+    assert {each.tier: each.state.value for each in archive.catalog.copies.of(held)} == {"a": "good", "s": "good"}
