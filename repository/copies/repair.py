@@ -19,6 +19,7 @@ from repository.access.vouched import Wanted, wanted
 from repository.archive import Archive
 from repository.checks.audit import coming_version, record_of, verify_copy
 from repository.checks.comparison import compare
+from repository.copies.bringing import bring_together
 from repository.copies.resealing import lacking, resealed
 from repository.errors import NoGoodCopy
 from repository.ledger.events import ledger_of
@@ -82,6 +83,7 @@ def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) 
     else:
         page = archive.catalog.copies.not_good(cursor=cursor or None, limit=STEP_COPIES)
     progress.start("repair", len(page.items), "objects")
+    bring_together(archive, page.items, progress.advance)
     for copy in page.items:
         if copy.tier in archive.tiers:
             repair_copy(archive, copy, report)

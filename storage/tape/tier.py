@@ -78,8 +78,7 @@ class TapeTier:
         self._asking = threading.Lock()
         self._index: Register | None = None
         self._opened: Shelf | None = None
-        self._fresh: set[int] = set()
-        self._fresh_until = 0.0
+        self._fresh: dict[int, float] = {}
 
     @classmethod
     def create(cls, path: Path, name: str, library: Library) -> TapeTier:
@@ -138,7 +137,6 @@ class TapeTier:
         if all(result is not None for result in results):
             return [result for result in results if result is not None]
         with self.shelf() as shelf:
-            self._fresh.clear()
             results = self._judged(shelf, versions)  # again: another process may have written meanwhile
             waiting = {id(version): version for version, result in zip(versions, results, strict=True) if result is None}
             errors = self._write(shelf, list(waiting.values()))
@@ -226,9 +224,9 @@ class TapeTier:
         return failed, counted
 
     def _remember(self, shelf: Shelf, comment: Comment) -> None:
-        """Parts that were read back in this very call need no second reading to be counted."""
-        self._fresh_until = time.monotonic() + FRESH_FOR
-        self._fresh.update(part.id for part in shelf.register.parts_of(comment.object_id) if part.run == comment.run)
+        """Parts that were read back just now need no second reading to be counted."""
+        until = time.monotonic() + FRESH_FOR
+        self._fresh.update((part.id, until) for part in shelf.register.parts_of(comment.object_id) if part.run == comment.run)
 
     # --- re-reading -------------------------------------------------------------------------------------------------------
 
@@ -254,10 +252,13 @@ class TapeTier:
         order in which that becomes known. Raises Unavailable when the tier cannot be asked at all."""
         self.flush()
         with self.shelf() as shelf:
-            if time.monotonic() > self._fresh_until:
-                self._fresh.clear()
+            now = time.monotonic()
+            fresh = {part for part, until in self._fresh.items() if until > now}
             shelf.library.changer.greet()  # a library that is off vouches for nothing, not even for what is not there
-            yield from Pass(shelf.register, shelf, asks, fresh=self._fresh, progress=progress).run()
+            try:
+                yield from Pass(shelf.register, shelf, asks, fresh=fresh, progress=progress).run()
+            finally:
+                self._fresh = {part: until for part, until in self._fresh.items() if part in fresh}
 
     # --- what is there ----------------------------------------------------------------------------------------------------
 

@@ -165,6 +165,19 @@ def test_register_and_catalog_come_back_from_a_cartridge_alone(archive: TapeArch
     assert (tmp_path / "out" / "neu.txt").read_bytes() == b"second version"
 
 
+def test_copies_that_a_changed_policy_wants_go_to_tape_together(archive: TapeArchive, tmp_path: Path) -> None:
+    archive.policy(tiers='["a"]', need="1")
+    ids = deposit(archive, tmp_path, *range(8))
+    archive.policy(tiers='["a", "t"]', need="2")
+    report = archive.engine.copies.apply(release=False, progress=Silent())
+    assert (report.announced, report.repair.failed) == (8, [])
+    assert all(archive.state(aip) == {"a": "good", "t": "good"} for aip in ids)
+    assert [each.kind for each in archive.engine.tapes.show(ONE).bundles] == ["V", "B"], "one group, and not one for each"
+    brought = [each for each in archive.engine.holdings.events(ids[3]) if each.type == "replication" and each.tier == "t"]
+    assert [each.detail.get("source") for each in brought] == ["a"]
+    assert dict(archive.audit(tier="t").copies) == {"good": 8}
+
+
 def test_refresh_copies_what_counts_and_leaves_out_what_was_disposed_of(archive: TapeArchive, tmp_path: Path) -> None:
     ids = deposit(archive, tmp_path, 1, 2, 3)
     archive.engine.tapes.label(TWO, tier=None, capacity=0, made="", years=0)
