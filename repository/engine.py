@@ -132,7 +132,7 @@ class Engine:
         """Cartridges and volumes of the tape tiers."""
         from repository.services.tapes import Tapes
 
-        return Tapes(self.archive)
+        return Tapes(self.archive, lambda: self.jobs)
 
     @cached_property
     def ledger(self) -> Ledgers:

@@ -16,6 +16,7 @@ __all__ = [
     "LEDGER",
     "MIGRATE",
     "NOTICES",
+    "REFRESH",
     "REIDENTIFY",
     "REPAIR",
     "ROLLBACK",
@@ -36,3 +37,4 @@ MIGRATE: Final = "migrate"
 ROLLBACK: Final = "rollback"
 REIDENTIFY: Final = "reidentify"
 NOTICES: Final = "notices"
+REFRESH: Final = "refresh tape"

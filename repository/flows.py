@@ -37,6 +37,7 @@ from repository.flow_names import (
     LEDGER,
     MIGRATE,
     NOTICES,
+    REFRESH,
     REIDENTIFY,
     REPAIR,
     ROLLBACK,
@@ -124,7 +125,7 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
     return tuple(map(flow, kinds))
 
 
-_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, REIDENTIFY, NOTICES)
+_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, REIDENTIFY, NOTICES, REFRESH)
 
 
 def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:
@@ -159,6 +160,10 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
             from repository.versions.reidentification import Reidentify
 
             return Reidentify(mine, keep)
+        case flow_names.REFRESH:
+            from repository.copies.refreshing import RefreshFlow
+
+            return RefreshFlow(mine)
         case _:
             from repository.attention.notices import NoticesFlow
 

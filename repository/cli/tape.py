@@ -183,7 +183,7 @@ def refresh(context: typer.Context, barcode: Barcode, home: Home = None, as_json
         report = engine.tapes.refresh(barcode, progress=door.progress())
     assert report.refreshed is not None
     done = report.refreshed
-    figures = {"bundles": number(done.bundles), "bytes": size(done.bytes), "left": number(len(done.left_out))}
+    figures = {"bundles": number(done["bundles"]), "bytes": size(done["bytes"]), "left": number(len(done["left_out"]))}
     return _work_answer(door, "tape_refresh", report, words("tape.refreshed", volume=barcode, **figures))
 
 

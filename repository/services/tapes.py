@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from policies.findings import Findings, KhoError
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.errors import UnknownTier
+from repository.flow_names import REFRESH
 from repository.ledger.events import ledger_of
 from repository.progress import Progress
 from repository.rebuilding.rebuild import RebuildReport, rebuild
@@ -19,10 +23,11 @@ from storage.tape.changer import Element, Kind, is_cleaning
 from storage.tape.errors import NoCartridge
 from storage.tape.folder import create_tape_folder
 from storage.tape.recovery import Recovered, recover
-from storage.tape.refreshing import Refreshed, refresh, retire
 from storage.tape.rows import BundleRow, Volume, VolumeState
 from storage.tape.tier import TapeTier
-from storage.tier import Ask, ObjectId
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
 
 __all__ = ["LibraryState", "TapeReport", "Tapes", "VolumeReport"]
 
@@ -58,15 +63,16 @@ class TapeReport:
     volume: str
     recovered: Recovered | None = None
     rebuilt: RebuildReport | None = None
-    refreshed: Refreshed | None = None
+    refreshed: Mapping[str, Any] | None = None
     findings: Findings = field(default_factory=Findings)
 
 
 class Tapes:
     """Cartridges and volumes."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
+        self._jobs = jobs
 
     def inventory(self, tier: str | None = None) -> list[LibraryState]:
         """Every tape tier, or one. Raises `UnknownTier`."""
@@ -152,39 +158,27 @@ class Tapes:
         return report
 
     def refresh(self, barcode: str, *, progress: Progress) -> TapeReport:
-        """Write what counts on a volume to others of its pool, re-read it there, and retire the volume; disposed AIPs stay behind.
+        """Write what counts on a volume to others of its pool, re-read it there, and retire the volume; disposed AIPs stay behind. A
+        job, and this waits for it: one that was interrupted, or is under way, is gone on with.
 
         Raises NoCartridge, NoRoom, Unavailable.
         """
-        tier = self._tier_of(barcode)
-        report = TapeReport(tier.name, barcode)
-        progress.start("refresh", None, "bytes")
-        with tier.shelf() as shelf:
-            report.refreshed = refresh(shelf, barcode, progress.advance)
-        progress.finish()
-        bad = self._unsound(tier, report.refreshed.objects, progress)
-        for aip_id, reason in bad.items():
-            report.findings.add("TAPE-REFRESH-UNSOUND", barcode, aip=aip_id, reason=reason)
-        if not bad:
-            with tier.shelf() as shelf:
-                retire(shelf, barcode, f"refreshed {self._archive.clock.now():%Y-%m-%d}")
-        self._event("medium refreshed", tier, barcode, "fail" if bad else "success")
-        return report
+        from repository.flows import Shown
+        from repository.jobs.client import JobState
 
-    def _unsound(self, tier: TapeTier, objects: list[str], progress: Progress) -> dict[str, str]:
-        """AIPs whose copies did not verify after they were written anew, and why."""
-        bad: dict[str, str] = {}
-        known = self._archive.catalog.holdings.known(objects)
-        inventories = self._archive.catalog.holdings.inventories(sorted(known))
-        asks = [Ask(ObjectId(each), inventories[each]) for each in objects if each in known]
-        progress.start("audit", None, "bytes")
-        for index, found in tier.verify_together(asks, progress.advance):
-            if isinstance(found, StorageError):
-                bad[asks[index].object_id] = str(found)
-            elif not found.ok:
-                bad[asks[index].object_id] = ", ".join(each.path for each in found.problems[:3]) or "not judged"
+        tier, jobs = self._tier_of(barcode), self._jobs()
+        start = f"{REFRESH}:{tier.name}:{barcode}:"
+        (known, *_) = [*(job.id for job in jobs.list([JobState.RUNNING, JobState.WAITING], prefix=start)), ""]
+        if known:
+            result = jobs.wait(known, flow=REFRESH, progress=Shown(progress))
+        else:
+            argument = {"tier": tier.name, "volume": barcode, "actor": self._archive.actor}
+            result = jobs.run(REFRESH, start + uuid.uuid4().hex[:8], argument, progress=Shown(progress))
         progress.finish()
-        return bad
+        report = TapeReport(tier.name, barcode, refreshed=result)
+        for aip_id, reason in result["unsound"].items():
+            report.findings.add("TAPE-REFRESH-UNSOUND", barcode, aip=aip_id, reason=reason)
+        return report
 
     def carry(self, barcode: str, way: str, location: str = "") -> tuple[str, Volume]:
         """``way`` "export": to the mail slot, and ``location`` is written down. "import": from the mail slot to a slot. "lost": it is gone

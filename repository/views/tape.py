@@ -68,14 +68,14 @@ def volume_report(report: VolumeReport) -> Document:
 
 
 def tape_work(report: TapeReport) -> Document:
-    recovered, rebuilt, refreshed = report.recovered, report.rebuilt, report.refreshed
+    recovered, rebuilt, refreshed = report.recovered, report.rebuilt, report.refreshed or {}
     return {
         "tier": report.tier,
         "volume": report.volume,
-        "bundles": recovered.bundles if recovered else refreshed.bundles if refreshed else 0,
-        "bytes": recovered.bytes if recovered else refreshed.bytes if refreshed else 0,
+        "bundles": recovered.bundles if recovered else refreshed.get("bundles", 0),
+        "bytes": recovered.bytes if recovered else refreshed.get("bytes", 0),
         "void": recovered.void if recovered else 0,
-        "aips": len(recovered.objects) if recovered else len(refreshed.objects) if refreshed else 0,
+        "aips": len(recovered.objects) if recovered else refreshed.get("aips", 0),
         "catalogued": rebuilt.aips if rebuilt else 0,
-        "left_out": refreshed.left_out if refreshed else [],
+        "left_out": refreshed.get("left_out", []),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import IO
 
@@ -20,17 +20,17 @@ from storage.tape.shelf import Shelf
 from storage.tape.streaming import Stream
 from storage.tape.volumes import NewFile
 
-__all__ = ["Refreshed", "refresh", "retire"]
+__all__ = ["Refreshed", "begin", "refresh_some", "retire"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh did: bundles and bytes written again, objects left behind because they were disposed of."""
+    """What a stretch of a refresh wrote again: bundles and bytes. ``after`` is the tape file of the old volume behind which it goes on;
+    None at the end."""
 
-    bundles: int = 0
-    bytes: int = 0
-    left_out: list[str] = field(default_factory=list)
-    objects: list[str] = field(default_factory=list)
+    bundles: int
+    bytes: int
+    after: int | None
 
 
 class _Copied:
@@ -83,18 +83,27 @@ class _Copied:
             at += part.length
 
 
-def refresh(shelf: Shelf, barcode: str, progress: Callable[[int], None]) -> Refreshed:
-    """Write what counts on a volume to other volumes of the pool. A refresh that was interrupted goes on where it stopped: what was written
-    again does not count on the old volume any more. The caller verifies ``objects`` and then calls `retire`.
+def begin(shelf: Shelf, barcode: str) -> int:
+    """Nothing new is written to the volume from now on. Returns how many bytes of it count. Raises NoCartridge."""
+    if shelf.register.volume(barcode).state is VolumeState.OPEN:
+        shelf.register.change_volume(barcode, state=VolumeState.FULL)
+    bundles = [each for each in shelf.register.bundles(barcode) if each.counted]
+    return sum(part.length for bundle in bundles for part in shelf.register.live_parts(barcode, bundle.sequence))
+
+
+def refresh_some(shelf: Shelf, barcode: str, after: int, most: int, progress: Callable[[int], None]) -> Refreshed:
+    """Write what counts on the tape files behind ``after`` to other volumes of the pool, until that are ``most`` bytes. What was written
+    again does not count on the old volume any more: a stretch that was interrupted goes on where it stopped.
 
     Raises NoCartridge, NoRoom, Unavailable.
     """
-    report = Refreshed()
-    volume = shelf.register.volume(barcode)
-    if volume.state is VolumeState.OPEN:
-        shelf.register.change_volume(barcode, state=VolumeState.FULL)  # nothing new goes there
-    report.left_out = [object_id for object_id, volumes in shelf.register.disposed().items() if barcode in volumes]
+    count = size = 0
     for bundle in shelf.register.bundles(barcode):
+        if bundle.sequence <= after:
+            continue
+        if size >= most:
+            return Refreshed(count, size, after)
+        after = bundle.sequence
         parts = shelf.register.live_parts(barcode, bundle.sequence) if bundle.counted else []
         if not parts:
             continue
@@ -102,12 +111,9 @@ def refresh(shelf: Shelf, barcode: str, progress: Callable[[int], None]) -> Refr
             copied = _Copied(shelf, bundle, parts, spool)
             copied.read(barcode, bundle)
             shelf.append([copied], lambda each: None)
-        report.bundles += 1
-        report.bytes += copied.size
-        report.objects += [part.object_id for part in parts]
+        count, size = count + 1, size + copied.size
         progress(copied.size)
-    report.objects = list(dict.fromkeys(report.objects))
-    return report
+    return Refreshed(count, size, None)
 
 
 def retire(shelf: Shelf, barcode: str, note: str) -> None:

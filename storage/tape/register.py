@@ -257,6 +257,24 @@ class Register:
         )
         return [row[0] for row in rows]
 
+    def copied_from(self, volume: str, after: int) -> tuple[list[str], int] | None:
+        """Objects with a whole part in the next bundle that was copied from a tape file of ``volume`` behind ``after``, and that tape file;
+        None when there is none. A copy has the number of its bundle."""
+        row = self._db.execute(
+            "SELECT min(o.sequence) FROM bundles o JOIN bundles n ON n.number = o.number AND n.volume != o.volume AND n.counted = 1 "
+            "WHERE o.volume = ? AND o.sequence > ? AND o.kind = 'B'",
+            (volume, after),
+        ).fetchone()
+        if row[0] is None:
+            return None
+        rows = self._db.execute(
+            "SELECT p.object_id FROM bundles o JOIN bundles n ON n.number = o.number AND n.volume != o.volume AND n.counted = 1 "
+            "JOIN parts p ON p.volume = n.volume AND p.sequence = n.sequence WHERE o.volume = ? AND o.sequence = ? AND p.whole = 1 "
+            "GROUP BY p.object_id ORDER BY min(p.offset)",
+            (volume, row[0]),
+        )
+        return [each[0] for each in rows], int(row[0])
+
     # --- disposal ---------------------------------------------------------------------------------------------------------
 
     def dispose(self, object_id: str, time: str) -> None:

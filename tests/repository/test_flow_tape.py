@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from repository.catalog import Catalog
+from repository.copies import refreshing
 from repository.engine import Engine
+from repository.flow_names import REFRESH
 from repository.model import DepositState
 from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError
 from storage.errors import Refused
 from storage.tape.rows import VolumeState
+from storage.tape.shelf import Shelf
 from storage.tape.tier import TapeTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
 from tests.storage.tape.target import CLEANING, Target, needs_target, running
@@ -187,7 +192,8 @@ def test_refresh_copies_what_counts_and_leaves_out_what_was_disposed_of(archive:
     assert archive.engine.tapes.show(ONE).disposed == [ids[1]]
     report = archive.engine.tapes.refresh(ONE, progress=Silent())
     assert report.refreshed is not None
-    assert report.refreshed.left_out == [ids[1]]
+    assert report.refreshed["left_out"] == [ids[1]]
+    assert (report.refreshed["bundles"], report.refreshed["aips"], report.refreshed["unsound_count"]) == (1, 2, 0)
     assert len(report.findings) == 0
     volumes = {each.barcode: each.state for each in archive.engine.tapes.inventory()[0].volumes}
     assert volumes == {ONE: VolumeState.RETIRED, TWO: VolumeState.OPEN}
@@ -200,6 +206,45 @@ def test_refresh_copies_what_counts_and_leaves_out_what_was_disposed_of(archive:
     for name in ("hồ sơ 2.bin", random.Random(2).randbytes(5_000)):
         data = (archive.target.tapes / TWO).read_bytes()
         assert (name if isinstance(name, bytes) else name.encode()) not in data
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("where", ["append", "verify_together"])
+def test_a_refresh_is_a_job_that_goes_on_where_it_was_stopped(
+    archive: TapeArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Killed when the second of three bundles was written and entered, and when the first was about to be read again."""
+    monkeypatch.setattr(refreshing, "STEP_BYTES", 1)
+    ids = [aip for n in range(3) for aip in deposit(archive, tmp_path, n)]
+    archive.engine.tapes.label(TWO, tier=None, capacity=0, made="", years=0)
+    owner: Any = Shelf if where == "append" else TapeTier
+    real, calls = getattr(owner, where), itertools.count(1)
+
+    def dies(*arguments: Any, **named: Any) -> Any:
+        result = real(*arguments, **named)
+        if next(calls) == (2 if where == "append" else 1):
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, where, dies)
+        with pytest.raises(Killed):
+            archive.engine.tapes.refresh(ONE, progress=Silent())
+    archive.reopen()
+    assert {each.state for each in archive.engine.tapes.inventory()[0].volumes} == {VolumeState.FULL, VolumeState.OPEN}
+    assert len(archive.engine.jobs.list(prefix=REFRESH)) == 1
+    report = archive.engine.tapes.refresh(ONE, progress=Silent())
+    assert report.refreshed is not None
+    assert (report.refreshed["aips"], report.refreshed["unsound_count"]) == (3, 0)
+    assert len(archive.engine.jobs.list(prefix=REFRESH)) == 1, "the same job"
+    assert [each.kind for each in archive.engine.tapes.show(TWO).bundles] == ["V", "B", "B", "B"], "none was written twice"
+    volumes = {each.barcode: each.state for each in archive.engine.tapes.inventory()[0].volumes}
+    assert volumes == {ONE: VolumeState.RETIRED, TWO: VolumeState.OPEN}
+    assert dict(archive.audit(tier="t").copies) == {"good": 3}
+    assert all(archive.state(aip) == {"a": "good", "t": "good"} for aip in ids)
 
 
 def test_cartridges_are_labelled_once_blank_and_for_one_pool(archive: TapeArchive) -> None:
