@@ -14,8 +14,9 @@ from formats.package.defects import Hostile
 from formats.package.limits import LIMITS, Limits
 from formats.package.meter import Meter, Progress
 from formats.package.names import check_names, shown_name
+from formats.package.packed import Packed
 from formats.package.spool import Spool
-from formats.package.tars import Gunzip, read_tar
+from formats.package.tars import read_tar
 from formats.package.zips import read_zip
 from policies.findings import Findings
 from policies.phrases import os_phrase, phrase
@@ -110,7 +111,7 @@ def _unpack(file: BinaryIO, spool: Spool, findings: Findings, name: str, limits:
         if container == "zip":
             read_zip(file, size, spool, findings, meter)
         else:
-            read_tar(Gunzip(file, size, limits) if container == "tar.gz" else file, spool, findings, meter)
+            read_tar(Packed(file, "gzip", size, limits) if container == "tar.gz" else file, spool, findings, meter)
     except Hostile as end:
         findings.append(end.finding)
     finally:

@@ -16,14 +16,15 @@ from formats.errors import NameTaken
 from formats.package.copying import CHUNK
 from formats.package.defects import Defect, Hostile
 from formats.package.entries import entry_name, whole_seconds
-from formats.package.limits import HEADER_BYTES, Limits
+from formats.package.limits import HEADER_BYTES
 from formats.package.meter import Meter
 from formats.package.names import shown_name
+from formats.package.packed import Packed
 from formats.package.receiving import Receiver
 from policies.findings import Findings
 from policies.phrases import phrase
 
-__all__ = ["Gunzip", "read_tar"]
+__all__ = ["read_tar"]
 
 BUFFER: Final = 1 << 16
 """Bytes tarfile asks for at a time."""
@@ -35,79 +36,10 @@ _HEADER_TYPES: Final = frozenset({b"x", b"g", b"X", b"L", b"K"})
 _BAD = (tarfile.TarError, ValueError, OverflowError, LookupError, struct.error, EOFError, zlib.error)
 
 
-class Gunzip:
-    """The bytes inside a gzip file (RFC 1952), member after member, with checksums verified and the ratio limited.
-
-    ``read`` raises Hostile for everything that is wrong.
-    """
-
-    def __init__(self, file: BinaryIO, packed: int, limits: Limits) -> None:
-        self._file, self._packed, self._limits = file, packed, limits
-        self._member = zlib.decompressobj(31)
-        self._input = b""
-        self._position = 0
-        self._over = False
-        self._trouble: Hostile | None = None
-
-    def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes, fewer only at the end."""
-        data = self._before_trouble(size)
-        self._position += len(data)
-        limits = self._limits
-        if self._position > max(limits.ratio_floor, self._packed * limits.ratio):
-            raise Hostile("PKG-BOMB", size=self._position, packed=self._packed, limit=limits.ratio)
-        return data
-
-    def _before_trouble(self, size: int) -> bytes:
-        """Up to ``size`` bytes. What is sound before a defect is given first, the defect raised by the next call."""
-        if self._trouble is not None:
-            raise self._trouble
-        parts, wanted = [], size
-        try:
-            while wanted and not self._over and (part := self._unpacked(wanted)):
-                parts.append(part)
-                wanted -= len(part)
-        except Hostile as trouble:
-            self._trouble = trouble
-            if not parts:
-                raise
-        return b"".join(parts)
-
-    def _unpacked(self, wanted: int) -> bytes:
-        while True:
-            if self._member.eof and not self._next_member():
-                return b""
-            if not self._input:
-                self._input = self._file.read(BUFFER)
-                if not self._input:
-                    raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("gzip-no-end"))
-            try:
-                data = self._member.decompress(self._input, wanted)
-            except zlib.error as error:
-                raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("packed-damaged")) from error
-            self._input = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            if data:
-                return data
-
-    def _next_member(self) -> bool:
-        """Begin the member after the one that ended; False at the end of the file (which zero bytes may fill up)."""
-        self._input = self._input.lstrip(b"\0") or self._file.read(BUFFER).lstrip(b"\0")
-        while not self._input:
-            more = self._file.read(BUFFER)
-            if not more:
-                self._over = True
-                return False
-            self._input = more.lstrip(b"\0")
-        if not self._input.startswith(b"\x1f"):
-            raise Hostile("PKG-ARCHIVE-TRAILING", size=len(self._input), place="end")
-        self._member = zlib.decompressobj(31)
-        return True
-
-
 class _Counted:
     """The archive's bytes for tarfile, which may not read further than ``allowed``."""
 
-    def __init__(self, file: BinaryIO | Gunzip) -> None:
+    def __init__(self, file: BinaryIO | Packed) -> None:
         self._file = file
         self.position = 0
         self.allowed = HEADERS
@@ -161,7 +93,7 @@ class _Member:
         return data
 
 
-def read_tar(file: BinaryIO | Gunzip, receiver: Receiver, findings: Findings, meter: Meter) -> None:
+def read_tar(file: BinaryIO | Packed, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     """Unpack all members. Raises Hostile when the rest cannot be read; OSError as it is."""
     counted = _Counted(file)
     try:
