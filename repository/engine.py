@@ -24,6 +24,7 @@ from repository.services.holdings import Holdings
 from repository.settings.home import Settings, init_home, remember_tiers
 from repository.tiers import open_tier
 from repository.workforce import Workforce
+from storage.processes import Helpers
 
 if TYPE_CHECKING:
     from repository.evidence.service import Evidences
@@ -71,14 +72,16 @@ class Engine:
         return engine
 
     @classmethod
-    def open(cls, home: Path, *, actor: str, clock: Clock | None = None) -> Engine:
-        """Open the archive in ``home``. Raises `SettingsError`, `ArchivePolicyError`, `CatalogError`."""
+    def open(cls, home: Path, *, actor: str, clock: Clock | None = None, helpers: Helpers | None = None) -> Engine:
+        """Open the archive in ``home``. ``helpers`` are processes for its `Workforce` that were started before.
+
+        Raises `SettingsError`, `ArchivePolicyError`, `CatalogError`."""
         settings = Settings.load(home)
         tiers = {
             place.name: open_tier(place, settings.home, link_from_spool=settings.links(place.name)) for place in settings.tiers
         }
         archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock)
-        return cls(archive, Workforce(apart=clock is None))
+        return cls(archive, Workforce(apart=clock is None, helpers=helpers))
 
     @classmethod
     def upgrade(cls, home: Path) -> tuple[str, str]:

@@ -31,7 +31,7 @@ from storage import processes
 from storage.errors import Unavailable
 from storage.ocfl.tier import LocalTier
 from storage.processes import Helpers, Told, batches
-from storage.tier import Tier
+from storage.tier import ObjectVersion, Tier
 from storage.verifiers import Verifiers
 
 __all__ = ["Workforce", "serve"]
@@ -55,6 +55,12 @@ KEPT_FROM_BYTES = 256 << 20
 READ = 16
 """AIPs that a process reads again at a time."""
 
+LOOK = 32
+"""Folders of a storage root that a process looks through at a time: as many AIPs, or few more, until there are thousands."""
+
+LOOK_FROM = 8 * LOOK
+"""Folders of a storage root from which on they are shared."""
+
 AHEAD = 4
 """Batches for each process that may be under way or wait to be looked at: answers do not pile up in memory."""
 
@@ -63,13 +69,16 @@ class Workforce:
     """Examines deposits, several at a time, and seals those that are accepted; keeps on tiers what was sealed; reads AIPs again. Makes
     nothing known.
 
-    ``apart`` allows processes: for an archive that is put together from its settings and the system's clock, as they do it.
+    ``apart`` allows processes: for an archive that is put together from its settings and the system's clock, as they do it. ``helpers``
+    are processes that were started before.
     """
 
-    def __init__(self, *, apart: bool = False, cores: int | None = None) -> None:
+    def __init__(self, *, apart: bool = False, cores: int | None = None, helpers: Helpers | None = None) -> None:
         self._apart = apart
+        if helpers is not None:
+            cores = len(helpers)
         self._cores = cores if cores is not None else len(os.sched_getaffinity(0))
-        self.helpers = Helpers(f"{__name__}:serve", self._cores)
+        self.helpers = helpers or Helpers(f"{__name__}:serve", self._cores)
 
     def outcomes(
         self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
@@ -116,6 +125,28 @@ class Workforce:
         """Start the processes when there will be enough to do for them; they make themselves ready until they are asked."""
         if count == POOL_FROM and self._apart and self._cores > 1:
             self.helpers.start()
+
+    def versions(self, archive: Archive, tier: Tier) -> Iterator[ObjectVersion]:
+        """`storage.tier.Tier.versions`."""
+        folders = tier.folders() if self._apart and self._cores > 1 and isinstance(tier, LocalTier) else []
+        if len(folders) < LOOK_FROM:
+            yield from tier.versions()
+            return
+        assert isinstance(tier, LocalTier)
+
+        def question(some: Sequence[str]) -> _Look:
+            return _Look(archive.settings, archive.policy, archive.actor, some, tier.name)
+
+        def ask(batch: list[str]) -> list[tuple[str, Sequence[ObjectVersion] | Unavailable | None]]:
+            with self.helpers.one() as helper:
+                return list(zip(batch, helper.ask_all(batch, question, lambda _: None, lambda folder: None), strict=True))
+
+        for answers in self._in_order(ask, batches(folders, lambda batch, _: len(batch) == LOOK)):
+            for folder, found in answers:
+                if isinstance(found, Unavailable):
+                    raise found
+                yield from tier.versions_in([folder]) if found is None else found
+        tier.check()
 
     def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
         """`repository.rebuilding.believing.read_aip` for each, in their order. Raises Unavailable when a tier cannot be asked."""
@@ -265,6 +296,30 @@ class _Read(_Work):
             return known
 
         return list(map(one, self.surveyed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look(_Work):
+    """Folders of a tier's storage root to be looked through. The answer: what lies in each; or that the tier is away."""
+
+    folders: Sequence[str]
+    tier: str
+
+    @property
+    def needs(self) -> Sequence[str]:
+        return (self.tier,)
+
+    def answer(self, bench: _Bench, told: Told) -> list[Sequence[ObjectVersion] | Unavailable]:
+        tier = bench.archive(self).tiers[self.tier]
+        assert isinstance(tier, LocalTier)
+
+        def one(folder: str) -> Sequence[ObjectVersion] | Unavailable:
+            try:
+                return tier.versions_in([folder])
+            except Unavailable as error:
+                return error
+
+        return list(map(one, self.folders))
 
 
 class _Bench:

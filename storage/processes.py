@@ -29,8 +29,16 @@ Told = Callable[[Any], None]
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
-START = "import sys; sys.path[:] = {path!r}; from {module} import {function}; {function}({lifeline})"
-"""What a process runs."""
+START = """\
+import gc, sys
+gc.disable()
+sys.path[:] = {path!r}
+from {module} import {function}
+gc.freeze()
+gc.enable()
+{function}({lifeline})
+"""
+"""What a process runs. Code is loaded without looking for garbage, of which there is none: that takes a sixth of the time."""
 
 
 class _Ways(dict[type, Callable[[Any], Any]]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,10 +18,15 @@ from repository.views import records as views
 
 if TYPE_CHECKING:
     from repository.engine import Engine
+    from storage.processes import Helpers
 
 __all__ = ["opened", "rebuild", "upgrade"]
 
 NO_CATALOG = "CAT-NO-SCHEMA"
+
+MUCH = 256
+"""Folders in a storage root (there are about as many objects, until there are thousands) from which on it is worth while to start processes
+before anything else is known."""
 
 From = Annotated[str | None, typer.Option("--from", metavar="TIER", help=words("option.from_tier"))]
 
@@ -27,7 +34,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="TIER", help=words("
 def rebuild(context: typer.Context, tier: From = None, home: Home = None, as_json: AsJson = False) -> int:
     """Make the catalog anew from the tiers."""
     door = Door.of(context, home, as_json)
-    with opened(door) as engine:
+    with opened(door, hurried(door)) as engine:
         report = engine.catalog.rebuild(tier=tier, progress=door.progress())
     errors = sum(count for code, count in report.findings.counts.items() if Finding(code).weight >= Weight.ERROR)
     closing = [Finding("OPS-NOT-REBUILT", args={"errors": errors})] if errors else []
@@ -63,10 +70,35 @@ def upgrade(context: typer.Context, home: Home = None, as_json: AsJson = False) 
     return door.answer("upgrade", {"before": before, "now": now}, text)
 
 
-def opened(door: Door) -> Engine:
+def hurried(door: Door) -> Helpers | None:
+    """Processes that load Kho while this one does, where some tier looks as if it held much."""
+    from repository.settings.home import Settings
+    from storage.processes import Helpers
+
+    place = door.archive()
+    with contextlib.suppress(KhoError, OSError):  # opening it will tell
+        roots = [each.path / "ocfl" for each in Settings.load(place).tiers if each.kind == "local"]
+        cores = len(os.sched_getaffinity(0))
+        if cores > 1 and any(len(os.listdir(root)) >= MUCH for root in roots if root.is_dir()):
+            helpers = Helpers("repository.workforce:serve", cores)
+            helpers.start()
+            return helpers
+    return None
+
+
+def opened(door: Door, helpers: Helpers | None = None) -> Engine:
     """The engine; where the catalog itself is lost, an empty one is made first (tables of records and of jobs)."""
     try:
-        return door.open()
+        return _opened(door, helpers)
+    except BaseException:
+        if helpers is not None:
+            helpers.close()
+        raise
+
+
+def _opened(door: Door, helpers: Helpers | None) -> Engine:
+    try:
+        return door.open(helpers)
     except KhoError as error:
         if error.code != NO_CATALOG:
             raise
@@ -74,6 +106,6 @@ def opened(door: Door) -> Engine:
     from repository.settings.home import Settings
 
     Catalog.create(Settings.load(door.archive()).database)
-    engine = door.open()
+    engine = door.open(helpers)
     engine.jobs.upgrade()
     return engine

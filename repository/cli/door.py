@@ -26,6 +26,7 @@ from repository.texts import language
 if TYPE_CHECKING:
     from repository.engine import Engine
     from repository.progress import Progress
+    from storage.processes import Helpers
 
 __all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_source"]
 
@@ -95,8 +96,9 @@ class Door:
         named = self.home or os.environ.get(HOME_VARIABLE)
         return bool(named) and (Path(named or "") / MARKER).is_file()
 
-    def open(self) -> Engine:
-        """The engine of the archive that was named, to be used as a context manager. Raises Usage, KhoError, OSError."""
+    def open(self, helpers: Helpers | None = None) -> Engine:
+        """The engine of the archive that was named, to be used as a context manager; ``helpers`` as `Engine.open` says. Raises Usage,
+        KhoError, OSError."""
         home = self.archive()
         with loading():
             from repository.engine import Engine
@@ -104,7 +106,7 @@ class Door:
 
         configure(home)
 
-        return Engine.open(home, actor=actor())
+        return Engine.open(home, actor=actor(), helpers=helpers)
 
     def progress(self) -> Progress:
         """Bars where a person waits, a line a minute where none looks; always on stderr."""

@@ -11,9 +11,10 @@ it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from policies.findings import Findings, KhoError
 from repository.archive import Archive
@@ -43,7 +44,7 @@ REBUILT = "catalog rebuild"
 ENDED = FREE | {DepositState.REPEATED}
 """Deposits in these states became no AIP, and have no bytes that wait for anything."""
 
-GROUP = 100
+GROUP = 200
 """AIPs entered in one transaction: a commit, and statements made anew, for each cost more than a small AIP's rows."""
 
 GROUP_FILES = 20_000
@@ -62,35 +63,51 @@ class RebuildReport:
     findings: Findings = field(default_factory=Findings)
 
 
-Reader = Callable[[Archive, Mapping[str, Tier], Iterable[Surveyed]], Iterator[Known]]
-"""How AIPs are read, in the order given: one after the other (`repository.rebuilding.believing.read_in_turn`), or by several processes."""
+class Hands(Protocol):
+    """Who looks at tiers and reads AIPs: one process (`Alone`), or several (`repository.workforce.Workforce`)."""
+
+    def versions(self, archive: Archive, tier: Tier) -> Iterator[ObjectVersion]:
+        """`storage.tier.Tier.versions`."""
+        ...
+
+    def expect(self, count: int) -> None:
+        """Told, again and again, how many AIPs were seen so far."""
+        ...
+
+    def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
+        """`repository.rebuilding.believing.read_aip` for each, in their order."""
+        ...
 
 
-def rebuild(
-    archive: Archive,
-    tier_name: str | None,
-    progress: Progress,
-    *,
-    read: Reader = read_in_turn,
-    many: Callable[[int], None] = lambda count: None,
-) -> RebuildReport:
+class Alone:
+    """All by this process, one after the other."""
+
+    def versions(self, archive: Archive, tier: Tier) -> Iterator[ObjectVersion]:
+        return tier.versions()
+
+    def expect(self, count: int) -> None:
+        pass
+
+    def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
+        return read_in_turn(archive, tiers, surveyed)
+
+
+def rebuild(archive: Archive, tier_name: str | None, progress: Progress, *, hands: Hands | None = None) -> RebuildReport:
     """Register everything the tiers (or one of them) hold. What is in the catalog already, fixity history and events, stays. A catalog
     that knows no day of the ledger gets them back first, so that the chain goes on.
-
-    ``many`` is told, again and again, how many AIPs were seen so far, for whoever reads them to get ready.
 
     Raises:
         UnknownTier: there is no such tier.
         Unavailable: a tier cannot be asked; a rebuild that silently left one out would be believed.
     """
     tiers = dict(archive.tiers) if tier_name is None else {tier_name: archive.tier(tier_name)}
-    report = RebuildReport()
-    survey = _survey(tiers, report.findings, progress, many)
+    report, hands = RebuildReport(), hands or Alone()
+    survey = _survey(archive, tiers, report.findings, progress, hands)
     adopt_days(archive, survey.days)
     lost = not archive.catalog.days.any_open()
     progress.start("rebuild", len(survey.held), "objects")
     waiting: list[Known] = []
-    for known in read(archive, tiers, _surveyed(archive, tiers, survey)):
+    for known in hands.read(archive, tiers, _surveyed(archive, tiers, survey)):
         report.findings.extend(known.findings)
         if known.registrations:
             waiting.append(known)
@@ -207,19 +224,20 @@ class _Survey:
 
 
 def _survey(
-    tiers: Mapping[str, Tier], findings: Findings, progress: Progress, many: Callable[[int], None] = lambda count: None
+    archive: Archive, tiers: Mapping[str, Tier], findings: Findings, progress: Progress, hands: Hands | None = None
 ) -> _Survey:
+    hands = hands or Alone()
     survey = _Survey()
     progress.start("survey", None, "objects")
     for name, tier in tiers.items():
-        for found in tier.versions():
+        for found in hands.versions(archive, tier):
             progress.advance(1)
             if found.problem is not None:
                 findings.append(found.problem.finding)
                 survey.broken.setdefault(found.object_id, set()).add(name)
             elif found.object_id.startswith(AIP_PREFIX):
                 survey.held.setdefault(found.object_id, {})[name] = found
-                many(len(survey.held))
+                hands.expect(len(survey.held))
             elif found.object_id.startswith(EVIDENCE_PREFIX):
                 survey.evidence.setdefault(found.object_id, {})[name] = found
             elif (number := day_number(found)) is not None:

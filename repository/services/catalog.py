@@ -19,4 +19,4 @@ class CatalogService:
 
     def rebuild(self, tier: str | None = None, *, progress: Progress) -> RebuildReport:
         """Make the catalog again from the tiers (or one of them). Nothing is *stored* again until it is re-read."""
-        return rebuild(self._archive, tier, progress, read=self._workforce.read, many=self._workforce.expect)
+        return rebuild(self._archive, tier, progress, hands=self._workforce)

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from storage.ocfl.objects import DECLARATION, INVENTORY, digest_at
 from storage.ocfl.recovery import has_sidecar
 from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
 
-__all__ = ["EMPTY_FOR", "id_and_head", "list_objects", "list_strays"]
+__all__ = ["EMPTY_FOR", "id_and_head", "list_folders", "list_objects", "list_strays"]
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,17})", re.ASCII)
 
@@ -37,27 +37,42 @@ _OWN_FOLDERS = {name[:end] for name in LAYOUT_FILES for end in range(len(name)) 
 """Folders of the root's own files: one that is empty lost its file, which is one fact and not two."""
 
 
-def list_objects(tier: TierFolder, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
-    """Every object below the storage root, by the order of its folders; folders for which ``passing`` is true are passed over. Raises
-    Unavailable when the root cannot be read.
+def list_folders(tier: TierFolder) -> list[str]:
+    """The folders directly in the storage root below which objects may lie, in the order of `list_objects`. Raises Unavailable when the
+    root cannot be read."""
+    try:
+        with os.scandir(tier.ocfl) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name not in _OWN)
+    except OSError as error:
+        raise from_os(error, "") from error
+
+
+def list_objects(tier: TierFolder, passing: Passing = nowhere, only: Sequence[str] | None = None) -> Iterator[ObjectVersion]:
+    """Every object below the storage root (or in ``only`` some of its `list_folders`), by the order of its folders; folders for which
+    ``passing`` is true are passed over. Raises Unavailable when the root cannot be read.
 
     A folder is an object's when it lies as deep as the layout puts objects, or has an object's declaration, inventory or version
     folders: damage to any of them must not hide it.
     """
     try:
         with folder_beneath(tier.ocfl, "") as descriptor:
-            yield from _objects(tier, "", descriptor, 0, passing)
+            yield from _objects(tier, "", descriptor, 0, passing, only)
     except FileNotFoundError:
         return  # taken away while we walked, which the tier's marker shows
     except OSError as error:
         raise from_os(error, "") from error
 
 
-def _objects(tier: TierFolder, folder: str, descriptor: int, depth: int, passing: Passing) -> Iterator[ObjectVersion]:
+def _objects(
+    tier: TierFolder, folder: str, descriptor: int, depth: int, passing: Passing, only: Sequence[str] | None = None
+) -> Iterator[ObjectVersion]:
     """`list_objects` of an open folder, ``depth`` below the root: that each is opened in the one above it spares the way from the root.
     OSError when it cannot be looked into."""
-    with os.scandir(descriptor) as entries:
-        here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    if only is None:
+        with os.scandir(descriptor) as entries:
+            here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    else:
+        here = [(name, True) for name in only]
     if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
         yield _read(_Place(tier, folder, descriptor, here))
         return

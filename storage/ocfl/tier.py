@@ -22,7 +22,7 @@ from storage.ocfl.commit import write_batch
 from storage.ocfl.folder import LAYOUT, TierFolder, create_tier_folder, make_storage_root
 from storage.ocfl.glance import glance_at
 from storage.ocfl.layout import LAYOUT_FILE
-from storage.ocfl.listing import list_objects, list_strays
+from storage.ocfl.listing import list_folders, list_objects, list_strays
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
 from storage.ocfl.recovery import recover
@@ -145,6 +145,18 @@ class LocalTier:
         self._folder.check()
         yield from list_objects(self._folder, passing)
         self._folder.check()
+
+    def folders(self) -> list[str]:
+        """The folders directly in the storage root, in the order of `versions`, for whoever has them looked through side by side."""
+        self._folder.check()
+        return list_folders(self._folder)
+
+    def versions_in(self, folders: Sequence[str]) -> list[ObjectVersion]:
+        """`versions` of that which lies in some of the `folders`."""
+        self._folder.check()
+        found = list(list_objects(self._folder, only=folders))
+        self._folder.check()
+        return found
 
     def check(self) -> None:
         self._folder.check()

@@ -32,6 +32,7 @@ from repository.jobs.lock import LauncherLock
 from repository.model import DepositState
 from repository.progress import Silent
 from repository.verify import verify_path
+from storage.processes import Helpers
 
 NOTHING = "urn:uuid:00000000-0000-0000-0000-000000000000"
 
@@ -129,6 +130,36 @@ def test_a_lost_catalog_is_told_with_what_works(archive: Archive) -> None:
     assert re.findall(r"`kho ([^`]+)`", advice) == ["catalog rebuild"]
     assert archive.kho("catalog", "rebuild")[0] == 0
     assert archive.aip in archive.kho("list")[1]
+
+
+@pytest.mark.parametrize(("tier", "good"), [("a", True), ("nowhere", False), (None, False)])
+def test_processes_that_a_rebuild_starts_early_end_with_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, tier: str | None, good: bool
+) -> None:
+    made: list[Helpers] = []
+    started: list[Any] = []
+
+    class Seen(Helpers):
+        def __init__(self, entry: str, count: int) -> None:
+            super().__init__(entry, count)
+            made.append(self)
+
+        def start(self) -> None:
+            super().start()
+            started.extend(helper._process for helper in self.all)
+
+    monkeypatch.setattr("storage.processes.Helpers", Seen)
+    monkeypatch.setattr("repository.cli.catalog.MUCH", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    for file in archive.home.glob("catalog.db*"):
+        file.unlink()
+    if tier is None:
+        (archive.home / "policy.toml").write_text("no = [toml", encoding="utf-8")
+    found = archive.kho("catalog", "rebuild", *(("--from", tier) if tier else ()))[0]
+    assert (found == 0) is good
+    assert len(started) == 2
+    assert all(process.poll() is not None for process in started), "a process is left"
+    assert all(helper._process is None for helpers in made for helper in helpers.all)
 
 
 @pytest.mark.parametrize("form", ["submission", "folder", "bagit", "zip"])

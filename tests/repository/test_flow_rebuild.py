@@ -513,7 +513,7 @@ def test_rows_of_many_files_cost_no_memory(archive: ArchiveUnderTest, tmp_path: 
     monkeypatch.setattr(stored_version, "ROWS_HELD", 3)
     deposit = archive.deposit(write_tree(tmp_path / "r", {f"n{n:04}": b"%d" % n for n in range(600)}))
     tier = {"a": archive.engine.archive.tiers["a"]}
-    survey = rebuild_module._survey(tier, Findings(), Silent())
+    survey = rebuild_module._survey(archive.engine.archive, tier, Findings(), Silent())
     (known,) = read_in_turn(archive.engine.archive, tier, rebuild_module._surveyed(archive.engine.archive, tier, survey))
     (registration,) = known.registrations
     assert registration.aip.id == deposit.aip_id

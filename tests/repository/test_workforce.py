@@ -22,7 +22,8 @@ from repository.rebuilding import rebuild
 from repository.rebuilding.believing import Known, Surveyed, read_in_turn
 from repository.workforce import POOL_FROM, Workforce
 from storage.errors import Unavailable
-from storage.processes import START
+from storage.processes import START, Helpers
+from storage.tier import ObjectVersion
 from tests.builders_archive import write_tree
 
 COUNT = POOL_FROM + 3
@@ -65,6 +66,19 @@ def read_aip(archive, tiers, surveyed, *, most):
         os.kill(os.getpid(), 9)
     return good(archive, tiers, surveyed, most=most)
 workforce.read_aip = read_aip
+workforce.serve({lifeline})
+"""
+
+DYING_LOOKER = """
+import os, sys
+sys.path[:] = {path!r}
+from repository import workforce
+good = workforce.LocalTier.versions_in
+def versions_in(self, folders):
+    if folders == [os.environ["DIES_AT"]]:
+        os.kill(os.getpid(), 9)
+    return good(self, folders)
+workforce.LocalTier.versions_in = versions_in
 workforce.serve({lifeline})
 """
 
@@ -258,7 +272,7 @@ def surveyed(engine: Engine, accepted: list[str]) -> list[Surveyed]:
     sidecar = hashlib.sha512((path / "inventory.json").read_bytes()).hexdigest() + " inventory.json\n"
     for name in ("inventory.json.sha512", "v1/inventory.json.sha512"):
         (path / name).write_text(sidecar, encoding="ascii")
-    return list(rebuild._surveyed(engine.archive, tiers, rebuild._survey(tiers, Findings(), Silent())))
+    return list(rebuild._surveyed(engine.archive, tiers, rebuild._survey(engine.archive, tiers, Findings(), Silent())))
 
 
 def told(known: Known) -> object:
@@ -323,3 +337,66 @@ def test_a_tier_that_goes_away_ends_the_reading(engine: Engine, surveyed: list[S
     with pytest.raises(Unavailable) as here:
         list(read_in_turn(engine.archive, engine.archive.tiers, surveyed))
     assert apart.value.finding == here.value.finding
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workforce]:
+    monkeypatch.setattr("repository.workforce.LOOK_FROM", 2)
+    monkeypatch.setattr("repository.workforce.LOOK", 3)
+    workforce = Workforce(apart=True, cores=2)
+    yield workforce
+    workforce.close()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_processes_look_through_a_tier_as_one_process_does(
+    engine: Engine, surveyed: list[Surveyed], looking: Workforce, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    tier = engine.archive.tiers["a"]
+    (Path(tier.path) / "ocfl" / "a file").write_bytes(b"")  # type: ignore[attr-defined]
+    strange = Path(tier.path) / "ocfl" / next(tier.versions()).place / "inventory.json"  # type: ignore[attr-defined]
+    strange.unlink()
+    here = list(tier.versions())
+    if dies:
+        monkeypatch.setattr("storage.processes.START", DYING_LOOKER)
+        monkeypatch.setenv("DIES_AT", here[4].place.partition("/")[0])
+    apart = list(looking.versions(engine.archive, tier))
+    assert any(helper._process is not None for helper in looking.helpers.all), "no process was at work"
+
+    def told(found: ObjectVersion) -> object:
+        return found.object_id, found.number, found.inventory_sha512, found.place, found.problem and found.problem.finding
+
+    assert list(map(told, apart)) == list(map(told, here))
+    assert len(here) >= POOL_FROM
+    assert sum(each.problem is not None for each in here) == 1
+
+
+def test_a_tier_that_goes_away_ends_the_looking(
+    engine: Engine, surveyed: list[Surveyed], looking: Workforce, tmp_path: Path
+) -> None:
+    tier = engine.archive.tiers["a"]
+    folders = tier.folders()  # type: ignore[attr-defined]
+    (tmp_path / "a/kho-tier.json").rename(tmp_path / "away")
+    with pytest.raises(Unavailable):
+        list(looking.versions(engine.archive, tier))
+    (tmp_path / "away").rename(tmp_path / "a/kho-tier.json")
+    found = looking.versions(engine.archive, tier)
+    next(found)
+    (tmp_path / "a/kho-tier.json").rename(tmp_path / "away")
+    assert len(folders) > 2
+    with pytest.raises(Unavailable):
+        list(found)
+
+
+def test_processes_that_were_started_before_are_the_workforce(engine: Engine, surveyed: list[Surveyed]) -> None:
+    helpers = Helpers("repository.workforce:serve", 2)
+    helpers.start()
+    started = [helper._process for helper in helpers.all]
+    assert all(process is not None and process.poll() is None for process in started)
+    workforce = Workforce(apart=True, helpers=helpers)
+    try:
+        assert len(list(workforce.read(engine.archive, engine.archive.tiers, surveyed))) == len(surveyed)
+        assert [helper._process for helper in helpers.all] == started
+    finally:
+        workforce.close()
+    assert all(process is not None and process.poll() is not None for process in started)
