@@ -13,12 +13,14 @@ from storage.ocfl.check import check_path, is_ocfl
 
 if TYPE_CHECKING:
     from formats.package.source import Source
+    from storage.processes import Helpers
 
 __all__ = ["verify_path"]
 
 
-def verify_path(path: Path, findings: Findings, progress: Progress) -> str:
+def verify_path(path: Path, findings: Findings, progress: Progress, *, helpers: Helpers | None = None) -> str:
     """Check what stands at ``path``; findings by code. Returns what it was taken for: "ocfl", "bagit", "eark" or "unrecognised".
+    ``helpers`` are processes that `storage.ocfl.early.early_helpers` started for it.
 
     Raises:
         SourceMissing: nothing readable is there, or neither a file nor a folder (a pipe would be waited for without end).
@@ -27,7 +29,7 @@ def verify_path(path: Path, findings: Findings, progress: Progress) -> str:
         raise SourceMissing(str(path))
     if path.is_dir():
         if is_ocfl(path):
-            check_path(path, findings, progress=progress)
+            check_path(path, findings, progress=progress, helpers=helpers)
             return "ocfl"
         from formats.package.folder import FolderSource
 

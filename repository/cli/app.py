@@ -128,14 +128,17 @@ def _made(name: str, path: str) -> Any:
     """The command or group at a path. Raises KeyError."""
     place, key = _TREE[path]
     module, _, function = place.partition(".")
-    does = getattr(import_module(f"repository.cli.{module}"), function) if place else lambda: None
+    home = import_module(f"repository.cli.{module}") if place else None
+    does = getattr(home, function) if home else lambda: None
     app = typer.Typer(
         cls=KhoGroup, help=words(f"help.{key}"), add_completion=False, rich_markup_mode=None, invoke_without_command=bool(place)
     )
     commands = _Commands(f"{path} ")
     if not commands:
         app.command(name, cls=KhoCommand, help=words(f"help.{key}"))(does)
-        return get_command(app)
+        command: Any = get_command(app)
+        command.ahead = getattr(home, "ahead", None)
+        return command
     app.callback()(does)
     return _with(commands, app)
 

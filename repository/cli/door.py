@@ -57,13 +57,15 @@ def actor() -> str:
 
 @dataclass
 class Door:
-    """One run of ``kho``. ``home`` and ``as_json`` may be said before or after the name of the command."""
+    """One run of ``kho``. ``home`` and ``as_json`` may be said before or after the name of the command; ``helpers`` are processes that a
+    command started before its arguments were understood; they end with the run."""
 
     home: Path | None = None
     as_json: bool = False
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     _begun: bool = False
+    helpers: Helpers | None = None
     _progress: Progress | None = None
 
     @classmethod

@@ -41,6 +41,9 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(door, Finding("OPS-INTERRUPTED"), Exit.FAILED)
     except Exception as error:
         return _failed(door, error)
+    finally:
+        if door.helpers is not None:
+            door.helpers.close()
 
 
 def _failed(door: Door, error: Exception) -> int:

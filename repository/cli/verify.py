@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,18 @@ from repository.cli.help import AsJson
 from repository.cli.screen import Screen, number
 from repository.texts import words
 from repository.views import records as views
+from storage.ocfl.early import early_helpers
 
-__all__ = ["verify"]
+__all__ = ["ahead", "verify"]
 
 Subject = Annotated[Path, typer.Argument(metavar="PATH", help=words("option.verify_path"), show_default=False)]
+
+
+def ahead(door: Door, arguments: Sequence[str]) -> None:
+    """Start the processes that a large storage root will need."""
+    for each in arguments:
+        if not each.startswith("-") and door.helpers is None:
+            door.helpers = early_helpers(each)
 
 
 def verify(context: typer.Context, path: Subject, as_json: AsJson = False) -> int:
@@ -27,7 +36,7 @@ def verify(context: typer.Context, path: Subject, as_json: AsJson = False) -> in
     from repository.verify import verify_path
 
     findings = Findings()
-    form = verify_path(path, findings, door.progress())
+    form = verify_path(path, findings, door.progress(), helpers=door.helpers)
     errors = sorted(code for code in findings.counts if Finding(code).weight >= Weight.ERROR)
     closing = [] if findings.ok else [Finding("OPS-NOT-VALID", str(path), {"errors": ", ".join(errors)})]
 

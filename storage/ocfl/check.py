@@ -19,6 +19,7 @@ from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_parallel import LocalRoot, check_in_turn, check_local
 from storage.ocfl.check_root import RootCheck, is_object
 from storage.ocfl.readonly import BackendPlace, LocalPlace
+from storage.processes import Helpers
 
 __all__ = ["Progress", "Verdict", "check_object", "check_path", "check_root", "is_ocfl"]
 
@@ -82,11 +83,19 @@ def _is_object(path: Path) -> bool:
     return is_object(place.scan(""))
 
 
-def check_path(path: Path, findings: Findings, *, progress: Progress | None = None, workers: int | None = None) -> None:
+def check_path(
+    path: Path,
+    findings: Findings,
+    *,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    helpers: Helpers | None = None,
+) -> None:
     """Judge the storage root or object in a local folder; paths in findings are relative to it.
 
     A folder that is neither is judged as an object (E003, E063). ``workers`` is the number of processes for a storage root
-    (None: one a processor). Raises nothing.
+    (None: one a processor), ``helpers`` are those that `storage.ocfl.early.early_helpers` started (whoever asked for them closes them).
+    Raises nothing.
     """
     place = LocalPlace(os.fspath(path))
     report = reporter(findings, "")
@@ -96,7 +105,7 @@ def check_path(path: Path, findings: Findings, *, progress: Progress | None = No
         report("FIX-UNREADABLE", "", reason=os_phrase(error))
         return
     if _is_root(names) and not is_object(place.scan("")):
-        check_local(LocalRoot(place.root, workers), RootCheck(place, report), findings, progress=progress)
+        check_local(LocalRoot(place.root, workers, helpers), RootCheck(place, report), findings, progress=progress)
         return
     if progress is not None:
         progress.start("check", None, "bytes")

@@ -17,6 +17,7 @@ from policies.phrases import phrase
 from storage import processes
 from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_root import RootCheck
+from storage.ocfl.early import ENTRY
 from storage.ocfl.readonly import LocalPlace, Place
 from storage.processes import Helpers
 
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH", "ENTRY", "POOL_FROM", "LocalRoot", "check_in_turn", "check_local", "judge", "serve"]
 
-BATCH = 32
+BATCH = 16
 """Objects given to a process at a time: the way there and back costs as much as a small object."""
 
-POOL_FROM = 4 * BATCH
+POOL_FROM = 8 * BATCH
 """Objects from which on other processes are started: starting one takes as long as judging some hundred small objects."""
 
 _Batch = tuple[str, ...]
@@ -45,13 +46,17 @@ class _Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalRoot:
-    """A storage root in a local folder, and how many processes may work on it (None: one a processor)."""
+    """A storage root in a local folder, and how many processes may work on it (None: one a processor), or which (``helpers``, started
+    before by `early_helpers`)."""
 
     path: str
     workers: int | None = None
+    helpers: Helpers | None = None
 
     @property
     def processes(self) -> int:
+        if self.helpers is not None:
+            return len(self.helpers)
         return self.workers if self.workers is not None else len(os.sched_getaffinity(0))
 
 
@@ -129,7 +134,7 @@ def _by_processes(where: LocalRoot, asked: Iterator[_Batch]) -> Iterator[list[An
     """The answers in the order of the batches."""
     from concurrent.futures import ThreadPoolExecutor  # takes a third of the start of a process, which has no need of it
 
-    helpers = Helpers(ENTRY, where.processes)
+    helpers = where.helpers or Helpers(ENTRY, where.processes)
 
     def ask(batch: _Batch) -> list[Answer]:
         with helpers.one() as helper:
@@ -147,7 +152,3 @@ def _by_processes(where: LocalRoot, asked: Iterator[_Batch]) -> Iterator[list[An
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         helpers.close()
-
-
-ENTRY = f"{__name__}:serve"
-"""What a helper process runs."""

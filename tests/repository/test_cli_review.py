@@ -32,6 +32,7 @@ from repository.jobs.lock import LauncherLock
 from repository.model import DepositState
 from repository.progress import Silent
 from repository.verify import verify_path
+from storage.ocfl.early import early_helpers
 from storage.processes import Helpers
 
 NOTHING = "urn:uuid:00000000-0000-0000-0000-000000000000"
@@ -160,6 +161,26 @@ def test_processes_that_a_rebuild_starts_early_end_with_it(
     assert len(started) == 2
     assert all(process.poll() is not None for process in started), "a process is left"
     assert all(helper._process is None for helpers in made for helper in helpers.all)
+
+
+@pytest.mark.parametrize(("more", "code"), [((), 0), (("--no-such-option",), 2), (("another",), 2)])
+def test_processes_that_a_check_starts_early_end_with_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], code: int
+) -> None:
+    made: list[Helpers] = []
+
+    def seen(path: str) -> Helpers | None:
+        helpers = early_helpers(path)
+        if helpers is not None:
+            made.append(helpers)
+        return helpers
+
+    monkeypatch.setattr("repository.cli.verify.early_helpers", seen)
+    monkeypatch.setattr("storage.ocfl.early.MUCH", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    assert run(["verify", str(archive.tier / "ocfl"), *more]) == code
+    assert len(made) == 1
+    assert all(helper._process is None for helper in made[0].all), "a process is left"
 
 
 @pytest.mark.parametrize("form", ["submission", "folder", "bagit", "zip"])

@@ -12,7 +12,7 @@ import pytest
 
 from policies.findings import Findings
 from storage.memory import MemoryBackend
-from storage.ocfl import check_parallel
+from storage.ocfl import check_parallel, early
 from storage.ocfl.check import check_path, check_root, is_ocfl
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from tests.builders_ocfl import OcflObject, two_versions
@@ -152,6 +152,42 @@ def test_many_objects_in_several_processes(tmp_path: Path, monkeypatch: pytest.M
     assert list(one) == list(two)
     assert one.counts == {"E092": 6, "E093": 6}
     assert (counted.done, counted.unit, counted.phases) == (40, "objects", 0)
+
+
+def test_processes_that_were_started_before_judge_a_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(early, "MUCH", 12)
+    monkeypatch.setattr(check_parallel, "POOL_FROM", 8)
+    monkeypatch.setattr(check_parallel, "BATCH", 4)
+    ids = [f"urn:x:{number}" for number in range(12)]
+    top = storage_root(tmp_path / "r", ids)
+    (top / object_path(ids[5]) / "v1/content/a.txt").write_bytes(b"altered")
+    helpers = early.early_helpers(top)
+    assert helpers is not None
+    started = [helper._process for helper in helpers.all]
+    assert all(process is not None and process.poll() is None for process in started)
+    one, two = Findings(), Findings()
+    check_path(top, one, workers=1)
+    check_path(top, two, helpers=helpers)
+    helpers.close()
+    assert list(one) == list(two)
+    assert one.counts == {"E092": 1, "E093": 1}
+    assert all(process is not None and process.poll() is not None for process in started)
+
+
+def test_processes_are_started_early_for_large_storage_roots_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(early, "MUCH", 6)
+    assert early.early_helpers(storage_root(tmp_path / "small", ["urn:x:1"])) is None
+    assert early.early_helpers(tmp_path / "none") is None
+    write(tmp_path / "file")
+    assert early.early_helpers(tmp_path / "file") is None
+    for number in range(10):
+        write(tmp_path / f"folder/{number}")
+    write(tmp_path / "folder/0=ocfl_object_1.1")
+    assert early.early_helpers(tmp_path / "folder") is None, "an object, or anything else"
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})
+    assert early.early_helpers(storage_root(tmp_path / "large", [f"urn:x:{number}" for number in range(9)])) is None
 
 
 class Counted:
