@@ -6,7 +6,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
 __all__ = ["EMPTY_FOR", "id_and_head", "list_folders", "list_objects", "list_strays"]
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,17})", re.ASCII)
+
+_OF_OBJECT = re.compile(rf"0=ocfl_object.*|{re.escape(INVENTORY)}|{_VERSION.pattern}", re.ASCII | re.DOTALL)
+"""What lies in an object and nowhere else. One expression: it is asked of every folder between the objects."""
 
 _TUPLE = re.compile(rf"[0-9a-f]{{{LAYOUT.size}}}", re.ASCII)
 """A folder above objects, as the layout names them."""
@@ -73,7 +76,7 @@ def _objects(
             here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     else:
         here = [(name, True) for name in only]
-    if depth and (depth > LAYOUT.count or _is_object({name for name, _ in here})):
+    if depth and (depth > LAYOUT.count or _is_object(name for name, _ in here)):
         yield _read(_Place(tier, folder, descriptor, here))
         return
     for name, is_folder in here:
@@ -95,37 +98,64 @@ def _objects(
 def list_strays(tier: TierFolder) -> Iterator[str]:
     """What lies between the objects: paths from the storage root, in the order of the folders. A folder that cannot be looked into
     is a problem that `list_objects` tells of. Raises Unavailable when the root cannot be read."""
-    waiting = [""]
+    try:
+        with folder_beneath(tier.ocfl, "") as descriptor:
+            yield from _strays(tier, "", descriptor, 0)
+    except OSError as error:
+        raise from_os(error, "") from error
+
+
+def _strays(tier: TierFolder, folder: str, descriptor: int, depth: int) -> Iterator[str]:
+    """`list_strays` of an open folder, ``depth`` below the root, and of those in it down to the objects. OSError when it cannot be
+    looked into."""
+    strays, inner = _between(tier, folder, descriptor)
+    yield from strays
+    for path in inner:
+        if path == "extensions":
+            yield from _strays_of_extensions(tier)
+        elif depth < LAYOUT.count:  # below lie objects
+            try:
+                opened = folder_inside(descriptor, path.rpartition("/")[2])
+                try:
+                    yield from _strays(tier, path, opened, depth + 1)
+                finally:
+                    os.close(opened)
+            except OSError:
+                continue
+
+
+def _strays_of_extensions(tier: TierFolder) -> Iterator[str]:
+    """Those below the folder of extensions: each is opened from the root, for nobody knows how deep somebody has nested them."""
+    waiting = ["extensions"]
     while waiting:
         folder = waiting.pop()
-        depth = folder.count("/") + 1 if folder else 0
-        own = folder.partition("/")[0] == "extensions"
-        if depth > LAYOUT.count and not own:
-            continue  # an object's
         try:
-            with folder_beneath(tier.ocfl, folder) as descriptor, os.scandir(descriptor) as entries:
-                here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-                age = time.time() - os.fstat(descriptor).st_mtime
-        except OSError as error:
-            if not folder:
-                raise from_os(error, folder) from error
+            with folder_beneath(tier.ocfl, folder) as descriptor:
+                strays, inner = _between(tier, folder, descriptor)
+        except OSError:
             continue
-        if depth and not own and _is_object({name for name, _ in here}):
-            continue
-        if folder and not here and folder not in _OWN_FOLDERS:
-            made_by_layout = _TUPLE.fullmatch(folder.rpartition("/")[2])
-            if age > EMPTY_FOR or not made_by_layout or _stays_empty(tier, folder):
-                yield folder
-        inner = []
-        for name, is_folder in here:
-            path = f"{folder}/{name}" if folder else name
-            if path in LAYOUT_FILES:
-                continue  # whatever it is, `root_files` judges it
-            if is_folder:
-                inner.append(path)
-            else:
-                yield path
+        yield from strays
         waiting += reversed(inner)
+
+
+def _between(tier: TierFolder, folder: str, descriptor: int) -> tuple[list[str], list[str]]:
+    """The strays that lie in an open folder (or are it), and the folders in it; nothing for an object. OSError as it is."""
+    with os.scandir(descriptor) as entries:
+        here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    if folder and folder.partition("/")[0] != "extensions" and _is_object(name for name, _ in here):
+        return [], []
+    strays: list[str] = []
+    inner: list[str] = []
+    if folder and not here and folder not in _OWN_FOLDERS:
+        made_by_layout = _TUPLE.fullmatch(folder.rpartition("/")[2])
+        age = time.time() - os.fstat(descriptor).st_mtime
+        if age > EMPTY_FOR or not made_by_layout or _stays_empty(tier, folder):
+            strays.append(folder)
+    for name, is_folder in here:
+        path = f"{folder}/{name}" if folder else name
+        if path not in LAYOUT_FILES:  # whatever these are, `root_files` judges them
+            (inner if is_folder else strays).append(path)
+    return strays, inner
 
 
 def _stays_empty(tier: TierFolder, folder: str) -> bool:
@@ -140,8 +170,8 @@ def _stays_empty(tier: TierFolder, folder: str) -> bool:
         return False
 
 
-def _is_object(names: set[str]) -> bool:
-    return any(name.startswith("0=ocfl_object") or name == INVENTORY or _VERSION.fullmatch(name) for name in names)
+def _is_object(names: Iterable[str]) -> bool:
+    return any(map(_OF_OBJECT.fullmatch, names))
 
 
 @dataclass(frozen=True, slots=True)
