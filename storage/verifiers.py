@@ -5,6 +5,7 @@ Hashing alone could be shared by threads, but with small files most of the time 
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections import Counter
@@ -52,6 +53,10 @@ class Check:
     bytes: int = 0
     since: int = 1
 
+    @property
+    def asked(self) -> Ask:
+        return Ask(self.object_id, self.expected, self.algorithm, self.since)
+
     def run(self, progress: Progress) -> Found:
         """Re-read it in this process."""
         try:
@@ -61,9 +66,14 @@ class Check:
 
 
 def in_turn(checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
-    """Every check with what was found, one after the other, in this process."""
-    for check in checks:
-        yield check, check.run(progress)
+    """Every check with what was found, one after the other, in this process; those of one local tier in one go."""
+    for _, some in itertools.groupby(checks, key=lambda check: id(check.tier)):
+        group = list(some)
+        tier = group[0].tier
+        if isinstance(tier, LocalTier):
+            yield from zip(group, tier.verify_each((each.asked for each in group), progress), strict=True)
+        else:
+            yield from ((each, each.run(progress)) for each in group)
 
 
 class Verifiers:
@@ -141,7 +151,7 @@ def _tiers(checks: Sequence[Check]) -> list[Tier]:
 def _passes(tier: SequentialTier, checks: Sequence[Check], progress: Progress) -> Iterator[tuple[int, Found]]:
     """What one pass over a tier finds of its checks, by their numbers."""
     mine = [number for number, check in enumerate(checks) if check.tier is tier]
-    asks = [Ask(each.object_id, each.expected, each.algorithm, each.since) for each in (checks[number] for number in mine)]
+    asks = [checks[number].asked for number in mine]
     try:
         for index, found in tier.verify_together(asks, progress):
             yield mine[index], found

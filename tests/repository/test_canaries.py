@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +17,10 @@ from fixity.verify import FixityReport, Outcome
 from repository.checks.canaries import CYCLE, KINDS, plant
 from repository.clock import ManualClock
 from repository.demo import make_records
+from storage.errors import StorageError
+from storage.ocfl import visits
 from storage.ocfl.medium import Medium
 from storage.ocfl.reread import Reread
-from storage.ocfl.tier import LocalTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,40 +149,46 @@ def reads_only_the_beginning(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Medium, "digest", mutant)
 
 
+def every_report(patch: pytest.MonkeyPatch, change: Callable[[FixityReport], FixityReport]) -> None:
+    """What a local tier says of copies, one or several, is changed on its way."""
+    strides = visits.in_strides
+
+    def mutant(these: Iterable[visits.Visit]) -> Iterator[FixityReport | StorageError]:
+        yield from (change(each) if isinstance(each, FixityReport) else each for each in strides(these))
+
+    patch.setattr("storage.ocfl.tier.in_strides", mutant)
+
+
 def always_good(patch: pytest.MonkeyPatch) -> None:
     """Scholarsphere: the checks were mocked."""
 
-    def mutant(self: LocalTier, *arguments: object, **more: object) -> FixityReport:
+    def good(report: FixityReport) -> FixityReport:
         report = FixityReport("sha512")
         report.good(1)
         return report
 
-    patch.setattr(LocalTier, "verify", mutant)
+    every_report(patch, good)
 
 
 def always_bad(patch: pytest.MonkeyPatch) -> None:
     """A false alarm is a lie, too."""
-    verify = LocalTier.verify
 
-    def mutant(self: LocalTier, *arguments: object, **more: object) -> FixityReport:
-        report = verify(self, *arguments, **more)  # type: ignore[arg-type]
+    def bad(report: FixityReport) -> FixityReport:
         report.problem("v1/x", Outcome.MISSING)
         return report
 
-    patch.setattr(LocalTier, "verify", mutant)
+    every_report(patch, bad)
 
 
 def answers_from_memory(patch: pytest.MonkeyPatch) -> None:
     """A report that was made for another object is handed out again."""
-    verify = LocalTier.verify
     known: list[FixityReport] = []
 
-    def mutant(self: LocalTier, *arguments: object, **more: object) -> FixityReport:
-        if not known:
-            known.append(verify(self, *arguments, **more))  # type: ignore[arg-type]
+    def first(report: FixityReport) -> FixityReport:
+        known.append(report)
         return known[0]
 
-    patch.setattr(LocalTier, "verify", mutant)
+    every_report(patch, first)
 
 
 def calls_missing_altered(patch: pytest.MonkeyPatch) -> None:
