@@ -135,7 +135,7 @@ def read_submission(stream: BinaryIO) -> tuple[DepositRecord, Iterator[ItemRecor
 def _items(stream: BinaryIO) -> Iterator[ItemRecord]:
     for line in stream:
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode("utf-8"))  # else it looks for the encoding, line by line
             yield ItemRecord(
                 name=_take_name(row, "name"),
                 kind=Kind(row.get("kind", "file")),

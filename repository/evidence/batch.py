@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from repository.evidence.leaves import LISTS, DataObject, Leaf, list_text
+from repository.evidence.leaves import LISTS, PREFIX, DataObject, Leaf, list_text
 from repository.settings.authorities import TREES
 from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from signatures.evidence.lineage import Group
 
 __all__ = ["PREFIX", "Batch", "Mark", "read_batch"]
-
-PREFIX = "urn:kho:evidence:"
-"""Ids of the objects that hold batches."""
 
 FORMAT = 1
 """``kho_evidence`` of batch.json."""
