@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from repository.services.formats import Held, PlanLine, Sampled
 
 __all__ = [
+    "IDENTIFICATIONS",
     "campaign_answer",
     "campaign_list",
     "campaign_report",
@@ -43,8 +44,9 @@ YEARS = 3
 MOST = 20
 """Findings on the screen; the rest are in ``--json``."""
 
-ALWAYS = ("files", "failed", "versions")
-"""Counts of a campaign that are shown though they are none."""
+MIGRATIONS = {"files": "files", "migrated": "migrated", "failed": "failed", "versions": "versions"}
+IDENTIFICATIONS = {"files": "files", "changed": "changed", "unread": "failed", "versions": "versions"}
+"""What is shown of the counts of a campaign: the word for it, and its name."""
 
 PathName = Annotated[str, typer.Argument(metavar="PATH", help=words("option.migration_path"), show_default=False)]
 PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help=words("option.migration_path"))]
@@ -235,15 +237,16 @@ def campaign_run(
     return campaign_answer(door, "formats_campaign", str(report["campaign"]), report)
 
 
-def campaign_answer(door: Door, kind: str, campaign: str, report: Mapping[str, Any]) -> int:
-    """What became of a campaign of any kind: what it did not count is not shown."""
+def campaign_answer(
+    door: Door, kind: str, campaign: str, report: Mapping[str, Any], figures: Mapping[str, str] = MIGRATIONS
+) -> int:
+    """What became of a campaign; ``figures`` are what is shown of its counts, by the word for each."""
     counts, bad = report["counts"], _findings(report)
 
     def text() -> None:
         screen = Screen(door.out)
         screen.line(words("formats.campaign", campaign=campaign), "bold")
-        shown = [name for name in ("files", "changed", "migrated", "failed", "versions") if name in counts or name in ALWAYS]
-        screen.facts((words(f"campaign.{name}"), number(counts.get(name, 0))) for name in shown)
+        screen.facts((words(f"campaign.{word}"), number(counts.get(name, 0))) for word, name in figures.items())
         screen.facts((words(f"campaign.{name}"), size(counts[name])) for name in ("bytes_in", "bytes_out") if name in counts)
         screen.findings(bad, MOST)
 
@@ -286,13 +289,16 @@ def campaign_report(context: typer.Context, campaign: CampaignId, home: Home = N
     """What a campaign did, and what it could not do."""
     door = Door.of(context, home, as_json)
     with door.open() as engine:
+        from repository.versions.reidentification import REIDENTIFICATION
+
         state = engine.campaigns.report(campaign)
     report = {
         "counts": views_formats.counts_of(state.report, all_of_them=False),
         "findings": state.report.get("findings", []),
         "state": state.state,
     }
-    return campaign_answer(door, "formats_campaign_report", campaign, report)
+    figures = IDENTIFICATIONS if state.path == REIDENTIFICATION else MIGRATIONS
+    return campaign_answer(door, "formats_campaign_report", campaign, report, figures)
 
 
 def campaign_rollback(context: typer.Context, campaign: CampaignId, home: Home = None, as_json: AsJson = False) -> int:

@@ -14,7 +14,7 @@ import typer
 from policies.findings import Finding, spoken
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
-from repository.cli.formats import Resumed, campaign_answer
+from repository.cli.formats import IDENTIFICATIONS, Resumed, campaign_answer
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number
 from repository.texts import language, words
@@ -146,7 +146,7 @@ def reidentify(
         return _dry_run(door, aips or ())
     with door.open() as engine:
         report = engine.campaigns.reidentify(aips or (), campaign=campaign, progress=door.progress())
-    return campaign_answer(door, "formats_reidentified", str(report["campaign"]), report)
+    return campaign_answer(door, "formats_reidentified", str(report["campaign"]), report, IDENTIFICATIONS)
 
 
 def _dry_run(door: Door, aips: Sequence[str]) -> int:

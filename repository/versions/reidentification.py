@@ -6,12 +6,16 @@ record, with an event. The campaign is a durable job of steps of some AIPs each;
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +55,12 @@ BATCH_FILES, BATCH_BYTES = 256, 256 << 20
 
 CONTENT: Final = re.compile(r"representations/[^/]+/data/")
 """What is identified again: metadata is Kho's own, and known."""
+
+FOUND: Final = "reidentification"
+"""In the spool of a version: what was counted for it, for a step that is run again."""
+
+ROOM: Final = "again-"
+"""How the folder's name begins in which files lie while they are identified; then comes the number of the process."""
 
 EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 
@@ -93,14 +103,14 @@ def again(archive: Archive, identifier: Identifier, aip_ids: Iterable[str], prog
     """
     reading = Reading(archive)
     progress.start("identify", None, "files")
-    with tempfile.TemporaryDirectory(prefix="again-", dir=archive.settings.spool) as folder:
+    with _room(archive.settings.spool) as folder:
         for aip_id in aip_ids:
             batch: list[tuple[AipFile, Path]] = []
             for file in archive.catalog.holdings.files(aip_id):
                 if not CONTENT.match(file.path) or not file.size:
                     continue
                 try:
-                    batch.append((file, _fetched(reading, aip_id, file, Path(folder), len(batch))))
+                    batch.append((file, _fetched(reading, aip_id, file, folder, len(batch))))
                 except (NoGoodCopy, Unverified) as error:
                     yield Again(aip_id, file, None, str(error))
                 if len(batch) >= BATCH_FILES or sum(each.size for each, _ in batch) >= BATCH_BYTES:
@@ -108,6 +118,16 @@ def again(archive: Archive, identifier: Identifier, aip_ids: Iterable[str], prog
                     batch.clear()
             yield from _identified(identifier, aip_id, batch, progress)
     progress.finish()
+
+
+@contextmanager
+def _room(spool: Path) -> Iterator[Path]:
+    """A folder of this process in the spool, which is gone afterwards; those of processes that were killed go, too."""
+    for left in spool.glob(f"{ROOM}*-*"):
+        if not Path("/proc", left.name.removeprefix(ROOM).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{ROOM}{os.getpid()}-", dir=spool) as folder:
+        yield Path(folder)
 
 
 def _fetched(reading: Reading, aip_id: str, file: AipFile, folder: Path, number: int) -> Path:
@@ -207,14 +227,19 @@ class _Version:
         known = self.archive.catalog.deposits.find(deposit_id)
         if known is not None:  # an earlier run of this step came so far
             self.report.counts["versions"] += 1
-            return known.id if known.state is DepositState.ACCEPTED else ""
+            if known.state is not DepositState.ACCEPTED:
+                return ""
+            self.report.counts.update(json.loads(self.archive.spools.get(deposit_id).meta(FOUND) or b"{}"))
+            return known.id
         aip = self.archive.catalog.holdings.get(self.aip_id)
         self.archive.spools.remove(deposit_id)
         before = self.report.counts["files"]
         changes = self._changes(deposit_id, again(self.archive, identifier, [self.aip_id], progress))
         if not changes:
             return ""
-        event = self._event(aip, identifier.signatures(), changes, self.report.counts["files"] - before)
+        found = {"files": self.report.counts["files"] - before, "changed": changes.total()}
+        self.archive.spools.get(deposit_id).set_meta(FOUND, json.dumps(found).encode())
+        event = self._event(aip, identifier.signatures(), changes, found)
         deposit = sealed_deposit(
             self.archive,
             aip,
@@ -249,8 +274,8 @@ class _Version:
             self.archive.spools.get(deposit_id).commit()
         return changes
 
-    def _event(self, aip: Aip, signatures: str, changes: Counter[tuple[str, str]], files: int) -> Event:
+    def _event(self, aip: Aip, signatures: str, changes: Counter[tuple[str, str]], found: Mapping[str, int]) -> Event:
         pairs = {f"{before or '-'} → {now or '-'}": count for (before, now), count in changes.most_common(PAIRS)}
-        detail: dict[str, str | int] = {"signatures": signatures, "files": files, "changed": changes.total(), **pairs}
+        detail: dict[str, str | int] = {"signatures": signatures, **found, **pairs}
         event = ledger_of(self.archive).event(IDENTIFICATION, "success", detail={**detail, "campaign": self.campaign})
         return replace(event, aip_id=aip.id, aip_version=aip.version + 1)

@@ -387,5 +387,5 @@ def film(path: Path, *options: str, seconds: float = 2.0, size: str = "160x120")
         *(options or ("-c:v", "mpeg4", "-q:v", "3", "-c:a", "mp2")),
         str(path),
     ]
-    subprocess.run(command, check=True, timeout=60, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, timeout=600, stdin=subprocess.DEVNULL)
     return path
