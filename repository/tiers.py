@@ -33,6 +33,7 @@ def open_tier(place: TierPlace, home: Path, *, link_from_spool: bool = False) ->
         identifier=place.uuid or None,
         bundle=place.tape.bundle,
         largest=place.tape.largest_file,
+        gather=place.tape.gather,
     )
 
 

@@ -9,7 +9,7 @@ import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from policies.document import Section
@@ -35,13 +35,14 @@ class SettingsError(KhoError):
 
 @dataclass(frozen=True, slots=True)
 class TapePlace:
-    """What a tape tier has beside its folder: addresses of changer and drives, from how many bytes on a bundle is closed, and the largest
-    file it takes (0: no limit known)."""
+    """What a tape tier has beside its folder: addresses of changer and drives, from how many bytes on a bundle is closed, the largest
+    file it takes (0: no limit known), and for how many seconds a group waits for more."""
 
     changer: str
     drives: tuple[str, ...]
     bundle: int
     largest_file: int = 0
+    gather: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,13 @@ def _tape(home: Path, place: TierPlace, section: Section) -> TierPlace:
             raise section.bad(key, phrase("set-scsi", given=address))
     if not drives:
         raise section.bad("drives", phrase("set-one-drive"))
-    tape = TapePlace(changer, drives, section.size("bundle", 2 << 30), section.size("largest_file", 0))
+    tape = TapePlace(changer, drives, section.size("bundle", 2 << 30), section.size("largest_file", 0), _gather(section))
     path = Path(os.path.abspath(home / section.text("path", f"tape/{place.name}")))
     return replace(place, path=path, tape=tape, place=replace(place.place, online=False))
+
+
+def _gather(section: Section) -> float:
+    return section.duration("gather", timedelta()).total_seconds() if "gather" in section else 0.0
 
 
 def _s3(home: Path, place: TierPlace, section: Section) -> TierPlace:

@@ -26,6 +26,7 @@ from storage.ocfl.objects import INVENTORY, digest_at
 from storage.tape.bundles import Comment, plan
 from storage.tape.changer import Element
 from storage.tape.folder import TapeFolder, create_tape_folder
+from storage.tape.gathering import Gathering
 from storage.tape.library import Library
 from storage.tape.planning import conflict, in_sequence, inventories, mend_plans
 from storage.tape.recall import Recall
@@ -53,7 +54,8 @@ LOOK_EVERY = 0.05
 class TapeTier:
     """The tier ``name`` with its folder (register, repairs that wait) and its cartridges in ``library``.
 
-    ``largest`` is the size of the largest file that it takes (0: no limit known). ``now`` is the clock for labels.
+    ``largest`` is the size of the largest file that it takes (0: no limit known). ``gather``: seconds for which a group waits for more,
+    until a ``bundle`` is together. ``now`` is the clock for labels.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class TapeTier:
         identifier: str | None = None,
         bundle: int = BUNDLE,
         largest: int = 0,
+        gather: float = 0.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
@@ -79,6 +82,7 @@ class TapeTier:
         self._index: Register | None = None
         self._opened: Shelf | None = None
         self._fresh: dict[int, float] = {}
+        self._gathering = Gathering(name, self._write_all, enough=bundle, seconds=gather)
 
     @classmethod
     def create(cls, path: Path, name: str, library: Library) -> TapeTier:
@@ -131,6 +135,10 @@ class TapeTier:
     # --- writing ----------------------------------------------------------------------------------------------------------
 
     def write(self, versions: Sequence[SealedVersion]) -> list[Written]:
+        """What several threads bring at once becomes one group."""
+        return self._gathering(versions) if versions else self._write_all(versions)
+
+    def _write_all(self, versions: Sequence[SealedVersion]) -> list[Written]:
         self.flush()
         with self.shelf(library=False) as shelf:
             results = self._judged(shelf, versions)
