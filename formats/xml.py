@@ -97,6 +97,12 @@ MAX_NAMESPACES: Final = 20_000
 ENCODING_ERRORS: Final = (31, 32)
 """XML_ERR_UNKNOWN_ENCODING and XML_ERR_UNSUPPORTED_ENCODING of libxml2."""
 
+LIMIT_ERRORS: Final = (110, 114)
+"""XML_ERR_NAME_TOO_LONG and XML_ERR_RESOURCE_LIMIT: it may be sound, and is not read."""
+
+LONGEST_NAME: Final = 50_000
+"""Bytes of a name beyond which libxml2 reads no further."""
+
 READ: Final = 1 << 16
 """Bytes given to the parser at a time."""
 
@@ -263,6 +269,10 @@ def exact(data: bytes) -> Any:
     except etree.XMLSyntaxError as error:
         if error.code in ENCODING_ERRORS:
             raise UnknownEncoding(complaint(error.code, str(error.msg)), error.lineno or 0) from None
+        if error.code in LIMIT_ERRORS:
+            deep = "depth" in str(error.msg)
+            reason = phrase("xml-deep", most=MAX_EXACT_DEPTH) if deep else phrase("xml-name-long", most=LONGEST_NAME)
+            raise TooLarge(reason, error.lineno or 0) from None
         raise NotWellFormed(complaint(error.code, str(error.msg or "no XML")), error.lineno or 0) from None
     except (ValueError, LookupError) as error:
         raise NotWellFormed(phrase("xml-none", why=str(error))) from None

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _DURATION = re.compile(r"([0-9]{1,6})\s*(s|min|h|d|w|y)")
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 _SIZE = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,3}))?\s*(B|[kKMGTPE]B|[KMGTPE]iB)?")
-_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?")
+_HEADER = re.compile(r"\s*+\[\[?\s*+([^\]]++)\]\]?")
 _QUOTES = str.maketrans("", "", "\"' ")
 
 LONGEST_DURATION = timedelta(days=200 * 365)
@@ -64,7 +64,7 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
-            section = header[1].translate(_QUOTES)
+            section = header[1].translate(_QUOTES).strip()
             found.setdefault((section, ""), number)
         elif "=" in line and not line.lstrip().startswith("#"):
             key = line.split("=", 1)[0].translate(_QUOTES).strip()

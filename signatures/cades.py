@@ -183,6 +183,11 @@ class CadesVerifier:
             return None
 
 
+def _is_bag(cms: CmsFile, own: Sequence[Certificate], kind: Kind, name: str) -> bool:
+    """Whether a file only brings certificates or lists, and nothing is signed (RFC 5652, 5.2, the degenerate case)."""
+    return (bool(own) or any(revocation_in(cms.signed_data))) and kind is Kind.CADES and not name and cms.pieces is None
+
+
 def _first(opened: Callable[[], BinaryIO], most: int) -> bytes:
     with opened() as stream:
         return stream.read(most)
@@ -252,8 +257,8 @@ def read_cms(
             _countersigned(signer, read, collected, (*own, *known))
     for record in records_in(cms, content, lambda: collected.file().digests()):
         collected.record(record)
-    if not infos:
-        collected.objects += _broken("there is no signer in it", name).objects
+    if not infos and not _is_bag(cms, own, kind, name):
+        collected.objects += _broken(phrase("cms-no-signer"), name).objects
     if cms.behind:
         collected.objects[before:] = map(in_part, collected.objects[before:])
         objects = list(map(in_part, objects))

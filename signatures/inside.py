@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from formats.package.names import told_name
 from policies.findings import Finding
 from signatures.ber import Beyond
 from signatures.called import called
@@ -25,7 +26,7 @@ from signatures.inside_plain import MOST_PLAIN, is_plain
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.structures import in_part
-from signatures.unread import unread
+from signatures.unread import ODD, unread
 from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["Inside", "noted", "signed_inside"]
@@ -95,10 +96,12 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
                         inside.left.append(part.name)
                     elif not nothing:
                         yield _read(part, held, found.kind if found else None, inside, read)
-            except Unopened:
+            except (Unopened, *ODD):
                 inside.left.append(part.name)
     except Refused:
         inside.left.append("…")
+    except ODD:  # over what the file says of its parts
+        inside.left.append(told_name(source.name))
 
 
 def _is_plain(held: BinaryIO, work: Work) -> bool:

@@ -40,6 +40,8 @@ from signatures.pdf import Pdf, Prefix
 from signatures.report import Kind
 from signatures.signed import Source
 from signatures.streams import Guarded, Unopened
+from signatures.tar_members import TAR_ERRORS, Member, members_of
+from signatures.xmldsig.attributes import attributes
 from signatures.xmldsig.c14n import Work
 from signatures.xmldsig.document import path_of, text_of
 from signatures.xmldsig.names import DS, ds
@@ -208,14 +210,14 @@ def _named(find: Callable[[bytes | None], Opened | None], name: bytes, wanted: s
 
 def _tarred(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
     try:
-        with tarfile.open(source.path, "r:") as tar:
-            for member in tar:
+        with tarfile.open(source.path, "r:", tarinfo=Member) as tar:
+            for member in members_of(tar):
                 work.part(PART)
                 if member.isfile() and (stream := tar.extractfile(member)) is not None:
-                    yield Part(told_name(member.name), partial(Guarded, stream, tarfile.TarError, EOFError, ValueError))
+                    yield Part(told_name(member.name), partial(Guarded, stream, *TAR_ERRORS))
             if _follows(source, tar.offset):
                 yield Left(told_name(source.name))
-    except (tarfile.TarError, EOFError, ValueError):
+    except TAR_ERRORS:
         yield Left(told_name(source.name))
 
 
@@ -320,10 +322,10 @@ def _written(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Pa
     except NotWellFormed:
         return
     else:
-        yield from _texts(root, _CREDENTIALS if by_root(root.tag) is not None else ())
+        yield from _texts(root, _CREDENTIALS if by_root(root.tag) is not None else (), work)
 
 
-def _texts(root: Any, aside: tuple[str, ...]) -> Iterator[Part]:
+def _texts(root: Any, aside: tuple[str, ...], work: Work) -> Iterator[Part]:
     """The texts of elements, and values of their attributes, that may be a file; not those of signatures, but for what they enclose."""
     open_: list[Iterator[Any]] = [iter((root,))]
     while open_:
@@ -334,7 +336,11 @@ def _texts(root: Any, aside: tuple[str, ...]) -> Iterator[Part]:
         if element.tag.endswith(aside) or (element.tag.startswith(_MACHINERY) and element.tag not in _HOLDERS):
             continue
         open_.append(element.iterchildren(etree.Element))
-        texts = ((f"/@{etree.QName(name).localname}", value) for name, value in element.items() if len(value) > SHORTEST)
+        texts = (
+            (f"/@{etree.QName(name).localname}", value)
+            for name, value in attributes(element, work.visit)
+            if len(value) > SHORTEST
+        )
         for place, text in (("", text_of(element)), *texts):
             if (found := in_letters(text)) is not None:
                 yield _lettered(path_of(element) + place, found)

@@ -34,6 +34,7 @@ from signatures.report import (
 )
 from signatures.revocation import load_crl, load_ocsp
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
+from signatures.unread import ODD, not_understood
 
 __all__ = ["Context", "ValidationData", "judge"]
 
@@ -139,7 +140,10 @@ class _Judging:
     # -- one signed object ------------------------------------------------------------------------------------------------
 
     def _judged(self, read: SignedObject, purpose: Purpose) -> _Outcome:
-        outcome = self._looked(read, purpose)
+        try:
+            outcome = self._looked(read, purpose)
+        except ODD as error:  # one odd certificate or list takes nothing from the other signatures
+            return _Outcome(Verdict(SubIndication.GENERIC, not_understood(error)))
         if self._chains.exhausted and outcome.verdict.indication is not Indication.TOTAL_FAILED:
             return _Outcome(Verdict(SubIndication.GENERIC, Finding("SIG-PATHS-MANY")), outcome.chain, outcome.missing)
         return outcome

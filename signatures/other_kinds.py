@@ -25,7 +25,7 @@ HEAD = 4096
 # -- OpenPGP (RFC 9580) -----------------------------------------------------------------------------------------------------------
 
 _ARMOUR = re.compile(rb"(?:\A|\n)-----BEGIN PGP (SIGNATURE|SIGNED MESSAGE|MESSAGE)-----[ \t]*\r?\n")
-_BODY = re.compile(rb"(?:[!-9;-~]+: [^\n]*\n)*[ \t]*\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n?)+)")
+_BODY = re.compile(rb"(?:[!-9;-~]++: [^\n]*+\n)*+[ \t]*+\r?+\n((?:[A-Za-z0-9+/=]{1,76}+\r?+\n?+)++)")
 _SIGNATURE, _ONE_PASS, _COMPRESSED, _MARKER = 2, 4, 8, 10
 _TYPES = frozenset((0, 1, 2, 3, 0x10, 0x11, 0x12, 0x13, 0x18, 0x19, 0x1F, 0x20, 0x28, 0x30, 0x40, 0x50))
 _KEYS, _HASHES = frozenset((1, 3, 17, 19, 22, 25, 26, 27, 28)), frozenset((1, 2, 3, 8, 9, 10, 11, 12, 14))
@@ -177,6 +177,8 @@ def _is_jws(stream: BinaryIO, head: bytes) -> bool:
     try:
         header = json.loads(base64.urlsafe_b64decode(found[1] + b"=" * (-len(found[1]) % 4)))
     except ValueError:  # and of base64
+        return False
+    except RecursionError:  # of lists in lists: whatever it is, no header
         return False
     return isinstance(header, dict) and header.get("alg") not in (None, "none") and "enc" not in header
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from policies.findings import Finding
 from signatures.asic.container import AsicVerifier
 from signatures.cades import CadesVerifier
 from signatures.called import unread_by_name
@@ -19,6 +18,7 @@ from signatures.other_verifier import OtherVerifier
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
+from signatures.unread import ODD, not_understood
 from signatures.xades.verifier import XadesVerifier
 from signatures.xaip_verifier import XaipVerifier
 
@@ -50,8 +50,11 @@ def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> Signed
 
 
 def _signed(known: tuple[Certificate, ...], source: Source, inside: Inside) -> SignedFile | None:
-    with source.path.open("rb") as stream:
-        kinds = dict.fromkeys(each.kind for each in detected(stream))
+    try:
+        with source.path.open("rb") as stream:
+            kinds = dict.fromkeys(each.kind for each in detected(stream))
+    except ODD as error:
+        return SignedFile((_lost(Kind.OTHER, error),))
     families = [each for each in verifiers(known) if not each.kinds.isdisjoint(kinds)]
     files = [file for each in families if (file := _read(each, source)).objects]
     files += signed_inside(source, kinds.keys(), inside, partial(_signed, known))
@@ -64,9 +67,11 @@ def _signed(known: tuple[Certificate, ...], source: Source, inside: Inside) -> S
 def _read(verifier: Verifier, source: Source) -> SignedFile:
     try:
         return verifier.read(source)
-    except (MemoryError, RecursionError) as error:
-        # Not seen, and not to be believed impossible: a file that exhausts a reader is not understood, and nothing more.
-        why = Finding("SIG-FORMAT", "", {"reason": f"reading it takes more than there is ({type(error).__name__})"})
+    except ODD as error:
+        # Not seen, and not to be believed impossible: a file over which a reader stumbles is not understood, and nothing more.
         kind = min(verifier.kinds, key=list(Kind).index)
-        lost = SignedObject(kind, Role.SIGNATURE, "", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
-        return SignedFile((lost,))
+        return SignedFile((_lost(kind, error),))
+
+
+def _lost(kind: Kind, error: Exception) -> SignedObject:
+    return SignedObject(kind, Role.SIGNATURE, "", b"", Integrity.UNKNOWN, SubIndication.GENERIC, not_understood(error))

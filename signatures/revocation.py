@@ -150,7 +150,7 @@ class Crl(_Data):
     def _row(self, certificate: Certificate) -> x509.RevokedCertificate | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if self.indirect:
+            if self.indirect or certificate.serial < 0:  # the library looks for no negative number
                 return self._rows.get((certificate.issuer, certificate.serial))
             return self.list.get_revoked_certificate_by_serial_number(certificate.serial)
 

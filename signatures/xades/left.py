@@ -69,7 +69,7 @@ class _Left:
 
     def __init__(self, document: Document, covered: Covered) -> None:
         self._document, self._covered = document, covered
-        self._machinery = Machinery(covered.certificates, policy=any(map(has_policy, covered.own)))
+        self._machinery = Machinery(covered.certificates, document.work, policy=any(map(has_policy, covered.own)))
         self._told: set[Any] = set()
         self._met: dict[Any, None] = {covered.signature: None}
         self._out = covered.taken_out.keys() | covered.holes.keys()

@@ -16,10 +16,13 @@ from typing import Any
 
 from signatures.ber import Malformed, element
 from signatures.certificates import Certificate
-from signatures.xades.naming import Names, is_distinguished
+from signatures.xades.naming import Names
 from signatures.xades.properties import FAMILY
 from signatures.xades.sealing import SPACE
+from signatures.xmldsig.attributes import attributes, in_scope
+from signatures.xmldsig.c14n import Work
 from signatures.xmldsig.document import ID_ATTRIBUTES
+from signatures.xmldsig.key_info import WSSE, bare
 from signatures.xmldsig.names import DS, DSIG11, MORE
 from signatures.xmldsig.references import EXCLUSIVE
 
@@ -32,6 +35,7 @@ _PREFIXES = {
     EXCLUSIVE: "ec",
     SPACE: "seal",
     "urn:ietf:params:xml:ns:ers": "er",
+    WSSE[1:-1]: "w",
     **dict.fromkeys(FAMILY, "x"),
 }
 """Namespaces of what signatures are made of. Those of XAdES are one: later ones took over what the earlier had."""
@@ -75,9 +79,10 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str, Names], bool]:
 _Text = Callable[[str, Names], bool]
 BASE64: _Text = lambda text, _: _is_base64(text)  # noqa: E731
 DER: _Text = lambda text, _: _is_der(text)  # noqa: E731
+CERTIFICATE: _Text = lambda text, _: _is_der(bare(text))  # noqa: E731
 NUMBER, TIME, ADDRESS, DESCRIPTION = map(_matching, (_NUMBER, _TIME, _ADDRESS, _DESCRIPTION))
 NAME: _Text = lambda text, names: names.say(text)  # noqa: E731
-REFERRED: _Text = lambda text, names: is_distinguished(text) or names.say(text)  # noqa: E731
+REFERRED: _Text = lambda text, names: names.refer(text)  # noqa: E731
 """A name in a reference: what it refers to need not be here (XAdES-C)."""
 
 
@@ -114,7 +119,8 @@ _SHAPES: dict[str, Shape] = {
     "ds:Object": _of("x:QualifyingProperties x:QualifyingPropertiesReference ds:SignatureProperties", "MimeType Encoding"),
     "ds:SignatureProperties": _of(),
     "ds:KeyInfo": _of(
-        "ds:KeyName ds:KeyValue ds:RetrievalMethod ds:X509Data ds:PGPData ds:SPKIData dsig11:DEREncodedKeyValue dsig11:KeyInfoReference"
+        "ds:KeyName ds:KeyValue ds:RetrievalMethod ds:X509Data ds:PGPData ds:SPKIData dsig11:DEREncodedKeyValue dsig11:KeyInfoReference "
+        "w:SecurityTokenReference"
     ),
     "ds:KeyName": _of(text=NAME),
     "ds:KeyValue": _of("ds:RSAKeyValue ds:DSAKeyValue dsig11:ECKeyValue more:ECDSAKeyValue"),
@@ -133,6 +139,8 @@ _SHAPES: dict[str, Shape] = {
     "dsig11:DEREncodedKeyValue": _of(text=DER),
     "dsig11:KeyInfoReference": _of("", "URI"),
     "ds:RetrievalMethod": _of("ds:Transforms", "URI Type"),
+    "w:SecurityTokenReference": _of("w:Reference"),
+    "w:Reference": _of("", "URI ValueType"),
     "ds:Transforms": _of("ds:Transform"),
     "ds:Transform": _ALGORITHM,
     "ds:CanonicalizationMethod": _ALGORITHM,
@@ -145,7 +153,7 @@ _SHAPES: dict[str, Shape] = {
     "ds:X509SerialNumber": _of(text=NUMBER),
     "ds:X509SKI": _VALUE,
     "ds:X509SubjectName": _of(text=NAME),
-    "ds:X509Certificate": _of(text=DER),
+    "ds:X509Certificate": _of(text=CERTIFICATE),
     "ds:X509CRL": _of(text=DER),
     "dsig11:X509Digest": _of("", "Algorithm", BASE64),
     "dsig11:OCSPResponse": _of(text=DER),
@@ -278,8 +286,8 @@ class Machinery:
     """What belongs into signatures next to which those of ``certificates`` lie. ``policy``: the signer signed which policy was followed,
     and its store may say in words by which specification it is written."""
 
-    def __init__(self, certificates: Sequence[Certificate], *, policy: bool = False) -> None:
-        self._names, self._policy = Names(certificates), policy
+    def __init__(self, certificates: Sequence[Certificate], work: Work, *, policy: bool = False) -> None:
+        self._names, self._work, self._policy = Names(certificates, work), work, policy
 
     @staticmethod
     def belongs(element: Any) -> bool:
@@ -302,17 +310,16 @@ class Machinery:
         return _kind(element) in _SIGNED
 
     def strange(self, element: Any, text: str) -> Iterator[str]:
-        """What an element of a signature has that does not belong to it: "text", "attributes"."""
+        """What an element of a signature has that does not belong to it: "text", "attributes". Raises `Refused`."""
         kind = _kind(element)
         shape = _SHAPES[kind]
         formal = shape.text is not None and (self._policy or kind != "x:Description")
         if text.strip() and not (formal and shape.text is not None and shape.text(text, self._names)):
             yield "text"
-        if any(not self._is_formal(element, shape, name, value) for name, value in element.attrib.items()):
+        if any(not self._is_formal(element, shape, name, value) for name, value in attributes(element, self._work.visit)):
             yield "attributes"
 
-    @staticmethod
-    def _is_formal(element: Any, shape: Shape, name: str, value: str) -> bool:
+    def _is_formal(self, element: Any, shape: Shape, name: str, value: str) -> bool:
         if name == "PrefixList" and name in shape.attributes:
-            return {*value.split()} <= {*filter(None, element.nsmap), "#default"}
+            return {*value.split()} <= {*filter(None, in_scope(element, self._work.visit)), "#default"}
         return (name in shape.attributes or name in ID_ATTRIBUTES) and _TOKEN.fullmatch(value) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -153,16 +153,22 @@ of Vietnamese invoices (Decision 1450/QĐ-TCT), which often have these elements 
 
 def property_time(document: Document, element: Any, references: tuple[Reference, ...]) -> datetime | None:
     """The time in signature properties of the ds:Signature ``element`` that it signs. Raises `Refused`."""
-    for each in references:
-        if each.state is not State.GOOD or each.nodes is None or each.nodes.filters:
-            continue
-        for group in each.nodes.top.iter(ds("SignatureProperty"), "SignatureProperty"):
-            if next(group.iterancestors(ds("Signature")), None) is not element or _is_of_another(document, group, element):
-                continue
-            found = next((time for one in group.iter(*PROPERTY_TIMES) if (time := _time(text_of(one)))), None)
+    covered = _covered(references)
+    for group in document.taken(element.iter(ds("SignatureProperty"), "SignatureProperty")):
+        document.work.visit(2)
+        own = next(group.iterancestors(ds("Signature")), None) is element
+        if own and _is_covered(group, covered) and not _is_of_another(document, group, element):
+            times = document.taken(group.iter(*PROPERTY_TIMES))
+            found = next((time for one in times if (time := _time(text_of(one)))), None)
             if found is not None:
                 return found
     return None
+
+
+def _covered(references: Sequence[Reference]) -> dict[Any, None]:
+    """The elements that sound references cover as a whole."""
+    good = (each.nodes for each in references if each.state is State.GOOD)
+    return {nodes.top: None for nodes in good if nodes is not None and not nodes.filters}
 
 
 def _is_of_another(document: Document, group: Any, signature: Any) -> bool:
@@ -181,7 +187,7 @@ def properties_of(document: Document, element: Any, references: tuple[Reference,
 
     Raises `Refused`: there are too many, or what is signed as its properties cannot be told to be that."""
     good = [each for each in references if each.state is State.GOOD]
-    covered = [each.nodes.top for each in good if each.nodes is not None and not each.nodes.filters]
+    covered = _covered(references)
     alone = (top for top in covered if local(top) == "SignedProperties" and _is_own(top, element))
     every, unsigned, namespace = dict.fromkeys(alone), [], ""
     for qualifying in _qualifying(document, element, covered):
@@ -223,10 +229,10 @@ def _is_only(nodes: Nodes | None, signed: Any) -> bool:
     are not read."""
     if nodes is None or nodes.filters:
         return False
-    return nodes.top.tag == ds("SignedProperties") or (signed is not None and _is_covered(signed, [nodes.top]))
+    return nodes.top.tag == ds("SignedProperties") or (signed is not None and _is_covered(signed, (nodes.top,)))
 
 
-def _qualifying(document: Document, element: Any, covered: Sequence[Any]) -> Iterator[Any]:
+def _qualifying(document: Document, element: Any, covered: Collection[Any]) -> Iterator[Any]:
     """The QualifyingProperties of a signature: in its objects, where those refer to, and where it signs them outside every signature."""
     found: dict[Any, None] = {}
     for each in (one for holder in element.iterchildren(ds("Object")) for one in holder.iterchildren()):
@@ -252,8 +258,8 @@ def _referred(document: Document, reference: Any, signature: Any) -> Any:
     return found
 
 
-def _is_covered(element: Any, covered: Sequence[Any]) -> bool:
-    return any(top is element or any(top is each for each in element.iterancestors()) for top in covered)
+def _is_covered(element: Any, covered: Collection[Any]) -> bool:
+    return element in covered or any(each in covered for each in element.iterancestors())
 
 
 def values_in(element: Any) -> Iterator[tuple[str, bytes]]:
@@ -284,9 +290,15 @@ def digests_in(element: Any) -> Iterator[tuple[str, bytes]]:
 
 def _digest(element: Any) -> tuple[str, bytes]:
     """Raises ValueError, `Failure`: it is none that is understood."""
-    method = element.find(ds("DigestMethod"))
+    method, value = (_of_digest(element, name) for name in ("DigestMethod", "DigestValue"))
     name = digest_named("" if method is None else method.get("Algorithm", ""))
-    return name, decoded(text_of(element.find(ds("DigestValue"))), "a digest")
+    return name, decoded(text_of(value), "a digest")
+
+
+def _of_digest(element: Any, name: str) -> Any:
+    """A child in the namespace of XML-DSig; before XAdES 1.3.2 it was in that of XAdES."""
+    found = element.find(ds(name))
+    return found if found is not None else next((each for each in element.iterchildren() if local(each) == name), None)
 
 
 _VALUES = {"EncapsulatedX509Certificate": "certificate", "EncapsulatedCRLValue": "crl", "EncapsulatedOCSPValue": "ocsp"}

@@ -27,8 +27,9 @@ from signatures.xades.properties import Properties, digests_in, local, propertie
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work
 from signatures.xmldsig.document import Document, text_of
+from signatures.xmldsig.key_info import CERTIFICATE, long_certificate
 from signatures.xmldsig.references import Reading, Resolver, Transforms
-from signatures.xmldsig.signature import CERTIFICATE, Failure, XmlSignature, decoded, likeliest, open_signature
+from signatures.xmldsig.signature import Failure, XmlSignature, decoded, likeliest, open_signature
 
 __all__ = ["MOST_SIGNATURES", "Read", "read_document"]
 
@@ -161,7 +162,9 @@ def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
         if local(element) == "CounterSignature":
             continue
         for which, der in values_in(element):
-            reader.document.work.visit(CERTIFICATE + (len(der) >> BYTES))
+            reader.document.work.visit(
+                CERTIFICATE + (len(der) >> BYTES) + (long_certificate(der) if which == "certificate" else 0)
+            )
             if which != "certificate":
                 reader.collected.data(which, der)
                 continue
@@ -293,6 +296,8 @@ class _Stamps:
         """Digests of what stands in the unsigned properties so far."""
         self._referred: dict[str, dict[str, set[bytes]]] = {}
         """Property → hash → digests of what the references so far name by it, of what came along."""
+        self._hashed: dict[str, tuple[set[bytes], dict[bytes, bytes]]] = {}
+        """Hash → what came along and was hashed so far, and its value → what it is called in proofs."""
 
     def take(self) -> None:
         for name in sorted(stamps.CONTENT):
@@ -368,10 +373,20 @@ class _Stamps:
         """Take what references to validation data name: what has such a digest existed when they were stamped (EN 319 102-1, 5.6.2.3)."""
         wanted = set(digests_in(container))
         referred = self._referred.setdefault(local(container), {})
-        found = self._reader.collected
-        data = [each.der for each in found.certificates] + list(found.crls) + list(found.ocsps)
         for name in {name for name, _ in wanted}:
-            found_now = (digest_of(der) for der in data if (name, hashlib.new(name, der).digest()) in wanted)
-            referred.setdefault(name, set()).update(found_now)
+            known = self._known(name)
+            referred.setdefault(name, set()).update(known[each] for other, each in wanted if other == name and each in known)
         if any(name == "sha1" for name, _ in wanted):
             self._notes.append(WEAK)
+
+    def _known(self, name: str) -> dict[bytes, bytes]:
+        """What came along so far, by its hash. Raises `Refused`."""
+        found, work = self._reader.collected, self._reading.document.work
+        every = (*(each.der for each in found.certificates), *found.crls, *found.ocsps)
+        hashed, known = self._hashed.setdefault(name, (set(), {}))
+        work.visit(1 + (len(every) >> 5))
+        for der in (each for each in every if each not in hashed):
+            work.visit(1 + (len(der) >> BYTES))
+            hashed.add(der)
+            known[hashlib.new(name, der).digest()] = digest_of(der)
+        return known

@@ -17,7 +17,7 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
-from signatures.xmldsig.names import attribute_prefix
+from signatures.xmldsig.attributes import attribute_prefix, attributes, in_scope
 
 __all__ = ["BYTES", "C14N", "METHODS", "MOST_VISITS", "XML", "Filter", "Method", "Nodes", "Refused", "Sink", "Work", "walked"]
 
@@ -271,25 +271,22 @@ class _Writer:
 
     def _above(self, top: Any) -> _Level:
         """What ``top`` inherits from its ancestors, none of which is in the set."""
-        scope: dict[str, str] = {}
+        scope = {prefix or "": uri for prefix, uri in in_scope(top.getparent(), self._work.visit).items()}
         inherited: dict[str, str] = {}
-        parent = top.getparent()
-        if parent is not None:
-            scope = {prefix or "": uri for prefix, uri in parent.nsmap.items()}
-            for each in reversed([parent, *parent.iterancestors()]):
-                inherited = self._passed_on(each, inherited)
+        for each in reversed([*top.iterancestors()]):
+            self._steps += 1
+            inherited = self._passed_on(each, inherited)
         return _Level(False, scope, {}, inherited)
 
     def _passed_on(self, element: Any, inherited: dict[str, str]) -> dict[str, str]:
         """The xml: attributes below an element that is not written (C14N 1.0, 2.4; 1.1, 2.4)."""
-        own = {name: value for name, value in element.attrib.items() if name.startswith(_XML_ATTRIBUTE)}
-        if self._method.exclusive or not own:
-            return inherited
-        if self._method.v11:
+        found = [] if self._method.exclusive else attributes(element, self._work.visit)
+        own = {name: value for name, value in found if name.startswith(_XML_ATTRIBUTE)}
+        if own and self._method.v11:
             own.pop(_XML_ATTRIBUTE + "id", None)
             if _BASE in own and _BASE in inherited:
                 raise Refused(phrase("dsig-base"))
-        return inherited | own
+        return inherited | own if own else inherited
 
     def _opened(self, element: Any, above: _Level, declared: dict[str, str]) -> tuple[str, _Level]:
         """Write a start tag. Returns the name and what holds below."""
@@ -321,7 +318,7 @@ class _Writer:
 
     def _attributes(self, element: Any, above: _Level, scope: dict[str, str]) -> tuple[list[tuple[str, str]], set[str]]:
         """(attributes as written, in their order; the prefixes that they use)."""
-        found = element.attrib.items()
+        found = attributes(element, self._work.visit)
         if above.inherited and not above.out:
             if self._method.v11 and _BASE in element.attrib and _BASE in above.inherited:
                 raise Refused(phrase("dsig-base"))
@@ -336,7 +333,9 @@ class _Writer:
         """The declarations to write: all that are in scope, or (exclusive form) those in use, when they are not written above already."""
         rendered = above.rendered
         if self._method.exclusive:
-            prefixes = used | (self._method.prefixes & scope.keys()) if self._method.prefixes else used
+            listed = self._method.prefixes
+            prefixes = used | (listed & scope.keys()) if listed else used
+            self._steps += (len(listed) + len(scope) + 8 * len(prefixes)) >> STEP if listed else 0
             wanted = {each: scope.get(each, "") for each in prefixes}
         elif above.out and not fresh:
             return {}  # the parent wrote all of them
@@ -358,6 +357,7 @@ class _Writer:
             return "xml", f"xml:{local}"
         self._steps += len(scope) >> STEP
         prefixes = [prefix for prefix, each in scope.items() if prefix and each == uri]
+        self._work.visit(0 if len(prefixes) == 1 else len(element.attrib) >> 4)
         prefix = prefixes[0] if len(prefixes) == 1 else attribute_prefix(element, key)
         return prefix, f"{prefix}:{local}"
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lxml import etree  # type: ignore[import-untyped]
-
 from policies.phrases import phrase
 from signatures.algorithms import Scheme
 
-__all__ = ["DIGESTS", "DS", "DSIG11", "MORE", "SCHEMES", "attribute_prefix", "digest_named", "ds"]
+__all__ = ["DIGESTS", "DS", "DSIG11", "MORE", "SCHEMES", "digest_named", "ds"]
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -70,12 +66,3 @@ def digest_named(uri: str) -> str:
 def ds(name: str) -> str:
     """A name of XML-DSig as lxml writes it."""
     return f"{{{DS}}}{name}"
-
-
-def attribute_prefix(element: Any, key: str) -> str:
-    """The prefix of an attribute with a namespace (``key``, as lxml has it) as it is written. Two may stand for it: libxml2 knows."""
-    uri, _, local = key[1:].partition("}")
-    return str(_NAME(element, u=uri, l=local)).partition(":")[0]
-
-
-_NAME = etree.XPath("name(@*[namespace-uri() = $u and local-name() = $l])")

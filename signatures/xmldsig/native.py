@@ -16,6 +16,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from formats.xml import NotWellFormed, exact
 from policies.phrases import phrase
+from signatures.xmldsig.attributes import in_scope
 from signatures.xmldsig.c14n import BYTES, XML, Method, Nodes, Refused, Sink, Work, walked
 
 __all__ = ["canonical", "joined"]
@@ -32,6 +33,10 @@ MOST_AGAIN = 800_000
 MOST_SCOPE = 32
 """Declarations in scope of one element in the inclusive form. Each is held against each, so with more of them the walk is faster."""
 
+WIDE = 256
+"""Attributes of one element that libxml2 puts in order; it holds each against each, so of more the walk is faster."""
+
+_HAS_WIDE = etree.XPath(f"boolean(descendant-or-self::*[@*[{WIDE + 1}]])")
 _COUNT = etree.XPath("count(descendant-or-self::node()) + count(descendant-or-self::*/@*)")
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/?#@!$&'()*+,;=._~-]*|")
@@ -41,7 +46,7 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/?#@!$&'()*+,;=._~-]
 def canonical(nodes: Nodes, method: Method, work: Work, sink: Sink) -> None:
     """Hand the canonical form of ``nodes`` to ``sink``, in pieces. Raises `Refused`."""
     out = _cut(nodes)
-    steps = None if out is None else _steps(nodes, method)
+    steps = None if out is None else _steps(nodes, method, work)
     if out is None or steps is None:
         for piece in walked(nodes, method, work):
             sink(piece)
@@ -72,22 +77,32 @@ def _cut(nodes: Nodes) -> list[Any] | None:
     return found
 
 
-def _steps(nodes: Nodes, method: Method) -> int | None:
-    """What libxml2 would take, in steps of `Work`; None where it cannot do it, or not faster."""
+def _steps(nodes: Nodes, method: Method, work: Work) -> int | None:
+    """What libxml2 would take, in steps of `Work`; None where it cannot do it, or not faster. Raises `Refused`."""
     top = nodes.top
     count = int(_COUNT(top))
     if (count < LEAST and _length(top) < HEAVY) or method.prefixes:  # over a part, it takes listed prefixes for others
         return None
     if not nodes.whole and top.getparent() is None and (top.getprevious() is not None or top.getnext() is not None):
         return None  # it would write what stands around a root
-    if not method.exclusive and any(name.startswith(f"{{{XML}}}") for each in top.iterancestors() for name in each.attrib):
+    if not method.exclusive and _inherits(top, work):
         return None  # it does not know of what is inherited
     if not method.exclusive and not nodes.whole and count > MOST_AGAIN:
         return None
-    scope = _scope(top)
+    scope = None if _HAS_WIDE(top) else _scope(top, work)
     if scope is None or (scope > MOST_SCOPE and not method.exclusive):
         return None
     return count // 16 if method.exclusive else count * (100 + scope * scope) // 1600
+
+
+def _inherits(top: Any, work: Work) -> bool:
+    """Whether an attribute of XML itself stands above an element. Raises `Refused`."""
+    for each in top.iterancestors():
+        if len(each.attrib):
+            work.visit(1 + (len(each.attrib) >> 4))
+            if any(name.startswith(f"{{{XML}}}") for name in each.attrib):
+                return True
+    return False
 
 
 def _length(top: Any) -> int:
@@ -96,11 +111,10 @@ def _length(top: Any) -> int:
     return sum(len(each) for each in texts if each)
 
 
-def _scope(top: Any) -> int | None:
+def _scope(top: Any, work: Work) -> int | None:
     """The most declarations in scope of an element at or below ``top``; None where one of them is no absolute URI, over which the standard
-    and libxml2 fail."""
-    parent = top.getparent()
-    above = parent.nsmap if parent is not None else {}
+    and libxml2 fail. Raises `Refused`."""
+    above = in_scope(top.getparent(), work.visit)
     if not all(map(_ABSOLUTE.fullmatch, above.values())):
         return None
     now = most = len(above)

@@ -17,9 +17,9 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from signatures.xmldsig.attributes import attribute_prefix, attributes
 from signatures.xmldsig.c14n import Work
 from signatures.xmldsig.document import BATCH, text_of
-from signatures.xmldsig.names import attribute_prefix
 
 __all__ = ["Listed", "unsigned_declarations"]
 
@@ -161,7 +161,7 @@ class _Walk:
             if node in out or (node in nested and nested[node] is None):
                 walk.skip_subtree()
                 continue
-            if pairs := node.items():
+            if pairs := attributes(node, self._work.visit):
                 yield from [(node, each) for each in self._in_attributes(node, pairs)]
             if (text := node.text) and ":" in text and self._has_mark(text):
                 yield from [(node, each) for each in self._before_colons(text)]

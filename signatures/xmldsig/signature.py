@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import utils
 
-from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.algorithms import Scheme, effort, signed_by
 from signatures.certificates import Certificate
 from signatures.report import Integrity, SubIndication
 from signatures.xmldsig.c14n import Nodes, Refused, Work
 from signatures.xmldsig.document import Document, path_of, text_of
+from signatures.xmldsig.failure import Failure, decoded, malformed, not_understood, refused
+from signatures.xmldsig.key_info import key_certificates
 from signatures.xmldsig.names import RSA_PSS, SCHEMES, digest_named, ds
 from signatures.xmldsig.native import joined
 from signatures.xmldsig.references import Reading, Reference, Resolver, State, Transforms, method_of, read_references
 
-__all__ = ["Failure", "XmlSignature", "decoded", "key_certificates", "likeliest", "open_signature"]
-
-MOST_CERTIFICATES = 100
-"""Certificates in one KeyInfo that are looked at."""
-
-CERTIFICATE = 32
-"""Steps of `Work` that parsing a certificate takes."""
+__all__ = ["Failure", "XmlSignature", "decoded", "likeliest", "open_signature"]
 
 KEY = 64
-"""And holding a value against a key of ordinary size."""
+"""Steps of `Work` that holding a value against a key of ordinary size takes."""
 
 PSS = "http://www.w3.org/2007/05/xmldsig-more#"
-
-
-class Failure(Exception):
-    """Why a signature is not intact: ``integrity``, ``sub`` and ``why`` as in `signatures.signed.SignedObject`."""
-
-    def __init__(self, integrity: Integrity, sub: SubIndication, code: str, **args: str | int) -> None:
-        self.integrity, self.sub, self.why = integrity, sub, Finding(code, "", args)
-        super().__init__(code)
-
-
-def _malformed(reason: str) -> Failure:
-    return Failure(Integrity.BROKEN, SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=reason)
-
-
-def refused(reason: str) -> Failure:
-    """Not looked at, because it is not in the closed list or beyond a bound: nothing is known of it."""
-    return Failure(Integrity.UNKNOWN, SubIndication.SIG_CONSTRAINTS_FAILURE, "SIG-XML-REFUSED", reason=reason)
-
-
-def not_understood(reason: str) -> Failure:
-    return Failure(Integrity.UNKNOWN, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=reason)
 
 
 @dataclass(frozen=True)
@@ -115,24 +86,16 @@ def called(reference: Reference) -> str:
     return reference.name or reference.uri or "?"
 
 
-def decoded(text: str, what: str) -> bytes:
-    """Base64 with white space anywhere. Raises `Failure`."""
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _malformed(phrase("dsig-not-base64", why=str(error)[:80])) from error
-
-
 def open_signature(document: Document, element: Any, resolve: Resolver, transforms: Transforms | None = None) -> XmlSignature:
     """Take a ds:Signature apart and check its references. Raises `Failure`; what ``resolve`` opens may raise OSError, CouldNotRead."""
     infos = list(element.iterchildren(ds("SignedInfo")))
     values = list(element.iterchildren(ds("SignatureValue")))
     if len(infos) != 1 or len(values) != 1:
-        raise _malformed(phrase("dsig-parts"))
+        raise malformed(phrase("dsig-parts"))
     (info,), (value,) = infos, values
     octets = decoded(text_of(value), "the value of the signature")
     if not octets:
-        raise _malformed(phrase("dsig-empty"))
+        raise malformed(phrase("dsig-empty"))
     scheme = _scheme(info.find(ds("SignatureMethod")))
     try:
         method = method_of(info.find(ds("CanonicalizationMethod")))
@@ -141,9 +104,9 @@ def open_signature(document: Document, element: Any, resolve: Resolver, transfor
     except Refused as error:
         raise refused(error.reason) from error
     if not references:
-        raise _malformed(phrase("dsig-no-reference"))
+        raise malformed(phrase("dsig-no-reference"))
     try:
-        certificates = key_certificates(element, document.work)
+        certificates = key_certificates(document, element)
     except Refused as error:
         raise refused(error.reason) from error
     return XmlSignature(element, octets, scheme, message, references, certificates)
@@ -193,21 +156,6 @@ def _values(value: bytes, scheme: Scheme) -> Iterator[bytes]:
         yield utils.encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
     if value[:1] == b"\x30":
         yield value
-
-
-def key_certificates(element: Any, work: Work) -> tuple[Certificate, ...]:
-    """The certificates of a signature's KeyInfo, in their order; what is none is passed over. Raises `Refused`."""
-    info = element.find(ds("KeyInfo"))
-    return tuple(dict.fromkeys(_certificates(info.iter(ds("X509Certificate")), work))) if info is not None else ()
-
-
-def _certificates(elements: Iterator[Any], work: Work) -> Iterator[Certificate]:
-    for each in islice(elements, MOST_CERTIFICATES):
-        work.visit(CERTIFICATE)
-        try:
-            yield Certificate(decoded(text_of(each), "a certificate"))
-        except (ValueError, Failure):
-            continue
 
 
 def likeliest(candidates: Sequence[Certificate]) -> Certificate:

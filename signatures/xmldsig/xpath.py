@@ -11,7 +11,8 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
-from signatures.xmldsig.c14n import Nodes, Refused
+from signatures.xmldsig.attributes import in_scope
+from signatures.xmldsig.c14n import Nodes, Refused, Work
 from signatures.xmldsig.document import Document, text_of
 from signatures.xmldsig.names import ds
 
@@ -34,9 +35,10 @@ _HERE = re.compile(rf"here\(\)/ancestor::({_STEP})(?:\[1\])?")
 _ID = re.compile(r"id\('([\w.:-]+)'\)")
 _TEXT = r"'[\w.:-]*'"
 _NAME_TEST = rf"(?:starts-with\(local-name\(\),{_TEXT}\)|local-name\(\)={_TEXT}|@[\w.-]+={_TEXT})"
-_PATH = re.compile(rf"(?:/|//|/descendant::)?{_STEP}(?:\[{_NAME_TEST}(?: ?(?:or|and) ?{_NAME_TEST})*\])?(?:/{_STEP}){{0,4}}")
+_PATH = re.compile(rf"(?:/|//|/descendant::){_STEP}(?:\[{_NAME_TEST}(?: ?(?:or|and) ?{_NAME_TEST})*\])?(?:/{_STEP}){{0,4}}")
 """Paths of names, with tests of names and attributes: each costs one pass over the document. Functions, positions, axes that look back
-and a second ``//`` are not in it."""
+and a second ``//`` are not in it; nor is what begins without a slash: it is said of the document (XPath Filter 2.0, 3.4), and programs
+take it from the root element."""
 
 MOST_XPATH = 500
 MOST_PATHS = 8
@@ -58,30 +60,31 @@ def _expression(element: Any) -> str:
 def by_xpath(document: Document, signature: Any, step: Any, nodes: Nodes) -> Nodes:
     """The XPath transform (XML-DSig 6.6.3), where its expression says which elements stay or go with all that is in them."""
     element = step.find(ds("XPath"))
-    text = _expression(element)
+    text, work = _expression(element), document.work
     this = _THIS_ONE.fullmatch(text)
-    if this and len(set(this.groups())) == 1 and _name(element, this[1]) == ds("Signature"):
+    if this and len(set(this.groups())) == 1 and _name(element, this[1], work) == ds("Signature"):
         return nodes.filtered("subtract", frozenset((signature,)))
     for part in _AND.split(text):
         if match := _WITHOUT.fullmatch(part):
-            nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
+            nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[1], work), match[2], match[3]))
         elif match := _WITHOUT_IN_TWO.fullmatch(part):
-            nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[2]), None, ""))
+            nodes = nodes.filtered("subtract", _all(document, nodes, _name(element, match[2], work), None, ""))
         elif match := _WITHIN.fullmatch(part):
-            nodes = nodes.filtered("intersect", _all(document, nodes, _name(element, match[1]), match[2], match[3]))
+            nodes = nodes.filtered("intersect", _all(document, nodes, _name(element, match[1], work), match[2], match[3]))
         else:
             raise Refused(phrase("dsig-xpath", text=text[:80]))
     return nodes
 
 
-def _name(element: Any, step: str) -> str:
+def _name(element: Any, step: str, work: Work) -> str:
     """The name of a step as lxml writes it. Raises `Refused`: its prefix is not declared."""
     prefix, _, local = step.rpartition(":")
     if not prefix:
         return local
-    if prefix not in element.nsmap:
+    declared = in_scope(element, work.visit)
+    if prefix not in declared:
         raise Refused(phrase("dsig-xpath-prefix", prefix=prefix[:80]))
-    return f"{{{element.nsmap[prefix]}}}{local}"
+    return f"{{{declared[prefix]}}}{local}"
 
 
 def _all(document: Document, nodes: Nodes, name: str, attribute: str | None, value: str) -> frozenset[Any]:
@@ -114,7 +117,7 @@ def by_filters(document: Document, signature: Any, step: Any, nodes: Nodes) -> N
 
 def _selected(document: Document, signature: Any, nodes: Nodes, element: Any, path: str) -> set[Any]:
     if match := _HERE.fullmatch(path):
-        if _name(element, match[1]) != ds("Signature"):
+        if _name(element, match[1], document.work) != ds("Signature"):
             raise Refused(phrase("dsig-path", path=path[:80]))
         return {signature}
     if (match := _ID.fullmatch(path)) and nodes.top.getroottree().getroot() is document.root:
@@ -123,7 +126,7 @@ def _selected(document: Document, signature: Any, nodes: Nodes, element: Any, pa
     if not _PATH.fullmatch(path):
         raise Refused(phrase("dsig-path", path=path[:80]))
     document.work.visit(document.passing * (4 + 5 * (path.count("@") + path.count("("))))
-    namespaces = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
+    namespaces = {prefix: uri for prefix, uri in in_scope(element, document.work.visit).items() if prefix}
     try:
         found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())
     except etree.XPathError as error:

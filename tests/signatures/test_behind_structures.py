@@ -14,6 +14,7 @@ from signatures.report import Integrity, Role
 from signatures.signed import SignedFile, SignedObject
 from signatures.xades.machinery import DER
 from signatures.xades.naming import Names
+from signatures.xmldsig.c14n import Work
 from tests.signatures.asic_builder import SIMPLE, manifest, parts, simple, zipped
 from tests.signatures.cms_attributes import token
 from tests.signatures.judging import read
@@ -148,7 +149,7 @@ def test_what_stands_behind_encapsulated_values(tmp_path: Path, pki: Pki, behind
 
 
 def test_a_value_of_indefinite_length_ends_where_it_ends() -> None:
-    names = Names(())
+    names = Names((), Work())
     for data, whole in ((b"\x30\x80\x05\x00\0\0", True), (b"\x30\x80\x05\x00\0\0" + MORE, False), (b"\x30\x80\x05", False)):
         assert DER(base64.b64encode(data).decode(), names) is whole
 

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from signatures.certificates import Certificate
 from signatures.xades.naming import Names
+from signatures.xmldsig.c14n import Work
 
 SUBJECT = x509.Name(
     [
@@ -52,7 +53,7 @@ def names() -> Names:
     key = ec.generate_private_key(ec.SECP256R1())
     made = x509.CertificateBuilder().subject_name(SUBJECT).issuer_name(SUBJECT).public_key(key.public_key()).serial_number(77)
     made = made.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2030, 1, 1))
-    return Names([Certificate(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))])
+    return Names([Certificate(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))], Work())
 
 
 @pytest.mark.parametrize("way", WRITTEN)

@@ -142,7 +142,7 @@ def test_marks_are_taken_away_whatever_happens() -> None:
     before = etree.tostring(root)
     cut = Nodes(root, whole=True).filtered("subtract", frozenset({root[-1]}))
     with pytest.raises(Refused):
-        joined(cut, Method(), Work(native._steps(cut, Method()) or 0))  # it is refused while libxml2 writes
+        joined(cut, Method(), Work(native._steps(cut, Method(), Work()) or 0))  # it is refused while libxml2 writes
     assert etree.tostring(root) == before
     assert joined(cut, Method(), Work()) == b"<r>" + b"<a>x</a>y" * 100 + b"3</r>"
 
