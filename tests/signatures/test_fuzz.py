@@ -246,6 +246,7 @@ def _values(objects: Iterable[SignedFile]) -> set[bytes]:
 def _judge(file: SignedFile, sound: set[bytes]) -> None:
     for each in file.objects:
         assert (each.failure is None) == (each.why is None)
+        assert each.why is None or each.why.code != "SIG-NOT-UNDERSTOOD", each.why
         assert each.failure is not None or each.integrity is Integrity.INTACT
         # A record, as a token, has bytes that nothing protects; what of it is intact is held against the rest elsewhere.
         assert each.failure is not None or each.value in sound or each.role in (Role.EVIDENCE, Role.TIMESTAMP)
