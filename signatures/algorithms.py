@@ -285,7 +285,7 @@ def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, messa
         plain = _OBJECTS[scheme.hash]()
         hasher = utils.Prehashed(plain) if prehashed else plain
         if scheme.name == "rsa-pkcs1v15" and isinstance(key, rsa.RSAPublicKey):
-            _rsa(key, value, message if prehashed else digest(scheme.hash, message), scheme.hash)
+            key.verify(value, message, padding.PKCS1v15(), hasher)
         elif scheme.name == "rsa-pss" and isinstance(key, rsa.RSAPublicKey):
             key.verify(value, message, padding.PSS(padding.MGF1(_OBJECTS[scheme.mask_hash]()), scheme.salt), hasher)
         elif scheme.name == "dsa" and isinstance(key, dsa.DSAPublicKey):
@@ -297,17 +297,6 @@ def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, messa
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
-
-
-def _rsa(key: rsa.RSAPublicKey, value: bytes, hashed: bytes, hash_name: str) -> None:
-    """Check a value of RSASSA-PKCS1-v1_5: the hash is named with a NULL as its parameters (RFC 8017, 9.2), or with none, as old cards do
-    it and verifiers accept (B.1). Each is held against the whole of what was padded. Raises InvalidSignature, UnsupportedAlgorithm."""
-    try:
-        key.verify(value, hashed, padding.PKCS1v15(), utils.Prehashed(_OBJECTS[hash_name]()))
-    except InvalidSignature:
-        bare = der.sequence(der.sequence(der.write_oid(HASHES[hash_name])), der.encode(der.OCTET_STRING, hashed))
-        if key.recover_data_from_signature(value, padding.PKCS1v15(), None) != bare:
-            raise
 
 
 @functools.cache
