@@ -19,12 +19,17 @@ from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 if TYPE_CHECKING:
     from signatures.evidence.lineage import Group
 
-__all__ = ["PREFIX", "Batch", "Mark", "read_batch"]
+__all__ = ["PREFIX", "Batch", "Mark", "read_batch", "slot_of"]
 
-FORMAT = 1
-"""``kho_evidence`` of batch.json."""
+FORMAT = 2
+"""The newest ``kho_evidence`` of batch.json: some tree was begun anew, under a name or in a hash of its own. 1: none was."""
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def slot_of(tree: str) -> str:
+    """Which of the two trees a lineage is of: "sha256.2" was begun when "sha256" proved nothing any more."""
+    return tree.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,11 @@ class Mark:
 
 @dataclass
 class Batch:
-    """One batch. ``trees`` has a lineage for each tree that was stamped; ``marks`` one mark a token, generation by generation;
-    ``digests`` the digests of each leaf's objects in later generations (None: could not be read again); ``lists`` the lists of leaves, by
-    number, ``later`` those that hash-tree renewals added, by name; ``revocations`` what was collected beside the tokens, by file name."""
+    """One batch. ``trees`` has a lineage for each tree that was stamped, and one more, "sha256.2", each time that one was begun anew: what
+    proves nothing any more stays as it is, to be judged by its own merits as of any day. ``marks`` has one mark a token, generation by
+    generation; ``digests`` the digests of each leaf's objects in generations that read them (None: could not be read); ``lists`` the
+    lists of leaves, by number, ``later`` those that came with such generations, by name; ``revocations`` what was collected beside the
+    tokens, by file name."""
 
     id: str
     created: datetime
@@ -71,11 +78,24 @@ class Batch:
         values = {tree: group_hash(tree, list(map(attrgetter(tree), objects))) for tree in TREES}
         self.leaves.append(Leaf(object_id, version, inventory_sha512, listed, values))
 
-    def stamp(self, tree: str, token: bytes, mark: Mark) -> None:
-        """Begin a tree, or begin it again from the leaves as they were first: what stamped it then proves nothing, and is let go."""
+    def next_name(self, slot: str) -> str:
+        """What a lineage that is begun in a slot is called: "sha256", then "sha256.2"."""
+        number = sum(slot_of(each) == slot for each in self.trees)
+        return f"{slot}.{number + 1}" if number else slot
+
+    def begin(
+        self,
+        tree: str,
+        generation: Generation,
+        mark: Mark,
+        digests: list[list[bytes | None]] | None = None,
+        lists: Mapping[int, bytes] | None = None,
+    ) -> None:
+        """Begin a lineage; one of this name, which the demo authority had stamped, is let go. ``digests`` and ``lists`` where the content
+        was read for it, in a hash that the leaves have no value in."""
         self.digests.pop(tree, None)
-        self.trees[tree] = Lineage([Generation(Tree(tree, (each.values[tree] for each in self.leaves)), token)])
-        self.marks[tree] = [[mark]]
+        self.trees[tree], self.marks[tree] = Lineage([generation]), [[mark]]
+        self._read_again(tree, generation, digests, lists or {})
 
     def renewed(self, tree: str, renewal: Renewal, mark: Mark) -> None:
         self.trees[tree].newest.renewals.append(renewal)
@@ -85,37 +105,63 @@ class Batch:
         self, tree: str, generation: Generation, digests: list[list[bytes | None]], mark: Mark, lists: Mapping[int, bytes]
     ) -> None:
         """A new generation, with the ``lists`` that it adds to leaves that have one."""
-        self.later |= {_later(index, tree, generation.hash, ()): text for index, text in lists.items()}
         self.trees[tree].generations.append(generation)
         self.marks[tree].append([mark])
-        self.digests.setdefault(tree, {})[generation.hash] = digests
+        self._read_again(tree, generation, digests, lists)
+
+    def back_to(self, tree: str, generations: int) -> None:
+        """Let go of what came after the first ``generations``: a new one, which reads more of the content, takes its place."""
+        for each in self.trees[tree].generations[generations:]:
+            self.digests[tree].pop(each.hash)
+            for index in range(len(self.leaves)):
+                self.later.pop(_later(index, tree, each.hash, self.later), None)
+        del self.trees[tree].generations[generations:], self.marks[tree][generations:]
+
+    def _read_again(
+        self, tree: str, generation: Generation, digests: list[list[bytes | None]] | None, lists: Mapping[int, bytes]
+    ) -> None:
+        self.later |= {_later(index, tree, generation.hash, ()): text for index, text in lists.items()}
+        if digests is not None:
+            self.digests.setdefault(tree, {})[generation.hash] = digests
 
     def left_out(self, tree: str, index: int, position: int | None = None) -> int:
         """How many generations of a tree do not go on proving a leaf, or its object at ``position``: from the first that could not read
         it again."""
         generations = self.trees[tree].generations
-        for number, generation in enumerate(generations[1:], 1):
-            row = self.digests[tree][generation.hash][index]
-            if not any(row) if position is None else position >= len(row) or row[position] is None:
+        for number, generation in enumerate(generations):
+            row = self._row(tree, generation, index)
+            if row is not None and (not any(row) if position is None else position >= len(row) or row[position] is None):
                 return len(generations) - number
         return 0
 
+    def _row(self, tree: str, generation: Generation, index: int) -> list[bytes | None] | None:
+        """The digests of a leaf in a generation for which it was read; None: it was not, its digests stand in its inventory."""
+        rows = self.digests.get(tree, {}).get(generation.hash)
+        return None if rows is None else rows[index]
+
     def later_lists(self, tree: str, index: int) -> list[tuple[int, str, bytes]]:
-        """(generation from 0, name, text) of the lists that the hash-tree renewals of a tree added to a leaf."""
+        """(generation from 0, name, text) of the lists that came with the generations of a tree for which a leaf was read."""
         found = []
-        for number, generation in enumerate(self.trees[tree].generations[1:], 1):
+        for number, generation in enumerate(self.trees[tree].generations):
             name = _later(index, tree, generation.hash, self.later)
             if self.leaves[index].listed and name in self.later:
                 found.append((number, name, self.later[name]))
         return found
 
-    def lost(self, tree: str) -> int:
-        """How many objects of its leaves a tree does not go on proving; a version whose inventory could not be read counts as one."""
-        found: set[tuple[int, int]] = set()
-        for rows in self.digests.get(tree, {}).values():
-            for index, row in enumerate(rows):
-                found.update((index, position) for position, each in enumerate(row or [None]) if each is None)
-        return len(found)
+    def lacks(self, tree: str, generation: Generation, index: int) -> int:
+        """How many objects of a leaf, and files behind its list, a generation could not read; a version whose inventory could not be read
+        counts as one."""
+        row = self._row(tree, generation, index)
+        if row is None:
+            return 0
+        name = _later(index, tree, generation.hash, self.later)
+        behind = self.lists[index].count(b"\n") - self.later[name].count(b"\n") if name in self.later else 0
+        return behind + sum(each is None for each in row or [None])
+
+    def lost(self, tree: str) -> list[int]:
+        """`lacks`, of all leaves together, for each generation of a tree."""
+        every = range(len(self.leaves))
+        return [sum(self.lacks(tree, each, index) for index in every) for each in self.trees[tree].generations]
 
     def group(self, tree: str, index: int, objects: Sequence[DataObject]) -> Group:
         """The digests of a leaf's objects, by algorithm: those of its inventory, or those of a later hash-tree renewal."""
@@ -149,9 +195,9 @@ class Batch:
             for place, generation in enumerate(lineage.generations, 1):
                 for number, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
                     yield f"{tree}/{place}/{number}.tst", token
-                if place > 1:
+                rows = self.digests.get(tree, {}).get(generation.hash)
+                if rows is not None:
                     yield f"{tree}/{place}/leaves.txt", b"".join(f"{each.hex()}\n".encode() for each in generation.tree.levels[0])
-                    rows = self.digests[tree][generation.hash]
                     yield f"{tree}/{place}/digests.ndjson", b"".join(_digest_line(each) for each in rows)
 
     def _facts(self) -> bytes:
@@ -165,8 +211,9 @@ class Batch:
                     stamps.append({**_mark(mark), "reducedHashtree": groups})
                 generations.append({"hash": generation.hash, "root": generation.tree.root.hex(), "stamps": stamps})
             trees.append({"tree": tree, "generations": generations})
+        anew = any(tree != lineage.generations[0].hash for tree, lineage in self.trees.items())
         facts = {
-            "kho_evidence": FORMAT,
+            "kho_evidence": FORMAT if anew else 1,
             "batch": self.id,
             "created": self.created.astimezone(UTC).strftime(TIME),
             "leaves": len(self.leaves),
@@ -204,7 +251,7 @@ def read_batch(opened: Open, version: int) -> Batch:
             return stream.read()
 
     facts = json.loads(read("batch.json"))
-    if facts["kho_evidence"] != FORMAT:
+    if facts["kho_evidence"] not in range(1, FORMAT + 1):
         raise ValueError(f"a batch of format {facts['kho_evidence']}; this Kho knows {FORMAT}")
     leaves = [_leaf(json.loads(line)) for line in read("leaves.ndjson").splitlines()]
     created = datetime.strptime(facts["created"], TIME).replace(tzinfo=UTC)
@@ -220,8 +267,7 @@ def read_batch(opened: Open, version: int) -> Batch:
 def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], bytes]) -> None:
     tree, generations, marks = facts["tree"], [], []
     for place, each in enumerate(facts["generations"], 1):
-        values = [leaf.values[tree] for leaf in batch.leaves]
-        if place > 1:
+        if place > 1 or each["hash"] not in TREES:
             values = [bytes.fromhex(line.decode("ascii")) for line in read(f"{tree}/{place}/leaves.txt").splitlines()]
             rows = [json.loads(line) for line in read(f"{tree}/{place}/digests.ndjson").splitlines()]
             digests = [[None if one is None else bytes.fromhex(one) for one in row] for row in rows]
@@ -229,6 +275,8 @@ def _read_tree(batch: Batch, facts: Mapping[str, Any], read: Callable[[str], byt
             for number, row in enumerate(digests):
                 if batch.leaves[number].listed and row:
                     _read_later(batch, number, tree, each["hash"], read)
+        else:
+            values = [leaf.values[each["hash"]] for leaf in batch.leaves]
         generation = Generation(Tree(each["hash"], values), read(f"{tree}/{place}/1.tst"))
         if generation.tree.root.hex() != each["root"]:
             raise ValueError(f"the leaves of {tree} do not lead to their root")

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, spoken
 from policies.phrases import os_phrase
 from repository.aip.stored import open_verified
 from repository.archive import Archive
+from repository.catalog.evidence import BatchRow
 from repository.errors import ExportFailed, RepositoryError
-from repository.evidence.batch import Batch, listed_object
+from repository.evidence.batch import Batch, listed_object, slot_of
+from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import load
 from repository.evidence.leaves import DataObject, Leaf, objects_of
+from repository.evidence.news import fallen
 from repository.evidence.roots import roots_of
+from repository.evidence.states import states_of
 from repository.settings.authorities import DEMO, authorities_of
-from repository.texts import words
+from repository.texts import language, words
 from signatures.timestamps import read_token
 from storage.tier import ObjectId
 
@@ -39,7 +43,8 @@ class NotProved(RepositoryError):
 class Exported:
     """What was written: the records (file names), how many data objects, and what could not be had. ``proves`` are the objects of each
     record, ``digests`` what it is verified with when none of them is at hand, ``before`` the records that were not renewed further,
-    ``later`` the lists that came into a record with a later chain (from 0)."""
+    ``given_up`` those that prove nothing today, with the reason, ``later`` the lists that came into a record with a later chain (from 0).
+    """
 
     records: list[str] = field(default_factory=list)
     objects: int = 0
@@ -48,6 +53,7 @@ class Exported:
     proves: dict[str, Sequence[DataObject]] = field(default_factory=dict)
     digests: dict[str, Sequence[str]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
+    given_up: dict[str, str] = field(default_factory=dict)
     later: dict[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
 
     def add(self, target: Path, name: str, record: bytes, objects: Mapping[DataObject, str]) -> None:
@@ -84,7 +90,7 @@ def export_evidence(archive: Archive, object_id: str, version: int, target: Path
             for tree in batch.trees:
                 for _, name, text in batch.later_lists(tree, place.number):
                     (target / "data" / name).write_bytes(text)
-        _records(batch, place.number, objects, target, done)
+        _records(batch, place.number, objects, target, done, _given_up(archive, row))
         _anchors(archive, batch, target / "anchors")
         _readme(batch, leaf, objects, target, done)
     except OSError as error:
@@ -106,9 +112,28 @@ def _data(archive: Archive, leaf: Leaf, objects: Sequence[DataObject], folder: P
         done.objects += 1
 
 
-def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: Path, done: Exported) -> None:
+def _given_up(archive: Archive, row: BatchRow) -> dict[str, str]:
+    """Lineages that prove nothing today, as far as is known, and why; the last of a tree is handed out as its record all
+    the same."""
+    algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
+    states = states_of(row, algorithms, fallen(archive, [row]), archive.clock.now())
+    last = {each.slot: each.name for each in states}
+    return {each.name: each.why for each in states if each.why and each.name != last[each.slot]}
+
+
+def _records(
+    batch: Batch, number: int, objects: Sequence[DataObject], target: Path, done: Exported, given_up: Mapping[str, str]
+) -> None:
     (target / "tokens").mkdir()
     for tree in batch.trees:
+        if tree in given_up:
+            _tokens(batch, tree, target)
+            name = f"{tree}-given-up.er"
+            (target / name).write_bytes(batch.record(tree, number, objects))
+            done.records.append(name)
+            done.given_up[name] = given_up[tree]
+            done.findings.add("EVD-GIVEN-UP", name, reason=given_up[tree])
+            continue
         data = batch.record(tree, number, objects)
         left = [position for position in range(len(objects)) if batch.left_out(tree, number, position)]
         for position in left:
@@ -126,9 +151,13 @@ def _records(batch: Batch, number: int, objects: Sequence[DataObject], target: P
             done.before[f"{tree}-before.er"] = f"{tree}.er"
         if not all(mark.evidence for marks in batch.marks[tree] for mark in marks):
             done.findings.add("EVD-DEMO", f"{tree}.er")
-        for place, generation in enumerate(batch.trees[tree].generations, 1):
-            for stamp, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
-                (target / "tokens" / f"{tree}-{place}-{stamp}.tst").write_bytes(token)
+        _tokens(batch, tree, target)
+
+
+def _tokens(batch: Batch, tree: str, target: Path) -> None:
+    for place, generation in enumerate(batch.trees[tree].generations, 1):
+        for stamp, token in enumerate((generation.token, *(each.token for each in generation.renewals)), 1):
+            (target / "tokens" / f"{tree}-{place}-{stamp}.tst").write_bytes(token)
 
 
 def _with_digests(
@@ -138,9 +167,10 @@ def _with_digests(
     found = {}
     for position in positions:
         last = len(batch.trees[tree].generations) - batch.left_out(tree, number, position)
-        digests = {tree: objects[position].digest(tree)}
-        for each in batch.trees[tree].generations[1:last]:
-            digests[each.hash] = batch.digests[tree][each.hash][number][position] or b""
+        digests = {}
+        for each in batch.trees[tree].generations[:last]:
+            rows = batch.digests.get(tree, {}).get(each.hash)
+            digests[each.hash] = objects[position].digest(each.hash) if rows is None else rows[number][position] or b""
         found[objects[position]] = ",".join(f"{name}={value.hex()}" for name, value in digests.items())
     return found
 
@@ -181,10 +211,13 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
             files += words("evidence.readme_file_before", file=record, further=done.before[record], **counts) + "\n"
         else:
             files += words("evidence.readme_file_record", file=record, **counts) + "\n"
-    tokens = [read_token(batch.trees[tree].newest.last) for tree in batch.trees]
-    checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(batch.trees, tokens, strict=True))
+    for record, reason in done.given_up.items():
+        files += words("evidence.readme_file_given_up", file=record, reason=spoken(reason, language())) + "\n"
+    standing = [tree for tree in batch.trees if f"{tree}.er" in done.records]
+    tokens = [read_token(batch.trees[tree].newest.last) for tree in standing]
+    checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(standing, tokens, strict=True))
     facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects), "there": len(here)}
-    facts["records"] = words("evidence.readme_two" if len(batch.trees) > 1 else "evidence.readme_one")
+    facts["records"] = words("evidence.readme_two" if len({slot_of(each) for each in standing}) > 1 else "evidence.readme_one")
     missing = "".join(f"    data/{each.path}\n" for each in absent)
     facts["absent"] = "\n" + words("evidence.readme_absent") + f"\n\n{missing}" if absent else ""
     text = words("evidence.readme", **facts, files=files, lines=lines, openssl=checks)
@@ -211,7 +244,10 @@ def _given(leaf: Leaf, objects: Sequence[DataObject], here: Container[DataObject
     else:
         data = "--data data"
     later = done.later.get(record, ())
-    return data + "".join(f" --later {generation + 1}={_quoted('data/' + name)}" for generation, name in later)
+    return data + "".join(
+        f" --later {generation + 1}={_quoted('data/' + name)}" if generation else f" --data {_quoted('data/' + name)}"
+        for generation, name in later
+    )
 
 
 def _file_of(authority: str) -> str:

@@ -16,7 +16,7 @@ from policies.findings import KhoError
 from repository.aip.stored import open_verified
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
-from repository.evidence.batch import PREFIX, TIME, Batch, read_batch
+from repository.evidence.batch import PREFIX, TIME, Batch, Mark, read_batch
 from repository.evidence.pending import Pending, Unreadable, pending, put_aside, read_pending
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import copy_of, keep_as_promised
@@ -80,16 +80,23 @@ def _keep(archive: Archive, found: Pending, anchors: Mapping[str, Anchors]) -> b
     kept = keep_as_promised(archive, sealed)
     if kept is None:
         return False
-    _register(archive, batch, sealed, kept, anchors)
+    _register(archive, batch, sealed, kept, anchors, found.told)
     return True
 
 
 def _register(
-    archive: Archive, batch: Batch, sealed: SealedVersion, kept: Mapping[str, Kept], anchors: Mapping[str, Anchors]
+    archive: Archive,
+    batch: Batch,
+    sealed: SealedVersion,
+    kept: Mapping[str, Kept],
+    anchors: Mapping[str, Anchors],
+    told: Mapping[str, str],
 ) -> None:
+    """``told``: what else the ledger is to know of this version."""
     row = row_of(batch, sealed.inventory_sha512, anchors)
     ledger = ledger_of(archive)
-    outcome = ledger.event(EVENT, "success", detail={"batch": batch.id, "version": batch.version, "leaves": len(batch.leaves)})
+    detail: dict[str, str | int] = {"batch": batch.id, "version": batch.version, "leaves": len(batch.leaves), **told}
+    outcome = ledger.event(EVENT, "success", detail=detail)
     with archive.catalog.begin() as transaction:
         archive.catalog.holdings.keep(sealed.object_id, sealed.inventory_sha512, sealed.number, within=transaction)
         copies = [copy_of(archive, sealed, tier, one) for tier, one in kept.items()]
@@ -108,28 +115,44 @@ def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]
     asked of them."""
     trees: list[dict[str, Any]] = []
     for tree, lineage in batch.trees.items():
-        token, mark = read_token(lineage.newest.last), batch.marks[tree][-1][-1]
-        answer = _answer(token, anchors.get(mark.authority))
+        stamps = [
+            {"generation": place, "hash": generation.hash, **_stands_on(token, mark, anchors)}
+            for place, (generation, marks) in enumerate(zip(lineage.generations, batch.marks[tree], strict=True))
+            for token, mark in zip((generation.token, *(each.token for each in generation.renewals)), marks, strict=True)
+        ]
+        newest, mark, lost = read_token(lineage.newest.last), batch.marks[tree][-1][-1], batch.lost(tree)
+        answer = _answer(newest, anchors.get(mark.authority))
+        first = next((n for n in range(len(batch.leaves)) if any(batch.lacks(tree, g, n) for g in lineage.generations)), None)
         trees.append(
             {
                 "tree": tree,
-                "hash": lineage.newest.hash,
-                "time": token.time.strftime(TIME),
-                "authority": mark.authority,
+                **{name: value for name, value in stamps[-1].items() if name != "generation"},
                 "evidence": all(each.evidence for marks in batch.marks[tree] for each in marks),
-                "left_out": batch.lost(tree),
-                "subject": token.authority,
-                "scheme": token.scheme.name,
-                "key_bits": token.key_bits,
-                "signature_hash": token.scheme.hash,
-                "certificate_ends": (answer.ends or token.certificate.not_valid_after_utc).strftime(TIME),
+                "left": lost,
+                "left_first": "" if first is None else f"{batch.leaves[first].id}@v{batch.leaves[first].version}",
                 "root": answer.root,
                 "root_key": answer.root_key.hex(),
-                "path": answer.path,
                 "generations": [each.hash for each in lineage.generations],
+                "history": stamps[:-1],
             }
         )
     return BatchRow(batch.id, batch.created, batch.version, len(batch.leaves), inventory_sha512, trees)
+
+
+def _stands_on(encoded: bytes, mark: Mark, anchors: Mapping[str, Anchors]) -> dict[str, Any]:
+    """What a stamp stands on, and until when."""
+    token = read_token(encoded)
+    answer = _answer(token, anchors.get(mark.authority))
+    return {
+        "time": token.time.strftime(TIME),
+        "authority": mark.authority,
+        "subject": token.authority,
+        "scheme": token.scheme.name,
+        "key_bits": token.key_bits,
+        "signature_hash": token.scheme.hash,
+        "certificate_ends": (answer.ends or token.certificate.not_valid_after_utc).strftime(TIME),
+        "path": answer.path,
+    }
 
 
 def _answer(token: Token, anchors: Anchors | None) -> Answer:

@@ -57,7 +57,10 @@ def ask_for_news(archive: Archive, authorities: Mapping[str, Sequence[Authority]
             continue
         asked[key] = now.isoformat()
         name = str(stamps[0][1]["authority"])
-        noted |= _fallen(archive, stamps, known.get(name), roots.get(name, Anchors()), now)
+        found = _fallen(archive, stamps, known.get(name), roots.get(name, Anchors()), now)
+        looked = {f"{row.id}/{tree['tree']}" for row, tree in stamps}
+        # What is said of a root may be taken back: a tree that fell for it, and that nothing else befell since, stands again.
+        noted = {key: facts for key, facts in noted.items() if key not in looked} | found
     write_note(archive, NOTE, {"asked": {key: asked[key] for key in together}, "fallen": noted})
 
 

@@ -43,7 +43,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Pending:
-    """A version that is whole: ``files`` are those of the batch's newest state, by their paths in the object."""
+    """A version that is whole: ``files`` are those of the batch's newest state, by their paths in the object; ``told`` is for
+    the ledger."""
 
     folder: Path
     batch: Batch
@@ -51,21 +52,31 @@ class Pending:
     message: str
     time: datetime
     files: Mapping[str, Path]
+    told: Mapping[str, str]
 
 
 def _folder(archive: Archive, name: str = "pending") -> Path:
     return archive.settings.home / "evidence" / name
 
 
-def pend(archive: Archive, batch: Batch, message: str, *, beside: Mapping[str, bytes] | None = None) -> None:
-    """Write the next version of a batch into the home, to be kept later. Returns when a loss of power does not take it any more."""
+def pend(
+    archive: Archive,
+    batch: Batch,
+    message: str,
+    *,
+    beside: Mapping[str, bytes] | None = None,
+    told: Mapping[str, str] | None = None,
+) -> None:
+    """Write the next version of a batch into the home, to be kept later; ``told`` goes into the ledger with it.
+
+    Returns when a loss of power does not take it any more."""
     place, number = _folder(archive), batch.version + 1
     temporary = place / f"{uuid.uuid4().hex}.new"
     temporary.mkdir(parents=True)
     writing = _Writing(temporary)
     try:
         digests = {path: writing.file(f"files/{path}", data) for path, data in (*batch.files(), *(beside or {}).items())}
-        facts = {"batch": batch.id, "number": number, "message": message, "files": digests}
+        facts = {"batch": batch.id, "number": number, "message": message, "files": digests, "told": dict(told or {})}
         time = archive.clock.now().astimezone(UTC).strftime(TIME)
         writing.file(FACTS, json.dumps({**facts, "time": time}).encode())
         writing.wait()
@@ -135,7 +146,7 @@ def read_pending(folder: Path) -> Pending:
         for lineage in batch.trees.values():
             for generation in lineage.generations:
                 read_token(generation.last)
-        return Pending(folder, batch, number, str(facts["message"]), time, files)
+        return Pending(folder, batch, number, str(facts["message"]), time, files, dict(facts.get("told", {})))
     except FileNotFoundError as error:
         raise Unreadable(phrase("pending-lacks", name=Path(str(error.filename)).name)) from error
     except (ValueError, KeyError, TypeError, KhoError) as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,21 @@ from policies.findings import Finding
 from policies.trust import Algorithms, End, EvidencePolicy, earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
-from repository.evidence.batch import TIME
 from repository.evidence.news import fallen
 from repository.evidence.roots import able_to_stamp, root_ends
+from repository.evidence.states import Left, State, states_of, token_ends
 from repository.settings.authorities import DEMO, TREES, AuthorityPlace
 
 if TYPE_CHECKING:
     from signatures.timestamps import Anchors
 
-__all__ = ["HASH_TREE", "MISSING", "TIME_STAMP", "Due", "plan", "successor"]
+__all__ = ["HASH_TREE", "LEFT_OUT", "MISSING", "TIME_STAMP", "Due", "plan", "successor"]
 
 MISSING, TIME_STAMP, HASH_TREE = "first stamp", "time-stamp renewal", "hash-tree renewal"
+LEFT_OUT = "renewal of what was left out"
+
+_SAME = timedelta(days=1)
+"""How much later the second tree of a batch may have been stamped than the first, without that being a loss when the first falls."""
 
 SUCCESSORS = ("sha512", "sha384", "sha3_512", "sha3_256")
 """Hash algorithms for a new generation of a tree, in this order; one that the other tree stands on comes last."""
@@ -37,8 +41,10 @@ class Due:
     """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then, as far as
     their certificates and roots are known today; ``later`` are those that could with a later one.
     ``due`` None: nothing it stands on has a known end. ``one_root`` is the root under which all trees of the batch stand, told with the
-    first of them; "" when there are several, or it is not known. ``left_out`` files could not be read again by a hash-tree renewal;
-    ``fallen`` says why the newest stamp is worth nothing any more. ``pressing``: the renewal is due within the lead, so that an authority
+    first of them; "" when there are several, or it is not known. ``left`` (of the kind `LEFT_OUT`) could not be read by a hash-tree
+    renewal. ``instead``: the tree that this one is begun in the place of, and ``fallen`` why that is worth nothing any more. ``anew``, told
+    with the first tree of a batch: nothing proves its versions since as long ago as something did.
+    ``pressing``: the renewal is due within the lead, so that an authority
     must be there; one that is due in decades is made with certificates that nobody has today."""
 
     batch: str
@@ -51,22 +57,27 @@ class Due:
     hash: str
     evidence: bool
     one_root: str = ""
-    left_out: int = 0
+    left: Left | None = None
     fallen: str = ""
+    instead: str = ""
+    anew: Finding | None = None
     later: tuple[str, ...] = ()
     pressing: bool = True
 
     def findings(self, now: datetime) -> Iterator[Finding]:
         """What somebody has to know of it now."""
-        name = f"{self.batch}/{self.tree}"
+        name = f"{self.batch}/{self.instead or self.tree}"
+        if self.left is not None:
+            yield self._left(name, self.left)
+            return
         if not self.evidence:
             yield Finding("EVD-DEMO", name)
-        if self.fallen:
+        if self.fallen and self.because is None:
             yield Finding("EVD-FALLEN", name, {"reason": self.fallen})
-        if self.left_out:
-            yield Finding("EVD-LEFT-OUT", name, {"count": self.left_out})
         if self.one_root:
             yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root})
+        if self.anew is not None:
+            yield self.anew
         if not self.authorities and (self.pressing or not self.later):
             yield Finding("EVD-NO-AUTHORITY", name, {"due": "-" if self.due is None else self.due.date().isoformat()})
         if self.because is not None and self.because.when is not None and self.because.when <= now:
@@ -75,6 +86,11 @@ class Due:
         elif self.due is not None and self.due <= now:
             never = self.kind == MISSING and not self.fallen
             yield Finding("EVD-NEVER-STAMPED", name) if never else Finding("EVD-DUE", name, {"due": self.due.date().isoformat()})
+
+    def _left(self, name: str, left: Left) -> Finding:
+        until = "-" if left.because.when is None else left.because.when.date().isoformat()
+        args: dict[str, str | int] = {"count": left.count, "first": left.first, "name": left.because.name, "until": until}
+        return Finding("EVD-LEFT-BEHIND" if left.late else "EVD-LEFT-OUT", name, args)
 
 
 def plan(
@@ -110,48 +126,116 @@ def _trees(
     worth_nothing: Mapping[tuple[str, str], str],
 ) -> Iterator[Due]:
     """``worth_nothing``: (batch, tree) → why its newest stamp is worth nothing any more."""
-    there = {tree["tree"]: tree for tree in row.trees}
-    one_root = _one_root(row)
-    for name in TREES:
-        facts = there.get(name)
-        if facts is None:
-            able, later = fit(name, now + policy.lead)
-            yield Due(row.id, name, MISSING, now, None, able, row.leaves, name, evidence=True, later=later)
+    states = states_of(row, algorithms, worth_nothing, now)
+    told = _Told(_one_root(states), _anew(row, states))
+    for slot in TREES:
+        there = [each for each in states if each.slot == slot]
+        begin = _begun(there, slot, places, algorithms, now)
+        if begin is not None:
+            name, instead, why, because = begin
+            able, later = fit(slot, now + policy.lead)
+            evidence = not there or there[-1].evidence
+            one_root, anew = told.once()
+            yield Due(
+                *(row.id, name, MISSING, now, because, able, row.leaves, slot, evidence, one_root),
+                fallen=why,
+                instead=instead,
+                anew=anew,
+                later=later,
+            )
             continue
-        left, fell, worthless = int(facts.get("left_out", 0)), worth_nothing.get((row.id, name), ""), not facts["evidence"]
-        begin = worthless and any(place.url != DEMO and name in place.trees for place in places)
-        begun_with = algorithms.hash_end(name).when
-        if (begin or fell) and (begun_with is None or begun_with > now):  # begun again from its leaves as they were first
-            able, later = fit(name, now + policy.lead)
-            yield Due(row.id, name, MISSING, now, None, able, row.leaves, name, not worthless, one_root, 0, fell, later)
-            one_root = ""
-            continue
-        hash_end = algorithms.hash_end(facts["hash"])
-        first = earliest([*_token_ends(facts, algorithms), hash_end])
-        due = None if first is None or first.when is None else first.when - policy.lead
-        rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
-        able, later = fit(name, max(due or now, now) + policy.lead)
-        kind, pressing = HASH_TREE if rebuilt else TIME_STAMP, due is not None and due <= now + policy.lead
-        told = (not worthless, one_root, left, fell, later, pressing)
-        yield Due(row.id, name, kind, due, first, able, row.leaves, facts["hash"], *told)
-        one_root = ""
+        for each in there:
+            if each.stands or not each.evidence:
+                one_root, anew = told.once()
+                yield replace(_next(row, each, algorithms, policy, fit, now), one_root=one_root, anew=anew)
+            if each.stands and each.left is not None and not _cured(each, there):
+                able, later = fit(slot, now + policy.lead)
+                name = f"{slot}.{len(there) + 1}" if each.left.late else each.name
+                facts = each.facts["hash"]
+                yield Due(
+                    *(row.id, name, LEFT_OUT, now, each.left.because, able, row.leaves, facts, True),
+                    left=each.left,
+                    instead=each.name,
+                    later=later,
+                )
 
 
-def _one_root(row: BatchRow) -> str:
-    keys = {tree.get("root_key", "") for tree in row.trees}
-    alone = len(row.trees) < 2 or len(keys) > 1 or "" in keys or not all(tree["evidence"] for tree in row.trees)
-    return "" if alone else str(row.trees[0]["root"])
+class _Told:
+    """What is told of a batch as a whole, with the first of its trees."""
+
+    def __init__(self, one_root: str, anew: Finding | None) -> None:
+        self._told: tuple[str, Finding | None] = one_root, anew
+
+    def once(self) -> tuple[str, Finding | None]:
+        told, self._told = self._told, ("", None)
+        return told
 
 
-def _token_ends(facts: Mapping[str, Any], algorithms: Algorithms) -> list[End]:
-    """All that a token stands on and that ends."""
-    certificate = datetime.strptime(facts["certificate_ends"], TIME).replace(tzinfo=UTC)
-    return [
-        End("certificate", facts["subject"], certificate),
-        algorithms.hash_end(facts["signature_hash"]),
-        algorithms.signature_end(facts["scheme"], facts["key_bits"]),
-        *(end for each in facts.get("path", ()) for end in algorithms.certificate_ends(*each)),
-    ]
+def _begun(
+    there: Sequence[State], slot: str, places: Sequence[AuthorityPlace], algorithms: Algorithms, now: datetime
+) -> tuple[str, str, str, End | None] | None:
+    """(name, instead of which, why, because of what end) when a tree is to be begun: there is none yet, only what a demo authority stamped,
+    or nothing of it stands any more. None: something can be renewed."""
+    if not there:
+        return slot, "", "", None
+    newest = there[-1]
+    if newest.evidence:
+        name = f"{slot}.{len(there) + 1}"
+        ended = None if newest.fallen else newest.ended
+        return None if any(each.stands for each in there) else (name, newest.name, newest.why, ended)
+    real = any(place.url != DEMO and slot in place.trees for place in places)
+    return (newest.name, "", "", None) if real else None
+
+
+def _cured(state: State, there: Sequence[State]) -> bool:
+    """Whether a lineage that was begun since proves what this one left out."""
+    end = state.left.because.when if state.left is not None else None
+    younger = (each.since for each in there if each is not state and each.stands and each.left is None)
+    return end is not None and any(since is not None and since >= end for since in younger)
+
+
+def _next(
+    row: BatchRow,
+    state: State,
+    algorithms: Algorithms,
+    policy: EvidencePolicy,
+    fit: Callable[[str, datetime], _Fit],
+    now: datetime,
+) -> Due:
+    """The next renewal of a lineage that stands, or of what a demo authority stamped."""
+    facts, hash_end = state.facts, algorithms.hash_end(state.facts["hash"])
+    first = earliest([*token_ends(facts, algorithms), hash_end])
+    due = None if first is None or first.when is None else first.when - policy.lead
+    rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
+    able, later = fit(state.slot, max(due or now, now) + policy.lead)
+    pressing = due is not None and due <= now + policy.lead
+    kind = HASH_TREE if rebuilt else TIME_STAMP
+    return Due(
+        *(row.id, state.name, kind, due, first, able, row.leaves, facts["hash"], state.evidence),
+        fallen=state.fallen,
+        later=later,
+        pressing=pressing,
+    )
+
+
+def _one_root(states: Sequence[State]) -> str:
+    standing = [each for each in states if each.stands]
+    keys = {each.facts.get("root_key", "") for each in standing}
+    alone = len({each.slot for each in standing}) < 2 or len(keys) > 1 or "" in keys
+    return "" if alone else str(standing[0].facts["root"])
+
+
+def _anew(row: BatchRow, states: Sequence[State]) -> Finding | None:
+    """What proved the versions of a batch first proves them no more; what does was begun later."""
+    known = [(each.since, each) for each in states if each.evidence and each.since is not None]
+    standing = [since for since, each in known if each.stands]
+    if not standing:
+        return None  # what fell or lapsed is told of by itself
+    before, first = min(known, key=lambda each: each[0])
+    if min(standing) - before < _SAME:
+        return None
+    args: dict[str, str | int] = {"count": row.leaves, "since": f"{min(standing):%Y-%m-%d}", "before": f"{before:%Y-%m-%d}"}
+    return Finding("EVD-PROVED-ANEW", row.id, {**args, "reason": first.why})
 
 
 def _fit(
@@ -169,7 +253,7 @@ def _fit(
     for place in places:
         if tree not in place.trees or place.url == DEMO:
             continue
-        certificate, *ends = _token_ends(known[place.name], algorithms) if place.name in known else [End("certificate", "", None)]
+        certificate, *ends = token_ends(known[place.name], algorithms) if place.name in known else [End("certificate", "", None)]
         if any(each.when is not None and each.when <= until for each in ends):
             continue
         lasting = [each for each in (certificate.when, roots.get(place.name)) if each is not None]

@@ -1,7 +1,8 @@
 """The archive's own evidence as proof of existence: since when a stored file is proven, as the validation of signatures asks.
 
 What proves is what was verified here and now: the record of the leaf, against the roots of the authorities that kho.toml names or named,
-those of the folder of anchors, and what was collected of revocation. A demo authority's stamps prove nothing.
+those of the folder of anchors, and what was collected of revocation. Stamps of a demo authority prove nothing, nor do those that
+are known to be worth nothing any more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from repository.archive import Archive
 from repository.evidence.batch import Batch, listed_object
 from repository.evidence.keeping import load
 from repository.evidence.leaves import LISTS, DataObject, hashed_again, objects_of
+from repository.evidence.news import fallen
 from repository.evidence.roots import roots_of
 from repository.model import AipFile
 from storage.errors import Unavailable
@@ -137,12 +139,15 @@ class Proving:
         except (KhoError, OSError):
             return None
         objects = [stored[0], listed_object(stored, place.number)[0]] if leaf.listed else stored
-        trees = tuple(_trees(batch, place.number, objects))
+        fell = {tree for _, tree in fallen(self._archive, [row])}
+        trees = tuple(each for each in _trees(batch, place.number, objects) if each.name not in fell)
         listed = batch.lists[place.number] if leaf.listed else b""
         return _Version(trees, {each.path: each for each in objects}, listed, tuple(batch.revocations.values()))
 
     def _proved(self, version: _Version, tree: _Tree, path: str, generations: int) -> Proof | None:
         """What the first ``generations`` of a tree prove of an object; of a list, only with those that followed it."""
+        if generations < 1:
+            return None  # it was begun when this could not be read
         key = tree.name, path, generations
         if key not in self._proofs:
             from signatures.evidence import DataObject as Proved

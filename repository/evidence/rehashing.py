@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from policies.findings import Finding, said
@@ -15,11 +15,18 @@ from repository.evidence.batch import Batch
 from repository.evidence.leaves import LISTS, DataObject, Leaf, Unprovable, hashed_again, objects_of
 from repository.evidence.notes import read_note, write_note
 from repository.progress import Progress
+from signatures.evidence import Generation, Lineage
 from storage.errors import Unavailable
 
-__all__ = ["Lacking", "Rehashing", "note_lacking", "still_lacking", "waiting", "waits"]
+__all__ = ["Lacking", "Rehashing", "note_lacking", "note_left", "still_lacking", "waiting", "waits", "worth_trying"]
 
 NOTE = "waiting"
+
+WAITS, LEFT = "trees", "left"
+"""What the note has: of trees whose renewal waits, and of trees that were renewed without what could not be read."""
+
+TRIED_EVERY = timedelta(days=1)
+"""How often all that a tree has left out is tried, beside what is noted of it."""
 
 NOTED = 100
 """Files of one tree that are remembered, of those that its renewal waits for: enough to see whether reading all again is worth it."""
@@ -42,20 +49,55 @@ class Lacking:
 
 
 class Rehashing:
-    """One pass over a batch. What cannot be read as it was is left out of its group, and is in ``lacking``."""
+    """One pass over a batch. What cannot be read as it was is left out of its group, and is in ``lacking``; ``read`` counts the others.
 
-    def __init__(self, archive: Archive, batch: Batch, tree: str, hash_name: str, progress: Progress) -> None:
+    ``upon`` are the generations that the new one follows (none: a lineage is begun). ``known``: a generation in the same hash whose place
+    the new one takes; what it read is not read again."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        batch: Batch,
+        tree: str,
+        hash_name: str,
+        progress: Progress,
+        *,
+        upon: Sequence[Generation],
+        known: Generation | None = None,
+    ) -> None:
         self._tiers = list(archive.tiers.values())
         self._batch, self._tree, self._hash, self._progress = batch, tree, hash_name, progress
+        self._upon, self._known, self._lineage = len(upon), known, Lineage(list(upon))
         self.digests: list[list[bytes | None]] = []
         self.lists: dict[int, bytes] = {}
         self.lacking: list[Lacking] = []
+        self.read = 0
 
     def leaves(self) -> list[bytes]:
         self._progress.start("evidence", None, "bytes")
-        found = [self._leaf(index) for index in range(len(self._batch.leaves))]
+        found = [self._kept(index) or self._leaf(index) for index in range(len(self._batch.leaves))]
         self._progress.finish()
         return found
+
+    def _kept(self, index: int) -> bytes:
+        """The value of a leaf of which the known generation lacks nothing; b"" for one that is to be read."""
+        if self._known is None or self._batch.lacks(self._tree, self._known, index):
+            return b""
+        self.digests.append(self._batch.digests[self._tree][self._hash][index])
+        if self._batch.leaves[index].listed:
+            self.lists[index] = self._batch.later_lists(self._tree, index)[-1][2]
+        return self._known.tree.levels[0][index]
+
+    def _digests_known(self, index: int, objects: Sequence[DataObject]) -> dict[str, bytes]:
+        """By path, what the known generation read of a leaf."""
+        row = self._batch.digests[self._tree][self._hash][index] if self._known is not None else []
+        if not row:
+            return {}
+        if not self._batch.leaves[index].listed:
+            return {each.path: digest for each, digest in zip(objects, row, strict=True) if digest is not None}
+        lines = (line.partition(b" ") for line in self._batch.later_lists(self._tree, index)[-1][2].splitlines())
+        behind = {path.decode(): bytes.fromhex(digest.decode("ascii")) for digest, _, path in lines}
+        return behind if row[0] is None else {objects[0].path: row[0], **behind}
 
     def _leaf(self, index: int) -> bytes:
         leaf = self._batch.leaves[index]
@@ -64,17 +106,16 @@ class Rehashing:
         except Unprovable as error:
             self.lacking.append(Lacking(leaf.id, leaf.version, "", leaf.inventory_sha512, _why(error)))
             objects = []
-        row = [self._again(leaf, each) for each in objects]
+        known = self._digests_known(index, objects)
+        row = [known.get(each.path) or self._again(leaf, each) for each in objects]
         if leaf.listed and objects:
             objects, row = self._listed(index, objects, row)
         self.digests.append(row)
         there = [each for each in row if each is not None]
         if not there:  # nothing of it is left: something has to stand in its place, so that its neighbours keep theirs
-            return hashlib.new(self._hash, leaf.values[self._tree]).digest()
+            return hashlib.new(self._hash, leaf.inventory_sha512).digest()
         old = self._batch.group(self._tree, index, objects)
-        return self._batch.trees[self._tree].carried_leaf(
-            index, self._hash, lambda name: there if name == self._hash else old(name)
-        )
+        return self._lineage.carried_leaf(index, self._hash, lambda name: there if name == self._hash else old(name))
 
     def _again(self, leaf: Leaf, each: DataObject) -> bytes | None:
         try:
@@ -83,6 +124,8 @@ class Rehashing:
             found, why = None, said(error.finding)
         if found is None:
             self.lacking.append(Lacking(leaf.id, leaf.version, each.path, each.sha512, why))
+        else:
+            self.read += 1
         return found
 
     def _listed(
@@ -94,7 +137,8 @@ class Rehashing:
         text = b"".join(f"{digest.hex()} {each.path}\n".encode() for each, digest in rows if digest is not None)
         self.lists[index] = text
         one = DataObject(f"{LISTS}{index}.txt", hashlib.sha256(old).digest(), hashlib.sha512(old).digest())
-        between = [each for _, _, each in self._batch.later_lists(self._tree, index)]
+        before = self._batch.later_lists(self._tree, index) if self._upon else ()
+        between = [each for at, _, each in before if at < self._upon]
         digests = [hashlib.new(self._hash, each).digest() for each in (old, *between, text)]
         return [objects[0], one], [row[0], *digests]
 
@@ -105,33 +149,58 @@ def _why(error: Unprovable) -> str:
 
 def still_lacking(archive: Archive, batch: str, tree: str, hash_name: str) -> list[Lacking]:
     """What was noted of a tree and still cannot be read: so that the whole batch is read again only when that may help."""
-    tiers, found = list(archive.tiers.values()), []
-    for each in map(_of_json, _noted(archive).get(f"{batch}/{tree}", {}).get("lacking", ())):
-        try:
-            if not each.path:
-                objects_of(tiers, each.id, each.version, each.digest)
-            elif hashed_again(tiers, each.id, DataObject(each.path, b"", each.digest), hash_name, lambda _: None) is None:
-                found.append(each)
-        except (Unprovable, Unavailable):
-            found.append(each)
-    return found
+    return [each for each in _rows(_noted(archive, WAITS), batch, tree) if not _there(archive, each, hash_name)]
+
+
+def worth_trying(archive: Archive, batch: str, tree: str, hash_name: str) -> bool:
+    """Whether something of what a hash-tree renewal left out may be read now: of what was noted of it, something can; or it was not tried
+    for a day, for more may be left out than is noted."""
+    facts = _noted(archive, LEFT).get(f"{batch}/{tree}")
+    if facts is None or archive.clock.now() >= datetime.fromisoformat(facts["tried"]) + TRIED_EVERY:
+        return True
+    return any(_there(archive, each, hash_name) for each in map(_of_json, facts["lacking"]))
+
+
+def _rows(noted: Mapping[str, Any], batch: str, tree: str) -> list[Lacking]:
+    return list(map(_of_json, noted.get(f"{batch}/{tree}", {}).get("lacking", ())))
+
+
+def _there(archive: Archive, each: Lacking, hash_name: str) -> bool:
+    tiers = list(archive.tiers.values())
+    try:
+        if not each.path:
+            objects_of(tiers, each.id, each.version, each.digest)
+            return True
+        one = DataObject(each.path, b"", each.digest)
+        return hashed_again(tiers, each.id, one, hash_name, lambda _: None) is not None
+    except (Unprovable, Unavailable):
+        return False
 
 
 def note_lacking(archive: Archive, batch: str, tree: str, lacking: Sequence[Lacking], until: datetime | None = None) -> None:
     """Remember what the renewal of a tree waits for, and ``until`` when it does; nothing lacking: it waits no more."""
-    noted = _noted(archive)
-    before = dict(noted)
-    noted.pop(f"{batch}/{tree}", None)
-    if lacking and until is not None:
-        rows = [_json(each) for each in lacking[:NOTED]]
-        noted[f"{batch}/{tree}"] = {"until": until.isoformat(), "count": len(lacking), "lacking": rows}
+    facts = {"until": until.isoformat(), "count": len(lacking)} if until is not None else {}
+    _note(archive, WAITS, f"{batch}/{tree}", facts, lacking)
+
+
+def note_left(archive: Archive, batch: str, tree: str, lacking: Sequence[Lacking]) -> None:
+    """Remember what a tree has left out, and that it was tried now; nothing lacking: it left out nothing."""
+    _note(archive, LEFT, f"{batch}/{tree}", {"tried": archive.clock.now().isoformat()}, lacking)
+
+
+def _note(archive: Archive, kind: str, name: str, facts: Mapping[str, Any], lacking: Sequence[Lacking]) -> None:
+    note = read_note(archive, NOTE)
+    before = dict(note.get(kind, {}))
+    noted = {key: value for key, value in before.items() if key != name}
+    if lacking and facts:
+        noted[name] = {**facts, "lacking": [_json(each) for each in lacking[:NOTED]]}
     if noted != before:
-        write_note(archive, NOTE, {"trees": noted})
+        write_note(archive, NOTE, {**note, kind: noted})
 
 
 def waiting(archive: Archive) -> Iterator[Finding]:
     """What renewals wait for: the first file of each tree."""
-    for name, facts in _noted(archive).items():
+    for name, facts in _noted(archive, WAITS).items():
         first = _of_json(facts["lacking"][0])
         yield waits(first, name.partition("/")[2], facts["count"], datetime.fromisoformat(facts["until"]))
 
@@ -141,8 +210,8 @@ def waits(first: Lacking, tree: str, count: int, until: datetime) -> Finding:
     return Finding("EVD-RENEWAL-WAITS", first.name, args)
 
 
-def _noted(archive: Archive) -> dict[str, Any]:
-    return dict(read_note(archive, NOTE).get("trees", {}))
+def _noted(archive: Archive, kind: str) -> dict[str, Any]:
+    return dict(read_note(archive, NOTE).get(kind, {}))
 
 
 def _json(each: Lacking) -> dict[str, Any]:

@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, spoken
 from policies.phrases import phrase
 from policies.trust import Algorithms, earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
-from repository.evidence.batch import Batch, Mark
+from repository.evidence.batch import Batch, Mark, slot_of
 from repository.evidence.judge import algorithms_in
-from repository.evidence.keeping import load, newest_token
-from repository.evidence.making import stamp_tree
+from repository.evidence.keeping import load, newest_token, row_of
+from repository.evidence.making import begin_tree
 from repository.evidence.pending import pend, pending
-from repository.evidence.planning import HASH_TREE, MISSING, TIME_STAMP, Due, plan, successor
-from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, still_lacking, waits
+from repository.evidence.planning import HASH_TREE, LEFT_OUT, MISSING, TIME_STAMP, Due, plan, successor
+from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, note_left, still_lacking, waits, worth_trying
 from repository.evidence.roots import keep_roots, roots_of
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
@@ -52,7 +52,7 @@ _LONGER = timedelta(days=1)
 class Renewing:
     """What was done: trees renewed by kind, requests to authorities, and what went wrong (findings)."""
 
-    renewed: dict[str, int] = field(default_factory=lambda: {MISSING: 0, TIME_STAMP: 0, HASH_TREE: 0})
+    renewed: dict[str, int] = field(default_factory=lambda: {MISSING: 0, TIME_STAMP: 0, HASH_TREE: 0, LEFT_OUT: 0})
     tokens: int = 0
     findings: Findings = field(default_factory=Findings)
 
@@ -62,7 +62,7 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     now, done = archive.clock.now(), Renewing()
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
     busy = {folder.stem for folder in pending(archive)}
-    rows = {row.id: row for row in archive.catalog.evidence.batches() if row.id not in busy}
+    rows = {row.id: _told_again(archive, row) for row in archive.catalog.evidence.batches() if row.id not in busy}
     planned = plan(archive, list(rows.values()), algorithms, roots_of(archive), now)
     due = [each for each in planned if each.due is not None and each.due <= now]
     work = _Work(archive, authorities, algorithms, done, now, rows)
@@ -74,6 +74,18 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
         with work.not_renewed(several[0]):
             work.apply(batch_id, several, progress)
     return done
+
+
+def _told_again(archive: Archive, row: BatchRow) -> BatchRow:
+    """The row of a batch, with what an older Kho did not note of what was left out."""
+    if not any(each.get("left_out") and "left" not in each for each in row.trees):
+        return row
+    try:
+        row = row_of(load(archive, row), row.inventory_sha512, roots_of(archive))
+    except (KhoError, OSError, ValueError, KeyError):
+        return row  # a batch that cannot be read is the audit's to tell
+    archive.catalog.evidence.put(row)
+    return row
 
 
 @dataclass
@@ -95,10 +107,15 @@ class _Work:
         wanted = [each for each in due if each.kind != TIME_STAMP or (batch_id, each.tree) in self.stamped]
         if not wanted:
             return
-        batch, changed = load(self.archive, self.rows[batch_id]), []
+        if not (wanted := [each for each in wanted if self._worth(each)]):
+            return
+        batch, changed = load(self.archive, self.rows[batch_id]), list[str]()
+        told: dict[str, str] = {}
         for each in wanted:
             if each.kind == MISSING:
-                did = self._missing(batch, each)
+                did = self._missing(batch, each, progress)
+            elif each.kind == LEFT_OUT:
+                did = self._left_out(batch, each, progress)
             elif each.kind == TIME_STAMP:
                 batch.renewed(each.tree, *self.stamped[batch_id, each.tree])
                 did = True
@@ -107,20 +124,31 @@ class _Work:
             if did:
                 self.done.renewed[each.kind] += 1
                 changed.append(f"{each.kind} of {each.tree}")
+                if each.instead not in ("", each.tree):
+                    told[each.tree] = f"begun anew; {each.instead}: {spoken(self._why(each), 'en')}"
+                left = batch.lost(each.tree)
+                if each.kind in (HASH_TREE, LEFT_OUT) and any(left):
+                    told[each.tree] = f"files left out, by generation: {left}"
         if changed:
-            pend(self.archive, batch, ", ".join(changed), beside=self.beside[batch_id])
+            pend(self.archive, batch, ", ".join(changed), beside=self.beside[batch_id], told=told)
+
+    def _worth(self, due: Due) -> bool:
+        """Whether there is any use in reading a batch for what was left out of it."""
+        return due.kind != LEFT_OUT or worth_trying(self.archive, due.batch, due.instead, due.hash)
 
     def _authorities(self, tree: str, due: Sequence[Due]) -> list[Authority]:
         """Those that the plan calls fit first, and of these those under other roots than the other trees; the rest is better than none."""
         used = {name for each in due for name in self._beside(each)}
         together = under_roots_of(used, (each for several in self.authorities.values() for each in several))
         fit = {name: rank for rank, names in enumerate((due[0].authorities, due[0].later)) for name in names}
-        return sorted(self.authorities[tree], key=lambda each: (not each.evidence, fit.get(each.name, 2), together(each)))
+        return sorted(
+            self.authorities[slot_of(tree)], key=lambda each: (not each.evidence, fit.get(each.name, 2), together(each))
+        )
 
     def _beside(self, due: Due) -> Iterator[str]:
         """The authorities that the other trees of a batch stand on, as this round has left them."""
         for facts in self.rows[due.batch].trees:
-            if facts["tree"] != due.tree:
+            if slot_of(facts["tree"]) != slot_of(due.tree):
                 stamped = self.stamped.get((due.batch, facts["tree"]))
                 yield stamped[1].authority if stamped else str(facts["authority"])
 
@@ -141,34 +169,86 @@ class _Work:
         keep_roots(self.archive, {got.authority.name})
         return got
 
-    def _missing(self, batch: Batch, due: Due) -> bool:
-        """Begin a tree; or begin again one whose stamps prove nothing: then only real authorities will do."""
-        begun = due.tree in batch.trees
-        asked = {tree: [each for each in several if each.evidence or not begun] for tree, several in self.authorities.items()}
+    def _missing(self, batch: Batch, due: Due, progress: Progress) -> bool:
+        """Begin a tree; or begin anew one whose stamps prove nothing any more: then only real authorities will do."""
+        begun = due.tree in batch.trees or due.instead
+        asked = {slot: [each for each in several if each.evidence or not begun] for slot, several in self.authorities.items()}
         try:
-            stamp_tree(self.archive, batch, due.tree, asked)
+            lacking = begin_tree(self.archive, batch, due.tree, asked, progress)
         except NotStamped as error:
-            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=str(error.finding.args["reason"]))
+            self._failed(due, str(error.finding.args["reason"]))
             return False
-        if due.fallen:
-            self.done.findings.add("EVD-BEGUN-AGAIN", f"{due.batch}/{due.tree}", reason=due.fallen)
+        if due.instead:
+            self.done.findings.add("EVD-BEGUN-AGAIN", f"{due.batch}/{due.instead}", reason=self._why(due))
+        self._tell_left(batch, due.tree, lacking)
         self.done.tokens += 1
         return True
 
+    def _why(self, due: Due) -> str:
+        if due.left is None:
+            return due.fallen
+        until = due.left.because.when.date().isoformat() if due.left.because.when is not None else "-"
+        return phrase("left-behind", count=due.left.count, until=until)
+
+    def _tell_left(self, batch: Batch, tree: str, lacking: Sequence[Lacking]) -> None:
+        for each in lacking:
+            self.done.findings.add("EVD-NOT-READ-AGAIN", each.name, tree=tree, reason=each.why)
+        note_left(self.archive, batch.id, tree, lacking)
+
+    def _left_out(self, batch: Batch, due: Due, progress: Progress) -> bool:
+        """Take in what a hash-tree renewal had to leave out: its generation is made again upon the one before, as long as that stands.
+        Later a new lineage is begun, once some of it can be read again."""
+        left, generations = due.left, batch.trees[due.instead].generations
+        assert left is not None, "a renewal of what was left out names it"
+        upon, known = generations[: left.generation], generations[left.generation]
+        again = Rehashing(self.archive, batch, due.instead, known.hash, progress, upon=upon, known=known)
+        tree = Tree(known.hash, again.leaves())
+        note_left(self.archive, batch.id, due.instead, again.lacking)
+        if not again.read:
+            return False
+        if left.late:
+            return self._missing(batch, due, progress)
+        needed, end = self.now + self.archive.policy.evidence.lead, self.algorithms.hash_end(known.hash).when
+        if end is not None and end <= needed:  # begun too long ago: all is read, for a hash that lasts
+            hash_name = successor({"generations": [each.hash for each in (*upon, known)]}, "", self.algorithms, needed)
+            if not hash_name:
+                self._failed(due, phrase("no-hash-left"))
+                return False
+            again = Rehashing(self.archive, batch, due.tree, hash_name, progress, upon=upon)
+            tree = Tree(hash_name, again.leaves())
+        return self._put(batch, due, tree, again, len(upon))
+
+    def _failed(self, due: Due, reason: str) -> None:
+        self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.instead or due.tree}", reason=reason)
+
+    def _put(self, batch: Batch, due: Due, tree: Tree, again: Rehashing, after: int) -> bool:
+        """Have ``tree`` stamped as the generation after the first ``after`` of its lineage; what came after these is let go."""
+        try:
+            got = self._stamped(self._authorities(due.tree, [due]), tree.hash, tree.root, [due])
+        except NotStamped as error:
+            self._failed(due, str(error.finding.args["reason"]))
+            return False
+        self.done.tokens += 1
+        batch.back_to(due.tree, after)
+        mark = Mark(got.authority.name, got.authority.evidence)
+        batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark, again.lists)
+        self._tell_left(batch, due.tree, again.lacking)
+        return True
+
     def restamp(self, due: Sequence[Due]) -> None:
-        """One token for all trees of a name that stand on the same hash."""
+        """One token for all lineages of a tree that stand on the same hash."""
         together: dict[tuple[str, str], list[Due]] = defaultdict(list)
         for each in due:
-            together[each.tree, each.hash].append(each)
-        for (tree, hash_name), several in together.items():
-            self._restamp(tree, hash_name, several)
+            together[slot_of(each.tree), each.hash].append(each)
+        for (slot, hash_name), several in together.items():
+            self._restamp(slot, hash_name, several)
 
-    def _restamp(self, tree: str, hash_name: str, due: Sequence[Due]) -> None:
+    def _restamp(self, slot: str, hash_name: str, due: Sequence[Due]) -> None:
         values, names, readable = [], [], []
         for each in due:
             with self.not_renewed(each):
-                token, authority, place = newest_token(self.archive, self.rows[each.batch], tree)
-                found = self._collected(tree, token, authority, place)
+                token, authority, place = newest_token(self.archive, self.rows[each.batch], each.tree)
+                found = self._collected(slot, token, authority, place)
                 self.beside[each.batch].update(found)
                 names.append(tuple(found))
                 values.append(renewal_values(hash_name, token, found.values()))
@@ -177,20 +257,20 @@ class _Work:
             return
         over = renewal_tree(hash_name, values)
         try:
-            asked = self._authorities(tree, readable)
+            asked = self._authorities(slot, readable)
             got = self._stamped(asked, hash_name, over.root, readable)
         except NotStamped as error:
-            self.done.findings.add("EVD-NOT-RENEWED", tree, reason=str(error.finding.args["reason"]))
-            _log.warning("%d trees of %s are not renewed: %s", len(readable), tree, error)
+            self.done.findings.add("EVD-NOT-RENEWED", slot, reason=str(error.finding.args["reason"]))
+            _log.warning("%d trees of %s are not renewed: %s", len(readable), slot, error)
             return
         self.done.tokens += 1
         for index, each in enumerate(readable):
             renewal = renewal_of(over, index, values[index], got.token.encoded)
-            self.stamped[each.batch, tree] = renewal, Mark(got.authority.name, got.authority.evidence, names[index])
+            self.stamped[each.batch, each.tree] = renewal, Mark(got.authority.name, got.authority.evidence, names[index])
 
-    def _collected(self, tree: str, token: bytes, name: str, place: str) -> dict[str, bytes]:
+    def _collected(self, slot: str, token: bytes, name: str, place: str) -> dict[str, bytes]:
         """Revocation data of a token's authority: file name → bytes. They are stamped together with the token."""
-        authority = next((each for each in self.authorities[tree] if each.name == name), None)
+        authority = next((each for each in self.authorities[slot] if each.name == name), None)
         sound = read_token(token)
         if sound.certificate_der not in self._collected_of:
             self._collected_of[sound.certificate_der] = revocations_for(sound, authority)
@@ -210,29 +290,21 @@ class _Work:
         """A new generation of one tree, from content that is read and hashed again."""
         row = self.rows[batch.id]
         facts = next(each for each in row.trees if each["tree"] == due.tree)
-        other = next((each["hash"] for each in row.trees if each["tree"] != due.tree), "")
+        other = next((each["hash"] for each in reversed(row.trees) if slot_of(each["tree"]) != slot_of(due.tree)), "")
         hash_name = successor(facts, other, self.algorithms, self.now + self.archive.policy.evidence.lead)
         if not hash_name:
-            self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=phrase("no-hash-left"))
+            self._failed(due, phrase("no-hash-left"))
             return False
         until = self._waits_until(due)
         if until is not None and (still := still_lacking(self.archive, row.id, due.tree, hash_name)):
             return self._waits(due, still, until)
-        again = Rehashing(self.archive, batch, due.tree, hash_name, progress)
+        upon = batch.trees[due.tree].generations
+        again = Rehashing(self.archive, batch, due.tree, hash_name, progress, upon=upon)
         tree = Tree(hash_name, again.leaves())
         if until is not None and again.lacking:
             return self._waits(due, again.lacking, until)
-        try:
-            asked = self._authorities(due.tree, [due])
-            got = self._stamped(asked, hash_name, tree.root, [due])
-        except NotStamped as error:
-            self.done.findings.add("EVD-NOT-RENEWED", f"{row.id}/{due.tree}", reason=str(error.finding.args["reason"]))
+        if not self._put(batch, due, tree, again, len(upon)):
             return False
-        self.done.tokens += 1
-        mark = Mark(got.authority.name, got.authority.evidence)
-        batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark, again.lists)
-        for each in again.lacking:
-            self.done.findings.add("EVD-NOT-READ-AGAIN", each.name, tree=due.tree, reason=each.why)
         note_lacking(self.archive, row.id, due.tree, ())
         return True
 

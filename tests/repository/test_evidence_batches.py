@@ -285,9 +285,13 @@ def test_a_renewal_that_fails_leaves_everything_as_it_was_and_names_what_came_to
     assert "EVD-LAPSED" in {finding.code for each in rows for finding in each.findings(archive.clock.now())}
     archive.authority("late", "sha256")
     archive.engine.evidence.renew()
-    folder, _ = archive.proof(aip, "late")
-    report = judged(folder, "sha256", at=timedelta(days=10.8 * 365.25))
-    assert "EVD-NOT-TRUSTED" in errors(report.findings)
+    folder, exported = archive.proof(aip, "late")
+    now = timedelta(days=10.8 * 365.25)
+    assert exported.records == ["sha256-given-up.er", "sha512.er", "sha256.2.er"]
+    for record in ("sha256-given-up", "sha512"):  # nothing that came late is made to look as if it had come in time
+        assert "EVD-NOT-TRUSTED" in errors(judged(folder, record, at=now).findings)
+    report = judged(folder, "sha256.2", at=now)
+    assert (errors(report.findings), len(report.stamps)) == ([], 1)
 
 
 ENDS = """version = 2

@@ -246,8 +246,9 @@ def test_a_revoked_authority_is_heard_of_within_days_and_its_trees_are_begun_aga
     assert "EVD-FALLEN" not in told(archive)
     folder, _ = archive.proof(aip, "out")
     for tree in ("sha256", "sha512"):
-        report = judged(folder, tree, 110)
+        report = judged(folder, f"{tree}.2", 110)
         assert (errors(report.findings), report.trust, len(report.stamps)) == ([], Believed.YES, 1)
+        assert (folder / f"{tree}-given-up.er").exists()
     (since,) = proved(archive, aip, archive.clock.now())
     assert since is not None
     assert since > NOW + timedelta(days=101)

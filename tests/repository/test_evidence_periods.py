@@ -96,7 +96,7 @@ def test_what_stands_on_a_root_that_is_taken_back_is_told_of_and_begun_again(arc
     assert archive.engine.evidence.renew()["tokens"] == 1
     assert "EVD-FALLEN" not in told(archive)
     folder, _ = archive.proof(aip, "out")
-    assert judged_record(folder, "sha256.er", archive.clock.now()).valid
+    assert judged_record(folder, "sha256.2.er", archive.clock.now()).valid
 
 
 def test_an_end_that_is_set_for_a_root_makes_its_trees_due_before_it(archive: Proved) -> None:

@@ -1,4 +1,5 @@
-"""Sixty years under a virtual clock: three generations of authorities, one of them revoked, one hash and one signature scheme that end.
+"""Sixty years under a virtual clock: three generations of authorities, one of them revoked, one hash and one signature scheme that end, and
+tiers that lack a record for a year, just when its hash tree has to be made anew.
 
 What was renewed in time is proved at the end; what was not, is not.
 """
@@ -60,6 +61,8 @@ AUTHORITIES = (
 )
 REVOKED = datetime(2055, 3, 1, tzinfo=UTC)
 END = datetime(2086, 11, 26, tzinfo=UTC)
+AWAY, BACK = datetime(2044, 9, 1, tzinfo=UTC), datetime(2045, 11, 1, tzinfo=UTC)
+"""While one record cannot be read: SHA-256 ends in 2046, and from 2045-10-01 on the others are renewed without it."""
 
 
 class SixtyYears(ArchiveUnderTest):
@@ -165,6 +168,11 @@ class SixtyYears(ArchiveUnderTest):
         settle(self.archive, {each.name: each.anchors for several in authorities.values() for each in several})
         return done
 
+    def away(self, aip: str) -> list[tuple[Path, Path]]:
+        """Take a record from every tier; (where it lies now, where it was)."""
+        places = [Path(tier._folder.object_root(aip)) for tier in self.archive.tiers.values()]  # type: ignore[attr-defined]
+        return [(place.rename(place.with_name(f"{place.name}-away")), place) for place in places]
+
     def judged(self, folder: Path, tree: str, at: datetime) -> bool:
         files = [each for each in (folder / "data").rglob("*") if each.is_file()]
         algorithms = parse_algorithms(ENDS.encode(), name="ends.toml")
@@ -188,9 +196,14 @@ def live(years: SixtyYears, records: int, batches: int) -> tuple[list[str], dict
     aips: list[str] = []
     renewed: dict[str, int] = {}
     early = years.folder / "early"
-    revoked = False
+    revoked, away = False, list[tuple[Path, Path]]()
     while years.clock.now() < END:
         years.open_authorities()
+        if AWAY <= years.clock.now() < BACK and not away:
+            away = years.away(aips[0])
+        for there, place in away if years.clock.now() >= BACK else ():
+            if there.exists():
+                there.rename(place)
         if len(aips) < records:
             count = records // batches
             aips += years.keep(len(aips), count)
@@ -202,7 +215,7 @@ def live(years: SixtyYears, records: int, batches: int) -> tuple[list[str], dict
             revoked = True
         for kind, trees in years.renew().renewed.items():
             renewed[kind] = renewed.get(kind, 0) + trees
-        years.clock.pass_days(150)
+        years.clock.pass_days(20 if AWAY <= years.clock.now() < BACK else 150)
     return aips, renewed, early
 
 
@@ -227,6 +240,7 @@ def check(years: SixtyYears, aips: list[str], sample: list[str], early: Path) ->
 def test_sixty_years(years: SixtyYears) -> None:
     aips, renewed, early = live(years, 4, 2)
     assert renewed["hash-tree renewal"] == 2, "the sha256 tree of every batch"
+    assert renewed["renewal of what was left out"] == 1, "of the batch with the record that was away"
     assert renewed["time-stamp renewal"] >= 4
     check(years, aips, aips, early)
     assert proved(years) == 4
@@ -236,6 +250,7 @@ def test_sixty_years(years: SixtyYears) -> None:
 def test_sixty_years_with_ten_thousand_records(years: SixtyYears) -> None:
     aips, renewed, early = live(years, 10_000, 10)
     assert renewed["hash-tree renewal"] == 10
+    assert renewed["renewal of what was left out"] == 1
     assert years.catalog.evidence.count() == (10_000, 0)
     check(years, aips, aips[::500], early)
     assert proved(years) == 10_000
