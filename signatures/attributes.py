@@ -35,11 +35,13 @@ ADOBE_REVOCATION = "1.2.840.113583.1.1.8"
 
 
 class Attributes:
-    """The attributes of one signer info. ``first`` and ``all`` give values as DER (or what stands there for it)."""
+    """The attributes of one signer info. ``first`` and ``all`` give values as DER (or what stands there for it); ``unreadable`` are those
+    of which there are no values, or none that can be read."""
 
     def __init__(self, found: Any) -> None:
         self._values: dict[str, list[bytes]] = {}
         self.counts: dict[str, int] = {}
+        self.unreadable: set[str] = set()
         if isinstance(found, core.Void) or found is None:
             return
         for attribute in found:
@@ -48,9 +50,12 @@ class Attributes:
             # What stands there, and not what asn1crypto would make of it.
             raw = attribute["values"].dump()
             try:
-                self._values.setdefault(oid, []).extend(raw[p.start : p.end] for p in parts(raw, element(raw)))
+                values = [raw[p.start : p.end] for p in parts(raw, element(raw))]
             except Malformed:
-                continue
+                values = []
+            if not values:
+                self.unreadable.add(oid)
+            self._values.setdefault(oid, []).extend(values)
 
     def all(self, oid: str) -> list[bytes]:
         return self._values.get(oid, [])

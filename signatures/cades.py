@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO
@@ -16,7 +16,6 @@ from signatures.attributes import (
     ARCHIVE_STAMPS,
     CERTIFICATE_VALUES,
     CONTENT_STAMP,
-    COUNTERSIGNATURE,
     ESC_STAMP,
     EVIDENCE_EXTERNAL,
     EVIDENCE_INTERNAL,
@@ -33,19 +32,21 @@ from signatures.ber import SEQUENCE, Buffer, Malformed, element
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, CmsFile, Content, Message, certificates_in, detached, is_attributes, open_cms, revocation_in
 from signatures.cms_evidence import records_in
+from signatures.collected import Collected
+from signatures.countersigned import Countersigning
 from signatures.detect import ANY_SIZE, detected
 from signatures.detect import HEAD as DETECTED
 from signatures.held import held
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
-from signatures.signed import WEAK, EmbeddedRecord, SignedFile, SignedObject, Source, Stamp
+from signatures.signed import WEAK, SignedFile, SignedObject, Source, Stamp
 from signatures.signer import ReadSigner, read_signer
 from signatures.stamp_response import SIGNED_DATA, token_in
 from signatures.stamps import TST_INFO, read_stamp
 from signatures.structures import Structures, in_part, structures
 from signatures.unread import unread
 
-__all__ = ["CadesVerifier", "Collected", "read_cms"]
+__all__ = ["CadesVerifier", "read_cms"]
 
 MOST_ARMOURED = 256 << 20
 """Bytes of a PEM or base64 file that are decoded in memory; a binary one is read where it lies, and may be of any size."""
@@ -54,38 +55,6 @@ OUTERMOST = 10 + len(SIGNED_DATA)
 """Bytes within which a ContentInfo has its type: the header of an element has ten at most."""
 
 STAMP_ATTRIBUTES = (SIGNATURE_STAMP, ESC_STAMP)
-
-
-class Collected:
-    """What has been found so far in one file; a million repeated certificates stay one."""
-
-    def __init__(self) -> None:
-        self.objects: list[SignedObject] = []
-        self.stamps: list[Stamp] = []
-        self.certificates: dict[Certificate, None] = {}
-        self.crls: dict[bytes, None] = {}
-        self.ocsps: dict[bytes, None] = {}
-        self.records: list[EmbeddedRecord] = []
-
-    def record(self, found: EmbeddedRecord) -> None:
-        self.records.append(found)
-        self.objects.append(found.object)
-
-    def take(self, other: Collected) -> None:
-        """What was found in a part of the file is found in the file."""
-        self.objects += other.objects
-        self.stamps += other.stamps
-        self.certificates.update(other.certificates)
-        self.crls.update(other.crls)
-        self.ocsps.update(other.ocsps)
-        self.records += other.records
-
-    def data(self, kind: str, der: bytes) -> None:
-        (self.crls if kind == "crl" else self.ocsps).setdefault(der)
-
-    def file(self) -> SignedFile:
-        data = tuple(self.certificates), tuple(self.crls), tuple(self.ocsps)
-        return SignedFile(tuple(self.objects), tuple(self.stamps), *data, tuple(self.records))
 
 
 class CadesVerifier:
@@ -254,7 +223,7 @@ def read_cms(
         objects.append(read)
         collected.objects.append(read)
         if signer is not None:
-            _countersigned(signer, read, collected, (*own, *known))
+            Countersigning(collected, (*own, *known), _attached).read(signer, read)
     for record in records_in(cms, content, lambda: collected.file().digests()):
         collected.record(record)
     if not infos and not _is_bag(cms, own, kind, name):
@@ -302,6 +271,8 @@ def _attached(
     def value(algorithm: str) -> bytes:
         return hashlib.new(algorithm, read.value).digest()
 
+    if any(SIGNATURE_STAMP in each.unreadable or each.unreadable & ARCHIVE_STAMPS for each in (signer.signed, signer.unsigned)):
+        notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": phrase("cms-attribute")}))
     for der in signer.unsigned.all(SIGNATURE_STAMP):
         _take_stamp(der, "signature", value, own, read.value, collected, notes, named)
     for der in signer.signed.all(CONTENT_STAMP):
@@ -367,34 +338,3 @@ def _take_stamp(
     collected.certificates.update(dict.fromkeys(reading.stamp.token.certificates))
     for which, data in reading.data:
         collected.data(which, data)
-
-
-def _countersigned(signer: ReadSigner, over: SignedObject, collected: Collected, certificates: Sequence[Certificate]) -> None:
-    """Counter-signatures of one signer (RFC 5652, 11.4): each signs the value of the signature it hangs on."""
-    for number, info in enumerate(_signer_infos(signer), 1):
-        read, own = read_signer(
-            info,
-            kind=over.kind,
-            role=Role.COUNTERSIGNATURE,
-            name=f"{over.name or '1'}.{number}",
-            content=lambda algorithm: hashlib.new(algorithm, over.value).digest(),
-            content_type="",
-            certificates=certificates,
-            coverage=Coverage("part"),
-            message=Message(lambda most: over.value[:most]),
-        )
-        if own is not None:
-            read = _attached(own, read, collected, lambda _: None, certificates, None)
-        collected.objects.append(read)
-
-
-def _signer_infos(signer: ReadSigner) -> Iterator[Any]:
-    from asn1crypto import cms  # type: ignore[import-untyped]
-
-    for raw in signer.unsigned.all(COUNTERSIGNATURE):
-        try:
-            info = cms.SignerInfo.load(raw)
-            info["sid"], info["signature"].native
-            yield info
-        except (ValueError, TypeError, KeyError):
-            continue

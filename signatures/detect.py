@@ -25,6 +25,7 @@ from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.held import held
 from signatures.marks import Mark, holds, standing
+from signatures.odd import ODD, not_understood
 from signatures.other_kinds import other_kinds
 from signatures.pdf_marks import MARK
 from signatures.report import Kind
@@ -104,8 +105,13 @@ class Detected:
 
 
 def detect(stream: BinaryIO) -> Detected | None:
-    """What signature the file in ``stream`` carries, or None: the first of `detected`. OSError and CouldNotRead come through."""
-    return next(detected(stream), None)
+    """What signature the file in ``stream`` carries, or None: the first of `detected`; where that cannot be told it may carry one. OSError
+    and CouldNotRead come through."""
+    try:
+        return next(detected(stream), None)
+    except ODD as error:
+        not_understood(error)
+        return Detected(Kind.OTHER)
 
 
 def detected(stream: BinaryIO) -> Iterator[Detected]:

@@ -17,8 +17,8 @@ from formats.xml_prolog import is_xml, prolog_of
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.ber import Beyond, Malformed
-from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.collected import Collected
 from signatures.detect import by_root
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord, InvalidToken

@@ -23,10 +23,11 @@ from signatures.detect import detected
 from signatures.inside_marks import may_hold
 from signatures.inside_parts import PART, PLAIN_PART, XML_PART, Left, Part, Unopened, parts_in, spooled
 from signatures.inside_plain import MOST_PLAIN, is_plain
+from signatures.odd import ODD, not_understood
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.structures import in_part
-from signatures.unread import ODD, unread
+from signatures.unread import unread
 from signatures.xmldsig.c14n import Refused, Work
 
 __all__ = ["Inside", "noted", "signed_inside"]
@@ -96,11 +97,15 @@ def signed_inside(source: Source, kinds: Collection[Kind], inside: Inside, read:
                         inside.left.append(part.name)
                     elif not nothing:
                         yield _read(part, held, found.kind if found else None, inside, read)
-            except (Unopened, *ODD):
+            except Unopened:
+                inside.left.append(part.name)
+            except ODD as error:
+                not_understood(error)
                 inside.left.append(part.name)
     except Refused:
         inside.left.append("…")
-    except ODD:  # over what the file says of its parts
+    except ODD as error:  # over what the file says of its parts
+        not_understood(error)
         inside.left.append(told_name(source.name))
 
 

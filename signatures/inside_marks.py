@@ -18,6 +18,7 @@ from signatures.letters import HELD, begins_file
 from signatures.mail_head import HEAD as MAIL_HEAD
 from signatures.mail_head import is_mail, may_have_uuencode
 from signatures.marks import holds
+from signatures.odd import ODD, not_understood
 from signatures.transfer import UU_BEGIN
 
 __all__ = ["Holder", "holders", "may_hold"]
@@ -73,8 +74,13 @@ than a TiB, and the first byte of the coder."""
 
 
 def may_hold(stream: BinaryIO) -> bool:
-    """Whether what stands in a file may be a file of its own that is signed. OSError and CouldNotRead come through."""
-    return next(_holders(stream), None) is not None
+    """Whether what stands in a file may be a file of its own that is signed, or that cannot be told. OSError and CouldNotRead come
+    through."""
+    try:
+        return next(_holders(stream), None) is not None
+    except ODD as error:
+        not_understood(error)
+        return True
 
 
 def holders(stream: BinaryIO) -> list[Holder]:

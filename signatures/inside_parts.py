@@ -6,7 +6,6 @@ import bz2
 import gzip
 import io
 import lzma
-import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
@@ -40,7 +39,7 @@ from signatures.pdf import Pdf, Prefix
 from signatures.report import Kind
 from signatures.signed import Source
 from signatures.streams import Guarded, Unopened
-from signatures.tar_members import TAR_ERRORS, Member, members_of
+from signatures.tar_members import BadTar, TarMembers
 from signatures.xmldsig.attributes import attributes
 from signatures.xmldsig.c14n import Work
 from signatures.xmldsig.document import path_of, text_of
@@ -185,14 +184,12 @@ def _opened(members: ListedMembers, number: int) -> BinaryIO:
 
 def _found(members: ListedMembers, work: Work, name: bytes | None) -> Opened | None:
     number = None if name is None else members.number(name)
-    if number is None:
-        return None
+    return None if number is None else partial(_spooled_part, partial(_opened, members, number), work)
 
-    def opened() -> BinaryIO:
-        work.part(PART)
-        return spooled(_opened(members, number), work)
 
-    return opened
+def _spooled_part(opened: Opened, work: Work) -> BinaryIO:
+    work.part(PART)
+    return spooled(opened(), work)
 
 
 def _beside(find: Callable[[bytes], Opened | None], name: bytes) -> Iterator[tuple[str, Opened]]:
@@ -209,23 +206,19 @@ def _named(find: Callable[[bytes | None], Opened | None], name: bytes, wanted: s
 
 
 def _tarred(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
+    members = TarMembers(source.path, partial(work.part, PLAIN_PART))
+    find = partial(_found_in_tar, members, work)
     try:
-        with tarfile.open(source.path, "r:", tarinfo=Member) as tar:
-            for member in members_of(tar):
-                work.part(PART)
-                if member.isfile() and (stream := tar.extractfile(member)) is not None:
-                    yield Part(told_name(member.name), partial(Guarded, stream, *TAR_ERRORS))
-            if _follows(source, tar.offset):
-                yield Left(told_name(source.name))
-    except TAR_ERRORS:
+        for name, opened in members.each():
+            work.part(PART)
+            yield Part(told_name(shown_name(name)), opened, partial(_beside, find, name), partial(_named, find, name))
+    except BadTar:
         yield Left(told_name(source.name))
 
 
-def _follows(source: Source, at: int) -> bool:
-    """Whether anything but zeros stands where a tar has ended."""
-    with source.path.open("rb") as stream:
-        stream.seek(at)
-        return any(chunk.strip(b"\0") for chunk in iter(partial(stream.read, CHUNK), b""))
+def _found_in_tar(members: TarMembers, work: Work, name: bytes | None) -> Opened | None:
+    found = None if name is None else members.find(name)
+    return None if found is None else partial(_spooled_part, found, work)
 
 
 _PACKED: dict[str, tuple[Callable[[Any], Any], tuple[type[Exception], ...]]] = {

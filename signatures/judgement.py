@@ -8,7 +8,7 @@ taken for news of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -22,6 +22,7 @@ from signatures.embedded import judge_embedded, stamps_of
 from signatures.evidence import EvidenceReport
 from signatures.evidence_proof import stamp_trust
 from signatures.mutual import depending
+from signatures.odd import ODD, not_understood
 from signatures.poe import SKEW, Proof, Proofs, digest_of
 from signatures.report import (
     Indication,
@@ -34,7 +35,6 @@ from signatures.report import (
 )
 from signatures.revocation import load_crl, load_ocsp
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
-from signatures.unread import ODD, not_understood
 
 __all__ = ["Context", "ValidationData", "judge"]
 
@@ -119,7 +119,14 @@ class _Judging:
                 self._proofs.add(stamp.covers, proof)
                 for name, digests in stamp.listed:
                     self._proofs.add_listed(digests, proof, self._context.algorithms.hash_end(name).when)
-        return tuple(self._report(each) for each in self._file.objects)
+        return tuple(map(self._told, self._file.objects))
+
+    def _told(self, read: SignedObject) -> SignatureReport:
+        try:
+            return self._report(read)
+        except ODD as error:  # over what its certificate says
+            lost = {"integrity": Integrity.UNKNOWN, "failure": SubIndication.GENERIC, "why": not_understood(error)}
+            return self._report(replace(read, certificate=None, certificates=(), **lost))  # type: ignore[arg-type]
 
     def _latest_first(self) -> list[Stamp | EmbeddedRecord]:
         """Stamps and records known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""

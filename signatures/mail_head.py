@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.message import Message
-from email.parser import BytesHeaderParser
 from functools import lru_cache
 
+from signatures.mail_parameters import Parameters, parameters_of
 from signatures.transfer import UUENCODED
-from signatures.unread import ODD
 
 __all__ = ["HEAD", "Fields", "fields_of", "head_of", "is_mail", "may_have_uuencode"]
 
@@ -25,12 +23,6 @@ _FIELD = re.compile(
 )
 _OWN = re.compile(rb"^(?:from|to|date|subject|message-id|received|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 """Fields that mails have."""
-
-_MARKED = re.compile(rb'\\.|[^"()\\]++|.', re.DOTALL)
-"""A value of a field in pieces, its marks alone."""
-
-LONGEST, MOST_PARAMETERS = 8192, 64
-"""Bytes of such a value, and parameters in it, that are taken apart: the library takes time with the square of both."""
 
 _ENCODED = {"base64", "quoted-printable", *UUENCODED}
 
@@ -58,56 +50,22 @@ def fields_of(header: bytes) -> Fields:
     """What a header says."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in _FIELD.findall(header):
-        found.setdefault(name.lower(), []).append(_uncommented(value).strip())
-    types = found.get(b"type", [])
-    each = [_said(value, found.get(b"disposition", [b""])[0]) for value in types or [b""]]
+        found.setdefault(name.lower(), []).append(value)
+    disposition = parameters_of(found.get(b"disposition", [b""])[0])
+    each = [_said(parameters_of(value), disposition) for value in found.get(b"type", [b""])]
     best = max(each, key=lambda fields: (bool(fields.boundary), fields.holds))
-    encodings = [value.decode("ascii", "replace").lower() for value in found.get(b"transfer-encoding", [])]
+    encodings = [parameters_of(value).first.decode("ascii", "replace").lower() for value in found.get(b"transfer-encoding", [])]
     encoding = max(encodings, key=lambda value: value in _ENCODED, default="")
-    ambiguous = best.ambiguous or len({fields.media for fields in each}) > 1 or len(set(encodings)) > 1
-    return Fields(best.media, best.boundary, encoding, best.name, ambiguous)
+    several = len({fields.media for fields in each}) > 1 or len(set(encodings)) > 1
+    return Fields(best.media, best.boundary, encoding, best.name, several or any(fields.ambiguous for fields in each))
 
 
-def _said(content_type: bytes, disposition: bytes) -> Fields:
-    media = b"".join(content_type.split(b";", 1)[0].split(b"(", 1)[0].split()).decode("ascii", "replace").lower()
-    if any(len(each) > LONGEST or each.count(b";") > MOST_PARAMETERS for each in (content_type, disposition)):
-        return Fields(media, ambiguous=True)
-    try:
-        return _parameters(media, content_type, disposition)
-    except ODD:  # of a character set that is none, of numbers of thousands of digits (RFC 2231)
-        return Fields(media, ambiguous=True)
-
-
-def _parameters(media: str, content_type: bytes, disposition: bytes) -> Fields:
-    message: Message = BytesHeaderParser().parsebytes(
-        b"Content-Type: " + content_type + b"\nContent-Disposition: " + disposition + b"\n\n"
-    )
-    boundary = (message.get_boundary() or "").encode("utf-8", "surrogateescape").strip()
-    name = (message.get_filename() or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return Fields(media, boundary if media.startswith("multipart/") else b"", name=name)
-
-
-def _uncommented(value: bytes) -> bytes:
-    """Without comments, which may stand in one another (RFC 5322, 3.2.2); quoted they are none, nor where they do not end."""
-    if b"(" not in value:
-        return value
-    kept: list[bytes] = []
-    begin, depth, quoted = 0, 0, False
-    for found in _MARKED.finditer(value):
-        piece = found[0]
-        if depth:
-            depth += (piece == b"(") - (piece == b")")
-            if not depth:
-                kept.append(b" ")
-        elif piece == b"(" and not quoted and (not found.start() or value[found.start() - 1 : found.start()] in _BEFORE_COMMENTS):
-            begin, depth = found.start(), 1
-        else:
-            quoted ^= piece == b'"'
-            kept.append(piece)
-    return b"".join(kept) + (value[begin:] if depth else b"")
-
-
-_BEFORE_COMMENTS = frozenset(each.to_bytes() for each in b" \t\r\n\v\f;/)")
+def _said(content: Parameters, disposition: Parameters) -> Fields:
+    media = b"".join(content.first.split(b"(", 1)[0].split()).decode("ascii", "replace").lower()
+    parts = media.startswith("multipart/")
+    name = disposition.text(b"filename") or content.text(b"name")
+    ambiguous = content.cut or disposition.cut or (parts and content.doubtful(b"boundary"))
+    return Fields(media, content.value(b"boundary").strip() if parts else b"", name=name, ambiguous=ambiguous)
 
 
 def head_of(head: bytes) -> tuple[int, int] | None:

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
-from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.collected import Collected
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
 from signatures.xades.packaged import MOST_PART, Parts, holds_signatures_only, member_named, opened_zip, read_part, refused_file

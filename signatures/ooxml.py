@@ -20,8 +20,8 @@ from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.phrases import phrase
 from signatures.algorithms import load_certificate
-from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.collected import Collected
 from signatures.left_words import COMMENTS
 from signatures.marks import holds
 from signatures.opc_aside import aside, idle_types

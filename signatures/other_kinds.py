@@ -162,7 +162,9 @@ def _is_authenticode(stream: BinaryIO, head: bytes) -> bool:
 
 _SSH = re.compile(rb"-----BEGIN SSH SIGNATURE-----\r?\n")
 _MINISIGN = re.compile(rb"untrusted comment: [^\n]*\nR[WU][A-Za-z0-9+/]{97}=\r?\n")
-_COMPACT = re.compile(rb"\s*(eyJ[A-Za-z0-9_-]{8,3000})\.[A-Za-z0-9_-]*\.?")
+_COMPACT = re.compile(rb"\s*+(eyJ[A-Za-z0-9_-]{8,}+)(\.?)")
+MOST_HEADER = 1 << 18
+"""Bytes in which the header of a JWS is looked for, which may have a chain of certificates."""
 _JSON = (re.compile(rb'"protected"\s*:\s*"eyJ'), re.compile(rb'"signature"\s*:\s*"[A-Za-z0-9_-]{40}'))
 
 
@@ -172,14 +174,17 @@ def _is_jws(stream: BinaryIO, head: bytes) -> bool:
         stream.seek(0)
         return holds(stream, *_JSON)
     found = _COMPACT.match(head)
-    if found is None:
+    if found is not None and found.end() == len(head) == HEAD:
+        stream.seek(0)
+        found = _COMPACT.match(stream.read(MOST_HEADER))
+    if found is None or not found[2]:
         return False
     try:
-        header = json.loads(base64.urlsafe_b64decode(found[1] + b"=" * (-len(found[1]) % 4)))
+        header = json.loads(base64.urlsafe_b64decode(found[1] + b"=" * (-len(found[1]) % 4)), parse_int=str, parse_float=str)
     except ValueError:  # and of base64
         return False
-    except RecursionError:  # of lists in lists: whatever it is, no header
-        return False
+    except RecursionError:  # it is JSON, as deep as no program reads it
+        return True
     return isinstance(header, dict) and header.get("alg") not in (None, "none") and "enc" not in header
 
 

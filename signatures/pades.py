@@ -17,9 +17,10 @@ from typing import BinaryIO
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.ber import Malformed, element
-from signatures.cades import Collected, read_cms
+from signatures.cades import read_cms
 from signatures.certificates import Certificate
 from signatures.cms import CHUNK, open_cms
+from signatures.collected import Collected
 from signatures.held import Held, held, matches, pieces
 from signatures.pdf import Field, Pdf, Prefix
 from signatures.pdf_marks import FAR, claims

@@ -12,13 +12,13 @@ from signatures.certificates import Certificate
 from signatures.detect import detected
 from signatures.evidence_files import EvidenceVerifier
 from signatures.inside import Inside, noted, signed_inside
+from signatures.odd import ODD, not_understood
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
 from signatures.other_verifier import OtherVerifier
 from signatures.pades import PadesVerifier
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source, Verifier
-from signatures.unread import ODD, not_understood
 from signatures.xades.verifier import XadesVerifier
 from signatures.xaip_verifier import XaipVerifier
 
@@ -50,18 +50,19 @@ def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> Signed
 
 
 def _signed(known: tuple[Certificate, ...], source: Source, inside: Inside) -> SignedFile | None:
+    lost: list[SignedFile] = []
     try:
         with source.path.open("rb") as stream:
             kinds = dict.fromkeys(each.kind for each in detected(stream))
     except ODD as error:
-        return SignedFile((_lost(Kind.OTHER, error),))
+        kinds, lost = {}, [SignedFile((_lost(Kind.OTHER, error),))]
     families = [each for each in verifiers(known) if not each.kinds.isdisjoint(kinds)]
-    files = [file for each in families if (file := _read(each, source)).objects]
+    files = lost + [file for each in families if (file := _read(each, source)).objects]
     files += signed_inside(source, kinds.keys(), inside, partial(_signed, known))
     if files:
         return SignedFile.together(files)
-    lost = unread_by_name(source)
-    return SignedFile((lost,)) if lost else None
+    called = unread_by_name(source)
+    return SignedFile((called,)) if called else None
 
 
 def _read(verifier: Verifier, source: Source) -> SignedFile:

@@ -1,42 +1,127 @@
-"""The members of a tar as Python's library reads them, with bounds where it has none: its extended headers come from strangers."""
+"""The members of a tar, for looking into it: one after the other, and one by its name where a signature is over it."""
 
 from __future__ import annotations
 
-import errno
-import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
-from signatures.unread import ODD
+from formats.package.defects import Hostile
+from formats.package.tar_headers import BAD_TAR, HEADERS, Forward, next_member, opened_tar
+from signatures.streams import Guarded, Unopened
 
-__all__ = ["TAR_ERRORS", "Member", "members_of"]
+__all__ = ["BadTar", "TarMembers"]
 
-TAR_ERRORS = (tarfile.TarError, EOFError, *ODD)
-"""What the library raises over what is no tar."""
-
-MOST_EXTENDED = 1 << 20
-"""Bytes of an extended header; real ones have a few hundred."""
-
-_DIGITS = re.compile(rb"[0-9]{100}")
-
-
-class Member(tarfile.TarInfo):
-    """A member whose extended header is read only where that takes time that grows with its length: the library looks in it for a number
-    from each digit on."""
-
-    def _proc_pax(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        stream = tar.fileobj
-        if stream is None or self.size > MOST_EXTENDED or _DIGITS.search(stream.read(self.size)):
-            raise tarfile.HeaderError
-        stream.seek(self.offset + tarfile.BLOCKSIZE)
-        return super()._proc_pax(tar)  # type: ignore[misc, no-any-return]
+MOST_NAMED = 50_000
+"""Members that are found by name."""
 
 
-def members_of(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Raises those of `TAR_ERRORS`, also where a member is said to be longer than any file can be; OSError."""
-    try:
-        yield from tar
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise tarfile.HeaderError from error
-        raise
+class BadTar(Exception):
+    """What stands in a tar is damaged, or beyond what is read."""
+
+
+@dataclass
+class TarMembers:
+    """The files in the tar at ``path``. ``account`` is called for each that is gone past to find one by its name. OSError comes through."""
+
+    path: Path
+    account: Callable[[], object]
+    _places: dict[bytes, int | None] | None = None
+    """Where each begins; None where two have one name, and nobody knows which is meant."""
+
+    def each(self) -> Iterator[tuple[bytes, Callable[[], BinaryIO]]]:
+        """(name, open) of every file, which can be opened until the next is asked for. Raises `BadTar`: no more can be had, or there is
+        more behind its end."""
+        with self.path.open("rb") as file:
+            try:
+                forward = Forward(file, end=self._size())
+                tar = opened_tar(forward)
+                for member in _members(tar, forward):
+                    if _is_file(member):
+                        yield _name(member), partial(_opened, tar, member, forward)
+                if forward.behind():
+                    raise BadTar
+            except Hostile as error:
+                raise BadTar from error
+
+    def find(self, name: bytes) -> Callable[[], BinaryIO] | None:
+        """The one file of that name, as `each` opens it but at any time."""
+        if self._places is None:
+            self._places = self._listed()
+        place = self._places.get(name)
+        return None if place is None else partial(self._at, place)
+
+    def _listed(self) -> dict[bytes, int | None]:
+        found: dict[bytes, int | None] = {}
+        with self.path.open("rb") as file:
+            try:
+                forward = Forward(file, end=self._size())
+                tar = opened_tar(forward)
+                for member in _members(tar, forward):
+                    self.account()
+                    if tar.pax_headers.keys() - {"comment", "path"} or len(found) == MOST_NAMED:
+                        break  # what is said of all that follow is said nowhere else
+                    if _is_file(member):
+                        found[_name(member)] = None if _name(member) in found else member.offset
+            except Hostile:
+                pass  # `each` says so
+        return found
+
+    def _at(self, place: int) -> BinaryIO:
+        file = self.path.open("rb")
+        try:
+            file.seek(place)
+            forward = Forward(file, place, self._size())
+            tar = opened_tar(forward)
+            member = next_member(tar)
+            if member is None:
+                raise Unopened
+            return _opened(tar, member, forward, file)
+        except Hostile as error:
+            file.close()
+            raise Unopened from error
+
+    def _size(self) -> int:
+        return self.path.stat().st_size
+
+
+def _members(tar: tarfile.TarFile, forward: Forward) -> Iterator[tarfile.TarInfo]:
+    while True:
+        forward.allowed = max(forward.position, tar.offset) + HEADERS
+        member = next_member(tar)
+        forward.allowed = tar.offset + HEADERS
+        if member is None:
+            return
+        yield member
+
+
+def _is_file(member: tarfile.TarInfo) -> bool:
+    """What is of no known kind is unpacked as a file, too (POSIX pax, "ustar Interchange Format", typeflag)."""
+    return member.isreg() or member.type not in tarfile.SUPPORTED_TYPES
+
+
+def _name(member: tarfile.TarInfo) -> bytes:
+    return member.name.encode("utf-8", "surrogateescape")
+
+
+def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, forward: Forward, file: BinaryIO | None = None) -> BinaryIO:
+    stream = tar.extractfile(member)
+    if stream is None:
+        raise Unopened
+    forward.allowed = max(forward.allowed, tar.offset + HEADERS)
+    return _Closing(stream, file) if file else Guarded(stream, Hostile, *BAD_TAR)
+
+
+class _Closing(Guarded):
+    """Closes the file in which the tar lies, too."""
+
+    def __init__(self, stream: object, file: BinaryIO) -> None:
+        super().__init__(stream, Hostile, *BAD_TAR)
+        self._file = file
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()

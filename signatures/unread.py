@@ -8,15 +8,7 @@ from signatures.ber import Beyond
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedObject
 
-__all__ = ["ODD", "not_understood", "unread"]
-
-ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, MemoryError)
-"""What libraries raise over what they do not expect in a file or a certificate. Errors of the machine (OSError) and of Kho are none."""
-
-
-def not_understood(error: Exception) -> Finding:
-    """Why something was not judged over which a library has raised one of `ODD`: for who reads the report, and for who mends it."""
-    return Finding("SIG-NOT-UNDERSTOOD", "", {"reason": f"{type(error).__name__}: {str(error)[:100]}".rstrip(": ")})
+__all__ = ["unread"]
 
 
 def unread(

@@ -12,9 +12,10 @@ from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, TooLarge
 from policies.findings import Finding
 from policies.phrases import phrase
 from signatures.ber import Malformed
-from signatures.cades import Collected, read_cms
+from signatures.cades import read_cms
 from signatures.certificates import Certificate
 from signatures.cms import CmsFile, Content, open_cms
+from signatures.collected import Collected
 from signatures.embedded import read_embedded
 from signatures.evidence import ObjectDigests
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication

@@ -1,7 +1,7 @@
 """Reading tar and tar.gz archives that may have been made to harm: every member is handed to the receiver or becomes a finding.
 
-Python's tarfile reads the headers (ustar, GNU, PAX, sparse). Three things it does are not safe enough for an archive and are undone
-here: a damaged header in the middle is its silent end, a short read inside a member is not noticed, and members pile up in memory.
+Python's tarfile reads the headers, within the bounds of `tar_headers`. Two more things it does are not safe enough for an archive and are
+undone here: a short read inside a member is not noticed, and members pile up in memory.
 """
 
 from __future__ import annotations
@@ -16,66 +16,20 @@ from formats.errors import NameTaken
 from formats.package.copying import CHUNK
 from formats.package.defects import Defect, Hostile
 from formats.package.entries import entry_name, whole_seconds
-from formats.package.limits import HEADER_BYTES
 from formats.package.meter import Meter
 from formats.package.names import shown_name
 from formats.package.packed import Packed
 from formats.package.receiving import Receiver
+from formats.package.tar_headers import HEADERS, Forward, next_member, opened_tar
 from policies.findings import Findings
 from policies.phrases import phrase
 
 __all__ = ["read_tar"]
 
 BUFFER: Final = 1 << 16
-"""Bytes tarfile asks for at a time."""
+"""Bytes that are unpacked at a time."""
 
-HEADERS: Final = 4 * HEADER_BYTES
-"""Bytes that may stand before one member's data: its headers and its sparse map, which are held in memory."""
-
-_HEADER_TYPES: Final = frozenset({b"x", b"g", b"X", b"L", b"K"})
 _BAD = (tarfile.TarError, ValueError, OverflowError, LookupError, struct.error, EOFError, zlib.error)
-
-
-class _Counted:
-    """The archive's bytes for tarfile, which may not read further than ``allowed``."""
-
-    def __init__(self, file: BinaryIO | Packed) -> None:
-        self._file = file
-        self.position = 0
-        self.allowed = HEADERS
-
-    def read(self, size: int) -> bytes:
-        if self.position > self.allowed:
-            raise Hostile("PKG-HEADER-LARGE", size=self.position - self.allowed + HEADERS, limit=HEADERS)
-        data = self._file.read(size)
-        self.position += len(data)
-        return data
-
-
-class _Header(tarfile.TarInfo):
-    """A header that says what is wrong with it instead of ending the archive."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
-        header = super().frombuf(buf, encoding, errors)
-        if header.size < 0:
-            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-negative"))
-        if header.type in _HEADER_TYPES and header.size > HEADER_BYTES:
-            raise Hostile("PKG-HEADER-LARGE", size=header.size, limit=HEADER_BYTES)
-        return header
-
-    @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Header:
-        try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.HeaderError as error:
-            match type(error).__name__:
-                case "EOFHeaderError":  # a block of zeros: the end, as it should be
-                    raise
-                case "EmptyHeaderError" | "TruncatedHeaderError":
-                    raise Hostile("PKG-ARCHIVE-TRUNCATED", reason=phrase("tar-no-end")) from error
-                case _:
-                    raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-header")) from error
 
 
 class _Member:
@@ -95,42 +49,24 @@ class _Member:
 
 def read_tar(file: BinaryIO | Packed, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     """Unpack all members. Raises Hostile when the rest cannot be read; OSError as it is."""
-    counted = _Counted(file)
+    forward = Forward(file)
     try:
-        with tarfile.open(
-            fileobj=counted,
-            mode="r|",
-            bufsize=BUFFER,
-            tarinfo=_Header,
-            encoding="utf-8",
-            errors="surrogateescape",  # type: ignore[call-overload]
-        ) as tar:
-            while (member := _next(tar, counted)) is not None:
+        with opened_tar(forward) as tar:
+            while (member := _next(tar, forward)) is not None:
                 _read_member(tar, member, receiver, findings, meter)
-            _check_rest(tar, counted)
+            if behind := forward.behind():
+                raise Hostile("PKG-ARCHIVE-TRAILING", size=behind, place="end")
     except _BAD as error:
         raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("tar-header")) from error
     except CouldNotRead as error:
         raise Hostile("FIX-UNREADABLE", error.finding.path, reason=error.reason) from error
 
 
-def _next(tar: tarfile.TarFile, counted: _Counted) -> tarfile.TarInfo | None:
-    counted.allowed = max(counted.position, tar.offset) + HEADERS
-    member = tar.next()
-    tar.members.clear()  # type: ignore[attr-defined]
-    counted.allowed = tar.offset + HEADERS
+def _next(tar: tarfile.TarFile, forward: Forward) -> tarfile.TarInfo | None:
+    forward.allowed = max(forward.position, tar.offset) + HEADERS
+    member = next_member(tar)
+    forward.allowed = tar.offset + HEADERS
     return member
-
-
-def _check_rest(tar: tarfile.TarFile, counted: _Counted) -> None:
-    """After the end mark there is nothing but zeros (POSIX pax, "ustar Interchange Format"): other bytes would be lost."""
-    while True:
-        counted.allowed = counted.position + HEADERS
-        rest = tar.fileobj.read(BUFFER)
-        if not rest:
-            return
-        if rest.count(0) != len(rest):
-            raise Hostile("PKG-ARCHIVE-TRAILING", size=len(rest.strip(b"\0")), place="end")
 
 
 def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, receiver: Receiver, findings: Findings, meter: Meter) -> None:

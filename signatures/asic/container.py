@@ -34,9 +34,10 @@ from signatures.asic.names import (
 from signatures.asic.outcomes import Wrong, alone, failed
 from signatures.asic.seals import read_each, structures_in
 from signatures.ber import Malformed
-from signatures.cades import Collected, read_cms
+from signatures.cades import read_cms
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, MOST_BYTES, Content, open_cms
+from signatures.collected import Collected
 from signatures.embedded import read_embedded
 from signatures.errors import InvalidRecord
 from signatures.evidence import DataObject, data_object

@@ -9,7 +9,7 @@ from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.findings import Finding
 from signatures.asic.names import SIGNATURES
-from signatures.cades import Collected
+from signatures.collected import Collected
 from signatures.left_words import told
 from signatures.report import Coverage
 from signatures.signed import SignedObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from policies.findings import Finding
-from signatures.cades import Collected
+from signatures.collected import Collected
 from signatures.report import Integrity, SubIndication
 from signatures.signed import SignedObject
 

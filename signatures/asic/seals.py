@@ -8,8 +8,8 @@ from collections.abc import Callable
 from formats.package.zip_members import ZipMembers
 from signatures.asic.outcomes import alone
 from signatures.ber import Malformed
-from signatures.cades import Collected
 from signatures.cms import MOST_BYTES
+from signatures.collected import Collected
 from signatures.detect import detect
 from signatures.report import Kind
 from signatures.structures import Structures, structures

@@ -22,8 +22,8 @@ from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed
 from policies.findings import Finding
 from policies.phrases import phrase
-from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.collected import Collected
 from signatures.left_words import EXTRA_FIELD, ZIP_COMMENT, told
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source

@@ -12,9 +12,9 @@ from policies.findings import Finding, said
 from policies.phrases import phrase
 from signatures.algorithms import strength, weakest
 from signatures.ber import Malformed
-from signatures.cades import Collected
 from signatures.certificates import Certificate
 from signatures.cms import Content
+from signatures.collected import Collected
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, Identity, SignedObject, Stamp

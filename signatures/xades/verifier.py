@@ -9,8 +9,8 @@ from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed
 from formats.xml_prolog import is_xml
 from policies.findings import Finding
 from policies.phrases import phrase
-from signatures.cades import Collected
 from signatures.certificates import Certificate
+from signatures.collected import Collected
 from signatures.report import Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedFile, SignedObject, Source
 from signatures.unread import unread

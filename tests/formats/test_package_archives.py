@@ -22,7 +22,7 @@ from formats.package.limits import Limits
 from formats.package.reception import spool_path
 from formats.package.source import Kind
 from formats.package.spool import Spool
-from formats.package.tars import HEADERS
+from formats.package.tar_headers import HEADERS
 from formats.package.zip_directory import ZipDirectory
 from policies.codes import register
 from policies.findings import Findings

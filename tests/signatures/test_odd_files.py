@@ -71,7 +71,6 @@ def test_a_mail_says_what_cannot_be_read(tmp_path: Path, field: str, where: str)
     data = f"From: a@b\nTo: c@d\nSubject: x\nMIME-Version: 1.0\n{head}\nhello\n".encode()
     found = read(tmp_path, data, "a.eml")
     assert found is None or all(each.integrity is Integrity.UNKNOWN for each in found.objects)
-    assert fields_of(head.encode()).ambiguous or "multipart" not in field or where != "type"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,9 @@ def test_an_ordinary_extended_header_is_read(tmp_path: Path) -> None:
 
 def test_a_header_in_json_of_lists_in_lists(tmp_path: Path) -> None:
     header = base64.urlsafe_b64encode(b'{"a":' + b"[" * 1_400).rstrip(b"=")
-    assert read(tmp_path, header + b".e30.AAAA", "a.jws") is None
+    found = read(tmp_path, header + b".e30.AAAA", "a.jws")
+    assert found is not None
+    assert [each.integrity for each in found.objects] == [Integrity.UNKNOWN]
 
 
 def test_a_bag_of_certificates_is_no_signature(tmp_path: Path, pki: Pki) -> None:
