@@ -116,10 +116,11 @@ class Forward:
 
     def _fill(self, size: int) -> None:
         parts = [self._ahead[self._at :]]
-        wanted = max(size - len(parts[0]), BUFFER)
-        while wanted > 0 and (part := self._file.read(wanted)):
+        missing = size - len(parts[0])
+        while missing > 0 and (part := self._file.read(max(missing, BUFFER))):
+            # And no further: what is sound before a defect is given first.
             parts.append(part)
-            wanted -= len(part)
+            missing -= len(part)
         self._ahead, self._at = b"".join(parts), 0
 
 
