@@ -242,12 +242,16 @@ def test_every_code_is_registered_in_both_languages() -> None:
         "EXTENSION-MISMATCH",
         "EXTENSION-ONLY",
         "FAILED",
+        "INSIDE",
+        "INSIDE-LEFT",
+        "INSIDE-LOCKED",
+        "INSIDE-UNKNOWN",
         "OFF",
         "SEVERAL",
         "UNAVAILABLE",
         "UNKNOWN",
     ]
-    asked = ["AGAIN-FAILED", "SIGNATURES"]  # of commands, not of a deposit
+    asked = ["AGAIN-FAILED", "AGAIN-UNREAD", "SIGNATURES"]  # of commands, not of a deposit
     assert sorted(family) == [f"IDENT-{name}" for name in sorted(names + asked)]
     assert all(row.text["vi"] != row.text["en"] for row in family.values())
 

@@ -223,7 +223,7 @@ import sys, time
 import repository.verify
 from repository.cli.run import run
 
-def slowly(*arguments):
+def slowly(*arguments, **named):
     print("ready", flush=True)
     time.sleep(60)
 
