@@ -41,6 +41,9 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def test_beside_a_worker_and_without_it(server: Server) -> None:
     first = worker(server)
+    assert first.stderr is not None
+    while "worker: started" not in (line := first.stderr.readline()):  # else the server may be the first, and the worker goes
+        assert line
     server.start()
     assert server.ended(server.deposit(zipped({"a.txt": b"by the worker"})))["state"] == "stored"
     assert httpx.get(f"{server.url}/health").status_code == 200
