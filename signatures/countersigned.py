@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from policies.phrases import phrase
 from signatures.attributes import COUNTERSIGNATURE
@@ -24,19 +24,8 @@ DEEPEST, MOST = 10, 500
 """Counter-signatures in one another, and in all under one signature, that are judged."""
 
 
-class _Attached(Protocol):
-    """What takes along what hangs on a signer."""
-
-    def __call__(
-        self,
-        signer: ReadSigner,
-        read: SignedObject,
-        collected: Collected,
-        content: Content,
-        certificates: Sequence[Certificate],
-        cms: CmsFile | None,
-        /,
-    ) -> SignedObject: ...
+_Attached = Callable[[ReadSigner, SignedObject, Collected, Content, Sequence[Certificate], CmsFile | None], SignedObject]
+"""What takes along what hangs on a signer."""
 
 
 @dataclass
