@@ -43,7 +43,10 @@ def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
     for _ in range(MOST_SECTORS):
         if sector >= LAST:
             return
-        yield _sector(stream, sector, size)
+        found = _sector(stream, sector, size)
+        yield found
+        if len(found) < size:  # the end of the file: to look up what follows there may cost any number of reads
+            return
         sector = _next(stream, head, sector, size)
 
 
