@@ -9,22 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from policies.phrases import phrase
-from policies.trust import Algorithms, earliest
+from policies.trust import Algorithms
 from repository.archive import Archive
+from repository.evidence.asking import Asking
 from repository.evidence.batch import Batch, Mark, slot_of
 from repository.evidence.judge import algorithms_in
 from repository.evidence.leaves import Unprovable, objects_of
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import successor
 from repository.evidence.rehashing import Lacking, Rehashing
-from repository.evidence.roots import keep_roots
 from repository.ledger.segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
 from repository.settings.authorities import TREES, authorities_of, under_roots_of
 from signatures.errors import NotStamped
-from signatures.evidence import Generation, Tree, ends_of
-from signatures.timestamps import Answer, Authority, Token, stamp
-from signatures.timestamps.collect import news_of
+from signatures.evidence import Generation, Tree
+from signatures.timestamps import Authority
 
 __all__ = ["Making", "authorities_by_tree", "begin_tree", "is_due", "make_batch", "next_batch"]
 
@@ -78,21 +77,22 @@ def make_batch(archive: Archive, authorities: Mapping[str, Sequence[Authority]],
     unprovable = _collect(archive, batch, progress)
     if not batch.leaves:
         return Making(unprovable=tuple(unprovable))
-    failures = stamp_trees(archive, batch, authorities, progress)
+    now, algorithms = archive.clock.now(), algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
+    failures = stamp_trees(Asking(archive, algorithms, now), batch, authorities, progress)
     if not batch.trees:
         raise NotStamped("; ".join(failures))
     pend(archive, batch, f"Evidence over {len(batch.leaves)} versions")
     return Making(batch.id, len(batch.leaves), tuple(batch.trees), tuple(failures), tuple(unprovable))
 
 
-def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequence[Authority]], progress: Progress) -> list[str]:
+def stamp_trees(asking: Asking, batch: Batch, authorities: Mapping[str, Sequence[Authority]], progress: Progress) -> list[str]:
     """Stamp the trees of a batch that have no token yet; the reasons of those that still have none."""
     failures = []
     for tree in TREES:
         if tree in batch.trees:
             continue
         try:
-            begin_tree(archive, batch, tree, authorities, progress)
+            begin_tree(asking, batch, tree, authorities, progress)
         except NotStamped as error:
             failures.append(f"{tree}: {error.finding.args['reason']}")
             _log.warning("the %s tree of batch %s is not stamped: %s", tree, batch.id, error)
@@ -100,7 +100,7 @@ def stamp_trees(archive: Archive, batch: Batch, authorities: Mapping[str, Sequen
 
 
 def begin_tree(
-    archive: Archive, batch: Batch, tree: str, authorities: Mapping[str, Sequence[Authority]], progress: Progress
+    asking: Asking, batch: Batch, tree: str, authorities: Mapping[str, Sequence[Authority]], progress: Progress
 ) -> list[Lacking]:
     """Begin one tree of a batch, or begin it anew ("sha256.2"); what could not be read for it, where its hash asks for reading.
     Authorities under the root that the other tree stands under are asked last: two trees under one root fall together.
@@ -108,30 +108,20 @@ def begin_tree(
     Raises:
         NotStamped: no authority stamped it, or the policy knows no hash algorithm for it.
     """
-    now, lacking = archive.clock.now(), list[Lacking]()
-    algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
-    hash_name = _first_hash(batch, tree, algorithms, now, now + archive.policy.evidence.lead)
+    archive, slot, lacking = asking.archive, slot_of(tree), list[Lacking]()
+    hash_name = _first_hash(batch, tree, asking.algorithms, asking.now, asking.now + archive.policy.evidence.lead)
+    used = {marks[-1][-1].authority for name, marks in batch.marks.items() if slot_of(name) != slot}
+    together = under_roots_of(used, (each for several in authorities.values() for each in several))
+    ordered = sorted(authorities[slot], key=lambda each: (not each.evidence, together(each)))
     digests: list[list[bytes | None]] | None = None
     lists: Mapping[int, bytes] = {}
     if hash_name in TREES:
         values = [each.values[hash_name] for each in batch.leaves]
     else:  # the inventories have no digests in it: all content is read
-        reading = Rehashing(archive, batch, tree, hash_name, progress, upon=())
+        reading = Rehashing(archive, batch, tree, hash_name, progress, upon=(), first=asking.before_reading(ordered, hash_name))
         values, digests, lists, lacking = reading.leaves(), reading.digests, reading.lists, reading.lacking
-
-    def lasting(token: Token, answer: Answer) -> str:
-        """A signature scheme or hash that has ended proves nothing from the first day."""
-        first = earliest(ends_of(token, token.imprint_hash, algorithms, answer))
-        ended = first is not None and first.when is not None and first.when <= now
-        return phrase("tsp-stands-on-ended", name=first.name) if ended and first is not None else ""
-
-    slot = slot_of(tree)
-    used = {marks[-1][-1].authority for name, marks in batch.marks.items() if slot_of(name) != slot}
-    together = under_roots_of(used, (each for several in authorities.values() for each in several))
-    ordered = sorted(authorities[slot], key=lambda each: (not each.evidence, together(each)))
     whole = Tree(hash_name, values)
-    found = stamp(ordered, hash_name, whole.root, now=now, lasting=lasting, news=news_of)
-    keep_roots(archive, {found.authority.name})
+    found = asking.stamp(ordered, hash_name, whole.root)
     mark = Mark(found.authority.name, found.authority.evidence)
     batch.begin(tree, Generation(whole, found.token.encoded), mark, digests, lists)
     return lacking

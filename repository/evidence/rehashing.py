@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,7 +52,8 @@ class Rehashing:
     """One pass over a batch. What cannot be read as it was is left out of its group, and is in ``lacking``; ``read`` counts the others.
 
     ``upon`` are the generations that the new one follows (none: a lineage is begun). ``known``: a generation in the same hash whose place
-    the new one takes; what it read is not read again."""
+    the new one takes; what it read is not read again. ``first`` is called once the first file was read, before all others are: it may
+    raise, and nothing more is read then."""
 
     def __init__(
         self,
@@ -64,20 +65,27 @@ class Rehashing:
         *,
         upon: Sequence[Generation],
         known: Generation | None = None,
+        first: Callable[[], None] = lambda: None,
     ) -> None:
         self._tiers = list(archive.tiers.values())
         self._batch, self._tree, self._hash, self._progress = batch, tree, hash_name, progress
-        self._upon, self._known, self._lineage = len(upon), known, Lineage(list(upon))
+        self._upon, self._known, self._lineage, self._first = len(upon), known, Lineage(list(upon)), first
         self.digests: list[list[bytes | None]] = []
         self.lists: dict[int, bytes] = {}
         self.lacking: list[Lacking] = []
         self.read = 0
 
     def leaves(self) -> list[bytes]:
+        """The values of the new tree. Raises what ``first`` does."""
         self._progress.start("evidence", None, "bytes")
-        found = [self._kept(index) or self._leaf(index) for index in range(len(self._batch.leaves))]
-        self._progress.finish()
-        return found
+        try:
+            return [self._kept(index) or self._leaf(index) for index in range(len(self._batch.leaves))]
+        finally:
+            self._progress.finish()
+
+    def nothing_back(self) -> bool:
+        """Whether nothing of what the known generation lacks can be read; no more is read than what tells it."""
+        return not any(not self._kept(index) and self._leaf(index) and self.read for index in range(len(self._batch.leaves)))
 
     def _kept(self, index: int) -> bytes:
         """The value of a leaf of which the known generation lacks nothing; b"" for one that is to be read."""
@@ -124,8 +132,10 @@ class Rehashing:
             found, why = None, said(error.finding)
         if found is None:
             self.lacking.append(Lacking(leaf.id, leaf.version, each.path, each.sha512, why))
-        else:
-            self.read += 1
+            return None
+        self.read += 1
+        if self.read == 1:
+            self._first()
         return found
 
     def _listed(

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from policies.findings import Findings, KhoError, spoken
 from policies.phrases import phrase
-from policies.trust import Algorithms, earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
+from repository.evidence.asking import Asking
 from repository.evidence.batch import Batch, Mark, slot_of
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import load, newest_token, row_of
@@ -26,14 +27,13 @@ from repository.evidence.making import begin_tree
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, LEFT_OUT, MISSING, TIME_STAMP, Due, plan, successor
 from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, note_left, still_lacking, waits, worth_trying
-from repository.evidence.roots import keep_roots, roots_of
+from repository.evidence.roots import roots_of
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
-from signatures.evidence import Generation, Renewal, Tree, ends_of, renewal_of, renewal_tree, renewal_values
-from signatures.timestamps import Answer, Authority, Token, read_token, stamp
-from signatures.timestamps.authority import Lasting, Stamped
-from signatures.timestamps.collect import news_of, revocations_for
+from signatures.evidence import Generation, Renewal, Tree, renewal_of, renewal_tree, renewal_values
+from signatures.timestamps import Authority, read_token
+from signatures.timestamps.collect import revocations_for
 
 __all__ = ["Renewing", "renew_due"]
 
@@ -65,7 +65,8 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     rows = {row.id: _told_again(archive, row) for row in archive.catalog.evidence.batches() if row.id not in busy}
     planned = plan(archive, list(rows.values()), algorithms, roots_of(archive), now)
     due = [each for each in planned if each.due is not None and each.due <= now]
-    work = _Work(archive, authorities, algorithms, done, now, rows)
+    asking = Asking(archive, algorithms, now)
+    work = _Work(archive, authorities, asking, done, rows)
     work.restamp([each for each in due if each.kind == TIME_STAMP])
     together: dict[str, list[Due]] = defaultdict(list)
     for each in due:
@@ -73,6 +74,7 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     for batch_id, several in together.items():
         with work.not_renewed(several[0]):
             work.apply(batch_id, several, progress)
+    done.tokens = asking.granted
     return done
 
 
@@ -94,13 +96,16 @@ class _Work:
 
     archive: Archive
     authorities: Authorities
-    algorithms: Algorithms
+    asking: Asking
     done: Renewing
-    now: datetime
     rows: Mapping[str, BatchRow]
     stamped: dict[tuple[str, str], tuple[Renewal, Mark]] = field(default_factory=dict)
     beside: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     _collected_of: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        return self.asking.now
 
     def apply(self, batch_id: str, due: Sequence[Due], progress: Progress) -> None:
         """Do everything that is due of one batch, and leave its next version pending."""
@@ -112,15 +117,10 @@ class _Work:
         batch, changed = load(self.archive, self.rows[batch_id]), list[str]()
         told: dict[str, str] = {}
         for each in wanted:
-            if each.kind == MISSING:
-                did = self._missing(batch, each, progress)
-            elif each.kind == LEFT_OUT:
-                did = self._left_out(batch, each, progress)
-            elif each.kind == TIME_STAMP:
-                batch.renewed(each.tree, *self.stamped[batch_id, each.tree])
-                did = True
-            else:
-                did = self._rebuild(batch, each, progress)
+            try:
+                did = self._did(batch, each, progress)
+            except NotStamped as error:
+                did = self._failed(each, str(error.finding.args["reason"]))
             if did:
                 self.done.renewed[each.kind] += 1
                 changed.append(f"{each.kind} of {each.tree}")
@@ -131,6 +131,17 @@ class _Work:
                     told[each.tree] = f"files left out, by generation: {left}"
         if changed:
             pend(self.archive, batch, ", ".join(changed), beside=self.beside[batch_id], told=told)
+
+    def _did(self, batch: Batch, due: Due, progress: Progress) -> bool:
+        """Do one renewal; False when it waits. Raises NotStamped."""
+        if due.kind == MISSING:
+            return self._missing(batch, due, progress)
+        if due.kind == LEFT_OUT:
+            return self._left_out(batch, due, progress)
+        if due.kind == HASH_TREE:
+            return self._rebuild(batch, due, progress)
+        batch.renewed(due.tree, *self.stamped[batch.id, due.tree])
+        return True
 
     def _worth(self, due: Due) -> bool:
         """Whether there is any use in reading a batch for what was left out of it."""
@@ -152,36 +163,18 @@ class _Work:
                 stamped = self.stamped.get((due.batch, facts["tree"]))
                 yield stamped[1].authority if stamped else str(facts["authority"])
 
-    def _lasting(self, due: Sequence[Due], hash_name: str) -> Lasting:
+    def _outlast(self, due: Sequence[Due]) -> datetime:
         """A new token must last longer than what it renews; else it would be due again at once, and again."""
-        before = max(each.because.when for each in due if each.because is not None and each.because.when is not None)
-
-        def judged(token: Token, answer: Answer) -> str:
-            first = earliest(ends_of(token, hash_name, self.algorithms, answer))
-            if first is None or first.when is None or first.when >= before + _LONGER:
-                return ""
-            return phrase("tsp-no-longer", until=first.when.date().isoformat(), name=first.name)
-
-        return judged
-
-    def _stamped(self, asked: Sequence[Authority], hash_name: str, root: bytes, due: Sequence[Due]) -> Stamped:
-        got = stamp(asked, hash_name, root, now=self.now, lasting=self._lasting(due, hash_name), news=news_of)
-        keep_roots(self.archive, {got.authority.name})
-        return got
+        return max(each.because.when for each in due if each.because is not None and each.because.when is not None) + _LONGER
 
     def _missing(self, batch: Batch, due: Due, progress: Progress) -> bool:
         """Begin a tree; or begin anew one whose stamps prove nothing any more: then only real authorities will do."""
         begun = due.tree in batch.trees or due.instead
         asked = {slot: [each for each in several if each.evidence or not begun] for slot, several in self.authorities.items()}
-        try:
-            lacking = begin_tree(self.archive, batch, due.tree, asked, progress)
-        except NotStamped as error:
-            self._failed(due, str(error.finding.args["reason"]))
-            return False
+        lacking = begin_tree(self.asking, batch, due.tree, asked, progress)
         if due.instead:
             self.done.findings.add("EVD-BEGUN-AGAIN", f"{due.batch}/{due.instead}", reason=self._why(due))
         self._tell_left(batch, due.tree, lacking)
-        self.done.tokens += 1
         return True
 
     def _why(self, due: Due) -> str:
@@ -201,39 +194,53 @@ class _Work:
         left, generations = due.left, batch.trees[due.instead].generations
         assert left is not None, "a renewal of what was left out names it"
         upon, known = generations[: left.generation], generations[left.generation]
-        again = Rehashing(self.archive, batch, due.instead, known.hash, progress, upon=upon, known=known)
+        if left.late:
+            again = Rehashing(self.archive, batch, due.instead, known.hash, progress, upon=upon, known=known)
+            if again.nothing_back():
+                note_left(self.archive, batch.id, due.instead, again.lacking)
+                return False
+            return self._missing(batch, due, progress)
+        hash_name = self._hash_for_left([*upon, known])
+        first = self._before_reading(due, hash_name)
+        again = Rehashing(self.archive, batch, due.instead, known.hash, progress, upon=upon, known=known, first=first)
         tree = Tree(known.hash, again.leaves())
         note_left(self.archive, batch.id, due.instead, again.lacking)
         if not again.read:
             return False
-        if left.late:
-            return self._missing(batch, due, progress)
-        needed, end = self.now + self.archive.policy.evidence.lead, self.algorithms.hash_end(known.hash).when
-        if end is not None and end <= needed:  # begun too long ago: all is read, for a hash that lasts
-            hash_name = successor({"generations": [each.hash for each in (*upon, known)]}, "", self.algorithms, needed)
-            if not hash_name:
-                self._failed(due, phrase("no-hash-left"))
-                return False
+        if hash_name != known.hash:
             again = Rehashing(self.archive, batch, due.tree, hash_name, progress, upon=upon)
             tree = Tree(hash_name, again.leaves())
-        return self._put(batch, due, tree, again, len(upon))
+        self._put(batch, due, tree, again, len(upon))
+        return True
 
-    def _failed(self, due: Due, reason: str) -> None:
+    def _hash_for_left(self, generations: Sequence[Generation]) -> str:
+        """The newest generation's hash; or, where that was begun too long ago, one that lasts: all is read for it. Raises NotStamped."""
+        own, needed = generations[-1].hash, self.now + self.archive.policy.evidence.lead
+        end = self.asking.algorithms.hash_end(own).when
+        if end is None or end > needed:
+            return own
+        return self._successor({"generations": [each.hash for each in generations]}, "", needed)
+
+    def _successor(self, facts: Mapping[str, Any], other: str, needed: datetime) -> str:
+        if found := successor(facts, other, self.asking.algorithms, needed):
+            return found
+        raise NotStamped(phrase("no-hash-left"))
+
+    def _before_reading(self, due: Due, hash_name: str) -> Callable[[], None]:
+        return self.asking.before_reading(self._authorities(due.tree, [due]), hash_name, self._outlast([due]))
+
+    def _failed(self, due: Due, reason: str) -> bool:
         self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.instead or due.tree}", reason=reason)
+        return False
 
-    def _put(self, batch: Batch, due: Due, tree: Tree, again: Rehashing, after: int) -> bool:
-        """Have ``tree`` stamped as the generation after the first ``after`` of its lineage; what came after these is let go."""
-        try:
-            got = self._stamped(self._authorities(due.tree, [due]), tree.hash, tree.root, [due])
-        except NotStamped as error:
-            self._failed(due, str(error.finding.args["reason"]))
-            return False
-        self.done.tokens += 1
+    def _put(self, batch: Batch, due: Due, tree: Tree, again: Rehashing, after: int) -> None:
+        """Have ``tree`` stamped as the generation after the first ``after`` of its lineage; what came after these is let go.
+        Raises NotStamped."""
+        got = self.asking.stamp(self._authorities(due.tree, [due]), tree.hash, tree.root, self._outlast([due]))
         batch.back_to(due.tree, after)
         mark = Mark(got.authority.name, got.authority.evidence)
         batch.rebuilt(due.tree, Generation(tree, got.token.encoded), again.digests, mark, again.lists)
         self._tell_left(batch, due.tree, again.lacking)
-        return True
 
     def restamp(self, due: Sequence[Due]) -> None:
         """One token for all lineages of a tree that stand on the same hash."""
@@ -258,12 +265,11 @@ class _Work:
         over = renewal_tree(hash_name, values)
         try:
             asked = self._authorities(slot, readable)
-            got = self._stamped(asked, hash_name, over.root, readable)
+            got = self.asking.stamp(asked, hash_name, over.root, self._outlast(readable))
         except NotStamped as error:
             self.done.findings.add("EVD-NOT-RENEWED", slot, reason=str(error.finding.args["reason"]))
             _log.warning("%d trees of %s are not renewed: %s", len(readable), slot, error)
             return
-        self.done.tokens += 1
         for index, each in enumerate(readable):
             renewal = renewal_of(over, index, values[index], got.token.encoded)
             self.stamped[each.batch, each.tree] = renewal, Mark(got.authority.name, got.authority.evidence, names[index])
@@ -291,20 +297,17 @@ class _Work:
         row = self.rows[batch.id]
         facts = next(each for each in row.trees if each["tree"] == due.tree)
         other = next((each["hash"] for each in reversed(row.trees) if slot_of(each["tree"]) != slot_of(due.tree)), "")
-        hash_name = successor(facts, other, self.algorithms, self.now + self.archive.policy.evidence.lead)
-        if not hash_name:
-            self._failed(due, phrase("no-hash-left"))
-            return False
+        hash_name = self._successor(facts, other, self.now + self.archive.policy.evidence.lead)
         until = self._waits_until(due)
         if until is not None and (still := still_lacking(self.archive, row.id, due.tree, hash_name)):
             return self._waits(due, still, until)
         upon = batch.trees[due.tree].generations
-        again = Rehashing(self.archive, batch, due.tree, hash_name, progress, upon=upon)
+        first = self._before_reading(due, hash_name)
+        again = Rehashing(self.archive, batch, due.tree, hash_name, progress, upon=upon, first=first)
         tree = Tree(hash_name, again.leaves())
         if until is not None and again.lacking:
             return self._waits(due, again.lacking, until)
-        if not self._put(batch, due, tree, again, len(upon)):
-            return False
+        self._put(batch, due, tree, again, len(upon))
         note_lacking(self.archive, row.id, due.tree, ())
         return True
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from policies.findings import Finding
 from repository.attention.entries import attention
+from repository.evidence import rehashing
+from repository.evidence.leaves import DataObject, hashed_again
 from repository.progress import Silent
 from signatures.timestamps import Believed
 from tests.builders_archive import SharedIdentifier
@@ -74,7 +77,7 @@ def test_what_was_left_out_is_taken_in_when_it_is_back(archive: Proved) -> None:
     (row,) = (each for each in archive.engine.evidence.plan().rows if each.kind == LEFT)
     assert (row.tree, row.authorities) == ("sha256", ("one",))
     done = archive.engine.evidence.renew()
-    assert (done["renewed"][LEFT], done["tokens"], done["findings"]) == (1, 1, [])
+    assert (done["renewed"][LEFT], done["tokens"], done["findings"]) == (1, 2, [])  # one of them before all else is read
     assert told(archive) == {}
     assert archive.engine.evidence.renew()["tokens"] == 0
     later(archive, 600)  # SHA-256 has ended
@@ -136,6 +139,39 @@ def test_a_failed_authority_leaves_what_was_renewed_as_it_was(archive: Proved) -
     assert exported.records == ["sha256.er", "sha256-before.er", "sha512.er"]
 
 
+def renewed_in_vain(archive: Proved, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many files are read in a round that ends without a stamp."""
+    read = list[str]()
+
+    def counted(tiers: Any, object_id: str, each: DataObject, *further: Any) -> bytes | None:
+        read.append(each.path)
+        return hashed_again(tiers, object_id, each, *further)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rehashing, "hashed_again", counted)
+        assert {code for code, _, _ in archive.engine.evidence.renew()["findings"]} == {"EVD-NOT-RENEWED"}
+    return len(read)
+
+
+def test_content_is_not_read_for_a_stamp_that_nobody_gives(archive: Proved, monkeypatch: pytest.MonkeyPatch) -> None:
+    ending(archive)
+    later(archive, 530)
+    archive.no_authorities()
+    assert renewed_in_vain(archive, monkeypatch) == 1
+
+
+def test_nor_is_it_for_a_tree_that_is_begun_anew(archive: Proved, monkeypatch: pytest.MonkeyPatch) -> None:
+    outage(archive)
+    archive.no_authorities()
+    assert renewed_in_vain(archive, monkeypatch) == 1
+
+
+def test_nor_for_what_was_left_out(archive: Proved, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out(archive, "/1.bin", "/name", "báo cáo.txt")
+    archive.no_authorities()
+    assert renewed_in_vain(archive, monkeypatch) <= 2  # one that tells whether trying is worth it, and one
+
+
 def test_what_comes_back_too_late_is_proved_anew_and_the_loss_is_told(archive: Proved) -> None:
     aip = left_out(archive, "/1.bin")
     with away(archive, "/1.bin"):
@@ -173,7 +209,7 @@ def test_evidence_that_lapsed_is_begun_anew_and_never_made_to_look_unbroken(arch
     assert "EVD-LAPSED" in told(archive)
     assert proved(archive, aip, archive.clock.now()) == {None}
     done = archive.engine.evidence.renew()
-    assert (done["renewed"]["first stamp"], done["renewed"]["time-stamp renewal"], done["tokens"]) == (2, 0, 2)
+    assert (done["renewed"]["first stamp"], done["renewed"]["time-stamp renewal"], done["tokens"]) == (2, 0, 3)
     assert [code for code, _, _ in done["findings"]] == ["EVD-BEGUN-AGAIN", "EVD-BEGUN-AGAIN"]
     found = told(archive)
     assert set(found) == {"EVD-PROVED-ANEW"}
