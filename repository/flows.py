@@ -338,14 +338,14 @@ class _Repair:
         report = RepairReport()
         cursor: Json = ""
         while cursor is not None:
-            done = steps.run("repair", self._some, argument["aip"], cursor)
+            done = steps.run("repair", self._some, argument["aip"], cursor, sorted(report.closed))
             report.merge(done)
             cursor = done["cursor"]
         steps.run("promote", lambda step: _promote(self._archive))
         return report.as_json()
 
-    def _some(self, step: Step, aip_id: str, cursor: str) -> dict[str, Any]:
-        return repair_some(self._archive, aip_id, cursor, StepProgress(step))
+    def _some(self, step: Step, aip_id: str, cursor: str, closed: list[str]) -> dict[str, Any]:
+        return repair_some(self._archive, aip_id, cursor, StepProgress(step), closed=closed)
 
 
 class _Copies:

@@ -5,7 +5,8 @@ StorageError
 ├── AlreadyExists     something is there already, and put only creates
 ├── Unavailable       the store could not be asked or could not do it now (down, EIO, full, time-out): says nothing of the bytes
 │   └── MediumAway    one medium of a tier could not be used; the tier itself is there
-├── Refused           the store was asked and said no (permission, read-only, write-once)
+├── Refused           the store was asked and said no (permission, write-once)
+│   └── ReadOnly      it takes no writes at all: a read-only file system, a credential that may not write
 ├── Conflict          the object is not in the state this version was built on: another writer was first
 ├── SpoolDamaged      the bytes that were to be stored are not those that were sealed: nothing of this version was stored
 └── Damaged           what the store holds under this name cannot be believed (a fact about the bytes, found while listing)
@@ -24,6 +25,7 @@ __all__ = [
     "Damaged",
     "MediumAway",
     "NotFound",
+    "ReadOnly",
     "Refused",
     "SpoolDamaged",
     "StorageError",
@@ -59,6 +61,9 @@ class Refused(StorageError):
         super().__init__("STO-REFUSED", key, reason=reason)
 
 
+class ReadOnly(Refused): ...
+
+
 class Conflict(StorageError):
     def __init__(self, object_id: str, reason: str) -> None:
         super().__init__("STO-CONFLICT", object_id, reason=reason)
@@ -74,7 +79,7 @@ class Damaged(StorageError):
         super().__init__("STO-DAMAGED", path, reason=reason)
 
 
-_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR})
+_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR})
 """The store was asked and said no; asking again gives the same answer until somebody changes it."""
 
 
@@ -85,4 +90,6 @@ def from_os(error: OSError, key: str) -> StorageError:
         return NotFound(key)
     if error.errno == errno.EEXIST:
         return AlreadyExists(key)
+    if error.errno == errno.EROFS:
+        return ReadOnly(key, reason)
     return Refused(key, reason) if error.errno in _REFUSALS else Unavailable(key, reason)

@@ -17,7 +17,7 @@ from typing import Any
 from fixity.verify import FixityReport, Outcome
 from policies.phrases import phrase
 from storage import processes
-from storage.errors import StorageError
+from storage.errors import StorageError, Unavailable
 from storage.ocfl.medium import PROGRESS_EVERY
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.tier import LocalTier
@@ -73,7 +73,20 @@ def in_turn(checks: Sequence[Check], progress: Progress) -> Iterator[tuple[Check
         if isinstance(tier, LocalTier):
             yield from zip(group, tier.verify_each((each.asked for each in group), progress), strict=True)
         else:
-            yield from ((each, each.run(progress)) for each in group)
+            yield from _one_by_one(group, progress)
+
+
+def _one_by_one(group: Sequence[Check], progress: Progress) -> Iterator[tuple[Check, Found]]:
+    """Where the tier itself turns out to be away, the rest is not asked for: each would wait for an answer as long as the first."""
+    away: StorageError | None = None
+    for check in group:
+        found = away or check.run(progress)
+        if away is None and isinstance(found, Unavailable):
+            try:
+                check.tier.check()
+            except Unavailable as error:
+                away = error
+        yield check, found
 
 
 class Verifiers:

@@ -123,6 +123,15 @@ class Seaweed:
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    def shell(self, *commands: str) -> str:
+        """What somebody who runs the store tells it to do."""
+        at = {name: f"127.0.0.1:{self._ports[name]}.{self._ports[f'{name}_grpc']}" for name in ("master", "filer")}
+        command = [str(self._program), "shell", *(f"-{name}={place}" for name, place in at.items())]
+        lines = "".join(f"{line}\n" for line in commands)
+        ran = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, cwd=self.folder)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
     def client(self, identity: str) -> Any:
         """A plain boto3 client, for what a test does behind Kho's back."""
         return boto3.client(

@@ -84,7 +84,7 @@ def record_checks(transaction: Transaction, records: Sequence[CheckRecord]) -> i
         batch = records[start : start + BATCH]
         applied += transaction.execute(_APPLY, [_outcome(each) for each in batch]).rowcount
         _replace_damages(transaction, batch)
-        load(transaction, check_run, _RUN_COLUMNS, map(_run_row, batch))
+        load(transaction, check_run, _RUN_COLUMNS, (_run_row(each) for each in batch if each.state is not CopyState.ABSENT))
     return applied
 
 

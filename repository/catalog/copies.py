@@ -123,7 +123,8 @@ class Copies:
         """Record checks, all or none: state, times, damages and history of each copy. Returns how many copies took the outcome;
         a copy that is gone, or has another version than was checked, only gets its history.
 
-        The damages of a copy are replaced by those found; but a check that could not read, and found none, keeps the known ones.
+        The damages of a copy are replaced by those found; but a check that could not read, and found none, keeps the known ones. Of one
+        that is still absent nothing was checked: it gets no history.
         """
         with self._database.write(within) as transaction:
             return record_checks(transaction, list(records))

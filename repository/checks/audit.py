@@ -11,7 +11,7 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, overload
@@ -23,6 +23,7 @@ from policies.phrases import phrase
 from repository.aip.sealing import summary_of
 from repository.archive import Archive
 from repository.catalog import Canary, Transaction
+from repository.checks.absence import not_there_yet, still_absent
 from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
 from repository.checks.comparison import stranger_of
@@ -246,15 +247,18 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
             raise found
         try:
             found = _with_coming(archive, copy, check.expected, found, check.algorithm, progress.advance)
+            absent = not_there_yet(archive, copy, check.expected, found)
         except Unavailable as error:
             report.unavailable[copy.tier] = said(error.finding)
             continue
-        records.append(record_of(archive, copy, found, check.algorithm))
+        entry = record_of(archive, copy, found, check.algorithm)
+        records.append(still_absent(entry) if absent else entry)
         report.checked += 1
         report.bytes += found.bytes_read
         read[copy.tier] += found.bytes_read
         report.copies[records[-1].state.value] += 1
-        report.files.update({outcome.value: count for outcome, count in found.counts.items()})
+        if not absent:
+            report.files.update({outcome.value: count for outcome, count in found.counts.items()})
         if len(records) == STEP_COPIES:  # a cartridge is one step, of hours: what was found is not lost with the step
             _enter(archive, records)
             records = []
@@ -278,7 +282,8 @@ def _enter(archive: Archive, records: Sequence[CheckRecord], *, within: Transact
 def _among_canaries(archive: Archive, asked: list[tuple[Copy, Check]]) -> list[tuple[Copy | Canary, Check]]:
     """The checks of a step in their order, with those of canaries at random places between: nobody who checks can tell them apart."""
     mixed: list[tuple[Copy | Canary, Check]] = [*asked]
-    smallest = {copy.tier: check for copy, check in sorted(asked, key=lambda each: each[1].bytes, reverse=True)}
+    there = (each for each in asked if each[0].state is not CopyState.ABSENT)  # nothing can be found wrong where nothing is
+    smallest = {copy.tier: check for copy, check in sorted(there, key=lambda each: each[1].bytes, reverse=True)}
     for tier, check in smallest.items():
         hidden = checks_of(archive, [tier], check.algorithm) or [tampered(check)]
         for each in hidden:
@@ -316,6 +321,23 @@ def verify_copy(
     """Re-read one copy and hold it against ``expected``. Raises Unavailable."""
     found = archive.tiers[copy.tier].verify(ObjectId(copy.aip_id), expected, algorithm=algorithm, progress=progress)
     return _with_coming(archive, copy, expected, found, algorithm, progress)
+
+
+def verify_copies(archive: Archive, copies: Sequence[tuple[Copy, Mapping[int, bytes]]]) -> Iterator[Found]:
+    """Re-read several copies, each with what is expected of it, together where their medium is wound: what was found, in their order."""
+    checks = [Check(archive.tiers[copy.tier], ObjectId(copy.aip_id), expected, FULL, copy.bytes) for copy, expected in copies]
+    for (copy, expected), (_, found) in zip(copies, archive.verifiers.verify(checks, _quiet), strict=True):
+        if isinstance(found, StorageError):
+            yield found
+            continue
+        try:
+            yield _with_coming(archive, copy, expected, found, FULL, None)
+        except StorageError as error:
+            yield error
+
+
+def _quiet(count: int) -> None:
+    return None
 
 
 def _with_coming(

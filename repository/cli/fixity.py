@@ -177,7 +177,8 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
     if report.stranger_count > SHOWN_DAMAGES:
         screen.line(words("finding.more", count=number(report.stranger_count - SHOWN_DAMAGES)), "dim")
     missed = any(count.missed for count in report.canaries.values())
-    if report.checked and not (report.damages or report.unavailable or report.stranger_count or missed):
+    absent = report.copies.get("absent")
+    if report.checked and not (report.damages or report.unavailable or report.stranger_count or missed or absent):
         screen.line(words("audit.good"), "green")
 
 

@@ -16,20 +16,25 @@ from repository.checks.audit import verify_copy
 from repository.copies.resealing import lacking, resealed
 from repository.ledger.events import ledger_of
 from repository.model import Copy, CopyState
-from storage.errors import StorageError
+from storage.errors import ReadOnly, StorageError, Unavailable
 from storage.tier import SealedVersion, SequentialTier
 
-__all__ = ["bring_together"]
+__all__ = ["CLOSED", "bring_together"]
 
 _log = logging.getLogger(__name__)
+
+CLOSED: Final = (Unavailable, ReadOnly)
+"""Errors of writing that say something of the tier: it takes nothing now, whatever is brought next."""
 
 TOGETHER: Final = 2 << 30
 """Bytes from which on a batch is closed: a bundle of tape. So much room is needed in the archive's home, beside the largest AIP."""
 
 
-def bring_together(archive: Archive, copies: Sequence[Copy], advance: Callable[[int], None]) -> None:
+def bring_together(archive: Archive, copies: Sequence[Copy], advance: Callable[[int], None]) -> dict[str, StorageError]:
     """Write those of ``copies`` that are promised and not there, tier by tier, where the tier's medium is wound. Whether they are good
-    then, whoever checks them says; what does not come about here is tried again for each by itself."""
+    then, whoever checks them says; what does not come about here is tried again for each by itself. Returns the tiers that take no writes
+    now, and why."""
+    closed: dict[str, StorageError] = {}
     for name, tier in archive.tiers.items():
         absent = [copy for copy in copies if copy.tier == name and copy.state is CopyState.ABSENT]
         if isinstance(tier, SequentialTier) and len(absent) > 1:
@@ -41,8 +46,11 @@ def bring_together(archive: Archive, copies: Sequence[Copy], advance: Callable[[
                 batch.write()
             except (StorageError, OSError) as error:
                 _log.warning("not brought together to tier %s: %s", name, error)
+                if isinstance(error, CLOSED):
+                    closed[name] = error
             finally:
                 batch.close()
+    return closed
 
 
 class _Batch:
@@ -84,6 +92,9 @@ class _Batch:
             for copy, numbers, source in self._told:
                 if copy.aip_id not in failed:
                     ledger_of(self._archive).brought(copy, numbers, source)
+            for each in written:
+                if isinstance(each.error, CLOSED):
+                    raise each.error
         self.close()
 
     def close(self) -> None:

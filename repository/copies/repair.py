@@ -7,7 +7,8 @@ After every repair the whole copy is read again; only that check, not the repair
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -17,9 +18,10 @@ from policies.findings import said
 from policies.phrases import phrase
 from repository.access.vouched import Wanted, wanted
 from repository.archive import Archive
-from repository.checks.audit import coming_version, record_of, verify_copy
+from repository.checks.absence import not_there_yet, still_absent
+from repository.checks.audit import coming_version, record_of, verify_copies
 from repository.checks.comparison import compare
-from repository.copies.bringing import bring_together
+from repository.copies.bringing import CLOSED, bring_together
 from repository.copies.resealing import lacking, resealed
 from repository.errors import NoGoodCopy
 from repository.ledger.events import ledger_of
@@ -27,9 +29,9 @@ from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState, Damage, Page
 from repository.progress import Progress
 from storage.errors import StorageError, Unavailable
-from storage.tier import RootedTier, WriteOnceTier
+from storage.tier import RootedTier, SequentialTier, WriteOnceTier, Written
 
-__all__ = ["RepairReport", "repair_copy", "repair_some"]
+__all__ = ["RepairReport", "repair_copies", "repair_some"]
 
 
 @dataclass(slots=True)
@@ -41,11 +43,13 @@ class RepairReport:
     quarantined: int = 0
     failed: list[Damage] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)  # tiers that take no writes now: nothing more is brought to them by this repair
+    refusals: Counter[str] = field(default_factory=Counter)  # by tier: copies in a row that could not be written
 
     def as_json(self) -> dict[str, Any]:
         failed = [[d.aip_id, d.tier, d.path, d.outcome, d.expected, d.found] for d in self.failed]
         counts = {"copies": self.copies, "repaired": self.repaired, "quarantined": self.quarantined}
-        return {**counts, "failed": failed, "unavailable": self.unavailable}
+        return {**counts, "failed": failed, "unavailable": self.unavailable, "closed": sorted(self.closed)}
 
     def merge(self, step: Mapping[str, Any]) -> None:
         """Add one step's counts (JSON, as `as_json` made them)."""
@@ -54,6 +58,14 @@ class RepairReport:
         self.quarantined += step["quarantined"]
         self.failed.extend(Damage(*row) for row in step["failed"])
         self.unavailable.update(step["unavailable"])
+        self.closed.update(step.get("closed", ()))
+
+    def refused(self, tier: str, error: StorageError) -> None:
+        """A copy could not be written because its tier took nothing."""
+        self.unavailable[tier] = said(error.finding)
+        self.refusals[tier] += 1
+        if self.refusals[tier] >= PATIENCE:
+            self.closed.add(tier)
 
     @classmethod
     def of(cls, counts: Mapping[str, Any]) -> RepairReport:
@@ -63,6 +75,10 @@ class RepairReport:
         return report
 
 
+PATIENCE = 3
+"""Copies in a row that a tier could not take, after which it is let be until the next repair: each costs reading all its bytes
+elsewhere."""
+
 STEP_COPIES = 100
 """Copies of one repair step."""
 
@@ -71,10 +87,15 @@ ROUNDS = 200
 problems. More rounds than a million files need are a medium that does not hold what it is given."""
 
 
-def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) -> dict[str, Any]:
+TOGETHER_FILES = 200_000
+"""Files of copies that are put right together: what each must hold is in memory meanwhile."""
+
+
+def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress, *, closed: Iterable[str] = ()) -> dict[str, Any]:
     """One step: the next copies that are not known to be good; of one AIP all copies, for what is known of them may be old.
-    The first step of all copies begins with the storage roots' own files. Returns counts as JSON, "cursor" None at the end."""
-    report = RepairReport()
+    The first step of all copies begins with the storage roots' own files. ``closed`` names tiers that took no writes in earlier steps.
+    Returns counts as JSON, "cursor" None at the end."""
+    report = RepairReport(closed=set(closed))
     if not aip_id and not cursor:
         for name in archive.tiers:
             _repair_root(archive, name, report, progress)
@@ -83,11 +104,14 @@ def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress) 
     else:
         page = archive.catalog.copies.not_good(cursor=cursor or None, limit=STEP_COPIES)
     progress.start("repair", len(page.items), "objects")
-    bring_together(archive, page.items, progress.advance)
-    for copy in page.items:
-        if copy.tier in archive.tiers:
-            repair_copy(archive, copy, report)
-        progress.advance(1)
+    open_ = [copy for copy in page.items if copy.tier not in report.closed]
+    for name, error in bring_together(archive, open_, progress.advance).items():
+        report.unavailable[name] = said(error.finding)
+        report.closed.add(name)
+    for copies in _together(archive, open_):
+        if copies[0].tier not in report.closed:
+            repair_copies(archive, copies, report)
+        progress.advance(len(copies))
     progress.finish()
     return {**report.as_json(), "cursor": page.cursor}
 
@@ -115,48 +139,138 @@ def _repair_root(archive: Archive, name: str, report: RepairReport, progress: Pr
         report.unavailable[name] = said(error.finding)
 
 
-def repair_copy(archive: Archive, copy: Copy, report: RepairReport) -> None:
-    """Check one copy, put right what is not good, and check it again. Everything done is recorded and an event."""
+def _together(archive: Archive, copies: Sequence[Copy]) -> Iterator[list[Copy]]:
+    """Those on media that are wound tier by tier, for what is put right on them is written in one go; all others one by one."""
+    wound: dict[str, list[Copy]] = {}
+    for copy in copies:
+        tier = archive.tiers.get(copy.tier)
+        if not isinstance(tier, SequentialTier):
+            if tier is not None:
+                yield [copy]
+            continue
+        group = wound.setdefault(copy.tier, [])
+        group.append(copy)
+        if sum(each.files for each in group) >= TOGETHER_FILES:
+            yield wound.pop(copy.tier)
+    yield from wound.values()
+
+
+@dataclass(slots=True, eq=False)
+class _Case:
+    """One copy under repair: what it must hold (None: nobody knows), and what was found when it was read last."""
+
+    copy: Copy
+    want: Wanted | None
+    expected: Mapping[int, bytes]
+    found: FixityReport
+
+
+def repair_copies(archive: Archive, copies: Sequence[Copy], report: RepairReport) -> None:
+    """Check copies, put right what is not good, and check them again: all that needs it round by round, so that a tier that writes together
+    what waits can. Everything done is recorded and an event."""
+    inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
+    asked = [(copy, inventories[copy.aip_id]) for copy in copies]
+    cases = []
+    for (copy, expected), found in zip(asked, verify_copies(archive, asked), strict=True):
+        if isinstance(found, StorageError):
+            report.unavailable[copy.tier] = said(found.finding)
+        else:
+            report.copies += 1
+            cases.append(_Case(copy, wanted(archive, copy.aip_id), expected, found))
+    brought = {id(case): case.found.counts[Outcome.GOOD] for case in cases if _brought(archive, case, report)}
+    read = _read_again(archive, [case for case in cases if id(case) in brought], report)
+    report.repaired += sum(max(0, case.found.counts[Outcome.GOOD] - brought[id(case)]) for case in read)
+    cases = [case for case in cases if id(case) not in brought] + read
+    for _ in range(ROUNDS):
+        mended = [case for case in cases if _mended(archive, case, report)]
+        for case in cases:
+            if case not in mended:
+                _settle(archive, case, report)
+        if not mended:
+            return
+        cases = _read_again(archive, mended, report)
+    for case in cases:
+        _settle(archive, case, report)
+
+
+def _brought(archive: Archive, case: _Case, report: RepairReport) -> bool:
+    """Whether versions that the copy lacked were written. A tier that takes nothing ends the repair of the copy."""
+    numbers = lacking(case.found, case.want) if case.want is not None else []
+    if case.want is None or not numbers:
+        return False
     try:
-        _repair(archive, copy, report)
+        written = _bring(archive, case.copy, case.want, numbers)
+    except CLOSED as error:
+        report.refused(case.copy.tier, error)
+        case.want = None
+        return False
+    if written:
+        report.refusals[case.copy.tier] = 0
+    return written
+
+
+def _read_again(archive: Archive, cases: Sequence[_Case], report: RepairReport) -> list[_Case]:
+    """Those that could be read, with what is found now."""
+    read = []
+    for case, found in zip(cases, verify_copies(archive, [(case.copy, case.expected) for case in cases]), strict=True):
+        if isinstance(found, StorageError):
+            report.unavailable[case.copy.tier] = said(found.finding)
+        else:
+            case.found = found
+            read.append(case)
+    return read
+
+
+def _mended(archive: Archive, case: _Case, report: RepairReport) -> bool:
+    """Whether anything of a copy was put right or moved aside."""
+    if case.want is None:
+        return False
+    before = report.repaired + report.quarantined
+    coming = tuple(f"v{number}/" for number in coming_version(archive, case.copy.aip_id))
+    for problem in _in_order(case.found):
+        if problem.outcome is Outcome.EXTRA and f"{problem.path}/".startswith(coming):
+            continue  # it is being written just now
+        try:
+            _mend(archive, case.copy, case.want, problem, report)
+        except CLOSED as error:
+            report.refused(case.copy.tier, error)
+            case.want = None
+            return False
+    return report.repaired + report.quarantined > before
+
+
+def _settle(archive: Archive, case: _Case, report: RepairReport) -> None:
+    """Enter what a copy is now."""
+    record = record_of(archive, case.copy, case.found)
+    try:
+        absent = not_there_yet(archive, case.copy, case.expected, case.found)
     except Unavailable as error:
-        report.unavailable[copy.tier] = said(error.finding)
-
-
-def _repair(archive: Archive, copy: Copy, report: RepairReport) -> None:
-    want = wanted(archive, copy.aip_id)
-    expected = archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id]
-    found = verify_copy(archive, copy, expected)
-    report.copies += 1
-    if want is not None and (numbers := lacking(found, want)) and _bring(archive, copy, want, numbers):
-        good, found = found.counts[Outcome.GOOD], verify_copy(archive, copy, expected)
-        report.repaired += max(0, found.counts[Outcome.GOOD] - good)
-    for _ in range(ROUNDS if want is not None else 0):
-        before = report.repaired + report.quarantined
-        coming = tuple(f"v{number}/" for number in coming_version(archive, copy.aip_id))
-        for problem in _in_order(found):
-            assert want is not None
-            if problem.outcome is Outcome.EXTRA and f"{problem.path}/".startswith(coming):
-                continue  # it is being written just now
-            _mend(archive, copy, want, problem, report)
-        if report.repaired + report.quarantined == before:
-            break
-        found = verify_copy(archive, copy, expected)
-    record = record_of(archive, copy, found)
+        report.unavailable[case.copy.tier] = said(error.finding)
+        return
+    if not (absent and report.refusals[case.copy.tier]):  # that its tier takes nothing is told once, and not file by file
+        report.failed.extend(record.damages)
+    record = still_absent(record) if absent else record
     archive.catalog.copies.record([record])
     ledger_of(archive).checked([record])
     if record.state is CopyState.GOOD:
-        promise(archive, copy.tier, copy.aip_id)  # what was put right has versions of its own; the next audit tells of a failure
-    report.failed.extend(record.damages)
+        # What was put right has versions of its own; the next audit tells of a failure.
+        promise(archive, case.copy.tier, case.copy.aip_id)
 
 
 def _bring(archive: Archive, copy: Copy, want: Wanted, numbers: Sequence[int]) -> bool:
-    """Write the versions that a copy lacks. False where that cannot be: then what can be put right file by file is."""
+    """Write the versions that a copy lacks. False where that cannot be: then what can be put right file by file is. Raises `CLOSED` where
+    its tier takes nothing."""
     try:
         with resealed(archive, want, numbers, without=copy.tier) as (versions, source):
-            written = archive.tiers[copy.tier].write(versions)
+            try:
+                written = archive.tiers[copy.tier].write(versions)
+            except StorageError as error:
+                written = [Written(copy.aip_id, max(numbers), error)]  # type: ignore[arg-type]
     except (StorageError, OSError):
         return False
+    for each in written:
+        if isinstance(each.error, CLOSED):
+            raise each.error
     if any(each.error is not None for each in written):
         return False
     ledger_of(archive).brought(copy, numbers, source)
@@ -189,6 +303,8 @@ def _mend(archive: Archive, copy: Copy, want: Wanted, problem: Problem, report: 
             report.repaired += 1
             return
         ledger.repair_failed(copy, problem, NoGoodCopy(problem.path, copy.aip_id, phrase("no-other-tier")))
+    except CLOSED:
+        raise
     except (StorageError, OSError) as error:
         ledger.repair_failed(copy, problem, error)
 

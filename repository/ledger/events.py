@@ -120,8 +120,9 @@ class Ledger:
         self.append([replace(event, aip_id=copy.aip_id, aip_version=numbers[-1], tier=copy.tier)], within=within)
 
     def checked(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> None:
-        """Copies were re-read: one event a copy, and one a file that was not good, whose path stands in its note."""
-        records = list(records)
+        """Copies were re-read: one event a copy, and one a file that was not good, whose path stands in its note. Of those that are still
+        absent nothing was read."""
+        records = [record for record in records if record.state is not CopyState.ABSENT]
         with self.catalog.begin() if within is None else contextlib.nullcontext(within) as transaction:
             self.append((self._check(record) for record in records), within=transaction)
             for record in records:

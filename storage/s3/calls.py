@@ -53,7 +53,7 @@ class BotoCalls:
             if operation == "get_object":
                 answer["Body"] = answer["Body"].read()
         except aws.ClientError as error:
-            raise error_of(error.response, key, without_body=operation == "head_object") from error
+            raise error_of(error.response, operation, key) from error
         except aws.IncompleteReadError as error:
             raise Faulty(key, phrase("s3-answer-short")) from error
         except (

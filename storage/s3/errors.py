@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.phrases import phrase
-from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
+from storage.errors import AlreadyExists, NotFound, ReadOnly, Refused, StorageError, Unavailable
 
 __all__ = ["Cold", "Faulty", "error_of"]
 
@@ -32,9 +32,23 @@ _TRY_AGAIN = frozenset(
 """Codes that mean: not now. BadDigest and its like are bytes that were damaged on the way and were not stored."""
 
 
-def _answered(code: str, status: int, message: str, key: str) -> StorageError:
+_FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage"})
+"""Codes by which stores (Ceph, MinIO, Swift) say that there is no room; S3 itself knows none."""
+
+
+def _unwritten(error: StorageError, code: str, status: int, reason: str, key: str) -> StorageError:
+    """The error for a call that was to write: whoever reads of it has to know what to look for."""
+    if code in _FULL or status == 507:
+        return Unavailable(key, phrase("s3-full", said=reason))
+    if isinstance(error, Faulty):  # SeaweedFS says InternalError of a bucket that is read-only or over its quota
+        return Faulty(key, phrase("s3-not-written", said=reason))
+    if isinstance(error, Refused) and status == 403:
+        return ReadOnly(key, phrase("s3-may-not-write", said=reason))
+    return error
+
+
+def _answered(code: str, status: int, reason: str, key: str) -> StorageError:
     """The error for one that the store answered with. What is not known to be an answer about the key is Unavailable."""
-    reason = f"{code}: {message}" if message else code
     if code == "NoSuchBucket":
         return Unavailable(key, phrase("s3-no-bucket"))
     if not code:
@@ -52,12 +66,18 @@ def _answered(code: str, status: int, message: str, key: str) -> StorageError:
     return Refused(key, reason)
 
 
-def error_of(response: Mapping[str, Any], key: str, *, without_body: bool) -> StorageError:
-    """The error for the parsed error response of a call. Answers ``without_body`` (to HEAD) have a status instead of a code; else
-    a 404 without a code comes from something that is no S3 store, and does not say that the key is missing."""
+_WRITES = frozenset({"put_object", "create_multipart_upload", "upload_part", "complete_multipart_upload"})
+
+
+def error_of(response: Mapping[str, Any], operation: str, key: str) -> StorageError:
+    """The error for the parsed error response of a call. The answer to HEAD has no body, and a status instead of a code; else a 404
+    without a code comes from something that is no S3 store, and does not say that the key is missing."""
     error = response.get("Error", {})
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(error.get("Code", ""))
-    if code == "404" and not without_body:
+    if code == "404" and operation != "head_object":
         code = ""
-    return _answered(code, status, str(error.get("Message", "")), key)
+    message = str(error.get("Message", ""))
+    reason = f"{code}: {message}" if message else code
+    meant = _answered(code, status, reason, key)
+    return _unwritten(meant, code, status, reason, key) if operation in _WRITES else meant

@@ -15,7 +15,7 @@ from typing import Any
 
 from policies.findings import KhoError
 from policies.phrases import phrase
-from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
+from storage.errors import AlreadyExists, NotFound, ReadOnly, Refused, StorageError, Unavailable
 from storage.s3.bucket import Bucket
 from storage.s3.root import SELF_TEST
 
@@ -43,7 +43,8 @@ class _Probe:
 
 
 def check_store(bucket: Bucket, *, worm: bool, now: datetime.datetime) -> None:
-    """Try everything. Raises Unfit, saying what is not kept; Unavailable where the store could not be asked."""
+    """Try everything. Raises Unfit, saying what is not kept; Unavailable or ReadOnly where that could not be
+    tried."""
     for problem in _problems(bucket, worm=worm, now=now):
         raise Unfit(bucket.place.url, problem)
 
@@ -155,11 +156,13 @@ def _retain(bucket: Bucket, probe: _Probe, mode: str, until: datetime.datetime) 
 
 
 def _refused(act: Callable[[], object]) -> bool:
-    """Whether a conditional put was not done because its condition did not hold. Raises Unavailable and what else is said."""
+    """Whether a conditional put was not done because its condition did not hold. Raises Unavailable, ReadOnly and what else is said."""
     try:
         act()
     except AlreadyExists:
         return True
+    except ReadOnly:
+        raise
     except Refused:
         return False  # not understood (501): as bad as not honoured
     return False

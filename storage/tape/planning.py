@@ -1,21 +1,15 @@
-"""What is to be written: whether a version fits what is there, and repairs put together by object."""
+"""What is to be written: whether a version fits what is there."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from policies.phrases import phrase
 from storage.errors import Conflict
-from storage.ocfl.layout import object_path
-from storage.tape.bundles import Comment, Member, tar_size
-from storage.tape.drive import BLOCK
-from storage.tape.folder import Mend
 from storage.tape.shelf import Shelf
-from storage.tape.writing import MendPlan
 from storage.tier import ObjectId, SealedVersion, Written
 
-__all__ = ["conflict", "in_sequence", "inventories", "mend_plans"]
+__all__ = ["conflict", "in_sequence", "inventories"]
 
 
 def inventories(shelf: Shelf, object_id: ObjectId) -> dict[int, bytes]:
@@ -46,18 +40,3 @@ def in_sequence(results: Sequence[Written], versions: Sequence[SealedVersion]) -
             failed.add(version.object_id)
         ended.append(result)
     return ended
-
-
-def mend_plans(shelf: Shelf, waiting: Sequence[Mend]) -> Iterator[MendPlan]:
-    """One part an object; of several repairs of one path the last counts."""
-    by_object: dict[str, dict[str, Mend]] = {}
-    for mend in waiting:
-        by_object.setdefault(mend.object_id, {})[mend.path] = mend
-    for object_id, mends in by_object.items():
-        have = inventories(shelf, ObjectId(object_id))
-        newest = max(have, default=0)
-        digest = have.get(newest, bytes(64)).hex()
-        comment = Comment(object_id, newest, 1, 1, uuid.uuid4().hex, digest, "mend")
-        members = tuple(Member(path, mend.size, mend.sha512, source=mend.file) for path, mend in sorted(mends.items()))
-        size = sum(tar_size(f"{object_path(object_id)}/{each.path}", each.size) for each in members) + BLOCK
-        yield MendPlan(comment, members, size)

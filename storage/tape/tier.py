@@ -28,7 +28,8 @@ from storage.tape.changer import Element
 from storage.tape.folder import TapeFolder, create_tape_folder
 from storage.tape.gathering import Gathering
 from storage.tape.library import Library
-from storage.tape.planning import conflict, in_sequence, inventories, mend_plans
+from storage.tape.mending import write_mends
+from storage.tape.planning import conflict, in_sequence, inventories
 from storage.tape.recall import Recall
 from storage.tape.register import Register
 from storage.tape.rows import FileRow, PartRow, VolumeState
@@ -258,13 +259,16 @@ class TapeTier:
     ) -> Iterator[tuple[int, Verified]]:
         """Re-read many copies in one pass: each cartridge mounted once, read forwards. Gives each one's number with what was found, in the
         order in which that becomes known. Raises Unavailable when the tier cannot be asked at all."""
-        self.flush()
+        unwritten = self.flush()  # of what waits to be mended nothing is said before it is
+        yield from ((number, unwritten[ask.object_id]) for number, ask in enumerate(asks) if ask.object_id in unwritten)
+        left = [number for number, ask in enumerate(asks) if ask.object_id not in unwritten]
         with self.shelf() as shelf:
             now = time.monotonic()
             fresh = {part for part, until in self._fresh.items() if until > now}
             shelf.library.changer.greet()  # a library that is off vouches for nothing, not even for what is not there
             try:
-                yield from Pass(shelf.register, shelf, asks, fresh=fresh, progress=progress).run()
+                reading = Pass(shelf.register, shelf, [asks[number] for number in left], fresh=fresh, progress=progress)
+                yield from ((left[index], found) for index, found in reading.run())
             finally:
                 self._fresh = {part: until for part, until in self._fresh.items() if part in fresh}
 
@@ -319,7 +323,8 @@ class TapeTier:
 
     def open(self, object_id: ObjectId, path: str) -> BinaryIO:
         check_path(path)
-        self.flush()
+        with contextlib.suppress(Unavailable):  # what cannot be written now hides nothing of what is there
+            self.flush()
         found = self._find(object_id, path)
         if found is None:
             raise NotFound(f"{object_id}/{path}")
@@ -360,20 +365,13 @@ class TapeTier:
         with self.shelf(library=False) as shelf:
             shelf.folder.stage_mend(object_id, path, source, sha512)
 
-    def flush(self) -> None:
-        """Append the files that wait: from then on they count instead of the earlier ones. Raises Unavailable; then they go on waiting."""
-        waiting = list(self._folder.mends())
-        if not waiting:
-            return
+    def flush(self) -> dict[ObjectId, StorageError]:
+        """Append the files that wait, as one group: from then on they count instead of the earlier ones. By object, why what was not
+        written was not; it goes on waiting. Raises Unavailable when the library cannot be asked."""
+        if next(self._folder.mends(), None) is None:
+            return {}
         with self.shelf() as shelf:
-            plans = list(mend_plans(shelf, waiting))
-            failed, counted = self._append(shelf, plans)
-            done = {plan.comment.object_id for plan in plans if (plan.comment.run, 1) in counted}
-            for mend in waiting:
-                if mend.object_id in done:
-                    shelf.folder.drop_mend(mend)
-        for error in failed.values():
-            raise error
+            return write_mends(shelf, self._append)
 
     def quarantine(self, object_id: ObjectId, path: str) -> str:
         """Tape keeps the bytes; the object does not have them any more."""

@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from repository.model import DepositState
 from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError
 from storage.errors import Refused
+from storage.tape.cartridge import Cartridge
 from storage.tape.rows import VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.tier import TapeTier
+from storage.tape.volumes import Group
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
 from tests.storage.tape.target import CLEANING, Target, needs_target, running
 
@@ -89,6 +91,29 @@ def test_deposits_audits_and_repair_over_disk_and_tape(archive: TapeArchive, tmp
     assert (repaired.repaired, repaired.failed) == (1, [])
     archive.reopen()
     assert dict(archive.audit().copies) == {"good": 12}
+
+
+def test_repairs_of_several_records_are_one_group_on_the_tape(
+    archive: TapeArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = deposit(archive, tmp_path, *range(5))
+    archive.tape.close()
+    for number in (0, 2, 4):
+        flip(archive.target.tapes / ONE, random.Random(number).randbytes(5_000)[1_000:1_600])
+    assert {each.aip_id for each in archive.audit(tier="t").damages} == {ids[0], ids[2], ids[4]}
+    groups: list[int] = []
+    group = Shelf._group
+
+    def counted(self: Shelf, cartridge: Cartridge, bundles: Sequence[Any]) -> Group:
+        groups.append(len(bundles))
+        return group(self, cartridge, bundles)
+
+    monkeypatch.setattr(Shelf, "_group", counted)
+    repaired = archive.repair()
+    assert (repaired.copies, repaired.repaired, repaired.failed, repaired.unavailable) == (3, 3, [], {})
+    assert groups == [1]  # one synchronising file mark, one reading back
+    archive.reopen()
+    assert dict(archive.audit().copies) == {"good": 10}
 
 
 def test_a_disk_that_lost_an_aip_gets_it_back_from_tape(archive: TapeArchive, tmp_path: Path) -> None:

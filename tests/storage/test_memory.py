@@ -85,6 +85,8 @@ def peaks(folder: Path, size: int, **asked: object) -> list[int]:
     for file in folder.iterdir():
         os.unlink(file)
     found: list[int] = json.loads(ran.stdout)
+    told = ", ".join(f"{each / MIB:.1f}" for each in found)
+    print(f"{asked['kind']}: {size >> 20} MiB of data; peaks when written, re-read, opened: {told} MiB")
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fixity.verify import Outcome
-from storage.errors import StorageError, Unavailable
+from storage.errors import SpoolDamaged, StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.rows import VolumeState
 from storage.tape.transport import Reply, open_transport
@@ -213,6 +213,51 @@ def test_a_flipped_bit_is_found_named_and_put_right(scene: Tapes, tmp_path: Path
     again = scene.tier()
     assert sound(again, made)  # from the tape, not from what was read back
     assert ocfl_py_findings(unpack(scene.library(), [ONE], tmp_path / "plain")) == []
+
+
+def test_a_repair_that_finds_no_room_waits_and_hides_nothing(scene: Tapes, tmp_path: Path) -> None:
+    """Where nothing can be written any more, what is there is read as before; only of what waits to be mended nothing is said."""
+    whole, hurt = sealed(tmp_path, 1), sealed(tmp_path, 2)
+    tier = scene.tier()
+    kept(tier, whole)
+    kept(tier, hurt)
+    with tier.shelf() as shelf:
+        shelf.register.change_volume(ONE, state=VolumeState.FULL)
+    file = next(each for each in hurt.versions[0].files() if each.size)
+    with open(file.source, "rb") as good:
+        tier.restore(hurt.object_id, file.content_path, good, file.sha512)
+    tier = scene.tier()
+    found = dict(tier.verify_together([Ask(each.object_id, each.expected) for each in (whole, hurt)]))
+    assert not isinstance(found[0], StorageError)
+    assert found[0].ok
+    assert isinstance(found[1], StorageError)
+    assert found[1].code == "TAPE-NO-ROOM"
+    with tier.open(hurt.object_id, file.content_path) as stream:
+        assert stream.read() == file.source.read_bytes()
+    with tier.shelf() as shelf:
+        shelf.label(TWO, capacity=0, made="", rated_years=0)
+    assert sound(tier, hurt)
+    with tier.shelf() as shelf:
+        found_at = shelf.register.find_file(hurt.object_id, file.content_path)
+    assert found_at is not None
+    assert found_at[0].volume == TWO
+
+
+def test_a_repair_whose_bytes_spoiled_while_it_waited_is_given_up_and_made_again(scene: Tapes, tmp_path: Path) -> None:
+    hurt = sealed(tmp_path, 1)
+    tier = scene.tier()
+    kept(tier, hurt)
+    file = next(each for each in hurt.versions[0].files() if each.size)
+    with open(file.source, "rb") as good:
+        tier.restore(hurt.object_id, file.content_path, good, file.sha512)
+    (put_aside,) = (scene.folder / "mending").glob("*.bytes")
+    put_aside.chmod(0o600)
+    put_aside.write_bytes(bytes(file.size))
+    tier = scene.tier()
+    with pytest.raises(SpoolDamaged):
+        tier.verify(hurt.object_id, hurt.expected)
+    assert list((scene.folder / "mending").iterdir()) == []
+    assert sound(tier, hurt)
 
 
 def test_a_flipped_bit_in_a_tar_header_is_found_too(scene: Tapes, tmp_path: Path) -> None:
