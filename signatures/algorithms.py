@@ -16,10 +16,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from policies.phrases import phrase
 from signatures import der
 from signatures.der import DerError, Tlv
+from signatures.mended import mended
 
 __all__ = [
     "HASHES",
@@ -243,7 +245,18 @@ have, and only when the name is asked for."""
 
 @functools.lru_cache(maxsize=256)
 def load_certificate(data: bytes) -> x509.Certificate:
-    """Raises ValueError for what is no certificate. Oddities that OpenSSL would merely warn of pass: old ones have them."""
+    """Raises ValueError for what is no certificate. Oddities that OpenSSL would merely warn of pass, and those of `signatures.mended`, for
+    old ones have them. What was signed, names and numbers are then to be taken from ``data``."""
+    try:
+        return _certificate(data)
+    except ValueError as error:
+        try:
+            return _certificate(mended(data).data)
+        except ValueError:
+            raise error from None
+
+
+def _certificate(data: bytes) -> x509.Certificate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -256,13 +269,9 @@ def load_certificate(data: bytes) -> x509.Certificate:
         return found
 
 
-def effort(certificate: x509.Certificate) -> int:
+def effort(key: PublicKeyTypes | None) -> int:
     """How much longer checking with this key takes than with ordinary ones, at least 1: RSA keys may be chosen to take a hundred times as
     long, by a public exponent of thousands of bits."""
-    try:
-        key = certificate.public_key()
-    except (UnsupportedAlgorithm, ValueError):
-        return 1
     if isinstance(key, rsa.RSAPublicKey):
         exponent = key.public_numbers().e.bit_length()
         return 1 + exponent * key.key_size**2 // _ORDINARY
@@ -273,12 +282,11 @@ _ORDINARY = 17 * 4096**2
 """Bits of the exponent times bits of the modulus squared, of an ordinary key."""
 
 
-def signed_by(certificate: x509.Certificate, scheme: Scheme, value: bytes, message: bytes, *, prehashed: bool = False) -> bool:
+def signed_by(key: PublicKeyTypes | None, scheme: Scheme, value: bytes, message: bytes, *, prehashed: bool = False) -> bool:
     """Whether ``value`` is this key's signature of ``message``. A key of another kind, or of a kind not understood, signed nothing.
 
     ``prehashed``: ``message`` is the digest of it (by which EdDSA cannot be checked)."""
     try:
-        key = certificate.public_key()
         if scheme.name == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(_side_by_side(value, key) if scheme.plain else value, message, _ecdsa(scheme.hash, prehashed))
             return True

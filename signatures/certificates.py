@@ -8,6 +8,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -17,11 +18,15 @@ from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
+from policies.phrases import phrase
+from signatures import der
 from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, guard
 from signatures.list_parts import directory_names
+from signatures.mended import WORDS, Mended, Signed, cut, inside, mended, read_as
 from signatures.report import CertificateFacts
 
 __all__ = ["Certificate", "certificates_of", "parse_certificates"]
@@ -41,11 +46,17 @@ class Certificate:
         ValueError: the bytes are no certificate.
     """
 
-    def __init__(self, der: bytes) -> None:
-        guard(der)
-        self.der = der
-        self.sha256 = hashlib.sha256(der).digest()
-        self.x509 = _loaded(der)
+    def __init__(self, data: bytes) -> None:
+        self.der = cut(data)
+        guard(self.der)
+        self.sha256 = hashlib.sha256(self.der).digest()
+        self._behind = len(self.der) < len(data)
+        self._mended: Mended | None = None
+        try:
+            self.x509 = _loaded(self.der)
+        except ValueError:
+            self._mended = mended(self.der)
+            self.x509 = _loaded(self._mended.data)
         self._signers: dict[bytes, bool] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -58,16 +69,55 @@ class Certificate:
         return f"<Certificate {self.facts.common_name} {self.sha256.hex()[:12]}>"
 
     @cached_property
+    def odd(self) -> tuple[str, ...]:
+        """What is not written in it as the standard has it, and was read all the same: phrases (`signatures.mended`)."""
+        again = self._again
+        found = (*(again.odd if again is not None else ()), *(("behind",) if self._behind else ()))
+        return tuple(phrase(WORDS[each]) for each in found)
+
+    @cached_property
+    def _again(self) -> Mended | None:
+        """The same written anew, where it, its key, or its extensions are not read as they stand."""
+        if self._mended is None and (_key(self.x509) is None or not _extensions_read(self.x509)):
+            with suppress(ValueError):
+                return mended(self.der)
+        return self._mended
+
+    @cached_property
+    def key(self) -> PublicKeyTypes | None:
+        """The public key; None when it is of a kind that is not understood: then nothing is known of what it signed."""
+        found = _key(self.x509)
+        if found is None and self._again is not self._mended and self._again is not None:
+            with suppress(ValueError):
+                return _key(_loaded(self._again.data))
+        return found
+
+    @cached_property
     def asn1(self) -> Any:
-        """The same for pyHanko's path validation."""
-        return asn1.Certificate.load(self.der)
+        """The same for pyHanko's path validation, which must take `stands` for what was signed."""
+        return asn1.Certificate.load(self.der if self._again is None else self._again.data)
+
+    @property
+    def written(self) -> bytes:
+        """What was signed of it as the libraries are given it; `stands` says what was signed."""
+        return bytes(self.asn1["tbs_certificate"].dump())
+
+    @cached_property
+    def stands(self) -> Signed:
+        """What was signed of it, and its fields, as they stand there."""
+        return Signed.of(self.der)
 
     @cached_property
     def subject(self) -> bytes:
-        return self.x509.subject.public_bytes()
+        return self.x509.subject.public_bytes() if self._mended is None else self.stands.versionless[4]
 
     @cached_property
     def issuer(self) -> bytes:
+        return self.x509.issuer.public_bytes() if self._mended is None else self.stands.versionless[2]
+
+    @property
+    def plain_issuer(self) -> bytes:
+        """The issuer's name as libraries write it that read names in lists: with the same letters, and not the same bytes."""
         return self.x509.issuer.public_bytes()
 
     @cached_property
@@ -96,7 +146,7 @@ class Certificate:
     @cached_property
     def key_octets(self) -> bytes:
         """The public key as RFC 6960 hashes it: the BIT STRING without tag, length and unused bits."""
-        return bytes(self.asn1["tbs_certificate"]["subject_public_key_info"]["public_key"])
+        return bytes(asn1.PublicKeyInfo.load(self.stands.versionless[5])["public_key"])
 
     @cached_property
     def key_sha1(self) -> bytes:
@@ -148,13 +198,17 @@ class Certificate:
     def may_sign(self) -> bool:
         """Whether its key usage, if it names any, includes signing documents (RFC 5280, 4.2.1.3)."""
         usage = self._extension(ExtensionOID.KEY_USAGE)
-        return usage is None or bool(usage.digital_signature or usage.content_commitment)
+        if usage is None:
+            return not self._has(ExtensionOID.KEY_USAGE)
+        return bool(usage.digital_signature or usage.content_commitment)
 
     @property
     def signs_lists(self) -> bool | None:
         """Whether its key usage lets it sign revocation lists (RFC 5280, 4.2.1.3); None when it names no usage."""
         usage = self._extension(ExtensionOID.KEY_USAGE)
-        return None if usage is None else bool(usage.crl_sign)
+        if usage is None:
+            return False if self._has(ExtensionOID.KEY_USAGE) else None
+        return bool(usage.crl_sign)
 
     @property
     def is_authoritys(self) -> bool:
@@ -169,7 +223,7 @@ class Certificate:
     @property
     def never_revoked(self) -> bool:
         """id-pkix-ocsp-nocheck (RFC 6960, 4.2.2.2.1), or the validity-assured short-term mark (ETSI EN 319 412-1, 5.2)."""
-        return self._extension(ExtensionOID.OCSP_NO_CHECK) is not None or self._has(SHORT_TERM)
+        return self._extension(ExtensionOID.OCSP_NO_CHECK) is not None or self._has(x509.ObjectIdentifier(SHORT_TERM))
 
     @cached_property
     def facts(self) -> CertificateFacts:
@@ -193,13 +247,9 @@ class Certificate:
 
     @property
     def key_bits(self) -> int:
-        try:
-            key = self.x509.public_key()
-            if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-                return 255 if isinstance(key, ed25519.Ed25519PublicKey) else 448
-            return int(getattr(key, "key_size", 0))
-        except (ValueError, TypeError, KeyError, UnsupportedAlgorithm):
-            return 0
+        if isinstance(self.key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            return 255 if isinstance(self.key, ed25519.Ed25519PublicKey) else 448
+        return int(getattr(self.key, "key_size", 0))
 
     def issued_by(self, issuer: Certificate) -> bool:
         """Whether the names and key identifiers say so; whether it is true is asked of `signed_by`."""
@@ -217,9 +267,7 @@ class Certificate:
         if not self.issued_by(issuer):
             return False
         if issuer.sha256 not in self._signers:
-            signed = self.scheme is not None and signed_by(
-                issuer.x509, self.scheme, self.x509.signature, self.x509.tbs_certificate_bytes
-            )
+            signed = self.scheme is not None and signed_by(issuer.key, self.scheme, self.stands.signature, self.stands.body)
             self._signers[issuer.sha256] = signed
         return self._signers[issuer.sha256]
 
@@ -241,21 +289,41 @@ class Certificate:
         points = self._extension(ExtensionOID.CRL_DISTRIBUTION_POINTS) or ()
         return frozenset(name for point in points for name in directory_names(point.crl_issuer))
 
-    def _has(self, oid: str) -> bool:
+    @cached_property
+    def _extensions(self) -> dict[bytes, list[bytes]]:
+        """The extensions as they stand there, by their identifiers."""
+        found: dict[bytes, list[bytes]] = {}
         try:
-            return any(each.oid.dotted_string == oid for each in self.x509.extensions)
-        except (ValueError, *ODD):
-            return False
+            for held in (each for each in self.stands.versionless[6:] if each[:1] == b"\xa3"):
+                for row in inside(inside(held)[0]):
+                    found.setdefault(inside(row)[0], []).append(row)
+        except (Malformed, IndexError):
+            pass
+        return found
+
+    def _has(self, oid: x509.ObjectIdentifier) -> bool:
+        """Whether it has this extension, be it one that can be read or not."""
+        return der.write_oid(oid.dotted_string) in self._extensions
 
     def _extension(self, oid: x509.ObjectIdentifier) -> Any:
+        """What an extension says; None where it is not there, stands there twice or is broken: path validation refuses what matters."""
         try:
             return self.x509.extensions.get_extension_for_oid(oid).value
-        except (
-            x509.ExtensionNotFound,
-            ValueError,
-            *ODD,
-        ):  # a broken extension says nothing; path validation refuses what matters
+        except x509.ExtensionNotFound:
             return None
+        except (ValueError, *ODD):  # one that cannot be read makes the library silent on all of them
+            return self._alone(oid)
+
+    def _alone(self, oid: x509.ObjectIdentifier) -> Any:
+        rows = self._extensions.get(der.write_oid(oid.dotted_string), ())
+        if len(rows) != 1:
+            return None
+        fields = [each for each in self.stands.fields if each[:1] != b"\xa3"]
+        body = der.sequence(*fields, der.encode(0xA3, der.sequence(*rows)))
+        with suppress(x509.ExtensionNotFound, ValueError, *ODD):
+            alone = der.sequence(body, *inside(self.der)[1:])
+            return _loaded(read_as(alone)).extensions.get_extension_for_oid(oid).value
+        return None
 
 
 HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
@@ -264,17 +332,31 @@ HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
 SHORT_TERM = "0.4.0.194121.2.1"
 
 
-def _loaded(der: bytes) -> x509.Certificate:
+def _loaded(data: bytes) -> x509.Certificate:
     """More lenient than what is asked of a time-stamp authority: records are signed with certificates whose extensions are broken, and
-    their signatures can be checked all the same."""
+    their signatures can be checked all the same. Raises ValueError."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = x509.load_der_x509_certificate(der)
-            _ = (found.subject, found.issuer, found.serial_number, found.not_valid_after_utc)
+            found = x509.load_der_x509_certificate(data)
+            _ = (found.subject, found.issuer, found.serial_number, found.not_valid_after_utc, found.not_valid_before_utc)
         except ODD as error:
             raise ValueError(str(error)) from error
         return found
+
+
+def _key(certificate: x509.Certificate) -> PublicKeyTypes | None:
+    with suppress(ValueError, *ODD):
+        return certificate.public_key()
+    return None
+
+
+def _extensions_read(certificate: x509.Certificate) -> bool:
+    with suppress(ValueError, *ODD), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _ = certificate.extensions
+        return True
+    return False
 
 
 def _one(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
@@ -296,9 +378,9 @@ def parse_certificates(data: bytes) -> Iterator[Certificate]:
 
 def certificates_of(ders: Iterable[bytes]) -> Iterator[Certificate]:
     """Those of ``ders`` that are certificates."""
-    for der in ders:
+    for each in ders:
         try:
-            yield Certificate(der)
+            yield Certificate(each)
         except ValueError:
             continue
 
@@ -314,12 +396,13 @@ def _ders(data: bytes) -> Iterator[bytes]:
     from asn1crypto import cms
 
     try:
-        guard(data.rstrip(b"\0") if data[:1] != b"\x30" else data)
+        data = cut(data)
+        guard(data)
         if b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:32]:
             for choice in cms.ContentInfo.load(data)["content"]["certificates"]:
                 if choice.name == "certificate":
                     yield choice.chosen.dump()
             return
-    except (ValueError, TypeError, KeyError, Malformed):
+    except (ValueError, TypeError, KeyError):
         return
     yield data

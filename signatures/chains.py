@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
@@ -21,6 +22,7 @@ from pyhanko_certvalidator.policy_decl import (
     AcceptAllAlgorithms,
     CertRevTrustPolicy,
 )
+from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 from pyhanko_certvalidator.validate import async_validate_path
 
 from signatures.algorithms import effort
@@ -181,7 +183,7 @@ class Chains:
             return False
         key = certificate, issuer
         if key not in self._signed_by:
-            cost = effort(issuer.x509)
+            cost = effort(issuer.key)
             if cost > self._left:
                 self.exhausted = True
                 return False
@@ -217,6 +219,16 @@ def _climbed(
     return found[:MOST]
 
 
+class _OverWhatStands(DefaultSignatureValidator):
+    """Checks the signature over a certificate that was written anew for the library (`signatures.mended`) over what stands in it."""
+
+    def __init__(self, certificates: Iterable[Certificate]) -> None:
+        self._stands = {each.written: each.stands.body for each in certificates if each.odd}
+
+    def validate_signature(self, signature: bytes, signed_data: bytes, *args: Any, **kwargs: Any) -> None:
+        super().validate_signature(signature, self._stands.get(signed_data, signed_data), *args, **kwargs)
+
+
 def _problem(chain: Chain, at: datetime) -> str:
     anchor = CertTrustAnchor(chain.anchor.certificate.asn1)
     *between, _ = (each.asn1 for each in reversed(chain.certificates))
@@ -229,6 +241,7 @@ def _problem(chain: Chain, at: datetime) -> str:
             allow_fetching=False,
             revinfo_policy=CertRevTrustPolicy(revocation_checking_policy=NO_REVOCATION),
             algorithm_usage_policy=AcceptAllAlgorithms(),
+            signature_validator=_OverWhatStands(chain.whole),
         )
         path = ValidationPath(anchor, list(between), chain.certificates[0].asn1)
         asyncio.run(async_validate_path(context, path))

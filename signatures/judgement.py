@@ -278,7 +278,7 @@ class _Judging:
             key_bits=read.certificate.key_bits if read.certificate else 0,
             stamps=tuple(stamps_of(told[1]) if told else self._stamp_facts(read)),
             missing=tuple(dict.fromkeys(outcome.missing)),
-            notes=read.notes,
+            notes=tuple(dict.fromkeys((*read.notes, *map(_oddity, (each for each in chain if each is not None and each.odd))))),
             algorithms=f"{self._context.algorithms.version} {self._context.algorithms.digest[:12]}",
             value_sha256=digest_of(read.value).hex() if read.value else "",
         )
@@ -313,6 +313,11 @@ def _ended(ends: Iterable[End], proven: datetime) -> Verdict | None:
 
 def _said(sub: SubIndication, code: str, certificate: Certificate, chain: Chain | None = None, **args: str | int) -> _Outcome:
     return _Outcome(Verdict(sub, Finding(code, "", {"certificate": certificate.name, **args})), chain)
+
+
+def _oddity(certificate: Certificate) -> Finding:
+    """What is noted of a certificate that was read though it is not written as the standard has it."""
+    return Finding("SIG-CERTIFICATE-ODD", "", {"certificate": certificate.name, "what": ", ".join(certificate.odd)})
 
 
 def _outside(code: str, leaf: Certificate, edge: datetime) -> Finding:

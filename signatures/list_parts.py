@@ -10,7 +10,11 @@ from cryptography import x509
 
 from signatures.algorithms import ODD
 
-__all__ = ["directory_names", "of_entry", "rows_of", "same_point", "whose"]
+__all__ = ["NOBODY", "directory_names", "of_entry", "rows_of", "same_point", "whose"]
+
+
+NOBODY = b""
+"""The issuer of whom an entry cannot be read that names one: whose certificate it is, is not known."""
 
 
 def directory_names(names: Iterable[x509.GeneralName] | None) -> frozenset[bytes]:
@@ -38,7 +42,7 @@ def rows_of(listed: x509.CertificateRevocationList, owner: bytes) -> Mapping[tup
         for row in listed:
             named = whose(row)
             issuers = issuers if named is None else named
-            for each in issuers:
+            for each in issuers or (NOBODY,):
                 found.setdefault((each, row.serial_number), row)
     return found
 

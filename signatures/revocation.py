@@ -25,9 +25,10 @@ from cryptography.x509.oid import ExtensionOID
 
 from policies.phrases import phrase
 from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
-from signatures.ber import Malformed, guard
-from signatures.certificates import HASH_NAMES, LATEST, Certificate
-from signatures.list_parts import of_entry, rows_of, same_point, whose
+from signatures.ber import Malformed, element, guard, octets
+from signatures.certificates import HASH_NAMES, LATEST, Certificate, certificates_of
+from signatures.list_parts import NOBODY, of_entry, rows_of, same_point, whose
+from signatures.mended import Signed, inside, mended
 from signatures.poe import digest_of
 
 if TYPE_CHECKING:
@@ -93,13 +94,25 @@ class Crl(_Data):
 
     def __init__(self, der: bytes) -> None:
         super().__init__(der)
+        self._odd = False
+        try:
+            self.list = _list(der)
+        except (ValueError, *ODD):
+            self.list, self._odd = _list(mended(der).data), True
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.list = x509.load_der_x509_crl(der)
-            self.issuer: bytes = self.list.issuer.public_bytes()
             self.made: datetime = self.list.last_update_utc
             self.next: datetime | None = self.list.next_update_utc
+        self._stands = Signed.of(der)
         self._signers: dict[bytes, bool] = {}
+
+    @cached_property
+    def issuer(self) -> bytes:
+        """The name as it stands there: behind the version, if there is one, and the algorithm (5.1)."""
+        if not self._odd:
+            return self.list.issuer.public_bytes()
+        fields = self._stands.fields
+        return fields[2 if fields[0][:1] == b"\x02" else 1]
 
     @cached_property
     def rules(self) -> dict[x509.ObjectIdentifier, Any]:
@@ -111,7 +124,7 @@ class Crl(_Data):
     def signed_by(self, certificate: Certificate) -> bool:
         if certificate.sha256 not in self._signers:
             self._signers[certificate.sha256] = self.scheme is not None and signed_by(
-                certificate.x509, self.scheme, self.list.signature, self.list.tbs_certlist_bytes
+                certificate.key, self.scheme, self._stands.signature, self._stands.body
             )
         return self._signers[certificate.sha256]
 
@@ -131,7 +144,7 @@ class Crl(_Data):
         extensions = self.rules
         if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
             return False
-        if self._misnamed(certificate):
+        if self._misnamed(certificate) or (self.indirect and (NOBODY, certificate.serial) in self._rows):
             return False
         point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
         if point is None:
@@ -151,18 +164,18 @@ class Crl(_Data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if self.indirect or certificate.serial < 0:  # the library looks for no negative number
-                return self._rows.get((certificate.issuer, certificate.serial))
+                return self._rows.get((certificate.plain_issuer, certificate.serial))
             return self.list.get_revoked_certificate_by_serial_number(certificate.serial)
 
     def _misnamed(self, certificate: Certificate) -> bool:
         """Whether its entry names somebody else as the issuer, in a list that is of one issuer only."""
         row = None if self.indirect else self._row(certificate)
         named = whose(row) if row is not None else None
-        return named is not None and certificate.issuer not in named
+        return named is not None and certificate.plain_issuer not in named
 
     @cached_property
     def _rows(self) -> Mapping[tuple[bytes, int], x509.RevokedCertificate]:
-        return rows_of(self.list, self.issuer)
+        return rows_of(self.list, self.list.issuer.public_bytes())
 
     def entry(self, certificate: Certificate) -> Entry | None:
         """What the list says when it names ``certificate``; of one that was taken off again it says nothing (5.3.1), and an entry that
@@ -190,11 +203,13 @@ class Ocsp(_Data):
         super().__init__(der)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.response = ocsp.load_der_ocsp_response(der)
-            if self.response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-                raise ValueError(phrase("ocsp-none"))
+            self._odd = False
+            try:
+                self.response = _response(der)
+            except (ValueError, *ODD):
+                self.response, self._odd = _response(mended(der).data), True
             self.answers = list(self.response.responses)
-            self.certificates = tuple(_certificates(self.response.certificates))
+        self.certificates = tuple(self._brought())
         self.made: datetime = self.response.produced_at_utc
 
     @cached_property
@@ -252,23 +267,47 @@ class Ocsp(_Data):
     def _is_named(self, certificate: Certificate) -> bool:
         name, key = self.response.responder_name, self.response.responder_key_hash
         if name is not None:
-            return bool(name.public_bytes() == certificate.subject)
+            stands = inside(self._stands.versionless[0])[0] if self._odd else name.public_bytes()
+            return bool(stands == certificate.subject)
         return key is None or key in (certificate.key_id, certificate.key_sha1)
 
     def _signature_by(self, certificate: Certificate) -> bool:
         if self.scheme is None:
             return False
-        return signed_by(certificate.x509, self.scheme, self.response.signature, self.response.tbs_response_bytes)
+        return signed_by(certificate.key, self.scheme, self._stands.signature, self._stands.body)
+
+    @cached_property
+    def _basic(self) -> bytes:
+        """The BasicOCSPResponse (RFC 6960, 4.2.1). Raises `Malformed`, IndexError: where no library has read it."""
+        answer = inside(inside(inside(self.der)[1])[0])[1]
+        return b"".join(answer[start:end] for start, end in octets(answer, element(answer)))
+
+    @cached_property
+    def _stands(self) -> Signed:
+        return Signed.of(self._basic)
+
+    def _brought(self) -> Iterator[Certificate]:
+        """The certificates that came along, as they stand there."""
+        held = [each for each in inside(self._basic)[3:] if each[:1] == b"\xa0"]
+        yield from certificates_of(each for one in held for each in inside(inside(one)[0]))
 
 
-def _certificates(found: Iterable[x509.Certificate]) -> Iterator[Certificate]:
-    from cryptography.hazmat.primitives.serialization import Encoding
+def _list(data: bytes) -> x509.CertificateRevocationList:
+    """Raises ValueError, and those of `ODD`: what is read late must be readable."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = x509.load_der_x509_crl(data)
+        _ = (found.issuer, found.extensions, found.last_update_utc, found.next_update_utc)
+        return found
 
-    for each in found:
-        try:
-            yield Certificate(each.public_bytes(Encoding.DER))
-        except ValueError:
-            continue
+
+def _response(data: bytes) -> ocsp.OCSPResponse:
+    """Raises ValueError, and those of `ODD`."""
+    found = ocsp.load_der_ocsp_response(data)
+    if found.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        raise ValueError(phrase("ocsp-none"))
+    _ = (found.responder_name, list(found.responses), found.produced_at_utc)
+    return found
 
 
 def _scheme(data: Any) -> Scheme | None:
@@ -339,7 +378,8 @@ def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         builder = ocsp.OCSPRequestBuilder()
-        builder = builder.add_certificate(certificate.x509, issuer.x509, hashes.SHA1())
+        name, key = _issuer_hashes(hashes.SHA1(), issuer)
+        builder = builder.add_certificate_by_hash(name, key, certificate.serial, hashes.SHA1())
         return builder.build().public_bytes(serialization.Encoding.DER)
 
 

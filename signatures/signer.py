@@ -11,7 +11,7 @@ from typing import Any
 from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.findings import Finding
-from policies.phrases import brief
+from policies.phrases import brief, phrase
 from signatures.algorithms import Scheme, hash_named, pure, scheme_of, signed_by, strength, weakest
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
 from signatures.ber import Malformed, distinguished
@@ -85,6 +85,8 @@ def _judged(
         missing = _said(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER")
         return SignedObject(**base, integrity=Integrity.UNKNOWN, **missing)
     base["certificate"] = certificate
+    if certificate.key is None:
+        return SignedObject(**base, integrity=Integrity.UNKNOWN, **_unknown(ValueError(phrase("alg-key"))))
     digest, scheme = _algorithms(signer.info)
     problem = _structure(signer, base["role"], content_type)
     if problem is None:
@@ -107,7 +109,7 @@ def _pure(signer: ReadSigner, base: dict[str, Any], scheme: Scheme, message: Mes
     if whole is None:
         unread = _said(SubIndication.SIGNED_DATA_NOT_FOUND, "SIG-CONTENT-UNREAD", most=MOST_MESSAGE >> 20)
         return SignedObject(**base, integrity=Integrity.UNKNOWN, **unread)
-    if signed_by(certificate.x509, scheme, signer.value, whole):
+    if signed_by(certificate.key, scheme, signer.value, whole):
         return SignedObject(**base, integrity=Integrity.INTACT)
     return SignedObject(**base, integrity=Integrity.BROKEN, **_said(SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
 
@@ -189,7 +191,7 @@ def _arithmetic(
         good = _signed_digest(certificate, scheme, signer.value, actual)
         return None if good else _said(SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG")
     messages = _signed_bytes(signer.info["signed_attrs"])
-    if not any(signed_by(certificate.x509, scheme, signer.value, message) for message in messages):
+    if not any(signed_by(certificate.key, scheme, signer.value, message) for message in messages):
         return _said(SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG")
     raw = signer.signed.first(MESSAGE_DIGEST)
     if raw is None or core.load(raw).native != actual:
@@ -207,4 +209,4 @@ def _signed_bytes(attributes: Any) -> Iterator[bytes]:
 
 def _signed_digest(certificate: Certificate, scheme: Scheme, value: bytes, actual: bytes) -> bool:
     """A signature straight over the content, of which only the digest is at hand."""
-    return signed_by(certificate.x509, scheme, value, actual, prehashed=True)
+    return signed_by(certificate.key, scheme, value, actual, prehashed=True)

@@ -198,7 +198,7 @@ class _Reader:
         authority = _authority(found)
         if not hmac.compare_digest(digest(signer.digest, info), signer.message_digest):
             raise ValueError(phrase("tst-digest"))
-        if not signed_by(authority.certificate, signer.scheme, signer.value, signer.signed):
+        if not signed_by(authority.certificate.public_key(), signer.scheme, signer.value, signer.signed):
             raise ValueError(phrase("tst-signature"))
         return Token(
             encoded=self._data,

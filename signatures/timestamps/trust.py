@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from asn1crypto import pem  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
 from policies.trust import Algorithms, End, earliest
@@ -93,7 +93,7 @@ def load_anchors(name: str, places: Iterable[Path]) -> Anchors:
 def as_pem(anchors: Anchors) -> bytes:
     """The certificates of which ``anchors`` say whether they are trusted, as PEM, one after another."""
     certificates = dict.fromkeys((*(each.certificate for each in anchors.anchors), *anchors.untrusted))
-    return b"".join(each.x509.public_bytes(Encoding.PEM) for each in certificates)
+    return b"".join(pem.armor("CERTIFICATE", each.der) for each in certificates)
 
 
 @dataclass

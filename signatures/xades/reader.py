@@ -27,6 +27,7 @@ from signatures.xades.properties import Properties, digests_in, local, propertie
 from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work
 from signatures.xmldsig.document import Document, text_of
+from signatures.xmldsig.failure import not_understood
 from signatures.xmldsig.key_info import CERTIFICATE, long_certificate
 from signatures.xmldsig.references import Reading, Resolver, Transforms
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded, likeliest, open_signature
@@ -229,7 +230,10 @@ def _made_by_none(base: SignedObject, likely: Sequence[Certificate]) -> SignedOb
     """What is known of a value that no certificate at hand made: it is wrong where the signer's is among them, and only there."""
     if not likely:  # EN 319 102-1, 5.2.3.4
         return _failed(base, Failure(Integrity.UNKNOWN, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER"))
-    base = replace(base, certificate=likeliest(likely))
+    unread = [each for each in likely if each.key is None]
+    base = replace(base, certificate=likeliest(unread or likely))
+    if unread:
+        return _failed(base, not_understood(phrase("alg-key")))
     return _failed(base, Failure(Integrity.BROKEN, SubIndication.SIG_CRYPTO_FAILURE, "SIG-VALUE-WRONG"))
 
 

@@ -49,9 +49,9 @@ class XmlSignature:
 
     def made_by(self, certificate: Certificate, work: Work) -> bool:
         """Whether the value is this certificate's signature of the SignedInfo. Raises `Refused`."""
-        work.visit(KEY * effort(certificate.x509))
+        work.visit(KEY * effort(certificate.key))
         values = _values(self.value, self.scheme)
-        return any(signed_by(certificate.x509, self.scheme, each, self.message) for each in values)
+        return any(signed_by(certificate.key, self.scheme, each, self.message) for each in values)
 
     def wrong(self) -> Failure | None:
         """What is wrong with the references, the worst first: altered, not understood, refused, missing."""

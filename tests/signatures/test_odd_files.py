@@ -168,7 +168,7 @@ def test_a_hash_is_named_with_null_and_in_no_other_way() -> None:
     def accepts(parameters: bytes) -> bool:
         algorithm = b"\x30" + bytes((len(oid + parameters),)) + oid + parameters
         told = b"\x30" + bytes((len(algorithm + octets),)) + algorithm + octets
-        return signed_by(holder.x509, Scheme("rsa-pkcs1v15", "sha256"), padded(key, told), b"hello")
+        return signed_by(holder.key, Scheme("rsa-pkcs1v15", "sha256"), padded(key, told), b"hello")
 
     assert accepts(b"\x05\x00")
     assert not accepts(b"")
