@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from formats.enclosed import Enclosed, EnclosedFormat
 from formats.identify import Basis, Identification, Identifier
 from formats.package.limits import Limits
 from formats.package.names import shown_name
@@ -41,6 +42,9 @@ MOST_NAMED: Final = 8
 MOST_FORMATS: Final = 60
 """Formats that the record of one archive names, the commonest first."""
 
+NOT_KNOWN: Final = ("", "")
+"""PUID and name of what nobody knows."""
+
 _CHUNK: Final = 1 << 20
 
 
@@ -59,12 +63,14 @@ BOUNDS: Final = frozenset({"PKG-TOO-MANY", "PKG-TOO-LARGE", "PKG-FILE-TOO-LARGE"
 
 @dataclass
 class Contents:
-    """What one archive holds, summed: memory grows with the number of formats. ``left`` is how often something was not looked at, by what
-    hindered it (a code), ``reasons`` the first reason of each in words; ``locked`` how many files ask for a password."""
+    """What one archive holds, summed: memory grows with the number of formats. ``sizes`` are the bytes of ``formats``, and of what is not
+    known. ``left`` is how often something was not looked at, by what hindered it (a code), ``reasons`` the first reason of each in words;
+    ``locked`` how many files ask for a password."""
 
     files: int = 0
     bytes: int = 0
     formats: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sizes: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown: int = 0
     unknown_names: list[str] = field(default_factory=list)
     locked: int = 0
@@ -78,9 +84,12 @@ class Contents:
         if known.basis is Basis.FAILED:
             self.miss("IDENT-FAILED", known.reason)
         elif known.puid or known.basis is Basis.EMPTY:
-            self.formats[known.puid, f"{known.name} {known.version}".strip()] += 1
+            name = known.puid, f"{known.name} {known.version}".strip()
+            self.formats[name] += 1
+            self.sizes[name] += member.size
         else:
             self.unknown += 1
+            self.sizes[NOT_KNOWN] += member.size
             if len(self.unknown_names) < MOST_NAMED:
                 self.unknown_names.append(member.name)
 
@@ -88,6 +97,17 @@ class Contents:
         """Something was not looked at."""
         self.left[code] += 1
         self.reasons.setdefault(code, reason)
+
+    def sums(self) -> Enclosed:
+        """For the catalog: the same contents give the same sums."""
+        counts = self.formats + Counter({NOT_KNOWN: self.unknown})
+        rows = [
+            EnclosedFormat(*name, count, self.sizes[name])
+            for name, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        ]
+        rest = rows[MOST_FORMATS:]
+        more = (len(rest), sum(each.files for each in rest), sum(each.bytes for each in rest))
+        return Enclosed(tuple(rows[:MOST_FORMATS]), more, self.locked, self.left.total())
 
     def notes(self) -> tuple[str, ...]:
         """As they are recorded beside the archive's own format (docs/on-disk.md)."""

@@ -19,21 +19,24 @@ CREATE TABLE IF NOT EXISTS format (
     file TEXT PRIMARY KEY, puid TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, mime TEXT NOT NULL, notes TEXT NOT NULL
 ) WITHOUT ROWID
 """
-beside(_SCHEMA)
+_ENCLOSED = "CREATE TABLE IF NOT EXISTS enclosed (file TEXT PRIMARY KEY, sums TEXT NOT NULL) WITHOUT ROWID"
+beside(_SCHEMA, _ENCLOSED)
 
 
-_COLUMNS = "file, puid, name, version, mime, notes"
+_COLUMNS = "file, puid, name, version, mime, notes, coalesce(sums, '')"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFormat:
-    """The answer for one file, as it is recorded. ``notes`` say who said it, on what ground, with which signatures; second opinion too."""
+    """The answer for one file, as it is recorded. ``notes`` say who said it, on what ground, with which signatures; second opinion too.
+    ``inside`` is the text of the `formats.enclosed.Enclosed` of an archive that was looked into."""
 
     puid: Puid
     name: str
     version: str
     mime: str
     notes: tuple[str, ...]
+    inside: str = ""
 
 
 class FormatReport:
@@ -42,7 +45,8 @@ class FormatReport:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.execute(_SCHEMA)
-        self._held = Held(database, "format", _COLUMNS, _known)
+        database.execute(_ENCLOSED)
+        self._held = Held(database, "format LEFT JOIN enclosed USING (file)", _COLUMNS, _known)
 
     def add(self, answers: Iterable[tuple[str, Identification]]) -> None:
         rows = ((file, a.puid, a.name, a.version, a.mime, json.dumps(notes_of(a), ensure_ascii=False)) for file, a in answers)
@@ -58,11 +62,12 @@ class FormatReport:
         rows = self._database.execute(f"SELECT file, puid FROM format WHERE puid IN ({marks}) ORDER BY file", tuple(puids))
         return ((file, Puid(puid)) for file, puid in rows.fetchall())
 
-    def note(self, file: str, notes: Iterable[str]) -> None:
-        """Remember more of how a file's format is known, behind what is known of it already."""
+    def enclose(self, file: str, notes: Iterable[str], sums: str) -> None:
+        """Remember what lies in an archive: ``notes`` behind what is known of its own format, ``sums`` beside it."""
         (before,) = self._database.execute("SELECT notes FROM format WHERE file = ?", (file,)).fetchone()
         words = json.dumps([*json.loads(before), *notes], ensure_ascii=False)
         self._database.execute("UPDATE format SET notes = ? WHERE file = ?", (words, file))
+        self._database.execute("INSERT OR REPLACE INTO enclosed VALUES (?, ?)", (file, sums))
         self._held.forget()
 
     def tools(self) -> Iterator[tuple[str, int]]:
@@ -70,8 +75,8 @@ class FormatReport:
         yield from self._database.execute("SELECT json_extract(notes, '$[0]'), count(*) FROM format GROUP BY 1")
 
 
-def _known(puid: str, name: str, version: str, mime: str, notes: str) -> KnownFormat:
-    return KnownFormat(Puid(puid), name, version, mime, tuple(json.loads(notes)))
+def _known(puid: str, name: str, version: str, mime: str, notes: str, inside: str) -> KnownFormat:
+    return KnownFormat(Puid(puid), name, version, mime, tuple(json.loads(notes)), inside)
 
 
 def notes_of(answer: Identification) -> list[str]:

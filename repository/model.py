@@ -111,6 +111,7 @@ class AipFile:
     puid: str = ""
     format_name: str = ""
     original_name: str = ""  # as deposited, when it differs; non-UTF-8 bytes as surrogate escapes
+    inside: str = ""  # what lies in it, where it is an archive that was looked into: the text of a formats.enclosed.Enclosed
 
 
 @dataclass(frozen=True, slots=True)

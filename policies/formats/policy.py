@@ -48,8 +48,8 @@ class MigrationPath:
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """What is thought of one format. ``kind`` is how its properties are read; ``paths`` the ways away from it, the usual one first;
-    ``reason`` by language; ``sources`` where that is said."""
+    """What is thought of one format. ``kind`` is how its properties are read ("": they are not, and no path leads away); ``paths``
+    the ways away from it, the usual one first; ``reason`` by language; ``sources`` where that is said."""
 
     puid: Puid
     name: str

@@ -95,12 +95,14 @@ def _rules(section: Section) -> Iterator[FormatRule]:
     rest = {
         "name": section.text("name"),
         "family": section.text("family"),
-        "kind": section.text("kind"),
+        "kind": section.text("kind", ""),
     }
     reason = {language: section.text(f"reason_{language}") for language in ("en", "vi")}
     sources = section.texts("sources")
     paths = section.texts("paths", ())
     section.done()
+    if paths and not rest["kind"]:
+        raise section.bad("kind", phrase("fmt-kind"))
     for word in names:
         puid = _puid(section, "puids", word)
         yield FormatRule(puid, standing=standing, reason=reason, sources=sources, paths=paths, **rest)

@@ -1,5 +1,5 @@
 """What a derived version takes over from the version before it, what was made from what, and what is now said to be of another format:
-three tables beside the spool's items.
+tables beside the spool's items.
 
 An AIP may have a million files, of which a migration changes none: they are rows, never objects in memory.
 """
@@ -16,7 +16,7 @@ from fixity.manifest import Entry
 from formats.report import KnownFormat
 from policies.findings import Puid
 
-__all__ = ["Carried", "CarriedFile"]
+__all__ = ["Carried", "CarriedFile", "CarriedRow"]
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS carried (
@@ -27,7 +27,13 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS renamed (
         path TEXT PRIMARY KEY, puid TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, mime TEXT NOT NULL, notes TEXT NOT NULL
     ) WITHOUT ROWID""",
+    # Of archives only, which are few.
+    "CREATE TABLE IF NOT EXISTS carried_inside (path TEXT PRIMARY KEY, sums TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS renamed_inside (path TEXT PRIMARY KEY, sums TEXT NOT NULL) WITHOUT ROWID",
 )
+
+CarriedRow = tuple[str, int, bytes, bytes, str, str, str, str]
+"""Path, size, sha256, sha512, PUID, format name, original name, what lies in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,11 @@ class CarriedFile:
     name: str
     original_name: str
     mime: str
+    inside: str
 
 
 class Carried:
-    """A view over the three tables of a spool database."""
+    """A view over these tables of a spool database."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -54,15 +61,17 @@ class Carried:
         there = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'carried'").fetchone()
         return None if there is None else cls(database)
 
-    def fill(self, files: Iterable[tuple[str, int, bytes, bytes, str, str, str]]) -> None:
-        """(path, size, sha256, sha512, puid, format name, original name) of all that is carried over; what was there before goes."""
+    def fill(self, files: Iterable[CarriedRow]) -> None:
+        """All that is carried over; what was there before goes."""
         if not self._database.in_transaction:
             self._database.execute("BEGIN")
         self._database.execute("DELETE FROM carried")
-        rows = ((*row[:6], row[6].encode("utf-8", "surrogateescape")) for row in files)
-        self._database.executemany(
-            "INSERT INTO carried (path, size, sha256, sha512, puid, format_name, original_name) VALUES (?,?,?,?,?,?,?)", rows
-        )
+        self._database.execute("DELETE FROM carried_inside")
+        insert = "INSERT INTO carried (path, size, sha256, sha512, puid, format_name, original_name) VALUES (?,?,?,?,?,?,?)"
+        for *known, original_name, inside in files:
+            self._database.execute(insert, (*known, original_name.encode("utf-8", "surrogateescape")))
+            if inside:
+                self._database.execute("INSERT INTO carried_inside VALUES (?, ?)", (known[0], inside))
 
     def media_type(self, path: str, mime: str) -> None:
         self._database.execute("UPDATE carried SET mime = ? WHERE path = ?", (mime, path))
@@ -73,9 +82,14 @@ class Carried:
             yield Entry(LogicalPath(row[0]), "", row[1], row[2], row[3])
 
     def get(self, path: str) -> CarriedFile | None:
-        query = "SELECT puid, format_name, original_name, mime FROM carried WHERE path = ?"
+        query = (
+            "SELECT puid, format_name, original_name, mime, coalesce(sums, '') FROM carried LEFT JOIN carried_inside USING (path)"
+            " WHERE path = ?"
+        )
         row = self._database.execute(query, (path,)).fetchone()
-        return None if row is None else CarriedFile(Puid(row[0]), row[1], row[2].decode("utf-8", "surrogateescape"), row[3])
+        if row is None:
+            return None
+        return CarriedFile(Puid(row[0]), row[1], row[2].decode("utf-8", "surrogateescape"), row[3], row[4])
 
     def spoken_of(self, path: str) -> None:
         """The PREMIS of the version before describes this file."""
@@ -97,18 +111,24 @@ class Carried:
         """The file at ``path`` is of another format than the version before says."""
         row = (path, known.puid, known.name, known.version, known.mime, json.dumps(known.notes, ensure_ascii=False))
         self._database.execute("INSERT OR REPLACE INTO renamed VALUES (?,?,?,?,?,?)", row)
+        self._database.execute("INSERT OR REPLACE INTO renamed_inside VALUES (?,?)", (path, known.inside))
 
     def apply_renamed(self) -> None:
         """Let what is carried over be of the formats that `rename` gave."""
         self._database.execute(
             "UPDATE carried SET puid = r.puid, format_name = r.name, mime = r.mime FROM renamed r WHERE r.path = carried.path"
         )
+        self._database.execute("DELETE FROM carried_inside WHERE path IN (SELECT path FROM renamed)")
+        self._database.execute("INSERT INTO carried_inside SELECT path, sums FROM renamed_inside WHERE sums <> ''")
 
     def renamed(self, path: str) -> KnownFormat | None:
         """What `rename` gave for a file; None for any other."""
-        query = "SELECT puid, name, version, mime, notes FROM renamed WHERE path = ?"
+        query = (
+            "SELECT puid, name, version, mime, notes, coalesce(sums, '') FROM renamed LEFT JOIN renamed_inside USING (path)"
+            " WHERE path = ?"
+        )
         row = self._database.execute(query, (path,)).fetchone()
-        return None if row is None else KnownFormat(Puid(row[0]), row[1], row[2], row[3], tuple(json.loads(row[4])))
+        return None if row is None else KnownFormat(Puid(row[0]), row[1], row[2], row[3], tuple(json.loads(row[4])), row[5])
 
     def renamed_below(self) -> frozenset[str]:
         """The representations that hold a file of another format; an AIP has few."""

@@ -300,6 +300,7 @@ class Generator:
                 modified=item.modified,
                 puid=known.puid if known else "",
                 format_name=known.name if known else "",
+                inside=known.inside if known else "",
             )
 
     # -- representations ------------------------------------------------------------------------------------------------

@@ -200,8 +200,8 @@ class _Items:
     def get(self, path: str) -> ItemRecord | None:
         if path in self._few or self._many is None:
             return self._few.get(path)
-        row = self._many.execute("SELECT name, size, puid, format FROM item WHERE path = ?", (_key(path),)).fetchone()
-        return None if row is None else ItemRecord(row[0], Kind.FILE, (), row[1], puid=row[2], format_name=row[3])
+        row = self._many.execute("SELECT name, size, puid, format, inside FROM item WHERE path = ?", (_key(path),)).fetchone()
+        return None if row is None else ItemRecord(row[0], Kind.FILE, (), row[1], puid=row[2], format_name=row[3], inside=row[4])
 
     def add(self, path: str, item: ItemRecord) -> ItemRecord:
         """Remember one more; returns it."""
@@ -215,7 +215,8 @@ class _Items:
         if self._many is None:
             self._many = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._many.execute(
-                "CREATE TABLE item (path BLOB PRIMARY KEY, name BLOB, size INTEGER, puid TEXT, format TEXT) WITHOUT ROWID"
+                "CREATE TABLE item (path BLOB PRIMARY KEY, name BLOB, size INTEGER, puid TEXT, format TEXT, inside TEXT)"
+                " WITHOUT ROWID"
             )
             self._many.execute("BEGIN")  # never ended: it is thrown away
         self._many.executemany(_INSERT, (_item_row(place, item) for place, item in rows))
@@ -226,15 +227,15 @@ class _Items:
             self._many.close()
 
 
-_INSERT = "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?)"
 
 
 def _key(path: str) -> bytes:
     return path.encode("utf-8", "surrogatepass")
 
 
-def _item_row(path: str, item: ItemRecord) -> tuple[bytes, bytes, int, str, str]:
-    return _key(path), item.name, item.size, item.puid, item.format_name
+def _item_row(path: str, item: ItemRecord) -> tuple[bytes, bytes, int, str, str, str]:
+    return _key(path), item.name, item.size, item.puid, item.format_name, item.inside
 
 
 class _Again:
@@ -346,6 +347,7 @@ class StoredVersion:
                 puid=item.puid,
                 format_name=item.format_name,
                 original_name=original_name(item.name, path),
+                inside=item.inside,
             )
 
     def _derived(self, path: str) -> tuple[str, str]:

@@ -61,7 +61,8 @@ class DepositRecord:
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
     """One item as received. ``stored`` holds the logical paths under which its bytes stand in the AIP (several for metadata that is
-    content too; none for folders)."""
+    content too; none for folders). ``inside`` is what lies in it where it is an archive that was looked into (the text of a
+    `formats.enclosed.Enclosed`)."""
 
     name: bytes
     kind: Kind
@@ -71,6 +72,7 @@ class ItemRecord:
     modified: int | None = None
     puid: str = ""
     format_name: str = ""
+    inside: str = ""
 
 
 def _put_name(row: dict[str, Any], key: str, name: bytes) -> None:
@@ -110,6 +112,8 @@ def write_submission(out: BinaryIO, deposit: DepositRecord, items: Iterable[Item
             row["puid"] = item.puid
         if item.format_name:
             row["format"] = item.format_name
+        if item.inside:
+            row["inside"] = json.loads(item.inside)
         out.write(encode(row).encode() + b"\n")
 
 
@@ -145,6 +149,7 @@ def _items(stream: BinaryIO) -> Iterator[ItemRecord]:
                 modified=row.get("modified"),
                 puid=row.get("puid", ""),
                 format_name=row.get("format", ""),
+                inside=json.dumps(row["inside"], ensure_ascii=False, separators=(",", ":")) if "inside" in row else "",
             )
         except (ValueError, KeyError, TypeError) as error:
             raise AipUnreadable(SUBMISSION_PATH, str(error)) from error

@@ -13,7 +13,7 @@ from repository.catalog.database import Transaction
 from repository.catalog.deposits import DepositChange
 from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, CatalogUnavailable, SchemaMismatch
 from repository.catalog.events import EventRow, Note, event_row
-from repository.catalog.formats import DERIVED, FormatCount
+from repository.catalog.formats import DERIVED, EnclosedCounts, FormatCount
 from repository.catalog.ledger_days import LedgerDay
 from repository.catalog.registration import FileRow, Registration, file_row
 from repository.catalog.schema import upgrade
@@ -27,6 +27,7 @@ __all__ = [
     "CatalogError",
     "CatalogUnavailable",
     "DepositChange",
+    "EnclosedCounts",
     "EventRow",
     "FileRow",
     "FormatCount",

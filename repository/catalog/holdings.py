@@ -291,4 +291,5 @@ def file_of(row: Row[Any]) -> AipFile:
         puid=row.puid,
         format_name=row.format_name,
         original_name=row.original_name,
+        inside=row.inside,
     )

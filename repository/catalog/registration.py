@@ -47,7 +47,7 @@ CHUNK = 500
 
 _CONTENT = re.compile(r"v([1-9][0-9]{0,8})/content/(.+)", re.DOTALL)
 
-_FACTS = ("content_version", "content_rest", "size", "sha256", "sha512", "puid", "format_name", "original_name")
+_FACTS = ("content_version", "content_rest", "size", "sha256", "sha512", "puid", "format_name", "original_name", "inside")
 """Columns by which a file of one version is the same as a file of the next (with its path)."""
 
 _staging = Table(
@@ -63,6 +63,7 @@ _staging = Table(
     Column("puid", Words, nullable=False),
     Column("format_name", Words, nullable=False),
     Column("original_name", Words, nullable=False),
+    Column("inside", Words, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -218,6 +219,7 @@ def file_row(each: AipFile) -> FileRow:
         escaped(each.puid),
         escaped(each.format_name),
         escaped(each.original_name),
+        escaped(each.inside),
     )
 
 

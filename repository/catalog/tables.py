@@ -162,8 +162,12 @@ file = Table(
     Column("puid", Words, nullable=False),
     Column("format_name", Words, nullable=False),
     Column("original_name", Words, nullable=False),
+    # What lies in it, where it is an archive that was looked into; "" for all else.
+    Column("inside", Words, nullable=False, server_default=""),
     Index("file_path", "aip_pk", "path", "first_version", unique=True),
     Index("file_digest", "digest_key"),
+    # This in PostgreSQL, too (migration 0008).
+    Index("file_enclosing", "aip_pk", "path", sqlite_where=text("inside <> ''")),
 )
 
 copy = Table(

@@ -20,7 +20,7 @@ from repository.views import formats as views_formats
 
 if TYPE_CHECKING:
     from repository.services.campaigns import CampaignState
-    from repository.services.formats import Held, PlanLine, Sampled
+    from repository.services.formats import Held, HeldInside, PlanLine, Sampled
 
 __all__ = [
     "IDENTIFICATIONS",
@@ -77,30 +77,61 @@ def risks(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
 def _held(context: typer.Context, home: Path | None, as_json: bool, kind: str, standings: Sequence[Standing]) -> int:
     door = Door.of(context, home, as_json)
     with door.open() as engine:
-        found = engine.formats.holdings(standings)
+        everything = engine.formats.holdings()
+        inside = engine.formats.inside(everything, standings)
+    found = [each for each in everything if not standings or each.rule.standing in standings]
 
     def text() -> None:
         screen = Screen(door.out)
-        if not found:
-            screen.line(words("formats.none"))
-            return
-        columns = [
-            ("format", "text"),
-            ("puid", "id"),
-            ("standing", "id"),
-            ("files", "number"),
-            ("size", "number"),
-            ("growth", "text"),
-        ]
-        screen.table([(words(f"label.{name}"), sort) for name, sort in columns], map(_held_row, found))
-        for each in found if standings else ():
-            if reason := each.rule.reason.get(language()):
-                screen.line()
-                screen.line(f"{each.rule.puid} {each.rule.name}", "bold")
-                screen.line(f"  {reason}")
-                screen.line(f"  {words('formats.ways')}: {', '.join(each.rule.paths) or '–'}", "dim")
+        _show_held(screen, found)
+        _show_inside(screen, inside)
+        if standings:
+            _show_reasons(screen, [*found, *inside.formats])
 
-    return door.answer(kind, {"formats": [views_formats.held(each) for each in found]}, text)
+    body = {"formats": [views_formats.held(each) for each in found], "inside": views_formats.inside(inside)}
+    return door.answer(kind, body, text)
+
+
+def _show_held(screen: Screen, found: Sequence[Held]) -> None:
+    if not found:
+        screen.line(words("formats.none"))
+        return
+    columns = [
+        ("format", "text"),
+        ("puid", "id"),
+        ("standing", "id"),
+        ("files", "number"),
+        ("size", "number"),
+        ("growth", "text"),
+    ]
+    screen.table([(words(f"label.{name}"), sort) for name, sort in columns], map(_held_row, found))
+
+
+def _show_inside(screen: Screen, inside: HeldInside) -> None:
+    """What lies in archives, and what of it nobody knows."""
+    counts = inside.counts
+    if counts.archives:
+        screen.heading(words("formats.inside", archives=number(counts.archives)))
+        _show_held(screen, inside.formats)
+    told = {
+        "formats.inside_more": counts.more[0],
+        "formats.inside_locked": counts.locked,
+        "formats.inside_left": counts.left,
+        "formats.inside_closed": inside.closed,
+    }
+    for name, count in told.items():
+        if count:
+            screen.line(words(name, count=number(count)), "yellow")
+
+
+def _show_reasons(screen: Screen, found: Sequence[Held]) -> None:
+    """Why formats are at risk, each once, and the ways out."""
+    for rule in {each.rule.puid: each.rule for each in found}.values():
+        if reason := rule.reason.get(language()):
+            screen.line()
+            screen.line(f"{rule.puid} {rule.name}", "bold")
+            screen.line(f"  {reason}")
+            screen.line(f"  {words('formats.ways')}: {', '.join(rule.paths) or '–'}", "dim")
 
 
 def _held_row(each: Held) -> list[Cell]:

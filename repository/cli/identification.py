@@ -190,5 +190,8 @@ def _show_again(screen: Screen, signatures: str, found: Iterable[Again]) -> None
     for each in found:
         files += each.differs
         now = f"{each.now.puid or '-'} ({each.now.basis.value})" if each.now else each.failed
+        if each.contents is not None and each.inside != each.file.inside:
+            formats = (f"{number(one.files)} × {one.puid or '-'}" for one in each.contents.sums().formats)
+            now += f", {words('identify.inside')}: {', '.join(formats) or '-'}"
         screen.line(f"{each.aip_id}  {each.file.path}  {each.file.puid or '-'} → {now}")
     screen.line(words("identify.again", files=number(files), signatures=signatures), "dim")

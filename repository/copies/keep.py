@@ -200,4 +200,5 @@ class Sealed:
                 puid=known.puid if known else "",
                 format_name=known.name if known else "",
                 original_name=name,
+                inside=known.inside if known else "",
             )

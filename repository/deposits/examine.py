@@ -112,7 +112,7 @@ def look_inside(archive: Archive, spool: Spool, report: FormatReport, opened: Co
             contents = inside.look(spool.folder / SPOOLED / file, name.rpartition(b"/")[2])
             for finding in told(shown_name(name), puid, contents):
                 findings.append(finding)
-            report.note(file, contents.notes())
+            report.enclose(file, contents.notes(), contents.sums().text())
     finally:
         shutil.rmtree(room, ignore_errors=True)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from formats.inside import OPENED
 from formats.properties import CannotTell, Kind, Said
 from formats.render import draw
 from formats.sandbox import workspace
@@ -20,14 +21,14 @@ from policies.formats import FormatPolicy, FormatRule, MigrationPath, Standing
 from policies.phrases import phrase
 from repository.access.reading import FileMissing
 from repository.archive import Archive
-from repository.catalog import FormatCount
+from repository.catalog import EnclosedCounts, FormatCount
 from repository.errors import NoPreview
 from repository.ledger.events import ledger_of
 from repository.model import AipFile
 from repository.progress import Progress
 from repository.versions.migration import Converted, Converter, formats_of, in_workspace, left_to_do, path_of
 
-__all__ = ["Formats", "Held", "PlanLine", "Sampled"]
+__all__ = ["Formats", "Held", "HeldInside", "PlanLine", "Sampled"]
 
 MEASURED: Final = 500
 """Past migrations that speeds are taken from: the newest, for tools and machines change."""
@@ -42,6 +43,15 @@ class Held:
 
     count: FormatCount
     rule: FormatRule
+
+
+@dataclass(frozen=True, slots=True)
+class HeldInside:
+    """What lies in archives, by format, with the counts of all of them; ``closed`` archives that can be opened were never looked into."""
+
+    formats: list[Held]
+    counts: EnclosedCounts
+    closed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +92,17 @@ class Formats:
 
     def holdings(self, standings: Collection[Standing] = ()) -> list[Held]:
         """Every format that is held (of these standings; all when empty), most bytes first."""
+        return self._thought_of(self._archive.catalog.formats.counts(), standings)
+
+    def inside(self, held: Sequence[Held], standings: Collection[Standing] = ()) -> HeldInside:
+        """What lies in archives among what is ``held`` (all of it, as `holdings` gives it), of these standings."""
+        counts = self._archive.catalog.formats.enclosed()
+        archives = sum(each.count.files for each in held if each.count.puid in OPENED)
+        return HeldInside(self._thought_of(counts.formats, standings), counts, max(0, archives - counts.archives))
+
+    def _thought_of(self, counts: Sequence[FormatCount], standings: Collection[Standing]) -> list[Held]:
         policy = self.policy()
-        found = [Held(each, policy.rule(Puid(each.puid))) for each in self._archive.catalog.formats.counts()]
+        found = [Held(each, policy.rule(Puid(each.puid))) for each in counts]
         return [each for each in found if not standings or each.rule.standing in standings]
 
     def plan(self, path: str | None = None, puids: Sequence[str] = ()) -> list[PlanLine]:

@@ -25,7 +25,7 @@ from formats.premis import UNKNOWN_FORMAT, Event, PremisEntity, PremisFile, read
 from formats.report import FormatReport
 from policies.phrases import phrase
 from repository.access.vouched import wanted
-from repository.aip.carried import Carried
+from repository.aip.carried import Carried, CarriedRow
 from repository.aip.sealing import PREMIS_PATH, REPRESENTATION_PREMIS, SPOOLED, Generator, Previous, Sealing, seal
 from repository.aip.stored import open_verified
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
@@ -131,7 +131,7 @@ class Derivation:
                             descriptive.append((path, _KINDS.get(type_, type_.lower())))
         return Package("", content_category=category, descriptive=tuple(descriptive))
 
-    def _kept(self, anew: Collection[str]) -> Iterator[tuple[str, int, bytes, bytes, str, str, str]]:
+    def _kept(self, anew: Collection[str]) -> Iterator[CarriedRow]:
         """What of the newest version is carried over: all but what Kho writes anew (of the representations that are named, too), and
         what is dropped."""
         written = {"METS.xml", PREMIS_PATH, SUBMISSION_PATH}
@@ -143,7 +143,7 @@ class Derivation:
             if top == "representations" and rest.partition("/")[0] in self.drop:
                 continue
             digests = bytes.fromhex(each.sha256), bytes.fromhex(each.sha512)
-            yield (each.path, each.size, *digests, each.puid, each.format_name, each.original_name)
+            yield (each.path, each.size, *digests, each.puid, each.format_name, each.original_name, each.inside)
 
     def _previous(self, carried: Carried) -> Previous:
         want = wanted(self.archive, self.aip.id)
@@ -182,7 +182,7 @@ class _Derived(Generator):
         with self._derivation_of.open(SUBMISSION_PATH) as stream:
             for item in read_submission(stream)[1]:
                 known = next(filter(None, map(self._carried.renamed, item.stored)), None)
-                yield item if known is None else replace(item, puid=known.puid, format_name=known.name)
+                yield item if known is None else replace(item, puid=known.puid, format_name=known.name, inside=known.inside)
 
     def _representation(self, name: str) -> RepresentationRef:
         entry = self._manifest.get(f"representations/{name}/METS.xml")

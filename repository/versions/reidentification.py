@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from formats.identify import Basis, Identification, Identifier, SiegfriedIdentifier
+from formats.inside import OPENED, Contents, Inside
 from formats.report import KnownFormat, notes_of
 from policies.findings import Finding, Findings
 from repository.access.reading import NoGoodCopy, Reading, Unverified
@@ -67,17 +68,33 @@ EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A file that was looked at again. ``failed`` says why it could not be; then ``now`` is None."""
+    """A file that was looked at again. ``failed`` says why it could not be; then ``now`` is None. ``contents`` is what lies in it, where it
+    is an archive and the policy has archives looked into."""
 
     aip_id: str
     file: AipFile
     now: Identification | None
     failed: str = ""
+    contents: Contents | None = None
+
+    @property
+    def inside(self) -> str:
+        """The sums of ``contents``; what they were before, where nobody looked."""
+        return self.contents.sums().text() if self.contents is not None else self.file.inside
 
     @property
     def differs(self) -> bool:
-        """Whether it is said otherwise now; not, where nobody knows."""
-        return self.now is not None and self.now.puid != self.file.puid
+        """Whether it, or what lies in it, is said otherwise now; not, where nobody knows."""
+        return self.now is not None and (self.now.puid != self.file.puid or self.inside != self.file.inside)
+
+    def known(self) -> KnownFormat:
+        """What is said now. Raises ValueError where nobody knows."""
+        if self.now is None:
+            raise ValueError("nobody knows what it is now")
+        now, contents = self.now, self.contents
+        inside = self.inside if now.puid in OPENED else ""
+        notes = (*notes_of(now), *(contents.notes() if contents is not None else ()))
+        return KnownFormat(now.puid, now.name, now.version, now.mime, notes, inside)
 
 
 def identifier_in_use(archive: Archive, workers: int | None = None) -> SiegfriedIdentifier:
@@ -105,6 +122,9 @@ def again(archive: Archive, identifier: Identifier, aip_ids: Iterable[str], prog
     progress.start("identify", None, "files")
     with _room(archive.settings.spool) as folder:
         for aip_id in aip_ids:
+            looking = (
+                Inside(identifier, Path(folder, "inside"), archive.policy.archives) if archive.policy.archives.look else None
+            )
             batch: list[tuple[AipFile, Path]] = []
             for file in archive.catalog.holdings.files(aip_id):
                 if not CONTENT.match(file.path) or not file.size:
@@ -114,9 +134,9 @@ def again(archive: Archive, identifier: Identifier, aip_ids: Iterable[str], prog
                 except (NoGoodCopy, Unverified) as error:
                     yield Again(aip_id, file, None, str(error))
                 if len(batch) >= BATCH_FILES or sum(each.size for each, _ in batch) >= BATCH_BYTES:
-                    yield from _identified(identifier, aip_id, batch, progress)
+                    yield from _identified(identifier, looking, aip_id, batch, progress)
                     batch.clear()
-            yield from _identified(identifier, aip_id, batch, progress)
+            yield from _identified(identifier, looking, aip_id, batch, progress)
     progress.finish()
 
 
@@ -127,12 +147,13 @@ def _room(spool: Path) -> Iterator[Path]:
         if not Path("/proc", left.name.removeprefix(ROOM).partition("-")[0]).exists():
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"{ROOM}{os.getpid()}-", dir=spool) as folder:
+        Path(folder, "inside").mkdir()
         yield Path(folder)
 
 
 def _fetched(reading: Reading, aip_id: str, file: AipFile, folder: Path, number: int) -> Path:
     """A verified copy with its extension. Raises NoGoodCopy, Unverified."""
-    extension = EXTENSION.search(file.original_name or file.path)
+    extension = EXTENSION.search(_name(file))
     target = folder / f"{number}{extension[0] if extension else ''}"
     with target.open("wb") as out:
         for chunk in reading.open(aip_id, file).chunks():
@@ -141,14 +162,21 @@ def _fetched(reading: Reading, aip_id: str, file: AipFile, folder: Path, number:
 
 
 def _identified(
-    identifier: Identifier, aip_id: str, batch: Sequence[tuple[AipFile, Path]], progress: Progress
+    identifier: Identifier, looking: Inside | None, aip_id: str, batch: Sequence[tuple[AipFile, Path]], progress: Progress
 ) -> Iterator[Again]:
     found: dict[Path, Identification] = dict(identifier.identify(path for _, path in batch))
     for file, path in batch:
         answer = found[path]
+        contents = looking.look(path, os.fsencode(_name(file))) if looking is not None and answer.puid in OPENED else None
         path.unlink()
         progress.advance(1)
-        yield Again(aip_id, file, None, answer.reason) if answer.basis is Basis.FAILED else Again(aip_id, file, answer)
+        failed = answer.basis is Basis.FAILED
+        yield Again(aip_id, file, None, answer.reason) if failed else Again(aip_id, file, answer, contents=contents)
+
+
+def _name(file: AipFile) -> str:
+    """As it was received, without its folders."""
+    return (file.original_name or file.path).rpartition("/")[2]
 
 
 class Reidentify:
@@ -267,15 +295,17 @@ class _Version:
                 self.report.add(Finding("IDENT-AGAIN-UNREAD", each.file.path, {"aip": self.aip_id, "reason": each.failed}))
             elif each.differs and each.now is not None:
                 carried = carried or Carried(self.archive.spools.get(deposit_id).database)
-                now = each.now
-                carried.rename(each.file.path, KnownFormat(now.puid, now.name, now.version, now.mime, tuple(notes_of(now))))
-                changes[each.file.puid, now.puid] += 1
+                carried.rename(each.file.path, each.known())
+                changes[each.file.puid, each.now.puid] += 1
         if carried is not None:
             self.archive.spools.get(deposit_id).commit()
         return changes
 
     def _event(self, aip: Aip, signatures: str, changes: Counter[tuple[str, str]], found: Mapping[str, int]) -> Event:
-        pairs = {f"{before or '-'} → {now or '-'}": count for (before, now), count in changes.most_common(PAIRS)}
+        pairs = {
+            f"{before or '-'} → {now or '-'}" if before != now else f"inside {now}": count
+            for (before, now), count in changes.most_common(PAIRS)
+        }
         detail: dict[str, str | int] = {"signatures": signatures, **found, **pairs}
         event = ledger_of(self.archive).event(IDENTIFICATION, "success", detail={**detail, "campaign": self.campaign})
         return replace(event, aip_id=aip.id, aip_version=aip.version + 1)

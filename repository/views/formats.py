@@ -11,9 +11,9 @@ from repository.views.records import finding
 
 if TYPE_CHECKING:
     from repository.services.campaigns import CampaignState
-    from repository.services.formats import Held, PlanLine, Sampled
+    from repository.services.formats import Held, HeldInside, PlanLine, Sampled
 
-__all__ = ["campaign", "campaign_state", "counts_of", "held", "plan", "sampled"]
+__all__ = ["campaign", "campaign_state", "counts_of", "held", "inside", "plan", "sampled"]
 
 Document = dict[str, Any]
 
@@ -34,6 +34,19 @@ def held(each: Held) -> Document:
         "reason": dict(rule.reason),
         "sources": list(rule.sources),
         "paths": list(rule.paths),
+    }
+
+
+def inside(found: HeldInside) -> Document:
+    """What lies in archives: counted apart from the files that they are."""
+    counts = found.counts
+    return {
+        "archives": counts.archives,
+        "formats": [held(each) for each in found.formats],
+        "more": {"files": counts.more[0], "bytes": counts.more[1]},
+        "locked": counts.locked,
+        "not_looked_at": counts.left,
+        "archives_not_opened": found.closed,
     }
 
 

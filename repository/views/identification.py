@@ -43,7 +43,8 @@ def identified(found: tuple[Path, str, Identification]) -> dict[str, Any]:
 
 
 def differs(each: Again) -> dict[str, Any]:
-    """One file whose format is said otherwise now, or which could not be looked at (``reason``)."""
+    """One file whose format is said otherwise now, or which could not be looked at (``reason``). ``inside`` is what lies in it now where
+    that is what differs, else null."""
     return {
         "aip": each.aip_id,
         "path": each.file.path,
@@ -51,4 +52,5 @@ def differs(each: Again) -> dict[str, Any]:
         "now": each.now.puid if each.now else "",
         "basis": each.now.basis.value if each.now else "",
         "reason": each.failed,
+        "inside": each.contents.sums().document() if each.contents is not None and each.inside != each.file.inside else None,
     }

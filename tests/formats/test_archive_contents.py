@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from formats.enclosed import Enclosed, EnclosedFormat
 from formats.identify import Basis, Identification
 from formats.inside import OPENED, Contents, Inside, Member, told
 from policies.findings import Puid
@@ -184,3 +185,32 @@ def test_an_office_document_is_no_archive(tmp_path: Path) -> None:
     path, puid = make("a.docx", tmp_path)
     assert zipfile.is_zipfile(path)
     assert puid not in OPENED
+
+
+def test_sums_are_the_same_text_whatever_the_order(tmp_path: Path) -> None:
+    sums = look(tmp_path, "a.zip", zipped(FILES))[0].sums()
+    again = look(tmp_path, "b.zip", zipped(dict(reversed(FILES.items()))))[0].sums()
+    assert sums.text() == again.text()
+    assert Enclosed.of(sums.text()) == sums
+    assert sums.formats == (EnclosedFormat("", "", 2, 2), EnclosedFormat("fmt/18", "name", 1, len(PDF)))  # the empty one, too
+    assert (sums.more, sums.locked, sums.left) == ((0, 0, 0), 0, 0)
+
+
+def test_the_commonest_formats_have_their_own_sums() -> None:
+    contents = Contents()
+    for number in range(70):
+        for _ in range(1 + (number < 60)):
+            known = Identification(Puid(f"x/{number}"), "n", "", "", Basis.SIGNATURE, "t", "1", "s")
+            contents.add(Member("a", 3, known))
+    contents.locked = 4
+    contents.miss("PKG-TOO-DEEP", "why")
+    sums = contents.sums()
+    assert {each.files for each in sums.formats} == {2}
+    assert (len(sums.formats), sums.more, sums.locked, sums.left) == (60, (10, 10, 30), 4, 1)
+    assert Enclosed.of(sums.text()) == sums
+
+
+@pytest.mark.parametrize("text", ["x", "[]", "{}", '{"formats": [["a"]]}', '{"formats": 1}', '{"formats": [], "more": 3}'])
+def test_what_are_no_sums(text: str) -> None:
+    with pytest.raises(ValueError, match=r"sums|Expecting|unpack|int"):
+        Enclosed.of(text)

@@ -19,6 +19,7 @@ from repository.jobs.flow import Step
 from repository.progress import Silent
 from repository.versions import reidentification
 from tests.builders_archive import ArchiveUnderTest, verified, write_tree
+from tests.formats import documents
 from tests.formats.sample_files import make
 from tests.packed import tarred, zipped
 from tests.repository.test_cli_corridor import agrees, shapes
@@ -133,6 +134,12 @@ def test_archives_in_a_deposit(archive: ArchiveUnderTest, folder: Path, tmp_path
         ": 1 × not known",
     ]
     assert len([each for each in archive.engine.holdings.files(deposit.aip_id) if "gói" in each.path]) == 1
+    counted = archive.engine.formats.inside(archive.engine.formats.holdings())
+    assert {each.count.puid: (each.count.files, each.count.bytes) for each in counted.formats} == {
+        png: (2, 2 * len(members["a.png"])),
+        "": (1, len(members["nhiễu"])),
+    }
+    assert (counted.counts.archives, counted.closed) == (1, 0)
     archive.weights(IDENT_INSIDE="refuse")
     assert archive.deposit(source, key="2").state.value == "refused"
     policy = archive.home / "policy.toml"
@@ -140,6 +147,78 @@ def test_archives_in_a_deposit(archive: ArchiveUnderTest, folder: Path, tmp_path
     archive.reopen()
     third = archive.deposit(source, key="3")
     assert sorted(each.code for each in third.findings if each.code.startswith("IDENT")) == ["IDENT-ARCHIVE", "IDENT-ARCHIVE"]
+
+
+def test_what_lies_in_archives_is_counted_apart_and_comes_back(
+    archive: ArchiveUnderTest, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Holdings and risks name it, a rebuild brings it back, a later version carries it, and what was not looked into is said."""
+    bmp = documents.picture(tmp_path / "a.bmp", (16, 12)).read_bytes()
+    png = (folder / "a.png").read_bytes()
+    inner = zipped({"a.bmp": bmp, "b.png": png})
+    policy = archive.home / "policy.toml"
+    told = policy.read_text(encoding="utf-8")
+    policy.write_text(told.replace("# archives = true", "archives = false"), encoding="utf-8")
+    archive.reopen()
+    closed = archive.deposit(write_tree(tmp_path / "đóng", {"a.zip": zipped({"b.png": png})})).aip_id
+    policy.write_text(told, encoding="utf-8")
+    archive.reopen()
+    first = archive.deposit(write_tree(tmp_path / "một", {"gói.zip": zipped({"trong.zip": inner, "c.png": png}), "a.png": png}))
+    archive.deposit(write_tree(tmp_path / "hai", {"d.tar": tarred({"b.png": png}), "e.zip": zipped({"b.png": png})}), key="2")
+
+    def counted(command: str) -> Any:
+        archive.close()
+        code, said, _ = kho(capsys, "formats", command, "--home", archive.home)
+        archive.open()
+        differences = [
+            each
+            for each in agrees(dict(shapes())["formats_holdings"], said | {"kind": "formats_holdings"})
+            if ".reason." not in each
+        ]
+        assert (code, differences) == (0, [])  # who has no reason gives none
+        return said
+
+    said = counted("holdings")
+    inside = {each["puid"]: (each["files"], each["bytes"], each["aips"]) for each in said["inside"].pop("formats")}
+    known = next(each["puid"] for each in said["formats"] if each["name"].startswith("PNG") or "PNG" in each["name"])
+    bitmap = next(puid for puid in inside if puid not in ("x-fmt/263", known))
+    assert inside == {known: (4, 4 * len(png), 2), bitmap: (1, len(bmp), 1), "x-fmt/263": (1, len(inner), 1)}
+    rest = {"archives": 3, "more": {"files": 0, "bytes": 0}, "locked": 0, "not_looked_at": 0, "archives_not_opened": 1}
+    assert said["inside"] == rest
+    assert {each["puid"]: each["files"] for each in said["formats"]}[known] == 1  # apart
+    risks = counted("risks")
+    assert [each["puid"] for each in risks["inside"]["formats"]] == [bitmap]
+    assert risks["formats"] == []
+    archive.close()
+    assert run(["formats", "risks", "--home", str(archive.home)]) == 0
+    words = capsys.readouterr().out
+    assert "3" in words
+    assert bitmap in words
+    archive.open()
+    files = {each.path: each.inside for each in archive.engine.holdings.files(first.aip_id)}
+    archive.lose_catalog()
+    assert dict(archive.engine.catalog.rebuild(progress=Silent()).findings.counts) == {}
+    assert {each.path: each.inside for each in archive.engine.holdings.files(first.aip_id)} == files
+    again = counted("holdings")
+    again["inside"].pop("formats")
+    assert again["inside"] == rest
+    archive.close()
+    _, dry, _ = kho(capsys, "formats", "reidentify", "--dry-run", "--home", archive.home)
+    archive.open()
+    assert [(row["aip"], row["before"] == row["now"], row["inside"]["formats"][0][0]) for row in dry["differences"]] == [
+        (closed, True, known)
+    ]
+    report = archive.engine.campaigns.reidentify(progress=Silent())
+    assert (report["counts"]["changed"], report["counts"]["versions"]) == (1, 1)
+    archive.whole()
+    assert counted("holdings")["inside"]["archives_not_opened"] == 0
+    event = next(
+        each for each in archive.engine.holdings.events(closed) if "identification" in each.type and each.aip_version == 2
+    )
+    assert event.detail["inside x-fmt/263"] == 1
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=Silent())
+    assert counted("holdings")["inside"]["archives"] == 4
 
 
 def test_in_words(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
