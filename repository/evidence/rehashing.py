@@ -93,8 +93,12 @@ class Rehashing:
             return b""
         self.digests.append(self._batch.digests[self._tree][self._hash][index])
         if self._batch.leaves[index].listed:
-            self.lists[index] = self._batch.later_lists(self._tree, index)[-1][2]
+            self.lists[index] = self._list_known(index)
         return self._known.tree.levels[0][index]
+
+    def _list_known(self, index: int) -> bytes:
+        """The list that came with the known generation; one after it, which goes when it is made again, has others."""
+        return next(text for at, _, text in self._batch.later_lists(self._tree, index) if at == self._upon)
 
     def _digests_known(self, index: int, objects: Sequence[DataObject]) -> dict[str, bytes]:
         """By path, what the known generation read of a leaf."""
@@ -103,7 +107,7 @@ class Rehashing:
             return {}
         if not self._batch.leaves[index].listed:
             return {each.path: digest for each, digest in zip(objects, row, strict=True) if digest is not None}
-        lines = (line.partition(b" ") for line in self._batch.later_lists(self._tree, index)[-1][2].splitlines())
+        lines = (line.partition(b" ") for line in self._list_known(index).splitlines())
         behind = {path.decode(): bytes.fromhex(digest.decode("ascii")) for digest, _, path in lines}
         return behind if row[0] is None else {objects[0].path: row[0], **behind}
 

@@ -3,9 +3,12 @@ anew, with the loss told."""
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,12 @@ def away(archive: Proved, *ends: str) -> Iterator[None]:
 
 def told(archive: Proved) -> dict[str, Finding]:
     return {each.code: each for each in attention(archive.engine.archive) if each.code.startswith("EVD-")}
+
+
+def kho(folder: Path, line: str, at: datetime) -> int:
+    """What a line of an exported README ends with, at a time."""
+    command = [sys.executable, "-m", "repository.cli", *shlex.split(line)[1:], "--at", at.isoformat()]
+    return subprocess.run(command, cwd=folder, capture_output=True, timeout=60).returncode
 
 
 def later(archive: Proved, days: float) -> None:
@@ -116,10 +125,15 @@ def test_a_whole_version_that_was_away_is_taken_in(archive: Proved) -> None:
     assert judged(folder, "sha256", 535).valid
 
 
-def test_what_lies_behind_a_list_is_told_of_and_taken_in_too(archive: Proved) -> None:
+def in_lists(archive: Proved) -> None:
+    """From here on a list stands for the files of a version."""
     file = archive.home / "policy.toml"
     file.write_text(file.read_text(encoding="utf-8").replace('lead = "180d"', 'lead = "180d"\ngroup = 2'), encoding="utf-8")
     archive.reopen()
+
+
+def test_what_lies_behind_a_list_is_told_of_and_taken_in_too(archive: Proved) -> None:
+    in_lists(archive)
     aip = left_out(archive, "/1.bin")
     assert told(archive)["EVD-LEFT-OUT"].args["count"] == 1
     assert archive.engine.evidence.renew()["renewed"][LEFT] == 1
@@ -128,6 +142,31 @@ def test_what_lies_behind_a_list_is_told_of_and_taken_in_too(archive: Proved) ->
     assert None not in proved(archive, aip, archive.clock.now())
     folder, _ = archive.proof(aip, "out")
     assert b"1.bin" in (folder / "data" / "lists" / "0.sha256.sha384.txt").read_bytes()
+
+
+def test_lists_are_those_of_the_generation_that_is_made_again(archive: Proved) -> None:
+    """A wrong end in the file of algorithms had made a generation more, with lists of its own, which goes when that is put right."""
+    in_lists(archive)
+    archive.authority("one", "sha256", hash_name="sha384")  # one tree, so that it alone can prove
+    aips = [archive.give("a"), archive.give("b", {"b.txt": b"b", "c": b"c", "d": b"d"})]
+    archive.engine.evidence.batch()
+    (since,) = proved(archive, aips[0], archive.clock.now())
+    ends(archive, sha256="2028-06-01")
+    archive.clock.pass_days(500)
+    with away(archive, "/1.bin"):
+        later(archive, 530)
+        for wrong in ("", "2028-05-20"):
+            ends(archive, sha256="2028-06-01", sha512=wrong)
+            assert archive.engine.evidence.renew()["renewed"]["hash-tree renewal"] == 1
+    ends(archive, sha256="2028-06-01")
+    later(archive, 533)
+    assert archive.engine.evidence.renew()["renewed"][LEFT] == 1
+    assert [each["generations"] for row in archive.catalog.evidence.batches() for each in row.trees] == [["sha256", "sha512"]]
+    later(archive, 600)
+    for number, aip in enumerate(aips):
+        assert proved(archive, aip, archive.clock.now()) == {since}
+        folder, exported = archive.proof(aip, f"out{number}")
+        assert [kho(folder, line, archive.clock.now()) for line in exported.verify] == [0]
 
 
 def test_a_failed_authority_leaves_what_was_renewed_as_it_was(archive: Proved) -> None:
