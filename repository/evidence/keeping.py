@@ -16,12 +16,13 @@ from policies.findings import KhoError
 from repository.aip.stored import open_verified
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
+from repository.errors import AipUnreadable
 from repository.evidence.batch import PREFIX, TIME, Batch, Mark, read_batch
 from repository.evidence.pending import Pending, Unreadable, pending, put_aside, read_pending
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import copy_of, keep_as_promised
 from signatures.timestamps import Anchors, Answer, Trust, read_token
-from storage.ocfl.inventory import Inventory, parse_inventory
+from storage.ocfl.inventory import INVENTORY, Inventory, parse_inventory
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files, seal_next
 from storage.tier import ObjectId, SealedVersion, Tier
@@ -75,7 +76,7 @@ def _keep(archive: Archive, found: Pending, anchors: Mapping[str, Anchors]) -> b
             return True  # kept and registered by a process that was killed just after
         if number - 1 not in before:
             return False  # the version before is itself not kept yet
-        previous = _inventory(list(archive.tiers.values()), batch.object_id, before[number - 1])
+        previous = _inventory(list(archive.tiers.values()), batch.object_id, number - 1, before[number - 1])
         sealed = seal_next(previous, before[number - 1], files, block, found.folder / "inventory.json", token=token)
     kept = keep_as_promised(archive, sealed)
     if kept is None:
@@ -159,19 +160,24 @@ def _answer(token: Token, anchors: Anchors | None) -> Answer:
     return Trust(anchors or Anchors()).of(token, token.time)
 
 
-def _inventory(tiers: Sequence[Tier], object_id: str, sha512: bytes) -> Inventory:
-    stream, _ = open_verified(tiers, ObjectId(object_id), "inventory.json", sha512)
+def _inventory(tiers: Sequence[Tier], object_id: str, number: int, sha512: bytes) -> Inventory:
+    """The inventory of a version, from the folder of the version: at the root there is that of the next one as soon as a tier holds it,
+    and a killed process may not have told the catalog so. Raises AipUnreadable, Unavailable."""
+    try:
+        stream, _ = open_verified(tiers, ObjectId(object_id), f"v{number}/{INVENTORY}", sha512)
+    except AipUnreadable:  # while it is the newest, the root has it, too
+        stream, _ = open_verified(tiers, ObjectId(object_id), INVENTORY, sha512)
     with stream:
         return parse_inventory(stream)
 
 
-def open_batch(tiers: Sequence[Tier], object_id: str, inventory_sha512: bytes) -> tuple[Batch, Inventory]:
-    """A batch as the tiers hold it, every file verified by its inventory.
+def open_batch(tiers: Sequence[Tier], object_id: str, number: int, inventory_sha512: bytes) -> tuple[Batch, Inventory]:
+    """A batch as the tiers hold it, as of its version ``number``, every file verified by its inventory.
 
     Raises:
         AipUnreadable: no tier holds a file unaltered. ValueError, KeyError: it is no batch.
     """
-    inventory = _inventory(tiers, object_id, inventory_sha512)
+    inventory = _inventory(tiers, object_id, number, inventory_sha512)
 
     def opened(path: str) -> BinaryIO:
         return open_verified(tiers, inventory.object_id, inventory.content_of(path), inventory.digest_of(path))[0]
@@ -183,7 +189,7 @@ def newest_token(archive: Archive, row: BatchRow, tree: str) -> tuple[bytes, str
     """(token, authority, place) of a tree's newest stamp, without reading the leaves; ``place`` is its file's name without ".tst".
     Raises as `open_batch`."""
     tiers = list(archive.tiers.values())
-    inventory = _inventory(tiers, PREFIX + row.id, row.inventory_sha512)
+    inventory = _inventory(tiers, PREFIX + row.id, row.version, row.inventory_sha512)
 
     def read(path: str) -> bytes:
         stream, _ = open_verified(tiers, inventory.object_id, inventory.content_of(path), inventory.digest_of(path))
@@ -199,4 +205,4 @@ def newest_token(archive: Archive, row: BatchRow, tree: str) -> tuple[bytes, str
 
 def load(archive: Archive, row: BatchRow) -> Batch:
     """The batch of a catalog row. Raises as `open_batch`."""
-    return open_batch(list(archive.tiers.values()), PREFIX + row.id, row.inventory_sha512)[0]
+    return open_batch(list(archive.tiers.values()), PREFIX + row.id, row.version, row.inventory_sha512)[0]

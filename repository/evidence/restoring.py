@@ -27,9 +27,9 @@ def restore_batches(
     restored = 0
     for object_id in sorted(held):
         found = held[object_id]
-        for digest in _candidates(found):
+        for newest, digest in _candidates(found):
             try:
-                batch, inventory = open_batch(list(tiers.values()), object_id, digest)
+                batch, inventory = open_batch(list(tiers.values()), object_id, newest, digest)
                 digests = {each: inventory_digest(list(tiers.values()), inventory, each) for each in range(1, inventory.head)}
             except (KhoError, OSError, ValueError, KeyError) as error:
                 findings.add("AIP-UNREADABLE", object_id, reason=str(error))
@@ -45,10 +45,10 @@ def restore_batches(
     return restored
 
 
-def _candidates(found: Mapping[str, ObjectVersion]) -> list[bytes]:
-    """Digests of newest inventories, the highest version first."""
+def _candidates(found: Mapping[str, ObjectVersion]) -> list[tuple[int, bytes]]:
+    """(newest version, digest of its inventory), the highest version first."""
     ordered = sorted(found.values(), key=lambda each: -each.number)
-    return list(dict.fromkeys(each.inventory_sha512 for each in ordered))
+    return list(dict.fromkeys((each.number, each.inventory_sha512) for each in ordered))
 
 
 def _copies(

@@ -12,16 +12,19 @@ import pytest
 
 from policies.findings import Finding
 from repository.attention.entries import attention
+from repository.evidence import keeping
 from repository.evidence.judge import Judging, judge
 from repository.evidence.making import authorities_by_tree, make_batch
 from repository.evidence.pending import pending
+from repository.evidence.renewing import renew_due
+from repository.ledger import keeper
 from repository.progress import Silent
 from repository.signed.evidence import read_records
 from signatures.errors import InvalidRecord
 from signatures.evidence import verify_record
 from storage import durable
 from tests.builders_archive import SharedIdentifier
-from tests.repository.proved_archive import Proved
+from tests.repository.proved_archive import Proved, judged_record
 
 
 @pytest.fixture
@@ -129,6 +132,45 @@ def test_one_whose_tiers_are_away_is_told_after_a_day(archive: Proved, monkeypat
     assert [each.args["count"] for each in told(archive, "EVD-PENDING")] == [1]
     assert archive.engine.evidence.batch()["pending"] == 0
     assert told(archive, "EVD-PENDING") == []
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("ends", ["killed before the catalog was told", "a lock was refused once"])
+def test_a_renewal_that_is_on_the_tiers_and_not_in_the_catalog_is_registered(
+    archive: Proved, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    aip = archive.give("a")
+    archive.engine.evidence.batch()
+    archive.authority("three", "sha256", years=30)
+    archive.authority("four", "sha512", years=30)
+    archive.clock.pass_days(9.8 * 365)
+    kept = archive.engine.archive
+    renew_due(kept, authorities_by_tree(kept), Silent())
+    with monkeypatch.context() as patch:
+        if ends.startswith("killed"):
+            patch.setattr(keeping, "_register", killed)
+            with pytest.raises(Killed):
+                keeping.settle(kept, {})
+        else:
+            patch.setattr(keeper, "promise", lambda *_: "no lock now")
+            assert keeping.settle(kept, {}) == []
+    assert archive.proof(aip, "between")[1].records == ["sha256.er", "sha512.er"]
+    assert len(pending(kept)) == 1
+    done = archive.engine.evidence.renew()
+    assert (done["pending"], done["tokens"]) == (0, 0)
+    assert [each.version for each in archive.catalog.evidence.batches()] == [2]
+    assert archive.engine.evidence.renew()["tokens"] == 0
+    assert not {each.code for each in attention(kept) if each.code.startswith("EVD-")}
+    folder, _ = archive.proof(aip, "after")
+    assert [len(judged_record(folder, f"{tree}.er", archive.clock.now()).stamps) for tree in ("sha256", "sha512")] == [2, 2]
+    archive.whole()
 
 
 def test_every_byte_and_name_is_on_the_medium_before_the_folder_has_its_name(
