@@ -23,7 +23,8 @@ __all__ = ["Asking"]
 
 @dataclass
 class Asking:
-    """One round of requests, as of ``now``; ``granted`` counts those that were.
+    """One round of requests. ``now`` is the time as of which the round decides what is due; a token is judged at the time at which it is
+    asked for, for what is stamped may have been read for hours. ``granted`` counts the tokens that were given, though some be of no use.
 
     A new generation over content asks for all of a batch to be read, for hours; and an authority that is silent, or whose certificate would
     end too soon, would have it read for nothing, again at every round. So it is asked first, for a stamp over nothing, once in a round."""
@@ -37,8 +38,8 @@ class Asking:
     _OVER: ClassVar[bytes] = b"Does anybody stamp?"
 
     def stamp(self, asked: Sequence[Authority], hash_name: str, root: bytes, outlast: datetime | None = None) -> Stamped:
-        """Have ``root`` stamped by the first of ``asked`` whose token is of use: it outlasts ``outlast``, or (None) has not ended already.
-        Raises NotStamped."""
+        """Have ``root`` stamped by the first of ``asked`` whose token is of use: it lasts until ``outlast`` at least, or (None) has not
+        ended already. Raises NotStamped."""
         got = self._granted(asked, hash_name, root, outlast)
         keep_roots(self.archive, {got.authority.name})
         return got
@@ -60,14 +61,14 @@ class Asking:
         return try_once
 
     def _granted(self, asked: Sequence[Authority], hash_name: str, root: bytes, outlast: datetime | None) -> Stamped:
-        got = stamp(asked, hash_name, root, now=self.now, lasting=self._lasting(hash_name, outlast), news=news_of)
-        self.granted += 1
-        return got
+        now = self.archive.clock.now()
+        return stamp(asked, hash_name, root, now=now, lasting=self._lasting(hash_name, now, outlast), news=news_of)
 
-    def _lasting(self, hash_name: str, outlast: datetime | None) -> Lasting:
+    def _lasting(self, hash_name: str, now: datetime, outlast: datetime | None) -> Lasting:
         def judged(token: Token, answer: Answer) -> str:
+            self.granted += 1
             first = earliest(ends_of(token, hash_name, self.algorithms, answer))
-            if first is None or first.when is None or first.when > (outlast or self.now):
+            if first is None or first.when is None or (first.when > now if outlast is None else first.when >= outlast):
                 return ""
             if outlast is None:
                 return phrase("tsp-stands-on-ended", name=first.name)

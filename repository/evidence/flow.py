@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from policies.findings import KhoError
@@ -16,6 +17,10 @@ from repository.jobs.flow import Json, Step, Steps
 from repository.progress import Silent
 
 __all__ = ["EvidenceFlow"]
+
+_ONE = threading.Lock()
+"""One step of evidence at a time: two rounds (the worker's, and one that somebody asked for) would stamp the same trees, and keep the same
+batches. All jobs of a home run in one process."""
 
 
 class EvidenceFlow:
@@ -32,14 +37,19 @@ class EvidenceFlow:
         steps.run("settle", self._settle)
         steps.run("news", self._news)
         made = steps.run("batch", self._batch, argument["batch"])
-        renewed = steps.run("renew", self._renew) if argument["renew"] else {"renewed": {}, "tokens": 0, "findings": []}
+        renewed = (
+            steps.run("renew", self._renew, argument["batch"] is None)
+            if argument["renew"]
+            else {"renewed": {}, "tokens": 0, "findings": []}
+        )
         return {**made, **renewed, "pending": steps.run("settle", self._settle)}
 
     def _news(self, step: Step) -> None:
         ask_for_news(self._archive, authorities_by_tree(self._archive))
 
     def _settle(self, step: Step) -> int:
-        settle(self._archive, roots_of(self._archive))
+        with _ONE:
+            settle(self._archive, roots_of(self._archive))
         return len(pending(self._archive))
 
     def _batch(self, step: Step, wanted: bool | None) -> dict[str, Any]:
@@ -47,13 +57,15 @@ class EvidenceFlow:
         if wanted is False or (wanted is None and not (self._archive.settings.authorities and is_due(self._archive))):
             return nothing
         try:
-            made = make_batch(self._archive, authorities_by_tree(self._archive), Silent())
+            with _ONE:
+                made = make_batch(self._archive, authorities_by_tree(self._archive), Silent())
         except KhoError as error:
             return {**nothing, "failures": [str(error.finding.args.get("reason", error))]}
         lists = {"trees": list(made.trees), "failures": list(made.failures), "unprovable": list(made.unprovable)}
         return {"batch": made.batch, "leaves": made.leaves, **lists}
 
-    def _renew(self, step: Step) -> dict[str, Any]:
-        done = renew_due(self._archive, authorities_by_tree(self._archive), Silent())
+    def _renew(self, step: Step, patient: bool) -> dict[str, Any]:
+        with _ONE:
+            done = renew_due(self._archive, authorities_by_tree(self._archive), Silent(), patient=patient)
         rows = [[each.code, each.path, dict(each.args)] for each in done.findings]
         return {"renewed": done.renewed, "tokens": done.tokens, "findings": rows}

@@ -15,7 +15,7 @@ from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import TIME
 from repository.evidence.keeping import newest_token
-from repository.evidence.notes import read_note, write_note
+from repository.evidence.notes import lately, read_note, write_note
 from repository.evidence.roots import roots_of
 from signatures.timestamps import Anchors, Answer, Authority, Believed, Trust, read_token
 from signatures.timestamps.collect import revocations_for
@@ -53,7 +53,7 @@ def ask_for_news(archive: Archive, authorities: Mapping[str, Sequence[Authority]
     known = {each.name: each for several in authorities.values() for each in several}
     roots = roots_of(archive)
     for key, stamps in together.items():
-        if key in asked and now < datetime.fromisoformat(asked[key]) + ASKED_EVERY:
+        if key in asked and lately(asked[key], now, ASKED_EVERY):
             continue
         asked[key] = now.isoformat()
         name = str(stamps[0][1]["authority"])

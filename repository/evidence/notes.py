@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from repository.archive import Archive
 from repository.errors import RepositoryError
 from storage import durable
 
-__all__ = ["UnreadableNote", "read_note", "write_note"]
+__all__ = ["UnreadableNote", "lately", "read_note", "write_note"]
 
 FORMAT = 1
 """``kho_evidence_note`` of each."""
@@ -44,6 +45,11 @@ def read_note(archive: Archive, name: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableNote(str(file), str(error)) from error
     return facts
+
+
+def lately(noted: str, now: datetime, span: timedelta) -> bool:
+    """Whether a time of a note is less than ``span`` ago. One that has not come yet is of a clock that was wrong, and says nothing."""
+    return datetime.fromisoformat(noted) <= now < datetime.fromisoformat(noted) + span
 
 
 def write_note(archive: Archive, name: str, facts: dict[str, Any]) -> None:

@@ -188,10 +188,11 @@ def _begun(
 
 
 def _cured(state: State, there: Sequence[State]) -> bool:
-    """Whether a lineage that was begun since proves what this one left out."""
-    end = state.left.because.when if state.left is not None else None
-    younger = (each.since for each in there if each is not state and each.stands and each.left is None)
-    return end is not None and any(since is not None and since >= end for since in younger)
+    """Whether a lineage was begun since: it proves what this one left out, or has left it out again, and is to be asked about that."""
+    if state.left is None:
+        return False
+    younger = (each.since for each in there if each is not state and each.stands)
+    return any(since is not None and since > state.left.since for since in younger)
 
 
 def _next(

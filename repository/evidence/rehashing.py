@@ -13,17 +13,29 @@ from policies.phrases import phrase
 from repository.archive import Archive
 from repository.evidence.batch import Batch
 from repository.evidence.leaves import LISTS, DataObject, Leaf, Unprovable, hashed_again, objects_of
-from repository.evidence.notes import read_note, write_note
+from repository.evidence.notes import UnreadableNote, lately, read_note, write_note
 from repository.progress import Progress
 from signatures.evidence import Generation, Lineage
 from storage.errors import Unavailable
 
-__all__ = ["Lacking", "Rehashing", "note_lacking", "note_left", "still_lacking", "waiting", "waits", "worth_trying"]
+__all__ = [
+    "Lacking",
+    "Rehashing",
+    "in_vain_lately",
+    "note_in_vain",
+    "note_lacking",
+    "note_left",
+    "still_lacking",
+    "waiting",
+    "waits",
+    "worth_trying",
+]
 
 NOTE = "waiting"
 
-WAITS, LEFT = "trees", "left"
-"""What the note has: of trees whose renewal waits, and of trees that were renewed without what could not be read."""
+WAITS, LEFT, IN_VAIN = "trees", "left", "in vain"
+"""What the note has: of trees whose renewal waits, of trees that were renewed without what could not be read, and of trees for which a
+token was given that was of no use in the end."""
 
 TRIED_EVERY = timedelta(days=1)
 """How often all that a tree has left out is tried, beside what is noted of it."""
@@ -170,7 +182,7 @@ def worth_trying(archive: Archive, batch: str, tree: str, hash_name: str) -> boo
     """Whether something of what a hash-tree renewal left out may be read now: of what was noted of it, something can; or it was not tried
     for a day, for more may be left out than is noted."""
     facts = _noted(archive, LEFT).get(f"{batch}/{tree}")
-    if facts is None or archive.clock.now() >= datetime.fromisoformat(facts["tried"]) + TRIED_EVERY:
+    if facts is None or not lately(facts["tried"], archive.clock.now(), TRIED_EVERY):
         return True
     return any(_there(archive, each, hash_name) for each in map(_of_json, facts["lacking"]))
 
@@ -202,18 +214,36 @@ def note_left(archive: Archive, batch: str, tree: str, lacking: Sequence[Lacking
     _note(archive, LEFT, f"{batch}/{tree}", {"tried": archive.clock.now().isoformat()}, lacking)
 
 
+def in_vain_lately(archive: Archive, batch: str, tree: str) -> bool:
+    """Whether a token for a tree was paid for in vain less than a day ago."""
+    tried = _noted(archive, IN_VAIN).get(f"{batch}/{tree}")
+    return tried is not None and lately(tried, archive.clock.now(), TRIED_EVERY)
+
+
+def note_in_vain(archive: Archive, batch: str, tree: str, *, failed: bool) -> None:
+    """Remember that a token was given for a tree in vain; or that all is well."""
+    _write(archive, IN_VAIN, f"{batch}/{tree}", archive.clock.now().isoformat() if failed else None)
+
+
 def _note(archive: Archive, kind: str, name: str, facts: Mapping[str, Any], lacking: Sequence[Lacking]) -> None:
-    note = read_note(archive, NOTE)
+    noted = {**facts, "lacking": [_json(each) for each in lacking[:NOTED]]} if lacking and facts else None
+    _write(archive, kind, name, noted)
+
+
+def _write(archive: Archive, kind: str, name: str, noted: Any) -> None:
+    """One entry of the note, or (None) no entry. One that could not be read is written anew."""
+    note, damaged = _whole(archive)
     before = dict(note.get(kind, {}))
-    noted = {key: value for key, value in before.items() if key != name}
-    if lacking and facts:
-        noted[name] = {**facts, "lacking": [_json(each) for each in lacking[:NOTED]]}
-    if noted != before:
-        write_note(archive, NOTE, {**note, kind: noted})
+    after = {key: value for key, value in before.items() if key != name} | ({} if noted is None else {name: noted})
+    if after != before or damaged is not None:
+        write_note(archive, NOTE, {**note, kind: after})
 
 
 def waiting(archive: Archive) -> Iterator[Finding]:
-    """What renewals wait for: the first file of each tree."""
+    """What renewals wait for: the first file of each tree. A note that cannot be read is told, and holds up nothing: what it said is found
+    out again."""
+    if (damaged := _whole(archive)[1]) is not None:
+        yield damaged
     for name, facts in _noted(archive, WAITS).items():
         first = _of_json(facts["lacking"][0])
         yield waits(first, name.partition("/")[2], facts["count"], datetime.fromisoformat(facts["until"]))
@@ -225,7 +255,15 @@ def waits(first: Lacking, tree: str, count: int, until: datetime) -> Finding:
 
 
 def _noted(archive: Archive, kind: str) -> dict[str, Any]:
-    return dict(read_note(archive, NOTE).get(kind, {}))
+    return dict(_whole(archive)[0].get(kind, {}))
+
+
+def _whole(archive: Archive) -> tuple[dict[str, Any], Finding | None]:
+    """The note, and what is wrong with it."""
+    try:
+        return read_note(archive, NOTE), None
+    except UnreadableNote as error:
+        return {}, error.finding
 
 
 def _json(each: Lacking) -> dict[str, Any]:

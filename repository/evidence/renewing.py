@@ -11,12 +11,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from policies.findings import Findings, KhoError, spoken
 from policies.phrases import phrase
+from policies.trust import earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.asking import Asking
@@ -26,13 +27,24 @@ from repository.evidence.keeping import load, newest_token, row_of
 from repository.evidence.making import begin_tree
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, LEFT_OUT, MISSING, TIME_STAMP, Due, plan, successor
-from repository.evidence.rehashing import Lacking, Rehashing, note_lacking, note_left, still_lacking, waits, worth_trying
+from repository.evidence.rehashing import (
+    Lacking,
+    Rehashing,
+    in_vain_lately,
+    note_in_vain,
+    note_lacking,
+    note_left,
+    still_lacking,
+    waits,
+    worth_trying,
+)
 from repository.evidence.roots import roots_of
+from repository.evidence.states import token_ends
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
 from signatures.evidence import Generation, Renewal, Tree, renewal_of, renewal_tree, renewal_values
-from signatures.timestamps import Authority, read_token
+from signatures.timestamps import Anchors, Authority, Trust, read_token
 from signatures.timestamps.collect import revocations_for
 
 __all__ = ["Renewing", "renew_due"]
@@ -57,8 +69,9 @@ class Renewing:
     findings: Findings = field(default_factory=Findings)
 
 
-def renew_due(archive: Archive, authorities: Authorities, progress: Progress) -> Renewing:
-    """Renew every tree that is due now, and leave the new versions pending. Batches that are pending already are passed over."""
+def renew_due(archive: Archive, authorities: Authorities, progress: Progress, *, patient: bool = False) -> Renewing:
+    """Renew every tree that is due now, and leave the new versions pending. Batches that are pending already are passed over; and, when
+    ``patient``, trees for which a token was given in vain less than a day ago, for tokens cost money and content takes hours to read."""
     now, done = archive.clock.now(), Renewing()
     algorithms = algorithms_in(archive.settings.home, archive.policy.evidence.algorithms)
     busy = {folder.stem for folder in pending(archive)}
@@ -66,7 +79,7 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress) ->
     planned = plan(archive, list(rows.values()), algorithms, roots_of(archive), now)
     due = [each for each in planned if each.due is not None and each.due <= now]
     asking = Asking(archive, algorithms, now)
-    work = _Work(archive, authorities, asking, done, rows)
+    work = _Work(archive, authorities, asking, done, rows, patient)
     work.restamp([each for each in due if each.kind == TIME_STAMP])
     together: dict[str, list[Due]] = defaultdict(list)
     for each in due:
@@ -99,6 +112,7 @@ class _Work:
     asking: Asking
     done: Renewing
     rows: Mapping[str, BatchRow]
+    patient: bool
     stamped: dict[tuple[str, str], tuple[Renewal, Mark]] = field(default_factory=dict)
     beside: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     _collected_of: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
@@ -115,13 +129,17 @@ class _Work:
         if not (wanted := [each for each in wanted if self._worth(each)]):
             return
         batch, changed = load(self.archive, self.rows[batch_id]), list[str]()
+        wanted = [self._fallen_back_on(batch, each) for each in wanted]
         told: dict[str, str] = {}
         for each in wanted:
+            granted = self.asking.granted
             try:
                 did = self._did(batch, each, progress)
             except NotStamped as error:
                 did = self._failed(each, str(error.finding.args["reason"]))
+                note_in_vain(self.archive, each.batch, each.instead or each.tree, failed=self.asking.granted > granted)
             if did:
+                note_in_vain(self.archive, each.batch, each.instead or each.tree, failed=False)
                 self.done.renewed[each.kind] += 1
                 changed.append(f"{each.kind} of {each.tree}")
                 if each.instead not in ("", each.tree):
@@ -144,7 +162,9 @@ class _Work:
         return True
 
     def _worth(self, due: Due) -> bool:
-        """Whether there is any use in reading a batch for what was left out of it."""
+        """Whether there is any use in reading a batch: for what was left out of it, or once more after a token in vain."""
+        if self.patient and due.kind != TIME_STAMP and in_vain_lately(self.archive, due.batch, due.instead or due.tree):
+            return False
         return due.kind != LEFT_OUT or worth_trying(self.archive, due.batch, due.instead, due.hash)
 
     def _authorities(self, tree: str, due: Sequence[Due]) -> list[Authority]:
@@ -164,8 +184,18 @@ class _Work:
                 yield stamped[1].authority if stamped else str(facts["authority"])
 
     def _outlast(self, due: Sequence[Due]) -> datetime:
-        """A new token must last longer than what it renews; else it would be due again at once, and again."""
-        return max(each.because.when for each in due if each.because is not None and each.because.when is not None) + _LONGER
+        """A new token must last longer than what it renews, else it would be due again at once, and again; and as long as what is let go
+        for it."""
+        ends = [each.because.when + _LONGER for each in due if each.because is not None and each.because.when is not None]
+        ends += [end for each in due if each.kind == LEFT_OUT and (end := self._end(each)) is not None]
+        return max(ends)
+
+    def _end(self, due: Due) -> datetime | None:
+        """When the first of what a tree stands on now ends, as far as is known."""
+        algorithms = self.asking.algorithms
+        facts = next(each for each in self.rows[due.batch].trees if each["tree"] == due.tree)
+        first = earliest([*token_ends(facts, algorithms), algorithms.hash_end(facts["hash"])])
+        return None if first is None else first.when
 
     def _missing(self, batch: Batch, due: Due, progress: Progress) -> bool:
         """Begin a tree; or begin anew one whose stamps prove nothing any more: then only real authorities will do."""
@@ -178,7 +208,7 @@ class _Work:
         return True
 
     def _why(self, due: Due) -> str:
-        if due.left is None:
+        if due.left is None or due.fallen:
             return due.fallen
         until = due.left.because.when.date().isoformat() if due.left.because.when is not None else "-"
         return phrase("left-behind", count=due.left.count, until=until)
@@ -194,7 +224,7 @@ class _Work:
         left, generations = due.left, batch.trees[due.instead].generations
         assert left is not None, "a renewal of what was left out names it"
         upon, known = generations[: left.generation], generations[left.generation]
-        if left.late:
+        if left.late or due.fallen:
             again = Rehashing(self.archive, batch, due.instead, known.hash, progress, upon=upon, known=known)
             if again.nothing_back():
                 note_left(self.archive, batch.id, due.instead, again.lacking)
@@ -212,6 +242,21 @@ class _Work:
             tree = Tree(hash_name, again.leaves())
         self._put(batch, due, tree, again, len(upon))
         return True
+
+    def _fallen_back_on(self, batch: Batch, due: Due) -> Due:
+        """The same, or a tree begun anew where the stamp that taking in would stand on is worth nothing any more, as far as can be known.
+        It is not the newest of its tree, so that nobody has asked about it since."""
+        if due.left is None or due.left.late:
+            return due
+        last = due.left.generation - 1
+        token, slot = read_token(batch.trees[due.instead].generations[last].last), slot_of(due.tree)
+        name = batch.marks[due.instead][last][-1].authority
+        authority = next((each for each in self.authorities[slot] if each.name == name), None)
+        news = (data for _, data in revocations_for(token, authority))
+        answer = Trust(roots_of(self.archive).get(name, Anchors()).with_revocations(news)).of(token, self.now)
+        if not answer.fallen:
+            return due
+        return replace(due, tree=f"{slot}.{sum(slot_of(each) == slot for each in batch.trees) + 1}", fallen=answer.reason)
 
     def _hash_for_left(self, generations: Sequence[Generation]) -> str:
         """The newest generation's hash; or, where that was begun too long ago, one that lasts: all is read for it. Raises NotStamped."""

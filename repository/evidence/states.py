@@ -22,13 +22,14 @@ Facts = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Left:
     """What a hash-tree renewal left out, ``first`` of it (a version), and ``because`` of what end it must be taken in by: what proves it is
-    the last stamp before ``generation`` (from 0). ``late``: that has ended."""
+    the last stamp before ``generation`` (from 0), which was begun at ``since``. ``late``: that has ended."""
 
     count: int
     generation: int
     because: End
     first: str
     late: bool
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _left(facts: Facts, stamps: Sequence[Facts], algorithms: Algorithms, now: da
         ends = [*token_ends(before[-1], algorithms), algorithms.hash_end(before[-1]["hash"])] if before else ()
         first = earliest(ends) or End("hash", facts["tree"], None if before else _time(stamps[0]))
         late = first.when is not None and first.when <= now
-        found = Left(count, generation, first, str(facts.get("left_first", "")), late)
+        since = next((_time(each) for each in stamps if each["generation"] == generation), _time(stamps[-1]))
+        found = Left(count, generation, first, str(facts.get("left_first", "")), late, since)
         if not late:
             break
     return found

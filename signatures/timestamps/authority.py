@@ -80,7 +80,8 @@ def stamp(
     lasting: Lasting | None = None,
     news: News | None = None,
 ) -> Stamped:
-    """Have ``imprint`` stamped by the first of ``authorities`` that gives a token which can be accepted at ``now``.
+    """Have ``imprint`` stamped by the first of ``authorities`` that gives a token which can be accepted. ``now`` is the time at this
+    call: tokens must be of about the time at which they were asked for.
 
     A token counts only if it is sound, answers this very request, and its certificate leads to an anchor of that authority and is not
     known to be revoked, by what lies among the anchors or by ``news``. What an authority did wrong is told in ``failures``.
@@ -88,16 +89,20 @@ def stamp(
     Raises:
         NotStamped: none did; the reason names each with what went wrong.
     """
-    failures: list[str] = []
+    failures, begun = list[str](), time.monotonic()
+
+    def time_is() -> datetime:
+        """Others may have kept us waiting for minutes before this one is asked."""
+        return now + timedelta(seconds=time.monotonic() - begun)
+
     for authority in authorities:
         request = Request.of(hash_name, imprint, policy=authority.policy)
-        begun = time.monotonic()
         try:
+            sent = time_is()
             response = authority.client.answer(request.encoded)
-            received = now + timedelta(seconds=time.monotonic() - begun)
-            token = accept(response, request, sent=now, received=received)
+            token = accept(response, request, sent=sent, received=time_is())
             anchors = authority.anchors if news is None else authority.anchors.with_revocations(news(token, authority))
-            trust = Trust(anchors).of(token, max(now, token.time))
+            trust = Trust(anchors).of(token, max(time_is(), token.time))
             if trust.believed is not Believed.YES:
                 raise InvalidToken(trust.reason)
             if lasting is not None and (reason := lasting(token, trust)):
