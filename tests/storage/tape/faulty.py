@@ -87,3 +87,8 @@ def deferred(inner: ScsiTransport, cdb: bytes) -> Reply | None:
 
 def overflow(inner: ScsiTransport, cdb: bytes) -> Reply | None:
     return check(0xD, 0x0002, flags=0x40)
+
+
+def early_warning(inner: ScsiTransport, cdb: bytes) -> Reply | None:
+    """The command was done, and the end of the medium comes near."""
+    return check(0, 0x0002, flags=0x40)
