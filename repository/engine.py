@@ -49,8 +49,8 @@ class Engine:
     def __init__(self, archive: Archive, workforce: Workforce | None = None) -> None:
         self.archive = archive
         self._workforce = workforce or Workforce()
-        self.holdings = Holdings(archive)
-        self.reading = Reading(archive)
+        self.holdings = Holdings(archive, lambda: self.jobs)
+        self.reading = Reading(archive, lambda: self.jobs)
 
     @classmethod
     def create(

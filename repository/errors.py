@@ -11,6 +11,7 @@ RepositoryError
 ├── SpoolDamaged                  the spool does not hold what was hashed into it
 ├── NotEnoughCopies               fewer verified copies than the policy promises
 ├── NoGoodCopy                    no copy holds these bytes unaltered
+├── BeingBrought                  the bytes lie where they have to be brought from, and were asked for
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
 ├── NoSigningKey                  kho.toml names no key by which documents are signed
 ├── NotInLedger                   no closed day of the ledger holds this event
@@ -28,6 +29,7 @@ from policies.findings import KhoError
 __all__ = [
     "AccessPath",
     "AipUnreadable",
+    "BeingBrought",
     "ExportFailed",
     "KeyReused",
     "LedgerChanged",
@@ -123,6 +125,11 @@ class NotEnoughCopies(RepositoryError):
 class NoGoodCopy(RepositoryError):
     def __init__(self, path: str, aip_id: str, reason: str) -> None:
         super().__init__("AIP-NO-GOOD-COPY", path, aip=aip_id, reason=reason)
+
+
+class BeingBrought(RepositoryError):
+    def __init__(self, path: str, aip_id: str, tiers: str) -> None:
+        super().__init__("AIP-BEING-BROUGHT", path, aip=aip_id, tiers=tiers)
 
 
 class NoPath(RepositoryError):

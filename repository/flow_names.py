@@ -16,6 +16,7 @@ __all__ = [
     "LEDGER",
     "MIGRATE",
     "NOTICES",
+    "RECALL",
     "REFRESH",
     "REIDENTIFY",
     "REPAIR",
@@ -37,4 +38,5 @@ MIGRATE: Final = "migrate"
 ROLLBACK: Final = "rollback"
 REIDENTIFY: Final = "reidentify"
 NOTICES: Final = "notices"
+RECALL: Final = "recall"
 REFRESH: Final = "refresh tape"

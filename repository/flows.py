@@ -7,13 +7,14 @@ Change the order or names of steps only together with ``repository.jobs.settings
 from __future__ import annotations
 
 import functools
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from repository import flow_names
+from policies.phrases import phrase
+from repository import flow_names, recalls
 from repository.archive import Archive
 from repository.checks.audit import AuditReport, audit_some, not_asked
 from repository.checks.comparison import compare
@@ -37,6 +38,7 @@ from repository.flow_names import (
     LEDGER,
     MIGRATE,
     NOTICES,
+    RECALL,
     REFRESH,
     REIDENTIFY,
     REPAIR,
@@ -44,63 +46,17 @@ from repository.flow_names import (
     UPKEEP,
 )
 from repository.jobs.flow import Flow, Json, Step, Steps
-from repository.jobs.flow import Progress as JobProgress
 from repository.ledger.open_day import copy_open_day
 from repository.model import Deposit, DepositState
-from repository.progress import Progress, Unit
+from repository.recalls import begin as begin_recall
+from repository.recalls import waited_for
+from repository.shown import StepProgress
 from repository.workforce import Workforce
 
 if TYPE_CHECKING:
     from repository.jobs import Jobs
 
-__all__ = [
-    "Shown",
-    "StepProgress",
-    "deposit_argument",
-    "flows_of",
-]
-
-
-class StepProgress:
-    """Shows a flow's progress as that of its job step, which any door can read. What is told raises when the step is to be left."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-        self._guard = threading.Lock()
-        self._done = 0
-        self._total = 0
-        self._unit: Unit = "files"
-        self._phase = ""
-
-    def start(self, phase: str, total: int | None, unit: Unit) -> None:
-        self._phase, self._done, self._total, self._unit = phase, 0, total or 0, unit
-        self._step.progress(0, self._total, f"{phase}:{unit}")
-
-    def advance(self, amount: int) -> None:
-        with self._guard:
-            self._done += amount
-        self._step.progress(self._done, self._total, f"{self._phase}:{self._unit}")
-
-    def finish(self) -> None:
-        self._step.check()
-
-
-class Shown:
-    """Shows a job's recorded progress through the progress of whoever waits: one phase after another."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._phase = ""
-        self._done = 0
-
-    def __call__(self, now: JobProgress) -> None:
-        phase, _, unit = now.unit.partition(":")
-        if phase != self._phase or now.done < self._done:
-            self._progress.finish()
-            self._progress.start(phase, now.total or None, unit if unit in ("bytes", "files", "objects") else "files")  # type: ignore[arg-type]
-            self._phase, self._done = phase, 0
-        self._progress.advance(now.done - self._done)
-        self._done = now.done
+__all__ = ["deposit_argument", "flows_of"]
 
 
 def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -> Sequence[Flow]:
@@ -108,10 +64,10 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
     the process that runs a job is not who asked, and nobody asks for what the schedule queues. ``jobs`` gives what runs them."""
     kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
         DEPOSIT: lambda mine: _Deposit(mine, workforce),
-        AUDIT: _Audit,
+        AUDIT: lambda mine: _Audit(mine, jobs),
         COMPARE: _Compare,
-        REPAIR: lambda mine: _Repair(mine, _Deposit(mine, workforce)),
-        COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, workforce))),
+        REPAIR: lambda mine: _Repair(mine, _Deposit(mine, workforce), jobs),
+        COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, workforce), jobs)),
         UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, workforce)),
         **{name: functools.partial(_when_run, name, workforce, jobs) for name in _LOADED_LATE},
     }
@@ -125,7 +81,7 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
     return tuple(map(flow, kinds))
 
 
-_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, REIDENTIFY, NOTICES, REFRESH)
+_LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, REIDENTIFY, NOTICES, REFRESH, RECALL)
 
 
 def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:
@@ -151,7 +107,7 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
         case flow_names.MIGRATE:
             from repository.versions.campaigns import Migrate
 
-            return Migrate(mine, keep)
+            return Migrate(mine, keep, jobs)
         case flow_names.ROLLBACK:
             from repository.versions.campaigns import RollBack
 
@@ -164,6 +120,10 @@ def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: A
             from repository.copies.refreshing import RefreshFlow
 
             return RefreshFlow(mine)
+        case flow_names.RECALL:
+            from repository.copies.recalling import RecallFlow
+
+            return RecallFlow(mine, jobs)
         case _:
             from repository.attention.notices import NoticesFlow
 
@@ -258,8 +218,9 @@ class _Deposit:
 class _Audit:
     """Steps of some copies each, until nothing that the scope asks for is left. The argument is an `AuditScope` as JSON, and "actor"."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
+        self._jobs = jobs
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         started = steps.run("begin", self._begin)
@@ -267,10 +228,14 @@ class _Audit:
             steps.run("follow policy", lambda step: follow_policy(self._archive))
         report = AuditReport()
         while True:
-            counts = steps.run("check", self._check, argument, started, sorted(report.unavailable))
+            counts = steps.run(
+                "check", self._check, argument, started, sorted({*report.unavailable, *(tier for tier, _ in report.cold)})
+            )
             report.merge(counts)
-            if not counts["checked"] and not counts["unavailable"]:
+            if not counts["checked"] and not counts["unavailable"] and not counts.get("cold"):
                 break
+        if report.cold:
+            steps.run("wait for cold", self._wait, report.cold)
         if not (argument["everything"] or argument["aip"]):
             while (counts := steps.run("look", self._look, argument["tier"], started, sorted(report.unavailable)))["looked"]:
                 report.merge(counts)
@@ -280,7 +245,12 @@ class _Audit:
             steps.run("unavailable", lambda step: not_asked(self._archive, report.unavailable, started))
         if argument["everything"] and not argument["aip"]:
             compare_tiers(self._archive, steps, [argument["tier"]] if argument["tier"] else self._archive.tiers, started, report)
-        return {**report.as_json(), "started": started}
+        for tier, copies in Counter(tier for tier, _ in report.cold).items():
+            report.postponed[tier] = phrase("cold-asked", copies=copies)
+        return {**report.as_json(), "started": started, "cold": []}
+
+    def _wait(self, step: Step, cold: list[tuple[str, str]]) -> int:
+        return begin_recall(self._archive, self._jobs(), step.job_id, ((tier, aip_id) for tier, aip_id in cold), recalls.AUDIT)
 
     def _begin(self, step: Step) -> str:
         return self._archive.clock.now().isoformat()
@@ -289,7 +259,14 @@ class _Audit:
         return look_some(self._archive, started, skip, StepProgress(step), tier=tier)
 
     def _check(self, step: Step, scope: dict[str, Any], started: str, skip: list[str]) -> dict[str, Any]:
-        return audit_some(self._archive, scope, started, skip, StepProgress(step))
+        asked_for = scope["everything"] or scope["aip"]
+        waits = {} if asked_for else {each.tier: each for each in waited_for(self._jobs()) if each.purpose == recalls.AUDIT}
+        counts = audit_some(self._archive, scope, started, [*skip, *waits], StepProgress(step))
+        late = {
+            tier: phrase("cold-waited", copies=len(each.aips), since=f"{each.since:%Y-%m-%d %H:%M}")
+            for tier, each in waits.items()
+        }
+        return {**counts, "postponed": {**counts["postponed"], **late}}
 
 
 def _promote(archive: Archive) -> int:
@@ -327,9 +304,10 @@ class _Repair:
     """First the deposits that wait for copies, when ``tiers`` says where; then steps of some copies each. The argument: {"aip"} ("" for
     all) and, optional, {"tiers"} and {"actor"}."""
 
-    def __init__(self, archive: Archive, deposit: _Deposit) -> None:
+    def __init__(self, archive: Archive, deposit: _Deposit, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
         self._deposit = deposit
+        self._jobs = jobs
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         if tiers := argument.get("tiers"):
@@ -341,11 +319,18 @@ class _Repair:
             done = steps.run("repair", self._some, argument["aip"], cursor, sorted(report.closed))
             report.merge(done)
             cursor = done["cursor"]
+        if report.cold:
+            steps.run("wait for cold", self._wait, report.cold)
         steps.run("promote", lambda step: _promote(self._archive))
-        return report.as_json()
+        return {**report.as_json(), "cold": []}
+
+    def _wait(self, step: Step, cold: list[tuple[str, str]]) -> int:
+        return begin_recall(self._archive, self._jobs(), step.job_id, ((tier, aip_id) for tier, aip_id in cold), recalls.REPAIR)
 
     def _some(self, step: Step, aip_id: str, cursor: str, closed: list[str]) -> dict[str, Any]:
-        return repair_some(self._archive, aip_id, cursor, StepProgress(step), closed=closed)
+        waits = [each for each in waited_for(self._jobs()) if each.purpose == recalls.REPAIR] if not aip_id else []
+        waiting = {(each.tier, aip) for each in waits for aip in each.aips}
+        return repair_some(self._archive, aip_id, cursor, StepProgress(step), closed=closed, waiting=waiting)
 
 
 class _Copies:

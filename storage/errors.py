@@ -4,7 +4,8 @@ StorageError
 ├── NotFound          nothing is there under this key
 ├── AlreadyExists     something is there already, and put only creates
 ├── Unavailable       the store could not be asked or could not do it now (down, EIO, full, time-out): says nothing of the bytes
-│   └── MediumAway    one medium of a tier could not be used; the tier itself is there
+│   ├── MediumAway    one medium of a tier could not be used; the tier itself is there
+│   └── Cold          the bytes are there, and have to be asked for: they can be read hours later
 ├── Refused           the store was asked and said no (permission, write-once)
 │   └── ReadOnly      it takes no writes at all: a read-only file system, a credential that may not write
 ├── Conflict          the object is not in the state this version was built on: another writer was first
@@ -21,6 +22,7 @@ from policies.phrases import os_phrase
 
 __all__ = [
     "AlreadyExists",
+    "Cold",
     "Conflict",
     "Damaged",
     "MediumAway",
@@ -54,6 +56,9 @@ class Unavailable(StorageError):
 
 
 class MediumAway(Unavailable): ...
+
+
+class Cold(Unavailable): ...
 
 
 class Refused(StorageError):

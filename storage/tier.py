@@ -19,6 +19,7 @@ __all__ = [
     "ObjectId",
     "ObjectVersion",
     "Passing",
+    "RecallingTier",
     "RootedTier",
     "SealedFile",
     "SealedVersion",
@@ -236,6 +237,21 @@ class RootedTier(Tier, Protocol):
     def mend_root(self, path: str) -> None:
         """Put such a file right, durably, with the bytes that follow from the rules; what was there goes to quarantine first. Raises
         NotFound (it is none of them), StorageError."""
+        ...
+
+
+@runtime_checkable
+class RecallingTier(Tier, Protocol):
+    """A tier whose content may have to be brought before it can be read, hours after it was asked for. Reading it sooner raises Cold."""
+
+    @property
+    def cold(self) -> bool:
+        """Whether this is so of what is written now."""
+        ...
+
+    def recall(self, object_id: ObjectId) -> int:
+        """Ask for everything of an object that was not asked for yet; how many files cannot be read yet (0: all can, for some days).
+        Raises Refused, Unavailable."""
         ...
 
 

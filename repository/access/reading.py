@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from fixity.errors import CouldNotRead
 from policies.phrases import phrase
@@ -18,8 +18,12 @@ from repository.access.sightings import Sightings, blocks
 from repository.archive import Archive
 from repository.errors import NoGoodCopy, RepositoryError
 from repository.model import AipFile, CopyState, Event, Page
+from repository.recalls import handing_out
 from storage.errors import StorageError
 from storage.tier import ObjectId
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
 
 __all__ = ["SMALL", "FileMissing", "NoGoodCopy", "OpenFile", "Reading", "Unverified"]
 
@@ -113,8 +117,9 @@ class OpenFile:
 class Reading:
     """Pages of what is kept, and single files."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, jobs: Callable[[], Jobs] | None = None) -> None:
         self._archive = archive
+        self._jobs = jobs
 
     def sightings(self, aip_id: str) -> Sightings:
         """Where to tell what was seen of an AIP's copies. Who asked for a file is not known here, so no event names anybody."""
@@ -140,8 +145,15 @@ class Reading:
         """Open a file for handing out; a small one is verified already.
 
         Raises:
-            NoGoodCopy: no tier has it, or (small files) none has it unaltered.
+            NoGoodCopy: no tier has it, or (small files) none has it unaltered. BeingBrought: where ``jobs`` were given, and it has to be
+            brought from a cold storage class.
         """
+        if self._jobs is None:
+            return self._open(aip_id, file)
+        with handing_out(self._archive, self._jobs, aip_id):
+            return self._open(aip_id, file)
+
+    def _open(self, aip_id: str, file: AipFile) -> OpenFile:
         sightings = self.sightings(aip_id)
         expected, reasons = bytes.fromhex(file.sha512), []
         with sightings.entered():

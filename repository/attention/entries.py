@@ -21,6 +21,7 @@ from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.ledger.days import day_end
 from repository.model import DepositState
+from repository.recalls import waited_for
 from repository.reports.fixity import FixitySummary, fixity_summary
 from repository.settings.notices import recalled
 
@@ -197,3 +198,10 @@ def _jobs(jobs: Jobs) -> Iterator[Finding]:
     stuck = jobs.list([JobState.GIVEN_UP], limit=1_000)
     if stuck:
         yield Finding("ATT-JOBS", args={"jobs": len(stuck)})
+    for each in waited_for(jobs):
+        about: dict[str, str | int] = {
+            "copies": len(each.aips),
+            "since": f"{each.since:%Y-%m-%d %H:%M} UTC",
+            "purpose": each.words,
+        }
+        yield Finding("ATT-COLD", each.tier, about)

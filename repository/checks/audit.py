@@ -14,31 +14,27 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, overload
+from typing import Any
 
 from fixity.verify import FixityReport, Outcome
 from policies.audits import FULL, ahead, algorithm, next_check, next_look
 from policies.findings import Finding, said
-from policies.phrases import phrase
 from repository.aip.sealing import summary_of
 from repository.archive import Archive
 from repository.catalog import Canary, Transaction
 from repository.checks.absence import not_there_yet, still_absent
-from repository.checks.canaries import EVENT as CANARY_CHECK
+from repository.checks.budgets import STEP_BYTES, left_today, pause
 from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
 from repository.checks.comparison import stranger_of
 from repository.ledger.events import DAMAGE, ledger_of
 from repository.ledger.write_once import promise
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
-from storage.errors import MediumAway, StorageError, Unavailable
-from storage.tier import ObjectId, SequentialTier, Tier
+from storage.errors import Cold, MediumAway, StorageError, Unavailable
+from storage.tier import ObjectId, RecallingTier, SequentialTier, Tier
 from storage.verifiers import Check, Found
 
 __all__ = ["AuditReport", "AuditScope", "audit_some", "check_copies", "not_asked", "state_of"]
-
-STEP_BYTES = 1 << 30
-"""Bytes of one audit step: a step interrupted by a crash is done again, so it should cost seconds, not hours."""
 
 MEDIUM_COPIES = 50_000
 """Copies of one step on media that are wound: as many as a cartridge is likely to hold, so that it is mounted once and read forwards."""
@@ -78,6 +74,9 @@ class AuditReport:
     compared: list[str] = field(default_factory=list)  # tiers that were held against the catalog
     canaries: dict[str, CanaryCount] = field(default_factory=dict)  # by tier: whether the checker found what was planted
     postponed: dict[str, str] = field(default_factory=dict)  # by tier: why copies that may be due were not read now
+    cold: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # copies (tier, AIP) that have to be brought before they can be read
     looked: int = 0  # copies that were looked at and not read
     unlocked: dict[str, str] = field(default_factory=dict)  # by tier: why a copy that is good is not write-once as promised
 
@@ -95,6 +94,7 @@ class AuditReport:
             "unlocked": self.unlocked,
             "postponed": self.postponed,
             "looked": self.looked,
+            "cold": self.cold,
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -110,6 +110,7 @@ class AuditReport:
         self.unlocked.update(step.get("unlocked", {}))
         self.postponed.update(step.get("postponed", {}))
         self.looked += step.get("looked", 0)
+        self.cold += [(tier, aip_id) for tier, aip_id in step.get("cold", ())]
         for canaries in (step["canaries"], step.get("looked_canaries", {})):
             for tier, count in canaries.items():
                 self.canaries.setdefault(tier, CanaryCount()).add(count)
@@ -136,8 +137,8 @@ def audit_some(
 ) -> dict[str, Any]:
     """One step of an audit that began at ``started`` (ISO 8601): the next copies that were not looked at since.
 
-    ``skip`` names tiers found unavailable by earlier steps. Returns counts as JSON; ``checked`` 0 and no new ``unavailable`` means
-    that nothing is left.
+    ``skip`` names tiers found unavailable by earlier steps, or waited for. Returns counts as JSON; ``checked`` 0, nothing new that is
+    ``unavailable`` and nothing ``cold`` means that nothing is left.
     """
     since = datetime.fromisoformat(started)
     asked_for = bool(scope["everything"] or scope["aip"])
@@ -146,7 +147,8 @@ def audit_some(
     tiers = [name for name in tiers if name not in pauses]
     budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
     wound = [name for name in tiers if isinstance(archive.tiers[name], SequentialTier)]
-    plain = [name for name in tiers if budgets[name] > 0 and name not in wound]
+    brought = [name for name in tiers if _is_cold(archive.tiers[name])]
+    plain = [name for name in tiers if budgets[name] > 0 and name not in (*wound, *brought)]
 
     def candidates(tiers: list[str], limit: int, budget: int | None) -> list[Copy]:
         due = None if asked_for else since
@@ -168,7 +170,14 @@ def audit_some(
         if not copies and budgets[name] > 0:
             asked = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
             copies = _on_one_medium(archive.tiers[name], asked, skip)
+    for name in brought:  # as many as may be read a day: each time they are waited for
+        if not copies and budgets[name] > 0:
+            copies = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
     return {**check_copies(archive, copies, progress, full=asked_for), "postponed": pauses}
+
+
+def _is_cold(tier: Tier) -> bool:
+    return isinstance(tier, RecallingTier) and tier.cold
 
 
 def _on_one_medium(tier: Tier, copies: Sequence[Copy], skip: Sequence[str]) -> list[Copy]:
@@ -188,38 +197,10 @@ def _away(archive: Archive, copy: Copy, error: Unavailable) -> str:
     return copy.tier
 
 
-@overload
-def left_today(archive: Archive, tier: str) -> int: ...
-@overload
-def left_today(archive: Archive, tier: str, none: None) -> int | None: ...
-def left_today(archive: Archive, tier: str, none: int | None = STEP_BYTES) -> int | None:
-    """Bytes that the policy still lets audits of ``tier`` read, of what it allows in any 24 hours. What is due and not read stays due,
-    and is counted as overdue; a copy larger than what is left is read when anything is left, so it cannot starve."""
-    limit = archive.policy.audit(tier).bytes_per_day
-    if limit is None:
-        return none
-    return limit - archive.catalog.checks.bytes_since(tier, archive.clock.now() - timedelta(days=1))
-
-
 def _ahead(archive: Archive, tier: str, now: datetime) -> timedelta:
     damaged = archive.catalog.events.latest(DAMAGE, tier)
     since = {place.name: place.in_service for place in archive.settings.tiers}.get(tier)
     return ahead(archive.policy, tier, None if damaged is None else damaged.time, now, in_service=since)
-
-
-def pause(archive: Archive, tier: str) -> str:
-    """Why audits of what is due on ``tier`` do not read now (a phrase), "" when they may. What waits stays due, and is counted."""
-    audit, now = archive.policy.audit(tier), archive.clock.now()
-    if audit.quiet is not None and (end := audit.quiet.until(now)):
-        return phrase("audit-quiet", until=f"{end:%H:%M}")
-    if audit.time_per_day is not None:
-        steps = archive.catalog.events.about(CANARY_CHECK, tier, now - timedelta(days=1))
-        spent = timedelta(milliseconds=sum(int(step.detail.get("milliseconds", 0)) for step in steps))
-        if spent >= audit.time_per_day:
-            return phrase("audit-time-used")
-    if left_today(archive, tier) <= 0:
-        return phrase("audit-bytes-used")
-    return ""
 
 
 def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True) -> dict[str, Any]:
@@ -239,6 +220,9 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
     for (copy, _), (check, found) in zip(asked, checks, strict=True):
         if isinstance(copy, Canary):
             planted.append((copy, found))
+            continue
+        if isinstance(found, Cold):  # it was asked for; whoever runs this audit sees to it that it is read when it has come
+            report.cold.append((copy.tier, copy.aip_id))
             continue
         if isinstance(found, Unavailable):
             report.unavailable[_away(archive, copy, found)] = said(found.finding)

@@ -15,7 +15,8 @@ from policies.audits import FULL, next_look
 from policies.findings import said
 from policies.phrases import phrase
 from repository.archive import Archive
-from repository.checks.audit import AuditReport, check_copies, pause
+from repository.checks.audit import AuditReport, check_copies
+from repository.checks.budgets import pause
 from repository.checks.canaries import CanaryCount, checks_of, record
 from repository.ledger.events import ledger_of
 from repository.model import Copy

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -28,7 +28,8 @@ from repository.ledger.events import ledger_of
 from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState, Damage, Page
 from repository.progress import Progress
-from storage.errors import StorageError, Unavailable
+from repository.recalls import cold_tiers
+from storage.errors import Cold, StorageError, Unavailable
 from storage.tier import RootedTier, SequentialTier, WriteOnceTier, Written
 
 __all__ = ["RepairReport", "repair_copies", "repair_some"]
@@ -44,12 +45,15 @@ class RepairReport:
     failed: list[Damage] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)  # tiers that take no writes now: nothing more is brought to them by this repair
+    cold: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # copies (tier, AIP) to be brought: to be read, or to put others right
     refusals: Counter[str] = field(default_factory=Counter)  # by tier: copies in a row that could not be written
 
     def as_json(self) -> dict[str, Any]:
         failed = [[d.aip_id, d.tier, d.path, d.outcome, d.expected, d.found] for d in self.failed]
         counts = {"copies": self.copies, "repaired": self.repaired, "quarantined": self.quarantined}
-        return {**counts, "failed": failed, "unavailable": self.unavailable, "closed": sorted(self.closed)}
+        return {**counts, "failed": failed, "unavailable": self.unavailable, "closed": sorted(self.closed), "cold": self.cold}
 
     def merge(self, step: Mapping[str, Any]) -> None:
         """Add one step's counts (JSON, as `as_json` made them)."""
@@ -59,6 +63,7 @@ class RepairReport:
         self.failed.extend(Damage(*row) for row in step["failed"])
         self.unavailable.update(step["unavailable"])
         self.closed.update(step.get("closed", ()))
+        self.cold += [(tier, aip_id) for tier, aip_id in step.get("cold", ())]
 
     def refused(self, tier: str, error: StorageError) -> None:
         """A copy could not be written because its tier took nothing."""
@@ -91,9 +96,18 @@ TOGETHER_FILES = 200_000
 """Files of copies that are put right together: what each must hold is in memory meanwhile."""
 
 
-def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress, *, closed: Iterable[str] = ()) -> dict[str, Any]:
+def repair_some(
+    archive: Archive,
+    aip_id: str,
+    cursor: str,
+    progress: Progress,
+    *,
+    closed: Iterable[str] = (),
+    waiting: Collection[tuple[str, str]] = (),
+) -> dict[str, Any]:
     """One step: the next copies that are not known to be good; of one AIP all copies, for what is known of them may be old.
-    The first step of all copies begins with the storage roots' own files. ``closed`` names tiers that took no writes in earlier steps.
+    The first step of all copies begins with the storage roots' own files. ``closed`` names tiers that took no writes in earlier steps,
+    ``waiting`` copies (tier, AIP) that were asked for and have not come yet.
     Returns counts as JSON, "cursor" None at the end."""
     report = RepairReport(closed=set(closed))
     if not aip_id and not cursor:
@@ -104,7 +118,7 @@ def repair_some(archive: Archive, aip_id: str, cursor: str, progress: Progress, 
     else:
         page = archive.catalog.copies.not_good(cursor=cursor or None, limit=STEP_COPIES)
     progress.start("repair", len(page.items), "objects")
-    open_ = [copy for copy in page.items if copy.tier not in report.closed]
+    open_ = [copy for copy in page.items if copy.tier not in report.closed and (copy.tier, copy.aip_id) not in waiting]
     for name, error in bring_together(archive, open_, progress.advance).items():
         report.unavailable[name] = said(error.finding)
         report.closed.add(name)
@@ -172,7 +186,9 @@ def repair_copies(archive: Archive, copies: Sequence[Copy], report: RepairReport
     asked = [(copy, inventories[copy.aip_id]) for copy in copies]
     cases = []
     for (copy, expected), found in zip(asked, verify_copies(archive, asked), strict=True):
-        if isinstance(found, StorageError):
+        if isinstance(found, Cold):
+            report.cold.append((copy.tier, copy.aip_id))
+        elif isinstance(found, StorageError):
             report.unavailable[copy.tier] = said(found.finding)
         else:
             report.copies += 1
@@ -249,6 +265,9 @@ def _settle(archive: Archive, case: _Case, report: RepairReport) -> None:
         return
     if not (absent and report.refusals[case.copy.tier]):  # that its tier takes nothing is told once, and not file by file
         report.failed.extend(record.damages)
+    if record.state is not CopyState.GOOD:  # what is good may lie where it has to be brought from
+        others = (name for name in cold_tiers(archive, case.copy.aip_id) if name != case.copy.tier)
+        report.cold += [(name, case.copy.aip_id) for name in others]
     record = still_absent(record) if absent else record
     archive.catalog.copies.record([record])
     ledger_of(archive).checked([record])

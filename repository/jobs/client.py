@@ -132,9 +132,12 @@ class Client:
                 self._dbos.destroy()
                 self._dbos = None
 
-    def enqueue(self, flow: str, job_id: str, argument: Json, *, connection: Any = None) -> None:
-        """Queue a job; nothing happens if it is known already. Within the transaction of ``connection``, if given."""
+    def enqueue(self, flow: str, job_id: str, argument: Json, *, connection: Any = None, delay: float = 0.0) -> None:
+        """Queue a job, not to be begun before ``delay`` seconds are over; nothing happens if it is known already. Within the transaction
+        of ``connection``, if given."""
         options: EnqueueOptions = {"workflow_name": flow, "queue_name": QUEUE, "workflow_id": job_id}
+        if delay:
+            options["delay_seconds"] = delay
         if connection is None:
             self.dbos.enqueue(options, argument)
         else:

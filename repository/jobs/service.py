@@ -123,6 +123,12 @@ class Jobs:
             self._client.enqueue(flow, job_id, self._checked(flow, job_id, argument), connection=connection)
 
     @_asking
+    def later(self, flow: str, job_id: str, argument: Json, seconds: float) -> None:
+        """Queue a job that is not begun before so many seconds are over: meanwhile it holds no worker, and it outlives them all. May be
+        called from a step. Raises `UnknownFlow`, `NotJson`, `Conflict`."""
+        self._enqueue(flow, job_id, self._checked(flow, job_id, argument), delay=seconds)
+
+    @_asking
     def wait(self, job_id: str, *, flow: str = "", progress: Report | None = None, timeout: float | None = None) -> Json:
         """Wait for a queued job and return its result; when nobody launches jobs here, run it here. Raises as `run`."""
         ends = None if timeout is None else time.monotonic() + timeout
@@ -274,12 +280,12 @@ class Jobs:
             raise Conflict(job_id[:_ID_LIMIT], phrase("job-id", longest=_ID_LIMIT))
         return normal(argument, f"{flow} {job_id}")
 
-    def _enqueue(self, flow: str, job_id: str, argument: Json) -> None:
+    def _enqueue(self, flow: str, job_id: str, argument: Json, *, delay: float = 0.0) -> None:
         if self._client.fresh():
             # Whoever holds the lock at this moment is making the tables itself.
             self._client.await_tables() if self._launcher.lock.holder() else self.upgrade()
         with _conflicts(job_id):
-            self._client.enqueue(flow, job_id, argument)
+            self._client.enqueue(flow, job_id, argument, delay=delay)
 
     def _run_here(
         self, executor: Executor, flow: str, job_id: str, argument: Json, progress: Report | None, timeout: float | None

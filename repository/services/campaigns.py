@@ -12,11 +12,11 @@ from typing import Any, Final
 from repository.archive import Archive
 from repository.errors import AccessPath, NoCampaign, NotTakenBack
 from repository.flow_names import MIGRATE, REIDENTIFY, ROLLBACK
-from repository.flows import Shown
 from repository.jobs.client import Job
 from repository.jobs.errors import UnknownJob
 from repository.jobs.service import Jobs
 from repository.progress import Progress
+from repository.shown import Shown
 from repository.versions.batches import Order
 from repository.versions.campaigns import CAMPAIGN, campaign_source
 from repository.versions.migration import formats_of, path_of

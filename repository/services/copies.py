@@ -14,8 +14,8 @@ from repository.copies.placement import Plan, plan
 from repository.copies.repair import RepairReport
 from repository.copies.sweeping import SweepReport, sweep
 from repository.flow_names import AUDIT, COPIES, REPAIR
-from repository.flows import Shown
 from repository.progress import Progress
+from repository.shown import Shown
 from storage.verifiers import POOL_FROM
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from repository.catalog import Transaction
 from repository.deposits.ingest import set_aside
 from repository.errors import WrongState
 from repository.flow_names import DEPOSIT
-from repository.flows import Shown, deposit_argument
+from repository.flows import deposit_argument
 from repository.jobs.flow import Report
 from repository.ledger.events import ledger_of
 from repository.model import Deposit, DepositState, Page
 from repository.progress import Progress, Silent
+from repository.shown import Shown
 
 if TYPE_CHECKING:
     from repository.jobs.service import Jobs  # DBOS costs half a second: only those who run jobs load it

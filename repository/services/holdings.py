@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repository.access.export import ExportReport, export
 from repository.archive import Archive
 from repository.model import Aip, AipFile, Event, Page
 from repository.progress import Progress
+from repository.recalls import handing_out
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
 
 __all__ = ["Holdings"]
 
@@ -16,8 +21,9 @@ __all__ = ["Holdings"]
 class Holdings:
     """Looking at what is kept, and handing it out."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
+        self._jobs = jobs
 
     def list(self, *, query: str | None = None, cursor: str | None = None, limit: int = 100) -> Page[Aip]:
         """AIPs; ``query`` is words in any spelling of their diacritics."""
@@ -36,5 +42,6 @@ class Holdings:
         return self._archive.catalog.events.for_aip(aip_id)
 
     def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
-        """Hand out a version. Raises `UnknownAip`, `ExportFailed`."""
-        return export(self._archive, aip_id, target, form=form, version=version, progress=progress)
+        """Hand out a version. Raises `UnknownAip`, `ExportFailed`, `NoGoodCopy`, `BeingBrought`."""
+        with handing_out(self._archive, self._jobs, aip_id):
+            return export(self._archive, aip_id, target, form=form, version=version, progress=progress)

@@ -12,9 +12,9 @@ from policies.trust import Algorithms
 from repository.archive import Archive
 from repository.evidence.proving import Proving
 from repository.flow_names import COLLECT, LASTING
-from repository.flows import Shown
 from repository.jobs.service import Jobs
 from repository.progress import Progress
+from repository.shown import Shown
 from repository.signed.holdings import kept_reports, validate_aip
 from repository.signed.records import FileReport
 from repository.signed.trust import context_of

@@ -163,8 +163,8 @@ class Tapes:
 
         Raises NoCartridge, NoRoom, Unavailable.
         """
-        from repository.flows import Shown
         from repository.jobs.client import JobState
+        from repository.shown import Shown
 
         tier, jobs = self._tier_of(barcode), self._jobs()
         start = f"{REFRESH}:{tier.name}:{barcode}:"

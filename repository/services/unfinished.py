@@ -16,10 +16,11 @@ from repository.archive import Archive
 from repository.catalog import CatalogConflict, DepositChange
 from repository.deposits.remains import keep_row
 from repository.flow_names import DEPOSIT
-from repository.flows import Shown, deposit_argument
+from repository.flows import deposit_argument
 from repository.jobs.service import Jobs
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
+from repository.shown import Shown
 
 __all__ = ["Unfinished"]
 

@@ -152,7 +152,8 @@ def _event(
 
 
 def run_batch(archive: Archive, order: Order, aip_ids: Sequence[str], most: int, step: Step) -> dict[str, Any]:
-    """Migrate what is wanted of these AIPs, at most ``most`` files: {"deposits": [ids to be kept], "report": …}."""
+    """Migrate what is wanted of these AIPs, at most ``most`` files: {"deposits": [ids to be kept], "report": …, "unread": [AIPs
+    of which something could not be read]}."""
     policy = formats_of(archive)
     report = CampaignReport()
     began = time.monotonic()
@@ -161,7 +162,7 @@ def run_batch(archive: Archive, order: Order, aip_ids: Sequence[str], most: int,
         batch.convert(aip_ids, most)
         deposits = batch.sealed + [each for version in batch.versions if (each := _seal(version, report))]
     report.seconds = time.monotonic() - began
-    return {"deposits": deposits, "report": report.as_json()}
+    return {"deposits": deposits, "report": report.as_json(), "unread": sorted(converter.unread)}
 
 
 @dataclass

@@ -9,14 +9,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from repository.archive import Archive
 from repository.deposits.ingest import AIP_NAMESPACE
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.model import Deposit
+from repository.recalls import MIGRATE, begin, coming_from
 from repository.versions.batches import CampaignReport, Order, run_batch, take_back
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
 
 __all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source", "end_campaign"]
 
@@ -59,12 +63,14 @@ class Migrate:
     The argument: an `Order` as JSON, "limit" (files; 0 for none), "tiers" and "actor". Returns a `CampaignReport` as JSON.
     """
 
-    def __init__(self, archive: Archive, keep_and_register: KeepAndRegister) -> None:
+    def __init__(self, archive: Archive, keep_and_register: KeepAndRegister, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
         self._keep_and_register = keep_and_register
+        self._jobs = jobs
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         report = CampaignReport()
+        unread: list[str] = []
         after, limit = 0, int(argument["limit"])
         started = steps.run("begin", lambda step: self._archive.clock.now().isoformat())
         while not limit or report.counts["files"] < limit:
@@ -75,10 +81,18 @@ class Migrate:
             left = limit - report.counts["files"] if limit else FILES * AIPS
             done = steps.run("migrate", self._migrate, argument, chosen["aips"], left)
             report.merge(done["report"])
+            unread += done.get("unread", ())
             self._keep_and_register(steps, done["deposits"], argument["tiers"])
+        if unread:
+            steps.run("ask for what is cold", self._recall, unread)
         ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], "started": started}
         steps.run("end", lambda step: end_campaign(self._archive, ended))
         return ended
+
+    def _recall(self, step: Step, unread: list[str]) -> int:
+        """What could not be read and has to be brought first is asked for: the next campaign finds it."""
+        wanted = ((tier, aip_id) for aip_id in unread for tier in coming_from(self._archive, aip_id))
+        return begin(self._archive, self._jobs(), step.job_id, wanted, MIGRATE)
 
     def _choose(self, step: Step, argument: dict[str, Any], after: int) -> dict[str, Any]:
         page = self._archive.catalog.formats.aips(argument["puids"], after=after, limit=AIPS)

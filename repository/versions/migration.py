@@ -95,6 +95,7 @@ class Converter:
     path: MigrationPath
     seconds: float = LIMITS.seconds
     inspectors: Inspectors = field(default_factory=Inspectors)
+    unread: set[str] = field(default_factory=set)  # AIPs of which something could not be read
 
     def close(self) -> None:
         self.inspectors.close()
@@ -110,6 +111,7 @@ class Converter:
         try:
             source = self.fetch(aip_id, file, work)
         except (AipUnreadable, Unavailable) as error:
+            self.unread.add(aip_id)
             return Finding("MIG-SOURCE-UNREADABLE", file.path, {"aip": aip_id, "reason": str(error)})
         room = work / "tool"
         room.mkdir()

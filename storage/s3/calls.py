@@ -14,9 +14,9 @@ import botocore.exceptions as aws  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
 from policies.phrases import phrase
-from storage.errors import Refused, StorageError, Unavailable
+from storage.errors import Cold, Refused, StorageError, Unavailable
 from storage.retrying import Again
-from storage.s3.errors import Cold, Faulty, error_of
+from storage.s3.errors import Faulty, error_of
 from storage.s3.place import S3Place
 
 __all__ = ["BotoCalls", "Calls", "RetryingCalls"]

@@ -1,8 +1,7 @@
 """What an S3 store's answers mean, in the errors of `storage.errors`.
 
 Unavailable
-├── Faulty        the store answers, but not with this: an error of its own (500), or a body that ends too early
-└── Cold          the bytes lie in a cold storage class: they have to be asked for, and come hours later
+└── Faulty        the store answers, but not with this: an error of its own (500), or a body that ends too early
 """
 
 from __future__ import annotations
@@ -11,17 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.phrases import phrase
-from storage.errors import AlreadyExists, NotFound, ReadOnly, Refused, StorageError, Unavailable
+from storage.errors import AlreadyExists, Cold, NotFound, ReadOnly, Refused, StorageError, Unavailable
 
-__all__ = ["Cold", "Faulty", "error_of"]
+__all__ = ["Faulty", "error_of"]
 
 
 class Faulty(Unavailable):
     """The store was reached and could not give this one thing. Where the rest of the tier answers, the thing is *unreadable*."""
-
-
-class Cold(Unavailable):
-    """The object is in a cold storage class and has to be restored before it can be read (S3: InvalidObjectState)."""
 
 
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404", "NotFound"})
@@ -57,7 +52,7 @@ def _answered(code: str, status: int, reason: str, key: str) -> StorageError:
         return NotFound(key)
     if status == 412 or code == "PreconditionFailed":
         return AlreadyExists(key)
-    if code == "InvalidObjectState":
+    if code == "InvalidObjectState":  # it has to be restored before it can be read
         return Cold(key, phrase("s3-cold"))
     if code in _TRY_AGAIN or status in (408, 409, 429, 503):
         return Unavailable(key, reason)

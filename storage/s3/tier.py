@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from fixity.verify import FixityReport
 from policies.phrases import os_phrase, phrase
-from storage.errors import AlreadyExists, NotFound, Refused, StorageError, Unavailable
+from storage.errors import AlreadyExists, Cold, NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from storage.ocfl.objects import INVENTORY
 from storage.retrying import Again
@@ -19,7 +19,6 @@ from storage.s3 import locking, mending
 from storage.s3.bucket import Bucket
 from storage.s3.calls import BotoCalls, Calls, RetryingCalls
 from storage.s3.commit import Commit
-from storage.s3.errors import Cold
 from storage.s3.lanes import CONCURRENCY, Lanes
 from storage.s3.listing import list_objects, list_strays
 from storage.s3.marker import is_there, read_marker, unmake, write_marker
@@ -223,8 +222,13 @@ class S3Tier:
         self.check()
         mending.forget(self._root, object_id)
 
+    @property
+    def cold(self) -> bool:
+        """`storage.tier.RecallingTier.cold`."""
+        return self.place.cold
+
     def recall(self, object_id: ObjectId) -> int:
-        """Ask for what lies in a cold storage class; how many files cannot be read yet."""
+        """`storage.tier.RecallingTier.recall`."""
         self.check()
         return recall(self._root, object_id)
 

@@ -13,7 +13,8 @@ from kept_objects import keep_objects
 
 from policies.findings import spoken
 from repository.archive import Archive
-from repository.checks.audit import AuditScope, audit_some, pause
+from repository.checks.audit import AuditScope, audit_some
+from repository.checks.budgets import pause
 from repository.checks.forecast import forecasts
 from repository.clock import ManualClock
 from repository.engine import Engine

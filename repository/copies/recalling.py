@@ -1,0 +1,85 @@
+"""The flow of a recall: ask, look whether it has come, and then read. See `repository.recalls`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from policies.findings import said
+from repository.archive import Archive
+from repository.checks.audit import AuditReport, check_copies
+from repository.copies.repair import RepairReport, repair_some
+from repository.jobs.flow import Json, Step, Steps
+from repository.progress import Silent
+from repository.recalls import AUDIT, REPAIR, look_again
+from storage.errors import Refused, StorageError
+from storage.tier import ObjectId, RecallingTier
+
+if TYPE_CHECKING:
+    from repository.jobs import Jobs
+
+__all__ = ["RecallFlow"]
+
+AT_ONCE = 200
+"""Copies that are read in one step."""
+
+
+class RecallFlow:
+    """The argument: a `Recall` as JSON, "round" (looks so far) and "actor". One job is one look: what has come is read at once, for what
+    has not the next look is queued. Returns {"came", "coming", "refused": {AIP: why}, "audit" or "repair": counts}."""
+
+    def __init__(self, archive: Archive, jobs: Callable[[], Jobs]) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def __call__(self, steps: Steps, argument: Json) -> Json:
+        asked = steps.run("ask", self._ask, argument["tier"], argument["aips"])
+        result: dict[str, Any] = {"came": len(asked["came"]), "coming": len(asked["coming"]), "refused": asked["refused"]}
+        if argument["purpose"] == AUDIT:
+            audit = AuditReport()
+            for aips in _parts(asked["came"]):
+                audit.merge(steps.run("check", self._check, argument["tier"], aips))
+            result["audit"] = audit.as_json()
+        elif argument["purpose"] == REPAIR:
+            repair = RepairReport()
+            for aips in _parts(asked["came"]):
+                repair.merge(steps.run("repair", self._repair, aips))
+            result["repair"] = repair.as_json()
+        if asked["coming"]:
+            result["next"] = steps.run("wait", self._wait, argument, asked["coming"])
+        return result
+
+    def _ask(self, step: Step, name: str, aips: list[str]) -> dict[str, Any]:
+        tier = self._archive.tiers.get(name)
+        came: list[str] = []
+        coming: list[str] = []
+        refused: dict[str, str] = {}
+        for number, aip_id in enumerate(aips):
+            step.progress(number, len(aips), "recall:objects")
+            try:
+                still = tier.recall(ObjectId(aip_id)) if isinstance(tier, RecallingTier) else 0
+            except Refused as error:
+                refused[aip_id] = said(error.finding)
+            except StorageError:  # the store is away: asked again at the next look
+                coming.append(aip_id)
+            else:
+                (coming if still else came).append(aip_id)
+        return {"came": came, "coming": coming, "refused": refused}
+
+    def _check(self, step: Step, tier: str, aips: list[str]) -> dict[str, Any]:
+        copies = [copy for aip_id in aips for copy in self._archive.catalog.copies.of(aip_id) if copy.tier == tier]
+        return check_copies(self._archive, copies, Silent())
+
+    def _repair(self, step: Step, aips: list[str]) -> dict[str, Any]:
+        report = RepairReport()
+        for aip_id in aips:
+            step.check()
+            report.merge(repair_some(self._archive, aip_id, "", Silent()))
+        return report.as_json()
+
+    def _wait(self, step: Step, argument: dict[str, Any], coming: list[str]) -> str:
+        return look_again(self._jobs(), step.job_id, argument, coming)
+
+
+def _parts(aips: Sequence[str]) -> list[list[str]]:
+    return [list(aips[start : start + AT_ONCE]) for start in range(0, len(aips), AT_ONCE)]
