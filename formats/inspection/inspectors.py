@@ -21,6 +21,9 @@ __all__ = ["Inspection", "InspectionLimits", "Inspectors"]
 
 MODULE = "formats.inspection.worker"
 
+COMPILING = 60.0
+"""Seconds for all schemas of a deposit: METS, PREMIS and EAD together take a tenth of one."""
+
 NO_VALIDATOR = "there is no validator for this format"
 
 
@@ -62,12 +65,14 @@ class Inspectors:
         *,
         validate: bool = True,
         characterise: bool = True,
+        schemas: Path | None = None,
         limits: InspectionLimits | None = None,
     ) -> Iterator[tuple[Path, Inspection]]:
-        """One outcome for each (file, format), in their order, in bounded memory. ``limits`` may give another time than those of
-        the workers. Raises OSError when no process can be started."""
+        """One outcome for each (file, format), in their order, in bounded memory. ``schemas`` is a folder of those that XML is held
+        against (`usable`). ``limits`` may give another time than those of the workers. Raises OSError when no process can be started."""
         given = limits or self._limits
-        asked = {"validate": validate, "characterise": characterise}
+        asked: dict[str, bool | str] = {"validate": validate, "characterise": characterise}
+        asked["schemas"] = str(schemas.absolute()) if schemas else ""
         replies = self._workers.ask_all(
             files, lambda file: self._ask(file, asked, given), known=_known, at_once=given.workers or None
         )
@@ -80,7 +85,13 @@ class Inspectors:
             assert found.validation is not None
             yield path, found.validation
 
-    def _ask(self, file: tuple[Path, Puid], asked: Mapping[str, bool], limits: InspectionLimits) -> Reply:
+    def usable(self, schemas: Path) -> str:
+        """Why the schemas of a folder cannot be used at all: compiling takes more time or memory than it may. "" when they can; what is
+        wrong with one of them is told of each file that it would speak of."""
+        reply = self._workers.ask({"compile": str(schemas.absolute())}, seconds=COMPILING)
+        return "" if reply.body is not None and "schemas" in reply.body else reply.reason or "the worker's answer is none"
+
+    def _ask(self, file: tuple[Path, Puid], asked: Mapping[str, bool | str], limits: InspectionLimits) -> Reply:
         path, puid = file
         try:
             size = path.stat().st_size

@@ -1,7 +1,8 @@
 """The inspection worker: ``python -m formats.inspection.worker``, in the sandbox. Only here are hostile files opened by foreign code.
 
-Request: ``{"path", "puid", "validate", "characterise"}``. Reply: ``{"validation", "properties"}`` (`Validation.document`, or null when
-not asked for), or ``{"error"}`` when the file could not be read.
+Request: ``{"path", "puid", "validate", "characterise", "schemas"}`` (a folder, or ""). Reply: ``{"validation", "properties"}``
+(`Validation.document`, or null when not asked for), or ``{"error"}`` when the file could not be read. Or ``{"compile"}`` (a folder of
+schemas) and ``{"schemas"}`` (name → why it cannot be used).
 """
 
 from __future__ import annotations
@@ -23,9 +24,15 @@ def main() -> None:
     choice = Choice()
 
     def handle(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "compile" in request:
+            try:
+                return {"schemas": choice.schemas(Path(request["compile"])).compile_all()}
+            except OSError as error:
+                return {"error": os_phrase(error)}
         path, puid = _named(Path(request["path"])), Puid(request["puid"])
+        schemas = Path(request["schemas"]) if request["schemas"] else None
         try:
-            validation = choice.validate(path, puid).document() if request["validate"] else None
+            validation = choice.validate(path, puid, schemas).document() if request["validate"] else None
             properties = characterise(path, puid) if request["characterise"] else {}
         except OSError as error:
             return {"error": os_phrase(error)}

@@ -13,11 +13,13 @@ from formats.validate.mail import MailParser
 from formats.validate.markup import WellFormed
 from formats.validate.office import LockedOffice, OdfPackage, OoxmlPackage
 from formats.validate.pdf import PdfaClaim, PdfStructure
+from formats.validate.schemas import Schemas, no_schema
 from formats.validate.siard import SiardStructure
-from formats.validate.validation import Validation, Why, could_not, merged
+from formats.validate.validation import Validation, Validity, Why, could_not, merged
 from formats.validate.validator import Validator
 from formats.validate.verapdf import FLAVOURS
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["Choice"]
 
@@ -29,6 +31,7 @@ class Choice:
         image, ffmpeg = PillowDecoder(), FfmpegDecoder()
         self._pdf: tuple[Validator, ...] = (PdfStructure(),)
         self._pdfa = PdfaClaim()
+        self._schemas: tuple[Path, Schemas] | None = None
         self._by_family: dict[str, tuple[Validator, ...]] = {
             "jpeg2000": (Jpylyzer(),),
             "xml": (WellFormed(),),
@@ -54,12 +57,23 @@ class Choice:
             return (*self._pdf, self._pdfa) if puid in FLAVOURS else self._pdf
         return self._by_family.get(family_of(puid), ())
 
-    def validate(self, path: Path, puid: Puid) -> Validation:
-        """The outcome of all validators of the format. Raises OSError when the file cannot be read."""
+    def schemas(self, folder: Path) -> Schemas:
+        """The schemas of a folder, compiled once as long as no other folder is asked for."""
+        if self._schemas is None or self._schemas[0] != folder:
+            self._schemas = (folder, Schemas(folder))
+        return self._schemas[1]
+
+    def validate(self, path: Path, puid: Puid, schemas: Path | None = None) -> Validation:
+        """The outcome of all validators of the format; XML that is well-formed is held against one of the ``schemas``, too. Raises
+        OSError when the file cannot be read."""
         chosen = self.validators(puid)
         if not chosen:
             return could_not(Why.NO_VALIDATOR, f"there is no validator for {puid or 'an unknown format'}")
-        return merged([one(validator, path, puid) for validator in chosen])
+        found = merged([one(validator, path, puid) for validator in chosen])
+        if family_of(puid) != "xml" or found.validity is not Validity.VALID:
+            return found
+        told = no_schema(phrase("schema-none")) if schemas is None else one(self.schemas(schemas), path, puid)
+        return merged([found, told])
 
 
 def one(validator: Validator, path: Path, puid: Puid) -> Validation:

@@ -42,7 +42,8 @@ class Defect:
 @dataclass(frozen=True, slots=True)
 class Validation:
     """``checks`` names what looked, with versions; ``why`` and ``reason`` are set when the file was NOT_VALIDATED, and ``missing``
-    names the tool that was not there. ``more`` counts the defects that are not kept."""
+    names the tool that was not there. ``more`` counts the defects that are not kept. ``schema`` is the name of the schema that an XML
+    document was held against; "" where none could be, and then ``reason`` says why; None where there is no question of one."""
 
     validity: Validity
     checks: tuple[str, ...] = ()
@@ -51,12 +52,14 @@ class Validation:
     why: Why | None = None
     reason: str = ""
     missing: str = ""
+    schema: str | None = None
 
     def document(self) -> dict[str, Any]:
         """For JSON; `of` reads it back."""
         rows = [[defect.rule, defect.words] for defect in self.defects]
         known = {"validity": self.validity.value, "checks": list(self.checks), "defects": rows, "more": self.more}
-        return {**known, "why": self.why.value if self.why else "", "reason": self.reason, "missing": self.missing}
+        why = self.why.value if self.why else ""
+        return {**known, "why": why, "reason": self.reason, "missing": self.missing, "schema": self.schema}
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
@@ -69,6 +72,7 @@ class Validation:
             Why(document["why"]) if document["why"] else None,
             document["reason"],
             document["missing"],
+            document["schema"],
         )
 
 
@@ -94,10 +98,12 @@ def merged(parts: Sequence[Validation]) -> Validation:
     checks = tuple(dict.fromkeys(check for part in parts for check in part.checks))
     defects = [defect for part in parts for defect in part.defects]
     more = sum(part.more for part in parts)
+    schema = next((part.schema for part in parts if part.schema is not None), None)
     if defects or any(part.validity is Validity.INVALID for part in parts):
         kept = tuple(defects[:MOST_DEFECTS])
-        return Validation(Validity.INVALID, checks, kept, more + len(defects) - len(kept))
+        return Validation(Validity.INVALID, checks, kept, more + len(defects) - len(kept), schema=schema)
     for part in parts:
         if part.validity is Validity.NOT_VALIDATED:
             return Validation(Validity.NOT_VALIDATED, checks, why=part.why, reason=part.reason, missing=part.missing)
-    return Validation(Validity.VALID, checks)
+    without = next((part.reason for part in parts if part.schema == ""), "")
+    return Validation(Validity.VALID, checks, reason=without, schema=schema)

@@ -15,6 +15,7 @@ from formats.validate import ValidationFacts
 from policies.findings import Findings, Puid
 from repository.aip.sealing import SPOOLED, received
 from repository.archive import Archive
+from repository.deposits.schemas import schemas_of
 from repository.progress import Progress
 
 __all__ = ["each_file", "inspect"]
@@ -31,19 +32,23 @@ def inspect(archive: Archive, spool: Spool, findings: Findings, progress: Progre
     spool.commit()
     report = InspectionReport(spool.database)
     spool.database.execute("BEGIN")
-    report.add(_found(archive, spool, findings, progress))
+    with schemas_of(archive, spool, findings) as schemas:
+        report.add(_found(archive, spool, schemas, findings, progress))
     spool.commit()
     progress.finish()
 
 
-def _found(archive: Archive, spool: Spool, findings: Findings, progress: Progress) -> Iterator[tuple[str, Inspection]]:
+def _found(
+    archive: Archive, spool: Spool, schemas: Path | None, findings: Findings, progress: Progress
+) -> Iterator[tuple[str, Inspection]]:
     """(spooled file, what was found); the findings are told on the way."""
     policy = archive.policy.inspection
     facts = ValidationFacts()
     formats = FormatReport(spool.database)
     start = len(str(spool.folder / "files")) + 1
     files = _identified(spool, formats, progress)
-    for path, found in archive.inspectors.inspect(files, validate=policy.validate, characterise=policy.characterise):
+    asked = archive.inspectors.inspect(files, validate=policy.validate, characterise=policy.characterise, schemas=schemas)
+    for path, found in asked:
         file = str(path)[start:]
         known = formats.get(file)
         puid = known.puid if known else Puid("")

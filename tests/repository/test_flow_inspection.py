@@ -129,3 +129,44 @@ def test_intake_rules_by_policy(archive: ArchiveUnderTest, tmp_path: Path) -> No
     codes = {code: count for code, count in deposit.finding_counts.items() if code.startswith("INTAKE-")}
     assert codes == {"INTAKE-NOT-PDFA": 3, "INTAKE-NO-TEXT": 1, "INTAKE-RESOLUTION": 2, "INTAKE-COLOUR": 1}
     assert deposit.state is DepositState.STORED
+
+
+XSD = (
+    b'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:vn:hs" elementFormDefault="qualified">'
+    b'<xs:element name="hs"><xs:complexType><xs:attribute name="nam" type="xs:gYear" use="required"/></xs:complexType></xs:element>'
+    b"</xs:schema>"
+)
+
+
+def test_xml_is_held_against_schemas_that_came_along(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    files = {
+        "đúng.xml": b'<?xml version="1.0"?><hs xmlns="urn:vn:hs" nam="1987"/>',
+        "sai.xml": b'<?xml version="1.0"?><hs xmlns="urn:vn:hs" nam="xx"/>',
+        "khác.xml": b'<?xml version="1.0"?><khac/>',
+        "schemas/hs.xsd": XSD,
+        "bản khác/hs.xsd": XSD + b"\n",
+        "lớn/to.xsd": XSD + b" " * (2 << 20),
+    }
+    deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", files))
+    assert deposit.state is DepositState.STORED, deposit.error
+    told = {finding.code: finding for finding in deposit.findings}
+    assert (told["VAL-INVALID"].path.rpartition("/")[2], deposit.finding_counts["VAL-INVALID"]) == ("sai.xml", 1)
+    assert told["VAL-INVALID"].args["tools"].endswith(")")
+    assert "schema hs.xsd" in str(told["VAL-INVALID"].args["tools"])
+    assert told["VAL-SCHEMA"].args == {"schema": "hs.xsd", "files": 2}
+    assert told["VAL-NO-SCHEMA"].args["files"] == 1
+    assert deposit.finding_counts["VAL-SCHEMA-LEFT"] == 2
+    known = recorded(archive, deposit.aip_id)
+    assert "schema hs.xsd" in known["đúng.xml"]["validated by"]
+    assert "schema" not in known["khác.xml"]["validated by"]
+
+
+def test_the_archives_own_schemas_go_first(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    own = write_tree(tmp_path / "lược đồ", {"hs.xsd": XSD.replace(b"gYear", b"date")})
+    toml = archive.home / "kho.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + f'\n[package]\nschemas = "{own}"\n', encoding="utf-8")
+    archive.reopen()
+    files = {"a.xml": b'<?xml version="1.0"?><hs xmlns="urn:vn:hs" nam="1987"/>', "hs.xsd": XSD}
+    deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", files))
+    assert deposit.finding_counts["VAL-INVALID"] == 1
+    assert deposit.finding_counts["VAL-SCHEMA-LEFT"] == 1
