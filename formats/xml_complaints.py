@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from policies.phrases import phrase
+from policies.phrases import brief, phrase
 
 __all__ = ["complaint"]
 
@@ -38,7 +38,7 @@ _BY_CODE: Mapping[int, tuple[str, Callable[..., str]]] = {
 
 
 def complaint(code: int, message: str) -> str:
-    """A phrase for an error of the parser, or its own words where there is none. ``message`` may end in line and column."""
+    """A phrase for an error of the parser, which quotes it where there is none of our own. ``message`` may end in line and column."""
     pattern, say = _BY_CODE.get(code, ("(?!)", lambda: ""))
     found = re.search(pattern, message)
-    return say(**found.groupdict()) if found else message
+    return say(**found.groupdict()) if found else phrase("library-says", words=brief(message))

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["CLOSE", "OPEN", "brief", "carried", "os_phrase", "phrase", "phrases"]
+__all__ = ["CLOSE", "OPEN", "brief", "carried", "foreign", "os_phrase", "phrase", "phrases"]
 
 OPEN, CLOSE = "\u27e6", "\u27e7"
 
@@ -34,6 +34,12 @@ def phrase(key: str, **args: str | int) -> str:
 def brief(words: str, most: int = 200) -> str:
     """The first line of somebody's words, and no more than so much of it; what carries a phrase stays whole, or it would be none."""
     return words if OPEN in words else words.split("\n", 1)[0][:most]
+
+
+def foreign(error: Exception, most: int = 200) -> str:
+    """What an error says, as a phrase: the words of a library, which knows no language but its own, are told as such."""
+    words = str(error)
+    return words if OPEN in words else phrase("library-says", words=brief(words, most) or type(error).__name__)
 
 
 def carried(row: list[object]) -> str:

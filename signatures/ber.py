@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from policies.phrases import phrase
 from signatures.held import Paged
 
-__all__ = ["DEEPEST", "Beyond", "Buffer", "Malformed", "Part", "distinguished", "element", "guard", "octets", "parts"]
+__all__ = ["DEEPEST", "Again", "Beyond", "Buffer", "Malformed", "Part", "distinguished", "element", "guard", "octets", "parts"]
 
 Buffer = bytes | memoryview | Paged
 
@@ -170,24 +170,30 @@ MOST_AGAIN = 100_000
 BOOLEAN, SET = 0x01, 0x31
 
 
-def distinguished(data: bytes) -> bytes:
+@dataclass
+class Again:
+    """How many elements may still be encoded anew, where it is done several times over one file."""
+
+    left: int = MOST_AGAIN
+
+
+def distinguished(data: bytes, again: Again | None = None) -> bytes:
     """The DER of ``data``, as far as it can be told without its schema: lengths, cut up octet strings, truth, the order in a SET. Costs
     time in proportion to the length. Raises `Malformed`; no more than `MOST_AGAIN` elements are encoded."""
     guard(data)
-    left = [MOST_AGAIN]
-    return _distinguished(data, element(data), left)
+    return _distinguished(data, element(data), again or Again())
 
 
-def _distinguished(data: bytes, part: Part, left: list[int]) -> bytes:
+def _distinguished(data: bytes, part: Part, again: Again) -> bytes:
     """`guard` has seen that this goes no deeper than `DEEPEST`."""
-    left[0] -= 1
-    if left[0] < 0:
+    again.left -= 1
+    if again.left < 0:
         raise Beyond(phrase("ber-again", most=MOST_AGAIN))
     tag = part.tag
     if tag == CONSTRUCTED_OCTETS:
         tag, body = OCTETS, b"".join(data[start:end] for start, end in octets(data, part))
     elif part.constructed:
-        inside = [_distinguished(data, each, left) for each in parts(data, part)]
+        inside = [_distinguished(data, each, again) for each in parts(data, part)]
         body = b"".join(sorted(inside) if tag == SET else inside)
     else:
         body = data[part.body : part.body_end]

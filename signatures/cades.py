@@ -69,7 +69,7 @@ class CadesVerifier:
         with source.path.open("rb") as stream:
             found = next((each for each in detected(stream) if each.kind in self.kinds), None)
             if found is None:
-                return _broken("this is no CMS signature")
+                return _broken(phrase("cms-none"))
             if found.armoured:
                 stream.seek(0)
                 return self._every(structures(stream.read(MOST_ARMOURED + 1), text=True), source)
@@ -138,7 +138,7 @@ class CadesVerifier:
                 break
         reading = reading or self._stamp(der, lambda _: None, Coverage("part"))
         if reading is None:
-            collected.objects += _broken("the token cannot be read").objects
+            collected.objects += _broken(phrase("cms-token")).objects
             return
         for kind, data in reading.data:
             collected.data(kind, data)

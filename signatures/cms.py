@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from asn1crypto import cms, core  # type: ignore[import-untyped]
 
-from policies.phrases import phrase
+from policies.phrases import foreign, phrase
 from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts
 from signatures.certificates import Certificate
 from signatures.held import pieces
@@ -205,7 +205,7 @@ def open_cms(data: Buffer) -> CmsFile:
     except Malformed:
         raise
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise Malformed(str(error).splitlines()[0]) from error
+        raise Malformed(foreign(error)) from error
     return CmsFile(data, content_type, pieces, parsed, der, elements, whole.end < len(data))
 
 
@@ -229,7 +229,7 @@ def _of(part: Part, tag: int, name: str) -> Part:
 
 def _exactly(found: list[Part], count: int, name: str) -> list[Part]:
     if len(found) != count:
-        raise Malformed(f"{name} holds {len(found)} elements, not {count}")
+        raise Malformed(phrase("cms-count", name=name, found=len(found), count=count))
     return found
 
 

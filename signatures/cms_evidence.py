@@ -15,7 +15,7 @@ from functools import cache
 from asn1crypto import cms as asn1  # type: ignore[import-untyped]
 
 from signatures.attributes import EVIDENCE_EXTERNAL, EVIDENCE_INTERNAL
-from signatures.ber import Buffer, Malformed, Part, distinguished, element, parts
+from signatures.ber import Again, Buffer, Malformed, Part, distinguished, element, parts
 from signatures.cms import MOST_BYTES, CmsFile, Content
 from signatures.embedded import read_embedded
 from signatures.evidence import DataObject
@@ -77,7 +77,7 @@ class _Tree:
     """Where the signers and their unsigned attributes lie. Raises ValueError, IndexError: it is no SignedData."""
 
     def __init__(self, data: Buffer) -> None:
-        self.data = data
+        self.data, self.again = data, Again()
         self._info = element(data)
         self._outer = list(parts(data, self._info))[1]
         (self._signed,) = parts(data, self._outer)
@@ -163,11 +163,12 @@ class _Der(_Digests):
 
     def __init__(self, tree: _Tree, gone: Sequence[_Found]) -> None:
         super().__init__(tree.without(gone), tree.data)
+        self._again = tree.again
         self._der = cache(self._encoded)
 
     def _encoded(self) -> bytes:
         try:
-            return distinguished(self.joined())
+            return distinguished(self.joined(), self._again)
         except Malformed as error:
             raise KeyError("it has no DER") from error
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from formats.package.zip_members import zip_names
+from formats.package.zip_members import ends_as_zip, zip_names
 from formats.xml_errors import UnknownEncoding
 from formats.xml_prolog import HEAD, as_ascii, encoding_of
 from signatures.detect import PDF_HEAD, TAR
@@ -95,7 +95,7 @@ def _holders(stream: BinaryIO) -> Iterator[Holder]:
     if head[where] == said:  # the end of which may be a member that is a zip
         yield Holder.TAR
         return
-    if head.startswith(ZIP_BEGINS) or zip_names(stream, stream.seek(0, io.SEEK_END)):
+    if head.startswith(ZIP_BEGINS) or _is_listing(stream, stream.seek(0, io.SEEK_END)):
         yield Holder.ZIP
     yield from _packed(head)
     stream.seek(0)
@@ -108,6 +108,12 @@ def _holders(stream: BinaryIO) -> Iterator[Holder]:
         yield Holder.XML
     if begins_file(head[:HEAD]):
         yield Holder.BASE64
+
+
+def _is_listing(stream: BinaryIO, size: int) -> bool:
+    """Whether a file ends as a zip does, and lists members, or may."""
+    names = zip_names(stream, size)
+    return ends_as_zip(stream, size) if names is None else bool(names)
 
 
 def _has_uuencode(window: bytes) -> bool:

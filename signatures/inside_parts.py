@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
 import tempfile
-import zlib
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +11,10 @@ from typing import Any, BinaryIO, cast
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from formats.package.defects import Hostile
+from formats.package.limits import LIMITS
 from formats.package.names import shown_name, told_name
+from formats.package.packed import Packed
 from formats.package.zip_listing import ListedMembers
 from formats.package.zip_members import BadZip
 from formats.xml import MAX_EXACT_BYTES, NotLookedAt, NotWellFormed, exact
@@ -221,22 +220,15 @@ def _found_in_tar(members: TarMembers, work: Work, name: bytes | None) -> Opened
     return None if found is None else partial(_spooled_part, found, work)
 
 
-_PACKED: dict[str, tuple[Callable[[Any], Any], tuple[type[Exception], ...]]] = {
-    ".gz": (gzip.GzipFile, (gzip.BadGzipFile, EOFError, zlib.error)),
-    ".bz2": (bz2.BZ2File, (OSError, EOFError, ValueError)),
-    ".xz": (lzma.LZMAFile, (lzma.LZMAError, EOFError)),
-    ".lzma": (lzma.LZMAFile, (lzma.LZMAError, EOFError)),
-}
-
-
-def _unpacked(ending: str, source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
-    opener, errors = _PACKED[ending]
+def _unpacked(ending: str, kind: str, source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part | Left]:
     name = source.name.rpartition("/")[2]
     inner = name[: -len(ending)] if name.lower().endswith(ending) else name
     inner = inner + ".tar" if name.lower().endswith(".t" + ending[1:]) else inner
 
     def opened() -> BinaryIO:
-        return Guarded(opener(source.path), *errors)
+        file = source.path.open("rb")
+        packed = Packed(file, kind, source.path.stat().st_size, LIMITS, begun=partial(work.part, PLAIN_PART))
+        return Guarded(packed, Hostile, file=file)
 
     yield Part(told_name(inner), opened)
 
@@ -358,10 +350,10 @@ def _alone(source: Source, kinds: Collection[Kind], work: Work) -> Iterator[Part
 _WAYS: dict[Holder, Callable[[Source, Collection[Kind], Work], Iterator[Part | Left]]] = {
     Holder.ZIP: _members,
     Holder.TAR: _tarred,
-    Holder.GZIP: partial(_unpacked, ".gz"),
-    Holder.BZIP2: partial(_unpacked, ".bz2"),
-    Holder.XZ: partial(_unpacked, ".xz"),
-    Holder.LZMA: partial(_unpacked, ".lzma"),
+    Holder.GZIP: partial(_unpacked, ".gz", "gzip"),
+    Holder.BZIP2: partial(_unpacked, ".bz2", "bzip2"),
+    Holder.XZ: partial(_unpacked, ".xz", "xz"),
+    Holder.LZMA: partial(_unpacked, ".lzma", "lzma"),
     Holder.CLOSED: lambda source, *_: iter((Left(told_name(source.name)),)),
     Holder.MAIL: _mailed,
     Holder.PDF: _attached,

@@ -193,11 +193,11 @@ class _Reading:
 
     def _wrong(self, place: _Place, value: bytes | None, scope: str) -> str:
         if value is None:
-            return "the byte ranges do not leave exactly the signature value open"
+            return phrase("pad-gap")
         if place.field is not None and place.field.contents.rstrip(b"\0") != value.rstrip(b"\0"):
-            return "the value that the form names is not the one between the byte ranges"
+            return phrase("pad-other-value")
         if scope == "part":
-            return "the byte ranges end in the middle of a revision"
+            return phrase("pad-middle")
         return ""
 
     def _subfilter(self, place: _Place) -> str:
@@ -376,6 +376,6 @@ def _trimmed(value: bytes) -> bytes:
 
 def _unread(name: str, subfilter: str, coverage: Coverage) -> SignedObject:
     """A bare RSA value with its certificates in the dictionary (deprecated since PDF 1.4): not read here, and so neither good nor bad."""
-    why = Finding("SIG-ALGORITHM-UNKNOWN", "", {"reason": f"signatures of the form {subfilter} are not read"})
+    why = Finding("SIG-ALGORITHM-UNKNOWN", "", {"reason": phrase("pad-form", form=subfilter)})
     sub = SubIndication.CRYPTO_CONSTRAINTS_FAILURE
     return SignedObject(Kind.PADES, Role.SIGNATURE, name, b"", Integrity.UNKNOWN, sub, why, coverage=coverage)

@@ -11,7 +11,7 @@ from typing import Any
 from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.findings import Finding
-from policies.phrases import brief, phrase
+from policies.phrases import foreign, phrase
 from signatures.algorithms import Scheme, hash_named, pure, scheme_of, signed_by, strength, weakest
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
 from signatures.ber import Malformed, distinguished
@@ -62,7 +62,7 @@ def read_signer(
     try:
         return _weighed(_judged(signer, base, content, content_type, message), signer), signer
     except (ValueError, TypeError, KeyError) as error:  # asn1crypto parses a part when it is first asked for
-        found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=brief(str(error)))
+        found = _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=foreign(error))
         return SignedObject(**base, integrity=Integrity.BROKEN, **found), None
 
 
@@ -119,7 +119,7 @@ def _said(sub: SubIndication, code: str, **args: str | int) -> dict[str, Any]:
 
 
 def _unknown(error: Exception) -> dict[str, Any]:
-    return _said(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=brief(str(error)))
+    return _said(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "SIG-ALGORITHM-UNKNOWN", reason=foreign(error))
 
 
 def _algorithms(info: Any) -> tuple[str, Scheme]:
@@ -175,12 +175,12 @@ def _structure(signer: ReadSigner, role: Role, content_type: str) -> dict[str, A
         return None
     counts = signer.signed.counts
     if counts.get(MESSAGE_DIGEST) != 1 or len(signer.signed.all(MESSAGE_DIGEST)) != 1:
-        return _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason="message-digest must stand there exactly once")
+        return _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=phrase("cms-digest-once"))
     if role is Role.COUNTERSIGNATURE:
         return None
     declared = signer.signed.all(CONTENT_TYPE)
     if len(declared) != 1 or core.load(declared[0]).dump() != core.ObjectIdentifier(content_type).dump():
-        return _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason="the content type is not the one that was signed")
+        return _said(SubIndication.FORMAT_FAILURE, "SIG-FORMAT", reason=phrase("cms-other-type"))
     return None
 
 

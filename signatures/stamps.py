@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from asn1crypto import tsp  # type: ignore[import-untyped]
 
 from policies.findings import Finding
-from policies.phrases import brief, phrase
+from policies.phrases import foreign, phrase
 from signatures.algorithms import hash_named
 from signatures.attributes import revocation_values
 from signatures.ber import Beyond, Malformed
@@ -67,7 +67,7 @@ def read_stamp(
     except Beyond:
         raise
     except (ValueError, TypeError, KeyError) as error:
-        raise Malformed(brief(str(error))) from error
+        raise Malformed(foreign(error)) from error
     time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return _checked(cms, der, kind, stamped, time, imprint, algorithm, (frozenset(covers), of, name, coverage), known)
 
@@ -109,7 +109,7 @@ def _imprinted(token: SignedObject, stamped: Content, algorithm: str, imprint: b
         name = hash_named(algorithm, b"")
         actual = stamped(name)
     except ValueError as error:
-        reason = brief(str(error))
+        reason = foreign(error)
         return replace(
             token,
             integrity=Integrity.UNKNOWN,

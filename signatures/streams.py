@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, BinaryIO
 
 __all__ = ["Guarded", "Unopened"]
 
@@ -13,16 +13,16 @@ class Unopened(Exception):
 
 
 class Guarded(io.BufferedReader):
-    """A stream whose own errors are told as `Unopened`."""
+    """What gives bytes, whose own errors are told as `Unopened`. ``file``, where it lies, is closed with it."""
 
-    def __init__(self, stream: Any, *errors: type[Exception]) -> None:
-        super().__init__(_Raw(stream, errors))
+    def __init__(self, stream: Any, *errors: type[Exception], file: BinaryIO | None = None) -> None:
+        super().__init__(_Raw(stream, errors, file or stream))
 
 
 class _Raw(io.RawIOBase):
-    def __init__(self, stream: Any, errors: tuple[type[Exception], ...]) -> None:
+    def __init__(self, stream: Any, errors: tuple[type[Exception], ...], file: BinaryIO) -> None:
         super().__init__()
-        self._stream, self._errors = stream, errors
+        self._stream, self._errors, self._file = stream, errors, file
 
     def readable(self) -> bool:
         return True
@@ -36,5 +36,5 @@ class _Raw(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        self._stream.close()
+        self._file.close()
         super().close()

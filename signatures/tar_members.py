@@ -112,16 +112,4 @@ def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, forward: Forward, fil
     if stream is None:
         raise Unopened
     forward.allowed = max(forward.allowed, tar.offset + HEADERS)
-    return _Closing(stream, file) if file else Guarded(stream, Hostile, *BAD_TAR)
-
-
-class _Closing(Guarded):
-    """Closes the file in which the tar lies, too."""
-
-    def __init__(self, stream: object, file: BinaryIO) -> None:
-        super().__init__(stream, Hostile, *BAD_TAR)
-        self._file = file
-
-    def close(self) -> None:
-        super().close()
-        self._file.close()
+    return Guarded(stream, Hostile, *BAD_TAR, file=file)

@@ -1,4 +1,4 @@
-"""What is packed as one stream (gzip, bzip2, xz), unpacked as it is read: hostile until its checksum was seen.
+"""What is packed as one stream (gzip, bzip2, xz, LZMA alone), unpacked as it is read: hostile until its checksum was seen.
 
 The standard library's files of these kinds stop silently at some defects, and know no bound on the ratio or the memory.
 """
@@ -20,10 +20,13 @@ __all__ = ["MAGIC", "Packed"]
 BUFFER: Final = 1 << 16
 
 XZ_MEMORY: Final = 192 << 20
-"""Bytes that a dictionary of xz may take: `xz -9` makes files that ask for 65 MiB, and a header may ask for 4 GiB."""
+"""Bytes that unpacking xz or LZMA may take: `xz -9` makes files that ask for 65 MiB, and a header may ask for 4 GiB."""
 
 MAGIC: Final[Mapping[str, bytes]] = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0"}
 """How each stream begins, and each one after the first."""
+
+_BEGINS: Final = {**{kind: magic[:1] for kind, magic in MAGIC.items()}, "lzma": b"\x5d"}
+"""Its first byte; LZMA alone has no mark."""
 
 
 class _Engine(Protocol):
@@ -67,6 +70,7 @@ _ENGINES: Final[Mapping[str, Callable[[], _Engine]]] = {
     "gzip": _Gzip,
     "bzip2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
+    "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
 }
 
 _BROKEN: Final = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
@@ -75,10 +79,13 @@ _BROKEN: Final = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
 class Packed:
     """The bytes inside a file of ``kind`` that has ``packed`` bytes, stream after stream, with checksums verified and the ratio limited.
 
-    ``read`` raises Hostile for everything that is wrong.
+    ``begun`` is called for each stream but the first. ``read`` raises Hostile for everything that is wrong, and what ``begun`` raises.
     """
 
-    def __init__(self, file: BinaryIO, kind: str, packed: int, limits: Limits) -> None:
+    def __init__(
+        self, file: BinaryIO, kind: str, packed: int, limits: Limits, *, begun: Callable[[], object] = lambda: None
+    ) -> None:
+        self._begun = begun
         self._file, self._kind, self._packed, self._limits = file, kind, packed, limits
         self._engine = _ENGINES[kind]()
         self._input = b""
@@ -128,7 +135,6 @@ class Packed:
 
     def _next_stream(self) -> bool:
         """Begin the stream after the one that ended; False at the end of the file (which zero bytes may fill up)."""
-        magic = MAGIC[self._kind]
         self._input = self._engine.unused_data.lstrip(b"\0")
         while not self._input:
             more = self._file.read(BUFFER)
@@ -136,7 +142,8 @@ class Packed:
                 self._over = True
                 return False
             self._input = more.lstrip(b"\0")
-        if not self._input.startswith(magic[:1]):
+        if not self._input.startswith(_BEGINS[self._kind]):
             raise Hostile("PKG-ARCHIVE-TRAILING", size=len(self._input), place="end")
+        self._begun()
         self._engine = _ENGINES[self._kind]()
         return True

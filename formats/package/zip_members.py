@@ -25,7 +25,7 @@ from formats.package.zip_extra import local_extra, says_more
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
 from policies.findings import Finding, Findings, said
 
-__all__ = ["MOST_MEMBERS", "BadZip", "MemberStream", "ZipMembers", "named_members", "zip_names"]
+__all__ = ["MOST_MEMBERS", "BadZip", "MemberStream", "ZipMembers", "ends_as_zip", "named_members", "zip_names"]
 
 MOST_MEMBERS: Final = 20_000
 """Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
@@ -237,6 +237,13 @@ def zip_names(file: BinaryIO, size: int) -> list[str] | None:
     if file not in _NAMES:
         _NAMES[file] = _read_names(file, size)
     return _NAMES[file]
+
+
+def ends_as_zip(file: BinaryIO, size: int) -> bool:
+    """Whether a file ends with what seems the end of a directory, which may be damaged. For telling what kind of file it is."""
+    file.seek(max(0, size - _END))
+    end = file.read(_END)
+    return b"PK\1\2" in end and b"PK\5\6" in end
 
 
 _NAMES: WeakKeyDictionary[BinaryIO, list[str] | None] = WeakKeyDictionary()

@@ -88,7 +88,7 @@ def read_xml(data: bytes) -> XmlRecord:
         InvalidRecord: with the place and the line.
     """
     if len(data) > MOST_BYTES:
-        raise InvalidRecord("record", f"it is longer than {MOST_BYTES} bytes", 0)
+        raise InvalidRecord("record", phrase("too-large"), 0)
     try:
         root: Any = exact(data)
     except NotWellFormed as error:

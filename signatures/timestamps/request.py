@@ -54,7 +54,7 @@ def token_of(response: bytes) -> bytes:
     if code not in (0, 1) or len(parts) < 2:
         said = b" ".join(response[each.body : each.end] for each in status[1:] if each.tag == der.SEQUENCE)
         words = "".join(char for char in said.decode("utf-8", "replace") if char.isprintable())[:200]
-        raise InvalidToken(f"the authority said: {_STATUS.get(code, code)} {words}".strip())
+        raise InvalidToken(phrase("tst-said", status=_STATUS.get(code, str(code)), words=words))
     return response[parts[1].start : parts[1].end]
 
 

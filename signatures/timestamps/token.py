@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from policies.phrases import phrase
+from policies.phrases import foreign, phrase
 from signatures import der
 from signatures.algorithms import SIZES, Scheme, digest, hash_in, load_certificate, signed_by
 from signatures.cms import other_answer
@@ -82,7 +82,7 @@ def read_token(data: bytes) -> Token:
     except DerError as error:
         raise InvalidToken(str(error)) from error
     except ValueError as error:
-        raise InvalidToken(str(error)) from error
+        raise InvalidToken(foreign(error)) from error
 
 
 REMEMBERED = 64

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from policies.phrases import phrase
+from policies.phrases import foreign, phrase
 from signatures.xmldsig.attachments import SCHEME, attachment, is_message
 from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
 from signatures.xmldsig.document import Document, has_nodes, reread, text_of
@@ -182,7 +182,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     except Refused as error:
         return Reference(**base, state=State.REFUSED, reason=error.reason)
     except (ValueError, binascii.Error) as error:
-        return Reference(**base, state=State.REFUSED, reason=str(error).splitlines()[0])
+        return Reference(**base, state=State.REFUSED, reason=foreign(error))
     guessed = base["name"] and isinstance(reading.resolve(base["name"]), Guess)
     return Reference(**base, state=State.MISSING if guessed else State.ALTERED)
 
