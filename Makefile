@@ -6,8 +6,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.kho-ready
 PYTEST := $(BIN)/python -m pytest
-# Tests in several processes, each file in one of them; no more than four, for each may start servers.
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+# Tests in several processes, each file in one of them: one more than there are processors, for tests wait too (a server's answer, a lock
+# that is taken); no more than four, for each may start servers.
+JOBS ?= $(shell n=$$(( $$(nproc 2>/dev/null || echo 2) + 1 )); [ $$n -gt 4 ] && n=4; echo $$n)
+
+# Modules of tests are rewritten before they are compiled (assert), which costs half of what collecting them does; an environment that
+# forbids Python to keep what it compiled (images of containers do) would have every process of every target do it again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo demo-tiers tools test coverage check proof test-tape-vm bench lock docs clean
@@ -31,7 +36,7 @@ tools: $(READY)
 	@if [ -x scripts/install-tools ]; then scripts/install-tools; fi
 
 test: tools ## Run the tests (a seeded sample of the long proofs is among them)
-	$(PYTEST) -m "not proof" -n $(JOBS) --dist loadfile $(ARGS)
+	@scripts/in-memory $(PYTEST) -m "not proof" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: ## The same, and which lines and branches no test reaches; takes more than twice as long
 	@$(MAKE) test ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)"

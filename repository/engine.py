@@ -16,15 +16,10 @@ from repository.access.reading import Reading
 from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import Clock
-from repository.flows import flows_of
-from repository.founding import Founding
-from repository.services.copies import Audits, Copies
-from repository.services.deposits import Deposits
+from repository.loading import loading
 from repository.services.holdings import Holdings
 from repository.settings.home import Settings, init_home, remember_tiers
 from repository.tiers import open_tier
-from repository.workforce import Workforce
-from storage.processes import Helpers
 
 if TYPE_CHECKING:
     from repository.evidence.service import Evidences
@@ -32,6 +27,8 @@ if TYPE_CHECKING:
     from repository.services.arrivals import Arrivals
     from repository.services.campaigns import Campaigns
     from repository.services.catalog import CatalogService
+    from repository.services.copies import Audits, Copies
+    from repository.services.deposits import Deposits
     from repository.services.formats import Formats
     from repository.services.ledger import Ledgers
     from repository.services.overview import Overview
@@ -39,16 +36,22 @@ if TYPE_CHECKING:
     from repository.services.signatures import Signatures
     from repository.services.tapes import Tapes
     from repository.services.unfinished import Unfinished
+    from repository.workforce import Workforce
+    from storage.processes import Helpers
 
 __all__ = ["Engine"]
 
 
 class Engine:
-    """One archive. Use it as a context manager; `open` and `create` make it."""
+    """One archive. Use it as a context manager; `open` and `create` make it.
 
-    def __init__(self, archive: Archive, workforce: Workforce | None = None) -> None:
+    What only jobs need is loaded with the first job: it is a third of all code, and most questions are answered without.
+    ``apart``, ``helpers``: as `Workforce` says."""
+
+    def __init__(self, archive: Archive, *, apart: bool = False, helpers: Helpers | None = None) -> None:
         self.archive = archive
-        self._workforce = workforce or Workforce()
+        self._apart = apart
+        self._helpers = helpers
         self.holdings = Holdings(archive, lambda: self.jobs)
         self.reading = Reading(archive, lambda: self.jobs)
 
@@ -59,6 +62,8 @@ class Engine:
         """Make a new archive: home, policy, catalog and tiers; a making that fails leaves nothing behind.
 
         Raises `SettingsError`, `StorageError`, `CatalogError`."""
+        from repository.founding import Founding
+
         with Founding(home) as founding:
             settings = init_home(home, tiers=tiers, language=language or "vi")
             remember_tiers(home, {place.name: founding.tier(place) for place in settings.tiers})
@@ -81,7 +86,7 @@ class Engine:
             place.name: open_tier(place, settings.home, link_from_spool=settings.links(place.name)) for place in settings.tiers
         }
         archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock)
-        return cls(archive, Workforce(apart=clock is None, helpers=helpers))
+        return cls(archive, apart=clock is None, helpers=helpers)
 
     @classmethod
     def upgrade(cls, home: Path) -> tuple[str, str]:
@@ -98,9 +103,17 @@ class Engine:
         return revisions[0]
 
     @cached_property
+    def _workforce(self) -> Workforce:
+        from repository.workforce import Workforce
+
+        return Workforce(apart=self._apart, helpers=self._helpers)
+
+    @cached_property
     def jobs(self) -> Jobs:
         """The background work of this archive (made when first needed: it costs half a second)."""
-        from repository.jobs import Jobs
+        with loading():
+            from repository.flows import flows_of
+            from repository.jobs import Jobs
 
         return Jobs.at(
             self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._workforce, lambda: self.jobs)
@@ -115,6 +128,8 @@ class Engine:
 
     @cached_property
     def deposits(self) -> Deposits:
+        from repository.services.deposits import Deposits
+
         return Deposits(self.archive, self.jobs)
 
     @cached_property
@@ -193,17 +208,24 @@ class Engine:
 
     @cached_property
     def audits(self) -> Audits:
+        from repository.services.copies import Audits
+
         return Audits(self.archive, lambda: self.jobs)
 
     @cached_property
     def copies(self) -> Copies:
+        from repository.services.copies import Copies
+
         return Copies(self.archive, self.jobs)
 
     def close(self) -> None:
         """End what was started: the workers of identification and inspection, jobs and database connections."""
         if "jobs" in self.__dict__:
             self.jobs.close()
-        self._workforce.close()
+        if "_workforce" in self.__dict__:
+            self._workforce.close()
+        elif self._helpers is not None:
+            self._helpers.close()
         self.archive.identifier.close()
         self.archive.inspectors.close()
         self.archive.verifiers.close()

@@ -16,6 +16,32 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = (
+    "test_flow_damage.py",
+    "test_flow_crashes.py",
+    "test_bounded_work.py",
+    "test_killed_and_failing.py",
+    "test_flow_s3.py",
+    "test_cli_review.py",
+    "test_api_serving.py",
+    "test_workforce.py",
+    "test_flow_deposits.py",
+    "test_api_schema.py",
+    "test_jobs_processes.py",
+    "test_cli_corridor.py",
+    "test_three_tiers.py",
+    "test_patterns.py",
+    "test_packaging.py",
+)
+"""Files that run for half a minute and more: each stays in one process, so they are begun first; whichever came last would run alone,
+and all other processors would wait for it. What is not named here is only begun later."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     """Tests run in several processes, which send their reports as UTF-8: a log that shows a name of other bytes must not end the run."""
