@@ -124,15 +124,14 @@ class Batch:
         if digests is not None:
             self.digests.setdefault(tree, {})[generation.hash] = digests
 
-    def left_out(self, tree: str, index: int, position: int | None = None) -> int:
-        """How many generations of a tree do not go on proving a leaf, or its object at ``position``: from the first that could not read
-        it again."""
+    def proving(self, tree: str, index: int, position: int | None = None) -> int:
+        """How many generations of a tree prove a leaf, or its object at ``position``: those before the first that could not read it."""
         generations = self.trees[tree].generations
         for number, generation in enumerate(generations):
             row = self._row(tree, generation, index)
             if row is not None and (not any(row) if position is None else position >= len(row) or row[position] is None):
-                return len(generations) - number
-        return 0
+                return number
+        return len(generations)
 
     def _row(self, tree: str, generation: Generation, index: int) -> list[bytes | None] | None:
         """The digests of a leaf in a generation for which it was read; None: it was not, its digests stand in its inventory."""
@@ -179,7 +178,7 @@ class Batch:
 
         It ends with the last generation that could read the leaf again (with ``position``: this one of its objects): what proved it
         before proves it as long as it did."""
-        last = len(self.trees[tree].generations) - self.left_out(tree, index, position)
+        last = self.proving(tree, index, position)
         return self.trees[tree].record(index, self.group(tree, index, objects), last)
 
     # -- the files of the object ----------------------------------------------------------------------------------------

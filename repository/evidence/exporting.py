@@ -126,32 +126,50 @@ def _records(
 ) -> None:
     (target / "tokens").mkdir()
     for tree in batch.trees:
-        if tree in given_up:
+        proved = _by_generations(batch, tree, number, objects)
+        newest = max(proved)
+        if newest and tree in given_up:
             _tokens(batch, tree, target)
             name = f"{tree}-given-up.er"
-            (target / name).write_bytes(batch.record(tree, number, objects))
+            (target / name).write_bytes(batch.record(tree, number, objects, proved[newest][0]))
             done.records.append(name)
             done.given_up[name] = given_up[tree]
             done.findings.add("EVD-GIVEN-UP", name, reason=given_up[tree])
             continue
-        data = batch.record(tree, number, objects)
-        left = [position for position in range(len(objects)) if batch.left_out(tree, number, position)]
-        for position in left:
-            done.findings.add("EVD-NOT-FURTHER", objects[position].path, tree=tree)
-        if batch.left_out(tree, number) or not left:
-            done.add(target, f"{tree}.er", data, _with_digests(batch, tree, number, objects, range(len(objects))))
-            last = len(batch.trees[tree].generations) - batch.left_out(tree, number)
-            lists = [(at, name) for at, name, _ in batch.later_lists(tree, number) if at < last]
-            done.later[f"{tree}.er"] = lists
-        else:  # two records: that of what was read again, and for the rest the one of before
-            kept = [position for position in range(len(objects)) if position not in left]
-            done.add(target, f"{tree}.er", data, _with_digests(batch, tree, number, objects, kept))
-            before = batch.record(tree, number, objects, left[0])
-            done.add(target, f"{tree}-before.er", before, _with_digests(batch, tree, number, objects, left))
-            done.before[f"{tree}-before.er"] = f"{tree}.er"
+        _tell_left(batch, tree, objects, proved, done)
+        if not newest:
+            continue
+        _tokens(batch, tree, target)
+        for place, last in enumerate(sorted(proved.keys() - {0}, reverse=True)):
+            name = f"{tree}{_before(place)}.er"
+            data = batch.record(tree, number, objects, proved[last][0])
+            done.add(target, name, data, _with_digests(batch, tree, number, objects, proved[last]))
+            done.later[name] = [(at, text) for at, text, _ in batch.later_lists(tree, number) if at < last]
+            if place:
+                done.before[name] = f"{tree}.er"
         if not all(mark.evidence for marks in batch.marks[tree] for mark in marks):
             done.findings.add("EVD-DEMO", f"{tree}.er")
-        _tokens(batch, tree, target)
+
+
+def _before(place: int) -> str:
+    """What the name of a record says of what it proves: "" what the newest generation that proves anything does; the others in turn."""
+    return f"-before-{place}".removesuffix("-1") if place else ""
+
+
+def _by_generations(batch: Batch, tree: str, number: int, objects: Sequence[DataObject]) -> dict[int, list[int]]:
+    """Positions of the objects of a leaf by how many generations of a tree prove them; 0: none does."""
+    found: dict[int, list[int]] = {}
+    for position in range(len(objects)):
+        found.setdefault(batch.proving(tree, number, position), []).append(position)
+    return found
+
+
+def _tell_left(
+    batch: Batch, tree: str, objects: Sequence[DataObject], proved: Mapping[int, Sequence[int]], done: Exported
+) -> None:
+    for last in sorted(proved.keys() - {len(batch.trees[tree].generations)}, reverse=True):
+        for position in proved[last]:
+            done.findings.add("EVD-NOT-FURTHER" if last else "EVD-NOT-IN-TREE", objects[position].path, tree=tree)
 
 
 def _tokens(batch: Batch, tree: str, target: Path) -> None:
@@ -166,7 +184,7 @@ def _with_digests(
     """The objects at ``positions`` of a leaf, each with its digests in the hash of every chain that goes on proving it."""
     found = {}
     for position in positions:
-        last = len(batch.trees[tree].generations) - batch.left_out(tree, number, position)
+        last = batch.proving(tree, number, position)
         digests = {}
         for each in batch.trees[tree].generations[:last]:
             rows = batch.digests.get(tree, {}).get(each.hash)
@@ -217,7 +235,8 @@ def _readme(batch: Batch, leaf: Leaf, objects: Sequence[DataObject], target: Pat
     tokens = [read_token(batch.trees[tree].newest.last) for tree in standing]
     checks = "".join(f"    {_openssl(tree, batch, token)}\n" for tree, token in zip(standing, tokens, strict=True))
     facts: dict[str, str | int] = {"id": leaf.id, "version": leaf.version, "objects": len(objects), "there": len(here)}
-    facts["records"] = words("evidence.readme_two" if len({slot_of(each) for each in standing}) > 1 else "evidence.readme_one")
+    slots = len({slot_of(each) for each in standing})
+    facts["records"] = words(("evidence.readme_none", "evidence.readme_one", "evidence.readme_two")[slots])
     missing = "".join(f"    data/{each.path}\n" for each in absent)
     facts["absent"] = "\n" + words("evidence.readme_absent") + f"\n\n{missing}" if absent else ""
     text = words("evidence.readme", **facts, files=files, lines=lines, openssl=checks)

@@ -33,12 +33,12 @@ __all__ = ["Proving"]
 @dataclass(frozen=True)
 class _Tree:
     """What one tree proves of a version: ``records`` of its first generation, its first two, … ; ``later`` the lists that its hash-tree
-    renewals added, (generation from 0, hash, text); ``left``: of how many generations the newest does not go on proving an object."""
+    renewals added, (generation from 0, hash, text); ``last``: how many generations prove an object."""
 
     name: str
     records: tuple[bytes, ...]
     later: tuple[tuple[int, str, bytes], ...]
-    left: Mapping[str, int]
+    last: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Proving:
     def _generations(self, tree: _Tree, file: AipFile, path: str) -> int:
         """How many generations of a tree prove a file: each that goes on proving its object; and behind a list, whose renewal had read the
         file again and found it to be what it is now."""
-        last = len(tree.records) - tree.left[path]
+        last = tree.last[path]
         one = DataObject(file.content_path, bytes.fromhex(file.sha256), bytes.fromhex(file.sha512))
         digests = _Digests(self._archive, self._aip_id, one)
         for number, hash_name, text in tree.later:
@@ -187,10 +187,10 @@ def _trees(batch: Batch, number: int, objects: Sequence[DataObject]) -> Iterator
         if all(mark.evidence for generation in marks for mark in generation):
             generations = batch.trees[tree].generations
             group = batch.group(tree, number, objects)
-            records = tuple(batch.trees[tree].record(number, group, last) for last in range(1, len(generations) + 1))
+            records = tuple(batch.trees[tree].record(number, group, most) for most in range(1, len(generations) + 1))
             later = tuple((at, generations[at].hash, text) for at, _, text in batch.later_lists(tree, number))
-            left = {each.path: batch.left_out(tree, number, position) for position, each in enumerate(objects)}
-            yield _Tree(tree, records, later, left)
+            last = {each.path: batch.proving(tree, number, position) for position, each in enumerate(objects)}
+            yield _Tree(tree, records, later, last)
 
 
 def _digest(digests: Mapping[str, bytes], name: str) -> str:

@@ -33,7 +33,7 @@ source = "test"
 issued = "2027"
 [hash]
 sha256 = "{sha256}"
-sha384 = ""
+sha384 = "{sha384}"
 sha512 = "{sha512}"
 sha3_512 = ""
 [signature]
@@ -48,8 +48,8 @@ def archive(tmp_path: Path, identifier: SharedIdentifier) -> Iterator[Proved]:
     made.end()
 
 
-def ends(archive: Proved, *, sha256: str = "", sha512: str = "") -> None:
-    (archive.home / "ends.toml").write_text(ENDS.format(sha256=sha256, sha512=sha512), encoding="utf-8")
+def ends(archive: Proved, *, sha256: str = "", sha384: str = "", sha512: str = "") -> None:
+    (archive.home / "ends.toml").write_text(ENDS.format(sha256=sha256, sha384=sha384, sha512=sha512), encoding="utf-8")
     file = archive.home / "policy.toml"
     text = file.read_text(encoding="utf-8")
     if "ends.toml" not in text:
