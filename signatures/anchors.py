@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from policies.phrases import os_phrase, phrase
-from signatures.certificates import Certificate, parse_certificates
+from signatures.certificate_files import parse_certificates
+from signatures.certificates import Certificate
 from signatures.errors import AnchorsUnusable
 from signatures.revocation import as_revocation
 from signatures.trusted_list import services

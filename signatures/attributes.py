@@ -9,7 +9,7 @@ from typing import Any
 from asn1crypto import cms, core, tsp  # type: ignore[import-untyped]
 
 from signatures.ber import Malformed, element, guard, parts
-from signatures.certificates import Certificate
+from signatures.certificates import Certificate, certificates_of
 from signatures.cms import basic_to_response
 
 __all__ = ["Attributes", "claimed_time", "ess_hashes", "revocation_values", "text_of"]
@@ -78,7 +78,10 @@ def claimed_time(attributes: Attributes) -> datetime | None:
         return None
     if not isinstance(value, datetime):
         return None
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except OverflowError:  # a day on which the calendar has ended elsewhere
+        return None
 
 
 def ess_hashes(attributes: Attributes) -> list[tuple[str, bytes]]:
@@ -110,11 +113,7 @@ def certificate_values(attributes: Attributes) -> Iterator[Certificate]:
 
 def certificates_in(value: bytes) -> Iterator[Certificate]:
     """The certificates of one value of certificate-values."""
-    for part in _inside(value):
-        try:
-            yield Certificate(part)
-        except ValueError:
-            continue
+    yield from certificates_of(_inside(value))
 
 
 def revocation_values(attributes: Attributes) -> Iterator[tuple[str, bytes]]:

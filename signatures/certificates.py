@@ -5,7 +5,6 @@ asn1crypto). Both are made only when they are asked for.
 from __future__ import annotations
 
 import hashlib
-import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from asn1crypto import core, pem  # type: ignore[import-untyped]
+from asn1crypto import core  # type: ignore[import-untyped]
 from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,24 +28,23 @@ from signatures.list_parts import directory_names
 from signatures.mended import WORDS, Mended, Signed, cut, inside, mended, read_as
 from signatures.report import CertificateFacts
 
-__all__ = ["Certificate", "certificates_of", "parse_certificates"]
+__all__ = ["Certificate", "certificates_of"]
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """Certificates "for ever" end on 9999-12-31, behind which there is no calendar to reckon with."""
 
-PEM_CERTIFICATE = re.compile(
-    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
-)
+MOST_ODD = 1 << 18
+"""Bytes of odd certificates in one structure that are read, a hundred or so: writing them anew takes several times as long as reading."""
 
 
 class Certificate:
-    """An X.509 certificate, known by the SHA-256 of its DER.
+    """An X.509 certificate, known by the SHA-256 of its DER. Without ``mend`` one that is odd (`signatures.mended`) is none.
 
     Raises:
         ValueError: the bytes are no certificate.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, mend: bool = True) -> None:
         self.der = cut(data)
         guard(self.der)
         self.sha256 = hashlib.sha256(self.der).digest()
@@ -55,6 +53,8 @@ class Certificate:
         try:
             self.x509 = _loaded(self.der)
         except ValueError:
+            if not mend:
+                raise
             self._mended = mended(self.der)
             self.x509 = _loaded(self._mended.data)
         self._signers: dict[bytes, bool] = {}
@@ -371,38 +371,14 @@ def _text(name: x509.Name) -> str:
         return ""
 
 
-def parse_certificates(data: bytes) -> Iterator[Certificate]:
-    """Every certificate in a file: DER, PEM (several), or a PKCS #7 bag of certificates; what is none is passed over."""
-    yield from certificates_of(_ders(data))
-
-
 def certificates_of(ders: Iterable[bytes]) -> Iterator[Certificate]:
-    """Those of ``ders`` that are certificates."""
+    """Those of ``ders`` that are certificates; of odd ones no more than `MOST_ODD`."""
+    left = MOST_ODD
     for each in ders:
-        try:
-            yield Certificate(each)
-        except ValueError:
+        with suppress(ValueError):
+            yield Certificate(each, mend=False)
             continue
-
-
-def _ders(data: bytes) -> Iterator[bytes]:
-    if b"-----BEGIN" in data:
-        for match in PEM_CERTIFICATE.finditer(data):
-            try:
-                yield pem.unarmor(match[0])[2]
-            except ValueError:
-                continue
-        return
-    from asn1crypto import cms
-
-    try:
-        data = cut(data)
-        guard(data)
-        if b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:32]:
-            for choice in cms.ContentInfo.load(data)["content"]["certificates"]:
-                if choice.name == "certificate":
-                    yield choice.chosen.dump()
-            return
-    except (ValueError, TypeError, KeyError):
-        return
-    yield data
+        left -= len(each)
+        if left >= 0:
+            with suppress(ValueError):
+                yield Certificate(each)

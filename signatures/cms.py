@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
@@ -12,7 +13,7 @@ from asn1crypto import cms, core  # type: ignore[import-untyped]
 
 from policies.phrases import foreign, phrase
 from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts
-from signatures.certificates import Certificate
+from signatures.certificates import Certificate, certificates_of
 from signatures.held import pieces
 from signatures.stamp_response import SIGNED_DATA
 
@@ -235,16 +236,18 @@ def _exactly(found: list[Part], count: int, name: str) -> list[Part]:
 
 def certificates_in(signed_data: Any) -> Iterator[Certificate]:
     """The X.509 certificates that came along; others, and broken ones, are passed over."""
+    yield from certificates_of(_encoded_certificates(signed_data))
+
+
+def _encoded_certificates(signed_data: Any) -> Iterator[bytes]:
     try:
         choices = list(islice(signed_data["certificates"] or (), MOST_CERTIFICATES))
     except (ValueError, TypeError, KeyError):
         return
     for choice in choices:
-        try:
+        with suppress(ValueError, TypeError, KeyError):
             if choice.name == "certificate":
-                yield Certificate(choice.chosen.dump())
-        except (ValueError, TypeError, KeyError):
-            continue
+                yield choice.chosen.dump()
 
 
 def revocation_in(signed_data: Any) -> Iterator[tuple[str, bytes]]:

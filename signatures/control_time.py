@@ -14,7 +14,7 @@ from policies.findings import Finding
 from policies.trust import Algorithms
 from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains
-from signatures.poe import SKEW, Proofs
+from signatures.poe import Proofs, skewed
 from signatures.report import SubIndication, Verdict
 from signatures.revocation import Crl, Ocsp, Status, statuses
 
@@ -99,7 +99,7 @@ class ControlTime:
     def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide) -> Status | None:
         """The newest news of ``certificate`` that was there at the control time. When there is none, the slide ends here."""
         every = [each for each in self._said_of(certificate, issuer) if self._believed(each, issuer)]
-        usable = [e for e in every if e.made <= slide.control + SKEW and self._proofs.of(e.object).time <= slide.control]
+        usable = [e for e in every if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
         if usable:
             return max(usable, key=lambda each: (each.made, each.revoked is not None))
         code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"

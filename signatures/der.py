@@ -15,6 +15,7 @@ from typing import NamedTuple
 from policies.phrases import phrase
 
 __all__ = [
+    "DerBeyond",
     "DerError",
     "Tlv",
     "algorithm",
@@ -49,6 +50,10 @@ class DerError(ValueError):
     def __init__(self, reason: str, offset: int) -> None:
         self.reason, self.offset = reason, offset
         super().__init__(phrase("der-at", why=reason, at=offset))
+
+
+class DerBeyond(DerError):
+    """The bytes are more than what is looked at: nothing is known of them."""
 
 
 class Tlv(NamedTuple):
@@ -89,7 +94,7 @@ def read(data: bytes, start: int, end: int, *, lenient: bool = False) -> Tlv:
 def _indefinite(data: bytes, body: int, end: int, depth: int = 0) -> int:
     """Where an element of indefinite length ends, its end-of-contents octets included."""
     if depth > DEEPEST:
-        raise DerError(phrase("der-levels"), body)
+        raise DerBeyond(phrase("der-levels"), body)
     at = body
     while data[at : at + 2] != b"\0\0":
         if end - at < 2:
@@ -126,7 +131,7 @@ def children(data: bytes, parent: Tlv, *, lenient: bool = False) -> list[Tlv]:
             add(each)
             at = each[3]
         if len(found) >= MOST_CHILDREN and at < end:
-            raise DerError(phrase("ber-many", most=MOST_CHILDREN), at)
+            raise DerBeyond(phrase("ber-many", most=MOST_CHILDREN), at)
     return found
 
 
@@ -234,7 +239,7 @@ def check(data: bytes, element: Tlv) -> None:
         else:  # constructed: what fills it comes next
             above.append(end)
             if len(above) > DEEPEST:
-                raise DerError(phrase("der-levels"), at)
+                raise DerBeyond(phrase("der-levels"), at)
             at, end = body, stop
         while at == end and above:
             end = above.pop()

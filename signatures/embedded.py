@@ -20,6 +20,7 @@ __all__ = ["judge_embedded", "read_embedded", "stamps_of"]
 _SUB = {
     "EVD-SYNTAX": SubIndication.FORMAT_FAILURE,
     "EVD-ALGORITHM-UNKNOWN": SubIndication.CRYPTO_CONSTRAINTS_FAILURE,
+    "EVD-BEYOND": SubIndication.GENERIC,
     "EVD-TOKEN": SubIndication.SIG_CRYPTO_FAILURE,
     "EVD-NO-DATA": SubIndication.SIGNED_DATA_NOT_FOUND,
     "EVD-NO-DIGEST": SubIndication.SIGNED_DATA_NOT_FOUND,

@@ -41,19 +41,21 @@ class NotStamped(SignaturesError):
 
 
 class InvalidToken(SignaturesError):
-    """``reason`` says what is wrong, for technicians."""
+    """``reason`` says what is wrong, for technicians. ``beyond``: it is more than is looked at, and may be sound."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, *, beyond: bool = False) -> None:
+        self.reason, self.beyond = reason, beyond
         super().__init__("TSP-INVALID", "", reason=reason)
 
 
 class InvalidRecord(SignaturesError):
-    """``place`` is the field, ``offset`` the byte. ``unknown``: it has an algorithm that is not understood, and may be sound."""
+    """``place`` is the field, ``offset`` the byte. ``unknown``: it has an algorithm that is not understood, ``beyond``: it is more than is
+    looked at; it may be sound then."""
 
-    def __init__(self, place: str, reason: str, offset: int, *, unknown: bool = False) -> None:
-        self.place, self.reason = place, reason
-        super().__init__("EVD-ALGORITHM-UNKNOWN" if unknown else "EVD-SYNTAX", place, reason=reason, offset=offset)
+    def __init__(self, place: str, reason: str, offset: int, *, unknown: bool = False, beyond: bool = False) -> None:
+        self.place, self.reason, self.beyond = place, reason, beyond
+        code = "EVD-ALGORITHM-UNKNOWN" if unknown else "EVD-BEYOND" if beyond else "EVD-SYNTAX"
+        super().__init__(code, place, reason=reason, offset=offset)
 
 
 class AuthoritySettings(SignaturesError):

@@ -86,7 +86,7 @@ class EvidenceVerifier:
         except Beyond as error:
             return _unread(error, data)
         except InvalidRecord as error:
-            return _unread(error.reason, data)
+            return _unread(Beyond(error.reason) if error.beyond else error.reason, data)
         collected = Collected()
         collected.record(_held_against(record, source))
         return collected.file()

@@ -23,7 +23,7 @@ from signatures.evidence import EvidenceReport
 from signatures.evidence_proof import stamp_trust
 from signatures.mutual import depending
 from signatures.odd import ODD, not_understood
-from signatures.poe import SKEW, Proof, Proofs, digest_of
+from signatures.poe import Proof, Proofs, digest_of, skewed
 from signatures.report import (
     Indication,
     Integrity,
@@ -33,7 +33,7 @@ from signatures.report import (
     SubIndication,
     Verdict,
 )
-from signatures.revocation import load_crl, load_ocsp
+from signatures.revocation import load_crl, load_ocsp, loaded
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
 
 __all__ = ["Context", "ValidationData", "judge"]
@@ -98,8 +98,8 @@ class _Judging:
         known += [c for each in file.stamps for c in each.token.certificates]
         lists = [*file.crls, *(der for each in beside for der in each.crls)]
         answers = [*file.ocsps, *(der for each in beside for der in each.ocsps)]
-        crls = [each for each in map(load_crl, dict.fromkeys(lists)) if each is not None and each.made <= self._at + SKEW]
-        ocsps = [each for each in map(load_ocsp, dict.fromkeys(answers)) if each is not None and each.made <= self._at + SKEW]
+        crls = [each for each in loaded(load_crl, dict.fromkeys(lists)) if each.made <= skewed(self._at)]
+        ocsps = [each for each in loaded(load_ocsp, dict.fromkeys(answers)) if each.made <= skewed(self._at)]
         known += [c for each in ocsps for c in each.certificates]
         self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
         self._control = ControlTime(self._chains, crls, ocsps, self._proofs, context.algorithms)
@@ -131,7 +131,7 @@ class _Judging:
     def _latest_first(self) -> list[Stamp | EmbeddedRecord]:
         """Stamps and records known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""
         known: list[tuple[datetime, int, Stamp | EmbeddedRecord]] = []
-        known += [(each.time, number, each) for number, each in enumerate(self._file.stamps) if each.time <= self._at + SKEW]
+        known += [(each.time, number, each) for number, each in enumerate(self._file.stamps) if each.time <= skewed(self._at)]
         known += [(each.newest or self._at, len(known) + number, each) for number, each in enumerate(self._file.records)]
         return [each for _, _, each in sorted(known, key=lambda each: each[:2], reverse=True)]
 

@@ -9,13 +9,14 @@ could mean two things (a time without a zone, a value that is no string) stays a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.ber import Beyond, Malformed, element, guard, octets, parts
+from signatures.ber import Beyond, Malformed, Part, element, guard, octets, parts
 
 __all__ = ["WORDS", "Mended", "Signed", "cut", "inside", "mended", "read_as"]
 
@@ -121,50 +122,55 @@ class _Pen:
 
     def written(self, data: bytes) -> bytes:
         """One element, which `guard` has seen. Raises `Malformed`."""
+        return self._written(data, element(data))
+
+    def _written(self, data: bytes, part: Part) -> bytes:
         self._left -= 1
         if self._left < 0:
             raise Beyond(phrase("ber-again", most=MOST_MENDED))
-        part = element(data)
-        tag, body = part.tag, data[part.body : part.body_end]
+        before, tag = data[part.start : part.end], part.tag
         if tag & 0x1F == 0x1F:
-            return data
+            return before
         if tag == CONSTRUCTED_OCTETS:
-            return self._noted("form", data, der.encode(der.OCTET_STRING, b"".join(data[a:b] for a, b in octets(data, part))))
+            return self._noted("form", before, der.encode(der.OCTET_STRING, b"".join(data[a:b] for a, b in octets(data, part))))
         if part.constructed:
-            return self._constructed(data, tag, [data[each.start : each.end] for each in parts(data, part)])
-        if tag == der.BOOLEAN:
-            return self._noted("form", data, der.encode(tag, b"\xff" if body.strip(b"\0") else b"\0"))
-        if tag == der.INTEGER and body:
-            return self._noted("numbers", data, der.write_integer(int.from_bytes(body, "big", signed=True)))
-        if tag in (der.UTC_TIME, der.GENERALIZED_TIME):
-            return self._noted("times", data, _time(tag, body))
-        if tag in STRINGS:
-            return self._noted("letters", data, _string(tag, body))
-        return self._noted("form", data, der.encode(tag, body))
+            return self._constructed(data, part, before)
+        if tag not in _MENDED:
+            return (
+                before
+                if part.body - part.start == 2
+                else self._noted("form", before, der.encode(tag, data[part.body : part.body_end]))
+            )
+        what, write = _MENDED[tag]
+        return self._noted(what, before, write(tag, data[part.body : part.body_end]))
 
     def _noted(self, what: str, before: bytes, after: bytes) -> bytes:
         if before != after:
             self.odd.add(what)
         return after
 
-    def _constructed(self, data: bytes, tag: int, row: list[bytes]) -> bytes:
-        plain = sorted(row) if tag == der.SET else row
-        self._noted("form", data, der.encode(tag, *plain))
-        found = self._without_defaults([self.written(each) for each in row])
-        tags = bytes(each[0] for each in found)
-        if tags in (_EXTENSION, _CRITICAL):
-            found[-1] = self._opened_value(found[-1])
-        elif tags == _KEY and found[0][2 : 2 + len(RSA[0])] in RSA:
-            found[1] = self._rsa(found[1])
-        return der.encode(tag, *(sorted(found) if tag == der.SET else found))
+    def _constructed(self, data: bytes, part: Part, before: bytes) -> bytes:
+        row = list(parts(data, part))
+        if part.tag == der.SET and len(row) > 1:
+            stands = [data[each.start : each.end] for each in row]
+            self._noted("form", b"".join(stands), b"".join(sorted(stands)))
+        if part.body - part.start != 2 or part.body_end != part.end:
+            self._noted("form", before, der.encode(part.tag, data[part.body : part.body_end]))
+        found = self._without_defaults([self._written(data, each) for each in row])
+        if len(found) == 2 or len(found) == 3:
+            tags = bytes(each[0] for each in found)
+            if tags in (_EXTENSION, _CRITICAL):
+                found[-1] = self._opened_value(found[-1])
+            elif tags == _KEY and found[0][2 : 2 + len(RSA[0])] in RSA:
+                found[1] = self._rsa(found[1])
+        return der.encode(part.tag, *(sorted(found) if part.tag == der.SET else found))
 
     def _without_defaults(self, row: list[bytes]) -> list[bytes]:
         """Without a version 1, and without ``critical FALSE``: DER leaves defaults out (X.690, 11.5)."""
-        tags = bytes(each[0] for each in row)
-        if row[:1] == [_FIRST_VERSION] and len(row) > 3 and tags[1:2] in (b"\x02", b"\xa1", b"\xa2"):
+        if len(row) > 3 and row[0] == _FIRST_VERSION and row[1][0] in (der.INTEGER, 0xA1, 0xA2):
             self.odd.add("form")
             return row[1:]
-        if tags == _CRITICAL and row[1] == _FALSE:
+        if len(row) == 3 and row[1] == _FALSE and bytes(each[0] for each in row) == _CRITICAL:
             self.odd.add("form")
             return [row[0], row[2]]
         return row
@@ -207,6 +213,14 @@ _FIRST_VERSION = b"\xa0\x03\x02\x01\x00"
 _FALSE = b"\x01\x01\x00"
 
 
+def _truth(tag: int, body: bytes) -> bytes:
+    return der.encode(tag, b"\xff" if body.strip(b"\0") else b"\0")
+
+
+def _number(tag: int, body: bytes) -> bytes:
+    return der.write_integer(int.from_bytes(body, "big", signed=True)) if body else der.encode(tag, body)
+
+
 def _string(tag: int, body: bytes) -> bytes:
     """A string, as it stands where its letters may stand in it; else as UTF-8, read as Latin-1."""
     try:
@@ -238,3 +252,13 @@ def _time(tag: int, body: bytes) -> bytes:
     if short and not 1950 <= moment.year < 2050:
         tag, short = der.GENERALIZED_TIME, False
     return der.encode(tag, f"{moment:%Y%m%d%H%M%SZ}"[2 if short else 0 :].encode())
+
+
+_MENDED: dict[int, tuple[str, Callable[[int, bytes], bytes]]] = {
+    der.BOOLEAN: ("form", _truth),
+    der.INTEGER: ("numbers", _number),
+    der.UTC_TIME: ("times", _time),
+    der.GENERALIZED_TIME: ("times", _time),
+    **dict.fromkeys(STRINGS, ("letters", _string)),
+}
+"""What is written anew by its tag, and what is odd where that changes it."""

@@ -43,6 +43,9 @@ TRANSFORM = PACKAGE + "RelationshipTransform"
 SIGNING = f"{{{PACKAGE}digital-signature}}"
 TYPES = "[Content_Types].xml"
 
+TRASH = "[trash]/"
+"""Where Office leaves what it saves anew: no names of parts (6.2.2), so no program looks there, unless a relationship leads to it."""
+
 MOST_SCANNED = 512 << 20
 """Bytes of XML that are looked through for a bound control; the largest sheets have some hundred MB."""
 
@@ -202,7 +205,7 @@ class Package:
             names |= {each for each in sources if each and self._is_called_so(each, step)}
         content = {self.named(each.target) for each in self.relationships if not each.type.startswith(DIGITAL)}
         formal = {each for each in names - content if each is not None} | {TYPES}
-        return formal | {each.holder for each in self.relationships if self._from(each) in formal}
+        return formal | {each.holder for each in self.relationships if self._from(each) in formal - {TYPES}}
 
     def _is_called_so(self, name: str, step: str) -> bool:
         """Whether a part is no more than what it is called: nothing at all as the origin of the signatures (12.2.2), a signature, or a
@@ -326,13 +329,14 @@ def _link(each: Relationship) -> str:
 def _parts(package: Package) -> Parts:
     """What a signature must cover: every part and every relationship, but for what is harmless and the signatures themselves."""
     formal = package.formal()
-    content = [each for each in package.relationships if not each.type.startswith(DIGITAL) and each.holder not in formal]
+    content = [each for each in package.relationships if not each.type.startswith(DIGITAL)]
     unsigned = PREVIEW if package.binds() else UNSIGNED
     harmless = {each for each in content if each.type in unsigned and not each.external}
     shown = {package.named(each.target) for each in content if each not in harmless and not each.external}
     beside = {name for each in harmless if (name := package.named(each.target)) is not None and name not in shown}
     holders = {each.holder for each in package.relationships}
     beside |= {each for each in package.called() if each not in formal | shown}
+    beside |= {each for each in package.members.names if each.casefold().startswith(TRASH) and each not in shown}
     files = {each for each in package.members.names if each not in formal and each not in holders}
     return Parts(
         frozenset(files - beside) | {_link(each) for each in content if each not in harmless},

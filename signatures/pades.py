@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from policies.findings import Finding
 from policies.phrases import phrase
-from signatures.ber import Malformed, element
+from signatures.ber import Beyond, Malformed, element
 from signatures.cades import read_cms
-from signatures.certificates import Certificate
+from signatures.certificates import Certificate, certificates_of
 from signatures.cms import CHUNK, open_cms
 from signatures.collected import Collected
 from signatures.held import Held, held, matches, pieces
@@ -170,7 +170,9 @@ class _Reading:
         scope = "file" if place.end == len(self._data) else "revision" if self._ends_revision(place.end) else "part"
         coverage = Coverage(scope, place.covered, len(self._data), place.ranges)
         value = self._gap(place.byte_range)
-        problem = self._wrong(place, value, scope)
+        problem: ValueError | str = self._wrong(place, value, scope)
+        if value is None and place.byte_range[2] - place.byte_range[1] > 2 * LARGEST_VALUE:
+            problem = Beyond(phrase("cms-many-bytes", most=LARGEST_VALUE))
         if problem or value is None:
             self._add(mine, place, unread(problem or "the value is missing", Kind.PADES, name, coverage=coverage))
             return
@@ -297,17 +299,13 @@ class _Reading:
 
     def _data_of(self, pdf: Pdf) -> frozenset[bytes]:
         """Take the validation data of the document, as it is in ``pdf``; returns the digests of all of it."""
-        digests = set()
-        for kind, der in pdf.security_store():
-            digests.add(digest_of(der))
-            if kind == "certificate":
-                try:
-                    self._collected.certificates.setdefault(Certificate(der))
-                except ValueError:
-                    continue
-            else:
+        held = list(pdf.security_store())
+        for kind, der in held:
+            if kind != "certificate":
                 self._collected.data(kind, der)
-        return frozenset(digests)
+        known = certificates_of(der for kind, der in held if kind == "certificate")
+        self._collected.certificates.update(dict.fromkeys(known))
+        return frozenset(digest_of(der) for _, der in held)
 
     def _store_at(self, place: _Place) -> frozenset[bytes]:
         """The validation data that the document held when a time-stamp was put on it: it may have been taken out since."""

@@ -314,9 +314,9 @@ def _time(value: Any) -> datetime | None:
     """/M: the time of signing as the signer says, in PDF's own form (ISO 32000-1, 7.9.4); without a zone where none is given."""
     try:
         found = parse_pdf_date(str(value["/M"]), strict=False)
+        return found if found.tzinfo is None else found.astimezone(UTC)
     except BAD:
         return None
-    return found if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _raw_access() -> Any:

@@ -9,13 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-__all__ = ["SKEW", "Proof", "Proofs", "digest_of"]
+__all__ = ["Proof", "Proofs", "digest_of", "skewed"]
 
 
-SKEW = timedelta(minutes=5)
+_SKEW = timedelta(minutes=5)
 """Clocks of responders and authorities may run ahead of ours by so much: what they made a moment from now is there all the same."""
+
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def skewed(moment: datetime) -> datetime:
+    """``moment`` on a clock that runs ahead of ours, as far as the calendar goes."""
+    return moment + _SKEW if moment < _LAST else moment
 
 
 def digest_of(data: bytes) -> bytes:
@@ -42,7 +49,7 @@ class Proofs:
 
     def add(self, objects: Iterable[bytes], proof: Proof) -> None:
         """Each of ``objects`` (digests) existed at ``proof.time``. Proofs from after ``now`` are not known yet, and passed over."""
-        if proof.time > self.now + SKEW:
+        if proof.time > skewed(self.now):
             return
         for digest in objects:
             known = self._known.get(digest)

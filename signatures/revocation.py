@@ -10,49 +10,35 @@ always counts.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asn1crypto import ocsp as asn1_ocsp  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtensionOID
 
 from policies.phrases import phrase
-from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
+from signatures.algorithms import ODD, Scheme, signed_by
 from signatures.ber import Malformed, element, guard, octets
-from signatures.certificates import HASH_NAMES, LATEST, Certificate, certificates_of
-from signatures.list_parts import NOBODY, of_entry, rows_of, same_point, whose
+from signatures.certificates import LATEST, Certificate, certificates_of
 from signatures.mended import Signed, inside, mended
-from signatures.poe import digest_of
+from signatures.revocation_lists import Crl, Data, Entry, scheme_in
 
 if TYPE_CHECKING:
     from signatures.chains import Chain, Chains
 
-__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "ocsp_request", "statuses", "undisputed"]
+__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "loaded", "ocsp_request", "statuses", "undisputed"]
 
 FRESH = timedelta(days=1)
 """How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
 nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
 
-EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
-"""expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
-
-KNOWN_CRL = frozenset(
-    {
-        ExtensionOID.CRL_NUMBER,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.ISSUING_DISTRIBUTION_POINT,
-        ExtensionOID.ISSUER_ALTERNATIVE_NAME,
-        ExtensionOID.FRESHEST_CRL,
-        EXPIRED_KEPT,
-    }
-)
+_Each = TypeVar("_Each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,133 +59,10 @@ class Status:
     """The path of who signed it. Whether *that* certificate was revoked is another question, of the time that is proven."""
 
 
-class Entry(NamedTuple):
-    """What revocation data says of a certificate that was revoked; see `Status`."""
-
-    since: datetime
-    reason: str
-    invalid: datetime | None
-
-
-class _Data:
-    """One piece of revocation data, parsed when it is first asked."""
-
-    def __init__(self, der: bytes) -> None:
-        self.der = der
-        self.sha256 = digest_of(der)
-
-
-class Crl(_Data):
-    """Raises ValueError when the bytes are no CRL."""
-
-    def __init__(self, der: bytes) -> None:
-        super().__init__(der)
-        self._odd = False
-        try:
-            self.list = _list(der)
-        except (ValueError, *ODD):
-            self.list, self._odd = _list(mended(der).data), True
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.made: datetime = self.list.last_update_utc
-            self.next: datetime | None = self.list.next_update_utc
-        self._stands = Signed.of(der)
-        self._signers: dict[bytes, bool] = {}
-
-    @cached_property
-    def issuer(self) -> bytes:
-        """The name as it stands there: behind the version, if there is one, and the algorithm (5.1)."""
-        if not self._odd:
-            return self.list.issuer.public_bytes()
-        fields = self._stands.fields
-        return fields[2 if fields[0][:1] == b"\x02" else 1]
-
-    @cached_property
-    def rules(self) -> dict[x509.ObjectIdentifier, Any]:
-        """The extensions by identifier."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return {each.oid: each for each in self.list.extensions}
-
-    def signed_by(self, certificate: Certificate) -> bool:
-        if certificate.sha256 not in self._signers:
-            self._signers[certificate.sha256] = self.scheme is not None and signed_by(
-                certificate.key, self.scheme, self._stands.signature, self._stands.body
-            )
-        return self._signers[certificate.sha256]
-
-    @cached_property
-    def indirect(self) -> bool:
-        """Whether it lists the certificates of others, too (5.2.5)."""
-        point = self.rules.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
-        return point is not None and bool(point.value.indirect_crl)
-
-    def speaks_of(self, certificate: Certificate) -> bool:
-        """Whether it is the list of the certificate's issuer, or one that the certificate itself refers to instead (6.3.3 (b) (1))."""
-        return self.issuer == certificate.issuer or (self.indirect and self.issuer in certificate.list_issuers)
-
-    def in_scope(self, certificate: Certificate) -> bool:
-        """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial list, a delta, or one with
-        rules that are not understood says nothing, nor does one that has its number under somebody else's name without a right to."""
-        extensions = self.rules
-        if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
-            return False
-        if self._misnamed(certificate) or (self.indirect and (NOBODY, certificate.serial) in self._rows):
-            return False
-        point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
-        if point is None:
-            return True
-        value: x509.IssuingDistributionPoint = point.value
-        if value.only_some_reasons or value.only_contains_attribute_certs:
-            return False
-        authority = certificate.is_authoritys
-        if (value.only_contains_user_certs and authority) or (value.only_contains_ca_certs and not authority):
-            return False
-        return same_point(value.full_name, certificate.addresses())
-
-    def keeps_expired(self, since: datetime) -> bool:
-        return EXPIRED_KEPT in self.rules and self.made >= since
-
-    def _row(self, certificate: Certificate) -> x509.RevokedCertificate | None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if self.indirect or certificate.serial < 0:  # the library looks for no negative number
-                return self._rows.get((certificate.plain_issuer, certificate.serial))
-            return self.list.get_revoked_certificate_by_serial_number(certificate.serial)
-
-    def _misnamed(self, certificate: Certificate) -> bool:
-        """Whether its entry names somebody else as the issuer, in a list that is of one issuer only."""
-        row = None if self.indirect else self._row(certificate)
-        named = whose(row) if row is not None else None
-        return named is not None and certificate.plain_issuer not in named
-
-    @cached_property
-    def _rows(self) -> Mapping[tuple[bytes, int], x509.RevokedCertificate]:
-        return rows_of(self.list, self.list.issuer.public_bytes())
-
-    def entry(self, certificate: Certificate) -> Entry | None:
-        """What the list says when it names ``certificate``; of one that was taken off again it says nothing (5.3.1), and an entry that
-        names another issuer is not of this one's certificate with that number."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            row = self._row(certificate)
-            if row is None or self._misnamed(certificate):
-                return None
-            why = of_entry(row, x509.CRLReason)
-            invalid = of_entry(row, x509.InvalidityDate)
-            reason = why.reason.value if why is not None else ""
-            found = Entry(row.revocation_date_utc, reason, invalid.invalidity_date_utc if invalid is not None else None)
-            return found if reason != x509.ReasonFlags.remove_from_crl.value else None
-
-    @cached_property
-    def scheme(self) -> Scheme | None:
-        return _scheme(self.list)
-
-
-class Ocsp(_Data):
+class Ocsp(Data):
     """Raises ValueError when the bytes are no successful OCSP response with one answer."""
 
-    def __init__(self, der: bytes) -> None:
+    def __init__(self, der: bytes, *, mend: bool = True) -> None:
         super().__init__(der)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -207,6 +70,8 @@ class Ocsp(_Data):
             try:
                 self.response = _response(der)
             except (ValueError, *ODD):
+                if not mend:
+                    raise
                 self.response, self._odd = _response(mended(der).data), True
             self.answers = list(self.response.responses)
         self.certificates = tuple(self._brought())
@@ -214,7 +79,7 @@ class Ocsp(_Data):
 
     @cached_property
     def scheme(self) -> Scheme | None:
-        return _scheme(self.response)
+        return scheme_in(self.response)
 
     def answer(self, certificate: Certificate, issuer: Certificate) -> Any:
         """The answer about ``certificate``, whose issuer's name and key it must name; None when there is none."""
@@ -292,15 +157,6 @@ class Ocsp(_Data):
         yield from certificates_of(each for one in held for each in inside(inside(one)[0]))
 
 
-def _list(data: bytes) -> x509.CertificateRevocationList:
-    """Raises ValueError, and those of `ODD`: what is read late must be readable."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = x509.load_der_x509_crl(data)
-        _ = (found.issuer, found.extensions, found.last_update_utc, found.next_update_utc)
-        return found
-
-
 def _response(data: bytes) -> ocsp.OCSPResponse:
     """Raises ValueError, and those of `ODD`."""
     found = ocsp.load_der_ocsp_response(data)
@@ -310,27 +166,6 @@ def _response(data: bytes) -> ocsp.OCSPResponse:
     return found
 
 
-def _scheme(data: Any) -> Scheme | None:
-    """How a CRL or response is signed; None when it is not understood."""
-    try:
-        oid = data.signature_algorithm_oid.dotted_string
-        if name := hash_of(oid):
-            return scheme_of(oid, b"", name)
-        digest = data.signature_hash_algorithm
-        if oid == "1.2.840.113549.1.1.10":
-            parameters = getattr(data, "signature_algorithm_parameters", None)
-            mask = getattr(getattr(parameters, "mgf", None), "_algorithm", digest)
-            salt = getattr(parameters, "_salt_length", digest.digest_size)
-            return Scheme("rsa-pss", _hash_name(digest), _hash_name(mask), salt)
-        return scheme_of(oid, b"", _hash_name(digest) if digest is not None else "sha512")
-    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
-        return None
-
-
-def _hash_name(algorithm: hashes.HashAlgorithm) -> str:
-    return HASH_NAMES.get(algorithm.name, algorithm.name)
-
-
 def _issuer_hashes(algorithm: hashes.HashAlgorithm, issuer: Certificate) -> tuple[bytes, bytes]:
     name, key = hashes.Hash(algorithm), hashes.Hash(algorithm)
     name.update(issuer.subject)
@@ -338,22 +173,37 @@ def _issuer_hashes(algorithm: hashes.HashAlgorithm, issuer: Certificate) -> tupl
     return name.finalize(), key.finalize()
 
 
-def load_crl(der: bytes) -> Crl | None:
-    """None for what is no CRL: revocation data comes from files of strangers."""
+MOST_ODD = 1 << 20
+"""Bytes of odd lists, and of odd answers, of one file that are read."""
+
+
+def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes]) -> Iterator[_Each]:
+    """Those of ``ders`` that ``load`` (`load_crl`, `load_ocsp`) reads; of odd ones no more than `MOST_ODD`."""
+    left = MOST_ODD
+    for each in ders:
+        found = load(each, mend=False)
+        if found is None and (left := left - len(each)) >= 0:
+            found = load(each)
+        if found is not None:
+            yield found
+
+
+def load_crl(der: bytes, *, mend: bool = True) -> Crl | None:
+    """None for what is no CRL: revocation data comes from files of strangers. Without ``mend`` an odd one is none."""
     try:
         guard(der)
-        found = Crl(der)
+        found = Crl(der, mend=mend)
         _ = (found.scheme, found.rules)
         return found
     except (ValueError, Malformed, *ODD):
         return None
 
 
-def load_ocsp(der: bytes) -> Ocsp | None:
+def load_ocsp(der: bytes, *, mend: bool = True) -> Ocsp | None:
     """None for what is no successful answer."""
     try:
         guard(der)
-        return Ocsp(der)
+        return Ocsp(der, mend=mend)
     except (ValueError, Malformed, *ODD):
         return None
 

@@ -12,7 +12,7 @@ from asn1crypto import core  # type: ignore[import-untyped]
 
 from policies.findings import Finding
 from policies.phrases import foreign, phrase
-from signatures.algorithms import Scheme, hash_named, pure, scheme_of, signed_by, strength, weakest
+from signatures.algorithms import Scheme, effort, hash_named, pure, scheme_of, signed_by, strength, weakest
 from signatures.attributes import CONTENT_TYPE, MESSAGE_DIGEST, Attributes, claimed_time, ess_hashes
 from signatures.ber import Malformed, distinguished
 from signatures.certificates import Certificate
@@ -80,11 +80,11 @@ def _judged(
     signer: ReadSigner, base: dict[str, Any], content: Content, content_type: str, message: Message | None
 ) -> SignedObject:
     """The certificate, the structure and the arithmetic, in the order of EN 319 102-1, 5.2."""
-    certificate = _certificate(signer.info, signer.signed, base["certificates"])
+    certificate, misnamed = _signer(signer, base["certificates"], content)
     if certificate is None:
         missing = _said(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "SIG-NO-SIGNER")
         return SignedObject(**base, integrity=Integrity.UNKNOWN, **missing)
-    base["certificate"] = certificate
+    base |= {"certificate": certificate, "notes": misnamed}
     if certificate.key is None:
         return SignedObject(**base, integrity=Integrity.UNKNOWN, **_unknown(ValueError(phrase("alg-key"))))
     digest, scheme = _algorithms(signer.info)
@@ -99,6 +99,49 @@ def _judged(
         problem = _arithmetic(signer, certificate, scheme, actual, digest)
     integrity = Integrity.INTACT if problem is None else Integrity.BROKEN
     return SignedObject(**base, integrity=integrity, **(problem or {}))
+
+
+MOST_TRIED = 8
+"""Certificates that are held against a value whose signer info names none of those that came along."""
+
+
+def _signer(
+    signer: ReadSigner, certificates: Sequence[Certificate], content: Content
+) -> tuple[Certificate | None, tuple[Finding, ...]]:
+    """The signer's certificate, and what is to be told where the identifier names another one: nobody signed the identifier, so the signed
+    reference counts, and where there is none, whose key made the value. Raises what ``content`` raises."""
+    hashes = _references(signer.signed)
+    if hashes is None:
+        return None, ()
+    named = [each for each in certificates if _is_named(signer.info["sid"], each)]
+    if found := next((each for each in named if _is_meant(each, hashes)), None):
+        return found, ()
+    found, by = None, "reference"
+    if hashes:
+        found = next((each for each in certificates if _is_meant(each, hashes)), None)
+    elif not named:
+        found, by = _by_key(signer, certificates, content), "key"
+    told = Finding("SIG-SIGNER-MISNAMED", "", {"certificate": found.name, "by": phrase(f"misnamed-{by}")}) if found else None
+    return found, (told,) if told else ()
+
+
+def _by_key(signer: ReadSigner, certificates: Sequence[Certificate], content: Content) -> Certificate | None:
+    """Whose key made the value, of the first certificates that are no authority's; with keys that take long it is not looked at."""
+    digest, scheme = _algorithms(signer.info)
+    likely = [each for each in certificates[: 4 * MOST_TRIED] if not each.is_authoritys and effort(each.key) <= ORDINARY]
+    if signer.has_signed:
+        messages, prehashed = list(_signed_bytes(signer.info["signed_attrs"])), False
+    else:
+        actual = None if scheme.name == "eddsa" else content(digest)
+        messages, prehashed = [actual] if actual is not None else [], True
+    for each in likely[:MOST_TRIED]:
+        if any(signed_by(each.key, scheme, signer.value, message, prehashed=prehashed) for message in messages):
+            return each
+    return None
+
+
+ORDINARY = 3
+"""`signatures.algorithms.effort` of keys that people have."""
 
 
 def _pure(signer: ReadSigner, base: dict[str, Any], scheme: Scheme, message: Message | None) -> SignedObject:
@@ -140,22 +183,21 @@ def _named(scheme: Scheme, digest: str) -> str:
     return f"{scheme.name}-{scheme.hash or digest}"
 
 
-def _certificate(info: Any, signed: Attributes, certificates: Sequence[Certificate]) -> Certificate | None:
-    """The signer's certificate: the one that the identifier names, and that the signed reference (if any) confirms.
-
-    Without this check a signature could be handed to another certificate of the same key (EN 319 102-1, 5.2.3.4)."""
-    named = [each for each in certificates if _is_named(info["sid"], each)]
+def _references(signed: Attributes) -> list[tuple[str, bytes]] | None:
+    """The signed references to the signer's certificate; None when they cannot be read."""
     try:
-        hashes = ess_hashes(signed)
+        return ess_hashes(signed)
     except (ValueError, TypeError, KeyError):
         return None
-    for certificate in named:
-        try:
-            if all(hashlib.new(name, certificate.der).digest() == value for name, value in hashes):
-                return certificate
-        except ValueError:
-            continue
-    return None
+
+
+def _is_meant(certificate: Certificate, hashes: Sequence[tuple[str, bytes]]) -> bool:
+    """Whether the signed references confirm it. Without this check a signature could be handed to another certificate of the same key
+    (EN 319 102-1, 5.2.3.4)."""
+    try:
+        return all(hashlib.new(name, certificate.der).digest() == value for name, value in hashes)
+    except ValueError:
+        return False
 
 
 def _is_named(sid: Any, certificate: Certificate) -> bool:
@@ -164,7 +206,7 @@ def _is_named(sid: Any, certificate: Certificate) -> bool:
             chosen = sid.chosen
             same = chosen["serial_number"].native == certificate.serial
             return bool(same and (chosen["issuer"].dump() == certificate.issuer or chosen["issuer"] == certificate.asn1.issuer))
-        return bool(sid.chosen.native == certificate.key_id)
+        return bool(sid.chosen.native == (certificate.key_id or certificate.key_sha1))
     except (ValueError, TypeError, KeyError):
         return False
 

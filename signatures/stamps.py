@@ -64,11 +64,11 @@ def read_stamp(
         signers = list(cms.signers)
         if not isinstance(time, datetime) or len(signers) != 1:
             raise Malformed(phrase("tst-one"))
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except Beyond:
         raise
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise Malformed(foreign(error)) from error
-    time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return _checked(cms, der, kind, stamped, time, imprint, algorithm, (frozenset(covers), of, name, coverage), known)
 
 

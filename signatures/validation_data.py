@@ -17,13 +17,14 @@ from asn1crypto import pem  # type: ignore[import-untyped]
 
 from policies.findings import Finding
 from signatures.anchors import Anchors, Purpose, anchor_of
-from signatures.certificates import Certificate, parse_certificates
+from signatures.certificate_files import parse_certificates
+from signatures.certificates import Certificate
 from signatures.chains import LONGEST as LONGEST_PATH
 from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
 from signatures.poe import digest_of
-from signatures.revocation import Crl, Ocsp, as_list, load_crl, load_ocsp, ocsp_request, statuses, undisputed
+from signatures.revocation import Crl, Ocsp, as_list, load_crl, load_ocsp, loaded, ocsp_request, statuses, undisputed
 from signatures.signed import SignedFile
 
 __all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_any", "read_kept"]
@@ -157,8 +158,8 @@ class _Work:
         known = [*file.certificates, *collector._anchors.known, *(each.certificate for each in collector._anchors.anchors)]
         known += [c for each in file.objects for c in each.certificates] + [c for s in file.stamps for c in s.token.certificates]
         self._known = dict.fromkeys(known)
-        self._crls = [each for each in map(load_crl, file.crls) if each is not None]
-        self._ocsps = [each for each in map(load_ocsp, file.ocsps) if each is not None]
+        self._crls = list(loaded(load_crl, file.crls))
+        self._ocsps = list(loaded(load_ocsp, file.ocsps))
         self._done: set[Certificate] = set()
         self._chains: tuple[int, Chains] | None = None
         self._below: dict[Certificate, Chains] = {}

@@ -12,10 +12,13 @@ def as_of(text: str) -> datetime:
     reports are, for a verdict must not depend on where it is asked for. A time without a zone is UTC, too.
 
     Raises:
-        ValueError: it is neither a day nor a moment.
+        ValueError: it is neither a day nor a moment, or one behind the end of the calendar.
     """
     try:
         return datetime.combine(date.fromisoformat(text), time.max, UTC)
     except ValueError:
         found = datetime.fromisoformat(text)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from formats.xml import NotWellFormed
+from formats.xml import NotLookedAt, NotWellFormed
 from policies.trust import Algorithms, default_algorithms, parse_algorithms
 from repository.errors import SourceMissing
 from repository.signed.files import Folder, opened
@@ -66,7 +66,11 @@ def judge_each(record: Path, judging: Judging) -> list[tuple[str, EvidenceReport
         handed = [handed_in(partial(opened, record))] if package is None else list(package.records())
     except (InvalidRecord, NotWellFormed) as error:
         report = EvidenceReport()
-        wrong = error if isinstance(error, InvalidRecord) else InvalidRecord("record", error.reason, error.line)
+        wrong = (
+            error
+            if isinstance(error, InvalidRecord)
+            else InvalidRecord("record", error.reason, error.line, beyond=isinstance(error, NotLookedAt))
+        )
         report.findings.append(wrong.finding)
         return [("", report)]
     if not handed:

@@ -33,7 +33,7 @@ from signatures.asic.names import (
 )
 from signatures.asic.outcomes import Wrong, alone, failed
 from signatures.asic.seals import read_each, structures_in
-from signatures.ber import Malformed
+from signatures.ber import Beyond, Malformed
 from signatures.cades import read_cms
 from signatures.certificates import Certificate
 from signatures.cms import HEAD, MOST_BYTES, Content, open_cms
@@ -101,7 +101,8 @@ class _Container:
             try:
                 read(name, mine)
             except InvalidRecord as error:  # what was half read is not told
-                mine = alone(unread(error.reason, Kind.ASIC, name, place=name))
+                beyond = Beyond(error.reason) if error.beyond else error.reason
+                mine = alone(unread(beyond, Kind.ASIC, name, place=name))
             except (Malformed, BadZip) as error:
                 mine = alone(unread(error, Kind.ASIC, name, place=name))
             except (Refused, NotLookedAt) as error:

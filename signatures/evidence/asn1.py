@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import HASH_OIDS, HASHES, SIZES, hash_in
-from signatures.der import DerError, Tlv
+from signatures.der import DerBeyond, DerError, Tlv
 from signatures.errors import InvalidRecord
 from signatures.evidence.record import (
     MOST_CHAINS,
@@ -65,7 +65,7 @@ def read_asn1(data: bytes) -> Asn1Record:
     try:
         return reader.record()
     except DerError as error:
-        raise InvalidRecord(reader.where, error.reason, error.offset) from error
+        raise InvalidRecord(reader.where, error.reason, error.offset, beyond=isinstance(error, DerBeyond)) from error
 
 
 class _Reader:
@@ -92,7 +92,7 @@ class _Reader:
             chains.append(self._chain(number, each))
             stamps += len(chains[-1].stamps)
             if number >= MOST_CHAINS or stamps > MOST_STAMPS:
-                raise DerError(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS), each.start)
+                raise DerBeyond(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS), each.start)
         if not chains:
             raise DerError(phrase("it-is-empty"), sequence.start)
         encodings = tuple([data[start:end] for _, start, _, end in elements])

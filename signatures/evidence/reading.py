@@ -20,7 +20,7 @@ def read_record(data: bytes) -> EvidenceRecord:
         InvalidRecord: with the place and the offset (a line, for XML).
     """
     if len(data) > LARGEST:
-        raise InvalidRecord("record", phrase("too-large"), 0)
+        raise InvalidRecord("record", phrase("too-large"), 0, beyond=True)
     if data[:1] == _SEQUENCE:  # no XML begins so, in whatever encoding
         return read_asn1(data)
     return read_xml(data) if is_xml(data) else read_asn1(data)

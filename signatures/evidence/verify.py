@@ -201,7 +201,10 @@ class _Check:
                 try:
                     token = self._read(stamp.token)
                 except InvalidToken as error:
-                    self._add("EVD-TOKEN", where, reason=error.reason)
+                    if error.beyond:
+                        self._add("EVD-BEYOND", where, reason=error.reason, offset=0)
+                    else:
+                        self._add("EVD-TOKEN", where, reason=error.reason)
                     sound = False
                     continue
                 if before is not None and token.time < before:

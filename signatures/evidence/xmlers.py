@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from formats.xml import NotWellFormed, exact
+from formats.xml import NotLookedAt, NotWellFormed, TooLarge, exact
 from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.errors import InvalidRecord
@@ -88,11 +88,11 @@ def read_xml(data: bytes) -> XmlRecord:
         InvalidRecord: with the place and the line.
     """
     if len(data) > MOST_BYTES:
-        raise InvalidRecord("record", phrase("too-large"), 0)
+        raise InvalidRecord("record", phrase("too-large"), 0, beyond=True)
     try:
         root: Any = exact(data)
     except NotWellFormed as error:
-        raise InvalidRecord("record", error.reason, error.line) from error
+        raise InvalidRecord("record", error.reason, error.line, beyond=isinstance(error, NotLookedAt)) from error
     return read_element(data, root)
 
 
@@ -104,7 +104,8 @@ def read_element(data: bytes, root: Any) -> XmlRecord:
         record.tried(Work(MOST_VISITS // 2))
         return record
     except NotWellFormed as error:
-        raise InvalidRecord(reader.where, error.reason, error.line or reader.line) from error
+        beyond = isinstance(error, NotLookedAt)
+        raise InvalidRecord(reader.where, error.reason, error.line or reader.line, beyond=beyond) from error
 
 
 class _Reader:
@@ -186,7 +187,7 @@ class _Reader:
             chains.append(Chain(tuple(stamp for stamp, _ in read)))
             elements.append((each, tuple(element for _, element in read)))
             if number >= MOST_CHAINS or sum(len(one.stamps) for one in chains) > MOST_STAMPS:
-                raise self._fail(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS))
+                raise TooLarge(phrase("ers-many", chains=MOST_CHAINS, stamps=MOST_STAMPS), self.line)
         infos = sum(1 for _ in root.iter(_NS + "CryptographicInformation"))
         unique = tuple(dict.fromkeys(hashes))
         return XmlRecord(data, unique, tuple(chains), bool(encryption), infos, tuple(methods), tuple(elements))

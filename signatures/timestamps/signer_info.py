@@ -87,6 +87,8 @@ class Signer:
             names = der.children(self._data, self._identifier, lenient=True)
             return tuple(self._data[each.start : each.end] for each in names) == named
         wanted_key = self._data[body:end]
+        if wanted_key not in encoded:
+            return False
         try:
             extension = load_certificate(encoded).extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except (ValueError, x509.ExtensionNotFound):

@@ -20,7 +20,7 @@ from policies.phrases import foreign, phrase
 from signatures import der
 from signatures.algorithms import SIZES, Scheme, digest, hash_in, load_certificate, signed_by
 from signatures.cms import other_answer
-from signatures.der import DerError, Tlv
+from signatures.der import DerBeyond, DerError, Tlv
 from signatures.errors import InvalidToken
 from signatures.timestamps.signer_info import TST_INFO, Signer
 
@@ -76,11 +76,11 @@ def read_token(data: bytes) -> Token:
         InvalidToken: it is not; the reason says where.
     """
     if len(data) > LARGEST:
-        raise InvalidToken(phrase("too-large"))
+        raise InvalidToken(phrase("too-large"), beyond=True)
     try:
         return _Reader(data).token()
     except DerError as error:
-        raise InvalidToken(str(error)) from error
+        raise InvalidToken(str(error), beyond=isinstance(error, DerBeyond)) from error
     except ValueError as error:
         raise InvalidToken(foreign(error)) from error
 

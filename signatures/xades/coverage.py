@@ -53,6 +53,8 @@ class Covered:
     """Files that are covered without what their canonical form leaves out, and the word for that behind each."""
     whole: bool = False
     """Whether what stands around the root is covered, too."""
+    lost: bool = False
+    """Whether it names more, which is not there or not right: then nothing is covered whole."""
     certificates: tuple[Certificate, ...] = ()
     """Those that came along: what stands beside a key may say what they say of whom it belongs to."""
 
@@ -102,6 +104,7 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
         files=tuple(files),
         bare=tuple(name + WORDS[each] for name, words in lacking.items() for each in sorted(words)),
         whole=whole,
+        lost=any(each.state is not State.GOOD for each in references),
         texts=texts,
         own=frozenset(own),
         commented=frozenset(commented),

@@ -39,12 +39,12 @@ def coverage_of(document: Document, covered: Covered) -> Coverage:
         alone = covered.files[0] if len(covered.files) == 1 else ""
         left = named(chain(_left(document, covered), beside)) if files else ()
         return (
-            Coverage("part" if left else "beside", name="" if left else alone, files=files, left=left)
+            Coverage("part" if left or covered.lost else "beside", name="" if left else alone, files=files, left=left)
             if files
             else Coverage("part")
         )
     left = named(chain(_left(document, covered), beside))
-    scope = "part" if left else "enclosed" if document.root is covered.signature else "file"
+    scope = "part" if left or covered.lost else "enclosed" if document.root is covered.signature else "file"
     size = document.size if not left else 0
     return Coverage(scope, size, document.size, elements=elements, files=files, left=left)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -28,7 +29,7 @@ from signatures.xades.sealing import SEALING, sealing_records
 from signatures.xmldsig.c14n import BYTES, Refused, Work
 from signatures.xmldsig.document import Document, text_of
 from signatures.xmldsig.failure import not_understood
-from signatures.xmldsig.key_info import CERTIFICATE, long_certificate
+from signatures.xmldsig.key_info import CERTIFICATE, charged
 from signatures.xmldsig.references import Reading, Resolver, Transforms
 from signatures.xmldsig.signature import Failure, XmlSignature, decoded, likeliest, open_signature
 
@@ -163,16 +164,13 @@ def _values(reader: _Reader, properties: Properties) -> list[Certificate]:
         if local(element) == "CounterSignature":
             continue
         for which, der in values_in(element):
-            reader.document.work.visit(
-                CERTIFICATE + (len(der) >> BYTES) + (long_certificate(der) if which == "certificate" else 0)
-            )
+            reader.document.work.visit(len(der) >> BYTES)
             if which != "certificate":
+                reader.document.work.visit(CERTIFICATE)
                 reader.collected.data(which, der)
                 continue
-            try:
-                found.setdefault(Certificate(der))
-            except ValueError:
-                continue
+            with suppress(ValueError):
+                found.setdefault(charged(der, reader.document.work))
     reader.collected.certificates.update(found)
     return list(found)
 

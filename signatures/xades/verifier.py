@@ -16,7 +16,7 @@ from signatures.signed import SignedFile, SignedObject, Source
 from signatures.unread import unread
 from signatures.xades.reader import read_document
 from signatures.xmldsig.document import Document
-from signatures.xmldsig.guess import Guess
+from signatures.xmldsig.guess import Guess, Unnamed
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.references import Resolver
 
@@ -83,6 +83,6 @@ def _beside(source: Source, document: Document) -> Resolver:
                     return opened
         if not (others and single):
             return None
-        return Guess(others[0][1]) if name else others[0][1]
+        return Guess(others[0][1]) if name else Unnamed(*others[0])
 
     return resolve

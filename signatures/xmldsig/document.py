@@ -25,6 +25,14 @@ ID_ATTRIBUTES = (
 )
 """Attributes that name an element. No schema is read, so those that the signature formats use are known by name."""
 
+_SAML = "{urn:oasis:names:tc:SAML:1.0:"
+TYPED_IDS = {
+    f"{_SAML}assertion}}Assertion": "AssertionID",
+    f"{_SAML}protocol}}Request": "RequestID",
+    f"{_SAML}protocol}}Response": "ResponseID",
+}
+"""Elements whose schema calls them by an attribute of another name (SAML 1.0 and 1.1, 5.4.2)."""
+
 MOST_COUNTED = 300
 """Elements that are counted, from the last step of a path to its first, to tell their numbers among those of the same name."""
 
@@ -99,7 +107,7 @@ class Document:
         for element in self.root.iter(etree.Element):
             names: list[str] = element.keys()
             for attribute in names:
-                if attribute in ID_ATTRIBUTES:
+                if attribute in ID_ATTRIBUTES or attribute == TYPED_IDS.get(element.tag):
                     self.work.visit()
                     same = found.setdefault(element.get(attribute), [])
                     if not (same and same[-1] is element):

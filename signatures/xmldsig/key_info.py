@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from signatures.certificates import Certificate
-from signatures.xmldsig.c14n import Refused
+from signatures.xmldsig.c14n import Refused, Work
 from signatures.xmldsig.document import Document, text_of
 from signatures.xmldsig.failure import Failure, decoded
 from signatures.xmldsig.names import DSIG11, ds
@@ -48,6 +48,17 @@ def long_certificate(der: bytes) -> int:
     return max(0, len(der) - LONG) >> 4
 
 
+def charged(der: bytes, work: Work) -> Certificate:
+    """The certificate, with what reading it takes on the account, several times as much where it is odd. Raises ValueError,
+    `Refused`."""
+    work.visit(CERTIFICATE + long_certificate(der))
+    try:
+        return Certificate(der, mend=False)
+    except ValueError:
+        work.visit(len(der) >> 2)
+        return Certificate(der)
+
+
 def key_certificates(document: Document, signature: Any) -> tuple[Certificate, ...]:
     """Those in the KeyInfo of a signature, in their order, then those that it points at; what is none is passed over. Raises `Refused`."""
     info = signature.find(ds("KeyInfo"))
@@ -59,8 +70,7 @@ def _certificates(document: Document, info: Any) -> Iterator[Certificate]:
     for each in islice(found, MOST_CERTIFICATES):
         try:
             der = decoded(bare(text_of(each)), "a certificate")
-            document.work.visit(CERTIFICATE + long_certificate(der))
-            yield Certificate(der)
+            yield charged(der, document.work)
         except (ValueError, Failure):
             continue
 

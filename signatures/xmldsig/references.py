@@ -22,7 +22,7 @@ from policies.phrases import foreign, phrase
 from signatures.xmldsig.attachments import SCHEME, attachment, is_message
 from signatures.xmldsig.c14n import BYTES, C14N, METHODS, Method, Nodes, Refused, Sink, Work
 from signatures.xmldsig.document import Document, has_nodes, reread, text_of
-from signatures.xmldsig.guess import Guess
+from signatures.xmldsig.guess import Guess, file_named
 from signatures.xmldsig.names import DS, digest_named, ds
 from signatures.xmldsig.native import canonical
 from signatures.xmldsig.octets import Octets
@@ -264,8 +264,7 @@ def target_of(reading: Reading, uri: str | None) -> tuple[Nodes | Octets | None,
             raise Refused(phrase("dsig-pointer", uri=uri[:80]))
         found = reading.document.by_id(called)
         return (Nodes(found, comments=called != unquote(uri[1:])), "") if found is not None else (None, "")
-    name = unquote(uri or "")
-    opened = reading.resolve(name)
+    name, opened = file_named(uri or "", reading.resolve)
     if opened is None:
         return None, name
     return Octets(partial(_read_into, reading.document.work, opened), known=opened, file=True), name

@@ -30,3 +30,9 @@ def test_a_day_is_meant_to_its_end_wherever_it_is_asked_for(monkeypatch: pytest.
 def test_what_is_no_date_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"day|isoformat"):
         as_of(text)
+
+
+def test_behind_the_end_of_the_calendar_there_is_no_moment() -> None:
+    with pytest.raises(ValueError, match="9999"):
+        as_of("9999-12-31T23:59:59-14:00")
+    assert as_of("9999-12-31").year == 9999

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from policies.trust import default_algorithms
 from signatures.anchors import Anchors, anchor_of
 from signatures.ber import Malformed, element, guard
-from signatures.certificates import Certificate, parse_certificates
+from signatures.certificate_files import parse_certificates
+from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains
 from signatures.cms import open_cms
 from signatures.etsi_report import etsi_report

@@ -18,11 +18,12 @@ from signatures import der
 from signatures.algorithms import load_certificate
 from signatures.anchors import Anchors
 from signatures.ber import Malformed
-from signatures.certificates import Certificate, parse_certificates
+from signatures.certificate_files import parse_certificates
+from signatures.certificates import MOST_ODD, Certificate, certificates_of
 from signatures.errors import InvalidToken
 from signatures.mended import MOST_MENDED, Signed, mended, read_as
 from signatures.report import Integrity
-from signatures.revocation import load_crl
+from signatures.revocation import load_crl, loaded
 from signatures.timestamps.token import read_token
 from signatures.timestamps.trust import Believed, Trust
 from tests.signatures.odd_house import (
@@ -332,3 +333,15 @@ def test_the_library_is_given_what_it_reads_as_it_stands() -> None:
     assert Certificate(made).subject == ODD_NAME
     assert Anchors.of([Certificate(made)]).of_certificate(Certificate(base64.b64decode(base64.b64encode(made))))
     assert spki("signer") in made
+
+
+def test_of_odd_ones_in_one_structure_not_all_are_read() -> None:
+    """For writing them anew takes longer than reading; what is plain is read however many there are."""
+    plain = [HOUSE.issued(named(strings(0x0C, str(each).encode())), serial=der.write_integer(each + 1)) for each in range(3)]
+    many = [HOUSE.issued(named(LETTERS["ia5"]), serial=der.write_integer(each + 1)) for each in range(1300)]
+    read = list(certificates_of([*many, *plain]))
+    assert sum(map(len, many)) > MOST_ODD
+    assert 0 < len(read) - 3 <= MOST_ODD // len(many[0])
+    assert [each.der for each in read[-3:]] == plain
+    lists = [HOUSE.list(update=b"\x17\x0b2605010000Z"), HOUSE.list()]
+    assert len(list(loaded(load_crl, lists * 2))) == 4
