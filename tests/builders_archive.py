@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import re
 import shutil
+import sqlite3
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 from formats.identify import Identifier, SiegfriedIdentifier
 from formats.inspection import InspectionLimits, Inspectors
 from policies.findings import Findings, Weight
 from repository.archive import Archive
 from repository.catalog import Catalog
+from repository.catalog.schema import upgrade
 from repository.checks.audit import AuditReport
 from repository.copies.repair import RepairReport
 from repository.engine import Engine
-from repository.jobs.client import JobState
+from repository.jobs.client import JobState, sqlite_file
 from repository.model import Deposit
 from repository.progress import Silent
 from repository.settings.home import Settings
 from repository.verify import verify_path
 from storage.ocfl.tier import LocalTier
 
-__all__ = ["PRODUCER", "ArchiveUnderTest", "SharedIdentifier", "snapshot", "verified", "write_tree"]
+__all__ = ["PRODUCER", "ArchiveUnderTest", "SharedIdentifier", "new_archive", "new_catalog", "snapshot", "verified", "write_tree"]
 
 PRODUCER = "Sở Nội vụ"
 
@@ -55,6 +61,32 @@ INSPECTORS = SharedInspectors(InspectionLimits(workers=1))
 atexit.register(INSPECTORS.really_close)
 
 
+@functools.cache
+def _empty_database() -> bytes:
+    """The database of a new archive: tables of catalog and jobs, as its own making leaves them. It knows nothing of its archive yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "archive"
+        Engine.create(home, tiers={"a": home / "tiers" / "a"}).close()
+        with closing(sqlite3.connect(home / "catalog.db")) as database:
+            return database.serialize()
+
+
+def new_catalog(url: str) -> None:
+    """`Catalog.create` for a database on SQLite that is to be new: its migrations, which are the half of making an archive, ran once in
+    this process, and what they made is copied. That they make it is tested where catalogs are (tests/repository/test_catalog.py) and
+    wherever a command makes an archive."""
+    with open(sqlite_file(url), "xb") as file:
+        file.write(_empty_database())
+    upgrade(url)
+
+
+def new_archive(home: Path, tiers: Mapping[str, Path | str]) -> None:
+    """`Engine.create`, with a database from `new_catalog`."""
+    _empty_database()
+    with mock.patch.object(Catalog, "create", new_catalog):
+        Engine.create(home, tiers=tiers).close()
+
+
 class ArchiveUnderTest:
     """One archive in ``folder``, opened; tiers "a" and "b" lie in ``folder/archive/tiers``."""
 
@@ -73,7 +105,7 @@ class ArchiveUnderTest:
         self.inspectors: Inspectors = INSPECTORS
         if create:
             places: dict[str, Path | str] = {name: self.home / "tiers" / name for name in tiers}
-            Engine.create(self.home, tiers={**places, **(s3 or {})}).close()
+            new_archive(self.home, {**places, **(s3 or {})})
         self.open()
 
     def open(self) -> None:

@@ -11,12 +11,17 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from repository.catalog import Catalog
-from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, new_catalog
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 
 def _programs() -> Path | None:
@@ -69,28 +74,59 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _administering(server: str) -> Connection[Any]:
+    import psycopg
+
+    return psycopg.connect(f"postgresql://{server}/postgres", autocommit=True)
+
+
+@contextmanager
+def _new_database(server: str, made: str = "") -> Iterator[str]:
+    """The URL of a database that lives as long as the block; ``made``: what else CREATE DATABASE is told."""
+    name = f"test_{uuid.uuid4().hex}"
+    with _administering(server) as connection:
+        connection.execute(f"CREATE DATABASE {name} {made}")
+    yield f"postgresql+psycopg://{server}/{name}"
+    with _administering(server) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'catalog.db'}"
         return
-    server = request.getfixturevalue("postgresql_server")
-    import psycopg
+    with _new_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
 
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(f"postgresql://{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-    yield f"postgresql+psycopg://{server}/{name}"
-    with psycopg.connect(f"postgresql://{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a database with the tables of a catalog, made as `Catalog.create` makes them."""
+    with _administering(postgresql_server) as connection:
+        connection.execute("CREATE DATABASE template_of_catalogs")
+    Catalog.create(f"postgresql+psycopg://{postgresql_server}/template_of_catalogs")
+    return "template_of_catalogs"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with the tables of a new catalog. They are copied: that they are made is tested with ``database_url``."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'catalog.db'}"
+        new_catalog(url)
+        yield url
+        return
+    template = request.getfixturevalue("postgresql_template")
+    with _new_database(request.getfixturevalue("postgresql_server"), f"TEMPLATE {template}") as url:
+        yield url
 
 
 @pytest.fixture
-def catalog(database_url: str) -> Iterator[Catalog]:
+def catalog(catalog_url: str) -> Iterator[Catalog]:
     """A new catalog."""
-    Catalog.create(database_url)
-    opened = Catalog(database_url)
+    opened = Catalog(catalog_url)
     yield opened
     opened.close()
 

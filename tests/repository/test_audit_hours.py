@@ -20,6 +20,7 @@ from repository.clock import ManualClock
 from repository.engine import Engine
 from repository.ledger.events import DAMAGE, ledger_of
 from repository.progress import Silent
+from tests.builders_archive import new_archive
 
 NIGHT = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
 """Midnight in Ha Noi."""
@@ -52,7 +53,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     home = tmp_path / "archive"
-    Engine.create(home, tiers={name: home / "tiers" / name for name in "ab"}).close()
+    new_archive(home, {name: home / "tiers" / name for name in "ab"})
     clock = ManualClock(NIGHT - timedelta(days=200))
     scene = Scene(home, clock)
     keep_objects(scene.archive, tmp_path / "work", COUNT, 3, clock.now(), over=timedelta(days=90))

@@ -55,8 +55,8 @@ def test_registering_again_does_not_ask_for_another_proof(catalog: Catalog) -> N
     assert waiting(catalog) == []
 
 
-def test_looking_for_what_waits_costs_the_same_however_much_is_proved(catalog: Catalog, database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
+def test_looking_for_what_waits_costs_the_same_however_much_is_proved(catalog: Catalog, catalog_url: str) -> None:
+    if not catalog_url.startswith("sqlite"):
         pytest.skip("steps are counted by SQLite")
     steps = []
     catalog.register(a_registration(9_999, files=[]))

@@ -22,7 +22,7 @@ from repository.engine import Engine
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.views.records import deposit as as_document
-from tests.builders_archive import PRODUCER, ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
+from tests.builders_archive import PRODUCER, ArchiveUnderTest, SharedIdentifier, new_archive, snapshot, write_tree
 
 LOGO, LETTER = b"logo" * 50, b"letter" * 50
 
@@ -250,7 +250,7 @@ def test_processes_and_threads_say_the_same(tmp_path: Path) -> None:
     for n in range(30):
         shared = {f"s{s}.txt": b"shared %d" % s for s in random.sample(range(12), 3)}
         paths.append(write_tree(tmp_path / "in" / f"{n:02d}", {**shared, "own.txt": b"own %d" % n}))
-    Engine.create(tmp_path / "home", tiers={"a": tmp_path / "a", "b": tmp_path / "b"}).close()
+    new_archive(tmp_path / "home", {"a": tmp_path / "a", "b": tmp_path / "b"})
     with Engine.open(tmp_path / "home", actor="user:test") as engine:
         deposits = engine.deposits.submit(paths, producer=PRODUCER, key=None, update=None, title=None, progress=Silent())
     first: dict[str, str] = {}

@@ -25,6 +25,7 @@ from repository.reports.period import PeriodScope, gather
 from storage.ocfl import tier as local_tier
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId
+from tests.builders_archive import new_archive
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -36,7 +37,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         home = folder / "archive"
-        Engine.create(home, tiers={name: home / "tiers" / name for name in "ab"}).close()
+        new_archive(home, {name: home / "tiers" / name for name in "ab"})
         file = home / "policy.toml"
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace('retry = "1d"\n', 'retry = "1d"\nlook_every = "7d"\n', 1), encoding="utf-8")

@@ -25,6 +25,7 @@ from repository.schedule import plans
 from repository.settings.home import Settings, SettingsError
 from repository.settings.notices import MEMORY, Memory, NoticePlace, recalled, remember
 from repository.workforce import Workforce
+from tests.builders_archive import new_archive
 from tests.mail_server import Hook, Mail, hook, mail
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
@@ -85,7 +86,7 @@ class Scene:
     def __init__(self, folder: Path, hook: Hook, mail: Mail) -> None:
         self.home, self.hook, self.mail = folder / "kho-tỉnh", hook, mail
         self.clock = ManualClock(NOW)
-        Engine.create(self.home, tiers={name: self.home / name for name in "ab"}).close()
+        new_archive(self.home, {name: self.home / name for name in "ab"})
 
     def told_in(self, text: str) -> None:
         file = self.home / "kho.toml"
