@@ -27,19 +27,19 @@ WORDS = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}")
 SPEAKING = {"phrase", "os_phrase", "said", "carried"}
 
 
+@pytest.fixture(scope="module")
 def trees() -> dict[Path, ast.Module]:
+    """All code as trees: a million objects, which no other test shall carry along."""
     files = (file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py")))
     return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
 
 
-TREES = trees()
-
-
-def errors() -> set[str]:
+@pytest.fixture(scope="module")
+def errors(trees: dict[Path, ast.Module]) -> set[str]:
     """Names of `KhoError` and of everything that is made from it."""
     bases = {
         node.name: {base.id if isinstance(base, ast.Name) else getattr(base, "attr", "") for base in node.bases}
-        for tree in TREES.values()
+        for tree in trees.values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
@@ -49,18 +49,15 @@ def errors() -> set[str]:
     return found
 
 
-ERRORS = errors()
-
-
 def name_of(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
-def reasons(call: ast.Call) -> list[ast.expr]:
+def reasons(call: ast.Call, errors: set[str]) -> list[ast.expr]:
     """The arguments that stand in a sentence: not the thing that it is about."""
     name = name_of(call)
     words = [keyword.value for keyword in call.keywords if keyword.arg != "command"]
-    if name in ERRORS:
+    if name in errors:
         return [*call.args[1:], *words]
     if name == "bad":
         return [*call.args[1:], *words]
@@ -85,22 +82,22 @@ def english(argument: ast.expr) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_reasons_are_phrases(package: str) -> None:
+def test_reasons_are_phrases(package: str, trees: dict[Path, ast.Module], errors: set[str]) -> None:
     found = [
         f"{file.relative_to(ROOT)}:{call.lineno} {name_of(call)}: {words}"
-        for file, tree in TREES.items()
+        for file, tree in trees.items()
         if file.relative_to(ROOT).parts[0] == package and not str(file.relative_to(ROOT)).startswith(NOT_YET)
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
-        for argument in reasons(call)
+        for argument in reasons(call, errors)
         for words in english(argument)
     ]
     assert found == []
 
 
-def test_the_reader_of_code_finds_english() -> None:
-    assert {"StorageError", "Unavailable", "SpoolDamaged", "CouldNotRead"} <= ERRORS
+def test_the_reader_of_code_finds_english(errors: set[str]) -> None:
+    assert {"StorageError", "Unavailable", "SpoolDamaged", "CouldNotRead"} <= errors
     call = ast.parse('Unavailable(path, f"the marker {x} is gone" if a else phrase("a b"))', mode="eval").body
     assert isinstance(call, ast.Call)
-    assert [words for argument in reasons(call) for words in english(argument)] == ["the marker … is gone"]
+    assert [words for argument in reasons(call, errors) for words in english(argument)] == ["the marker … is gone"]
     assert not list(english(ast.parse('phrase("two words")', mode="eval").body))

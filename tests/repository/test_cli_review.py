@@ -6,9 +6,10 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,31 @@ from storage.processes import Helpers
 NOTHING = "urn:uuid:00000000-0000-0000-0000-000000000000"
 
 
-class Archive:
-    """An archive with one AIP, asked through the command line in this process."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which an archive with one AIP was made, by commands, and the AIP's id."""
+    folder = tmp_path_factory.mktemp("made")
+    home, source = folder / "archive", folder / "records"
+    source.mkdir()
+    (source / "a.txt").write_text("record")
+    with redirect_stdout(io.StringIO()):
+        assert run(["init", "--tier", f"a={home / 'tiers/a'}", "--tier", f"b={folder / 'second'}", "--home", str(home)]) == 0
+    with redirect_stdout(io.StringIO()) as said:
+        assert run(["deposit", "--json", str(source), "--home", str(home)]) == 0
+    return folder, json.loads(said.getvalue())["deposits"][0]["aip"]
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+class Archive:
+    """A copy of the archive that was made (it lies elsewhere, which only kho.toml knows), asked through the command line in this
+    process."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], made: tuple[Path, str]) -> None:
         self.folder, self.home, self._capsys = folder, folder / "archive", capsys
-        self.tier = folder / "second"
-        assert self.kho("init", "--tier", f"a={self.home / 'tiers/a'}", "--tier", f"b={self.tier}")[0] == 0
-        self.source = folder / "records"
-        self.source.mkdir()
-        (self.source / "a.txt").write_text("record")
-        code, said, _ = self.kho("deposit", "--json", self.source)
-        assert code == 0
-        self.aip = json.loads(said)["deposits"][0]["aip"]
+        self.tier, self.source = folder / "second", folder / "records"
+        template, self.aip = made
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        file = self.home / "kho.toml"
+        file.write_text(file.read_text(encoding="utf-8").replace(str(template), str(folder)), encoding="utf-8")
 
     def kho(self, *arguments: str | Path) -> tuple[int, str, str]:
         code = run([*map(str, arguments), "--home", str(self.home)])
@@ -63,10 +76,12 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Archive:
+def archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, made: tuple[Path, str]
+) -> Archive:
     monkeypatch.setenv("KHO_LANG", "en")
     monkeypatch.delenv("KHO_HOME", raising=False)
-    return Archive(tmp_path, capsys)
+    return Archive(tmp_path, capsys, made)
 
 
 def test_an_export_counts_every_file_it_wrote(archive: Archive) -> None:
@@ -82,9 +97,16 @@ def grown_older(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for table in ("coming", "coming_file", "kept_version", "evidence_leaf", "evidence_batch"):
             connection.execute(f"DROP TABLE {table}")
-        for index in ("aip_collection", "copy_look", "aip_version_unproved"):
+        for index in ("aip_collection", "copy_look", "aip_version_unproved", "file_enclosing"):
             connection.execute(f"DROP INDEX {index}")
-        for table, column in (("aip", "collection"), ("copy", "last_look"), ("copy", "look_next"), ("aip_version", "proved")):
+        columns = (
+            ("aip", "collection"),
+            ("copy", "last_look"),
+            ("copy", "look_next"),
+            ("aip_version", "proved"),
+            ("file", "inside"),
+        )
+        for table, column in columns:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("UPDATE kho_schema SET version_num = '0003'")
 
