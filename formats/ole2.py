@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["MAGIC", "stream_names"]
+__all__ = ["MAGIC", "Unfollowed", "names_in", "stream_names"]
 
 MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -15,39 +16,55 @@ ENTRY: Final = 128
 """Bytes of a directory entry (2.6.1); the name stands first, in UTF-16, its length in bytes at 64."""
 
 LAST: Final = 0xFFFFFFFA
-"""Sector numbers from here on are none (MAXREGSECT, 2.1)."""
+END: Final = 0xFFFFFFFE
+"""Sector numbers from here on are none (MAXREGSECT, 2.1); that of them which ends a chain."""
 
 MOST_SECTORS: Final = 4096
 """Sectors of a directory that are read: some 16,000 entries, where an office document has dozens."""
 
 
+class Unfollowed(ValueError):
+    """The directory leads nowhere, or further than it is followed: there may be more in it."""
+
+
 def stream_names(path: Path) -> frozenset[str]:
     """Names of the streams and storages, as far as the directory can be followed; none for a file of another kind. Raises OSError."""
-    with path.open("rb") as stream:
-        head = stream.read(512)
-        if len(head) < 512 or not head.startswith(MAGIC):
-            return frozenset()
-        try:
-            return frozenset(name for sector in _directory(stream, head) for name in _names(sector))
-        except (struct.error, ValueError):
-            return frozenset()
+    found: set[str] = set()
+    with path.open("rb") as stream, contextlib.suppress(Unfollowed):
+        found.update(names_in(stream))
+    return frozenset(found)
+
+
+def names_in(stream: BinaryIO) -> Iterator[str]:
+    """The same, one after the other. Raises Unfollowed, OSError."""
+    stream.seek(0)
+    head = stream.read(512)
+    if not head.startswith(MAGIC):
+        return
+    try:
+        for sector in _directory(stream, head):
+            yield from _names(sector)
+    except (struct.error, ValueError) as error:
+        raise Unfollowed from error
 
 
 def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
     """The sectors of the directory, along their chain."""
     (shift,) = struct.unpack_from("<H", head, 30)
     if shift not in (9, 12):
-        return
+        raise Unfollowed
     size = 1 << shift
     (sector,) = struct.unpack_from("<I", head, 48)
     for _ in range(MOST_SECTORS):
         if sector >= LAST:
-            return
+            break
         found = _sector(stream, sector, size)
         yield found
         if len(found) < size:  # the end of the file: to look up what follows there may cost any number of reads
-            return
+            break
         sector = _next(stream, head, sector, size)
+    if sector != END:
+        raise Unfollowed
 
 
 def _sector(stream: BinaryIO, number: int, size: int) -> bytes:

@@ -69,7 +69,17 @@ def judge(
     file: SignedFile, context: Context, *, existed: Proof | None = None, beside: Sequence[ValidationData] = ()
 ) -> tuple[SignatureReport, ...]:
     """The report of every signature in ``file``, in its order. ``existed`` is a proof over the whole file (an evidence record's)."""
-    return depending(file.objects, _Judging(file, context, existed, beside).reports())
+    try:
+        return depending(file.objects, _Judging(file, context, existed, beside).reports())
+    except ODD as error:  # over what they share: what came along, or lies beside
+        why = not_understood(error)
+        return _Judging(SignedFile(tuple(_lost(each, why) for each in file.objects)), context, None, ()).reports()
+
+
+def _lost(read: SignedObject, why: Finding) -> SignedObject:
+    """One of which nothing is known, for nothing that it says of its signer is looked at."""
+    unknown, lost = Integrity.UNKNOWN, SubIndication.GENERIC
+    return replace(read, integrity=unknown, failure=lost, why=why, certificate=None, certificates=(), unless=lambda _: None)
 
 
 @dataclass
@@ -125,8 +135,7 @@ class _Judging:
         try:
             return self._report(read)
         except ODD as error:  # over what its certificate says
-            lost = {"integrity": Integrity.UNKNOWN, "failure": SubIndication.GENERIC, "why": not_understood(error)}
-            return self._report(replace(read, certificate=None, certificates=(), **lost))  # type: ignore[arg-type]
+            return self._report(_lost(read, not_understood(error)))
 
     def _latest_first(self) -> list[Stamp | EmbeddedRecord]:
         """Stamps and records known at the date, from the outermost inwards: an outer one proves the inner ones (5.6.3.4)."""

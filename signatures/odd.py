@@ -30,7 +30,8 @@ ODD = (
 """What libraries raise over what they do not expect in a file or a certificate. Errors of the machine (OSError) and of Kho are none."""
 
 
-def not_understood(error: Exception) -> Finding:
-    """Why something was not judged over which a library has raised one of `ODD`: for who reads the report, and for who mends it."""
+def not_understood(error: Exception, code: str = "SIG-NOT-UNDERSTOOD") -> Finding:
+    """Why something was not judged, or not collected, over which a library has raised one of `ODD`: for who reads the report, and for who
+    mends it."""
     _log.warning("not understood", exc_info=error)
-    return Finding("SIG-NOT-UNDERSTOOD", "", {"reason": f"{type(error).__name__}: {str(error)[:100]}".rstrip(": ")})
+    return Finding(code, "", {"reason": f"{type(error).__name__}: {str(error)[:100]}".rstrip(": ")})

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
+from formats import ole2
 from formats.package.zip_members import zip_names
 from signatures.detect_zip import ZIP_BEGINS
 from signatures.marks import holds
@@ -129,18 +130,21 @@ def _names(stream: BinaryIO) -> Sequence[str]:
 
 # -- programs and documents of Microsoft's ----------------------------------------------------------------------------------------
 
-_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_OLE_NAMES = re.compile(
-    b"|".join(re.escape(each.encode("utf-16-le")) + b"\0\0" for each in ("_signatures", "_xmlsignatures", "\5DigitalSignature"))
-)
-"""Streams of signatures ([MS-OFFCRYPTO] 2.5; those of installers), as the directory of a compound file names them ([MS-CFB] 2.6.1)."""
+_OLE_SIGNATURES = frozenset({"_signatures", "_xmlsignatures", "\5DigitalSignature"})
+"""Streams of signatures ([MS-OFFCRYPTO] 2.5; those of installers)."""
+
+_OLE_NAMES = re.compile(b"|".join(re.escape(each.encode("utf-16-le")) + b"\0\0" for each in _OLE_SIGNATURES))
+"""As the directory of a compound file names them ([MS-CFB] 2.6.1)."""
 
 
 def _is_signed_ole(stream: BinaryIO, head: bytes) -> bool:
-    if not head.startswith(_OLE):
+    if not head.startswith(ole2.MAGIC):
         return False
-    stream.seek(0)
-    return holds(stream, _OLE_NAMES)
+    try:
+        return any(each in _OLE_SIGNATURES for each in ole2.names_in(stream))
+    except ole2.Unfollowed:  # what it holds may be called so all the same
+        stream.seek(0)
+        return holds(stream, _OLE_NAMES)
 
 
 def _is_authenticode(stream: BinaryIO, head: bytes) -> bool:

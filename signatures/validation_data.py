@@ -23,11 +23,15 @@ from signatures.chains import LONGEST as LONGEST_PATH
 from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
+from signatures.odd import ODD, not_understood
 from signatures.poe import digest_of
 from signatures.revocation import Crl, Ocsp, as_list, load_crl, load_ocsp, loaded, ocsp_request, statuses, undisputed
 from signatures.signed import SignedFile
 
 __all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_any", "read_kept"]
+
+ODD_DATA = "SIG-COLLECT-NOT-UNDERSTOOD"
+"""What is told of a path over which a library has stumbled."""
 
 MOST_REQUESTS = 60
 """Requests for one signed file: three paths of four certificates, with two addresses each, twice over."""
@@ -120,11 +124,18 @@ class Collector:
         self._answers: dict[tuple[str, bytes], tuple[float, bytes | FetchFailed]] = {}
 
     def collect(self, file: SignedFile, now: datetime) -> Kept:
-        """Everything that can be had for the paths of ``file``'s signers and time-stamp authorities, usable at ``now``."""
-        work = _Work(self, file, now, self._clock() + LONGEST)
+        """Everything that can be had for the paths of ``file``'s signers and time-stamp authorities, usable at ``now``. What a library
+        stumbles over takes nothing from the other paths."""
+        try:
+            work = _Work(self, file, now, self._clock() + LONGEST)
+        except ODD as error:
+            return Kept(failures=[not_understood(error, ODD_DATA)])
         signers = [each.certificate for each in file.objects] + [each.token.certificate for each in file.stamps]
         for certificate in dict.fromkeys(each for each in signers if each is not None):
-            work.path_of(certificate)
+            try:
+                work.path_of(certificate)
+            except ODD as error:
+                work.kept.failures.append(not_understood(error, ODD_DATA))
         return work.kept
 
     def ask(self, url: str, body: bytes = b"") -> bytes:

@@ -24,6 +24,12 @@ __all__ = ["ZipDirectory", "ZipEntry", "extra_fields"]
 PAGE: Final = 1 << 20
 """Bytes of directory read at a time; one record has at most 196,651."""
 
+MOST_FIELDS: Final = 50
+"""Extra fields of one entry, each of which is looked at: programs write five, and there is room for 16,000."""
+
+_UNICODE_PATH: Final = b"\x75\x70"
+"""How such a field begins."""
+
 _END = struct.Struct("<4sHHHHLLH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQHHLLQQQQ")
@@ -35,9 +41,11 @@ _MAX32: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """One record of the central directory. ``raw`` is the name as it stands there, ``offset`` where its local header begins."""
+    """One record of the central directory. ``raw`` is the name as it stands there, ``name`` that of a valid Unicode Path field where there
+    is one (§4.6.9), ``offset`` where its local header begins."""
 
     raw: bytes
+    name: bytes
     made_by: int
     flags: int
     method: int
@@ -51,24 +59,22 @@ class ZipEntry:
     extra: bytes
     comment: bytes = b""
 
-    @property
-    def name(self) -> bytes:
-        """The name's bytes: those of a valid Unicode Path field (§4.6.9), else as they stand in the header."""
-        return unicode_path(self.raw, self.extra)
-
 
 def unicode_path(raw: bytes, extra: bytes) -> bytes:
-    """The name in a valid Unicode Path field (§4.6.9); ``raw`` where there is none."""
-    for tag, data in extra_fields(extra):
+    """The name in a valid Unicode Path field (§4.6.9); ``raw`` where there is none. Raises Hostile."""
+    for tag, data in extra_fields(extra) if _UNICODE_PATH in extra else ():
         if tag == 0x7075 and len(data) > 5 and data[0] == 1 and int.from_bytes(data[1:5], "little") == zlib.crc32(raw):
             return data[5:]
     return raw
 
 
 def extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """(tag, data) of every well-formed extra field."""
-    start = 0
+    """(tag, data) of every well-formed extra field. Raises Hostile."""
+    start, left = 0, MOST_FIELDS
     while start + 4 <= len(extra):
+        if left == 0:
+            raise Hostile("PKG-ARCHIVE-DAMAGED", reason=phrase("zip-fields", most=MOST_FIELDS))
+        left -= 1
         tag, length = struct.unpack_from("<HH", extra, start)
         yield tag, extra[start + 4 : start + 4 + length]
         start += 4 + length
@@ -199,7 +205,20 @@ class ZipDirectory:
         raw = buffer[start + _RECORD.size : name_end]
         comment = buffer[name_end + extra_length : end]
         entry = ZipEntry(
-            raw, made_by >> 8, flags, method, time, date, crc, packed, size, attributes, offset + self.base, extra, comment
+            raw,
+            unicode_path(raw, extra),
+            made_by >> 8,
+            flags,
+            method,
+            time,
+            date,
+            crc,
+            packed,
+            size,
+            attributes,
+            offset + self.base,
+            extra,
+            comment,
         )
         return entry, end
 
@@ -223,6 +242,8 @@ class ZipDirectory:
 
 def _widened(extra: bytes, size: int, packed: int, offset: int, disk: int) -> tuple[int, int, int, int]:
     """Values with those that did not fit taken from the ZIP64 field (§4.5.3), which holds only these, in this order."""
+    if _MAX32 not in (size, packed, offset) and disk != _MAX16:
+        return size, packed, offset, disk
     data = next((data for tag, data in extra_fields(extra) if tag == 1), b"")
     values, used = [size, packed, offset, disk], 0
     for index, (limit, width) in enumerate(((_MAX32, 8), (_MAX32, 8), (_MAX32, 8), (_MAX16, 4))):

@@ -23,7 +23,7 @@ from formats.package.reception import spool_path
 from formats.package.source import Kind
 from formats.package.spool import Spool
 from formats.package.tar_headers import HEADERS
-from formats.package.zip_directory import ZipDirectory
+from formats.package.zip_directory import MOST_FIELDS, ZipDirectory
 from policies.codes import register
 from policies.findings import Findings
 
@@ -297,6 +297,15 @@ def test_the_unicode_path_field_cannot_smuggle_a_climbing_name(tmp_path: Path) -
     found, findings = unpack(tmp_path, patched_name(b"ok", extra=struct.pack("<HH", 0x7075, len(field)) + field))
     assert found == {}
     assert set(findings.counts) == {"PKG-NAME-UNSAFE"}
+
+
+def test_fields_that_only_keep_a_reader_busy_are_not_gone_through(tmp_path: Path) -> None:
+    """An entry has room for 16,000 of them: where the name may stand among them, no more are looked at than any program writes."""
+    none = struct.pack("<HH", 0x7075, 0)
+    found, findings = unpack(tmp_path, patched_name(b"a.txt", extra=none * MOST_FIELDS))
+    assert (found, findings.ok) == ({b"a.txt": b"x"}, True)
+    found, findings = unpack(tmp_path, patched_name(b"a.txt", extra=none * (MOST_FIELDS + 1)))
+    assert (found, set(findings.counts)) == ({}, {"PKG-ARCHIVE-DAMAGED"})
 
 
 # --- kinds of entries ---

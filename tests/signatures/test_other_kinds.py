@@ -13,6 +13,7 @@ import pytest
 from signatures.detect import detect
 from signatures.other_kinds import other_kinds
 from signatures.report import Integrity, Kind, SubIndication
+from tests.formats.ole2 import ole2
 from tests.packed import zipped
 from tests.packed import zipped as package
 from tests.signatures.judging import read
@@ -65,6 +66,8 @@ SIGNED = {
     "small letters": (zipped({"meta-inf/a.sf": b"x", "META-INF/A.ec": b"x"}), "JAR"),
     "macros": (package({**DOCX, "word/vbaProject.bin": b"x", "word/vbaProjectSignature.bin": b"x"}), "VBA"),
     "macros of today": (package({**DOCX, "xl/vbaProjectSignatureV3.bin": b"x"}), "VBA"),
+    "a whole doc": (ole2({"WordDocument": b"x", "_xmlsignatures": b"y"}), "Microsoft compound file"),
+    "a whole msi": (ole2({"\5DigitalSignature": b"x" * 5000}), "Microsoft compound file"),
     "doc": (compound("Root Entry", "WordDocument", "_xmlsignatures"), "Microsoft compound file"),
     "msi": (compound("Root Entry", "\5DigitalSignature"), "Microsoft compound file"),
     "exe": (program(), "Authenticode"),
@@ -93,6 +96,7 @@ UNSIGNED = {
     "no macros": package({**DOCX, "word/vbaProject.bin": b"x"}),
     "an unsigned program": program(signed=False),
     "a program cut short": program()[:200],
+    "a doc that speaks of signatures": ole2({"WordDocument": b"_xmlsignatures\0".decode().encode("utf-16-le") * 300}),
     "a doc": compound("Root Entry", "WordDocument", "my_signatures.txt"),
     "a token without a signature": token({"alg": "none"}),
     "an enciphered token": token({"alg": "RSA-OAEP", "enc": "A256GCM"}),

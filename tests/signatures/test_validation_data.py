@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from policies.trust import default_algorithms
+from signatures import judgement, validation_data
 from signatures.anchors import Anchors
 from signatures.errors import FetchFailed
 from signatures.fetch import Fetcher
@@ -50,6 +51,47 @@ def test_what_was_collected_makes_it_pass(pki: Pki, file: SignedFile) -> None:
     ]
     assert verdict(pki, file, kept) == "TOTAL-PASSED"
     assert {name.rpartition(".")[2] for name, _ in kept.files()} == {"crl", "ocsp"}
+
+
+class Stumbling:
+    """A fetcher over whose answers a library stumbles in a way that nobody foresaw, where the address has ``over`` in it."""
+
+    def __init__(self, over: str) -> None:
+        self._over = over
+
+    def get(self, url: str) -> bytes:
+        if self._over in url:
+            raise OverflowError("mktime argument out of range")
+        raise FetchFailed(url, "down")
+
+    def post(self, url: str, body: bytes, media: str) -> bytes:
+        return self.get(url)
+
+
+def test_what_a_library_stumbles_over_takes_nothing_from_the_other_paths(pki: Pki, file: SignedFile) -> None:
+    kept = Collector(Stumbling("/crls/root/"), Anchors()).collect(file, NOW)
+    codes = [each.code for each in kept.failures]
+    assert "SIG-COLLECT-NOT-UNDERSTOOD" in codes
+    assert "NET-FAILED" in codes
+    assert "OverflowError" in next(each for each in kept.failures if each.code == "SIG-COLLECT-NOT-UNDERSTOOD").text("vi")
+
+
+def test_a_list_that_nobody_foresaw_is_not_understood(pki: Pki, file: SignedFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbling(der: bytes) -> None:
+        raise OverflowError(der[:4])
+
+    monkeypatch.setattr(validation_data, "load_crl", stumbling)
+    monkeypatch.setattr(judgement, "load_crl", stumbling)
+    odd = replace(file, crls=(b"odd",))
+    assert [each.code for each in Collector(Stumbling("x"), Anchors()).collect(odd, NOW).failures] == [
+        "SIG-COLLECT-NOT-UNDERSTOOD"
+    ]
+    reports = judge(odd, Context(Anchors.of(pki.anchors()), default_algorithms(), NOW))
+    assert len(reports) == len(file.objects)
+    for report in reports:
+        assert (str(report.verdict), report.signer) == ("INDETERMINATE/GENERIC", None)
+        assert report.verdict.why is not None
+        assert report.verdict.why.code == "SIG-NOT-UNDERSTOOD"
 
 
 def test_a_silent_responder_is_replaced_by_the_list(pki: Pki, file: SignedFile) -> None:
