@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from policies.findings import Finding
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
-from repository.cli.screen import Screen, number, size, span
+from repository.cli.screen import Screen, number, size, span, when
 from repository.texts import words
 
 __all__ = ["apply", "plan", "sweep", "tiers"]
@@ -44,13 +45,17 @@ def tiers(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
                     (words("label.promised"), words("tiers.yes" if row["promised"] else "tiers.no")),
                     (words("label.copies"), f"{number(row['good'])} / {number(row['copies'])} · {size(row['bytes'])}"),
                     (words("label.free"), free),
-                    (words("label.oldest_check"), row["oldest_check"] or words("tiers.never")),
+                    (words("label.oldest_check"), when(_moment(row["oldest_check"]), words("tiers.never"))),
                     *([(words("label.lock"), words("tiers.lock", days=number(row["lock_days"])))] if row["lock_days"] else []),
                 ]
             )
 
     code = Exit.FEW_COPIES if away else Exit.DONE
     return door.answer("tiers", document, text, code=code, closing=away)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
@@ -131,6 +136,9 @@ def sweep(
         found = report.found
         counts = {"uploads": found["upload"], "leftovers": found["leftover"], "let_go": found["let go"]}
         figures = {name: number(count) for name, count in counts.items()}
+        if not any(found.values()):
+            screen.line(words("copies.nothing_left", tier=tier, age=older_than))
+            return
         screen.line(words("copies.found", tier=tier, **figures, size=size(report.bytes)))
         if report.applied:
             gone = {"removed": number(report.removed), "size": size(report.removed_bytes), "disposed": number(report.disposed)}

@@ -31,6 +31,7 @@ _EXITS = {
     "SET-NO-HOME": Exit.USAGE,
     "SET-TIER-TAKEN": Exit.USAGE,
     "SET-TIER-URL": Exit.USAGE,
+    "TIER-NOT-BUCKET": Exit.USAGE,
     "TIER-UNKNOWN": Exit.USAGE,
     "DEP-KEY-REUSED": Exit.REFUSED,
     "AIP-NO-GOOD-COPY": Exit.DAMAGE,

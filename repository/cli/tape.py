@@ -184,7 +184,8 @@ def refresh(context: typer.Context, barcode: Barcode, home: Home = None, as_json
     assert report.refreshed is not None
     done = report.refreshed
     figures = {"bundles": number(done["bundles"]), "bytes": size(done["bytes"]), "left": number(len(done["left_out"]))}
-    return _work_answer(door, "tape_refresh", report, words("tape.refreshed", volume=barcode, **figures))
+    key = "tape.refreshed" if done["bundles"] else "tape.refreshed_before"
+    return _work_answer(door, "tape_refresh", report, words(key, volume=barcode, **figures))
 
 
 def _work_answer(door: Door, kind: str, report: TapeReport, said: str) -> int:

@@ -21,7 +21,7 @@ from storage.tier import SealedVersion, SequentialTier
 
 __all__ = ["CLOSED", "bring_together"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("kho.copies")
 
 CLOSED: Final = (Unavailable, ReadOnly)
 """Errors of writing that say something of the tier: it takes nothing now, whatever is brought next."""

@@ -27,7 +27,7 @@ from storage.tier import ObjectId, SequentialTier
 
 __all__ = ["Plan", "PlannedTier", "announce", "plan", "release_some"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("kho.copies")
 
 STEP = 500
 """Objects that are looked at in one query."""

@@ -21,7 +21,7 @@ from storage.tier import ObjectId, WriteOnceTier
 
 __all__ = ["promise"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("kho.ledger")
 
 
 def promise(archive: Archive, tier_name: str, aip_id: str, fields: Mapping[str, Iterable[str]] | None = None) -> str:

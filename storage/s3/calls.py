@@ -56,11 +56,12 @@ class BotoCalls:
             raise error_of(error.response, operation, key) from error
         except aws.IncompleteReadError as error:
             raise Faulty(key, phrase("s3-answer-short")) from error
+        except aws.ProfileNotFound as error:
+            raise Refused(key, phrase("s3-no-profile", profile=self._place.profile)) from error
         except (
             aws.NoCredentialsError,
             aws.PartialCredentialsError,
             aws.ParamValidationError,
-            aws.ProfileNotFound,
             ValueError,
         ) as error:
             raise Refused(key, _words(error)) from error

@@ -154,7 +154,7 @@ class IscsiTransport:
 
     def _reason(self) -> str:
         words: bytes | None = self._calls.iscsi_get_error(self._context)
-        return (words or b"no answer").decode("utf-8", "replace")
+        return " ".join((words or b"no answer").decode("utf-8", "replace").split())
 
     def close(self) -> None:
         with self._guard:

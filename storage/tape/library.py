@@ -180,11 +180,12 @@ class Library:
 
     # --- mounting ---------------------------------------------------------------------------------------------------------
 
-    def mount(self, barcode: str) -> tuple[Drive, bool]:
-        """A drive with this cartridge in it, ready; and whether it was put in (or looked at) anew, so that its label has to be read.
+    def mount(self, barcode: str, *, mail_slot: bool = True) -> tuple[Drive, bool]:
+        """A drive with this cartridge in it, ready; and whether it was put in (or looked at) anew, so that its label has to be read. With
+        ``mail_slot`` it may lie in a mail slot.
 
         Raises:
-            NoCartridge: it is not in the library, or is a cleaning cartridge.
+            NoCartridge: it is not in the library (or only in a mail slot), or is a cleaning cartridge.
             Unavailable: no drive could take it; the last reason.
         """
         if is_cleaning(barcode):
@@ -200,6 +201,8 @@ class Library:
         place = next((each for each in elements if each.full and each.barcode == barcode), None)
         if place is None:
             raise NoCartridge(barcode, phrase("not-in-library"))
+        if place.kind is Kind.MAIL_SLOT and not mail_slot:
+            raise NoCartridge(barcode, phrase("in-mail-slot"))
         reasons: list[StorageError] = []
         for bay, element in self._ways(elements, place):
             try:

@@ -183,7 +183,7 @@ class _Reader:
             row.block,
         )
         self._shelf.register.add_bundle(done)
-        self._report.bundles += 1
+        self._report.bundles += label.kind != "V"  # the first tape file tells of the cartridge
         self._report.bytes += trailer.size
         for part in parts:
             self._enter(done, part, sound=sound)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from policies.findings import spoken
 from repository.catalog import Catalog
 from repository.copies import refreshing
 from repository.engine import Engine
@@ -185,7 +186,7 @@ def test_register_and_catalog_come_back_from_a_cartridge_alone(archive: TapeArch
     report = archive.engine.tapes.recover(ONE, tier="t", progress=Silent())
     assert report.recovered is not None
     assert report.rebuilt is not None
-    assert (report.recovered.bundles, report.recovered.problems) == (3, [])
+    assert (report.recovered.bundles, report.recovered.problems) == (2, [])
     assert report.rebuilt.aips == 2
     assert {aip.id: aip.version for aip in archive.engine.holdings.list().items} == {ids[0]: 2, ids[1]: 1}
     audited = archive.audit(tier="t")
@@ -308,6 +309,22 @@ def test_a_file_larger_than_a_cartridge_is_refused_at_the_door(archive: TapeArch
         again = write_tree(tmp_path / producer, {"a.bin": bytes(10_242), "b.txt": b"b"})
         states += archive.engine.deposits.submit([again], producer=producer, progress=Silent())
     assert [each.state for each in states] == [DepositState.REFUSED, DepositState.STORED], "who has no copy on tape may be larger"
+
+
+def test_what_was_brought_to_the_mail_slot_stays_there(archive: TapeArchive, tmp_path: Path) -> None:
+    (aip,) = deposit(archive, tmp_path, 1)
+    archive.policy(need="1")
+    archive.engine.tapes.carry(ONE, "export", "vault")
+    report = archive.audit()
+    assert list(report.unavailable) == [f"t/{ONE}"]
+    assert "mail slot" in spoken(report.unavailable[f"t/{ONE}"], "en")
+    (late,) = deposit(archive, tmp_path, 2)
+    assert archive.state(late) == {"a": "good", "t": "absent"}
+    (state,) = archive.engine.tapes.inventory()
+    assert next(each for each in state.elements if each.barcode == ONE).kind.name == "MAIL_SLOT"
+    archive.engine.tapes.carry(ONE, "import")
+    assert archive.repair().failed == []
+    assert archive.state(late) == archive.state(aip) == {"a": "good", "t": "good"}
 
 
 def test_mail_slot_and_shelf(archive: TapeArchive) -> None:
