@@ -21,12 +21,14 @@ import resource
 import signal
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pygfried
 
 from formats.identify.channel import Channel, ChannelClosed
-from formats.identify.fido import FidoEngine
+
+if TYPE_CHECKING:
+    from formats.identify.fido import FidoEngine
 
 __all__ = ["main"]
 
@@ -165,6 +167,8 @@ def _hints(warning: str) -> tuple[str, ...]:
 
 @functools.cache
 def _fido() -> FidoEngine:
+    from formats.identify.fido import FidoEngine  # a quarter of the start of this process, and most files need no second opinion
+
     return FidoEngine()
 
 
