@@ -17,6 +17,7 @@ from repository.aip.stored import open_verified
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
 from repository.errors import AipUnreadable
+from repository.evidence.apart import apart
 from repository.evidence.batch import PREFIX, TIME, Batch, Mark, read_batch
 from repository.evidence.pending import Pending, Unreadable, pending, put_aside, read_pending
 from repository.ledger.events import ledger_of
@@ -115,7 +116,8 @@ def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]
     """What the catalog is told of a batch. ``anchors`` by authority: how long a token's whole path lasts, and to which root it leads, is
     asked of them."""
     trees: list[dict[str, Any]] = []
-    for tree, lineage in batch.trees.items():
+    files = apart(batch)
+    for number, (tree, lineage) in enumerate(batch.trees.items()):
         stamps = [
             {"generation": place, "hash": generation.hash, **_stands_on(token, mark, anchors)}
             for place, (generation, marks) in enumerate(zip(lineage.generations, batch.marks[tree], strict=True))
@@ -131,6 +133,7 @@ def row_of(batch: Batch, inventory_sha512: bytes, anchors: Mapping[str, Anchors]
                 "evidence": all(each.evidence for marks in batch.marks[tree] for each in marks),
                 "left": lost,
                 "left_first": "" if first is None else f"{batch.leaves[first].id}@v{batch.leaves[first].version}",
+                "apart": [[each.count, each.first, each.generations[number]] for each in files],
                 "root": answer.root,
                 "root_key": answer.root_key.hex(),
                 "generations": [each.hash for each in lineage.generations],

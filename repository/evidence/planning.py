@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
+from policies.phrases import phrase
 from policies.trust import Algorithms, End, EvidencePolicy, earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
@@ -43,7 +44,7 @@ class Due:
     ``due`` None: nothing it stands on has a known end. ``one_root`` is the root under which all trees of the batch stand, told with the
     first of them; "" when there are several, or it is not known. ``left`` (of the kind `LEFT_OUT`) could not be read by a hash-tree
     renewal. ``instead``: the tree that this one is begun in the place of, and ``fallen`` why that is worth nothing any more. ``anew``, told
-    with the first tree of a batch: nothing proves its versions since as long ago as something did.
+    with the first tree of a batch: nothing proves its versions, or some of its files, since as long ago as something did.
     ``pressing``: the renewal is due within the lead, so that an authority
     must be there; one that is due in decades is made with certificates that nobody has today."""
 
@@ -60,7 +61,7 @@ class Due:
     left: Left | None = None
     fallen: str = ""
     instead: str = ""
-    anew: Finding | None = None
+    anew: tuple[Finding, ...] = ()
     later: tuple[str, ...] = ()
     pressing: bool = True
 
@@ -76,8 +77,7 @@ class Due:
             yield Finding("EVD-FALLEN", name, {"reason": self.fallen})
         if self.one_root:
             yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root})
-        if self.anew is not None:
-            yield self.anew
+        yield from self.anew
         if not self.authorities and (self.pressing or not self.later):
             yield Finding("EVD-NO-AUTHORITY", name, {"due": "-" if self.due is None else self.due.date().isoformat()})
         if self.because is not None and self.because.when is not None and self.because.when <= now:
@@ -127,7 +127,7 @@ def _trees(
 ) -> Iterator[Due]:
     """``worth_nothing``: (batch, tree) → why its newest stamp is worth nothing any more."""
     states = states_of(row, algorithms, worth_nothing, now)
-    told = _Told(_one_root(states), _anew(row, states))
+    told = _Told(_one_root(states), tuple(_anew(row, states)))
     for slot in TREES:
         there = [each for each in states if each.slot == slot]
         begin = _begun(there, slot, places, algorithms, now)
@@ -163,11 +163,11 @@ def _trees(
 class _Told:
     """What is told of a batch as a whole, with the first of its trees."""
 
-    def __init__(self, one_root: str, anew: Finding | None) -> None:
-        self._told: tuple[str, Finding | None] = one_root, anew
+    def __init__(self, one_root: str, anew: tuple[Finding, ...]) -> None:
+        self._told = one_root, anew
 
-    def once(self) -> tuple[str, Finding | None]:
-        told, self._told = self._told, ("", None)
+    def once(self) -> tuple[str, tuple[Finding, ...]]:
+        told, self._told = self._told, ("", ())
         return told
 
 
@@ -226,17 +226,44 @@ def _one_root(states: Sequence[State]) -> str:
     return "" if alone else str(standing[0].facts["root"])
 
 
-def _anew(row: BatchRow, states: Sequence[State]) -> Finding | None:
-    """What proved the versions of a batch first proves them no more; what does was begun later."""
-    known = [(each.since, each) for each in states if each.evidence and each.since is not None]
-    standing = [since for since, each in known if each.stands]
+def _anew(row: BatchRow, states: Sequence[State]) -> Iterator[Finding]:
+    """What proved the versions of a batch, or some of its files, first proves them no more; what does was begun later."""
+    loss = _loss((each, each.stands) for each in states)
+    if loss is not None:
+        yield Finding("EVD-PROVED-ANEW", row.id, {"count": row.leaves, **loss.days, "reason": loss.first.why})
+    for parts in zip(*(each.apart for each in states), strict=True):
+        pairs = zip(states, parts, strict=True)
+        more = _loss((each, each.stands and part.stands) for each, part in pairs if part.ever)
+        if more is None or (loss is not None and more.since - loss.since < _SAME):
+            continue  # nothing, or no more than what the batch as a whole lost
+        count, until = parts[0].count, parts[states.index(more.first)].until
+        why = more.first.why or phrase("left-behind", count=count, until="-" if until is None else f"{until:%Y-%m-%d}")
+        yield Finding("EVD-FILES-PROVED-ANEW", row.id, {"count": count, "first": parts[0].first, **more.days, "reason": why})
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """Proof that reached back to the begin of the lineage ``first``, and now does to ``since``."""
+
+    first: State
+    before: datetime
+    since: datetime
+
+    @property
+    def days(self) -> dict[str, str]:
+        return {"since": f"{self.since:%Y-%m-%d}", "before": f"{self.before:%Y-%m-%d}"}
+
+
+def _loss(lineages: Iterable[tuple[State, bool]]) -> _Loss | None:
+    """Of lineages that proved something, each with whether it still does. None: nothing is lost; or everything is, which is told of by
+    itself."""
+    known = [(each.since, each, still) for each, still in lineages if each.evidence and each.since is not None]
+    standing = [since for since, _, still in known if still]
     if not standing:
-        return None  # what fell or lapsed is told of by itself
-    before, first = min(known, key=lambda each: each[0])
-    if min(standing) - before < _SAME:
         return None
-    args: dict[str, str | int] = {"count": row.leaves, "since": f"{min(standing):%Y-%m-%d}", "before": f"{before:%Y-%m-%d}"}
-    return Finding("EVD-PROVED-ANEW", row.id, {**args, "reason": first.why})
+    before, first, _ = min(known, key=lambda each: each[0])
+    since = min(standing)
+    return None if since - before < _SAME else _Loss(first, before, since)
 
 
 def _fit(

@@ -93,7 +93,7 @@ def renew_due(archive: Archive, authorities: Authorities, progress: Progress, *,
 
 def _told_again(archive: Archive, row: BatchRow) -> BatchRow:
     """The row of a batch, with what an older Kho did not note of what was left out."""
-    if not any(each.get("left_out") and "left" not in each for each in row.trees):
+    if not any((each.get("left_out") or any(each.get("left", ()))) and "apart" not in each for each in row.trees):
         return row
     try:
         row = row_of(load(archive, row), row.inventory_sha512, roots_of(archive))

@@ -14,7 +14,7 @@ from policies.trust import Algorithms, End, earliest
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import TIME, slot_of
 
-__all__ = ["Left", "State", "states_of", "token_ends"]
+__all__ = ["Left", "Part", "State", "states_of", "token_ends"]
 
 Facts = Mapping[str, Any]
 
@@ -33,9 +33,22 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a lineage does for some files, ``count`` of them, ``first`` of this version: whether it ``ever`` proved them, and whether it
+    does as long as it ``stands``; ``until`` when, where it left them out."""
+
+    count: int
+    first: str
+    ever: bool
+    stands: bool
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One lineage: ``since`` is the time of its first stamp. ``ended``: what it stood on when it should have been renewed, or be now;
-    ``fallen`` why its newest stamp is worth nothing. ``left``: what waits to be taken in, or, where that is over, was not."""
+    ``fallen`` why its newest stamp is worth nothing. ``left``: what waits to be taken in, or, where that is over, was not. ``apart``:
+    files that some lineage of the batch left out, the same in each."""
 
     name: str
     facts: Facts
@@ -43,6 +56,7 @@ class State:
     ended: End | None
     fallen: str
     left: Left | None
+    apart: tuple[Part, ...] = ()
 
     @property
     def slot(self) -> str:
@@ -74,7 +88,8 @@ def states_of(row: BatchRow, algorithms: Algorithms, fallen: Mapping[tuple[str, 
 def _state(facts: Facts, algorithms: Algorithms, fallen: str, now: datetime) -> State:
     stamps = [*facts.get("history", ()), {**facts, "generation": len(facts["generations"]) - 1}]
     since = _time(stamps[0]) if "history" in facts else None  # an older Kho noted the newest stamp only
-    return State(facts["tree"], facts, since, _ended(stamps, algorithms, now), fallen, _left(facts, stamps, algorithms, now))
+    left, apart = _left(facts, stamps, algorithms, now), _apart(facts, stamps, algorithms, now)
+    return State(facts["tree"], facts, since, _ended(stamps, algorithms, now), fallen, left, apart)
 
 
 def _ended(stamps: Sequence[Facts], algorithms: Algorithms, now: datetime) -> End | None:
@@ -98,15 +113,29 @@ def _left(facts: Facts, stamps: Sequence[Facts], algorithms: Algorithms, now: da
     for generation, count in enumerate(facts.get("left", ())):
         if not count:
             continue
-        before = [each for each in stamps if each["generation"] == generation - 1]
-        ends = [*token_ends(before[-1], algorithms), algorithms.hash_end(before[-1]["hash"])] if before else ()
-        first = earliest(ends) or End("hash", facts["tree"], None if before else _time(stamps[0]))
+        first = _until(facts, stamps, generation, algorithms)
         late = first.when is not None and first.when <= now
         since = next((_time(each) for each in stamps if each["generation"] == generation), _time(stamps[-1]))
         found = Left(count, generation, first, str(facts.get("left_first", "")), late, since)
         if not late:
             break
     return found
+
+
+def _until(facts: Facts, stamps: Sequence[Facts], generation: int, algorithms: Algorithms) -> End:
+    """What ends first of that on which the proof of what ``generation`` left out stands: the last stamp before it, and its hash."""
+    before = [each for each in stamps if each["generation"] == generation - 1]
+    ends = [*token_ends(before[-1], algorithms), algorithms.hash_end(before[-1]["hash"])] if before else ()
+    return earliest(ends) or End("hash", facts["tree"], None if before else _time(stamps[0]))
+
+
+def _apart(facts: Facts, stamps: Sequence[Facts], algorithms: Algorithms, now: datetime) -> tuple[Part, ...]:
+    found = []
+    for count, first, generations in facts.get("apart", ()):
+        whole = generations == len(facts["generations"])
+        until = None if whole else _until(facts, stamps, generations, algorithms).when
+        found.append(Part(count, first, generations > 0, generations > 0 and (until is None or until > now), until))
+    return tuple(found)
 
 
 def token_ends(facts: Facts, algorithms: Algorithms) -> Iterator[End]:

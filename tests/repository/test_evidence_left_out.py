@@ -230,6 +230,34 @@ def test_what_comes_back_too_late_is_proved_anew_and_the_loss_is_told(archive: P
     archive.whole()
 
 
+@pytest.mark.parametrize("listed", [False, True], ids=["each in the tree", "behind a list"])
+def test_a_file_that_every_tree_left_out_is_told_of_when_it_is_proved_anew(archive: Proved, listed: bool) -> None:
+    if listed:
+        in_lists(archive)
+    archive.authority("one", "sha256", hash_name="sha384")
+    archive.authority("two", "sha512", "p384", hash_name="sha384")
+    other = archive.give("0")
+    aip = archive.give("a")
+    archive.engine.evidence.batch()
+    ends(archive, sha256="2028-06-01", sha512="2028-06-01")
+    archive.clock.pass_days(500)
+    with away(archive, "/1.bin"):
+        later(archive, 530)
+        assert archive.engine.evidence.renew()["renewed"]["hash-tree renewal"] == 2
+        later(archive, 560)
+        archive.engine.evidence.renew()
+        assert set(told(archive)) == {"EVD-LEFT-BEHIND"}
+    later(archive, 562)
+    assert archive.engine.evidence.renew()["renewed"][LEFT] == 2
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=Silent())
+    (finding,) = told(archive).values()
+    assert (finding.code, finding.args["first"] in (f"{aip}@v1", f"{other}@v1")) == ("EVD-FILES-PROVED-ANEW", True)
+    assert (finding.args["count"], finding.args["before"], finding.args["since"]) == (2, "2026-11-26", "2028-06-10")
+    since = proved(archive, aip, archive.clock.now())
+    assert {f"{each:%Y-%m-%d}" for each in since if each} == {"2026-11-26", "2028-06-10"}
+
+
 def outage(archive: Proved) -> str:
     """An archive that nobody looked after for years: certificates ended, and SHA-256 with them."""
     archive.authority("one", "sha256", years=3)
