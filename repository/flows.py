@@ -322,7 +322,7 @@ class _Repair:
         if report.cold:
             steps.run("wait for cold", self._wait, report.cold)
         steps.run("promote", lambda step: _promote(self._archive))
-        return {**report.as_json(), "cold": []}
+        return {**report.as_json(), "cold": [], "waiting": Counter(tier for tier, _ in dict.fromkeys(map(tuple, report.cold)))}
 
     def _wait(self, step: Step, cold: list[tuple[str, str]]) -> int:
         return begin_recall(self._archive, self._jobs(), step.job_id, ((tier, aip_id) for tier, aip_id in cold), recalls.REPAIR)

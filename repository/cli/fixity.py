@@ -71,6 +71,7 @@ def audit(
 _EXITS = {
     "OPS-NOTHING-CHECKED": Exit.DONE,
     "OPS-POSTPONED": Exit.DONE,
+    "OPS-COLD": Exit.DONE,
     "OPS-TIER-UNAVAILABLE": Exit.FEW_COPIES,
     "OPS-UNREADABLE": Exit.FEW_COPIES,
     "OPS-FEW-COPIES": Exit.FEW_COPIES,
@@ -208,6 +209,7 @@ def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_
         go_on(door, engine)
         known = _known_of(engine, aip) if aip else _known(engine)
     closing = _away(report.unavailable) + _stuck(known.stuck) + _few(known.short)
+    closing = [Finding("OPS-COLD", tier, {"copies": count}) for tier, count in sorted(report.waiting.items())] + closing
     if report.failed:
         closing.append(Finding("OPS-NOT-REPAIRED", args={"files": len(report.failed)}))
     code = worst(_EXITS[each.code] for each in closing)

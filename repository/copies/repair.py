@@ -48,6 +48,7 @@ class RepairReport:
     cold: list[tuple[str, str]] = field(
         default_factory=list
     )  # copies (tier, AIP) to be brought: to be read, or to put others right
+    waiting: Counter[str] = field(default_factory=Counter)  # by tier: how many such copies are waited for
     refusals: Counter[str] = field(default_factory=Counter)  # by tier: copies in a row that could not be written
 
     def as_json(self) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class RepairReport:
         self.unavailable.update(step["unavailable"])
         self.closed.update(step.get("closed", ()))
         self.cold += [(tier, aip_id) for tier, aip_id in step.get("cold", ())]
+        self.waiting.update(step.get("waiting", {}))
 
     def refused(self, tier: str, error: StorageError) -> None:
         """A copy could not be written because its tier took nothing."""

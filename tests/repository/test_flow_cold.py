@@ -3,6 +3,7 @@ brings at once what is asked for; a wrapper before it holds that back, as real s
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,9 @@ from repository import recalls
 from repository.errors import BeingBrought
 from repository.flow_names import AUDIT, RECALL
 from repository.jobs.client import JobState
+from repository.jobs.flow import Step
 from repository.recalls import waited_for
+from repository.versions.campaigns import Migrate
 from storage.errors import Cold
 from storage.s3.calls import BotoCalls
 from storage.s3.place import S3Place
@@ -161,7 +164,7 @@ def test_what_only_a_cold_copy_has_is_brought_for_repair_and_for_whoever_wants_i
     with pytest.raises(BeingBrought, match="cold storage class"):
         archive.export(aip)
     repaired = archive.repair()
-    assert repaired.repaired == 0
+    assert (repaired.repaired, repaired.waiting) == (0, {"c": 1})
     assert sorted(waits(archive)) == [("c", "export", 1), ("c", "repair", 1)]
     archive.repair()
     assert sorted(waits(archive)) == [("c", "export", 1), ("c", "repair", 1)]
@@ -172,3 +175,17 @@ def test_what_only_a_cold_copy_has_is_brought_for_repair_and_for_whoever_wants_i
     assert archive.damages() == {}
     assert archive.states(aip) == {"a": "good", "c": "good"}
     assert snapshot(archive.export(aip)) == snapshot(source)
+
+
+def test_what_a_campaign_could_not_read_is_asked_for(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """Only that it is asked for and waited for: a campaign is run again by whoever ran it."""
+    aip = archive.deposit(write_tree(tmp_path / "h\u1ed3 s\u01a1", {"a.txt": b"cold"})).aip_id
+
+    def kept(steps: object, accepted: object, tiers: object) -> None:
+        raise AssertionError
+
+    flow = Migrate(archive.engine.archive, kept, lambda: archive.engine.jobs)
+    step = Step("campaign:1", "ask", lambda progress: None, threading.Event())
+    assert flow._recall(step, [aip]) == 1
+    assert flow._recall(step, [aip]) == 0
+    assert waits(archive) == [("c", "migrate", 1)]
