@@ -80,11 +80,11 @@ def new_catalog(url: str) -> None:
     upgrade(url)
 
 
-def new_archive(home: Path, tiers: Mapping[str, Path | str]) -> None:
+def new_archive(home: Path, tiers: Mapping[str, Path | str], language: str | None = None) -> None:
     """`Engine.create`, with a database from `new_catalog`."""
     _empty_database()
     with mock.patch.object(Catalog, "create", new_catalog):
-        Engine.create(home, tiers=tiers).close()
+        Engine.create(home, tiers=tiers, language=language).close()
 
 
 class ArchiveUnderTest:

@@ -18,6 +18,9 @@ from typing import Any
 
 import httpx
 
+from repository.cli.archive import DEFAULT_TIERS
+from tests.builders_archive import new_archive
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 """Seconds that anything may take on a loaded machine."""
@@ -38,7 +41,7 @@ class Server:
     def __init__(self, folder: Path, policy: Callable[[str], str] = str) -> None:
         self.home = folder / "archive"
         self.port = free_port()
-        self.kho("init")
+        new_archive(self.home, {name: self.home / "tiers" / name for name in DEFAULT_TIERS}, language="en")
         tokens = "".join(
             f'\n[[api.tokens]]\nname = "{name}"\ntoken_env = "TEST_{number}"\n' for number, name in enumerate(TOKENS)
         )
