@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from policies.findings import spoken
+from policies.findings import Finding, spoken
 from repository.catalog import Catalog
 from repository.copies import refreshing
 from repository.engine import Engine
@@ -142,6 +142,24 @@ def test_a_library_that_is_off_reads_as_away_and_copies_are_made_later(archive: 
     assert archive.repair().failed == []
     assert archive.state(second) == {"a": "good", "t": "good"}
     assert dict(archive.audit().copies) == {"good": 4}
+
+
+def test_deposits_go_on_while_every_cartridge_is_full(archive: TapeArchive, tmp_path: Path) -> None:
+    (first,) = deposit(archive, tmp_path, 1)
+    archive.policy(need="1")
+    with archive.tape.shelf() as shelf:
+        shelf.register.change_volume(ONE, state=VolumeState.FULL)
+    late = deposit(archive, tmp_path, 2, 3)
+    assert [archive.state(each) for each in late] == [{"a": "good", "t": "absent"}] * 2
+    report = archive.audit()  # what is there is read; what is not there yet is no damage
+    assert (report.copies, report.damages, report.unavailable) == ({"good": 4, "absent": 2}, [], {})
+    repaired = archive.repair()
+    assert (repaired.repaired, repaired.failed) == (0, [])
+    assert "kho tape label" in Finding("TAPE-NO-ROOM").todo("en")
+    assert "TAPE-NO-ROOM" in repaired.unavailable["t"]
+    archive.engine.tapes.label(TWO, tier="t", capacity=0, made="", years=0)
+    assert archive.repair().failed == []
+    assert [archive.state(each) for each in (first, *late)] == [{"a": "good", "t": "good"}] * 3
 
 
 def test_one_cartridge_that_is_out_hides_no_other(archive: TapeArchive, tmp_path: Path) -> None:
