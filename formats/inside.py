@@ -1,4 +1,5 @@
-"""What archives hold: their files are unpacked one after the other, named, and forgotten; archives in archives too, within bounds.
+"""What archives and mails hold: their files are unpacked one after the other, named, and forgotten; archives in archives too, within
+bounds.
 
 The archive itself stays the one file that it is. Nothing here judges: what could not be looked at is told, with its reason.
 """
@@ -17,6 +18,7 @@ from typing import BinaryIO, Final
 from formats.enclosed import Enclosed, EnclosedFormat
 from formats.identify import Basis, Identification, Identifier
 from formats.package.limits import Limits
+from formats.package.mails import read_mails
 from formats.package.names import shown_name
 from formats.package.opening import open_archive
 from policies.findings import Finding, Findings, Puid, said
@@ -25,8 +27,13 @@ from policies.phrases import phrase
 
 __all__ = ["OPENED", "Contents", "Inside", "Member", "told"]
 
-OPENED: Final = frozenset(map(Puid, ("x-fmt/263", "x-fmt/265", "x-fmt/266", "x-fmt/267", "x-fmt/268", "fmt/1098")))
-"""ZIP, TAR, GZIP, BZIP, BZIP2, XZ. Formats that are zips and have a name of their own (OOXML, ODF, EPUB …) are known by that name."""
+MAILBOX: Final = Puid("fmt/720")
+
+MAILS: Final = frozenset((MAILBOX, Puid("fmt/278"), Puid("fmt/950")))
+"""Mailboxes (MBOX) and single mails: what came with them is named, the mail itself is not."""
+
+OPENED: Final = MAILS | set(map(Puid, ("x-fmt/263", "x-fmt/265", "x-fmt/266", "x-fmt/267", "x-fmt/268", "fmt/1098")))
+"""And ZIP, TAR, GZIP, BZIP, BZIP2, XZ. Formats that are zips and have a name of their own (OOXML, ODF, EPUB …) are known by that name."""
 
 BATCH_FILES, BATCH_BYTES = 256, 256 << 20
 """Files, and bytes, that lie unpacked at once."""
@@ -41,6 +48,8 @@ MOST_NAMED: Final = 8
 
 MOST_FORMATS: Final = 60
 """Formats that the record of one archive names, the commonest first."""
+
+NOBODY: Final = Puid("")
 
 NOT_KNOWN: Final = ("", "")
 """PUID and name of what nobody knows."""
@@ -129,7 +138,9 @@ def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
     """What is to be said of the archive with the logical path ``path``."""
     formats = [puid_ for (puid_, _), _ in contents.formats.most_common(MOST_NAMED) if puid_]
     listed = ", ".join(formats) + (" …" if len(contents.formats) > MOST_NAMED else "")
-    yield Finding("IDENT-INSIDE", path, {"puid": puid, "files": contents.files, "formats": listed or "-"})
+    if contents.files or puid not in MAILS:
+        code = "IDENT-ATTACHED" if puid in MAILS else "IDENT-INSIDE"
+        yield Finding(code, path, {"puid": puid, "files": contents.files, "formats": listed or "-"})
     if contents.unknown:
         names = ", ".join(contents.unknown_names) + (" …" if contents.unknown > len(contents.unknown_names) else "")
         yield Finding("IDENT-INSIDE-UNKNOWN", path, {"files": contents.unknown, "names": names})
@@ -148,9 +159,9 @@ class Inside:
         self._files, self._bytes = bounds.files, bounds.bytes
         self._numbers = 0
 
-    def look(self, path: Path, name: bytes, tell: Callable[[Member], None] | None = None) -> Contents:
-        """What the archive at ``path`` holds, of which ``name`` is the name; each file is told of by ``tell``, too. Raises
-        IdentifierUnavailable, and OSError of ``room``."""
+    def look(self, path: Path, name: bytes, tell: Callable[[Member], None] | None = None, *, puid: Puid = NOBODY) -> Contents:
+        """What the archive or mail at ``path`` holds, of which ``name`` is the name and ``puid`` the format; each file is told of by
+        ``tell``, too. Raises IdentifierUnavailable, and OSError of ``room``."""
         contents = Contents()
         if not (self._files and self._bytes):
             contents.miss("IDENT-INSIDE-LEFT", self._bounded())
@@ -161,31 +172,33 @@ class Inside:
             if tell is not None:
                 tell(member)
 
-        self._into(path, name, "", 1, one, contents)
+        self._into(_Nested(path, name, puid), 1, one, contents)
         return contents
 
-    def _into(self, path: Path, name: bytes, within: str, depth: int, tell: Callable[[Member], None], contents: Contents) -> None:
+    def _into(self, outer: _Nested, depth: int, tell: Callable[[Member], None], contents: Contents) -> None:
         findings = Findings()
         taking = _Taking(self._room, self._next_number)
         limits = Limits(items=self._files, total_bytes=self._bytes, file_bytes=self._bytes)
-        nested: list[tuple[Path, bytes, str]] = []
+        nested: list[_Nested] = []
 
         def look_at(batch: Sequence[_Taken]) -> None:
             for taken, known in self._named(batch):
-                shown = within + shown_name(taken.name)
+                shown = outer.within + shown_name(taken.name)
                 tell(Member(shown, taken.size, known))
                 if known.puid not in OPENED:
                     taken.path.unlink()
                 elif depth < self._bounds.depth:
-                    nested.append((taken.path, taken.name, shown + ARROW))
+                    nested.append(_Nested(taken.path, taken.name, known.puid, shown + ARROW))
                 else:
                     taken.path.unlink()
                     contents.miss("PKG-TOO-DEEP", phrase("inside-depth", depth=self._bounds.depth))
 
         taking.full = look_at
         try:
-            with path.open("rb") as file:
-                if not open_archive(file, name, taking, findings, limits=limits):
+            with outer.path.open("rb") as file:
+                if outer.puid in MAILS:
+                    read_mails(file, taking, findings, box=outer.puid == MAILBOX, limits=limits)
+                elif not open_archive(file, outer.name, taking, findings, limits=limits):
                     contents.miss("PKG-ARCHIVE-DAMAGED", phrase("inside-none"))
         finally:
             taking.flush()
@@ -195,9 +208,9 @@ class Inside:
                 contents.locked += 1
             else:
                 contents.miss(finding.code, self._bounded() if finding.code in BOUNDS else said(finding, code=False))
-        for inner, inner_name, before in nested:
-            self._into(inner, inner_name, before, depth + 1, tell, contents)
-            inner.unlink()
+        for inner in nested:
+            self._into(inner, depth + 1, tell, contents)
+            inner.path.unlink()
 
     def _bounded(self) -> str:
         return phrase("inside-bounds", files=self._bounds.files, size=self._bounds.bytes)
@@ -209,6 +222,16 @@ class Inside:
     def _named(self, batch: Sequence[_Taken]) -> Iterator[tuple[_Taken, Identification]]:
         found = dict(self._identifier.identify(taken.path for taken in batch))
         return ((taken, found[taken.path]) for taken in batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nested:
+    """What is looked into: ``within`` are the names of what it lies in."""
+
+    path: Path
+    name: bytes
+    puid: Puid
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)

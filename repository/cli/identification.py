@@ -86,7 +86,12 @@ def _with_members(identifier: Identifier, answers: Iterator[Row]) -> Iterator[Ro
         rows: list[Row] = []
         with tempfile.TemporaryDirectory(prefix="kho-inside-") as room:
             looking = Inside(identifier, Path(room), ArchivesPolicy())
-            contents = looking.look(path, os.fsencode(path.name), lambda each: rows.append((path, each.name, each.known)))  # noqa: B023
+            contents = looking.look(
+                path,
+                os.fsencode(path.name),
+                lambda each: rows.append((path, each.name, each.known)),  # noqa: B023
+                puid=answer.puid,
+            )
         yield from rows
         for reason in (
             *contents.reasons.values(),

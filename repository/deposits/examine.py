@@ -109,7 +109,7 @@ def look_inside(archive: Archive, spool: Spool, report: FormatReport, opened: Co
     try:
         for file, puid in archives:
             name = received(spool, f"{SPOOLED}{file}")[0]
-            contents = inside.look(spool.folder / SPOOLED / file, name.rpartition(b"/")[2])
+            contents = inside.look(spool.folder / SPOOLED / file, name.rpartition(b"/")[2], puid=puid)
             for finding in told(shown_name(name), puid, contents):
                 findings.append(finding)
             report.enclose(file, contents.notes(), contents.sums().text())

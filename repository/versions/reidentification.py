@@ -167,7 +167,8 @@ def _identified(
     found: dict[Path, Identification] = dict(identifier.identify(path for _, path in batch))
     for file, path in batch:
         answer = found[path]
-        contents = looking.look(path, os.fsencode(_name(file))) if looking is not None and answer.puid in OPENED else None
+        opened = looking is not None and answer.puid in OPENED
+        contents = looking.look(path, os.fsencode(_name(file)), puid=answer.puid) if looking is not None and opened else None
         path.unlink()
         progress.advance(1)
         failed = answer.basis is Basis.FAILED

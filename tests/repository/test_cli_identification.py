@@ -21,6 +21,7 @@ from repository.versions import reidentification
 from tests.builders_archive import ArchiveUnderTest, verified, write_tree
 from tests.formats import documents
 from tests.formats.sample_files import make
+from tests.formats.test_mails import ATTACHED, letter
 from tests.packed import tarred, zipped
 from tests.repository.test_cli_corridor import agrees, shapes
 
@@ -219,6 +220,21 @@ def test_what_lies_in_archives_is_counted_apart_and_comes_back(
     archive.lose_catalog()
     archive.engine.catalog.rebuild(progress=Silent())
     assert counted("holdings")["inside"]["archives"] == 4
+
+
+def test_what_came_with_a_mail(
+    archive: ArchiveUnderTest, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mail = letter()
+    mail.add_attachment((folder / "a.png").read_bytes(), maintype="image", subtype="png", filename="ảnh.png")
+    source = write_tree(tmp_path / "thư", {"thư.eml": mail.as_bytes()})
+    _, said, _ = kho(capsys, "formats", "identify", "--inside", source)
+    assert [row["member"] for row in said["files"]] == ["", *(name for name, _ in ATTACHED), "ảnh.png"]
+    deposit = archive.deposit(source)
+    told = {finding.code: dict(finding.args) for finding in deposit.findings}
+    assert told["IDENT-ATTACHED"]["files"] == 4
+    counted = archive.engine.formats.inside(archive.engine.formats.holdings())
+    assert (counted.counts.archives, counted.closed, sum(each.count.files for each in counted.formats)) == (1, 0, 4)
 
 
 def test_in_words(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
