@@ -39,9 +39,10 @@ class RefreshFlow:
             done = steps.run("refresh", self._refresh, tier, volume, after, max(total - report["bytes"], 0))
             report["bundles"], report["bytes"] = report["bundles"] + done["bundles"], report["bytes"] + done["bytes"]
             after = done["after"]
-        after = 0
+        after, left = 0, report["bytes"]
         while after is not None:
-            done = steps.run("verify", self._verify, tier, volume, after)
+            done = steps.run("verify", self._verify, tier, volume, after, max(left, 0))
+            left -= done.get("bytes", 0)
             report["aips"] += done["aips"]
             report["unsound_count"] += len(done["unsound"])
             report["unsound"] = dict(list({**report["unsound"], **done["unsound"]}.items())[:TOLD])
@@ -64,7 +65,7 @@ class RefreshFlow:
             done = refresh_some(shelf, volume, after, STEP_BYTES, advance)
         return {"bundles": done.bundles, "bytes": done.bytes, "after": done.after}
 
-    def _verify(self, step: Step, tier: str, volume: str, after: int) -> dict[str, Any]:
+    def _verify(self, step: Step, tier: str, volume: str, after: int, left: int) -> dict[str, Any]:
         """What was copied from one tape file. Which that is the register tells, whatever became of the process that wrote it."""
         tape = self._tier(tier)
         with tape.shelf(library=False) as shelf:
@@ -76,12 +77,15 @@ class RefreshFlow:
         inventories = holdings.inventories(sorted(known))
         asks = [Ask(ObjectId(each), inventories[each]) for each in copied[0] if each in known]
         unsound: dict[str, str] = {}
-        for index, found in tape.verify_together(asks, _advance(step, "audit", 0)):
+        read = 0
+        for index, found in tape.verify_together(asks, _advance(step, "audit", left)):
             if isinstance(found, StorageError):
                 unsound[asks[index].object_id] = str(found)
-            elif not found.ok:
+                continue
+            read += found.bytes_read
+            if not found.ok:
                 unsound[asks[index].object_id] = ", ".join(each.path for each in found.problems[:3]) or "not judged"
-        return {"aips": len(asks), "unsound": unsound, "after": copied[1]}
+        return {"aips": len(asks), "bytes": read, "unsound": unsound, "after": copied[1]}
 
     def _retire(self, step: Step, tier: str, volume: str, unsound: int) -> list[str]:
         with self._tier(tier).shelf(library=False) as shelf:
