@@ -12,6 +12,7 @@ import lzma
 import random
 import struct
 from collections.abc import Callable
+from functools import partial
 
 from tests import hostile_tars, packed
 from tests.signatures import asic_builder, office_signing
@@ -74,10 +75,10 @@ def zip_headers(draw: random.Random, data: bytes) -> bytes:
 # -- tar, and what is packed as one ----------------------------------------------------------------------------------------------
 
 _PACK: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[bytes], bytes]], ...] = (
-    (b"\x1f\x8b", gzip.decompress, gzip.compress),
-    (b"BZh", bz2.decompress, bz2.compress),
-    (b"\xfd7z", lzma.decompress, lzma.compress),
-    (b"\x5d\0\0", lzma.decompress, lambda data: lzma.compress(data, lzma.FORMAT_ALONE)),
+    (b"\x1f\x8b", gzip.decompress, partial(gzip.compress, compresslevel=1)),
+    (b"BZh", bz2.decompress, partial(bz2.compress, compresslevel=1)),
+    (b"\xfd7z", lzma.decompress, partial(lzma.compress, preset=0)),
+    (b"\x5d\0\0", lzma.decompress, partial(lzma.compress, format=lzma.FORMAT_ALONE, preset=0)),
 )
 
 

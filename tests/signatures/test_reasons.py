@@ -12,7 +12,8 @@ import signatures
 from policies.findings import Finding
 from policies.phrases import OPEN, foreign, phrase
 
-MODULES = sorted(Path(signatures.__file__).parent.rglob("*.py"))
+ROOT = Path(signatures.__file__).parent.parent
+MODULES = sorted((ROOT / "signatures").rglob("*.py"))
 SAYING = {
     "Beyond",
     "DerError",
@@ -59,6 +60,35 @@ def _plain(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_no_module_says_words_of_one_language(module: Path) -> None:
     assert list(_plain(ast.parse(module.read_text(encoding="utf-8")))) == []
+
+
+def _carried(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """(code, argument) of each finding in an argument of which a phrase stands."""
+    for call in (each for each in ast.walk(tree) if isinstance(each, ast.Call) and each.args):
+        if not isinstance(call.args[0], ast.Constant) or getattr(call.func, "id", getattr(call.func, "attr", "")) not in (
+            "Finding",
+            "add",
+        ):
+            continue
+        args = [(each.arg, each.value) for each in call.keywords]
+        for each in call.args[2:]:
+            args += (
+                [(getattr(key, "value", None), one) for key, one in zip(each.keys, each.values, strict=True)]
+                if isinstance(each, ast.Dict)
+                else []
+            )
+        for name, value in args:
+            if isinstance(value, ast.Call) and getattr(value.func, "id", "") in ("phrase", "foreign", "os_phrase", "said"):
+                yield str(call.args[0].value), str(name)
+
+
+@pytest.mark.parametrize("package", ["formats", "repository", "signatures", "storage"])
+def test_a_phrase_stands_where_it_is_spoken(package: str) -> None:
+    trees = [ast.parse(each.read_text(encoding="utf-8")) for each in (ROOT / package).rglob("*.py")]
+    found = {(code, name) for tree in trees for code, name in _carried(tree)}
+    assert found
+    for code, name in sorted(found):
+        assert OPEN not in Finding(code, "", {name: phrase("cms-none")}).text("vi"), (code, name)
 
 
 def test_plain_words_are_seen() -> None:
