@@ -326,7 +326,7 @@ def _said(sub: SubIndication, code: str, certificate: Certificate, chain: Chain 
 
 def _oddity(certificate: Certificate) -> Finding:
     """What is noted of a certificate that was read though it is not written as the standard has it."""
-    return Finding("SIG-CERTIFICATE-ODD", "", {"certificate": certificate.name, "what": ", ".join(certificate.odd)})
+    return Finding("SIG-CERTIFICATE-ODD", "", {"certificate": certificate.name, "found": ", ".join(certificate.odd)})
 
 
 def _outside(code: str, leaf: Certificate, edge: datetime) -> Finding:

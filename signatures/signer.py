@@ -116,12 +116,12 @@ def _signer(
     named = [each for each in certificates if _is_named(signer.info["sid"], each)]
     if found := next((each for each in named if _is_meant(each, hashes)), None):
         return found, ()
-    found, by = None, "reference"
+    found, by = None, phrase("misnamed-reference")
     if hashes:
         found = next((each for each in certificates if _is_meant(each, hashes)), None)
     elif not named:
-        found, by = _by_key(signer, certificates, content), "key"
-    told = Finding("SIG-SIGNER-MISNAMED", "", {"certificate": found.name, "by": phrase(f"misnamed-{by}")}) if found else None
+        found, by = _by_key(signer, certificates, content), phrase("misnamed-key")
+    told = Finding("SIG-SIGNER-MISNAMED", "", {"certificate": found.name, "by": by}) if found else None
     return found, (told,) if told else ()
 
 

@@ -106,14 +106,14 @@ def _findings(file: SignedFile) -> Iterator[Finding]:
         yield from each.notes
 
 
-def _check(file: SignedFile, sound: set[bytes]) -> None:
+def _check(file: SignedFile, sound: set[bytes], findings: Iterable[Finding]) -> None:
     """That what was read can be: an object is intact or has a reason, and of what passes nothing is new."""
     for each in file.objects:
         assert (each.failure is None) == (each.why is None)
         assert each.failure is not None or each.integrity is Integrity.INTACT
         # A record, as a token, has bytes that nothing protects; what of it is intact is held against the rest elsewhere.
         assert each.failure is not None or each.value in sound or each.role in (Role.EVIDENCE, Role.TIMESTAMP)
-    for finding in _findings(file):
+    for finding in findings:
         assert finding.code != "SIG-NOT-UNDERSTOOD", finding
         assert OPEN in str(finding.args.get("reason", OPEN)), f"no words in two languages: {finding}"
         for language in ("vi", "en"):
@@ -143,7 +143,7 @@ def _tried(reader: Reader, folder: Path, data: bytes, sound: set[bytes]) -> floa
         assert not reports or etsi_report(reports)
     assert not odd.seen, "\n".join(logging.Formatter().format(each) for each in odd.seen)
     assert took < LONGEST, f"it took {took:.1f} s"
-    _check(file, sound)
+    _check(file, sound, (*_findings(file), *(one for each in reports for one in each.findings())))
     _told(reader, data, file)
     return took
 
