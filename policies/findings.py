@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from policies.codes import register
-from policies.phrases import CLOSE, OPEN, carried, phrases
+from policies.phrases import CLOSE, OPEN, carried, foreign, os_phrase, phrases
 
-__all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight", "said", "spoken"]
+__all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight", "reason_of", "said", "spoken"]
 
 Puid = NewType("Puid", str)
 
@@ -225,6 +225,13 @@ class KhoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.finding.code}: {self.finding.text()}"
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, as the reason of a finding: in no language yet, where we have words for it."""
+    if isinstance(error, KhoError):
+        return said(error.finding)
+    return os_phrase(error) if isinstance(error, OSError) else foreign(error)
 
 
 def _same_error(kind: type[KhoError], code: str, path: str, args: Mapping[str, str | int]) -> KhoError:

@@ -174,7 +174,7 @@ class _Reading:
         if value is None and place.byte_range[2] - place.byte_range[1] > 2 * LARGEST_VALUE:
             problem = Beyond(phrase("cms-many-bytes", most=LARGEST_VALUE))
         if problem or value is None:
-            self._add(mine, place, unread(problem or "the value is missing", Kind.PADES, name, coverage=coverage))
+            self._add(mine, place, unread(problem or phrase("pades-no-value"), Kind.PADES, name, coverage=coverage))
             return
         later = self._later(place, compare) if scope == "revision" else "none"
         coverage = replace(coverage, changes=later)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policies.findings import Findings, KhoError, spoken
+from policies.findings import Findings, KhoError, reason_of, spoken
 from policies.phrases import os_phrase
 from repository.aip.stored import open_verified
 from repository.archive import Archive
@@ -103,7 +103,7 @@ def _data(archive: Archive, leaf: Leaf, objects: Sequence[DataObject], folder: P
         try:
             stream, _ = open_verified(list(archive.tiers.values()), ObjectId(leaf.id), each.path, each.sha512)
         except KhoError as error:
-            done.findings.add("EVD-DATA-MISSING", each.path, reason=str(error))
+            done.findings.add("EVD-DATA-MISSING", each.path, reason=reason_of(error))
             continue
         file = folder / each.path
         file.parent.mkdir(parents=True, exist_ok=True)

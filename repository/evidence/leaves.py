@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from fixity.digests import ALGORITHMS, LARGE_BUFFER, Hasher
-from policies.findings import KhoError
+from policies.findings import KhoError, reason_of
 from policies.phrases import os_phrase, phrase
 from repository.aip.stored import open_verified
 from repository.ledger.segments import PREFIX as LEDGER_PREFIX
@@ -79,7 +79,7 @@ def objects_of(tiers: Sequence[Tier], object_id: str, version: int, inventory_sh
         inventory = parse_inventory(data)
         rows = list(_content(inventory, object_id, version))
     except (KhoError, OSError, ValueError) as error:
-        raise Unprovable(object_id, str(error)) from error
+        raise Unprovable(object_id, reason_of(error)) from error
     except KeyError as error:
         raise Unprovable(object_id, phrase("no-sha256", path=str(error))) from error
     if object_id.startswith(LEDGER_PREFIX):

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from policies.findings import Finding, KhoError
+from policies.findings import Finding, KhoError, reason_of
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.evidence.batch import TIME, Batch, read_batch
@@ -150,7 +150,7 @@ def read_pending(folder: Path) -> Pending:
     except FileNotFoundError as error:
         raise Unreadable(phrase("pending-lacks", name=Path(str(error.filename)).name)) from error
     except (ValueError, KeyError, TypeError, KhoError) as error:
-        raise Unreadable(str(error) or type(error).__name__) from error
+        raise Unreadable(reason_of(error)) from error
 
 
 def _opening(files: Mapping[str, Path]) -> Callable[[str], BinaryIO]:

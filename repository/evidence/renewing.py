@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from policies.findings import Findings, KhoError, spoken
+from policies.findings import Findings, KhoError, reason_of, spoken
 from policies.phrases import phrase
 from policies.trust import earliest
 from repository.archive import Archive
@@ -202,7 +202,10 @@ class _Work:
         begun = due.tree in batch.trees or due.instead
         asked = {slot: [each for each in several if each.evidence or not begun] for slot, several in self.authorities.items()}
         lacking = begin_tree(self.asking, batch, due.tree, asked, progress)
-        if due.instead:
+        if due.left is not None and not due.fallen:
+            args: dict[str, str | int] = {"count": due.left.count, "first": due.left.first, "reason": self._why(due)}
+            self.done.findings.add("EVD-BEGUN-BESIDE", f"{due.batch}/{due.instead}", **args)
+        elif due.instead:
             self.done.findings.add("EVD-BEGUN-AGAIN", f"{due.batch}/{due.instead}", reason=self._why(due))
         self._tell_left(batch, due.tree, lacking)
         return True
@@ -335,7 +338,7 @@ class _Work:
         try:
             yield
         except (KhoError, OSError, ValueError, KeyError) as error:
-            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=str(error))
+            self.done.findings.add("EVD-NOT-RENEWED", f"{due.batch}/{due.tree}", reason=reason_of(error))
 
     def _rebuild(self, batch: Batch, due: Due, progress: Progress) -> bool:
         """A new generation of one tree, from content that is read and hashed again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, reason_of
 from repository.aip.stored import inventory_digest
 from repository.archive import Archive
 from repository.evidence.keeping import leaf_rows, open_batch, row_of
@@ -32,7 +32,7 @@ def restore_batches(
                 batch, inventory = open_batch(list(tiers.values()), object_id, newest, digest)
                 digests = {each: inventory_digest(list(tiers.values()), inventory, each) for each in range(1, inventory.head)}
             except (KhoError, OSError, ValueError, KeyError) as error:
-                findings.add("AIP-UNREADABLE", object_id, reason=str(error))
+                findings.add("AIP-UNREADABLE", object_id, reason=reason_of(error))
                 continue
             digests[inventory.head] = digest
             with archive.catalog.begin() as transaction:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from policies.findings import Findings, KhoError, said
-from policies.phrases import os_phrase
+from policies.findings import Findings, KhoError, reason_of
 from policies.promise import CopiesPolicy
 from repository.aip.stored import Records, StoredVersion, inventory_digest
 from repository.archive import Archive
@@ -22,7 +21,7 @@ from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory
 from storage.tier import ObjectId, ObjectVersion, Tier
 
-__all__ = ["Known", "Surveyed", "read_aip", "read_in_turn", "why_unread"]
+__all__ = ["Known", "Surveyed", "read_aip", "read_in_turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +81,13 @@ def read_aip(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, *,
     except (KhoError, OSError, ValueError, KeyError) as error:
         known.close()
         known = Known(surveyed.aip_id, findings=known.findings)
-        known.findings.add("AIP-UNREADABLE", surveyed.aip_id, reason=why_unread(error))
+        known.findings.add("AIP-UNREADABLE", surveyed.aip_id, reason=reason_of(error))
     except BaseException:
         known.close()
         raise
     for name in sorted((tiers.keys() & set(wanted)) - surveyed.held.keys() - surveyed.broken):
         known.findings.add("AIP-MISSING-ON", surveyed.aip_id, tier=name)
     return known
-
-
-def why_unread(error: Exception) -> str:
-    """What an error says, as the reason of a finding."""
-    if isinstance(error, KhoError):
-        return said(error.finding)
-    return os_phrase(error) if isinstance(error, OSError) else str(error)
 
 
 def _widest(inventory: Inventory) -> int:

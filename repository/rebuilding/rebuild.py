@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, reason_of
 from repository.archive import Archive
 from repository.catalog import CatalogConflict
 from repository.deposits.examine import distinct
@@ -27,7 +27,7 @@ from repository.ledger.adoption import TakenBack, adopt_days, day_number, take_b
 from repository.ledger.events import ledger_of
 from repository.model import CopyState, Deposit, DepositState
 from repository.progress import Progress
-from repository.rebuilding.believing import Known, Surveyed, read_in_turn, why_unread
+from repository.rebuilding.believing import Known, Surveyed, read_in_turn
 from storage.errors import Unavailable
 from storage.tier import ObjectVersion, Tier
 
@@ -211,7 +211,7 @@ def _unreadable(aip_id: str, report: RebuildReport) -> Iterator[None]:
     except Unavailable:
         raise
     except (KhoError, OSError, ValueError, KeyError) as error:
-        report.findings.add("AIP-UNREADABLE", aip_id, reason=why_unread(error))
+        report.findings.add("AIP-UNREADABLE", aip_id, reason=reason_of(error))
 
 
 @dataclass(slots=True)

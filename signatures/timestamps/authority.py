@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from policies.phrases import phrase
 from signatures.errors import FetchFailed, InvalidToken, NotStamped
 from signatures.fetch import Fetcher
 from signatures.timestamps.request import Request, accept
@@ -111,4 +112,4 @@ def stamp(
             failures.append(f"{authority.name}: {error.finding.args.get('reason', error)}")
             continue
         return Stamped(token, authority, tuple(failures))
-    raise NotStamped("; ".join(failures) or "no authority is known for this tree")
+    raise NotStamped("; ".join(failures) or phrase("no-authority-known"))

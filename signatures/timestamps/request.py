@@ -16,7 +16,14 @@ from signatures.timestamps.token import CLOCKS_APART, Token, read_token
 
 __all__ = ["Request", "accept", "token_of"]
 
-_STATUS = {0: "granted", 1: "granted with changes", 2: "rejected", 3: "waiting", 4: "revocation warning", 5: "revoked"}
+_STATUS = {
+    0: phrase("tst-granted"),
+    1: phrase("tst-granted-changed"),
+    2: phrase("tst-rejected"),
+    3: phrase("tst-waiting"),
+    4: phrase("tst-revocation-warned"),
+    5: phrase("tst-revoked"),
+}
 
 
 @dataclass(frozen=True, slots=True)

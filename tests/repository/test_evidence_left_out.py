@@ -220,7 +220,7 @@ def test_what_comes_back_too_late_is_proved_anew_and_the_loss_is_told(archive: P
         later(archive, 562)  # tried once more, and in vain
         assert archive.engine.evidence.renew()["tokens"] == 0
     done = archive.engine.evidence.renew()
-    assert (done["renewed"][LEFT], [code for code, _, _ in done["findings"]]) == (1, ["EVD-BEGUN-AGAIN"])
+    assert (done["renewed"][LEFT], [code for code, _, _ in done["findings"]]) == (1, ["EVD-BEGUN-BESIDE"])
     assert told(archive) == {}
     assert archive.engine.evidence.renew()["tokens"] == 0
     folder, exported = archive.proof(aip, "out")

@@ -9,10 +9,12 @@ import pytest
 
 from policies.findings import spoken
 from policies.phrases import OPEN
+from repository.attention.entries import attention
 from repository.cli.run import run
 from signatures import der
 from tests.builders_archive import SharedIdentifier
 from tests.repository.proved_archive import Proved
+from tests.repository.test_evidence_endures import ending
 from tests.signatures.authorities import authority, issuing, served
 
 
@@ -120,6 +122,35 @@ def test_an_authority_that_does_not_answer_is_told_in_the_readers_language(archi
     (why,) = archive.engine.evidence.batch()["failures"]
     assert "Errno" not in spoken(why, "vi")
     assert "refused" not in spoken(why, "vi")
+
+
+@pytest.mark.parametrize("answer", [None, "30053003020102"], ids=["nobody is named", "the authority refuses"])
+def test_why_nobody_stamped_is_told_in_the_readers_language(archive: Proved, answer: str | None) -> None:
+    archive.authority("one", "sha256")
+    with served(lambda _: bytes.fromhex(answer or "")) as url:
+        if answer is not None:
+            with (archive.home / "kho.toml").open("a", encoding="utf-8") as file:
+                file.write(
+                    f'\n[[timestamps]]\nname = "no"\nurl = "{url}"\nanchors = ["one.pem"]\ntrees = ["sha512"]\nprivate = true\n'
+                )
+            archive.reopen()
+        archive.give("a")
+        (why,) = archive.engine.evidence.batch()["failures"]
+    assert ("từ chối" if answer else "chưa khai báo") in spoken(why, "vi")
+    assert "reject" not in spoken(why, "vi")
+    assert "authority" not in spoken(why, "vi")
+
+
+def test_why_content_is_waited_for_is_told_in_the_readers_language(archive: Proved) -> None:
+    aip = ending(archive)
+    for name in archive.engine.archive.tiers:
+        place = archive.object(aip, name)
+        place.rename(place.with_name(f"{place.name}-away"))
+    assert archive.engine.evidence.renew()["renewed"]["hash-tree renewal"] == 0
+    (waits,) = (each for each in attention(archive.engine.archive) if each.code == "EVD-RENEWAL-WAITS")
+    assert "There is nothing" in waits.text("en")
+    assert "There is" not in waits.text("vi")
+    assert "understood" not in waits.text("vi")
 
 
 def test_a_place_in_the_bytes_is_told_in_the_readers_language() -> None:

@@ -21,6 +21,7 @@ SAYING = {
     "InvalidRecord",
     "InvalidToken",
     "Malformed",
+    "NotStamped",
     "NotWellFormed",
     "Refused",
     "_broken",
@@ -35,7 +36,7 @@ SAYING = {
 
 def _words(node: ast.AST | None) -> Iterator[str]:
     """The words of a text that stands there as it is: two or more, in letters."""
-    texts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    texts = node.values if isinstance(node, ast.JoinedStr | ast.BoolOp) else [node]
     said = "".join(each.value for each in texts if isinstance(each, ast.Constant) and isinstance(each.value, str))
     if len([each for each in said.split() if each.isalpha()]) > 1:
         yield said
@@ -95,6 +96,7 @@ def test_plain_words_are_seen() -> None:
     for text in (
         'raise Malformed("no such thing")',
         'raise Refused(f"more than {count} of them")',
+        'raise Refused(reasons or "none of them")',
         'x = {"reason": f"{a} are not read"}',
     ):
         assert list(_plain(ast.parse(text)))
