@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.builders_archive import SharedIdentifier
 from tests.seaweed import Seaweed, the_program
@@ -16,6 +17,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Run in the background by a shell: what tests start would never hear of Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# No test depends on timing: machines that run tests are shared, and one slow moment in an example says nothing of the code.
+settings.register_profile("kho", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kho")
 
 LONGEST = (
     "test_flow_damage.py",
