@@ -267,7 +267,10 @@ class Certificate:
         if not self.issued_by(issuer):
             return False
         if issuer.sha256 not in self._signers:
-            signed = self.scheme is not None and signed_by(issuer.key, self.scheme, self.stands.signature, self.stands.body)
+            plain = self._mended is None  # then the library has read it as it stands, and has no other bytes
+            value = self.x509.signature if plain else self.stands.signature
+            body = self.x509.tbs_certificate_bytes if plain else self.stands.body
+            signed = self.scheme is not None and signed_by(issuer.key, self.scheme, value, body)
             self._signers[issuer.sha256] = signed
         return self._signers[issuer.sha256]
 
@@ -300,6 +303,11 @@ class Certificate:
         except (Malformed, IndexError):
             pass
         return found
+
+    @property
+    def doubled(self) -> bool:
+        """Whether an extension stands there twice, which none may (RFC 5280, 4.2): readers take the first, the last, or none."""
+        return any(len(rows) > 1 for rows in self._extensions.values())
 
     def _has(self, oid: x509.ObjectIdentifier) -> bool:
         """Whether it has this extension, be it one that can be read or not."""

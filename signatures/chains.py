@@ -25,6 +25,7 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 from pyhanko_certvalidator.validate import async_validate_path
 
+from policies.phrases import phrase
 from signatures.algorithms import effort
 from signatures.anchors import Anchor, Anchors, Purpose
 from signatures.certificates import LATEST, Certificate
@@ -230,6 +231,8 @@ class _OverWhatStands(DefaultSignatureValidator):
 
 
 def _problem(chain: Chain, at: datetime) -> str:
+    if doubled := next((each for each in reversed(chain.certificates) if each.doubled), None):
+        return phrase("path-at", certificate=doubled.name, why=phrase("path-twice"))
     anchor = CertTrustAnchor(chain.anchor.certificate.asn1)
     *between, _ = (each.asn1 for each in reversed(chain.certificates))
     try:

@@ -40,12 +40,12 @@ def lasting_copy(original: bytes, kept: Iterable[ValidationData], authorities: S
 
 
 async def _copied(original: bytes, kept: Iterable[ValidationData], authority: Authority) -> bytes:
-    from asn1crypto import crl, ocsp  # type: ignore[import-untyped]
+    from asn1crypto import crl, ocsp, x509  # type: ignore[import-untyped]
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
     from pyhanko.sign.validation.dss import DocumentSecurityStore
 
-    certificates = {each.sha256: each.asn1 for data in kept for each in data.certificates}
+    certificates = {each.sha256: x509.Certificate.load(each.der) for data in kept for each in data.certificates}
     lists = {each: crl.CertificateList.load(each) for data in kept for each in data.crls}
     answers = {each: ocsp.OCSPResponse.load(each) for data in kept for each in data.ocsps}
     writer = IncrementalPdfFileWriter(io.BytesIO(original), strict=False)

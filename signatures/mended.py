@@ -27,6 +27,8 @@ MOST_OPENED = 4
 """Strings in one another that are opened: an OCSP answer, a certificate in it, one of its extensions."""
 
 PRINTABLE_STRING, CONSTRUCTED_OCTETS = 0x13, 0x24
+ADDRESS = 0x86
+"""uniformResourceIdentifier of a GeneralName (RFC 5280, 4.2.1.6), in extensions."""
 STRINGS = frozenset((der.UTF8_STRING, PRINTABLE_STRING, 0x14, 0x16, 0x1A))
 """UTF8String, PrintableString, TeletexString, IA5String and VisibleString: in each of them Latin-1 has been found."""
 
@@ -135,6 +137,8 @@ class _Pen:
             return self._noted("form", before, der.encode(der.OCTET_STRING, b"".join(data[a:b] for a, b in octets(data, part))))
         if part.constructed:
             return self._constructed(data, part, before)
+        if tag == ADDRESS and self._opened and not data[part.body : part.body_end].isascii():
+            return self._noted("letters", before, der.encode(tag, _address(data[part.body : part.body_end])))
         if tag not in _MENDED:
             return (
                 before
@@ -214,7 +218,7 @@ _FALSE = b"\x01\x01\x00"
 
 
 def _truth(tag: int, body: bytes) -> bytes:
-    return der.encode(tag, b"\xff" if body.strip(b"\0") else b"\0")
+    return der.encode(tag, b"\xff" if len(body) == 1 and body != b"\0" else body)
 
 
 def _number(tag: int, body: bytes) -> bytes:
@@ -231,6 +235,11 @@ def _string(tag: int, body: bytes) -> bytes:
         if tag != PRINTABLE_STRING or _PRINTABLE.fullmatch(body):
             return der.encode(tag, body)
     return der.encode(der.UTF8_STRING, letters.encode())
+
+
+def _address(body: bytes) -> bytes:
+    """An address with the letters that it may not have percent-encoded (RFC 3986, 2.1)."""
+    return b"".join(bytes((each,)) if each < 0x80 else b"%%%02X" % each for each in body)
 
 
 def _time(tag: int, body: bytes) -> bytes:

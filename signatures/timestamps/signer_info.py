@@ -12,7 +12,7 @@ from signatures import der
 from signatures.algorithms import digest, hash_in, load_certificate, scheme_of
 from signatures.der import DerError, Tlv
 
-__all__ = ["TST_INFO", "Signer", "issuer_and_serial"]
+__all__ = ["TST_INFO", "NotUnderstood", "Signer", "issuer_and_serial"]
 
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _CONTENT_TYPE = "1.2.840.113549.1.9.3"
@@ -23,6 +23,10 @@ _SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 
 _PARTS = (bytes((0xA0, der.SEQUENCE, der.OCTET_STRING)), bytes((0xA0, der.SEQUENCE, der.OCTET_STRING, 0xA1)))
 """Tags of what stands behind the digest's algorithm: signed attributes, signature algorithm and value, unsigned attributes."""
+
+
+class NotUnderstood(ValueError):
+    """An algorithm or a key of a kind that is not understood: nothing is known of what was made with it."""
 
 
 class Signer:
@@ -37,8 +41,13 @@ class Signer:
         version, self._identifier, hashed, attributes, algorithm, value = parts[:6]
         if (der.integer(data, version), self._identifier.tag) not in ((1, der.SEQUENCE), (3, 0x80)):
             raise ValueError(phrase("tst-signer-version"))
-        self.digest = hash_in(data, hashed, lenient=lenient)
-        self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
+        try:
+            self.digest = hash_in(data, hashed, lenient=lenient)
+            self.scheme = scheme_of(*der.algorithm(data, algorithm, lenient=lenient), self.digest)
+        except DerError:
+            raise
+        except ValueError as error:
+            raise NotUnderstood(str(error)) from error
         self.value = der.octets(data, value)
         members = der.children(data, attributes, lenient=lenient)
         self.signed = der.set_of([data[start:end] for _, start, _, end in members])

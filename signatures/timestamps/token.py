@@ -22,7 +22,7 @@ from signatures.algorithms import SIZES, Scheme, digest, hash_in, load_certifica
 from signatures.cms import other_answer
 from signatures.der import DerBeyond, DerError, Tlv
 from signatures.errors import InvalidToken
-from signatures.timestamps.signer_info import TST_INFO, Signer
+from signatures.timestamps.signer_info import TST_INFO, NotUnderstood, Signer
 
 __all__ = ["CLOCKS_APART", "Token", "known_token", "read_token"]
 
@@ -82,7 +82,7 @@ def read_token(data: bytes) -> Token:
     except DerError as error:
         raise InvalidToken(str(error), beyond=isinstance(error, DerBeyond)) from error
     except ValueError as error:
-        raise InvalidToken(foreign(error)) from error
+        raise InvalidToken(foreign(error), beyond=isinstance(error, NotUnderstood)) from error
 
 
 REMEMBERED = 64
@@ -231,7 +231,10 @@ class _Authority(NamedTuple):
 def _authority(data: bytes) -> _Authority:
     """RFC 3161 §2.3: the extended key usage is time-stamping, alone and critical; the key may sign. Remembered by its bytes, as what
     `load_certificate` gives: many tokens bring the same one along. Raises ValueError."""
-    certificate = load_certificate(data)
+    try:
+        certificate = load_certificate(data)
+    except ValueError as error:  # a key of another kind, say
+        raise NotUnderstood(str(error)) from error
     try:
         extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:

@@ -274,6 +274,43 @@ def test_an_odd_authority_stamps() -> None:
         read_token(stamp_by(optional, "tsa"))
 
 
+def test_of_a_token_by_a_key_that_is_not_understood_nothing_is_known() -> None:
+    algorithm = der.sequence(der.write_oid("1.2.840.10045.2.1"), der.write_oid("1.2.3.4"))
+    public = der.sequence(algorithm, der.encode(der.BIT_STRING, b"\0\4", bytes(64)))
+    made = HOUSE.issued(NAME, public=public, extensions=[*SIGNER, extension("2.5.29.37", STAMPS, YES)])
+    with pytest.raises(InvalidToken) as raised:
+        read_token(stamp_by(made, "tsa"))
+    assert raised.value.beyond
+
+
+def test_of_a_token_in_an_algorithm_that_is_not_understood_nothing_is_known() -> None:
+    made = HOUSE.issued(NAME, own="tsa", extensions=[*SIGNER, extension("2.5.29.37", STAMPS, YES)])
+    token = stamp_by(made, "tsa")
+    known, strange = der.write_oid("1.2.840.10045.4.3.2"), der.write_oid("1.2.840.10045.4.3.9")
+    at = token.rindex(known)
+    with pytest.raises(InvalidToken) as raised:
+        read_token(token[:at] + strange + token[at + len(known) :])
+    assert raised.value.beyond
+
+
+def test_an_authority_that_says_two_things_is_none(tmp_path: Path) -> None:
+    """Of an extension that stands there twice readers take the first, the last, or none."""
+    no = extension(BASIC, b"\x30\x00", YES)
+    for rules in ([no, *CA], [*CA, no], [*CA, CA[1]]):
+        middle = HOUSE.issued(ODD_NAME, own="middle", extensions=rules, serial=b"\x02\x01\x02")
+        leaf = HOUSE.issued(NAME, by="middle", issuer=ODD_NAME)
+        lists = [HOUSE.list(), HOUSE.list(issuer=ODD_NAME, by="middle")]
+        report = judged(tmp_path, cms_by(leaf, along=[middle]), HOUSE.anchor(), crls=lists)
+        assert report.integrity is Integrity.INTACT
+        assert not report.verdict.passed
+
+
+@pytest.mark.parametrize("truth", [b"\x01\x00", b"\x01\x02\x00\x00", b"\x01\x02\x00\x01"])
+def test_a_truth_that_is_none_is_no_truth(truth: bytes) -> None:
+    with pytest.raises(ValueError, match="parsing"):
+        Certificate(HOUSE.issued(ODD_NAME, extensions=[extension("1.2.3.4", b"\x05\x00", truth)]))
+
+
 # -- what is mended, and within which bounds ---------------------------------------------------------------------------------------
 
 
@@ -345,3 +382,25 @@ def test_of_odd_ones_in_one_structure_not_all_are_read() -> None:
     assert [each.der for each in read[-3:]] == plain
     lists = [HOUSE.list(update=b"\x17\x0b2605010000Z"), HOUSE.list()]
     assert len(list(loaded(load_crl, lists * 2))) == 4
+
+
+SPOILED = extension("2.5.29.17", der.sequence(der.encode(0x81, b"\xe9@x.vn")))
+"""An alternative name that no library reads."""
+
+
+def test_an_extension_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    forbids = extension(USAGE, bytes.fromhex("03020520"), YES)
+    for rules, signs in ((SIGNER, True), ([forbids], False), ([*SIGNER, *SIGNER], False)):
+        made = HOUSE.issued(NAME, extensions=[*rules, SPOILED])
+        assert Certificate(made).may_sign is signs
+        report = judged(tmp_path, cms_by(made), HOUSE.anchor(), crls=[HOUSE.list()])
+        assert report.verdict.passed is signs
+
+
+def test_an_address_with_letters_that_it_may_not_have(tmp_path: Path) -> None:
+    access = der.sequence(der.write_oid("1.3.6.1.5.5.7.48.2"), der.encode(0x86, b"http://a.vn/\xe9"))
+    found = Certificate(HOUSE.issued(NAME, extensions=[*SIGNER, extension("1.3.6.1.5.5.7.1.1", der.sequence(access))]))
+    assert list(found.addresses()) == [("ca", "http://a.vn/%E9")]
+    assert found.may_sign
+    made = HOUSE.issued(NAME, extensions=[*SIGNER, extension("2.5.29.17", der.sequence(der.encode(0x86, b"http://a.vn/\xe9")))])
+    assert judged(tmp_path, cms_by(made), HOUSE.anchor(), crls=[HOUSE.list()]).verdict.passed
