@@ -128,7 +128,7 @@ def _held_against(record: Handed, source: Source) -> EmbeddedRecord:
 def _over(record: Handed, objects: Sequence[DataObject], name: str) -> EmbeddedRecord:
     names = tuple(each.name for each in objects)
     covers = [each.digests["sha256"] for each in objects]
-    coverage = Coverage("beside", name=name or ", ".join(names[:3]), files=names[:MOST_TOLD])
+    coverage = Coverage("beside" if names else "part", name=name or ", ".join(names[:3]), files=names[:MOST_TOLD])
     found = read_embedded(record.encoded, objects, covers=covers, coverage=coverage)
     others = _first_list(found.report) - len(objects)
     if name or found.object.failure is not None or others <= 0:

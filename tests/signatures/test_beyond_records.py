@@ -78,3 +78,9 @@ def test_a_value_in_a_pdf_longer_than_is_looked_at(tmp_path: Path, pki: Pki, mon
     monkeypatch.setattr("signatures.pades.LARGEST_VALUE", 1000)
     found = [each for each in read(tmp_path, signed).objects if each.role is Role.SIGNATURE]
     assert {each.integrity for each in found} == {Integrity.UNKNOWN}
+
+
+def test_a_record_that_is_held_against_nothing_covers_nothing_whole(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, in_xml(1, 1), "a.ers").objects
+    assert found.integrity is not Integrity.INTACT
+    assert not found.coverage.whole

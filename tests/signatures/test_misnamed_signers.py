@@ -42,6 +42,7 @@ def test_a_signer_that_is_misnamed_is_found_and_it_is_told(tmp_path: Path, sid: 
     assert report.signer is not None
     assert report.signer.common_name == "A"
     assert [each.code for each in report.notes] == ["SIG-SIGNER-MISNAMED"]
+    assert "⟦" not in report.notes[0].text("vi")
 
 
 def test_a_certificate_without_a_key_id_is_named_by_the_hash_of_its_key(tmp_path: Path) -> None:
