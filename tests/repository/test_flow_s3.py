@@ -284,7 +284,7 @@ def test_what_was_let_go_of_is_swept_by_who_may_delete(bucketed: Bucketed, tmp_p
     code, document = kho("--home", str(archive.home), "copies", "sweep", "s", "--profile", "deleter", "--apply", "--json")
     assert (code, document["removed"], document["ok"]) == (0, 0, True)
     code, document = kho("--home", str(archive.home), "copies", "sweep", "a", "--profile", "deleter", "--json")
-    assert (code, document["findings"][0]["code"]) == (1, "TIER-NOT-BUCKET")
+    assert (code, document["findings"][0]["code"]) == (2, "TIER-NOT-BUCKET")
 
 
 def test_what_is_locked_is_kept_and_said(bucketed: Bucketed, tmp_path: Path) -> None:
