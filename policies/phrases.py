@@ -27,8 +27,13 @@ def phrases() -> Mapping[str, Mapping[str, str]]:
 
 
 def phrase(key: str, **args: str | int) -> str:
-    """A phrase of the register, to be an argument of a finding (or a part of one)."""
-    return carried([key, args])
+    """A phrase of the register, to be an argument of a finding (or a part of one). A number that somebody made longer than any machine's is
+    told by its begin, for Python writes none of thousands of digits."""
+    told = {
+        name: f"{hex(value)[:20]}…" if isinstance(value, int) and value.bit_length() > 256 else value
+        for name, value in args.items()
+    }
+    return carried([key, told])
 
 
 def brief(words: str, most: int = 200) -> str:

@@ -112,3 +112,7 @@ def test_what_a_library_says_is_told_as_such() -> None:
     own = phrase("cms-none")
     assert foreign(ValueError(own)) == own
     assert "KeyError" in Finding("SIG-FORMAT", "", {"reason": foreign(KeyError())}).text("en")
+
+
+def test_a_number_of_thousands_of_digits_is_told_by_its_begin() -> None:
+    assert "0xffff" in Finding("SIG-FORMAT", "", {"reason": phrase("cms-many-signers", most=(1 << 40_000) - 1)}).text("vi")
