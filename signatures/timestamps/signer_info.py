@@ -159,9 +159,10 @@ def _same_name(one: bytes, other: bytes) -> bool:
 @functools.lru_cache(maxsize=256)
 def issuer_and_serial(certificate: bytes) -> tuple[bytes, bytes]:
     """The encodings of issuer and serial number of a certificate: many tokens bring the same one along. Raises DerError."""
-    body = der.children(certificate, der.whole(certificate))[0]
-    parts = [each for each in der.children(certificate, der.expect(body, der.SEQUENCE)) if each.tag != 0xA0]
+    whole = der.whole(certificate)
+    body = der.children(certificate, whole)[:1]
+    parts = [one for each in body for one in der.children(certificate, der.expect(each, der.SEQUENCE)) if one.tag != 0xA0]
     if len(parts) < 3:
-        raise DerError(phrase("tst-certificate-none"), body.start)
+        raise DerError(phrase("tst-certificate-none"), whole.start)
     serial, _, issuer = parts[:3]
     return certificate[issuer.start : issuer.end], certificate[serial.start : serial.end]

@@ -92,6 +92,7 @@ def der(draw: random.Random, data: bytes) -> bytes:
         root = copy.deepcopy(_tree(data))
     except (Malformed, IndexError):
         return damaged(draw, data)
+    deep = [3, 40, 150]  # once in a structure: what is nested again and again is too deep for these functions
     for _ in range(draw.choice((1, 1, 2, 5))):
         every = _nodes(root)
         if not every:
@@ -116,8 +117,9 @@ def der(draw: random.Random, data: bytes) -> bytes:
                 if isinstance(one[1], bytes):
                     one[1] = damaged(draw, one[1] or b"\0")
             case 7:
-                for _ in range(draw.choice((3, 40, 150))):
+                for _ in range(draw.choice(deep)):
                     one = [b"\x30", [one]]
+                deep = [1]
                 parent[1][at] = one
             case _:
                 if isinstance(parent[1], list):

@@ -11,6 +11,7 @@ import pytest
 from signatures import der
 from signatures.errors import InvalidToken
 from signatures.timestamps import read_token, token_of
+from signatures.timestamps.signer_info import issuer_and_serial
 from tests.signatures.authorities import NOW
 from tests.signatures.token_builder import Token, attribute, ess_v1, ess_v2, issuer_serial, numbered
 
@@ -217,3 +218,9 @@ def test_a_response_that_grants_nothing_has_no_token(status: int) -> None:
         token_of(response)
     with pytest.raises(InvalidToken):
         token_of(der.sequence(der.sequence(der.write_integer(0))))
+
+
+@pytest.mark.parametrize("nothing", [b"", b"0\x00", b"0\x020\x00", b"0\x03\x02\x01\x05"])
+def test_what_is_no_certificate_in_a_token_is_refused(nothing: bytes) -> None:
+    with pytest.raises(der.DerError):
+        issuer_and_serial(nothing)
