@@ -32,10 +32,10 @@ def whose(row: x509.RevokedCertificate) -> frozenset[bytes] | None:
         return frozenset()
 
 
-def rows_of(listed: x509.CertificateRevocationList, owner: bytes) -> Mapping[tuple[bytes, int], x509.RevokedCertificate]:
+def rows_of(listed: x509.CertificateRevocationList, owner: bytes) -> Mapping[tuple[bytes, int], list[x509.RevokedCertificate]]:
     """The entries of an indirect list by issuer and number: an entry that names no issuer has that of the one before, the first one that
     of the list (5.3.3)."""
-    found: dict[tuple[bytes, int], x509.RevokedCertificate] = {}
+    found: dict[tuple[bytes, int], list[x509.RevokedCertificate]] = {}
     issuers = frozenset((owner,))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -43,7 +43,7 @@ def rows_of(listed: x509.CertificateRevocationList, owner: bytes) -> Mapping[tup
             named = whose(row)
             issuers = issuers if named is None else named
             for each in issuers or (NOBODY,):
-                found.setdefault((each, row.serial_number), row)
+                found.setdefault((each, row.serial_number), []).append(row)
     return found
 
 

@@ -82,7 +82,11 @@ class Ocsp(Data):
         return scheme_in(self.response)
 
     def answer(self, certificate: Certificate, issuer: Certificate) -> Any:
-        """The answer about ``certificate``, whose issuer's name and key it must name; None when there is none."""
+        """The answer about ``certificate``, whose issuer's name and key it must name; None when there is none. Of several the worst counts,
+        wherever it stands: revoked, and since when first, before unknown, before good."""
+        return min(self._about(certificate, issuer), key=_weight, default=None)
+
+    def _about(self, certificate: Certificate, issuer: Certificate) -> Iterator[Any]:
         for each in self.answers:
             if each.serial_number != certificate.serial:
                 continue
@@ -91,8 +95,7 @@ class Ocsp(Data):
             except (ValueError, UnsupportedAlgorithm):
                 continue
             if each.issuer_name_hash == name and each.issuer_key_hash == key:
-                return each
-        return None
+                yield each
 
     def entry(self, answer: Any) -> Entry | None:
         """What one of its answers says of a certificate that was revoked."""
@@ -155,6 +158,13 @@ class Ocsp(Data):
         """The certificates that came along, as they stand there."""
         held = [each for each in inside(self._basic)[3:] if each[:1] == b"\xa0"]
         yield from certificates_of(each for one in held for each in inside(inside(one)[0]))
+
+
+def _weight(answer: Any) -> tuple[int, datetime]:
+    """The lower, the more it counts."""
+    if answer.certificate_status is ocsp.OCSPCertStatus.REVOKED:
+        return 0, answer.revocation_time_utc
+    return 2 if answer.certificate_status is ocsp.OCSPCertStatus.GOOD else 1, LATEST
 
 
 def _response(data: bytes) -> ocsp.OCSPResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -109,7 +109,9 @@ class Crl(Data):
         extensions = self.rules
         if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
             return False
-        if self._misnamed(certificate) or (self.indirect and (NOBODY, certificate.serial) in self._rows):
+        if any(self._misnamed(certificate, each) for each in self._rows_of(certificate)) or (
+            self.indirect and (NOBODY, certificate.serial) in self._rows
+        ):
             return False
         point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
         if point is None:
@@ -125,40 +127,44 @@ class Crl(Data):
     def keeps_expired(self, since: datetime) -> bool:
         return EXPIRED_KEPT in self.rules and self.made >= since
 
-    def _row(self, certificate: Certificate) -> x509.RevokedCertificate | None:
+    def _rows_of(self, certificate: Certificate) -> Sequence[x509.RevokedCertificate]:
+        """All entries with its number: more than one is against the standard, and no order makes one of them count for less."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if self.indirect or certificate.serial < 0:  # the library looks for no negative number
-                return self._rows.get((certificate.plain_issuer, certificate.serial))
-            return self.list.get_revoked_certificate_by_serial_number(certificate.serial)
+                return self._rows.get((certificate.plain_issuer, certificate.serial), ())
+            if self.list.get_revoked_certificate_by_serial_number(certificate.serial) is None:
+                return ()
+            return [each for each in self.list if each.serial_number == certificate.serial]
 
-    def _misnamed(self, certificate: Certificate) -> bool:
-        """Whether its entry names somebody else as the issuer, in a list that is of one issuer only."""
-        row = None if self.indirect else self._row(certificate)
-        named = whose(row) if row is not None else None
+    def _misnamed(self, certificate: Certificate, row: x509.RevokedCertificate) -> bool:
+        """Whether an entry names somebody else as the issuer, in a list that is of one issuer only."""
+        named = None if self.indirect else whose(row)
         return named is not None and certificate.plain_issuer not in named
 
     @cached_property
-    def _rows(self) -> Mapping[tuple[bytes, int], x509.RevokedCertificate]:
+    def _rows(self) -> Mapping[tuple[bytes, int], Sequence[x509.RevokedCertificate]]:
         return rows_of(self.list, self.list.issuer.public_bytes())
 
     def entry(self, certificate: Certificate) -> Entry | None:
-        """What the list says when it names ``certificate``; of one that was taken off again it says nothing (5.3.1), and an entry that
-        names another issuer is not of this one's certificate with that number."""
+        """What the list says when it names ``certificate``, the earliest revocation of several; of one that was taken off again it says
+        nothing (5.3.1), and an entry that names another issuer is not of this one's certificate with that number."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            row = self._row(certificate)
-            if row is None or self._misnamed(certificate):
-                return None
-            why = of_entry(row, x509.CRLReason)
-            invalid = of_entry(row, x509.InvalidityDate)
-            reason = why.reason.value if why is not None else ""
-            found = Entry(row.revocation_date_utc, reason, invalid.invalidity_date_utc if invalid is not None else None)
-            return found if reason != x509.ReasonFlags.remove_from_crl.value else None
+            rows = (each for each in self._rows_of(certificate) if not self._misnamed(certificate, each))
+            found = (_entry(each) for each in rows)
+            kept = (each for each in found if each.reason != x509.ReasonFlags.remove_from_crl.value)
+            return min(kept, key=lambda each: each.since, default=None)
 
     @cached_property
     def scheme(self) -> Scheme | None:
         return scheme_in(self.list)
+
+
+def _entry(row: x509.RevokedCertificate) -> Entry:
+    why, invalid = of_entry(row, x509.CRLReason), of_entry(row, x509.InvalidityDate)
+    reason = why.reason.value if why is not None else ""
+    return Entry(row.revocation_date_utc, reason, invalid.invalidity_date_utc if invalid is not None else None)
 
 
 def _list(data: bytes) -> x509.CertificateRevocationList:

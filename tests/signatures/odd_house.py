@@ -114,15 +114,15 @@ class House:
         fields = (SHA256_ECDSA, self.root if issuer is None else issuer, update, b"\x17\x0d260801000000Z", listed)
         return self.signed(der.sequence(b"\x02\x01\x01", *fields), by)
 
-    def answer(self, certificate: bytes, status: bytes, responder: bytes, *, by: str, produced: bytes) -> bytes:
-        """An OCSP answer (RFC 6960, 4.2.1) about ``certificate`` that names ``responder`` as the one who signed it."""
+    def answer(self, certificate: bytes, *statuses: bytes, responder: bytes, by: str, produced: bytes) -> bytes:
+        """An OCSP answer (RFC 6960, 4.2.1) that says each of ``statuses`` of ``certificate``, and names ``responder`` as who signed it."""
         found = Certificate(self.anchor())
         sha1 = der.sequence(der.write_oid("1.3.14.3.2.26"), b"\x05\x00")
         hashed = (der.encode(0x04, hashlib.sha1(each).digest()) for each in (self.root, found.key_octets))
         about = der.sequence(sha1, *hashed, der.write_integer(Certificate(certificate).serial))
         update, until = b"\x18\x0f20260501000000Z", der.encode(0xA0, b"\x18\x0f20260801000000Z")
         name = der.encode(0xA1, Certificate(responder).subject)
-        body = der.sequence(name, produced, der.sequence(der.sequence(about, status, update, until)))
+        body = der.sequence(name, produced, der.sequence(*(der.sequence(about, each, update, until) for each in statuses)))
         basic = self.signed(body, by)
         whole = der.sequence(basic[element(basic).body :], der.encode(0xA0, der.sequence(responder)))
         answered = der.sequence(der.write_oid("1.3.6.1.5.5.7.48.1.1"), der.encode(0x04, whole))

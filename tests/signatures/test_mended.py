@@ -251,10 +251,10 @@ def test_an_odd_responder_is_heard(tmp_path: Path, produced: bytes) -> None:
     responder = house.issued(RESPONDER, own="responder", serial=b"\x02\x01\x07", extensions=[*SIGNER, ANSWERS, NEVER])
     good, gone = b"\x80\x00", der.encode(0xA1, b"\x18\x0f20260301000000Z")
     for status, expected in ((good, "TOTAL-PASSED"), (gone, "INDETERMINATE/REVOKED")):
-        answer = house.answer(made, status, responder, by="responder", produced=produced)
+        answer = house.answer(made, status, responder=responder, by="responder", produced=produced)
         report = judged(tmp_path, cms_by(made), house.anchor(), ocsps=[answer])
         assert str(report.verdict).startswith(expected), report.verdict.why
-    forged = house.answer(made, good, responder, by="signer", produced=produced)
+    forged = house.answer(made, good, responder=responder, by="signer", produced=produced)
     assert not judged(tmp_path, cms_by(made), house.anchor(), ocsps=[forged]).verdict.passed
 
 
