@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
-from signatures.ber import Malformed, guard
+from signatures.ber import Malformed, element, guard
 from signatures.list_parts import directory_names
 from signatures.mended import WORDS, Mended, Signed, cut, inside, mended, read_as
 from signatures.report import CertificateFacts
@@ -294,12 +294,12 @@ class Certificate:
 
     @cached_property
     def _extensions(self) -> dict[bytes, list[bytes]]:
-        """The extensions as they stand there, by their identifiers."""
+        """The extensions as they stand there, by what their identifiers say (`_said`)."""
         found: dict[bytes, list[bytes]] = {}
         try:
             for held in (each for each in self.stands.versionless[6:] if each[:1] == b"\xa3"):
                 for row in inside(inside(held)[0]):
-                    found.setdefault(inside(row)[0], []).append(row)
+                    found.setdefault(_said(inside(row)[0]), []).append(row)
         except (Malformed, IndexError):
             pass
         return found
@@ -311,7 +311,7 @@ class Certificate:
 
     def _has(self, oid: x509.ObjectIdentifier) -> bool:
         """Whether it has this extension, be it one that can be read or not."""
-        return der.write_oid(oid.dotted_string) in self._extensions
+        return _said(der.write_oid(oid.dotted_string)) in self._extensions
 
     def _extension(self, oid: x509.ObjectIdentifier) -> Any:
         """What an extension says; None where it is not there, stands there twice or is broken: path validation refuses what matters."""
@@ -323,7 +323,7 @@ class Certificate:
             return self._alone(oid)
 
     def _alone(self, oid: x509.ObjectIdentifier) -> Any:
-        rows = self._extensions.get(der.write_oid(oid.dotted_string), ())
+        rows = self._extensions.get(_said(der.write_oid(oid.dotted_string)), ())
         if len(rows) != 1:
             return None
         fields = [each for each in self.stands.fields if each[:1] != b"\xa3"]
@@ -338,6 +338,12 @@ HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
 """The names that cryptography gives hashes → those of hashlib."""
 
 SHORT_TERM = "0.4.0.194121.2.1"
+
+
+def _said(oid: bytes) -> bytes:
+    """What an OBJECT IDENTIFIER says, in however long a form its length is written. Raises `Malformed`."""
+    part = element(oid)
+    return oid[part.body : part.body_end]
 
 
 def _loaded(data: bytes) -> x509.Certificate:
