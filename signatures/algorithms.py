@@ -22,6 +22,7 @@ from policies.phrases import phrase
 from signatures import der
 from signatures.der import DerError, Tlv
 from signatures.mended import mended
+from signatures.remembered import remembered
 
 __all__ = [
     "HASHES",
@@ -243,7 +244,7 @@ ODD = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralName
 have, and only when the name is asked for."""
 
 
-@functools.lru_cache(maxsize=256)
+@remembered(256)
 def load_certificate(data: bytes) -> x509.Certificate:
     """Raises ValueError for what is no certificate. Oddities that OpenSSL would merely warn of pass, and those of `signatures.mended`, for
     old ones have them. What was signed, names and numbers are then to be taken from ``data``."""

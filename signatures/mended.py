@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
 
 from policies.phrases import phrase
 from signatures import der
 from signatures.ber import Beyond, Malformed, Part, element, guard, octets, parts
+from signatures.remembered import remembered
 
 __all__ = ["WORDS", "Mended", "Signed", "cut", "inside", "mended", "read_as"]
 
@@ -87,16 +87,22 @@ def cut(data: bytes) -> bytes:
     return data[:end]
 
 
-@lru_cache(maxsize=128)
 def mended(data: bytes) -> Mended:
     """Raises `Malformed`: nothing is odd that can be mended, or it is more than is looked at."""
+    found = _anew(data)
+    if found is None:
+        raise Malformed(phrase("cms-not-standard", name="DER"))
+    return found
+
+
+@remembered(128)
+def _anew(data: bytes) -> Mended | None:
+    """None: nothing is odd, which is remembered as well."""
     if guard(data) > MOST_MENDED:
         raise Beyond(phrase("ber-again", most=MOST_MENDED))
     pen = _Pen()
     found = pen.written(data)
-    if not pen.odd:
-        raise Malformed(phrase("cms-not-standard", name="DER"))
-    return Mended(found, tuple(each for each in WORDS if each in pen.odd))
+    return Mended(found, tuple(each for each in WORDS if each in pen.odd)) if pen.odd else None
 
 
 def read_as(data: bytes) -> bytes:

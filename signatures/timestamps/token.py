@@ -6,7 +6,6 @@ this time; whose key it is, and whether it is to be believed at a given date, de
 
 from __future__ import annotations
 
-import functools
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from signatures.algorithms import SIZES, Scheme, digest, hash_in, load_certifica
 from signatures.cms import other_answer
 from signatures.der import DerBeyond, DerError, Tlv
 from signatures.errors import InvalidToken
+from signatures.remembered import remembered
 from signatures.timestamps.signer_info import TST_INFO, NotUnderstood, Signer
 
 __all__ = ["CLOCKS_APART", "Token", "known_token", "read_token"]
@@ -64,7 +64,7 @@ class Token:
         return _subject(self.certificate_der)
 
 
-@functools.lru_cache(maxsize=256)
+@remembered(256)
 def _subject(certificate: bytes) -> str:
     return load_certificate(certificate).subject.rfc4514_string()
 
@@ -90,13 +90,11 @@ REMEMBERED_BYTES = 64 << 10
 """Tokens that `known_token` holds, and how large one of them may be: four megabytes at most."""
 
 
+@remembered(REMEMBERED, longest=REMEMBERED_BYTES)
 def known_token(data: bytes) -> Token:
     """`read_token`, which remembers the last few: all records of a batch stand on one token, and whether it is sound depends on its bytes
     and on nothing else. Raises InvalidToken."""
-    return _remembered(data) if len(data) <= REMEMBERED_BYTES else read_token(data)
-
-
-_remembered = functools.lru_cache(maxsize=REMEMBERED)(read_token)
+    return read_token(data)
 
 
 class _Reader:
@@ -227,7 +225,7 @@ class _Authority(NamedTuple):
     curve: str
 
 
-@functools.lru_cache(maxsize=256)
+@remembered(256)
 def _authority(data: bytes) -> _Authority:
     """RFC 3161 §2.3: the extended key usage is time-stamping, alone and critical; the key may sign. Remembered by its bytes, as what
     `load_certificate` gives: many tokens bring the same one along. Raises ValueError."""
