@@ -74,8 +74,8 @@ class Schemas:
                     element.clear()
                     while (parent := element.getparent()) is not None and element.getprevious() is not None:
                         del parent[0]
-        except etree.XMLSyntaxError as error:
-            defects = [Defect("schema", str(each.message)) for each in error.error_log] or [Defect("schema", str(error.msg))]
+        except etree.XMLSyntaxError as error:  # its own log has what was wrong with documents before this one, too
+            defects = [Defect("schema", str(each.message)) for each in parsed.error_log] or [Defect("schema", str(error.msg))]
         return replace(defective(f"schema {name} ({self.version})", defects), schema=name)
 
     def _speaking_of(self, path: Path) -> str:

@@ -237,6 +237,7 @@ def test_every_code_is_registered_in_both_languages() -> None:
     family = {name: row for name, row in register().items() if row.family == "identify"}
     names = [
         "ARCHIVE",
+        "ATTACHED",
         "CONFLICT",
         "EMPTY",
         "EXTENSION-MISMATCH",
@@ -247,6 +248,7 @@ def test_every_code_is_registered_in_both_languages() -> None:
         "INSIDE-LOCKED",
         "INSIDE-UNKNOWN",
         "OFF",
+        "PART-UNREAD",
         "SEVERAL",
         "UNAVAILABLE",
         "UNKNOWN",

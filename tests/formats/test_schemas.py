@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from formats.inspection import InspectionLimits, Inspectors
 from formats.validate import Validation, ValidationFacts, Validity
@@ -56,6 +57,18 @@ def test_a_document_is_held_against_the_schema_of_its_namespace(tmp_path: Path) 
     assert held(tmp_path, '<a xmlns="urn:a"><b>1</b>', there).validity is Validity.INVALID  # cut, and never looked at further
     alone = held(tmp_path, "<a/>", None)
     assert (alone.validity, alone.schema) == (Validity.VALID, "")
+
+
+def test_a_document_has_no_defects_of_those_before_it(tmp_path: Path) -> None:
+    """libxml2 keeps a log of all complaints of a thread."""
+    there = folder(tmp_path, a=schema("urn:a", PAGES))
+    for _ in range(5):
+        bad = held(tmp_path, '<a xmlns="urn:a"><b>x</b></a>', there)
+        assert len(bad.defects) == 1
+    with pytest.raises(etree.XMLSyntaxError):
+        etree.fromstring("<a><b><c></a>")
+    (defect,) = held(tmp_path, '<a xmlns="urn:a"><b>y</b></a>', there).defects
+    assert "'y'" in defect.words
 
 
 def said_words(text: str) -> str:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -240,8 +241,9 @@ os.setgroups([]); os.setgid(65534); os.setuid(65534)
 report = tier.verify({sealed.object_id!r}, {sealed.expected!r})
 print(sorted((p.path, p.outcome.value) for p in report.problems))
 """
+    temporary = Path(tempfile.gettempdir())
     for parent in tier.path.parents:
-        if str(parent).startswith("/tmp/"):
+        if parent.is_relative_to(temporary) and parent != temporary:
             parent.chmod(0o755)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert ran.stderr == ""
