@@ -26,7 +26,7 @@ MOST_MENDED = 100_000
 MOST_OPENED = 4
 """Strings in one another that are opened: an OCSP answer, a certificate in it, one of its extensions."""
 
-PRINTABLE_STRING, CONSTRUCTED_OCTETS = 0x13, 0x24
+ENUMERATED, PRINTABLE_STRING, CONSTRUCTED_OCTETS = 0x0A, 0x13, 0x24
 ADDRESS = 0x86
 """uniformResourceIdentifier of a GeneralName (RFC 5280, 4.2.1.6), in extensions."""
 STRINGS = frozenset((der.UTF8_STRING, PRINTABLE_STRING, 0x14, 0x16, 0x1A))
@@ -170,7 +170,7 @@ class _Pen:
         if len(found) == 2 or len(found) == 3:
             tags = bytes(each[0] for each in found)
             if tags in (_EXTENSION, _CRITICAL):
-                found[-1] = self._opened_value(found[-1])
+                found[-1] = self._opened_value(found[-1], point=found[0] == POINT)
             elif tags == _KEY and found[0][2 : 2 + len(RSA[0])] in RSA:
                 found[1] = self._rsa(found[1])
         return der.encode(part.tag, *(sorted(found) if part.tag == der.SET else found))
@@ -180,27 +180,42 @@ class _Pen:
         if len(row) > 3 and row[0] == _FIRST_VERSION and row[1][0] in (der.INTEGER, 0xA1, 0xA2):
             self.odd.add("form")
             return row[1:]
+        if len(row) > 3 and row[0] == _LIST_VERSION and bytes(each[0] for each in row[1:4]) in _LIST:
+            self.odd.add("form")
+            return row[1:]
         if len(row) == 3 and row[1] == _FALSE and bytes(each[0] for each in row) == _CRITICAL:
             self.odd.add("form")
             return [row[0], row[2]]
         return row
 
-    def _opened_value(self, data: bytes) -> bytes:
-        """An OCTET STRING with one element in it, as extensions and OCSP answers are; any other stays as it is."""
+    def _opened_value(self, data: bytes, *, point: bool) -> bytes:
+        """An OCTET STRING with one element in it, as extensions and OCSP answers are; any other stays as it is. ``point``: it is the
+        distribution point that a list is of."""
         part = element(data)
         value = data[part.body : part.body_end]
         if self._opened >= MOST_OPENED:
             return data
         try:
-            guard(value)
-            whole = element(value).end == len(value)
+            outer = element(value)
+            if outer.constructed:
+                guard(value)
         except Malformed:
+            return data
+        if outer.end != len(value):
             return data
         self._opened += 1
         try:
-            return der.encode(part.tag, self.written(value)) if whole else data
+            found = self.written(value)
+            return der.encode(part.tag, self._truths(found) if point and outer.tag == der.SEQUENCE else found)
         finally:
             self._opened -= 1
+
+    def _truths(self, point: bytes) -> bytes:
+        """An IssuingDistributionPoint: its truths are known by their tags alone (RFC 5280, 5.2.5)."""
+        rows = [_truth(each[0], each[2:]) if each[0] in _TRUTHS and len(each) == 3 else each for each in inside(point)]
+        return self._noted(
+            "form", point, der.sequence(*(each for each in rows if not (each[0] in _TRUTHS and each[1:] == b"\1\0")))
+        )
 
     def _rsa(self, data: bytes) -> bytes:
         """The BIT STRING of an RSA key. Neither of its numbers can be negative: where the first bit is set, the zero before it was
@@ -221,6 +236,12 @@ _CRITICAL = bytes((der.OID, der.BOOLEAN, der.OCTET_STRING))
 _KEY = bytes((der.SEQUENCE, der.BIT_STRING))
 _FIRST_VERSION = b"\xa0\x03\x02\x01\x00"
 _FALSE = b"\x01\x01\x00"
+_LIST_VERSION = b"\x02\x01\x00"
+_LIST = frozenset(bytes((der.SEQUENCE, der.SEQUENCE, each)) for each in (der.UTC_TIME, der.GENERALIZED_TIME))
+"""What a revocation list begins with, behind its version, and nothing else does (RFC 5280, 5.1)."""
+_TRUTHS = frozenset(b"\x81\x82\x84\x85")
+"""onlyContainsUserCerts, onlyContainsCACerts, indirectCRL and onlyContainsAttributeCerts."""
+POINT = der.write_oid("2.5.29.28")
 
 
 def _truth(tag: int, body: bytes) -> bytes:
@@ -228,7 +249,8 @@ def _truth(tag: int, body: bytes) -> bytes:
 
 
 def _number(tag: int, body: bytes) -> bytes:
-    return der.write_integer(int.from_bytes(body, "big", signed=True)) if body else der.encode(tag, body)
+    number = der.write_integer(int.from_bytes(body, "big", signed=True)) if body else der.encode(tag, body)
+    return bytes((tag,)) + number[1:]
 
 
 def _string(tag: int, body: bytes) -> bytes:
@@ -272,6 +294,7 @@ def _time(tag: int, body: bytes) -> bytes:
 _MENDED: dict[int, tuple[str, Callable[[int, bytes], bytes]]] = {
     der.BOOLEAN: ("form", _truth),
     der.INTEGER: ("numbers", _number),
+    ENUMERATED: ("numbers", _number),
     der.UTC_TIME: ("times", _time),
     der.GENERALIZED_TIME: ("times", _time),
     **dict.fromkeys(STRINGS, ("letters", _string)),

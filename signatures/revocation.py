@@ -9,6 +9,7 @@ always counts.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asn1crypto import ocsp as asn1_ocsp  # type: ignore[import-untyped]
-from cryptography import x509
+from asn1crypto import pem
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
@@ -26,13 +27,26 @@ from policies.phrases import phrase
 from signatures.algorithms import ODD, Scheme, signed_by
 from signatures.ber import Malformed, element, guard, octets
 from signatures.certificates import LATEST, Certificate, certificates_of
-from signatures.mended import Signed, inside, mended
+from signatures.mended import Signed, cut, inside, mended
 from signatures.revocation_lists import Crl, Data, Entry, scheme_in
 
 if TYPE_CHECKING:
     from signatures.chains import Chain, Chains
 
-__all__ = ["FRESH", "Crl", "Ocsp", "Status", "load_crl", "load_ocsp", "loaded", "ocsp_request", "statuses", "undisputed"]
+__all__ = [
+    "FRESH",
+    "PEM",
+    "Crl",
+    "Ocsp",
+    "Status",
+    "load_crl",
+    "load_ocsp",
+    "loaded",
+    "ocsp_request",
+    "statuses",
+    "unarmoured",
+    "undisputed",
+]
 
 FRESH = timedelta(days=1)
 """How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
@@ -62,11 +76,11 @@ class Status:
 class Ocsp(Data):
     """Raises ValueError when the bytes are no successful OCSP response with one answer."""
 
-    def __init__(self, der: bytes, *, mend: bool = True) -> None:
-        super().__init__(der)
+    def __init__(self, data: bytes, *, mend: bool = True) -> None:
+        super().__init__(data)
+        der, self._odd = self.der, False
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._odd = False
             try:
                 self.response = _response(der)
             except (ValueError, *ODD):
@@ -201,7 +215,7 @@ def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes]) -> Iterator
 def load_crl(der: bytes, *, mend: bool = True) -> Crl | None:
     """None for what is no CRL: revocation data comes from files of strangers. Without ``mend`` an odd one is none."""
     try:
-        guard(der)
+        guard(cut(der))
         found = Crl(der, mend=mend)
         _ = (found.scheme, found.rules)
         return found
@@ -212,7 +226,7 @@ def load_crl(der: bytes, *, mend: bool = True) -> Crl | None:
 def load_ocsp(der: bytes, *, mend: bool = True) -> Ocsp | None:
     """None for what is no successful answer."""
     try:
-        guard(der)
+        guard(cut(der))
         return Ocsp(der, mend=mend)
     except (ValueError, Malformed, *ODD):
         return None
@@ -221,11 +235,24 @@ def load_ocsp(der: bytes, *, mend: bool = True) -> Ocsp | None:
 def as_list(data: bytes) -> bytes:
     """A revocation list (PEM or DER) as DER; b"" for what is none."""
     try:
-        if data.lstrip().startswith(b"-----BEGIN X509 CRL"):
-            data = x509.load_pem_x509_crl(data).public_bytes(serialization.Encoding.DER)
-    except (ValueError, *ODD):
+        found = cut(unarmoured(data))
+    except Malformed:
         return b""
-    return data if load_crl(data) else b""
+    return found if load_crl(found) else b""
+
+
+PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+
+
+def unarmoured(data: bytes) -> bytes:
+    """A list as DER. Some authorities (rootca.gov.vn has been seen) serve theirs as PEM, against RFC 5280, 4.2.1.13."""
+    found = None if data[:1] == b"\x30" else PEM.search(data)
+    if found is None:
+        return data
+    try:
+        return bytes(pem.unarmor(found[0])[2])
+    except ValueError:
+        return b""
 
 
 def as_revocation(data: bytes) -> bytes:

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtensionOID
 from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.certificates import HASH_NAMES, Certificate
 from signatures.list_parts import NOBODY, of_entry, rows_of, same_point, whose
-from signatures.mended import Signed, mended
+from signatures.mended import Signed, cut, mended
 from signatures.poe import digest_of
 
 __all__ = ["Crl", "Data", "Entry", "scheme_in"]
@@ -45,19 +45,20 @@ class Entry(NamedTuple):
 
 
 class Data:
-    """One piece of revocation data, parsed when it is first asked."""
+    """One piece of revocation data, parsed when it is first asked. Its name are the bytes as they were given, for these were proven. Raises
+    `Malformed`."""
 
-    def __init__(self, der: bytes) -> None:
-        self.der = der
-        self.sha256 = digest_of(der)
+    def __init__(self, data: bytes) -> None:
+        self.der = cut(data)
+        self.sha256 = digest_of(data)
 
 
 class Crl(Data):
     """Raises ValueError when the bytes are no CRL."""
 
-    def __init__(self, der: bytes, *, mend: bool = True) -> None:
-        super().__init__(der)
-        self._odd = False
+    def __init__(self, data: bytes, *, mend: bool = True) -> None:
+        super().__init__(data)
+        der, self._odd = self.der, False
         try:
             self.list = _list(der)
         except (ValueError, *ODD):
@@ -138,9 +139,9 @@ class Crl(Data):
             return [each for each in self.list if each.serial_number == certificate.serial]
 
     def _misnamed(self, certificate: Certificate, row: x509.RevokedCertificate) -> bool:
-        """Whether an entry names somebody else as the issuer, in a list that is of one issuer only."""
+        """Whether an entry names somebody else as the issuer, in a list that is of one issuer only. One that cannot be read does not."""
         named = None if self.indirect else whose(row)
-        return named is not None and certificate.plain_issuer not in named
+        return bool(named and certificate.plain_issuer not in named)
 
     @cached_property
     def _rows(self) -> Mapping[tuple[bytes, int], Sequence[x509.RevokedCertificate]]:

@@ -6,14 +6,11 @@ comes back is believed here; it is kept beside the original, and judged like eve
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
-
-from asn1crypto import pem  # type: ignore[import-untyped]
 
 from policies.findings import Finding
 from signatures.anchors import Anchors, Purpose, anchor_of
@@ -25,7 +22,19 @@ from signatures.errors import FetchFailed
 from signatures.judgement import ValidationData
 from signatures.odd import ODD, not_understood
 from signatures.poe import digest_of
-from signatures.revocation import Crl, Ocsp, as_list, load_crl, load_ocsp, loaded, ocsp_request, statuses, undisputed
+from signatures.revocation import (
+    PEM,
+    Crl,
+    Ocsp,
+    as_list,
+    load_crl,
+    load_ocsp,
+    loaded,
+    ocsp_request,
+    statuses,
+    unarmoured,
+    undisputed,
+)
 from signatures.signed import SignedFile
 
 __all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_any", "read_kept"]
@@ -45,7 +54,6 @@ REMEMBERED = 512
 OLDEST = 3600.0
 """Seconds for which an answer is remembered: lists change by the hour."""
 
-PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 SUFFIXES = {"certificate": ".cer", "crl": ".crl", "ocsp": ".ocsp"}
 
@@ -260,7 +268,7 @@ class _Work:
                 return
         for url in (url for kind, url in addresses if kind == "crl"):
             data = self._asked(url)
-            found = load_crl(_unarmoured(data)) if data else None
+            found = load_crl(unarmoured(data)) if data else None
             if found is not None and self._useful(certificate, issuer, [found], []):
                 self._crls.append(found)
                 self.kept.crls.setdefault(found.der)
@@ -277,14 +285,3 @@ class _Work:
             self._known.setdefault(certificate)
             if not certificate.never_revoked:
                 self.path_of(certificate)
-
-
-def _unarmoured(data: bytes) -> bytes:
-    """A list as DER. Some authorities (rootca.gov.vn has been seen) serve theirs as PEM, against RFC 5280, 4.2.1.13."""
-    found = PEM.search(data)
-    if found is None:
-        return data
-    try:
-        return bytes(pem.unarmor(found[0])[2])
-    except ValueError:
-        return b""

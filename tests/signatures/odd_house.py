@@ -108,11 +108,18 @@ class House:
         return self.issued(self.root, own="root", serial=b"\x02\x01\x01", **({"extensions": CA} | changes))
 
     def list(
-        self, *rows: bytes, issuer: bytes | None = None, by: str = "root", update: bytes = b"\x17\x0d260501000000Z"
+        self,
+        *rows: bytes,
+        issuer: bytes | None = None,
+        by: str = "root",
+        update: bytes = b"\x17\x0d260501000000Z",
+        version: bytes = b"\x02\x01\x01",
+        rules: Sequence[bytes] = (),
     ) -> bytes:
         listed = der.sequence(*rows) if rows else b""
         fields = (SHA256_ECDSA, self.root if issuer is None else issuer, update, b"\x17\x0d260801000000Z", listed)
-        return self.signed(der.sequence(b"\x02\x01\x01", *fields), by)
+        extensions = der.encode(0xA0, der.sequence(*rules)) if rules else b""
+        return self.signed(der.sequence(version, *fields, extensions), by)
 
     def answer(self, certificate: bytes, *statuses: bytes, responder: bytes, by: str, produced: bytes) -> bytes:
         """An OCSP answer (RFC 6960, 4.2.1) that says each of ``statuses`` of ``certificate``, and names ``responder`` as who signed it."""
