@@ -14,6 +14,7 @@ from functools import cache
 
 from asn1crypto import cms as asn1  # type: ignore[import-untyped]
 
+from policies.phrases import phrase
 from signatures.attributes import EVIDENCE_EXTERNAL, EVIDENCE_INTERNAL
 from signatures.ber import Again, Buffer, Malformed, Part, distinguished, element, parts
 from signatures.cms import MOST_BYTES, CmsFile, Content
@@ -26,6 +27,9 @@ from signatures.signed import EmbeddedRecord
 __all__ = ["records_in"]
 
 _UNSIGNED = 0xA1
+
+MOST_RECORDS = 30
+"""Records of one CMS that are looked at: each is held against all the others in three ways. One that is renewed for a century has few."""
 
 Segment = bytes | tuple[int, int]
 """Octets that are new, or a range of the file."""
@@ -49,23 +53,25 @@ def records_in(cms: CmsFile, content: Content, covers: Callable[[], Iterator[byt
         found = list(tree.records())
     except (ValueError, IndexError):
         return []  # what the reader of CMS understood otherwise holds no attributes that could be cut out
-    records = []
-    for number, each in enumerate(found, 1):
-        name = f"evidence {number}" if len(found) > 1 else "evidence"
-        later = tuple(one for one in found if (one.signer, one.attribute) >= (each.signer, each.attribute))
+    records, digests, whole = [], [digest_of(each.encoded) for each in found], frozenset(covers())
+    every = tuple(range(len(found)))
+    for number, each in enumerate(found[:MOST_RECORDS]):
+        name = f"evidence {number + 1}" if len(found) > 1 else "evidence"
+        later = tuple(at for at in every if (found[at].signer, found[at].attribute) >= (each.signer, each.attribute))
         tried = []
         # One after another, each over those before; beside each other, over none; or the order in the SET tells nothing.
-        for gone in dict.fromkeys((later, tuple(found), (each,))):
-            kept = {digest_of(one.encoded) for one in found if one not in gone}
-            own = {digest_of(one.encoded) for one in found} - kept
-            tried.append(
-                read_embedded(each.encoded, _objects(tree, gone, each, content), name=name, covers={*covers(), *kept} - own)
-            )
+        for gone in dict.fromkeys((later, every, (number,))):
+            kept = {digests[at] for at in set(every).difference(gone)}
+            objects = _objects(tree, [found[at] for at in gone], each, content)
+            tried.append(read_embedded(each.encoded, objects, name=name, covers=(whole | kept) - (set(digests) - kept)))
         records.append(next((one for one in tried if one.object.failure is None), tried[0]))
+    if len(found) > MOST_RECORDS:
+        why = phrase("evd-many-records", count=len(found), most=MOST_RECORDS)
+        records.append(read_embedded(found[MOST_RECORDS].encoded, (), name=f"evidence {MOST_RECORDS + 1}", beyond=why))
     return records
 
 
-def _objects(tree: _Tree, gone: tuple[_Found, ...], record: _Found, content: Content) -> list[DataObject]:
+def _objects(tree: _Tree, gone: Sequence[_Found], record: _Found, content: Content) -> list[DataObject]:
     others = {"the CMS is hashed as DER, not as it stands": _Der(tree, gone)}
     objects = [DataObject("CMS", _Digests(tree.without(gone), tree.data), others=others)]
     if record.external:

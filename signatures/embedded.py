@@ -44,11 +44,13 @@ def read_embedded(
     coverage: Coverage | None = None,
     reason: str = "",
     refused: str = "",
+    beyond: str = "",
 ) -> EmbeddedRecord:
     """Read a record over ``objects``, with its arithmetic done.
 
     ``covers`` are the digests (`signatures.poe`) of what a sound one proves; ``missing`` names what it should cover and what is not
-    there; ``reason`` says why it cannot be held against anything, ``refused`` why that was not looked at.
+    there; ``reason`` says why it cannot be held against anything, ``refused`` why that was not looked at, ``beyond`` which bound it, and
+    those after it, are beyond.
     """
     report = verify_record(encoded, objects)
     lost = list(missing)
@@ -58,6 +60,8 @@ def read_embedded(
             SubIndication.GENERIC,
             Finding("SIG-XML-REFUSED", "", {"reason": refused}),
         )
+    elif beyond:
+        failure = SubIndication.GENERIC, Finding("EVD-BEYOND", name, {"reason": beyond})
     elif reason:
         failure = (
             SubIndication.FORMAT_FAILURE,
