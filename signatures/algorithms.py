@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from policies.phrases import phrase
 from signatures import der
+from signatures.ber import Beyond
 from signatures.der import DerError, Tlv
 from signatures.mended import mended
+from signatures.odd_account import MOST_ODD, at_hand
 from signatures.remembered import remembered
 
 __all__ = [
@@ -252,7 +254,11 @@ def load_certificate(data: bytes) -> x509.Certificate:
         return _certificate(data)
     except ValueError as error:
         try:
+            if not at_hand().take(len(data)):
+                raise Beyond(phrase("ber-odd", most=MOST_ODD >> 10)) from error
             return _certificate(mended(data).data)
+        except Beyond:
+            raise
         except ValueError:
             raise error from None
 

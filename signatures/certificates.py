@@ -25,16 +25,15 @@ from signatures import der
 from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, element, guard
 from signatures.list_parts import directory_names
-from signatures.mended import WORDS, Mended, Signed, cut, inside, mended, read_as
+from signatures.lone_extension import read_alone
+from signatures.mended import WORDS, Mended, Signed, cut, inside, mended
+from signatures.odd_account import at_hand
 from signatures.report import CertificateFacts
 
 __all__ = ["Certificate", "certificates_of"]
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """Certificates "for ever" end on 9999-12-31, behind which there is no calendar to reckon with."""
-
-MOST_ODD = 1 << 18
-"""Bytes of odd certificates in one structure that are read, a hundred or so: writing them anew takes several times as long as reading."""
 
 
 class Certificate:
@@ -58,6 +57,7 @@ class Certificate:
             self._mended = mended(self.der)
             self.x509 = _loaded(self._mended.data)
         self._signers: dict[bytes, bool] = {}
+        self._alone: dict[x509.ObjectIdentifier, Any] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and self.sha256 == other.sha256
@@ -71,14 +71,18 @@ class Certificate:
     @cached_property
     def odd(self) -> tuple[str, ...]:
         """What is not written in it as the standard has it, and was read all the same: phrases (`signatures.mended`)."""
-        again = self._again
-        found = (*(again.odd if again is not None else ()), *(("behind",) if self._behind else ()))
+        found = (*(self._again.odd if self._again else ()), *(("behind",) if self._behind else ()))
         return tuple(phrase(WORDS[each]) for each in found)
 
     @cached_property
+    def plain(self) -> bool:
+        """Whether it, its key and its extensions are read as they stand: else it is written anew, which takes longer."""
+        return self._mended is None and _key(self.x509) is not None and _extensions_read(self.x509)
+
+    @cached_property
     def _again(self) -> Mended | None:
-        """The same written anew, where it, its key, or its extensions are not read as they stand."""
-        if self._mended is None and (_key(self.x509) is None or not _extensions_read(self.x509)):
+        """The same written anew, where it is not plain."""
+        if self._mended is None and not self.plain:
             with suppress(ValueError):
                 return mended(self.der)
         return self._mended
@@ -319,19 +323,12 @@ class Certificate:
             return self.x509.extensions.get_extension_for_oid(oid).value
         except x509.ExtensionNotFound:
             return None
-        except (ValueError, *ODD):  # one that cannot be read makes the library silent on all of them
-            return self._alone(oid)
-
-    def _alone(self, oid: x509.ObjectIdentifier) -> Any:
-        rows = self._extensions.get(_said(der.write_oid(oid.dotted_string)), ())
-        if len(rows) != 1:
-            return None
-        fields = [each for each in self.stands.fields if each[:1] != b"\xa3"]
-        body = der.sequence(*fields, der.encode(0xA3, der.sequence(*rows)))
-        with suppress(x509.ExtensionNotFound, ValueError, *ODD):
-            alone = der.sequence(body, *inside(self.der)[1:])
-            return _loaded(read_as(alone)).extensions.get_extension_for_oid(oid).value
-        return None
+        except (ValueError, *ODD):  # one that cannot be read makes the library silent on all of them, at every question
+            pass
+        if oid not in self._alone:
+            rows = self._extensions.get(_said(der.write_oid(oid.dotted_string)), ())
+            self._alone[oid] = read_alone(rows[0], oid) if len(rows) == 1 else None
+        return self._alone[oid]
 
 
 HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
@@ -386,13 +383,17 @@ def _text(name: x509.Name) -> str:
 
 
 def certificates_of(ders: Iterable[bytes]) -> Iterator[Certificate]:
-    """Those of ``ders`` that are certificates; of odd ones no more than `MOST_ODD`."""
-    left = MOST_ODD
+    """Those of ``ders`` that are certificates; of what is not plain no more than the account of the file has, each once."""
+    account = at_hand()
     for each in ders:
-        with suppress(ValueError):
-            yield Certificate(each, mend=False)
-            continue
-        left -= len(each)
-        if left >= 0:
-            with suppress(ValueError):
-                yield Certificate(each)
+        found = account.known[each] if each in account.known else _read(each, mend=False)
+        if not (found and found.plain) and each not in account.known:
+            found = account.known[each] = (found or _read(each, mend=True)) if account.take(len(each)) else None
+        if found:
+            yield found
+
+
+def _read(data: bytes, *, mend: bool) -> Certificate | None:
+    with suppress(ValueError):
+        return Certificate(data, mend=mend)
+    return None

@@ -8,7 +8,7 @@ from datetime import datetime
 from formats.xml_prolog import is_xml
 from policies.findings import Finding, Weight
 from policies.trust import Algorithms
-from signatures.certificates import Certificate
+from signatures.certificates import Certificate, certificates_of
 from signatures.evidence import DataObject, EvidenceReport, trusted, verify_record
 from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, StampFacts, SubIndication, Verdict
@@ -97,10 +97,7 @@ def read_embedded(
 
 
 def _certificate(der: bytes) -> Certificate | None:
-    try:
-        return Certificate(der)
-    except ValueError:
-        return None
+    return next(certificates_of((der,)), None)
 
 
 def _level(encoded: bytes) -> str:

@@ -23,6 +23,7 @@ from signatures.evidence import EvidenceReport
 from signatures.evidence_proof import stamp_trust
 from signatures.mutual import depending
 from signatures.odd import ODD, not_understood
+from signatures.odd_account import one_account
 from signatures.poe import Proof, Proofs, digest_of, skewed
 from signatures.report import (
     Indication,
@@ -110,7 +111,9 @@ class _Judging:
         answers = [*file.ocsps, *(der for each in beside for der in each.ocsps)]
         crls = [each for each in loaded(load_crl, dict.fromkeys(lists)) if each.made <= skewed(self._at)]
         ocsps = [each for each in loaded(load_ocsp, dict.fromkeys(answers)) if each.made <= skewed(self._at)]
-        known += [c for each in ocsps for c in each.certificates]
+        with one_account() as account:
+            known += [c for each in ocsps for c in each.certificates]
+        self._beyond = (*file.beyond, *account.findings)
         self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
         self._control = ControlTime(self._chains, crls, ocsps, self._proofs, context.algorithms)
         self._stamps: dict[bytes, _Outcome] = {}
@@ -160,8 +163,9 @@ class _Judging:
             outcome = self._looked(read, purpose)
         except ODD as error:  # one odd certificate or list takes nothing from the other signatures
             return _Outcome(Verdict(SubIndication.GENERIC, not_understood(error)))
-        if self._chains.exhausted and outcome.verdict.indication is not Indication.TOTAL_FAILED:
-            return _Outcome(Verdict(SubIndication.GENERIC, Finding("SIG-PATHS-MANY")), outcome.chain, outcome.missing)
+        beyond = (*self._beyond, *((Finding("SIG-PATHS-MANY"),) if self._chains.exhausted else ()))
+        if beyond and outcome.verdict.indication is not Indication.TOTAL_FAILED:
+            return _Outcome(Verdict(SubIndication.GENERIC, beyond[0]), outcome.chain, outcome.missing)
         return outcome
 
     def _looked(self, read: SignedObject, purpose: Purpose) -> _Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from signatures.asic.container import AsicVerifier
@@ -13,6 +14,7 @@ from signatures.detect import detected
 from signatures.evidence_files import EvidenceVerifier
 from signatures.inside import Inside, noted, signed_inside
 from signatures.odd import ODD, not_understood
+from signatures.odd_account import one_account
 from signatures.odf import OdfVerifier
 from signatures.ooxml import OoxmlVerifier
 from signatures.other_verifier import OtherVerifier
@@ -45,8 +47,18 @@ def read_signatures(source: Source, known: Sequence[Certificate] = ()) -> Signed
     """What is signed in a file, and in the files that it holds; None when it carries no signature, and is not called one. Raises OSError
     and CouldNotRead as they are."""
     inside = Inside.of(source)
-    file = noted(_signed(tuple(known), source, inside) or SignedFile(), inside)
+    with one_account() as account:
+        file = noted(_signed(tuple(known), source, inside) or SignedFile(), inside)
+    if account.beyond:
+        file = replace(file, objects=tuple(map(_unsure, file.objects)), beyond=(*file.beyond, *account.findings))
     return file if file.objects else None
+
+
+def _unsure(read: SignedObject) -> SignedObject:
+    """The same where certificates were not read: a value that is wrong by one of the others may be right by the signer's own."""
+    if read.integrity is not Integrity.BROKEN or read.failure is not SubIndication.SIG_CRYPTO_FAILURE:
+        return read
+    return replace(read, integrity=Integrity.UNKNOWN, failure=SubIndication.GENERIC)
 
 
 def _signed(known: tuple[Certificate, ...], source: Source, inside: Inside) -> SignedFile | None:

@@ -126,6 +126,8 @@ class SignedFile:
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
     records: tuple[EmbeddedRecord, ...] = ()
+    beyond: tuple[Finding, ...] = ()
+    """What of it was not looked at, so that nothing in it passes."""
 
     @classmethod
     def together(cls, files: Sequence[SignedFile]) -> SignedFile:

@@ -23,6 +23,7 @@ from policies.trust import Algorithms, End, earliest
 from signatures.anchors import Anchor, Anchors, Purpose, anchors_at
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import AnchorsUnusable, AuthoritySettings
+from signatures.odd_account import one_account
 from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, undisputed
 from signatures.timestamps.token import CLOCKS_APART, Token
 
@@ -152,8 +153,9 @@ class Trust:
         from signatures.chains import Chains
 
         if token.certificates not in self._chains:
-            known = islice(certificates_of(token.certificates), _MOST)
-            self._chains[token.certificates] = Chains(self.anchors, known)
+            with one_account() as account:
+                self._chains[token.certificates] = Chains(self.anchors, islice(certificates_of(token.certificates), _MOST))
+            self._chains[token.certificates].exhausted |= account.beyond
         return self._chains[token.certificates]
 
     def _along(self, chain: Chain, chains: Chains, token: Token, at: datetime) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -52,11 +53,12 @@ def charged(der: bytes, work: Work) -> Certificate:
     """The certificate, with what reading it takes on the account, several times as much where it is odd. Raises ValueError,
     `Refused`."""
     work.visit(CERTIFICATE + long_certificate(der))
-    try:
-        return Certificate(der, mend=False)
-    except ValueError:
+    found: Certificate | None = None
+    with suppress(ValueError):
+        found = Certificate(der, mend=False)
+    if found is None or not found.plain:
         work.visit(len(der) >> 2)
-        return Certificate(der)
+    return found or Certificate(der)
 
 
 def key_certificates(document: Document, signature: Any) -> tuple[Certificate, ...]:

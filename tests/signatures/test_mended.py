@@ -18,9 +18,10 @@ from signatures.algorithms import load_certificate
 from signatures.anchors import Anchors
 from signatures.ber import Malformed
 from signatures.certificate_files import parse_certificates
-from signatures.certificates import MOST_ODD, Certificate, certificates_of
+from signatures.certificates import Certificate, certificates_of
 from signatures.errors import InvalidToken
 from signatures.mended import MOST_MENDED, Signed, mended, read_as
+from signatures.odd_account import MOST_ODD
 from signatures.report import Integrity
 from signatures.revocation import load_crl, loaded
 from signatures.timestamps.token import read_token

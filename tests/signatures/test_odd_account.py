@@ -3,10 +3,151 @@ and is neither passed nor broken."""
 
 from __future__ import annotations
 
+import base64
+import io
 import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
-from signatures import der
-from signatures.mended import mended
+import pytest
+
+from policies.trust import default_algorithms
+from signatures import der, mended
+from signatures.anchors import Anchors
+from signatures.certificates import Certificate
+from signatures.judgement import Context, ValidationData, judge
+from signatures.odd_account import MOST_ODD
+from signatures.report import Integrity, SignatureReport
+from signatures.xmldsig.c14n import MOST_VISITS, Refused, Work
+from signatures.xmldsig.key_info import charged
+from tests.signatures.cms_attributes import with_attribute
+from tests.signatures.judging import read
+from tests.signatures.odd_house import AT, SIGNER, House, cms_by, extension, named, strings
+from tests.signatures.test_odd_certificates import ASKED
+
+HOUSE = House()
+CERTIFICATE_VALUES = "1.2.840.113549.1.9.16.2.23"
+ODD_TRUTH = extension("2.5.29.15", bytes.fromhex("030206c0"), b"\x01\x01\x01")
+SPOILED = extension("2.5.29.17", der.sequence(der.encode(0x87, b"\1\2\3")))
+"""An alternative name that the library does not read."""
+FAT = 60_000
+
+
+def fat(number: int, *extensions: bytes) -> bytes:
+    """A certificate with a long key of a kind of its own, which could be the issuer's by its name, so that it is asked."""
+    algorithm = der.sequence(der.write_oid(f"1.2.3.4.{number}"), der.sequence(b"\5\0" * (FAT // 2)))
+    public = der.sequence(algorithm, der.encode(der.BIT_STRING, b"\0\1"))
+    return HOUSE.issued(HOUSE.root, serial=der.write_integer(100 + number), public=public, extensions=extensions)
+
+
+def plain() -> bytes:
+    return HOUSE.issued(named(strings(0x0C, b"A")))
+
+
+def pem(*along: bytes) -> bytes:
+    made = (base64.encodebytes(cms_by(plain(), along=[each])) for each in along)
+    return b"".join(b"-----BEGIN PKCS7-----\n" + each + b"-----END PKCS7-----\n" for each in made)
+
+
+def zipped(*along: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number, each in enumerate(along):
+            archive.writestr(f"{number}.p7m", cms_by(plain(), along=[each]))
+    return made.getvalue()
+
+
+def attributes(*along: bytes) -> bytes:
+    data = cms_by(plain())
+    for each in along:
+        data = with_attribute(data, CERTIFICATE_VALUES, der.sequence(each))
+    return data
+
+
+def enclosed(*along: bytes) -> bytes:
+    return cms_by(plain(), along=along)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of all elements that were written anew, without those that stand in one of them."""
+    found: list[int] = []
+    real = mended._Pen.written
+
+    def counted(pen: mended._Pen, data: bytes) -> bytes:
+        found.append(0 if pen._opened else len(data))
+        return real(pen, data)
+
+    monkeypatch.setattr(mended._Pen, "written", counted)
+    return found
+
+
+def reports(folder: Path, data: bytes, **named: list[bytes]) -> tuple[SignatureReport, ...]:
+    context = Context(Anchors.of([Certificate(HOUSE.anchor())]), default_algorithms(), AT)
+    return judge(read(folder, data), context, beside=[ValidationData(crls=(HOUSE.list(),))])
+
+
+@pytest.mark.parametrize("rows", [(ODD_TRUTH,), (*SIGNER, SPOILED)], ids=["odd", "an extension is not read"])
+@pytest.mark.parametrize("held", [pem, zipped, attributes, enclosed])
+def test_one_account_is_for_a_whole_file(
+    tmp_path: Path, written: list[int], held: Callable[..., bytes], rows: tuple[bytes, ...]
+) -> None:
+    made = held(*(fat(each, *rows) for each in range(8)))
+    written.clear()
+    told = reports(tmp_path, made)
+    assert 0 < sum(written) <= 3 * MOST_ODD
+    assert {str(each.verdict) for each in told} == {"INDETERMINATE/GENERIC"}
+    assert {each.verdict.why.code for each in told if each.verdict.why} == {"SIG-ODD-MANY"}
+    assert {each.integrity for each in told} == {Integrity.INTACT}
+
+
+@pytest.mark.parametrize("held", [pem, zipped, attributes, enclosed])
+def test_what_is_brought_again_is_read_once(tmp_path: Path, held: Callable[..., bytes]) -> None:
+    again = fat(1, ODD_TRUTH)
+    told = reports(tmp_path, held(*(8 * [again])))
+    assert {str(each.verdict) for each in told} == {"TOTAL-PASSED"}
+
+
+def test_each_file_has_an_account_of_its_own(tmp_path: Path) -> None:
+    most = enclosed(*(fat(each, ODD_TRUTH) for each in range(4)))
+    assert [str(each.verdict) for each in (*reports(tmp_path, most), *reports(tmp_path, most))] == 2 * ["TOTAL-PASSED"]
+
+
+def test_the_signer_beyond_the_account_is_told_by_the_bound(tmp_path: Path) -> None:
+    long = HOUSE.issued(named(strings(0x0C, b"A")), extensions=[ODD_TRUTH, extension("1.2.3", der.encode(4, bytes(270_000)))])
+    (told,) = reports(tmp_path, cms_by(long))
+    assert str(told.verdict) == "INDETERMINATE/GENERIC"
+    assert told.verdict.why is not None
+    assert told.verdict.why.code == "SIG-ODD-MANY"
+    assert "256 KiB" in told.verdict.why.text("vi")
+
+
+def test_a_value_is_not_wrong_by_another_than_the_signer_who_was_not_read(tmp_path: Path) -> None:
+    """Two certificates of one name and number, of which the signer's is beyond the account: the other's key made no such value."""
+    long = HOUSE.issued(named(strings(0x0C, b"A")), extensions=[ODD_TRUTH, extension("1.2.3", der.encode(4, bytes(270_000)))])
+    other = HOUSE.issued(named(strings(0x0C, b"A")), own="other")
+    (told,) = reports(tmp_path, cms_by(long, along=[other], reference=None))
+    assert str(told.verdict) == "INDETERMINATE/GENERIC"
+    assert told.integrity is Integrity.UNKNOWN
+
+
+def test_a_certificate_is_written_anew_twice_whatever_is_asked(written: list[int]) -> None:
+    data = fat(1, *SIGNER, SPOILED)
+    found = Certificate(data)
+    for _ in range(3):
+        for name in ASKED:
+            getattr(found, name)
+    assert found.may_sign
+    assert sum(written) <= 2 * len(data)
+
+
+def test_in_xml_what_is_not_plain_is_on_the_account_of_work() -> None:
+    data, work = fat(1, *SIGNER, SPOILED), Work()
+    assert charged(data, work).may_sign
+    assert MOST_VISITS - work.left >= len(data) >> 2
+    with pytest.raises(Refused):
+        charged(data, Work(left=len(data) >> 3))
 
 
 def test_what_is_remembered_of_odd_ones_is_bounded_by_bytes() -> None:
@@ -14,7 +155,7 @@ def test_what_is_remembered_of_odd_ones_is_bounded_by_bytes() -> None:
     tracemalloc.start()
     try:
         for each in long:
-            assert mended(each).odd == ("form",)
+            assert mended.mended(each).odd == ("form",)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

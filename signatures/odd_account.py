@@ -1,0 +1,64 @@
+"""The account of odd certificates of one file: to write one anew (`signatures.mended`) takes several times as long as to read it, so of all
+that stand in a file, its parts included, no more is written anew than so many bytes. Beyond that a certificate is not read, and it is told.
+
+It goes along with the reading of a file, and not through the hands of each reader: whoever forgot to hand it on would read for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from policies.findings import Finding
+
+__all__ = ["MOST_ODD", "OddAccount", "at_hand", "one_account"]
+
+MOST_ODD = 1 << 18
+"""Bytes of odd certificates of one file that are read, a hundred or two of them, each once."""
+
+
+@dataclass
+class OddAccount:
+    """``left`` are bytes. ``known`` are those that were read, by their bytes: what a file brings again costs nothing. None: it is no
+    certificate, or beyond the account."""
+
+    left: int = MOST_ODD
+    beyond: bool = False
+    known: dict[bytes, Any] = field(default_factory=dict)
+
+    def take(self, size: int) -> bool:
+        """Whether so many bytes may be written anew."""
+        if size > self.left:
+            self.beyond = True
+            return False
+        self.left -= size
+        return True
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is to be said of whatever was read on this account."""
+        return (Finding("SIG-ODD-MANY", "", {"most": MOST_ODD >> 10}),) if self.beyond else ()
+
+
+_account: ContextVar[OddAccount | None] = ContextVar("odd account", default=None)
+
+
+@contextmanager
+def one_account() -> Iterator[OddAccount]:
+    """What is read inside is on one account: that of the file in which this one is a part, where there is one."""
+    if (outer := _account.get()) is not None:
+        yield outer
+        return
+    token = _account.set(found := OddAccount())
+    try:
+        yield found
+    finally:
+        _account.reset(token)
+
+
+def at_hand() -> OddAccount:
+    """The account of the file that is read; one of its own for what is in no file."""
+    return _account.get() or OddAccount()
