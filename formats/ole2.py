@@ -24,7 +24,7 @@ MOST_SECTORS: Final = 4096
 
 
 class Unfollowed(ValueError):
-    """The directory leads nowhere, or further than it is followed: there may be more in it."""
+    """The directory leads nowhere, or further than it is followed, or a name in it is not as long as it says: there may be more in it."""
 
 
 def stream_names(path: Path) -> frozenset[str]:
@@ -36,16 +36,23 @@ def stream_names(path: Path) -> frozenset[str]:
 
 
 def names_in(stream: BinaryIO) -> Iterator[str]:
-    """The same, one after the other. Raises Unfollowed, OSError."""
+    """The same, one after the other. Raises Unfollowed, when all others were told; OSError."""
     stream.seek(0)
     head = stream.read(512)
     if not head.startswith(MAGIC):
         return
+    lost = False
     try:
         for sector in _directory(stream, head):
-            yield from _names(sector)
+            for name in _names(sector):
+                if name is None:
+                    lost = True
+                else:
+                    yield name
     except (struct.error, ValueError) as error:
         raise Unfollowed from error
+    if lost:
+        raise Unfollowed
 
 
 def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
@@ -99,8 +106,11 @@ def _listed(stream: BinaryIO, head: bytes, number: int, size: int) -> int:
     return int(place)
 
 
-def _names(sector: bytes) -> Iterator[str]:
+def _names(sector: bytes) -> Iterator[str | None]:
+    """None for a name that is not as long as it says: programs take it in more than one way."""
     for start in range(0, len(sector) - ENTRY + 1, ENTRY):
         (length,) = struct.unpack_from("<H", sector, start + 64)
-        if 2 <= length <= 64 and sector[start + 66]:  # an entry in use has a type
-            yield sector[start : start + length - 2].decode("utf-16-le", "replace")
+        if not sector[start + 66]:  # an entry in use has a type
+            continue
+        name, end, _ = sector[start : start + 64].decode("utf-16-le", "replace").partition("\0")
+        yield name if end and length == len(name.encode("utf-16-le")) + 2 else None

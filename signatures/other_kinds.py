@@ -130,10 +130,10 @@ def _names(stream: BinaryIO) -> Sequence[str]:
 
 # -- programs and documents of Microsoft's ----------------------------------------------------------------------------------------
 
-_OLE_SIGNATURES = frozenset({"_signatures", "_xmlsignatures", "\5DigitalSignature"})
-"""Streams of signatures ([MS-OFFCRYPTO] 2.5; those of installers)."""
+_OLE_SIGNATURES = frozenset({"_SIGNATURES", "_XMLSIGNATURES", "\5DIGITALSIGNATURE"})
+"""Streams of signatures ([MS-OFFCRYPTO] 2.5; those of installers), in capitals: names are compared so ([MS-CFB] 2.6.4)."""
 
-_OLE_NAMES = re.compile(b"|".join(re.escape(each.encode("utf-16-le")) + b"\0\0" for each in _OLE_SIGNATURES))
+_OLE_NAMES = re.compile(b"|".join(re.escape(each.encode("utf-16-le")) + b"\0\0" for each in _OLE_SIGNATURES), re.IGNORECASE)
 """As the directory of a compound file names them ([MS-CFB] 2.6.1)."""
 
 
@@ -141,7 +141,7 @@ def _is_signed_ole(stream: BinaryIO, head: bytes) -> bool:
     if not head.startswith(ole2.MAGIC):
         return False
     try:
-        return any(each in _OLE_SIGNATURES for each in ole2.names_in(stream))
+        return any(each.upper() in _OLE_SIGNATURES for each in ole2.names_in(stream))
     except ole2.Unfollowed:  # what it holds may be called so all the same
         stream.seek(0)
         return holds(stream, _OLE_NAMES)

@@ -90,6 +90,27 @@ def test_it_is_told(tmp_path: Path, name: str) -> None:
     assert len(read(tmp_path, data, "file").objects) == 1, "its parts are the signature's own"
 
 
+def of_length(length: int, name: str = "_signatures") -> bytes:
+    """A whole .doc in whose directory the name of the signatures has another length than it is long."""
+    data = bytearray(ole2({"WordDocument": b"x", name: b"y", "Other": b"z"}))
+    struct.pack_into("<H", data, data.index(name.encode("utf-16-le")) + 64, length)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(ole2({"WordDocument": b"x", each: b"y"}) for each in ("_SIGNATURES", "_XmlSignatures", "\5digitalsignature")),
+        compound("Root Entry", "_SIGNATURES"),
+        *map(of_length, (0, 1, 2, 22, 23, 26, 66, 65535)),
+        of_length(0, "_SIGNATURES"),
+    ],
+)
+def test_a_compound_file_names_its_streams_in_letters_of_any_size(data: bytes) -> None:
+    """[MS-CFB] 2.6.4; and a name that is longer or shorter than it is said to be may be read by others as it stands."""
+    assert kinds(data) == ["Microsoft compound file"]
+
+
 UNSIGNED = {
     **{name: made(name) for name in ("enciphered.gpg", "enciphered.asc", "key.gpg", "key.asc", "ssh.pub")},
     "no jar": zipped({"META-INF/MANIFEST.MF": b"", "META-INF/A.SF": b"x", "META-INF/B.RSA": b"x"}),
