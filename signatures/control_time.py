@@ -6,7 +6,7 @@ it could be believed himself, which is the same question about his own path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,9 +14,10 @@ from policies.findings import Finding
 from policies.trust import Algorithms
 from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains
-from signatures.poe import Proofs, skewed
+from signatures.heard import Heard, may_revoke, may_speak
+from signatures.poe import Proofs, digest_of, skewed
 from signatures.report import SubIndication, Verdict
-from signatures.revocation import Crl, Ocsp, Status, statuses
+from signatures.revocation import Crl, Status, statuses
 
 __all__ = ["ALWAYS_ENDED", "ControlTime", "Slide"]
 
@@ -44,16 +45,15 @@ class Slide:
 class ControlTime:
     """Slides over paths, for one file as of one date. ``proofs`` may grow in between."""
 
-    def __init__(
-        self, chains: Chains, crls: Sequence[Crl], ocsps: Sequence[Ocsp], proofs: Proofs, algorithms: Algorithms
-    ) -> None:
+    def __init__(self, chains: Chains, heard: Heard, proofs: Proofs, algorithms: Algorithms) -> None:
         self._chains = chains
-        self._crls = _by_issuer(crls)
-        self._ocsps = ocsps
+        self._crls = _by_issuer(heard.crls)
+        self._ocsps = heard.ocsps
+        self._unheard = heard.unheard
         self._proofs = proofs
         self._algorithms = algorithms
         self._carriers: dict[bytes, list[bytes]] = {}
-        for response in ocsps:
+        for response in heard.ocsps:
             for each in response.certificates:
                 self._carriers.setdefault(each.sha256, []).append(response.sha256)
         self._statuses: dict[tuple[Certificate, Chain], list[Status]] = {}
@@ -97,14 +97,23 @@ class ControlTime:
         return min(self._proofs.of(each).time for each in (certificate.sha256, *carriers))
 
     def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide) -> Status | None:
-        """The newest news of ``certificate`` that was there at the control time. When there is none, the slide ends here."""
+        """The newest news of ``certificate`` that was there at the control time. When there is none, or there is some besides that cannot
+        be read and may say that it was revoked, the slide ends here."""
         every = [each for each in self._said_of(certificate, issuer) if self._believed(each, issuer)]
         usable = [e for e in every if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
+        unheard = [each for each in self._unheard if self._proofs.of(digest_of(each)).time <= slide.control]
+        unread = Finding("SIG-REVOCATION-UNREAD", "", {"certificate": certificate.name})
         if usable:
-            return max(usable, key=lambda each: (each.made, each.revoked is not None))
+            newest = max(usable, key=lambda each: (each.made, each.revoked is not None))
+            if newest.revoked is not None or not any(may_revoke(each, certificate) for each in unheard):
+                return newest
+            slide.missing.append(unread)
+            slide.stop = Verdict(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, unread)
+            return None
         code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"
         why = Finding(code, "", {"of" if every else "certificate": certificate.name})
         slide.missing.append(why)
+        slide.missing += [unread] if any(may_speak(each, certificate) for each in unheard) else []
         late = bool(every) or self._proofs.now > certificate.not_after
         slide.stop = Verdict(SubIndication.NO_POE if late else SubIndication.TRY_LATER, why)
         return None

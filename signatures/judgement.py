@@ -21,6 +21,7 @@ from signatures.control_time import ALWAYS_ENDED, ControlTime, Slide
 from signatures.embedded import judge_embedded, stamps_of
 from signatures.evidence import EvidenceReport
 from signatures.evidence_proof import stamp_trust
+from signatures.heard import Heard
 from signatures.mutual import depending
 from signatures.odd import ODD, not_understood
 from signatures.odd_account import one_account
@@ -34,7 +35,6 @@ from signatures.report import (
     SubIndication,
     Verdict,
 )
-from signatures.revocation import load_crl, load_ocsp, loaded
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
 
 __all__ = ["Context", "ValidationData", "judge"]
@@ -51,6 +51,8 @@ class ValidationData:
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
     existed: Proof | None = None
+    unread: tuple[bytes, ...] = ()
+    """What was given for such, and is none that can be read."""
 
     def digests(self) -> Iterator[bytes]:
         yield from (each.sha256 for each in self.certificates)
@@ -107,17 +109,21 @@ class _Judging:
         known = [*(c for each in beside for c in each.certificates), *file.certificates]
         known += [c for each in file.objects for c in each.certificates]
         known += [c for each in file.stamps for c in each.token.certificates]
-        lists = [*file.crls, *(der for each in beside for der in each.crls)]
-        answers = [*file.ocsps, *(der for each in beside for der in each.ocsps)]
-        crls = [each for each in loaded(load_crl, dict.fromkeys(lists)) if each.made <= skewed(self._at)]
-        ocsps = [each for each in loaded(load_ocsp, dict.fromkeys(answers)) if each.made <= skewed(self._at)]
+        lists = dict.fromkeys(der for each in beside for der in (*each.crls, *each.unread))
+        answers = dict.fromkeys(der for each in beside for der in each.ocsps)
         with one_account() as account:
-            known += [c for each in ocsps for c in each.certificates]
+            heard = Heard.of(lists, answers)
+            heard += Heard.of((each for each in file.crls if each not in lists), (each for each in file.ocsps if each not in answers))
+        crls = [each for each in heard.crls if each.made <= skewed(self._at)]
+        ocsps = [each for each in heard.ocsps if each.made <= skewed(self._at)]
+        known += [c for each in ocsps for c in each.certificates]
         self._beyond = (*file.beyond, *account.findings)
         self._chains = Chains(context.anchors, islice(dict.fromkeys(known), MOST_KNOWN))
-        self._control = ControlTime(self._chains, crls, ocsps, self._proofs, context.algorithms)
+        self._control = ControlTime(
+            self._chains, replace(heard, crls=tuple(crls), ocsps=tuple(ocsps)), self._proofs, context.algorithms
+        )
         self._stamps: dict[bytes, _Outcome] = {}
-        self._evidence_trust = stamp_trust(context.anchors, lists)
+        self._evidence_trust = stamp_trust(context.anchors, (*lists, *file.crls))
         self._evidence: dict[bytes, tuple[_Outcome, EvidenceReport]] = {}
 
     def reports(self) -> tuple[SignatureReport, ...]:

@@ -201,15 +201,20 @@ MOST_ODD = 1 << 20
 """Bytes of odd lists, and of odd answers, of one file that are read."""
 
 
-def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes]) -> Iterator[_Each]:
-    """Those of ``ders`` that ``load`` (`load_crl`, `load_ocsp`) reads; of odd ones no more than `MOST_ODD`."""
+def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes]) -> tuple[list[_Each], list[bytes]]:
+    """(those of ``ders`` that ``load`` (`load_crl`, `load_ocsp`) reads, the others); of odd ones no more than `MOST_ODD`."""
     left = MOST_ODD
+    read: list[_Each] = []
+    others: list[bytes] = []
     for each in ders:
         found = load(each, mend=False)
         if found is None and (left := left - len(each)) >= 0:
             found = load(each)
         if found is not None:
-            yield found
+            read.append(found)
+        else:
+            others.append(each)
+    return read, others
 
 
 def load_crl(der: bytes, *, mend: bool = True) -> Crl | None:

@@ -19,6 +19,7 @@ from signatures.certificates import Certificate
 from signatures.chains import LONGEST as LONGEST_PATH
 from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
+from signatures.heard import Heard
 from signatures.judgement import ValidationData
 from signatures.odd import ODD, not_understood
 from signatures.poe import digest_of
@@ -29,7 +30,6 @@ from signatures.revocation import (
     as_list,
     load_crl,
     load_ocsp,
-    loaded,
     ocsp_request,
     statuses,
     unarmoured,
@@ -95,8 +95,11 @@ def read_any(data: bytes) -> ValidationData:
     """`ValidationData` from a file that somebody gave: an OCSP answer, lists, certificates; in DER, or several of each in PEM."""
     if load_ocsp(data):
         return ValidationData(ocsps=(data,))
-    lists = [as_list(each) for each in (PEM.findall(data) or [data])]
-    return ValidationData(tuple(parse_certificates(data)), tuple(each for each in dict.fromkeys(lists) if each))
+    pieces = PEM.findall(data) or [data]
+    lists = {each: as_list(each) for each in pieces}
+    certificates = tuple(parse_certificates(data))
+    lost = [unarmoured(each) for each in pieces if not lists[each] and (each != data or not certificates)]
+    return ValidationData(certificates, tuple(each for each in dict.fromkeys(lists.values()) if each), unread=tuple(lost))
 
 
 @dataclass
@@ -177,8 +180,8 @@ class _Work:
         known = [*file.certificates, *collector._anchors.known, *(each.certificate for each in collector._anchors.anchors)]
         known += [c for each in file.objects for c in each.certificates] + [c for s in file.stamps for c in s.token.certificates]
         self._known = dict.fromkeys(known)
-        self._crls = list(loaded(load_crl, file.crls))
-        self._ocsps = list(loaded(load_ocsp, file.ocsps))
+        heard = Heard.of(file.crls, file.ocsps)
+        self._crls, self._ocsps = list(heard.crls), list(heard.ocsps)
         self._done: set[Certificate] = set()
         self._chains: tuple[int, Chains] | None = None
         self._below: dict[Certificate, Chains] = {}

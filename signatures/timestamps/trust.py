@@ -23,6 +23,7 @@ from policies.trust import Algorithms, End, earliest
 from signatures.anchors import Anchor, Anchors, Purpose, anchors_at
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import AnchorsUnusable, AuthoritySettings
+from signatures.heard import may_revoke
 from signatures.odd_account import one_account
 from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, undisputed
 from signatures.timestamps.token import CLOCKS_APART, Token
@@ -170,9 +171,12 @@ class Trust:
         if problem := chains.problem(chain, at):
             return Answer(Believed.NO, phrase("trp-path", why=problem))
         path = tuple(reversed(chain.whole))
-        revoked = _revoked(chain, chains, (*token.revocations, *self.anchors.revocations), token.time, at)
+        news = dict.fromkeys((*token.revocations, *self.anchors.revocations))
+        revoked = _revoked(chain, chains, news, token.time, at)
         if revoked:
             return Answer(Believed.NO, revoked, fallen=True)
+        if unread := _unread(chain, news):
+            return Answer(Believed.NO, unread)
         signed = tuple(
             Signed(_name(each), *each.signed_with, issuer.head.key_bits) for each, issuer in reversed(list(chain.links()))
         )
@@ -197,7 +201,7 @@ def _day(moment: datetime) -> str:
 def _revoked(chain: Chain, chains: Chains, data: Iterable[bytes], made: datetime, at: datetime) -> str:
     """Why a certificate of the path counts as revoked at ``at``; "" when nothing says so. A revocation after ``at`` was not known then:
     what was stamped over before it stays proved, unless the CA says that the key was known to others even before (RFC 5280, 5.3.2)."""
-    parsed = [each for each in map(_parsed, dict.fromkeys(data)) if each is not None]
+    parsed = [each for each in map(_parsed, data) if each is not None]
     crls = [each for each in parsed if isinstance(each, Crl)]
     ocsps = [each for each in parsed if isinstance(each, Ocsp)]
     for certificate, issuer in chain.links():
@@ -208,6 +212,13 @@ def _revoked(chain: Chain, chains: Chains, data: Iterable[bytes], made: datetime
             if since <= at and not (each.reason in _STAYS_VALID and made < since):
                 return phrase("trp-revoked", certificate=certificate.facts.subject, since=_day(since))
     return ""
+
+
+def _unread(chain: Chain, data: Iterable[bytes]) -> str:
+    """Of which certificate of the path nobody knows whether it was revoked, for what may say so cannot be read; "" where there is none."""
+    lost = [each for each in data if _parsed(each) is None]
+    found = next((who for who, _ in chain.links() for each in lost if may_revoke(each, who)), None)
+    return phrase("trp-unread", certificate=found.facts.subject) if found is not None else ""
 
 
 _certificate = functools.lru_cache(maxsize=256)(Certificate)

@@ -62,7 +62,7 @@ def test_answers_and_several_in_one_file(tmp_path: Path, pki: Pki) -> None:
 @pytest.mark.parametrize("data", [b"", b"no list", pem("X509 CRL", b"\x30\x03\x02\x01\x01"), b"\x30\x82\x01\x01"])
 def test_what_cannot_be_read_is_said(tmp_path: Path, data: bytes) -> None:
     found, unread = given(tmp_path, "a.crl", data)
-    assert found == ValidationData()
+    assert found == ValidationData(unread=found.unread)
     assert [(each.code, each.path) for each in unread] == [("SIG-DATA-UNREAD", str(tmp_path / "a.crl"))]
     assert str(tmp_path) in unread[0].text("vi")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from policies.trust import default_algorithms
-from signatures import judgement, validation_data
+from signatures import heard, validation_data
 from signatures.anchors import Anchors
 from signatures.errors import FetchFailed
 from signatures.fetch import Fetcher
@@ -81,7 +81,7 @@ def test_a_list_that_nobody_foresaw_is_not_understood(pki: Pki, file: SignedFile
         raise OverflowError(der[:4])
 
     monkeypatch.setattr(validation_data, "load_crl", stumbling)
-    monkeypatch.setattr(judgement, "load_crl", stumbling)
+    monkeypatch.setattr(heard, "load_crl", stumbling)
     odd = replace(file, crls=(b"odd",))
     assert [each.code for each in Collector(Stumbling("x"), Anchors()).collect(odd, NOW).failures] == [
         "SIG-COLLECT-NOT-UNDERSTOOD"
