@@ -150,7 +150,8 @@ class Certificate:
     @cached_property
     def key_octets(self) -> bytes:
         """The public key as RFC 6960 hashes it: the BIT STRING without tag, length and unused bits."""
-        return bytes(asn1.PublicKeyInfo.load(self.stands.versionless[5])["public_key"])
+        bits = inside(self.stands.versionless[5])[1]
+        return bits[element(bits).body + 1 :]
 
     @cached_property
     def key_sha1(self) -> bytes:

@@ -113,7 +113,9 @@ class _Judging:
         answers = dict.fromkeys(der for each in beside for der in each.ocsps)
         with one_account() as account:
             heard = Heard.of(lists, answers)
-            heard += Heard.of((each for each in file.crls if each not in lists), (each for each in file.ocsps if each not in answers))
+            heard += Heard.of(
+                (each for each in file.crls if each not in lists), (each for each in file.ocsps if each not in answers)
+            )
         crls = [each for each in heard.crls if each.made <= skewed(self._at)]
         ocsps = [each for each in heard.ocsps if each.made <= skewed(self._at)]
         known += [c for each in ocsps for c in each.certificates]

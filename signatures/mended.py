@@ -33,7 +33,7 @@ STRINGS = frozenset((der.UTF8_STRING, PRINTABLE_STRING, 0x14, 0x16, 0x1A))
 """UTF8String, PrintableString, TeletexString, IA5String and VisibleString: in each of them Latin-1 has been found."""
 
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*+")
-_TIME = re.compile(rb"([0-9]{10}|[0-9]{12}|[0-9]{14})(?:[.,][0-9]{1,20}+)?+(?:Z|([+-])([0-9]{2})([0-9]{2}))")
+_TIME = re.compile(rb"([0-9]{10}|[0-9]{12}|[0-9]{14})([.,][0-9]{1,20}+)?+(?:Z|([+-])([0-9]{2})([0-9]{2}))")
 
 RSA = tuple(der.write_oid(each) for each in ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"))
 
@@ -271,19 +271,20 @@ def _address(body: bytes) -> bytes:
 
 
 def _time(tag: int, body: bytes) -> bytes:
-    """A time in UTC, to the second; as it stands where it is none, or has no zone: nobody knows which was meant."""
+    """A time in UTC, to the second; as it stands where it is none, or has no zone: nobody knows which was meant. So does one with parts of
+    an hour or a minute."""
     short = tag == der.UTC_TIME
     found = _TIME.fullmatch(body)
     digits = found[1].decode() if found else ""
-    if found is None or (short and len(digits) == 14):
+    if found is None or (short and len(digits) == 14) or (found[2] and len(digits) != (12 if short else 14)):
         return der.encode(tag, body)
     if short:
         digits = ("20" if digits < "5" else "19") + digits
     try:
         moment = datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-        if found[2]:
-            offset = timedelta(hours=int(found[3]), minutes=int(found[4]))
-            moment = moment.replace(tzinfo=timezone(-offset if found[2] == b"-" else offset)).astimezone(UTC)
+        if found[3]:
+            offset = timedelta(hours=int(found[4]), minutes=int(found[5]))
+            moment = moment.replace(tzinfo=timezone(-offset if found[3] == b"-" else offset)).astimezone(UTC)
     except (ValueError, OverflowError):
         return der.encode(tag, body)
     if short and not 1950 <= moment.year < 2050:

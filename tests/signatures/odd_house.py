@@ -121,14 +121,18 @@ class House:
         extensions = der.encode(0xA0, der.sequence(*rules)) if rules else b""
         return self.signed(der.sequence(version, *fields, extensions), by)
 
-    def answer(self, certificate: bytes, *statuses: bytes, responder: bytes, by: str, produced: bytes) -> bytes:
-        """An OCSP answer (RFC 6960, 4.2.1) that says each of ``statuses`` of ``certificate``, and names ``responder`` as who signed it."""
+    def answer(
+        self, certificate: bytes, *statuses: bytes, responder: bytes, by: str, produced: bytes, keyed: bool = False
+    ) -> bytes:
+        """An OCSP answer (RFC 6960, 4.2.1) that says each of ``statuses`` of ``certificate``, and names ``responder`` (``keyed``: a key of
+        another) as who signed it."""
         found = Certificate(self.anchor())
         sha1 = der.sequence(der.write_oid("1.3.14.3.2.26"), b"\x05\x00")
         hashed = (der.encode(0x04, hashlib.sha1(each).digest()) for each in (self.root, found.key_octets))
         about = der.sequence(sha1, *hashed, der.write_integer(Certificate(certificate).serial))
         update, until = b"\x18\x0f20260501000000Z", der.encode(0xA0, b"\x18\x0f20260801000000Z")
         name = der.encode(0xA1, Certificate(responder).subject)
+        name = der.encode(0xA2, der.encode(0x04, bytes(20))) if keyed else name
         body = der.sequence(name, produced, der.sequence(*(der.sequence(about, each, update, until) for each in statuses)))
         basic = self.signed(body, by)
         whole = der.sequence(basic[element(basic).body :], der.encode(0xA0, der.sequence(responder)))

@@ -4,6 +4,8 @@ checked over the very bytes, no check of a path is left out, and it is told."""
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -330,6 +332,30 @@ def test_a_name_that_the_library_reads_stays_as_it_is(tag: int, text: str) -> No
     except (ValueError, TypeError):
         return
     assert read_as(name) == name
+
+
+@pytest.mark.parametrize("body", [b"2025010112.5Z", b"202501011200.5Z", b"202501011200,5+0700"])
+def test_of_an_hour_or_a_minute_no_part_is_dropped(body: bytes) -> None:
+    part = der.encode(der.GENERALIZED_TIME, body)
+    assert read_as(part) == part
+    with pytest.raises(Malformed):
+        Certificate(HOUSE.issued(NAME, validity=times(part)))
+
+
+def test_a_key_that_nobody_knows_has_octets(tmp_path: Path) -> None:
+    """By which an answer may name who signed it, or the issuer of whom it speaks."""
+    public = der.sequence(der.sequence(der.write_oid("1.2.3.4")), der.encode(der.BIT_STRING, b"\0", bytes(range(64))))
+    made = HOUSE.issued(NAME, own="middle", public=public, extensions=CA)
+    asked = "import sys; from signatures.certificates import Certificate; print(Certificate(bytes.fromhex(sys.argv[1])).key_octets.hex())"
+    alone = subprocess.run([sys.executable, "-c", asked, made.hex()], capture_output=True, text=True, check=False)
+    assert alone.stdout.strip() == bytes(range(64)).hex(), alone.stderr  # no other library is there yet that knows more keys
+    assert Certificate(made).key_octets == bytes(range(64))
+    rules = [*SIGNER, ANSWERS, NEVER]
+    strange = HOUSE.issued(RESPONDER, own="responder", serial=b"\x02\x01\x07", public=public, extensions=rules)
+    signer = HOUSE.issued(NAME)
+    answer = HOUSE.answer(signer, b"\x80\x00", responder=strange, by="responder", produced=b"\x18\x0f20260501000000Z", keyed=True)
+    report = judged(tmp_path, cms_by(signer), HOUSE.anchor(), ocsps=[answer])
+    assert str(report.verdict) == "INDETERMINATE/TRY_LATER"
 
 
 def test_a_damaged_one_is_read_or_is_none() -> None:

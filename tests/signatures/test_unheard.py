@@ -40,7 +40,17 @@ def verdict(tmp_path: Path, *beside: bytes, inside: tuple[bytes, ...] = (), good
 
 
 NOT_KNOWN = "INDETERMINATE/CERTIFICATE_CHAIN_GENERAL_FAILURE"
-UNREAD = {"too long": LONG, "cut off": ODD[:-40], "cut off, in DER": HOUSE.list(der.sequence(NUMBER, WHEN))[:-40]}
+PARTS = {
+    each: HOUSE.list(der.sequence(NUMBER, der.encode(der.GENERALIZED_TIME, each.encode())), update=NO_SECONDS)
+    for each in ("2026050112.5Z", "202605011200,5Z")
+}
+"""Lists that revoke at a part of an hour, or of a minute, of which nobody drops the part."""
+UNREAD = {
+    **PARTS,
+    "too long": LONG,
+    "cut off": ODD[:-40],
+    "cut off, in DER": HOUSE.list(der.sequence(NUMBER, WHEN))[:-40],
+}
 
 
 @pytest.mark.parametrize("what", UNREAD)
