@@ -73,7 +73,8 @@ def judge(
 ) -> tuple[SignatureReport, ...]:
     """The report of every signature in ``file``, in its order. ``existed`` is a proof over the whole file (an evidence record's)."""
     try:
-        return depending(file.objects, _Judging(file, context, existed, beside).reports())
+        with one_account():
+            return depending(file.objects, _Judging(file, context, existed, beside).reports())
     except ODD as error:  # over what they share: what came along, or lies beside
         why = not_understood(error)
         return _Judging(SignedFile(tuple(_lost(each, why) for each in file.objects)), context, None, ()).reports()

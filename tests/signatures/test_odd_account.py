@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms, x509
 
 from policies.trust import default_algorithms
 from signatures import der, mended
@@ -18,12 +19,13 @@ from signatures.anchors import Anchors
 from signatures.certificates import Certificate
 from signatures.judgement import Context, ValidationData, judge
 from signatures.odd_account import MOST_ODD
-from signatures.report import Integrity, SignatureReport
+from signatures.report import Indication, Integrity, Role, SignatureReport
 from signatures.xmldsig.c14n import MOST_VISITS, Refused, Work
 from signatures.xmldsig.key_info import charged
-from tests.signatures.cms_attributes import with_attribute
+from tests.signatures.cms_attributes import INTERNAL, record_over, token, with_attribute
 from tests.signatures.judging import read
 from tests.signatures.odd_house import AT, SIGNER, House, cms_by, extension, named, strings
+from tests.signatures.pki import Pki, day
 from tests.signatures.test_odd_certificates import ASKED
 
 HOUSE = House()
@@ -100,6 +102,32 @@ def test_one_account_is_for_a_whole_file(
     assert {str(each.verdict) for each in told} == {"INDETERMINATE/GENERIC"}
     assert {each.verdict.why.code for each in told if each.verdict.why} == {"SIG-ODD-MANY"}
     assert {each.integrity for each in told} == {Integrity.INTACT}
+
+
+def test_the_tokens_of_all_records_are_judged_on_one_account(tmp_path: Path, written: list[int]) -> None:
+    """What a token brings along is read when it is asked whom to trust, and not before."""
+    pki, when = Pki("ec"), day(2026, 3)
+    numbers = iter(range(100))
+
+    def stamped(imprint: bytes) -> bytes:
+        made = cms.ContentInfo.load(token(pki, "tsa", when, imprint))
+        for _ in range(3):
+            made["content"]["certificates"].append(x509.Certificate.load(fat(next(numbers), ODD_TRUTH)))
+        return bytes(made.dump())
+
+    signed = pki.sign_cms(b"hello", when, detached=False)
+    context = Context(Anchors.of(pki.anchors()), default_algorithms(), day(2026, 6))
+    file = read(tmp_path, with_attribute(signed, INTERNAL, *(record_over(stamped, signed) for _ in range(8))))
+    assert len(file.records) == 8
+    written.clear()
+    told = [
+        each for each in judge(file, context, beside=[ValidationData(crls=tuple(pki.crls(when)))]) if each.role is Role.EVIDENCE
+    ]
+    assert 0 < sum(written) <= 3 * MOST_ODD
+    beyond = [each.verdict for each in told if not each.verdict.passed]
+    assert len(beyond) == 7, "of the first all is read"
+    assert {each.indication for each in beyond} == {Indication.INDETERMINATE}
+    assert all(each.why and "not written as the standard has it" in each.why.text("en") for each in beyond)
 
 
 @pytest.mark.parametrize("held", [pem, zipped, attributes, enclosed])
