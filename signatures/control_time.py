@@ -14,8 +14,8 @@ from policies.findings import Finding
 from policies.trust import Algorithms
 from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains
-from signatures.heard import Heard, may_revoke, may_speak
-from signatures.poe import Proofs, digest_of, skewed
+from signatures.heard import Heard, Unheard
+from signatures.poe import Proofs, skewed
 from signatures.report import SubIndication, Verdict
 from signatures.revocation import Crl, Status, statuses
 
@@ -49,7 +49,7 @@ class ControlTime:
         self._chains = chains
         self._crls = _by_issuer(heard.crls)
         self._ocsps = heard.ocsps
-        self._unheard = heard.unheard
+        self._unheard = Unheard(heard.unheard)
         self._proofs = proofs
         self._algorithms = algorithms
         self._carriers: dict[bytes, list[bytes]] = {}
@@ -101,11 +101,11 @@ class ControlTime:
         be read and may say that it was revoked, the slide ends here."""
         every = [each for each in self._said_of(certificate, issuer) if self._believed(each, issuer)]
         usable = [e for e in every if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
-        unheard = [each for each in self._unheard if self._proofs.of(digest_of(each)).time <= slide.control]
+        speaks, revokes = self._unheard.about(certificate, lambda each: self._proofs.of(each).time <= slide.control)
         unread = Finding("SIG-REVOCATION-UNREAD", "", {"certificate": certificate.name})
         if usable:
             newest = max(usable, key=lambda each: (each.made, each.revoked is not None))
-            if newest.revoked is not None or not any(may_revoke(each, certificate) for each in unheard):
+            if newest.revoked is not None or not revokes:
                 return newest
             slide.missing.append(unread)
             slide.stop = Verdict(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, unread)
@@ -113,7 +113,7 @@ class ControlTime:
         code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"
         why = Finding(code, "", {"of" if every else "certificate": certificate.name})
         slide.missing.append(why)
-        slide.missing += [unread] if any(may_speak(each, certificate) for each in unheard) else []
+        slide.missing += [unread] if speaks else []
         late = bool(every) or self._proofs.now > certificate.not_after
         slide.stop = Verdict(SubIndication.NO_POE if late else SubIndication.TRY_LATER, why)
         return None

@@ -5,14 +5,18 @@ say that it was revoked is not known to be good, whatever other data says.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from signatures.certificates import Certificate
+from signatures.poe import digest_of
 from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, loaded
 
-__all__ = ["Heard", "may_revoke", "may_speak"]
+__all__ = ["Heard", "Unheard", "may_revoke"]
+
+MOST_SEARCHED = 1 << 28
+"""Bytes that are searched for names and numbers of certificates, each of which asks for six or seven searches: a second or so."""
 
 HASHED = ("sha1", "sha256", "sha384", "sha512")
 """By what answers name an issuer (RFC 6960, 4.1.1)."""
@@ -35,6 +39,30 @@ class Heard:
 
     def __add__(self, other: Heard) -> Heard:
         return Heard(self.crls + other.crls, self.ocsps + other.ocsps, self.unheard + other.unheard)
+
+
+class Unheard:
+    """What could not be read, and of which certificates it may speak. Answers are remembered; of one certificate after another no more is
+    searched than `MOST_SEARCHED`, and then it may speak of each."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = {digest_of(each): each for each in pieces}
+        self._left = MOST_SEARCHED
+        self._known: dict[tuple[bytes, Certificate], tuple[bool, bool]] = {}
+
+    def about(self, certificate: Certificate, there: Callable[[bytes], bool]) -> tuple[bool, bool]:
+        """Whether some of it that was ``there`` (asked by its SHA-256) may be of those who tell of ``certificate``, and whether it may also
+        say that this was revoked."""
+        found = [self._about(sha256, certificate) for sha256 in self._pieces if there(sha256)]
+        return any(speaks for speaks, _ in found), any(revokes for _, revokes in found)
+
+    def _about(self, sha256: bytes, certificate: Certificate) -> tuple[bool, bool]:
+        key = sha256, certificate
+        if key not in self._known:
+            data = self._pieces[sha256]
+            self._left -= len(data)
+            self._known[key] = (True, True) if self._left < 0 else (may_speak(data, certificate), may_revoke(data, certificate))
+        return self._known[key]
 
 
 def may_speak(data: bytes, certificate: Certificate) -> bool:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from policies.trust import default_algorithms
-from signatures import der
+from signatures import der, heard
 from signatures.anchors import Anchors
 from signatures.certificates import Certificate
 from signatures.judgement import Context, ValidationData, judge
 from signatures.mended import MOST_MENDED
+from signatures.poe import digest_of
 from signatures.report import SignatureReport
 from signatures.revocation import MOST_ODD
 from signatures.timestamps.token import read_token
@@ -106,3 +107,15 @@ def test_an_authority_that_may_have_been_revoked_is_not_believed() -> None:
     answer = Trust(anchors.with_revocations([HOUSE.list(), ODD[:-40]])).of(token, AT)
     assert answer.believed is Believed.NO
     assert not answer.fallen
+
+
+def test_no_more_is_searched_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it may speak of everybody. What was searched is not searched again."""
+    monkeypatch.setattr(heard, "MOST_SEARCHED", 3 * len(ODD))
+    found = heard.Unheard([OTHER[:-40], ODD[:-40]])
+    signer, other = Certificate(MADE), Certificate(HOUSE.issued(named(strings(0x0C, b"A")), serial=b"\x02\x04\x32\x05\x11\x22"))
+    for _ in range(3):
+        assert found.about(signer, lambda _: True) == (True, True)
+    assert found.about(signer, lambda each: each == digest_of(OTHER[:-40])) == (True, False)
+    assert found.about(other, lambda each: each == digest_of(OTHER[:-40])) == (True, False)
+    assert found.about(other, lambda _: True) == (True, True)
