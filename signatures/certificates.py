@@ -25,7 +25,7 @@ from signatures import der
 from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, element, guard
 from signatures.list_parts import directory_names
-from signatures.lone_extension import read_alone
+from signatures.lone_extension import is_critical, read_alone, said
 from signatures.mended import WORDS, Mended, Signed, cut, inside, mended
 from signatures.odd_account import at_hand
 from signatures.report import CertificateFacts
@@ -197,7 +197,10 @@ class Certificate:
 
     @property
     def may_stamp(self) -> bool:
-        return ExtendedKeyUsageOID.TIME_STAMPING.dotted_string in self.usages
+        """Whether its key may sign, and its extended key usage is time-stamping, alone and critical (RFC 3161, 2.3)."""
+        rows = self._extensions.get(said(der.write_oid(ExtensionOID.EXTENDED_KEY_USAGE.dotted_string)), ())
+        alone = self.usages == {ExtendedKeyUsageOID.TIME_STAMPING.dotted_string}
+        return self.may_sign and alone and all(map(is_critical, rows))
 
     @property
     def may_sign(self) -> bool:
@@ -299,12 +302,12 @@ class Certificate:
 
     @cached_property
     def _extensions(self) -> dict[bytes, list[bytes]]:
-        """The extensions as they stand there, by what their identifiers say (`_said`)."""
+        """The extensions as they stand there, by what their identifiers say (`said`)."""
         found: dict[bytes, list[bytes]] = {}
         try:
             for held in (each for each in self.stands.versionless[6:] if each[:1] == b"\xa3"):
                 for row in inside(inside(held)[0]):
-                    found.setdefault(_said(inside(row)[0]), []).append(row)
+                    found.setdefault(said(inside(row)[0]), []).append(row)
         except (Malformed, IndexError):
             pass
         return found
@@ -316,7 +319,7 @@ class Certificate:
 
     def _has(self, oid: x509.ObjectIdentifier) -> bool:
         """Whether it has this extension, be it one that can be read or not."""
-        return _said(der.write_oid(oid.dotted_string)) in self._extensions
+        return said(der.write_oid(oid.dotted_string)) in self._extensions
 
     def _extension(self, oid: x509.ObjectIdentifier) -> Any:
         """What an extension says; None where it is not there, stands there twice or is broken: path validation refuses what matters."""
@@ -327,7 +330,7 @@ class Certificate:
         except (ValueError, *ODD):  # one that cannot be read makes the library silent on all of them, at every question
             pass
         if oid not in self._alone:
-            rows = self._extensions.get(_said(der.write_oid(oid.dotted_string)), ())
+            rows = self._extensions.get(said(der.write_oid(oid.dotted_string)), ())
             self._alone[oid] = read_alone(rows[0], oid) if len(rows) == 1 else None
         return self._alone[oid]
 
@@ -336,12 +339,6 @@ HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
 """The names that cryptography gives hashes → those of hashlib."""
 
 SHORT_TERM = "0.4.0.194121.2.1"
-
-
-def _said(oid: bytes) -> bytes:
-    """What an OBJECT IDENTIFIER says, in however long a form its length is written. Raises `Malformed`."""
-    part = element(oid)
-    return oid[part.body : part.body_end]
 
 
 def _loaded(data: bytes) -> x509.Certificate:
