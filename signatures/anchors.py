@@ -23,6 +23,7 @@ from policies.phrases import os_phrase, phrase
 from signatures.certificate_files import parse_certificates
 from signatures.certificates import Certificate
 from signatures.errors import AnchorsUnusable
+from signatures.odd_account import one_account
 from signatures.revocation import as_revocation
 from signatures.trusted_list import services
 
@@ -232,7 +233,8 @@ def _one(file: Path) -> Anchors:
     data = _read(file)
     if revocation := as_revocation(data):
         return Anchors(revocations=(revocation,))
-    certificates = list(parse_certificates(data))
+    with one_account(len(data)):
+        certificates = list(parse_certificates(data))
     if not certificates:
         raise AnchorsUnusable(file.name, phrase("anc-none"))
     return Anchors(tuple(anchor_of(each, file.name) for each in certificates))

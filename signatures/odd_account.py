@@ -47,12 +47,13 @@ _account: ContextVar[OddAccount | None] = ContextVar("odd account", default=None
 
 
 @contextmanager
-def one_account() -> Iterator[OddAccount]:
-    """What is read inside is on one account: that of the file in which this one is a part, where there is one."""
+def one_account(left: int = MOST_ODD) -> Iterator[OddAccount]:
+    """What is read inside is on one account: that of the file in which this one is a part, where there is one; else one with ``left``:
+    for what the operator gave as much as it takes."""
     if (outer := _account.get()) is not None:
         yield outer
         return
-    token = _account.set(found := OddAccount())
+    token = _account.set(found := OddAccount(left))
     try:
         yield found
     finally:

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import cms, x509
+from asn1crypto import pem as asn1_pem
 
 from policies.trust import default_algorithms
 from signatures import der, mended
-from signatures.anchors import Anchors
+from signatures.anchors import Anchors, load_anchors
 from signatures.certificates import Certificate
 from signatures.judgement import Context, ValidationData, judge
 from signatures.odd_account import MOST_ODD
 from signatures.report import Indication, Integrity, Role, SignatureReport
+from signatures.validation_data import read_any
 from signatures.xmldsig.c14n import MOST_VISITS, Refused, Work
 from signatures.xmldsig.key_info import charged
 from tests.signatures.cms_attributes import INTERNAL, record_over, token, with_attribute
@@ -135,6 +137,14 @@ def test_what_is_brought_again_is_read_once(tmp_path: Path, held: Callable[..., 
     again = fat(1, ODD_TRUTH)
     told = reports(tmp_path, held(*(8 * [again])))
     assert {str(each.verdict) for each in told} == {"TOTAL-PASSED"}
+
+
+def test_what_the_operator_gives_is_read_to_its_end(tmp_path: Path) -> None:
+    bundle = b"".join(asn1_pem.armor("CERTIFICATE", fat(each, ODD_TRUTH)) for each in range(6))
+    assert len(bundle) > MOST_ODD
+    assert len(read_any(bundle).certificates) == 6
+    (tmp_path / "roots.pem").write_bytes(bundle)
+    assert len(load_anchors(tmp_path).anchors) == 6
 
 
 def test_each_file_has_an_account_of_its_own(tmp_path: Path) -> None:
