@@ -45,7 +45,10 @@ class Heartbeat:
         """Say from now on that this executor lives. A command beats as well: its one job may take an hour."""
         if self._settings.sqlite:
             return
-        self._execute(_TABLE, {})
+        try:
+            self._execute(_TABLE, {})
+        except Exception:  # PostgreSQL looks and makes in two steps: of two that begin at one moment, the second finds it there now
+            self._execute(_TABLE, {})
         self._execute(_BEAT, {"executor": self._settings.executor_id, "kind": kind})
         self._ended.clear()
         self._thread = threading.Thread(target=self._beat, args=(kind,), name="kho-heartbeat", daemon=True)
