@@ -47,7 +47,8 @@ class Heartbeat:
             return
         try:
             self._execute(_TABLE, {})
-        except Exception:  # PostgreSQL looks and makes in two steps: of two that begin at one moment, the second finds it there now
+        except Exception:
+            # PostgreSQL looks and makes in two steps: of two that begin at one moment, the second finds it there now.
             self._execute(_TABLE, {})
         self._execute(_BEAT, {"executor": self._settings.executor_id, "kind": kind})
         self._ended.clear()
