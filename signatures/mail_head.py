@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from signatures.mail_parameters import Parameters, parameters_of
+from formats.package.mail_parameters import Parameters, parameters_of
 from signatures.transfer import UUENCODED
 
 __all__ = ["HEAD", "Fields", "fields_of", "head_of", "is_mail", "may_have_uuencode"]
@@ -61,7 +61,7 @@ def fields_of(header: bytes) -> Fields:
 
 
 def _said(content: Parameters, disposition: Parameters) -> Fields:
-    media = b"".join(content.first.split(b"(", 1)[0].split()).decode("ascii", "replace").lower()
+    media = content.word
     parts = media.startswith("multipart/")
     name = disposition.text(b"filename") or content.text(b"name")
     ambiguous = content.cut or disposition.cut or (parts and content.doubtful(b"boundary"))

@@ -11,11 +11,12 @@ import email.errors
 import email.header
 import re
 from collections.abc import Iterator
-from email.message import Message
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from formats.package.defects import Defect, Hostile
 from formats.package.limits import Limits
+from formats.package.mail_parameters import MOST_FIELD, Parameters, parameters_of
 from formats.package.meter import Meter
 from formats.package.names import shown_name
 from formats.package.receiving import Receiver
@@ -26,9 +27,6 @@ __all__ = ["read_mails"]
 
 LONGEST_LINE: Final = 1 << 16
 """Bytes of a line that are read at once; RFC 5322 allows 998."""
-
-LONGEST_FIELD: Final = 4096
-"""Bytes of one header field: the parser of the standard library takes time in proportion to the square of it."""
 
 MOST_FIELDS: Final = 2000
 """Lines of one header: what travelled through many servers has a hundred."""
@@ -131,28 +129,23 @@ def _read_mail(lines: _Lines, receiver: Receiver, findings: Findings, meter: Met
 
 def _read_part(lines: _Lines, number: int, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     """The part whose header comes next, with those in it up to their first content."""
-    header = _header(lines)
-    while True:
-        type_ = header.get_content_type()
-        if type_ == "message/rfc822" and header.get_content_disposition() != "attachment":
-            header = _header(lines)
-            continue
-        break
-    boundary = header.get_boundary()
-    if type_.startswith("multipart/") and boundary:
+    head = _head(lines)
+    while head.media == "message/rfc822" and head.disposition.word != "attachment":
+        head = _head(lines)
+    boundary = head.content.value(b"boundary").strip()
+    if head.media.startswith("multipart/") and boundary:
         if len(lines.boundaries) >= DEEPEST:
             findings.add("PKG-TOO-DEEP", limit=DEEPEST)
         else:
-            lines.boundaries.append(boundary.encode("utf-8", "surrogateescape"))
+            lines.boundaries.append(boundary)
         return
-    name = _name(header)
-    if not name and type_.startswith(("text/", "multipart/")):
+    name = _name(head)
+    if not name and head.media.startswith(("text/", "multipart/")):
         return
-    _hand_over(lines, header, name or f"{number}".encode(), receiver, findings, meter)
+    _hand_over(lines, head.encoding, name or f"{number}".encode(), receiver, findings, meter)
 
 
-def _hand_over(lines: _Lines, header: Message, name: bytes, receiver: Receiver, findings: Findings, meter: Meter) -> None:
-    encoding = str(header.get("Content-Transfer-Encoding", "")).strip().lower()
+def _hand_over(lines: _Lines, encoding: str, name: bytes, receiver: Receiver, findings: Findings, meter: Meter) -> None:
     content = _Content(lines, encoding, meter)
     try:
         if not content.known:
@@ -211,8 +204,22 @@ class _Content:
             yield ending
 
 
-def _header(lines: _Lines) -> Message:
-    """The fields of the header that comes next, as far as they say what the part is."""
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the header of a part says of it."""
+
+    content: Parameters
+    disposition: Parameters
+    encoding: str
+
+    @property
+    def media(self) -> str:
+        """A part that says no type is text (RFC 2045, 5.2)."""
+        return self.content.word if self.content.word.count("/") == 1 else "text/plain"
+
+
+def _head(lines: _Lines) -> _Head:
+    """The fields of the header that comes next, as far as they say what the part is: the first of each."""
     found: dict[bytes, bytearray] = {}
     field: bytearray | None = None
     for _ in range(MOST_FIELDS):
@@ -220,22 +227,20 @@ def _header(lines: _Lines) -> Message:
         if line is None or line in (b"\n", b"\r\n"):
             break
         if line[:1] in (b" ", b"\t"):
-            if field is not None and len(field) < LONGEST_FIELD:
+            if field is not None and len(field) < MOST_FIELD:
                 field += b" " + line.strip()
             continue
         name, colon, value = line.partition(b":")
         name = name.strip().lower()
         field = found.setdefault(name, bytearray(value.strip())) if colon and name in WANTED else None
-    message = Message()
-    for wanted, given in found.items():
-        message[wanted.decode()] = bytes(given[:LONGEST_FIELD]).decode("utf-8", "surrogateescape")
-    return message
+    content, disposition, encoding = (parameters_of(bytes(found.get(name, b""))) for name in WANTED)
+    return _Head(content, disposition, encoding.word)
 
 
-def _name(header: Message) -> bytes:
+def _name(head: _Head) -> bytes:
     """The name that a part gives itself, without folders; b"" when it gives none."""
     try:
-        given = header.get_filename("")
+        given = head.disposition.text(b"filename") or head.content.text(b"name")
         words = [
             part.decode(charset or "utf-8", "replace") if isinstance(part, bytes) else part
             for part, charset in email.header.decode_header(given)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.package.mail_parameters import MOST_FIELD, parameters_of
 from signatures.mail_head import Fields, fields_of
-from signatures.mail_parameters import MOST_FIELD, parameters_of
 from signatures.report import Integrity
 from tests.packed import zipped
 from tests.signatures.test_inside import found

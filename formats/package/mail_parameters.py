@@ -54,6 +54,11 @@ class Parameters:
     cut: bool = False
     _sections: dict[bytes, list[_Section]] = field(default_factory=dict)
 
+    @property
+    def word(self) -> str:
+        """``first`` in small letters, without blanks and comments: the name of a type, of a disposition, of an encoding."""
+        return b"".join(self.first.split(b"(", 1)[0].split()).decode("ascii", "replace").lower()
+
     def value(self, name: bytes) -> bytes:
         """As it is; b"" where it is not there."""
         return self._joined(name)[1]
