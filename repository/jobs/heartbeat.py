@@ -15,11 +15,11 @@ from typing import Any
 from repository.jobs.client import Client, Job
 from repository.jobs.settings import APPLICATION_VERSION, Settings
 
-__all__ = ["Heartbeat"]
+__all__ = ["TABLE", "Heartbeat"]
 
 _log = logging.getLogger("kho.jobs")
 
-_TABLE = """
+TABLE = """
 CREATE TABLE IF NOT EXISTS kho_executors (
     executor_id text PRIMARY KEY, kind text NOT NULL, seen timestamptz NOT NULL
 )
@@ -46,10 +46,10 @@ class Heartbeat:
         if self._settings.sqlite:
             return
         try:
-            self._execute(_TABLE, {})
+            self._execute(TABLE, {})
         except Exception:
             # PostgreSQL looks and makes in two steps: of two that begin at one moment, the second finds it there now.
-            self._execute(_TABLE, {})
+            self._execute(TABLE, {})
         self._execute(_BEAT, {"executor": self._settings.executor_id, "kind": kind})
         self._ended.clear()
         self._thread = threading.Thread(target=self._beat, args=(kind,), name="kho-heartbeat", daemon=True)

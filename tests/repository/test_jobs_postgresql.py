@@ -11,11 +11,13 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import psycopg
 import pytest
 from job_flows import effects, jobs
 from job_processes import end, finish, kill, start, until
 
 from repository.jobs import JobState
+from repository.jobs.heartbeat import TABLE
 from repository.jobs.settings import Settings
 
 PROGRAMS = ("initdb", "pg_ctl")
@@ -126,6 +128,19 @@ def test_a_long_command_lives_as_well(machine, hosts, spawned, database):
     end(worker)
     other.close()
     assert begun(hosts[0]) == Counter({("j", "deaf"): 1})
+
+
+def test_two_that_make_the_table_of_heartbeats_at_one_moment(machine, database):
+    """PostgreSQL sees that a table is not there, waits for whoever makes it, and then says that it is there already."""
+    ended = []
+    with psycopg.connect(database) as first, psycopg.connect(database, autocommit=True) as watching:
+        first.execute(TABLE)
+        second = threading.Thread(target=lambda: ended.append(machine.run("three", "j", {"seconds": 0.0})))
+        second.start()
+        until(lambda: watching.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone())
+        first.commit()
+        second.join()
+    assert ended[0][2] == "j/three"
 
 
 def test_two_workers_share_the_jobs_and_run_none_twice(machine, hosts, spawned):
