@@ -6,7 +6,7 @@ Everything needed to prove any of its leaves is in the object and in the proved 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -19,7 +19,7 @@ from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 if TYPE_CHECKING:
     from signatures.evidence.lineage import Group
 
-__all__ = ["PREFIX", "Batch", "Mark", "read_batch", "slot_of"]
+__all__ = ["PREFIX", "Batch", "Mark", "next_tree", "read_batch", "slot_of"]
 
 FORMAT = 2
 """The newest ``kho_evidence`` of batch.json: some tree was begun anew, under a name or in a hash of its own. 1: none was."""
@@ -30,6 +30,11 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 def slot_of(tree: str) -> str:
     """Which of the two trees a lineage is of: "sha256.2" was begun when "sha256" proved nothing any more."""
     return tree.partition(".")[0]
+
+
+def next_tree(slot: str, names: Iterable[str]) -> str:
+    """The name of the lineage that is begun beside or after those of ``names`` that are of a tree: "sha256.2"."""
+    return f"{slot}.{sum(slot_of(each) == slot for each in names) + 1}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from repository.evidence.batch import TIME
 from repository.evidence.keeping import newest_token
 from repository.evidence.notes import lately, read_note, write_note
 from repository.evidence.roots import roots_of
-from signatures.timestamps import Anchors, Answer, Authority, Believed, Trust, read_token
+from signatures.timestamps import Anchors, Answer, Authority, Believed, Token, Trust, read_token
 from signatures.timestamps.collect import revocations_for
 
-__all__ = ["ask_for_news", "fallen"]
+__all__ = ["ask_for_news", "fallen", "trust_today"]
 
 NOTE = "news"
 
@@ -64,6 +64,11 @@ def ask_for_news(archive: Archive, authorities: Mapping[str, Sequence[Authority]
     write_note(archive, NOTE, {"asked": {key: asked[key] for key in together}, "fallen": noted})
 
 
+def trust_today(token: Token, authority: Authority | None, roots: Anchors) -> Trust:
+    """What stamps by the certificate of ``token`` are judged by, with all that can be had today of its revocation."""
+    return Trust(roots.with_revocations(data for _, data in revocations_for(token, authority)))
+
+
 def _fallen(
     archive: Archive,
     stamps: Sequence[tuple[BatchRow, Mapping[str, Any]]],
@@ -81,7 +86,7 @@ def _fallen(
         except (KhoError, OSError, ValueError, KeyError):
             continue  # a batch that cannot be read is the audit's to tell
         if trust is None:
-            trust = Trust(roots.with_revocations(data for _, data in revocations_for(token, authority)))
+            trust = trust_today(token, authority, roots)
         answer = trust.of(token, now)
         if not answer.fallen:
             _keep_ends(archive, stamps, answer)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
 from policies.phrases import phrase
-from policies.trust import Algorithms, End, EvidencePolicy, earliest
+from policies.trust import Algorithms, End, EvidencePolicy
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
+from repository.evidence.batch import next_tree
 from repository.evidence.news import fallen
 from repository.evidence.roots import able_to_stamp, root_ends
-from repository.evidence.states import Left, State, states_of, token_ends
+from repository.evidence.states import Left, State, first_end, states_of, token_ends
 from repository.settings.authorities import DEMO, TREES, AuthorityPlace
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _trees(
                 yield replace(_next(row, each, algorithms, policy, fit, now), one_root=one_root, anew=anew)
             if each.stands and each.left is not None and not _cured(each, there):
                 able, later = fit(slot, now + policy.lead)
-                name = f"{slot}.{len(there) + 1}" if each.left.late else each.name
+                name = next_tree(slot, (state.name for state in there)) if each.left.late else each.name
                 facts = each.facts["hash"]
                 yield Due(
                     *(row.id, name, LEFT_OUT, now, each.left.because, able, row.leaves, facts, True),
@@ -180,7 +181,7 @@ def _begun(
         return slot, "", "", None
     newest = there[-1]
     if newest.evidence:
-        name = f"{slot}.{len(there) + 1}"
+        name = next_tree(slot, (each.name for each in there))
         ended = None if newest.fallen else newest.ended
         return None if any(each.stands for each in there) else (name, newest.name, newest.why, ended)
     real = any(place.url != DEMO and slot in place.trees for place in places)
@@ -205,7 +206,7 @@ def _next(
 ) -> Due:
     """The next renewal of a lineage that stands, or of what a demo authority stamped."""
     facts, hash_end = state.facts, algorithms.hash_end(state.facts["hash"])
-    first = earliest([*token_ends(facts, algorithms), hash_end])
+    first = first_end(facts, algorithms)
     due = None if first is None or first.when is None else first.when - policy.lead
     rebuilt = hash_end.when is not None and due is not None and hash_end.when - policy.lead <= max(due, now)
     able, later = fit(state.slot, max(due or now, now) + policy.lead)

@@ -17,14 +17,14 @@ from typing import Any
 
 from policies.findings import Findings, KhoError, reason_of, spoken
 from policies.phrases import phrase
-from policies.trust import earliest
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.asking import Asking
-from repository.evidence.batch import Batch, Mark, slot_of
+from repository.evidence.batch import Batch, Mark, next_tree, slot_of
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import load, newest_token, row_of
 from repository.evidence.making import begin_tree
+from repository.evidence.news import trust_today
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import HASH_TREE, LEFT_OUT, MISSING, TIME_STAMP, Due, plan, successor
 from repository.evidence.rehashing import (
@@ -39,12 +39,12 @@ from repository.evidence.rehashing import (
     worth_trying,
 )
 from repository.evidence.roots import roots_of
-from repository.evidence.states import token_ends
+from repository.evidence.states import first_end
 from repository.progress import Progress
 from repository.settings.authorities import under_roots_of
 from signatures.errors import NotStamped
 from signatures.evidence import Generation, Renewal, Tree, renewal_of, renewal_tree, renewal_values
-from signatures.timestamps import Anchors, Authority, Trust, read_token
+from signatures.timestamps import Anchors, Authority, read_token
 from signatures.timestamps.collect import revocations_for
 
 __all__ = ["Renewing", "renew_due"]
@@ -192,10 +192,15 @@ class _Work:
 
     def _end(self, due: Due) -> datetime | None:
         """When the first of what a tree stands on now ends, as far as is known."""
-        algorithms = self.asking.algorithms
-        facts = next(each for each in self.rows[due.batch].trees if each["tree"] == due.tree)
-        first = earliest([*token_ends(facts, algorithms), algorithms.hash_end(facts["hash"])])
+        first = first_end(self._facts(due), self.asking.algorithms)
         return None if first is None else first.when
+
+    def _facts(self, due: Due) -> Mapping[str, Any]:
+        return next(each for each in self.rows[due.batch].trees if each["tree"] == due.tree)
+
+    def _known(self, slot: str, name: str) -> Authority | None:
+        """An authority that kho.toml still names for a tree."""
+        return next((each for each in self.authorities[slot] if each.name == name), None)
 
     def _missing(self, batch: Batch, due: Due, progress: Progress) -> bool:
         """Begin a tree; or begin anew one whose stamps prove nothing any more: then only real authorities will do."""
@@ -254,12 +259,10 @@ class _Work:
         last = due.left.generation - 1
         token, slot = read_token(batch.trees[due.instead].generations[last].last), slot_of(due.tree)
         name = batch.marks[due.instead][last][-1].authority
-        authority = next((each for each in self.authorities[slot] if each.name == name), None)
-        news = (data for _, data in revocations_for(token, authority))
-        answer = Trust(roots_of(self.archive).get(name, Anchors()).with_revocations(news)).of(token, self.now)
+        answer = trust_today(token, self._known(slot, name), roots_of(self.archive).get(name, Anchors())).of(token, self.now)
         if not answer.fallen:
             return due
-        return replace(due, tree=f"{slot}.{sum(slot_of(each) == slot for each in batch.trees) + 1}", fallen=answer.reason)
+        return replace(due, tree=next_tree(slot, batch.trees), fallen=answer.reason)
 
     def _hash_for_left(self, generations: Sequence[Generation]) -> str:
         """The newest generation's hash; or, where that was begun too long ago, one that lasts: all is read for it. Raises NotStamped."""
@@ -324,8 +327,7 @@ class _Work:
 
     def _collected(self, slot: str, token: bytes, name: str, place: str) -> dict[str, bytes]:
         """Revocation data of a token's authority: file name → bytes. They are stamped together with the token."""
-        authority = next((each for each in self.authorities[slot] if each.name == name), None)
-        sound = read_token(token)
+        authority, sound = self._known(slot, name), read_token(token)
         if sound.certificate_der not in self._collected_of:
             self._collected_of[sound.certificate_der] = revocations_for(sound, authority)
         return {
@@ -343,7 +345,7 @@ class _Work:
     def _rebuild(self, batch: Batch, due: Due, progress: Progress) -> bool:
         """A new generation of one tree, from content that is read and hashed again."""
         row = self.rows[batch.id]
-        facts = next(each for each in row.trees if each["tree"] == due.tree)
+        facts = self._facts(due)
         other = next((each["hash"] for each in reversed(row.trees) if slot_of(each["tree"]) != slot_of(due.tree)), "")
         hash_name = self._successor(facts, other, self.now + self.archive.policy.evidence.lead)
         until = self._waits_until(due)

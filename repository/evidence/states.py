@@ -14,7 +14,7 @@ from policies.trust import Algorithms, End, earliest
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import TIME, slot_of
 
-__all__ = ["Left", "Part", "State", "states_of", "token_ends"]
+__all__ = ["Left", "Part", "State", "first_end", "states_of", "token_ends"]
 
 Facts = Mapping[str, Any]
 
@@ -125,8 +125,8 @@ def _left(facts: Facts, stamps: Sequence[Facts], algorithms: Algorithms, now: da
 def _until(facts: Facts, stamps: Sequence[Facts], generation: int, algorithms: Algorithms) -> End:
     """What ends first of that on which the proof of what ``generation`` left out stands: the last stamp before it, and its hash."""
     before = [each for each in stamps if each["generation"] == generation - 1]
-    ends = [*token_ends(before[-1], algorithms), algorithms.hash_end(before[-1]["hash"])] if before else ()
-    return earliest(ends) or End("hash", facts["tree"], None if before else _time(stamps[0]))
+    first = first_end(before[-1], algorithms) if before else None
+    return first or End("hash", facts["tree"], None if before else _time(stamps[0]))
 
 
 def _apart(facts: Facts, stamps: Sequence[Facts], algorithms: Algorithms, now: datetime) -> tuple[Part, ...]:
@@ -136,6 +136,11 @@ def _apart(facts: Facts, stamps: Sequence[Facts], algorithms: Algorithms, now: d
         until = None if whole else _until(facts, stamps, generations, algorithms).when
         found.append(Part(count, first, generations > 0, generations > 0 and (until is None or until > now), until))
     return tuple(found)
+
+
+def first_end(facts: Facts, algorithms: Algorithms) -> End | None:
+    """What ends first of that on which a stamp and its tree stand; None: nothing that is known does."""
+    return earliest([*token_ends(facts, algorithms), algorithms.hash_end(facts["hash"])])
 
 
 def token_ends(facts: Facts, algorithms: Algorithms) -> Iterator[End]:

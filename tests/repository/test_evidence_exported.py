@@ -11,7 +11,7 @@ from repository.evidence.exporting import Exported
 from tests.builders_archive import SharedIdentifier
 from tests.repository.proved_archive import Proved
 from tests.repository.test_evidence_endures import ending, ends
-from tests.repository.test_evidence_left_out import LEFT, away, kho, later, left_out, outage
+from tests.repository.test_evidence_left_out import away, kho, later, one_back, outage
 
 
 @pytest.fixture
@@ -47,13 +47,7 @@ def test_files_that_were_left_out_one_after_the_other_have_a_record_each(archive
 
 
 def test_a_file_that_a_lineage_was_begun_without_has_no_record_of_it(archive: Proved) -> None:
-    aip = left_out(archive, "/1.bin", "/name")
-    with away(archive, "/1.bin", "/name"):
-        later(archive, 560)
-        archive.engine.evidence.renew()
-    with away(archive, "/name"):
-        later(archive, 562)
-        assert archive.engine.evidence.renew()["renewed"][LEFT] == 1
+    aip = one_back(archive)
     folder, exported = archive.proof(aip, "out")
     assert exported.records == ["sha256.er", "sha256-before.er", "sha512.er", "sha256.2.er"]
     assert all(holds(archive, folder, exported, record, 570) for record in ("sha256.er", "sha512.er", "sha256.2.er"))

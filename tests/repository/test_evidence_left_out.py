@@ -78,6 +78,19 @@ def left_out(archive: Proved, *files: str) -> str:
     return aip
 
 
+def one_back(archive: Proved) -> str:
+    """An archive of which two files were left out until it was too late; one of them is back then, and was proved anew. Whoever goes on
+    must keep "/name" away."""
+    aip = left_out(archive, "/1.bin", "/name")
+    with away(archive, "/1.bin", "/name"):
+        later(archive, 560)
+        archive.engine.evidence.renew()
+    with away(archive, "/name"):
+        later(archive, 562)
+        assert archive.engine.evidence.renew()["renewed"][LEFT] == 1
+    return aip
+
+
 def test_what_was_left_out_is_taken_in_when_it_is_back(archive: Proved) -> None:
     aip = left_out(archive, "/1.bin")
     found = told(archive)["EVD-LEFT-OUT"]

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from repository.attention.entries import attention
-from repository.evidence import asking, rehashing, renewing
+from repository.evidence import asking, news, rehashing
 from repository.evidence.leaves import DataObject, hashed_again
 from repository.evidence.making import authorities_by_tree
 from repository.evidence.notes import lately
@@ -22,7 +22,7 @@ from signatures.errors import NotStamped
 from tests.builders_archive import SharedIdentifier
 from tests.repository.proved_archive import Proved
 from tests.repository.test_evidence_endures import Asked, asked, ending, ends, errors, judged
-from tests.repository.test_evidence_left_out import LEFT, away, later, left_out, told
+from tests.repository.test_evidence_left_out import LEFT, away, later, left_out, one_back, told
 from tests.signatures.authorities import NOW
 
 __all__ = ["asked"]
@@ -92,13 +92,8 @@ def test_a_token_in_vain_has_nothing_read_again_for_a_day(archive: Proved, monke
 
 
 def test_what_is_gone_for_ever_has_no_tree_begun_at_every_round(archive: Proved) -> None:
-    aip = left_out(archive, "/1.bin", "/name")
-    with away(archive, "/1.bin", "/name"):
-        later(archive, 560)
-        archive.engine.evidence.renew()
+    aip = one_back(archive)
     with away(archive, "/name"):
-        later(archive, 562)
-        assert archive.engine.evidence.renew()["renewed"][LEFT] == 1
         for days in (562.1, 564, 566):
             later(archive, days)
             assert archive.engine.evidence.renew()["tokens"] == 0
@@ -127,7 +122,7 @@ def test_what_is_taken_in_does_not_stand_on_a_stamp_that_fell(archive: Proved, a
     asked.revoke(archive.clock.now(), x509.ReasonFlags.key_compromise)
     later(archive, 533)
     with pytest.MonkeyPatch.context() as patch:  # its address is a private one, and kho.toml names it no more
-        patch.setattr(renewing, "revocations_for", lambda token, authority: [("ocsp", asked.answers[0])])
+        patch.setattr(news, "revocations_for", lambda token, authority: [("ocsp", asked.answers[0])])
         done = archive.engine.evidence.renew()
     assert (done["renewed"][LEFT], [code for code, _, _ in done["findings"]]) == (1, ["EVD-BEGUN-AGAIN"])
     folder, exported = archive.proof(aip, "out")
