@@ -53,6 +53,8 @@ def records_in(cms: CmsFile, content: Content, covers: Callable[[], Iterator[byt
         found = list(tree.records())
     except (ValueError, IndexError):
         return []  # what the reader of CMS understood otherwise holds no attributes that could be cut out
+    if not found:
+        return []
     records, digests, whole = [], [digest_of(each.encoded) for each in found], frozenset(covers())
     every = tuple(range(len(found)))
     for number, each in enumerate(found[:MOST_RECORDS]):
