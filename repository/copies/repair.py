@@ -30,7 +30,7 @@ from repository.model import Copy, CopyState, Damage, Page
 from repository.progress import Progress
 from repository.recalls import cold_tiers
 from storage.errors import Cold, StorageError, Unavailable
-from storage.tier import RootedTier, SequentialTier, WriteOnceTier, Written
+from storage.tier import RootedTier, SequentialTier, WriteOnceTier
 
 __all__ = ["RepairReport", "repair_copies", "repair_some"]
 
@@ -200,9 +200,10 @@ def repair_copies(archive: Archive, copies: Sequence[Copy], report: RepairReport
     report.repaired += sum(max(0, case.found.counts[Outcome.GOOD] - brought[id(case)]) for case in read)
     cases = [case for case in cases if id(case) not in brought] + read
     for _ in range(ROUNDS):
-        mended = [case for case in cases if _mended(archive, case, report)]
-        for case in cases:
-            if case not in mended:
+        tried = [(case, _mended(archive, case, report)) for case in cases]
+        mended = [case for case, done in tried if done]
+        for case, done in tried:
+            if not done:
                 _settle(archive, case, report)
         if not mended:
             return
@@ -284,15 +285,15 @@ def _bring(archive: Archive, copy: Copy, want: Wanted, numbers: Sequence[int]) -
     try:
         with resealed(archive, want, numbers, without=copy.tier) as (versions, source):
             try:
-                written = archive.tiers[copy.tier].write(versions)
+                errors = [each.error for each in archive.tiers[copy.tier].write(versions) if each.error is not None]
             except StorageError as error:
-                written = [Written(copy.aip_id, max(numbers), error)]  # type: ignore[arg-type]
+                errors = [error]
     except (StorageError, OSError):
         return False
-    for each in written:
-        if isinstance(each.error, CLOSED):
-            raise each.error
-    if any(each.error is not None for each in written):
+    for each in errors:
+        if isinstance(each, CLOSED):
+            raise each
+    if errors:
         return False
     ledger_of(archive).brought(copy, numbers, source)
     return True
