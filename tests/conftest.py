@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.builders_archive import SharedIdentifier
-from tests.seaweed import Seaweed, the_program
+from tests.seaweed import Seaweed, running
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Run in the background by a shell: what tests start would never hear of Ctrl-C.
@@ -79,10 +79,8 @@ def identifier() -> Iterator[SharedIdentifier]:
 @pytest.fixture(scope="session")
 def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
     """One S3 store for the session: a bucket for every test is enough of its own."""
-    server = Seaweed(tmp_path_factory.mktemp("seaweed"), the_program())
-    server.start()
-    yield server
-    server.kill()
+    with running(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 
 from storage.s3.place import S3Place
 
-__all__ = ["Seaweed", "the_program"]
+__all__ = ["Seaweed", "running", "the_program"]
 
 START_WITHIN = 60.0
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "seaweed-env"
@@ -39,6 +41,17 @@ def the_program() -> Path:
     if made.returncode:
         pytest.skip(f"no S3 store to test with: {made.stderr.strip()[-200:]}")
     return Path(made.stdout.strip())
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Seaweed]:
+    """A store of one's own."""
+    server = Seaweed(folder, the_program())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 class Seaweed:

@@ -24,7 +24,7 @@ from storage.errors import Unavailable
 from storage.s3.place import S3Place
 from storage.tier import ObjectId, WriteOnceTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
-from tests.seaweed import Seaweed, the_program
+from tests.seaweed import Seaweed, running
 
 FILES = {"báo cáo.txt": "Nội dung".encode(), "thư mục/ảnh.bin": bytes(range(256)) * 300, "thư mục/rỗng": b"", "trống/": b""}
 
@@ -120,9 +120,7 @@ def test_the_only_good_copy_may_be_the_one_below_what_was_put_over_it(bucketed: 
 def test_deposits_go_on_while_the_store_is_down_and_its_copies_come_later(
     tmp_path: Path, identifier: SharedIdentifier, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    server = Seaweed(tmp_path_factory.mktemp("down"), the_program())
-    server.start()
-    try:
+    with running(tmp_path_factory.mktemp("down")) as server:
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(server.credentials))
         made = Bucketed(tmp_path, identifier, server)
         archive = made.archive
@@ -149,8 +147,6 @@ def test_deposits_go_on_while_the_store_is_down_and_its_copies_come_later(
         assert archive.audit().copies == {"good": 4}
         assert list(archive.home.glob("copying-*")) == []
         archive.close()
-    finally:
-        server.kill()
 
 
 def test_a_tier_in_a_bucket_is_said_in_one_word(tmp_path: Path, seaweed: Seaweed) -> None:

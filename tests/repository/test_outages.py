@@ -21,16 +21,14 @@ from repository.progress import Silent
 from storage.s3 import calls as s3_calls
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 from tests.s3_door import LOGIN_PAGE, Door
-from tests.seaweed import Seaweed, guard, the_program
+from tests.seaweed import Seaweed, guard, running
 
 
 @pytest.fixture(scope="module")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
     """A store that only these tests fill."""
-    server = Seaweed(tmp_path_factory.mktemp("full"), the_program())
-    server.start()
-    yield server
-    server.kill()
+    with running(tmp_path_factory.mktemp("full")) as server:
+        yield server
 
 
 @pytest.fixture

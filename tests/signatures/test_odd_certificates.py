@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import pytest
@@ -27,7 +28,8 @@ def damaged(pki: Pki) -> list[bytes]:
     return changed(pki.certificate("signer1").der)
 
 
-def test_a_damaged_certificate_is_read_or_is_none(damaged: list[bytes]) -> None:
+def all_asked(damaged: Iterable[bytes]) -> int:
+    """How many certificates can be read; each is asked everything."""
     read = 0
     for der in damaged:
         try:
@@ -38,7 +40,11 @@ def test_a_damaged_certificate_is_read_or_is_none(damaged: list[bytes]) -> None:
         for name in ASKED:
             getattr(found, name)
         list(found.addresses())
-    assert 0 < read < len(damaged)
+    return read
+
+
+def test_a_damaged_certificate_is_read_or_is_none(damaged: list[bytes]) -> None:
+    assert 0 < all_asked(damaged) < len(damaged)
 
 
 def test_a_damaged_certificate_of_an_authority_is_read_or_is_none(damaged: list[bytes]) -> None:

@@ -25,7 +25,7 @@ from storage.s3.place import S3Place
 from storage.s3.tier import S3Tier
 from storage.tier import ObjectId
 from storage.tiers import keep_on
-from tests.seaweed import Seaweed, the_program
+from tests.seaweed import Seaweed, running
 from tests.storage.sealed import SealedObject, two_versions
 
 AT_ONCE = Again(attempts=2, pause=0)
@@ -34,10 +34,8 @@ AT_ONCE = Again(attempts=2, pause=0)
 @pytest.fixture(scope="module")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
     """A store that only these tests kill."""
-    server = Seaweed(tmp_path_factory.mktemp("own"), the_program())
-    server.start()
-    yield server
-    server.kill()
+    with running(tmp_path_factory.mktemp("own")) as server:
+        yield server
 
 
 @pytest.fixture
