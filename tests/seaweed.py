@@ -30,6 +30,9 @@ from storage.s3.place import S3Place
 __all__ = ["Seaweed", "running", "the_program"]
 
 START_WITHIN = 60.0
+VOLUMES = (
+    100_000  # each bucket takes some of its own, empty ones too: by the free space alone, there was room for only fifty buckets
+)
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "seaweed-env"
 _EVERYDAY = ["Read", "List", "Tagging", "Write", "GetObjectRetention", "PutObjectRetention", "GetBucketObjectLockConfiguration"]
 _PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc")
@@ -65,6 +68,7 @@ class Seaweed:
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
         self.data.mkdir(parents=True)
+        (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")  # one volume for a new bucket, not seven
         self._identities()
 
     @property
@@ -91,7 +95,7 @@ class Seaweed:
         ports = self._ports
         arguments = {
             **{"ip": "127.0.0.1", "ip.bind": "127.0.0.1", "dir": self.data, "filer": "true", "s3": "true"},
-            **{"master.volumeSizeLimitMB": 64, "volume.max": 0, "volume.preStopSeconds": 0, "master.raftHashicorp": "true"},
+            **{"master.volumeSizeLimitMB": 64, "volume.max": VOLUMES, "volume.preStopSeconds": 0, "master.raftHashicorp": "true"},
             **{"master.port": ports["master"], "master.port.grpc": ports["master_grpc"], "master.telemetry": "false"},
             **{"volume.port": ports["volume"], "volume.port.grpc": ports["volume_grpc"]},
             **{"filer.port": ports["filer"], "filer.port.grpc": ports["filer_grpc"], "s3.port": ports["s3"]},
