@@ -30,9 +30,8 @@ from storage.s3.place import S3Place
 __all__ = ["Seaweed", "running", "the_program"]
 
 START_WITHIN = 60.0
-VOLUMES = (
-    100_000  # each bucket takes some of its own, empty ones too: by the free space alone, there was room for only fifty buckets
-)
+# Each bucket takes volumes of its own: counted by the free space, as is usual, there was room for only fifty buckets.
+VOLUMES = 100_000
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "seaweed-env"
 _EVERYDAY = ["Read", "List", "Tagging", "Write", "GetObjectRetention", "PutObjectRetention", "GetBucketObjectLockConfiguration"]
 _PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc")
