@@ -2,6 +2,7 @@
 
 Run as a process: ``python bench/floors.py hash sha512 2 FOLDER``, ``… copy SOURCE TARGET OBJECTS``, ``… direct FOLDER 32``. Reads
 what lies in a folder with a buffer sized by fstat; ``cold`` tells the page cache to forget each file first, as Kho does.
+``… forget FOLDER`` is no floor: it does only that, for a peer that could not do it itself and shall read from the medium, too.
 """
 
 from __future__ import annotations
@@ -96,6 +97,17 @@ def syncfs(descriptor: int) -> None:
         raise OSError(ctypes.get_errno(), "syncfs")
 
 
+def forget(folder: str) -> None:
+    """The page cache forgets every file below a folder, and nothing else. Written pages are synced first: others are not let go."""
+    top = os.open(folder, os.O_RDONLY)
+    syncfs(top)
+    os.close(top)
+    for path in files_below(folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
 def copy_all(source: str, target: str, copies: int) -> None:
     """For every folder in ``source``: its files and `BESIDE` small ones copied and hashed (SHA-512), ``copies`` times; two syncfs
     a batch; then one copy hashed from the medium (SHA-256)."""
@@ -136,6 +148,8 @@ def main() -> None:
     what, *rest = sys.argv[1:]
     if what == "hash":
         hash_all(rest[0], int(rest[1]), rest[2], cold=rest[3:] == ["cold"])
+    elif what == "forget":
+        forget(rest[0])
     elif what == "direct":
         read_direct(rest[0], int(rest[1]))
     else:

@@ -15,6 +15,9 @@ __all__ = ["Failed", "Took", "in_turn", "median_seconds", "run"]
 
 CORES = len(os.sched_getaffinity(0))
 
+BLOCK = 512
+"""Bytes of a block in which the kernel counts what a process read (getrusage(2), ``ru_inblock``)."""
+
 LOOK_EVERY = 0.2
 """Seconds between looks at the memory of a contender's processes. The kernel keeps each one's peak, so few looks suffice."""
 
@@ -29,7 +32,8 @@ class Failed(Exception):
 @dataclass(frozen=True, slots=True)
 class Took:
     """One run. Seconds, and bytes of memory; ``worker`` is the identification worker's, ``together`` what all processes held at once.
-    ``wanted`` is the part of the cores that it had work for: what it would have used without neighbours."""
+    ``wanted`` is the part of the cores that it had work for: what it would have used without neighbours. ``read`` is how many bytes came
+    from a device, not from the page cache."""
 
     wall: float
     cpu: float
@@ -37,6 +41,7 @@ class Took:
     worker: int = 0
     together: int = 0
     wanted: float = 0.0
+    read: int = 0
 
     @property
     def used(self) -> float:
@@ -66,7 +71,9 @@ def run(
     if process.returncode not in set(good):
         raise Failed(f"{' '.join(map(str, command))[:200]} ended with {process.returncode}; see {log}")
     peak = max(watch.peak, 0) or usage.ru_maxrss << 10
-    return Took(wall, usage.ru_utime + usage.ru_stime, peak, watch.worker, watch.together, watch.wanted / max(1, watch.looks))
+    wanted = watch.wanted / max(1, watch.looks)
+    read = usage.ru_inblock * BLOCK
+    return Took(wall, usage.ru_utime + usage.ru_stime, peak, watch.worker, watch.together, wanted, read)
 
 
 def _now() -> float:

@@ -134,6 +134,7 @@ def _row(result: Result) -> dict[str, Any]:
                 "cpu": [took.cpu for took in taken],
                 "peak_bytes": result.peak(name),
                 "identification_worker_bytes": max(took.worker for took in taken),
+                "read_from_device": [took.read for took in taken],
             }
             for name, taken in result.taken.items()
         },

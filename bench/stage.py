@@ -110,6 +110,15 @@ class Stage:
     def peer(self, *arguments: str | Path) -> Took:
         return run([self.peer_python, HERE / "peers.py", *arguments], log=self.log)
 
+    def cold(self, folder: Path, contender: Callable[[int], Took]) -> Callable[[int], Took]:
+        """A contender before whose every round the page cache forgets ``folder``, outside its time."""
+
+        def once(number: int) -> Took:
+            self.floor("forget", folder)
+            return contender(number)
+
+        return once
+
     def sums(self, program: str, folder: Path) -> Path:
         """A file of digests of everything in ``folder``, for ``program -c``."""
         target = self.fresh("sums")
