@@ -13,6 +13,7 @@ from functools import cached_property
 from fixity.errors import CouldNotRead
 from repository.access.sightings import Sightings, blocks
 from repository.archive import Archive
+from repository.coming import is_coming
 from storage.errors import StorageError
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.ocfl.inventory_writer import sidecar_text
@@ -87,5 +88,4 @@ def wanted(archive: Archive, aip_id: str, sightings: Sightings | None = None) ->
 
 def _coming(archive: Archive, aip_id: str, head: int) -> bool:
     """Whether a newer version than ``head`` is being kept, or was a moment ago: then a tier may have its inventory already."""
-    coming = archive.catalog.deposits.accepted_for(aip_id)
-    return bool(coming) or max(archive.catalog.holdings.inventories([aip_id])[aip_id]) != head
+    return is_coming(archive, aip_id) or max(archive.catalog.holdings.inventories([aip_id])[aip_id]) != head

@@ -19,13 +19,13 @@ from typing import Any
 from fixity.verify import FixityReport, Outcome
 from policies.audits import FULL, ahead, algorithm, next_check, next_look
 from policies.findings import Finding, said
-from repository.aip.sealing import summary_of
 from repository.archive import Archive
 from repository.catalog import Canary, Transaction
 from repository.checks.absence import not_there_yet, still_absent
 from repository.checks.budgets import STEP_BYTES, left_today, pause
 from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
 from repository.checks.comparison import stranger_of
+from repository.coming import coming_version
 from repository.ledger.events import DAMAGE, ledger_of
 from repository.ledger.write_once import promise
 from repository.model import CheckRecord, Copy, CopyState, Damage
@@ -344,16 +344,6 @@ def _with_coming(
         return found
     tier, object_id = archive.tiers[copy.tier], ObjectId(copy.aip_id)
     return tier.verify(object_id, {**expected, **coming}, algorithm=algorithm, progress=progress)
-
-
-def coming_version(archive: Archive, aip_id: str) -> dict[int, bytes]:
-    """Number and inventory digest of the version that an accepted deposit is about to add to an AIP; at most one."""
-    coming: dict[int, bytes] = {}
-    for deposit_id in archive.catalog.deposits.accepted_for(aip_id):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            summary = summary_of(archive.spools.folder(deposit_id))
-            coming[summary["version"]] = bytes.fromhex(summary["inventory_sha512"])
-    return coming
 
 
 def record_of(archive: Archive, copy: Copy, found: FixityReport, by: str = FULL) -> CheckRecord:

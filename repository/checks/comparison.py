@@ -20,6 +20,7 @@ from typing import Any
 from fixity.verify import Outcome
 from policies.findings import Finding, said
 from repository.archive import Archive
+from repository.coming import is_coming
 from repository.ledger.events import ledger_of
 from repository.progress import Progress
 from storage.errors import Unavailable
@@ -152,8 +153,8 @@ def _strangers(archive: Archive, tier: Tier, walk: _Walk) -> Iterator[Finding]:
 
 
 def _expected(archive: Archive, aip_id: str) -> bool:
-    """Whether an accepted deposit is about to become this AIP, or has become it since the catalog was asked."""
-    return bool(archive.catalog.deposits.accepted_for(aip_id)) or bool(archive.catalog.holdings.known([aip_id]))
+    """Whether this object is on its way, or has come since the catalog was asked."""
+    return is_coming(archive, aip_id) or bool(archive.catalog.holdings.known([aip_id]))
 
 
 def _record(archive: Archive, tier: str, started: str, objects: int, strangers: int) -> None:

@@ -19,8 +19,9 @@ from policies.phrases import phrase
 from repository.access.vouched import Wanted, wanted
 from repository.archive import Archive
 from repository.checks.absence import not_there_yet, still_absent
-from repository.checks.audit import coming_version, record_of, verify_copies
+from repository.checks.audit import record_of, verify_copies
 from repository.checks.comparison import compare
+from repository.coming import coming_version
 from repository.copies.bringing import CLOSED, bring_together
 from repository.copies.resealing import lacking, resealed
 from repository.errors import NoGoodCopy

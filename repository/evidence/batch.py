@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from repository.evidence.leaves import LISTS, PREFIX, DataObject, Leaf, list_text
+from repository.coming import BATCHES
+from repository.evidence.leaves import LISTS, DataObject, Leaf, list_text
 from repository.settings.authorities import TREES
 from signatures.evidence import Generation, Lineage, Renewal, Tree, group_hash
 
 if TYPE_CHECKING:
     from signatures.evidence.lineage import Group
 
-__all__ = ["PREFIX", "Batch", "Mark", "next_tree", "read_batch", "slot_of"]
+__all__ = ["Batch", "Mark", "next_tree", "read_batch", "slot_of"]
 
 FORMAT = 2
 """The newest ``kho_evidence`` of batch.json: some tree was begun anew, under a name or in a hash of its own. 1: none was."""
@@ -68,7 +69,7 @@ class Batch:
 
     @property
     def object_id(self) -> str:
-        return PREFIX + self.id
+        return BATCHES + self.id
 
     def add(
         self, object_id: str, version: int, objects: Sequence[DataObject], *, inventory_sha512: bytes, largest_group: int

@@ -16,9 +16,10 @@ from policies.findings import KhoError
 from repository.aip.stored import open_verified
 from repository.archive import SOFTWARE, Archive
 from repository.catalog.evidence import BatchRow, LeafRow
+from repository.coming import BATCHES
 from repository.errors import AipUnreadable
 from repository.evidence.apart import apart
-from repository.evidence.batch import PREFIX, TIME, Batch, Mark, read_batch
+from repository.evidence.batch import TIME, Batch, Mark, read_batch
 from repository.evidence.pending import Pending, Unreadable, pending, put_aside, read_pending
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import copy_of, keep_as_promised
@@ -192,7 +193,7 @@ def newest_token(archive: Archive, row: BatchRow, tree: str) -> tuple[bytes, str
     """(token, authority, place) of a tree's newest stamp, without reading the leaves; ``place`` is its file's name without ".tst".
     Raises as `open_batch`."""
     tiers = list(archive.tiers.values())
-    inventory = _inventory(tiers, PREFIX + row.id, row.version, row.inventory_sha512)
+    inventory = _inventory(tiers, BATCHES + row.id, row.version, row.inventory_sha512)
 
     def read(path: str) -> bytes:
         stream, _ = open_verified(tiers, inventory.object_id, inventory.content_of(path), inventory.digest_of(path))
@@ -208,4 +209,4 @@ def newest_token(archive: Archive, row: BatchRow, tree: str) -> tuple[bytes, str
 
 def load(archive: Archive, row: BatchRow) -> Batch:
     """The batch of a catalog row. Raises as `open_batch`."""
-    return open_batch(list(archive.tiers.values()), PREFIX + row.id, row.version, row.inventory_sha512)[0]
+    return open_batch(list(archive.tiers.values()), BATCHES + row.id, row.version, row.inventory_sha512)[0]

@@ -21,10 +21,7 @@ from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 
-__all__ = ["LISTS", "PREFIX", "DataObject", "Leaf", "Unprovable", "hashed_again", "list_text", "objects_of"]
-
-PREFIX = "urn:kho:evidence:"
-"""Ids of the objects that hold batches."""
+__all__ = ["LISTS", "DataObject", "Leaf", "Unprovable", "hashed_again", "list_text", "objects_of"]
 
 LISTS = "lists/"
 """How the path of a digest list begins, as a data object: it lies in the batch, not in the AIP."""

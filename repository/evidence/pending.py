@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO
 from policies.findings import Finding, KhoError, reason_of
 from policies.phrases import phrase
 from repository.archive import Archive
+from repository.coming import PENDING, named, pending_batches
 from repository.evidence.batch import TIME, Batch, read_batch
 from signatures.timestamps import read_token
 from storage import durable
@@ -29,9 +29,6 @@ from storage import durable
 __all__ = ["Pending", "Unreadable", "pend", "pending", "pending_findings", "put_aside", "read_pending"]
 
 FACTS = "pending.json"
-
-_NAME = re.compile(r"[0-9a-f-]{36}\.([1-9][0-9]*)")
-"""The batch, and which version of it is to be kept."""
 
 PATIENCE = timedelta(days=1)
 """How long a version may wait for tiers before somebody is told."""
@@ -55,8 +52,9 @@ class Pending:
     told: Mapping[str, str]
 
 
-def _folder(archive: Archive, name: str = "pending") -> Path:
-    return archive.settings.home / "evidence" / name
+def _folder(archive: Archive, beside: str = "") -> Path:
+    pending = archive.settings.home / PENDING
+    return pending.with_name(beside) if beside else pending
 
 
 def pend(
@@ -124,8 +122,8 @@ def pending(archive: Archive) -> list[Path]:
         return []
     for left in place.glob("*.new"):
         shutil.rmtree(left, ignore_errors=True)
-    named = [each for each in place.iterdir() if each.is_dir() and _NAME.fullmatch(each.name)]
-    return sorted(named, key=lambda each: int(each.suffix[1:]))
+    found = sorted(pending_batches(archive), key=lambda each: each[1])
+    return [folder for _, _, folder in found]
 
 
 def read_pending(folder: Path) -> Pending:
@@ -193,7 +191,7 @@ def pending_findings(archive: Archive, now: datetime) -> Iterator[Finding]:
     for each in sorted(place.iterdir()) if place.is_dir() else ():
         if each.suffix == ".new":
             continue  # being written, or left by a killed process and removed by the next
-        if not _NAME.fullmatch(each.name):
+        if named(each) is None:
             yield Finding("EVD-PENDING-UNREADABLE", str(each), {"reason": phrase("pending-name")})
             continue
         try:

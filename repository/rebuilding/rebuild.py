@@ -19,10 +19,10 @@ from typing import Protocol
 from policies.findings import Findings, KhoError, reason_of
 from repository.archive import Archive
 from repository.catalog import CatalogConflict
+from repository.coming import BATCHES
 from repository.deposits.examine import distinct
 from repository.deposits.ingest import FREE
 from repository.deposits.remains import PLACES, kept_row, kept_rows, remaining, sealed_record
-from repository.evidence.leaves import PREFIX as EVIDENCE_PREFIX
 from repository.ledger.adoption import TakenBack, adopt_days, day_number, take_back
 from repository.ledger.events import ledger_of
 from repository.model import CopyState, Deposit, DepositState
@@ -240,7 +240,7 @@ def _survey(
             elif found.object_id.startswith(AIP_PREFIX):
                 survey.held.setdefault(found.object_id, {})[name] = found
                 hands.expect(len(survey.held))
-            elif found.object_id.startswith(EVIDENCE_PREFIX):
+            elif found.object_id.startswith(BATCHES):
                 survey.evidence.setdefault(found.object_id, {})[name] = found
             elif (number := day_number(found)) is not None:
                 survey.days.setdefault(number, {})[name] = found

@@ -173,6 +173,34 @@ def test_a_renewal_that_is_on_the_tiers_and_not_in_the_catalog_is_registered(
     archive.whole()
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_on_the_tiers_and_not_in_the_catalog_is_neither_damage_nor_a_stranger(
+    archive: Proved, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    archive.give("a")
+    if number == 2:
+        archive.engine.evidence.batch()
+        archive.authority("three", "sha256", years=30)
+        archive.authority("four", "sha512", years=30)
+        archive.clock.pass_days(9.8 * 365)
+        renew_due(archive.engine.archive, authorities_by_tree(archive.engine.archive), Silent())
+    else:
+        left_pending(archive)
+    kept = archive.engine.archive
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "_register", killed)
+        with pytest.raises(Killed):
+            keeping.settle(kept, {})
+    archive.clock.pass_days(1)
+    report = archive.audit()
+    assert (set(report.copies), report.strangers, report.damages) == ({"good"}, [], [])
+    mended = archive.repair()
+    assert (mended.repaired, mended.quarantined) == (0, 0)
+    assert archive.engine.evidence.renew()["pending"] == 0
+    assert [each.version for each in archive.catalog.evidence.batches()] == [number]
+    archive.whole()
+
+
 def test_every_byte_and_name_is_on_the_medium_before_the_folder_has_its_name(
     archive: Proved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
