@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from repository.aip.sealing import summary_of
 from repository.archive import Archive
 from storage.ocfl.inventory import INVENTORY
 
-__all__ = ["BATCHES", "PENDING", "coming_version", "is_coming", "named", "pending_batches"]
+__all__ = ["BATCHES", "DAYS", "PENDING", "coming_version", "day_object", "is_coming", "named", "pending_batches"]
 
 BATCHES = "urn:kho:evidence:"
 """Ids of the objects that hold batches of evidence begin so."""
+
+DAYS = "urn:kho:ledger:"
+"""Ids of the objects that hold closed days of the ledger begin so."""
 
 PENDING = Path("evidence", "pending")
 """In the home: folders of versions of batches that are written and not yet kept, by the batch and its version's number. A folder has the
@@ -43,7 +48,14 @@ def coming_version(archive: Archive, object_id: str) -> dict[int, bytes]:
 
 def is_coming(archive: Archive, object_id: str) -> bool:
     """Whether a version of an object, perhaps its first, is on its way."""
+    if object_id.startswith(DAYS):
+        return any(day_object(json.loads(day.head)) == object_id for day in archive.catalog.days.unsealed())
     return bool(archive.catalog.deposits.accepted_for(object_id)) or any(_pending_of(archive, object_id))
+
+
+def day_object(head: Mapping[str, Any]) -> str:
+    """The id of the object that holds the day of a head."""
+    return f"{DAYS}{head['archive']}:{head['number']}"
 
 
 def pending_batches(archive: Archive) -> Iterator[tuple[str, int, Path]]:

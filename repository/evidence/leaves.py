@@ -16,7 +16,7 @@ from fixity.digests import ALGORITHMS, LARGE_BUFFER, Hasher
 from policies.findings import KhoError, reason_of
 from policies.phrases import os_phrase, phrase
 from repository.aip.stored import open_verified
-from repository.ledger.segments import PREFIX as LEDGER_PREFIX
+from repository.coming import DAYS
 from storage.errors import Unavailable
 from storage.ocfl.inventory import Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
@@ -79,7 +79,7 @@ def objects_of(tiers: Sequence[Tier], object_id: str, version: int, inventory_sh
         raise Unprovable(object_id, reason_of(error)) from error
     except KeyError as error:
         raise Unprovable(object_id, phrase("no-sha256", path=str(error))) from error
-    if object_id.startswith(LEDGER_PREFIX):
+    if object_id.startswith(DAYS):
         return rows
     return [DataObject(path, hashlib.sha256(data).digest(), inventory_sha512), *rows]
 
@@ -87,7 +87,7 @@ def objects_of(tiers: Sequence[Tier], object_id: str, version: int, inventory_sh
 def _content(inventory: Inventory, object_id: str, version: int) -> Iterator[DataObject]:
     fixity, own = inventory.fixity("sha256"), f"v{version}/"
     found = sorted((path, digest) for path, digest in inventory.content_paths() if path.startswith(own))
-    if object_id.startswith(LEDGER_PREFIX):
+    if object_id.startswith(DAYS):
         found = [each for each in found if each[0].endswith("/head.json")]
     for path, sha512 in found:
         yield DataObject(path, fixity[path], sha512)

@@ -11,6 +11,7 @@ from datetime import datetime
 from policies.phrases import phrase
 from policies.trust import Algorithms
 from repository.archive import Archive
+from repository.coming import DAYS
 from repository.evidence.asking import Asking
 from repository.evidence.batch import Batch, Mark, slot_of
 from repository.evidence.judge import algorithms_in
@@ -18,7 +19,6 @@ from repository.evidence.leaves import Unprovable, objects_of
 from repository.evidence.pending import pend, pending
 from repository.evidence.planning import successor
 from repository.evidence.rehashing import Lacking, Rehashing
-from repository.ledger.segments import PREFIX as LEDGER_PREFIX
 from repository.progress import Progress
 from repository.settings.authorities import TREES, authorities_of, under_roots_of
 from signatures.errors import NotStamped
@@ -146,7 +146,7 @@ def _collect(archive: Archive, batch: Batch, progress: Progress) -> list[str]:
     """Fill the leaves of a batch; the versions that cannot be proved now."""
     policy, tiers = archive.policy.evidence, list(archive.tiers.values())
     waiting = archive.catalog.evidence.unproved(policy.largest)
-    waiting += archive.catalog.evidence.unproved_kept(LEDGER_PREFIX, max(policy.largest - len(waiting), 0))
+    waiting += archive.catalog.evidence.unproved_kept(DAYS, max(policy.largest - len(waiting), 0))
     unprovable = []
     progress.start("evidence", len(waiting), "objects")
     for object_id, version, inventory_sha512 in waiting:

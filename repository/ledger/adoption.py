@@ -18,10 +18,11 @@ from policies.findings import Findings, KhoError
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import LedgerDay
+from repository.coming import DAYS
 from repository.ledger.days import day_end, event_of_line
 from repository.ledger.keeper import folder_of
 from repository.ledger.open_day import OpenFile, event_of_row, open_files
-from repository.ledger.segments import CONTENT, PREFIX, SEGMENT
+from repository.ledger.segments import CONTENT, SEGMENT
 from repository.model import Copy, CopyState
 from storage.tier import ObjectId, ObjectVersion, Tier
 
@@ -55,7 +56,7 @@ def adopt_days(archive: Archive, held: Mapping[int, Mapping[str, ObjectVersion]]
 def day_number(found: ObjectVersion) -> int | None:
     """Which day of the ledger an object is; None when it is none, or cannot be believed."""
     digits = found.object_id.rpartition(":")[2]
-    is_day = found.problem is None and found.object_id.startswith(PREFIX) and digits.isdecimal()
+    is_day = found.problem is None and found.object_id.startswith(DAYS) and digits.isdecimal()
     return int(digits) if is_day else None
 
 

@@ -22,11 +22,12 @@ from policies.audits import next_check
 from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive
 from repository.catalog import LedgerDay
+from repository.coming import day_object
 from repository.errors import LedgerChanged
 from repository.ledger import verifier as ledger_verifier
 from repository.ledger.days import DayTree, HeadFacts, KeyRing, day_end, head_line, make_head, write_segment
 from repository.ledger.open_day import forget_open
-from repository.ledger.segments import SEGMENT, bring_segment, lines_between, object_id
+from repository.ledger.segments import SEGMENT, bring_segment, lines_between
 from repository.ledger.verifier import TIME
 from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState
@@ -207,7 +208,7 @@ def _seal(archive: Archive, day: LedgerDay) -> SealedVersion:
     created = datetime.strptime(head["closed"], TIME).replace(tzinfo=UTC)
     message = f"Ledger, day {day.number} ({day.day.isoformat()})"
     version = VersionBlock(1, created, message, SOFTWARE, f"urn:uuid:{head['archive']}")
-    return seal_files(object_id(head), files, version, folder / "inventory.json")
+    return seal_files(day_object(head), files, version, folder / "inventory.json")
 
 
 def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from repository.archive import Archive
 from repository.catalog import LedgerDay
+from repository.coming import day_object
 from repository.errors import LedgerChanged
 from repository.ledger.days import line_of, write_segment
 from repository.ledger.open_day import Told
@@ -20,10 +21,7 @@ from storage.errors import StorageError
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId, SequentialTier
 
-__all__ = ["CONTENT", "PREFIX", "SEGMENT", "bring_segment", "lines_between", "object_id"]
-
-PREFIX = "urn:kho:ledger:"
-"""Ids of the objects that hold days."""
+__all__ = ["CONTENT", "SEGMENT", "bring_segment", "lines_between"]
 
 CONTENT = "v1/content/k/"
 """Where a day's files lie in its object."""
@@ -34,11 +32,6 @@ PIECE = 1 << 20
 """Bytes copied at a time."""
 
 
-def object_id(head: Mapping[str, Any]) -> str:
-    """The id of the object that holds a day."""
-    return f"{PREFIX}{head['archive']}:{head['number']}"
-
-
 def bring_segment(archive: Archive, day: LedgerDay, target: Path) -> None:
     """Write the events of a closed day to ``target``.
 
@@ -46,7 +39,7 @@ def bring_segment(archive: Archive, day: LedgerDay, target: Path) -> None:
         LedgerChanged: no tier has them, and the catalog no longer holds the events that the head was made of.
     """
     head = json.loads(day.head)
-    wanted, place = head["segment"], ObjectId(object_id(head))
+    wanted, place = head["segment"], ObjectId(day_object(head))
     for name in _places(archive, day):
         with contextlib.suppress(StorageError), archive.tiers[name].open(place, CONTENT + SEGMENT) as stream:
             if _copied(stream, target) == wanted:

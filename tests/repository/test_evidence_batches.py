@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from policies.findings import Findings, spoken
 from repository.attention.entries import attention
+from repository.coming import DAYS
 from repository.evidence import keeping
 from repository.evidence.exporting import NotProved
 from repository.evidence.judge import Judging, judge
 from repository.evidence.leaves import Leaf, objects_of
 from repository.evidence.making import authorities_by_tree, make_batch
-from repository.ledger.segments import PREFIX
 from repository.progress import Silent
 from signatures.evidence import EvidenceReport, read_record
 from signatures.timestamps import Believed, make_authority
@@ -438,7 +438,7 @@ def test_days_of_the_ledger_are_proved_too(archive: Proved) -> None:
     done = archive.engine.evidence.batch()
     assert done["leaves"] == 2
     row = next(archive.catalog.evidence.batches())
-    day = next(each for each in keeping.load(archive.engine.archive, row).leaves if each.id.startswith(PREFIX))
+    day = next(each for each in keeping.load(archive.engine.archive, row).leaves if each.id.startswith(DAYS))
     assert isinstance(day, Leaf)
     (head,) = objects_of(list(archive.engine.archive.tiers.values()), day.id, 1, day.inventory_sha512)
     assert head.path.endswith("/head.json")

@@ -11,10 +11,14 @@ import pytest
 from ledger_scene import LedgerScene
 from sqlalchemy import text
 
+from repository.checks.comparison import compare
+from repository.coming import day_object
 from repository.errors import LedgerChanged
-from repository.ledger.keeper import export_days
-from repository.ledger.segments import CONTENT, SEGMENT, bring_segment, object_id
+from repository.ledger import keeper
+from repository.ledger.keeper import close_days, export_days, keep_day
+from repository.ledger.segments import CONTENT, SEGMENT, bring_segment
 from repository.ledger.verifier import Verifier
+from repository.progress import Silent
 from repository.reports.period import PeriodScope, gather
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId
@@ -34,7 +38,7 @@ def sealed(scene: LedgerScene, tier: str) -> Path:
     """The segment of the day as it lies on a tier."""
     there = scene.archive.tiers[tier]
     assert isinstance(there, LocalTier)
-    place = there.root / there.place_of(ObjectId(object_id(scene.head(DAY)))) / CONTENT / SEGMENT
+    place = there.root / there.place_of(ObjectId(day_object(scene.head(DAY)))) / CONTENT / SEGMENT
     assert place.is_file()
     return place
 
@@ -121,3 +125,19 @@ def test_the_verifier_is_handed_out_with_the_days(scene: LedgerScene, tmp_path: 
     segments = list(export_days(scene.archive, tmp_path, 1, 3))
     assert [segment.parent.name[:6] for segment in segments] == ["000001", "000002", "000003"]
     assert (tmp_path / "kho-ledger-verify.py").read_bytes().startswith(b"#!/usr/bin/env python3")
+
+
+def test_a_day_that_is_on_too_few_tiers_yet_is_no_stranger(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.record(7)
+    scene.clock.advance(timedelta(days=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper, "promise", lambda *_: "no lock now")
+        day = close_days(scene.archive)
+        assert day is not None
+        assert not keep_day(scene.archive, day)
+    tier = scene.archive.tiers["a"]
+    assert isinstance(tier, LocalTier)
+    assert (tier.root / tier.place_of(ObjectId(day_object(json.loads(day.head))))).is_dir()
+    assert compare(scene.archive, "a", "once", Silent())["strangers"] == []
+    assert keep_day(scene.archive, day)
+    assert compare(scene.archive, "a", "again", Silent())["strangers"] == []
