@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,7 +88,7 @@ def hurried(door: Door) -> Helpers | None:
 
 
 def opened(door: Door, helpers: Helpers | None = None) -> Engine:
-    """The engine; where the catalog itself is lost, an empty one is made first (tables of records and of jobs)."""
+    """The engine; where the catalog itself is lost, an empty one is made first."""
     try:
         return _opened(door, helpers)
     except BaseException:
@@ -102,10 +103,27 @@ def _opened(door: Door, helpers: Helpers | None) -> Engine:
     except KhoError as error:
         if error.code != NO_CATALOG:
             raise
+    sqlite = _made_anew(door.archive())
+    engine = door.open(helpers)
+    if not sqlite:
+        engine.jobs.upgrade()
+    return engine
+
+
+def _made_anew(home: Path) -> bool:
+    """Make an empty catalog, while no job runs here. Whether it is SQLite's: there the first job makes its tables, and a rebuild need not
+    load all code of jobs for them. Raises LauncherBusy, CatalogError."""
+    from repository import jobs
     from repository.catalog import Catalog
+    from repository.jobs.lock import PATIENCE, LauncherLock
     from repository.settings.home import Settings
 
-    Catalog.create(Settings.load(door.archive()).database)
-    engine = door.open(helpers)
-    engine.jobs.upgrade()
-    return engine
+    settings = Settings.load(home)
+    lock = LauncherLock(settings.home / "lock")
+    if not lock.acquire("upgrade", patience=PATIENCE):
+        raise jobs.LauncherBusy(str(lock.file), lock.holder())
+    try:
+        Catalog.create(settings.database)
+    finally:
+        lock.release()
+    return jobs.Settings(settings.home, settings.database).sqlite

@@ -114,6 +114,7 @@ class Client:
         self._settings = settings
         self._dbos: DBOSClient | None = None
         self._guard = threading.Lock()
+        self._made = False
 
     @property
     def dbos(self) -> DBOSClient:
@@ -145,12 +146,16 @@ class Client:
 
     def job(self, job_id: str) -> Job | None:
         """One job, or None when it is unknown."""
-        rows = self.dbos.list_workflows(workflow_ids=[job_id], load_input=False)
+        rows = self._listed(workflow_ids=[job_id], load_input=False)
         return _job(rows[0]) if rows else None
+
+    def _listed(self, **wanted: Any) -> list[WorkflowStatus]:
+        """`DBOSClient.list_workflows`; where the tables were never made there is no job."""
+        return [] if self.fresh() else self.dbos.list_workflows(**wanted)
 
     def jobs(self, states: Collection[JobState], *, limit: int, prefix: str = "", executor: str = "") -> Sequence[Job]:
         """Jobs in these states (all when empty), youngest first."""
-        rows = self.dbos.list_workflows(
+        rows = self._listed(
             status=[name for state in states for name in _STATES[state]] or None,
             workflow_id_prefix=prefix or None,
             executor_id=executor or None,
@@ -163,7 +168,7 @@ class Client:
 
     def arguments(self, flow: str) -> list[Json]:
         """The arguments of the jobs of ``flow`` that have not ended."""
-        rows = self.dbos.list_workflows(
+        rows = self._listed(
             name=flow,
             status=[*_STATES[JobState.WAITING], *_STATES[JobState.RUNNING]],
             application_name=APPLICATION,
@@ -203,7 +208,7 @@ class Client:
     def forget(self, before: datetime) -> int:
         """Delete the records of jobs that were done or cancelled before this moment; returns how many."""
         count = 0
-        while rows := self.dbos.list_workflows(
+        while rows := self._listed(
             status=["SUCCESS", "CANCELLED"],
             completed_before=before.isoformat(),
             application_name=APPLICATION,
@@ -217,7 +222,7 @@ class Client:
 
     def own_queued(self) -> Sequence[str]:
         """The jobs that a command had taken for itself and did not begin."""
-        rows = self.dbos.list_workflows(queue_name=self._settings.own_queue, status=_STATES[JobState.WAITING], load_input=False)
+        rows = self._listed(queue_name=self._settings.own_queue, status=_STATES[JobState.WAITING], load_input=False)
         return [row.workflow_id for row in rows]
 
     def upgrade(self) -> None:
@@ -243,15 +248,17 @@ class Client:
             self.dbos.register_queue(name, worker_concurrency=settings.concurrency, polling_interval_sec=poll)
 
     def fresh(self) -> bool:
-        """Whether the tables were never made (known on SQLite only)."""
-        if not self._settings.sqlite:
+        """Whether the tables were never made (known on SQLite only): they come with an archive, and a rebuild of its catalog leaves them
+        to the first job."""
+        if self._made or not self._settings.sqlite:
             return False
         file = sqlite_file(self._settings.database_url)
         if not file.exists():
             return True
         with closing(sqlite3.connect(file, timeout=30)) as connection:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dbos_migrations'").fetchone()
-        return found is None
+        self._made = found is not None
+        return not self._made
 
     def await_tables(self) -> None:
         """Wait until another process, which is at it, has made the tables. Raises `JobTables` when it does not."""

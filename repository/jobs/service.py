@@ -118,7 +118,7 @@ class Jobs:
 
     def enqueue_in(self, connection: Any, flow: str, job_id: str, argument: Json) -> None:
         """Queue a job within the caller's transaction (a SQLAlchemy connection or session on the same database): state change and
-        job are committed, or rolled back, together. Raises `UnknownFlow`, `NotJson`, `Conflict`."""
+        job are committed, or rolled back, together. The tables must be there (`ready`). Raises `UnknownFlow`, `NotJson`, `Conflict`."""
         with _conflicts(job_id):
             self._client.enqueue(flow, job_id, self._checked(flow, job_id, argument), connection=connection)
 
@@ -280,10 +280,16 @@ class Jobs:
             raise Conflict(job_id[:_ID_LIMIT], phrase("job-id", longest=_ID_LIMIT))
         return normal(argument, f"{flow} {job_id}")
 
-    def _enqueue(self, flow: str, job_id: str, argument: Json, *, delay: float = 0.0) -> None:
+    @_asking
+    def ready(self) -> None:
+        """Make the job tables where they were lost with the catalog, before a transaction in which a job shall be queued. Raises
+        `JobTables`."""
         if self._client.fresh():
             # Whoever holds the lock at this moment is making the tables itself.
             self._client.await_tables() if self._launcher.lock.holder() else self.upgrade()
+
+    def _enqueue(self, flow: str, job_id: str, argument: Json, *, delay: float = 0.0) -> None:
+        self.ready()
         with _conflicts(job_id):
             self._client.enqueue(flow, job_id, argument, delay=delay)
 

@@ -216,6 +216,7 @@ class Arrivals:
         )
         detail: dict[str, str | int] = {"bytes": upload.size, "sha256": upload.sha256.hex(), "sha512": upload.sha512.hex()}
         event = ledger_of(archive).event("transfer", "success", agent=actor, detail=detail)
+        self._jobs.ready()
         with archive.catalog.begin() as transaction:
             archive.catalog.deposits.add(deposit, within=transaction)
             archive.catalog.events.append([replace(event, deposit_id=deposit.id)], within=transaction)
@@ -225,6 +226,7 @@ class Arrivals:
     def _again(self, earlier: Deposit, upload: Upload, title: str) -> Deposit:
         """Queue a deposit that failed once more; it keeps its id."""
         archive = self._archive
+        self._jobs.ready()
         with archive.catalog.begin() as transaction:
             deposit = archive.catalog.deposits.update(
                 earlier.id,

@@ -155,6 +155,31 @@ def test_a_lost_catalog_is_told_with_what_works(archive: Archive) -> None:
     assert archive.aip in archive.kho("list")[1]
 
 
+def test_a_catalog_made_again_takes_questions_and_jobs(archive: Archive) -> None:
+    """The tables of jobs are made by the first job: nobody who asks before may need them."""
+    for file in archive.home.glob("catalog.db*"):
+        file.unlink()
+    assert archive.kho("catalog", "rebuild")[0] == 0
+    with closing(sqlite3.connect(archive.home / "catalog.db")) as database:
+        assert not database.execute("SELECT 1 FROM sqlite_master WHERE name LIKE 'dbos%' OR name = 'workflow_status'").fetchall()
+    code, document = archive.document("status")
+    assert (code, document["kind"]) == (4, "status"), "no copy was read since"
+    assert archive.kho("audit", "--all")[0] == 0
+
+
+def test_no_catalog_is_made_while_jobs_run(archive: Archive) -> None:
+    for file in archive.home.glob("catalog.db*"):
+        file.unlink()
+    lock = LauncherLock(archive.home / "lock")
+    assert lock.acquire("worker")
+    try:
+        code, document = archive.document("catalog", "rebuild")
+    finally:
+        lock.release()
+    assert (code, document["findings"][0]["code"]) == (1, "JOB-LAUNCHER-BUSY")
+    assert archive.document("list")[1]["findings"][0]["code"] == "CAT-NO-SCHEMA"
+
+
 @pytest.mark.parametrize(("tier", "good"), [("a", True), ("nowhere", False), (None, False)])
 def test_processes_that_a_rebuild_starts_early_end_with_it(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, tier: str | None, good: bool

@@ -237,6 +237,28 @@ def test_a_second_launcher_is_refused_with_the_holder_named(home, machine):
     other.close()
 
 
+def test_before_the_tables_are_made_there_are_no_jobs(home, machine):
+    with closing(sqlite3.connect(home / "catalog.db")) as database, database:
+        database.execute("CREATE TABLE of_the_catalog (id TEXT)")
+    assert (machine.list(), machine.waiting("three"), machine.arguments("three")) == ([], [], [])
+    assert machine.stuck(timedelta(0)) == []
+    assert machine.forget(timedelta(0)) == 0
+    assert machine.run_waiting("three", lambda progress: None) == 0
+    with pytest.raises(UnknownJob):
+        machine.get("j")
+    assert machine.run("three", "j", QUICK) == ["j/one", "j/two", "j/three"]
+    assert [job.id for job in machine.list()] == ["j"]
+
+
+def test_tables_are_made_before_a_transaction_that_needs_them(home, machine):
+    with closing(sqlite3.connect(home / "catalog.db")) as database, database:
+        database.execute("CREATE TABLE of_the_catalog (id TEXT)")
+    machine.ready()
+    assert not machine._client.fresh()
+    machine.ready()
+    assert machine.list() == []
+
+
 def test_job_and_state_change_are_one_transaction(home, machine):
     import sqlalchemy
 
