@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from policies.phrases import phrase
@@ -228,9 +229,7 @@ class _Audit:
             steps.run("follow policy", lambda step: follow_policy(self._archive))
         report = AuditReport()
         while True:
-            counts = steps.run(
-                "check", self._check, argument, started, sorted({*report.unavailable, *(tier for tier, _ in report.cold)})
-            )
+            counts = steps.run("check", self._check, argument, started, sorted({*report.unavailable, *report.not_looked}))
             report.merge(counts)
             if not counts["checked"] and not counts["unavailable"] and not counts.get("cold"):
                 break
@@ -245,8 +244,9 @@ class _Audit:
             steps.run("unavailable", lambda step: not_asked(self._archive, report.unavailable, started))
         if argument["everything"] and not argument["aip"]:
             compare_tiers(self._archive, steps, [argument["tier"]] if argument["tier"] else self._archive.tiers, started, report)
-        for tier, copies in Counter(tier for tier, _ in report.cold).items():
-            report.postponed[tier] = phrase("cold-asked", copies=copies)
+        for tier, copies in report.not_looked.items():
+            if tier not in report.unavailable:
+                report.postponed[tier] = phrase("cold-asked", copies=copies)
         return {**report.as_json(), "started": started, "cold": []}
 
     def _wait(self, step: Step, cold: list[tuple[str, str]]) -> int:
@@ -260,11 +260,15 @@ class _Audit:
 
     def _check(self, step: Step, scope: dict[str, Any], started: str, skip: list[str]) -> dict[str, Any]:
         asked_for = scope["everything"] or scope["aip"]
-        waits = {} if asked_for else {each.tier: each for each in waited_for(self._jobs()) if each.purpose == recalls.AUDIT}
+        waits: dict[str, tuple[int, datetime]] = {}
+        for each in [] if asked_for else waited_for(self._jobs()):  # longest first
+            for place in each.places if each.purpose == recalls.AUDIT else ():
+                copies, since = waits.get(place, (0, each.since))
+                waits[place] = copies + len(each.aips), since
         counts = audit_some(self._archive, scope, started, [*skip, *waits], StepProgress(step))
         late = {
-            tier: phrase("cold-waited", copies=len(each.aips), since=f"{each.since:%Y-%m-%d %H:%M}")
-            for tier, each in waits.items()
+            place: phrase("medium-waited" if "/" in place else "cold-waited", copies=copies, since=f"{since:%Y-%m-%d %H:%M}")
+            for place, (copies, since) in waits.items()
         }
         return {**counts, "postponed": {**counts["postponed"], **late}}
 

@@ -1,5 +1,6 @@
-"""Recalls: content that has to be brought before it can be read (cold storage classes). It is asked for, and a job looks now and then
-whether it has come: between two looks that job is a row in the queue, which holds no worker and outlives every process.
+"""Recalls: content that has to be brought before it can be read: by a store from a cold storage class, or by somebody who fetches a
+cartridge. It is asked for, and a job looks now and then whether it has come: between two looks that job is a row in the queue, which holds
+no worker and outlives every process.
 
 The unfinished jobs *are* the list of what is waited for; nothing else remembers it.
 """
@@ -8,9 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from repository.errors import BeingBrought, NoGoodCopy
 from repository.flow_names import RECALL
 from repository.model import CopyState
 from storage.errors import StorageError
-from storage.tier import ObjectId, RecallingTier, Tier
+from storage.tier import ObjectId, RecallingTier, SequentialTier, Tier
 
 if TYPE_CHECKING:
     from repository.jobs import Jobs
@@ -36,6 +37,8 @@ __all__ = [
     "coming_from",
     "handing_out",
     "look_again",
+    "look_now",
+    "media_away",
     "waited_for",
 ]
 
@@ -56,38 +59,61 @@ _WORDS: Final = {
 LOOK_EVERY: Final = 30 * 60.0
 """Seconds between looks whether content has come. Stores take from minutes to two days; a look costs a request a file."""
 
+PATIENT_AFTER: Final = 100
+"""Looks after which it is looked for once a day only. No store takes longer than these two days; a cartridge may stay in a vault for
+years, and is looked for at once when it is imported."""
+
+LOOK_DAILY: Final = 24 * 3600.0
+
 ONE_JOB: Final = 5_000
 """Copies of one job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Copies on one tier that are waited for, since when, and what for."""
+    """Copies on one tier that are waited for, since when, and what for. ``media`` are those that somebody has to bring, each with where it
+    was put last ("": nobody wrote that down); none where a store brings content."""
 
     tier: str
     aips: tuple[str, ...]
     purpose: str
     since: datetime
+    media: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
         """What for (a phrase)."""
         return _WORDS[self.purpose]
 
+    @property
+    def places(self) -> list[str]:
+        """What cannot be read meanwhile: the tier, or some of its media ("tape/LPD001L8")."""
+        return [f"{self.tier}/{medium}" for medium in self.media] or [self.tier]
+
     def as_json(self) -> dict[str, Any]:
-        return {"tier": self.tier, "aips": list(self.aips), "purpose": self.purpose, "since": self.since.isoformat()}
+        told = {"tier": self.tier, "aips": list(self.aips), "purpose": self.purpose, "since": self.since.isoformat()}
+        return {**told, "media": dict(self.media)}
 
     @classmethod
     def of(cls, argument: dict[str, Any]) -> Recall:
         """From the argument of its job."""
         since = datetime.fromisoformat(argument["since"])
-        return cls(argument["tier"], tuple(argument["aips"]), argument["purpose"], since)
+        return cls(argument["tier"], tuple(argument["aips"]), argument["purpose"], since, argument.get("media", {}))
 
 
 def cold_tiers(archive: Archive, aip_id: str) -> list[str]:
     """The tiers that hold a copy of this AIP whose content has to be brought before it can be read."""
     held = {copy.tier for copy in archive.catalog.holdings.get(aip_id).copies if copy.state is not CopyState.DAMAGED}
-    return [name for name, tier in archive.tiers.items() if name in held and isinstance(tier, RecallingTier) and tier.cold]
+    tiers = ((name, tier) for name, tier in archive.tiers.items() if name in held and isinstance(tier, RecallingTier))
+    return [name for name, tier in tiers if tier.cold or media_away(tier, aip_id)]
+
+
+def media_away(tier: Tier | None, aip_id: str) -> Mapping[str, str]:
+    """The media of a tier that somebody has to bring before all of an AIP can be read there, as far as that can be seen now."""
+    try:
+        return tier.away(ObjectId(aip_id)) if isinstance(tier, SequentialTier) else {}
+    except StorageError:
+        return {}
 
 
 def waited_for(jobs: Jobs) -> list[Recall]:
@@ -99,16 +125,18 @@ def begin(archive: Archive, jobs: Jobs, base: str, wanted: Iterable[tuple[str, s
     """Queue jobs that ask for copies (tier, AIP), wait for them, and then do what they are wanted for; how many copies were not waited
     for already. ``base`` names the jobs: the same one twice begins them once."""
     waiting = {(each.tier, aip_id) for each in waited_for(jobs) for aip_id in each.aips if each.purpose == purpose}
-    by_tier: dict[str, list[str]] = defaultdict(list)
+    by_place: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = defaultdict(list)
     for tier, aip_id in dict.fromkeys(wanted):
         if (tier, aip_id) not in waiting:
-            by_tier[tier].append(aip_id)
-    for tier, aips in by_tier.items():
+            by_place[tier, tuple(media_away(archive.tiers.get(tier), aip_id).items())].append(aip_id)
+    number = 0
+    for (tier, media), aips in by_place.items():
         for start in range(0, len(aips), ONE_JOB):
-            recall = Recall(tier, tuple(aips[start : start + ONE_JOB]), purpose, archive.clock.now())
+            recall = Recall(tier, tuple(aips[start : start + ONE_JOB]), purpose, archive.clock.now(), dict(media))
             argument = {**recall.as_json(), "round": 0, "actor": archive.actor}
-            jobs.run(RECALL, f"recall:{base}:{tier}:{start}:0", argument, wait=False)
-    return sum(map(len, by_tier.values()))
+            jobs.run(RECALL, f"recall:{base}:{tier}:{number}:0", argument, wait=False)
+            number += 1
+    return sum(map(len, by_place.values()))
 
 
 @contextmanager
@@ -122,7 +150,16 @@ def handing_out(archive: Archive, jobs: Callable[[], Jobs], aip_id: str) -> Iter
         if not tiers:
             raise
         begin(archive, jobs(), f"{EXPORT}:{uuid.uuid4()}", ((name, aip_id) for name in tiers), EXPORT)
-        raise BeingBrought(error.finding.path, aip_id, ", ".join(tiers)) from error
+        raise BeingBrought(error.finding.path, aip_id, ", ".join(_from(archive, name, aip_id) for name in tiers)) from error
+
+
+def _from(archive: Archive, tier: str, aip_id: str) -> str:
+    """Where something is brought from, for people: a tier, or its cartridges and where they were put."""
+    media = media_away(archive.tiers[tier], aip_id)
+    return (
+        ", ".join(f"{tier}/{medium} ({location})" if location else f"{tier}/{medium}" for medium, location in media.items())
+        or tier
+    )
 
 
 def coming_from(archive: Archive, aip_id: str) -> list[str]:
@@ -137,9 +174,17 @@ def _still_coming(tier: Tier, aip_id: str) -> bool:
         return False
 
 
-def look_again(jobs: Jobs, job_id: str, argument: dict[str, Any], coming: Sequence[str]) -> str:
+def look_again(archive: Archive, jobs: Jobs, job_id: str, argument: dict[str, Any], coming: Sequence[str]) -> str:
     """Queue the next look at what is still ``coming``, to begin after a while; the id of its job."""
     following = int(argument["round"]) + 1
     next_id = f"{job_id.rpartition(':')[0]}:{following}"
-    jobs.later(RECALL, next_id, {**argument, "aips": list(coming), "round": following}, LOOK_EVERY)
+    tier = archive.tiers.get(argument["tier"])
+    media = {medium: place for aip_id in coming for medium, place in media_away(tier, aip_id).items()}
+    more = {"aips": list(coming), "round": following, "media": media or argument.get("media", {})}
+    jobs.later(RECALL, next_id, {**argument, **more}, LOOK_DAILY if following > PATIENT_AFTER else LOOK_EVERY)
     return next_id
+
+
+def look_now(jobs: Jobs) -> None:
+    """Media have come: look at once at what waits for some."""
+    jobs.sooner(RECALL, lambda argument: bool(argument.get("media")))

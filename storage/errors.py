@@ -5,7 +5,7 @@ StorageError
 ├── AlreadyExists     something is there already, and put only creates
 ├── Unavailable       the store could not be asked or could not do it now (down, EIO, full, time-out): says nothing of the bytes
 │   ├── MediumAway    one medium of a tier could not be used; the tier itself is there
-│   └── Cold          the bytes are there, and have to be asked for: they can be read hours later
+│   └── Cold          the bytes are there, and have to be asked for, or brought by somebody: they can be read later
 ├── Refused           the store was asked and said no (permission, write-once)
 │   └── ReadOnly      it takes no writes at all: a read-only file system, a credential that may not write
 ├── Conflict          the object is not in the state this version was built on: another writer was first

@@ -225,6 +225,11 @@ class SequentialTier(Tier, Protocol):
         """Where an object lies: (medium, and two numbers that grow with the position on it); ("", 0, 0) where it is not."""
         ...
 
+    def away(self, object_id: ObjectId) -> Mapping[str, str]:
+        """The media that somebody has to bring before all of an object can be read, each with where it was put last ("" where nobody
+        wrote that down). Raises Unavailable where that cannot be seen now."""
+        ...
+
 
 @runtime_checkable
 class RootedTier(Tier, Protocol):
@@ -242,16 +247,17 @@ class RootedTier(Tier, Protocol):
 
 @runtime_checkable
 class RecallingTier(Tier, Protocol):
-    """A tier whose content may have to be brought before it can be read, hours after it was asked for. Reading it sooner raises Cold."""
+    """A tier whose content may have to be brought before it can be read: by the store, hours after it was asked for, or by somebody who
+    fetches a cartridge. Reading it sooner raises Cold."""
 
     @property
     def cold(self) -> bool:
-        """Whether this is so of what is written now."""
+        """Whether this is so of everything that is written now."""
         ...
 
     def recall(self, object_id: ObjectId) -> int:
-        """Ask for everything of an object that was not asked for yet; how many files cannot be read yet (0: all can, for some days).
-        Raises Refused, Unavailable."""
+        """Ask for everything of an object that was not asked for yet; how many files, or the media on which they lie, cannot be read yet
+        (0: all can, for some days). Raises Refused, Unavailable."""
         ...
 
 

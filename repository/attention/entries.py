@@ -204,4 +204,8 @@ def _jobs(jobs: Jobs) -> Iterator[Finding]:
             "since": f"{each.since:%Y-%m-%d %H:%M} UTC",
             "purpose": each.words,
         }
-        yield Finding("ATT-COLD", each.tier, about)
+        for medium, location in each.media.items():
+            where = phrase("medium-put", location=location) if location else phrase("medium-put-nobody-knows")
+            yield Finding("ATT-MEDIUM-AWAY", f"{each.tier}/{medium}", {**about, "medium": medium, "where": where})
+        if not each.media:
+            yield Finding("ATT-COLD", each.tier, about)

@@ -7,11 +7,13 @@ records their outcome in one transaction. So a killed audit goes on where it sto
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +32,7 @@ from repository.ledger.events import DAMAGE, ledger_of
 from repository.ledger.write_once import promise
 from repository.model import CheckRecord, Copy, CopyState, Damage
 from repository.progress import Progress
+from repository.recalls import media_away
 from storage.errors import Cold, MediumAway, StorageError, Unavailable
 from storage.tier import ObjectId, RecallingTier, SequentialTier, Tier
 from storage.verifiers import Check, Found
@@ -77,6 +80,7 @@ class AuditReport:
     cold: list[tuple[str, str]] = field(
         default_factory=list
     )  # copies (tier, AIP) that have to be brought before they can be read
+    not_looked: Counter[str] = field(default_factory=Counter)  # by tier or medium: how many of those copies
     looked: int = 0  # copies that were looked at and not read
     unlocked: dict[str, str] = field(default_factory=dict)  # by tier: why a copy that is good is not write-once as promised
 
@@ -95,6 +99,7 @@ class AuditReport:
             "postponed": self.postponed,
             "looked": self.looked,
             "cold": self.cold,
+            "not_looked": dict(self.not_looked),
         }
 
     def merge(self, step: Mapping[str, Any]) -> None:
@@ -111,6 +116,7 @@ class AuditReport:
         self.postponed.update(step.get("postponed", {}))
         self.looked += step.get("looked", 0)
         self.cold += [(tier, aip_id) for tier, aip_id in step.get("cold", ())]
+        self.not_looked.update(step.get("not_looked", {}))
         for canaries in (step["canaries"], step.get("looked_canaries", {})):
             for tier, count in canaries.items():
                 self.canaries.setdefault(tier, CanaryCount()).add(count)
@@ -150,7 +156,7 @@ def audit_some(
     brought = [name for name in tiers if _is_cold(archive.tiers[name])]
     plain = [name for name in tiers if budgets[name] > 0 and name not in (*wound, *brought)]
 
-    def candidates(tiers: list[str], limit: int, budget: int | None) -> list[Copy]:
+    def candidates(tiers: list[str], limit: int, *, budget: int | None) -> list[Copy]:
         due = None if asked_for else since
         return archive.catalog.copies.candidates(
             tiers=tiers,
@@ -165,14 +171,14 @@ def audit_some(
     # Only where there is a choice between tiers.
     risks = {} if asked_for or len(plain) < 2 else {name: _ahead(archive, name, since) for name in plain}
 
-    copies = candidates(plain, STEP_COPIES, min(budgets[name] for name in plain)) if plain else []
+    copies = candidates(plain, STEP_COPIES, budget=min(budgets[name] for name in plain)) if plain else []
     for name in wound:
         if not copies and budgets[name] > 0:
-            asked = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
-            copies = _on_one_medium(archive.tiers[name], asked, skip)
+            left = None if asked_for else left_today(archive, name, None)
+            copies = _on_one_medium(archive.tiers[name], functools.partial(candidates, [name], budget=None), skip, left)
     for name in brought:  # as many as may be read a day: each time they are waited for
         if not copies and budgets[name] > 0:
-            copies = candidates([name], MEDIUM_COPIES, None if asked_for else left_today(archive, name, None))
+            copies = candidates([name], MEDIUM_COPIES, budget=None if asked_for else left_today(archive, name, None))
     return {**check_copies(archive, copies, progress, full=asked_for), "postponed": pauses}
 
 
@@ -180,20 +186,38 @@ def _is_cold(tier: Tier) -> bool:
     return isinstance(tier, RecallingTier) and tier.cold
 
 
-def _on_one_medium(tier: Tier, copies: Sequence[Copy], skip: Sequence[str]) -> list[Copy]:
-    """Of these copies on a tier of media that are wound, those on the medium of the oldest that is not on one to be skipped, in the order
-    in which they lie there."""
+def _on_one_medium(
+    tier: Tier, candidates: Callable[[int], Sequence[Copy]], skip: Sequence[str], budget: int | None
+) -> list[Copy]:
+    """The next copies on one medium of a tier whose media are wound: that of the oldest copy of which nothing lies on a medium to be
+    skipped. As many as ``budget`` bytes allow, and at least one; in the order in which they lie there."""
     assert isinstance(tier, SequentialTier)
-    places = {copy.aip_id: tier.locality(ObjectId(copy.aip_id)) for copy in copies}
-    medium = next((place[0] for place in places.values() if f"{tier.name}/{place[0]}" not in skip), None)
-    return sorted((each for each in copies if places[each.aip_id][0] == medium), key=lambda each: places[each.aip_id])
+    skipped = {each.removeprefix(f"{tier.name}/") for each in skip if each.startswith(f"{tier.name}/")}
+    limit, known = MEDIUM_COPIES, 0
+    while True:
+        copies = candidates(limit)
+        places = {copy.aip_id: tier.locality(ObjectId(copy.aip_id)) for copy in copies[known:]}
+        open_ = [copy for copy in copies[known:] if not skipped or not _lies_on(tier, copy, places[copy.aip_id][0], skipped)]
+        if open_ or len(copies) < limit:
+            break
+        known, limit = len(copies), 2 * limit  # however many wait for a medium that is away, those behind them are not forgotten
+    together = [copy for copy in open_ if places[copy.aip_id][0] == places[open_[0].aip_id][0]]
+    ends = itertools.accumulate(copy.bytes for copy in together)
+    fitting = [copy for copy, end in zip(together, ends, strict=True) if budget is None or end <= budget] or together[:1]
+    return sorted(fitting, key=lambda each: places[each.aip_id])
+
+
+def _lies_on(tier: SequentialTier, copy: Copy, medium: str, media: Collection[str]) -> bool:
+    """Whether something of a copy lies on one of these media, or would have to be brought on one."""
+    return medium in media or not media_away(tier, copy.aip_id).keys().isdisjoint(media)
 
 
 def _away(archive: Archive, copy: Copy, error: Unavailable) -> str:
     """What could not be asked: the tier, or only one of its media ("tape/LPD001L8")."""
     tier = archive.tiers[copy.tier]
     if isinstance(error, MediumAway) and isinstance(tier, SequentialTier):
-        return f"{copy.tier}/{tier.locality(ObjectId(copy.aip_id))[0]}"
+        medium = error.finding.path if isinstance(error, Cold) else tier.locality(ObjectId(copy.aip_id))[0]
+        return f"{copy.tier}/{medium}"
     return copy.tier
 
 
@@ -223,9 +247,10 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
             continue
         if isinstance(found, Cold):  # it was asked for; whoever runs this audit sees to it that it is read when it has come
             report.cold.append((copy.tier, copy.aip_id))
-            continue
+            report.not_looked[_away(archive, copy, found)] += 1
         if isinstance(found, Unavailable):
-            report.unavailable[_away(archive, copy, found)] = said(found.finding)
+            if not isinstance(found, Cold) or isinstance(found, MediumAway):  # what a store brings comes without anybody
+                report.unavailable[_away(archive, copy, found)] = said(found.finding)
             continue
         if isinstance(found, StorageError):
             raise found

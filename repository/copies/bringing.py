@@ -16,7 +16,7 @@ from repository.checks.audit import verify_copy
 from repository.copies.resealing import lacking, resealed
 from repository.ledger.events import ledger_of
 from repository.model import Copy, CopyState
-from storage.errors import ReadOnly, StorageError, Unavailable
+from storage.errors import Cold, ReadOnly, StorageError, Unavailable
 from storage.tier import SealedVersion, SequentialTier
 
 __all__ = ["CLOSED", "bring_together"]
@@ -67,7 +67,10 @@ class _Batch:
         want = wanted(self._archive, copy.aip_id)
         if want is None:
             return
-        found = verify_copy(self._archive, copy, self._archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id])
+        try:
+            found = verify_copy(self._archive, copy, self._archive.catalog.holdings.inventories([copy.aip_id])[copy.aip_id])
+        except Cold:  # a version before lies on a cartridge that is out: this one waits for it, the others need not
+            return
         if numbers := lacking(found, want):
             self._reseal(copy, want, numbers)
         if sum(version.bytes for version in self._versions) >= TOGETHER:

@@ -13,7 +13,7 @@ from repository.jobs.flow import Json, Step, Steps
 from repository.progress import Silent
 from repository.recalls import AUDIT, REPAIR, look_again
 from storage.errors import Refused, StorageError
-from storage.tier import ObjectId, RecallingTier
+from storage.tier import ObjectId, RecallingTier, SequentialTier, Tier
 
 if TYPE_CHECKING:
     from repository.jobs import Jobs
@@ -39,7 +39,8 @@ class RecallFlow:
             audit = AuditReport()
             for aips in _parts(asked["came"]):
                 audit.merge(steps.run("check", self._check, argument["tier"], aips))
-            result["audit"] = audit.as_json()
+            result["audit"] = {**audit.as_json(), "cold": []}
+            asked["coming"] += [aip_id for _, aip_id in audit.cold]  # it went away again before it was read
         elif argument["purpose"] == REPAIR:
             repair = RepairReport()
             for aips in _parts(asked["came"]):
@@ -60,10 +61,18 @@ class RecallFlow:
                 still = tier.recall(ObjectId(aip_id)) if isinstance(tier, RecallingTier) else 0
             except Refused as error:
                 refused[aip_id] = said(error.finding)
-            except StorageError:  # the store is away: asked again at the next look
+            except StorageError:
                 coming.append(aip_id)
+                if tier is not None and _is_away(
+                    tier
+                ):  # then each would wait for an answer as long: asked again at the next look
+                    coming += aips[number + 1 :]
+                    break
             else:
                 (coming if still else came).append(aip_id)
+        if isinstance(tier, SequentialTier):  # it is read in the order in which it lies
+            places = {aip_id: tier.locality(ObjectId(aip_id)) for aip_id in came}
+            came.sort(key=lambda aip_id: places[aip_id])
         return {"came": came, "coming": coming, "refused": refused}
 
     def _check(self, step: Step, tier: str, aips: list[str]) -> dict[str, Any]:
@@ -78,7 +87,15 @@ class RecallFlow:
         return report.as_json()
 
     def _wait(self, step: Step, argument: dict[str, Any], coming: list[str]) -> str:
-        return look_again(self._jobs(), step.job_id, argument, coming)
+        return look_again(self._archive, self._jobs(), step.job_id, argument, coming)
+
+
+def _is_away(tier: Tier) -> bool:
+    try:
+        tier.check()
+    except StorageError:
+        return True
+    return False
 
 
 def _parts(aips: Sequence[str]) -> list[list[str]]:

@@ -11,7 +11,7 @@ import enum
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,6 +176,16 @@ class Client:
             load_output=False,
         )
         return [row.input["args"][0] for row in rows if row.input is not None]
+
+    def sooner(self, flow: str, which: Callable[[Json], bool]) -> int:
+        """End the delay of the jobs of ``flow`` of whose argument ``which`` is true; how many there were."""
+        rows = self.dbos.list_workflows(
+            name=flow, status=["DELAYED"], application_name=APPLICATION, limit=_ALL, load_output=False
+        )
+        ids = [row.workflow_id for row in rows if row.input is not None and which(row.input["args"][0])]
+        for job_id in ids:
+            self.dbos.set_workflow_delay(job_id, delay_seconds=0)
+        return len(ids)
 
     def running(self) -> Sequence[Job]:
         """All jobs that stand as running, whether their executor lives or not."""

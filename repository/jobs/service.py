@@ -129,6 +129,11 @@ class Jobs:
         self._enqueue(flow, job_id, self._checked(flow, job_id, argument), delay=seconds)
 
     @_asking
+    def sooner(self, flow: str, which: Callable[[Json], bool]) -> int:
+        """Let those jobs of ``flow`` that were queued for `later`, and of whose argument ``which`` is true, begin now; how many."""
+        return self._client.sooner(flow, which)
+
+    @_asking
     def wait(self, job_id: str, *, flow: str = "", progress: Report | None = None, timeout: float | None = None) -> Json:
         """Wait for a queued job and return its result; when nobody launches jobs here, run it here. Raises as `run`."""
         ends = None if timeout is None else time.monotonic() + timeout

@@ -15,6 +15,7 @@ from repository.flow_names import REFRESH
 from repository.ledger.events import ledger_of
 from repository.progress import Progress
 from repository.rebuilding.rebuild import RebuildReport, rebuild
+from repository.recalls import look_now
 from repository.settings.home import remember_tiers
 from repository.tiers import make_tier
 from storage.errors import Refused, StorageError, Unavailable
@@ -195,6 +196,8 @@ class Tapes:
                 if here.kind is not goal:
                     shelf.library.changer.move(here.address, shelf.library.changer.free(goal).address)
                 volume = shelf.register.change_volume(barcode, location=location if way == "export" else "")
+        if way == "import":
+            look_now(self._jobs())
         self._event({"export": "medium exported", "import": "medium imported", "lost": "medium lost"}[way], tier, barcode)
         return tier.name, volume
 

@@ -6,7 +6,7 @@ Element status is asked for each kind of element by itself, never for all at onc
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policies.phrases import phrase
@@ -14,7 +14,7 @@ from storage.tape.device import LONG, Device, Identity
 from storage.tape.errors import NoCartridge
 from storage.tape.transport import ScsiTransport
 
-__all__ = ["Changer", "Element", "Kind", "is_cleaning"]
+__all__ = ["Changer", "Element", "Kind", "is_cleaning", "loadable"]
 
 READ_ELEMENT_STATUS, MOVE_MEDIUM, INITIALIZE_ELEMENT_STATUS, PREVENT_REMOVAL = 0xB8, 0xA5, 0x07, 0x1E
 
@@ -115,6 +115,11 @@ class Changer:
 
     def close(self) -> None:
         self._device.close()
+
+
+def loadable(elements: Iterable[Element]) -> frozenset[str]:
+    """The barcodes of what may be put into a drive: not of what lies in a mail slot, for somebody is about to take it away."""
+    return frozenset(each.barcode for each in elements if each.full and each.kind is not Kind.MAIL_SLOT)
 
 
 def _elements(data: bytes) -> Iterator[Element]:

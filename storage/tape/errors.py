@@ -11,7 +11,7 @@ Unavailable
 │   └── Busy              busy, or reserved by another: the command was not done
 ├── TransportError        no answer: the command may have been done, or not
 ├── PositionLost          where the tape stands is not known (any more), so nothing may be written
-├── NoCartridge           a cartridge that is needed is not in the library
+├── NoCartridge           a cartridge that is needed is not in the library (MediumAway, Cold)
 ├── NoRoom                no cartridge of this pool has room
 └── LibraryBusy           another process is using the library, or all drives are in use
 Refused
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from policies.findings import KhoError
 from policies.phrases import phrase
-from storage.errors import Damaged, MediumAway, Refused, Unavailable
+from storage.errors import Cold, Damaged, MediumAway, Refused, Unavailable
 from storage.tape.sense import Key, Sense
 
 __all__ = [
@@ -87,7 +87,9 @@ class PositionLost(Unavailable):
         KhoError.__init__(self, "TAPE-POSITION", device, reason=reason)
 
 
-class NoCartridge(MediumAway):
+class NoCartridge(MediumAway, Cold):
+    """``finding.path`` is its barcode."""
+
     def __init__(self, volume: str, reason: str) -> None:
         KhoError.__init__(self, "TAPE-NO-CARTRIDGE", volume, reason=reason)
 

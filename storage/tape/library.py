@@ -18,7 +18,7 @@ from pathlib import Path
 
 from policies.phrases import os_phrase, phrase
 from storage.errors import StorageError, Unavailable
-from storage.tape.changer import Changer, Element, Kind, is_cleaning
+from storage.tape.changer import Changer, Element, Kind, is_cleaning, loadable
 from storage.tape.drive import Drive
 from storage.tape.errors import LibraryBusy, NoCartridge, TransportError
 from storage.tape.transport import Patient, ScsiTransport, open_transport
@@ -27,6 +27,12 @@ __all__ = ["Library", "Place"]
 
 PATIENCE = 60.0
 """Seconds to wait for another process: short work ends by then; what takes hours is told of instead."""
+
+SEEN_FOR = 10.0
+"""Seconds for which what was seen in the library is believed by who only asks what is there."""
+
+GLANCE = 2.0
+"""Seconds that who only asks what is there waits for others."""
 
 Opener = Callable[[str], ScsiTransport]
 
@@ -73,13 +79,17 @@ class Library:
         self._bays = [_Bay(address) for address in place.drives]
         self.mounts = 0
         """Cartridges moved into a drive so far."""
+        self.seen: frozenset[str] | None = None
+        """The cartridges that could be loaded when the changer was asked last; None before it was, and after something was moved."""
+        self._seen_at = 0.0
 
     # --- one at a time ----------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the library for this thread. May be nested. Raises LibraryBusy, Unavailable."""
-        if not self._thread.acquire(timeout=self._patience):
+    def held(self, *, patience: float | None = None) -> Iterator[None]:
+        """Hold the library for this thread; others are waited for so many seconds. May be nested. Raises LibraryBusy, Unavailable."""
+        patience = self._patience if patience is None else patience
+        if not self._thread.acquire(timeout=patience):
             raise LibraryBusy(self.name, phrase("tape-busy-job"))
         try:
             if self._depth:
@@ -89,7 +99,7 @@ class Library:
                 finally:
                     self._depth -= 1
                 return
-            descriptor = self._lock()
+            descriptor = self._lock(patience)
             try:
                 self._depth = 1
                 self._note(descriptor)
@@ -104,7 +114,7 @@ class Library:
         finally:
             self._thread.release()
 
-    def _lock(self) -> int:
+    def _lock(self, patience: float) -> int:
         try:
             descriptor = os.open(self.place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -115,7 +125,7 @@ class Library:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return descriptor
             except BlockingIOError:
-                if waited >= self._patience:
+                if waited >= patience:
                     os.close(descriptor)
                     raise LibraryBusy(self.name, phrase("tape-busy-process")) from None
             self._sleep(0.05)
@@ -180,6 +190,25 @@ class Library:
 
     # --- mounting ---------------------------------------------------------------------------------------------------------
 
+    def look(self) -> list[Element]:
+        """What is in the library now. Raises Unavailable."""
+        elements = self.changer.elements()
+        self.seen, self._seen_at = loadable(elements), time.monotonic()
+        return elements
+
+    def there(self) -> frozenset[str]:
+        """The cartridges that can be loaded, as they were seen some seconds ago; while somebody works with the library for hours, as that
+        somebody saw them last. Needs no holding. Raises LibraryBusy where nobody here has seen them, Unavailable."""
+        seen = self.seen
+        if seen is None or time.monotonic() - self._seen_at > SEEN_FOR:
+            try:
+                with self.held(patience=GLANCE):
+                    self.look()
+            except LibraryBusy:
+                if seen is None:
+                    raise
+        return self.seen or seen or frozenset()
+
     def mount(self, barcode: str, *, mail_slot: bool = True) -> tuple[Drive, bool]:
         """A drive with this cartridge in it, ready; and whether it was put in (or looked at) anew, so that its label has to be read. With
         ``mail_slot`` it may lie in a mail slot.
@@ -197,7 +226,7 @@ class Library:
                     return bay.drive, False
                 except Unavailable:
                     self._drop(bay)
-        elements = self.changer.elements()
+        elements = self.look()
         place = next((each for each in elements if each.full and each.barcode == barcode), None)
         if place is None:
             raise NoCartridge(barcode, phrase("not-in-library"))
@@ -254,6 +283,7 @@ class Library:
 
     def take_out(self, barcode: str) -> Element:
         """Make sure that a cartridge is in no drive; where it lies now. Raises NoCartridge."""
+        self.seen = None  # whoever takes it out is going to move it
         place = self.changer.find(barcode)
         if place.kind is not Kind.DRIVE:
             return place

@@ -202,6 +202,17 @@ class Register:
         )
         return [_part(row) for row in rows]
 
+    def volumes_of(self, object_id: str) -> dict[str, str]:
+        """The volumes on which something of an object counts, each with its location."""
+        rows = self._db.execute(
+            "SELECT DISTINCT v.barcode, v.location FROM parts p JOIN bundles b USING (volume, sequence) JOIN volumes v "
+            "ON v.barcode = p.volume WHERE p.object_id = ? AND p.whole = 1 AND b.counted = 1 "
+            "AND v.state NOT IN ('lost', 'retired') AND EXISTS (SELECT 1 FROM files f WHERE f.part = p.id AND f.state = 0) "
+            "ORDER BY v.barcode",
+            (object_id,),
+        )
+        return dict(rows)
+
     def files_of(self, part: int) -> Iterator[FileRow]:
         """The members of a part, in their order."""
         for row in self._db.execute("SELECT * FROM files WHERE part = ? ORDER BY offset", (part,)):

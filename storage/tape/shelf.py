@@ -14,7 +14,7 @@ from storage.errors import NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.objects import INVENTORY
 from storage.tape.bundles import closing, header, padding
 from storage.tape.cartridge import Cartridge
-from storage.tape.changer import Kind
+from storage.tape.changer import loadable
 from storage.tape.drive import BLOCK
 from storage.tape.errors import NoCartridge, NoRoom, WriteProtected, WrongVolume
 from storage.tape.folder import TapeFolder
@@ -81,7 +81,12 @@ class Shelf:
         volume = self.register.volume(barcode)
         if volume.state is VolumeState.LOST:
             raise NoCartridge(barcode, phrase("tape-lost"))
-        drive, anew = self.library.mount(barcode, mail_slot=False)  # somebody is about to take it away
+        try:
+            drive, anew = self.library.mount(barcode, mail_slot=False)  # somebody is about to take it away
+        except NoCartridge as error:
+            if volume.location and barcode not in {each.barcode for each in self.library.changer.elements()}:
+                raise NoCartridge(barcode, phrase("tape-put-away", location=volume.location)) from error
+            raise
         known = self._cartridges.get(barcode)
         if known is not None and known.drive is drive and not anew:
             known.volume = volume
@@ -101,9 +106,7 @@ class Shelf:
 
         Raises NoRoom, or why the last one could not be used.
         """
-        there = {
-            element.barcode for element in self.library.changer.elements() if element.full and element.kind is not Kind.MAIL_SLOT
-        }
+        there = loadable(self.library.look())
         volumes = [each for each in self.register.volumes() if each.state is VolumeState.OPEN and each.barcode in there]
         reason: StorageError = NoRoom(self.folder.name)
         for volume in sorted(volumes, key=lambda each: -each.used):

@@ -27,11 +27,11 @@ from storage.tape.bundles import Comment, plan
 from storage.tape.changer import Element
 from storage.tape.folder import TapeFolder, create_tape_folder
 from storage.tape.gathering import Gathering
+from storage.tape.index import Index
 from storage.tape.library import Library
 from storage.tape.mending import write_mends
 from storage.tape.planning import conflict, in_sequence, inventories
 from storage.tape.recall import Recall
-from storage.tape.register import Register
 from storage.tape.rows import FileRow, PartRow, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.verifying import Pass, Verified
@@ -79,8 +79,7 @@ class TapeTier:
         self._now = now
         self._guard = threading.RLock()
         self._recall = Recall(self._folder)
-        self._asking = threading.Lock()
-        self._index: Register | None = None
+        self._index = Index(self._folder)
         self._opened: Shelf | None = None
         self._fresh: dict[int, float] = {}
         self._gathering = Gathering(name, self._write_all, enough=bundle, seconds=gather)
@@ -102,10 +101,7 @@ class TapeTier:
             if self._opened is not None:
                 self._opened.register.close()
                 self._opened = None
-        with self._asking:
-            if self._index is not None:
-                self._index.close()
-                self._index = None
+        self._index.close()
 
     # --- holding the library ----------------------------------------------------------------------------------------------
 
@@ -317,6 +313,21 @@ class TapeTier:
             parts = [part for part in shelf.register.parts_of(object_id) if part.kind == "version"]
         return (parts[-1].volume, parts[-1].sequence, parts[-1].offset) if parts else ("", 0, 0)
 
+    @property
+    def cold(self) -> bool:
+        """`storage.tier.RecallingTier.cold`: what is written now lies in the library."""
+        return False
+
+    def recall(self, object_id: ObjectId) -> int:
+        """`storage.tier.RecallingTier.recall`: how many cartridges somebody has to bring first."""
+        return len(self.away(object_id))
+
+    def away(self, object_id: ObjectId) -> Mapping[str, str]:
+        """`storage.tier.SequentialTier.away`."""
+        volumes = self._index.volumes_of(object_id)
+        there = self._library.there() if volumes else frozenset()
+        return {barcode: location for barcode, location in volumes.items() if barcode not in there}
+
     def inventory(self, object_id: ObjectId) -> bytes:
         with self.open(object_id, INVENTORY) as stream:
             return stream.read()
@@ -325,21 +336,11 @@ class TapeTier:
         check_path(path)
         with contextlib.suppress(Unavailable):  # what cannot be written now hides nothing of what is there
             self.flush()
-        found = self._find(object_id, path)
+        found = self._index.find(object_id, path)
         if found is None:
             raise NotFound(f"{object_id}/{path}")
         stream = self._folder.open_inventory(found[1].sha512) if path.endswith(INVENTORY) else None
         return stream if stream is not None else self._recalled(*found)
-
-    def _find(self, object_id: ObjectId, path: str) -> tuple[PartRow, FileRow] | None:
-        """Where a file lies, by a connection of its own: whoever asks must come into the queue while an audit holds the shelf."""
-        self._folder.identifier  # noqa: B018
-        with self._asking:
-            try:
-                self._index = self._index or self._folder.register()
-                return self._index.find_file(object_id, path)
-            except sqlite3.Error as error:
-                raise Unavailable(str(self._folder.path), phrase("tape-register", why=str(error))) from error
 
     def _recalled(self, part: PartRow, row: FileRow) -> BinaryIO:
         """Wait until whoever holds the library (an audit on its way through the cartridge, or we ourselves) has read it."""
