@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from formats.properties import pictures
 from formats.properties.comparison import COMPARISONS, compare
-from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
+from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said, read_told
 
-__all__ = ["COMPARISONS", "CannotTell", "Compared", "Demand", "Kind", "Said", "compare", "pictures"]
+__all__ = ["COMPARISONS", "CannotTell", "Compared", "Demand", "Kind", "Said", "compare", "pictures", "read_told"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from formats.properties import media, odf, ooxml, pdf, pictures, plain
 from formats.properties.cells import Rows, compare_cells
 from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
-from formats.properties.words import compare_words
+from formats.properties.words import NEIGHBOURS, compare_words
 
 __all__ = ["COMPARISONS", "compare"]
 
@@ -47,9 +48,15 @@ def _one(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     if comparison is None:
         return Compared(demand.name, None, detail="there is no such comparison")
     try:
-        return comparison(source, result, demand, work)
+        return replace(comparison(source, result, demand, work), limit=_limit(demand))
     except CannotTell as reason:
         return Compared(demand.name, None, detail=str(reason))
+
+
+def _limit(demand: Demand) -> str:
+    sign, usual = LIMITS.get(demand.name, ("", None))
+    least = usual if demand.least is None else demand.least
+    return "" if least is None else f"{sign} {least:g}"
 
 
 Comparison = Callable[[Said, Said, Demand, Path], Compared]
@@ -318,3 +325,12 @@ COMPARISONS: Mapping[str, Comparison] = {
     "attachments": _attachments,
 }
 """Property → comparison. A policy may name these and no others."""
+
+LIMITS: Mapping[str, tuple[str, float | None]] = {
+    "text": (">=", NEIGHBOURS),
+    "look": (">=", LOOK),
+    "pixels": (">=", None),
+    "quality": (">=", QUALITY),
+    "duration": ("<=", SECONDS),
+}
+"""Property whose likeness has degrees → how its measure is held against the limit, and the limit where the policy names none."""

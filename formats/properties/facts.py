@@ -11,7 +11,7 @@ from pathlib import Path
 from formats.sandbox import GIB, SandboxLimits, run
 from formats.tools import program
 
-__all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "ask"]
+__all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "ask", "read_told"]
 
 LIMITS = SandboxLimits(seconds=600.0, memory=2 * GIB, output=256 << 20)
 """Reading one property of one file: a film of an hour is decoded in minutes, a book's text is megabytes."""
@@ -63,10 +63,29 @@ class Compared:
     measure: float | None = None
     detail: str = ""
     facts: Mapping[str, str | int] = field(default_factory=dict, hash=False)
+    limit: str = ""  # what the measure was held against: ">= 0.9", "<= 0.5"; "" where likeness has no degrees
 
     @property
     def accepted(self) -> bool:
         return self.same is True
+
+    def told(self) -> str:
+        """An accepted comparison in the words that stand in the PREMIS of the result (docs/on-disk.md): ``same``, or the measure and
+        its limit; then what was counted."""
+        first = "same" if self.measure is None else f"{self.measure:.6g} {self.limit}".rstrip()
+        return "; ".join([first, *(f"{name} {value}" for name, value in self.facts.items())])
+
+
+def read_told(name: str, words: str) -> Compared:
+    """What `Compared.told` said; of words that are none of its, a comparison without a measure."""
+    first, *counted = words.split("; ")
+    number, _, limit = first.partition(" ")
+    try:
+        measure = None if first == "same" else float(number)
+    except ValueError:
+        return Compared(name, True, detail=words)
+    facts = {fact: int(value) if value.isdecimal() else value for fact, _, value in (each.partition(" ") for each in counted)}
+    return Compared(name, True, measure, facts=facts, limit=limit)
 
 
 def ask(command: Sequence[str], work: Path, *, limits: SandboxLimits = LIMITS) -> bytes:

@@ -16,7 +16,7 @@ from fixity.manifest import Entry
 from formats.report import KnownFormat
 from policies.findings import Puid
 
-__all__ = ["Carried", "CarriedFile", "CarriedRow"]
+__all__ = ["Carried", "CarriedFile", "CarriedRow", "Told"]
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS carried (
@@ -24,6 +24,7 @@ _SCHEMA = (
         format_name TEXT NOT NULL, original_name BLOB NOT NULL, mime TEXT NOT NULL DEFAULT '', spoken INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS derived (stored TEXT PRIMARY KEY, source TEXT NOT NULL, tool TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS derived_told (stored TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS renamed (
         path TEXT PRIMARY KEY, puid TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, mime TEXT NOT NULL, notes TEXT NOT NULL
     ) WITHOUT ROWID""",
@@ -31,6 +32,9 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS carried_inside (path TEXT PRIMARY KEY, sums TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS renamed_inside (path TEXT PRIMARY KEY, sums TEXT NOT NULL) WITHOUT ROWID",
 )
+
+Told = tuple[tuple[str, str], ...]
+"""Names and values, as `formats.premis.PremisFile.technical` has them."""
 
 CarriedRow = tuple[str, int, bytes, bytes, str, str, str, str]
 """Path, size, sha256, sha512, PUID, format name, original name, what lies in it."""
@@ -98,14 +102,20 @@ class Carried:
     def was_spoken_of(self, path: str) -> bool:
         return self._database.execute("SELECT 1 FROM carried WHERE path = ? AND spoken = 1", (path,)).fetchone() is not None
 
-    def derive(self, stored: str, source: str, tool: str) -> None:
-        """``stored`` was made from ``source`` with ``tool``."""
+    def derive(self, stored: str, source: str, tool: str, told: Told = ()) -> None:
+        """``stored`` was made from ``source`` with ``tool``; ``told`` is what is to be said of that."""
         self._database.execute("INSERT OR REPLACE INTO derived VALUES (?,?,?)", (stored, source, tool))
+        self._database.execute("INSERT OR REPLACE INTO derived_told VALUES (?,?)", (stored, json.dumps(told)))
 
     def derivation(self, stored: str) -> tuple[str, str]:
         """(source, tool) of a file that was made; ("", "") of any other."""
         row = self._database.execute("SELECT source, tool FROM derived WHERE stored = ?", (stored,)).fetchone()
         return ("", "") if row is None else (row[0], row[1])
+
+    def told(self, stored: str) -> Told:
+        """What `derive` was given to be said of a file."""
+        row = self._database.execute("SELECT told FROM derived_told WHERE stored = ?", (stored,)).fetchone()
+        return () if row is None else tuple((name, value) for name, value in json.loads(row[0]))
 
     def rename(self, path: str, known: KnownFormat) -> None:
         """The file at ``path`` is of another format than the version before says."""

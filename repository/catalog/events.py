@@ -42,11 +42,18 @@ class Events:
 
     def for_aip(self, aip_id: str) -> Iterator[Event]:
         """All events of an AIP in the order they were appended, streamed."""
+        return self._streamed(select(table).where(table.c.aip_id == aip_id))
+
+    def of_type(self, type: str, *, since: datetime | None = None) -> Iterator[Event]:  # noqa: A002 - the word of the standard
+        """All events of a type (from ``since`` on) in the order they were appended, streamed."""
+        query = select(table).where(table.c.type == type)
+        return self._streamed(query if since is None else query.where(table.c.time >= since))
+
+    def _streamed(self, query: Select[Any]) -> Iterator[Event]:
         last = 0
         while True:
             with self._database.read() as transaction:
-                query = select(table).where(table.c.aip_id == aip_id, table.c.seq > last).order_by(table.c.seq).limit(STREAMED)
-                rows = transaction.execute(query).all()
+                rows = transaction.execute(query.where(table.c.seq > last).order_by(table.c.seq).limit(STREAMED)).all()
             yield from map(event_of, rows)
             if len(rows) < STREAMED:
                 return

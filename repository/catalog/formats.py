@@ -138,15 +138,19 @@ class Formats:
                 return
             last = rows[-1].path
 
-    def representations(self, aip_id: str) -> list[str]:
-        """The names of the representations of the newest version, by one look-up each."""
+    def representations(self, aip_id: str, *, version: int = OPEN) -> list[str]:
+        """The names of the representations of a version (of the newest), by one look-up each."""
         found: list[str] = []
         with self._database.read() as transaction:
             pk = transaction.execute(select(aip.c.pk).where(aip.c.id == aip_id)).scalar()
             after = "representations/"
             while True:
                 query = select(func.min(file.c.path)).where(
-                    file.c.aip_pk == pk, file.c.path > after, file.c.path < "representations0", file.c.last_version == OPEN
+                    file.c.aip_pk == pk,
+                    file.c.path > after,
+                    file.c.path < "representations0",
+                    file.c.first_version <= version,
+                    file.c.last_version >= version,
                 )
                 path = transaction.execute(query).scalar()
                 if path is None:

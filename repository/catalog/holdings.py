@@ -130,13 +130,19 @@ class Holdings:
                 return
             last = rows[-1]
 
-    def files(self, aip_id: str, *, version: int | None = None, within: Transaction | None = None) -> Iterator[AipFile]:
-        """The files of a version's state (None: the newest) in order of their paths, streamed. Raises UnknownAip."""
+    def files(
+        self, aip_id: str, *, version: int | None = None, below: str = "", within: Transaction | None = None
+    ) -> Iterator[AipFile]:
+        """The files of a version's state (None: the newest) in order of their paths, streamed; with ``below`` (a path that ends in "/")
+        those in that folder. Raises UnknownAip."""
         pk, number = self._at(aip_id, version, within)
-        last = ""
+        query = _files(pk, number)
+        if below:
+            query = query.where(file.c.path < f"{below[:-1]}0")  # "0" is the character after "/"
+        last = below
         while True:
             with self._database.read(within) as transaction:
-                rows = transaction.execute(_files(pk, number).where(file.c.path > last).limit(STREAMED)).all()
+                rows = transaction.execute(query.where(file.c.path > last).limit(STREAMED)).all()
             yield from map(file_of, rows)
             if len(rows) < STREAMED:
                 return

@@ -1,34 +1,30 @@
-"""``kho formats``: what is held, what is at risk, what a migration would take; samples, campaigns and pictures."""
+"""``kho formats``: what is held, what is at risk, what a migration would take; samples and pictures."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.findings import Finding
 from policies.formats import Standing
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AipId, AsJson, Home
-from repository.cli.screen import Cell, Screen, number, size, when
+from repository.cli.screen import Cell, Screen, number, size
 from repository.texts import language, words
 from repository.views import formats as views_formats
 
 if TYPE_CHECKING:
-    from repository.services.campaigns import CampaignState
     from repository.services.formats import Held, HeldInside, PlanLine, Sampled
 
 __all__ = [
-    "IDENTIFICATIONS",
-    "campaign_answer",
-    "campaign_list",
-    "campaign_report",
-    "campaign_rollback",
-    "campaign_run",
+    "MOST",
+    "PathName",
+    "Puids",
+    "Seconds",
     "holdings",
     "plan",
     "preview",
@@ -44,20 +40,13 @@ YEARS = 3
 MOST = 20
 """Findings on the screen; the rest are in ``--json``."""
 
-MIGRATIONS = {"files": "files", "migrated": "migrated", "failed": "failed", "versions": "versions"}
-IDENTIFICATIONS = {"files": "files", "changed": "changed", "unread": "failed", "versions": "versions"}
-"""What is shown of the counts of a campaign: the word for it, and its name."""
-
 PathName = Annotated[str, typer.Argument(metavar="PATH", help=words("option.migration_path"), show_default=False)]
 PathOption = Annotated[str | None, typer.Option("--path", metavar="PATH", help=words("option.migration_path"))]
 Puids = Annotated[list[str] | None, typer.Option("--puid", metavar="PUID", help=words("option.puid"))]
 Count = Annotated[int, typer.Option("--files", metavar="N", min=1, help=words("option.sample_files"))]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help=words("option.seed"))]
 Kept = Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help=words("option.sample_output"))]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, help=words("option.campaign_limit"))]
 Seconds = Annotated[float, typer.Option("--seconds", metavar="S", min=1.0, help=words("option.campaign_seconds"))]
-Resumed = Annotated[str, typer.Option("--campaign", metavar="ID", help=words("option.campaign"))]
-CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help=words("option.campaign_id"), show_default=False)]
 Inside = Annotated[str, typer.Argument(metavar="FILE", help=words("option.preview_file"), show_default=False)]
 Page = Annotated[int, typer.Option("--page", metavar="N", min=1, help=words("option.preview_page"))]
 Side = Annotated[int, typer.Option("--side", metavar="PIXELS", min=16, max=4096, help=words("option.preview_side"))]
@@ -244,102 +233,3 @@ def preview(
     place = str(output or made)
     body = {"aip": aip, "file": file, "page": page, "path": place}
     return door.answer("formats_preview", body, lambda: Screen(door.out).line(place))
-
-
-# -- campaigns --------------------------------------------------------------------------------------------------------------------
-
-
-def campaign_run(
-    context: typer.Context,
-    path: PathName,
-    puid: Puids = None,
-    limit: Limit = 0,
-    seconds: Seconds = 900.0,
-    campaign: Resumed = "",
-    home: Home = None,
-    as_json: AsJson = False,
-) -> int:
-    """Migrate everything that a path is for."""
-    door = Door.of(context, home, as_json)
-    with door.open() as engine:
-        report = engine.campaigns.run(
-            path, puids=puid or (), limit=limit, seconds=seconds, campaign=campaign, progress=door.progress()
-        )
-    return campaign_answer(door, "formats_campaign", str(report["campaign"]), report)
-
-
-def campaign_answer(
-    door: Door, kind: str, campaign: str, report: Mapping[str, Any], figures: Mapping[str, str] = MIGRATIONS
-) -> int:
-    """What became of a campaign; ``figures`` are what is shown of its counts, by the word for each."""
-    counts, bad = report["counts"], _findings(report)
-
-    def text() -> None:
-        screen = Screen(door.out)
-        screen.line(words("formats.campaign", campaign=campaign), "bold")
-        screen.facts((words(f"campaign.{word}"), number(counts.get(name, 0))) for word, name in figures.items())
-        screen.facts((words(f"campaign.{name}"), size(counts[name])) for name in ("bytes_in", "bytes_out") if name in counts)
-        screen.findings(bad, MOST)
-
-    code = Exit.REFUSED if counts.get("failed") else Exit.DONE
-    return door.answer(kind, views_formats.campaign(campaign, report, language()), text, code=code)
-
-
-def _findings(report: Mapping[str, Any]) -> list[Finding]:
-    return [Finding(row["code"], row["path"], row["args"]) for row in report.get("findings", ())]
-
-
-def campaign_list(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
-    """Campaigns, newest first."""
-    door = Door.of(context, home, as_json)
-    with door.open() as engine:
-        found = engine.campaigns.list()
-
-    def text() -> None:
-        screen = Screen(door.out)
-        columns = [
-            ("campaign", "id"),
-            ("way", "id"),
-            ("state", "id"),
-            ("time", "id"),
-            ("migrated", "number"),
-            ("failed", "number"),
-        ]
-        screen.table([(words(f"label.{name}"), sort) for name, sort in columns], map(_campaign_row, found))
-
-    return door.answer("formats_campaigns", {"campaigns": [views_formats.campaign_state(each) for each in found]}, text)
-
-
-def _campaign_row(each: CampaignState) -> list[Cell]:
-    counts = views_formats.counts_of(each.report)
-    figures = [number(counts.get(name, 0)) for name in ("migrated", "failed")]
-    return [each.campaign, each.path, words(f"job.{each.state.replace('-', '_')}"), when(each.time), *figures]
-
-
-def campaign_report(context: typer.Context, campaign: CampaignId, home: Home = None, as_json: AsJson = False) -> int:
-    """What a campaign did, and what it could not do."""
-    door = Door.of(context, home, as_json)
-    with door.open() as engine:
-        from repository.versions.reidentification import REIDENTIFICATION
-
-        state = engine.campaigns.report(campaign)
-    report = {
-        "counts": views_formats.counts_of(state.report, all_of_them=False),
-        "findings": state.report.get("findings", []),
-        "state": state.state,
-    }
-    figures = IDENTIFICATIONS if state.path == REIDENTIFICATION else MIGRATIONS
-    return campaign_answer(door, "formats_campaign_report", campaign, report, figures)
-
-
-def campaign_rollback(context: typer.Context, campaign: CampaignId, home: Home = None, as_json: AsJson = False) -> int:
-    """Take back what a campaign brought; the versions with it stay."""
-    door = Door.of(context, home, as_json)
-    with door.open() as engine:
-        report = engine.campaigns.roll_back(campaign, progress=door.progress())
-    versions = report["counts"].get("versions", 0)
-
-    def text() -> None:
-        Screen(door.out).line(words("formats.rolled_back", campaign=campaign, versions=number(versions)))
-
-    return door.answer("formats_rollback", {"campaign": campaign, "versions": versions}, text)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, spoken
+from repository.cli.campaigns import IDENTIFICATIONS, Resumed, campaign_answer
 from repository.cli.door import Door, Usage, check_source
 from repository.cli.exits import Exit
-from repository.cli.formats import IDENTIFICATIONS, Resumed, campaign_answer
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number
 from repository.texts import language, words

@@ -6,7 +6,6 @@ says so.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import csv
 import hashlib
@@ -24,12 +23,12 @@ from repository.catalog import LedgerDay, Members
 from repository.errors import UnknownCollection
 from repository.ledger.days import head_line
 from repository.ledger.events import DAMAGE
-from repository.ledger.keeper import export_days, ring_of
-from repository.ledger.verifier import REPORT_PREFIX, TIME, Sums
+from repository.ledger.keeper import export_days
+from repository.ledger.verifier import TIME, Sums
 from repository.reports.fixity import TierState, tier_states
 from storage.tier import ObjectId
 
-__all__ = ["LISTED_FAULTS", "PeriodScope", "believed", "gather", "write_files"]
+__all__ = ["LISTED_FAULTS", "PeriodScope", "believed", "gather", "write_tables"]
 
 LISTED_FAULTS = 10_000
 """Damaged files that are named one by one; all are counted."""
@@ -234,13 +233,8 @@ def _not_checked(states: Sequence[TierState], figures: Document, unseen: Mapping
     return rows
 
 
-def write_files(archive: Archive, document: Document, target: Path, *, sign: bool) -> None:
-    """Write report.json (signed by the ledger's key with ``sign``), figures.csv and faulty.csv."""
-    data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogateescape")
-    (target / "report.json").write_bytes(data)
-    if sign:
-        signature = base64.b64encode(ring_of(archive).current.sign(REPORT_PREFIX + data)) + b"\n"
-        (target / "report.json.sig").write_bytes(signature)
+def write_tables(document: Document, target: Path) -> None:
+    """Write figures.csv and faulty.csv."""
     with open(target / "figures.csv", "w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(figure_rows(document))
     with open(target / "faulty.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import functools
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from repository.archive import Archive
@@ -17,8 +20,9 @@ from repository.jobs.errors import UnknownJob
 from repository.jobs.service import Jobs
 from repository.progress import Progress
 from repository.shown import Shown
+from repository.versions.account import COLUMNS, account, rolled_back, table_row
 from repository.versions.batches import Order
-from repository.versions.campaigns import CAMPAIGN, campaign_source
+from repository.versions.campaigns import CAMPAIGN, campaign_source, planned_of
 from repository.versions.migration import formats_of, path_of
 from repository.versions.reidentification import REIDENTIFICATION
 
@@ -31,13 +35,26 @@ LISTED: Final = 100
 @dataclass(frozen=True, slots=True)
 class CampaignState:
     """One campaign. ``state`` is that of its job ("done" where only the ledger remembers it); ``report`` is what it counted, {} before
-    its end."""
+    its end; of ``rolled_back`` AIPs it was taken back. ``account`` is that of `repository.versions.account`, where it was asked for."""
 
     campaign: str
     path: str
     state: str
     time: datetime
     report: Mapping[str, Any] = field(default_factory=dict)
+    rolled_back: int = 0
+    account: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began, by the archive's clock; None before its end, and of campaigns that did not say so."""
+        said = self.report.get("started")
+        return datetime.fromisoformat(str(said)) if said else None
+
+    @property
+    def planned(self) -> Mapping[str, Any] | None:
+        """What there was to do when it began: files, aips, bytes, formats (PUID → files)."""
+        return planned_of(self.report)
 
 
 class Campaigns:
@@ -89,10 +106,54 @@ class Campaigns:
         for event in self._archive.catalog.events.newest(CAMPAIGN, LISTED):
             name = str(event.detail["campaign"])
             found.setdefault(name, CampaignState(name, str(event.detail["path"]), "done", event.time, dict(event.detail)))
-        return sorted(found.values(), key=lambda each: each.time, reverse=True)
+        back = rolled_back(self._archive)
+        known = (replace(each, rolled_back=back.get(each.campaign, 0)) for each in found.values())
+        return sorted(known, key=lambda each: each.time, reverse=True)
 
-    def report(self, campaign: str) -> CampaignState:
-        """One campaign. Raises `NoCampaign`."""
+    def report(
+        self, campaign: str, each: Callable[[dict[str, Any]], None] = lambda row: None, *, language: str = "en"
+    ) -> CampaignState:
+        """One campaign with its account, reasons in a ``language``; ``each`` is given every file of it as it is come by. Raises
+        `NoCampaign`."""
+        state = self._known(campaign)
+        told = account(self._archive, campaign, state.path, since=state.started, language=language, each=each)
+        return replace(state, account=told, rolled_back=told["rolled_back"]["aips"])
+
+    def write(
+        self,
+        campaign: str,
+        target: Path,
+        each: Callable[[dict[str, Any]], None] = lambda row: None,
+        *,
+        shape: Callable[[CampaignState], dict[str, Any]],
+        language: str,
+        sign: bool,
+    ) -> CampaignState:
+        """Write `report`, in a ``shape``, into a new folder: report.json, report.pdf, files.csv; with ``sign`` JSON and PDF are signed.
+        Raises `NoCampaign`, and as `hand_out`."""
+        from repository.reports.campaign_pages import page
+        from repository.reports.handing import hand_out
+
+        state = self._known(campaign)
+
+        def gathered(folder: Path) -> dict[str, Any]:
+            nonlocal state
+            with open(folder / "files.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                table = csv.DictWriter(stream, COLUMNS)
+                table.writeheader()
+
+                def both(row: dict[str, Any]) -> None:
+                    table.writerow(table_row(row))
+                    each(row)
+
+                state = self.report(campaign, both, language=language)
+            return shape(state)
+
+        pages = functools.partial(page, lang=language)
+        hand_out(self._archive, target, "formats_campaign_report", gather=gathered, page=pages, sign=sign)
+        return state
+
+    def _known(self, campaign: str) -> CampaignState:
         for flow in (MIGRATE, REIDENTIFY):
             with suppress(UnknownJob):
                 return _state(self._jobs.get(f"{flow}:{campaign}"))
@@ -105,7 +166,7 @@ class Campaigns:
         """Make versions without what the campaign brought, and wait. The versions with it stay, as all versions do. Raises `NoCampaign`,
         `NotTakenBack`."""
         made_something = self._archive.catalog.deposits.from_source(campaign_source(campaign), limit=1)
-        if not made_something and self.report(campaign).path == REIDENTIFICATION:  # else it made nothing; or there is none
+        if not made_something and self._known(campaign).path == REIDENTIFICATION:  # else it made nothing; or there is none
             raise NotTakenBack(campaign)
         return self._run(ROLLBACK, f"{ROLLBACK}:{campaign}:{uuid.uuid4().hex[:6]}", {"campaign": campaign}, progress)
 

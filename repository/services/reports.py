@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
-from policies.phrases import os_phrase
 from repository.archive import Archive
-from repository.errors import ExportFailed, NoSigningKey
 from repository.reports.fixity import FixitySummary, fixity_summary
-from repository.reports.period import PeriodScope, gather, write_files
-from repository.settings.authorities import authorities_of
-from repository.settings.signing import key_of
+from repository.reports.period import PeriodScope, gather, write_tables
 
 __all__ = ["PeriodReports", "Reports"]
 
@@ -39,32 +36,14 @@ class PeriodReports:
 
     def write(self, scope: PeriodScope, target: Path, *, language: str, sign: bool) -> dict[str, Any]:
         """Write the report into a new folder: report.json, report.pdf, figures.csv, faulty.csv, the days of the ledger that it is made of
-        and their verifier. With ``sign`` JSON and PDF are signed, the PDF with the key of kho.toml and a time stamp.
+        and their verifier. With ``sign`` JSON and PDF are signed. Raises as `hand_out`."""
+        from repository.reports.handing import hand_out
+        from repository.reports.pages import page
 
-        Raises:
-            ExportFailed: the folder is there already, or cannot be written. NoSigningKey, SigningFailed: the PDF cannot be signed.
-        """
-        place = self._archive.settings.sign
-        if sign and place is None:
-            raise NoSigningKey(str(self._archive.settings.home / "kho.toml"))
-        try:
-            target.mkdir(parents=True)
-            document = gather(self._archive, scope, target)
-            write_files(self._archive, {"kho": 1, "kind": "fixity_report", **document}, target, sign=sign)
-            (target / "report.pdf").write_bytes(self._pdf(document, language, sign=sign))
-        except OSError as error:
-            raise ExportFailed(str(target), os_phrase(error)) from error
-        return document
+        def gathered(folder: Path) -> dict[str, Any]:
+            document = gather(self._archive, scope, folder)
+            write_tables(document, folder)
+            return document
 
-    def _pdf(self, document: dict[str, Any], language: str, *, sign: bool) -> bytes:
-        from repository.reports.pages import pdf
-
-        printed = pdf(document, language)
-        place = self._archive.settings.sign
-        if not sign or place is None:
-            return printed
-        from signatures.pdf_signing import sign_pdf
-
-        settings = self._archive.settings
-        authorities = authorities_of(settings.home, settings.authorities, self._archive.clock.now)
-        return sign_pdf(printed, key_of(place), reason="Kho", authorities=authorities)
+        pages = functools.partial(page, lang=language)
+        return hand_out(self._archive, target, "fixity_report", gather=gathered, page=pages, sign=sign)

@@ -28,9 +28,9 @@ from repository.jobs.flow import Step
 from repository.ledger.events import ledger_of
 from repository.model import Aip, AipFile, Deposit, DepositState, Event
 from repository.versions.derivation import Derivation, add_result
-from repository.versions.migration import Converted, Converter, formats_of, path_of, result_path, wanted_files
+from repository.versions.migration import Converted, Converter, formats_of, path_of, result_path, told_of, wanted_files
 
-__all__ = ["CampaignReport", "Order", "run_batch", "take_back"]
+__all__ = ["CampaignReport", "Order", "deposit_of", "run_batch", "take_back"]
 
 AHEAD: Final = 2
 """Files under way or done and not yet taken, a core: enough that no core waits, few enough that disks stay empty."""
@@ -112,7 +112,9 @@ class _Version:
         """Put a result that stood everything into the spool."""
         tool = f"{done.made.tool} {done.made.version}"
         with done.made.result.open("rb") as stream:
-            add_result(self.spool, self.result_of(file), stream, source=file.path, tool=tool, known=done.known)
+            add_result(
+                self.spool, self.result_of(file), stream, source=file.path, tool=tool, known=done.known, told=told_of(done)
+            )
         self.facts.update({"files": 1, "bytes_in": file.size, "bytes_out": done.size, "signatures_lost": int(done.signed)})
         self.seconds += done.seconds
         self.words = {
@@ -149,6 +151,11 @@ def _event(
 ) -> Event:
     event = ledger_of(archive).event(type_, outcome, detail=detail)
     return replace(event, aip_id=aip.id, aip_version=version, deposit_id=deposit_id)
+
+
+def deposit_of(campaign: str, aip_id: str) -> str:
+    """The id of the deposit by which a campaign brings the next version of an AIP."""
+    return str(uuid.uuid5(AIP_NAMESPACE, f"migration:{campaign}:{aip_id}"))
 
 
 def run_batch(archive: Archive, order: Order, aip_ids: Sequence[str], most: int, step: Step) -> dict[str, Any]:
@@ -207,7 +214,7 @@ class _Batch:
     def _wanted(self, aip_ids: Sequence[str]) -> Iterator[tuple[_Version, AipFile]]:
         """Files to be converted; what an earlier run of this step did is counted, and not done again."""
         for aip_id in aip_ids:
-            deposit_id = str(uuid.uuid5(AIP_NAMESPACE, f"migration:{self.order.campaign}:{aip_id}"))
+            deposit_id = deposit_of(self.order.campaign, aip_id)
             known = self.archive.catalog.deposits.find(deposit_id)
             if known is not None:
                 self._done_before(known)
@@ -245,7 +252,7 @@ def _taken(version: _Version, file: AipFile, done: Converted | Finding, report: 
     archive, order = version.archive, version.order
     detail: dict[str, str | int] = {"error": done.code, "path": order.path, "campaign": order.campaign, "sha256": file.sha256}
     event = _event(archive, "migration", "fail", detail, aip=version.aip, deposit_id="", version=version.aip.version)
-    ledger_of(archive).append_with_note(event, {"path": file.path, "reason": done.text()})
+    ledger_of(archive).append_with_note(event, {"path": file.path, "reason": done.text(), "args": json.dumps(dict(done.args))})
 
 
 def _seal(version: _Version, report: CampaignReport) -> str:

@@ -7,6 +7,7 @@ either.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -18,11 +19,12 @@ from repository.ledger.events import ledger_of
 from repository.model import Deposit
 from repository.recalls import MIGRATE, begin, coming_from
 from repository.versions.batches import CampaignReport, Order, run_batch, take_back
+from repository.versions.migration import formats_of, left_to_do, path_of
 
 if TYPE_CHECKING:
     from repository.jobs import Jobs
 
-__all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source", "end_campaign"]
+__all__ = ["CAMPAIGN", "KeepAndRegister", "Migrate", "RollBack", "campaign_source", "end_campaign", "planned_of"]
 
 CAMPAIGN: Final = "campaign"
 """The type of the event that a campaign ends with."""
@@ -51,10 +53,35 @@ def end_campaign(archive: Archive, ended: Mapping[str, Any]) -> None:
         **ended["counts"],
         **codes,
         "seconds": round(ended["seconds"]),
+        **_flat(ended),
     }
     ledger = ledger_of(archive)
     event = ledger.event(CAMPAIGN, "warning" if ended["codes"] else "success", detail=detail)
     ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{ended['campaign']}")))])
+
+
+PLANNED: Final = "planned "
+"""Before the PUID, in the event of a campaign: how many files of that format there were to be migrated when it began."""
+
+
+def _flat(ended: Mapping[str, Any]) -> dict[str, str | int]:
+    """When it began and what there was to do, as an event has it."""
+    if "planned" not in ended:
+        return {}
+    planned = ended["planned"]
+    formats = {f"{PLANNED}{puid}": files for puid, files in planned["formats"].items()}
+    return {"started": ended["started"], "planned_aips": planned["aips"], "planned_bytes": planned["bytes"], **formats}
+
+
+def planned_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a campaign had to do, from the record of its job or the event of its end; None of one that did not count it."""
+    if "planned" in report:
+        return dict(report["planned"])
+    formats = {name.removeprefix(PLANNED): int(files) for name, files in report.items() if name.startswith(PLANNED)}
+    if "planned_aips" not in report:
+        return None
+    sums = {name: int(report[f"planned_{name}"]) for name in ("aips", "bytes")}
+    return {"files": sum(formats.values()), **sums, "formats": formats}
 
 
 class Migrate:
@@ -72,7 +99,7 @@ class Migrate:
         report = CampaignReport()
         unread: list[str] = []
         after, limit = 0, int(argument["limit"])
-        started = steps.run("begin", lambda step: self._archive.clock.now().isoformat())
+        begun = steps.run("begin", self._begin, argument)
         while not limit or report.counts["files"] < limit:
             chosen = steps.run("choose", self._choose, argument, after)
             if not chosen["aips"]:
@@ -85,9 +112,22 @@ class Migrate:
             self._keep_and_register(steps, done["deposits"], argument["tiers"])
         if unread:
             steps.run("ask for what is cold", self._recall, unread)
-        ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], "started": started}
+        ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], **begun}
         steps.run("end", lambda step: end_campaign(self._archive, ended))
         return ended
+
+    def _begin(self, step: Step, argument: dict[str, Any]) -> dict[str, Any]:
+        """When it began, and what there is to do."""
+        started = self._archive.clock.now().isoformat()
+        way = path_of(formats_of(self._archive), argument["path"])
+        formats, aips, size, last = Counter[str](), 0, 0, ""
+        for aip_id, file in left_to_do(self._archive, way, argument["puids"]):
+            formats[file.puid] += 1
+            aips, size, last = aips + (aip_id != last), size + file.size, aip_id
+        return {
+            "started": started,
+            "planned": {"files": formats.total(), "aips": aips, "bytes": size, "formats": dict(sorted(formats.items()))},
+        }
 
     def _recall(self, step: Step, unread: list[str]) -> int:
         """What could not be read and has to be brought first is asked for: the next campaign finds it."""

@@ -25,7 +25,7 @@ from formats.premis import UNKNOWN_FORMAT, Event, PremisEntity, PremisFile, read
 from formats.report import FormatReport
 from policies.phrases import phrase
 from repository.access.vouched import wanted
-from repository.aip.carried import Carried, CarriedRow
+from repository.aip.carried import Carried, CarriedRow, Told
 from repository.aip.sealing import PREMIS_PATH, REPRESENTATION_PREMIS, SPOOLED, Generator, Previous, Sealing, seal
 from repository.aip.stored import open_verified
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
@@ -40,15 +40,18 @@ _KINDS: Final = {"DC": "dc", "EAD": "ead", "MODS": "mods", "CSV": "csv", "TT05":
 """MDTYPE of METS → kinds of descriptive metadata (the other way round than `repository.aip.sealing`)."""
 
 
-def add_result(spool: Spool, stored: str, stream: BinaryIO, *, source: str, tool: str, known: Identification) -> None:
-    """Put what a migration made into the spool of the version that is to hold it, as the file ``stored``. Doing it again is fine."""
+def add_result(
+    spool: Spool, stored: str, stream: BinaryIO, *, source: str, tool: str, known: Identification, told: Told = ()
+) -> None:
+    """Put what a migration made into the spool of the version that is to hold it, as the file ``stored``; PREMIS says of it what is
+    ``told``. Doing it again is fine."""
     name = os.fsencode(stored.split("/", 1)[1])
     found = spool.find(name)
     if found is None:
         found = spool.add_file(name, stream)
         spool.arrange([(name, stored, Role.CONTENT)])
     FormatReport(spool.database).add([(found.file, known)])
-    Carried(spool.database).derive(stored, source, tool)
+    Carried(spool.database).derive(stored, source, tool, told)
     spool.commit()
 
 
@@ -240,7 +243,8 @@ class _Derived(Generator):
     def _premis_file(self, entry: Entry) -> PremisFile:
         written = super()._premis_file(entry)
         if entry.file.startswith(SPOOLED):
-            return replace(written, original_name="", modified=None)
+            told = (*written.technical, *self._carried.told(entry.path))
+            return replace(written, original_name="", modified=None, technical=told)
         known = self._carried.get(entry.path)
         return written if known is None else replace(written, puid=known.puid, format_name=known.name)
 

@@ -6,6 +6,7 @@ What is not known is never taken for good: a comparison that could not be made r
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from formats.sandbox import workspace
 from formats.validate import Validity, Why
 from policies.findings import Finding, KhoError, Puid
 from policies.formats import FormatPolicy, MigrationPath, format_policy
+from repository.aip.carried import Told
 from repository.aip.stored import open_verified
 from repository.archive import Archive
 from repository.errors import AipUnreadable, NoPath
@@ -38,6 +40,8 @@ __all__ = [
     "left_to_do",
     "path_of",
     "result_path",
+    "source_path",
+    "told_of",
     "wanted_files",
 ]
 
@@ -72,6 +76,20 @@ def result_path(source: str, path: MigrationPath, version: int) -> str:
     return f"representations/{representation}.{path.name}.v{version}/{rest}{extension}"
 
 
+def source_path(result: str, path: str) -> str:
+    """The other way round: what `result_path` gave ``result`` for, on the path of that name as it is, or was. "" when it did not.
+
+    The extension that it added is not looked up: a recipe may have changed since.
+    """
+    match = _RESULT.fullmatch(result)
+    return "" if match is None or match["path"] != path else f"representations/{match['of']}/{match['rest']}"
+
+
+_RESULT: Final = re.compile(
+    r"representations/(?P<of>[^/]+)\.(?P<path>[a-z0-9-]+)\.v[1-9][0-9]*/(?P<rest>data/.+)\.[^./]+", re.DOTALL
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """A result that stood everything; its file lies in the caller's folder. ``validated`` says in words what looked at it, ``seconds`` is
@@ -84,6 +102,18 @@ class Converted:
     signed: bool
     size: int
     seconds: float = 0.0
+
+
+def told_of(done: Converted) -> Told:
+    """What the PREMIS of a result tells of how it was made and compared (docs/on-disk.md, "Technical metadata");
+    `repository.versions.account` reads it."""
+    rows = [("migration command", done.made.command), ("migration checked", done.validated)]
+    rows += [(f"{COMPARED}{each.name}", each.told()) for each in done.compared]
+    return (*rows, ("signature lost", "yes")) if done.signed else tuple(rows)
+
+
+COMPARED: Final = "compared "
+"""Before the name of a property, in what `told_of` tells."""
 
 
 @dataclass

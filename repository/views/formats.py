@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from policies.findings import Finding
+from repository.ledger.verifier import TIME
 from repository.views.evidence import moment
 from repository.views.records import finding
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from repository.services.campaigns import CampaignState
     from repository.services.formats import Held, HeldInside, PlanLine, Sampled
 
-__all__ = ["campaign", "campaign_state", "counts_of", "held", "inside", "plan", "sampled"]
+__all__ = ["campaign", "campaign_report", "campaign_state", "counts_of", "held", "inside", "plan", "sampled"]
 
 Document = dict[str, Any]
 
@@ -104,6 +106,20 @@ def campaign(name: str, report: Mapping[str, Any], language: str) -> Document:
     }
 
 
+def campaign_report(each: CampaignState, language: str) -> Document:
+    """A campaign with its account."""
+    body = campaign(each.campaign, {**each.report, "state": each.state}, language)
+    overtaken = sum(row["code"] == "MIG-OVERTAKEN" for row in body["refused"])
+    planned, told = each.planned, each.account
+    left = None
+    if planned is not None:
+        left = max(0, planned["files"] - told["file_count"]) if each.state == "done" else None
+        planned = {**planned, "formats": [{"puid": puid, "files": files} for puid, files in planned["formats"].items()]}
+    started = "" if each.started is None else each.started.astimezone(UTC).strftime(TIME)
+    known = {"path": each.path, "started": started, "planned": planned, "left": left, "overtaken": overtaken}
+    return {**body, **known, **told}
+
+
 def campaign_state(each: CampaignState) -> Document:
     return {
         "campaign": each.campaign,
@@ -111,4 +127,5 @@ def campaign_state(each: CampaignState) -> Document:
         "state": each.state,
         "time": moment(each.time),
         "counts": counts_of(each.report),
+        "rolled_back": each.rolled_back,
     }

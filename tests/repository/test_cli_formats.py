@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +39,13 @@ def checked(said: Said, kind: str) -> dict[str, object]:
     return answer
 
 
+def printed_words(path: Path) -> str:
+    program = shutil.which("pdftotext")
+    if program is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    return "".join(subprocess.run([program, path, "-"], capture_output=True, check=True).stdout.decode().split())
+
+
 @pytest.mark.proof
 def test_the_life_of_a_campaign(archive: Archive) -> None:
     held = archive.kho("--json", "formats", "holdings")
@@ -60,9 +71,35 @@ def test_the_life_of_a_campaign(archive: Archive) -> None:
     listed = checked(archive.kho("--json", "formats", "campaign", "list"), "formats_campaigns")
     assert [each["campaign"] for each in listed["campaigns"]] == [document["campaign"]]  # type: ignore[attr-defined]
     report = archive.kho("--json", "formats", "campaign", "report", str(document["campaign"]))
-    assert report.json["counts"] == document["counts"]
+    told = checked(report, "formats_campaign_report")
+    assert told["counts"] == document["counts"]
+    assert (told["planned"]["files"], told["left"], told["file_count"]) == (4, 0, 4)  # type: ignore[index]
+    table = archive.kho("formats", "campaign", "report", str(document["campaign"]), "--format", "csv", language="vi")
+    rows = list(csv.DictReader(io.StringIO(table.out)))
+    assert [each["outcome"] for each in rows] == ["refused", "migrated", "migrated", "migrated"]
+    assert "Không chuyển đổi được" in rows[0]["reason"]
+    assert {(each["source_puid"], each["target_puid"]) for each in rows[1:]} == {("fmt/116", "fmt/353"), ("fmt/11", "fmt/353")}
+    assert {each["compared"] for each in rows[1:]} == {"pages =; pixels =; resolution =; profile ="}
+    without = archive.kho("formats", "campaign", "report", str(document["campaign"]), "--format", "pdf")
+    assert (without.code, "a folder must be named with -o" in without.err) == (2, True)
     back = archive.kho("--json", "formats", "campaign", "rollback", str(document["campaign"]))
     assert checked(back, "formats_rollback")["versions"] == 1
+    (listed,) = archive.kho("--json", "formats", "campaign", "list").json["campaigns"]
+    assert listed["rolled_back"] == 1
+    printed = archive.folder / "report"
+    said = archive.kho(
+        "formats", "campaign", "report", str(document["campaign"]), "--format", "pdf", "-o", printed, language="vi"
+    )
+    assert (said.code, "Đã rút lại ở 1 gói AIP" in said.out) == (3, True)
+    assert {each.name for each in printed.iterdir()} == {"report.json", "report.pdf", "files.csv"}
+    table_of_files = csv.DictReader(io.StringIO((printed / "files.csv").read_text(encoding="utf-8")))
+    assert [each["taken_back"] for each in table_of_files] == ["", *["yes"] * 3]
+    text = printed_words(printed / "report.pdf")
+    for words in ("ĐÃĐƯỢCRÚTLẠIở1góiAIP", "ảnh1.bmp", "MIG-TOOL-FAILED", "fmt/353", "pillow", "hồsơmàu="):
+        assert words in text
+    again = archive.kho("--json", "formats", "campaign", "report", str(document["campaign"]), language="vi").json
+    written = json.loads((printed / "report.json").read_bytes())
+    assert {**written, "generated": ""} == {name: again[name] for name in written} | {"generated": ""}
     vietnamese = archive.kho("formats", "campaign", "list", language="vi")
     assert "Cách chuyển đổi" in vietnamese.out
     assert "xong" in vietnamese.out

@@ -11,9 +11,11 @@ import pytest
 from formats.migrate import Made
 from formats.migrate.pillow import Pillow
 from formats.premis import PremisFile, read_premis
+from policies.findings import Finding
 from repository.flow_names import MIGRATE, ROLLBACK
 from repository.jobs.flow import Step
 from repository.progress import Silent
+from repository.versions.account import account
 from repository.versions.batches import Order, run_batch
 from repository.versions.migration import Converter
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
@@ -73,6 +75,73 @@ def test_a_rebuild_tells_the_same(archive: ArchiveUnderTest, tmp_path: Path) -> 
     again = archive.engine.holdings.show(aip)
     assert (again.title, again.fields, again.version) == (shown.title, shown.fields, shown.version)
     assert [each.deposit_id for each in again.versions] == [each.id for each in deposits]
+
+
+def told_of(archive: ArchiveUnderTest, campaign: str = "c1") -> dict[str, Any]:
+    """The account of a campaign, but for when it was made."""
+    rows: list[dict[str, Any]] = []
+    state = archive.engine.campaigns.report(campaign, rows.append)
+    assert sorted(map(str, rows)) == sorted(map(str, state.account["files"]))
+    return {**state.account, "planned": state.planned, "generated": ""}
+
+
+def test_the_account_of_a_campaign_is_made_of_what_stays(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    source = pictures(tmp_path / "a")
+    (source / "hỏng.bmp").write_bytes((source / "ảnh 0.bmp").read_bytes()[:700])
+    (source / "ảnh 1.bmp.p7s").write_bytes(b"a detached signature")
+    aip = archive.deposit(source).aip_id
+    campaign(archive, "picture-tiff", *BMP)
+    told = told_of(archive)
+    assert told["planned"] == {"files": 3, "aips": 1, "bytes": 19240, "formats": {"fmt/116": 3}}
+    bad, one, two = told["files"]
+    assert (bad["code"], bad["source"]["path"], bad["target"]) == ("MIG-TOOL-FAILED", "representations/rep1/data/hỏng.bmp", None)
+    files = {each.path: each for each in archive.engine.holdings.files(aip)}
+    for row, lost in ((one, False), (two, True)):
+        target = row["target"]
+        assert (target["sha256"], target["puid"]) == (files[target["path"]].sha256, "fmt/353")
+        assert row["source"]["path"] == target["path"].replace(".picture-tiff.v2", "").removesuffix(".tif")
+        assert row["tool"].startswith("pillow ")
+        assert row["checked"].startswith("Pillow ")
+        assert row["signature_lost"] is lost
+        assert [each["property"] for each in row["compared"]][:2] == ["pages", "pixels"]
+        assert row["compared"][0]["counts"] == {"pages": 1, "found": 1}
+    assert told["rolled_back"]["aips"] == 0
+    argument = {"campaign": "c1", "tiers": ["a", "b"], "actor": "user:test"}
+    archive.engine.jobs.run(ROLLBACK, "rollback:c1", argument)
+    assert [each.rolled_back for each in archive.engine.campaigns.list()] == [1]
+    told = told_of(archive)
+    assert [each["taken_back"] for each in told["files"]] == [False, True, True]
+    assert (told["rolled_back"]["aips"], told["rolled_back"]["asked_by"]) == (1, ["user:test"])
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=Silent())
+    # The day was not closed: what was refused, and that the campaign ended, is on no tier yet. What was made and taken back is.
+    after = account(archive.engine.archive, "c1", "picture-tiff", since=None, language="en", each=lambda row: None)
+    assert after["files"] == told["files"][1:]
+    assert (after["rolled_back"], after["comparisons"]) == (told["rolled_back"], told["comparisons"])
+
+
+@pytest.mark.proof
+def test_a_file_that_was_refused_and_then_done_is_told_once(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aip = archive.deposit(pictures(tmp_path / "a", 3)).aip_id
+    honest, refused = Converter.convert, list[str]()
+
+    def failing(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if file.path.endswith("0.bmp") and file.path not in refused:
+            refused.append(file.path)
+            return Finding("MIG-TIME-OUT", file.path, {"aip": aip_id, "seconds": 1, "tool": "x"})
+        if file.path.endswith("2.bmp") and "dead" not in refused:
+            refused.append("dead")
+            raise OSError("the disk is gone")
+        return honest(self, aip_id, file, work)
+
+    monkeypatch.setattr(Converter, "convert", failing)
+    with pytest.raises(OSError, match="the disk is gone"):
+        batch(archive, aip)
+    campaign(archive, "picture-tiff", *BMP)
+    told = told_of(archive)
+    assert [each["outcome"] for each in told["files"]] == ["migrated"] * 3
 
 
 @pytest.mark.proof

@@ -1,0 +1,62 @@
+"""Handing a report out: a new folder with the report as data and as a PDF, both signed when asked."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from policies.phrases import os_phrase
+from repository.archive import Archive
+from repository.errors import ExportFailed, NoSigningKey
+from repository.ledger.keeper import ring_of
+from repository.ledger.verifier import REPORT_PREFIX
+from repository.reports.printing import pdf
+from repository.settings.authorities import authorities_of
+from repository.settings.signing import key_of
+
+__all__ = ["hand_out"]
+
+Document = dict[str, Any]
+
+
+def hand_out(
+    archive: Archive, target: Path, kind: str, *, gather: Callable[[Path], Document], page: Callable[[Document], str], sign: bool
+) -> Document:
+    """Make the folder ``target``, let ``gather`` put into it what belongs to the report and answer the report itself; then write that as
+    report.json and, as ``page`` shows it, report.pdf. With ``sign`` the JSON is signed by the ledger's key (report.json.sig), the PDF with
+    the key of kho.toml and a time stamp.
+
+    Raises:
+        ExportFailed: the folder is there already, or cannot be written. NoSigningKey, SigningFailed: the PDF cannot be signed.
+    """
+    if sign and archive.settings.sign is None:
+        raise NoSigningKey(str(archive.settings.home / "kho.toml"))
+    try:
+        target.mkdir(parents=True)
+        document = gather(target)
+        _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
+        printed = pdf(page(document))
+        (target / "report.pdf").write_bytes(_signed(archive, printed) if sign else printed)
+    except OSError as error:
+        raise ExportFailed(str(target), os_phrase(error)) from error
+    return document
+
+
+def _write_json(archive: Archive, document: Mapping[str, Any], target: Path, *, sign: bool) -> None:
+    data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogateescape")
+    (target / "report.json").write_bytes(data)
+    if sign:
+        signature = base64.b64encode(ring_of(archive).current.sign(REPORT_PREFIX + data)) + b"\n"
+        (target / "report.json.sig").write_bytes(signature)
+
+
+def _signed(archive: Archive, printed: bytes) -> bytes:
+    from signatures.pdf_signing import sign_pdf
+
+    settings = archive.settings
+    assert settings.sign is not None
+    authorities = authorities_of(settings.home, settings.authorities, archive.clock.now)
+    return sign_pdf(printed, key_of(settings.sign), reason="Kho", authorities=authorities)
