@@ -254,7 +254,7 @@ def load_certificate(data: bytes) -> x509.Certificate:
         return _certificate(data)
     except ValueError as error:
         try:
-            if not at_hand().take(len(data)):
+            if not at_hand().take(data):
                 raise Beyond(phrase("ber-odd", most=MOST_ODD >> 10)) from error
             return _certificate(mended(data).data)
         except Beyond:

@@ -23,7 +23,7 @@ from policies.phrases import os_phrase, phrase
 from signatures.certificate_files import parse_certificates
 from signatures.certificates import Certificate
 from signatures.errors import AnchorsUnusable
-from signatures.odd_account import one_account
+from signatures.odd_account import ELEMENT, one_account
 from signatures.revocation import as_revocation
 from signatures.trusted_list import services
 
@@ -233,7 +233,7 @@ def _one(file: Path) -> Anchors:
     data = _read(file)
     if revocation := as_revocation(data):
         return Anchors(revocations=(revocation,))
-    with one_account(len(data)):
+    with one_account(ELEMENT * len(data)):
         certificates = list(parse_certificates(data))
     if not certificates:
         raise AnchorsUnusable(file.name, phrase("anc-none"))

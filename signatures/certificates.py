@@ -338,6 +338,10 @@ class Certificate:
 HASH_NAMES = {each.replace("_", "-"): each for each in HASHES}
 """The names that cryptography gives hashes → those of hashlib."""
 
+LONGEST_PLAIN = 4 << 10
+"""Bytes of a certificate that is read on no account: real ones have two thousand. In longer ones may be names of thousands of
+parts, over which the library takes long."""
+
 SHORT_TERM = "0.4.0.194121.2.1"
 
 
@@ -381,12 +385,12 @@ def _text(name: x509.Name) -> str:
 
 
 def certificates_of(ders: Iterable[bytes]) -> Iterator[Certificate]:
-    """Those of ``ders`` that are certificates; of what is not plain no more than the account of the file has, each once."""
+    """Those of ``ders`` that are certificates; of what is not plain, or long, no more than the account of the file has, each once."""
     account = at_hand()
     for each in ders:
-        found = account.known[each] if each in account.known else _read(each, mend=False)
+        found = account.known[each] if each in account.known else _read(each, mend=False) if len(each) <= LONGEST_PLAIN else None
         if not (found and found.plain) and each not in account.known:
-            found = account.known[each] = (found or _read(each, mend=True)) if account.take(len(each)) else None
+            found = account.known[each] = (found or _read(each, mend=True)) if account.take(each) else None
         if found:
             yield found
 

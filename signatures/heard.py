@@ -8,8 +8,10 @@ import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 from signatures.certificates import Certificate
+from signatures.odd_account import MOST_ODD_NEWS, OddAccount
 from signatures.poe import digest_of
 from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, loaded
 
@@ -31,11 +33,16 @@ class Heard:
     unheard: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, lists: Iterable[bytes], answers: Iterable[bytes]) -> Heard:
-        """With an account of its own (`loaded`). An answer among the lists is an answer."""
-        crls, others = loaded(load_crl, dict.fromkeys(lists))
-        ocsps, others = loaded(load_ocsp, dict.fromkeys((*answers, *others)))
+    def of(cls, lists: Iterable[bytes], answers: Iterable[bytes] = (), account: OddAccount | None = None) -> Heard:
+        """With an account of its own, where none is given. An answer among the lists is an answer."""
+        account = account or OddAccount(MOST_ODD_NEWS)
+        crls, others = loaded(load_crl, dict.fromkeys(lists), account)
+        ocsps, others = loaded(load_ocsp, dict.fromkeys((*answers, *others)), account)
         return cls(tuple(crls), tuple(ocsps), tuple(each for each in others if not _is_certificate(each)))
+
+    @cached_property
+    def unread(self) -> Unheard:
+        return Unheard(self.unheard)
 
     def __add__(self, other: Heard) -> Heard:
         return Heard(self.crls + other.crls, self.ocsps + other.ocsps, self.unheard + other.unheard)

@@ -7,17 +7,25 @@ It goes along with the reading of a file, and not through the hands of each read
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from policies.findings import Finding
+from signatures.ber import Malformed, guard
 
-__all__ = ["MOST_ODD", "OddAccount", "at_hand", "one_account"]
+__all__ = ["ELEMENT", "MOST_ODD", "MOST_ODD_NEWS", "OddAccount", "at_hand", "one_account"]
 
 MOST_ODD = 1 << 18
 """Bytes of odd certificates of one file that are read, a hundred or two of them, each once."""
+
+MOST_ODD_NEWS = 1 << 19
+"""Bytes of odd lists and answers that are read, of one file, and as many of what lies beside it: a second or so."""
+
+ELEMENT = 8
+"""Bytes that an element counts for at least: certificates and lists have ten to an element, and who wants to keep a reader busy has two."""
 
 
 @dataclass
@@ -29,12 +37,21 @@ class OddAccount:
     beyond: bool = False
     known: dict[bytes, Any] = field(default_factory=dict)
 
-    def take(self, size: int) -> bool:
-        """Whether so many bytes may be written anew."""
-        if size > self.left:
+    @cached_property
+    def of_news(self) -> OddAccount:
+        """That of the lists and answers which its tokens bring."""
+        return OddAccount(MOST_ODD_NEWS)
+
+    def take(self, data: bytes) -> bool:
+        """Whether ``data`` may be written anew, and is paid for."""
+        cost = len(data)
+        if cost <= self.left:
+            with suppress(Malformed):
+                cost = max(cost, ELEMENT * guard(data))
+        if cost > self.left:
             self.beyond = True
             return False
-        self.left -= size
+        self.left -= cost
         return True
 
     @property

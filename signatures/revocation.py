@@ -12,9 +12,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asn1crypto import ocsp as asn1_ocsp  # type: ignore[import-untyped]
@@ -25,9 +27,10 @@ from cryptography.x509 import ocsp
 
 from policies.phrases import phrase
 from signatures.algorithms import ODD, Scheme, signed_by
-from signatures.ber import Malformed, element, guard, octets
+from signatures.ber import Malformed, element, guard, octets, parts
 from signatures.certificates import LATEST, Certificate, certificates_of
 from signatures.mended import Signed, cut, inside, mended
+from signatures.odd_account import OddAccount
 from signatures.revocation_lists import Crl, Data, Entry, scheme_in
 
 if TYPE_CHECKING:
@@ -197,18 +200,13 @@ def _issuer_hashes(algorithm: hashes.HashAlgorithm, issuer: Certificate) -> tupl
     return name.finalize(), key.finalize()
 
 
-MOST_ODD = 1 << 20
-"""Bytes of odd lists, and of odd answers, of one file that are read."""
-
-
-def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes]) -> tuple[list[_Each], list[bytes]]:
-    """(those of ``ders`` that ``load`` (`load_crl`, `load_ocsp`) reads, the others); of odd ones no more than `MOST_ODD`."""
-    left = MOST_ODD
+def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes], account: OddAccount) -> tuple[list[_Each], list[bytes]]:
+    """(those of ``ders`` that ``load`` (`load_crl`, `load_ocsp`) reads, the others); of odd ones no more than is on the ``account``."""
     read: list[_Each] = []
     others: list[bytes] = []
     for each in ders:
         found = load(each, mend=False)
-        if found is None and (left := left - len(each)) >= 0:
+        if found is None and _formed(each, _FORMS[load]) and account.take(each):
             found = load(each)
         if found is not None:
             read.append(found)
@@ -220,6 +218,8 @@ def loaded(load: Callable[..., _Each | None], ders: Iterable[bytes]) -> tuple[li
 def load_crl(der: bytes, *, mend: bool = True) -> Crl | None:
     """None for what is no CRL: revocation data comes from files of strangers. Without ``mend`` an odd one is none."""
     try:
+        if not _formed(der, _LIST):
+            return None
         guard(cut(der))
         found = Crl(der, mend=mend)
         _ = (found.scheme, found.rules)
@@ -231,10 +231,25 @@ def load_crl(der: bytes, *, mend: bool = True) -> Crl | None:
 def load_ocsp(der: bytes, *, mend: bool = True) -> Ocsp | None:
     """None for what is no successful answer."""
     try:
+        if not _formed(der, _ANSWER):
+            return None
         guard(cut(der))
         return Ocsp(der, mend=mend)
     except (ValueError, Malformed, *ODD):
         return None
+
+
+_LIST, _ANSWER = b"\x30\x30\x03", b"\x0a\xa0"
+"""The elements of a CertificateList (RFC 5280, 5.1) and of an OCSPResponse that answers (RFC 6960, 4.2.1)."""
+
+_FORMS: dict[Callable[..., Any], bytes] = {load_crl: _LIST, load_ocsp: _ANSWER}
+
+
+def _formed(der: bytes, form: bytes) -> bool:
+    """Whether it has these elements, at a glance: what is none is not gone through. Raises nothing."""
+    with suppress(Malformed):
+        return bytes(each.tag for each in islice(parts(der, element(der)), len(form) + 1)) == form
+    return False
 
 
 def as_list(data: bytes) -> bytes:

@@ -22,7 +22,7 @@ from signatures.errors import FetchFailed
 from signatures.heard import Heard
 from signatures.judgement import ValidationData
 from signatures.odd import ODD, not_understood
-from signatures.odd_account import one_account
+from signatures.odd_account import ELEMENT, one_account
 from signatures.poe import digest_of
 from signatures.revocation import (
     PEM,
@@ -98,7 +98,7 @@ def read_any(data: bytes) -> ValidationData:
         return ValidationData(ocsps=(data,))
     pieces = PEM.findall(data) or [data]
     lists = {each: as_list(each) for each in pieces}
-    with one_account(len(data)):
+    with one_account(ELEMENT * len(data)):
         certificates = tuple(parse_certificates(data))
     lost = [unarmoured(each) for each in pieces if not lists[each] and (each != data or not certificates)]
     return ValidationData(certificates, tuple(each for each in dict.fromkeys(lists.values()) if each), unread=tuple(lost))

@@ -12,6 +12,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,9 +24,9 @@ from policies.trust import Algorithms, End, earliest
 from signatures.anchors import Anchor, Anchors, Purpose, anchors_at
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import AnchorsUnusable, AuthoritySettings
-from signatures.heard import may_revoke
-from signatures.odd_account import one_account
-from signatures.revocation import Crl, Ocsp, load_crl, load_ocsp, undisputed
+from signatures.heard import Heard
+from signatures.odd_account import at_hand, one_account
+from signatures.revocation import undisputed
 from signatures.timestamps.token import CLOCKS_APART, Token
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class Trust:
     _chains: dict[tuple[bytes, ...], Chains] = field(default_factory=dict)
     """By the certificates that a token brings along: another token may bring what one lacks."""
     _answers: dict[tuple[object, ...], Answer] = field(default_factory=dict)
+    _heard: dict[tuple[bytes, ...], Heard] = field(default_factory=dict)
+    """By the lists and answers that a token brings: the same few stand beside thousands of records."""
 
     def of(self, token: Token, at: datetime, algorithms: Algorithms | None = None) -> Answer:
         """Whether ``token`` is believed at ``at``: when its successor was made, or when it is looked at. Of several paths the one that
@@ -159,6 +162,16 @@ class Trust:
             self._chains[token.certificates].exhausted |= account.beyond
         return self._chains[token.certificates]
 
+    def _news_of(self, token: Token) -> Heard:
+        """What the token brings, on the account of the file in which it stands, and what was collected beside it, on its own."""
+        if token.revocations not in self._heard:
+            self._heard[token.revocations] = Heard.of(token.revocations, (), at_hand().of_news) + self._collected
+        return self._heard[token.revocations]
+
+    @cached_property
+    def _collected(self) -> Heard:
+        return Heard.of(self.anchors.revocations)
+
     def _along(self, chain: Chain, chains: Chains, token: Token, at: datetime) -> Answer:
         """What one path says."""
         anchor = chain.anchor
@@ -171,7 +184,7 @@ class Trust:
         if problem := chains.problem(chain, at):
             return Answer(Believed.NO, phrase("trp-path", why=problem))
         path = tuple(reversed(chain.whole))
-        news = dict.fromkeys((*token.revocations, *self.anchors.revocations))
+        news = self._news_of(token)
         revoked = _revoked(chain, chains, news, token.time, at)
         if revoked:
             return Answer(Believed.NO, revoked, fallen=True)
@@ -198,14 +211,11 @@ def _day(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
-def _revoked(chain: Chain, chains: Chains, data: Iterable[bytes], made: datetime, at: datetime) -> str:
+def _revoked(chain: Chain, chains: Chains, heard: Heard, made: datetime, at: datetime) -> str:
     """Why a certificate of the path counts as revoked at ``at``; "" when nothing says so. A revocation after ``at`` was not known then:
     what was stamped over before it stays proved, unless the CA says that the key was known to others even before (RFC 5280, 5.3.2)."""
-    parsed = [each for each in map(_parsed, data) if each is not None]
-    crls = [each for each in parsed if isinstance(each, Crl)]
-    ocsps = [each for each in parsed if isinstance(each, Ocsp)]
     for certificate, issuer in chain.links():
-        for each in undisputed(certificate, issuer, crls, ocsps, chains):
+        for each in undisputed(certificate, issuer, heard.crls, heard.ocsps, chains):
             if each.revoked is None:
                 continue
             since = min(each.revoked, each.invalid or each.revoked)
@@ -214,18 +224,10 @@ def _revoked(chain: Chain, chains: Chains, data: Iterable[bytes], made: datetime
     return ""
 
 
-def _unread(chain: Chain, data: Iterable[bytes]) -> str:
+def _unread(chain: Chain, heard: Heard) -> str:
     """Of which certificate of the path nobody knows whether it was revoked, for what may say so cannot be read; "" where there is none."""
-    lost = [each for each in data if _parsed(each) is None]
-    found = next((who for who, _ in chain.links() for each in lost if may_revoke(each, who)), None)
+    found = next((who for who, _ in chain.links() if heard.unread.about(who, lambda _: True)[1]), None)
     return phrase("trp-unread", certificate=found.facts.subject) if found is not None else ""
 
 
 _certificate = functools.lru_cache(maxsize=256)(Certificate)
-
-
-@functools.lru_cache(maxsize=32)
-def _parsed(encoded: bytes) -> Crl | Ocsp | None:
-    """A list or an OCSP answer, parsed once: the same few stand beside thousands of records. None when it is neither: an extension of the
-    standard, or damaged."""
-    return load_ocsp(encoded) or load_crl(encoded)

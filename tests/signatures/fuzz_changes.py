@@ -19,7 +19,7 @@ from tests.signatures import asic_builder, office_signing
 from tests.signatures.fuzz_elements import either
 from tests.signatures.test_hostile import damaged
 
-__all__ = ["compound", "container", "jws", "mail", "packed_file", "tar", "zip_headers", "zipped"]
+__all__ = ["compound", "container", "jws", "mail", "packed_file", "tar", "unpacked", "zip_headers", "zipped"]
 
 # -- zip -----------------------------------------------------------------------------------------------------------------------
 
@@ -82,16 +82,17 @@ _PACK: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[bytes], bytes]], .
 )
 
 
-def _unpack(data: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
-    for begin, unpacked, pack in _PACK:
+def unpacked(data: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """What was packed, and what packs it so again; the same where nothing was."""
+    for begin, unpack, pack in _PACK:
         if data.startswith(begin):
-            return unpacked(data), pack
+            return unpack(data), pack
     return data, bytes
 
 
 def tar(draw: random.Random, data: bytes) -> bytes:
     """A tar, also where it is packed, with changed headers whose sums are right."""
-    inner, pack = _unpack(data)
+    inner, pack = unpacked(data)
     changed = hostile_tars.changed(draw, inner)
     if draw.random() < 0.05:
         changed = draw.choice([*hostile_tars.HOSTILE.values()])
@@ -100,7 +101,7 @@ def tar(draw: random.Random, data: bytes) -> bytes:
 
 def packed_file(draw: random.Random, data: bytes) -> bytes:
     """A file that was packed as one stream, with more streams, packed again, cut, or with another header."""
-    inner, pack = _unpack(data)
+    inner, pack = unpacked(data)
     match draw.randrange(9):
         case 0:
             return damaged(draw, data)

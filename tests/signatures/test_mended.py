@@ -23,7 +23,7 @@ from signatures.certificate_files import parse_certificates
 from signatures.certificates import Certificate, certificates_of
 from signatures.errors import InvalidToken
 from signatures.mended import MOST_MENDED, Signed, mended, read_as
-from signatures.odd_account import MOST_ODD
+from signatures.odd_account import MOST_ODD, OddAccount
 from signatures.report import Integrity
 from signatures.revocation import load_crl, loaded
 from signatures.timestamps.token import read_token
@@ -397,7 +397,7 @@ def test_of_odd_ones_in_one_structure_not_all_are_read() -> None:
     assert 0 < len(read) - 3 <= MOST_ODD // min(map(len, many))
     assert [each.der for each in read[-3:]] == plain
     lists = [HOUSE.list(update=b"\x17\x0b2605010000Z"), HOUSE.list()]
-    assert len(loaded(load_crl, lists * 2)[0]) == 4
+    assert len(loaded(load_crl, lists * 2, OddAccount())[0]) == 4
 
 
 SPOILED = extension("2.5.29.17", der.sequence(der.encode(0x81, b"\xe9@x.vn")))

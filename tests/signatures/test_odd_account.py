@@ -17,9 +17,9 @@ from asn1crypto import pem as asn1_pem
 from policies.trust import default_algorithms
 from signatures import der, mended
 from signatures.anchors import Anchors, load_anchors
-from signatures.certificates import Certificate
+from signatures.certificates import Certificate, certificates_of
 from signatures.judgement import Context, ValidationData, judge
-from signatures.odd_account import MOST_ODD
+from signatures.odd_account import MOST_ODD, one_account
 from signatures.report import Indication, Integrity, Role, SignatureReport
 from signatures.validation_data import read_any
 from signatures.xmldsig.c14n import MOST_VISITS, Refused, Work
@@ -40,7 +40,7 @@ FAT = 60_000
 
 def fat(number: int, *extensions: bytes) -> bytes:
     """A certificate with a long key of a kind of its own, which could be the issuer's by its name, so that it is asked."""
-    algorithm = der.sequence(der.write_oid(f"1.2.3.4.{number}"), der.sequence(b"\5\0" * (FAT // 2)))
+    algorithm = der.sequence(der.write_oid(f"1.2.3.4.{number}"), der.sequence(der.encode(der.OCTET_STRING, bytes(FAT))))
     public = der.sequence(algorithm, der.encode(der.BIT_STRING, b"\0\1"))
     return HOUSE.issued(HOUSE.root, serial=der.write_integer(100 + number), public=public, extensions=extensions)
 
@@ -150,6 +150,28 @@ def test_what_the_operator_gives_is_read_to_its_end(tmp_path: Path) -> None:
 def test_each_file_has_an_account_of_its_own(tmp_path: Path) -> None:
     most = enclosed(*(fat(each, ODD_TRUTH) for each in range(4)))
     assert [str(each.verdict) for each in (*reports(tmp_path, most), *reports(tmp_path, most))] == 2 * ["TOTAL-PASSED"]
+
+
+def test_elements_count_as_well_as_bytes() -> None:
+    """For what takes long is to write each anew. Each twice: what was not read is not looked at again."""
+    public = der.sequence(
+        der.sequence(der.write_oid("1.2.3.4"), der.sequence(b"\5\0" * 800)), der.encode(der.BIT_STRING, b"\0\1")
+    )
+    small = [HOUSE.issued(HOUSE.root, serial=der.write_integer(each + 1), public=public) for each in range(60)]
+    assert sum(map(len, small)) < MOST_ODD
+    with one_account() as account:
+        read_ = list(certificates_of(small * 2))
+    assert account.beyond
+    assert 20 < len(read_) < 2 * 40
+
+
+def test_a_long_certificate_is_on_the_account_though_the_library_reads_it() -> None:
+    """It took seconds for names of thousands of parts."""
+    name = der.sequence(*(der.encode(0x31, der.sequence(der.write_oid("2.5.4.3"), der.encode(0x0C, b"x"))) for _ in range(1000)))
+    many = [HOUSE.issued(name, serial=der.write_integer(each + 1)) for each in range(60)]
+    with one_account() as account:
+        assert 0 < len(list(certificates_of(many))) < 30
+    assert account.beyond
 
 
 def test_the_signer_beyond_the_account_is_told_by_the_bound(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from signatures.anchors import Anchors
 from signatures.certificates import Certificate
 from signatures.judgement import Context, ValidationData, judge
 from signatures.mended import MOST_MENDED
+from signatures.odd_account import MOST_ODD_NEWS
 from signatures.poe import digest_of
 from signatures.report import SignatureReport
-from signatures.revocation import MOST_ODD
 from signatures.timestamps.token import read_token
 from signatures.timestamps.trust import Believed, Trust
 from signatures.validation_data import read_any
@@ -29,7 +29,7 @@ WHEN, NO_SECONDS = b"\x17\x0d260301000000Z", b"\x17\x0b2605010000Z"
 ODD = HOUSE.list(der.sequence(NUMBER, WHEN), update=NO_SECONDS)
 OTHER = HOUSE.list(der.sequence(b"\x02\x04\x31\x05\x11\x22", WHEN), update=NO_SECONDS)
 LONG = HOUSE.list(*[der.sequence(NUMBER, WHEN)] * (MOST_MENDED // 3), update=NO_SECONDS)
-JUNK = der.sequence(der.encode(der.OCTET_STRING, bytes(MOST_ODD)))
+JUNK = der.sequence(der.sequence(der.encode(der.OCTET_STRING, bytes(MOST_ODD_NEWS - 60))), der.sequence(), b"\3\1\0")
 
 
 def verdict(tmp_path: Path, *beside: bytes, inside: tuple[bytes, ...] = (), good: bool = True) -> SignatureReport:
@@ -83,7 +83,7 @@ def test_where_there_is_nothing_else_it_is_told_that_something_is_there(tmp_path
 
 def test_what_a_file_brings_hides_nothing_that_lies_beside(tmp_path: Path) -> None:
     assert str(verdict(tmp_path, ODD).verdict) == "INDETERMINATE/REVOKED_NO_POE"
-    for junk in (JUNK, LONG, OTHER + bytes(MOST_ODD)):
+    for junk in (JUNK, LONG, OTHER + bytes(MOST_ODD_NEWS - 60)):
         assert str(verdict(tmp_path, ODD, inside=(junk,)).verdict) == "INDETERMINATE/REVOKED_NO_POE"
 
 
