@@ -230,8 +230,10 @@ class Certificate:
 
     @property
     def never_revoked(self) -> bool:
-        """id-pkix-ocsp-nocheck (RFC 6960, 4.2.2.2.1), or the validity-assured short-term mark (ETSI EN 319 412-1, 5.2)."""
-        return self._extension(ExtensionOID.OCSP_NO_CHECK) is not None or self._has(x509.ObjectIdentifier(SHORT_TERM))
+        """Whether nobody need ask about it, by its CA's word: a responder with id-pkix-ocsp-nocheck (RFC 6960, 4.2.2.2.1), or the
+        validity-assured short-term mark (ETSI EN 319 412-1, 5.2). What is said of it all the same counts."""
+        free = self.may_answer_ocsp and self._extension(ExtensionOID.OCSP_NO_CHECK) is not None
+        return free or self._has(x509.ObjectIdentifier(SHORT_TERM))
 
     @cached_property
     def facts(self) -> CertificateFacts:

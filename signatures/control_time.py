@@ -36,6 +36,8 @@ class Slide:
     why: Finding | None = None
     missing: list[Finding] = field(default_factory=list)
     stop: Verdict | None = None
+    revoked: datetime | None = None
+    """When the certificate was revoked that moved it."""
 
     def to(self, when: datetime, because: SubIndication, why: Finding) -> None:
         if when < self.control:
@@ -64,7 +66,7 @@ class ControlTime:
         """The control time of ``chain``. ``unasked``: a certificate of it that needs no news."""
         slide = Slide(self._proofs.now)
         for certificate, issuer in chain.links():
-            asked = not certificate.never_revoked and certificate != unasked
+            asked = not certificate.never_revoked and certificate != unasked  # what is said of one that need not be asked about counts
             self._over(certificate, issuer, slide, asked=asked, leaf=certificate == chain.head)
             if slide.stop is not None:
                 break
@@ -76,17 +78,19 @@ class ControlTime:
             slide.stop = Verdict(slide.because or SubIndication.NO_POE, slide.why or Finding("SIG-NO-PROOF", "", {"of": name}))
             return
         self._to_ends(certificate.signed_with, issuer.head, slide, name)
-        if slide.stop is not None or not asked:
+        if slide.stop is not None:
             return
-        status = self._newest(certificate, issuer, slide)
-        if status is None:
+        status = self._newest(certificate, issuer, slide, asked=asked)
+        if status is None or not (asked or status.revoked):
             return
         self._to_ends((status.scheme.name, status.scheme.hash) if status.scheme else ("", ""), status.signer.head, slide, name)
-        if status.revoked is not None:
+        if status.begins is not None:
             because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
-            told = {"certificate": name, "since": status.revoked.isoformat(), "reason": status.reason or "unspecified"}
+            told = {"certificate": name, "since": status.begins.isoformat(), "reason": status.reason or "unspecified"}
             told["sha256"] = certificate.sha256.hex()  # two certificates may have one name
-            slide.to(status.revoked, because, Finding("SIG-REVOKED", "", told))
+            if status.begins < slide.control:
+                slide.revoked = status.revoked
+            slide.to(status.begins, because, Finding("SIG-REVOKED", "", told))
         elif slide.control > status.until:
             old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.date().isoformat()})
             slide.to(status.until, SubIndication.NO_POE, old)
@@ -96,16 +100,16 @@ class ControlTime:
         carriers = self._carriers.get(certificate.sha256, ())
         return min(self._proofs.of(each).time for each in (certificate.sha256, *carriers))
 
-    def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide) -> Status | None:
-        """The newest news of ``certificate`` that was there at the control time. When there is none, or there is some besides that cannot
-        be read and may say that it was revoked, the slide ends here."""
+    def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide, *, asked: bool) -> Status | None:
+        """The newest news of ``certificate`` that was there at the control time. When there is none and it is ``asked`` for, or there is
+        some besides that cannot be read and may say that it was revoked, the slide ends here."""
         every = [each for each in self._said_of(certificate, issuer) if self._believed(each, issuer)]
         usable = [e for e in every if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
         speaks, revokes = self._unheard.about(certificate, lambda each: self._proofs.of(each).time <= slide.control)
         unread = Finding("SIG-REVOCATION-UNREAD", "", {"certificate": certificate.name})
-        if usable:
-            newest = max(usable, key=lambda each: (each.made, each.revoked is not None))
-            if newest.revoked is not None or not revokes:
+        newest = max(usable, key=lambda each: (each.made, each.revoked is not None), default=None)
+        if newest is not None or not asked:
+            if (newest is not None and newest.revoked is not None) or not revokes:
                 return newest
             slide.missing.append(unread)
             slide.stop = Verdict(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, unread)

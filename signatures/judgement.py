@@ -245,7 +245,7 @@ class _Judging:
         if proven < window[0]:
             return Verdict(SubIndication.NOT_YET_VALID, _outside("SIG-NOT-YET-VALID", leaf, window[0]))
         late = proven > slide.control
-        if late and slide.because is SubIndication.REVOKED_NO_POE and self._made_after(read, slide.control):
+        if late and slide.because is SubIndication.REVOKED_NO_POE and self._made_after(read, slide.revoked or slide.control):
             return Verdict(SubIndication.REVOKED, slide.why)
         if late and slide.because not in (SubIndication.NO_POE, None):
             return Verdict(slide.because, slide.why)

@@ -26,9 +26,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
 from policies.phrases import phrase
+from signatures import der
 from signatures.algorithms import ODD, Scheme, signed_by
 from signatures.ber import Malformed, element, guard, octets, parts
 from signatures.certificates import LATEST, Certificate, certificates_of
+from signatures.lone_extension import is_critical, said
 from signatures.mended import Signed, cut, inside, mended
 from signatures.odd_account import OddAccount
 from signatures.revocation_lists import Crl, Data, Entry, scheme_in
@@ -55,6 +57,12 @@ FRESH = timedelta(days=1)
 """How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
 nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
 
+KNOWN_EXTENSIONS = frozenset(
+    der.write_oid(each)[2:]
+    for each in (*(f"1.3.6.1.5.5.7.48.1.{number}" for number in range(2, 10)), "2.5.29.21", "2.5.29.24", "1.3.36.8.3.13")
+)
+"""Of answers (RFC 6960, 4.4; RFC 5280, 5.3; certHash of Common PKI), as `said` has them: none of them makes *good* mean less."""
+
 _Each = TypeVar("_Each")
 
 
@@ -74,6 +82,11 @@ class Status:
     scheme: Scheme | None
     signer: Chain
     """The path of who signed it. Whether *that* certificate was revoked is another question, of the time that is proven."""
+
+    @property
+    def begins(self) -> datetime | None:
+        """From when on nothing of the key counts: the revocation, or ``invalid`` where that was before. None: good."""
+        return min(self.revoked, self.invalid or self.revoked) if self.revoked is not None else None
 
 
 class Ocsp(Data):
@@ -120,6 +133,17 @@ class Ocsp(Data):
             return None
         reason = answer.revocation_reason.value if answer.revocation_reason else ""
         return Entry(answer.revocation_time_utc, reason, self._invalid(answer.serial_number))
+
+    def understood(self, answer: Any) -> bool:
+        """Whether no extension of ``answer``, or of the whole, is critical and not known: else its *good* says nothing."""
+        try:
+            fields = self._stands.versionless
+            single = inside(inside(fields[2])[next(at for at, each in enumerate(self.answers) if each is answer)])
+            held = [each for each in (*single[3:], *fields[3:]) if each[:1] == b"\xa1"]
+            rows = [row for each in held for row in inside(inside(each)[0])]
+            return all(not is_critical(row) or said(inside(row)[0]) in KNOWN_EXTENSIONS for row in rows)
+        except (Malformed, IndexError):
+            return False
 
     def _invalid(self, serial: int) -> datetime | None:
         """The extensions of a list's entry may stand in an answer, too (RFC 6960, 4.4.5)."""
@@ -315,7 +339,7 @@ def statuses(
         entry = response.entry(answer)
         if entry is not None:
             yield _status(made, answer.next_update_utc, entry, response, responder)
-        elif answer.certificate_status is ocsp.OCSPCertStatus.GOOD and made <= certificate.not_after:
+        elif answer.certificate_status is ocsp.OCSPCertStatus.GOOD and made <= certificate.not_after and response.understood(answer):
             yield _status(made, answer.next_update_utc, None, response, responder)
 
 

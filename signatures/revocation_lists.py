@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,7 +24,18 @@ from signatures.poe import digest_of
 __all__ = ["Crl", "Data", "Entry", "scheme_in"]
 
 EXPIRED_KEPT = x509.ObjectIdentifier("2.5.29.60")
-"""expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps expired certificates, so its silence says something of them too."""
+"""expiredCertsOnCRL (X.509, 9.5.2.8): the list keeps certificates that expired, from the day it names on, so its silence says something
+of them too."""
+
+_TIME = re.compile(rb"\x18\x0f([0-9]{14})Z")
+"""A GeneralizedTime as RFC 5280, 4.1.2.5.2, has it."""
+
+DELTA = ExtensionOID.DELTA_CRL_INDICATOR
+
+_NOT_KNOWN = re.compile(rb"(?<!\x06\x03\x55\x1d[\x12\x14\x15\x18\x1c\x1d\x23\x2e\x3c])\x01\x01[^\0]\x04", re.DOTALL)
+"""Where a critical extension may stand that is none of those which are known of a list (`KNOWN_CRL`) and its entries (RFC 5280, 5.3)."""
+
+LONGEST_OID = 64
 
 KNOWN_CRL = frozenset(
     {
@@ -42,6 +55,10 @@ class Entry(NamedTuple):
     since: datetime
     reason: str
     invalid: datetime | None
+
+    @property
+    def begins(self) -> datetime:
+        return self.since if self.invalid is None else min(self.since, self.invalid)
 
 
 class Data:
@@ -108,7 +125,7 @@ class Crl(Data):
         """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial list, a delta, or one with
         rules that are not understood says nothing, nor does one that has its number under somebody else's name without a right to."""
         extensions = self.rules
-        if any(each.critical and oid not in KNOWN_CRL for oid, each in extensions.items()):
+        if DELTA in extensions or self._bound:
             return False
         if any(self._misnamed(certificate, each) for each in self._rows_of(certificate)) or (
             self.indirect and (NOBODY, certificate.serial) in self._rows
@@ -125,8 +142,22 @@ class Crl(Data):
             return False
         return same_point(value.full_name, certificate.addresses())
 
+    @cached_property
+    def _bound(self) -> bool:
+        """Whether an extension of it, or of any of its entries, is critical and not known: then it says nothing of anybody (5.2, 5.3)."""
+        if any(each.critical and oid not in KNOWN_CRL for oid, each in self.rules.items()):
+            return True
+        body = self.list.tbs_certlist_bytes
+        return any(_behind_identifier(body, each.start()) for each in _NOT_KNOWN.finditer(body))
+
     def keeps_expired(self, since: datetime) -> bool:
-        return EXPIRED_KEPT in self.rules and self.made >= since
+        """Whether it lists certificates that expired at ``since`` if they were revoked."""
+        if EXPIRED_KEPT not in self.rules or self.made < since:
+            return False
+        found = _TIME.fullmatch(getattr(self.rules[EXPIRED_KEPT].value, "value", b""))
+        with suppress(ValueError):
+            return found is not None and datetime.strptime(found[1].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC) <= since
+        return False
 
     def _rows_of(self, certificate: Certificate) -> Sequence[x509.RevokedCertificate]:
         """All entries with its number: more than one is against the standard, and no order makes one of them count for less."""
@@ -155,11 +186,17 @@ class Crl(Data):
             rows = (each for each in self._rows_of(certificate) if not self._misnamed(certificate, each))
             found = (_entry(each) for each in rows)
             kept = (each for each in found if each.reason != x509.ReasonFlags.remove_from_crl.value)
-            return min(kept, key=lambda each: each.since, default=None)
+            return min(kept, key=lambda each: each.begins, default=None)
 
     @cached_property
     def scheme(self) -> Scheme | None:
         return scheme_in(self.list)
+
+
+def _behind_identifier(data: bytes, at: int) -> bool:
+    """Whether an OBJECT IDENTIFIER ends at ``at``."""
+    longest = range(1, min(LONGEST_OID, at - 1))
+    return any(data[at - length - 2 : at - length] == bytes((0x06, length)) for length in longest)
 
 
 def _entry(row: x509.RevokedCertificate) -> Entry:

@@ -216,10 +216,8 @@ def _revoked(chain: Chain, chains: Chains, heard: Heard, made: datetime, at: dat
     what was stamped over before it stays proved, unless the CA says that the key was known to others even before (RFC 5280, 5.3.2)."""
     for certificate, issuer in chain.links():
         for each in undisputed(certificate, issuer, heard.crls, heard.ocsps, chains):
-            if each.revoked is None:
-                continue
-            since = min(each.revoked, each.invalid or each.revoked)
-            if since <= at and not (each.reason in _STAYS_VALID and made < since):
+            since = each.begins
+            if since is not None and since <= at and not (each.reason in _STAYS_VALID and made < since):
                 return phrase("trp-revoked", certificate=certificate.facts.subject, since=_day(since))
     return ""
 

@@ -122,10 +122,18 @@ class House:
         return self.signed(der.sequence(version, *fields, extensions), by)
 
     def answer(
-        self, certificate: bytes, *statuses: bytes, responder: bytes, by: str, produced: bytes, keyed: bool = False
+        self,
+        certificate: bytes,
+        *statuses: bytes,
+        responder: bytes,
+        by: str,
+        produced: bytes,
+        keyed: bool = False,
+        rules: Sequence[bytes] = (),
+        each_with: Sequence[bytes] = (),
     ) -> bytes:
         """An OCSP answer (RFC 6960, 4.2.1) that says each of ``statuses`` of ``certificate``, and names ``responder`` (``keyed``: a key of
-        another) as who signed it."""
+        another) as who signed it. ``rules`` are extensions of the whole, ``each_with`` of each status."""
         found = Certificate(self.anchor())
         sha1 = der.sequence(der.write_oid("1.3.14.3.2.26"), b"\x05\x00")
         hashed = (der.encode(0x04, hashlib.sha1(each).digest()) for each in (self.root, found.key_octets))
@@ -133,7 +141,9 @@ class House:
         update, until = b"\x18\x0f20260501000000Z", der.encode(0xA0, b"\x18\x0f20260801000000Z")
         name = der.encode(0xA1, Certificate(responder).subject)
         name = der.encode(0xA2, der.encode(0x04, bytes(20))) if keyed else name
-        body = der.sequence(name, produced, der.sequence(*(der.sequence(about, each, update, until) for each in statuses)))
+        inner, outer = (der.encode(0xA1, der.sequence(*rows)) if rows else b"" for rows in (each_with, rules))
+        singles = (der.sequence(about, each, update, until, inner) for each in statuses)
+        body = der.sequence(name, produced, der.sequence(*singles), outer)
         basic = self.signed(body, by)
         whole = der.sequence(basic[element(basic).body :], der.encode(0xA0, der.sequence(responder)))
         answered = der.sequence(der.write_oid("1.3.6.1.5.5.7.48.1.1"), der.encode(0x04, whole))
