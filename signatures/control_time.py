@@ -66,7 +66,9 @@ class ControlTime:
         """The control time of ``chain``. ``unasked``: a certificate of it that needs no news."""
         slide = Slide(self._proofs.now)
         for certificate, issuer in chain.links():
-            asked = not certificate.never_revoked and certificate != unasked  # what is said of one that need not be asked about counts
+            asked = (
+                not certificate.never_revoked and certificate != unasked
+            )  # what is said of one that need not be asked about counts
             self._over(certificate, issuer, slide, asked=asked, leaf=certificate == chain.head)
             if slide.stop is not None:
                 break

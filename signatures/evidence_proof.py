@@ -6,14 +6,16 @@ Anything less proves nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policies.findings import Finding
 from policies.trust import Algorithms
 from signatures.anchors import Anchors, Purpose
+from signatures.certificates import Certificate
 from signatures.evidence import DataObject, trusted, verify_record
+from signatures.heard import Heard
 from signatures.poe import Proof
 from signatures.timestamps import Believed, Trust
 
@@ -29,11 +31,12 @@ class Proven:
     findings: tuple[Finding, ...] = ()
 
 
-def stamp_trust(anchors: Anchors, crls: Sequence[bytes] = ()) -> Trust:
-    """Whom evidence is held against: the anchors that may vouch for time-stamps, each in its period, and revocation lists that were
-    kept."""
+def stamp_trust(anchors: Anchors, heard: Heard | None = None, *, known: Iterable[Certificate] = ()) -> Trust:
+    """Whom evidence is held against: the anchors that may vouch for time-stamps, each in its period, by the revocation data that was
+    ``heard`` (without it: what lies beside the anchors), and with certificates that are ``known`` besides."""
     stampers = tuple(each for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes)
-    return Trust(replace(anchors, anchors=stampers).with_revocations(crls))
+    more = tuple(dict.fromkeys((*anchors.known, *known)))
+    return Trust(replace(anchors, anchors=stampers, known=more), heard)
 
 
 def proof_from(record: bytes, objects: Sequence[DataObject], *, trust: Trust, algorithms: Algorithms, at: datetime) -> Proven:

@@ -41,6 +41,11 @@ class Heard:
         return cls(tuple(crls), tuple(ocsps), tuple(each for each in others if not _is_certificate(each)))
 
     @cached_property
+    def names(self) -> frozenset[bytes]:
+        """The SHA-256 of each piece of it."""
+        return frozenset((*(each.sha256 for each in (*self.crls, *self.ocsps)), *map(digest_of, self.unheard)))
+
+    @cached_property
     def unread(self) -> Unheard:
         return Unheard(self.unheard)
 

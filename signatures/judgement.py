@@ -37,7 +37,7 @@ from signatures.report import (
 )
 from signatures.signed import EmbeddedRecord, SignedFile, SignedObject, Stamp
 
-__all__ = ["Context", "ValidationData", "judge"]
+__all__ = ["Context", "ValidationData", "heard_beside", "judge"]
 
 MOST_KNOWN = 2000
 """Certificates of one file among which paths are built; real ones bring a few dozen."""
@@ -66,6 +66,13 @@ class Context:
     anchors: Anchors
     algorithms: Algorithms
     at: datetime
+
+
+def heard_beside(anchors: Anchors, beside: Iterable[ValidationData]) -> Heard:
+    """The revocation data that was put beside the anchors or collected beside a file, for signatures and evidence alike."""
+    given = list(beside)
+    lists = (*anchors.revocations, *(der for each in given for der in (*each.crls, *each.unread)))
+    return Heard.of(lists, (der for each in given for der in each.ocsps))
 
 
 def judge(
@@ -110,13 +117,10 @@ class _Judging:
         known = [*(c for each in beside for c in each.certificates), *file.certificates]
         known += [c for each in file.objects for c in each.certificates]
         known += [c for each in file.stamps for c in each.token.certificates]
-        lists = dict.fromkeys(der for each in beside for der in (*each.crls, *each.unread))
-        answers = dict.fromkeys(der for each in beside for der in each.ocsps)
         with one_account() as account:
-            heard = Heard.of(lists, answers)
-            heard += Heard.of(
-                (each for each in file.crls if each not in lists), (each for each in file.ocsps if each not in answers)
-            )
+            given = heard_beside(context.anchors, beside)
+            lists, answers = ([der for der in row if digest_of(der) not in given.names] for row in (file.crls, file.ocsps))
+            heard = given + Heard.of(lists, answers)
         crls = [each for each in heard.crls if each.made <= skewed(self._at)]
         ocsps = [each for each in heard.ocsps if each.made <= skewed(self._at)]
         known += [c for each in ocsps for c in each.certificates]
@@ -126,7 +130,7 @@ class _Judging:
             self._chains, replace(heard, crls=tuple(crls), ocsps=tuple(ocsps)), self._proofs, context.algorithms
         )
         self._stamps: dict[bytes, _Outcome] = {}
-        self._evidence_trust = stamp_trust(context.anchors, (*lists, *file.crls))
+        self._evidence_trust = stamp_trust(context.anchors, heard, known=(c for each in beside for c in each.certificates))
         self._evidence: dict[bytes, tuple[_Outcome, EvidenceReport]] = {}
 
     def reports(self) -> tuple[SignatureReport, ...]:

@@ -339,7 +339,11 @@ def statuses(
         entry = response.entry(answer)
         if entry is not None:
             yield _status(made, answer.next_update_utc, entry, response, responder)
-        elif answer.certificate_status is ocsp.OCSPCertStatus.GOOD and made <= certificate.not_after and response.understood(answer):
+        elif (
+            answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+            and made <= certificate.not_after
+            and response.understood(answer)
+        ):
             yield _status(made, answer.next_update_utc, None, response, responder)
 
 

@@ -177,8 +177,7 @@ def _file(door: Door, path: Path, given: _Given) -> FileReport:
             judged_by = context_of(engine.archive, now, algorithms=given.algorithms)
     else:
         judged_by = context_of(None, now, anchors=given.anchors, algorithms=given.algorithms)
-    lists = [der for each in given.data for kept in data_from(each) for der in kept.crls]
-    records = Records(read_records(given.evidence), judged_by, lists)
+    records = Records(read_records(given.evidence), judged_by, [kept for folder in given.data for kept in data_from(folder)])
     unread: list[Finding] = []
     kept = [each for folder in given.data for each in data_from(folder, records, unread=unread)]
     existed = records.proof_of(data_object(path.name, partial(opened, path))) if records.records and path.is_file() else None

@@ -14,7 +14,7 @@ from repository.errors import SourceMissing
 
 if TYPE_CHECKING:
     from signatures.evidence import DataObject
-    from signatures.judgement import Context
+    from signatures.judgement import Context, ValidationData
     from signatures.poe import Proof
     from signatures.timestamps import Trust
 
@@ -23,20 +23,23 @@ __all__ = ["Records", "read_records"]
 
 @dataclass
 class Records:
-    """Records of evidence that were handed over, held against the anchors and the date of a ``context``."""
+    """Records of evidence that were handed over, held against the anchors and the date of a ``context`` and what lies ``beside``."""
 
     records: Sequence[bytes]
     context: Context
-    crls: Sequence[bytes] = ()
+    beside: Sequence[ValidationData] = ()
     findings: list[Finding] = field(default_factory=list)
     _trust: Trust | None = None
 
     def proof_of(self, item: DataObject) -> Proof | None:
         """The earliest proof that any of the records gives of one object; why a record gave none is in ``findings``."""
         from signatures.evidence_proof import proof_from, stamp_trust
+        from signatures.judgement import heard_beside
 
         if self._trust is None:
-            self._trust = stamp_trust(self.context.anchors, self.crls)
+            heard = heard_beside(self.context.anchors, self.beside)
+            known = (certificate for each in self.beside for certificate in each.certificates)
+            self._trust = stamp_trust(self.context.anchors, heard, known=known)
         found: list[Proof] = []
         for record in self.records:
             proven = proof_from(record, [item], trust=self._trust, algorithms=self.context.algorithms, at=self.context.at)

@@ -101,9 +101,11 @@ def as_pem(anchors: Anchors) -> bytes:
 
 @dataclass
 class Trust:
-    """Answers for one set of anchors; answers are remembered, since a record of a million may stand on one token."""
+    """Answers for one set of anchors; answers are remembered, since a record of a million may stand on one token. ``collected``: the
+    revocation data that they are held against besides what a token brings; without it, that which lies beside the anchors."""
 
     anchors: Anchors
+    collected: Heard | None = None
     _chains: dict[tuple[bytes, ...], Chains] = field(default_factory=dict)
     """By the certificates that a token brings along: another token may bring what one lacks."""
     _answers: dict[tuple[object, ...], Answer] = field(default_factory=dict)
@@ -165,12 +167,12 @@ class Trust:
     def _news_of(self, token: Token) -> Heard:
         """What the token brings, on the account of the file in which it stands, and what was collected beside it, on its own."""
         if token.revocations not in self._heard:
-            self._heard[token.revocations] = Heard.of(token.revocations, (), at_hand().of_news) + self._collected
+            self._heard[token.revocations] = Heard.of(token.revocations, (), at_hand().of_news) + self._beside
         return self._heard[token.revocations]
 
     @cached_property
-    def _collected(self) -> Heard:
-        return Heard.of(self.anchors.revocations)
+    def _beside(self) -> Heard:
+        return Heard.of(self.anchors.revocations) if self.collected is None else self.collected
 
     def _along(self, chain: Chain, chains: Chains, token: Token, at: datetime) -> Answer:
         """What one path says."""

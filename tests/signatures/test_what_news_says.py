@@ -82,7 +82,9 @@ COMPROMISED = extension("2.5.29.21", b"\x0a\x01\x01")
 
 
 def known_since(moment: bytes) -> bytes:
-    return der.sequence(NUMBER, b"\x17\x0d260701000000Z", der.sequence(COMPROMISED, extension("2.5.29.24", der.encode(0x18, moment))))
+    return der.sequence(
+        NUMBER, b"\x17\x0d260701000000Z", der.sequence(COMPROMISED, extension("2.5.29.24", der.encode(0x18, moment)))
+    )
 
 
 @pytest.mark.parametrize(
