@@ -9,6 +9,8 @@ from formats.properties import CannotTell, Kind, Said, pictures
 from formats.properties.facts import ask
 from formats.properties.media import streams
 from formats.properties.pdf import render
+from formats.sandbox import left
+from policies.phrases import phrase
 
 __all__ = ["draw"]
 
@@ -33,6 +35,8 @@ def draw(said: Said, target: Path, work: Path, *, page: int = 1, side: int = 400
         case _:
             _set(said.path, page, large, work)
     pictures.thumbnail(large, target, side, work)
+    if not left(target, work):
+        raise CannotTell(phrase("tool-made-no-file"))
 
 
 def _set(path: Path, page: int, target: Path, work: Path) -> None:

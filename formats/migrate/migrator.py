@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from formats.sandbox import End, Outcome, SandboxLimits, run
+from formats.sandbox import End, Outcome, SandboxLimits, left, run
 from formats.tools import program
+from policies.phrases import phrase
 
 __all__ = ["LIMITS", "Failed", "Made", "Migrator", "command_words", "placed", "run_tool"]
 
@@ -74,12 +75,14 @@ def placed(source: Path, work: Path, name: str = "source") -> Path:
 
 def command_words(command: Sequence[str], names: Mapping[str, str]) -> str:
     """The command as it is recorded: no path of this machine, and nothing that changes from run to run."""
-    words: list[str] = []
-    for word in command:
-        for path, name in sorted(names.items(), key=lambda each: -len(each[0])):
-            word = word.replace(path, name)
-        words.append(word)
+    words = [_named(word, names) for word in command]
     return shlex.join(words).replace("'{source}'", "{source}").replace("'{result}'", "{result}")
+
+
+def _named(words: str, names: Mapping[str, str]) -> str:
+    for path, name in sorted(names.items(), key=lambda each: -len(each[0])):
+        words = words.replace(path, name)
+    return words
 
 
 def run_tool(
@@ -106,15 +109,25 @@ def run_tool(
     outcome = run([place, *command[1:]], folder=work, limits=limits, environment=environment)
     if again and outcome.status == again:
         outcome = run([place, *command[1:]], folder=work, limits=limits, environment=environment)
-    if outcome.ok and result.is_file() and result.stat().st_size:
+    if outcome.ok and left(result, work) and result.stat().st_size:
         return Made(result, tool, version, said, outcome.seconds)
-    words = outcome.words() if not outcome.ok else f"made nothing{_last_line(outcome)}"
-    return Failed(_code(outcome, encrypted), tool, version, said, words, outcome.seconds)
+    own, theirs = (_named(words.decode("utf-8", "replace"), names).encode() for words in (outcome.stdout, outcome.stderr))
+    outcome = replace(outcome, stdout=own, stderr=theirs)  # a finding is kept for ever, and no path of this machine with it
+    return Failed(_code(outcome, encrypted), tool, version, said, _reason(outcome, result, work), outcome.seconds)
+
+
+def _reason(outcome: Outcome, result: Path, work: Path) -> str:
+    if not outcome.ok:
+        return outcome.words()
+    other = os.path.lexists(result) and not left(result, work)
+    return phrase("tool-made-no-file" if other else "tool-made-nothing") + _last_line(outcome)
 
 
 def _code(outcome: Outcome, encrypted: Sequence[bytes]) -> str:
     if outcome.end in (End.TIME, End.MEMORY, End.PROCESSES):
         return "MIG-TOOL-LIMIT"
+    if outcome.end is End.DISK:
+        return "MIG-TOOL-DISK"
     if outcome.end is End.NOT_STARTED:
         return "MIG-NO-TOOL"
     said = outcome.stdout + outcome.stderr

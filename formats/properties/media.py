@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from formats.properties.facts import CannotTell, ask
+from formats.sandbox import left
 
 __all__ = ["duration", "fractional", "frame_hashes", "psnr", "streams"]
 
@@ -79,6 +80,8 @@ def psnr(one: Path, two: Path, work: Path) -> tuple[float, float, int]:
     stats = work / "psnr.log"
     scale = "[1:v:0][0:v:0]scale2ref=flags=bicubic[b][a];[a][b]psnr=stats_file=psnr.log:shortest=0:repeatlast=0"
     ask(["ffmpeg", *_COMMON, "-i", str(one), "-i", str(two), "-lavfi", scale, "-f", "null", "-"], work)
+    if not left(stats, work):
+        raise CannotTell("ffmpeg measured nothing")
     try:
         values = [float(value) for value in re.findall(r"psnr_avg:(\S+)", stats.read_text(encoding="ascii"))]
     except (OSError, ValueError) as error:

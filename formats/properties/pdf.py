@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from formats.properties.facts import CannotTell, ask
+from formats.sandbox import left
 
 __all__ = ["attachments", "facts", "pages", "picture_of", "pictures", "properties", "render", "text"]
 
@@ -55,7 +56,7 @@ def render(path: Path, page: int, target: Path, *, size: tuple[int, int] | None 
     scale = ["-scale-to-x", str(size[0]), "-scale-to-y", str(size[1])] if size else ["-r", f"{dpi:g}"]
     one = ["-f", str(page), "-l", str(page), "-singlefile"]
     ask(["pdftoppm", "-png", *scale, *one, str(path), str(target.with_suffix(""))], target.parent)
-    if not target.exists():
+    if not left(target, target.parent):
         raise CannotTell(f"page {page} could not be drawn")
     return target
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from policies.phrases import phrase
+
 __all__ = ["End", "Outcome"]
 
 
@@ -16,6 +18,7 @@ class End(enum.StrEnum):
     TIME = "time"  # it was ended: not done in time
     MEMORY = "memory"  # it was ended: more memory than it may have
     PROCESSES = "processes"  # it was ended: more processes than it may start
+    DISK = "disk"  # it was ended: more on the disk than it may hold, or too little left free for others
     STOPPED = "stopped"  # it was ended because nobody wanted it any more
     NOT_STARTED = "not started"  # it never ran: there is no such program, or this machine cannot confine it
 
@@ -23,7 +26,8 @@ class End(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``status`` is the exit status (EXITED) or the signal (DIED), else -1; ``seconds`` by the clock; ``memory`` the most that was
-    seen held at once, in bytes; ``reason`` says in words why it was NOT_STARTED. ``cut`` is set when output was dropped."""
+    seen held at once, in bytes; ``reason`` says in words why it was NOT_STARTED, and which bound of DISK was passed. ``cut`` is set
+    when output was dropped."""
 
     end: End
     status: int = -1
@@ -40,20 +44,24 @@ class Outcome:
         return self.end is End.EXITED and self.status == 0 and not self.cut
 
     def words(self) -> str:
-        """The end in a few English words, for the reason of a finding."""
+        """The end in a few words, for the reason of a finding: a phrase, and what the tool itself said last."""
         match self.end:
             case End.EXITED:
-                return f"ended with status {self.status}{self._last_words()}"
+                return phrase("tool-exited", status=self.status) + self._last_words()
             case End.DIED:
-                return f"died of signal {self.status}{self._last_words()}"
+                return phrase("tool-died", signal=self.status) + self._last_words()
             case End.TIME:
-                return f"was not done in {self.seconds:.0f} s"
+                return phrase("tool-time", seconds=f"{self.seconds:.0f}")
             case End.NOT_STARTED:
-                return f"could not be started: {self.reason}"
+                return phrase("tool-not-started", reason=self.reason)
             case End.STOPPED:
-                return "was stopped"
-            case End.MEMORY | End.PROCESSES:
-                return f"wanted more {self.end.value} than it may have"
+                return phrase("tool-stopped")
+            case End.MEMORY:
+                return phrase("tool-memory")
+            case End.PROCESSES:
+                return phrase("tool-processes")
+            case End.DISK:
+                return phrase("tool-disk-room") if self.reason == "room" else phrase("tool-disk-most")
 
     def _last_words(self) -> str:
         lines = [line for line in self.stderr.decode(errors="replace").splitlines() if line.strip()]

@@ -100,6 +100,8 @@ class Running:
             "seconds": self._limits.seconds,
             "memory": self._limits.memory,
             "written": self._limits.written,
+            "disk": self._limits.disk,
+            "room": self._limits.room,
             "processes": self._limits.processes,
         }
         return subprocess.Popen(

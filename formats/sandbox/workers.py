@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -69,8 +69,7 @@ class Workers:
         limits: SandboxLimits | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        given = limits or SandboxLimits()
-        self._limits = SandboxLimits(LIFE_SECONDS, given.memory, given.written, given.processes, given.output)
+        self._limits = replace(limits or SandboxLimits(), seconds=LIFE_SECONDS)
         self._module = module
         self.count = count
         self._environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", **(environment or {})}

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["workspace"]
+__all__ = ["left", "workspace"]
+
+
+def left(path: Path, folder: Path) -> bool:
+    """Whether a tool that had ``folder`` left a file at ``path``: a plain one, that lies where it says. Links are not followed, for they
+    may lead to whatever Kho may read, and pipes and devices not opened, for that may never end. To be asked when the tool is gone."""
+    try:
+        plain = stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+    inside = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
+    return plain and os.path.realpath(path) == os.path.join(os.path.realpath(folder), inside) and not inside.startswith("..")
 
 
 @contextmanager

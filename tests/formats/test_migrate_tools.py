@@ -15,6 +15,7 @@ import pytest
 from formats import tools as installed
 from formats.migrate import MIGRATORS, Failed, Made, migrator
 from formats.sandbox import MIB, SandboxLimits, workspace
+from policies.findings import spoken
 
 PROGRAMS = {
     "ffmpeg": ("ffmpeg", "flac", "a.wav"),
@@ -119,7 +120,7 @@ def test_a_tool_that_takes_the_original_away(tool: Run) -> None:
 
 
 def test_a_tool_that_forks_without_end(tool: Run) -> None:
-    made = tool("for _ in range(500):\n  if os.fork() == 0: time.sleep(600)\ntime.sleep(600)")
+    made = tool("for _ in range(200):\n  if os.fork() == 0: time.sleep(600)\ntime.sleep(600)")
     assert code(made) == "MIG-TOOL-LIMIT"
 
 
@@ -140,14 +141,47 @@ def test_a_tool_that_dies_half_way(tool: Run) -> None:
     made = tool(half)
     assert code(made) == "MIG-TOOL-FAILED"
     assert isinstance(made, Failed)
-    assert "signal 11" in made.reason
+    assert "signal 11" in spoken(made.reason)
 
 
 def test_a_tool_that_says_it_is_done_and_made_nothing(tool: Run) -> None:
     made = tool("sys.exit(0)")
     assert code(made) == "MIG-TOOL-FAILED"
     assert isinstance(made, Failed)
-    assert "made nothing" in made.reason
+    assert "made nothing" in spoken(made.reason)
+
+
+RESULTS = """
+    places = [word.partition("=")[2] or word for word in sys.argv[1:]]
+    for place in places:
+        if place.count("/") > 1 and os.path.isdir(os.path.dirname(place)) and not os.path.lexists(place):
+"""
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "os.symlink('/etc/hostname', place)",
+        "os.mkfifo(place)",
+        "open(place + '2', 'w').write('x'); os.symlink(place + '2', place)",
+    ],
+)
+def test_a_tool_that_leaves_no_file_of_its_own(tool: Run, does: str) -> None:
+    """A link would make Kho read, and keep, whatever it leads to; opening a pipe never ends."""
+    made = tool(f"{RESULTS}            {does}\n")
+    assert code(made) == "MIG-TOOL-FAILED"
+
+
+def test_a_tool_that_fills_the_disk(tool: Run) -> None:
+    made = tool("for n in range(400):\n  open(f'tmp/{n}', 'wb').write(bytes(1 << 20)); time.sleep(0.005)", disk=8 * MIB)
+    assert code(made) == "MIG-TOOL-DISK"
+
+
+def test_what_a_tool_says_names_no_path_of_this_machine(tool: Run) -> None:
+    made = tool("sys.exit('cannot open ' + ' and '.join(word for word in sys.argv[1:] if '/source.' in word))")
+    assert isinstance(made, Failed)
+    assert "{source}" in made.reason
+    assert "kho-tool-" not in made.reason
 
 
 def test_a_tool_that_calls_home(tool: Run) -> None:

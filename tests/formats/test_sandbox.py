@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from formats.sandbox import MIB, End, Outcome, SandboxLimits, run, running, start, workspace
+from formats.sandbox import GIB, MIB, End, Outcome, SandboxLimits, left, run, running, start, workspace
+from policies.findings import spoken
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the barriers are those of Linux")
 
@@ -24,15 +25,38 @@ SOON = 20.0
 """Seconds after which a test is given up; nothing takes a twentieth of it, on a quiet machine."""
 
 
+OWN = ("launcher.py", "barriers.py")
+
+WITHOUT = {
+    "namespaces": ('barriers.separate(order["folder"])', "False"),
+    "asking": ("for flags in (NEW_LISTENER | WAIT_KILLABLE, NEW_LISTENER):", "for flags in ():"),
+}
+"""Barriers that a machine may refuse, and the place where the launcher puts them up."""
+
+
+def poorer(changes: Iterable[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launcher with other words in some places: as on a machine that refuses what stands there."""
+    texts = {name: running.LAUNCHER.with_name(name).read_text() for name in OWN}
+    for words, others in changes:
+        assert sum(text.count(words) for text in texts.values()) == 1, words
+        texts = {name: text.replace(words, others) for name, text in texts.items()}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(running, "LAUNCHER", tmp_path / "launcher.py")
+
+
 @pytest.fixture(params=["namespaces", "no namespaces"])
 def barriers(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """With all barriers, and as on a machine that refuses namespaces."""
     if request.param == "no namespaces":
-        text = running.LAUNCHER.read_text()
-        poorer = text.replace('_separate(order["folder"])', "False")
-        assert poorer != text
-        (tmp_path / "launcher.py").write_text(poorer)
-        monkeypatch.setattr(running, "LAUNCHER", tmp_path / "launcher.py")
+        poorer([WITHOUT["namespaces"]], tmp_path, monkeypatch)
+    return str(request.param)
+
+
+@pytest.fixture(params=["", "namespaces", "asking", "namespaces asking"], ids=lambda lacking: f"without {lacking or 'nothing'}")
+def lacking(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the machine refuses: nothing, one of the two, and both."""
+    poorer([WITHOUT[each] for each in request.param.split()], tmp_path, monkeypatch)
     return str(request.param)
 
 
@@ -145,6 +169,62 @@ def test_a_tool_that_forks_without_end(tool: Tool) -> None:
     assert not still_running("forks-without-end")
 
 
+BOMB = """
+    import os, time
+    mark = "a-bomb-of-forks"
+    tokens, end = os.pipe()
+    os.write(end, bytes(300))  # it ends of itself at 300: a test must not stop the machine that it runs on
+    os.close(end)
+    while os.read(tokens, 1):
+        try:
+            os.fork()
+        except OSError:
+            pass
+        os.close(os.open(f"tmp/{os.getpid()}", os.O_CREAT | os.O_WRONLY))
+    time.sleep(600)
+"""
+
+
+def test_a_bomb_of_forks(lacking: str, folder: Path) -> None:
+    """Every process forks without end: their number doubles, and whoever counts them counts behind."""
+    outcome = run(command(BOMB), folder=folder, limits=SandboxLimits(seconds=SOON, memory=4 * GIB, processes=40))
+    assert outcome.end is End.PROCESSES
+    assert outcome.seconds < SOON
+    assert not still_running("a-bomb-of-forks")
+    if "asking" not in lacking:
+        assert len(list((folder / "tmp").iterdir())) <= 80, "each was asked for; some were under way when they were counted"
+
+
+def test_a_tool_may_be_as_many_processes_as_it_may_and_start_others_when_they_are_gone(lacking: str, folder: Path) -> None:
+    text = """
+        import os, subprocess, threading
+        for _ in range(3):
+            readers = []
+            for _ in range(7):
+                reader, writer = os.pipe()
+                if os.fork() == 0:
+                    os.close(writer)
+                    os.read(reader, 1)
+                    os._exit(0)
+                os.close(reader)
+                readers.append(writer)
+            for each in readers:
+                os.close(each)
+            for _ in readers:
+                os.wait()
+        threads = [threading.Thread(target=print, args=("a thread",)) for _ in range(20)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        print(subprocess.run(["echo", "a program"], stdout=subprocess.PIPE).stdout)
+    """
+    outcome = run(command(text), folder=folder, limits=SandboxLimits(seconds=SOON, processes=8))
+    assert outcome.ok, outcome
+    assert outcome.stdout.count(b"a thread") == 20
+    assert b"a program" in outcome.stdout
+
+
 def test_a_tool_that_leaves_children_behind(tool: Tool) -> None:
     text = """
         import os, time
@@ -184,7 +264,7 @@ def test_a_tool_that_writes_outside(tool: Tool, tmp_path: Path) -> None:
         assert outcome.status == 1
         assert b"Error" in outcome.stderr
     assert precious.read_text() == "kept"
-    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "launcher.py") == ["folder", "precious"]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name not in (*OWN, "__pycache__")) == ["folder", "precious"]
 
 
 def test_a_tool_that_changes_modes_outside(tool: Tool, barriers: str, tmp_path: Path) -> None:
@@ -210,7 +290,7 @@ def test_a_tool_that_calls_home(tool: Tool) -> None:
 def test_a_tool_that_dies_half_way(tool: Tool, folder: Path) -> None:
     outcome = tool("import os; open('half', 'w').write('a' * 10); print('half', flush=True); os.kill(os.getpid(), 11)")
     assert (outcome.end, outcome.status, outcome.stdout) == (End.DIED, signal.SIGSEGV, b"half\n")
-    assert "signal 11" in outcome.words()
+    assert "signal 11" in spoken(outcome.words(), "en")
     assert tool("import os; os.abort()").end is End.DIED
 
 
@@ -218,7 +298,8 @@ def test_a_tool_that_fails_says_why(tool: Tool) -> None:
     outcome = tool("import sys; sys.exit('the seventh seal is broken')")
     assert outcome.end is End.EXITED
     assert not outcome.ok
-    assert outcome.words() == "ended with status 1 (the seventh seal is broken)"
+    assert spoken(outcome.words(), "en") == "ended with status 1 (the seventh seal is broken)"
+    assert spoken(outcome.words(), "vi") == "kết thúc với mã 1 (the seventh seal is broken)"
 
 
 def test_a_tool_that_talks_without_end(tool: Tool) -> None:
@@ -239,16 +320,67 @@ def test_a_tool_that_fills_the_disk(tool: Tool, folder: Path) -> None:
     assert (folder / "big").stat().st_size <= 4 * MIB
 
 
+def test_a_tool_that_fills_the_disk_with_many_files(tool: Tool, folder: Path) -> None:
+    text = """
+        import os, time
+        for number in range(400):
+            os.makedirs(f"tmp/{number % 7}", exist_ok=True)
+            open(f"tmp/{number % 7}/{number}", "wb").write(os.urandom(1 << 20))
+            time.sleep(0.005)
+    """
+    outcome = tool(text, written=4 * MIB, disk=16 * MIB)
+    assert outcome.end is End.DISK
+    assert "disk" in spoken(outcome.words(), "en")
+    assert "đĩa" in spoken(outcome.words(), "vi")
+    assert len(list((folder / "tmp").rglob("*"))) < 300
+
+
+def test_a_tool_that_fills_the_disk_with_empty_files(tool: Tool) -> None:
+    text = "import time\nfor n in range(8000):\n  open(f'tmp/{n}', 'w').close()\n  if n % 100 == 0: time.sleep(0.005)\ntime.sleep(600)"
+    assert tool(text, disk=MIB).end is End.DISK, "a name and its inode take room, too"
+
+
+def test_a_file_with_holes_holds_what_it_holds(tool: Tool) -> None:
+    assert tool("import time; open('tmp/holes', 'wb').truncate(64 << 20); time.sleep(0.2)", disk=16 * MIB).ok
+
+
+def test_a_tool_leaves_room_for_others(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever fills the disk, and wherever what fills it is hidden: a tool ends before deposits do."""
+    poorer([("free // 2", "free * 2")], tmp_path, monkeypatch)
+    outcome = run(command("import time; time.sleep(600)"), folder=folder, limits=SandboxLimits(seconds=SOON, room=1 << 62))
+    assert outcome.end is End.DISK
+    assert "left" in spoken(outcome.words(), "en")
+
+
+def test_what_a_tool_left(folder: Path, tmp_path: Path) -> None:
+    """A result is a file of its own in the folder, however it is asked for: no link, no pipe, no device, nothing elsewhere."""
+    (tmp_path / "secret").write_text("of Kho's own")
+    text = f"""
+        import os
+        os.mkdir("real")
+        for place in ("file", "real/file"):
+            open(place, "w").write("made")
+        os.symlink({str(tmp_path / "secret")!r}, "link")
+        os.symlink("file", "inner")
+        os.symlink({str(tmp_path)!r}, "elsewhere")
+        os.symlink("real", "folder")
+        os.mkfifo("pipe")
+    """
+    assert run(command(text), folder=folder).ok
+    found = ("file", "real/file", "link", "inner", "elsewhere/secret", "folder/file", "pipe", "real", "none", "file/more")
+    assert [name for name in found if left(folder / name, folder)] == ["file", "real/file"]
+    assert not left(tmp_path / "secret", folder)
+    assert not left(folder / ".." / folder.name / ".." / "secret", folder)
+
+
 def test_a_tool_that_is_not_there(folder: Path, barriers: str) -> None:
     outcome = run(["/no/such/tool"], folder=folder)
     assert outcome.end is End.NOT_STARTED
-    assert "No such file" in outcome.words()
+    assert "No such file" in spoken(outcome.words(), "en")
 
 
 def test_a_machine_that_cannot_confine_starts_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = running.LAUNCHER.read_text()
-    (tmp_path / "launcher.py").write_text(text.replace("if abi < 1:", "if True:"))
-    monkeypatch.setattr(running, "LAUNCHER", tmp_path / "launcher.py")
+    poorer([("if abi < 1:", "if True:")], tmp_path, monkeypatch)
     outcome = run(command("open('ran', 'w')"), folder=folder)
     assert outcome.end is End.NOT_STARTED
     assert "cannot confine" in outcome.reason
