@@ -23,11 +23,12 @@ from policies.archive import Policy
 from policies.findings import said
 from policies.phrases import os_phrase, phrase
 from repository.aip.facts import aip_facts, original_name, past_deposit
+from repository.aip.references import Reference, read_references
 from repository.aip.sealing import EVENTS_PATH, REPRESENTATION_PREMIS
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, read_submission
-from repository.catalog import DERIVED, FileRow, Registration, file_row
+from repository.catalog import DERIVED, FileRow, Registration, row_of, size_in
 from repository.errors import AipUnreadable
-from repository.model import AipFile, AipVersion, Copy, Deposit, DepositState
+from repository.model import AipVersion, Copy, Deposit, DepositState
 from storage.errors import StorageError, Unavailable
 from storage.ocfl.inventory import INVENTORY, Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
@@ -103,12 +104,13 @@ class Records:
         self._left = HELD
         self._inventories: dict[bytes, Inventory] = {}
         self._submissions: dict[bytes, tuple[DepositRecord, list[ItemRecord]]] = {}
+        self._sizes: dict[bytes, int] = {}
 
     def on(self, tiers: Sequence[Tier]) -> Records:
         """The same from other tiers, with what is held already."""
         other = Records(tiers, self._object_id)
         other._held, other._left = self._held, self._left
-        other._inventories, other._submissions = self._inventories, self._submissions
+        other._inventories, other._submissions, other._sizes = self._inventories, self._submissions, self._sizes
         return other
 
     def open(self, path: str, sha512: bytes) -> tuple[BinaryIO, int]:
@@ -135,6 +137,27 @@ class Records:
         if sha512 in self._held:
             self._inventories[sha512] = found
         return found
+
+    def references(self, inventory: Inventory, number: int, mets: str) -> Iterator[Reference]:
+        """What a METS file of a version refers to. Raises as `of`, NotWellFormed, ValueError."""
+        stream, _ = self.of(inventory, number, mets)
+        small = isinstance(stream, io.BytesIO)
+        with stream:
+            for each in read_references(stream):
+                if small and each.size is not None:
+                    self._sizes[each.sha256] = each.size
+                yield each
+
+    def size(self, inventory: Inventory, number: int, path: str) -> int:
+        """Bytes of what stands under a logical path of a version: as a METS file said that was read, else as they are counted.
+
+        Raises as `of`."""
+        known = self._sizes.get(inventory.fixity("sha256").get(inventory.content_of(path, number), b""))
+        if known is not None:
+            return known
+        stream, size = self.of(inventory, number, path)
+        stream.close()
+        return size
 
     @contextmanager
     def submission(self, inventory: Inventory, number: int) -> Iterator[tuple[DepositRecord, Iterable[ItemRecord]]]:
@@ -241,10 +264,10 @@ def _item_row(path: str, item: ItemRecord) -> tuple[bytes, bytes, int, str, str,
 class _Again:
     """What a function yields, anew for each iteration."""
 
-    def __init__(self, rows: Callable[[], Iterator[AipFile]]) -> None:
+    def __init__(self, rows: Callable[[], Iterator[FileRow]]) -> None:
         self._rows = rows
 
-    def __iter__(self) -> Iterator[AipFile]:
+    def __iter__(self) -> Iterator[FileRow]:
         return self._rows()
 
 
@@ -309,10 +332,10 @@ class StoredVersion:
         held: list[FileRow] = []
         self.files = size = 0
         for row in self._rows():
-            self.files, size = self.files + 1, size + row.size
+            self.files, size = self.files + 1, size + size_in(row)
             if few:
-                held.append(file_row(row))
-        rows: Iterable[AipFile | FileRow] = held if few else _Again(self._rows)
+                held.append(row)
+        rows: Iterable[FileRow] = held if few else _Again(self._rows)
         if few:
             self.close()
         copies = tuple(replace(copy, files=self.files, bytes=size) for copy in copies)
@@ -328,7 +351,7 @@ class StoredVersion:
         aip = aip_facts(self._object_id, self.deposit, policy, created=first, updated=created)
         return Registration(aip, version, rows, copies)
 
-    def _rows(self) -> Iterator[AipFile]:
+    def _rows(self) -> Iterator[FileRow]:
         items = self._read_items()
         fixity = self._inventory.fixity("sha256")
         for path, digest in self._inventory.state(self._number):
@@ -338,17 +361,9 @@ class StoredVersion:
                 puid, format_name = self._derived(path)
                 made = ItemRecord(b"", Kind.FILE, size=self._size(path), puid=puid, format_name=format_name)
                 item = items.add(path, made)
-            yield AipFile(
-                path=path,
-                content_path=content,
-                size=item.size,
-                sha256=fixity[content].hex(),
-                sha512=digest.hex(),
-                puid=item.puid,
-                format_name=item.format_name,
-                original_name=original_name(item.name, path),
-                inside=item.inside,
-            )
+            name = original_name(item.name, path)
+            facts = item.puid, item.format_name, name, item.inside
+            yield row_of(path, content, item.size, fixity[content], digest, facts)
 
     def _derived(self, path: str) -> tuple[str, str]:
         """(PUID, format) of a file that a migration made: no item of the deposit, so that only the PREMIS of its representation knows."""
@@ -362,9 +377,10 @@ class StoredVersion:
             return {each.path: (each.puid, each.format_name) for each in read_premis(stream) if isinstance(each, PremisFile)}
 
     def _size(self, path: str) -> int:
-        stream, size = self._open(path)
-        stream.close()
-        return size
+        try:
+            return self._records.size(self._inventory, self._number, path)
+        except KeyError as error:
+            raise AipUnreadable(path, phrase("no-such-file")) from error
 
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""

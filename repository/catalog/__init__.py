@@ -15,7 +15,7 @@ from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, 
 from repository.catalog.events import EventRow, Note, event_row
 from repository.catalog.formats import DERIVED, EnclosedCounts, FormatCount
 from repository.catalog.ledger_days import LedgerDay
-from repository.catalog.registration import FileRow, Registration, file_row
+from repository.catalog.registration import FileRow, Registration, file_row, row_of, size_in
 from repository.catalog.schema import upgrade
 
 __all__ = [
@@ -41,5 +41,7 @@ __all__ = [
     "Transaction",
     "event_row",
     "file_row",
+    "row_of",
+    "size_in",
     "upgrade",
 ]

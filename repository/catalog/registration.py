@@ -40,7 +40,7 @@ from repository.catalog.folding import searchable
 from repository.catalog.tables import OPEN, aip, aip_version, copy, damage, file, search
 from repository.model import Aip, AipFile, AipVersion, Copy, CopyState
 
-__all__ = ["FileRow", "Registration", "content_path", "digest_key", "file_row", "register"]
+__all__ = ["FileRow", "Registration", "content_path", "digest_key", "file_row", "register", "row_of", "size_in"]
 
 CHUNK = 500
 """AIPs entered together. Their numbers are looked up in one query, and the memory for them stays small."""
@@ -68,6 +68,8 @@ _staging = Table(
 )
 
 _COLUMNS = [column.name for column in _staging.columns]
+
+_SIZE = _COLUMNS.index("size")
 
 FileRow = tuple[str | int | bytes, ...]
 """Values in the order of `_COLUMNS`, as the database keeps them."""
@@ -206,21 +208,21 @@ def content_path(version: int, rest: str, path: str) -> str:
 
 def file_row(each: AipFile) -> FileRow:
     """A file as its row keeps it, for what is prepared in one process and entered by another."""
-    sha512 = bytes.fromhex(each.sha512)
-    version, rest = _split(each.content_path, each.path)
-    return (
-        escaped(each.path),
-        version,
-        escaped(rest),
-        each.size,
-        bytes.fromhex(each.sha256),
-        sha512,
-        digest_key(sha512),
-        escaped(each.puid),
-        escaped(each.format_name),
-        escaped(each.original_name),
-        escaped(each.inside),
-    )
+    facts = each.puid, each.format_name, each.original_name, each.inside
+    return row_of(each.path, each.content_path, each.size, bytes.fromhex(each.sha256), bytes.fromhex(each.sha512), facts)
+
+
+def row_of(path: str, content_path: str, size: int, sha256: bytes, sha512: bytes, facts: tuple[str, str, str, str]) -> FileRow:
+    """The same from the values themselves, for who has them at hand; ``facts``: PUID, name of the format, original name, inside."""
+    version, rest = _split(content_path, path)
+    return (escaped(path), version, escaped(rest), size, sha256, sha512, digest_key(sha512), *map(escaped, facts))
+
+
+def size_in(row: FileRow) -> int:
+    """The size that a row has."""
+    size = row[_SIZE]
+    assert isinstance(size, int)
+    return size
 
 
 def _rows(files: Iterable[AipFile | FileRow]) -> Iterator[FileRow]:

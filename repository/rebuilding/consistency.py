@@ -8,11 +8,8 @@ is itself damaged says nothing: that is not a contradiction.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 
-from formats.hrefs import decode_href
-from formats.mets import METS_NAMESPACE, XLINK_NAMESPACE
-from formats.xml import NotWellFormed, subtrees
+from formats.xml import NotWellFormed
 from policies.findings import KhoError
 from repository.aip.stored import Records
 from repository.aip.submission import SUBMISSION_PATH
@@ -48,46 +45,28 @@ def testimony(records: Records, inventory: Inventory) -> Testimony:
 def _agrees(records: Records, inventory: Inventory, number: int) -> bool:
     """METS vouches for the submission record and the METS of representations, the record for every deposited file; and nothing
     stands in the version that none of them names."""
-    unsaid = {path for path, _ in inventory.state(number)}
+    known = inventory.digests_in("sha256", number)
+    unsaid = set(known)
     if "METS.xml" not in unsaid or SUBMISSION_PATH not in unsaid:
         return False
     unsaid.discard("METS.xml")
     representations: list[str] = []
-    for path, digest in _checksums(records, inventory, number, "METS.xml"):
-        if not _is(inventory, number, path, digest):
+    for path, digest, _ in records.references(inventory, number, "METS.xml"):
+        if known.get(path) != digest:
             return False
         unsaid.discard(path)
         if path.startswith("representations/") and path.endswith("/METS.xml"):
             representations.append(path)
     for mets in representations:
         folder = mets.removesuffix("METS.xml")
-        for below, digest in _checksums(records, inventory, number, mets):
-            if not _is(inventory, number, folder + below, digest):
+        for below, digest, _ in records.references(inventory, number, mets):
+            if known.get(folder + below) != digest:
                 return False
             unsaid.discard(folder + below)
     with records.submission(inventory, number) as (_, items):
         for item in items:
             digest = bytes.fromhex(item.sha256)
-            if not all(_is(inventory, number, place, digest) for place in item.stored):
+            if any(known.get(place) != digest for place in item.stored):
                 return False
             unsaid.difference_update(item.stored)
     return not unsaid
-
-
-def _is(inventory: Inventory, number: int, path: str, sha256: bytes) -> bool:
-    """Whether the inventory has this SHA-256 for a path of the version."""
-    try:
-        return inventory.fixity("sha256").get(inventory.content_of(path, number)) == sha256
-    except KeyError:
-        return False
-
-
-def _checksums(records: Records, inventory: Inventory, number: int, mets: str) -> Iterator[tuple[str, bytes]]:
-    """(path, SHA-256) of everything a METS file of ours refers to."""
-    href = f"{{{XLINK_NAMESPACE}}}href"
-    with records.of(inventory, number, mets)[0] as stream:
-        for element in subtrees(stream, [f"{{{METS_NAMESPACE}}}mdRef", f"{{{METS_NAMESPACE}}}file"]):
-            place = element if element.get(href) else element.find(f"{{{METS_NAMESPACE}}}FLocat")
-            reference, checksum = (place.get(href) if place is not None else None), element.get("CHECKSUM")
-            if reference and checksum:
-                yield decode_href(reference), bytes.fromhex(checksum)

@@ -100,6 +100,17 @@ class Inventory:
         stored = self.manifest[self.digest_of(path, version)]
         return ContentPath(stored if isinstance(stored, str) else stored[0])
 
+    def digests_in(self, algorithm: str, version: int) -> dict[str, bytes | None]:
+        """The digest that the fixity block of ``algorithm`` has for each logical path of a version; None where it has none.
+
+        Raises KeyError."""
+        block, manifest = self._fixity.get(algorithm, {}), self.manifest
+        found: dict[str, bytes | None] = {}
+        for path, digest in self._state(version).items():
+            stored = manifest[digest]
+            found[path] = block.get(stored if isinstance(stored, str) else stored[0])
+        return found
+
     def _state(self, version: int) -> dict[str, bytes]:
         if not 1 <= version <= len(self._states):
             raise KeyError(version)

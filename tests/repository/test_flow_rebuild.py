@@ -14,6 +14,7 @@ import pytest
 
 from policies.findings import Findings
 from repository.aip import stored as stored_version
+from repository.catalog import file_row
 from repository.clock import ManualClock
 from repository.deposits.upkeep import let_go
 from repository.model import Deposit
@@ -525,5 +526,21 @@ def test_rows_of_many_files_cost_no_memory(archive: ArchiveUnderTest, tmp_path: 
         tracemalloc.stop()
         assert count == registration.version.files > 600
     assert min(peaks) / count < 120, "bytes a file"
-    assert sorted(registration.files, key=lambda each: each.path) == list(archive.engine.holdings.files(deposit.aip_id))
+    assert sorted(registration.files) == [file_row(each) for each in archive.engine.holdings.files(deposit.aip_id)]
     known.close()
+
+
+def test_what_is_only_measured_is_not_read_where_mets_said_how_long_it_is(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """From one tier alone METS is read as a witness: an AIP is not left out because of a record that it vouches for. The copy is
+    unknown, and the next audit finds what is missing."""
+    aip = archive.deposit(write_tree(tmp_path / "r", FIRST)).aip_id
+    before = shown(archive)
+    (lost,) = archive.object(aip, "a").rglob("premis-kho.xml")
+    lost.unlink()
+    archive.lose_catalog()
+    assert not rebuild(archive, "a").findings
+    assert shown(archive) == before
+    assert archive.states(aip)["a"] == "unknown"
+    archive.audit()
+    (((tier, path), outcome),) = archive.damages().items()
+    assert (tier, path.rpartition("/")[2], outcome) == ("a", "premis-kho.xml", "missing")
