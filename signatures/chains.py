@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
 from pyhanko_certvalidator.errors import PathError, ValidationError
@@ -42,6 +43,11 @@ MOST = 16
 MOST_CHECKS = 2_500
 """Signatures of certificates that are checked to find the paths of one file, counted once each and by how long its key takes: a second
 or so. Honest files need one or two for each signer; each of two thousand certificates that issued one another asks for two thousand."""
+
+
+MOST_NEWS = 5_000
+"""Signatures of lists and answers that are checked for one file, counted likewise: half a second. An honest answer is held against its CA's
+key and its responder's, once each."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Chains:
 
     def __init__(self, anchors: Anchors, known: Iterable[Certificate]) -> None:
         self._anchors = anchors
-        self._left = MOST_CHECKS
+        self._left, self._news_left = MOST_CHECKS, MOST_NEWS
         self.exhausted = False
         self._signed_by: dict[tuple[Certificate, Certificate], bool] = {}
         self._by_subject: dict[bytes, list[Certificate]] = {}
@@ -121,8 +127,17 @@ class Chains:
         """Whom ``issuer`` itself made OCSP responders (RFC 6960, 4.2.2.2)."""
         if issuer not in self._responders:
             named = self._by_issuer.get(issuer.subject, ())
-            self._responders[issuer] = [each for each in named if each.may_answer_ocsp and self._signed(each, issuer)]
+            self._responders[issuer] = [each for each in named if each.may_answer_ocsp and self.signed(each, issuer)]
         return self._responders[issuer]
+
+    def pays_for(self, key: PublicKeyTypes | None) -> bool:
+        """Whether one more list or answer is held against ``key``, and is paid for."""
+        cost = effort(key)
+        if cost > self._news_left:
+            self.exhausted = True
+            return False
+        self._news_left -= cost
+        return True
 
     def valid(self, chain: Chain) -> bool:
         """Whether path validation says yes to ``chain`` at some moment."""
@@ -133,13 +148,13 @@ class Chains:
         below = self._below_of(anchor.certificate)
 
         def anchored(top: Certificate) -> Iterator[Anchor]:
-            return iter((anchor,) if self._signed(top, anchor.certificate) else ())
+            return iter((anchor,) if self.signed(top, anchor.certificate) else ())
 
         def issuers(of: Certificate) -> Iterator[Certificate]:
             return (
                 each
                 for each in self._by_subject.get(of.issuer, ())
-                if each in below and each.is_authoritys and self._signed(of, each)
+                if each in below and each.is_authoritys and self.signed(of, each)
             )
 
         return (each for each in _climbed(certificate, [], anchored, issuers) if self.valid(each))
@@ -153,7 +168,7 @@ class Chains:
             while edge:
                 issuer = edge.pop()
                 named = self._by_issuer.get(issuer.subject, ())
-                new = [each for each in named if each not in found and each != issuer and self._signed(each, issuer)]
+                new = [each for each in named if each not in found and each != issuer and self.signed(each, issuer)]
                 found.update(new)
                 edge += [each for each in new if each.is_authoritys]
             self._below[anchor] = frozenset(found)
@@ -169,16 +184,16 @@ class Chains:
 
     def _anchors_of(self, certificate: Certificate, purpose: Purpose) -> Iterator[Anchor]:
         for anchor in self._anchor_by_subject.get(certificate.issuer, ()):
-            if purpose in anchor.purposes and anchor.certificate != certificate and self._signed(certificate, anchor.certificate):
+            if purpose in anchor.purposes and anchor.certificate != certificate and self.signed(certificate, anchor.certificate):
                 yield anchor
 
     def issuers(self, certificate: Certificate) -> Iterator[Certificate]:
         """Who of those that are known issued ``certificate``."""
         for issuer in self._by_subject.get(certificate.issuer, ()):
-            if issuer != certificate and self._signed(certificate, issuer):
+            if issuer != certificate and self.signed(certificate, issuer):
                 yield issuer
 
-    def _signed(self, certificate: Certificate, issuer: Certificate) -> bool:
+    def signed(self, certificate: Certificate, issuer: Certificate) -> bool:
         """Whether ``issuer`` signed ``certificate``, as far as that is still looked at."""
         if not certificate.issued_by(issuer):
             return False

@@ -27,8 +27,8 @@ from cryptography.x509 import ocsp
 
 from policies.phrases import phrase
 from signatures import der
-from signatures.algorithms import ODD, Scheme, signed_by
-from signatures.ber import Malformed, element, guard, octets, parts
+from signatures.algorithms import ODD, Scheme
+from signatures.ber import Beyond, Malformed, element, guard, octets, parts
 from signatures.certificates import LATEST, Certificate, certificates_of
 from signatures.lone_extension import is_critical, said
 from signatures.mended import Signed, cut, inside, mended
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 FRESH = timedelta(days=1)
-"""How long data without a nextUpdate, or with an earlier one, may be relied on after it was made. Responders that answer without
+"""How long data without a nextUpdate, or with one sooner than that, may be relied on after it was made. Responders that answer without
 nextUpdate (RFC 6960, 4.2.2.1) say what was true a moment ago."""
 
 KNOWN_EXTENSIONS = frozenset(
@@ -62,6 +62,9 @@ KNOWN_EXTENSIONS = frozenset(
     for each in (*(f"1.3.6.1.5.5.7.48.1.{number}" for number in range(2, 10)), "2.5.29.21", "2.5.29.24", "1.3.36.8.3.13")
 )
 """Of answers (RFC 6960, 4.4; RFC 5280, 5.3; certHash of Common PKI), as `said` has them: none of them makes *good* mean less."""
+
+MOST_BROUGHT = 100
+"""Certificates that an answer brings along; real ones bring one or two."""
 
 _Each = TypeVar("_Each")
 
@@ -135,9 +138,12 @@ class Ocsp(Data):
         return Entry(answer.revocation_time_utc, reason, self._invalid(answer.serial_number))
 
     def understood(self, answer: Any) -> bool:
-        """Whether no extension of ``answer``, or of the whole, is critical and not known: else its *good* says nothing."""
+        """Whether no extension of ``answer``, or of the whole, is critical and not known, and it ends after it begins: else its *good* says
+        nothing."""
+        if answer.next_update_utc is not None and answer.next_update_utc < answer.this_update_utc:
+            return False
         try:
-            fields = self._stands.versionless
+            fields = self.stands.versionless
             single = inside(inside(fields[2])[next(at for at, each in enumerate(self.answers) if each is answer)])
             held = [each for each in (*single[3:], *fields[3:]) if each[:1] == b"\xa1"]
             rows = [row for each in held for row in inside(inside(each)[0])]
@@ -158,16 +164,17 @@ class Ocsp(Data):
 
     def responder(self, issuer: Chain, chains: Chains) -> Chain | None:
         """Who signed: the issuer, or one whom the issuer made a responder (RFC 6960, 4.2.2.2), while his path was valid."""
-        if self.made <= issuer.end and self._signature_by(issuer.head):
+        if self.made <= issuer.end and self.signed_by(issuer.head, chains.pays_for):
             return issuer
-        own = (each for each in self.certificates if each.may_answer_ocsp and each.signed_by(issuer.head))
-        for each in dict.fromkeys((*own, *chains.responders(issuer.head))):
+        for each in dict.fromkeys((*self.certificates, *chains.responders(issuer.head))):
             path = issuer.under(each)
             if (
                 self._is_named(each)
+                and each.may_answer_ocsp
                 and each.may_sign
                 and each.not_before <= self.made <= path.end
-                and self._signature_by(each)
+                and self.signed_by(each, chains.pays_for)
+                and chains.signed(each, issuer.head)
                 and chains.valid(path)
             ):
                 return path
@@ -176,14 +183,9 @@ class Ocsp(Data):
     def _is_named(self, certificate: Certificate) -> bool:
         name, key = self.response.responder_name, self.response.responder_key_hash
         if name is not None:
-            stands = inside(self._stands.versionless[0])[0] if self._odd else name.public_bytes()
+            stands = inside(self.stands.versionless[0])[0] if self._odd else name.public_bytes()
             return bool(stands == certificate.subject)
         return key is None or key in (certificate.key_id, certificate.key_sha1)
-
-    def _signature_by(self, certificate: Certificate) -> bool:
-        if self.scheme is None:
-            return False
-        return signed_by(certificate.key, self.scheme, self._stands.signature, self._stands.body)
 
     @cached_property
     def _basic(self) -> bytes:
@@ -192,13 +194,16 @@ class Ocsp(Data):
         return b"".join(answer[start:end] for start, end in octets(answer, element(answer)))
 
     @cached_property
-    def _stands(self) -> Signed:
+    def stands(self) -> Signed:
         return Signed.of(self._basic)
 
     def _brought(self) -> Iterator[Certificate]:
         """The certificates that came along, as they stand there."""
         held = [each for each in inside(self._basic)[3:] if each[:1] == b"\xa0"]
-        yield from certificates_of(each for one in held for each in inside(inside(one)[0]))
+        ders = [each for one in held for each in inside(inside(one)[0])]
+        if len(ders) > MOST_BROUGHT:
+            raise Beyond(phrase("ber-many", most=MOST_BROUGHT))
+        yield from certificates_of(ders)
 
 
 def _weight(answer: Any) -> tuple[int, datetime]:
@@ -321,7 +326,7 @@ def statuses(
     for crl in crls:
         if not crl.speaks_of(certificate):
             continue
-        signer = next((each for each in _list_signers(crl, issuer, chains) if crl.signed_by(each.head)), None)
+        signer = next((each for each in _list_signers(crl, issuer, chains) if crl.signed_by(each.head, chains.pays_for)), None)
         if signer is None:
             continue
         entry = crl.entry(certificate)

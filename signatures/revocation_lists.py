@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtensionOID
 
 from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
@@ -68,6 +69,27 @@ class Data:
     def __init__(self, data: bytes) -> None:
         self.der = cut(data)
         self.sha256 = digest_of(data)
+        self._signers: dict[bytes, bool] = {}
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """How it is signed; None when that is not understood."""
+        raise NotImplementedError
+
+    @property
+    def stands(self) -> Signed:
+        """What is signed of it, as it stands there."""
+        raise NotImplementedError
+
+    def signed_by(self, certificate: Certificate, pays_for: Callable[[PublicKeyTypes | None], bool]) -> bool:
+        """Whether the key of ``certificate`` signed it, and that is paid for. Remembered."""
+        if self.scheme is None:
+            return False
+        if certificate.sha256 not in self._signers:
+            if not pays_for(certificate.key):
+                return False
+            self._signers[certificate.sha256] = signed_by(certificate.key, self.scheme, self.stands.signature, self.stands.body)
+        return self._signers[certificate.sha256]
 
 
 class Crl(Data):
@@ -86,15 +108,18 @@ class Crl(Data):
             warnings.simplefilter("ignore")
             self.made: datetime = self.list.last_update_utc
             self.next: datetime | None = self.list.next_update_utc
-        self._stands = Signed.of(der)
-        self._signers: dict[bytes, bool] = {}
+        self._signed = Signed.of(der)
+
+    @property
+    def stands(self) -> Signed:
+        return self._signed
 
     @cached_property
     def issuer(self) -> bytes:
         """The name as it stands there: behind the version, if there is one, and the algorithm (5.1)."""
         if not self._odd:
             return self.list.issuer.public_bytes()
-        fields = self._stands.fields
+        fields = self.stands.fields
         return fields[2 if fields[0][:1] == b"\x02" else 1]
 
     @cached_property
@@ -103,13 +128,6 @@ class Crl(Data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return {each.oid: each for each in self.list.extensions}
-
-    def signed_by(self, certificate: Certificate) -> bool:
-        if certificate.sha256 not in self._signers:
-            self._signers[certificate.sha256] = self.scheme is not None and signed_by(
-                certificate.key, self.scheme, self._stands.signature, self._stands.body
-            )
-        return self._signers[certificate.sha256]
 
     @cached_property
     def indirect(self) -> bool:
@@ -125,7 +143,7 @@ class Crl(Data):
         """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial list, a delta, or one with
         rules that are not understood says nothing, nor does one that has its number under somebody else's name without a right to."""
         extensions = self.rules
-        if DELTA in extensions or self._bound:
+        if DELTA in extensions or self._bound or (self.next is not None and self.next < self.made):
             return False
         if any(self._misnamed(certificate, each) for each in self._rows_of(certificate)) or (
             self.indirect and (NOBODY, certificate.serial) in self._rows

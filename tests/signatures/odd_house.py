@@ -129,6 +129,7 @@ class House:
         by: str,
         produced: bytes,
         keyed: bool = False,
+        until: bytes = b"\x18\x0f20260801000000Z",
         rules: Sequence[bytes] = (),
         each_with: Sequence[bytes] = (),
     ) -> bytes:
@@ -138,7 +139,7 @@ class House:
         sha1 = der.sequence(der.write_oid("1.3.14.3.2.26"), b"\x05\x00")
         hashed = (der.encode(0x04, hashlib.sha1(each).digest()) for each in (self.root, found.key_octets))
         about = der.sequence(sha1, *hashed, der.write_integer(Certificate(certificate).serial))
-        update, until = b"\x18\x0f20260501000000Z", der.encode(0xA0, b"\x18\x0f20260801000000Z")
+        update, until = b"\x18\x0f20260501000000Z", der.encode(0xA0, until)
         name = der.encode(0xA1, Certificate(responder).subject)
         name = der.encode(0xA2, der.encode(0x04, bytes(20))) if keyed else name
         inner, outer = (der.encode(0xA1, der.sequence(*rows)) if rows else b"" for rows in (each_with, rules))

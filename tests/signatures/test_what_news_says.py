@@ -159,3 +159,14 @@ def test_an_answer_with_what_is_not_understood(tmp_path: Path, where: str) -> No
     for rows, verdict in (((UNKNOWN,), MISSING), ((harmless, reference), PASSED)):
         assert str(told(tmp_path, cms_by(signer()), answer(GOOD, **{where: rows})).verdict) == verdict  # type: ignore[arg-type]
         assert str(told(tmp_path, cms_by(signer()), answer(GONE, **{where: rows})).verdict) == REVOKED  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [GOOD, GONE])
+def test_what_ends_before_it_begins(tmp_path: Path, status: bytes) -> None:
+    """Nobody knows when it was right; what it says of a revocation counts."""
+    until, at = b"\x18\x0f20260430235959Z", day(2026, 5, 1)
+    said = HOUSE.answer(signer(), status, responder=HOUSE.anchor(), by="root", produced=PRODUCED, until=until)
+    rows = [ROW] if status == GONE else []
+    listed = HOUSE.list(*rows, update=b"\x17\x0d260801000001Z")
+    for data, moment in ((said, at), (listed, day(2026, 8, 1))):
+        assert str(told(tmp_path, cms_by(signer()), data, at=moment).verdict) == (MISSING if status == GOOD else REVOKED)
