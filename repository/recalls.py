@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.errors import BeingBrought, NoGoodCopy
+from repository.flow_names import MIGRATE as MIGRATION
 from repository.flow_names import RECALL
 from repository.model import CopyState
 from storage.errors import StorageError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AUDIT",
     "EXPORT",
+    "GOES_ON",
     "MIGRATE",
     "REPAIR",
     "Recall",
@@ -39,6 +41,8 @@ __all__ = [
     "look_again",
     "look_now",
     "media_away",
+    "migration_job",
+    "nearest",
     "waited_for",
 ]
 
@@ -46,8 +50,8 @@ AUDIT: Final = "audit"
 REPAIR: Final = "repair"
 EXPORT: Final = "export"
 MIGRATE: Final = "migrate"
-"""What content is brought for: to be re-read; to be put right, or to put others right; to be handed out, or migrated (then whoever wanted
-that comes again)."""
+"""What content is brought for: to be re-read; to be put right, or to put others right; to be migrated; to be handed out (then whoever
+wanted that comes again)."""
 
 _WORDS: Final = {
     AUDIT: phrase("recall-audit"),
@@ -65,6 +69,9 @@ years, and is looked for at once when it is imported."""
 
 LOOK_DAILY: Final = 24 * 3600.0
 
+GOES_ON: Final = "~"
+"""Stands between the id of a campaign and what tells its later jobs apart."""
+
 ONE_JOB: Final = 5_000
 """Copies of one job."""
 
@@ -72,18 +79,24 @@ ONE_JOB: Final = 5_000
 @dataclass(frozen=True, slots=True)
 class Recall:
     """Copies on one tier that are waited for, since when, and what for. ``media`` are those that somebody has to bring, each with where it
-    was put last ("": nobody wrote that down); none where a store brings content."""
+    was put last ("": nobody wrote that down); none where a store brings content. ``then`` is the campaign that goes on with what comes."""
 
     tier: str
     aips: tuple[str, ...]
     purpose: str
     since: datetime
     media: Mapping[str, str] = field(default_factory=dict)
+    then: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
         """What for (a phrase)."""
         return _WORDS[self.purpose]
+
+    @property
+    def campaign(self) -> str:
+        """The campaign that waits, "" for none."""
+        return str(self.then.get("campaign", ""))
 
     @property
     def places(self) -> list[str]:
@@ -92,13 +105,14 @@ class Recall:
 
     def as_json(self) -> dict[str, Any]:
         told = {"tier": self.tier, "aips": list(self.aips), "purpose": self.purpose, "since": self.since.isoformat()}
-        return {**told, "media": dict(self.media)}
+        return {**told, "media": dict(self.media), "then": dict(self.then)}
 
     @classmethod
     def of(cls, argument: dict[str, Any]) -> Recall:
         """From the argument of its job."""
         since = datetime.fromisoformat(argument["since"])
-        return cls(argument["tier"], tuple(argument["aips"]), argument["purpose"], since, argument.get("media", {}))
+        more = argument.get("media", {}), argument.get("then", {})
+        return cls(argument["tier"], tuple(argument["aips"]), argument["purpose"], since, *more)
 
 
 def cold_tiers(archive: Archive, aip_id: str) -> list[str]:
@@ -106,6 +120,18 @@ def cold_tiers(archive: Archive, aip_id: str) -> list[str]:
     held = {copy.tier for copy in archive.catalog.holdings.get(aip_id).copies if copy.state is not CopyState.DAMAGED}
     tiers = ((name, tier) for name, tier in archive.tiers.items() if name in held and isinstance(tier, RecallingTier))
     return [name for name, tier in tiers if tier.cold or media_away(tier, aip_id)]
+
+
+def nearest(archive: Archive, aip_id: str) -> str:
+    """The tier from which content of an AIP is likely to come first: one that brings it by itself before one of which somebody has to fetch
+    a medium; where it has come meanwhile, one of those that can."""
+    can = [name for name, tier in archive.tiers.items() if isinstance(tier, RecallingTier)]
+    return min(cold_tiers(archive, aip_id) or can, key=lambda name: bool(media_away(archive.tiers[name], aip_id)))
+
+
+def migration_job(campaign: str, come: str = "") -> str:
+    """The id of the job of a campaign; or of one that goes on with what has ``come``, by the job that looked for it."""
+    return f"{MIGRATION}:{campaign}" + (f"{GOES_ON}{uuid.uuid5(uuid.NAMESPACE_OID, come).hex[:12]}" if come else "")
 
 
 def media_away(tier: Tier | None, aip_id: str) -> Mapping[str, str]:
@@ -121,10 +147,20 @@ def waited_for(jobs: Jobs) -> list[Recall]:
     return sorted(map(Recall.of, jobs.arguments(RECALL)), key=lambda each: each.since)
 
 
-def begin(archive: Archive, jobs: Jobs, base: str, wanted: Iterable[tuple[str, str]], purpose: str) -> int:
+def begin(
+    archive: Archive,
+    jobs: Jobs,
+    base: str,
+    wanted: Iterable[tuple[str, str]],
+    purpose: str,
+    *,
+    then: Mapping[str, Any] | None = None,
+) -> int:
     """Queue jobs that ask for copies (tier, AIP), wait for them, and then do what they are wanted for; how many copies were not waited
-    for already. ``base`` names the jobs: the same one twice begins them once."""
-    waiting = {(each.tier, aip_id) for each in waited_for(jobs) for aip_id in each.aips if each.purpose == purpose}
+    for already. ``base`` names the jobs: the same one twice begins them once. ``then`` as of `Recall`."""
+    then = then or {}
+    same = (each for each in waited_for(jobs) if (each.purpose, each.campaign) == (purpose, then.get("campaign", "")))
+    waiting = {(each.tier, aip_id) for each in same for aip_id in each.aips}
     by_place: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = defaultdict(list)
     for tier, aip_id in dict.fromkeys(wanted):
         if (tier, aip_id) not in waiting:
@@ -132,7 +168,7 @@ def begin(archive: Archive, jobs: Jobs, base: str, wanted: Iterable[tuple[str, s
     number = 0
     for (tier, media), aips in by_place.items():
         for start in range(0, len(aips), ONE_JOB):
-            recall = Recall(tier, tuple(aips[start : start + ONE_JOB]), purpose, archive.clock.now(), dict(media))
+            recall = Recall(tier, tuple(aips[start : start + ONE_JOB]), purpose, archive.clock.now(), dict(media), then)
             argument = {**recall.as_json(), "round": 0, "actor": archive.actor}
             jobs.run(RECALL, f"recall:{base}:{tier}:{number}:0", argument, wait=False)
             number += 1

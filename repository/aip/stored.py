@@ -29,7 +29,7 @@ from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord
 from repository.catalog import DERIVED, FileRow, Registration, row_of, size_in
 from repository.errors import AipUnreadable
 from repository.model import AipVersion, Copy, Deposit, DepositState
-from storage.errors import StorageError, Unavailable
+from storage.errors import Cold, StorageError, Unavailable
 from storage.ocfl.inventory import INVENTORY, Inventory, parse_inventory
 from storage.tier import ObjectId, Tier
 
@@ -52,7 +52,7 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
 
     Raises:
         AipUnreadable: no tier does.
-        Unavailable: no tier does, and one of them could not be asked.
+        Unavailable: no tier does, and one of them could not be asked; Cold where one of them has it and it has to be brought first.
     """
     reasons: list[str] = []
     away: Unavailable | None = None
@@ -60,7 +60,7 @@ def open_verified(tiers: Sequence[Tier], object_id: ObjectId, path: str, sha512:
         try:
             stream = tier.open(object_id, path)
         except Unavailable as error:
-            away = error
+            away = away if isinstance(away, Cold) else error
             continue
         except (StorageError, OSError) as error:
             reasons.append(f"{tier.name}: {said(error.finding) if isinstance(error, StorageError) else os_phrase(error)}")

@@ -66,11 +66,17 @@ def campaign_answer(
         screen = Screen(door.out)
         screen.line(words("formats.campaign", campaign=campaign), "bold")
         screen.facts((words(f"campaign.{word}"), number(counts.get(name, 0))) for word, name in figures.items())
+        screen.facts(_waiting(counts))
         screen.facts((words(f"campaign.{name}"), size(counts[name])) for name in ("bytes_in", "bytes_out") if name in counts)
         screen.findings(bad, MOST)
 
     code = Exit.REFUSED if counts.get("failed") else Exit.DONE
     return door.answer(kind, views_formats.campaign(campaign, report, language()), text, code=code)
+
+
+def _waiting(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    if waiting := counts.get("awaited"):
+        yield words("campaign.awaited"), number(waiting)
 
 
 def _findings(report: Mapping[str, Any]) -> list[Finding]:
@@ -173,6 +179,7 @@ def _facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield words("campaign.planned"), number(document["planned"]["files"])
     for word, name in (IDENTIFICATIONS if identifying else MIGRATIONS).items():
         yield words(f"campaign.{word}"), number(document["counts"][name])
+    yield from _waiting(document["counts"])
     if document["left"]:
         yield words("campaign.left"), number(document["left"])
     if document["signatures_lost"]:

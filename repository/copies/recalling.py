@@ -9,9 +9,10 @@ from policies.findings import said
 from repository.archive import Archive
 from repository.checks.audit import AuditReport, check_copies
 from repository.copies.repair import RepairReport, repair_some
+from repository.flow_names import MIGRATE
 from repository.jobs.flow import Json, Step, Steps
 from repository.progress import Silent
-from repository.recalls import AUDIT, REPAIR, look_again
+from repository.recalls import AUDIT, REPAIR, look_again, migration_job
 from storage.errors import Refused, StorageError
 from storage.tier import ObjectId, RecallingTier, SequentialTier, Tier
 
@@ -46,6 +47,8 @@ class RecallFlow:
             for aips in _parts(asked["came"]):
                 repair.merge(steps.run("repair", self._repair, aips))
             result["repair"] = repair.as_json()
+        elif argument.get("then") and asked["came"]:
+            result["migrated by"] = steps.run("go on", self._migrate, argument, asked["came"])
         if asked["coming"]:
             result["next"] = steps.run("wait", self._wait, argument, asked["coming"])
         return result
@@ -85,6 +88,13 @@ class RecallFlow:
             step.check()
             report.merge(repair_some(self._archive, aip_id, "", Silent()))
         return report.as_json()
+
+    def _migrate(self, step: Step, argument: dict[str, Any], aips: list[str]) -> str:
+        then = argument["then"]
+        job_id = migration_job(then["campaign"], step.job_id)
+        more = {"limit": 0, "aips": aips, "actor": argument["actor"]}
+        self._jobs().run(MIGRATE, job_id, {**then, **more}, wait=False)
+        return job_id
 
     def _wait(self, step: Step, argument: dict[str, Any], coming: list[str]) -> str:
         return look_again(self._archive, self._jobs(), step.job_id, argument, coming)

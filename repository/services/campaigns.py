@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import functools
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,18 +16,22 @@ from typing import Any, Final
 from repository.archive import Archive
 from repository.errors import AccessPath, NoCampaign, NotTakenBack
 from repository.flow_names import MIGRATE, REIDENTIFY, ROLLBACK
-from repository.jobs.client import Job
+from repository.jobs.client import Job, JobState
 from repository.jobs.errors import UnknownJob
 from repository.jobs.service import Jobs
 from repository.progress import Progress
+from repository.recalls import GOES_ON, migration_job, waited_for
 from repository.shown import Shown
 from repository.versions.account import COLUMNS, account, rolled_back, table_row
-from repository.versions.batches import Order
+from repository.versions.batches import CampaignReport, Order
 from repository.versions.campaigns import CAMPAIGN, campaign_source, planned_of
 from repository.versions.migration import formats_of, path_of
 from repository.versions.reidentification import REIDENTIFICATION
 
 __all__ = ["CampaignState", "Campaigns"]
+
+AWAITED: Final = "MIG-AWAITED"
+AWAITED_COUNT: Final = "awaited"
 
 LISTED: Final = 100
 """Campaigns that a list shows, newest first."""
@@ -77,7 +82,7 @@ class Campaigns:
             raise AccessPath(path)
         name = campaign or self._new(path)
         order = Order(name, path, tuple(puids) or policy.sources_of(path), seconds)
-        return self._run(MIGRATE, f"{MIGRATE}:{name}", {**order.as_json(), "limit": limit}, progress)
+        return self._run(MIGRATE, migration_job(name), {**order.as_json(), "limit": limit}, progress)
 
     def reidentify(self, aips: Sequence[str] = (), *, campaign: str = "", progress: Progress) -> Mapping[str, Any]:
         """Identify the content of these AIPs (of all, when empty) again, by the signatures in use; what is said otherwise comes as new
@@ -98,17 +103,28 @@ class Campaigns:
 
     def list(self) -> Sequence[CampaignState]:
         """Campaigns, newest first: those whose job is known, and those that the ledger remembers."""
-        found: dict[str, CampaignState] = {}
+        jobs: dict[str, list[Job]] = {}
         for flow in (MIGRATE, REIDENTIFY):
             for job in self._jobs.list(limit=LISTED, prefix=f"{flow}:"):
-                state = _state(job)
-                found[state.campaign] = state
+                jobs.setdefault(_campaign_of(job), []).append(job)
+        waits = self._awaited()
+        found = {name: _state(name, each, waits.get(name, set())) for name, each in jobs.items()}
+        remembered: dict[str, CampaignState] = {}
         for event in self._archive.catalog.events.newest(CAMPAIGN, LISTED):
             name = str(event.detail["campaign"])
-            found.setdefault(name, CampaignState(name, str(event.detail["path"]), "done", event.time, dict(event.detail)))
+            told = CampaignState(name, str(event.detail["path"]), "done", event.time, dict(event.detail))
+            remembered[name] = _with_earlier(remembered[name], told) if name in remembered else told
         back = rolled_back(self._archive)
-        known = (replace(each, rolled_back=back.get(each.campaign, 0)) for each in found.values())
+        known = (replace(each, rolled_back=back.get(each.campaign, 0)) for each in {**remembered, **found}.values())
         return sorted(known, key=lambda each: each.time, reverse=True)
+
+    def _awaited(self) -> dict[str, set[str]]:
+        """The AIPs whose content campaigns wait for."""
+        waits: dict[str, set[str]] = {}
+        for each in waited_for(self._jobs):
+            if each.campaign:
+                waits.setdefault(each.campaign, set()).update(each.aips)
+        return waits
 
     def report(
         self, campaign: str, each: Callable[[dict[str, Any]], None] = lambda row: None, *, language: str = "en"
@@ -156,7 +172,8 @@ class Campaigns:
     def _known(self, campaign: str) -> CampaignState:
         for flow in (MIGRATE, REIDENTIFY):
             with suppress(UnknownJob):
-                return _state(self._jobs.get(f"{flow}:{campaign}"))
+                later = self._jobs.list(limit=LISTED, prefix=f"{flow}:{campaign}{GOES_ON}")
+                return _state(campaign, [*later, self._jobs.get(f"{flow}:{campaign}")], self._awaited().get(campaign, set()))
         known = {each.campaign: each for each in self.list()}
         if campaign not in known:
             raise NoCampaign(campaign)
@@ -171,8 +188,34 @@ class Campaigns:
         return self._run(ROLLBACK, f"{ROLLBACK}:{campaign}:{uuid.uuid4().hex[:6]}", {"campaign": campaign}, progress)
 
 
-def _state(job: Job) -> CampaignState:
-    flow, _, name = job.id.partition(":")
-    report = job.result if isinstance(job.result, dict) else {}
+def _campaign_of(job: Job) -> str:
+    return job.id.partition(":")[2].partition(GOES_ON)[0]
+
+
+def _state(name: str, jobs: Sequence[Job], awaited: Collection[str]) -> CampaignState:
+    """A campaign as its jobs tell it: the first one, and those that went on with what had come. It waits while content is ``awaited``."""
+    flow = jobs[0].id.partition(":")[0]
+    reports = [job.result for job in sorted(jobs, key=lambda job: job.created) if isinstance(job.result, dict)]
+    whole = CampaignReport()
+    for each in reports:
+        whole.merge(each)
+    whole.findings = [row for row in whole.findings if row["code"] != AWAITED or row["path"] in awaited]
+    whole.counts[AWAITED_COUNT] = len(awaited)
+    del whole.codes[AWAITED]
+    report = {**reports[0], **whole.as_json()} if reports else {}
+    states = [JobState.WAITING] if awaited else []
+    states = (
+        [job.state for job in jobs if not job.state.ended]
+        + states
+        + [job.state for job in jobs if job.state is not JobState.DONE]
+    )
     path = REIDENTIFICATION if flow == REIDENTIFY else str(report.get("path", ""))
-    return CampaignState(name, path, job.state.value, job.created, report)
+    created = min(job.created for job in jobs)
+    return CampaignState(name, path, (states or [JobState.DONE])[0].value, created, report)
+
+
+def _with_earlier(later: CampaignState, earlier: CampaignState) -> CampaignState:
+    """A campaign that the ledger remembers in parts, as one: counts are added."""
+    figures = Counter({name: value for name, value in later.report.items() if isinstance(value, int)})
+    figures.update({name: value for name, value in earlier.report.items() if isinstance(value, int)})
+    return replace(earlier, report={**earlier.report, **figures, AWAITED_COUNT: 0})

@@ -58,7 +58,8 @@ class Order:
 
 @dataclass(slots=True)
 class CampaignReport:
-    """What became of a campaign, or of a part of it. ``counts``: files, migrated, failed, aips, versions, bytes_in, bytes_out."""
+    """What became of a campaign, or of a part of it. ``counts``: files, migrated, failed, aips, versions, bytes_in, bytes_out; and awaited:
+    AIPs whose content has to be brought before they can be migrated."""
 
     counts: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -93,6 +94,8 @@ class _Version:
         self.archive, self.order, self.converter, self.aip, self.deposit_id = archive, order, converter, aip, deposit_id
         self.spool = archive.spools.get(deposit_id)
         self.findings = Findings()
+        self.report = CampaignReport()
+        self.awaited: Finding | None = None
         kept = json.loads(self.spool.meta("migration") or b"{}")
         if kept.get("base") != aip.version:  # the AIP changed since this was begun, or nothing was begun
             archive.spools.remove(deposit_id)
@@ -159,17 +162,17 @@ def deposit_of(campaign: str, aip_id: str) -> str:
 
 
 def run_batch(archive: Archive, order: Order, aip_ids: Sequence[str], most: int, step: Step) -> dict[str, Any]:
-    """Migrate what is wanted of these AIPs, at most ``most`` files: {"deposits": [ids to be kept], "report": …, "unread": [AIPs
-    of which something could not be read]}."""
+    """Migrate what is wanted of these AIPs, at most ``most`` files: {"deposits": [ids to be kept], "report": …, "awaited": [AIPs
+    that wait for content]}. Of those nothing is made now: they come as one version when their content has come."""
     policy = formats_of(archive)
     report = CampaignReport()
     began = time.monotonic()
     with closing(Converter(archive, policy, path_of(policy, order.path), order.seconds)) as converter:
         batch = _Batch(archive, order, converter, step, report)
         batch.convert(aip_ids, most)
-        deposits = batch.sealed + [each for version in batch.versions if (each := _seal(version, report))]
+        deposits = batch.sealed + [each for version in batch.versions if (each := _ended(version, report))]
     report.seconds = time.monotonic() - began
-    return {"deposits": deposits, "report": report.as_json(), "unread": sorted(converter.unread)}
+    return {"deposits": deposits, "report": report.as_json(), "awaited": sorted(converter.awaited)}
 
 
 @dataclass
@@ -183,6 +186,7 @@ class _Batch:
     report: CampaignReport
     versions: list[_Version] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
+    _done: int = 0
     _pending: deque[tuple[_Version, AipFile, Path, Future[Converted | Finding]]] = field(default_factory=deque)
 
     def convert(self, aip_ids: Sequence[str], most: int) -> None:
@@ -206,10 +210,11 @@ class _Batch:
     def _take(self) -> None:
         version, file, work, future = self._pending.popleft()
         try:
-            _taken(version, file, future.result(), self.report)
+            _taken(version, file, future.result())
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        self.step.progress(self.report.counts["files"], 0, "migrate:files")
+        self._done += 1
+        self.step.progress(self._done, 0, "migrate:files")
 
     def _wanted(self, aip_ids: Sequence[str]) -> Iterator[tuple[_Version, AipFile]]:
         """Files to be converted; what an earlier run of this step did is counted, and not done again."""
@@ -221,13 +226,15 @@ class _Batch:
                 continue
             version = None
             for file in wanted_files(self.archive, aip_id, self.converter.path, self.order.puids):
+                if aip_id in self.converter.awaited:
+                    break
                 if version is None:
                     aip = self.archive.catalog.holdings.get(aip_id)
                     version = _Version(self.archive, self.order, self.converter, aip, deposit_id)
                     self.versions.append(version)
-                    self.report.counts["aips"] += 1
+                    version.report.counts["aips"] += 1
                 if version.has(file):
-                    self.report.counts.update(files=1, migrated=1)
+                    version.report.counts.update(files=1, migrated=1)
                 else:
                     yield version, file
 
@@ -239,7 +246,11 @@ class _Batch:
             self.sealed.append(deposit.id)
 
 
-def _taken(version: _Version, file: AipFile, done: Converted | Finding, report: CampaignReport) -> None:
+def _taken(version: _Version, file: AipFile, done: Converted | Finding) -> None:
+    report = version.report
+    if isinstance(done, Finding) and done.code == "MIG-AWAITED":
+        version.awaited = done
+        return
     report.counts["files"] += 1
     if isinstance(done, Converted):
         version.take(file, done)
@@ -253,6 +264,17 @@ def _taken(version: _Version, file: AipFile, done: Converted | Finding, report: 
     detail: dict[str, str | int] = {"error": done.code, "path": order.path, "campaign": order.campaign, "sha256": file.sha256}
     event = _event(archive, "migration", "fail", detail, aip=version.aip, deposit_id="", version=version.aip.version)
     ledger_of(archive).append_with_note(event, {"path": file.path, "reason": done.text(), "args": json.dumps(dict(done.args))})
+
+
+def _ended(version: _Version, report: CampaignReport) -> str:
+    """Enter what became of an AIP, and `_seal` it; one that waits for content is let go of: it comes as one version later."""
+    if version.awaited is not None:
+        version.archive.spools.remove(version.deposit_id)
+        report.counts["awaited"] += 1
+        report.add(version.awaited)
+        return ""
+    report.merge(version.report.as_json())
+    return _seal(version, report)
 
 
 def _seal(version: _Version, report: CampaignReport) -> str:

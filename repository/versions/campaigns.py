@@ -17,7 +17,7 @@ from repository.deposits.ingest import AIP_NAMESPACE
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.model import Deposit
-from repository.recalls import MIGRATE, begin, coming_from
+from repository.recalls import MIGRATE, begin, nearest
 from repository.versions.batches import CampaignReport, Order, run_batch, take_back
 from repository.versions.migration import formats_of, left_to_do, path_of
 
@@ -44,8 +44,8 @@ def campaign_source(campaign: str) -> str:
     return f"campaign:{campaign}"
 
 
-def end_campaign(archive: Archive, ended: Mapping[str, Any]) -> None:
-    """Enter the figures of a campaign, which outlive the record of its job."""
+def end_campaign(archive: Archive, ended: Mapping[str, Any], part: str = "") -> None:
+    """Enter the figures of a campaign, or of a ``part`` of it that came later, which outlive the record of its job."""
     codes = {f"code {code}": count for code, count in ended["codes"].items()}
     detail = {
         "campaign": ended["campaign"],
@@ -57,7 +57,7 @@ def end_campaign(archive: Archive, ended: Mapping[str, Any]) -> None:
     }
     ledger = ledger_of(archive)
     event = ledger.event(CAMPAIGN, "warning" if ended["codes"] else "success", detail=detail)
-    ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{ended['campaign']}")))])
+    ledger.append([replace(event, id=str(uuid.uuid5(AIP_NAMESPACE, f"campaign:{part or ended['campaign']}")))])
 
 
 PLANNED: Final = "planned "
@@ -87,7 +87,8 @@ def planned_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
 class Migrate:
     """choose → migrate → keep on each tier → register, until nothing is left or a limit is reached.
 
-    The argument: an `Order` as JSON, "limit" (files; 0 for none), "tiers" and "actor". Returns a `CampaignReport` as JSON.
+    The argument: an `Order` as JSON, "limit" (files, and AIPs that have to wait for content; 0 for none), "tiers" and "actor"; and "aips"
+    in a job that goes on with those whose content has come. Returns a `CampaignReport` as JSON.
     """
 
     def __init__(self, archive: Archive, keep_and_register: KeepAndRegister, jobs: Callable[[], Jobs]) -> None:
@@ -97,28 +98,30 @@ class Migrate:
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         report = CampaignReport()
-        unread: list[str] = []
+        awaited: list[str] = []
         after, limit = 0, int(argument["limit"])
         begun = steps.run("begin", self._begin, argument)
-        while not limit or report.counts["files"] < limit:
+        while not limit or report.counts["files"] + report.counts["awaited"] < limit:
             chosen = steps.run("choose", self._choose, argument, after)
             if not chosen["aips"]:
                 break
             after = chosen["after"]
-            left = limit - report.counts["files"] if limit else FILES * AIPS
+            left = limit - report.counts["files"] - report.counts["awaited"] if limit else FILES * AIPS
             done = steps.run("migrate", self._migrate, argument, chosen["aips"], left)
             report.merge(done["report"])
-            unread += done.get("unread", ())
+            awaited += done.get("awaited", ())
             self._keep_and_register(steps, done["deposits"], argument["tiers"])
-        if unread:
-            steps.run("ask for what is cold", self._recall, unread)
+        if awaited:
+            steps.run("ask for what is cold", self._recall, argument, awaited)
         ended = {**report.as_json(), "campaign": argument["campaign"], "path": argument["path"], **begun}
-        steps.run("end", lambda step: end_campaign(self._archive, ended))
+        steps.run("end", lambda step: end_campaign(self._archive, ended, steps.job_id if "aips" in argument else ""))
         return ended
 
     def _begin(self, step: Step, argument: dict[str, Any]) -> dict[str, Any]:
-        """When it began, and what there is to do."""
+        """When it began, and what there is to do; a job that goes on does what was counted before."""
         started = self._archive.clock.now().isoformat()
+        if "aips" in argument:
+            return {"started": started}
         way = path_of(formats_of(self._archive), argument["path"])
         formats, aips, size, last = Counter[str](), 0, 0, ""
         for aip_id, file in left_to_do(self._archive, way, argument["puids"]):
@@ -129,12 +132,15 @@ class Migrate:
             "planned": {"files": formats.total(), "aips": aips, "bytes": size, "formats": dict(sorted(formats.items()))},
         }
 
-    def _recall(self, step: Step, unread: list[str]) -> int:
-        """What could not be read and has to be brought first is asked for: the next campaign finds it."""
-        wanted = ((tier, aip_id) for aip_id in unread for tier in coming_from(self._archive, aip_id))
-        return begin(self._archive, self._jobs(), step.job_id, wanted, MIGRATE)
+    def _recall(self, step: Step, argument: dict[str, Any], awaited: list[str]) -> int:
+        """What has to be brought first is asked for, of each AIP from one tier: when it has come, a job of its own goes on with it."""
+        then = {name: argument[name] for name in ("campaign", "path", "puids", "seconds", "tiers")}
+        wanted = [(nearest(self._archive, aip_id), aip_id) for aip_id in awaited]
+        return begin(self._archive, self._jobs(), step.job_id, wanted, MIGRATE, then=then)
 
     def _choose(self, step: Step, argument: dict[str, Any], after: int) -> dict[str, Any]:
+        if (come := argument.get("aips")) is not None:
+            return {"aips": come[after : after + AIPS], "after": after + AIPS}
         page = self._archive.catalog.formats.aips(argument["puids"], after=after, limit=AIPS)
         return {"aips": [aip_id for _, aip_id in page], "after": page[-1][0] if page else after}
 

@@ -20,7 +20,7 @@ from formats.migrate import LIMITS, MIGRATORS, Failed, Made
 from formats.properties import Compared, Demand, Kind, Said, compare
 from formats.sandbox import workspace
 from formats.validate import Validity, Why
-from policies.findings import Finding, KhoError, Puid
+from policies.findings import Finding, KhoError, Puid, said
 from policies.formats import FormatPolicy, MigrationPath, format_policy
 from repository.aip.carried import Told
 from repository.aip.stored import open_verified
@@ -28,7 +28,7 @@ from repository.archive import Archive
 from repository.errors import AipUnreadable, NoPath
 from repository.model import AipFile
 from signatures.detect import detect
-from storage.errors import Unavailable
+from storage.errors import Cold, Unavailable
 from storage.tier import ObjectId
 
 __all__ = [
@@ -125,7 +125,7 @@ class Converter:
     path: MigrationPath
     seconds: float = LIMITS.seconds
     inspectors: Inspectors = field(default_factory=Inspectors)
-    unread: set[str] = field(default_factory=set)  # AIPs of which something could not be read
+    awaited: set[str] = field(default_factory=set)  # AIPs of which something has to be brought before it can be read
 
     def close(self) -> None:
         self.inspectors.close()
@@ -140,8 +140,10 @@ class Converter:
         began = time.monotonic()
         try:
             source = self.fetch(aip_id, file, work)
+        except Cold as error:
+            self.awaited.add(aip_id)
+            return Finding("MIG-AWAITED", aip_id, {"reason": said(error.finding)})
         except (AipUnreadable, Unavailable) as error:
-            self.unread.add(aip_id)
             return Finding("MIG-SOURCE-UNREADABLE", file.path, {"aip": aip_id, "reason": str(error)})
         room = work / "tool"
         room.mkdir()

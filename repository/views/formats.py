@@ -19,7 +19,7 @@ __all__ = ["campaign", "campaign_report", "campaign_state", "counts_of", "held",
 
 Document = dict[str, Any]
 
-COUNTS = ("files", "changed", "migrated", "failed", "aips", "versions", "bytes_in", "bytes_out")
+COUNTS = ("files", "changed", "migrated", "failed", "awaited", "aips", "versions", "bytes_in", "bytes_out")
 
 
 def held(each: Held) -> Document:

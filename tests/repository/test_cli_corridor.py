@@ -288,7 +288,18 @@ ELSEWHERE = (
     | {f"tape_{kind}" for kind in ("inventory", "label", "show", "recover")}
     | {
         f"formats_{kind}"
-        for kind in ("campaign", "campaigns", "holdings", "identify", "plan", "preview", "reidentified", "reidentify", "rollback")
+        for kind in (
+            "campaign",
+            "campaign_report",
+            "campaigns",
+            "holdings",
+            "identify",
+            "plan",
+            "preview",
+            "reidentified",
+            "reidentify",
+            "rollback",
+        )
     }
     | {f"formats_{kind}" for kind in ("sample", "update")}
     | {"drill", "fixity_report", "notice", "status"}

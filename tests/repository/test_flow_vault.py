@@ -3,6 +3,7 @@ are back."""
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from test_flow_cold import delayed, next_look, serve, waits
 from test_flow_tape import ONE, TWO, TapeArchive, deposit, package
+from test_migration import BMP
 
 from policies.findings import spoken
 from repository import recalls
@@ -28,6 +30,7 @@ from repository.recalls import waited_for
 from storage.tape.changer import Kind
 from storage.tape.rows import VolumeState
 from tests.builders_archive import SharedIdentifier, snapshot, write_tree
+from tests.formats import documents
 from tests.storage.tape.target import needs_target, running
 
 pytestmark = needs_target
@@ -69,14 +72,22 @@ def vault(tmp_path: Path, identifier: SharedIdentifier, monkeypatch: pytest.Monk
     monkeypatch.setattr(recalls, "LOOK_EVERY", 3600.0)
     with running({ONE: 128, TWO: 128}) as target:
         archive = ArchiveInTime(tmp_path, identifier, target)
-        (first,) = deposit(archive, tmp_path, 1)
+        deposits = archive.engine.deposits.submit([source(tmp_path)], producer="Sở Nội vụ", progress=Silent())
+        first = deposits[0].aip_id
         with archive.tape.shelf() as shelf:
             shelf.register.change_volume(ONE, state=VolumeState.FULL)
         archive.engine.tapes.label(TWO, tier="t", capacity=0, made="", years=0)
         (second,) = deposit(archive, tmp_path, 2)
         archive.engine.tapes.carry(ONE, "export", VAULT)
-        yield Vault(archive, first, second, package(tmp_path / "again", 1))
+        yield Vault(archive, first, second, source(tmp_path / "again"))
         archive.close()
+
+
+def source(folder: Path) -> Path:
+    made = package(folder, 1)
+    documents.picture(made / "ảnh.bmp", (64, 48))
+    os.utime(made / "ảnh.bmp", (1_600_000_000, 1_600_000_000))
+    return made
 
 
 def told(archive: TapeArchive) -> list[tuple[str, object, str]]:
@@ -177,6 +188,24 @@ def test_a_cartridge_that_comes_back_without_a_word_is_found_by_the_next_look(va
     assert waits(archive) == [("t", "audit", 1)], "the half hour is not over"
     next_look(archive)
     assert waits(archive) == []
+
+
+def test_a_campaign_waits_for_the_cartridge_and_goes_on_by_itself(vault: Vault) -> None:
+    archive = vault.archive
+    vault.lose_disk(vault.first)
+    ended = archive.engine.campaigns.run("picture-tiff", puids=BMP, seconds=120, progress=Silent())
+    assert ended["counts"] == {"awaited": 1}
+    assert waits(archive) == [("t", "migrate", 1)]
+    assert [(path, copies) for path, copies, _ in told(archive)] == [(f"t/{ONE}", 1)]
+    serve(archive)
+    archive.policy(need="1")
+    vault.bring()
+    serve(archive)
+    assert waits(archive) == []
+    assert [each.path for each in archive.engine.holdings.files(vault.first) if each.path.endswith(".tif")] == [
+        "representations/rep1.picture-tiff.v2/data/ảnh.bmp.tif"
+    ]
+    assert archive.engine.campaigns.report(ended["campaign"]).state == "done"
 
 
 def test_looks_become_rare_when_a_cartridge_stays_away_for_long(vault: Vault) -> None:

@@ -38,10 +38,10 @@ def campaign(archive: ArchiveUnderTest, path: str, *puids: str, name: str = "c1"
     return result
 
 
-def pictures(folder: Path, count: int = 2) -> Path:
+def pictures(folder: Path, count: int = 2, shift: int = 0) -> Path:
     folder.mkdir()
     for n in range(count):
-        documents.picture(folder / f"ảnh {n}.bmp", (64, 48), shift=n)
+        documents.picture(folder / f"ảnh {n}.bmp", (64, 48), shift=n + shift)
     return write_tree(folder, {"ghi chú.txt": "Sổ".encode(), "trống/": b""})
 
 
