@@ -16,6 +16,8 @@ _LETTERS = str.maketrans({"đ": "d", "ð": "d", "ø": "o", "ł": "l", "ß": "ss"
 
 def fold(text: str) -> str:
     """Without case, diacritics and differences of Unicode form; white space becomes single spaces."""
+    if text.isascii():  # ids, dates, codes: nothing to take apart
+        return " ".join(text.lower().split())
     apart = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(char for char in apart if not unicodedata.combining(char)).translate(_LETTERS)
     return " ".join(bare.split())
