@@ -12,6 +12,7 @@ from typing import Any, Final
 from formats.properties import media, odf, ooxml, pdf, pictures, plain
 from formats.properties.cells import Rows, compare_cells
 from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
+from formats.properties.pieces import Text
 from formats.properties.words import NEIGHBOURS, compare_words
 
 __all__ = ["COMPARISONS", "compare"]
@@ -65,7 +66,7 @@ Comparison = Callable[[Said, Said, Demand, Path], Compared]
 # -- text, tables ---------------------------------------------------------------------------------------------------------------
 
 
-def _words_of(said: Said, work: Path) -> Iterator[str]:
+def _words_of(said: Said, work: Path) -> Text:
     match said.kind:
         case Kind.OOXML:
             return ooxml.text(said.path)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from formats.properties.cells import Cell, number_text
-from formats.properties.parts import Parts, opened
+from formats.properties.odf_text import before, paragraphs
+from formats.properties.parts import opened
+from formats.properties.pieces import Piece
 from formats.xml import Element, local_name
 
 __all__ = ["cells", "pages", "pictures", "properties", "text"]
@@ -15,64 +17,16 @@ __all__ = ["cells", "pages", "pictures", "properties", "text"]
 _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _TEXT: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-_SVG: Final = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
-_PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
-
-_NOT_SET: Final = frozenset(
-    {f"{_TEXT}page-number", f"{_TEXT}page-count"}
-    | {
-        f"{_TEXT}tracked-changes",
-        f"{_OFFICE}annotation",
-        f"{_OFFICE}forms",
-        f"{_PRESENTATION}notes",
-        f"{_SVG}title",
-        f"{_SVG}desc",
-    }
-)
-"""What stands in the file and not on the page, or only as a place holder ("<number>")."""
 
 _PARAGRAPHS: Final = frozenset({f"{_TEXT}p", f"{_TEXT}h"})
-_SPACES: Final = frozenset({f"{_TEXT}s", f"{_TEXT}tab", f"{_TEXT}line-break"})
-
 MOST_REPEATED: Final = 1_000
 """A cell with a value that is repeated more often than this is read so often only: a fill to the end of a sheet of a million rows."""
 
 
-def text(path: Path) -> Iterator[str]:
-    """The words on the page, a paragraph a piece; heads and feet are those of the master pages."""
+def text(path: Path) -> Iterator[Piece]:
+    """The words on the page, a paragraph a piece; heads and feet are those of the master pages that are used."""
     with opened(path) as parts:
-        for name in ("content.xml", "styles.xml"):
-            if name in parts:
-                yield from _paragraphs(parts, name)
-
-
-def _paragraphs(parts: Parts, name: str) -> Iterator[str]:
-    hidden = depth = 0
-    said: list[str] = []
-    for event, element in parts.events(name):
-        before = _before(event, element)
-        if depth and before and not hidden:
-            said.append(before)
-        if element.tag in _NOT_SET:
-            hidden += 1 if event == "start" else -1
-        elif element.tag in _SPACES and event == "start":
-            said.append(" ")
-        elif element.tag in _PARAGRAPHS:
-            depth += 1 if event == "start" else -1
-            if said:  # a paragraph of a frame or note inside of another is a piece of its own
-                yield "".join(said)
-                said.clear()
-
-
-def _before(event: str, element: Element) -> str:
-    """The text right before a tag: only then it is known whole (`formats.xml.events`)."""
-    if event == "end":
-        return (element[len(element) - 1].tail if len(element) else element.text) or ""
-    previous = element.getprevious()
-    if previous is not None:
-        return previous.tail or ""
-    parent = element.getparent()
-    return "" if parent is None else parent.text or ""
+        yield from paragraphs(parts)
 
 
 def pages(path: Path) -> int:
@@ -118,7 +72,7 @@ class _Table:
     def take(self, event: str, element: Element) -> Iterator[tuple[str, list[Cell]]]:
         tag = element.tag
         if self._paragraphs and not self._notes:
-            self._said.append(_before(event, element))
+            self._said.append(before(event, element))
         if tag == f"{_OFFICE}annotation":
             self._notes += 1 if event == "start" else -1
         elif tag in _PARAGRAPHS and not self._notes:

@@ -10,28 +10,26 @@ from typing import Final
 
 from formats.properties.cells import Cell, column_number, number_text
 from formats.properties.facts import CannotTell
+from formats.properties.ooxml_text import Labels, paragraphs
 from formats.properties.parts import Parts, opened
+from formats.properties.pieces import Piece
 from formats.xml import local_name
 
 __all__ = ["cells", "pages", "pictures", "properties", "text"]
-
-_BREAKS: Final = frozenset({"tab", "br", "cr", "noBreakHyphen", "ptab"})
-_SAID: Final = frozenset({"t", "delText"})
-_NOT_SET: Final = frozenset({"del", "moveFrom", "fallback", "Fallback", "instrText"})
-"""What stands in the file and not on the page: deleted and moved words, and second renderings for old programs."""
 
 _NUMBERED: Final = re.compile(r"(\d+)\.xml$")
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
-def text(path: Path) -> Iterator[str]:
+def text(path: Path) -> Iterator[Piece]:
     """The words on the page, a paragraph a piece: body, notes, heads and feet; of slides their shapes; of sheets their cells."""
     with opened(path) as parts:
+        labels = Labels(parts)
         for name in _texts(parts):
-            yield from _paragraphs(parts, name)
+            yield from paragraphs(parts, name, labels)
         if "xl/workbook.xml" in parts:
             for _, row in _cells(parts):
-                yield from (cell.text for cell in row)
+                yield from (Piece(cell.text, apart=True) for cell in row)
 
 
 def _texts(parts: Parts) -> list[str]:
@@ -56,26 +54,6 @@ def _used(parts: Parts, name: str) -> bool:
 def _number(name: str) -> int:
     found = _NUMBERED.search(name)
     return int(found[1]) if found else 0
-
-
-def _paragraphs(parts: Parts, name: str) -> Iterator[str]:
-    said: list[str] = []
-    hidden = 0
-    for event, element in parts.events(name):
-        tag = local_name(element)
-        if tag in _NOT_SET:
-            hidden += 1 if event == "start" else -1
-        if event == "start" or hidden:
-            continue
-        if tag in _SAID:
-            said.append(element.text or "")
-        elif tag in _BREAKS:
-            said.append(" ")
-        elif tag == "p" and said:
-            yield "".join(said)
-            said.clear()
-    if said:
-        yield "".join(said)
 
 
 def pages(path: Path) -> int:

@@ -1,77 +1,208 @@
-"""Text compared by its words: what was said, in the order in which it was said, however it is set.
+"""Text compared by its tokens (`formats.properties.pieces`): all that was said, nothing else, in the order in which it was said.
 
-Words are runs of letters and digits after NFC, so that a letter with its diacritics written in one sign or in several is the same
-letter, and a changed diacritic is another word. A minus that stands before a number belongs to it.
+What a program adds when it sets pages is known and taken out first: heads and feet that the source has, once a page; numbers of pages
+where the source counts them; numbers of lists before the paragraphs that have one. Whatever is left over is too much.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
 
 from formats.properties.facts import Compared
+from formats.properties.pieces import COUNTED, Piece, Text, matches, tokens
 
-__all__ = ["NEIGHBOURS", "compare_words", "words"]
+__all__ = ["NEIGHBOURS", "compare_words"]
 
-NEIGHBOURS = 0.9
-"""Least share of neighbouring words that must be neighbours in the result too. Tables, columns, foot notes and text frames are set
-in another order by every program; a text whose paragraphs were mixed up falls below a half."""
+NEIGHBOURS: Final = 0.9
+"""Least share of neighbouring tokens that must be neighbours in the result too, where pieces stand apart (tables, notes, frames): these
+are read in another order by every program; a text whose paragraphs were mixed up falls below a half."""
 
-PARTED = 8
-"""Neighbours that may be parted however short the text is: head, foot and two frames, each at its beginning and its end."""
+PARTED: Final = 8
+"""Neighbours that may be parted however short such a text is: head, foot and two frames, each at its beginning and its end."""
 
-SHOWN = 5
-"""Words that a difference names."""
+SHOWN: Final = 5
+"""Tokens that a difference names."""
 
-MARKS = "\u0300-\u036f\u1dc0-\u1dff\u20d0-\u20ff"
-_WORD = re.compile(rf"(?:(?<!\S)[-\u2212](?=\d))?[\w{MARKS}]+")
-_LIGATURES = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
-_FOLDED = str.maketrans({**_LIGATURES, "\u00ad": "", "\u200b": "", "\u2060": "", "\ufeff": "", "\u2212": "-"})
-
-
-def words(pieces: Iterable[str]) -> Iterator[str]:
-    """The words of a text that comes in pieces; a word does not reach over the end of a piece."""
-    for piece in pieces:
-        for word in _WORD.findall(unicodedata.normalize("NFC", piece.translate(_FOLDED))):
-            yield word.strip("_") or word
+LINES: Final = 4
+"""Lines that a head or foot may be broken into."""
 
 
-def compare_words(source: Iterable[str], result: Iterable[str], least: float | None = None) -> Compared:
-    """Whether the result says all that the source says and nothing else.
+@dataclass(slots=True)
+class _Line:
+    """A line or paragraph: its tokens, and what is known of it."""
 
-    Every word of the source must be there as often as in the source. What is there more often must be a word of the source (headings
-    that are repeated on every page) or a number (pages, lists). Memory grows with the number of different pairs of words.
-    """
+    said: list[str]
+    piece: Piece
+
+
+def compare_words(source: Text, result: Text, least: float | None = None) -> Compared:
+    """Whether the result says all that the source says and nothing else. Memory grows with the text."""
     least = NEIGHBOURS if least is None else least
-    was, pairs_were = _counted(source)
-    now, pairs_are = _counted(result)
-    facts = {"words": was.total(), "found": now.total()}
-    if not was:
-        empty = not [word for word in now if not word.isdigit()]
-        return Compared("text", empty, detail="" if empty else f"words that the source does not have: {_some(now)}", facts=facts)
-    if lost := was - now:
+    was, now = list(_lines(source)), list(_lines(result))
+    facts = {"words": sum(len(line.said) for line in was), "found": sum(len(line.said) for line in now)}
+    _mend(was, now)
+    _take_running(was, now)
+    _take_labels(was, now)
+    lost, more = _balance(was, now)
+    if lost:
         return Compared("text", False, detail=f"{lost.total()} words are lost: {_some(lost)}", facts=facts)
-    foreign = Counter({word: count for word, count in now.items() if word not in was and not word.strip("-").isdigit()})
-    if foreign:
-        return Compared("text", False, detail=f"words that the source does not have: {_some(foreign)}", facts=facts)
-    kept = (pairs_were & pairs_are).total()
-    share = kept / pairs_were.total() if pairs_were else 1.0
-    ordered = share >= least or pairs_were.total() - kept <= PARTED
-    detail = "" if ordered else f"the words stand in another order ({share:.0%} of the neighbours are neighbours still)"
-    return Compared("text", ordered, share, detail, facts)
+    if more:
+        where = "does not have" if not set(more) & {each for line in was for each in line.said} else "does not have so often"
+        return Compared("text", False, detail=f"words that the source {where}: {_some(more)}", facts=facts)
+    share, detail = _order(was, now, least)
+    return Compared("text", not detail, share, detail, facts)
 
 
-def _counted(text: Iterable[str]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    single, pairs = Counter[str](), Counter[tuple[str, str]]()
-    last = ""
-    for word in words(text):
-        single[word] += 1
-        if last:
-            pairs[(last, word)] += 1
-        last = word
-    return single, pairs
+def _lines(text: Text) -> Iterator[_Line]:
+    for each in text:
+        piece = each if isinstance(each, Piece) else Piece(each)
+        label = piece.label
+        for line in piece.text.splitlines():
+            parts = line.split("\t")
+            for part in parts:
+                if said := tokens(part):
+                    yield _Line(said, replace(piece, text="", label=label, apart=piece.apart or len(parts) > 1))
+                    label = ""
+
+
+def _balance(was: Sequence[_Line], now: Sequence[_Line]) -> tuple[Counter[str], Counter[str]]:
+    """What the result lacks, and what it has too much."""
+    before, after = (Counter(each for line in lines for each in line.said) for lines in (was, now))
+    return before - after, after - before
+
+
+def _mend(was: Sequence[_Line], now: Sequence[_Line]) -> None:
+    """Undo what only reading did: blanks that a reader of PDF sees inside a word where its font changes, and capitals that are a setting
+    of the source and letters of the result (words that are written so are capitals on both sides then, wherever they stand)."""
+    lost, more = _balance(was, now)
+    capitals = {each.upper() for each in lost if each.upper() in more}
+    for line in (*was, *now) if capitals else ():
+        line.said = [each.upper() if each.upper() in capitals else each for each in line.said]
+    lost, more = _balance(was, now)
+    for line in now if lost else ():
+        for at in range(len(line.said)):
+            for many in (2, 3, 4):
+                parts = line.said[at : at + many]
+                joined = "".join(parts)
+                if len(parts) == many and lost[joined] > 0 and not Counter(parts) - more:
+                    line.said[at : at + many] = [joined]
+                    lost[joined] -= 1
+                    more.subtract(parts)
+                    break
+
+
+def _take_running(was: list[_Line], now: list[_Line]) -> None:
+    """Take heads and feet out of both: one must be there, more may be, as whole lines and at the edges of pages."""
+    heads = [line for line in was if line.piece.running]
+    plain = [line for line in was if not line.piece.running]
+    counted = [_Line([each for each in line.said if each != COUNTED], line.piece) for line in heads]
+    _, more = _balance([*plain, *counted], now)
+    seen: set[int] = set()
+    kept: list[_Line] = []
+    at = 0
+    while at < len(now):
+        taken = _head_at(now, at, heads, more, seen)
+        if not taken:
+            kept.append(now[at])
+        at += taken or 1
+    now[:] = kept
+    _forget_counted(now)
+    was[:] = [*plain, *(line for number, line in enumerate(heads) if number not in seen)]
+    _forget_counted(was)
+
+
+def _forget_counted(lines: list[_Line]) -> None:
+    """What counts in a head or foot that the other side does not have says nothing by itself."""
+    for line in lines:
+        if line.piece.running:
+            line.said = [each for each in line.said if each != COUNTED]
+    lines[:] = [line for line in lines if line.said]
+
+
+def _head_at(now: list[_Line], at: int, heads: list[_Line], more: Counter[str], seen: set[int]) -> int:
+    """How many lines from ``at`` on are heads and feet that may be taken out: of each head the one that must be, then what is too much."""
+    for many in range(LINES, 0, -1):
+        lines = now[at : at + many]
+        if len(lines) < many or not all(line.piece.edge or line.piece.running for line in lines):
+            continue
+        left, needed = Counter(more), set[int]()
+        for number, said, free in _heads_in([each for line in lines for each in line.said], heads):
+            surplus = said if number in seen | needed else free
+            if Counter(surplus) - left:
+                break
+            needed.add(number)
+            left.subtract(surplus)
+        else:
+            if needed:
+                seen |= needed
+                more.clear()
+                more.update(left)
+                return many
+    return 0
+
+
+def _heads_in(found: list[str], heads: list[_Line]) -> list[tuple[int, list[str], list[str]]]:
+    """(number of the head, its tokens here, those that are counted) of tokens that are nothing but heads; else nothing."""
+    parts: list[tuple[int, list[str], list[str]]] = []
+    while found:
+        for number, head in sorted(enumerate(heads), key=lambda each: -len(each[1].said)):
+            free = matches(head.said, found[: len(head.said)])
+            if free is not None:
+                parts.append((number, found[: len(head.said)], free))
+                found = found[len(head.said) :]
+                break
+        else:
+            return []
+    return parts
+
+
+def _take_labels(was: list[_Line], now: list[_Line]) -> None:
+    """Take the numbers and bullets of lists out of the result: at the beginning of lines, no more of each than the source has."""
+    labels = Counter(tuple(tokens(line.piece.label)) for line in was if line.piece.label)
+    del labels[()]
+    if not labels:
+        return
+    _, more = _balance(was, now)
+    longest = sorted(labels, key=len, reverse=True)
+    for line in now:
+        for label in longest:
+            begin = line.said[: len(label)]
+            if labels[label] > 0 and matches(list(label), begin) is not None and not Counter(begin) - more:
+                labels[label] -= 1
+                more.subtract(begin)
+                del line.said[: len(label)]
+                break
+    now[:] = [line for line in now if line.said]
+
+
+def _order(was: list[_Line], now: list[_Line], least: float) -> tuple[float, str]:
+    """(share of neighbours that are neighbours still, what is wrong with the order)."""
+    inside, within = (Counter(pair for line in lines for pair in pairwise(line.said)) for lines in (was, now))
+    meeting, between = (Counter((one.said[-1], two.said[0]) for one, two in pairwise(lines)) for lines in (was, now))
+    all_were = inside + meeting
+    parted = (all_were - (within + between)).total()
+    share = 1.0 - parted / all_were.total() if all_were else 1.0
+    strange = _uncovered(within - inside, was) or _uncovered(inside - within, now)
+    if strange and least >= NEIGHBOURS:
+        return share, f"the words stand in another order, at “{' '.join(strange)}”"
+    free = any(line.piece.apart or line.piece.running for line in (*was, *now))
+    ordered = (share >= least or parted <= PARTED) if free else (not parted or least < NEIGHBOURS)
+    return share, "" if ordered else f"the words stand in another order ({share:.0%} of the neighbours are neighbours still)"
+
+
+def _uncovered(pairs: Counter[tuple[str, str]], lines: list[_Line]) -> tuple[str, str] | None:
+    """The first pair that is not the end of one of the lines and the beginning of another."""
+    ends, begins = Counter(line.said[-1] for line in lines), Counter(line.said[0] for line in lines)
+    for pair, count in pairs.items():
+        ends[pair[0]] -= count
+        begins[pair[1]] -= count
+        if ends[pair[0]] < 0 or begins[pair[1]] < 0:
+            return pair
+    return None
 
 
 def _some(counted: Counter[str]) -> str:

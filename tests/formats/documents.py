@@ -34,6 +34,7 @@ __all__ = [
     "protect",
     "scan",
     "sound",
+    "with_numbering",
     "xlsx",
 ]
 
@@ -116,6 +117,31 @@ def docx(
     if picture:
         parts["word/media/image1.png"] = ("", picture)
     return _zip(path, _package("word/document.xml", "word", parts, "Quyết định cấp đất"))
+
+
+def with_numbering(path: Path, label: str) -> Path:
+    """Give a Word document a list 1, whose paragraphs have such a label ("Điều %1.")."""
+    numbering = (
+        f'<w:numbering {_WORD}><w:abstractNum w:abstractNumId="7"><w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/>'
+        f'<w:lvlText w:val="{label}"/></w:lvl></w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num></w:numbering>'
+    )
+    with zipfile.ZipFile(path) as file:
+        parts: dict[str, str | bytes] = {name: file.read(name) for name in file.namelist()}
+    more = {
+        "[Content_Types].xml": (
+            f'<Override PartName="/word/numbering.xml" ContentType="{_TYPE}wordprocessingml.numbering+xml"/>',
+            "</Types>",
+        ),
+        "word/_rels/document.xml.rels": (
+            f'<Relationship Id="n1" Type="{_DOC}/numbering" Target="numbering.xml"/>',
+            "</Relationships>",
+        ),
+    }
+    for name, (piece, end) in more.items():
+        text = parts[name]
+        assert isinstance(text, bytes)
+        parts[name] = text.decode().replace(end, piece + end)
+    return _zip(path, {**parts, "word/numbering.xml": numbering})
 
 
 _DRAWING = (

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from formats.properties import COMPARISONS, Compared, Demand, Kind, Said, compare
-from formats.properties.words import compare_words, words
+from formats.properties.pieces import BULLET, COUNTED, Piece, words
+from formats.properties.words import compare_words
 from tests.formats import documents
 from tests.formats.documents import PARAGRAPHS, needs
 
@@ -34,7 +35,7 @@ def one(source: Path, result: Path, demand: str, kinds: tuple[Kind, Kind], least
 
 def test_words_are_those_of_the_text_however_it_is_written() -> None:
     text = "Điều 1. Hòa-bình, số 12/QĐ; âm -35 và 2019-2020, ﬁle"
-    assert list(words([text])) == ["Điều", "1", "Hòa", "bình", "số", "12", "QĐ", "âm", "-35", "và", "2019", "2020", "file"]
+    assert list(words([text])) == ["Điều", "1", "Hòa", "bình", "số", "12", "/", "QĐ", "âm", "-35", "và", "2019", "2020", "file"]
     assert list(words([unicodedata.normalize("NFD", text)])) == list(words([text]))
 
 
@@ -57,9 +58,106 @@ def test_a_changed_text_is_refused(change: Callable[[str], str], says: str) -> N
     assert says in found.detail
 
 
-def test_headings_and_page_numbers_may_be_repeated() -> None:
-    pages = [f"Hồ sơ lưu trữ\n{paragraph}\n{number}" for number, paragraph in enumerate(PARAGRAPHS, 7)]
-    assert compare_words(["Hồ sơ lưu trữ", *PARAGRAPHS], pages).accepted
+def test_signs_and_numbers_are_tokens_as_they_are_written() -> None:
+    text = "☑ có ☐ không, ≥ 1.234,5 m² (-35) “+5 %” = \u221235; ngày 01/02/2020… – \u2022 ____"
+    wanted = [
+        "☑",
+        "có",
+        "☐",
+        "không",
+        "≥",
+        "1.234,5",
+        "m²",
+        "(",
+        "-35",
+        ")",
+        "+",
+        "5",
+        "%",
+        "=",
+        "-35",
+        "ngày",
+        "01",
+        "/",
+        "02",
+        "/",
+        "2020",
+    ]
+    assert list(words([text])) == wanted
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Ủy ban đồng ý", "Ủy ban không đồng ý"),
+        ("đồng ý", "đồng 777 ý"),
+        ("Ủy ban đồng ý", "Ủy ban 5 đồng ý"),
+        ("≥", "≤"),
+        ("☑ có ☐ không", "☐ có ☑ không"),
+        ("(-35)", "(35)"),
+        ("(-35)", "-35"),
+        ("+5 %", "5 ‰"),
+        ("10.000", "10,000"),
+        ("giá 10.000 đ", "giá 10.000"),
+        ("\nHết", "\nHết\nỦy ban không đồng ý"),
+        ("\nHết", "\nHết\n7"),
+        ("Ủy ban đồng ý cấp đất. Không thu hồi", "Ủy ban không đồng ý cấp đất. Thu hồi"),
+        ("Ủy ban đồng ý", "đồng ý Ủy ban"),
+        ("Điều 1\n", ""),
+    ],
+)
+def test_nothing_may_be_put_in_taken_out_or_moved(old: str, new: str) -> None:
+    text = "Điều 1\nỦy ban đồng ý cấp đất. Không thu hồi đất ≥ 5 m²\n☑ có ☐ không\ngiá 10.000 đ (-35), +5 %\nkhông\nHết"
+    assert compare_words([text], [text]).accepted
+    assert old in text
+    assert compare_words([text], [text.replace(old, new)]).same is False
+    assert compare_words(text.splitlines(), text.replace(old, new).splitlines()).same is False
+
+
+def test_lines_are_broken_anywhere_but_stay_in_their_order() -> None:
+    text = " ".join(PARAGRAPHS)
+    said = text.split()
+    lines = [" ".join(said[n : n + 7]) for n in range(0, len(said), 7)]
+    assert compare_words([text], lines).accepted
+    lines[1], lines[2] = lines[2], lines[1]
+    assert compare_words([text], lines).same is False
+
+
+def test_heads_and_page_numbers_stand_on_every_page_and_only_there() -> None:
+    source = [Piece("Hồ sơ lưu trữ", running=True), Piece(f"Trang {COUNTED}/{COUNTED}", running=True), *PARAGRAPHS]
+
+    def page(number: int, paragraph: str, head: str = "Hồ sơ lưu trữ", foot: str = "Trang {}/5") -> list[Piece]:
+        return [Piece(head, edge=True), Piece(paragraph), Piece(foot.format(number), edge=True)]
+
+    pages = [page(number, paragraph) for number, paragraph in enumerate(PARAGRAPHS, 1)]
+    flat = [piece for each in pages for piece in each]
+    assert compare_words(source, flat).accepted
+    assert compare_words(source, [*flat[:4], Piece("Hồ sơ lưu trữ"), *flat[4:]]).same is False, "in the middle of a page"
+    assert compare_words(source, [*page(1, PARAGRAPHS[0], foot="Trang {}/5 không"), *flat[3:]]).same is False
+    assert compare_words(source, [*page(1, PARAGRAPHS[0], head="Hồ sơ lưu"), *flat[3:]]).same is False
+    assert compare_words(source, [Piece(each.text) for each in flat if "Hồ sơ" not in each.text]).same is False, "no head at all"
+    assert compare_words(source, [*flat, *page(6, PARAGRAPHS[-1])]).same is False, "a page twice"
+
+
+def test_numbers_of_lists_stand_before_their_paragraphs() -> None:
+    source = [Piece("Cấp đất", label=f"Điều {COUNTED}."), Piece("Thi hành", label=f"Điều {COUNTED}."), Piece("Gửi", label=BULLET)]
+    assert compare_words(source, ["Điều 1. Cấp đất", "Điều 2.", "Thi hành", "➢ Gửi"]).accepted
+    assert compare_words(source, ["Cấp đất", "Thi hành", "Gửi"]).accepted
+    assert compare_words(source, ["Điều 1. Cấp đất", "Điều 2. Thi hành", "Điều 3. Gửi"]).same is False
+    assert compare_words(source, ["Điều 1. Cấp 1 đất", "Điều 2. Thi hành", "Gửi"]).same is False
+
+
+def test_cells_may_come_in_another_order_and_words_in_them_may_not() -> None:
+    source = [Piece(text, apart=True) for text in ("Số hiệu", "Trích yếu", "12", "Cấp đất ở", "không", "13", "Thu hồi đất", "có")]
+    assert compare_words(source, ["Số hiệu Trích yếu", "12 Cấp đất", "ở không", "13 Thu hồi đất có"]).accepted
+    assert compare_words(source, ["Số hiệu Trích yếu", "12 Cấp không đất ở", "13 Thu hồi đất có"]).same is False
+
+
+def test_what_only_reading_did_is_undone() -> None:
+    assert compare_words(["chịu trách nhiệm thi hành"], ["chịu trách nhi ệm thi hành"]).accepted
+    assert compare_words(["chịu trách nhiệm thi hành"], ["chịu trách nhi ềm thi hành"]).same is False
+    assert compare_words(["Cộng hòa xã hội"], ["CỘNG HÒA XÃ HỘI"]).accepted
+    assert compare_words(["Cộng hòa xã hội"], ["CỘNG HOÀ XÃ HỘI"]).same is False
 
 
 LETTERS = st.text(st.sampled_from("aăâbcdđeêghiklmnoôơpqrstuưvxyạảãàá "), min_size=1, max_size=12)

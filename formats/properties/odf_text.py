@@ -1,0 +1,129 @@
+"""The paragraphs of an ODF document (ISO/IEC 26300), as they are set: with the heads and feet of the master pages that are used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from formats.properties.parts import Parts
+from formats.properties.pieces import COUNTED, Piece
+from formats.xml import Element
+
+__all__ = ["before", "paragraphs"]
+
+_OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
+_TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_TEXT: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_DRAW: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_SVG: Final = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
+_PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
+
+_NOT_SET: Final = frozenset(
+    {f"{_TEXT}tracked-changes", f"{_OFFICE}annotation", f"{_OFFICE}forms", f"{_PRESENTATION}notes", f"{_SVG}title", f"{_SVG}desc"}
+)
+"""What stands in the file and not on the page."""
+
+_COUNTING: Final = frozenset({f"{_TEXT}page-number", f"{_TEXT}page-count"})
+"""Fields whose value is another on every page; the file has a place holder ("<number>")."""
+
+_SHEET_NAME: Final = f"{_TEXT}sheet-name"
+_PARAGRAPHS: Final = frozenset({f"{_TEXT}p", f"{_TEXT}h"})
+_SPACES: Final = {f"{_TEXT}s": " ", f"{_TEXT}tab": "\t", f"{_TEXT}line-break": "\n"}
+_APART: Final = frozenset(
+    {f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell", f"{_TEXT}note", f"{_DRAW}text-box", f"{_DRAW}page"}
+)
+_HEADS: Final = tuple(f"{_STYLE}{end}{side}" for end in ("header", "footer") for side in ("", "-left", "-first"))
+
+
+def paragraphs(parts: Parts) -> Iterator[Piece]:
+    """Those of the content, then those of heads and feet; one that stands inside of another (in a frame) comes before it."""
+    used: set[str] = set()
+    if "content.xml" in parts:
+        reader = _Reader(used)
+        for event, element in parts.events("content.xml"):
+            yield from reader.take(event, element)
+    if "styles.xml" in parts:
+        yield from _heads(parts, _followed(parts, used))
+
+
+def before(event: str, element: Element) -> str:
+    """The text right before a tag: only then it is known whole (`formats.xml.events`)."""
+    if event == "end":
+        return (element[len(element) - 1].tail if len(element) else element.text) or ""
+    previous = element.getprevious()
+    if previous is not None:
+        return previous.tail or ""
+    parent = element.getparent()
+    return "" if parent is None else parent.text or ""
+
+
+def _followed(parts: Parts, used: set[str]) -> set[str]:
+    """The master pages that are used: those that are named, or the first one, and those that follow upon them."""
+    next_of: dict[str, str] = {}
+    for event, element in parts.events("styles.xml"):
+        if event == "start" and element.tag == f"{_STYLE}master-page":
+            next_of[element.get(f"{_STYLE}name") or ""] = element.get(f"{_STYLE}next-style-name") or ""
+        elif event == "start":
+            used.add(element.get(f"{_STYLE}master-page-name") or "")
+    found = {name for name in used if name in next_of}
+    default = next((name for name in ("Standard", "Default") if name in next_of), next(iter(next_of), ""))
+    found.add(default)
+    while more := {next_of[name] for name in found} & next_of.keys() - found:
+        found |= more
+    return found
+
+
+def _heads(parts: Parts, used: set[str]) -> Iterator[Piece]:
+    reader = _Reader(set(), running=True)
+    unused = hidden = 0
+    for event, element in parts.events("styles.xml"):
+        step = 1 if event == "start" else -1
+        if element.tag == f"{_STYLE}master-page":
+            unused += step * ((element.get(f"{_STYLE}name") or "") not in used)
+        elif element.tag in _HEADS and element.get(f"{_STYLE}display") == "false":
+            hidden += step
+        elif not unused and not hidden:
+            yield from reader.take(event, element)
+
+
+class _Reader:
+    """Follows the paragraphs of one part; the names of master pages that are met are put into ``used``."""
+
+    def __init__(self, used: set[str], *, running: bool = False) -> None:
+        self._used = used
+        self._running = running
+        self._open: list[list[str]] = []
+        self._hidden = self._apart = self._counting = 0
+        self._label = ""
+
+    def take(self, event: str, element: Element) -> Iterator[Piece]:
+        tag, step = element.tag, 1 if event == "start" else -1
+        said = before(event, element)
+        if self._open and said and not self._hidden and not self._counting:
+            self._open[-1].append(said)
+        if event == "start" and (master := element.get(f"{_STYLE}master-page-name") or element.get(f"{_DRAW}master-page-name")):
+            self._used.add(master)
+        if tag in _NOT_SET:
+            self._hidden += step
+        elif tag in _COUNTING or tag == _SHEET_NAME:
+            self._counting += step
+            if event == "start" and self._open and not self._hidden:
+                self._open[-1].append(COUNTED if tag in _COUNTING else "")
+        elif tag in _APART:
+            self._apart += step
+        elif event == "start":
+            self._begin(tag)
+        elif tag in _PARAGRAPHS and self._open:
+            text = "".join(self._open.pop())
+            if text.strip() and not self._hidden:
+                yield Piece(text, self._running, self._apart > 0, self._label)
+                self._label = ""
+
+    def _begin(self, tag: str) -> None:
+        if tag in _PARAGRAPHS:
+            self._open.append([])
+        elif tag in _SPACES and self._open and not self._hidden:
+            self._open[-1].append(_SPACES[tag])
+        elif tag == f"{_TEXT}list-item":
+            self._label = COUNTED

@@ -1,0 +1,98 @@
+"""What office documents say, after conversions that a real program made: what it adds, drops or changes is noticed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from formats.migrate import MIGRATORS, Made
+from formats.properties import Compared, Demand, Kind, Said, compare
+from tests.formats import documents
+from tests.formats.documents import needs
+
+Work = Callable[[], Path]
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    """Makes empty folders."""
+    numbers = iter(range(100))
+
+    def make() -> Path:
+        folder = tmp_path / f"work{next(numbers)}"
+        folder.mkdir()
+        return folder
+
+    return make
+
+
+def migrated(source: Path, recipe: str, work: Work) -> Path:
+    needs("soffice", "pdftotext")
+    made = MIGRATORS["libreoffice"].migrate(source, recipe, work())
+    assert isinstance(made, Made), made
+    return made.result
+
+
+def one(source: Path, result: Path, demand: str, work: Work) -> Compared:
+    kinds = {".docx": Kind.OOXML, ".xlsx": Kind.OOXML, ".pptx": Kind.OOXML, ".pdf": Kind.PDF, ".xls": Kind.OLE}
+    said = [Said(path, kinds.get(path.suffix, Kind.ODF)) for path in (source, result)]
+    return compare(*said, [Demand(demand)], work())[0]
+
+
+def with_part(path: Path, name: str, old: str, new: str) -> Path:
+    """The document with text of one of its parts replaced."""
+    with zipfile.ZipFile(path) as file:
+        parts = {each: file.read(each) for each in file.namelist()}
+    text = parts[name].decode()
+    assert old in text
+    parts[name] = text.replace(old, new).encode()
+    with zipfile.ZipFile(path, "w") as out:
+        for each, data in parts.items():
+            out.writestr(each, data)
+    return path
+
+
+DELETED = '</w:t></w:r><w:del w:id="1" w:author="B" w:date="2020-01-01T00:00:00Z"><w:r><w:delText xml:space="preserve"> không'
+DELETED += '</w:delText></w:r></w:del><w:r><w:t xml:space="preserve">'
+
+
+def test_a_tracked_deletion_that_is_printed_back_is_noticed(tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx", ["Ủy ban HIER đồng ý cấp đất, ☑ có ☐ không, diện tích ≥ 5 m² (-35)."])
+    with_part(source, "word/document.xml", " HIER", DELETED)
+    found = one(source, migrated(source, "pdfa-2b", work), "text", work)
+    assert (found.same, "“không”" in found.detail) == (False, True), "the deleted word is on the page"
+    assert one(source, migrated(source, "odt", work), "text", work).accepted, "there, it is kept as deleted"
+
+
+@pytest.mark.parametrize("font", ["Times New Roman", "DejaVu Sans"])
+def test_lists_tables_heads_tabs_and_capitals_come_through(font: str, tmp_path: Path, work: Work) -> None:
+    """A decision as offices write it, in several pages."""
+    source = documents.docx(
+        tmp_path / "a.docx", [*documents.PARAGRAPHS, "BẢNG", "Nơi nhận:\t“Như điều 3”", "MỤC"] * 12, font=font
+    )
+    run = f'<w:r><w:rPr><w:rFonts w:ascii="{font}" w:hAnsi="{font}"/><w:caps/></w:rPr><w:t>Chữ hoa {{}}</w:t></w:r>'
+
+    def cell(text: str) -> str:
+        return f'<w:tc><w:tcPr><w:tcW w:w="2500" w:type="dxa"/></w:tcPr><w:p>{run.format(text)}</w:p></w:tc>'
+
+    rows = "".join(
+        f"<w:tr>{cell(f'số {n}')}{cell('cấp đất ở tại xã Đại Lộc và thu hồi đất ở nơi khác')}{cell('☑')}</w:tr>" for n in range(4)
+    )
+    fonts = f'<w:rPr><w:rFonts w:ascii="{font}" w:hAnsi="{font}" w:cs="{font}"/></w:rPr>'
+    paragraph = f'<w:p><w:r>{fonts}<w:t xml:space="preserve">{{}}</w:t></w:r></w:p>'
+    with_part(source, "word/document.xml", paragraph.format("BẢNG"), f"<w:tbl><w:tblPr/><w:tblGrid/>{rows}</w:tbl>")
+    with_part(source, "word/document.xml", "\t“Như", "</w:t><w:tab/><w:t>“Như")
+    listed = '<w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></w:pPr>'
+    with_part(
+        source, "word/document.xml", paragraph.format("MỤC"), paragraph.format("Thi hành").replace("<w:p>", f"<w:p>{listed}")
+    )
+    field = '<w:fldSimple w:instr=" PAGE "><w:r><w:t>1</w:t></w:r></w:fldSimple>'
+    page = f'</w:t></w:r><w:r><w:t xml:space="preserve"> trang </w:t></w:r>{field}<w:r><w:t>'
+    with_part(source, "word/header1.xml", "</w:t>", f"{page}</w:t>")
+    documents.with_numbering(source, "Điều %1.")
+    for recipe in ("pdfa-2b", "odt"):
+        found = one(source, migrated(source, recipe, work), "text", work)
+        assert found.accepted, found
