@@ -49,7 +49,7 @@ class LibreOffice:
     recipes: Mapping[str, str] = MappingProxyType({"pdfa-2b": ".pdf", "odt": ".odt", "ods": ".ods", "odp": ".odp"})
 
     def version(self) -> str | None:
-        return version_of("soffice")
+        return version_of(_binary())  # the script around it forks, and says the same
 
     def migrate(self, source: Path, recipe: str, work: Path, *, limits: SandboxLimits = LIMITS) -> Made | Failed:
         extension = self.recipes[recipe]
