@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,7 +24,8 @@ from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import HASHES, ODD, Scheme, hash_of, scheme_of, signed_by
 from signatures.ber import Malformed, element, guard
-from signatures.list_parts import directory_names
+from signatures.certificate_parts import extensions_read, key_of, loaded, one_of, text_of
+from signatures.list_parts import directory_names, points_of
 from signatures.lone_extension import is_critical, read_alone, said
 from signatures.mended import WORDS, Mended, Signed, cut, inside, mended
 from signatures.odd_account import at_hand
@@ -50,12 +51,12 @@ class Certificate:
         self._behind = len(self.der) < len(data)
         self._mended: Mended | None = None
         try:
-            self.x509 = _loaded(self.der)
+            self.x509 = loaded(self.der)
         except ValueError:
             if not mend:
                 raise
             self._mended = mended(self.der)
-            self.x509 = _loaded(self._mended.data)
+            self.x509 = loaded(self._mended.data)
         self._signers: dict[bytes, bool] = {}
         self._alone: dict[x509.ObjectIdentifier, Any] = {}
 
@@ -77,7 +78,7 @@ class Certificate:
     @cached_property
     def plain(self) -> bool:
         """Whether it, its key and its extensions are read as they stand: else it is written anew, which takes longer."""
-        return self._mended is None and _key(self.x509) is not None and _extensions_read(self.x509)
+        return self._mended is None and key_of(self.x509) is not None and extensions_read(self.x509)
 
     @cached_property
     def _again(self) -> Mended | None:
@@ -90,10 +91,10 @@ class Certificate:
     @cached_property
     def key(self) -> PublicKeyTypes | None:
         """The public key; None when it is of a kind that is not understood: then nothing is known of what it signed."""
-        found = _key(self.x509)
+        found = key_of(self.x509)
         if found is None and self._again is not self._mended and self._again is not None:
             with suppress(ValueError):
-                return _key(_loaded(self._again.data))
+                return key_of(loaded(self._again.data))
         return found
 
     @cached_property
@@ -239,11 +240,11 @@ class Certificate:
     def facts(self) -> CertificateFacts:
         subject = self.x509.subject
         return CertificateFacts(
-            subject=_text(subject),
-            common_name=_one(subject, NameOID.COMMON_NAME),
-            title=_one(subject, NameOID.TITLE),
-            organisation=_one(subject, NameOID.ORGANIZATION_NAME),
-            issuer=_text(self.x509.issuer),
+            subject=text_of(subject),
+            common_name=one_of(subject, NameOID.COMMON_NAME),
+            title=one_of(subject, NameOID.TITLE),
+            organisation=one_of(subject, NameOID.ORGANIZATION_NAME),
+            issuer=text_of(self.x509.issuer),
             serial=f"{self.serial:x}",
             not_before=self.not_before.astimezone(UTC),
             not_after=self.not_after.astimezone(UTC),
@@ -303,6 +304,13 @@ class Certificate:
         return frozenset(name for point in points for name in directory_names(point.crl_issuer))
 
     @cached_property
+    def list_points(self) -> frozenset[Hashable]:
+        """Names of the lists that tell of it (`signatures.list_parts`)."""
+        points = self._extension(ExtensionOID.CRL_DISTRIBUTION_POINTS)
+        unread = points is None and self._has(ExtensionOID.CRL_DISTRIBUTION_POINTS)
+        return frozenset() if unread else points_of(points, self.issuer)
+
+    @cached_property
     def _extensions(self) -> dict[bytes, list[bytes]]:
         """The extensions as they stand there, by what their identifiers say (`said`)."""
         found: dict[bytes, list[bytes]] = {}
@@ -318,6 +326,13 @@ class Certificate:
     def doubled(self) -> bool:
         """Whether an extension stands there twice, which none may (RFC 5280, 4.2): readers take the first, the last, or none."""
         return any(len(rows) > 1 for rows in self._extensions.values())
+
+    @property
+    def unread_rules(self) -> bool:
+        """Whether what bounds a path stands in it, and cannot be read (basic and name constraints, key usage): of readers each makes of it
+        what it likes."""
+        rules = ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.NAME_CONSTRAINTS, ExtensionOID.KEY_USAGE
+        return any(self._has(each) and self._extension(each) is None for each in rules)
 
     def _has(self, oid: x509.ObjectIdentifier) -> bool:
         """Whether it has this extension, be it one that can be read or not."""
@@ -345,45 +360,6 @@ LONGEST_PLAIN = 4 << 10
 parts, over which the library takes long."""
 
 SHORT_TERM = "0.4.0.194121.2.1"
-
-
-def _loaded(data: bytes) -> x509.Certificate:
-    """More lenient than what is asked of a time-stamp authority: records are signed with certificates whose extensions are broken, and
-    their signatures can be checked all the same. Raises ValueError."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            found = x509.load_der_x509_certificate(data)
-            _ = (found.subject, found.issuer, found.serial_number, found.not_valid_after_utc, found.not_valid_before_utc)
-        except ODD as error:
-            raise ValueError(str(error)) from error
-        return found
-
-
-def _key(certificate: x509.Certificate) -> PublicKeyTypes | None:
-    with suppress(ValueError, *ODD):
-        return certificate.public_key()
-    return None
-
-
-def _extensions_read(certificate: x509.Certificate) -> bool:
-    with suppress(ValueError, *ODD), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _ = certificate.extensions
-        return True
-    return False
-
-
-def _one(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
-    return next((str(each.value) for each in name.get_attributes_for_oid(oid)), "")
-
-
-def _text(name: x509.Name) -> str:
-    """The name as RFC 4514 writes it, from the most general part to the person."""
-    try:
-        return name.rfc4514_string()
-    except (ValueError, TypeError):
-        return ""
 
 
 def certificates_of(ders: Iterable[bytes]) -> Iterator[Certificate]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from pyhanko_certvalidator.validate import async_validate_path
 
 from policies.phrases import phrase
 from signatures.algorithms import effort
+from signatures.alike import alike
 from signatures.anchors import Anchor, Anchors, Purpose
 from signatures.certificates import LATEST, Certificate
 from signatures.path_words import told
@@ -96,6 +97,7 @@ class Chains:
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._anchor_by_subject: dict[bytes, list[Anchor]] = {}
         self._by_issuer: dict[bytes, list[Certificate]] = {}
+        self._alike: dict[Hashable, list[Certificate]] = {}
         self._checked: dict[tuple[bytes, datetime], str] = {}
         self._below: dict[Certificate, frozenset[Certificate]] = {}
         self._list_signers: dict[tuple[bytes, Certificate], list[Chain]] = {}
@@ -103,6 +105,7 @@ class Chains:
         for certificate in dict.fromkeys((*known, *anchors.known)):
             self._by_subject.setdefault(certificate.subject, []).append(certificate)
             self._by_issuer.setdefault(certificate.issuer, []).append(certificate)
+            self._alike.setdefault(alike(certificate.subject), []).append(certificate)
         for anchor in anchors.anchors:
             self._anchor_by_subject.setdefault(anchor.certificate.subject, []).append(anchor)
 
@@ -117,9 +120,9 @@ class Chains:
         key = subject, anchor.certificate
         if key not in self._list_signers:
             below = self._below_of(anchor.certificate)
-            named = [each for each in self._by_subject.get(subject, ()) if each in below]
+            named = [each for each in self._alike.get(alike(subject), ()) if each in below]
             allowed = [each for each in named if each.signs_lists or (each.signs_lists is None and each.is_authoritys)]
-            found = [Chain((), anchor)] if anchor.certificate.subject == subject else []
+            found = [Chain((), anchor)] if alike(anchor.certificate.subject) == alike(subject) else []
             self._list_signers[key] = found + [path for each in allowed for path in self._valid_paths(each, anchor)]
         return self._list_signers[key]
 
@@ -248,6 +251,8 @@ class _OverWhatStands(DefaultSignatureValidator):
 def _problem(chain: Chain, at: datetime) -> str:
     if doubled := next((each for each in reversed(chain.certificates) if each.doubled), None):
         return phrase("path-at", certificate=doubled.name, why=phrase("path-twice"))
+    if unread := next((each for each in reversed(chain.certificates[1:]) if each.unread_rules), None):
+        return phrase("path-at", certificate=unread.name, why=phrase("path-unread"))
     anchor = CertTrustAnchor(chain.anchor.certificate.asn1)
     *between, _ = (each.asn1 for each in reversed(chain.certificates))
     try:

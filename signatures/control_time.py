@@ -6,15 +6,16 @@ it could be believed himself, which is the same question about his own path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from policies.findings import Finding
 from policies.trust import Algorithms
+from signatures.alike import alike
 from signatures.certificates import Certificate
 from signatures.chains import Chain, Chains
-from signatures.heard import Heard, Unheard
+from signatures.heard import Heard
 from signatures.poe import Proofs, skewed
 from signatures.report import SubIndication, Verdict
 from signatures.revocation import Crl, Status, statuses
@@ -25,6 +26,11 @@ ALWAYS_ENDED = datetime(1970, 1, 2, tzinfo=UTC)
 """An end before this is no end but a no: the algorithm is not in the list of those that may be relied on."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+_NOT_KNOWN = frozenset(
+    f"SIG-{each}" for each in ("REVOCATION-UNREAD", "REVOCATION-DOUBTED", "REVOCATION-OLD", "MISSING-REVOCATION")
+)
+"""Of whoever has one of these nobody knows whether he was revoked."""
 
 
 @dataclass
@@ -51,7 +57,7 @@ class ControlTime:
         self._chains = chains
         self._crls = _by_issuer(heard.crls)
         self._ocsps = heard.ocsps
-        self._unheard = Unheard(heard.unheard)
+        self._unheard = heard.unread
         self._proofs = proofs
         self._algorithms = algorithms
         self._carriers: dict[bytes, list[bytes]] = {}
@@ -61,14 +67,13 @@ class ControlTime:
         self._statuses: dict[tuple[Certificate, Chain], list[Status]] = {}
         self._trusted: dict[tuple[Chain, int], datetime] = {}
         self._asked: set[Chain] = set()
+        self._unknown: set[Chain] = set()
 
     def over(self, chain: Chain, *, unasked: Certificate | None = None) -> Slide:
         """The control time of ``chain``. ``unasked``: a certificate of it that needs no news."""
         slide = Slide(self._proofs.now)
         for certificate, issuer in chain.links():
-            asked = (
-                not certificate.never_revoked and certificate != unasked
-            )  # what is said of one that need not be asked about counts
+            asked = not certificate.never_revoked and certificate != unasked
             self._over(certificate, issuer, slide, asked=asked, leaf=certificate == chain.head)
             if slide.stop is not None:
                 break
@@ -104,18 +109,23 @@ class ControlTime:
 
     def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide, *, asked: bool) -> Status | None:
         """The newest news of ``certificate`` that was there at the control time. When there is none and it is ``asked`` for, or there is
-        some besides that cannot be read and may say that it was revoked, the slide ends here."""
-        every = [each for each in self._said_of(certificate, issuer) if self._believed(each, issuer)]
-        usable = [e for e in every if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
+        some besides that may say that it was revoked, and cannot be read or is told by somebody of whom nothing is known, the slide ends
+        here."""
+        said = self._said_of(certificate, issuer)
+        every = [each for each in said if self._believed(each, issuer)]
+        doubted = [each for each in said if each.revoked is not None and each not in every and self._is_doubted(each.signer)]
+        usable, doubted = self._there(every, slide), self._there(doubted, slide)
         speaks, revokes = self._unheard.about(certificate, lambda each: self._proofs.of(each).time <= slide.control)
         unread = Finding("SIG-REVOCATION-UNREAD", "", {"certificate": certificate.name})
-        newest = max(usable, key=lambda each: (each.made, each.revoked is not None), default=None)
-        if newest is not None or not asked:
-            if (newest is not None and newest.revoked is not None) or not revokes:
-                return newest
-            slide.missing.append(unread)
-            slide.stop = Verdict(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, unread)
+        newest = max((*usable, *doubted), key=lambda each: (each.made, each.revoked is not None), default=None)
+        lost = revokes and (newest.revoked is None if newest is not None else not asked)
+        if lost or newest in doubted:
+            why = Finding("SIG-REVOCATION-DOUBTED", "", {"certificate": certificate.name}) if newest in doubted else unread
+            slide.missing.append(why)
+            slide.stop = Verdict(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, why)
             return None
+        if newest is not None or not asked:
+            return newest
         code = "SIG-NO-PROOF" if every else "SIG-MISSING-REVOCATION"
         why = Finding(code, "", {"of" if every else "certificate": certificate.name})
         slide.missing.append(why)
@@ -124,10 +134,14 @@ class ControlTime:
         slide.stop = Verdict(SubIndication.NO_POE if late else SubIndication.TRY_LATER, why)
         return None
 
+    def _there(self, statuses: Iterable[Status], slide: Slide) -> list[Status]:
+        """Those that were there at the control time."""
+        return [e for e in statuses if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
+
     def _said_of(self, certificate: Certificate, issuer: Chain) -> list[Status]:
         key = certificate, issuer
         if key not in self._statuses:
-            names = dict.fromkeys((certificate.issuer, *certificate.list_issuers))
+            names = dict.fromkeys(map(alike, (certificate.issuer, *certificate.list_issuers)))
             lists = [each for name in names for each in self._crls.get(name, ())]
             self._statuses[key] = list(statuses(certificate, issuer, lists, self._ocsps, self._chains))
         return self._statuses[key]
@@ -155,7 +169,15 @@ class ControlTime:
         finally:
             self._asked.discard(signer)
         self._trusted[key] = NEVER if slide.stop is not None else slide.control
+        told = slide.stop.why if slide.stop is not None else slide.why
+        revoked = slide.because in (SubIndication.REVOKED_NO_POE, SubIndication.REVOKED_CA_NO_POE)
+        if told is not None and told.code in _NOT_KNOWN and not revoked:
+            self._unknown.add(signer)
         return self._trusted[key]
+
+    def _is_doubted(self, signer: Chain) -> bool:
+        """Whether it is for want of news that ``signer``, of whom it was asked, is not believed: then he may be right."""
+        return signer in self._unknown
 
     # -- algorithms -----------------------------------------------------------------------------------------------------------
 
@@ -171,8 +193,8 @@ class ControlTime:
             slide.to(end.when, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, why)
 
 
-def _by_issuer(crls: Iterable[Crl]) -> dict[bytes, list[Crl]]:
-    found: dict[bytes, list[Crl]] = {}
+def _by_issuer(crls: Iterable[Crl]) -> dict[Hashable, list[Crl]]:
+    found: dict[Hashable, list[Crl]] = {}
     for each in crls:
-        found.setdefault(each.issuer, []).append(each)
+        found.setdefault(alike(each.issuer), []).append(each)
     return found

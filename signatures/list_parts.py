@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from cryptography import x509
 
 from signatures.algorithms import ODD
+from signatures.alike import alike
 
-__all__ = ["NOBODY", "directory_names", "of_entry", "rows_of", "same_point", "whose"]
+__all__ = ["NOBODY", "directory_names", "of_entry", "point_names", "points_of", "rows_of", "whose"]
 
 
-NOBODY = b""
+NOBODY: Hashable = b""
 """The issuer of whom an entry cannot be read that names one: whose certificate it is, is not known."""
 
 
@@ -22,21 +23,21 @@ def directory_names(names: Iterable[x509.GeneralName] | None) -> frozenset[bytes
     return frozenset(each.value.public_bytes() for each in names or () if isinstance(each, x509.DirectoryName))
 
 
-def whose(row: x509.RevokedCertificate) -> frozenset[bytes] | None:
+def whose(row: x509.RevokedCertificate) -> frozenset[Hashable] | None:
     """The issuer of a listed certificate as its entry names it; None when it names none. Of what cannot be read nobody is the issuer."""
     try:
-        return directory_names(row.extensions.get_extension_for_class(x509.CertificateIssuer).value)
+        return frozenset(map(alike, directory_names(row.extensions.get_extension_for_class(x509.CertificateIssuer).value)))
     except x509.ExtensionNotFound:
         return None
     except (ValueError, *ODD):
         return frozenset()
 
 
-def rows_of(listed: x509.CertificateRevocationList, owner: bytes) -> Mapping[tuple[bytes, int], list[x509.RevokedCertificate]]:
-    """The entries of an indirect list by issuer and number: an entry that names no issuer has that of the one before, the first one that
-    of the list (5.3.3)."""
-    found: dict[tuple[bytes, int], list[x509.RevokedCertificate]] = {}
-    issuers = frozenset((owner,))
+def rows_of(listed: x509.CertificateRevocationList, owner: bytes) -> Mapping[tuple[Hashable, int], list[x509.RevokedCertificate]]:
+    """The entries of an indirect list by issuer (`alike`) and number: an entry that names no issuer has that of the one before, the first
+    that of the list (5.3.3)."""
+    found: dict[tuple[Hashable, int], list[x509.RevokedCertificate]] = {}
+    issuers = frozenset((alike(owner),))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for row in listed:
@@ -55,10 +56,19 @@ def of_entry(row: x509.RevokedCertificate, kind: Any) -> Any:
         return None
 
 
-def same_point(names: list[x509.GeneralName] | None, addresses: Iterable[tuple[str, str]]) -> bool:
-    """Whether a list for one distribution point is the one that a certificate with these ``addresses`` names."""
-    if not names:
-        return True
-    mine = {url for kind, url in addresses if kind == "crl"}
-    theirs = {each.value for each in names if isinstance(each, x509.UniformResourceIdentifier)}
-    return not mine or not theirs or bool(mine & theirs)
+def point_names(point: Any) -> frozenset[Hashable]:
+    """The names of a distribution point, of a list or of a certificate, as they are compared."""
+    relative = (point.relative_name,) if point.relative_name else ()
+    return frozenset((*relative, *map(_compared, point.full_name or ())))
+
+
+def points_of(points: Iterable[Any] | None, issuer: bytes) -> frozenset[Hashable]:
+    """The names of the lists that tell of a certificate with these distribution points; without any it is the one that its issuer's name
+    stands for (6.3.3)."""
+    if points is None:
+        return frozenset((alike(issuer),))
+    return frozenset(name for each in points for name in point_names(each) or map(_compared, each.crl_issuer or ()))
+
+
+def _compared(name: x509.GeneralName) -> Hashable:
+    return alike(name.value.public_bytes()) if isinstance(name, x509.DirectoryName) else name

@@ -28,6 +28,7 @@ from cryptography.x509 import ocsp
 from policies.phrases import phrase
 from signatures import der
 from signatures.algorithms import ODD, Scheme
+from signatures.alike import alike
 from signatures.ber import Beyond, Malformed, element, guard, octets, parts
 from signatures.certificates import LATEST, Certificate, certificates_of
 from signatures.lone_extension import is_critical, said
@@ -130,6 +131,19 @@ class Ocsp(Data):
             if each.issuer_name_hash == name and each.issuer_key_hash == key:
                 yield each
 
+    @cached_property
+    def names_all(self) -> bool:
+        """Whether each answer says in a way that is understood whom it is about."""
+        try:
+            return all(hashes.Hash(each.hash_algorithm) for each in self.answers)
+        except (ValueError, UnsupportedAlgorithm):
+            return False
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is lost of what it may say: how it is signed is understood, and the key of each responder in it."""
+        return self.scheme is not None and all(each.key is not None for each in self.certificates if each.may_answer_ocsp)
+
     def entry(self, answer: Any) -> Entry | None:
         """What one of its answers says of a certificate that was revoked."""
         if answer.certificate_status is not ocsp.OCSPCertStatus.REVOKED:
@@ -184,7 +198,7 @@ class Ocsp(Data):
         name, key = self.response.responder_name, self.response.responder_key_hash
         if name is not None:
             stands = inside(self.stands.versionless[0])[0] if self._odd else name.public_bytes()
-            return bool(stands == certificate.subject)
+            return alike(stands) == alike(certificate.subject)
         return key is None or key in (certificate.key_id, certificate.key_sha1)
 
     @cached_property
@@ -354,7 +368,7 @@ def statuses(
 
 def _list_signers(crl: Crl, issuer: Chain, chains: Chains) -> Iterator[Chain]:
     """Who may have signed ``crl``, the issuer first: a key usage without cRLSign, and a path that had ended when it was made, forbid it."""
-    if issuer.head.subject == crl.issuer and issuer.head.signs_lists is not False and crl.made <= issuer.end:
+    if alike(issuer.head.subject) == alike(crl.issuer) and issuer.head.signs_lists is not False and crl.made <= issuer.end:
         yield issuer
     others = chains.list_signers(crl.issuer, issuer.anchor)
     yield from (each for each in others if each.head.signs_lists is not False and crl.made <= each.end)

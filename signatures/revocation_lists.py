@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtensionOID
 
 from signatures.algorithms import ODD, Scheme, hash_of, scheme_of, signed_by
+from signatures.alike import alike
 from signatures.certificates import HASH_NAMES, Certificate
-from signatures.list_parts import NOBODY, of_entry, rows_of, same_point, whose
+from signatures.list_parts import NOBODY, of_entry, point_names, rows_of, whose
 from signatures.mended import Signed, cut, mended
 from signatures.poe import digest_of
 
@@ -67,7 +68,7 @@ class Data:
     `Malformed`."""
 
     def __init__(self, data: bytes) -> None:
-        self.der = cut(data)
+        self.der, self.given = cut(data), data
         self.sha256 = digest_of(data)
         self._signers: dict[bytes, bool] = {}
 
@@ -137,17 +138,17 @@ class Crl(Data):
 
     def speaks_of(self, certificate: Certificate) -> bool:
         """Whether it is the list of the certificate's issuer, or one that the certificate itself refers to instead (6.3.3 (b) (1))."""
-        return self.issuer == certificate.issuer or (self.indirect and self.issuer in certificate.list_issuers)
+        mine = alike(self.issuer)
+        return mine == alike(certificate.issuer) or (self.indirect and mine in map(alike, certificate.list_issuers))
 
     def in_scope(self, certificate: Certificate) -> bool:
         """Whether silence of this list means *good* for ``certificate`` (RFC 5280, 5.2.5 and 6.3.3): a partial list, a delta, or one with
-        rules that are not understood says nothing, nor does one that has its number under somebody else's name without a right to."""
+        rules that are not understood says nothing, nor does one that has its number: under somebody else's name without a right to, or as
+        taken off again."""
         extensions = self.rules
         if DELTA in extensions or self._bound or (self.next is not None and self.next < self.made):
             return False
-        if any(self._misnamed(certificate, each) for each in self._rows_of(certificate)) or (
-            self.indirect and (NOBODY, certificate.serial) in self._rows
-        ):
+        if self._rows_of(certificate) or (self.indirect and (NOBODY, certificate.serial) in self._rows):
             return False
         point = extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
         if point is None:
@@ -158,7 +159,8 @@ class Crl(Data):
         authority = certificate.is_authoritys
         if (value.only_contains_user_certs and authority) or (value.only_contains_ca_certs and not authority):
             return False
-        return same_point(value.full_name, certificate.addresses())
+        names = point_names(value)
+        return not names or bool(names & certificate.list_points)
 
     @cached_property
     def _bound(self) -> bool:
@@ -182,7 +184,7 @@ class Crl(Data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if self.indirect or certificate.serial < 0:  # the library looks for no negative number
-                return self._rows.get((certificate.plain_issuer, certificate.serial), ())
+                return self._rows.get((alike(certificate.plain_issuer), certificate.serial), ())
             if self.list.get_revoked_certificate_by_serial_number(certificate.serial) is None:
                 return ()
             return [each for each in self.list if each.serial_number == certificate.serial]
@@ -190,10 +192,10 @@ class Crl(Data):
     def _misnamed(self, certificate: Certificate, row: x509.RevokedCertificate) -> bool:
         """Whether an entry names somebody else as the issuer, in a list that is of one issuer only. One that cannot be read does not."""
         named = None if self.indirect else whose(row)
-        return bool(named and certificate.plain_issuer not in named)
+        return bool(named and alike(certificate.plain_issuer) not in named)
 
     @cached_property
-    def _rows(self) -> Mapping[tuple[bytes, int], Sequence[x509.RevokedCertificate]]:
+    def _rows(self) -> Mapping[tuple[Hashable, int], Sequence[x509.RevokedCertificate]]:
         return rows_of(self.list, self.list.issuer.public_bytes())
 
     def entry(self, certificate: Certificate) -> Entry | None:
@@ -209,6 +211,11 @@ class Crl(Data):
     @cached_property
     def scheme(self) -> Scheme | None:
         return scheme_in(self.list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is lost of what it may say: how it is signed is understood, and of each entry is known whose it is."""
+        return self.scheme is not None and not (self.indirect and any(issuer == NOBODY for issuer, _ in self._rows))
 
 
 def _behind_identifier(data: bytes, at: int) -> bool:

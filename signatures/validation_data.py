@@ -19,16 +19,15 @@ from signatures.certificates import Certificate
 from signatures.chains import LONGEST as LONGEST_PATH
 from signatures.chains import Chain, Chains
 from signatures.errors import FetchFailed
-from signatures.heard import Heard
+from signatures.heard import Heard, may_speak
 from signatures.judgement import ValidationData
+from signatures.mended import cut
 from signatures.odd import ODD, not_understood
 from signatures.odd_account import ELEMENT, one_account
 from signatures.poe import digest_of
 from signatures.revocation import (
-    PEM,
     Crl,
     Ocsp,
-    as_list,
     load_crl,
     load_ocsp,
     ocsp_request,
@@ -36,6 +35,7 @@ from signatures.revocation import (
     unarmoured,
     undisputed,
 )
+from signatures.revocation_files import structures
 from signatures.signed import SignedFile
 
 __all__ = ["Collector", "Fetching", "Kept", "kept_name", "read_any", "read_kept"]
@@ -93,15 +93,20 @@ def read_kept(files: Iterable[tuple[str, bytes]]) -> ValidationData:
 
 
 def read_any(data: bytes) -> ValidationData:
-    """`ValidationData` from a file that somebody gave: an OCSP answer, lists, certificates; in DER, or several of each in PEM."""
-    if load_ocsp(data):
-        return ValidationData(ocsps=(data,))
-    pieces = PEM.findall(data) or [data]
-    lists = {each: as_list(each) for each in pieces}
+    """`ValidationData` from a file that somebody gave: OCSP answers, lists, certificates; in DER, PEM or base64, several of each."""
+    found, lists, answers, lost = list[Certificate](), list[bytes](), list[bytes](), list[bytes]()
     with one_account(ELEMENT * len(data)):
-        certificates = tuple(parse_certificates(data))
-    lost = [unarmoured(each) for each in pieces if not lists[each] and (each != data or not certificates)]
-    return ValidationData(certificates, tuple(each for each in dict.fromkeys(lists.values()) if each), unread=tuple(lost))
+        for each in dict.fromkeys(structures(data)):
+            if load_crl(each):
+                lists.append(cut(each))
+            elif load_ocsp(each):
+                answers.append(each)
+            elif certificates := list(parse_certificates(each)):
+                found += certificates
+            else:
+                lost.append(each)
+        found += parse_certificates(data)
+    return ValidationData(tuple(dict.fromkeys(found)), tuple(lists), tuple(answers), unread=tuple(lost))
 
 
 @dataclass
@@ -265,7 +270,9 @@ class _Work:
             return
         addresses = list(certificate.addresses())
         for url in (url for kind, url in addresses if kind == "ocsp"):
-            answer = load_ocsp(self._asked(url, ocsp_request(certificate, issuer)))
+            data = next(structures(self._asked(url, ocsp_request(certificate, issuer))))
+            answer = load_ocsp(data)
+            self._tell_unread(certificate, data, self.kept.ocsps)
             if answer is not None and self._useful(certificate, issuer, [], [answer]):
                 self._ocsps.append(answer)
                 self.kept.ocsps.setdefault(answer.der)
@@ -274,11 +281,22 @@ class _Work:
         for url in (url for kind, url in addresses if kind == "crl"):
             data = self._asked(url)
             found = load_crl(unarmoured(data)) if data else None
+            self._tell_unread(certificate, data, self.kept.crls)
             if found is not None and self._useful(certificate, issuer, [found], []):
                 self._crls.append(found)
                 self.kept.crls.setdefault(found.der)
                 return
         self._missed("SIG-MISSING-REVOCATION", certificate)
+
+    def _tell_unread(self, certificate: Certificate, data: bytes, kept: dict[bytes, None]) -> None:
+        """What came and cannot be read is told, and where it may speak of ``certificate`` it is kept, for it may say that this was
+        revoked."""
+        for each in structures(data) if data else ():
+            heard = Heard.of((), (each,)) if not load_crl(each) else Heard.of((each,))
+            if heard.unheard or heard.nameless:
+                self._missed("SIG-REVOCATION-UNREAD", certificate)
+                if heard.nameless or may_speak(each, certificate):
+                    kept.setdefault(each)
 
     def _useful(self, certificate: Certificate, issuer: Certificate, crls: list[Crl], ocsps: list[Ocsp]) -> bool:
         path, chains = self._path_to(issuer)
