@@ -6,7 +6,7 @@ Nothing here is a guess: what cannot be asked is an entry, not an empty place.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.ledger.days import day_end
 from repository.model import DepositState
-from repository.recalls import waited_for
+from repository.recalls import Recall, waited_for
 from repository.reports.fixity import FixitySummary, fixity_summary
 from repository.settings.notices import recalled
 
@@ -198,14 +198,26 @@ def _jobs(jobs: Jobs) -> Iterator[Finding]:
     stuck = jobs.list([JobState.GIVEN_UP], limit=1_000)
     if stuck:
         yield Finding("ATT-JOBS", args={"jobs": len(stuck)})
-    for each in waited_for(jobs):
-        about: dict[str, str | int] = {
-            "copies": len(each.aips),
-            "since": f"{each.since:%Y-%m-%d %H:%M} UTC",
-            "purpose": each.words,
-        }
-        for medium, location in each.media.items():
-            where = phrase("medium-put", location=location) if location else phrase("medium-put-nobody-knows")
-            yield Finding("ATT-MEDIUM-AWAY", f"{each.tier}/{medium}", {**about, "medium": medium, "where": where})
+    yield from _awaited(waited_for(jobs))
+
+
+def _awaited(recalls: Iterable[Recall]) -> Iterator[Finding]:
+    """What is waited for, longest first: whatever a store brings; and, once each, the cartridges that somebody has to fetch."""
+    media: dict[tuple[str, str], list[Recall]] = {}
+    for each in recalls:
+        for medium in each.media:
+            media.setdefault((each.tier, medium), []).append(each)
         if not each.media:
+            about: dict[str, str | int] = {"copies": len(each.aips), "since": _minute(each.since), "purpose": each.words}
             yield Finding("ATT-COLD", each.tier, about)
+    for (tier, medium), waiting in media.items():
+        location = next((each.media[medium] for each in waiting if each.media[medium]), "")
+        where = phrase("medium-put", location=location) if location else phrase("medium-put-nobody-knows")
+        copies = len({aip_id for each in waiting for aip_id in each.aips})
+        purposes = ", ".join(dict.fromkeys(each.words for each in waiting))
+        about = {"copies": copies, "since": _minute(waiting[0].since), "purpose": purposes, "medium": medium, "where": where}
+        yield Finding("ATT-MEDIUM-AWAY", f"{tier}/{medium}", about)
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"

@@ -65,8 +65,8 @@ def campaign_answer(
     def text() -> None:
         screen = Screen(door.out)
         screen.line(words("formats.campaign", campaign=campaign), "bold")
-        screen.facts((words(f"campaign.{word}"), number(counts.get(name, 0))) for word, name in figures.items())
-        screen.facts(_waiting(counts))
+        known = ((words(f"campaign.{word}"), number(counts.get(name, 0))) for word, name in figures.items())
+        screen.facts([*known, *_waiting(counts)])
         screen.facts((words(f"campaign.{name}"), size(counts[name])) for name in ("bytes_in", "bytes_out") if name in counts)
         screen.findings(bad, MOST)
 

@@ -54,6 +54,8 @@ def _answered(code: str, status: int, reason: str, key: str) -> StorageError:
         return AlreadyExists(key)
     if code == "InvalidObjectState":  # it has to be restored before it can be read
         return Cold(key, phrase("s3-cold"))
+    if code == "RestoreAlreadyInProgress":  # another asked for it in the same moment
+        return Cold(key, phrase("s3-cold"))
     if code in _TRY_AGAIN or status in (408, 409, 429, 503):
         return Unavailable(key, reason)
     if status >= 500 and status != 501:

@@ -4,10 +4,11 @@ stay in the store's default class, so that what an object holds can always be re
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from storage.errors import NotFound
+from storage.errors import Cold, NotFound
 from storage.s3.place import COLD
 from storage.s3.records import read_log
 from storage.s3.root import Root
@@ -44,6 +45,7 @@ def _one(root: Root, key: str, version: str) -> int:
     state = str(head.get("Restore", ""))
     if not state:
         request = {"Days": READABLE_FOR, "GlacierJobParameters": {"Tier": SPEED}}
-        root.bucket.ask("restore_object", key, RestoreRequest=request, **which)
+        with contextlib.suppress(Cold):  # another process asked for it since we looked
+            root.bucket.ask("restore_object", key, RestoreRequest=request, **which)
         return 1
     return 1 if 'ongoing-request="true"' in state else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import threading
 import time
@@ -70,7 +71,7 @@ class Library:
         self.place = place
         self.name = place.changer
         self._opener = opener
-        self._patience = patience
+        self.patience = patience
         self._sleep = sleep
         self._thread = threading.RLock()
         self._depth = 0
@@ -81,14 +82,14 @@ class Library:
         """Cartridges moved into a drive so far."""
         self.seen: frozenset[str] | None = None
         """The cartridges that could be loaded when the changer was asked last; None before it was, and after something was moved."""
-        self._seen_at = 0.0
+        self._seen_at = -math.inf
 
     # --- one at a time ----------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def held(self, *, patience: float | None = None) -> Iterator[None]:
         """Hold the library for this thread; others are waited for so many seconds. May be nested. Raises LibraryBusy, Unavailable."""
-        patience = self._patience if patience is None else patience
+        patience = self.patience if patience is None else patience
         if not self._thread.acquire(timeout=patience):
             raise LibraryBusy(self.name, phrase("tape-busy-job"))
         try:
@@ -199,15 +200,18 @@ class Library:
     def there(self) -> frozenset[str]:
         """The cartridges that can be loaded, as they were seen some seconds ago; while somebody works with the library for hours, as that
         somebody saw them last. Needs no holding. Raises LibraryBusy where nobody here has seen them, Unavailable."""
-        seen = self.seen
-        if seen is None or time.monotonic() - self._seen_at > SEEN_FOR:
+        just = time.monotonic() - self._seen_at <= SEEN_FOR
+        if self.seen is None and just:  # and it was busy: whoever asks of a thousand objects does not wait for each
+            raise LibraryBusy(self.name, phrase("tape-busy-process"))
+        if not just:
             try:
                 with self.held(patience=GLANCE):
                     self.look()
             except LibraryBusy:
-                if seen is None:
+                self._seen_at = time.monotonic()
+                if self.seen is None:
                     raise
-        return self.seen or seen or frozenset()
+        return self.seen or frozenset()
 
     def mount(self, barcode: str, *, mail_slot: bool = True) -> tuple[Drive, bool]:
         """A drive with this cartridge in it, ready; and whether it was put in (or looked at) anew, so that its label has to be read. With
@@ -283,7 +287,7 @@ class Library:
 
     def take_out(self, barcode: str) -> Element:
         """Make sure that a cartridge is in no drive; where it lies now. Raises NoCartridge."""
-        self.seen = None  # whoever takes it out is going to move it
+        self.seen, self._seen_at = None, -math.inf  # whoever takes it out is going to move it
         place = self.changer.find(barcode)
         if place.kind is not Kind.DRIVE:
             return place

@@ -3,17 +3,22 @@
 Requests wait in one queue. Whoever holds the library serves all that wait, the mounted volume first, forwards; an audit that goes
 through a cartridge serves on its way what is asked of that cartridge. What lies beside a requested file in its part is brought along
 as far as there is room, since files of one AIP are rarely asked for alone.
+
+Other processes are served, too: what somebody waits for stands in a note in the tier's folder, and whoever reads of a cartridge reads what
+notes ask of it in the same mount. The bytes lie in that folder then, where the other process finds them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,12 +54,21 @@ class Shelf(Protocol):
     def mounted(self, barcode: str) -> Cartridge: ...
 
 
+NOTE = ".wanted-"
+"""What names of notes begin with."""
+
+FORGOTTEN_AFTER = 24 * 3600.0
+"""Seconds after which a note is of a process that was killed: nobody waits so long."""
+
+
 @dataclass(eq=False)
 class Request:
-    """One file that somebody waits for."""
+    """One file that somebody waits for: here, or in another process (``elsewhere``). ``note`` is where the others see that."""
 
     part: PartRow
     row: FileRow
+    note: Path
+    elsewhere: bool = False
     answer: Future[BinaryIO] = field(default_factory=Future)
 
     @property
@@ -72,49 +86,83 @@ class Recall:
 
     def ask(self, part: PartRow, row: FileRow) -> Request:
         """Put a request into the queue. Somebody who holds the library serves it."""
-        request = Request(part, row)
-        kept = self._kept(row)
-        if kept is not None:
-            request.answer.set_result(kept)
-            return request
-        with self._guard:
-            self._waiting.append(request)
+        request = Request(part, row, self._folder / f"{NOTE}{uuid.uuid4().hex}")
+        if not self.brought(request):
+            with self._guard:
+                self._waiting.append(request)
+            with contextlib.suppress(OSError):  # then only we know
+                request.note.write_text(json.dumps({"volume": part.volume, "part": part.id, "offset": row.offset}))
         return request
 
     def give_up(self, request: Request) -> None:
         """Nobody waits for it any more."""
         with self._guard, contextlib.suppress(ValueError):
             self._waiting.remove(request)
+        request.note.unlink(missing_ok=True)
 
-    def _take(self, volume: str) -> list[Request]:
+    def brought(self, request: Request) -> bool:
+        """Whether it is in the tier's folder, be it that another process read it: then it is answered."""
+        kept = self._kept(request.row)
+        if kept is None:
+            return False
+        self._answer(request, kept)
+        return True
+
+    def _answer(self, request: Request, answer: BinaryIO | StorageError) -> None:
+        """Give what was found to who waits, once. Whoever waits elsewhere finds it in the folder, or asks the library itself."""
+        self.give_up(request)
+        with self._guard:
+            if isinstance(answer, StorageError):
+                if not request.answer.done():
+                    request.answer.set_exception(answer)
+            elif request.elsewhere or request.answer.done():
+                answer.close()
+            else:
+                request.answer.set_result(answer)
+
+    def _take(self, register: Register, volume: str) -> list[Request]:
         """The requests of a volume, in the order of their places; they are in the queue no more."""
         with self._guard:
-            taken = sorted((each for each in self._waiting if each.part.volume == volume), key=lambda each: each.place)
+            taken = [each for each in self._waiting if each.part.volume == volume]
             self._waiting = [each for each in self._waiting if each.part.volume != volume]
-        return taken
+        others = self._elsewhere(register, volume, {each.note for each in taken})
+        return sorted([*taken, *others], key=lambda each: each.place)
+
+    def _elsewhere(self, register: Register, volume: str, ours: Collection[Path]) -> Iterator[Request]:
+        """What other processes ask of a volume."""
+        for note in self._folder.glob(f"{NOTE}*"):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # gone, or being written
+                if time.time() - note.stat().st_mtime > FORGOTTEN_AFTER:
+                    note.unlink()
+                    continue
+                asked = json.loads(note.read_bytes()) if note not in ours else {"volume": ""}
+                if asked["volume"] == volume and (found := register.member(int(asked["part"]), int(asked["offset"]))):
+                    yield Request(*found, note, elsewhere=True)
 
     def volumes(self) -> list[str]:
-        """Volumes of which something is asked for."""
+        """Volumes of which something is asked for here."""
         with self._guard:
             return sorted({each.part.volume for each in self._waiting})
 
     def serve(self, shelf: Shelf, volume: str) -> None:
         """Read all that waits of one volume. What goes wrong is told to those who wait."""
-        requests = self._take(volume)
+        requests = [each for each in self._take(shelf.register, volume) if not self.brought(each)]
         if not requests:
             return
         try:
             cartridge = shelf.mounted(volume)
         except StorageError as error:
             for request in requests:
-                request.answer.set_exception(error)
+                self._answer(request, error)
             return
         for request in requests:
+            if self.brought(request):  # along with an earlier one
+                continue
             try:
-                kept = self._kept(request.row)  # brought along with an earlier one
-                request.answer.set_result(kept if kept is not None else self._read(shelf, cartridge, request))
+                found: BinaryIO | StorageError = self._read(shelf, cartridge, request)
             except StorageError as error:
-                request.answer.set_exception(error)
+                found = error
+            self._answer(request, found)
 
     def _read(self, shelf: Shelf, cartridge: Cartridge, request: Request) -> BinaryIO:
         """Read a file, and those behind it in its part. Bytes that are not what the register has are given as they are, and not kept."""
@@ -126,7 +174,8 @@ class Recall:
         for row in self._along(shelf, part, wanted):
             stream, digest = self._one(data, part, row, moment)
             right = digest == row.sha512
-            if right and part.length <= ALONG:
+            asked_elsewhere = request.elsewhere and row.offset == wanted.offset
+            if right and (part.length <= ALONG or (asked_elsewhere and row.size <= KEPT)):
                 self._keep(row, stream)
             if row.offset == wanted.offset:
                 stream.seek(0)

@@ -218,6 +218,12 @@ class Register:
         for row in self._db.execute("SELECT * FROM files WHERE part = ? ORDER BY offset", (part,)):
             yield _file(row)
 
+    def member(self, part: int, offset: int) -> tuple[PartRow, FileRow] | None:
+        """One member of a part, wherever it is called by that; None when there is none any more."""
+        of = self._db.execute(f"SELECT {_PARTS} FROM parts WHERE id = ?", (part,)).fetchone()
+        row = self._db.execute("SELECT * FROM files WHERE part = ? AND offset = ?", (part, offset)).fetchone()
+        return (_part(of), _file(row)) if of and row else None
+
     def find_file(self, object_id: str, path: str) -> tuple[PartRow, FileRow] | None:
         """The live copy of one path of an object."""
         for part in reversed(self.parts_of(object_id)):

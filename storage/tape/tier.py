@@ -25,6 +25,7 @@ from storage.ocfl.layout import object_path
 from storage.ocfl.objects import INVENTORY, digest_at
 from storage.tape.bundles import Comment, plan
 from storage.tape.changer import Element
+from storage.tape.errors import LibraryBusy
 from storage.tape.folder import TapeFolder, create_tape_folder
 from storage.tape.gathering import Gathering
 from storage.tape.index import Index
@@ -106,9 +107,10 @@ class TapeTier:
     # --- holding the library ----------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def shelf(self, *, library: bool = True) -> Iterator[Shelf]:
-        """The shelf, for this thread alone; with ``library`` the devices are held too, for this process alone. Raises Unavailable."""
-        with self._guard, self._library.held() if library else contextlib.nullcontext():
+    def shelf(self, *, library: bool = True, patience: float | None = None) -> Iterator[Shelf]:
+        """The shelf, for this thread alone; with ``library`` the devices are held too, for this process alone (others are waited for as
+        `Library.held` says). Raises Unavailable."""
+        with self._guard, self._library.held(patience=patience) if library else contextlib.nullcontext():
             self._folder.identifier  # noqa: B018 - whether this very tier is there
             if self._opened is None:
                 self._opened = Shelf(self._folder, self._folder.register(), self._library, self._recall, self._time)
@@ -343,16 +345,18 @@ class TapeTier:
         return stream if stream is not None else self._recalled(*found)
 
     def _recalled(self, part: PartRow, row: FileRow) -> BinaryIO:
-        """Wait until whoever holds the library (an audit on its way through the cartridge, or we ourselves) has read it."""
+        """Wait until whoever holds the library (an audit on its way through the cartridge, another process, we ourselves) has read it."""
         request = self._recall.ask(part, row)
-        while not request.answer.done():
+        ends = time.monotonic() + self._library.patience
+        while not request.answer.done() and not self._recall.brought(request):
             if self._guard.acquire(timeout=LOOK_EVERY):
                 try:
-                    with self.shelf() as shelf:
+                    with self.shelf(patience=LOOK_EVERY) as shelf:
                         shelf.serve(part.volume)
-                except StorageError:
-                    self._recall.give_up(request)
-                    raise
+                except StorageError as error:
+                    if not isinstance(error, LibraryBusy) or time.monotonic() > ends:
+                        self._recall.give_up(request)
+                        raise
                 finally:
                     self._guard.release()
         return request.answer.result()

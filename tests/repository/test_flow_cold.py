@@ -126,6 +126,7 @@ def test_a_cold_copy_is_asked_for_waited_for_and_counted(archive: ArchiveUnderTe
     assert waits(archive) == [("c", "audit", 1)]
     told = [each for each in archive.engine.overview.attention() if each.code == "ATT-COLD"]
     assert [(each.path, each.args["copies"]) for each in told] == [("c", 1)]
+    assert "(for: a check)" in told[0].text("en")
     serve(archive)  # a job that waits is no work for a worker
     archive.reopen()  # and needs no process to live
     assert waits(archive) == [("c", "audit", 1)]

@@ -124,7 +124,10 @@ def test_an_audit_counts_what_is_in_a_vault_as_not_looked_at_and_reads_it_when_i
     assert archive.state(vault.first) == {"a": "good", "t": "good"}
 
 
-def test_a_planned_audit_passes_over_the_cartridge_that_is_waited_for_and_over_no_other(vault: Vault) -> None:
+def test_a_planned_audit_passes_over_the_cartridge_that_is_waited_for_and_over_no_other(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repository.checks.audit.MEDIUM_COPIES", 1)  # what is away fills all that is looked at at first
     archive = vault.archive
     archive.audit()
     serve(archive)
@@ -167,6 +170,9 @@ def test_repair_and_handing_out_wait_for_the_only_good_copy_in_a_vault(vault: Va
     assert repaired.failed  # what only the cartridge has
     archive.repair()
     assert sorted(waits(archive)) == [("t", "export", 1), ("t", "repair", 1)], "each is asked for once"
+    ((path, copies, words),) = told(archive)
+    assert (path, copies) == (f"t/{ONE}", 1), "one entry a cartridge, whatever it is wanted for"
+    assert "để: khai thác, khôi phục" in words
     serve(archive)
     assert len(delayed(archive)) == 2
     vault.bring()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -90,6 +91,76 @@ def test_an_audit_serves_on_its_way_what_others_ask_of_the_cartridge(scene: Tape
     reader.join(20)
     assert got == [wanted.source.read_bytes()]
     assert watch.counts[MOVE] == 1
+
+
+def test_an_audit_serves_what_other_processes_ask_of_the_cartridge(scene: Tapes, tmp_path: Path) -> None:
+    """Another tier on the same folder and library is to this one what another process is: the lock is of the opened file."""
+    made = objects(scene, tmp_path, 6)
+    audits, reads = Watch(), Watch()
+    auditor, reader = scene.tier(audits), scene.tier(reads)
+    wanted = next(made[0].versions[0].files())  # where the audit has been already
+    got: list[bytes] = []
+
+    def read() -> None:
+        with reader.open(made[0].object_id, wanted.content_path) as stream:
+            got.append(stream.read())
+
+    asking = threading.Thread(target=read)
+    passed = auditor.verify_together([Ask(each.object_id, each.expected) for each in made])
+    next(passed)  # the audit holds the library now, until it has ended
+    asking.start()
+    until = time.monotonic() + 20
+    while not notes(scene) and time.monotonic() < until:
+        time.sleep(0.01)
+    found = [next(passed)[1]]
+    asking.join(20)
+    assert got == [wanted.source.read_bytes()], "while the audit goes on"
+    assert all(getattr(each, "ok", False) for each in [*found, *(each for _, each in passed)])
+    assert (audits.counts[MOVE], reads.counts.total()) == (1, 0), "whoever asks does not touch the library"
+    assert notes(scene) == []
+
+
+def test_two_processes_that_want_one_cartridge_mount_it_once(scene: Tapes, tmp_path: Path) -> None:
+    made = objects(scene, tmp_path, 6)
+    watches = Watch(), Watch()
+    errors: list[BaseException] = []
+    begin = threading.Barrier(2)
+
+    def read(watch: Watch, mine: list[SealedObject]) -> None:
+        tier = scene.tier(watch)
+        try:
+            begin.wait(20)
+            for each in mine:
+                for file in each.versions[0].files():
+                    with tier.open(each.object_id, file.content_path) as stream:
+                        assert stream.read() == file.source.read_bytes()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=read, args=each) for each in zip(watches, (made[::2], made[1::2]), strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert sum(watch.counts[MOVE] for watch in watches) == 1
+    assert notes(scene) == []
+
+
+def test_notes_of_killed_processes_do_no_harm(scene: Tapes, tmp_path: Path) -> None:
+    (made,) = objects(scene, tmp_path, 1)
+    folder = scene.folder / "recalled"
+    for number, text in enumerate(("", "{", "[1]", '{"volume": "LPD001L8"}', '{"volume": "LPD001L8", "part": 99, "offset": 0}')):
+        (folder / f".wanted-{number}").write_text(text)
+        os.utime(folder / f".wanted-{number}", (1, 1) if number < 3 else None)
+    file = next(made.versions[0].files())
+    with scene.tier().open(made.object_id, file.content_path) as stream:
+        assert stream.read() == file.source.read_bytes()
+    assert notes(scene) == [".wanted-3", ".wanted-4"]
+
+
+def notes(scene: Tapes) -> list[str]:
+    return sorted(each.name for each in (scene.folder / "recalled").glob(".wanted-*"))
 
 
 def test_requests_of_many_threads_are_read_by_volume_and_position(scene: Tapes, tmp_path: Path) -> None:
