@@ -66,12 +66,12 @@ Comparison = Callable[[Said, Said, Demand, Path], Compared]
 # -- text, tables ---------------------------------------------------------------------------------------------------------------
 
 
-def _words_of(said: Said, work: Path) -> Text:
+def _words_of(said: Said, work: Path, *, any_font: bool = True) -> Text:
     match said.kind:
         case Kind.OOXML:
-            return ooxml.text(said.path)
+            return ooxml.text(said.path, any_font=any_font)
         case Kind.ODF:
-            return odf.text(said.path)
+            return odf.text(said.path, any_font=any_font)
         case Kind.PDF:
             return pdf.text(said.path, work)
         case Kind.HTML:
@@ -84,7 +84,7 @@ def _words_of(said: Said, work: Path) -> Text:
 
 
 def _text(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
-    return compare_words(_words_of(source, work), _words_of(result, work), demand.least)
+    return compare_words(_words_of(source, work, any_font=result.kind is not Kind.PDF), _words_of(result, work), demand.least)
 
 
 def _rows(said: Said) -> Rows:
@@ -303,7 +303,7 @@ def _properties_of(said: Said, work: Path) -> dict[str, str]:
 
 def _attachments(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     was, now = (pdf.attachments(said.path, work) for said in (source, result))
-    lost = sorted(set(was) - set(now))
+    lost = sorted(name for name, digest in set(was.items()) - set(now.items()))
     return Compared("attachments", not lost, detail=f"lost: {', '.join(lost)}" if lost else "", facts={"attachments": len(was)})
 
 

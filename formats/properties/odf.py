@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from formats.properties.cells import Cell, number_text
+from formats.properties.legacy import fonts, readable
 from formats.properties.odf_text import before, paragraphs
 from formats.properties.parts import opened
 from formats.properties.pieces import Piece
@@ -23,10 +25,13 @@ MOST_REPEATED: Final = 1_000
 """A cell with a value that is repeated more often than this is read so often only: a fill to the end of a sheet of a million rows."""
 
 
-def text(path: Path) -> Iterator[Piece]:
-    """The words on the page, a paragraph a piece; heads and feet are those of the master pages that are used."""
+def text(path: Path, *, any_font: bool = True) -> Iterator[Piece]:
+    """The words on the page, a paragraph a piece: heads and feet are those of the master pages that are used.
+
+    Not ``any_font``: CannotTell where they are written for a font of before Unicode (`formats.properties.legacy`).
+    """
     with opened(path) as parts:
-        yield from paragraphs(parts)
+        yield from readable(paragraphs(parts), "" if any_font else fonts(parts))
 
 
 def pages(path: Path) -> int:
@@ -68,6 +73,7 @@ class _Table:
         self._cells: list[Cell] = []
         self._said: list[str] = []
         self._paragraphs = self._notes = 0
+        self._first_day = "1899-12-30"
 
     def take(self, event: str, element: Element) -> Iterator[tuple[str, list[Cell]]]:
         tag = element.tag
@@ -90,6 +96,8 @@ class _Table:
         if tag == f"{_TABLE}table":
             self._sheet, self._row = element.get(f"{_TABLE}name") or "", 1
             yield self._sheet, []
+        elif tag == f"{_TABLE}null-date":
+            self._first_day = element.get(f"{_TABLE}date-value") or self._first_day
         elif tag == f"{_TABLE}table-row":
             self._column, self._cells = 1, []
         elif tag.endswith("table-cell"):
@@ -108,9 +116,10 @@ class _Table:
         if kind in ("float", "percentage", "currency"):
             return number_text(element.get(f"{_OFFICE}value") or "")
         if kind == "boolean":
-            return element.get(f"{_OFFICE}boolean-value") or ""
+            value = element.get(f"{_OFFICE}boolean-value") or ""
+            return {"true": "1", "false": "0"}.get(value, value)
         if kind == "date":
-            return _serial(element.get(f"{_OFFICE}date-value") or "")
+            return _serial(element.get(f"{_OFFICE}date-value") or "", self._first_day)
         return "".join(self._said)
 
     def _end_row(self, element: Element) -> Iterator[tuple[str, list[Cell]]]:
@@ -120,12 +129,10 @@ class _Table:
         self._row += times
 
 
-def _serial(value: str) -> str:
-    """A date as the number that a table of the other family keeps: days since 1899-12-30."""
-    from datetime import datetime
-
+def _serial(value: str, first_day: str) -> str:
+    """A date as the number that a table of the other family keeps: days since the first day of the table (1899-12-30, or 1904-01-01)."""
     try:
-        moment = datetime.fromisoformat(value)
+        moment, begin = datetime.fromisoformat(value), datetime.fromisoformat(first_day)
     except ValueError:
         return value
-    return number_text(str((moment - datetime(1899, 12, 30)).total_seconds() / 86_400))
+    return number_text(str((moment - begin).total_seconds() / 86_400))

@@ -10,6 +10,7 @@ from typing import Final
 
 from formats.properties.cells import Cell, column_number, number_text
 from formats.properties.facts import CannotTell
+from formats.properties.legacy import fonts, readable
 from formats.properties.ooxml_text import Labels, paragraphs
 from formats.properties.parts import Parts, opened
 from formats.properties.pieces import Piece
@@ -21,15 +22,22 @@ _NUMBERED: Final = re.compile(r"(\d+)\.xml$")
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
-def text(path: Path) -> Iterator[Piece]:
-    """The words on the page, a paragraph a piece: body, notes, heads and feet; of slides their shapes; of sheets their cells."""
+def text(path: Path, *, any_font: bool = True) -> Iterator[Piece]:
+    """The words on the page, a paragraph a piece: body, notes, heads and feet; of slides their shapes; of sheets their cells.
+
+    Not ``any_font``: CannotTell where they are written for a font of before Unicode (`formats.properties.legacy`).
+    """
     with opened(path) as parts:
-        labels = Labels(parts)
-        for name in _texts(parts):
-            yield from paragraphs(parts, name, labels)
-        if "xl/workbook.xml" in parts:
-            for _, row in _cells(parts):
-                yield from (Piece(cell.text, apart=True) for cell in row)
+        yield from readable(_text(parts), "" if any_font else fonts(parts))
+
+
+def _text(parts: Parts) -> Iterator[Piece]:
+    labels = Labels(parts)
+    for name in _texts(parts):
+        yield from paragraphs(parts, name, labels)
+    if "xl/workbook.xml" in parts:
+        for _, row in _cells(parts):
+            yield from (Piece(cell.text, apart=True) for cell in row)
 
 
 def _texts(parts: Parts) -> list[str]:
@@ -116,7 +124,7 @@ def _cell(kind: str, place: str, value: str, shared: list[str]) -> Cell:
     elif kind == "n":
         value = number_text(value)
     elif kind == "b":
-        value = {"1": "true", "0": "false"}.get(value, value)
+        value = {"true": "1", "false": "0"}.get(value, value)  # as ODF programs write it: the number of a formula TRUE()
     return Cell(int(at[2]), column_number(at[1]), value)
 
 

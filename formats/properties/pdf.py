@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,10 +99,21 @@ def pictures(path: Path, work: Path) -> int:
     return len({tuple(row.split()[10:12]) for row in rows if len(row.split()) > 11 and row.split()[2] == "image"})
 
 
-def attachments(path: Path, work: Path) -> list[str]:
-    """Names of embedded files."""
+def attachments(path: Path, work: Path) -> dict[str, str]:
+    """Embedded files: "name (n)", the n-th of that name → SHA-256 of its content. Raises CannotTell."""
     said = ask(["pdfdetach", "-list", str(path)], work).decode("utf-8", "replace")
-    return sorted(re.findall(r"^\s*\d+: (.+)$", said, re.MULTILINE))
+    found: dict[str, str] = {}
+    for number, name in re.findall(r"^\s*(\d+): (.+)$", said, re.MULTILINE):
+        target = work / "attached"
+        ask(["pdfdetach", "-save", number, "-o", str(target), str(path)], work)
+        if not target.is_file() or target.is_symlink():
+            raise CannotTell(f"the embedded file {name} could not be taken out")
+        with target.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        target.unlink()
+        same = sum(known.rpartition(" (")[0] == name for known in found)
+        found[f"{name} ({same + 1})"] = digest
+    return found
 
 
 def render(path: Path, page: int, target: Path, *, size: tuple[int, int] | None = None, dpi: float = 72.0) -> Path:

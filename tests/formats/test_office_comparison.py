@@ -6,10 +6,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from formats.migrate import MIGRATORS, Made
-from formats.properties import Compared, Demand, Kind, Said, compare
+from formats.properties import Compared, Demand, Kind, Said, compare, odf
 from tests.formats import documents
 from tests.formats.documents import needs
 
@@ -96,3 +97,60 @@ def test_lists_tables_heads_tabs_and_capitals_come_through(font: str, tmp_path: 
     for recipe in ("pdfa-2b", "odt"):
         found = one(source, migrated(source, recipe, work), "text", work)
         assert found.accepted, found
+
+
+@pytest.mark.parametrize(
+    ("text", "font"), [("QuyÕt ®Þnh vÒ viÖc cÊp ®Êt", ".VnTime"), ("Quyeát ñònh veà vieäc caáp ñaát", "VNI-Times")]
+)
+def test_text_of_before_unicode_is_not_taken_for_what_it_shows(text: str, font: str, tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx", [text], font=font)
+    same = documents.docx(tmp_path / "b.docx", [text])
+    assert one(source, same, "text", work).accepted, "as long as the fonts stay"
+    needs("pdftotext")
+    result = tmp_path / "a.pdf"
+    result.write_bytes(b"%PDF-1.4")
+    found = one(source, result, "text", work)
+    assert (found.same, font in found.detail) == (None, True)
+    unicode = documents.docx(tmp_path / "c.docx", ["Quyết định về việc cấp đất, café số 5"], font=font)
+    assert font not in one(unicode, result, "text", work).detail, "typed in Unicode"
+
+
+def test_truths_and_days_since_1904_are_the_same_in_both_families(tmp_path: Path, work: Work) -> None:
+    source = documents.xlsx(tmp_path / "a.xlsx", [("Ngày", 43831.0), ("Đúng", 1.0)], sheets=("A",))
+    with_part(source, "xl/worksheets/sheet1.xml", '<c r="B2">', '<c r="B2" t="b">')
+    with_part(source, "xl/worksheets/sheet1.xml", "<v>1.0</v>", "<v>1</v>")
+    with_part(source, "xl/workbook.xml", "<sheets>", '<workbookPr date1904="1"/><sheets>')
+    result = migrated(source, "ods", work)
+    assert one(source, result, "cells", work).accepted, one(source, result, "cells", work)
+    table = (
+        '<table:table table:name="A"><table:table-row><table:table-cell office:value-type="date" office:date-value="2024-01-02"/>'
+    )
+    table += "</table:table-row></table:table>"
+    begin = '<table:calculation-settings><table:null-date table:date-value="1904-01-01"/></table:calculation-settings>'
+    files = [_ods(tmp_path / f"{n}.ods", text) for n, text in enumerate((begin + table, table))]
+    said = [[cell.text for _, row in odf.cells(file) for cell in row] for file in files]
+    assert said == [["43831"], ["45293"]]
+
+
+def _ods(path: Path, body: str) -> Path:
+    spaces = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr(
+            "content.xml", f"<office:document-content {spaces}><office:body>{body}</office:body></office:document-content>"
+        )
+    return path
+
+
+def test_another_file_of_the_same_name_is_no_attachment_kept(tmp_path: Path, work: Work) -> None:
+    needs("pdfdetach")
+    paths = [tmp_path / f"{n}.pdf" for n in range(3)]
+    for path, contents in zip(paths, ([b"1"], [b"2"], [b"1", b"2"]), strict=True):
+        with pikepdf.new() as file:
+            file.add_blank_page()
+            for key, content in zip("ab", contents, strict=False):
+                file.attachments[key] = pikepdf.AttachedFileSpec(file, content, filename="danh sách.xml")
+            file.save(path)
+    assert one(paths[0], paths[0], "attachments", work).accepted
+    assert one(paths[0], paths[1], "attachments", work).same is False
+    assert one(paths[2], paths[0], "attachments", work).same is False
+    assert one(paths[0], paths[2], "attachments", work).accepted
