@@ -16,6 +16,8 @@ RepositoryError
 ├── NoSigningKey                  kho.toml names no key by which documents are signed
 ├── NotInLedger                   no closed day of the ledger holds this event
 ├── NoPath, NoCampaign            no migration path or campaign of that name
+├── NotASource                    the migration path does not lead from that format
+├── OtherCampaign, CampaignEnded  it cannot be gone on with: it goes along another path, or is done
 ├── NotTakenBack                  the campaign is none of migrations
 ├── AccessPath                    the path makes access copies, which do not belong into an AIP
 ├── NoPreview                     no picture can be made of a file
@@ -30,6 +32,7 @@ __all__ = [
     "AccessPath",
     "AipUnreadable",
     "BeingBrought",
+    "CampaignEnded",
     "ExportFailed",
     "KeyReused",
     "LedgerChanged",
@@ -38,9 +41,11 @@ __all__ = [
     "NoPath",
     "NoPreview",
     "NoSigningKey",
+    "NotASource",
     "NotEnoughCopies",
     "NotInLedger",
     "NotTakenBack",
+    "OtherCampaign",
     "Overtaken",
     "RepositoryError",
     "SourceMissing",
@@ -142,6 +147,11 @@ class AccessPath(RepositoryError):
         super().__init__("MIG-ACCESS-PATH", name)
 
 
+class NotASource(RepositoryError):
+    def __init__(self, path: str, puids: str, known: str) -> None:
+        super().__init__("MIG-NOT-A-SOURCE", path, puids=puids, known=known)
+
+
 class NoPreview(RepositoryError):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__("MIG-NO-PREVIEW", path, reason=reason)
@@ -150,6 +160,16 @@ class NoPreview(RepositoryError):
 class NoCampaign(RepositoryError):
     def __init__(self, campaign: str) -> None:
         super().__init__("MIG-NO-CAMPAIGN", campaign)
+
+
+class OtherCampaign(RepositoryError):
+    def __init__(self, campaign: str, way: str, wanted: str) -> None:
+        super().__init__("MIG-OTHER-CAMPAIGN", campaign, way=way, wanted=wanted)
+
+
+class CampaignEnded(RepositoryError):
+    def __init__(self, campaign: str) -> None:
+        super().__init__("MIG-CAMPAIGN-ENDED", campaign)
 
 
 class NotTakenBack(RepositoryError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from repository.archive import Archive
-from repository.errors import AccessPath, NoCampaign, NotTakenBack
+from repository.errors import AccessPath, CampaignEnded, NoCampaign, NotTakenBack, OtherCampaign
 from repository.flow_names import MIGRATE, REIDENTIFY, ROLLBACK
 from repository.jobs.client import Job, JobState
 from repository.jobs.errors import UnknownJob
@@ -25,7 +25,7 @@ from repository.shown import Shown
 from repository.versions.account import COLUMNS, account, rolled_back, table_row
 from repository.versions.batches import CampaignReport, Order
 from repository.versions.campaigns import CAMPAIGN, campaign_source, planned_of
-from repository.versions.migration import formats_of, path_of
+from repository.versions.migration import formats_of, path_of, sources_of
 from repository.versions.reidentification import REIDENTIFICATION
 
 __all__ = ["CampaignState", "Campaigns"]
@@ -72,25 +72,39 @@ class Campaigns:
     def run(
         self, path: str, *, puids: Sequence[str] = (), limit: int = 0, seconds: float, campaign: str = "", progress: Progress
     ) -> Mapping[str, Any]:
-        """Run a campaign and wait for its report; with the id of one that was interrupted, go on with that. ``limit``: files, 0 for all.
+        """Run a campaign and wait for its report; with the id of one that was interrupted, go on with that, by what it was begun with.
+        ``limit``: files, 0 for all.
 
-        Raises `NoPath`, `AccessPath`.
+        Raises `NoPath`, `AccessPath`, `NotASource`; `NoCampaign`, `OtherCampaign`, `CampaignEnded` of the id.
         """
         policy = formats_of(self._archive)
         way = path_of(policy, path)
         if way.purpose == "access":
             raise AccessPath(path)
-        name = campaign or self._new(path)
-        order = Order(name, path, tuple(puids) or policy.sources_of(path), seconds)
+        name = self._resumed(MIGRATE, campaign, path) if campaign else self._new(path)
+        order = Order(name, path, sources_of(policy, way, puids), seconds)
         return self._run(MIGRATE, migration_job(name), {**order.as_json(), "limit": limit}, progress)
 
     def reidentify(self, aips: Sequence[str] = (), *, campaign: str = "", progress: Progress) -> Mapping[str, Any]:
         """Identify the content of these AIPs (of all, when empty) again, by the signatures in use; what is said otherwise comes as new
-        versions. Wait for the report; with the id of a campaign that was interrupted, go on with that. Raises `UnknownAip`."""
+        versions. Wait for the report; with the id of a campaign that was interrupted, go on with that. Raises `UnknownAip`; `NoCampaign`,
+        `OtherCampaign`, `CampaignEnded` of the id."""
         for aip_id in aips:
             self._archive.catalog.holdings.get(aip_id)
-        name = campaign or self._new(REIDENTIFICATION)
+        name = self._resumed(REIDENTIFY, campaign, REIDENTIFICATION) if campaign else self._new(REIDENTIFICATION)
         return self._run(REIDENTIFY, f"{REIDENTIFY}:{name}", {"campaign": name, "aips": list(aips)}, progress)
+
+    def _resumed(self, flow: str, campaign: str, path: str) -> str:
+        """The id of a campaign that can be gone on with along ``path``."""
+        if GOES_ON in campaign:  # a later job of one, which goes on by itself
+            raise NoCampaign(campaign)
+        way = self._known(campaign).path or {each["campaign"]: each["path"] for each in self._jobs.arguments(flow)}.get(campaign)
+        if way and way != path:
+            raise OtherCampaign(campaign, way, path)
+        with suppress(UnknownJob):
+            if not self._jobs.get(f"{flow}:{campaign}").state.ended:
+                return campaign
+        raise CampaignEnded(campaign)
 
     def _new(self, kind: str) -> str:
         return f"{kind}-{self._archive.clock.now():%Y%m%d}-{uuid.uuid4().hex[:6]}"

@@ -26,7 +26,7 @@ from repository.errors import NoPreview
 from repository.ledger.events import ledger_of
 from repository.model import AipFile
 from repository.progress import Progress
-from repository.versions.migration import Converted, Converter, formats_of, in_workspace, left_to_do, path_of
+from repository.versions.migration import Converted, Converter, formats_of, in_workspace, left_to_do, path_of, sources_of
 
 __all__ = ["Formats", "Held", "HeldInside", "PlanLine", "Sampled"]
 
@@ -106,14 +106,16 @@ class Formats:
         return [each for each in found if not standings or each.rule.standing in standings]
 
     def plan(self, path: str | None = None, puids: Sequence[str] = ()) -> list[PlanLine]:
-        """What a campaign would take up: along one path, or along the first path of every format at risk. Raises `NoPath`."""
+        """What a campaign would take up: along one path, or along the first path of every format at risk; of these formats
+        only, where some are named. Raises `NoPath`, `NotASource`."""
         policy = self.policy()
         chosen: dict[str, set[str]] = {}
         if path is not None:
             wanted = path_of(policy, path)
-            chosen[wanted.name] = set(puids) or set(policy.sources_of(path))
+            chosen[wanted.name] = set(sources_of(policy, wanted, puids))
         else:
-            for held in self.holdings([Standing.AT_RISK]):
+            at_risk = self.holdings([Standing.AT_RISK])
+            for held in (each for each in at_risk if not puids or each.rule.puid in puids):
                 for name in held.rule.paths[:1]:
                     chosen.setdefault(name, set()).add(held.rule.puid)
         return [self._line(policy.paths[name], tuple(sorted(formats))) for name, formats in chosen.items()]
@@ -154,11 +156,11 @@ class Formats:
     ) -> list[Sampled]:
         """Migrate ``count`` files chosen by chance, and keep nothing of it but, with ``keep``, both files of each in a folder.
 
-        What it took is entered in the ledger, for plans to reckon with. Raises `NoPath`.
+        What it took is entered in the ledger, for plans to reckon with. Raises `NoPath`, `NotASource`.
         """
         policy = self.policy()
         way = path_of(policy, path)
-        chosen = _chosen(left_to_do(self._archive, way, puids or policy.sources_of(path)), count, random.Random(seed))
+        chosen = _chosen(left_to_do(self._archive, way, sources_of(policy, way, puids)), count, random.Random(seed))
         progress.start("migrate", len(chosen), "files")
         with closing(Converter(self._archive, policy, way, seconds)) as converter:
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,7 +96,9 @@ class _Version:
         self.report = CampaignReport()
         self.awaited: Finding | None = None
         kept = json.loads(self.spool.meta("migration") or b"{}")
-        if kept.get("base") != aip.version:  # the AIP changed since this was begun, or nothing was begun
+        tool = converter.version_for(converter.path) or ""
+        self.basis = {"version": aip.version, "formats": converter.policy.digest, "tool": tool}
+        if kept.get("basis") != self.basis:  # nothing was begun; or the AIP, the policy or the tool changed since
             archive.spools.remove(deposit_id)
             self.spool = archive.spools.get(deposit_id)
             kept = {}
@@ -129,7 +130,7 @@ class _Version:
         }
         if done.signed:
             self.findings.add("MIG-SIGNATURE-LOST", file.path, aip=self.aip.id)
-        kept = {"base": self.aip.version, "facts": dict(self.facts), "seconds": self.seconds, "words": self.words}
+        kept = {"basis": self.basis, "facts": dict(self.facts), "seconds": self.seconds, "words": self.words}
         self.spool.set_meta("migration", json.dumps(kept).encode())
         self.spool.commit()
 
@@ -194,7 +195,7 @@ class _Batch:
         cores = len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(cores, "migrate") as pool:
             try:
-                for version, file in islice(self._wanted(aip_ids), most):
+                for version, file in self._wanted(aip_ids, most):
                     work = version.spool.folder / "work" / uuid.uuid4().hex
                     work.mkdir(parents=True)
                     future = pool.submit(self.converter.convert, version.aip.id, file, work)
@@ -216,8 +217,8 @@ class _Batch:
         self._done += 1
         self.step.progress(self._done, 0, "migrate:files")
 
-    def _wanted(self, aip_ids: Sequence[str]) -> Iterator[tuple[_Version, AipFile]]:
-        """Files to be converted; what an earlier run of this step did is counted, and not done again."""
+    def _wanted(self, aip_ids: Sequence[str], most: int) -> Iterator[tuple[_Version, AipFile]]:
+        """Files to be converted; what an earlier run of this step did is counted, and not done again: it is among the ``most``."""
         for aip_id in aip_ids:
             deposit_id = deposit_of(self.order.campaign, aip_id)
             known = self.archive.catalog.deposits.find(deposit_id)
@@ -225,6 +226,8 @@ class _Batch:
                 self._done_before(known)
                 continue
             version = None
+            if self._begun() >= most:
+                continue  # not the end: a later one may have been sealed by an earlier run
             for file in wanted_files(self.archive, aip_id, self.converter.path, self.order.puids):
                 if aip_id in self.converter.awaited:
                     break
@@ -235,8 +238,14 @@ class _Batch:
                     version.report.counts["aips"] += 1
                 if version.has(file):
                     version.report.counts.update(files=1, migrated=1)
-                else:
+                    self._done += 1
+                elif self._begun() < most:
                     yield version, file
+                else:
+                    break
+
+    def _begun(self) -> int:
+        return self._done + len(self._pending)
 
     def _done_before(self, deposit: Deposit) -> None:
         if deposit.state is DepositState.ACCEPTED:
@@ -244,6 +253,7 @@ class _Batch:
             size = {name: facts.get(name, 0) for name in ("bytes_in", "bytes_out")}
             self.report.counts.update(aips=1, versions=1, files=facts.get("files", 0), migrated=facts.get("files", 0), **size)
             self.sealed.append(deposit.id)
+            self._done += facts.get("files", 0)
 
 
 def _taken(version: _Version, file: AipFile, done: Converted | Finding) -> None:

@@ -25,7 +25,7 @@ from policies.formats import FormatPolicy, MigrationPath, format_policy
 from repository.aip.carried import Told
 from repository.aip.stored import open_verified
 from repository.archive import Archive
-from repository.errors import AipUnreadable, NoPath
+from repository.errors import AipUnreadable, NoPath, NotASource
 from repository.model import AipFile
 from signatures.detect import detect
 from storage.errors import Cold, Unavailable
@@ -41,6 +41,7 @@ __all__ = [
     "path_of",
     "result_path",
     "source_path",
+    "sources_of",
     "told_of",
     "wanted_files",
 ]
@@ -67,6 +68,14 @@ def path_of(policy: FormatPolicy, name: str) -> MigrationPath:
         return policy.paths[name]
     except KeyError:
         raise NoPath(name, ", ".join(sorted(policy.paths))) from None
+
+
+def sources_of(policy: FormatPolicy, path: MigrationPath, puids: Sequence[str] = ()) -> tuple[Puid, ...]:
+    """The formats to be taken along a path: these, or all that it leads from. Raises `NotASource` where it does not lead from one."""
+    known = policy.sources_of(path.name)
+    if strange := [each for each in puids if each not in known]:
+        raise NotASource(path.name, ", ".join(strange), ", ".join(known))
+    return tuple(map(Puid, puids)) or known
 
 
 def result_path(source: str, path: MigrationPath, version: int) -> str:

@@ -1,0 +1,115 @@
+"""Campaigns that are gone on with, by their id or after a death in a step: what stands, what is done again, and what is refused."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from formats.migrate.pillow import Pillow
+from repository.errors import CampaignEnded, NoCampaign, NotASource, OtherCampaign
+from repository.jobs.flow import Step
+from repository.progress import Silent
+from repository.versions.batches import Order, run_batch
+from repository.versions.migration import OWN_POLICY, Converter
+from tests.builders_archive import ArchiveUnderTest
+from tests.formats import documents
+
+BMP = ("fmt/116", "fmt/117", "fmt/118", "fmt/119")
+DOCX = "fmt/412"
+
+
+def pictures(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for n in range(count):
+        documents.picture(folder / f"{n}.bmp", (64, 48), shift=n)
+    return folder
+
+
+def batch(archive: ArchiveUnderTest, aip: str, most: int = 100) -> dict[str, Any]:
+    step = Step("job", "migrate", lambda progress: None, threading.Event())
+    return run_batch(archive.engine.archive, Order("c1", "picture-tiff", BMP, 120.0), [aip], most, step)
+
+
+def run(archive: ArchiveUnderTest, path: str = "picture-tiff", **more: Any) -> Any:
+    return archive.engine.campaigns.run(path, seconds=120, progress=Silent(), **more)
+
+
+@pytest.fixture
+def died(archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
+    """An AIP of six pictures whose campaign died at the fifth, and which were converted since, again and for the first time."""
+    aip = archive.deposit(pictures(tmp_path / "a", 6)).aip_id
+    honest, converted, dead = Converter.convert, list[str](), list[str]()
+
+    def dying(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if file.path.endswith("4.bmp") and not dead:
+            dead.append(file.path)
+            raise OSError("the disk is gone")
+        converted.append(file.path[-5:])
+        return honest(self, aip_id, file, work)
+
+    monkeypatch.setattr(Converter, "convert", dying)
+    with pytest.raises(OSError, match="the disk is gone"):
+        batch(archive, aip)
+    converted.clear()
+    return aip, converted
+
+
+def test_a_format_that_the_path_does_not_lead_from_is_refused(archive: ArchiveUnderTest) -> None:
+    with pytest.raises(NotASource, match=DOCX):
+        run(archive, puids=[BMP[0], DOCX])
+    with pytest.raises(NotASource):
+        archive.engine.formats.plan("picture-tiff", [DOCX])
+    with pytest.raises(NotASource):
+        archive.engine.formats.sample("picture-tiff", puids=[DOCX], count=1, seed=1, seconds=120, progress=Silent())
+    assert archive.engine.jobs.list() == []
+
+
+def test_no_campaign_begins_by_the_id_of_one_to_be_gone_on_with(archive: ArchiveUnderTest) -> None:
+    for name in ("khong-co", "../../x"):
+        with pytest.raises(NoCampaign):
+            run(archive, campaign=name)
+        with pytest.raises(NoCampaign):
+            archive.engine.campaigns.reidentify(campaign=name, progress=Silent())
+    assert archive.engine.jobs.list() == []
+
+
+def test_a_campaign_that_ended_is_not_told_as_if_it_were_done_again(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(pictures(tmp_path / "a", 1))
+    name = run(archive)["campaign"]
+    with pytest.raises(CampaignEnded, match=name):
+        run(archive, campaign=name)
+    with pytest.raises(OtherCampaign, match="picture-tiff"):
+        run(archive, "film-ffv1", campaign=name)
+    with pytest.raises(OtherCampaign, match="picture-tiff"):
+        archive.engine.campaigns.reidentify(campaign=name, progress=Silent())
+
+
+def test_what_an_older_policy_accepted_is_judged_again(archive: ArchiveUnderTest, died: tuple[str, list[str]]) -> None:
+    aip, _ = died
+    stricter = (
+        '[paths.picture-tiff]\ntool = "pillow"\nrecipe = "tiff"\nkind = "picture"\ntargets = ["fmt/10"]\ncompare = ["pixels"]\n'
+    )
+    (archive.engine.archive.settings.home / OWN_POLICY).write_text(stricter)
+    done = batch(archive, aip)
+    assert done["deposits"] == []
+    assert (done["report"]["counts"].get("migrated", 0), done["report"]["codes"]) == (0, {"MIG-WRONG-FORMAT": 6})
+
+
+def test_what_another_version_of_the_tool_made_is_made_again(
+    archive: ArchiveUnderTest, died: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aip, converted = died
+    monkeypatch.setattr(Pillow, "version", lambda self: "99.1")
+    done = batch(archive, aip)
+    assert sorted(converted) == [f"{n}.bmp" for n in range(6)]
+    assert (done["report"]["counts"]["migrated"], len(done["deposits"])) == (6, 1)
+
+
+def test_a_limit_counts_what_was_made_before_the_death(archive: ArchiveUnderTest, died: tuple[str, list[str]]) -> None:
+    aip, converted = died
+    done = batch(archive, aip, most=5)
+    assert len(converted) < 5, "some were made before"
+    assert (done["report"]["counts"]["files"], done["report"]["counts"]["migrated"]) == (5, 5)
