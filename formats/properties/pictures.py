@@ -13,9 +13,13 @@ from formats.properties.facts import CannotTell, ask
 __all__ = ["compare", "describe", "frame", "scores", "thumbnail"]
 
 
+PIXELS = Path(__file__).with_name("pixels.py")
+"""Run as a file: as a module it would import all readers of properties first, which costs as much again as the decoder's own start."""
+
+
 def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, Any]:
     order = json.dumps({"do": do, "files": [str(file) for file in files], **more})
-    answer = ask([sys.executable, "-W", "ignore", "-m", "formats.properties.pixels", order], work)
+    answer = ask([sys.executable, "-P", "-W", "ignore", str(PIXELS), order], work)
     try:
         told: dict[str, Any] = json.loads(answer)
     except ValueError as error:

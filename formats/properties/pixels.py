@@ -1,4 +1,4 @@
-"""Pictures decoded and compared, in a process of its own: ``python -m formats.properties.pixels ORDER``.
+"""Pictures decoded and compared, in a process of its own: ``python pixels.py ORDER``. It imports nothing of Kho's.
 
 Decoders of pictures are where hostile files strike, and a picture of a few kilobytes may unpack to gigabytes: this runs in the
 sandbox, with its limits, and answers with one line of JSON. Pillow's own limit on pixels is lifted for that reason: the sandbox ends

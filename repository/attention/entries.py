@@ -23,6 +23,7 @@ from repository.ledger.days import day_end
 from repository.model import DepositState
 from repository.recalls import Recall, waited_for
 from repository.reports.fixity import FixitySummary, fixity_summary
+from repository.settings.formats import OWN_POLICY, formats_in
 from repository.settings.notices import recalled
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:
 
 
 def _surroundings(archive: Archive, now: datetime) -> Iterator[Finding]:
-    """Clock, disks, certificates."""
+    """Clock, disks, certificates, the policy of formats."""
     newest = archive.catalog.events.newest_time()
     if newest is not None and newest - now > CLOCK_SLACK:
         yield Finding("ATT-CLOCK", args={"time": f"{newest:%Y-%m-%d %H:%M}", "now": f"{now:%Y-%m-%d %H:%M}"})
@@ -160,6 +161,11 @@ def _surroundings(archive: Archive, now: datetime) -> Iterator[Finding]:
         if free < min(FREE_LEAST, size * FREE_SHARE):
             yield Finding("ATT-DISK", str(place), {"free": free})
     yield from _certificates(archive, now)
+    try:
+        if (archive.settings.home / OWN_POLICY).exists():
+            formats_in(archive.settings.home)
+    except KhoError as error:  # no campaign begins or goes on by it
+        yield error.finding
 
 
 def _certificates(archive: Archive, now: datetime) -> Iterator[Finding]:

@@ -98,8 +98,9 @@ class Campaigns:
         """The id of a campaign that can be gone on with along ``path``."""
         if GOES_ON in campaign:  # a later job of one, which goes on by itself
             raise NoCampaign(campaign)
-        way = self._known(campaign).path or {each["campaign"]: each["path"] for each in self._jobs.arguments(flow)}.get(campaign)
-        if way and way != path:
+        under_way = {each["campaign"]: each["path"] for each in self._jobs.arguments(MIGRATE)}  # no report names its path yet
+        way = self._known(campaign).path or under_way.get(campaign, path)
+        if way != path:
             raise OtherCampaign(campaign, way, path)
         with suppress(UnknownJob):
             if not self._jobs.get(f"{flow}:{campaign}").state.ended:

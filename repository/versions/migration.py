@@ -21,12 +21,13 @@ from formats.properties import Compared, Demand, Kind, Said, compare
 from formats.sandbox import workspace
 from formats.validate import Validity, Why
 from policies.findings import Finding, KhoError, Puid, said
-from policies.formats import FormatPolicy, MigrationPath, format_policy
+from policies.formats import FormatPolicy, MigrationPath
 from repository.aip.carried import Told
 from repository.aip.stored import open_verified
 from repository.archive import Archive
 from repository.errors import AipUnreadable, NoPath, NotASource
 from repository.model import AipFile
+from repository.settings.formats import formats_in
 from signatures.detect import detect
 from storage.errors import Cold, Unavailable
 from storage.tier import ObjectId
@@ -46,9 +47,6 @@ __all__ = [
     "wanted_files",
 ]
 
-OWN_POLICY: Final = "formats.toml"
-"""The file in the home in which an archive says what it thinks of formats otherwise than Kho."""
-
 NOT_A_PASS: Final = frozenset({Why.TOOL_DIED, Why.TIME_OUT, Why.LOCKED})
 """Why a result was not validated, where that speaks against the result; that nobody here can validate its format does not."""
 
@@ -58,8 +56,7 @@ DETACHED: Final = (".p7s", ".p7m", ".sig", ".asc", ".xades", ".xsig")
 
 def formats_of(archive: Archive) -> FormatPolicy:
     """The format policy of an archive: Kho's, and what its home says otherwise. Raises `FormatPolicyError`."""
-    own = archive.settings.home / OWN_POLICY
-    return format_policy(own.read_bytes() if own.exists() else None, name=str(own))
+    return formats_in(archive.settings.home)
 
 
 def path_of(policy: FormatPolicy, name: str) -> MigrationPath:

@@ -55,6 +55,17 @@ def test_what_is_due_and_old_is_told(held: ArchiveUnderTest) -> None:
     assert {"ATT-OVERDUE", "ATT-DRILL-OLD", "ATT-SILENT"} <= found
 
 
+def test_a_policy_of_formats_by_which_no_campaign_would_run(held: ArchiveUnderTest) -> None:
+    own = held.engine.archive.settings.home / "formats.toml"
+    own.write_text('[paths.picture-tiff]\ntool = "pillow"\n')
+    try:
+        (found,) = attention(held.engine.archive)
+    finally:
+        own.unlink()
+    assert found.code.startswith("POL-")
+    assert str(own) in found.text("en")
+
+
 def test_a_clock_that_stands_behind_what_was_entered(held: ArchiveUnderTest) -> None:
     assert "ATT-CLOCK" in codes(later(held, hours=-2))
 

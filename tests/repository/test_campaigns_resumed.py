@@ -12,8 +12,9 @@ from formats.migrate.pillow import Pillow
 from repository.errors import CampaignEnded, NoCampaign, NotASource, OtherCampaign
 from repository.jobs.flow import Step
 from repository.progress import Silent
+from repository.settings.formats import OWN_POLICY
 from repository.versions.batches import Order, run_batch
-from repository.versions.migration import OWN_POLICY, Converter
+from repository.versions.migration import Converter
 from tests.builders_archive import ArchiveUnderTest
 from tests.formats import documents
 
