@@ -42,8 +42,7 @@ class Slide:
     why: Finding | None = None
     missing: list[Finding] = field(default_factory=list)
     stop: Verdict | None = None
-    revoked: datetime | None = None
-    """When the certificate was revoked that moved it."""
+    notes: list[Finding] = field(default_factory=list)
 
     def to(self, when: datetime, because: SubIndication, why: Finding) -> None:
         if when < self.control:
@@ -69,38 +68,36 @@ class ControlTime:
         self._asked: set[Chain] = set()
         self._unknown: set[Chain] = set()
 
-    def over(self, chain: Chain, *, unasked: Certificate | None = None) -> Slide:
-        """The control time of ``chain``. ``unasked``: a certificate of it that needs no news."""
+    def over(self, chain: Chain, *, unasked: Certificate | None = None, signer: bool = False) -> Slide:
+        """The control time of ``chain``. ``unasked``: a certificate of it that needs no news. ``signer``: it is that of somebody who might
+        disown what he signed: since when others knew his key is often his own word, so it is told, and the revocation counts."""
         slide = Slide(self._proofs.now)
         for certificate, issuer in chain.links():
             asked = not certificate.never_revoked and certificate != unasked
-            self._over(certificate, issuer, slide, asked=asked, leaf=certificate == chain.head)
+            status = self._over(certificate, issuer, slide, asked=asked)
+            if slide.stop is None and status is not None and status.revoked is not None:
+                _to_revocation(slide, status, certificate, leaf=certificate == chain.head, signer=signer)
             if slide.stop is not None:
                 break
         return slide
 
-    def _over(self, certificate: Certificate, issuer: Chain, slide: Slide, *, asked: bool, leaf: bool) -> None:
+    def _over(self, certificate: Certificate, issuer: Chain, slide: Slide, *, asked: bool) -> Status | None:
+        """What is known of ``certificate``, once everything but a revocation has moved the slide."""
         name = certificate.name
         if self._proven(certificate) > slide.control:
             slide.stop = Verdict(slide.because or SubIndication.NO_POE, slide.why or Finding("SIG-NO-PROOF", "", {"of": name}))
-            return
+            return None
         self._to_ends(certificate.signed_with, issuer.head, slide, name)
         if slide.stop is not None:
-            return
+            return None
         status = self._newest(certificate, issuer, slide, asked=asked)
         if status is None or not (asked or status.revoked):
-            return
+            return None
         self._to_ends((status.scheme.name, status.scheme.hash) if status.scheme else ("", ""), status.signer.head, slide, name)
-        if status.begins is not None:
-            because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
-            told = {"certificate": name, "since": status.begins.isoformat(), "reason": status.reason or "unspecified"}
-            told["sha256"] = certificate.sha256.hex()  # two certificates may have one name
-            if status.begins < slide.control:
-                slide.revoked = status.revoked
-            slide.to(status.begins, because, Finding("SIG-REVOKED", "", told))
-        elif slide.control > status.until:
+        if status.revoked is None and slide.control > status.until:
             old = Finding("SIG-REVOCATION-OLD", "", {"certificate": name, "until": status.until.date().isoformat()})
             slide.to(status.until, SubIndication.NO_POE, old)
+        return status
 
     def _proven(self, certificate: Certificate) -> datetime:
         """Since when it is proven: a responder's certificate since the answer that carries it is."""
@@ -191,6 +188,20 @@ class ControlTime:
                 slide.stop = Verdict(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, refused)
                 return
             slide.to(end.when, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, why)
+
+
+def _to_revocation(slide: Slide, status: Status, certificate: Certificate, *, leaf: bool, signer: bool) -> None:
+    """Moved by what says that ``certificate`` was revoked: by its date, or since when its key was known to others."""
+    revoked, begins = status.revoked, status.begins
+    assert revoked is not None
+    assert begins is not None
+    if leaf and signer and begins < revoked:
+        slide.notes.append(Finding("SIG-KEY-KNOWN", "", {"certificate": certificate.name, "since": begins.date().isoformat()}))
+        begins = revoked
+    because = SubIndication.REVOKED_NO_POE if leaf else SubIndication.REVOKED_CA_NO_POE
+    told = {"certificate": certificate.name, "since": begins.isoformat(), "reason": status.reason or "unspecified"}
+    told["sha256"] = certificate.sha256.hex()  # two certificates may have one name
+    slide.to(begins, because, Finding("SIG-REVOKED", "", told))
 
 
 def _by_issuer(crls: Iterable[Crl]) -> dict[Hashable, list[Crl]]:

@@ -100,6 +100,7 @@ class _Outcome:
     verdict: Verdict
     chain: Chain | None = None
     missing: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
 
 
 class _Judging:
@@ -178,7 +179,7 @@ class _Judging:
             return _Outcome(Verdict(SubIndication.GENERIC, not_understood(error)))
         beyond = (*self._beyond, *((Finding("SIG-PATHS-MANY"),) if self._chains.exhausted else ()))
         if beyond and outcome.verdict.indication is not Indication.TOTAL_FAILED:
-            return _Outcome(Verdict(SubIndication.GENERIC, beyond[0]), outcome.chain, outcome.missing)
+            return _Outcome(Verdict(SubIndication.GENERIC, beyond[0]), outcome.chain, outcome.missing, outcome.notes)
         return outcome
 
     def _looked(self, read: SignedObject, purpose: Purpose) -> _Outcome:
@@ -218,9 +219,9 @@ class _Judging:
             return _said(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "SIG-CHAIN-NEVER", leaf, chain)
         if problem := self._chains.problem(chain, min(window[1], LATEST)):
             return _said(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "SIG-CHAIN-INVALID", leaf, chain, reason=problem)
-        slide = self._control.over(chain)
+        slide = self._control.over(chain, signer=purpose is Purpose.SIGNATURE)
         verdict = self._placed(slide, proven, window, leaf, read)
-        return _Outcome(verdict, chain, slide.missing)
+        return _Outcome(verdict, chain, slide.missing, slide.notes)
 
     def _reliable(self, read: SignedObject, proven: datetime) -> Verdict | None:
         """The algorithms of the object itself, at the time that is proven (5.2.8). All of them are looked at, and the first to have
@@ -249,7 +250,7 @@ class _Judging:
         if proven < window[0]:
             return Verdict(SubIndication.NOT_YET_VALID, _outside("SIG-NOT-YET-VALID", leaf, window[0]))
         late = proven > slide.control
-        if late and slide.because is SubIndication.REVOKED_NO_POE and self._made_after(read, slide.revoked or slide.control):
+        if late and slide.because is SubIndication.REVOKED_NO_POE and self._made_after(read, slide.control):
             return Verdict(SubIndication.REVOKED, slide.why)
         if late and slide.because not in (SubIndication.NO_POE, None):
             return Verdict(slide.because, slide.why)
@@ -304,7 +305,11 @@ class _Judging:
             key_bits=read.certificate.key_bits if read.certificate else 0,
             stamps=tuple(stamps_of(told[1]) if told else self._stamp_facts(read)),
             missing=tuple(dict.fromkeys(outcome.missing)),
-            notes=tuple(dict.fromkeys((*read.notes, *map(_oddity, (each for each in chain if each is not None and each.odd))))),
+            notes=tuple(
+                dict.fromkeys(
+                    (*read.notes, *outcome.notes, *map(_oddity, (each for each in chain if each is not None and each.odd)))
+                )
+            ),
             algorithms=f"{self._context.algorithms.version} {self._context.algorithms.digest[:12]}",
             value_sha256=digest_of(read.value).hex() if read.value else "",
         )

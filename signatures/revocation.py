@@ -185,10 +185,10 @@ class Ocsp(Data):
             if (
                 self._is_named(each)
                 and each.may_answer_ocsp
-                and each.may_sign
                 and each.not_before <= self.made <= path.end
                 and self.signed_by(each, chains.pays_for)
                 and chains.signed(each, issuer.head)
+                and each.may_sign
                 and chains.valid(path)
             ):
                 return path
@@ -350,6 +350,8 @@ def statuses(
         elif usable and crl.in_scope(certificate):
             yield _status(crl.made, crl.next, None, crl, signer)
     for response in ocsps:
+        if chains.exhausted:  # nothing passes then, whatever is found
+            return
         answer = response.answer(certificate, issuer.head)
         responder = response.responder(issuer, chains) if answer is not None else None
         if answer is None or responder is None:

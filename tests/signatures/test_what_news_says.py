@@ -17,7 +17,7 @@ from signatures.poe import Proof
 from signatures.report import SignatureReport
 from signatures.validation_data import read_any
 from tests.signatures.judging import read
-from tests.signatures.odd_house import AT, SIGNER, YES, House, cms_by, extension, named, strings, times
+from tests.signatures.odd_house import AT, SIGNER, YES, House, cms_by, extension, named, stamp_by, strings, times
 from tests.signatures.pki import day
 
 HOUSE = House()
@@ -91,17 +91,22 @@ def known_since(moment: bytes) -> bytes:
     ("moment", "verdict"), [(b"20260601000000Z", REVOKED), (b"20260615000000Z", PASSED), (b"20260801000000Z", PASSED)]
 )
 def test_what_was_signed_when_the_key_was_known_to_others(tmp_path: Path, moment: bytes, verdict: str) -> None:
-    """It was proven on 10 June, and the certificate revoked on 1 July."""
-    report = told(tmp_path, cms_by(signer()), HOUSE.list(known_since(moment)), existed=day(2026, 6, 10), at=day(2026, 7, 20))
+    """It was proven on 10 June, and the certificate revoked on 1 July. A signer might disown what he signed; who stamps does not."""
+    listed, proven, at = HOUSE.list(known_since(moment)), day(2026, 6, 10), day(2026, 7, 20)
+    report = told(tmp_path, cms_by(signer()), listed, existed=proven, at=at)
+    assert str(report.verdict) == PASSED
+    assert [each.code for each in report.notes] == (["SIG-KEY-KNOWN"] if moment < b"20260701" else [])
+    stamped = signer(extension("2.5.29.37", der.sequence(der.write_oid("1.3.6.1.5.5.7.3.8")), YES))
+    file = read(tmp_path, stamp_by(stamped, "signer"), "a.tst", {"a": b"hello"})
+    context = Context(Anchors.of([Certificate(HOUSE.anchor())]), default_algorithms(), at)
+    (report,) = judge(file, context, existed=Proof(proven, "evidence"), beside=[read_any(listed)])
     assert str(report.verdict) == verdict
 
 
 def test_of_two_entries_the_one_that_reaches_back_further_counts(tmp_path: Path) -> None:
     for rows in ((ROW, known_since(b"20260201000000Z")), (known_since(b"20260201000000Z"), ROW)):
-        found = told(tmp_path, cms_by(signer()), HOUSE.list(*rows), existed=day(2026, 3))
-        assert str(found.verdict) == REVOKED
-        assert found.verdict.why is not None
-        assert str(found.verdict.why.args["since"]).startswith("2026-02-01")
+        (found,) = told(tmp_path, cms_by(signer()), HOUSE.list(*rows), existed=day(2026, 3)).notes
+        assert found.args["since"] == "2026-02-01"
 
 
 # -- certificates that nobody need ask about ----------------------------------------------------------------------------------
