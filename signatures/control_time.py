@@ -105,16 +105,19 @@ class ControlTime:
         return min(self._proofs.of(each).time for each in (certificate.sha256, *carriers))
 
     def _newest(self, certificate: Certificate, issuer: Chain, slide: Slide, *, asked: bool) -> Status | None:
-        """The newest news of ``certificate`` that was there at the control time. When there is none and it is ``asked`` for, or there is
-        some besides that may say that it was revoked, and cannot be read or is told by somebody of whom nothing is known, the slide ends
-        here."""
+        """The newest news of ``certificate`` that was there at the control time; what cannot be read and is proven before that was made is
+        over. When there is none and it is ``asked`` for, or there is some besides that may say that it was revoked, and cannot be read or
+        is told by somebody of whom nothing is known, the slide ends here."""
         said = self._said_of(certificate, issuer)
         every = [each for each in said if self._believed(each, issuer)]
         doubted = [each for each in said if each.revoked is not None and each not in every and self._is_doubted(each.signer)]
         usable, doubted = self._there(every, slide), self._there(doubted, slide)
-        speaks, revokes = self._unheard.about(certificate, lambda each: self._proofs.of(each).time <= slide.control)
-        unread = Finding("SIG-REVOCATION-UNREAD", "", {"certificate": certificate.name})
         newest = max((*usable, *doubted), key=lambda each: (each.made, each.revoked is not None), default=None)
+        since = newest.made if newest is not None else NEVER
+        speaks, revokes = self._unheard.about(
+            certificate, lambda each: since <= skewed(self._proofs.of(each).time) and self._was(each, slide)
+        )
+        unread = Finding("SIG-REVOCATION-UNREAD", "", {"certificate": certificate.name})
         lost = revokes and (newest.revoked is None if newest is not None else not asked)
         if lost or newest in doubted:
             why = Finding("SIG-REVOCATION-DOUBTED", "", {"certificate": certificate.name}) if newest in doubted else unread
@@ -133,7 +136,10 @@ class ControlTime:
 
     def _there(self, statuses: Iterable[Status], slide: Slide) -> list[Status]:
         """Those that were there at the control time."""
-        return [e for e in statuses if e.made <= skewed(slide.control) and self._proofs.of(e.object).time <= slide.control]
+        return [each for each in statuses if each.made <= skewed(slide.control) and self._was(each.object, slide)]
+
+    def _was(self, sha256: bytes, slide: Slide) -> bool:
+        return self._proofs.of(sha256).time <= slide.control
 
     def _said_of(self, certificate: Certificate, issuer: Chain) -> list[Status]:
         key = certificate, issuer

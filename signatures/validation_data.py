@@ -6,6 +6,7 @@ comes back is believed here; it is kept beside the original, and judged like eve
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,9 @@ REMEMBERED = 512
 OLDEST = 3600.0
 """Seconds for which an answer is remembered: lists change by the hour."""
 
+
+_REFUSAL = re.compile(rb"\x30\x03\x0a\x01.", re.DOTALL)
+"""An OCSP answer that answers nothing (RFC 6960, 2.3)."""
 
 SUFFIXES = {"certificate": ".cer", "crl": ".crl", "ocsp": ".ocsp"}
 
@@ -187,7 +191,8 @@ class _Work:
         known = [*file.certificates, *collector._anchors.known, *(each.certificate for each in collector._anchors.anchors)]
         known += [c for each in file.objects for c in each.certificates] + [c for s in file.stamps for c in s.token.certificates]
         self._known = dict.fromkeys(known)
-        heard = Heard.of(file.crls, file.ocsps)
+        heard = Heard.of((*collector._anchors.revocations, *file.crls), file.ocsps)
+        self._unread = heard.unread
         self._crls, self._ocsps = list(heard.crls), list(heard.ocsps)
         self._done: set[Certificate] = set()
         self._chains: tuple[int, Chains] | None = None
@@ -244,7 +249,8 @@ class _Work:
         for each in found:
             if each.signer != path:
                 self.path_of(each.signer.head)
-        return any(each.revoked is not None or (each.made <= self._now <= each.until) for each in found)
+        unread = self._unread.about(certificate, lambda _: True)[1]  # newer news may be had by now, and ends the doubt
+        return any(each.revoked is not None or (not unread and each.made <= self._now <= each.until) for each in found)
 
     def _path_to(self, issuer: Certificate) -> tuple[Chain, Chains]:
         """A path of ``issuer`` to whom the operator trusts, or else to the top of what is known: data is collected before anybody decides
@@ -290,8 +296,10 @@ class _Work:
 
     def _tell_unread(self, certificate: Certificate, data: bytes, kept: dict[bytes, None]) -> None:
         """What came and cannot be read is told, and where it may speak of ``certificate`` it is kept, for it may say that this was
-        revoked."""
-        for each in structures(data) if data else ():
+        revoked. A page, or an answer, that says that the service is out of order is no such thing."""
+        for each in structures(data):
+            if each[:1] != b"\x30" or _REFUSAL.fullmatch(each):
+                continue
             heard = Heard.of((), (each,)) if not load_crl(each) else Heard.of((each,))
             if heard.unheard or heard.nameless:
                 self._missed("SIG-REVOCATION-UNREAD", certificate)
