@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from signatures.errors import SigningFailed
 from signatures.judgement import ValidationData
 from signatures.pdf_signing import stamper_of
+from signatures.revocation import load_crl, load_ocsp
 from signatures.timestamps import Authority
 
 __all__ = ["LEVEL", "lasting_copy"]
@@ -23,8 +24,8 @@ LEVEL = "PAdES-LTA"
 
 
 def lasting_copy(original: bytes, kept: Iterable[ValidationData], authorities: Sequence[Authority]) -> tuple[bytes, str]:
-    """(the copy, the name of the authority that stamped it). ``kept`` is what the paths of the signatures in ``original`` need; the first
-    of ``authorities`` that answers gives the stamp.
+    """(the copy, the name of the authority that stamped it). ``kept`` is what the paths of the signatures in ``original`` need: of it
+    the copy gets what can be read. The first of ``authorities`` that answers gives the stamp.
 
     Raises:
         SigningFailed: the document cannot be added to, or no authority answers.
@@ -46,8 +47,8 @@ async def _copied(original: bytes, kept: Iterable[ValidationData], authority: Au
     from pyhanko.sign.validation.dss import DocumentSecurityStore
 
     certificates = {each.sha256: x509.Certificate.load(each.der) for data in kept for each in data.certificates}
-    lists = {each: crl.CertificateList.load(each) for data in kept for each in data.crls}
-    answers = {each: ocsp.OCSPResponse.load(each) for data in kept for each in data.ocsps}
+    lists = {each: crl.CertificateList.load(each) for data in kept for each in data.crls if load_crl(each)}
+    answers = {each: ocsp.OCSPResponse.load(each) for data in kept for each in data.ocsps if load_ocsp(each)}
     writer = IncrementalPdfFileWriter(io.BytesIO(original), strict=False)
     DocumentSecurityStore.supply_dss_in_writer(
         writer, None, certs=certificates.values(), ocsps=answers.values(), crls=lists.values()

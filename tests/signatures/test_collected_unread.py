@@ -15,11 +15,14 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from policies.trust import default_algorithms
 from signatures.anchors import Anchors
 from signatures.judgement import Context, ValidationData, judge
+from signatures.lasting import lasting_copy
 from signatures.poe import Proof
 from signatures.signed import SignedFile
 from signatures.validation_data import Collector, Kept, read_kept
+from tests.signatures.authorities import authority
 from tests.signatures.houses import Holder, at_url, root, year
 from tests.signatures.judging import read
+from tests.signatures.pki import Pki, day, make_pdf
 
 LISTED, NOW = year(2025, 6), year(2025, 6, 10)
 ASKED = x509.AuthorityInformationAccess(
@@ -119,3 +122,10 @@ def test_lists_beside_the_anchors_are_at_hand(file: SignedFile) -> None:
     kept = Collector(served, anchors().with_revocations([GONE])).collect(file, NOW)
     assert served.asked == 0
     assert not kept.ocsps
+
+
+def test_a_copy_for_readers_holds_what_can_be_read(pki: Pki) -> None:
+    original = pki.sign_pdf(make_pdf(), day(2026, 3), level="T")
+    kept = ValidationData(crls=(TOP.crl(made=LISTED)[:-30], TOP.crl(made=NOW)), ocsps=(GONE[:-30], GOOD))
+    copy, _ = lasting_copy(original, [kept], [authority(clock=lambda: day(2026, 3))])
+    assert copy.startswith(original)
