@@ -69,6 +69,9 @@ years, and is looked for at once when it is imported."""
 
 LOOK_DAILY: Final = 24 * 3600.0
 
+LOOKS_KEPT: Final = 3
+"""Looks of one wait whose records stay, beside the first, and the next one among them: each names all copies, and years have many."""
+
 GOES_ON: Final = "~"
 """Stands between the id of a campaign and what tells its later jobs apart."""
 
@@ -212,8 +215,10 @@ def _still_coming(tier: Tier, aip_id: str) -> bool:
 
 def look_again(archive: Archive, jobs: Jobs, job_id: str, argument: dict[str, Any], coming: Sequence[str]) -> str:
     """Queue the next look at what is still ``coming``, to begin after a while; the id of its job."""
-    following = int(argument["round"]) + 1
-    next_id = f"{job_id.rpartition(':')[0]}:{following}"
+    following, stem = int(argument["round"]) + 1, job_id.rpartition(":")[0]
+    next_id = f"{stem}:{following}"
+    if following > LOOKS_KEPT:
+        jobs.drop(f"{stem}:{following - LOOKS_KEPT}")
     tier = archive.tiers.get(argument["tier"])
     media = {medium: place for aip_id in coming for medium, place in media_away(tier, aip_id).items()}
     more = {"aips": list(coming), "round": following, "media": media or argument.get("media", {})}

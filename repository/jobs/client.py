@@ -230,6 +230,10 @@ class Client:
             count += len(rows)
         return count
 
+    def drop(self, job_id: str) -> None:
+        """Delete the record of one job."""
+        self.dbos.delete_workflows([job_id])
+
     def own_queued(self) -> Sequence[str]:
         """The jobs that a command had taken for itself and did not begin."""
         rows = self._listed(queue_name=self._settings.own_queue, status=_STATES[JobState.WAITING], load_input=False)

@@ -174,6 +174,13 @@ class Jobs:
         return self._client.forget(self._clock.now() - older_than)
 
     @_asking
+    def drop(self, job_id: str) -> None:
+        """Delete the record of one job that has ended; of any other nothing happens."""
+        job = self._client.job(job_id)
+        if job is not None and job.state.ended:
+            self._client.drop(job_id)
+
+    @_asking
     def get(self, job_id: str) -> Job:
         """One job. Raises `UnknownJob`."""
         job = self._client.job(job_id)

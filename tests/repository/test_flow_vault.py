@@ -214,9 +214,13 @@ def test_a_campaign_waits_for_the_cartridge_and_goes_on_by_itself(vault: Vault) 
     assert archive.engine.campaigns.report(ended["campaign"]).state == "done"
 
 
-def test_looks_become_rare_when_a_cartridge_stays_away_for_long(vault: Vault) -> None:
+def test_looks_become_rare_and_leave_no_trail_when_a_cartridge_stays_away_for_long(vault: Vault) -> None:
     archive = vault.archive
     archive.audit()
+    for _ in range(recalls.LOOKS_KEPT + 3):
+        next_look(archive)
+    ids = {job.id.rpartition(":")[2] for job in archive.engine.jobs.list(prefix="recall:")}
+    assert ids == {"0", *(str(recalls.LOOKS_KEPT + each) for each in (1, 2, 3))}
     (wait,) = waited_for(archive.engine.jobs)
     argument = {**wait.as_json(), "round": recalls.PATIENT_AFTER, "actor": ""}
     recalls.look_again(archive.engine.archive, archive.engine.jobs, "recall:x:t:0:100", argument, wait.aips)
