@@ -106,7 +106,7 @@ def attachments(path: Path, work: Path) -> dict[str, str]:
     for number, name in re.findall(r"^\s*(\d+): (.+)$", said, re.MULTILINE):
         target = work / "attached"
         ask(["pdfdetach", "-save", number, "-o", str(target), str(path)], work)
-        if not target.is_file() or target.is_symlink():
+        if not left(target, work):
             raise CannotTell(f"the embedded file {name} could not be taken out")
         with target.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

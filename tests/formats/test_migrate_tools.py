@@ -14,6 +14,7 @@ import pytest
 
 from formats import tools as installed
 from formats.migrate import MIGRATORS, Failed, Made, migrator
+from formats.properties import CannotTell, pdf
 from formats.sandbox import MIB, SandboxLimits, workspace
 from policies.findings import spoken
 
@@ -192,3 +193,36 @@ def test_a_tool_that_calls_home(tool: Run) -> None:
 def test_the_module_has_no_other_way_to_a_program() -> None:
     """What these tests replace is what migrators run."""
     assert migrator.program is installed.program
+
+
+@pytest.mark.parametrize(
+    ("program", "read"),
+    [
+        ("pdftoppm", lambda path, work: pdf.render(path, 1, work / "page.png")),
+        ("pdfdetach", pdf.attachments),
+    ],
+)
+def test_what_is_read_of_a_pdf_is_a_file_of_the_tool_s_own(
+    program: str, read: Callable[[Path, Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in its place would show, or compare, whatever of Kho's it leads to."""
+    secret, folder = tmp_path / "secret", tmp_path / "tools"
+    secret.write_bytes(b"of Kho's own")
+    folder.mkdir()
+    fake = f"""#!{sys.executable} -IS
+        import os, sys
+        if "-list" in sys.argv:
+            print("1: a.txt")
+        else:
+            place = sys.argv[sys.argv.index("-o") + 1] if "-o" in sys.argv else sys.argv[-1] + ".png"
+            os.symlink({str(secret)!r}, place)
+    """
+    (folder / program).write_text(textwrap.dedent(fake.replace("#!", "        #!", 1)))
+    (folder / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    installed.program.cache_clear()
+    try:
+        with workspace() as work, pytest.raises(CannotTell, match="could not be"):
+            read(tmp_path / "a.pdf", work)
+    finally:
+        installed.program.cache_clear()
