@@ -179,9 +179,7 @@ class Client:
 
     def sooner(self, flow: str, which: Callable[[Json], bool]) -> int:
         """End the delay of the jobs of ``flow`` of whose argument ``which`` is true; how many there were."""
-        rows = self.dbos.list_workflows(
-            name=flow, status=["DELAYED"], application_name=APPLICATION, limit=_ALL, load_output=False
-        )
+        rows = self._listed(name=flow, status=["DELAYED"], application_name=APPLICATION, limit=_ALL, load_output=False)
         ids = [row.workflow_id for row in rows if row.input is not None and which(row.input["args"][0])]
         for job_id in ids:
             self.dbos.set_workflow_delay(job_id, delay_seconds=0)

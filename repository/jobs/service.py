@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -297,8 +298,11 @@ class Jobs:
         """Make the job tables where they were lost with the catalog, before a transaction in which a job shall be queued. Raises
         `JobTables`."""
         if self._client.fresh():
-            # Whoever holds the lock at this moment is making the tables itself.
-            self._client.await_tables() if self._launcher.lock.holder() else self.upgrade()
+            # Whoever holds the lock at this moment is making the tables itself, also one that has not yet said that it holds it.
+            with contextlib.suppress(LauncherBusy):
+                if not self._launcher.lock.holder():
+                    self.upgrade()
+            self._client.await_tables()
 
     def _enqueue(self, flow: str, job_id: str, argument: Json, *, delay: float = 0.0) -> None:
         self.ready()

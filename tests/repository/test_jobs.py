@@ -259,6 +259,22 @@ def test_tables_are_made_before_a_transaction_that_needs_them(home, machine):
     assert machine.list() == []
 
 
+def test_tables_are_waited_for_where_another_makes_them_and_has_not_said_so(home, machine, monkeypatch):
+    """It has the lock, and its name is not in the file yet."""
+    other = jobs(home)
+    monkeypatch.setattr("repository.jobs.service.PATIENCE", 0.0)
+    monkeypatch.setattr(other._launcher.lock, "holder", lambda: "")
+    monkeypatch.setattr(other._client, "await_tables", lambda: waited.append(1))
+    waited: list[int] = []
+    assert machine._launcher.lock.acquire("command")
+    try:
+        other.ready()
+    finally:
+        machine._launcher.lock.release()
+        other.close()
+    assert waited == [1]
+
+
 def test_job_and_state_change_are_one_transaction(home, machine):
     import sqlalchemy
 
