@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from formats.properties import media, odf, ooxml, pdf, pictures, plain
+from formats.properties.beside import compare_parts
 from formats.properties.cells import Rows, compare_cells
 from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
 from formats.properties.pieces import Text
@@ -301,6 +302,10 @@ def _properties_of(said: Said, work: Path) -> dict[str, str]:
     raise CannotTell(f"the properties of a {said.kind.value} are not read")
 
 
+def _parts(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
+    return compare_parts(source, result, demand.loses)
+
+
 def _attachments(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     was, now = (pdf.attachments(said.path, work) for said in (source, result))
     lost = sorted(name for name, digest in set(was.items()) - set(now.items()))
@@ -324,6 +329,7 @@ COMPARISONS: Mapping[str, Comparison] = {
     "duration": _duration,
     "properties": _properties,
     "attachments": _attachments,
+    "parts": _parts,
 }
 """Property → comparison. A policy may name these and no others."""
 

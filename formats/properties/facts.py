@@ -13,6 +13,9 @@ from formats.tools import program
 
 __all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "ask", "read_told"]
 
+LOST = "lost-"
+"""Before the name of what was lost, among the facts of a comparison."""
+
 LIMITS = SandboxLimits(seconds=600.0, memory=2 * GIB, output=256 << 20)
 """Reading one property of one file: a film of an hour is decoded in minutes, a book's text is megabytes."""
 
@@ -48,10 +51,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One property that must survive, by its ``name``. ``least`` is how much of it, where likeness has degrees (None: its default)."""
+    """One property that must survive, by its ``name``. ``least`` is how much of it, where likeness has degrees (None: its default);
+    ``loses`` names what the path may lose of it, which is told then."""
 
     name: str
     least: float | None = None
+    loses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ class Compared:
     @property
     def accepted(self) -> bool:
         return self.same is True
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """What was lost as the path may lose it, and how many."""
+        return {name[len(LOST) :]: int(count) for name, count in self.facts.items() if name.startswith(LOST)}
 
     def told(self) -> str:
         """An accepted comparison in the words that stand in the PREMIS of the result (docs/on-disk.md): ``same``, or the measure and

@@ -6,7 +6,16 @@ and path by path. docs/policy.md describes the keys.
 
 from __future__ import annotations
 
-from policies.formats.policy import FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
+from policies.formats.policy import PARTS, FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
 from policies.formats.reading import format_policy
 
-__all__ = ["FormatPolicy", "FormatPolicyError", "FormatRule", "MigrationPath", "MustSurvive", "Standing", "format_policy"]
+__all__ = [
+    "PARTS",
+    "FormatPolicy",
+    "FormatPolicyError",
+    "FormatRule",
+    "MigrationPath",
+    "MustSurvive",
+    "Standing",
+    "format_policy",
+]

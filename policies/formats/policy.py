@@ -5,10 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from policies.findings import KhoError, Puid
 
-__all__ = ["FormatPolicy", "FormatPolicyError", "FormatRule", "MigrationPath", "MustSurvive", "Standing"]
+__all__ = ["PARTS", "FormatPolicy", "FormatPolicyError", "FormatRule", "MigrationPath", "MustSurvive", "Standing"]
+
+
+PARTS: Final = ("comments", "notes", "changes", "formulas", "hidden")
+"""What documents hold beside their text, and a path may lose; notes are those for the speaker, changes those that are tracked."""
 
 
 class FormatPolicyError(KhoError):
@@ -35,7 +40,8 @@ class MustSurvive:
 @dataclass(frozen=True, slots=True)
 class MigrationPath:
     """A way from formats to another: ``tool`` with its ``recipe``; the result must be identified as one of ``targets``, is read as
-    ``kind``, and all of ``compare`` must survive. ``purpose`` is "preservation" (into the AIP) or "access" (beside it)."""
+    ``kind``, and all of ``compare`` must survive. ``purpose`` is "preservation" (into the AIP) or "access" (beside it).
+    ``loses`` is what its results may lack of what documents hold beside their text; it is told of each file that loses some."""
 
     name: str
     purpose: str
@@ -44,6 +50,7 @@ class MigrationPath:
     targets: tuple[Puid, ...]
     kind: str
     compare: tuple[MustSurvive, ...]
+    loses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

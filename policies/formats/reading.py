@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from policies.document import Document, Section
 from policies.findings import Puid
-from policies.formats.policy import FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
+from policies.formats.policy import PARTS, FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
 from policies.phrases import phrase
 
 __all__ = ["format_policy"]
@@ -58,6 +58,9 @@ def _path(section: Section, name: str) -> MigrationPath:
     compare = tuple(_demand(section, word) for word in section.texts("compare"))
     if not compare:
         raise section.bad("compare", phrase("fmt-compares-nothing"))
+    loses = section.texts("loses", ())
+    if not set(loses) <= set(PARTS):
+        raise section.bad("loses", phrase("fmt-one-of", known=", ".join(PARTS)))
     path = MigrationPath(
         name=name,
         purpose=purpose,
@@ -66,6 +69,7 @@ def _path(section: Section, name: str) -> MigrationPath:
         targets=tuple(_puid(section, "targets", word) for word in section.texts("targets")),
         kind=section.text("kind"),
         compare=compare,
+        loses=loses,
     )
     section.done()
     return path

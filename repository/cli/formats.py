@@ -162,6 +162,8 @@ def _plan_facts(line: PlanLine) -> Iterator[tuple[str, str]]:
         words("label.compared"),
         ", ".join(f"{each.name} ≥ {each.least:g}" if each.least else each.name for each in line.path.compare),
     )
+    if line.path.loses:
+        yield words("label.loses"), ", ".join(words(f"loses.{each}") for each in line.path.loses)
     if line.hours is None or line.storage is None:
         yield words("label.time"), words("formats.not_measured", path=line.path.name)
     else:

@@ -119,7 +119,8 @@ class _Version:
             add_result(
                 self.spool, self.result_of(file), stream, source=file.path, tool=tool, known=done.known, told=told_of(done)
             )
-        self.facts.update({"files": 1, "bytes_in": file.size, "bytes_out": done.size, "signatures_lost": int(done.signed)})
+        self.facts.update({"files": 1, "bytes_in": file.size, "bytes_out": done.size})
+        self.facts.update({"signatures_lost": int(done.signed), "files_with_losses": int(bool(done.lost))})
         self.seconds += done.seconds
         self.words = {
             "tool": done.made.tool,
@@ -130,6 +131,8 @@ class _Version:
         }
         if done.signed:
             self.findings.add("MIG-SIGNATURE-LOST", file.path, aip=self.aip.id)
+        if done.lost:
+            self.findings.add("MIG-LOST", file.path, aip=self.aip.id, lost=done.lost)
         kept = {"basis": self.basis, "facts": dict(self.facts), "seconds": self.seconds, "words": self.words}
         self.spool.set_meta("migration", json.dumps(kept).encode())
         self.spool.commit()
@@ -144,7 +147,7 @@ class _Version:
             "campaign": self.order.campaign,
             "formats": self.converter.policy.digest,
         }
-        outcome = "warning" if self.facts["signatures_lost"] else "success"
+        outcome = "warning" if self.facts["signatures_lost"] or self.facts["files_with_losses"] else "success"
         return _event(
             self.archive, "migration", outcome, detail, aip=self.aip, deposit_id=self.deposit_id, version=self.aip.version + 1
         )
@@ -267,6 +270,8 @@ def _taken(version: _Version, file: AipFile, done: Converted | Finding) -> None:
         report.counts.update(migrated=1, bytes_in=file.size, bytes_out=done.size)
         if done.signed:
             report.add(Finding("MIG-SIGNATURE-LOST", file.path, {"aip": version.aip.id}))
+        if done.lost:
+            report.add(Finding("MIG-LOST", file.path, {"aip": version.aip.id, "lost": done.lost}))
         return
     report.counts["failed"] += 1
     report.add(done)

@@ -22,6 +22,7 @@ from formats.sandbox import workspace
 from formats.validate import Validity, Why
 from policies.findings import Finding, KhoError, Puid, said
 from policies.formats import FormatPolicy, MigrationPath
+from policies.phrases import phrase
 from repository.aip.carried import Told
 from repository.aip.stored import open_verified
 from repository.archive import Archive
@@ -109,6 +110,24 @@ class Converted:
     size: int
     seconds: float = 0.0
 
+    @property
+    def lost(self) -> str:
+        """What the result lacks as its path may lose it: phrases with counts; "" when nothing."""
+        return ", ".join(_lost(name, count) for each in self.compared for name, count in each.lost.items())
+
+
+def _lost(name: str, count: int) -> str:
+    match name:
+        case "comments":
+            return phrase("part-comments", count=count)
+        case "notes":
+            return phrase("part-notes", count=count)
+        case "changes":
+            return phrase("part-changes", count=count)
+        case "formulas":
+            return phrase("part-formulas", count=count)
+    return phrase("part-hidden", count=count)
+
 
 def told_of(done: Converted) -> Told:
     """What the PREMIS of a result tells of how it was made and compared (docs/on-disk.md, "Technical metadata");
@@ -191,7 +210,7 @@ class Converter:
         return Converted(made, known, compared, validated, False, made.result.stat().st_size)
 
     def _compared(self, file: AipFile, source: Path, result: Path, room: Path) -> tuple[Compared, ...]:
-        demands = [Demand(each.name, each.least) for each in self.path.compare]
+        demands = [Demand(each.name, each.least, self.path.loses) for each in self.path.compare]
         kind = self.policy.rule(Puid(file.puid)).kind
         if kind not in [*Kind]:
             return tuple(Compared(each.name, None, detail=f"the policy does not say how {file.puid} is read") for each in demands)

@@ -65,6 +65,7 @@ def plan(each: PlanLine) -> Document:
         "files": each.files,
         "bytes": each.bytes,
         "compare": [{"property": one.name, "least": one.least} for one in each.path.compare],
+        "loses": list(each.path.loses),
         "measured": each.measured,
         "hours": None if each.hours is None else round(each.hours, 4),
         "storage": each.storage,

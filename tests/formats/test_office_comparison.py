@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -154,3 +155,58 @@ def test_another_file_of_the_same_name_is_no_attachment_kept(tmp_path: Path, wor
     assert one(paths[0], paths[1], "attachments", work).same is False
     assert one(paths[2], paths[0], "attachments", work).same is False
     assert one(paths[0], paths[2], "attachments", work).accepted
+
+
+def parts_of(source: Path, result: Path, work: Work, *loses: str) -> Compared:
+    kinds = [
+        Kind.PDF if path.suffix == ".pdf" else Kind.ODF if path.suffix.startswith(".od") else Kind.OOXML
+        for path in (source, result)
+    ]
+    return compare(Said(source, kinds[0]), Said(result, kinds[1]), [Demand("parts", None, loses)], work())[0]
+
+
+def test_tracked_changes_are_kept_or_nothing_is_made(tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx", ["Ủy ban HIER đồng ý cấp đất."])
+    with_part(source, "word/document.xml", " HIER", DELETED)
+    result = migrated(source, "odt", work)
+    assert parts_of(source, result, work).accepted
+    found = parts_of(source, tmp_path / "a.pdf", work, "comments")
+    assert (found.same, found.detail) == (False, "changes: 1 are 0")
+    told = parts_of(source, tmp_path / "a.pdf", work, "comments", "changes")
+    assert (told.accepted, told.lost) == (True, {"changes": 1})
+    with zipfile.ZipFile(result) as file:
+        text = file.read("content.xml").decode()
+    kept = re.search("<text:tracked-changes.*</text:tracked-changes>", text)
+    assert kept is not None
+    assert not parts_of(source, with_part(result, "content.xml", kept[0], ""), work).accepted
+
+
+def test_formulas_and_hidden_sheets_are_kept_in_a_table(tmp_path: Path, work: Work) -> None:
+    source = documents.xlsx(tmp_path / "a.xlsx", [("Tổng", 3.0)], sheets=("A", "B"))
+    with_part(source, "xl/worksheets/sheet1.xml", '<c r="B1"><v>3.0</v>', '<c r="B1"><f>1+2</f><v>3</v>')
+    with_part(source, "xl/workbook.xml", '<sheet name="B"', '<sheet state="hidden" name="B"')
+    result = migrated(source, "ods", work)
+    assert parts_of(source, result, work).accepted, parts_of(source, result, work)
+    for old, new in (('table:display="false"', 'table:display="true"'), ('table:formula="of:=1+2"', "")):
+        wrong = tmp_path / "wrong.ods"
+        wrong.write_bytes(result.read_bytes())
+        assert not parts_of(source, with_part(wrong, "content.xml", old, new), work).accepted, old
+    assert parts_of(source, tmp_path / "a.pdf", work, "formulas", "hidden").lost == {"formulas": 1, "hidden": 1}
+
+
+def test_comments_and_notes_are_told(tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx")
+    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    with zipfile.ZipFile(source, "a") as file:
+        file.writestr(
+            "word/comments.xml", f'<w:comments xmlns:w="{namespace}"><w:comment w:id="0"/><w:comment w:id="1"/></w:comments>'
+        )
+    assert parts_of(source, tmp_path / "a.pdf", work, "comments").lost == {"comments": 2}
+    assert parts_of(source, documents.odt(tmp_path / "a.odt"), work).detail == "comments: 2 are 0"
+    slides = documents.pptx(tmp_path / "a.pptx")
+    notes = '<p:notes xmlns:p="p" xmlns:a="a"><a:p>{}<a:fld><a:t>1</a:t></a:fld></a:p></p:notes>'
+    with zipfile.ZipFile(slides, "a") as file:
+        file.writestr("ppt/notesSlides/notesSlide1.xml", notes.format("<a:r><a:t>Nhớ nói về ngân sách</a:t></a:r>"))
+        file.writestr("ppt/notesSlides/notesSlide2.xml", notes.format(""))
+    assert parts_of(slides, tmp_path / "a.pdf", work, "notes").lost == {"notes": 1}
+    assert not parts_of(slides, tmp_path / "a.pdf", work).accepted

@@ -77,6 +77,7 @@ def test_an_archive_says_what_it_thinks_otherwise() -> None:
         ('kind = "pdf"\ncompare', "compare", "POL-MISSING"),
         ('kind = "pdf"\nstanding', "standing", "POL-VALUE"),
         ('tool = "ghostscript"', 'tool = "ghostscript"\nspeed = 1', "POL-KEY"),
+        ('tool = "ghostscript"', 'tool = "ghostscript"\nloses = ["everything"]', "POL-VALUE"),
         ('reason_vi = "Ở đây chỉ lưu PDF/A."', "", "POL-MISSING"),
     ],
 )
