@@ -122,17 +122,9 @@ class _Version:
         self.facts.update({"files": 1, "bytes_in": file.size, "bytes_out": done.size})
         self.facts.update({"signatures_lost": int(done.signed), "files_with_losses": int(bool(done.lost))})
         self.seconds += done.seconds
-        self.words = {
-            "tool": done.made.tool,
-            "version": done.made.version,
-            "command": done.made.command,
-            "validated": done.validated,
-            "compared": " ".join(each.name for each in done.compared),
-        }
-        if done.signed:
-            self.findings.add("MIG-SIGNATURE-LOST", file.path, aip=self.aip.id)
-        if done.lost:
-            self.findings.add("MIG-LOST", file.path, aip=self.aip.id, lost=done.lost)
+        self.words = done.words()
+        for each in done.losses(self.aip.id, file.path):
+            self.findings.append(each)
         kept = {"basis": self.basis, "facts": dict(self.facts), "seconds": self.seconds, "words": self.words}
         self.spool.set_meta("migration", json.dumps(kept).encode())
         self.spool.commit()
@@ -268,10 +260,8 @@ def _taken(version: _Version, file: AipFile, done: Converted | Finding) -> None:
     if isinstance(done, Converted):
         version.take(file, done)
         report.counts.update(migrated=1, bytes_in=file.size, bytes_out=done.size)
-        if done.signed:
-            report.add(Finding("MIG-SIGNATURE-LOST", file.path, {"aip": version.aip.id}))
-        if done.lost:
-            report.add(Finding("MIG-LOST", file.path, {"aip": version.aip.id, "lost": done.lost}))
+        for each in done.losses(version.aip.id, file.path):
+            report.add(each)
         return
     report.counts["failed"] += 1
     report.add(done)

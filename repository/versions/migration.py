@@ -115,6 +115,16 @@ class Converted:
         """What the result lacks as its path may lose it: phrases with counts; "" when nothing."""
         return ", ".join(_lost(name, count) for each in self.compared for name, count in each.lost.items())
 
+    def words(self) -> dict[str, str]:
+        """How it was made and what looked at it, as the event of a version says it."""
+        made = {"tool": self.made.tool, "version": self.made.version, "command": self.made.command}
+        return {**made, "validated": self.validated, "compared": " ".join(each.name for each in self.compared)}
+
+    def losses(self, aip_id: str, path: str) -> list[Finding]:
+        """What is to be told of the result of a file: its signature, and what its path may lose."""
+        found = [Finding("MIG-SIGNATURE-LOST", path, {"aip": aip_id})] if self.signed else []
+        return [*found, Finding("MIG-LOST", path, {"aip": aip_id, "lost": self.lost})] if self.lost else found
+
 
 def _lost(name: str, count: int) -> str:
     match name:
