@@ -9,7 +9,7 @@ from typing import Final
 
 from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
 from formats.properties import CannotTell
-from formats.properties.media import streams
+from formats.properties.media import range_of, streams
 from formats.sandbox import SandboxLimits
 from formats.tools import version_of
 
@@ -19,7 +19,7 @@ _RECIPES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "ffv1": (
             ".mkv",
-            "-map 0:v -map 0:a? -vsync passthrough -c:v ffv1 -level 3 -g 1 -slicecrc 1 -slices 4 -threads 1 -c:a flac {depth}",
+            "-map 0:v -map 0:a? -vsync passthrough -c:v ffv1 -level 3 -g 1 -slicecrc 1 -slices 4 -threads 1 {range} -c:a flac {depth}",
         ),
         "flac": (".flac", "-map 0:a -c:a flac -compression_level 8 {depth}"),
         "wav": (".wav", "-map 0:a -c:a pcm_s16le"),
@@ -48,8 +48,21 @@ class Ffmpeg:
         result = work / f"result{extension}"
         link = placed(source, work)
         command = ["ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", str(link)]
-        command += [*options.replace("{depth}", _depth(link, work)).split(), str(result)]
+        options = options.replace("{depth}", _depth(link, work)).replace("{range}", _range(link, work))
+        command += [*options.split(), str(result)]
         return run_tool(command, tool=self.name, version=self.version(), source=link, result=result, work=work, limits=limits)
+
+
+def _range(source: Path, work: Path) -> str:
+    """Films of cameras take the full range of brightness, and say so by a kind of pixels of their own (yuvj420p), which FFV1 does not have:
+    it would be scaled to the range of television, and back, with loss. Their numbers stay, and the range is said beside them."""
+    try:
+        seen = [each for each in streams(source, work) if each["codec_type"] == "video"]
+    except CannotTell:
+        return ""  # the tool itself will say what is wrong
+    full = [number for number, each in enumerate(seen) if range_of(each) == "full range"]
+    words = (f"-filter:v:{number} scale=in_range=full:out_range=full -color_range:v:{number} pc" for number in full)
+    return " ".join(words)
 
 
 def _depth(source: Path, work: Path) -> str:

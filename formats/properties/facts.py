@@ -11,7 +11,7 @@ from pathlib import Path
 from formats.sandbox import GIB, SandboxLimits, run
 from formats.tools import program
 
-__all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "ask", "read_told"]
+__all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "Which", "ask", "read_told", "which"]
 
 LOST = "lost-"
 """Before the name of what was lost, among the facts of a comparison."""
@@ -96,6 +96,19 @@ def read_told(name: str, words: str) -> Compared:
         return Compared(name, True, detail=words)
     facts = {fact: int(value) if value.isdecimal() else value for fact, _, value in (each.partition(" ") for each in counted)}
     return Compared(name, True, measure, facts=facts, limit=limit)
+
+
+Which = tuple[int, int, int]
+"""What tells one file from another: inode, size, time of its last change."""
+
+
+def which(path: Path) -> Which:
+    """Under which key an answer about a file is remembered. Raises CannotTell."""
+    try:
+        told = path.stat()
+    except OSError as error:
+        raise CannotTell("the file is not there") from error
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def ask(command: Sequence[str], work: Path, *, limits: SandboxLimits = LIMITS) -> bytes:

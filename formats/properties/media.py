@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from formats.properties.facts import CannotTell, ask
+from formats.properties.facts import CannotTell, Which, ask, which
 from formats.sandbox import left
 
-__all__ = ["duration", "fractional", "frame_hashes", "psnr", "streams"]
+__all__ = ["Decoded", "Pictures", "decoded", "duration", "fractional", "probed", "psnr", "range_of", "starts", "streams", "tags"]
+
+REMEMBERED: Final = 8
+"""Answers that are remembered: those about the files that are under way, a pair a core. Hashes of a film of two hours take some 20 MB."""
 
 _COMMON: Final = ["-v", "error", "-nostdin", "-xerror"]
 
 
 def streams(path: Path, work: Path) -> list[dict[str, Any]]:
-    """What ffprobe says of each stream. Raises CannotTell."""
+    """What ffprobe says of each stream of pictures or sound. Raises CannotTell."""
+    return [each for each in probed(path, work)["streams"] if each.get("codec_type") in ("audio", "video")]
+
+
+def probed(path: Path, work: Path) -> dict[str, Any]:
+    """What ffprobe says of the file: "streams" (of any kind) and "format". All of it is read for that; the last answers are remembered.
+    Raises CannotTell."""
+    return _probed(path, work, which(path))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _probed(path: Path, work: Path, _: Which) -> dict[str, Any]:
     command = ["ffprobe", "-v", "error", "-of", "json", "-show_streams", "-show_format", "-count_packets", str(path)]
     try:
         told: dict[str, Any] = json.loads(ask(command, work))
     except ValueError as error:
         raise CannotTell("ffprobe does not answer in JSON") from error
-    found: list[dict[str, Any]] = told.get("streams", [])
-    for each in found:
+    for each in told.setdefault("streams", []):
         each.setdefault("duration", told.get("format", {}).get("duration"))
-    return [each for each in found if each.get("codec_type") in ("audio", "video")]
+    return told
 
 
 def duration(path: Path, work: Path) -> float:
@@ -47,28 +62,107 @@ def fractional(path: Path, work: Path) -> bool:
     )
 
 
-def frame_hashes(path: Path, kind: str, work: Path, *, bits: int = 32) -> list[str]:
-    """MD5 of every decoded frame ("v") or of the samples ("a"), in order, with size and kind of pixels or samples. Raises CannotTell.
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """One stream of pictures as it comes out of the decoder: how they are to be shown, the MD5 of each, and when it is shown (ms)."""
 
-    Samples are hashed as one, at ``bits``: containers cut them into packets of their own sizes.
-    """
-    form = ["-f", "framemd5"] if kind == "v" else ["-f", "md5"]
-    extra = ["-vsync", "passthrough"] if kind == "v" else ["-c:a", f"pcm_s{bits}le"]
-    count = sum(each["codec_type"] == {"v": "video", "a": "audio"}[kind] for each in streams(path, work))
-    found: list[str] = []
-    for number in range(count):
-        command = ["ffmpeg", *_COMMON, "-i", str(path), "-map", f"0:{kind}:{number}", *extra, *form, "-"]
-        said = ask(command, work).decode("ascii", "replace")
-        found += _hashes(said, number, kind)
+    shape: str
+    hashes: tuple[str, ...]
+    times: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """All that comes out of the decoders of a file. ``sound`` has one text a stream: rate, channels and the MD5 of all samples (containers
+    cut them into packets of their own sizes)."""
+
+    pictures: tuple[Pictures, ...]
+    sound: tuple[str, ...]
+
+
+def decoded(path: Path, work: Path, *, bits: int = 32) -> Decoded:
+    """Decode a file once; samples are hashed at ``bits``. The last answers are remembered. Raises CannotTell."""
+    return _decoded(path, work, bits, which(path))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _decoded(path: Path, work: Path, bits: int, name: Which) -> Decoded:
+    found = streams(path, work)
+    seen, heard = ([each for each in found if each["codec_type"] == kind] for kind in ("video", "audio"))
+    if not found:
+        return Decoded((), ())
+    stem = f"decoded-{name[0]}"
+    command = ["ffmpeg", *_COMMON, "-y", "-i", str(path)]
+    for number in range(len(seen)):
+        command += ["-map", f"0:v:{number}", "-vsync", "passthrough", "-f", "framemd5", f"{stem}-v{number}"]
+    for number in range(len(heard)):
+        command += ["-map", f"0:a:{number}", "-c:a", f"pcm_s{bits}le", "-f", "md5", f"{stem}-a{number}"]
+    ask(command, work)
+    made = [*(f"{stem}-v{n}" for n in range(len(seen))), *(f"{stem}-a{n}" for n in range(len(heard)))]
+    if not all(left(work / name, work) for name in made):
+        raise CannotTell("ffmpeg decoded nothing")
+    try:
+        pictures = [_pictures((work / f"{stem}-v{n}").read_text("ascii"), each) for n, each in enumerate(seen)]
+        sound = [f"{_rate(each)} {(work / f'{stem}-a{n}').read_text('ascii').strip()}" for n, each in enumerate(heard)]
+    except (OSError, ValueError) as error:
+        raise CannotTell("ffmpeg decoded nothing") from error
+    return Decoded(tuple(pictures), tuple(sound))
+
+
+def _rate(stream: dict[str, Any]) -> str:
+    return f"{stream.get('sample_rate')} Hz, {stream.get('channels')} channels,"
+
+
+def _pictures(said: str, stream: dict[str, Any]) -> Pictures:
+    head = dict(re.findall(r"^#(tb|dimensions|sar) \d+: (\S+)", said, re.MULTILINE))
+    over, _, under = head.get("tb", "").partition("/")
+    rows = [line.split(",") for line in said.splitlines() if line and not line.startswith("#")]
+    unit = 1_000 * int(over) / int(under)
+    sar = head.get("sar", "0/1")
+    shape = f"{head.get('dimensions', '')}, pixels {'1/1' if sar == '0/1' else sar}, {range_of(stream)}"
+    return Pictures(shape, tuple(row[-1].strip() for row in rows), tuple(int(row[2]) * unit for row in rows))
+
+
+def range_of(stream: dict[str, Any]) -> str:
+    """Whether brightness takes the full range of its values, as cameras write it, or that of television."""
+    full = stream.get("color_range") == "pc" or str(stream.get("pix_fmt", "")).startswith("yuvj")
+    return "full range" if full else "limited range"
+
+
+def tags(path: Path, work: Path) -> dict[str, str]:
+    """What is said of a file and its streams in words, but for what containers say of themselves. Raises CannotTell."""
+    told = probed(path, work)
+    found: dict[str, str] = {}
+    for number, each in enumerate([told.get("format", {}), *told["streams"]]):
+        for name, value in each.get("tags", {}).items():
+            if name.lower() not in OF_CONTAINERS and not name.upper().startswith("_STATISTICS") and str(value).strip():
+                found[f"{number} {name.lower()}"] = str(value).strip()
     return found
 
 
-def _hashes(said: str, number: int, kind: str) -> list[str]:
-    if kind == "a":
-        return [f"{number}:{said.strip()}"]
-    shape = [line for line in said.splitlines() if line.startswith("#dimensions")]
-    frames = [line.rsplit(",", 1)[-1].strip() for line in said.splitlines() if line and not line.startswith("#")]
-    return [f"{number}:{shape[0] if shape else ''}", *frames]
+OF_CONTAINERS: Final = frozenset(
+    {
+        "encoder",
+        "major_brand",
+        "minor_version",
+        "compatible_brands",
+        "handler_name",
+        "vendor_id",
+        "duration",
+        "bps",
+        "number_of_frames",
+    }
+    | {"number_of_bytes", "creation_time", "time_reference"}
+)
+"""Tags that say how a file was put together. (The time of creation is that of the file, too: the original keeps it.)"""
+
+
+def starts(path: Path, work: Path) -> list[float]:
+    """Seconds from the first picture (else the first sound) to the beginning of each stream. Raises CannotTell."""
+    times = [float(each.get("start_time") or 0) if each.get("start_time") != "N/A" else 0.0 for each in streams(path, work)]
+    kinds = [each["codec_type"] for each in streams(path, work)]
+    first = times[kinds.index("video")] if "video" in kinds else min(times, default=0.0)
+    return [time - first for time in times]
 
 
 def psnr(one: Path, two: Path, work: Path) -> tuple[float, float, int]:

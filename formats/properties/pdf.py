@@ -13,7 +13,7 @@ from formats.properties.facts import CannotTell, ask
 from formats.properties.pieces import Piece
 from formats.sandbox import left
 
-__all__ = ["attachments", "facts", "pages", "picture_of", "pictures", "properties", "render", "text"]
+__all__ = ["attachments", "facts", "longest_sides", "pages", "picture_of", "pictures", "properties", "render", "text"]
 
 EDGE: Final = 6
 """Lines at the top and at the bottom of a page among which its head and foot are looked for."""
@@ -116,9 +116,19 @@ def attachments(path: Path, work: Path) -> dict[str, str]:
     return found
 
 
-def render(path: Path, page: int, target: Path, *, size: tuple[int, int] | None = None, dpi: float = 72.0) -> Path:
-    """One page as a PNG: ``size`` in pixels where it is given, else at ``dpi``. The folder of ``target`` is written. Raises CannotTell."""
-    scale = ["-scale-to-x", str(size[0]), "-scale-to-y", str(size[1])] if size else ["-r", f"{dpi:g}"]
+def longest_sides(path: Path, work: Path, count: int) -> list[float]:
+    """The longer side of each page, in points (1/72 inch). Raises CannotTell."""
+    said = ask(["pdfinfo", "-f", "1", "-l", str(count), str(path)], work).decode("utf-8", "replace")
+    sizes = re.findall(r"^Page +\d+ size: +([\d.]+) x ([\d.]+) pts", said, re.MULTILINE)
+    if len(sizes) != count:
+        raise CannotTell("pdfinfo does not say how large the pages are")
+    return [max(float(width), float(height)) for width, height in sizes]
+
+
+def render(path: Path, page: int, target: Path, *, side: int = 0, dpi: float = 72.0) -> Path:
+    """One page as a PNG: its longer ``side`` in pixels where that is given, else at ``dpi``. The folder of ``target`` is written. Raises
+    CannotTell."""
+    scale = ["-scale-to", str(side)] if side else ["-r", f"{dpi:g}"]
     one = ["-f", str(page), "-l", str(page), "-singlefile"]
     ask(["pdftoppm", "-png", *scale, *one, str(path), str(target.with_suffix(""))], target.parent)
     if not left(target, target.parent):

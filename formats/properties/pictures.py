@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from formats.properties.facts import CannotTell, ask
+from formats.properties.facts import CannotTell, Which, ask, which
 
 __all__ = ["compare", "describe", "frame", "scores", "thumbnail"]
 
 
 PIXELS = Path(__file__).with_name("pixels.py")
 """Run as a file: as a module it would import all readers of properties first, which costs as much again as the decoder's own start."""
+
+REMEMBERED = 16
+"""Descriptions of pictures that are remembered: those of the files that are under way."""
 
 
 def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, Any]:
@@ -30,7 +34,13 @@ def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, 
 
 
 def describe(path: Path, work: Path) -> dict[str, Any]:
-    """{"frames", "width", "height", "mode", "dpi", "profile", "format"}. Raises CannotTell."""
+    """{"frames", "width", "height", "mode", "format", "dpi" and "profiles" (digests) frame by frame, "metadata": name → value}. The last
+    answers are remembered: several comparisons ask for the same. Raises CannotTell."""
+    return _described(path, work, which(path))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _described(path: Path, work: Path, _: Which) -> dict[str, Any]:
     return _told("describe", [path], work)
 
 
@@ -39,9 +49,10 @@ def compare(one: Path, two: Path, work: Path) -> dict[str, Any]:
     return _told("compare", [one, two], work)
 
 
-def scores(one: Path, two: Path, work: Path) -> list[tuple[float, float]]:
-    """(SSIM, SSIM of the worst region) of each pair of frames; (0, 0) for one too many. Raises CannotTell."""
-    return [(mean, worst) for mean, worst in _told("scores", [one, two], work)["scores"]]
+def scores(one: Path, two: Path, work: Path, **longest: int) -> list[tuple[float, float]]:
+    """(SSIM, SSIM of the worst region) of each pair of frames, of which no side is longer than ``longest``; (0, 0) for one too many.
+    Raises CannotTell."""
+    return [(mean, worst) for mean, worst in _told("scores", [one, two], work, **longest)["scores"]]
 
 
 def frame(path: Path, number: int, target: Path, work: Path) -> Path:

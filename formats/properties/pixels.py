@@ -7,14 +7,15 @@ what grows too large, and large scans of maps are honest.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
-from PIL import Image, ImageChops, ImageMath, ImageSequence
+from PIL import ExifTags, Image, ImageChops, ImageMath, ImageOps, ImageSequence
 
-__all__ = ["compare", "describe", "frame", "main", "scores", "thumbnail"]
+__all__ = ["check_depth", "compare", "describe", "frame", "iptc", "main", "metadata", "scores", "thumbnail"]
 
 FORMATS = ("TIFF", "JPEG", "PNG", "JPEG2000", "BMP", "GIF", "WEBP", "PPM")
 """The formats that are opened: Pillow has decoders for fifty, and each is a door."""
@@ -32,10 +33,21 @@ LONGEST = 2_000
 """Pixels of the longer side at which likeness is measured: finer grain is noise of scanners, and costs by the square."""
 
 
+NEAR = 4
+"""Side, in windows, of the neighbourhood whose mean likeness is the worst region: 32 pixels, a seal or a few words of a page that is drawn
+at 72 dpi. A single window may fall for the noise of JPEG."""
+
+
+COARSE = 4
+"""How much smaller colours are compared than light: JPEG and the eye take them so, and a region of colour is one of light still."""
+
+
 def _canonical(image: Image.Image) -> Image.Image:
-    """The same pixels in the one mode in which they are compared: palettes looked up, bits as bytes."""
+    """The same pixels in the one mode in which they are compared: palettes looked up, bits as bytes, what is transparent told."""
+    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
+        return image.convert("RGBA")
     if image.mode == "P":
-        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+        return image.convert("RGB")
     if image.mode in ("1", "LA", "PA", "RGBX"):
         return image.convert({"1": "L", "LA": "RGBA", "PA": "RGBA", "RGBX": "RGB"}[image.mode])
     if image.mode.startswith("I;16"):
@@ -43,27 +55,103 @@ def _canonical(image: Image.Image) -> Image.Image:
     return image
 
 
+def check_depth(image: Image.Image) -> None:
+    """Raise ValueError where a channel has more bits than the decoder gives: then two pictures that agree need not be equal."""
+    tiles = str(getattr(image, "tile", ""))
+    if image.mode in ("RGB", "RGBA", "LA", "CMYK") and (";16" in tiles or _jpeg2000_bits(image) > 8):
+        raise ValueError("its channels have more than 8 bits, and here are 8 of them read only")
+
+
+def _jpeg2000_bits(image: Image.Image) -> int:
+    """Bits a channel as the codestream's SIZ says (ISO/IEC 15444-1, A.5.1); 0 of other pictures."""
+    stream: BinaryIO | None = getattr(image, "fp", None)
+    if image.format != "JPEG2000" or stream is None:
+        return 0
+    place = stream.tell()
+    stream.seek(0)
+    head = stream.read(1 << 16)
+    stream.seek(place)
+    at = head.find(b"\xff\x4f\xff\x51")
+    if at < 0 or len(head) <= at + 42:
+        raise ValueError("its codestream does not say how deep its channels are")
+    return (head[at + 42] & 0x7F) + 1
+
+
 def _frames(path: str) -> Iterator[Image.Image]:
+    """The pictures as they are to be seen: turned as their orientation says (the reader of TIFF does that by itself, others do not)."""
     with Image.open(path, formats=FORMATS) as file:
         for frame in ImageSequence.Iterator(file):
+            check_depth(frame)
             frame.load()
-            yield frame
+            turned = frame.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            yield ImageOps.exif_transpose(frame) if turned else frame
 
 
 def describe(path: str) -> dict[str, Any]:
-    """Frames, size, mode, resolution and colour profile of the first frame."""
+    """How many frames, their size, mode, resolution and colour profile, and what is said in words beside the pixels."""
     with Image.open(path, formats=FORMATS) as file:
-        dpi = file.info.get("dpi") or (0, 0)
-        profile = file.info.get("icc_profile") or b""
-        return {
-            "frames": int(getattr(file, "n_frames", 1)),
-            "width": file.width,
-            "height": file.height,
-            "mode": file.mode,
-            "dpi": [round(float(each), 2) for each in dpi],
-            "profile": len(profile),
-            "format": file.format,
-        }
+        told = {"width": file.width, "height": file.height, "mode": file.mode, "format": file.format}
+        said = metadata(file)
+        dpi, profiles = list[list[float]](), list[str]()
+        for frame in ImageSequence.Iterator(file):
+            dpi.append([round(float(each), 2) for each in frame.info.get("dpi") or (0, 0)])
+            profile = frame.info.get("icc_profile") or b""
+            profiles.append(hashlib.sha256(profile).hexdigest() if profile else "")
+        return {**told, "frames": len(dpi), "dpi": dpi, "profiles": profiles, "metadata": said}
+
+
+STRUCTURE = frozenset(
+    {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 297, 317, 320, 322, 323, 324, 325}
+    | {338, 339, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532, 700, 33723, 34377, 34665, 34675, 34853}
+    | {0xA001, 0xA002, 0xA003, 0xA005, 0xEA1C}
+)
+"""Tags of TIFF and Exif that say how a picture is stored, or where other tags are: no statement about it."""
+
+
+NOT_SAID = frozenset({"XML:com.adobe.xmp", "Raw profile type exif"})
+"""Texts of PNG that are metadata of another kind."""
+
+
+def metadata(image: Image.Image) -> dict[str, str]:
+    """What a picture says of itself in words and numbers: tags of TIFF and Exif, the place, XMP and IPTC (as digests), comments."""
+    exif = image.getexif()
+    groups = (("", exif), ("exif ", exif.get_ifd(ExifTags.IFD.Exif)), ("place ", exif.get_ifd(ExifTags.IFD.GPSInfo)))
+    found = {
+        f"{group}{ExifTags.GPSTAGS.get(tag, tag) if group == 'place ' else ExifTags.TAGS.get(tag, tag)}": _plain(value)
+        for group, tags in groups
+        for tag, value in tags.items()
+        if tag not in STRUCTURE
+    }
+    for name, data in (("XMP", image.info.get("xmp")), ("IPTC", iptc(image))):
+        if data and (data := (data if isinstance(data, bytes) else str(data).encode()).strip(b"\0\r\n ")):
+            found[name] = hashlib.sha256(data).hexdigest()
+    comment = image.info.get("comment", b"")
+    texts = {"comment": comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment}
+    texts |= getattr(image, "text", {})
+    found |= {name: str(text).strip() for name, text in texts.items() if name not in NOT_SAID}
+    return {name: value for name, value in found.items() if value}
+
+
+def iptc(image: Image.Image) -> bytes:
+    """IPTC as it is kept in JPEG (a resource of Photoshop) and TIFF (a tag)."""
+    resources: Any = image.info.get("photoshop", {})
+    tags: Any = getattr(image, "tag_v2", {})
+    data = resources.get(0x0404) if isinstance(resources, dict) else None
+    data = data or tags.get(33723) or b""
+    return data if isinstance(data, bytes) else b""
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(_plain, value))
+    if isinstance(value, bytes):
+        return _plain(value.decode("latin-1"))
+    if isinstance(value, str):
+        try:
+            return value.encode("latin-1").decode("utf-8").rstrip("\0 ")  # as bytes of UTF-8, which is what most write
+        except UnicodeError:
+            return value.rstrip("\0 ")
+    return f"{float(value):.6g}" if isinstance(value, float) or hasattr(value, "numerator") else str(value)
 
 
 def compare(one: str, two: str) -> dict[str, Any]:
@@ -96,8 +184,8 @@ def _difference(one: Image.Image, two: Image.Image) -> str | None:
     return None
 
 
-def scores(one: str, two: str) -> dict[str, Any]:
-    """Structural likeness of each pair of frames: {"scores": [[mean, worst region], …]}."""
+def scores(one: str, two: str, longest: int = LONGEST) -> dict[str, Any]:
+    """Structural likeness of each pair of frames, made so small that no side is longer: {"scores": [[mean, worst region], …]}."""
     found: list[tuple[float, float]] = []
     left, right = _frames(one), _frames(two)
     while True:
@@ -106,31 +194,49 @@ def scores(one: str, two: str) -> dict[str, Any]:
             if (first is None) != (second is None):
                 found.append((0.0, 0.0))
             return {"scores": found}
-        found.append(_ssim(first, second))
+        found.append(_ssim(first, second, longest))
 
 
-def _grey(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _shown(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """As it looks on paper, in grey or in colours of 8 bits."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
-    grey = image.convert("L") if not image.mode.startswith(("I", "F")) else _sixteen(image)
-    return grey if grey.size == size else grey.resize(size, Image.Resampling.BOX)
+    if image.mode.startswith(("I", "F")):
+        image = _sixteen(image)
+    elif image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return image if image.size == size else image.resize(size, Image.Resampling.BOX)
 
 
 def _sixteen(image: Image.Image) -> Image.Image:
     return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 
 
-def _ssim(one: Image.Image, two: Image.Image) -> tuple[float, float]:
-    """(mean, mean of the worst sixteenth of a 4 × 4 grid): a fault in one corner does not vanish in a white page."""
+def _ssim(one: Image.Image, two: Image.Image, longest: int = LONGEST) -> tuple[float, float]:
+    """(mean, mean of the worst neighbourhood), of light or of a colour, whichever is less: a fault in one corner does not vanish in a
+    white page, and a seal that lost its red is no seal."""
     ratio_one, ratio_two = one.width / one.height, two.width / two.height
     if abs(ratio_one - ratio_two) > 0.01 * ratio_one:
         return 0.0, 0.0
-    shrink = min(1.0, LONGEST / max(one.size), LONGEST / max(two.size))
+    shrink = min(1.0, longest / max(one.size), longest / max(two.size))
     smaller = min((one, two), key=lambda each: each.width)
     size = (max(BLOCK, round(smaller.width * shrink)), max(BLOCK, round(smaller.height * shrink)))
-    x, y = (_grey(each, size).convert("F") for each in (one, two))
+    first, second = (_shown(each, size) for each in (one, two))
+    if first.mode != second.mode:
+        first, second = first.convert("RGB"), second.convert("RGB")
+    if first.mode == "L":
+        return _likeness(first, second, NEAR)
+    light, *colours = zip(first.convert("YCbCr").split(), second.convert("YCbCr").split(), strict=True)
+    channels = [_likeness(*light, NEAR)]
+    channels += [_likeness(x.reduce(COARSE), y.reduce(COARSE), NEAR // COARSE) for x, y in colours]
+    return min(mean for mean, _ in channels), min(worst for _, worst in channels)
+
+
+def _likeness(one: Image.Image, two: Image.Image, near: int) -> tuple[float, float]:
+    """SSIM of one channel."""
+    x, y = one.convert("F"), two.convert("F")
 
     def mean(expression: Any) -> Image.Image:
         image: Image.Image = ImageMath.lambda_eval(expression, x=x, y=y)
@@ -145,7 +251,7 @@ def _ssim(one: Image.Image, two: Image.Image) -> tuple[float, float]:
         return ((both * 2 + C1) * ((a["xy"] - both) * 2 + C2)) / ((squares + C1) * (spread + C2))
 
     values: Image.Image = ImageMath.lambda_eval(formula, mx=mx, my=my, xx=xx, yy=yy, xy=xy)
-    regions = values.resize((min(4, values.width), min(4, values.height)), Image.Resampling.BOX)
+    regions = values.reduce(near)
     whole = values.resize((1, 1), Image.Resampling.BOX)
     return _values(whole)[0], min(_values(regions))
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from policies.findings import spoken
+from policies.phrases import phrase
 from repository.reports.printing import Words, facts, opening, shown, signs, table, whole
 
 __all__ = ["PRINTED", "page"]
@@ -151,6 +153,10 @@ def _migrated_cells(row: Document, say: Words) -> Iterable[str]:
     target = _file(row["target"], say)
     yield f'{target}<br><span class="bad">{say("taken_back")}</span>' if row["taken_back"] else target
     lost = f'<br><span class="bad">{say("signature_lost")}</span>' if row["signature_lost"] else ""
+    if row["lost"]:
+        named = (each.rpartition(" ") for each in row["lost"].split(", "))
+        words = ", ".join(escape(spoken(phrase(f"part-{kind}", count=int(count)), say.lang)) for kind, _, count in named)
+        lost += f'<br><span class="bad">{say("lost", parts=words)}</span>'
     compared = ", ".join(_compared(one, say) for one in row["compared"])
     yield f"{escape(row['tool'])}<br>{say('checked')}: {shown(row['checked'])}<br>{say('compared')}: {compared}{lost}"
 

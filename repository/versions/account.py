@@ -38,7 +38,7 @@ Document = dict[str, Any]
 COLUMNS: Final = (
     *("outcome", "aip", "version", "time"),
     *(f"{side}_{name}" for side in ("source", "target") for name in ("path", "puid", "bytes", "sha256")),
-    *("tool", "command", "checked", "compared", "signature_lost", "taken_back", "code", "reason"),
+    *("tool", "command", "checked", "compared", "lost", "signature_lost", "taken_back", "code", "reason"),
 )
 """The columns of a table of files, one row a file."""
 
@@ -186,7 +186,7 @@ class _Gathering:
     def _row(self, outcome: str, event: Event, source: Document, **more: Any) -> Document:
         row: Document = {"outcome": outcome, "aip": event.aip_id, "version": event.aip_version, "time": _moment(event.time)}
         row |= {"source": source, "target": None, "tool": "", "command": "", "checked": "", "compared": []}
-        return {**row, "signature_lost": False, "taken_back": False, "code": "", "reason": "", **more}
+        return {**row, "lost": "", "signature_lost": False, "taken_back": False, "code": "", "reason": "", **more}
 
     def _representations(self, aip_id: str, version: int) -> list[str]:
         names = self.archive.catalog.formats.representations(aip_id, version=version)
@@ -256,5 +256,6 @@ def _facts(told: PremisFile | None, event: Event) -> Document:
             {"property": one.name, "measure": one.measure, "limit": one.limit, "counts": dict(one.facts)}
             for one in compared or [Compared(name, True) for name in str(detail.get("compared", "")).split()]
         ],
+        "lost": ", ".join(f"{name} {count}" for one in compared for name, count in one.lost.items()),
         "signature_lost": said.get("signature lost") == "yes",
     }

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from formats.migrate import Made
+from formats.migrate.pillow import Pillow
 from formats.properties import COMPARISONS, Compared, Demand, Kind, Said, compare
 from formats.properties.pieces import BULLET, COUNTED, Piece, words
 from formats.properties.words import compare_words
+from formats.sandbox import workspace
 from tests.formats import documents
 from tests.formats.documents import PARAGRAPHS, needs
 
@@ -287,6 +290,57 @@ def test_a_shifted_or_changed_picture_is_refused(tmp_path: Path) -> None:
     assert one(source, tmp_path / "c.png", "resolution", PICTURES).same is False
 
 
+def test_what_a_picture_says_and_how_it_is_to_be_seen_must_survive(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274], exif[270], exif.get_ifd(0x8769)[0x9003] = 6, "Lễ thượng cờ", "1975:04:30 10:00:00"
+    with Image.open(documents.picture(tmp_path / "a.png", (64, 48))) as image:
+        image.save(tmp_path / "a.jpg", exif=exif, comment="Ảnh của ông A")
+        image.save(tmp_path / "profile.png", icc_profile=b"x" * 200)
+        image.save(tmp_path / "other.png", icc_profile=b"y" * 200)
+    with workspace() as work:
+        made = Pillow().migrate(tmp_path / "a.jpg", "tiff", work)
+        assert isinstance(made, Made), made
+        good = compared(tmp_path / "a.jpg", made.result, "pixels", "metadata", "resolution", kinds=PICTURES)
+        assert all(each.accepted for each in good), good
+        with Image.open(made.result) as image:
+            image.load()
+            assert image.size == (48, 64)
+            image.save(tmp_path / "bare.tif")
+    assert "lost: " in one(tmp_path / "a.jpg", tmp_path / "bare.tif", "metadata", PICTURES).detail
+    with Image.open(tmp_path / "a.jpg") as image:
+        image.save(tmp_path / "lying.png")
+    assert one(tmp_path / "a.jpg", tmp_path / "lying.png", "pixels", PICTURES).same is False
+    assert one(tmp_path / "profile.png", tmp_path / "other.png", "profile", PICTURES).same is False
+
+
+def test_pictures_that_the_decoder_makes_poorer_are_never_equal(tmp_path: Path) -> None:
+    import struct
+    import zlib
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    deep = b"".join(b"\0" + struct.pack(">12H", *range(row, row + 12)) for row in range(4))
+    head = struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(deep)) + chunk(b"IEND", b"")
+    (tmp_path / "deep.png").write_bytes(data)
+    found = one(tmp_path / "deep.png", tmp_path / "deep.png", "pixels", PICTURES)
+    assert (found.same, "more than 8 bits" in found.detail) == (None, True)
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "holes.png", transparency=(255, 0, 0))
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "full.png")
+    assert one(tmp_path / "holes.png", tmp_path / "full.png", "pixels", PICTURES).same is False
+
+
+def test_a_seal_that_lost_its_colour_or_went_is_no_likeness(tmp_path: Path) -> None:
+    for name, colour in (("red", "red"), ("grey", (76, 76, 76)), ("none", "white")):
+        image = documents.page(dpi=100).convert("RGB")
+        ImageDraw.Draw(image).ellipse((600, 900, 700, 1000), outline=colour, width=5)
+        image.save(tmp_path / f"{name}.png")
+    for other in ("grey", "none"):
+        assert one(tmp_path / "red.png", tmp_path / f"{other}.png", "look", PICTURES).same is False
+    assert one(tmp_path / "red.png", tmp_path / "red.png", "look", PICTURES).accepted
+
+
 def test_likeness_has_degrees(tmp_path: Path) -> None:
     source = documents.picture(tmp_path / "a.png", (640, 480))
     with Image.open(source) as image:
@@ -321,6 +375,9 @@ def test_sound_is_compared_by_its_samples(tmp_path: Path) -> None:
     source = documents.sound(tmp_path / "a.wav")
     subprocess.run(["flac", "-s", source, "-o", tmp_path / "a.flac"], check=True)
     assert one(source, tmp_path / "a.flac", "samples", MEDIA).accepted
+    faster = ["-af", "asetrate=16000", "-c:a", "pcm_s16le"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, *faster, tmp_path / "faster.wav"], check=True)
+    assert " Hz, " in one(source, tmp_path / "faster.wav", "samples", MEDIA).detail
     assert one(source, documents.sound(tmp_path / "b.wav", lost=20_000), "samples", MEDIA).same is False
     assert one(source, documents.sound(tmp_path / "c.wav", 2.0), "duration", MEDIA).same is False
 
@@ -330,11 +387,21 @@ def test_films_are_compared_frame_by_frame(tmp_path: Path) -> None:
     source = documents.film(tmp_path / "a.avi")
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-c:v", "ffv1", "-c:a", "flac", tmp_path / "a.mkv"], check=True)
     assert all(
-        each.accepted for each in compared(source, tmp_path / "a.mkv", "frames", "samples", "duration", "quality", kinds=MEDIA)
+        each.accepted
+        for each in compared(source, tmp_path / "a.mkv", "frames", "timing", "samples", "duration", "quality", kinds=MEDIA)
     )
     drop = ["-vf", "select='not(eq(n,7))',setpts=N/10/TB", "-c:v", "ffv1", "-c:a", "copy"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, *drop, tmp_path / "lost.mkv"], check=True)
     assert [each.same for each in compared(source, tmp_path / "lost.mkv", "frames", "quality", kinds=MEDIA)] == [False] * 2
+    late = ["-itsoffset", "0.4", "-i", tmp_path / "a.mkv", "-map", "0:v", "-map", "1:a", "-c", "copy"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.mkv", *late, tmp_path / "late.mkv"], check=True)
+    assert "begins 0.40 s" in one(source, tmp_path / "late.mkv", "timing", MEDIA).detail
+    slow = ["-c", "copy", "-an", "-bsf:v", "setts=ts=TS*1.15"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.mkv", *slow, tmp_path / "slow.mkv"], check=True)
+    assert "earlier or later" in one(source, tmp_path / "slow.mkv", "timing", MEDIA).detail
+    wide = ["-vf", "setsar=2", "-c:v", "ffv1", "-c:a", "copy"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, *wide, tmp_path / "wide.mkv"], check=True)
+    assert "pixels 2/1" in one(source, tmp_path / "wide.mkv", "frames", MEDIA).detail
     mirrored = ["-vf", "hflip", "-c:v", "ffv1"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, *mirrored, tmp_path / "other.mkv"], check=True)
     assert [each.same for each in compared(source, tmp_path / "other.mkv", "frames", "quality", kinds=MEDIA)] == [False] * 2

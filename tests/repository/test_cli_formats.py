@@ -79,7 +79,7 @@ def test_the_life_of_a_campaign(archive: Archive) -> None:
     assert [each["outcome"] for each in rows] == ["refused", "migrated", "migrated", "migrated"]
     assert "Không chuyển đổi được" in rows[0]["reason"]
     assert {(each["source_puid"], each["target_puid"]) for each in rows[1:]} == {("fmt/116", "fmt/353"), ("fmt/11", "fmt/353")}
-    assert {each["compared"] for each in rows[1:]} == {"pages =; pixels =; resolution =; profile ="}
+    assert {each["compared"] for each in rows[1:]} == {"pages =; pixels =; resolution =; profile =; metadata ="}
     without = archive.kho("formats", "campaign", "report", str(document["campaign"]), "--format", "pdf")
     assert (without.code, "a folder must be named with -o" in without.err) == (2, True)
     back = archive.kho("--json", "formats", "campaign", "rollback", str(document["campaign"]))
@@ -95,7 +95,7 @@ def test_the_life_of_a_campaign(archive: Archive) -> None:
     table_of_files = csv.DictReader(io.StringIO((printed / "files.csv").read_text(encoding="utf-8")))
     assert [each["taken_back"] for each in table_of_files] == ["", *["yes"] * 3]
     text = printed_words(printed / "report.pdf")
-    for words in ("ĐÃĐƯỢCRÚTLẠIở1góiAIP", "ảnh1.bmp", "MIG-TOOL-FAILED", "fmt/353", "pillow", "hồsơmàu="):
+    for words in ("ĐÃĐƯỢCRÚTLẠIở1góiAIP", "ảnh1.bmp", "MIG-TOOL-FAILED", "fmt/353", "pillow", "hồsơmàu=,môtảnhúng="):
         assert words in text
     again = archive.kho("--json", "formats", "campaign", "report", str(document["campaign"]), language="vi").json
     written = json.loads((printed / "report.json").read_bytes())

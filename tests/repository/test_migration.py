@@ -227,7 +227,7 @@ def test_premis_tells_which_file_was_made_from_which(archive: ArchiveUnderTest, 
     assert made.application.startswith("pillow ")
     event = next(each for each in archive.engine.holdings.events(aip) if each.type == "migration")
     assert (event.outcome, event.aip_version, event.asked_by) == ("success", 2, "user:test")
-    assert event.detail["compared"] == "pages pixels resolution profile"
+    assert event.detail["compared"] == "pages pixels resolution profile metadata"
     assert str(event.detail["command"]).startswith("python")
 
 
