@@ -139,10 +139,10 @@ def _unsigned(signer: ReadSigner, hash_name: str) -> Iterator[tuple[str, set[byt
     value, the first index the whole attribute."""
     attributes = signer.info["unsigned_attrs"]
     for attribute in () if isinstance(attributes, core.Void) else attributes:
-        kind, whole, values = attribute["type"].dump(), attribute.dump(), attribute["values"].dump()
         try:
+            kind, whole, values = attribute["type"].dump(), attribute.dump(), attribute["values"].dump()
             each = [values[one.start : one.end] for one in parts(values, element(values))]
-        except Malformed:
+        except (ValueError, TypeError):  # what stands in it is looked into only now: it is no attribute that an index names
             continue
         for value in each:
             yield (

@@ -14,7 +14,7 @@ from asn1crypto import core
 from policies.trust import default_algorithms
 from signatures import ber, der
 from signatures.anchors import Anchors
-from signatures.attributes import CERTIFICATE_VALUES
+from signatures.attributes import CERTIFICATE_VALUES, SIGNATURE_STAMP
 from signatures.ber import element, parts
 from signatures.cms_evidence import MOST_RECORDS
 from signatures.judgement import Context, ValidationData, judge
@@ -224,6 +224,22 @@ def test_what_the_index_names_and_is_taken_away_breaks_the_archive_stamp(tmp_pat
     file = read(tmp_path, info.dump())
     archive = [each for each in file.stamps if each.kind == "archive"]
     assert [each.token.integrity for each in archive] == [Integrity.BROKEN]
+
+
+def test_an_attribute_that_comes_later_and_is_none_takes_nothing_from_the_archive_stamp(tmp_path: Path, pki: Pki) -> None:
+    """asn1crypto writes anew what has an indefinite length, looks into it for that, and raises then."""
+    long = archived(pki, pki.sign_cms(CONTENT, WHEN, detached=False), CONTENT, "tsa2", day(2029, 6))
+    info = asn1.ContentInfo.load(long)
+    signer = info["content"]["signer_infos"][0]
+    wrong = der.sequence(der.write_oid(SIGNATURE_STAMP), der.set_of([der.sequence(der.encode(der.INTEGER, b"\1"))]))
+    attributes = [*(each.dump() for each in signer["unsigned_attrs"]), indefinite(wrong, (0,))]
+    signer["unsigned_attrs"] = asn1.CMSAttributes.load(der.encode(der.SET, *attributes))
+    odd = info.dump()
+    file = read(tmp_path, odd)
+    assert [(each.kind, each.token.integrity) for each in file.stamps][:2] == [
+        ("signature", Integrity.INTACT),
+        ("archive", Integrity.INTACT),
+    ]
 
 
 def test_an_attribute_of_a_stamp_that_is_none_leaves_the_stamp_without_an_index(tmp_path: Path, pki: Pki) -> None:
