@@ -3,7 +3,6 @@
 Each function works in the process that calls it, and for all that it starts.
 """
 
-import _socket
 import ctypes
 import errno
 import os
@@ -17,20 +16,15 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 22, 24, 38
-SECCOMP_MODE_FILTER, SECCOMP_SET_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE = 2, 1, 1 << 3, 1 << 5
+SECCOMP_MODE_FILTER = 2
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = -100, 0x8000, 1
 
 SYS_MOUNT_SETATTR, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_ADD, SYS_LANDLOCK_RESTRICT, SYS_IO_URING_SETUP = 442, 444, 445, 446, 425
 """The same on every architecture of Linux."""
 
-CALLS: dict[str, tuple[int, int, int, int, tuple[int, ...]]] = {
-    "x86_64": (0xC000003E, 317, 41, 56, (57, 58)),
-    "aarch64": (0xC00000B7, 277, 198, 220, ()),
-    "riscv64": (0xC00000F3, 277, 198, 220, ()),
-}
-"""Machine → AUDIT_ARCH and the numbers of seccomp, socket, clone, (fork, vfork)."""
-SYS_CLONE3, CLONE_THREAD = 435, 0x10000
+SOCKET_CALLS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198), "riscv64": (0xC00000F3, 198)}
+"""Machine → AUDIT_ARCH and the number of its socket call."""
 
 X32_CALLS = 0x40000000
 """From here on the calls of a second ABI of x86_64, which would pass a filter by number."""
@@ -42,6 +36,9 @@ ON_A_FILE = 1 << 1 | ACCESS_TRUNCATE
 SCOPE_ALL = 3
 """No abstract socket and no signal of the world outside (Landlock 6)."""
 
+THREADS = 1024
+"""How many threads a tool may have beside its processes: the kernel counts them as one."""
+
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 
 
@@ -49,8 +46,8 @@ class CannotConfine(Exception):
     """This machine lacks a barrier; the text says which."""
 
 
-def limit(order: dict[str, Any]) -> None:
-    """What the kernel itself holds each single process to."""
+def limit(order: dict[str, Any], *, namespaces: bool) -> None:
+    """What the kernel itself holds each single process to; and, where the tool has a namespace of users for itself, all of them."""
 
     def at_most(what: int, most: int) -> None:
         _, hard = resource.getrlimit(what)
@@ -61,6 +58,8 @@ def limit(order: dict[str, Any]) -> None:
     at_most(resource.RLIMIT_DATA, order["memory"])
     at_most(resource.RLIMIT_FSIZE, order["written"])
     at_most(resource.RLIMIT_CPU, int(order["seconds"] * (os.cpu_count() or 1)) + 1)
+    if namespaces:  # elsewhere all that the user runs would count; and root is bound nowhere
+        at_most(resource.RLIMIT_NPROC, order["processes"] + THREADS)
 
 
 def separate(folder: str) -> bool:
@@ -80,16 +79,15 @@ def separate(folder: str) -> bool:
     return True
 
 
-def confine(folder: str, line: Any, *, namespaces: bool) -> None:
-    """No rights, writing only below ``folder``, no network, no process that nobody was asked for; over ``line`` goes the descriptor of
-    whoever is asked. Raises CannotConfine."""
+def confine(folder: str, *, namespaces: bool) -> None:
+    """No rights, writing only below ``folder``, no network. Raises CannotConfine."""
     if namespaces:
         for capability in range(64):
             LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     if LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise CannotConfine("PR_SET_NO_NEW_PRIVS")
     _only_writes_below(folder)
-    _filter_calls(line)
+    _filter_calls()
 
 
 def _only_writes_below(folder: str) -> None:
@@ -111,54 +109,29 @@ def _only_writes_below(folder: str) -> None:
     os.close(rules)
 
 
-def _filter_calls(line: Any) -> None:
-    """No network; and every new process is asked for, by the descriptor that goes over ``line``, where nobody else watches already."""
+def _filter_calls() -> None:
+    """No network."""
     machine = os.uname().machine
-    known = CALLS.get(machine)
+    known = SOCKET_CALLS.get(machine)
     if known is None:
         raise CannotConfine(f"seccomp for {machine} is not known")
-    for flags in (NEW_LISTENER | WAIT_KILLABLE, NEW_LISTENER):
-        asks = LIBC.syscall(known[1], SECCOMP_SET_MODE_FILTER, flags, _program(known, asking=True))
-        if asks >= 0:
-            line.sendmsg([b"a"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", asks))])
-            os.close(asks)
-            return
-    if LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, _program(known, asking=False), 0, 0):
+    architecture, socket_call = known
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF: ld [k]; jeq; jge; ret
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EACCES
+    af_unix = 1
+    program = [
+        (load, 0, 0, 4),  # the architecture
+        (equal, 0, 7, architecture),
+        (load, 0, 0, 0),  # the number of the call
+        (at_least, 5, 0, X32_CALLS),
+        (equal, 4, 0, SYS_IO_URING_SETUP),
+        (equal, 0, 2, socket_call),
+        (load, 0, 0, 16),  # its first argument: the family
+        (equal, 0, 1, af_unix),
+        (give, 0, 0, allow),
+        (give, 0, 0, refuse),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+    filter_ = struct.pack("HP", len(program), ctypes.addressof(code))
+    if LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_, 0, 0):
         raise CannotConfine("no seccomp")
-
-
-def _program(known: tuple[int, int, int, int, tuple[int, ...]], *, asking: bool) -> bytes:
-    """The filter (struct sock_fprog). clone3 is said to be missing, for its flags cannot be seen: libraries take clone then."""
-    architecture, _, socket_call, clone_call, fork_calls = known
-    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF: ld [k]; jeq; jge; jset; ret
-    af_unix, number, first_argument = 1, 0, 16
-    steps: list[tuple[str, int, int, str, str]] = [
-        ("", load, 4, "", ""),
-        ("", equal, architecture, "", "refuse"),
-        ("", load, number, "", ""),
-        ("", at_least, X32_CALLS, "refuse", ""),
-        ("", equal, SYS_IO_URING_SETUP, "refuse", ""),
-        ("", equal, SYS_CLONE3, "missing", ""),
-        *(("", equal, call, "ask", "") for call in fork_calls),
-        ("", equal, clone_call, "clone", ""),
-        ("", equal, socket_call, "socket", "allow"),
-        ("clone", load, first_argument, "", ""),
-        ("", any_bit, CLONE_THREAD, "allow", "ask"),
-        ("socket", load, first_argument, "", ""),
-        ("", equal, af_unix, "allow", "refuse"),
-        ("allow", give, 0x7FFF0000, "", ""),
-        ("refuse", give, 0x00050000 | errno.EACCES, "", ""),
-        ("missing", give, 0x00050000 | errno.ENOSYS, "", ""),
-        ("ask", give, 0x7FC00000 if asking else 0x7FFF0000, "", ""),
-    ]
-    place = {label: index for index, (label, *_) in enumerate(steps) if label}
-    code = [
-        struct.pack("HBBI", does, *(place[to] - index - 1 if to else 0 for to in (yes, no)), value)
-        for index, (_, does, value, yes, no) in enumerate(steps)
-    ]
-    PROGRAM.append(ctypes.create_string_buffer(b"".join(code)))
-    return struct.pack("HP", len(code), ctypes.addressof(PROGRAM[-1]))
-
-
-PROGRAM: list[Any] = []
-"""What the kernel is given by address: it must be there as long as the call."""

@@ -8,22 +8,19 @@ some 20 ms. Barriers, each for a reason of its own:
   file system but the folder is read-only (so that modes and times outside cannot be changed either). Where the machine refuses
   namespaces (many containers do) the launcher ends the children one by one, and the next two barriers hold alone.
 * Landlock: no file outside the folder can be written, made, removed or cut; no signal reaches a process outside.
-* seccomp: no socket but AF_UNIX, no io_uring (which would make sockets past the filter); and every new process is asked of the
-  launcher, who counts before it says yes. Counting alone comes too late: what forks without end doubles while it is counted.
+* seccomp: no socket but AF_UNIX, no io_uring (which would make sockets past the filter).
 
-Landlock and seccomp need no right at all; where one of them is missing the tool is not started. Where another watcher is there already
-(some containers have one) nobody is asked, and the tool's processes are only counted, and stopped before they are ended. What is not
-prevented: reading what the user may read, and talking to a service through a socket file that this user may write to.
+Landlock and seccomp need no right at all; where one of them is missing the tool is not started. Processes are counted, and stopped before
+they are ended: what forks without end is more than it may be for as long as a look takes. (To be asked for each new process, as seccomp
+could, breaks shells: a signal takes the question back, and they do not ask again.) What is not prevented: reading what the user may
+read, and talking to a service through a socket file that this user may write to.
 """
 
-import _socket
 import contextlib
-import fcntl
 import json
 import os
 import select
 import signal
-import struct
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,12 +32,6 @@ else:  # the packages would cost more to import than the tool takes to run
     import barriers
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-
-NOTIFICATION, ANSWER = struct.Struct("=QII64s"), struct.Struct("=QqiI")
-"""struct seccomp_notif (id, process, flags, what it calls), seccomp_notif_resp (id, value, error, flags)."""
-NOTIF_RECV, NOTIF_SEND = 0xC0002100 | NOTIFICATION.size << 16, 0xC0002101 | ANSWER.size << 16
-GO_ON = 1
-"""The answer to a process that is asked for: the kernel goes on as it would have."""
 
 LOOK_SECONDS = 0.02
 """How often the tool's processes, memory and disk are looked at: a page cannot be filled fast enough to do harm in between."""
@@ -70,18 +61,15 @@ def main(order: dict[str, Any]) -> None:
     barriers.LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     namespaces = barriers.separate(order["folder"])
     told, tell = os.pipe()
-    ours, theirs = _socket.socketpair()
     keeper = os.fork()
     if keeper == 0:
-        ours.close()
-        _keep(order, namespaces, tell, theirs, os.getppid() if not namespaces else 0)
+        _keep(order, namespaces, tell, os.getppid() if not namespaces else 0)
     os.close(tell)
-    theirs.close()
     for descriptor in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
     watch = Watch(order, keeper)
     try:
-        end, status, reason = watch.wait(told, report, ours)
+        end, status, reason = watch.wait(told, report)
     except Stopped:
         end, status, reason = "stopped", -1, ""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -99,10 +87,9 @@ class Watch:
     def __init__(self, order: dict[str, Any], keeper: int) -> None:
         self.order, self.keeper = order, keeper
         self.memory = 0
-        self.asks = -1  # where new processes are asked for
         self.disk = Disk(order["folder"], order["disk"], order["room"])
 
-    def wait(self, told: int, report: int, line: Any) -> tuple[str, int, str]:
+    def wait(self, told: int, report: int) -> tuple[str, int, str]:
         """(end, status, reason): until the keeper told how the tool ended, a limit is reached, or Kho itself ends.
 
         Kho's end is seen by the report pipe, which nobody reads any more; PR_SET_PDEATHSIG would tell of the end of a thread.
@@ -111,45 +98,27 @@ class Watch:
         poll = select.poll()
         poll.register(told, select.POLLIN)
         poll.register(report, 0)
-        poll.register(line, select.POLLIN)
         while True:
             ready = dict(poll.poll(max(0.0, min(LOOK_SECONDS, until - time.monotonic())) * 1000))
             if told in ready:
                 return _end_of(os.read(told, 4096))
             if report in ready:
                 raise Stopped
-            if line.fileno() in ready:
-                poll.unregister(line)
-                self.asks = _given(line)
-                if self.asks >= 0:
-                    poll.register(self.asks, select.POLLIN)
-            asked = ready.get(self.asks, 0)
-            if asked and not asked & select.POLLIN:  # there is nobody left who could ask
-                poll.unregister(self.asks)
-            if over := self._over(asking=bool(asked & select.POLLIN)):
+            if over := self._over():
                 return over
             if time.monotonic() >= until:
                 return "time", -1, ""
-            if asked & select.POLLIN:
-                self._allow()
 
-    def _over(self, *, asking: bool) -> tuple[str, int, str] | None:
-        """Which limit is reached, or would be by the process that is ``asking`` to be made."""
+    def _over(self) -> tuple[str, int, str] | None:
+        """Which limit is passed."""
         processes, memory = self._held()
         self.memory = max(self.memory, memory)
         if memory > self.order["memory"]:
             return "memory", -1, ""
-        if processes + asking > self.order["processes"]:
+        if processes > self.order["processes"]:
             return "processes", -1, ""
         reason = self.disk.over()
         return ("disk", -1, reason) if reason else None
-
-    def _allow(self) -> None:
-        """Let the process be made that was asked for. Who asked may be gone meanwhile."""
-        asked = bytearray(NOTIFICATION.size)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(self.asks, NOTIF_RECV, asked)
-            fcntl.ioctl(self.asks, NOTIF_SEND, bytearray(ANSWER.pack(NOTIFICATION.unpack(asked)[0], 0, 0, GO_ON)))
 
     def _held(self) -> tuple[int, int]:
         """How many processes the tool is, and how many bytes they hold in memory. Above the limit they are not counted on: whoever
@@ -168,10 +137,8 @@ class Watch:
     def end(self) -> None:
         """End everything. In a namespace the keeper's death does it; else each child that is left becomes ours (subreaper).
 
-        Who is stopped forks no more; and when nobody is there to be asked, nobody is given a process.
+        Who is stopped forks no more.
         """
-        if self.asks >= 0:
-            os.close(self.asks)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.keeper, signal.SIGKILL)
         _stop_all()
@@ -190,13 +157,6 @@ def _end_of(words: bytes) -> tuple[str, int, str]:
         return "died", signal.SIGKILL, ""
     end, status, reason = json.loads(words.splitlines()[0])  # what prevented it comes before the end of what it prevented
     return end, status, reason
-
-
-def _given(line: Any) -> int:
-    """The descriptor that came over a socket; -1 when none did."""
-    _, extra, _, _ = line.recvmsg(1, _socket.CMSG_SPACE(4))
-    line.close()
-    return int(struct.unpack("i", extra[0][2])[0]) if extra else -1
 
 
 def _children(process: int) -> list[int]:
@@ -268,7 +228,7 @@ class Disk:
 # -- the keeper and the tool --------------------------------------------------------------------------------------------------------
 
 
-def _keep(order: dict[str, Any], namespaces: bool, tell: int, line: Any, launcher: int) -> NoReturn:
+def _keep(order: dict[str, Any], namespaces: bool, tell: int, launcher: int) -> NoReturn:
     """Start the tool, wait for it, tell how it ended, and end. As first process of its namespace it reaps what others leave."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     barriers.LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -276,8 +236,7 @@ def _keep(order: dict[str, Any], namespaces: bool, tell: int, line: Any, launche
         os._exit(1)
     tool = os.fork()
     if tool == 0:
-        _become(order, namespaces, tell, line)
-    line.close()
+        _become(order, namespaces, tell)
     for descriptor in (0, 1, 2):
         os.close(descriptor)
     while True:
@@ -293,13 +252,13 @@ def _tell(tell: int, end: str, status: int, reason: str) -> None:
     os.write(tell, json.dumps([end, status, reason[:1000]]).encode() + b"\n")
 
 
-def _become(order: dict[str, Any], namespaces: bool, tell: int, line: Any) -> NoReturn:
+def _become(order: dict[str, Any], namespaces: bool, tell: int) -> NoReturn:
     """Put up the barriers and become the tool; what prevents that is told instead of an end."""
     try:
         barriers.LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        barriers.limit(order)
+        barriers.limit(order, namespaces=namespaces)
         os.chdir(order["folder"])
-        barriers.confine(order["folder"], line, namespaces=namespaces)
+        barriers.confine(order["folder"], namespaces=namespaces)
         os.execvpe(order["command"][0], order["command"], order["environment"])
     except (barriers.CannotConfine, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"this machine cannot confine it ({error})"
