@@ -96,9 +96,12 @@ def _choices(cms: CmsFile, name: str) -> Iterator[bytes]:
 
 
 def _fields(signer: ReadSigner, cms: CmsFile) -> list[bytes]:
-    """The content type, and the fields of the signer info but its unsigned attributes, as they are encoded."""
+    """The content type, and the fields of the signer info but its unsigned attributes, as they are encoded. Raises `Malformed`."""
     kind = cms.signed_data["encap_content_info"]["content_type"].dump()
-    raw = signer.info.dump()
+    try:
+        raw = signer.info.dump()
+    except (ValueError, TypeError) as error:  # of indefinite length, it is written anew, and an attribute in it may be none
+        raise Malformed(phrase("ats-index", why=str(error))) from error
     return [kind, *(raw[each.start : each.end] for each in parts(raw, element(raw)) if each.tag != 0xA1)]
 
 

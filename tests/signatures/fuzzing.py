@@ -30,6 +30,7 @@ __all__ = ["Change", "Reader", "fuzz", "pki"]
 SEED = os.environ.get("KHO_FUZZ_SEED", "")
 LONGEST = 2.0
 """Seconds of processor time that one input may take."""
+LARGEST_INPUT = 16 << 20
 LARGEST = 500 << 10
 """KiB that the process may grow by."""
 ADDRESSES = 1 << 30
@@ -155,6 +156,8 @@ def fuzz(reader: Reader, name: str, folder: Path, rounds: Iterator[int]) -> int:
     count, longest = 0, 0.0
     for count in rounds:
         data = draw.choice(reader.changes)(draw, draw.choice(reader.stock))
+        if len(data) > LARGEST_INPUT:
+            continue  # a length that was changed, and then filled up
         try:
             longest = max(longest, _tried(reader, folder, data, sound))
             assert _peak() - before < LARGEST, f"it took {(_peak() - before) >> 10} MiB"

@@ -240,6 +240,9 @@ def test_an_attribute_that_comes_later_and_is_none_takes_nothing_from_the_archiv
         ("signature", Integrity.INTACT),
         ("archive", Integrity.INTACT),
     ]
+    whole = read(tmp_path, indefinite(odd, (1, 0, -1, 0, 0)))  # now the signer is written anew, too
+    assert not [each.code for one in whole.objects for each in one.notes if each.code == "SIG-NOT-UNDERSTOOD"]
+    assert [each.kind for each in whole.stamps] == ["signature"]
 
 
 def test_an_attribute_of_a_stamp_that_is_none_leaves_the_stamp_without_an_index(tmp_path: Path, pki: Pki) -> None:
