@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from policies.findings import Finding, KhoError
-from policies.phrases import phrase
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, check_one_of
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen
@@ -40,10 +39,8 @@ def init(
     """Make a new archive."""
     door = Door.of(context, place or home, as_json)
     folder = door.place()
-    if language not in (None, "vi", "en"):
-        raise Usage(
-            "USE-VALUE", name="--language", value=str(language), reason=phrase("use-one-of", names="vi, en"), command="kho init"
-        )
+    if language is not None:
+        check_one_of("--language", language, ("vi", "en"), command="kho init")
     tiers = _tiers(tier or [f"{name}={folder / 'tiers' / name}" for name in DEFAULT_TIERS])
     from repository.engine import Engine
 

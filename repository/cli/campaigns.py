@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from policies.findings import Finding
-from policies.phrases import phrase
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, check_one_of
 from repository.cli.exits import Exit
 from repository.cli.formats import MOST, PathName, Puids, Seconds
 from repository.cli.help import AsJson, Home
@@ -123,10 +122,10 @@ def report(
 ) -> int:
     """What a campaign did, and what it could not do."""
     door = Door.of(context, home, as_json or form == "json")
-    if form not in ("text", "json", "csv", "pdf"):
-        raise _usage("--format", form, phrase("use-one-of", names="text, json, csv, pdf"))
+    command = "kho formats campaign report"
+    check_one_of("--format", form, ("text", "json", "csv", "pdf"), command=command)
     if (sign or form == "pdf") and output is None:
-        raise _usage("--output", "", words("migrated.needs_output"))
+        raise Usage("USE-VALUE", name="--output", value="", reason=words("migrated.needs_output"), command=command)
     with door.open() as engine:
         from repository.versions.account import COLUMNS, table_row
 
@@ -151,10 +150,6 @@ def report(
 
     code = Exit.REFUSED if document["counts"]["failed"] else Exit.DONE
     return door.answer("formats_campaign_report", document, text, code=code)
-
-
-def _usage(name: str, value: str, reason: str) -> Usage:
-    return Usage("USE-VALUE", name=name, value=value, reason=reason, command="kho formats campaign report")
 
 
 def _show(screen: Screen, document: Mapping[str, Any], bad: Sequence[Finding], output: Path | None) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from policies.findings import Finding, KhoError, Weight
+from policies.phrases import phrase
 from repository.cli.exits import Exit
 from repository.cli.printable import printable
 from repository.loading import loading
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from repository.progress import Progress
     from storage.processes import Helpers
 
-__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_source"]
+__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_one_of", "check_source"]
 
 HOME_VARIABLE = "KHO_HOME"
 MARKER = "kho.toml"
@@ -45,6 +46,12 @@ def check_source(path: Path) -> None:
         raise Usage("USE-NO-PATH", str(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise Usage("USE-NEITHER", str(path))
+
+
+def check_one_of(name: str, value: str, choices: Sequence[str], *, command: str) -> None:
+    """Raises Usage: an option has a value that is none of its own."""
+    if value not in choices:
+        raise Usage("USE-VALUE", name=name, value=value, reason=phrase("use-one-of", names=", ".join(choices)), command=command)
 
 
 def actor() -> str:

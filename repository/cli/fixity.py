@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding
-from policies.phrases import phrase
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, check_one_of
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
@@ -236,14 +235,7 @@ def report(
 ) -> int:
     """Report on the state of all copies, or on the checks of a period."""
     door = Door.of(context, home, as_json or form == "json")
-    if form not in ("text", "json", "csv", "pdf"):
-        raise Usage(
-            "USE-VALUE",
-            name="--format",
-            value=form,
-            reason=phrase("use-one-of", names="text, json, csv, pdf"),
-            command="kho report fixity",
-        )
+    check_one_of("--format", form, ("text", "json", "csv", "pdf"), command="kho report fixity")
     if since or until or tier or collection or sign or output or form == "pdf":
         from repository.cli.period import period
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding
-from policies.phrases import phrase
 from repository.cli.deposits import Cursor, Limit
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, check_one_of
 from repository.cli.exits import Exit
 from repository.cli.help import AipId, AsJson, Home
 from repository.cli.screen import Screen, number, size, when
@@ -182,10 +181,7 @@ def export(
 ) -> int:
     """Take an AIP out, verified on the way."""
     door = Door.of(context, home, as_json)
-    if form not in FORMS:
-        raise Usage(
-            "USE-VALUE", name="--as", value=form, reason=phrase("use-one-of", names=", ".join(FORMS)), command="kho export"
-        )
+    check_one_of("--as", form, FORMS, command="kho export")
     door.archive()
     if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
         raise Usage("USE-TARGET-EXISTS", str(output))

@@ -35,6 +35,7 @@ __all__ = [
     "scan",
     "sound",
     "with_numbering",
+    "with_part",
     "xlsx",
 ]
 
@@ -339,6 +340,19 @@ def protect(path: Path, password: str = "bí mật") -> Path:
                 out.writestr(name, part)
     else:
         path.write_bytes(ooxml_wrapped(path.read_bytes()))
+    return path
+
+
+def with_part(path: Path, name: str, old: str, new: str) -> Path:
+    """The document with text of one of its parts replaced."""
+    with zipfile.ZipFile(path) as file:
+        parts = {each: file.read(each) for each in file.namelist()}
+    text = parts[name].decode()
+    assert old in text
+    parts[name] = text.replace(old, new).encode()
+    with zipfile.ZipFile(path, "w") as out:
+        for each, data in parts.items():
+            out.writestr(each, data)
     return path
 
 

@@ -13,7 +13,7 @@ import pytest
 from formats.migrate import MIGRATORS, Made
 from formats.properties import Compared, Demand, Kind, Said, compare, odf
 from tests.formats import documents
-from tests.formats.documents import needs
+from tests.formats.documents import needs, with_part
 
 Work = Callable[[], Path]
 
@@ -42,19 +42,6 @@ def one(source: Path, result: Path, demand: str, work: Work) -> Compared:
     kinds = {".docx": Kind.OOXML, ".xlsx": Kind.OOXML, ".pptx": Kind.OOXML, ".pdf": Kind.PDF, ".xls": Kind.OLE}
     said = [Said(path, kinds.get(path.suffix, Kind.ODF)) for path in (source, result)]
     return compare(*said, [Demand(demand)], work())[0]
-
-
-def with_part(path: Path, name: str, old: str, new: str) -> Path:
-    """The document with text of one of its parts replaced."""
-    with zipfile.ZipFile(path) as file:
-        parts = {each: file.read(each) for each in file.namelist()}
-    text = parts[name].decode()
-    assert old in text
-    parts[name] = text.replace(old, new).encode()
-    with zipfile.ZipFile(path, "w") as out:
-        for each, data in parts.items():
-            out.writestr(each, data)
-    return path
 
 
 DELETED = '</w:t></w:r><w:del w:id="1" w:author="B" w:date="2020-01-01T00:00:00Z"><w:r><w:delText xml:space="preserve"> không'

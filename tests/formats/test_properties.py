@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import unicodedata
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from formats.properties.pieces import BULLET, COUNTED, Piece, words
 from formats.properties.words import compare_words
 from formats.sandbox import workspace
 from tests.formats import documents
-from tests.formats.documents import PARAGRAPHS, needs
+from tests.formats.documents import PARAGRAPHS, needs, with_part
 
 
 def compared(source: Path, result: Path, *demands: str, kinds: tuple[Kind, Kind], least: float | None = None) -> list[Compared]:
@@ -197,31 +196,18 @@ def test_a_lost_paragraph_is_refused(tmp_path: Path, lost: int) -> None:
 def test_words_are_not_joined_or_cut_by_runs_and_spans(tmp_path: Path) -> None:
     source = documents.docx(tmp_path / "a.docx", ["Quyết định cấp đất ở"])
     spans = "Quyết <text:span>đị</text:span>nh<text:s/>cấp<text:tab/><text:span>đất</text:span> ở"
-    result = _with_part(documents.odt(tmp_path / "a.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans)
+    result = with_part(documents.odt(tmp_path / "a.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans)
     assert one(source, result, "text", OFFICE).accepted
     note = "<text:note><text:note-body><text:p>lạ</text:p></text:note-body></text:note>"
-    result = _with_part(documents.odt(tmp_path / "b.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans + note)
+    result = with_part(documents.odt(tmp_path / "b.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans + note)
     assert "lạ" in one(source, result, "text", OFFICE).detail
 
 
 def test_deleted_words_are_not_on_the_page(tmp_path: Path) -> None:
     deleted = '<w:del w:id="1"><w:r><w:delText>xóa rồi</w:delText></w:r></w:del><w:r><w:t>Quyết định'
     source = documents.docx(tmp_path / "a.docx", ["Quyết định"])
-    source = _with_part(source, "word/document.xml", 'w:t xml:space="preserve">Quyết định', "w:t/></w:r>" + deleted, "<w:r>")
+    source = with_part(source, "word/document.xml", 'w:t xml:space="preserve">Quyết định', "w:t/></w:r>" + deleted)
     assert one(source, documents.odt(tmp_path / "a.odt", ["Hồ sơ lưu trữ", "Quyết định"]), "text", OFFICE).accepted
-
-
-def _with_part(path: Path, name: str, old: str, new: str, after: str = "") -> Path:
-    """Replace text in one part of a zip."""
-    with zipfile.ZipFile(path) as file:
-        parts = {each: file.read(each) for each in file.namelist()}
-    text = parts[name].decode()
-    assert old in text
-    parts[name] = text.replace(old, new).encode()
-    with zipfile.ZipFile(path, "w") as out:
-        for each, data in parts.items():
-            out.writestr(each, data)
-    return path
 
 
 def test_pictures_in_documents_are_kept(tmp_path: Path) -> None:

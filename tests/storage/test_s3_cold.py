@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,17 +28,21 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def test_what_is_cold_is_asked_for_and_read_when_it_has_come(
-    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def place(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> S3Place:
+    """A new tier whose content is cold."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     monkeypatch.setattr("storage.s3.tier.check_store", lambda *arguments, **more: None)
-    admin = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-    admin.create_bucket(Bucket="cold-archive")
-    admin.put_bucket_versioning(Bucket="cold-archive", VersioningConfiguration={"Status": "Enabled"})
-    place = S3Place("cold-archive", "tier", endpoint, storage_class="GLACIER", worm=False)
-    S3Tier.create(place, "a").close()
+    admin, bucket = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1"), f"cold-{uuid.uuid4().hex[:12]}"
+    admin.create_bucket(Bucket=bucket)
+    admin.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    made = S3Place(bucket, "tier", endpoint, storage_class="GLACIER", worm=False)
+    S3Tier.create(made, "a").close()
+    return made
+
+
+def test_what_is_cold_is_asked_for_and_read_when_it_has_come(place: S3Place, tmp_path: Path) -> None:
     tier = S3Tier(place, "a", again=Again(1))
     sealed = two_versions(tmp_path / "spool")
     assert [each.error for each in tier.write(sealed.versions)] == [None, None]
@@ -70,17 +75,7 @@ class Slow:
         return self._inner.call(operation, key, parameters)
 
 
-def test_two_processes_that_want_the_same_cold_object_ask_the_store_once(
-    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    monkeypatch.setattr("storage.s3.tier.check_store", lambda *arguments, **more: None)
-    admin = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-    admin.create_bucket(Bucket="cold-together")
-    admin.put_bucket_versioning(Bucket="cold-together", VersioningConfiguration={"Status": "Enabled"})
-    place = S3Place("cold-together", "tier", endpoint, storage_class="GLACIER", worm=False)
-    S3Tier.create(place, "a").close()
+def test_two_processes_that_want_the_same_cold_object_ask_the_store_once(place: S3Place, tmp_path: Path) -> None:
     asked, refused = Counter[str](), Counter[str]()
     tiers = [S3Tier(place, "a", calls=Slow(place, asked, refused), again=Again(4, pause=30.0)) for _ in range(2)]
     sealed = two_versions(tmp_path / "spool")
