@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,7 +25,8 @@ TOLD: Final = 100
 
 class RefreshFlow:
     """The argument: {"tier", "volume", "actor"}. Returns {"bundles", "bytes", "aips": read again, "left_out": ids of what was disposed of
-    and stays behind, "unsound": id → why, "unsound_count"}; the volume is retired when that is 0."""
+    and stays behind, "unsound": id → why (what could not be read, and is on the old volume only, and what was copied and is not sound),
+    "unsound_count"}; the volume is retired when that is 0."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -38,14 +39,14 @@ class RefreshFlow:
         while after is not None:
             done = steps.run("refresh", self._refresh, tier, volume, after, max(total - report["bytes"], 0))
             report["bundles"], report["bytes"] = report["bundles"] + done["bundles"], report["bytes"] + done["bytes"]
+            _unsound(report, done.get("unread", {}))
             after = done["after"]
         after, left = 0, report["bytes"]
         while after is not None:
             done = steps.run("verify", self._verify, tier, volume, after, max(left, 0))
             left -= done.get("bytes", 0)
             report["aips"] += done["aips"]
-            report["unsound_count"] += len(done["unsound"])
-            report["unsound"] = dict(list({**report["unsound"], **done["unsound"]}.items())[:TOLD])
+            _unsound(report, done["unsound"])
             after = done["after"]
         left_out = steps.run("retire", self._retire, tier, volume, report["unsound_count"])
         return {**report, "left_out": left_out}
@@ -63,7 +64,7 @@ class RefreshFlow:
         advance = _advance(step, "refresh", left)
         with self._tier(tier).shelf() as shelf:
             done = refresh_some(shelf, volume, after, STEP_BYTES, advance)
-        return {"bundles": done.bundles, "bytes": done.bytes, "after": done.after}
+        return {"bundles": done.bundles, "bytes": done.bytes, "after": done.after, "unread": dict(done.unread)}
 
     def _verify(self, step: Step, tier: str, volume: str, after: int, left: int) -> dict[str, Any]:
         """What was copied from one tape file. Which that is the register tells, whatever became of the process that wrote it."""
@@ -95,6 +96,11 @@ class RefreshFlow:
         event = ledger_of(self._archive).event("medium refreshed", "fail" if unsound else "success", detail={"volume": volume})
         ledger_of(self._archive).append([replace(event, tier=tier)])
         return left_out
+
+
+def _unsound(report: dict[str, Any], found: Mapping[str, str]) -> None:
+    report["unsound_count"] += len(found)
+    report["unsound"] = dict(list({**report["unsound"], **found}.items())[:TOLD])
 
 
 def _advance(step: Step, phase: str, total: int) -> Callable[[int], None]:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import IO
 
+from policies.findings import said
+from policies.phrases import phrase
 from storage.tape.bundles import closing, header, padding, root_members
+from storage.tape.cartridge import DataFile
 from storage.tape.drive import BLOCK
+from storage.tape.errors import MediumError, WrongVolume
 from storage.tape.rows import BundleRow, FileRow, PartRow, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.streaming import Stream
@@ -26,32 +30,62 @@ __all__ = ["Refreshed", "begin", "refresh_some", "retire"]
 @dataclass(frozen=True, slots=True)
 class Refreshed:
     """What a stretch of a refresh wrote again: bundles and bytes. ``after`` is the tape file of the old volume behind which it goes on;
-    None at the end."""
+    None at the end. ``unread``: objects of which something could not be read, so that it is on the old volume only, each with the
+    reason."""
 
     bundles: int
     bytes: int
     after: int | None
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Copied:
     """One bundle of the old volume on its way to a new one, from a file on disk: one drive is enough."""
 
-    def __init__(self, shelf: Shelf, bundle: BundleRow, parts: Sequence[PartRow], spool: IO[bytes]) -> None:
+    def __init__(self, shelf: Shelf, bundle: BundleRow, spool: IO[bytes]) -> None:
         self._shelf = shelf
-        self._parts = parts
+        self._parts: list[PartRow] = []
         self._spool = spool
         self._moment = int(datetime.fromisoformat(bundle.created).timestamp())
-        self.size = sum(part.length for part in parts) + 2 * BLOCK
+        self.size = 2 * BLOCK
+        self.unread: dict[str, str] = {}
         created = datetime.fromisoformat(bundle.created)
         self.file = NewFile("B", bundle.number, uuid.uuid4().hex, created, self.content)
 
-    def read(self, barcode: str, bundle: BundleRow) -> None:
-        """Bring the parts' bytes to disk."""
-        data = self._shelf.mounted(barcode).data(bundle)
-        for part in self._parts:
+    def read(self, barcode: str, bundle: BundleRow, parts: Sequence[PartRow]) -> None:
+        """Bring the parts' bytes to disk. A part that cannot be read is left out, and told of: the others need not wait for it."""
+        try:
+            data = self._shelf.mounted(barcode).data(bundle)
+            for part in parts:
+                self._part(data, part)
+        except (WrongVolume, MediumError) as error:
+            done = {part.id for part in self._parts}
+            self.unread.update((part.object_id, said(error.finding)) for part in parts if part.id not in done)
+
+    def _part(self, data: DataFile, part: PartRow) -> None:
+        """One part onto the end of what is on disk. Raises MediumError, WrongVolume where nothing behind it can be reached either."""
+        try:
+            if part.offset < data.at:
+                self.unread[part.object_id] = phrase("tape-part-unread")
+                return
             data.skip_to(part.offset)
             for piece in data.pieces(part.length):
                 self._spool.write(piece)
+            if data.at == part.offset + part.length:
+                self._parts.append(part)
+                self.size += part.length
+                return
+            self.unread[part.object_id] = phrase("tape-part-short")
+        except MediumError as error:
+            self.unread[part.object_id] = said(error.finding)
+            data.step_over()
+        finally:
+            self._spool.truncate(self._spool.seek(self.size - 2 * BLOCK))
+
+    @property
+    def any(self) -> bool:
+        """Whether anything of the bundle could be read."""
+        return bool(self._parts)
 
     def _root(self) -> bytes:
         entries = []
@@ -98,22 +132,26 @@ def refresh_some(shelf: Shelf, barcode: str, after: int, most: int, progress: Ca
     Raises NoCartridge, NoRoom, Unavailable.
     """
     count = size = 0
+    unread: dict[str, str] = {}
     for bundle in shelf.register.bundles(barcode):
         if bundle.sequence <= after:
             continue
         if size >= most:
-            return Refreshed(count, size, after)
+            return Refreshed(count, size, after, unread)
         after = bundle.sequence
         parts = shelf.register.live_parts(barcode, bundle.sequence) if bundle.counted else []
         if not parts:
             continue
         with tempfile.TemporaryFile(dir=shelf.folder.path) as spool:
-            copied = _Copied(shelf, bundle, parts, spool)
-            copied.read(barcode, bundle)
+            copied = _Copied(shelf, bundle, spool)
+            copied.read(barcode, bundle, parts)
+            unread.update(copied.unread)
+            if not copied.any:
+                continue
             shelf.append([copied], lambda each: None)
         count, size = count + 1, size + copied.size
         progress(copied.size)
-    return Refreshed(count, size, None)
+    return Refreshed(count, size, None, unread)
 
 
 def retire(shelf: Shelf, barcode: str, note: str) -> None:

@@ -192,12 +192,14 @@ class Register:
         return [_part(row) for row in rows]
 
     def parts_of(self, object_id: str) -> list[PartRow]:
-        """The whole parts of an object in the order of their bundles' numbers; none when it was disposed of."""
+        """The whole parts of an object in the order of their bundles' numbers; none when it was disposed of. Of one bundle (a copy has the
+        number of what it was copied from, and may lie nearer to the beginning) in the order in which they were entered, which is that in
+        which they lie: a copy comes behind, and counts."""
         names = ", ".join(f"p.{name}" for name in _PARTS.split(", "))
         rows = self._db.execute(
             f"SELECT {names} FROM parts p JOIN bundles b USING (volume, sequence) JOIN volumes v ON v.barcode = p.volume "
             "WHERE p.object_id = ? AND p.whole = 1 AND b.counted = 1 AND v.state NOT IN ('lost', 'retired') "
-            "ORDER BY b.number, p.offset, p.id",
+            "ORDER BY b.number, p.id",
             (object_id,),
         )
         return [_part(row) for row in rows]
