@@ -31,11 +31,12 @@ ELEMENT = 8
 @dataclass
 class OddAccount:
     """``left`` are bytes. ``known`` are those that were read, by their bytes: what a file brings again costs nothing. None: it is no
-    certificate, or beyond the account."""
+    certificate, or beyond the account. ``brought`` are the SHA-256 of the certificates that answers brought along."""
 
     left: int = MOST_ODD
     beyond: bool = False
     known: dict[bytes, Any] = field(default_factory=dict)
+    brought: set[bytes] = field(default_factory=set)
 
     @cached_property
     def of_news(self) -> OddAccount:

@@ -33,7 +33,8 @@ from signatures.ber import Beyond, Malformed, element, guard, octets, parts
 from signatures.certificates import LATEST, Certificate, certificates_of
 from signatures.lone_extension import is_critical, said
 from signatures.mended import Signed, cut, inside, mended
-from signatures.odd_account import OddAccount
+from signatures.odd_account import OddAccount, at_hand
+from signatures.poe import digest_of
 from signatures.revocation_lists import Crl, Data, Entry, scheme_in
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ KNOWN_EXTENSIONS = frozenset(
 
 MOST_BROUGHT = 100
 """Certificates that an answer brings along; real ones bring one or two."""
+
+MOST_BROUGHT_IN_ALL = 500
+"""Certificates that all answers of one file bring along, each counted once: a responder's is the same in all of his answers."""
 
 _Each = TypeVar("_Each")
 
@@ -215,8 +219,12 @@ class Ocsp(Data):
         """The certificates that came along, as they stand there."""
         held = [each for each in inside(self._basic)[3:] if each[:1] == b"\xa0"]
         ders = [each for one in held for each in inside(inside(one)[0])]
-        if len(ders) > MOST_BROUGHT:
-            raise Beyond(phrase("ber-many", most=MOST_BROUGHT))
+        brought = at_hand().brought
+        new = {digest_of(each) for each in ders} - brought
+        for count, most in ((len(ders), MOST_BROUGHT), (len(brought) + len(new), MOST_BROUGHT_IN_ALL)):
+            if count > most:
+                raise Beyond(phrase("ber-many", most=most))
+        brought |= new
         yield from certificates_of(ders)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from policies.phrases import phrase
 from policies.trust import Algorithms, default_algorithms, parse_algorithms
 from repository.archive import Archive
 from repository.errors import SourceMissing
@@ -23,14 +24,17 @@ def context_of(
 ) -> Context:
     """By what signatures are judged as of ``at``. ``anchors`` stands in for the archive's own folder, ``algorithms`` for its end dates.
 
-    Raises `AnchorsUnusable`, `AlgorithmsError`, and `SourceMissing` when ``anchors`` is named and not there.
+    Raises `AnchorsUnusable` (also where ``anchors`` is a file), `AlgorithmsError`, and `SourceMissing` when it is named and not there.
     """
     from signatures.anchors import Anchors, load_anchors
+    from signatures.errors import AnchorsUnusable
     from signatures.judgement import Context
 
     folder = anchors or (archive.settings.home / ANCHORS if archive else None)
-    if anchors is not None and not anchors.is_dir():
+    if anchors is not None and not anchors.exists():
         raise SourceMissing(str(anchors))
+    if anchors is not None and not anchors.is_dir():
+        raise AnchorsUnusable(str(anchors), phrase("is-no-folder", path=str(anchors)))
     trusted = load_anchors(folder) if folder is not None else Anchors()
     return Context(trusted, algorithms or algorithms_of(archive), at)
 

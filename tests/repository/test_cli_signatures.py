@@ -52,3 +52,12 @@ def test_what_waits_is_shown_as_a_table(tmp_path: Path, speech: str, heading: st
         assert kho(*arguments).returncode == 0
     shown = kho("signatures", "status")
     assert (shown.returncode, heading in shown.stdout.decode(), "SIG-NO-ANCHORS 1" in shown.stdout.decode()) == (3, True, True)
+
+
+@pytest.mark.parametrize(("speech", "words"), [("en", "is not a folder"), ("vi", "không phải là thư mục")])
+def test_a_file_of_anchors_is_told_that_a_folder_is_wanted(tmp_path: Path, speech: str, words: str) -> None:
+    (file := tmp_path / "root.pem").write_bytes(b"")
+    command = [sys.executable, "-m", "repository.cli", "signatures", "validate", str(file), "--anchors", str(file)]
+    environment = {**os.environ, "KHO_LANG": speech, "KHO_HOME": ""}
+    done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT, env=environment)
+    assert (done.returncode, words in done.stderr.decode()) == (1, True)

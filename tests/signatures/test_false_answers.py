@@ -11,7 +11,9 @@ import pytest
 from policies.trust import default_algorithms
 from signatures import chains, revocation, revocation_lists
 from signatures.anchors import Anchors
+from signatures.heard import Heard
 from signatures.judgement import Context, ValidationData, judge
+from signatures.odd_account import one_account
 from signatures.report import SignatureReport
 from tests.signatures.houses import OCSP, Holder, root, year
 from tests.signatures.judging import read
@@ -108,3 +110,20 @@ def test_an_answer_with_more_certificates_than_is_looked_at_is_not_read(monkeypa
     assert revocation.load_ocsp(answer) is not None
     monkeypatch.setattr(revocation, "MOST_BROUGHT", 0)
     assert revocation.load_ocsp(answer) is None
+
+
+def test_the_answers_of_a_file_bring_along_no_more_certificates_than_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revocation, "MOST_BROUGHT_IN_ALL", 2)
+    first, again, second, third = (
+        each.answer(SIGNER, TOP, made=made)
+        for each, made in ((HELPER, MADE), (HELPER, AT), (under("Second"), MADE), (FALSE, MADE))
+    )
+    with one_account():
+        assert [revocation.load_ocsp(each) is not None for each in (first, again, second, third, first)] == [True] * 3 + [
+            False,
+            True,
+        ]
+        found = Heard.of((), (first, third))
+    assert found.unheard == (third,)
+    assert found.unread.about(SIGNER.certificate, lambda _: True)[0]
+    assert revocation.load_ocsp(third) is not None
