@@ -13,6 +13,7 @@ from formats.properties.beside import compare_parts
 from formats.properties.cells import Rows, compare_cells
 from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
 from formats.properties.pieces import Piece, Text
+from formats.properties.redrawn import compare_pictures
 from formats.properties.words import NEIGHBOURS, compare_words
 
 __all__ = ["COMPARISONS", "compare"]
@@ -252,18 +253,7 @@ def _metadata(source: Said, result: Said, demand: Demand, work: Path) -> Compare
 
 
 def _kept_pictures(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
-    """Pictures in a document: the same files where both keep files; in a PDF, at least as many."""
-    of: dict[Kind, Callable[[Path], list[str]]] = {Kind.OOXML: ooxml.pictures, Kind.ODF: odf.pictures}
-    if source.kind not in of:
-        raise CannotTell(f"the pictures of a {source.kind.value} are not read")
-    was = of[source.kind](source.path)
-    if result.kind is Kind.PDF:
-        now = pdf.pictures(result.path, work)
-        return Compared("pictures", now >= len(was), detail="" if now >= len(was) else f"{len(was)} pictures are {now}")
-    if result.kind not in of:
-        raise CannotTell(f"the pictures of a {result.kind.value} are not read")
-    lost = set(was) - set(of[result.kind](result.path))
-    return Compared("pictures", not lost, detail=f"{len(lost)} of {len(was)} pictures are lost" if lost else "")
+    return compare_pictures(source, result, work)
 
 
 # -- what is said of the whole ----------------------------------------------------------------------------------------------------

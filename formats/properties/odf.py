@@ -14,7 +14,7 @@ from formats.properties.parts import opened
 from formats.properties.pieces import Piece
 from formats.xml import Element, local_name
 
-__all__ = ["cells", "pages", "pictures", "properties", "text"]
+__all__ = ["cells", "pages", "properties", "text"]
 
 _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -38,12 +38,6 @@ def pages(path: Path) -> int:
     """Pages of a presentation or drawing."""
     with opened(path) as parts:
         return sum(event == "end" and local_name(element) == "page" for event, element in parts.events("content.xml"))
-
-
-def pictures(path: Path) -> list[str]:
-    """SHA-256 of every picture that is kept in the document."""
-    with opened(path) as parts:
-        return sorted(set(parts.digests("Pictures/").values()))
 
 
 def properties(path: Path) -> dict[str, str]:

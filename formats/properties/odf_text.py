@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from formats.properties.parts import Parts
 from formats.properties.pieces import COUNTED, Piece
 from formats.xml import Element
 
-__all__ = ["before", "paragraphs"]
+__all__ = ["before", "master_pages", "paragraphs"]
 
 _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
@@ -38,13 +39,12 @@ _HEADS: Final = tuple(f"{_STYLE}{end}{side}" for end in ("header", "footer") for
 
 def paragraphs(parts: Parts) -> Iterator[Piece]:
     """Those of the content, then those of heads and feet; one that stands inside of another (in a frame) comes before it."""
-    used: set[str] = set()
     if "content.xml" in parts:
-        reader = _Reader(used)
+        reader = _Reader()
         for event, element in parts.events("content.xml"):
             yield from reader.take(event, element)
     if "styles.xml" in parts:
-        yield from _heads(parts, _followed(parts, used))
+        yield from _heads(parts, master_pages(parts))
 
 
 def before(event: str, element: Element) -> str:
@@ -58,40 +58,54 @@ def before(event: str, element: Element) -> str:
     return "" if parent is None else parent.text or ""
 
 
-def _followed(parts: Parts, used: set[str]) -> set[str]:
-    """The master pages that are used: those that are named, or the first one, and those that follow upon them."""
+def master_pages(parts: Parts) -> dict[str, bool]:
+    """The master pages that may be used → whether a page has it for certain: those that the content names, else the first one; not those
+    that styles name, and those that follow upon others, for which there must be a page more."""
     next_of: dict[str, str] = {}
-    for event, element in parts.events("styles.xml"):
-        if event == "start" and element.tag == f"{_STYLE}master-page":
-            next_of[element.get(f"{_STYLE}name") or ""] = element.get(f"{_STYLE}next-style-name") or ""
-        elif event == "start":
-            used.add(element.get(f"{_STYLE}master-page-name") or "")
-    found = {name for name in used if name in next_of}
+    named: dict[str, bool] = {}
+    for part in ("content.xml", "styles.xml"):
+        for event, element in parts.events(part) if part in parts else ():
+            if event == "start" and element.tag == f"{_STYLE}master-page":
+                next_of[element.get(f"{_STYLE}name") or ""] = element.get(f"{_STYLE}next-style-name") or ""
+            elif event == "start" and (
+                name := element.get(f"{_STYLE}master-page-name") or element.get(f"{_DRAW}master-page-name")
+            ):
+                named.setdefault(name, part == "content.xml")
+    found = {name: certain for name, certain in named.items() if name in next_of}
     default = next((name for name in ("Standard", "Default") if name in next_of), next(iter(next_of), ""))
-    found.add(default)
-    while more := {next_of[name] for name in found} & next_of.keys() - found:
-        found |= more
+    found.setdefault(default, not any(found.values()))
+    while more := {next_of[name] for name in found} & next_of.keys() - found.keys():
+        found.update(dict.fromkeys(more, False))
     return found
 
 
-def _heads(parts: Parts, used: set[str]) -> Iterator[Piece]:
-    reader = _Reader(set(), running=True)
-    unused = hidden = 0
+def _heads(parts: Parts, used: Mapping[str, bool]) -> Iterator[Piece]:
+    """Heads and feet: those for left pages may stand on no page, and the usual ones of a master page that has others for its first."""
+    found: list[tuple[str, str, Piece]] = []
+    firsts: set[tuple[str, str]] = set()
+    reader = _Reader(running=True)
+    master = head = ""
+    hidden = 0
     for event, element in parts.events("styles.xml"):
         step = 1 if event == "start" else -1
         if element.tag == f"{_STYLE}master-page":
-            unused += step * ((element.get(f"{_STYLE}name") or "") not in used)
-        elif element.tag in _HEADS and element.get(f"{_STYLE}display") == "false":
-            hidden += step
-        elif not unused and not hidden:
-            yield from reader.take(event, element)
+            master = element.get(f"{_STYLE}name") or ""
+        elif element.tag in _HEADS:
+            head = element.tag.rpartition("}")[2]
+            hidden += step * (element.get(f"{_STYLE}display") == "false")
+            if head.endswith("-first") and not hidden:
+                firsts.add((master, head.removesuffix("-first")))
+        elif master in used and not hidden:
+            found += ((master, head, piece) for piece in reader.take(event, element))
+    for master, head, piece in found:
+        certain = used[master] and not head.endswith("-left") and (master, head) not in firsts
+        yield replace(piece, certain=certain)
 
 
 class _Reader:
-    """Follows the paragraphs of one part; the names of master pages that are met are put into ``used``."""
+    """Follows the paragraphs of one part."""
 
-    def __init__(self, used: set[str], *, running: bool = False) -> None:
-        self._used = used
+    def __init__(self, *, running: bool = False) -> None:
         self._running = running
         self._open: list[list[str]] = []
         self._hidden = self._apart = self._counting = 0
@@ -102,8 +116,6 @@ class _Reader:
         said = before(event, element)
         if self._open and said and not self._hidden and not self._counting:
             self._open[-1].append(said)
-        if event == "start" and (master := element.get(f"{_STYLE}master-page-name") or element.get(f"{_DRAW}master-page-name")):
-            self._used.add(master)
         if tag in _NOT_SET:
             self._hidden += step
         elif tag in _COUNTING or tag == _SHEET_NAME:

@@ -11,12 +11,13 @@ from typing import Final
 from formats.properties.cells import Cell, column_number, number_text
 from formats.properties.facts import CannotTell
 from formats.properties.legacy import fonts, readable
+from formats.properties.ooxml_parts import heads
 from formats.properties.ooxml_text import Labels, paragraphs
 from formats.properties.parts import Parts, opened
 from formats.properties.pieces import Piece
 from formats.xml import local_name
 
-__all__ = ["cells", "pages", "pictures", "properties", "text"]
+__all__ = ["cells", "pages", "properties", "text"]
 
 _NUMBERED: Final = re.compile(r"(\d+)\.xml$")
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -35,6 +36,9 @@ def _text(parts: Parts) -> Iterator[Piece]:
     labels = Labels(parts)
     for name in _texts(parts):
         yield from paragraphs(parts, name, labels)
+    if "word/document.xml" in parts:
+        for name, certain in heads(parts).items():
+            yield from paragraphs(parts, name, labels, running=True, certain=certain)
     if "xl/workbook.xml" in parts:
         for _, row in _cells(parts):
             yield from (Piece(cell.text, apart=True) for cell in row)
@@ -47,16 +51,7 @@ def _texts(parts: Parts) -> list[str]:
     if "word/document.xml" in parts:
         names.append("word/document.xml")
         names += [name for name in ("word/footnotes.xml", "word/endnotes.xml") if name in parts]
-        names += sorted(
-            name for name in parts.names if re.fullmatch(r"word/(header|footer)\d+\.xml", name) and _used(parts, name)
-        )
     return names + charts
-
-
-def _used(parts: Parts, name: str) -> bool:
-    """A header that no section refers to is never set."""
-    with parts.stream("word/_rels/document.xml.rels") as stream:
-        return posixpath.basename(name).encode() in stream.read(1 << 24)
 
 
 def _number(name: str) -> int:
@@ -70,12 +65,6 @@ def pages(path: Path) -> int:
         return sum(
             1 for event, element in parts.events("ppt/presentation.xml") if event == "end" and local_name(element) == "sldId"
         )
-
-
-def pictures(path: Path) -> list[str]:
-    """SHA-256 of every picture that is kept in the document."""
-    with opened(path) as parts:
-        return sorted({d for folder in ("word", "ppt", "xl") for d in parts.digests(f"{folder}/media/").values()})
 
 
 def properties(path: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from formats.properties.parts import Parts
@@ -100,13 +100,14 @@ class Labels:
                 level = value
 
 
-def paragraphs(parts: Parts, name: str, labels: Labels) -> Iterator[Piece]:
-    """A part's paragraphs, in their order; one that stands inside of another (in a text box) comes before it."""
-    reader = _Reader(labels, running=bool(re.fullmatch(r"word/(header|footer)\d+\.xml", name)))
+def paragraphs(parts: Parts, name: str, labels: Labels, *, running: bool = False, certain: bool = True) -> Iterator[Piece]:
+    """A part's paragraphs, in their order; one that stands inside of another (in a text box) comes before it. Those of a head or foot are
+    ``running``, and set for ``certain`` or not."""
+    reader = _Reader(labels, running=running)
     for event, element in parts.events(name):
         piece = reader.take(event, element)
         if piece is not None:
-            yield piece
+            yield piece if certain else replace(piece, certain=False)
 
 
 class _Reader:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final, cast
+from typing import IO, BinaryIO, Final, cast
 
 from formats.properties.facts import CannotTell
 from formats.xml import Element, NotWellFormed, events
@@ -46,15 +45,6 @@ class Parts:
                 yield from events(part)
             except NotWellFormed as error:
                 raise CannotTell(f"{name}: {error}") from error
-
-    def digests(self, prefix: str) -> dict[str, str]:
-        """Name → SHA-256 of the parts below a folder."""
-        found: dict[str, str] = {}
-        for name in self.names:
-            if name.startswith(prefix) and not name.endswith("/"):
-                with self.stream(name) as part:
-                    found[name] = hashlib.file_digest(cast(Any, part), "sha256").hexdigest()
-        return found
 
 
 class _Bounded:

@@ -13,7 +13,7 @@ from formats.properties.facts import CannotTell, ask
 from formats.properties.pieces import Piece
 from formats.sandbox import left
 
-__all__ = ["attachments", "facts", "longest_sides", "pages", "picture_of", "pictures", "properties", "render", "text"]
+__all__ = ["attachments", "facts", "longest_sides", "pages", "picture_of", "properties", "render", "text"]
 
 EDGE: Final = 6
 """Lines at the top and at the bottom of a page among which its head and foot are looked for."""
@@ -91,12 +91,6 @@ def pages(path: Path, work: Path) -> int:
 def properties(path: Path, work: Path) -> dict[str, str]:
     """Title, author and subject."""
     return {_NAMES[name]: value for name, value in facts(path, work).items() if name in _NAMES and value}
-
-
-def pictures(path: Path, work: Path) -> int:
-    """How many different pictures are drawn on the pages."""
-    rows = ask(["pdfimages", "-list", str(path)], work).decode("utf-8", "replace").splitlines()[2:]
-    return len({tuple(row.split()[10:12]) for row in rows if len(row.split()) > 11 and row.split()[2] == "image"})
 
 
 def attachments(path: Path, work: Path) -> dict[str, str]:

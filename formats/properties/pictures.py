@@ -11,7 +11,7 @@ from typing import Any
 
 from formats.properties.facts import CannotTell, Which, ask, which
 
-__all__ = ["compare", "describe", "frame", "scores", "thumbnail"]
+__all__ = ["compare", "describe", "frame", "matches", "scores", "thumbnail"]
 
 
 PIXELS = Path(__file__).with_name("pixels.py")
@@ -53,6 +53,11 @@ def scores(one: Path, two: Path, work: Path, **longest: int) -> list[tuple[float
     """(SSIM, SSIM of the worst region) of each pair of frames, of which no side is longer than ``longest``; (0, 0) for one too many.
     Raises CannotTell."""
     return [(mean, worst) for mean, worst in _told("scores", [one, two], work, **longest)["scores"]]
+
+
+def matches(order: Path, work: Path) -> list[list[int]]:
+    """Which pictures of a list are those of another (`pixels.matches`). Raises CannotTell."""
+    return [list(map(int, each)) for each in _told("matches", [order], work)["matches"]]
 
 
 def frame(path: Path, number: int, target: Path, work: Path) -> Path:

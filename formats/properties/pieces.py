@@ -26,9 +26,10 @@ BULLET: Final = "\ufff9"
 class Piece:
     """A paragraph, a cell, a line: words that stand one behind the other.
 
-    ``running``: a head or foot, which stands on every page. ``apart``: other text may come between this and its neighbours, and programs
-    read it in another order (cells, notes, frames, what follows a tab). ``label`` is what is set before it without being in the text (a
-    list's number), as a text with `COUNTED` or `BULLET`. ``edge``: it is one of the first or last lines of a page of a result.
+    ``running``: a head or foot, which stands on every page; not ``certain``, where it may stand on none (that of left pages). ``apart``:
+    other text may come between this and its neighbours, and programs read it in another order (cells, notes, frames, what follows a tab).
+    ``label`` is what is set before it without being in the text (a list's number), as a text with `COUNTED` or `BULLET`. ``edge``: it is
+    one of the first or last lines of a page of a result.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Piece:
     apart: bool = False
     label: str = ""
     edge: bool = False
+    certain: bool = True
 
 
 Text = Iterable[str | Piece]

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, ImageChops, ImageMath, ImageOps, ImageSequence
 
-__all__ = ["check_depth", "compare", "describe", "frame", "iptc", "main", "metadata", "scores", "thumbnail"]
+__all__ = ["check_depth", "compare", "describe", "frame", "iptc", "main", "matches", "metadata", "scores", "thumbnail"]
 
 FORMATS = ("TIFF", "JPEG", "PNG", "JPEG2000", "BMP", "GIF", "WEBP", "PPM")
 """The formats that are opened: Pillow has decoders for fifty, and each is a door."""
@@ -281,13 +281,116 @@ def thumbnail(path: str, target: str, side: int) -> dict[str, Any]:
     return {}
 
 
+def matches(listed: str) -> dict[str, Any]:
+    """Which of the pictures that are "shown" ([file, file of its mask or ""]) each of those "wanted" is: {"matches": [[number, …], …]}.
+
+    A wanted one is {"file", "turned" (degrees clockwise) after it was "flipped" ("h", "v", "hv"), "grey" (it was drawn in other colours),
+    "exact" (the same pixels)}; one that is not exact is so alike as "least", and its coarse picture agrees too.
+    """
+    with open(listed, encoding="utf-8") as file:
+        order = json.load(file)
+    shown, wanted = order["shown"], order["wanted"]
+    exact = [_pixel_digest(file) for file, _ in shown] if any(one["exact"] for one in wanted) else []
+    plain = [_coarse(_on_white(*each)) for each in shown] if any(not one["exact"] for one in wanted) else []
+    grey = [_coarse(_stretched(_on_white(*each))) for each in shown] if any(one["grey"] for one in wanted) else []
+
+    def found(one: dict[str, Any]) -> list[int]:
+        if one["exact"]:
+            digest = _pixel_digest(one["file"])
+            return [number for number, each in enumerate(exact) if each == digest]
+        return _alike(one, shown, grey if one["grey"] else plain, order["least"])
+
+    return {"matches": [found(one) for one in wanted]}
+
+
+def _pixel_digest(path: str) -> str:
+    """Of the first frame."""
+    image = _canonical(next(_frames(path)))
+    return hashlib.sha256(f"{image.size} {image.mode}".encode() + image.tobytes()).hexdigest()
+
+
+def _alike(one: dict[str, Any], shown: list[Any], known: list[tuple[float, bytes]], least: float) -> list[int]:
+    found: dict[int, None] = {}
+    coarsely = RECOLOURED_COARSELY if one["grey"] else COARSELY
+    least = min(least, RECOLOURED) if one["grey"] else least
+    for image in _as_drawn(one):
+        longest = max(image.size) // 2 if one["turned"] else MATCHED  # programs that turn a picture draw its edges anew
+        ratio, coarse = _coarse(image)
+        near = [(_far(coarse, each), n) for n, (other, each) in enumerate(known) if abs(other - ratio) <= 0.03 * ratio]
+        for tried, (far, number) in enumerate(sorted(near)):
+            if far > coarsely or (tried >= TRIED and (not found or far > 0)):
+                break
+            other = _on_white(*shown[number])
+            if min(_ssim(image, _stretched(other) if one["grey"] else other, longest)) >= least:
+                found[number] = None
+    return list(found)
+
+
+GRID, COARSELY, TRIED, MATCHED = 16, 40, 6, 800
+"""Cells of a side of the coarse picture; how far one may be off (of 255: recompression gives 6, half a pixel of a small picture 20); how
+many of the nearest are looked at closely, and with how many pixels of the longer side."""
+
+RECOLOURED, RECOLOURED_COARSELY = 0.4, 64
+"""The same for pictures that were drawn brighter or in other colours, where much becomes all white: other pictures have 0.15."""
+
+
+def _coarse(image: Image.Image) -> tuple[float, bytes]:
+    """(width by height, the mean colours of a few cells)."""
+    return image.width / image.height, image.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX).tobytes()
+
+
+def _far(one: bytes, two: bytes) -> int:
+    return max(abs(a - b) for a, b in zip(one, two, strict=True))
+
+
+def _on_white(file: str, mask: str = "") -> Image.Image:
+    """The first frame as it looks on paper."""
+    image = next(_frames(file)).copy()
+    if mask:
+        alpha = next(_frames(mask)).convert("L")
+        image = image.convert("RGBA")
+        image.putalpha(alpha if alpha.size == image.size else alpha.resize(image.size))
+    return _shown(image, image.size)
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """In grey, from black to white: what is left the same where brightness, contrast and colours were set anew."""
+    return ImageOps.autocontrast(image.convert("L"))
+
+
+def _as_drawn(one: dict[str, Any]) -> Iterator[Image.Image]:
+    """How a picture may stand in a result: flipped and turned by the document or by the result, and by its own orientation or not."""
+    with Image.open(one["file"], formats=FORMATS) as opened:
+        check_depth(opened)
+        opened.load()
+        raw = opened.copy()
+    right = next(_frames(one["file"])).copy()
+    for image in (right, raw) if raw.getexif().get(ExifTags.Base.Orientation, 1) != 1 else (right,):
+        over = _flipped(image, one["flipped"])
+        turned = [_turned(each, one["turned"]) for each in (image, over)] if one["turned"] else []
+        for each in (image, *([over] if one["flipped"] else []), *turned):
+            on_paper = _shown(each, each.size)
+            yield _stretched(on_paper) if one["grey"] else on_paper
+
+
+def _flipped(image: Image.Image, how: str) -> Image.Image:
+    image = ImageOps.mirror(image) if "h" in how else image
+    return ImageOps.flip(image) if "v" in how else image
+
+
+def _turned(image: Image.Image, degrees: float) -> Image.Image:
+    """Turned clockwise in a frame that holds all of it."""
+    return image.convert("RGBA").rotate(-degrees, Image.Resampling.BICUBIC, expand=True)
+
+
 def main(order: dict[str, Any]) -> dict[str, Any]:
-    """Do what is ordered: {"do": "compare" | "scores" | "describe" | "frame" | "thumbnail", "files": […], and more by name}."""
+    """Do what is ordered: {"do": "compare" | "scores" | "describe" | "frame" | "matches" | "thumbnail", "files": […], and more by name}."""
     Image.MAX_IMAGE_PIXELS = None
     deeds: dict[str, Callable[..., dict[str, Any]]] = {
         "compare": compare,
         "describe": describe,
         "frame": frame,
+        "matches": matches,
         "scores": scores,
         "thumbnail": thumbnail,
     }

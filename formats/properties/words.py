@@ -96,7 +96,8 @@ def _mend(was: Sequence[_Line], now: Sequence[_Line]) -> None:
 
 
 def _take_running(was: list[_Line], now: list[_Line]) -> None:
-    """Take heads and feet out of both: one must be there, more may be, as whole lines and at the edges of pages."""
+    """Take heads and feet out of both: one must be there (where its kind is set for certain), more may be, as whole lines and at the edges
+    of pages."""
     heads = [line for line in was if line.piece.running]
     plain = [line for line in was if not line.piece.running]
     counted = [_Line([each for each in line.said if each != COUNTED], line.piece) for line in heads]
@@ -111,7 +112,7 @@ def _take_running(was: list[_Line], now: list[_Line]) -> None:
         at += taken or 1
     now[:] = kept
     _forget_counted(now)
-    was[:] = [*plain, *(line for number, line in enumerate(heads) if number not in seen)]
+    was[:] = [*plain, *(line for number, line in enumerate(heads) if number not in seen and line.piece.certain)]
     _forget_counted(was)
 
 

@@ -13,7 +13,7 @@ import typer
 from policies.findings import Finding
 from repository.cli.door import Door, Usage, check_one_of
 from repository.cli.exits import Exit
-from repository.cli.formats import MOST, PathName, Puids, Seconds
+from repository.cli.formats import MOST, Again, PathName, Puids, Seconds
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Cell, Screen, number, size, when
 from repository.texts import language, words
@@ -43,6 +43,7 @@ def run(
     limit: Limit = 0,
     seconds: Seconds = 900.0,
     campaign: Resumed = "",
+    again: Again = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -50,7 +51,7 @@ def run(
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         report = engine.campaigns.run(
-            path, puids=puid or (), limit=limit, seconds=seconds, campaign=campaign, progress=door.progress()
+            path, puids=puid or (), limit=limit, seconds=seconds, campaign=campaign, again=again, progress=door.progress()
         )
     return campaign_answer(door, "formats_campaign", str(report["campaign"]), report)
 

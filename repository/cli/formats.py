@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST",
+    "Again",
     "PathName",
     "Puids",
     "Seconds",
@@ -47,6 +48,7 @@ Count = Annotated[int, typer.Option("--files", metavar="N", min=1, help=words("o
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help=words("option.seed"))]
 Kept = Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help=words("option.sample_output"))]
 Seconds = Annotated[float, typer.Option("--seconds", metavar="S", min=1.0, help=words("option.campaign_seconds"))]
+Again = Annotated[bool, typer.Option("--again", metavar=" ", help=words("option.campaign_again"))]
 Inside = Annotated[str, typer.Argument(metavar="FILE", help=words("option.preview_file"), show_default=False)]
 Page = Annotated[int, typer.Option("--page", metavar="N", min=1, help=words("option.preview_page"))]
 Side = Annotated[int, typer.Option("--side", metavar="PIXELS", min=16, max=4096, help=words("option.preview_side"))]
@@ -162,6 +164,8 @@ def _plan_facts(line: PlanLine) -> Iterator[tuple[str, str]]:
         words("label.compared"),
         ", ".join(f"{each.name} ≥ {each.least:g}" if each.least else each.name for each in line.path.compare),
     )
+    if line.taken_back:
+        yield words("label.taken_back"), words("formats.left_out", files=number(line.taken_back))
     if line.path.loses:
         yield words("label.loses"), ", ".join(words(f"loses.{each}") for each in line.path.loses)
     if line.hours is None or line.storage is None:
@@ -179,6 +183,7 @@ def sample(
     seed: Seed = 0,
     seconds: Seconds = 900.0,
     output: Kept = None,
+    again: Again = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -188,7 +193,7 @@ def sample(
         raise Usage("USE-TARGET-EXISTS", str(output))
     with door.open() as engine:
         found = engine.formats.sample(
-            path, puids=puid or (), count=files, seed=seed, seconds=seconds, keep=output, progress=door.progress()
+            path, puids=puid or (), count=files, seed=seed, seconds=seconds, keep=output, again=again, progress=door.progress()
         )
     bad = [each.finding for each in found if each.finding is not None]
 

@@ -70,10 +70,18 @@ class Campaigns:
         self._jobs = jobs
 
     def run(
-        self, path: str, *, puids: Sequence[str] = (), limit: int = 0, seconds: float, campaign: str = "", progress: Progress
+        self,
+        path: str,
+        *,
+        puids: Sequence[str] = (),
+        limit: int = 0,
+        seconds: float,
+        campaign: str = "",
+        again: bool = False,
+        progress: Progress,
     ) -> Mapping[str, Any]:
         """Run a campaign and wait for its report; with the id of one that was interrupted, go on with that, by what it was begun with.
-        ``limit``: files, 0 for all.
+        ``limit``: files, 0 for all. What an earlier campaign had made and was taken back is made ``again`` only when asked for.
 
         Raises `NoPath`, `AccessPath`, `NotASource`; `NoCampaign`, `OtherCampaign`, `CampaignEnded` of the id.
         """
@@ -82,7 +90,7 @@ class Campaigns:
         if way.purpose == "access":
             raise AccessPath(path)
         name = self._resumed(MIGRATE, campaign, path) if campaign else self._new(path)
-        order = Order(name, path, sources_of(policy, way, puids), seconds)
+        order = Order(name, path, sources_of(policy, way, puids), seconds, again)
         return self._run(MIGRATE, migration_job(name), {**order.as_json(), "limit": limit}, progress)
 
     def reidentify(self, aips: Sequence[str] = (), *, campaign: str = "", progress: Progress) -> Mapping[str, Any]:

@@ -57,7 +57,7 @@ class HeldInside:
 @dataclass(frozen=True, slots=True)
 class PlanLine:
     """What one path would take up. ``hours`` on all cores and ``storage`` on all tiers are None where nothing was measured yet:
-    ``measured`` is the number of files that they are taken from."""
+    ``measured`` is the number of files that they are taken from. ``taken_back`` files are left out: their migration was taken back."""
 
     path: MigrationPath
     puids: tuple[str, ...]
@@ -65,6 +65,7 @@ class PlanLine:
     aips: int
     files: int
     bytes: int
+    taken_back: int = 0
     measured: int = 0
     hours: float | None = None
     storage: int | None = None
@@ -125,7 +126,8 @@ class Formats:
         for aip_id, file in left_to_do(self._archive, path, puids):
             aips, last = aips + (aip_id != last), aip_id
             files, size = files + 1, size + file.size
-        line = PlanLine(path, puids, Converter.version_for(path), aips, files, size)
+        back = sum(1 for _ in left_to_do(self._archive, path, puids, again=True)) - files
+        line = PlanLine(path, puids, Converter.version_for(path), aips, files, size, back)
         measured = self._measured(path.name)
         if not measured["files"]:
             return line
@@ -152,15 +154,17 @@ class Formats:
         seed: int,
         seconds: float,
         keep: Path | None = None,
+        again: bool = False,
         progress: Progress,
     ) -> list[Sampled]:
         """Migrate ``count`` files chosen by chance, and keep nothing of it but, with ``keep``, both files of each in a folder.
 
-        What it took is entered in the ledger, for plans to reckon with. Raises `NoPath`, `NotASource`.
+        What it took is entered in the ledger, for plans to reckon with; ``again`` as for a campaign. Raises `NoPath`, `NotASource`.
         """
         policy = self.policy()
         way = path_of(policy, path)
-        chosen = _chosen(left_to_do(self._archive, way, sources_of(policy, way, puids)), count, random.Random(seed))
+        left = left_to_do(self._archive, way, sources_of(policy, way, puids), again=again)
+        chosen = _chosen(left, count, random.Random(seed))
         progress.start("migrate", len(chosen), "files")
         with closing(Converter(self._archive, policy, way, seconds)) as converter:
 

@@ -40,19 +40,26 @@ SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a campaign is to do. ``seconds`` may one file take."""
+    """What a campaign is to do. ``seconds`` may one file take; ``again``: what was taken back before, too."""
 
     campaign: str
     path: str
     puids: tuple[str, ...]
     seconds: float
+    again: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "puids": list(self.puids)}
 
     @classmethod
     def of(cls, argument: Mapping[str, Any]) -> Order:
-        return cls(argument["campaign"], argument["path"], tuple(argument["puids"]), float(argument["seconds"]))
+        return cls(
+            argument["campaign"],
+            argument["path"],
+            tuple(argument["puids"]),
+            float(argument["seconds"]),
+            bool(argument.get("again")),
+        )
 
 
 @dataclass(slots=True)
@@ -223,7 +230,7 @@ class _Batch:
             version = None
             if self._begun() >= most:
                 continue  # not the end: a later one may have been sealed by an earlier run
-            for file in wanted_files(self.archive, aip_id, self.converter.path, self.order.puids):
+            for file in wanted_files(self.archive, aip_id, self.converter.path, self.order.puids, again=self.order.again):
                 if aip_id in self.converter.awaited:
                     break
                 if version is None:

@@ -124,7 +124,7 @@ class Migrate:
             return {"started": started}
         way = path_of(formats_of(self._archive), argument["path"])
         formats, aips, size, last = Counter[str](), 0, 0, ""
-        for aip_id, file in left_to_do(self._archive, way, argument["puids"]):
+        for aip_id, file in left_to_do(self._archive, way, argument["puids"], again=bool(argument.get("again"))):
             formats[file.puid] += 1
             aips, size, last = aips + (aip_id != last), size + file.size, aip_id
         return {
@@ -135,6 +135,7 @@ class Migrate:
     def _recall(self, step: Step, argument: dict[str, Any], awaited: list[str]) -> int:
         """What has to be brought first is asked for, of each AIP from one tier: when it has come, a job of its own goes on with it."""
         then = {name: argument[name] for name in ("campaign", "path", "puids", "seconds", "tiers")}
+        then["again"] = bool(argument.get("again"))
         wanted = [(nearest(self._archive, aip_id), aip_id) for aip_id in awaited]
         return begin(self._archive, self._jobs(), step.job_id, wanted, MIGRATE, then=then)
 

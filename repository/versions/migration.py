@@ -27,7 +27,7 @@ from repository.aip.carried import Told
 from repository.aip.stored import open_verified
 from repository.archive import Archive
 from repository.errors import AipUnreadable, NoPath, NotASource
-from repository.model import AipFile
+from repository.model import AipFile, Event
 from repository.settings.formats import formats_in
 from signatures.detect import detect
 from storage.errors import Cold, Unavailable
@@ -44,6 +44,7 @@ __all__ = [
     "result_path",
     "source_path",
     "sources_of",
+    "taken_back",
     "told_of",
     "wanted_files",
 ]
@@ -241,12 +242,47 @@ def carries_signature(path: Path) -> bool:
             return False
 
 
-def wanted_files(archive: Archive, aip_id: str, path: MigrationPath, puids: Sequence[str]) -> Iterator[AipFile]:
-    """The originals of an AIP that this path was not gone with yet (or not in the newest version any more)."""
+def wanted_files(
+    archive: Archive, aip_id: str, path: MigrationPath, puids: Sequence[str], *, again: bool = False
+) -> Iterator[AipFile]:
+    """The originals of an AIP that this path was not gone with yet (or not in the newest version any more); those whose migration was
+    taken back only when asked for ``again``."""
     done = [name for name in archive.catalog.formats.representations(aip_id) if f".{path.name}.v" in name]
+    back = frozenset() if again else taken_back(archive, aip_id, path.name)
     for file in archive.catalog.formats.originals(aip_id, puids):
-        if not any(_is_there(archive, aip_id, file.path, path, name) for name in done):
+        if (file.path, file.sha512) not in back and not any(_is_there(archive, aip_id, file.path, path, name) for name in done):
             yield file
+
+
+def taken_back(archive: Archive, aip_id: str, path: str) -> frozenset[tuple[str, str]]:
+    """(original, SHA-512 of its content) of everything in an AIP whose migration along a path was taken back.
+
+    That was the decision of a person, and holds until a person decides otherwise, also when the tool has another version by then. Where an
+    update brought other content since, that is another file, of which nobody said anything.
+    """
+    found: set[tuple[str, str]] = set()
+    for event in _rollbacks(archive, aip_id):
+        brought = int(event.detail["version_before"]) + 1
+        for name in archive.catalog.formats.representations(aip_id, version=brought):
+            if name.endswith(f".{path}.v{brought}"):
+                found.update(_originals_of(archive, aip_id, path, name, brought))
+    return frozenset(found)
+
+
+def _rollbacks(archive: Archive, aip_id: str) -> Iterator[Event]:
+    cursor: str | None = None
+    while True:
+        page = archive.catalog.events.list(aip_id=aip_id, type="deaccession", cursor=cursor)
+        yield from (event for event in page.items if "rollback" in event.detail)
+        if (cursor := page.cursor) is None:
+            return
+
+
+def _originals_of(archive: Archive, aip_id: str, path: str, representation: str, version: int) -> Iterator[tuple[str, str]]:
+    for result in archive.catalog.holdings.files(aip_id, version=version, below=f"representations/{representation}/data/"):
+        original = archive.catalog.holdings.file(aip_id, source_path(result.path, path), version=version)
+        if original is not None:
+            yield original.path, original.sha512
 
 
 def _is_there(archive: Archive, aip_id: str, source: str, path: MigrationPath, representation: str) -> bool:
@@ -256,12 +292,14 @@ def _is_there(archive: Archive, aip_id: str, source: str, path: MigrationPath, r
     return archive.catalog.holdings.file(aip_id, result_path(source, path, int(version))) is not None
 
 
-def left_to_do(archive: Archive, path: MigrationPath, puids: Sequence[str]) -> Iterator[tuple[str, AipFile]]:
-    """(AIP, file) of everything that is left to do on a path, AIP by AIP."""
+def left_to_do(
+    archive: Archive, path: MigrationPath, puids: Sequence[str], *, again: bool = False
+) -> Iterator[tuple[str, AipFile]]:
+    """(AIP, file) of everything that is left to do on a path, AIP by AIP; as `wanted_files`."""
     after = 0
     while page := archive.catalog.formats.aips(puids, after=after):
         for pk, aip_id in page:
-            yield from zip(itertools.repeat(aip_id), wanted_files(archive, aip_id, path, puids), strict=False)
+            yield from zip(itertools.repeat(aip_id), wanted_files(archive, aip_id, path, puids, again=again), strict=False)
             after = pk
 
 

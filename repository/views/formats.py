@@ -64,6 +64,7 @@ def plan(each: PlanLine) -> Document:
         "aips": each.aips,
         "files": each.files,
         "bytes": each.bytes,
+        "taken_back": each.taken_back,
         "compare": [{"property": one.name, "least": one.least} for one in each.path.compare],
         "loses": list(each.path.loses),
         "measured": each.measured,

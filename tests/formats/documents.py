@@ -10,7 +10,7 @@ import struct
 import subprocess
 import wave
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -29,6 +29,7 @@ __all__ = [
     "odt",
     "pages_of",
     "pdf",
+    "photo",
     "picture",
     "pptx",
     "protect",
@@ -36,6 +37,8 @@ __all__ = [
     "sound",
     "with_numbering",
     "with_part",
+    "with_pictures",
+    "with_slide_picture",
     "xlsx",
 ]
 
@@ -155,6 +158,55 @@ _DRAWING = (
     '<pic:spPr><a:xfrm><a:off x="0" y="0"/><a:ext cx="1800000" cy="1800000"/></a:xfrm>'
     '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></pic:spPr></pic:pic></a:graphicData></a:graphic></wp:inline></w:drawing>'
 )
+
+
+def _changed(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    change(parts)
+    return _zip(path, parts)
+
+
+def with_pictures(path: Path, pictures: Sequence[bytes], *, frame: str = "", effect: str = "", first: int = 1) -> Path:
+    """A Word document with a paragraph for each picture more, in files numbered from ``first``; ``frame`` is what is said of their frames
+    (' rot="5400000"'), ``effect`` of their colours."""
+
+    def change(parts: dict[str, bytes]) -> None:
+        relations = drawings = b""
+        for number, data in enumerate(pictures, first):
+            parts[f"word/media/more{number}.png"] = data
+            relations += f'<Relationship Id="m{number}" Type="{_DOC}/image" Target="media/more{number}.png"/>'.encode()
+            drawing = _DRAWING.replace('"p1"/>', f'"m{number}">{effect}</a:blip>').replace("<a:xfrm>", f"<a:xfrm{frame}>")
+            drawings += f"<w:p><w:r>{drawing}</w:r></w:p>".replace('cy="1800000"', 'cy="1350000"').encode()
+        rels, document = "word/_rels/document.xml.rels", "word/document.xml"
+        if f'Id="m{first}"'.encode() not in parts[rels]:
+            parts[rels] = parts[rels].replace(b"</Relationships>", relations + b"</Relationships>")
+            parts[document] = parts[document].replace(b"<w:sectPr", drawings + b"<w:sectPr")
+
+    return _changed(path, change)
+
+
+def with_slide_picture(path: Path, slide: str, number: int, data: bytes) -> Path:
+    """A presentation with a picture more on a slide, a master or a layout ("slides/slide1")."""
+    frame = (
+        f'<p:pic><p:nvPicPr><p:cNvPr id="{number + 10}" name="p"/><p:cNvPicPr/><p:nvPr/></p:nvPicPr><p:blipFill>'
+        f'<a:blip r:embed="m{number}"/><a:stretch><a:fillRect/></a:stretch></p:blipFill><p:spPr>'
+        '<a:xfrm><a:off x="500000" y="3000000"/><a:ext cx="1800000" cy="1350000"/></a:xfrm>'
+        '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></p:spPr></p:pic>'
+    )
+    folder, _, name = slide.partition("/")
+
+    def change(parts: dict[str, bytes]) -> None:
+        parts[f"ppt/media/more{number}.png"] = data
+        relation = (
+            f'<Relationship Id="m{number}" Type="{_DOC}/image" Target="../media/more{number}.png"/></Relationships>'.encode()
+        )
+        rels, part = f"ppt/{folder}/_rels/{name}.xml.rels", f"ppt/{slide}.xml"
+        parts[rels] = parts[rels].replace(b"</Relationships>", relation)
+        parts[part] = parts[part].replace(b"</p:spTree>", frame.encode() + b"</p:spTree>")
+
+    return _changed(path, change)
+
 
 ROWS: tuple[tuple[str | float, ...], ...] = (
     ("Số hiệu", "Trích yếu", "Diện tích"),
@@ -402,6 +454,21 @@ def png(shift: int = 0) -> bytes:
     out = io.BytesIO()
     image = Image.new("RGB", (64, 64), (200, 30 + shift, 30))
     image.save(out, "PNG")
+    return out.getvalue()
+
+
+def photo(seed: int, size: tuple[int, int] = (240, 180), *, form: str = "PNG") -> bytes:
+    """A picture of many colours; each seed gives another."""
+    from random import Random
+
+    chance = Random(seed)
+    image = Image.new("RGB", size, (chance.randrange(120, 255), chance.randrange(120, 255), 200))
+    draw = ImageDraw.Draw(image)
+    for _ in range(12):
+        x, y, side = chance.randrange(size[0]), chance.randrange(size[1]), chance.randrange(10, 80)
+        draw.ellipse([x, y, x + side, y + side], fill=(chance.randrange(256), chance.randrange(256), chance.randrange(256)))
+    out = io.BytesIO()
+    image.save(out, form)
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from PIL import Image, ImageOps
 
 from formats.migrate import MIGRATORS, Made
 from formats.properties import Compared, Demand, Kind, Said, compare, odf
+from policies.findings import spoken
 from tests.formats import documents
 from tests.formats.documents import needs, with_part
 
@@ -197,3 +200,150 @@ def test_comments_and_notes_are_told(tmp_path: Path, work: Work) -> None:
         file.writestr("ppt/notesSlides/notesSlide2.xml", notes.format(""))
     assert parts_of(slides, tmp_path / "a.pdf", work, "notes").lost == {"notes": 1}
     assert not parts_of(slides, tmp_path / "a.pdf", work).accepted
+
+
+def with_head(path: Path, kind: str, text: str) -> Path:
+    """A Word document with a head more, for "first" or "even" pages; whether it is set is said elsewhere."""
+    office = "http://schemas.openxmlformats.org"
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name).decode() for name in file.namelist()}
+    head = f"word/header-{kind}.xml"
+    parts[head] = parts["word/header1.xml"].replace("Hồ sơ lưu trữ", text)
+    type_ = "application/vnd.openxmlformats-officedocument.wordprocessingml.header+xml"
+    override = f'<Override PartName="/{head}" ContentType="{type_}"/></Types>'
+    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace("</Types>", override)
+    relation = (
+        f'<Relationship Id="h-{kind}" Type="{office}/officeDocument/2006/relationships/header" Target="header-{kind}.xml"/>'
+    )
+    rels = "word/_rels/document.xml.rels"
+    parts[rels] = parts[rels].replace("</Relationships>", f"{relation}</Relationships>")
+    reference = f'<w:sectPr><w:headerReference w:type="{kind}" r:id="h-{kind}"/>'
+    parts["word/document.xml"] = parts["word/document.xml"].replace("<w:sectPr>", reference)
+    with zipfile.ZipFile(path, "w") as out:
+        for name, data in parts.items():
+            out.writestr(name, data)
+    return path
+
+
+def test_heads_that_no_page_has_are_not_missed_and_those_of_first_pages_are(tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx", ["Quyết định cấp đất"])
+    with_head(with_head(source, "first", "Trang bìa"), "even", "Trang chẵn")
+    result = migrated(source, "pdfa-2b", work)
+    assert one(source, result, "text", work).accepted, one(source, result, "text", work)
+    first = documents.docx(tmp_path / "b.docx", ["Quyết định cấp đất"])
+    with_part(with_head(first, "first", "Trang bìa"), "word/document.xml", "<w:pgSz", "<w:titlePg/><w:pgSz")
+    assert one(first, result, "text", work).same is False, "its only page has another head"
+    wanted = migrated(first, "pdfa-2b", work)
+    assert one(first, wanted, "text", work).accepted, one(first, wanted, "text", work)
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------------------
+
+
+def replaced(pdf: Path, number: int, picture: bytes, target: Path, form: str = "") -> Path:
+    """The PDF with one of its pictures (from 0) painted over by another of its size; ``form``: compressed as JPEG."""
+    with pikepdf.open(pdf) as file:
+        image = [each for each in file.objects if isinstance(each, pikepdf.Stream) and each.get("/Subtype") == "/Image"][number]
+        with Image.open(io.BytesIO(picture)) as other:
+            pixels = other.convert("RGB").resize((int(image.Width), int(image.Height)))
+        if form:
+            out = io.BytesIO()
+            pixels.save(out, "JPEG", quality=75)
+            image.write(out.getvalue(), filter=pikepdf.Name.DCTDecode)
+        else:
+            image.write(pixels.tobytes())
+        image.ColorSpace, image.BitsPerComponent = pikepdf.Name.DeviceRGB, 8
+        file.save(target)
+    return target
+
+
+def test_another_picture_in_the_result_is_noticed(tmp_path: Path, work: Work) -> None:
+    source = documents.with_pictures(documents.docx(tmp_path / "a.docx"), [documents.photo(1), documents.photo(2)])
+    result = migrated(source, "pdfa-2b", work)
+    found = one(source, result, "pictures", work)
+    assert (found.accepted, found.facts) == (True, {"pictures": 2, "found": 2}), found
+    wrong = one(source, replaced(result, 1, documents.photo(3), tmp_path / "wrong.pdf"), "pictures", work)
+    assert (wrong.same, "more2.png" in spoken(wrong.detail, "vi")) == (False, True)
+    mirrored = ImageOps.mirror(Image.open(io.BytesIO(documents.photo(2))))
+    out = io.BytesIO()
+    mirrored.save(out, "PNG")
+    assert one(source, replaced(result, 1, out.getvalue(), tmp_path / "mirrored.pdf"), "pictures", work).same is False
+    again = replaced(result, 1, documents.photo(2), tmp_path / "jpeg.pdf", "JPEG")
+    assert one(source, again, "pictures", work).accepted, "compressed again"
+    twice = replaced(result, 1, documents.photo(1), tmp_path / "twice.pdf")
+    assert one(source, twice, "pictures", work).same is False, "the other one twice"
+
+
+def test_pictures_of_one_colour_are_told_apart(tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx", picture=documents.png())
+    result = migrated(source, "pdfa-2b", work)
+    assert one(source, result, "pictures", work).accepted
+    assert one(source, replaced(result, 0, documents.png(60), tmp_path / "wrong.pdf"), "pictures", work).same is False
+
+
+HOW_DRAWN = (
+    (' rot="1800000"', ""),
+    (' rot="5400000"', ""),
+    (' flipH="1"', ""),
+    ("", "<a:grayscl/>"),
+    ("", '<a:lum bright="20000" contrast="20000"/>'),
+)
+
+
+def test_pictures_are_known_as_the_document_draws_them(tmp_path: Path, work: Work) -> None:
+    """Turned, flipped, grey, brighter; and still another picture is another."""
+    source = documents.docx(tmp_path / "a.docx")
+    for number, (frame, effect) in enumerate(HOW_DRAWN):
+        documents.with_pictures(source, [documents.photo(number)], frame=frame, effect=effect, first=number)
+    results = [migrated(source, recipe, work) for recipe in ("pdfa-2b", "odt")]
+    assert [one(source, result, "pictures", work).same for result in results] == [True, True]
+    for number, (frame, effect) in enumerate(HOW_DRAWN):
+        other = tmp_path / "b.docx"
+        other.write_bytes(source.read_bytes())
+        documents.with_pictures(other, [documents.photo(9)], frame=frame, effect=effect, first=number)
+        assert one(other, results[0], "pictures", work).same is False, (frame, effect)
+
+
+def test_each_drawing_of_a_picture_is_looked_for(tmp_path: Path, work: Work) -> None:
+    twice = documents.with_pictures(documents.docx(tmp_path / "a.docx"), [documents.photo(1)] * 2)
+    once = documents.with_pictures(documents.docx(tmp_path / "b.docx"), [documents.photo(1)])
+    result = migrated(once, "pdfa-2b", work)
+    assert one(once, result, "pictures", work).accepted
+    assert one(twice, result, "pictures", work).same is False
+    assert one(twice, once, "pictures", work).same is False
+    assert one(once, twice, "pictures", work).accepted
+
+
+def test_pictures_that_changed_places_are_noticed(tmp_path: Path, work: Work) -> None:
+    slides = [documents.pptx(tmp_path / f"{name}.pptx") for name in "ab"]
+    for path, order in zip(slides, ((1, 2), (2, 1)), strict=True):
+        for slide, number in enumerate(order, 1):
+            documents.with_slide_picture(path, f"slides/slide{slide}", number, documents.photo(number))
+        documents.with_slide_picture(path, "slideMasters/slideMaster1", 3, documents.photo(3))
+    for result in (migrated(slides[0], "pdfa-2b", work), slides[0]):
+        assert one(slides[0], result, "pictures", work).accepted, one(slides[0], result, "pictures", work)
+        wrong = one(slides[1], result, "pictures", work)
+        assert (wrong.same, "page 2" in spoken(wrong.detail)) == (False, True), wrong
+    texts = ["một", "hai"]
+    pages = [documents.docx(tmp_path / f"{name}.docx", texts, breaks=True) for name in "cd"]
+    for path, order in zip(pages, ((1, 2), (2, 1)), strict=True):
+        documents.with_pictures(path, [documents.photo(number) for number in order])
+        with_part(
+            path, "word/document.xml", "</w:drawing></w:r></w:p><w:p>", '</w:drawing><w:br w:type="page"/></w:r></w:p><w:p>'
+        )
+    result = migrated(pages[0], "pdfa-2b", work)
+    assert [one(path, result, "pictures", work).same for path in pages] == [True, False]
+
+
+def test_drawings_of_lines_are_not_taken_for_compared(tmp_path: Path, work: Work) -> None:
+    source = documents.with_pictures(documents.docx(tmp_path / "a.docx"), [documents.photo(1)])
+    with zipfile.ZipFile(source) as file:
+        parts = {
+            name.replace("more1.png", "more1.emf"): file.read(name).replace(b"more1.png", b"more1.emf")
+            for name in file.namelist()
+        }
+    with zipfile.ZipFile(source, "w") as out:
+        for name, data in parts.items():
+            out.writestr(name, data)
+    found = one(source, documents.pdf(tmp_path / "a.pdf"), "pictures", work)
+    assert (found.same, "more1.emf" in found.detail) == (None, True)

@@ -24,8 +24,9 @@ from tests.formats import documents
 BMP = ("fmt/116", "fmt/117", "fmt/118", "fmt/119")
 
 
-def campaign(archive: ArchiveUnderTest, path: str, *puids: str, name: str = "c1", limit: int = 0) -> dict[str, Any]:
+def campaign(archive: ArchiveUnderTest, path: str, *puids: str, name: str = "c1", limit: int = 0, **more: bool) -> dict[str, Any]:
     argument = {
+        **more,
         "campaign": name,
         "path": path,
         "puids": list(puids),
@@ -195,9 +196,27 @@ def test_a_rollback_is_a_version_without_it(archive: ArchiveUnderTest, tmp_path:
     archive.whole()
     again = archive.engine.jobs.run(ROLLBACK, "rollback:c1:again", argument)
     assert again["counts"] == {}
-    report = campaign(archive, "picture-tiff", *BMP, name="c2")
-    assert report["counts"]["migrated"] == 2
+    assert campaign(archive, "picture-tiff", *BMP, name="c2")["counts"] == {}, "taken back is a decision"
+    assert campaign(archive, "picture-tiff", *BMP, name="c3", again=True)["counts"]["migrated"] == 2
     archive.whole()
+
+
+def test_what_was_taken_back_is_left_out_until_it_is_asked_for(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    first = archive.deposit(pictures(tmp_path / "a")).aip_id
+    campaign(archive, "picture-tiff", *BMP)
+    archive.engine.jobs.run(ROLLBACK, "rollback:c1", {"campaign": "c1", "tiers": ["a", "b"], "actor": "user:test"})
+    second = archive.deposit(pictures(tmp_path / "b", 1, shift=7)).aip_id
+    plan = archive.engine.formats.plan("picture-tiff", BMP)[0]
+    assert (plan.files, plan.aips, plan.taken_back) == (1, 1, 2)
+    later = archive.engine.campaigns.run("picture-tiff", puids=BMP, seconds=120, progress=Silent())
+    assert (later["counts"]["migrated"], later["planned"]["files"]) == (1, 1)
+    assert archive.engine.holdings.show(second).version == 2
+    other = campaign(archive, "picture-png", *BMP, name="c2")
+    assert other["counts"]["migrated"] == 3, "of another path nobody said anything"
+    again = archive.engine.campaigns.run("picture-tiff", puids=BMP, seconds=120, again=True, progress=Silent())
+    assert again["counts"]["migrated"] == 2
+    assert archive.engine.formats.plan("picture-tiff", BMP)[0].taken_back == 0
+    assert any(".picture-tiff.v5/" in each.path for each in archive.engine.holdings.files(first))
 
 
 @pytest.mark.proof

@@ -1,0 +1,62 @@
+"""How the parts of an OOXML document hang together: what refers to what, and which heads and feet are set."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Final
+
+from formats.properties.parts import Parts
+from formats.xml import Element, local_name
+
+__all__ = ["heads", "relations"]
+
+_WORD: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_RELATIONS: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_OFF: Final = ("0", "false", "off")
+
+
+def relations(parts: Parts, name: str) -> dict[str, tuple[str, str]]:
+    """Id → (kind, part) of what a part refers to inside the document (Open Packaging Conventions, 9.3)."""
+    folder, _, file = name.rpartition("/")
+    listed = f"{folder}/_rels/{file}.rels"
+    if listed not in parts:
+        return {}
+    found: dict[str, tuple[str, str]] = {}
+    for event, element in parts.events(listed):
+        if event == "start" and local_name(element) == "Relationship" and element.get("TargetMode") != "External":
+            target = element.get("Target") or ""
+            target = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+            found[element.get("Id") or ""] = (element.get("Type") or "").rpartition("/")[2], target
+    return found
+
+
+def heads(parts: Parts) -> dict[str, bool]:
+    """The heads and feet of a Word document that may be set → whether one of their kind is set for certain (ECMA-376, 17.10).
+
+    One for even pages is set where the settings say so, and one for first pages where the section does; then the usual one may stand
+    on no page at all, for nobody knows how many pages a section has before it is set.
+    """
+    known = relations(parts, "word/document.xml")
+    even = "word/settings.xml" in parts and any(_on(each, "evenAndOddHeaders") for each in parts.events("word/settings.xml"))
+    found: dict[str, bool] = {}
+    section: list[tuple[str, str]] = []
+    first = False
+    for event, element in parts.events("word/document.xml"):
+        tag = local_name(element)
+        if event == "start" and tag == "sectPr":
+            section, first = [], False
+        elif event == "start" and tag in ("headerReference", "footerReference"):
+            section.append((element.get(f"{_WORD}type") or "default", element.get(f"{_RELATIONS}id") or ""))
+        elif _on((event, element), "titlePg"):
+            first = True
+        elif event == "end" and tag == "sectPr":
+            for kind, reference in section:
+                target = known.get(reference, ("", ""))[1]
+                if target in parts and (kind == "default" or (kind == "first" and first) or (kind == "even" and even)):
+                    found[target] = found.get(target, False) or kind == ("first" if first else "default")
+    return found
+
+
+def _on(each: tuple[str, Element], name: str) -> bool:
+    event, element = each
+    return event == "start" and local_name(element) == name and element.get(f"{_WORD}val") not in _OFF
