@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any, Final
 
+from fixity.verify import KEPT_PROBLEMS, Outcome
 from policies.findings import Findings, KhoError
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.errors import UnknownTier
 from repository.flow_names import REFRESH
 from repository.ledger.events import ledger_of
+from repository.model import Damage
 from repository.progress import Progress
 from repository.rebuilding.rebuild import RebuildReport, rebuild
 from repository.recalls import look_now
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from repository.jobs import Jobs
 
 __all__ = ["LibraryState", "TapeReport", "Tapes", "VolumeReport"]
+
+LOST: Final = "medium lost"
+"""The event of giving up a cartridge."""
 
 
 @dataclass(slots=True)
@@ -187,6 +193,7 @@ class Tapes:
         tier = self._tier_of(barcode)
         with tier.shelf(library=way != "lost") as shelf:
             if way == "lost":
+                self._miss(tier.name, shelf.register.files_on(barcode))
                 with shelf.register.transaction():
                     volume = shelf.register.change_volume(barcode, state=VolumeState.LOST, location="")
                     shelf.register.settle_all(barcode)
@@ -198,8 +205,22 @@ class Tapes:
                 volume = shelf.register.change_volume(barcode, location=location if way == "export" else "")
         if way == "import":
             look_now(self._jobs())
-        self._event({"export": "medium exported", "import": "medium imported", "lost": "medium lost"}[way], tier, barcode)
+        self._event({"export": "medium exported", "import": "medium imported", "lost": LOST}[way], tier, barcode)
         return tier.name, volume
+
+    def _miss(self, tier: str, files: Iterable[tuple[str, str, bytes]]) -> None:
+        """Copies of which something lay on a medium that is gone are known to be not whole: before the register forgets which they were,
+        and not only when an audit comes to them."""
+        catalog, ledger, now = self._archive.catalog, ledger_of(self._archive), self._archive.clock.now()
+        for aip_id, group in groupby(files, key=lambda each: each[0]):
+            gone = [
+                Damage(aip_id, tier, path, Outcome.MISSING.value, sha512.hex())
+                for _, path, sha512 in islice(group, KEPT_PROBLEMS)
+            ]
+            with catalog.begin() as transaction:
+                version, new = catalog.copies.seen(aip_id, tier, gone, now, within=transaction)
+                if new:
+                    ledger.seen(new, version, LOST, within=transaction)
 
     # --- which tier -------------------------------------------------------------------------------------------------------
 

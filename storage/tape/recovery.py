@@ -93,7 +93,7 @@ def recover(shelf: Shelf, barcode: str, progress: Callable[[int], None]) -> Reco
             made=str(about.get("made", "")),
             rated_years=int(about.get("rated_years", 0)),
             capacity=int(about.get("capacity", 0)),
-            state=known.state if known is not None else VolumeState.OPEN,
+            state=_state_of(known),
             location=known.location if known is not None else "",
             mounts=known.mounts if known is not None else 0,
         )
@@ -101,6 +101,13 @@ def recover(shelf: Shelf, barcode: str, progress: Callable[[int], None]) -> Reco
         shelf.register.settle_all(barcode)
     shelf.library.forget(barcode)
     return report
+
+
+def _state_of(known: Volume | None) -> VolumeState:
+    """What a volume that was just read is: as it was; one that had been given up was found, and is not written any more."""
+    if known is None:
+        return VolumeState.OPEN
+    return VolumeState.SUSPECT if known.state is VolumeState.LOST else known.state
 
 
 class _Reader:

@@ -15,6 +15,7 @@ from typing import IO
 
 from policies.findings import said
 from policies.phrases import phrase
+from storage.errors import Refused
 from storage.tape.bundles import closing, header, padding, root_members
 from storage.tape.cartridge import DataFile
 from storage.tape.drive import BLOCK
@@ -155,7 +156,9 @@ def refresh_some(shelf: Shelf, barcode: str, after: int, most: int, progress: Ca
 
 
 def retire(shelf: Shelf, barcode: str, note: str) -> None:
-    """Nothing on this volume counts any more: it may be destroyed or kept aside."""
+    """Nothing on this volume counts any more: it may be destroyed or kept aside. Raises Refused where something still does."""
+    if still := next(shelf.register.files_on(barcode), None):
+        raise Refused(barcode, phrase("tape-still-counts", path=f"{still[0]}/{still[1]}"))
     with shelf.register.transaction():
         shelf.register.change_volume(barcode, state=VolumeState.RETIRED, note=note)
         shelf.register.settle_all(barcode)

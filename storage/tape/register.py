@@ -276,6 +276,14 @@ class Register:
         )
         return [row[0] for row in rows]
 
+    def files_on(self, volume: str) -> Iterator[tuple[str, str, bytes]]:
+        """(object, path, SHA-512) of everything that counts on a volume, object by object."""
+        yield from self._db.execute(
+            "SELECT p.object_id, f.path, f.sha512 FROM parts p JOIN files f ON f.part = p.id "
+            "WHERE p.volume = ? AND p.whole = 1 AND f.state = 0 ORDER BY p.object_id, f.path",
+            (volume,),
+        )
+
     def copied_from(self, volume: str, after: int) -> tuple[list[str], int] | None:
         """Objects with a whole part in the next bundle that was copied from a tape file of ``volume`` behind ``after``, and that tape file;
         None when there is none. A copy has the number of its bundle."""

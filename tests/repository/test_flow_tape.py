@@ -180,11 +180,47 @@ def test_one_cartridge_that_is_out_hides_no_other(archive: TapeArchive, tmp_path
     assert archive.state(first)["t"] == "good"
     # It will not come back: given up, its copies are missing, and are made again elsewhere.
     archive.engine.tapes.carry(ONE, "lost")
-    archive.audit()
-    assert archive.state(first)["t"] == "damaged"
+    assert (archive.state(first)["t"], archive.state(second)["t"]) == ("damaged", "good"), "known without an audit"
     assert archive.repair().failed == []
     assert archive.state(first) == archive.state(second) == {"a": "good", "t": "good"}
     assert archive.tape.locality(first)[0] in ("", TWO)  # type: ignore[arg-type]
+
+
+def short(archive: TapeArchive) -> int:
+    return sum(each.code == "ATT-SHORT" for each in archive.engine.overview.attention())
+
+
+def test_copies_on_a_cartridge_that_is_lost_are_counted_no_more(archive: TapeArchive, tmp_path: Path) -> None:
+    """They are missing from that moment, not from the next audit, which may be a year away."""
+    archive.policy(tiers='["a", "t"]', need="2")
+    lost, moved = deposit(archive, tmp_path, 1, 2)
+    archive.audit()
+    assert short(archive) == 0
+    archive.engine.tapes.carry(ONE, "lost")
+    assert short(archive) == 1
+    for aip in (lost, moved):
+        assert {(each.path, each.outcome) for each in archive.engine.holdings.show(aip).copies[1].damages} >= {
+            ("inventory.json", "missing"),
+            ("v1/inventory.json", "missing"),
+        }
+        told = [each for each in archive.engine.holdings.events(aip) if each.detail.get("seen") == "medium lost"]
+        assert [(each.type, each.outcome, each.tier) for each in told] == [("fixity check", "fail", "t")]
+    archive.engine.tapes.carry(ONE, "lost")
+    archive.engine.tapes.label(TWO, tier="t", capacity=0, made="", years=0)
+    assert archive.repair().failed == []
+    assert short(archive) == 0
+    archive.engine.tapes.carry(ONE, "lost")
+    assert short(archive) == 0, "nothing that counts is on it"
+
+
+def test_a_cartridge_that_was_given_up_and_is_found_is_read_again(archive: TapeArchive, tmp_path: Path) -> None:
+    (aip,) = deposit(archive, tmp_path, 1)
+    archive.engine.tapes.carry(ONE, "lost")
+    archive.engine.tapes.recover(ONE, tier="t", progress=Silent())
+    assert archive.engine.tapes.show(ONE).volume.state is VolumeState.SUSPECT
+    assert archive.state(aip)["t"] == "damaged", "until it was audited"
+    archive.audit()
+    assert archive.state(aip) == {"a": "good", "t": "good"}
 
 
 def test_register_and_catalog_come_back_from_a_cartridge_alone(archive: TapeArchive, tmp_path: Path) -> None:
