@@ -16,13 +16,14 @@ from storage.tape.bundles import closing, header, padding
 from storage.tape.cartridge import Cartridge
 from storage.tape.changer import loadable
 from storage.tape.drive import BLOCK
-from storage.tape.errors import NoCartridge, NoRoom, WriteProtected, WrongVolume
+from storage.tape.errors import NoCartridge, NoRoom, ScsiError, WriteProtected, WrongVolume
 from storage.tape.folder import TapeFolder
 from storage.tape.labels import volume_id
 from storage.tape.library import Library
 from storage.tape.recall import Recall
 from storage.tape.register import Register
 from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
+from storage.tape.sense import Key
 from storage.tape.streaming import Stream
 from storage.tape.volumes import Group, NewFile, Outgoing, TapeFull, begin_volume, write_group
 from storage.tier import ObjectId
@@ -101,14 +102,15 @@ class Shelf:
         self.register.change_volume(barcode, mounts=volume.mounts + 1, location="")
         return cartridge
 
-    def _writable(self, size: int) -> Cartridge:
-        """A mounted volume that is likely to take ``size`` bytes more: one that was begun rather than an empty one.
+    def _writable(self, size: int, failed: dict[str, ScsiError]) -> Cartridge:
+        """A mounted volume that is likely to take ``size`` bytes more: one that was begun rather than an empty one, and none that has
+        ``failed`` just now.
 
         Raises NoRoom, or why the last one could not be used.
         """
-        there = loadable(self.library.look())
+        there = loadable(self.library.look()) - failed.keys()
         volumes = [each for each in self.register.volumes() if each.state is VolumeState.OPEN and each.barcode in there]
-        reason: StorageError = NoRoom(self.folder.name)
+        reason: StorageError = next(reversed(failed.values()), NoRoom(self.folder.name))
         for volume in sorted(volumes, key=lambda each: -each.used):
             if volume.room < size and volume.sequence > 1:
                 continue
@@ -119,6 +121,10 @@ class Shelf:
                 reason = Unavailable(volume.barcode, error.finding.text())
             except NoCartridge as error:
                 reason = error
+            except ScsiError as error:  # this cartridge, or its drive: another may do
+                reason = error
+                if _of_the_medium(error):
+                    failed[volume.barcode] = error
         raise reason
 
     def _suspect(self, barcode: str, error: StorageError) -> None:
@@ -134,8 +140,9 @@ class Shelf:
             Refused: one is larger than a cartridge. Unavailable: what was not counted by then is on no tape that counts.
         """
         left = list(bundles)
+        failed: dict[str, ScsiError] = {}
         while left:
-            cartridge = self._writable(left[0].size)
+            cartridge = self._writable(left[0].size, failed)
             volume = cartridge.volume
             fitting = _fitting(left, volume.room)
             try:
@@ -146,11 +153,18 @@ class Shelf:
             except TapeFull:
                 self.register.change_volume(volume.barcode, state=VolumeState.FULL)
                 continue
+            except ScsiError as error:
+                if not _of_the_medium(error):
+                    raise
+                failed[volume.barcode] = error
+                continue
             if not group.written and volume.sequence == 1:
                 raise Refused(self.folder.name, phrase("tape-bundle-large"))
             for outgoing in left[: len(group.written)]:
                 on_counted(outgoing)
             left = left[len(group.written) :]
+            while failed and group.written:  # another takes what these did not: it is they, and not the drive
+                self._suspect(*failed.popitem())
 
     def _group(self, cartridge: Cartridge, bundles: Sequence[Outgoing]) -> Group:
         volume = cartridge.volume
@@ -243,6 +257,11 @@ class Shelf:
     def passing(self, volume: str) -> None:
         """A pass over a volume is about to read on: what is asked for of it is read now, in the same mount."""
         self.recall.serve(self, volume)
+
+
+def _of_the_medium(error: ScsiError) -> bool:
+    """Whether blocks could not be read or written: by the cartridge, or by a drive that is dirty or worn."""
+    return error.sense.key == Key.MEDIUM
 
 
 def _fitting(bundles: Sequence[Outgoing], room: int) -> list[Outgoing]:

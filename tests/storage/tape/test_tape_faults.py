@@ -14,7 +14,7 @@ from fixity.verify import Outcome
 from storage.errors import SpoolDamaged, StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.rows import VolumeState
-from storage.tape.transport import Reply, open_transport
+from storage.tape.transport import Reply, ScsiTransport, open_transport
 from storage.tier import Ask, Tier
 from tests.oracles import ocfl_py_findings
 from tests.storage.sealed import SealedObject, two_versions
@@ -482,3 +482,82 @@ def flip(cartridge: Path, pattern: bytes, offset: int) -> None:
     descriptor = os.open(cartridge, os.O_RDWR)
     os.pwrite(descriptor, bytes([data[at] ^ 0x10]), at)
     os.close(descriptor)
+
+
+class FailingCartridge:
+    """Blocks cannot be written while a certain cartridge is in the drive (canned); all else is the real library."""
+
+    def __init__(self, barcode: str) -> None:
+        self._volume = barcode[:6].encode()
+        self._failing = False
+
+    def __call__(self, address: str) -> ScsiTransport:
+        failing, inner = self, open_transport(address)
+
+        class Watched:
+            name = address
+
+            def execute(self, cdb: bytes, **more: Any) -> Reply:
+                if is_write(cdb) and failing._failing:
+                    return check(3, 0x0C00)
+                reply = inner.execute(cdb, **more)
+                if cdb[0] == faulty.READ and more["receive"][:4] == b"VOL1":
+                    failing._failing = failing._volume in bytes(more["receive"][4:10])
+                return reply
+
+            def close(self) -> None:
+                inner.close()
+
+        return Watched()
+
+
+def test_canned_a_cartridge_that_cannot_be_written_does_not_hold_up_the_pool(scene: Tapes, tmp_path: Path) -> None:
+    """Deposits go to the next cartridge, and the one that another could be written in its stead is left alone from then on."""
+    first, second = sealed(tmp_path, 1), sealed(tmp_path, 2)
+    kept(scene.tier(), first)
+    with scene.tier().shelf() as shelf:
+        shelf.label(TWO, capacity=0, made="", rated_years=0)
+    tier = scene.tier(FailingCartridge(ONE))
+    kept(tier, second)
+    assert tier.locality(second.object_id)[0] == TWO
+    with tier.shelf() as shelf:
+        volume = shelf.register.volume(ONE)
+        assert volume.state is VolumeState.SUSPECT
+        assert "could not be written" in volume.note
+    assert sound(tier, first)
+    assert sound(tier, second)
+
+
+def test_canned_a_drive_that_writes_nothing_makes_no_cartridge_suspect(scene: Tapes, tmp_path: Path) -> None:
+    """Where no cartridge can be written it is the drive: they all stay as they are."""
+    with scene.tier().shelf() as shelf:
+        shelf.label(TWO, capacity=0, made="", rated_years=0)
+    tier = scene.tier(FailingCartridge(""))
+    (written,) = tier.write(sealed(tmp_path, 1).versions)
+    assert isinstance(written.error, Unavailable)
+    with tier.shelf() as shelf:
+        assert [each.state for each in shelf.register.volumes()] == [VolumeState.OPEN, VolumeState.OPEN]
+
+
+def test_canned_a_label_that_cannot_be_read_does_not_hold_up_the_pool(scene: Tapes, tmp_path: Path) -> None:
+    kept(scene.tier(), sealed(tmp_path, 1))
+    with scene.tier().shelf() as shelf:
+        shelf.label(TWO, capacity=0, made="", rated_years=0)
+
+    class Blind:
+        def __init__(self, address: str) -> None:
+            self._inner = open_transport(address)
+            self.name = address
+
+        def execute(self, cdb: bytes, **more: Any) -> Reply:
+            reply = self._inner.execute(cdb, **more)
+            bad = cdb[0] == faulty.READ and more["receive"][:10] == b"VOL1" + ONE[:6].encode()
+            return check(3, 0x1100) if bad else reply
+
+        def close(self) -> None:
+            self._inner.close()
+
+    made = sealed(tmp_path, 2)
+    tier = scene.tier(Blind)
+    kept(tier, made)
+    assert tier.locality(made.object_id)[0] == TWO
