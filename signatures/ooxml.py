@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -19,17 +20,18 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.package.zip_members import BadZip, ZipMembers
 from formats.xml import NotWellFormed, exact
 from policies.phrases import phrase
-from signatures.algorithms import load_certificate
 from signatures.certificates import Certificate
 from signatures.collected import Collected
 from signatures.left_words import COMMENTS
-from signatures.marks import holds
+from signatures.marks import standing
 from signatures.opc_aside import aside, idle_types
 from signatures.report import Kind
 from signatures.signed import SignedFile, Source
+from signatures.unread import too_many
 from signatures.xades.packaged import MOST_PART, Parts, opened_zip, read_part, refused_file
 from signatures.xades.reader import Read
 from signatures.xmldsig.c14n import Nodes, Refused, Work
+from signatures.xmldsig.key_info import charged
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.octets import Octets
 from signatures.xmldsig.references import Reading, State
@@ -51,6 +53,15 @@ MOST_SCANNED = 512 << 20
 
 MOST_RELATIONSHIPS = 20_000
 """Relationships of one package: one for every picture, link and sheet."""
+
+HOLDER = 32
+"""Steps that looking at a part of relationships takes, besides what is in it: one of a few bytes takes as long as a small signature."""
+
+MOST_SIGNATURES = 100
+"""Parts with signatures of one package that are read; office programs show a handful."""
+
+MOST_FORMAL = 1000
+"""Origins, signatures and certificates, of each so many, that are looked at whether they are no more than that. Others are content."""
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
 STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships/"
@@ -149,7 +160,7 @@ class Package:
     def _of(self, holder: str, source: str) -> Iterator[Relationship]:
         ids = set()
         root = self.xml(holder)
-        self.work.visit(2 * len(root))
+        self.work.visit(HOLDER + 2 * len(root))
         self._aside[holder] = list(aside(root, RELATIONSHIPS_HOLD))
         for each in root.iterchildren(etree.Element):
             if each.tag != f"{{{RELATIONSHIPS}}}Relationship":  # alternatives, for one: some readers look into them (6.5.3.5)
@@ -169,11 +180,21 @@ class Package:
         """What stands beside relationships in their part, or beside content types; none in other parts. Call after `relationships`."""
         return {f"{holder}{each}" for each in self._aside.get(holder, ())}
 
+    @cached_property
+    def way(self) -> dict[str, list[Relationship]]:
+        """The relationships that lead to signatures, step by step: from the package to their origin, from there to each, from each to its
+        certificates (12.4). What is called so from elsewhere leads to content."""
+        found: dict[str, list[Relationship]] = {}
+        sources: set[str] = {""}
+        for step in ("origin", "signature", "certificate"):
+            called = (each for each in self.relationships if each.type == DIGITAL + step and not each.external)
+            found[step] = [each for each in called if self._place(each.source) in sources]
+            sources = {self._place(each.target) for each in found[step]}
+        return found
+
     def signatures(self) -> list[str]:
-        """The parts with signatures: from the package to the origin, from there to each (12.4)."""
-        origins = [each.target for each in self.relationships if not each.source and each.type == DIGITAL + "origin"]
-        found = [each for each in self.relationships if each.source in origins and each.type == DIGITAL + "signature"]
-        return [name for each in found if (name := self.named(each.target)) is not None]
+        """The parts with signatures."""
+        return list(dict.fromkeys(name for each in self.way["signature"] if (name := self.named(each.target)) is not None))
 
     def binds(self) -> bool:
         """Whether some part shows data out of another, or may: there is more than is looked through. Raises `BadZip`."""
@@ -184,28 +205,24 @@ class Package:
             stream = self.members.find(name)
             if stream is None:
                 continue
-            for mark in BOUNDS:
-                with stream() as opened:
-                    if holds(opened, mark):
-                        return True
+            with stream() as opened:
+                if standing(opened, BOUNDS):
+                    return True
         return False
 
     def called(self) -> set[str]:
         """Parts that a relationship of signatures leads to, whatever they are."""
-        found = {self.named(each.target) for each in self.relationships if each.type.startswith(DIGITAL)}
+        found = {self.named(each.target) for each in self.relationships if each.type.startswith(DIGITAL) and not each.external}
         return {each for each in found if each is not None}
 
     def formal(self) -> set[str]:
         """Members that are the signatures' own and the package's machinery, and no content."""
-        names: set[str | None] = set()
-        sources: set[str | None] = {None}  # the package
-        for step in ("origin", "signature", "certificate"):  # 12.4; what is called so from elsewhere is content
-            led = [each for each in self.relationships if each.type == DIGITAL + step and self._from(each) in sources]
-            sources = {self.named(each.target) for each in led} - {None}
-            names |= {each for each in sources if each and self._is_called_so(each, step)}
         content = {self.named(each.target) for each in self.relationships if not each.type.startswith(DIGITAL)}
-        formal = {each for each in names - content if each is not None} | {TYPES}
-        return formal | {each.holder for each in self.relationships if self._from(each) in formal - {TYPES}}
+        own: set[str] = set()
+        for step, led in self.way.items():
+            names = dict.fromkeys(name for each in led if (name := self.named(each.target)) is not None and name not in content)
+            own |= {each for each in islice(names, MOST_FORMAL) if self._is_called_so(each, step)}
+        return own | {TYPES} | {each.holder for each in self.relationships if self._place(each.source) in own}
 
     def _is_called_so(self, name: str, step: str) -> bool:
         """Whether a part is no more than what it is called: nothing at all as the origin of the signatures (12.2.2), a signature, or a
@@ -215,14 +232,14 @@ class Package:
         try:
             if step == "signature":
                 return bool(self.xml(name).tag == ds("Signature"))
-            load_certificate(self.members.read(name, MOST_CERTIFICATE))
+            charged(self.members.read(name, MOST_CERTIFICATE), self.work)
         except (BadZip, NotWellFormed, ValueError):
             return False
         return True
 
-    def _from(self, each: Relationship) -> str | None:
-        """The part that a relationship is of, None for the package; what is no part stays as it is."""
-        return (self.named(each.source) or f"/{each.source}") if each.source else None
+    def _place(self, name: str) -> str:
+        """The part that is called ``name``, "" for the package; what is no part stays as it is."""
+        return (self.named(name) or f"/{name}") if name else ""
 
 
 class OoxmlVerifier:
@@ -249,7 +266,7 @@ class OoxmlVerifier:
         if not names:
             return refused_file(Kind.OOXML, phrase("opc-no-way"))
         collected = Collected()
-        for name in dict.fromkeys(names):
+        for name in names[:MOST_SIGNATURES]:
             read_part(
                 members,
                 name,
@@ -261,6 +278,8 @@ class OoxmlVerifier:
                 known=self._known,
                 transforms={TRANSFORM: (_relationships, _relationships_of_libxmlsec)},
             )
+        if len(names) > MOST_SIGNATURES:
+            collected.objects.append(too_many(Kind.OOXML, len(names), MOST_SIGNATURES))
         return collected.file()
 
 
@@ -330,18 +349,20 @@ def _parts(package: Package) -> Parts:
     """What a signature must cover: every part and every relationship, but for what is harmless and the signatures themselves."""
     formal = package.formal()
     content = [each for each in package.relationships if not each.type.startswith(DIGITAL)]
+    way = {each for led in package.way.values() for each in led}
+    lost = [each for each in package.relationships if each.type.startswith(DIGITAL) and each not in way]
     unsigned = PREVIEW if package.binds() else UNSIGNED
     harmless = {each for each in content if each.type in unsigned and not each.external}
     shown = {package.named(each.target) for each in content if each not in harmless and not each.external}
     beside = {name for each in harmless if (name := package.named(each.target)) is not None and name not in shown}
     holders = {each.holder for each in package.relationships}
-    beside |= {each for each in package.called() if each not in formal | shown}
+    beside |= package.called() - formal - shown
     beside |= {each for each in package.members.names if each.casefold().startswith(TRASH) and each not in shown}
     files = {each for each in package.members.names if each not in formal and each not in holders}
     return Parts(
         frozenset(files - beside) | {_link(each) for each in content if each not in harmless},
         frozenset(beside)
-        | {_link(each) for each in harmless}
+        | {_link(each) for each in (*harmless, *lost)}
         | {one for each in package.members.names for one in package.aside(each)},
         _coverer(package),
     )

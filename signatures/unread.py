@@ -8,7 +8,7 @@ from signatures.ber import Beyond
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import SignedObject
 
-__all__ = ["unread"]
+__all__ = ["too_many", "unread"]
 
 
 def unread(
@@ -31,3 +31,9 @@ def unread(
         integrity, failure = Integrity.UNKNOWN, SubIndication.GENERIC
     found = Finding(code, "", {"reason": reason})
     return SignedObject(kind, role, name, b"", integrity, failure, found, coverage=coverage or Coverage("part"))
+
+
+def too_many(kind: Kind, count: int, most: int) -> SignedObject:
+    """What is told of the signatures beyond the first ``most`` of ``count``: they were not read."""
+    why = Finding("SIG-TOO-MANY", "", {"count": count, "read": most})
+    return SignedObject(kind, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)

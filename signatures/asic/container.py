@@ -45,7 +45,7 @@ from signatures.evidence_files import handed_over
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, SignedFile, SignedObject, Source
 from signatures.stamps import read_stamp
-from signatures.unread import unread
+from signatures.unread import too_many, unread
 from signatures.xades import stamps
 from signatures.xades.packaged import Parts, member_named, opened_zip, read_part, refused_file, said_aside
 from signatures.xmldsig.c14n import Refused, Work
@@ -117,9 +117,7 @@ class _Container:
         for mine in self._mine.values():
             collected.take(mine)
         if len(self._seals) > MOST_SEALS:
-            why = Finding("SIG-TOO-MANY", "", {"count": len(self._seals), "read": MOST_SEALS})
-            lost = SignedObject(Kind.ASIC, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
-            collected.objects.append(lost)
+            collected.objects.append(too_many(Kind.ASIC, len(self._seals), MOST_SEALS))
         return collected.file()
 
     @cached_property

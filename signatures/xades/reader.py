@@ -20,6 +20,7 @@ from signatures.poe import digest_of
 from signatures.report import Coverage, Integrity, Kind, Role, SubIndication
 from signatures.signed import WEAK, Identity, SignedObject, Stamp
 from signatures.stamps import ReadStamp, read_stamp
+from signatures.unread import too_many
 from signatures.xades import stamps
 from signatures.xades.counter import countersigned, covers_value, signs_values_only
 from signatures.xades.coverage import Covered, covered_by, shadows
@@ -93,9 +94,7 @@ def read_document(
 
 
 def _too_many(reader: _Reader, element: Any) -> Read:
-    why = Finding("SIG-TOO-MANY", "", {"count": MOST_SIGNATURES + 1, "read": MOST_SIGNATURES})
-    lost = SignedObject(reader.kind, Role.SIGNATURE, "…", b"", Integrity.UNKNOWN, SubIndication.GENERIC, why)
-    return Read(lost, element, None, None)
+    return Read(too_many(reader.kind, MOST_SIGNATURES + 1, MOST_SIGNATURES), element, None, None)
 
 
 def _read(reader: _Reader, element: Any, number: str) -> Read:

@@ -16,7 +16,7 @@ from signatures.xmldsig.failure import Failure, decoded
 from signatures.xmldsig.names import DSIG11, ds
 from signatures.xmldsig.references import pointed
 
-__all__ = ["CERTIFICATE", "bare", "key_certificates", "long_certificate"]
+__all__ = ["CERTIFICATE", "bare", "charged", "key_certificates", "long_certificate"]
 
 MOST_CERTIFICATES = 100
 """Certificates in one KeyInfo that are looked at."""

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from signatures.report import Integrity
 from tests.packed import zipped
 from tests.signatures import asic_builder
-from tests.signatures.office_signing import BARE, RELATIONSHIPS, Ref, part_refs, sign_docx, sign_odt
+from tests.signatures.judging import read
+from tests.signatures.office_signing import BARE, PACKAGE, RELATIONSHIPS, Ref, links, part_refs, sign_docx, sign_odt
 from tests.signatures.pki import Pki
 from tests.signatures.test_left import judged
 
 TYPES, TOP, OWN = "[Content_Types].xml", "_rels/.rels", "_xmlsignatures/_rels/origin.sigs.rels"
+DIGITAL = f"{PACKAGE}relationships/digital-signature/"
 WORDS = b"I approve payment"
 
 OPC: dict[str, tuple[str, bytes, bytes, str]] = {
@@ -94,3 +97,50 @@ def test_relationships_that_are_signed_as_a_whole_leave_nothing(tmp_path: Path, 
     refs = [each for each in part_refs(BARE) if f"/{own}" not in (each.uri or "")]
     signed = sign_docx(pki, parts, refs=[*refs, Ref(f"/{own}?ContentType={RELATIONSHIPS}", parts[own])])
     assert judged(tmp_path, pki, zipped(signed)).coverage.left == ()
+
+
+LETTERS = {"the relationship": "_xmlSignatures/Origin.sigs", "its own": "_xmlsignatures/origin.sigs"}
+
+
+@pytest.mark.parametrize("called", LETTERS)
+def test_the_way_to_a_signature_is_found_in_any_letters(tmp_path: Path, pki: Pki, called: str) -> None:
+    """Names of parts know no difference of case (ECMA-376-2, 6.2.2.3)."""
+    parts = sign_docx(pki, BARE)
+    parts[TOP] = parts[TOP].replace(b"_xmlsignatures/origin.sigs", LETTERS[called].encode())
+    report = judged(tmp_path, pki, zipped(parts))
+    assert (report.integrity, report.coverage.left) == (Integrity.INTACT, ())
+
+
+@pytest.mark.parametrize("folder", ["_xmlsignatures", "_XmlSignatures"])
+def test_a_second_origin_leads_to_signatures_that_are_read(tmp_path: Path, pki: Pki, folder: str) -> None:
+    """What passes for a part of the signatures is read as one: a broken signature was found by no way, and told of by nobody."""
+    parts = sign_docx(pki, BARE)
+    way = links(("rId8", DIGITAL + "origin", f"{folder}/second.sigs")).partition(b"<Relationship ")[2]
+    parts[TOP] = parts[TOP].replace(b"</Relationships>", b"<Relationship " + way)
+    parts["_xmlsignatures/second.sigs"] = b""
+    parts["_xmlsignatures/_rels/second.sigs.rels"] = links(("rId1", DIGITAL + "signature", "sig2.xml"))
+    parts["_xmlsignatures/sig2.xml"] = parts["_xmlsignatures/sig1.xml"].replace(b"<ds:SignatureValue", b"<ds:NoValue", 1)
+    parts["_xmlsignatures/sig2.xml"] = parts["_xmlsignatures/sig2.xml"].replace(b"</ds:SignatureValue", b"</ds:NoValue", 1)
+    found = read(tmp_path, zipped(parts)).objects
+    assert [each.integrity for each in found] == [Integrity.INTACT, Integrity.BROKEN]
+
+
+@pytest.mark.parametrize(
+    ("holder", "link"),
+    [
+        ("word/_rels/styles.xml.rels", ("rId1", DIGITAL + "approval", "https://example.org/approved")),
+        ("word/_rels/styles.xml.rels", ("rId1", DIGITAL + "certificate", "../word/styles.xml")),
+        (OWN, ("rId8", DIGITAL + "signature", "https://example.org/approved")),
+    ],
+)
+def test_a_relationship_that_is_called_one_of_signatures(
+    tmp_path: Path, pki: Pki, holder: str, link: tuple[str, str, str]
+) -> None:
+    """Those on the way to a signature are machinery; others say something, and nobody signed them."""
+    parts = sign_docx(pki, BARE)
+    more = links(link)
+    if holder in parts:
+        more = parts[holder].replace(b"</Relationships>", b"<Relationship " + more.partition(b"<Relationship ")[2])
+    report = judged(tmp_path, pki, zipped(parts | {holder: more}))
+    kind = link[1].rpartition("/")[2]
+    assert (report.integrity, report.coverage.left) == (Integrity.INTACT, (f"{holder}#{link[0]} ({kind})",))
