@@ -85,7 +85,7 @@ class _Container:
         """Why manifests could not be read."""
         self._manifests = list(read_manifests(members, self._sizes, work, self._unread))
         self._sealed = {each.seal for each in self._manifests}
-        self._told: dict[Manifest | str | None, tuple[Coverage, Wrong | None]] = {}
+        self._told: dict[tuple[Manifest | str | None, bool], tuple[Coverage, Wrong | None]] = {}
         self._chosen: set[str] = set()
         """Manifests over which a seal is made."""
         self._data: dict[str, DataObject] = {}
@@ -214,6 +214,11 @@ class _Container:
             return (over.name, *dict.fromkeys(each.member for each in over.named))
         return (over,) if over else ()
 
+    def _recorded(self, over: Manifest | str | None) -> tuple[str, ...]:
+        """What an evidence record covers: what its manifest names. Of the manifest itself it has no hash (EN 319 162-1, A.4.3)."""
+        covered = self._covered(over)
+        return covered[1:] if isinstance(over, Manifest) else covered
+
     def _coverage(self, covered: Sequence[str]) -> Coverage:
         within = frozenset(covered)
         left = [told_name(each) for each in self._content_names if each not in within]
@@ -226,9 +231,10 @@ class _Container:
 
     def _dressed(self, read: SignedObject, name: str, over: Manifest | str | None) -> SignedObject:
         """The object with what the container says of it."""
-        if over not in self._told:
-            self._told[over] = self._coverage(self._covered(over)), self._wrong(over)
-        coverage, wrong = self._told[over]
+        key = over, read.role is Role.EVIDENCE
+        if key not in self._told:
+            self._told[key] = self._coverage((self._recorded if key[1] else self._covered)(over)), self._wrong(over)
+        coverage, wrong = self._told[key]
         if wrong is None and read.role is Role.SIGNATURE and isinstance(over, Manifest):
             wrong = self._of_no_object(each.member for each in over.named)
         notes = read.notes
@@ -329,8 +335,8 @@ class _Container:
         record = handed_over(data)
         candidates = self._made_over(name)
         over = candidates[0] if candidates else None
-        self._chosen.update([over.name] if isinstance(over, Manifest) else [])
-        covered = [each for each in self._covered(over) if not isinstance(over, Manifest) or each != over.name]
+        self._chosen.update([over.name] if isinstance(over, Manifest) and over.bare else [])
+        covered = self._recorded(over)
         objects = [one for each in covered if (one := self._object(each)) is not None]
         missing = [each for each in covered if each not in self._sizes]
         found = read_embedded(record.encoded, objects, missing=missing)
@@ -341,7 +347,7 @@ class _Container:
                 told = {"manifest": other, "record": found.object.digest_algorithm}
                 dressed = failed(dressed, (SubIndication.HASH_FAILURE, Finding("EVD-MANIFEST-ALGORITHM", over.name, told)))
         mine.record(replace(found, object=dressed))
-        self._over[name] = tuple(covered)
+        self._over[name] = covered
 
     def _object(self, name: str) -> DataObject | None:
         """A member as a record may cover it, made once for all records."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,11 +46,14 @@ class Named:
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """``name`` is the manifest's own, ``seal`` the member that is made over it (SigReference). Two are equal only when they are one."""
+    """``name`` is the manifest's own, ``seal`` the member that is made over it (SigReference). Two are equal only when they are one.
+
+    ``bare`` says that it names members by their digests, and says nothing else that anybody could read in it."""
 
     name: str
     seal: str
     named: tuple[Named, ...]
+    bare: bool = False
 
 
 def read_manifest(name: str, data: bytes, members: Container[str]) -> Manifest:
@@ -63,7 +67,34 @@ def read_manifest(name: str, data: bytes, members: Container[str]) -> Manifest:
     references = [each for each in root.iter() if _local(each) == "DataObjectReference"]  # some stand inside the SigReference
     if len(references) > MOST_REFERENCES:
         raise NotWellFormed(phrase("asic-references", most=MOST_REFERENCES), 1)
-    return Manifest(name, seals[0], tuple(_reference(each, members) for each in references))
+    return Manifest(name, seals[0], tuple(_reference(each, members) for each in references), _is_bare(root))
+
+
+_SAID = {
+    "ASiCManifest": ("", frozenset()),
+    "SigReference": ("ASiCManifest", frozenset({"URI", "MimeType"})),
+    "DataObjectReference": ("ASiCManifest", frozenset({"URI", "MimeType"})),
+    "DigestMethod": ("DataObjectReference", frozenset({"Algorithm"})),
+    "DigestValue": ("DataObjectReference", frozenset()),
+}
+"""Elements of a manifest that says nothing besides: in which one each stands, and with which attributes."""
+
+_MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}")
+
+
+def _is_bare(root: Any) -> bool:
+    if root.getprevious() is not None or root.getnext() is not None:
+        return False
+    for each in root.iter():
+        name = _local(each)
+        within, attributes = _SAID.get(name, ("?", frozenset()))
+        around = each.getparent()
+        if within != ("" if around is None else _local(around)) or not {*each.keys()} <= attributes:
+            return False
+        text = (each.text or "" if name != "DigestValue" else "") + (each.tail or "")
+        if text.strip() or not _MIME.fullmatch(each.get("MimeType", "a/a")):
+            return False
+    return True
 
 
 def read_manifests(members: ZipMembers, names: Collection[str], work: Work, unread: list[str]) -> Iterator[Manifest]:

@@ -83,16 +83,15 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
             files.setdefault(each.name + PART if each.filtered else each.name)
             lacking[each.name] = lacking.get(each.name, each.lacking) & each.lacking
             continue
-        formal = _is_formal(each.nodes.top)
+        formal, text = _is_formal(each.nodes.top), _is_text(each)
         tops = _tops(document, each.nodes) if not formal else [] if each.nodes.filters else [each.nodes.top]
-        commented.update(tops if each.comments else ())
+        commented.update(tops if each.comments and not text else ())
         if formal:
-            own.update(tops)
+            own.update(() if text else tops)
             continue
         found.tops.update(dict.fromkeys(tops))
         whole = whole or (each.nodes.whole and all(step.operation == "subtract" for step in each.nodes.filters))
-        decoded = any(step.get("Algorithm") == BASE64 for step in each.element.iter(ds("Transform")))
-        if decoded or (each.uri or "").startswith(SCHEME):
+        if text:
             texts[each.nodes.top] = texts.get(each.nodes.top, each.lacking) & each.lacking
         else:
             _list(found.listed, tops, each.listed)
@@ -109,6 +108,12 @@ def covered_by(document: Document, signature: Any, references: Sequence[Referenc
         own=frozenset(own),
         commented=frozenset(commented),
     )
+
+
+def _is_text(reference: Reference) -> bool:
+    """Whether no more of an element is signed than its text, or what that stands for in base64."""
+    decoded = any(step.get("Algorithm") == BASE64 for step in reference.element.iter(ds("Transform")))
+    return decoded or (reference.uri or "").startswith(SCHEME)
 
 
 def _list(known: dict[Any, Listed], tops: Sequence[Any], listed: Listed) -> None:

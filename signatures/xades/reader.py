@@ -151,8 +151,7 @@ def _opened(reader: _Reader, base: SignedObject, signature: XmlSignature, counte
         read = replace(read, digest_algorithm=weakest(digests))
     reader.collected.certificates.update(dict.fromkeys(signature.certificates))
     notes = [*read.notes, *_notes(read, digests)]
-    reading = Reading(reader.document, signature.element, reader.resolve, reader.transforms)
-    _Stamps(reader, reading, signature, properties, read, notes).take()
+    _Stamps(reader, signature.reading, signature, properties, read, notes).take()
     return Read(replace(read, notes=tuple(dict.fromkeys(notes))), signature.element, signature, covered, properties)
 
 

@@ -120,7 +120,8 @@ Transforms = Mapping[str, tuple[Transform, ...]]
 
 @dataclass
 class Reading:
-    """What references are read with. ``transforms`` are those that a container format adds; ``way`` says which of several is done."""
+    """What references are read with. ``transforms`` are those that a container format adds; ``ways`` says of each ds:Reference which of
+    several is done, ``way`` of the one that is followed."""
 
     document: Document
     signature: Any
@@ -128,6 +129,7 @@ class Reading:
     transforms: Transforms = field(default_factory=dict)
     seen: int = 0
     way: int = 0
+    ways: dict[Any, int] = field(default_factory=dict)
 
     def digest(self, data: Nodes | Octets, algorithm: str) -> bytes:
         """The digest of what is left after the last transform. Raises `Refused`."""
@@ -168,7 +170,7 @@ def _read(reading: Reading, element: Any, *, nested: bool) -> Reference:
     try:
         expected = base64.b64decode("".join(text_of(element.find(ds("DigestValue"))).split()), validate=True)
         for way in range(_ways(reading, element)):
-            reading.way = way
+            reading.ways[element] = way
             result, base["name"] = followed(reading, element)
             if result is None:
                 return Reference(**base, state=State.MISSING, reason=base["uri"] or "")
@@ -197,6 +199,7 @@ def _ways(reading: Reading, element: Any) -> int:
 def followed(reading: Reading, element: Any) -> tuple[Transformed | None, str]:
     """(what the transforms of a ds:Reference make of what it points at, the name of the file it points at, if it is one). None: it is not
     there. Raises `Refused`."""
+    reading.way = reading.ways.get(element, 0)
     listed = element.find(ds("Transforms"))
     part = unquote(element.get("URI") or "")
     if part.startswith(SCHEME) and is_message(reading.document):

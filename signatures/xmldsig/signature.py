@@ -32,9 +32,11 @@ PSS = "http://www.w3.org/2007/05/xmldsig-more#"
 
 @dataclass(frozen=True)
 class XmlSignature:
-    """A signature taken apart. ``message`` is the canonical SignedInfo, ``certificates`` those of KeyInfo."""
+    """A signature taken apart. ``message`` is the canonical SignedInfo, ``certificates`` those of KeyInfo; by ``reading`` its references
+    are followed again in the same way."""
 
     element: Any
+    reading: Reading
     value: bytes
     scheme: Scheme
     message: bytes
@@ -100,7 +102,8 @@ def open_signature(document: Document, element: Any, resolve: Resolver, transfor
     try:
         method = method_of(info.find(ds("CanonicalizationMethod")))
         message = joined(Nodes(info, comments=True), method, document.work)
-        references = read_references(Reading(document, element, resolve, transforms or {}), info)
+        reading = Reading(document, element, resolve, transforms or {})
+        references = read_references(reading, info)
     except Refused as error:
         raise refused(error.reason) from error
     if not references:
@@ -109,7 +112,7 @@ def open_signature(document: Document, element: Any, resolve: Resolver, transfor
         certificates = key_certificates(document, element)
     except Refused as error:
         raise refused(error.reason) from error
-    return XmlSignature(element, octets, scheme, message, references, certificates)
+    return XmlSignature(element, reading, octets, scheme, message, references, certificates)
 
 
 def _scheme(method: Any) -> Scheme:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import time
 import tracemalloc
@@ -97,7 +98,40 @@ def test_an_evidence_record_with_its_manifest_carries_the_signature(tmp_path: Pa
     signature, evidence = judged(tmp_path, zipped(parts(pki(), sealed=day(2029, 6))), 2031)
     assert (evidence.role, str(evidence.verdict)) == (Role.EVIDENCE, "TOTAL-PASSED")
     assert (str(signature.verdict), signature.proven) == ("TOTAL-PASSED", WHEN)
-    assert set(evidence.coverage.files) == {"META-INF/ASiCEvidenceRecordManifest001.xml", *parts(pki())}
+    assert set(evidence.coverage.files) == {*parts(pki())}
+
+
+SAID = {
+    "comment": (b"<a:SigReference", b"<!-- I approve --><a:SigReference", True),
+    "comment before": (b"<a:ASiCManifest", b"<!-- I approve --><a:ASiCManifest", True),
+    "text": (b"<a:SigReference", b"I approve<a:SigReference", True),
+    "element": (b"</a:ASiCManifest>", b"<a:ASiCManifestExtensions>I approve</a:ASiCManifestExtensions></a:ASiCManifest>", True),
+    "attribute": (b"<a:DataObjectReference ", b'<a:DataObjectReference Rootfile="true" ', True),
+    "words as a type": (b"<a:DataObjectReference ", b'<a:DataObjectReference MimeType="I approve" ', True),
+    "type": (b"<a:DataObjectReference ", b'<a:DataObjectReference MimeType="text/plain" ', False),
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_the_manifest_of_an_evidence_record_is_under_no_hash(tmp_path: Path, what: str) -> None:
+    """A record has the hashes of what its manifest names, and none of the manifest: what that says besides is named."""
+    old, new, told = SAID[what]
+    made, name = parts(pki(), sealed=day(2029, 6)), "META-INF/ASiCEvidenceRecordManifest001.xml"
+    made[name] = made[name].replace(old, new, 1)
+    for each in read(tmp_path, zipped(made)).objects:
+        assert (each.integrity, each.coverage.left) == (Integrity.INTACT, (name,) if told else ())
+
+
+def test_two_records_each_have_the_manifest_of_their_own(tmp_path: Path) -> None:
+    """They name the same members; in the second with a wrong digest."""
+    made = parts(pki(), sealed=day(2029, 6))
+    record, again = "META-INF/evidencerecord001.ers", "META-INF/evidencerecord002.ers"
+    named = made["META-INF/ASiCEvidenceRecordManifest001.xml"].replace(record.encode(), again.encode())
+    wrong = b"A" * 43 + b"="
+    named = re.sub(rb"(<d:DigestValue>)[^<]*", rb"\1" + wrong, named, count=1)
+    made |= {"META-INF/ASiCEvidenceRecordManifest002.xml": named, again: made[record]}
+    found = {each.name.strip(): each.integrity for each in read(tmp_path, zipped(made)).objects if each.role is Role.EVIDENCE}
+    assert found == {record: Integrity.INTACT, again: Integrity.BROKEN}
 
 
 def test_what_was_added_is_named_and_not_covered(tmp_path: Path) -> None:

@@ -78,6 +78,15 @@ def test_an_instruction_inside_text_that_is_signed_as_base64(tmp_path: Path, pki
     assert judged(tmp_path, pki, etree.tostring(root)).coverage.left == ("/Signature/Object[2]/processing-instruction(go)",)
 
 
+@pytest.mark.parametrize("uri", ["#c", "#xpointer(id('c'))"])
+def test_a_comment_inside_text_that_is_signed_as_base64(tmp_path: Path, pki: Pki, uri: str) -> None:
+    """The second address keeps comments, but base64 has none."""
+    text = b64(b"Cong van so 1")
+    held = f'<ds:Object Id="c">{text[:4]}<!-- I approve -->{text[4:]}</ds:Object>'
+    root = Signing(pki, references=[Ref(uri, b"Cong van so 1", BASE64)], objects=held).signature()
+    assert judged(tmp_path, pki, etree.tostring(root)).coverage.left == ("/Signature/Object[2]/comment()",)
+
+
 def test_an_instruction_before_a_document_that_is_signed_as_a_whole(tmp_path: Path, pki: Pki) -> None:
     """An empty URI means the document, with what stands around its root: there an instruction more is an alteration."""
     report = signature(tmp_path, pki, STYLE + whole(pki), day(2026, 6))

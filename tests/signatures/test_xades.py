@@ -17,7 +17,20 @@ from signatures.report import Integrity, Role, SubIndication
 from tests.signatures import xml_signing
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
-from tests.signatures.xml_signing import DS, ENVELOPED, EXCLUSIVE, LETTER, XADES, Ref, Signing, detached, enveloped
+from tests.signatures.xml_signing import (
+    DS,
+    ENVELOPED,
+    EXCLUSIVE,
+    LETTER,
+    XADES,
+    Ref,
+    Signing,
+    archive,
+    canonical,
+    detached,
+    enveloped,
+    stamp,
+)
 
 
 @pytest.fixture(scope="session")
@@ -294,6 +307,25 @@ def test_an_attachment_that_a_message_holds_is_found_by_its_content_id(tmp_path:
     whole = Ref("", etree.tostring(root, method="c14n", exclusive=True, with_comments=False), ENVELOPED + EXCLUSIVE)
     report = signature(tmp_path, rsa, etree.tostring(with_attachment(rsa, root, ATTACHED, whole)), day(2026, 6))
     assert (report.integrity, report.coverage.scope) == (Integrity.INTACT, "file")
+
+
+@pytest.mark.parametrize("signed", [ATTACHED, base64.b64encode(ATTACHED)], ids=["bytes", "base64"])
+def test_an_archive_time_stamp_is_over_an_attachment_as_it_was_signed(tmp_path: Path, rsa: Pki, signed: bytes) -> None:
+    made = Signing(rsa, digest="sha256", references=[Ref("cid:1", signed)]).signature()
+    stamp(rsa, made, day(2026, 3))
+    archive(rsa, made, [signed, canonical(made.find(f".//{{{XADES}}}SignedProperties"))], day(2026, 3, 2))
+    root = message()
+    root.find(HEADER).append(made)
+    file = read(tmp_path, etree.tostring(root))
+    assert [each.token.integrity for each in file.stamps] == [Integrity.INTACT, Integrity.INTACT]
+
+
+def test_a_comment_in_an_attachment_is_named(tmp_path: Path, rsa: Pki) -> None:
+    text = base64.b64encode(ATTACHED).decode()
+    root = with_attachment(rsa, message(f"{text[:4]}<!-- I approve -->{text[4:]}"), ATTACHED)
+    report = signature(tmp_path, rsa, etree.tostring(root), day(2026, 6))
+    assert report.integrity is Integrity.INTACT
+    assert "/edXML/AttachmentEncoded/Attachment/ContentTransferEncoded/comment()" in report.coverage.left
 
 
 def test_an_attachment_that_cannot_be_told(tmp_path: Path, rsa: Pki) -> None:
