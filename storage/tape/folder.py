@@ -74,9 +74,12 @@ class TapeFolder:
 
     @property
     def recalled(self) -> Path:
-        """The folder of files that were read from tape a while ago."""
+        """The folder of files that were read from tape a while ago. Raises Unavailable."""
         folder = self.path / RECALLED
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Unavailable(str(folder), os_phrase(error)) from error
         return folder
 
     # --- inventories ------------------------------------------------------------------------------------------------------
@@ -98,17 +101,18 @@ class TapeFolder:
             return None
 
     def keep_inventory(self, source: BinaryIO) -> bytes:
-        """Keep a copy of an inventory; returns its SHA-512. OSError as it is."""
-        hasher = hashlib.sha512(usedforsecurity=False)
+        """Keep a copy of an inventory; returns its SHA-512. Raises Unavailable: it could not be read, or not be written here."""
         temporary = self.path / INVENTORIES / f".{uuid.uuid4().hex}"
-        with open(temporary, "xb") as target:
-            while chunk := source.read(LARGE_BUFFER):
-                hasher.update(chunk)
-                target.write(chunk)
-        place = self._inventory(hasher.digest())
-        place.parent.mkdir(exist_ok=True)
-        os.rename(temporary, place)
-        return hasher.digest()
+        try:
+            digest = _copied(source, temporary)
+            place = self._inventory(digest)
+            place.parent.mkdir(exist_ok=True)
+            os.rename(temporary, place)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise Unavailable(str(temporary.parent), os_phrase(error)) from error
+        return digest
 
     # --- repairs that wait ------------------------------------------------------------------------------------------------
 
@@ -156,6 +160,16 @@ class TapeFolder:
         """It is on a tape now, or nobody wants it any more."""
         for file in (mend.note, mend.file):
             file.unlink(missing_ok=True)
+
+
+def _copied(source: BinaryIO, target: Path) -> bytes:
+    """Copy into a new file; the SHA-512."""
+    hasher = hashlib.sha512(usedforsecurity=False)
+    with open(target, "xb") as file:
+        while chunk := source.read(LARGE_BUFFER):
+            hasher.update(chunk)
+            file.write(chunk)
+    return hasher.digest()
 
 
 def create_tape_folder(path: Path, name: str, identifier: str | None = None) -> str:

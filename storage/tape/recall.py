@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import tempfile
 import threading
@@ -25,7 +26,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from storage.errors import StorageError
+from policies.phrases import os_phrase
+from storage.errors import StorageError, Unavailable
 from storage.ocfl.layout import object_path
 from storage.tape.bundles import header
 from storage.tape.cartridge import Cartridge, DataFile
@@ -56,6 +58,8 @@ class Shelf(Protocol):
 
 NOTE = ".wanted-"
 """What names of notes begin with."""
+
+_log = logging.getLogger("kho.tape")
 
 FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a note is of a process that was killed: nobody waits so long."""
@@ -162,6 +166,8 @@ class Recall:
                 found: BinaryIO | StorageError = self._read(shelf, cartridge, request)
             except StorageError as error:
                 found = error
+            except OSError as error:  # of the disk where it is brought to
+                found = Unavailable(str(self._place.path), os_phrase(error))
             self._answer(request, found)
 
     def _read(self, shelf: Shelf, cartridge: Cartridge, request: Request) -> BinaryIO:
@@ -176,7 +182,10 @@ class Recall:
             right = digest == row.sha512
             asked_elsewhere = request.elsewhere and row.offset == wanted.offset
             if right and (part.length <= ALONG or (asked_elsewhere and row.size <= KEPT)):
-                self._keep(row, stream)
+                try:
+                    self._keep(row, stream)
+                except OSError as error:  # no room for it: then it is read again when it is asked for again
+                    _log.warning("what was read from %s cannot be kept: %s", part.volume, error)
             if row.offset == wanted.offset:
                 stream.seek(0)
                 answer = stream
@@ -202,9 +211,13 @@ class Recall:
             pass
         hasher = hashlib.sha512(usedforsecurity=False)
         target = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self._folder))  # noqa: SIM115
-        for piece in data.pieces(row.size):
-            hasher.update(piece)
-            target.write(piece)
+        try:
+            for piece in data.pieces(row.size):
+                hasher.update(piece)
+                target.write(piece)
+        except BaseException:
+            target.close()
+            raise
         return cast(BinaryIO, target), hasher.digest()
 
     @property
@@ -227,10 +240,14 @@ class Recall:
     def _keep(self, row: FileRow, stream: BinaryIO) -> None:
         stream.seek(0)
         temporary = self._folder / f".{uuid.uuid4().hex}"
-        with open(temporary, "xb") as target:
-            while piece := stream.read(1 << 20):
-                target.write(piece)
-        os.rename(temporary, self._path(row))
+        try:
+            with open(temporary, "xb") as target:
+                while piece := stream.read(1 << 20):
+                    target.write(piece)
+            os.rename(temporary, self._path(row))
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def _sweep(self) -> None:
         """Remove the longest unused until the rest is small enough."""

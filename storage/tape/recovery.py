@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from policies.findings import said
 from policies.phrases import phrase
 from storage.errors import Refused
 from storage.ocfl.expectations import Expectations, HashedStream, read_expectations
@@ -19,8 +20,8 @@ from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDE
 from storage.tape.bundles import Comment, padding
 from storage.tape.cartridge import Cartridge, DataFile
 from storage.tape.drive import BLOCK
-from storage.tape.errors import WrongVolume
-from storage.tape.labels import BadLabel, FileLabel, file_of, trailer_of, volume_id, volume_of
+from storage.tape.errors import MediumError, WrongVolume
+from storage.tape.labels import BadLabel, FileLabel, file_of, volume_id, volume_of
 from storage.tape.rows import BundleRow, FileRow, PartRow, Volume, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.volumes import void_row
@@ -125,7 +126,12 @@ class _Reader:
         sequence = 1
         while True:
             self._cartridge.go_to(3 * (sequence - 1))
-            labels = self._cartridge.labels()
+            try:
+                labels = self._cartridge.labels()
+            except MediumError as error:
+                self._void(sequence, _unread(sequence, error))
+                sequence += 1
+                continue
             if not labels and self._cartridge.file == 3 * (sequence - 1):
                 return about  # the end of the data
             try:
@@ -161,20 +167,23 @@ class _Reader:
             label.block or BLOCK,
         )
         data = DataFile(self._cartridge, row, hashing=True)
+        parts: list[_Part] = []
+        about: dict[str, Any] = {}
         try:
-            parts, about = _parse(data)
-            digest = data.finish()
-            self._cartridge.is_in(3 * (sequence - 1) + 2)
-            trailer = trailer_of(self._cartridge.labels())
-        except (BadLabel, tarfile.TarError) as error:
+            digest = self._read(data, parts, about)
+            trailer = self._cartridge.trailer(sequence)
+        except (BadLabel, WrongVolume, tarfile.TarError, ValueError) as error:
             self._void(sequence, f"file {sequence}: {error}")
+            return {}
+        except MediumError as error:
+            self._void(sequence, _unread(sequence, error))
             return {}
         self._progress(data.at)
         if not trailer.complete or trailer.uuid != label.uuid:
             self._void(sequence)
             return {}
         sound = digest == trailer.sha256
-        if not sound:
+        if digest and not sound:
             self._report.problems.append(f"file {sequence}: its bytes are not those that its trailer tells of")
         done = BundleRow(
             barcode,
@@ -195,6 +204,21 @@ class _Reader:
         for part in parts:
             self._enter(done, part, sound=sound)
         return about
+
+    def _read(self, data: DataFile, parts: list[_Part], about: dict[str, Any]) -> bytes:
+        """Read the data: the parts that are there whole, and the digest of it all; b"" where a block could not be read, and what lies
+        behind it in this tape file is not known. Raises tarfile.TarError, ValueError."""
+        sequence = data.bundle.sequence
+        try:
+            _parse(data, parts, about)
+            digest = data.finish()
+            self._cartridge.is_in(3 * (sequence - 1) + 2)
+        except MediumError as error:
+            self._report.problems.append(_unread(sequence, error))
+            del parts[-1:]
+            digest = b""
+        parts[:] = [part for part in parts if part.members]
+        return digest
 
     def _enter(self, bundle: BundleRow, part: _Part, *, sound: bool) -> None:
         """Enter a part with the digests that its inventory has. A part that is as it was written, and is not what its inventory says, was
@@ -273,10 +297,12 @@ class _Stream(io.RawIOBase):
         return b"".join(self._data.pieces(size if size >= 0 else 1 << 62))
 
 
-def _parse(data: DataFile) -> tuple[list[_Part], dict[str, Any]]:
-    """The parts of a bundle; and what volume.json says, if it is there. Raises tarfile.TarError."""
-    parts: list[_Part] = []
-    about: dict[str, Any] = {}
+def _unread(sequence: int, error: MediumError) -> str:
+    return phrase("tape-recover-unread", file=sequence, why=said(error.finding))
+
+
+def _parse(data: DataFile, parts: list[_Part], about: dict[str, Any]) -> None:
+    """Find the parts of a bundle; and what volume.json says, if it is there. Raises tarfile.TarError, MediumError, ValueError."""
     with tarfile.open(fileobj=_Stream(data), mode="r|", bufsize=BLOCK) as archive:
         for member in archive:
             comment = Comment.read(member.pax_headers.get("comment", ""))
@@ -292,11 +318,10 @@ def _parse(data: DataFile) -> tuple[list[_Part], dict[str, Any]]:
                 if wanted and member.size <= LARGEST_INVENTORY:
                     kept.append(piece)
             if member.name == "volume.json":
-                about = json.loads(b"".join(kept))
+                about.update(json.loads(b"".join(kept)))
             if parts and member.name.startswith(object_path(parts[-1].comment.object_id) + "/"):
                 path = member.name.removeprefix(object_path(parts[-1].comment.object_id) + "/")
                 parts[-1].members.append((member.offset, path, member.size, hasher.digest()))
                 parts[-1].end = member.offset_data + member.size + padding(member.size)
                 if kept:
                     parts[-1].inventories.append(b"".join(kept))
-    return [part for part in parts if part.members], about

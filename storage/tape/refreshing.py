@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import IO
 
 from policies.findings import said
-from policies.phrases import phrase
-from storage.errors import Refused
+from policies.phrases import os_phrase, phrase
+from storage.errors import Refused, Unavailable
 from storage.tape.bundles import closing, header, padding, root_members
 from storage.tape.cartridge import DataFile
 from storage.tape.drive import BLOCK
@@ -143,16 +143,25 @@ def refresh_some(shelf: Shelf, barcode: str, after: int, most: int, progress: Ca
         parts = shelf.register.live_parts(barcode, bundle.sequence) if bundle.counted else []
         if not parts:
             continue
+        written = _copy(shelf, bundle, parts, unread)
+        count, size = count + bool(written), size + written
+        progress(written)
+    return Refreshed(count, size, None, unread)
+
+
+def _copy(shelf: Shelf, bundle: BundleRow, parts: Sequence[PartRow], unread: dict[str, str]) -> int:
+    """Write parts of a bundle to another volume; how many bytes, 0 where nothing of it could be read."""
+    try:
         with tempfile.TemporaryFile(dir=shelf.folder.path) as spool:
             copied = _Copied(shelf, bundle, spool)
-            copied.read(barcode, bundle, parts)
+            copied.read(bundle.volume, bundle, parts)
             unread.update(copied.unread)
             if not copied.any:
-                continue
+                return 0
             shelf.append([copied], lambda each: None)
-        count, size = count + 1, size + copied.size
-        progress(copied.size)
-    return Refreshed(count, size, None, unread)
+            return copied.size
+    except OSError as error:
+        raise Unavailable(str(shelf.folder.path), os_phrase(error)) from error
 
 
 def retire(shelf: Shelf, barcode: str, note: str) -> None:

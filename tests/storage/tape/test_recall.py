@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.errors import Unavailable
 from storage.tape.tier import TapeTier
 from storage.tier import Ask
 from tests.storage.sealed import SealedObject
@@ -187,11 +189,56 @@ def test_requests_of_many_threads_are_read_by_volume_and_position(scene: Tapes, 
 
 
 def test_a_library_that_is_off_is_told_to_whoever_waits(scene: Tapes, tmp_path: Path) -> None:
-    from storage.errors import Unavailable
-
     (made,) = objects(scene, tmp_path, 1)
     scene.target.kill()
     tier: TapeTier = scene.tier()
     with pytest.raises(Unavailable):
         tier.open(made.object_id, next(made.versions[0].files()).content_path)
     assert tier._recall.volumes() == []
+
+
+def full(*arguments: object, **named: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_cannot_be_kept_is_given_all_the_same(scene: Tapes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk with the tier's folder is full: what was read is small enough for memory."""
+    (made,) = objects(scene, tmp_path, 1)
+    monkeypatch.setattr("storage.tape.recall.Recall._keep", full)
+    tier = scene.tier()
+    for file in made.versions[0].files():
+        with tier.open(made.object_id, file.content_path) as stream:
+            assert stream.read() == file.source.read_bytes()
+
+
+def test_a_full_disk_is_told_to_everybody_who_waits(scene: Tapes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever serves the others must not leave them without an answer."""
+    made = objects(scene, tmp_path, 4)
+    monkeypatch.setattr("storage.tape.recall.tempfile.SpooledTemporaryFile", full)
+    tier = scene.tier()
+    told: list[BaseException] = []
+
+    def read(each: SealedObject) -> None:
+        try:
+            tier.open(each.object_id, next(each.versions[0].files()).content_path)
+        except BaseException as error:
+            told.append(error)
+
+    threads = [threading.Thread(target=read, args=(each,), daemon=True) for each in made]
+    with tier.shelf():  # so that all of them wait, and one serves all
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join(20)
+    assert [type(each) for each in told] == [Unavailable] * 4
+    assert tier._recall.volumes() == notes(scene) == []
+
+
+def test_a_folder_that_takes_nothing_says_so_and_nothing_is_written(scene: Tapes, tmp_path: Path) -> None:
+    made = SealedObject(tmp_path / "s")
+    made.version({"a": b"a"})
+    (scene.folder / "inventories").rmdir()
+    (scene.folder / "inventories").write_bytes(b"")
+    with pytest.raises(Unavailable, match="inventories"):
+        scene.tier().write(made.versions)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from policies.findings import spoken
 from storage.tape.drive import BLOCK
+from storage.tape.recovery import recover
 from storage.tape.refreshing import begin, refresh_some
 from storage.tape.transport import Reply, ScsiTransport, open_transport
 from tests.storage.sealed import SealedObject
@@ -17,7 +19,7 @@ from tests.storage.tape.canned import check
 from tests.storage.tape.faulty import READ
 from tests.storage.tape.tapes import Tapes, tapes
 from tests.storage.tape.target import needs_target
-from tests.storage.tape.test_tape_faults import flip, sealed, sound
+from tests.storage.tape.test_tape_faults import flip, kept, sealed, sound
 
 pytestmark = needs_target
 
@@ -111,3 +113,25 @@ def test_a_label_that_cannot_be_believed_keeps_no_other_bundle_from_being_copied
         begin(shelf, ONE)
         done = refresh_some(shelf, ONE, 0, 1 << 40, lambda count: None)
     assert (done.bundles, set(done.unread)) == (2, {objects[1].object_id})
+
+
+def test_canned_a_block_that_cannot_be_read_keeps_nothing_else_from_being_recovered(scene: Tapes, tmp_path: Path) -> None:
+    """Register and folder are lost, and the cartridge is failing: all that lies before the block in its bundle, and all other bundles."""
+    first, bad, behind, later = (large(tmp_path, number) for number in range(4))
+    together(scene, first, bad, behind)
+    together(scene, later)
+    tier = scene.tier(unreadable(random.Random(11).randbytes(2 * BLOCK)[BLOCK : BLOCK + 64]))
+    with tier.shelf() as shelf:
+        shelf.library.take_out(ONE)
+        report = recover(shelf, ONE, lambda count: None)
+    assert {each.object_id for each in tier.versions()} == {first.object_id, later.object_id}
+    assert [("tape file 2" in each and "could not be read" in each) for each in map(spoken, report.problems)] == [True]
+    assert [sound(tier, each) for each in (first, later)] == [True, True]
+    with tier.shelf() as shelf:
+        assert [(each.sequence, each.counted) for each in shelf.register.bundles(ONE)] == [(1, True), (2, True), (3, True)]
+    tier.close()
+    more = sealed(tmp_path, 9)
+    kept(scene.tier(), more)
+    with scene.tier().shelf() as shelf:  # and by a better drive
+        assert recover(shelf, ONE, lambda count: None).problems == []
+    assert [sound(scene.tier(), each) for each in (first, bad, behind, later, more)] == [True] * 5
