@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["MAGIC", "Unfollowed", "names_in", "stream_names"]
+__all__ = ["MAGIC", "Unfollowed", "first_sector", "names_in", "stream_names"]
 
 MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -53,6 +53,20 @@ def names_in(stream: BinaryIO) -> Iterator[str]:
         raise Unfollowed from error
     if lost:
         raise Unfollowed
+
+
+def first_sector(path: Path, name: str) -> bytes:
+    """The first sector of a stream; nothing where there is none, or it is so small that it lies among others (below 4096 bytes). Raises
+    OSError."""
+    with path.open("rb") as stream, contextlib.suppress(Unfollowed, struct.error, ValueError):
+        head = stream.read(512)
+        for sector in _directory(stream, head) if head.startswith(MAGIC) else ():
+            for start in range(0, len(sector) - ENTRY + 1, ENTRY):
+                if sector[start : start + 64].decode("utf-16-le", "replace").partition("\0")[0] == name:
+                    number, size = struct.unpack_from("<IQ", sector, start + 116)
+                    (shift,) = struct.unpack_from("<H", head, 30)
+                    return _sector(stream, number, 1 << shift) if size & 0xFFFFFFFF >= 4096 and number < LAST else b""
+    return b""
 
 
 def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:

@@ -1,24 +1,36 @@
-"""What an office document holds beside its text: comments, notes for the speaker, tracked changes, formulas, what is hidden.
+"""What a file holds beside its text, pages, sound and pictures: comments, notes for the speaker, tracked changes, formulas, what is hidden;
+of PDF bookmarks, links and fields; of films and sound subtitles, chapters, covers, tags and other streams.
 
 Not every format can hold these. What a path may lose is said in its policy, and then told file by file; anything else must be there still.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import struct
+import sys
 from collections import Counter
 from collections.abc import Collection
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from formats.properties.facts import CannotTell, Compared, Kind, Said
+from formats.ole2 import first_sector
+from formats.properties import media
+from formats.properties.facts import CannotTell, Compared, Kind, Said, ask
 from formats.properties.parts import Parts, opened
 from formats.xml import Element, local_name
 from policies.formats import PARTS
+from policies.phrases import phrase
 
 __all__ = ["compare_parts"]
 
 _SOME: Final = frozenset({"changes"})
 """What every program counts in another way (a change of two paragraphs is one, or two): there must be some where there were."""
+
+ANNOTATED: Final = Path(__file__).with_name("annotated.py")
+_PLACES: Final = 0xBA
+"""Where the head of a Word document says where its table of comments is, and how long (fcPlcfandRef, lcbPlcfandRef)."""
 
 _CHANGES: Final = frozenset({"ins", "del", "moveFrom", "moveTo"})
 _OOXML: Final = re.compile(
@@ -27,10 +39,13 @@ _OOXML: Final = re.compile(
 )
 
 
-def compare_parts(source: Said, result: Said, loses: Collection[str]) -> Compared:
+def compare_parts(source: Said, result: Said, loses: Collection[str], work: Path) -> Compared:
     """Whether all of it is there still, but for what the path ``loses``; what is lost stands in the facts ("lost-comments")."""
-    was = _counted(source)
-    now = Counter[str]() if result.kind is Kind.PDF else _counted(result)
+    if source.kind is Kind.MEDIA:
+        was, now = _of_media(source.path, result.path, work)
+    else:
+        was = _counted(source, work)
+        now = Counter[str]() if result.kind is Kind.PDF and source.kind is not Kind.PDF else _counted(result, work)
     lost = {
         name: was[name] - now[name]
         for name in PARTS
@@ -42,7 +57,11 @@ def compare_parts(source: Said, result: Said, loses: Collection[str]) -> Compare
     return Compared("parts", True, facts={f"lost-{name}": count for name, count in lost.items()})
 
 
-def _counted(said: Said) -> Counter[str]:
+def _counted(said: Said, work: Path) -> Counter[str]:
+    if said.kind is Kind.PDF:
+        return _of_pdf(said.path, work)
+    if said.kind is Kind.OLE:
+        return _of_old(said.path)
     found = Counter[str]()
     with opened(said.path) as parts:
         if said.kind is Kind.OOXML:
@@ -51,8 +70,48 @@ def _counted(said: Said) -> Counter[str]:
         elif said.kind is Kind.ODF:
             found.update(_odf(parts))
         else:
-            raise CannotTell(f"what a {said.kind.value} holds beside its text is not read")
+            raise CannotTell(phrase("parts-not-read", kind=said.kind.value))
     return found
+
+
+def _of_pdf(path: Path, work: Path) -> Counter[str]:
+    answer = ask([sys.executable, "-P", "-W", "ignore", str(ANNOTATED), str(path)], work)
+    told: dict[str, Any] = json.loads(answer)
+    if "error" in told:
+        raise CannotTell(str(told["error"]))
+    return Counter({name: int(count) for name, count in told.items()})
+
+
+def _of_old(path: Path) -> Counter[str]:
+    """Comments of a Word document of before 2007 (MS-DOC, 2.5.6: their table has 34 bytes each, and 4 at its end), or of RTF."""
+    if path.suffix.lower() == ".rtf":
+        return Counter({"comments": path.read_bytes().count(rb"\*\annotation")})
+    head = first_sector(path, "WordDocument")
+    if len(head) < _PLACES + 8 or head[:2] != b"\xec\xa5":
+        raise CannotTell(phrase("parts-not-read", kind=path.suffix.lstrip(".")))
+    (size,) = struct.unpack_from("<I", head, _PLACES + 4)
+    return Counter({"comments": max(0, size - 4) // 34})
+
+
+def _of_media(source: Path, result: Path, work: Path) -> tuple[Counter[str], Counter[str]]:
+    """What both files hold beside their sound and pictures. Tags count where the result says the same, wherever it keeps it."""
+    told = [media.probed(path, work) for path in (source, result)]
+    said = [set(media.tags(path, work).values()) for path in (source, result)]
+    was, now = (Counter({"chapters": len(each.get("chapters", ()))}) for each in told)
+    for found, each in zip((was, now), told, strict=True):
+        for stream in each["streams"]:
+            kind = stream.get("codec_type", "")
+            covers = bool(stream.get("disposition", {}).get("attached_pic"))
+            name = "covers" if covers else {"subtitle": "subtitles", "video": "", "audio": ""}.get(kind, "streams")
+            found.update([name] if name else [])
+    was["tags"], now["tags"] = len(said[0]), len(said[0] & said[1])
+    if len(_seen(told[0])) == len(_seen(told[1])):
+        now["covers"] = was["covers"]  # as a picture among others
+    return was, now
+
+
+def _seen(told: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in told["streams"] if each.get("codec_type") == "video"]
 
 
 def _ooxml(parts: Parts, name: str) -> Counter[str]:

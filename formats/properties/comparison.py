@@ -11,7 +11,7 @@ from typing import Any, Final
 from formats.properties import films, odf, ooxml, pdf, pictures, plain
 from formats.properties.beside import compare_parts
 from formats.properties.cells import Rows, compare_cells
-from formats.properties.facts import CannotTell, Compared, Demand, Kind, Said
+from formats.properties.facts import LOST, CannotTell, Compared, Demand, Kind, Said
 from formats.properties.pieces import Piece, Text
 from formats.properties.redrawn import compare_pictures
 from formats.properties.words import NEIGHBOURS, compare_words
@@ -53,9 +53,16 @@ def _one(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     if comparison is None:
         return Compared(demand.name, None, detail="there is no such comparison")
     try:
-        return replace(comparison(source, result, demand, work), limit=_limit(demand))
+        found = replace(comparison(source, result, demand, work), limit=_limit(demand))
+        return _let_go(found) if demand.name in demand.loses else found
     except CannotTell as reason:
         return Compared(demand.name, None, detail=str(reason))
+
+
+def _let_go(found: Compared) -> Compared:
+    """A property that the path may lose: it is told."""
+    lost = {f"{LOST}{found.name}": found.facts.get("lost", 1)}
+    return replace(found, same=True, facts={**found.facts, **lost}) if found.same is False else found
 
 
 def _limit(demand: Demand) -> str:
@@ -249,7 +256,7 @@ def _metadata(source: Said, result: Said, demand: Demand, work: Path) -> Compare
     everything = "\n".join(now.values())
     lost = [name for name, value in was.items() if now.get(name) != value and value not in everything]
     detail = f"lost: {', '.join(lost[:NAMED])}{' …' if len(lost) > NAMED else ''}" if lost else ""
-    return Compared("metadata", not lost, detail=detail, facts={"statements": len(was)})
+    return Compared("metadata", not lost, detail=detail, facts={"statements": len(was), "lost": len(lost)})
 
 
 def _kept_pictures(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
@@ -283,7 +290,7 @@ def _properties_of(said: Said, work: Path) -> dict[str, str]:
 
 
 def _parts(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
-    return compare_parts(source, result, demand.loses)
+    return compare_parts(source, result, demand.loses, work)
 
 
 def _attachments(source: Said, result: Said, demand: Demand, work: Path) -> Compared:

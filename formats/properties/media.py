@@ -33,7 +33,18 @@ def probed(path: Path, work: Path) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _probed(path: Path, work: Path, _: Which) -> dict[str, Any]:
-    command = ["ffprobe", "-v", "error", "-of", "json", "-show_streams", "-show_format", "-count_packets", str(path)]
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-of",
+        "json",
+        "-show_streams",
+        "-show_format",
+        "-show_chapters",
+        "-count_packets",
+        str(path),
+    ]
     try:
         told: dict[str, Any] = json.loads(ask(command, work))
     except ValueError as error:

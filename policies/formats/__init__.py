@@ -6,10 +6,20 @@ and path by path. docs/policy.md describes the keys.
 
 from __future__ import annotations
 
-from policies.formats.policy import PARTS, FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
+from policies.formats.policy import (
+    LOSABLE,
+    PARTS,
+    FormatPolicy,
+    FormatPolicyError,
+    FormatRule,
+    MigrationPath,
+    MustSurvive,
+    Standing,
+)
 from policies.formats.reading import format_policy
 
 __all__ = [
+    "LOSABLE",
     "PARTS",
     "FormatPolicy",
     "FormatPolicyError",

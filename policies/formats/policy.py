@@ -9,11 +9,19 @@ from typing import Final
 
 from policies.findings import KhoError, Puid
 
-__all__ = ["PARTS", "FormatPolicy", "FormatPolicyError", "FormatRule", "MigrationPath", "MustSurvive", "Standing"]
+__all__ = ["LOSABLE", "PARTS", "FormatPolicy", "FormatPolicyError", "FormatRule", "MigrationPath", "MustSurvive", "Standing"]
 
 
-PARTS: Final = ("comments", "notes", "changes", "formulas", "hidden")
-"""What documents hold beside their text, and a path may lose; notes are those for the speaker, changes those that are tracked."""
+PARTS: Final = (
+    *("comments", "notes", "changes", "formulas", "hidden"),
+    *("bookmarks", "links", "fields"),
+    *("subtitles", "chapters", "covers", "tags", "streams"),
+)
+"""What files hold beside what they are for, and a path may lose: documents (notes are those for the speaker, changes those that are
+tracked), PDF, films and sound (``streams`` are those of data, and files attached to a film)."""
+
+LOSABLE: Final = (*PARTS, "resolution", "metadata")
+"""What a path may lose: these, and properties of pictures that are compared by their own names."""
 
 
 class FormatPolicyError(KhoError):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from policies.document import Document, Section
 from policies.findings import Puid
-from policies.formats.policy import PARTS, FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
+from policies.formats.policy import LOSABLE, FormatPolicy, FormatPolicyError, FormatRule, MigrationPath, MustSurvive, Standing
 from policies.phrases import phrase
 
 __all__ = ["format_policy"]
@@ -59,8 +59,8 @@ def _path(section: Section, name: str) -> MigrationPath:
     if not compare:
         raise section.bad("compare", phrase("fmt-compares-nothing"))
     loses = section.texts("loses", ())
-    if not set(loses) <= set(PARTS):
-        raise section.bad("loses", phrase("fmt-one-of", known=", ".join(PARTS)))
+    if not set(loses) <= set(LOSABLE):
+        raise section.bad("loses", phrase("fmt-one-of", known=", ".join(LOSABLE)))
     path = MigrationPath(
         name=name,
         purpose=purpose,

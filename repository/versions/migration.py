@@ -137,6 +137,26 @@ def _lost(name: str, count: int) -> str:
             return phrase("part-changes", count=count)
         case "formulas":
             return phrase("part-formulas", count=count)
+        case "bookmarks":
+            return phrase("part-bookmarks", count=count)
+        case "links":
+            return phrase("part-links", count=count)
+        case "fields":
+            return phrase("part-fields", count=count)
+        case "subtitles":
+            return phrase("part-subtitles", count=count)
+        case "chapters":
+            return phrase("part-chapters", count=count)
+        case "covers":
+            return phrase("part-covers", count=count)
+        case "tags":
+            return phrase("part-tags", count=count)
+        case "streams":
+            return phrase("part-streams", count=count)
+        case "resolution":
+            return phrase("part-resolution")
+        case "metadata":
+            return phrase("part-metadata", count=count)
     return phrase("part-hidden", count=count)
 
 
