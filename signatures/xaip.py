@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, BinaryIO
@@ -38,12 +38,12 @@ from signatures.xaip_content import (
     plain,
 )
 from signatures.xaip_credentials import Credential, Handed, Unread, credentials_in
-from signatures.xaip_left import unprotected
+from signatures.xaip_left import beside_inner, unprotected
 from signatures.xmldsig.c14n import C14N, METHODS, Refused, Work
 from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import digest_named, ds
 
-__all__ = ["MOST_LEFT", "NAMESPACE", "Protected", "Xaip", "in_package", "is_package"]
+__all__ = ["MOST_LEFT", "NAMESPACE", "Protected", "Xaip", "at_most", "in_package", "is_package"]
 
 MOST_POINTERS = 100_000
 """Protected objects of one version."""
@@ -70,7 +70,15 @@ class Protected:
     refused: str = ""
     left: tuple[str, ...] = ()
     """What of the package is not protected, evidence records aside: `MOST_LEFT` at most, and "…" where there are more."""
+    alone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is not protected besides where producers hash less of an object, by the habit's name."""
     notes: tuple[Finding, ...] = ()
+
+
+def at_most(names: Iterable[str]) -> tuple[str, ...]:
+    """The first `MOST_LEFT` of ``names``, and "…" where there are more."""
+    found = tuple(islice(dict.fromkeys(names), MOST_LEFT + 1))
+    return (*found[:MOST_LEFT], *(("…",) if len(found) > MOST_LEFT else ()))
 
 
 def is_package(root: Any) -> bool:
@@ -95,6 +103,8 @@ class Xaip:
         self._root, self._work = root, work or Work()
         self._versions: dict[str, Protected] = {}
         self._objects: dict[str, DataObject] = {}
+        self._inner: dict[str, dict[Any, Any]] = {}
+        """Habit → objects, and what it hashes of each alone."""
         self._sums: dict[str, Finding] = {}
         """What is to be said of a checkSum that was not compared, by the object's id."""
 
@@ -214,12 +224,15 @@ class Xaip:
             return Protected(reason=phrase("xai-nothing", version=version))
         self.account(sum(len(each) for each in self._root) >> 2)
         try:
-            left = tuple(islice(unprotected(self._root, elements, METHODS[self._method], self._work), MOST_LEFT + 1))
+            left = at_most(unprotected(self._root, elements, METHODS[self._method], self._work))
         except Refused as error:
             return Protected(refused=phrase("can-none", why=error.reason))
-        left = (*left[:MOST_LEFT], *(("…",) if len(left) > MOST_LEFT else ()))
+        alone = {
+            quirk: at_most(name for each, inner in found.items() if each in elements for name in beside_inner(each, inner))
+            for quirk, found in self._inner.items()
+        }
         notes = tuple(islice((self._sums[each.name] for each in objects if each.name in self._sums), MOST_LEFT))
-        return Protected(tuple(objects), tuple(missing), frozenset(covers), left=left, notes=notes)
+        return Protected(tuple(objects), tuple(missing), frozenset(covers), left=left, alone=alone, notes=notes)
 
     @staticmethod
     def _pointers(manifest: Any) -> Iterator[str]:
@@ -246,6 +259,8 @@ class Xaip:
             forms["the element that holds the XML data is hashed alone"] = inner
             if (alone := only_child(inner)) is not None:
                 forms["the XML data are hashed without what holds them"] = alone
+            for quirk in forms.keys() - {""}:
+                self._inner.setdefault(quirk, {})[element] = forms[quirk]
         encoded = {quirk: canonical_element(each, self._method, work=self._work) for quirk, each in forms.items()}
         encoded["an element of the package is hashed without the white space that it has here"] = self._without_space(element)
         first = encoded.pop("")

@@ -27,7 +27,7 @@ from signatures.xmldsig.c14n import Method, Work
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.prefixes import unsigned_declarations
 
-__all__ = ["unprotected"]
+__all__ = ["beside_inner", "unprotected"]
 
 _KINDS = (etree.Comment, etree.ProcessingInstruction)
 """What no hash of an object need have. They are looked for by iteration, not by paths: libxml2 takes time with the square of the comments
@@ -105,13 +105,27 @@ def _beside_content(element: Any, held: str, method: Method, work: Work) -> list
         words = ["comments"] if not method.comments and _is_any(element.iter(etree.Comment)) else []
         unsigned = unsigned_declarations(element, method.prefixes, work) if method.exclusive else iter(())
         return words + (["namespaces"] if _is_any(unsigned) else [])
-    way = [inner]
+    words = _said_around(element, inner, [inner], held, "URI" if inner.tag == REFERENCE else "Encoding")
+    return words + (["comments"] if _is_any(element.iter(*_KINDS)) else [])
+
+
+def beside_inner(element: Any, inner: Any) -> Iterator[str]:
+    """What is left of an object of which ``inner``, an element in it, was hashed alone."""
+    held, way = id_attribute(element), [inner.getparent()]
+    name = element.get(held) if held else local_name(element)
+    words = _said_around(element, inner, way, held)
+    beside = (each.iter(*_KINDS) for each in element.iterchildren("*") if each is not inner and each not in way)
+    words += ["comments"] if _is_any(chain(*(each.iterchildren(*_KINDS) for each in way), *beside)) else []
+    yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)
+
+
+def _said_around(element: Any, inner: Any, way: list[Any], *known: str) -> list[str]:
+    """What an object says around ``inner``. ``way`` begins with the lowest element whose attributes are left, and is led up to it."""
     while way[-1] is not element:
         way.append(way[-1].getparent())
-    known = (held, "Id", "URI" if inner.tag == REFERENCE else "Encoding")
-    words = ["attributes"] if any(_attributes(each, *known) for each in way) else []
-    words += [local_name(each) for each in element.iterchildren("*") if each not in way and not _is_check_sum(each)]
-    return words + (["comments"] if _is_any(element.iter(*_KINDS)) else [])
+    words = ["attributes"] if any(_attributes(each, *known, "Id") for each in way) else []
+    beside = (each for each in element.iterchildren("*") if each is not inner and each not in way and not _is_check_sum(each))
+    return words + [local_name(each) for each in beside]
 
 
 def _is_check_sum(element: Any) -> bool:

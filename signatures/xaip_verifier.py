@@ -24,7 +24,7 @@ from signatures.stamps import read_stamp
 from signatures.unread import unread
 from signatures.xades.reader import read_document
 from signatures.xades.stamps import STAMP
-from signatures.xaip import MOST_LEFT, Xaip, in_package, is_package
+from signatures.xaip import MOST_LEFT, Xaip, at_most, in_package, is_package
 from signatures.xaip_credentials import Credential, Handed, Unread
 from signatures.xmldsig.document import Document
 
@@ -64,8 +64,11 @@ def in_version(package: Xaip, record: Handed, source: Source, name: str) -> Embe
     )
     if read.object.failure is not None:
         return read
-    part = [Finding("EVD-PART-ONLY", "", {"left": ", ".join(protected.left)})] if protected.left else []
-    return replace(read, object=replace(read.object, notes=(*read.object.notes, *protected.notes, *part)))
+    habits = {each.args["quirk"] for each in read.object.notes if each.code == "EVD-QUIRK"}
+    left = at_most((*protected.left, *(one for habit, names in protected.alone.items() if habit in habits for one in names)))
+    part = [Finding("EVD-PART-ONLY", "", {"left": ", ".join(left)})] if left else []
+    notes = (*read.object.notes, *protected.notes, *part)
+    return replace(read, object=replace(read.object, coverage=replace(coverage, left=left), notes=notes))
 
 
 def in_any_version(package: Xaip, record: Handed, source: Source, name: str) -> EmbeddedRecord:

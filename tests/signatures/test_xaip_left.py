@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from policies.findings import spoken
 from signatures.report import Integrity
@@ -107,6 +108,41 @@ def test_comments_are_protected_where_the_form_has_them(tmp_path: Path) -> None:
     data = package(meta=meta, inside=f"<x:asn1EvidenceRecord>{encoded(sealed)}</x:asn1EvidenceRecord>")
     found = only(tmp_path, data.replace(b'exc-c14n#"', b'exc-c14n#WithComments"'))
     assert (found.integrity, found.coverage.left) == (Integrity.INTACT, ())
+
+
+BESIDE: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
+    "nothing": ("", "", (), ()),
+    "attributes of the object": (
+        "<x:metaDataObject ",
+        '<x:metaDataObject paid="all" ',
+        ("M1 (attributes)",),
+        ("M1 (attributes)",),
+    ),
+    "attributes of what holds it": ("<x:xmlMetaData>", '<x:xmlMetaData paid="all">', ("M1 (attributes)",), ()),
+    "an element": (
+        "</x:meta",
+        "<x:transformInfo>paid</x:transformInfo></x:meta",
+        ("M1 (transformInfo)",),
+        ("M1 (transformInfo)",),
+    ),
+    "an instruction": ("</x:xmlMetaData>", "<?paid all?></x:xmlMetaData>", ("M1 (comments)",), ()),
+}
+"""What is changed in an object; what is left of it where its XML data are hashed alone, and where what holds them is."""
+
+
+@pytest.mark.parametrize("depth", [2, 1])
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_a_habit_leaves_of_an_object_is_named(tmp_path: Path, name: str, depth: int) -> None:
+    """Some producers hash less of an object than the standard says: then no record has what stands around that."""
+    old, new, *left = BESIDE[name]
+    meta = META.replace(old, new, 1) if old else META
+    inner = etree.fromstring(meta)[0]
+    hashed = etree.tostring(inner[0] if depth == 2 else inner, method="c14n", exclusive=True, with_tail=False)
+    sealed = record_over(partial(stamped, authority(), "sha256"), DATA, hashed, c14n(MANIFEST))
+    found = only(tmp_path, package(meta=meta, inside=f"<x:asn1EvidenceRecord>{encoded(sealed)}</x:asn1EvidenceRecord>"))
+    named = left[2 - depth]
+    assert (found.integrity, tuple(map(spoken, found.coverage.left))) == (Integrity.INTACT, named)
+    assert [each.code for each in found.notes] == ["EVD-QUIRK", *(["EVD-PART-ONLY"] if named else [])]
 
 
 @pytest.mark.parametrize("name", ["MD6", "", "http://example.org/sum"])
