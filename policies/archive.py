@@ -92,6 +92,7 @@ class Policy:
     worm: Mapping[str, timedelta] = field(default_factory=dict, hash=False)
     collections: tuple[RecordCollection, ...] = ()
     archives: ArchivesPolicy = field(default_factory=ArchivesPolicy)
+    jobs_keep: timedelta = 90 * _DAY
 
     def copies_of(self, collection: str) -> CopiesPolicy:
         """What is promised of the copies of a collection: what it says itself, else the default."""
@@ -162,6 +163,7 @@ def parse_policy(data: str | bytes, *, tiers: Mapping[str, Place] | None = None,
         required_fields=required,
         refused_keep=_keep(root.section("refused"), 180 * _DAY),
         held_keep=_keep(root.section("held"), 30 * _DAY),
+        jobs_keep=_keep(root.section("jobs"), 90 * _DAY),
         malware_required=malware,
         identify=identify,
         archives=archives,

@@ -67,6 +67,10 @@ keep = "180d"
 [held]
 keep = "30d"
 
+# How long the records of ended jobs are kept; what they did stands in the ledger. / Lưu giữ bản ghi của các việc đã xong trong bao lâu.
+[jobs]
+keep = "90d"
+
 # false: formats are not identified, which is faster; every deposit says so (IDENT-OFF), and no format is known of its files.
 # false: không nhận dạng định dạng (nhanh hơn); mọi lần nộp đều ghi rõ điều đó (IDENT-OFF) và định dạng của tệp không được biết.
 # What lies in archives (zip, tar, gz, bz2, xz) is named too: how deep, and how much of one deposit.

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from policies.phrases import phrase
 from repository import flow_names, recalls
@@ -69,7 +69,7 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
         COMPARE: _Compare,
         REPAIR: lambda mine: _Repair(mine, _Deposit(mine, workforce), jobs),
         COPIES: lambda mine: _Copies(mine, _Repair(mine, _Deposit(mine, workforce), jobs)),
-        UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, workforce)),
+        UPKEEP: lambda mine: _Upkeep(mine, _Deposit(mine, workforce), jobs),
         **{name: functools.partial(_when_run, name, workforce, jobs) for name in _LOADED_LATE},
     }
 
@@ -359,15 +359,22 @@ class _Copies:
         return placement.release_some(self._archive, cursor, StepProgress(step))
 
 
-class _Upkeep:
-    """Bring accepted deposits that still wait to their copies; let go of what was kept aside long enough. No argument."""
+TOLD_FROM_JOBS: Final = (MIGRATE, REIDENTIFY, ROLLBACK)
+"""Flows of campaigns: their lists and reports are made from the records of their jobs, which are never forgotten."""
 
-    def __init__(self, archive: Archive, deposit: _Deposit) -> None:
+
+class _Upkeep:
+    """Bring accepted deposits that still wait to their copies; let go of what was kept aside long enough, and of records of jobs that ended
+    long ago. No argument."""
+
+    def __init__(self, archive: Archive, deposit: _Deposit, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
         self._deposit = deposit
+        self._jobs = jobs
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
         waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))
         stored = self._deposit.keep_and_register(steps, waiting, argument["tiers"]) if waiting else []
         gone = steps.run("let go", lambda step: upkeep.let_go(self._archive))
-        return {"stored": stored, **gone}
+        forgotten = steps.run("forget", lambda step: self._jobs().forget(self._archive.policy.jobs_keep, but=TOLD_FROM_JOBS))
+        return {"stored": stored, **gone, "forgotten": forgotten}

@@ -213,10 +213,11 @@ class Client:
         recover = self.dbos._sys_db.reenqueue_for_recovery
         return sum(recover(job.id, [job.executor], QUEUE) for job in jobs)
 
-    def forget(self, before: datetime) -> int:
-        """Delete the records of jobs that were done or cancelled before this moment; returns how many."""
+    def forget(self, before: datetime, flows: Collection[str]) -> int:
+        """Delete the records of jobs of these flows that were done or cancelled before this moment; returns how many."""
         count = 0
         while rows := self._listed(
+            name=sorted(flows),
             status=["SUCCESS", "CANCELLED"],
             completed_before=before.isoformat(),
             application_name=APPLICATION,

@@ -170,9 +170,11 @@ class Jobs:
         return self._launcher.heartbeat.resume_dead()
 
     @_asking
-    def forget(self, older_than: timedelta) -> int:
-        """Delete the records of jobs that ended well, or were cancelled, that long ago; returns how many. Their ids mean new jobs."""
-        return self._client.forget(self._clock.now() - older_than)
+    def forget(self, older_than: timedelta, *, but: Collection[str] = ()) -> int:
+        """Delete the records of jobs that ended well, or were cancelled, that long ago, ``but`` not those of these flows; returns how many.
+        Their ids mean new jobs."""
+        flows = self._flows.keys() - set(but)
+        return self._client.forget(self._clock.now() - older_than, flows) if flows else 0
 
     @_asking
     def drop(self, job_id: str) -> None:

@@ -32,7 +32,7 @@ def test_codes_are_named() -> None:
 def test_the_defaults_that_are_told_are_the_defaults() -> None:
     told = dict(re.findall(r"^\| `([a-z_.]+)` \| `\"([0-9]+[a-z]+)\"` \|", TEXT, re.MULTILINE))
     policy = parse_policy(default_policy_text())
-    kept = {"every": "90d", "full_every": "1y", "retry": "1d", "refused.keep": "180d", "held.keep": "30d"}
+    kept = {"every": "90d", "full_every": "1y", "retry": "1d", "refused.keep": "180d", "held.keep": "30d", "jobs.keep": "90d"}
     assert told == kept
     assert policy.audit_default.full_every.days == 365
     section = TEXT[TEXT.index("### `[limits]`") : TEXT.index("## kho.toml")]
