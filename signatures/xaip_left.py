@@ -6,7 +6,8 @@ around it, the second comments, and if it is exclusive what prefixes in values m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -24,6 +25,7 @@ from signatures.xaip_content import (
     only_child,
 )
 from signatures.xmldsig.c14n import Method, Work
+from signatures.xmldsig.document import text_of
 from signatures.xmldsig.names import ds
 from signatures.xmldsig.prefixes import unsigned_declarations
 
@@ -40,24 +42,38 @@ _NAMES = {"packageID", "Id", "id", "XAIPVersion"}
 """Attributes of what holds others that are names for programs, as long as they are written so: no words that a reader would show."""
 
 
+_OF_RECORD = ("AOID", "VersionID", "Id", "Version")
+"""Attributes of a record in its credential: for what it was made, and in which form."""
+
+
 def unprotected(root: Any, protected: Collection[Any], method: Method, work: Work) -> Iterator[str]:
     """What of a package is not protected, by its id or its name; evidence records aside, and what they are read by. ``protected`` are the
     elements that are, in the canonical form ``method``. A credential of which every single thing is protected is too. Raises `Refused`."""
     around = chain(root.itersiblings(*_KINDS, preceding=True), root.itersiblings(*_KINDS))
     yield from _said(root, local_name(root), around)
+    ids = cache(lambda: frozenset(_ids(root)))
     for section in root.iterchildren("*"):
         if not is_section(section):
             yield local_name(section)
             continue
         yield from _said(section, local_name(section))
+        met: set[str] = set()
         for each in section.iterchildren("*"):
-            yield from _of_item(each, protected, method, work)
+            if each.tag in met and _is_said_once(each):  # of two, readers may take either
+                yield local_name(each)
+                continue
+            met.add(each.tag)
+            yield from _of_item(each, protected, method, work, ids)
+
+
+def _is_said_once(element: Any) -> bool:
+    """Whether it is what a header has once, and what is read and under no record."""
+    return is_ours(element, "AOID") or element.tag == ds("CanonicalizationMethod")
 
 
 def _said(element: Any, name: str, around: Iterable[Any] = ()) -> Iterator[str]:
     """What stands at an element that only holds others; ``around`` are comments and instructions around it."""
-    named = [each for each in _NAMES if len((element.get(each) or "").split()) == 1]
-    words = ["attributes"] if _attributes(element, *named) else []
+    words = ["attributes"] if _attributes(element, *_NAMES) else []
     words += ["text"] if has_text(element) else []
     words += ["comments"] if _is_any(chain(around, element.iterchildren(*_KINDS))) else []
     yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)
@@ -68,27 +84,51 @@ def _is_any(nodes: Iterator[Any]) -> bool:
 
 
 def _attributes(element: Any, *known: str) -> set[str]:
-    return {each for each in element.attrib if not each.startswith(_SCHEMA)} - set(known)
+    return {each for each in element.attrib if not each.startswith(_SCHEMA)} - {each for each in known if _is_name(element, each)}
 
 
-def _of_item(element: Any, protected: Collection[Any], method: Method, work: Work) -> Iterator[str]:
-    """What is left of what stands in a section."""
+def _is_name(element: Any, attribute: str) -> bool:
+    """Whether an attribute is one word, as names for programs are; an address was followed, whatever it is."""
+    return attribute == "URI" or len(element.get(attribute, "").split()) < 2
+
+
+def _of_item(
+    element: Any, protected: Collection[Any], method: Method, work: Work, ids: Callable[[], frozenset[str]]
+) -> Iterator[str]:
+    """What is left of what stands in a section. ``ids`` are those of all that does."""
     held = id_attribute(element)
     name = (element.get(held) if held else None) or local_name(element)
     if element in protected:
         words = _beside_content(element, held, method, work)
     elif is_ours(element, "AOID"):
-        words = _more_than(element, text=True)
+        words = _more_than(element, text=len(text_of(element).split()) == 1)
     elif element.tag == ds("CanonicalizationMethod"):
         words = _more_than(element, "Algorithm")
     elif held == "credentialID" and _is_record(element):
-        words = ["comments"] if _is_any(element.iter(*_KINDS)) else []
+        words = ["attributes"] if _says_more(element, held, ids) else []
+        words += ["comments"] if _is_any(element.iter(*_KINDS)) else []
     elif held == "credentialID" and _wholly(element, protected):
         words = (["attributes"] if _attributes(element, held) else []) + (["comments"] if _is_any(element.iter(*_KINDS)) else [])
     else:
         yield told(name)
         return
     yield from (told(name + WORDS.get(each, f" ({each})")) for each in words)
+
+
+def _says_more(credential: Any, held: str, ids: Callable[[], frozenset[str]]) -> bool:
+    """Whether the attributes of a credential that is a record say more than which it is and to what it belongs."""
+    inner = only_child(credential)
+    related = {*credential.get("relatedObjects", "").split()}
+    if related and not related <= ids():
+        return True
+    said = _attributes(credential, held, "Id") - {"relatedObjects"}
+    return bool(said or _attributes(inner, *_OF_RECORD) or _attributes(only_child(inner), *_OF_RECORD))
+
+
+def _ids(root: Any) -> Iterator[str]:
+    """The ids of all that stands in the sections of a package."""
+    for section in root.iterchildren("*"):
+        yield from (each.get(held, "").strip() for each in section.iterchildren("*") if (held := id_attribute(each)))
 
 
 def _more_than(element: Any, *known: str, text: bool = False) -> list[str]:

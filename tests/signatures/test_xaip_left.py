@@ -27,6 +27,7 @@ def only(folder: Path, data: bytes, beside: dict[str, bytes] | None = None) -> S
     return found
 
 
+SECOND = b'<c:CanonicalizationMethod xmlns:c="http://www.w3.org/2000/09/xmldsig#" Algorithm="p"/></x:packageHeader>'
 XAIP = f'<x:XAIP xmlns:x="{NS}">'.encode()
 AROUND: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "attributes of the package": (package().replace(b"<x:XAIP ", b'<x:XAIP paid="all" '), ("XAIP (attributes)",)),
@@ -66,6 +67,15 @@ AROUND: dict[str, tuple[bytes, tuple[str, ...]]] = {
         package(data=HELD + check_sum(DATA).replace("<x:checkSum>", '<x:checkSum paid="all">', 1)),
         ("D1 (checkSum)",),
     ),
+    "a second name of the package": (package().replace(b"</x:AOID>", b"</x:AOID><x:AOID>paid</x:AOID>"), ("AOID",)),
+    "words in the name of the package": (package(aoid="").replace(b"<x:AOID>A<", b"<x:AOID>A is paid<"), ("AOID (content)",)),
+    "a second method": (package().replace(b"</x:packageHeader>", SECOND), ("CanonicalizationMethod",)),
+    "words in an id": (package().replace(b"<x:dataObject ", b'<x:dataObject Id="is paid" '), ("D1 (attributes)",)),
+    "words as an encoding": (package(data=HELD.replace(">", ' Encoding="is paid">', 1)), ("D1 (attributes)",)),
+    "attributes of a credential": (package().replace(b"<x:credential ", b'<x:credential paid="all" '), ("E (attributes)",)),
+    "attributes of a record": (package().replace(b"<x:evidenceRecord ", b'<x:evidenceRecord paid="all" '), ("E (attributes)",)),
+    "attributes of its bytes": (package().replace(b"1EvidenceRecord>", b'1EvidenceRecord paid="all">', 1), ("E (attributes)",)),
+    "what is no object": (package().replace(b"<x:credential ", b'<x:credential relatedObjects="D1 paid" '), ("E (attributes)",)),
     "a comment at the record": (
         package().replace(b"</x:evidenceRecord>", b"<!-- paid --></x:evidenceRecord>"),
         ("E (comments)",),
@@ -94,6 +104,7 @@ def test_nothing_is_named_where_nothing_is_left(tmp_path: Path) -> None:
         package().replace(b"<x:XAIP ", schema),
         package() + b"\n",
         names,
+        package().replace(b"<x:credential ", b'<x:credential relatedObjects="D1 V1" '),
     ):
         assert only(tmp_path, data).coverage.left == ()
     assert only(tmp_path, package(data=reference(DATA)), {"cong-van.txt": DATA}).coverage.left == ()
