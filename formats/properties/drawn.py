@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from formats.properties.odf_text import master_pages
-from formats.properties.ooxml_parts import heads, relations
+from formats.properties.ooxml_parts import heads, masters, relations, slides
 from formats.properties.parts import Parts
 from formats.xml import Element, local_name
 
@@ -55,7 +55,10 @@ class Drawn:
 def ooxml_drawn(parts: Parts) -> Iterator[Drawn]:
     """Raises CannotTell."""
     if "ppt/presentation.xml" in parts:
-        yield from _slides(parts)
+        for page, slide in enumerate(slides(parts), 1):
+            yield from _of_part(parts, slide, page=page)
+        for each in masters(parts):
+            yield from _of_part(parts, each, everywhere=True)
     elif "word/document.xml" in parts:
         yield from _of_part(parts, "word/document.xml", ordered=True)
         for head, certain in heads(parts).items():
@@ -69,32 +72,6 @@ def ooxml_drawn(parts: Parts) -> Iterator[Drawn]:
                 for kind, target in relations(parts, name).values():
                     if kind == "drawing" and target in parts:
                         yield from _of_part(parts, target)
-
-
-def _slides(parts: Parts) -> Iterator[Drawn]:
-    of = relations(parts, "ppt/presentation.xml")
-    ids = [e.get(f"{_RELATIONS}id") or "" for event, e in parts.events("ppt/presentation.xml") if _begins(event, e, "sldId")]
-    shared: dict[str, None] = {}
-    for page, slide in enumerate((of[each][1] for each in ids if each in of), 1):
-        yield from _of_part(parts, slide, page=page)
-        layouts = [target for kind, target in relations(parts, slide).values() if kind == "slideLayout"]
-        masters = [t for each in layouts for kind, t in relations(parts, each).values() if kind == "slideMaster"]
-        if _shows_master(parts, slide):
-            shared.update(dict.fromkeys(layouts))
-            shared.update(dict.fromkeys(masters if all(_shows_master(parts, each) for each in layouts) else ()))
-    for each in shared:
-        yield from _of_part(parts, each, everywhere=True)
-
-
-def _shows_master(parts: Parts, name: str) -> bool:
-    return not any(
-        event == "start" and local_name(e) in ("sld", "sldLayout") and e.get("showMasterSp") in ("0", "false")
-        for event, e in parts.events(name)
-    )
-
-
-def _begins(event: str, element: Element, tag: str) -> bool:
-    return event == "start" and local_name(element) == tag
 
 
 def _of_part(parts: Parts, name: str, *, page: int = 0, ordered: bool = False, everywhere: bool = False) -> Iterator[Drawn]:

@@ -11,15 +11,14 @@ from typing import Final
 from formats.properties.cells import Cell, column_number, number_text
 from formats.properties.facts import CannotTell
 from formats.properties.legacy import fonts, readable
-from formats.properties.ooxml_parts import heads
+from formats.properties.ooxml_parts import heads, masters, slides
 from formats.properties.ooxml_text import Labels, paragraphs
 from formats.properties.parts import Parts, opened
-from formats.properties.pieces import Piece
+from formats.properties.pieces import COUNTED, Piece
 from formats.xml import local_name
 
 __all__ = ["cells", "pages", "properties", "text"]
 
-_NUMBERED: Final = re.compile(r"(\d+)\.xml$")
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
@@ -39,14 +38,17 @@ def _text(parts: Parts) -> Iterator[Piece]:
     if "word/document.xml" in parts:
         for name, certain in heads(parts).items():
             yield from paragraphs(parts, name, labels, running=True, certain=certain)
+    for name in masters(parts):
+        yield from paragraphs(parts, name, labels, running=True, master=True)
     if "xl/workbook.xml" in parts:
         for _, row in _cells(parts):
             yield from (Piece(cell.text, apart=True) for cell in row)
+        for sheet, part in _sheets(parts):
+            yield from _heads_of_sheet(parts, sheet, part)
 
 
 def _texts(parts: Parts) -> list[str]:
-    names = [name for name in parts.names if re.fullmatch(r"ppt/slides/slide\d+\.xml", name)]
-    names.sort(key=_number)
+    names = list(slides(parts))
     charts = [name for name in parts.names if re.fullmatch(r"ppt/diagrams/data\d+\.xml", name)]
     if "word/document.xml" in parts:
         names.append("word/document.xml")
@@ -54,9 +56,21 @@ def _texts(parts: Parts) -> list[str]:
     return names + charts
 
 
-def _number(name: str) -> int:
-    found = _NUMBERED.search(name)
-    return int(found[1]) if found else 0
+def _heads_of_sheet(parts: Parts, sheet: str, part: str) -> Iterator[Piece]:
+    """The heads and feet with which a sheet is printed (18.3.1.46): left, centre and right by themselves."""
+    for event, element in parts.events(part):
+        tag = local_name(element)
+        if event == "end" and tag in ("oddHeader", "oddFooter", "firstHeader", "firstFooter", "evenHeader", "evenFooter"):
+            for each in re.split(r"&[LCR]", element.text or ""):
+                said = _HEAD_CODE.sub(lambda code: _head_code(code[0], sheet), each)
+                yield from (Piece(line, running=True, certain=False) for line in said.splitlines() if line.strip())
+
+
+_HEAD_CODE: Final = re.compile(r'&(?:"[^"]*"|\d+|K[0-9A-Fa-f+-]{6}|.)', re.DOTALL)
+
+
+def _head_code(code: str, sheet: str) -> str:
+    return {"&P": COUNTED, "&N": COUNTED, "&A": sheet, "&&": "&"}.get(code, "")
 
 
 def pages(path: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 from formats.properties.parts import Parts
 from formats.xml import Element, local_name
 
-__all__ = ["heads", "relations"]
+__all__ = ["heads", "masters", "relations", "slides"]
 
 _WORD: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _RELATIONS: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -28,6 +28,38 @@ def relations(parts: Parts, name: str) -> dict[str, tuple[str, str]]:
             target = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
             found[element.get("Id") or ""] = (element.get("Type") or "").rpartition("/")[2], target
     return found
+
+
+def slides(parts: Parts) -> list[str]:
+    """The slides of a presentation in their order; none of another document."""
+    if "ppt/presentation.xml" not in parts:
+        return []
+    of = relations(parts, "ppt/presentation.xml")
+    ids = [e.get(f"{_RELATIONS}id") or "" for event, e in parts.events("ppt/presentation.xml") if _begins(event, e, "sldId")]
+    return [of[each][1] for each in ids if each in of]
+
+
+def masters(parts: Parts) -> list[str]:
+    """The layouts and masters that slides show behind what they say themselves."""
+    found: dict[str, None] = {}
+    for slide in slides(parts):
+        layouts = [target for kind, target in relations(parts, slide).values() if kind == "slideLayout"]
+        above = [t for each in layouts for kind, t in relations(parts, each).values() if kind == "slideMaster"]
+        if _shows_master(parts, slide):
+            found.update(dict.fromkeys(layouts))
+            found.update(dict.fromkeys(above if all(_shows_master(parts, each) for each in layouts) else ()))
+    return list(found)
+
+
+def _shows_master(parts: Parts, name: str) -> bool:
+    return not any(
+        event == "start" and local_name(e) in ("sld", "sldLayout") and e.get("showMasterSp") in _OFF
+        for event, e in parts.events(name)
+    )
+
+
+def _begins(event: str, element: Element, tag: str) -> bool:
+    return event == "start" and local_name(element) == tag
 
 
 def heads(parts: Parts) -> dict[str, bool]:

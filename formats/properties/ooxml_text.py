@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from formats.properties.parts import Parts
-from formats.properties.pieces import BULLET, COUNTED, Piece
+from formats.properties.pieces import BULLET, COUNTED, NOTED, Piece
 from formats.xml import Element, local_name
 
 __all__ = ["Labels", "paragraphs"]
@@ -21,6 +21,9 @@ _NOT_SET: Final = frozenset({"del", "moveFrom", "fallback", "Fallback"})
 _APART: Final = frozenset({"tc", "txbxContent", "footnote", "endnote", "txBody", "pt"})
 """What is inside of these is set beside other text."""
 
+_HOLDERS: Final = frozenset({"ftr", "sldNum", "dt", "hdr"})
+"""Place holders of slides (19.7.10) whose text stands on many of them, as a head or foot does."""
+
 _COUNTING: Final = frozenset({"PAGE", "NUMPAGES", "SECTIONPAGES", "SECTION"})
 """Fields whose value is another on every page, or is known only when all pages are set."""
 
@@ -32,6 +35,7 @@ class _Paragraph:
     list_: str = ""
     level: str = ""
     apart: bool = False
+    noted: bool = False
 
 
 @dataclass(slots=True)
@@ -100,10 +104,12 @@ class Labels:
                 level = value
 
 
-def paragraphs(parts: Parts, name: str, labels: Labels, *, running: bool = False, certain: bool = True) -> Iterator[Piece]:
+def paragraphs(
+    parts: Parts, name: str, labels: Labels, *, running: bool = False, certain: bool = True, master: bool = False
+) -> Iterator[Piece]:
     """A part's paragraphs, in their order; one that stands inside of another (in a text box) comes before it. Those of a head or foot are
-    ``running``, and set for ``certain`` or not."""
-    reader = _Reader(labels, running=running)
+    ``running``, and set for ``certain`` or not; of a ``master`` of slides what stands in place holders is not set."""
+    reader = _Reader(labels, running=running, master=master)
     for event, element in parts.events(name):
         piece = reader.take(event, element)
         if piece is not None:
@@ -113,9 +119,11 @@ def paragraphs(parts: Parts, name: str, labels: Labels, *, running: bool = False
 class _Reader:
     """Follows the paragraphs of one part."""
 
-    def __init__(self, labels: Labels, *, running: bool) -> None:
+    def __init__(self, labels: Labels, *, running: bool, master: bool = False) -> None:
         self._labels = labels
         self._running = running
+        self._master = master
+        self._holder = ""  # the kind of place holder of slides that is being read
         self._hidden = self._apart = 0
         self._open: list[_Paragraph] = []
         self._fields: list[_Field] = []
@@ -126,9 +134,18 @@ class _Reader:
             self._hidden += 1 if event == "start" else -1
         elif tag in _APART:
             self._apart += 1 if event == "start" else -1
+        elif tag == "sp":
+            self._holder = ""
         elif event == "start":
             if tag == "p":
                 self._open.append(_Paragraph(apart=self._apart > 0))
+            elif tag == "ph":
+                self._holder = element.get("type") or "body"
+            elif tag == "fld" and self._open and (element.get("type") or "") == "slidenum":
+                self._fields.append(_Field(counting=True))
+                self._open[-1].said.append(COUNTED)
+            elif tag == "fld":
+                self._fields.append(_Field())
             elif tag == "fldSimple" and self._open and not self._hidden:
                 self._begin_field(element.get(f"{_WORD}instr") or "")
                 self._separate()
@@ -143,6 +160,10 @@ class _Reader:
         if tag in ("pStyle", "numId", "ilvl"):
             name = {"pStyle": "style", "numId": "list_", "ilvl": "level"}[tag]
             setattr(paragraph, name, element.get(f"{_WORD}val") or "")
+        elif tag in ("footnoteReference", "endnoteReference"):
+            paragraph.said.append(NOTED)
+        elif tag in ("footnoteRef", "endnoteRef"):
+            paragraph.noted = True
         elif tag == "instrText":
             if self._fields:
                 self._fields[-1].instruction += element.text or ""
@@ -150,6 +171,8 @@ class _Reader:
             self._field(element.get(f"{_WORD}fldCharType") or "")
         elif tag == "fldSimple":
             self._field("end")
+        elif tag == "fld" and self._fields:
+            self._fields.pop()
         elif any(each.counting for each in self._fields):
             return
         elif tag == "t":
@@ -172,19 +195,20 @@ class _Reader:
         self._fields.append(_Field(instruction))
 
     def _separate(self) -> None:
-        """The value of a field begins: in heads and feet it may be counted; elsewhere it is what the file says."""
+        """The value of a field begins: it may be counted when pages are set; else it is what the file says."""
         if not self._fields or self._fields[-1].counting:
             return
         words = self._fields[-1].instruction.split()
-        if self._running and self._open and words and words[0].upper() in _COUNTING:
+        if self._open and words and words[0].upper() in _COUNTING:
             self._fields[-1].counting = True
             self._open[-1].said.append(COUNTED)
 
     def _end(self, paragraph: _Paragraph) -> Piece | None:
         text = "".join(paragraph.said)
-        if self._hidden or not text.strip():
+        if self._hidden or not text.strip() or (self._master and self._holder):
             return None
-        return Piece(text, self._running, paragraph.apart or self._apart > 0, self._labels.of(paragraph))
+        label = COUNTED if paragraph.noted else self._labels.of(paragraph)
+        return Piece(text, self._running or self._holder in _HOLDERS, paragraph.apart or self._apart > 0, label)
 
 
 def _symbol(element: Element) -> str:

@@ -13,13 +13,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BULLET", "COUNTED", "Piece", "Text", "matches", "tokens", "words"]
+__all__ = ["BULLET", "COUNTED", "NOTED", "Piece", "Text", "counts", "matches", "tokens", "words"]
 
 COUNTED: Final = "\ufffc"
 """Stands where a program counts: the number of a page, of a list, of a note. It is matched by any number."""
 
 BULLET: Final = "\ufff9"
 """Stands where a program sets a bullet, which is one sign, or none that is compared."""
+
+
+NOTED: Final = "\ufffb"
+"""Stands where a mark refers to a foot or end note: programs set a number there, or a sign, and the same before the note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ _TOKEN: Final = re.compile(
 )
 _LIGATURES: Final = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _FOLDED: Final = str.maketrans({**_LIGATURES, "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\u2060": "", "\ufeff": ""})
-_SIGNS: Final = frozenset("%‰‱/\\@#&*§¶†‡()[]{}" + COUNTED + BULLET)
+_SIGNS: Final = frozenset("%‰‱/\\@#&*§¶†‡()[]{}" + COUNTED + BULLET + NOTED)
 _MINUS: Final = re.compile(r"[\u2212\u2013](?=\d)")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*|[ivxlcdm]+|[a-zđ]{1,2}", re.IGNORECASE)
 _SEVERAL: Final = re.compile(rf"{COUNTED}(?:[.,]{COUNTED})+")
@@ -79,6 +83,11 @@ def words(pieces: Iterable[str]) -> Iterator[str]:
         yield from tokens(piece)
 
 
+def counts(token: str) -> bool:
+    """Whether a token may be what a program sets where it counts."""
+    return token == COUNTED or _NUMBER.fullmatch(token) is not None
+
+
 def matches(pattern: list[str], found: list[str]) -> list[str] | None:
     """Whether tokens are those of a pattern, with numbers where it counts; the numbers and bullets, or None."""
     if len(pattern) != len(found):
@@ -87,7 +96,7 @@ def matches(pattern: list[str], found: list[str]) -> list[str] | None:
     for want, have in zip(pattern, found, strict=True):
         if want == have and want not in (COUNTED, BULLET):
             continue
-        if not ((want == COUNTED and (have == COUNTED or _NUMBER.fullmatch(have))) or (want == BULLET and len(have) == 1)):
+        if not ((want == COUNTED and counts(have)) or (want == BULLET and len(have) == 1)):
             return None
         free.append(have)
     return free

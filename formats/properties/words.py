@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from formats.properties.facts import Compared
-from formats.properties.pieces import COUNTED, Piece, Text, matches, tokens
+from formats.properties.pieces import COUNTED, NOTED, Piece, Text, counts, matches, tokens
 
 __all__ = ["NEIGHBOURS", "compare_words"]
 
@@ -45,8 +45,10 @@ def compare_words(source: Text, result: Text, least: float | None = None) -> Com
     was, now = list(_lines(source)), list(_lines(result))
     facts = {"words": sum(len(line.said) for line in was), "found": sum(len(line.said) for line in now)}
     _mend(was, now)
+    _take_notes(was, now)
     _take_running(was, now)
     _take_labels(was, now)
+    _take_counted(was, now)
     lost, more = _balance(was, now)
     if lost:
         return Compared("text", False, detail=f"{lost.total()} words are lost: {_some(lost)}", facts=facts)
@@ -98,7 +100,7 @@ def _mend(was: Sequence[_Line], now: Sequence[_Line]) -> None:
 def _take_running(was: list[_Line], now: list[_Line]) -> None:
     """Take heads and feet out of both: one must be there (where its kind is set for certain), more may be, as whole lines and at the edges
     of pages."""
-    heads = [line for line in was if line.piece.running]
+    heads = _different([line for line in was if line.piece.running])
     plain = [line for line in was if not line.piece.running]
     counted = [_Line([each for each in line.said if each != COUNTED], line.piece) for line in heads]
     _, more = _balance([*plain, *counted], now)
@@ -114,6 +116,16 @@ def _take_running(was: list[_Line], now: list[_Line]) -> None:
     _forget_counted(now)
     was[:] = [*plain, *(line for number, line in enumerate(heads) if number not in seen and line.piece.certain)]
     _forget_counted(was)
+
+
+def _different(heads: Sequence[_Line]) -> list[_Line]:
+    """Heads that say the same are one, which is set for certain where one of them is."""
+    found: dict[tuple[str, ...], _Line] = {}
+    for line in heads:
+        known = found.setdefault(tuple(line.said), line)
+        if line.piece.certain and not known.piece.certain:
+            found[tuple(line.said)] = line
+    return list(found.values())
 
 
 def _forget_counted(lines: list[_Line]) -> None:
@@ -159,6 +171,68 @@ def _heads_in(found: list[str], heads: list[_Line]) -> list[tuple[int, list[str]
         else:
             return []
     return parts
+
+
+def _take_notes(was: list[_Line], now: list[_Line]) -> None:
+    """Take the marks of notes out of the result: a number or sign behind a word that has a note in the source, in the word or by itself.
+    (The same before the notes themselves are labels.)"""
+    marks = Counter(before for line in was for before, each in pairwise(["", *line.said]) if each == NOTED)
+    for line in (*was, *now):
+        line.said = [each for each in line.said if each != NOTED]
+    labelled = {line.said[0] for line in was if line.piece.label == COUNTED and line.said}
+    lost, more = _balance(was, now)
+    before = ""
+    for line in now if marks or labelled else ():
+        said: list[str] = []
+        for each in line.said:
+            word, mark = _marked(each, before, marks, lost) if more[each] > 0 else (each, "")
+            if mark:
+                marks[word or before] -= 1
+                more[each] -= 1
+            elif not said and more[each] > 0 and (first := _labelled(each, labelled, lost)):
+                said.append(each.removesuffix(first))
+                word = first
+            said += [word] if word else []
+            before = word or before
+        line.said = said
+    was[:], now[:] = ([line for line in lines if line.said] for lines in (was, now))
+
+
+def _marked(token: str, before: str, marks: Counter[str], lost: Counter[str]) -> tuple[str, str]:
+    """(the word, its mark) of a token that is the mark of a word ``before`` it, or a word with its mark; else (token, "")."""
+    if marks[before] > 0 and (counts(token) or token in _NOTE_SIGNS):
+        return "", token
+    for word in marks:
+        if word and lost[word] > 0 and marks[word] > 0 and token.startswith(word) and counts(token.removeprefix(word)):
+            return word, token.removeprefix(word)
+    return token, ""
+
+
+_NOTE_SIGNS: Final = frozenset("*†‡§¶")
+
+
+def _labelled(token: str, labelled: set[str], lost: Counter[str]) -> str:
+    """The first word of a note in a token that has its number before it; "" when it is none."""
+    return next((w for w in labelled if lost[w] > 0 and token.endswith(w) and counts(token.removesuffix(w))), "")
+
+
+def _take_counted(was: list[_Line], now: list[_Line]) -> None:
+    """Numbers of pages within the text: any number between the same neighbours."""
+    places = Counter(place for line in was for place in _places(line) if place[1] == COUNTED)
+    if not places:
+        return
+    _, more = _balance(was, now)
+    for line in now:
+        for at, (before, each, after) in enumerate(_places(line)):
+            place = (before, COUNTED, after)
+            if places[place] > 0 and each != COUNTED and counts(each) and more[each] > 0:
+                places[place] -= 1
+                more[each] -= 1
+                line.said[at] = COUNTED
+
+
+def _places(line: _Line) -> list[tuple[str, str, str]]:
+    return list(zip(["", *line.said], line.said, [*line.said[1:], ""], strict=False))
 
 
 def _take_labels(was: list[_Line], now: list[_Line]) -> None:
