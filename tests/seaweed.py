@@ -177,10 +177,12 @@ class Seaweed:
 
 
 def guard(bucket: str, user: str) -> dict[str, Any]:
-    """The policy of a bucket under which ``user`` can neither delete versions nor bypass retention (docs/howto/s3.md)."""
-    denied = ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"]
+    """The policy of a bucket under which ``user`` can neither delete versions, nor have them deleted, nor bypass retention
+    (docs/howto/s3.md)."""
+    denied = ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention", "s3:PutLifecycleConfiguration"]
     principal = {"AWS": [f"arn:aws:iam:::user/{user}", f"arn:aws:iam::000000000000:user/{user}", user]}
-    statement = {"Effect": "Deny", "Principal": principal, "Action": denied, "Resource": f"arn:aws:s3:::{bucket}/*"}
+    statement: dict[str, Any] = {"Effect": "Deny", "Principal": principal, "Action": denied}
+    statement["Resource"] = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 

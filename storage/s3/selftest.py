@@ -17,6 +17,7 @@ from policies.findings import KhoError
 from policies.phrases import phrase
 from storage.errors import AlreadyExists, NotFound, ReadOnly, Refused, StorageError, Unavailable
 from storage.s3.bucket import Bucket
+from storage.s3.lifecycle import lifecycle_problems
 from storage.s3.root import SELF_TEST
 
 __all__ = ["Unfit", "check_store"]
@@ -54,6 +55,7 @@ def _problems(bucket: Bucket, *, worm: bool, now: datetime.datetime) -> Iterator
     plain = _probe(bucket, "plain", None, now)
     yield from _conditions(bucket, plain)
     yield from _versions(bucket, plain)
+    yield from lifecycle_problems(bucket)
     if worm:
         for mode in ("GOVERNANCE", "COMPLIANCE"):
             yield from _locks(bucket, _probe(bucket, mode.lower(), mode, now), mode, now)

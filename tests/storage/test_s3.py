@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import io
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from storage.s3.selftest import Unfit
 from storage.s3.tier import S3Tier
 from storage.tier import SealedVersion, Written
 from tests.oracles import ocfl_py_findings
-from tests.seaweed import Seaweed
+from tests.seaweed import Seaweed, guard
 from tests.storage.sealed import SealedObject, two_versions
 
 
@@ -355,6 +356,58 @@ def test_a_store_that_does_not_keep_what_kho_builds_on_is_refused(seaweed: Seawe
     )
     with pytest.raises(Unfit, match="default retention"):
         S3Tier.create(place, "a")
+
+
+def rule(prefix: str, **what: Any) -> dict[str, Any]:
+    return {"Rules": [{"ID": "r", "Status": "Enabled", "Filter": {"Prefix": prefix}, **what}]}
+
+
+def lifecycle(seaweed: Seaweed, bucket: str) -> list[dict[str, Any]]:
+    try:
+        return list(seaweed.client("admin").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
+    except ClientError:
+        return []
+
+
+@pytest.mark.parametrize("what", [{"Expiration": {"Days": 9_000}}, {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}}])
+@pytest.mark.parametrize("prefix", ["", "tier/ocfl/", "tie"])
+def test_a_bucket_whose_lifecycle_deletes_what_is_kept_is_refused(seaweed: Seaweed, prefix: str, what: dict[str, Any]) -> None:
+    """Such a rule is a credential that deletes: it takes true versions, once something was put over them."""
+    place = seaweed.place()
+    seaweed.client("admin").put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration=rule(prefix, **what))
+    with pytest.raises(Unfit) as refused:
+        S3Tier.create(place, "a")
+    assert "lifecycle rule r" in refused.value.finding.text()
+    assert "vòng đời r" in refused.value.finding.text("vi")
+
+
+def test_lifecycle_rules_that_take_nothing_of_a_tier_do_no_harm(seaweed: Seaweed) -> None:
+    harmless = [
+        rule("", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 7}),
+        rule("other/", Expiration={"Days": 1}),
+    ]
+    for rules in harmless:
+        place = seaweed.place()
+        seaweed.client("admin").put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration=rules)
+        S3Tier.create(place, "a").close()
+        assert len(lifecycle(seaweed, place.bucket)) == 1
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["none", "one"])
+def test_a_credential_that_may_have_versions_deleted_by_a_rule_is_refused(seaweed: Seaweed, there: bool) -> None:
+    """SeaweedFS lets whoever may write change the lifecycle of a bucket. What was tried has left nothing behind."""
+    place = seaweed.place(guarded=False)
+    policy = guard(place.bucket, "everyday")
+    policy["Statement"][0]["Action"].remove("s3:PutLifecycleConfiguration")
+    admin = seaweed.client("admin")
+    admin.put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(policy))
+    if there:
+        rules = rule("", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 7})
+        admin.put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration=rules)
+    before = lifecycle(seaweed, place.bucket)
+    with pytest.raises(Unfit, match="s3:PutLifecycleConfiguration"):
+        S3Tier.create(place, "a")
+    assert lifecycle(seaweed, place.bucket) == before
 
 
 class Ignores:
