@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from formats.properties.facts import CannotTell, Which, ask, which
 from formats.sandbox import left
+from policies.phrases import phrase
 
 __all__ = ["Decoded", "Pictures", "decoded", "duration", "fractional", "probed", "psnr", "range_of", "starts", "streams", "tags"]
 
@@ -49,17 +50,31 @@ def _probed(path: Path, work: Path, _: Which) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(ask(command, work))
     except ValueError as error:
         raise CannotTell("ffprobe does not answer in JSON") from error
-    for each in told.setdefault("streams", []):
-        each.setdefault("duration", told.get("format", {}).get("duration"))
+    told.setdefault("streams", [])
     return told
 
 
 def duration(path: Path, work: Path) -> float:
-    """Seconds of the longest stream. Raises CannotTell."""
-    found = [float(each["duration"]) for each in streams(path, work) if each.get("duration") not in (None, "N/A")]
-    if not found:
-        raise CannotTell("ffprobe does not say how long it is")
-    return max(found)
+    """Seconds from the beginning of the first stream to the end of the last; where a stream does not say its own (Matroska), as the file
+    says. Raises CannotTell."""
+    whole = probed(path, work).get("format", {})
+    spans = [_span(each) or _span(whole) for each in streams(path, work)] or [_span(whole)]
+    known = [each for each in spans if each is not None]
+    if not known:
+        raise CannotTell(phrase("film-length-not-said"))
+    return max(end for _, end in known) - min(begin for begin, _ in known)
+
+
+def _span(told: dict[str, Any]) -> tuple[float, float] | None:
+    """(begin, end) of a stream or file, in seconds; None where it does not say how long it is."""
+    try:
+        begin = float(told.get("start_time", 0))
+    except ValueError:  # "N/A"
+        begin = 0.0
+    try:
+        return begin, begin + float(told["duration"])
+    except (KeyError, ValueError):
+        return None
 
 
 def fractional(path: Path, work: Path) -> bool:
@@ -146,10 +161,18 @@ def tags(path: Path, work: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, each in enumerate([told.get("format", {}), *told["streams"]]):
         for name, value in each.get("tags", {}).items():
-            if name.lower() not in OF_CONTAINERS and not name.upper().startswith("_STATISTICS") and str(value).strip():
+            if (
+                name.lower() not in OF_CONTAINERS
+                and str(value) != UNDETERMINED
+                and not name.upper().startswith("_STATISTICS")
+                and str(value).strip()
+            ):
                 found[f"{number} {name.lower()}"] = str(value).strip()
     return found
 
+
+UNDETERMINED: Final = "und"
+"""The language (ISO 639-2) of what nobody gave one."""
 
 OF_CONTAINERS: Final = frozenset(
     {
@@ -183,7 +206,9 @@ def psnr(one: Path, two: Path, work: Path) -> tuple[float, float, int]:
         CannotTell: one of them cannot be decoded, or they have another size.
     """
     stats = work / "psnr.log"
-    scale = "[1:v:0][0:v:0]scale2ref=flags=bicubic[b][a];[a][b]psnr=stats_file=psnr.log:shortest=0:repeatlast=0"
+    clock = "settb=1/1000,setpts=N*40"  # frame by frame, whatever the clocks of the files say
+    scale = f"[0:v:0]{clock}[x];[1:v:0]{clock}[y];[y][x]scale2ref=flags=bicubic[b][a]"
+    scale += ";[a][b]psnr=stats_file=psnr.log:shortest=0:repeatlast=0"
     ask(["ffmpeg", *_COMMON, "-i", str(one), "-i", str(two), "-lavfi", scale, "-f", "null", "-"], work)
     if not left(stats, work):
         raise CannotTell("ffmpeg measured nothing")

@@ -1,0 +1,70 @@
+"""Honest films whose streams begin late, or whose clock does not begin at nought, stand the comparison."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from formats.migrate import MIGRATORS, Made
+from formats.properties import Demand, Kind, Said, compare
+from tests.formats.documents import needs
+
+Work = Callable[[], Path]
+
+PICTURES = "testsrc2=s=160x120:r=25:d=3"
+TONE = "sine=440:d=2"
+CODECS = ("-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    """Makes empty folders."""
+    numbers = iter(range(100))
+
+    def make() -> Path:
+        folder = tmp_path / f"work{next(numbers)}"
+        folder.mkdir()
+        return folder
+
+    return make
+
+
+def film(path: Path, *, pictures_late: float = 0.0, sound_late: float = 0.0, clock: float = 0.0) -> Path:
+    needs("ffmpeg")
+    command = ["ffmpeg", "-v", "error", "-itsoffset", str(pictures_late), "-f", "lavfi", "-i", PICTURES]
+    command += ["-itsoffset", str(sound_late), "-f", "lavfi", "-i", TONE, *CODECS, "-output_ts_offset", str(clock), str(path)]
+    subprocess.run(command, check=True, timeout=120, stdin=subprocess.DEVNULL)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "sound", "clock"),
+    [("a.mov", 0, 2.5, 0), ("a.mov", 1.5, 0, 0), ("a.mkv", 0, 2.5, 0), ("a.ts", 0, 0.5, 10)],
+)
+def test_a_stream_that_begins_late(name: str, pictures: float, sound: float, clock: float, tmp_path: Path, work: Work) -> None:
+    source = film(tmp_path / name, pictures_late=pictures, sound_late=sound, clock=clock)
+    paths = {"ffv1": ("frames", "timing", "samples", "duration"), "mp4": ("quality", "duration")}
+    for recipe, names in paths.items():
+        made = MIGRATORS["ffmpeg"].migrate(source, recipe, work())
+        assert isinstance(made, Made), made
+        found = compare(Said(source, Kind.MEDIA), Said(made.result, Kind.MEDIA), [Demand(name) for name in names], work())
+        assert all(each.accepted for each in found), found
+
+
+def test_sound_that_came_too_late_is_noticed(tmp_path: Path, work: Work) -> None:
+    source, late = film(tmp_path / "a.mov", sound_late=0.5), film(tmp_path / "b.mov", sound_late=1.5)
+    timing, duration = compare(
+        Said(source, Kind.MEDIA), Said(late, Kind.MEDIA), [Demand("timing"), Demand("duration", 0.2)], work()
+    )
+    assert (timing.same, duration.same) == (False, False)
+
+
+def test_languages_that_nobody_named_are_no_tags(tmp_path: Path, work: Work) -> None:
+    source = film(tmp_path / "a.mp4")
+    made = MIGRATORS["ffmpeg"].migrate(source, "ffv1", work())
+    assert isinstance(made, Made), made
+    found = compare(Said(source, Kind.MEDIA), Said(made.result, Kind.MEDIA), [Demand("parts")], work())[0]
+    assert found.accepted, found
