@@ -170,8 +170,8 @@ def guard(data: bytes) -> int:
             raise Beyond(phrase("ber-deep", most=DEEPEST))
 
 
-MOST_AGAIN = 100_000
-"""Elements that are encoded anew; a CMS without lists inside has a thousand."""
+MOST_AGAIN = 30_000
+"""Elements that are encoded anew; a CMS without lists inside has a thousand, and few records are over it."""
 
 BOOLEAN, SET = 0x01, 0x31
 

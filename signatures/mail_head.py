@@ -82,7 +82,14 @@ def is_mail(head: bytes) -> bool:
     if found is None:
         return False
     header = head[found[0] : found[1]]
+    if _goes_on(head, found[1]) and len({each.lower() for each in _OWN.findall(header)}) > 1:
+        return True  # what it says of its body may stand further on: whoever takes it apart tells that this was not read
     return head.startswith(b"From ") or (b"ontent-" in header.replace(b"CONTENT", b"ontent") and fields_of(header).holds)
+
+
+def _goes_on(head: bytes, end: int) -> bool:
+    """Whether a header whose lines, as far as they are whole, end there goes on behind what is looked at."""
+    return len(head) >= HEAD and b"\n" not in head[end:HEAD]
 
 
 def may_have_uuencode(head: bytes) -> bool:

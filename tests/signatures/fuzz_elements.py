@@ -19,7 +19,10 @@ __all__ = ["der", "either", "pdf", "with_element", "xml"]
 # -- DER -----------------------------------------------------------------------------------------------------------------------
 
 MOST_ADDED = 200_000
-"""Bytes that one change adds."""
+"""Bytes that one change adds where it is made; what it is made in may stand there several hundred times by then."""
+
+LARGEST = 4 << 20
+"""Bytes of a structure that is still written."""
 
 Node = list[Any]
 """[identifier, content or the nodes in it]"""
@@ -74,6 +77,14 @@ def _encoded(node: Node) -> bytes:
     return encode(node[0][0], content)
 
 
+def _size(node: Node, known: dict[int, int]) -> int:
+    """About how many bytes `_encoded` would write. A node that stands in several places is gone through once."""
+    if id(node) not in known:
+        content = node[1]
+        known[id(node)] = 4 + (len(content) if isinstance(content, bytes) else sum(_size(each, known) for each in content))
+    return known[id(node)]
+
+
 def _nodes(node: Node) -> list[tuple[Node, int]]:
     """(parent, number) of each below ``node``."""
     found: list[tuple[Node, int]] = []
@@ -124,6 +135,8 @@ def der(draw: random.Random, data: bytes) -> bytes:
             case _:
                 if isinstance(parent[1], list):
                     draw.shuffle(parent[1])
+        if _size(root, {}) > LARGEST:
+            return damaged(draw, data)
     return _encoded(root)
 
 

@@ -185,6 +185,19 @@ def test_two_types_are_told(tmp_path: Path) -> None:
     assert [each for _, each in found(tmp_path, twice, "x.eml")] == [UNSURE]
 
 
+@pytest.mark.parametrize(
+    "stations", [b"X-Way: " + b"station " * 100 + b"\r\n", b"X-Way: a\r\n " + b"station" * 100_000 + b"\r\n"]
+)
+def test_a_mail_whose_header_is_longer_than_is_looked_at_is_told(tmp_path: Path, stations: bytes) -> None:
+    kept = b"From: a\r\nSubject: x\r\n"
+    data = (
+        kept + stations * (1 + 100_000 // len(stations)) + b"MIME-Version: 1.0\r\n" + mixed(HTML).replace(b"Subject: x\r\n", b"")
+    )
+    assert [each for _, each in found(tmp_path, data, "x.eml")] == [UNSURE]
+    assert found(tmp_path, kept + b"X-Way: station\r\n" * 10_000 + b"\r\nwords\r\n", "x.eml") == [("1", UNSURE)]
+    assert found(tmp_path, b"X-Way: station\r\n" * 10_000, "x.eml") == []
+
+
 @pytest.mark.parametrize("header", [b"Subject: x\n", b"From: a\nDate: b\nContent-Type: text/plain\n"])
 def test_files_that_stand_in_the_text_are_read(tmp_path: Path, header: bytes) -> None:
     import binascii
