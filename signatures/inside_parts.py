@@ -318,6 +318,9 @@ def _texts(root: Any, aside: tuple[str, ...], work: Work) -> Iterator[Part]:
         if element is None:
             open_.pop()
             continue
+        text = element.text
+        if not (len(element) or (text and len(text) > SHORTEST) or element.attrib):  # as most are where there are many
+            continue
         if element.tag.endswith(aside) or (element.tag.startswith(_MACHINERY) and element.tag not in _HOLDERS):
             continue
         open_.append(element.iterchildren(etree.Element))

@@ -81,17 +81,20 @@ def _pointed_at(document: Document, info: Any) -> Iterator[Any]:
     """The elements with a certificate at which ``info`` points, by an id and in one of these ways: a ds:RetrievalMethod without transforms
     at a ds:X509Data (XML-DSig 4.5.3), a dsig11:KeyInfoReference at another KeyInfo (1.1, 4.5.10), a reference of WS-Security at a token
     (X.509 Token Profile 1.1, 3.2.1). What is pointed at points no further. Raises `Refused`."""
+    read: set[Any] = set()
     for each in info.iter(*_POINTED, f"{WSSE}Reference"):
         document.work.visit()
         name = pointed(each.get("URI"))
         target = _called(document, name) if name else None
-        if target is None:
+        if target is None or target in read:
             continue
         if each.tag == f"{WSSE}Reference":
             own = each.getparent().tag == f"{WSSE}SecurityTokenReference" and each.get("ValueType", "") in _X509
             if own and target.tag == f"{WSSE}BinarySecurityToken" and _is_x509(target):
                 yield target
         elif target.tag == _POINTED[each.tag] and each.find(ds("Transforms")) is None:
+            read.add(target)
+            document.work.visit(document.passing)
             yield from islice(target.iter(ds("X509Certificate")), MOST_CERTIFICATES)
 
 

@@ -125,7 +125,8 @@ def _selected(document: Document, signature: Any, nodes: Nodes, element: Any, pa
         return set() if found is None else {found}
     if not _PATH.fullmatch(path):
         raise Refused(phrase("dsig-path", path=path[:80]))
-    document.work.visit(document.passing * (4 + 5 * (path.count("@") + path.count("("))))
+    steps = max(1, path.count("/") - 1)  # each passes over what the one before it found, and orders it
+    document.work.visit(document.passing * (4 * steps + 5 * (path.count("@") + path.count("("))))
     namespaces = {prefix: uri for prefix, uri in in_scope(element, document.work.visit).items() if prefix}
     try:
         found = etree.XPath(path, namespaces=namespaces)(nodes.top.getroottree())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from lxml import etree
 from signatures.report import Integrity, SignatureReport
 from signatures.xades.properties import Properties
 from tests.signatures import xml_signing
-from tests.signatures.judging import signature
+from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
 from tests.signatures.test_xml_attacks import path_filter
-from tests.signatures.xml_signing import DS, EXCLUSIVE, Ref, Signing, b64
+from tests.signatures.xml_signing import DS, EXCLUSIVE, Ref, Signing, b64, enveloped
 
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
@@ -131,3 +132,18 @@ def test_what_is_beyond_what_is_read_is_not_broken(tmp_path: Path, pki: Pki, bes
     assert report.integrity is Integrity.UNKNOWN
     assert report.verdict.why is not None
     assert "PARSE_HUGE" not in report.verdict.why.text("en")
+
+
+def test_thousands_of_ways_to_one_place_are_gone_once(tmp_path: Path, pki: Pki) -> None:
+    """A megabyte took half a minute: each looked through all of a ds:X509Data in which there is no certificate."""
+    root = etree.fromstring(enveloped(pki))
+    info = root.find(f".//{{{DS}}}KeyInfo")
+    for _ in range(5000):
+        etree.SubElement(info, f"{{{DS}}}RetrievalMethod", URI="#there")
+    there = etree.SubElement(root, f"{{{DS}}}X509Data", Id="there")
+    for _ in range(100_000):
+        etree.SubElement(there, "a")
+    data = etree.tostring(root)
+    begin = time.process_time()
+    read(tmp_path, data)
+    assert time.process_time() - begin < 3
