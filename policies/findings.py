@@ -153,7 +153,20 @@ def _said(row: Any, language: str) -> str:
 _SENTENCES = frozenset({"reason", "detail", "why"})
 """Arguments that hold words, and so may end in a full stop of their own (names and paths may too, but theirs is part of them)."""
 
-_SPOKEN = _SENTENCES | {"by", "expected", "found", "purpose", "where", "hint", "last", "since", "left", "covered", "parts"}
+_SPOKEN = _SENTENCES | {
+    "by",
+    "expected",
+    "found",
+    "purpose",
+    "where",
+    "hint",
+    "last",
+    "since",
+    "left",
+    "covered",
+    "parts",
+    "lost",
+}
 """Arguments that may carry phrases. Names and paths come from outside, and are never read as such: where they stand beside phrases, what
 begins one is written out in them (`formats.package.names.told_name`)."""
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from policies.findings import Finding, Findings, Verdict
+from repository.aip.carried import Carried, Told
 from repository.archive import Archive
 from repository.deposits.ingest import AIP_NAMESPACE
 from repository.errors import Overtaken
@@ -27,7 +28,7 @@ from repository.jobs.flow import Step
 from repository.ledger.events import ledger_of
 from repository.model import Aip, AipFile, Deposit, DepositState, Event
 from repository.versions.derivation import Derivation, add_result
-from repository.versions.migration import Converted, Converter, formats_of, path_of, result_path, told_of, wanted_files
+from repository.versions.migration import Converted, Converter, formats_of, losses_of, path_of, result_path, told_of, wanted_files
 
 __all__ = ["CampaignReport", "Order", "deposit_of", "run_batch", "take_back"]
 
@@ -122,19 +123,29 @@ class _Version:
     def take(self, file: AipFile, done: Converted) -> None:
         """Put a result that stood everything into the spool."""
         tool = f"{done.made.tool} {done.made.version}"
+        told = told_of(done)
         with done.made.result.open("rb") as stream:
-            add_result(
-                self.spool, self.result_of(file), stream, source=file.path, tool=tool, known=done.known, told=told_of(done)
-            )
+            add_result(self.spool, self.result_of(file), stream, source=file.path, tool=tool, known=done.known, told=told)
         self.facts.update({"files": 1, "bytes_in": file.size, "bytes_out": done.size})
-        self.facts.update({"signatures_lost": int(done.signed), "files_with_losses": int(bool(done.lost))})
+        losses = self.tell(told, file)
+        self.facts.update({"signatures_lost": int(done.signed), "files_with_losses": int("MIG-LOST" in losses)})
         self.seconds += done.seconds
         self.words = done.words()
-        for each in done.losses(self.aip.id, file.path):
-            self.findings.append(each)
         kept = {"basis": self.basis, "facts": dict(self.facts), "seconds": self.seconds, "words": self.words}
         self.spool.set_meta("migration", json.dumps(kept).encode())
         self.spool.commit()
+
+    def tell(self, told: Told, file: AipFile) -> set[str]:
+        """Enter what was lost of a file; the codes of that."""
+        losses = losses_of(told, self.aip.id, file.path)
+        for each in losses:
+            self.findings.append(each)
+            self.report.add(each)
+        return {each.code for each in losses}
+
+    def tell_again(self, file: AipFile) -> None:
+        """The same of a file that was done by a process that died: its PREMIS remembers it."""
+        self.tell(Carried(self.spool.database).told(self.result_of(file)), file)
 
     def event(self) -> Event:
         """The derivation as PREMIS tells it. Which file was made from which stands with the files, in the PREMIS of the representation."""
@@ -240,6 +251,7 @@ class _Batch:
                     version.report.counts["aips"] += 1
                 if version.has(file):
                     version.report.counts.update(files=1, migrated=1)
+                    version.tell_again(file)
                     self._done += 1
                 elif self._begun() < most:
                     yield version, file
@@ -254,6 +266,8 @@ class _Batch:
             facts = json.loads(self.archive.spools.get(deposit.id).meta("migration") or b"{}").get("facts", {})
             size = {name: facts.get(name, 0) for name in ("bytes_in", "bytes_out")}
             self.report.counts.update(aips=1, versions=1, files=facts.get("files", 0), migrated=facts.get("files", 0), **size)
+            for each in deposit.findings:
+                self.report.add(each)
             self.sealed.append(deposit.id)
             self._done += facts.get("files", 0)
 
@@ -267,8 +281,6 @@ def _taken(version: _Version, file: AipFile, done: Converted | Finding) -> None:
     if isinstance(done, Converted):
         version.take(file, done)
         report.counts.update(migrated=1, bytes_in=file.size, bytes_out=done.size)
-        for each in done.losses(version.aip.id, file.path):
-            report.add(each)
         return
     report.counts["failed"] += 1
     report.add(done)

@@ -17,7 +17,7 @@ from typing import Final
 from formats.identify import Identification
 from formats.inspection import Inspectors
 from formats.migrate import LIMITS, MIGRATORS, Failed, Made
-from formats.properties import Compared, Demand, Kind, Said, compare
+from formats.properties import Compared, Demand, Kind, Said, compare, read_told
 from formats.sandbox import workspace
 from formats.validate import Validity, Why
 from policies.findings import Finding, KhoError, Puid, said
@@ -40,6 +40,7 @@ __all__ = [
     "formats_of",
     "in_workspace",
     "left_to_do",
+    "losses_of",
     "path_of",
     "result_path",
     "source_path",
@@ -111,20 +112,18 @@ class Converted:
     size: int
     seconds: float = 0.0
 
-    @property
-    def lost(self) -> str:
-        """What the result lacks as its path may lose it: phrases with counts; "" when nothing."""
-        return ", ".join(_lost(name, count) for each in self.compared for name, count in each.lost.items())
-
     def words(self) -> dict[str, str]:
         """How it was made and what looked at it, as the event of a version says it."""
         made = {"tool": self.made.tool, "version": self.made.version, "command": self.made.command}
         return {**made, "validated": self.validated, "compared": " ".join(each.name for each in self.compared)}
 
-    def losses(self, aip_id: str, path: str) -> list[Finding]:
-        """What is to be told of the result of a file: its signature, and what its path may lose."""
-        found = [Finding("MIG-SIGNATURE-LOST", path, {"aip": aip_id})] if self.signed else []
-        return [*found, Finding("MIG-LOST", path, {"aip": aip_id, "lost": self.lost})] if self.lost else found
+
+def losses_of(told: Told, aip_id: str, path: str) -> list[Finding]:
+    """What is to be said of the result of a file, of which `told_of` told: its signature, and what it lacks as its path may lose it."""
+    compared = (read_told(name.removeprefix(COMPARED), words) for name, words in told if name.startswith(COMPARED))
+    lost = ", ".join(_lost(name, count) for each in compared for name, count in each.lost.items())
+    found = [Finding("MIG-SIGNATURE-LOST", path, {"aip": aip_id})] if SIGNATURE_LOST in told else []
+    return [*found, Finding("MIG-LOST", path, {"aip": aip_id, "lost": lost})] if lost else found
 
 
 def _lost(name: str, count: int) -> str:
@@ -165,7 +164,10 @@ def told_of(done: Converted) -> Told:
     `repository.versions.account` reads it."""
     rows = [("migration command", done.made.command), ("migration checked", done.validated)]
     rows += [(f"{COMPARED}{each.name}", each.told()) for each in done.compared]
-    return (*rows, ("signature lost", "yes")) if done.signed else tuple(rows)
+    return (*rows, SIGNATURE_LOST) if done.signed else tuple(rows)
+
+
+SIGNATURE_LOST: Final = ("signature lost", "yes")
 
 
 COMPARED: Final = "compared "

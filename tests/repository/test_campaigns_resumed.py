@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from formats.migrate.pillow import Pillow
+from policies.findings import Finding
 from repository.errors import CampaignEnded, NoCampaign, NotASource, OtherCampaign
 from repository.jobs.flow import Step
 from repository.progress import Silent
 from repository.settings.formats import OWN_POLICY
 from repository.versions.batches import Order, run_batch
-from repository.versions.migration import Converter
+from repository.versions.migration import Converted, Converter
 from tests.builders_archive import ArchiveUnderTest
 from tests.formats import documents
 
@@ -114,3 +117,70 @@ def test_a_limit_counts_what_was_made_before_the_death(archive: ArchiveUnderTest
     done = batch(archive, aip, most=5)
     assert len(converted) < 5, "some were made before"
     assert (done["report"]["counts"]["files"], done["report"]["counts"]["migrated"]) == (5, 5)
+
+
+def test_what_was_lost_before_a_campaign_died_is_told_at_its_end(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the findings of the deposit and in the report: signatures, and what the path may lose."""
+    source = pictures(tmp_path / "a", 3)
+    for number in range(3):
+        (source / f"{number}.bmp.p7s").write_bytes(b"a detached signature")
+    aip = archive.deposit(source).aip_id
+    honest, dead = Converter.convert, list[str]()
+
+    def dying(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if file.path.endswith("2.bmp") and not dead:
+            dead.append(file.path)
+            raise OSError("the disk is gone")
+        done = honest(self, aip_id, file, work)
+        assert isinstance(done, Converted)
+        lossy = tuple(replace(each, facts={**each.facts, "lost-tags": 2}) for each in done.compared[:1])
+        return replace(done, compared=(*lossy, *done.compared[1:]))
+
+    monkeypatch.setattr(Converter, "convert", dying)
+    with pytest.raises(OSError, match="the disk is gone"):
+        batch(archive, aip)
+    done = batch(archive, aip)
+    told = {"MIG-SIGNATURE-LOST": 3, "MIG-LOST": 3}
+    assert done["report"]["codes"] == told
+    deposit = archive.engine.archive.catalog.deposits.find(done["deposits"][0])
+    assert deposit is not None
+    assert dict(deposit.finding_counts) == told
+    assert batch(archive, aip)["report"]["codes"] == told, "sealed before, and run again"
+
+
+def test_what_a_path_loses_is_told_through_a_whole_campaign(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """From the file to the report, and in both languages."""
+    documents.needs("ffmpeg")
+    folder = tmp_path / "a"
+    folder.mkdir()
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=d=1",
+        "-metadata",
+        "IPRD=Đĩa hát 1962",
+        "-metadata",
+        "title=Bài ca",
+    ]
+    subprocess.run([*command, str(folder / "a.wav")], check=True, timeout=120, stdin=subprocess.DEVNULL)
+    subtitles = tmp_path / "a.srt"
+    subtitles.write_text("1\n00:00:00,000 --> 00:00:01,000\nXin chào\n", "utf-8")
+    film = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1", "-i", str(subtitles), "-c:v", "mpeg4"]
+    subprocess.run([*film, "-c:s", "mov_text", str(folder / "b.mp4")], check=True, timeout=120, stdin=subprocess.DEVNULL)
+    archive.deposit(folder)
+    ended = run(archive, "film-ffv1")
+    assert ended["counts"]["migrated"] == 1, ended
+    assert ended["codes"] == {"MIG-LOST": 1}
+    row = ended["findings"][0]
+    finding = Finding(row["code"], row["path"], row["args"])
+    assert "subtitles: 1" in finding.text("en"), finding.text("en")
+    assert "phụ đề: 1" in finding.text("vi"), finding.text("vi")
+    rows: list[dict[str, Any]] = []
+    archive.engine.campaigns.report(ended["campaign"], rows.append)
+    assert [each["lost"] for each in rows] == ["subtitles 1"]
