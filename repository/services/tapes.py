@@ -28,6 +28,7 @@ from storage.tape.errors import NoCartridge
 from storage.tape.folder import create_tape_folder
 from storage.tape.recovery import Recovered, recover
 from storage.tape.rows import BundleRow, Volume, VolumeState
+from storage.tape.shelf import Shelf
 from storage.tape.tier import TapeTier
 
 if TYPE_CHECKING:
@@ -198,11 +199,7 @@ class Tapes:
                     volume = shelf.register.change_volume(barcode, state=VolumeState.LOST, location="")
                     shelf.register.settle_all(barcode)
             else:
-                here = shelf.library.take_out(barcode)
-                goal = Kind.MAIL_SLOT if way == "export" else Kind.SLOT
-                if here.kind is not goal:
-                    shelf.library.changer.move(here.address, shelf.library.changer.free(goal).address)
-                volume = shelf.register.change_volume(barcode, location=location if way == "export" else "")
+                volume = _carried(shelf, barcode, location if way == "export" else None)
         if way == "import":
             look_now(self._jobs())
         self._event({"export": "medium exported", "import": "medium imported", "lost": LOST}[way], tier, barcode)
@@ -245,3 +242,19 @@ class Tapes:
     def _event(self, type_: str, tier: TapeTier, barcode: str, outcome: str = "success") -> None:
         event = ledger_of(self._archive).event(type_, outcome, detail={"volume": barcode})
         ledger_of(self._archive).append([replace(event, tier=tier.name)])
+
+
+def _carried(shelf: Shelf, barcode: str, location: str | None) -> Volume:
+    """A cartridge brought to the mail slot on its way to a ``location``, or from there to a slot (None). Where it goes is written down
+    first: whatever becomes of this process, somebody finds it in the mail slot and takes it there."""
+    before, changer = shelf.register.volume(barcode).location, shelf.library.changer
+    here, goal = shelf.library.take_out(barcode), Kind.SLOT if location is None else Kind.MAIL_SLOT
+    if location is not None:
+        shelf.register.change_volume(barcode, location=location)
+    try:
+        if here.kind is not goal:
+            changer.move(here.address, changer.free(goal).address)
+    except StorageError:
+        shelf.register.change_volume(barcode, location=before)
+        raise
+    return shelf.register.change_volume(barcode, location=location or "")

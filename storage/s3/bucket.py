@@ -172,8 +172,8 @@ class Bucket:
             more = bool(answer.get("IsTruncated"))
             last = max(groups, key=str.encode, default="") if more else ""  # the next page may have more of it
             carried = groups.pop(last, [])
-            for key, seen in groups.items():
-                yield Entries(key, tuple(seen))
+            for key in sorted(groups, key=str.encode):  # versions and markers are told apart, each in order
+                yield Entries(key, tuple(groups[key]))
             if not more:
                 return
             marker = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer.get("NextVersionIdMarker", "")}

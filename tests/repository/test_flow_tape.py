@@ -20,14 +20,15 @@ from repository.flow_names import REFRESH
 from repository.model import DepositState
 from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError
-from storage.errors import Refused
+from storage.errors import Refused, Unavailable
 from storage.tape.cartridge import Cartridge
+from storage.tape.changer import Changer
 from storage.tape.rows import VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.tier import TapeTier
 from storage.tape.volumes import Group
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
-from tests.storage.tape.target import CLEANING, Target, needs_target, running
+from tests.storage.tape.target import CLEANING, FIRST_MAIL_SLOT, Target, needs_target, running
 
 pytestmark = needs_target
 
@@ -389,6 +390,34 @@ def test_mail_slot_and_shelf(archive: TapeArchive) -> None:
     _, volume = archive.engine.tapes.carry(ONE, "import")
     assert volume.location == ""
     assert volume.replace_by == "2056-01-31"
+
+
+def test_where_a_cartridge_was_brought_is_known_whenever_the_command_was_killed(
+    archive: TapeArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes it out of the mail slot all the same. A move that did not come about leaves it where it was."""
+    real = Changer.move
+
+    def dies(changer: Changer, source: int, destination: int) -> None:
+        real(changer, source, destination)
+        if destination == FIRST_MAIL_SLOT:
+            raise Killed
+
+    def refuses(changer: Changer, source: int, destination: int) -> None:
+        raise Unavailable("changer", "stuck")
+
+    monkeypatch.setattr(Changer, "move", refuses)
+    with pytest.raises(Unavailable):
+        archive.engine.tapes.carry(ONE, "export", "vault")
+    assert archive.engine.tapes.show(ONE).volume.location == ""
+    monkeypatch.setattr(Changer, "move", dies)
+    with pytest.raises(Killed):
+        archive.engine.tapes.carry(ONE, "export", "vault 2, shelf 14")
+    monkeypatch.setattr(Changer, "move", real)
+    archive.reopen()
+    assert archive.engine.tapes.show(ONE).volume.location == "vault 2, shelf 14"
+    assert archive.engine.tapes.carry(ONE, "export", "vault 3")[1].location == "vault 3"
+    assert archive.engine.tapes.carry(ONE, "import")[1].location == ""
 
 
 @pytest.mark.parametrize("line", ['changer = "/tmp/x y"', "drives = []", 'drives = ["sg3"]', 'bundle = "much"', 'devices = "x"'])

@@ -463,6 +463,18 @@ def test_many_keys_are_listed_in_pages_and_none_is_lost_between_them(
     }
 
 
+def test_a_delete_of_what_never_was_makes_no_object_twice(store: Store, tmp_path: Path) -> None:
+    """A listing tells versions and delete markers apart: what has markers only must not come behind the objects that follow it."""
+    objects = [two_versions(tmp_path / f"s{n}", f"urn:uuid:{n:08}") for n in range(3)]
+    for each in objects:
+        write(store, each)
+        store.delete(each, "v1/content/never-was")
+    keys = [each.key for each in store.bucket.versions("ocfl/")]
+    assert keys == sorted(keys, key=str.encode)
+    assert sorted(each.object_id for each in store.tier.versions()) == [each.object_id for each in objects]
+    assert [store.problems(each) for each in objects] == [{}] * 3
+
+
 def test_a_lock_holds_each_recorded_version_and_is_only_made_longer(store: Store, sealed: SealedObject) -> None:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     write(store, sealed)
