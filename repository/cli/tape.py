@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.document import size as parsed_size
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
@@ -140,7 +140,7 @@ def show(context: typer.Context, barcode: Barcode, home: Home = None, as_json: A
                 (words("label.replace_by"), volume.replace_by),
                 (words("label.location"), volume.location),
                 (words("label.mounts"), number(volume.mounts)),
-                (words("label.note"), volume.note),
+                (words("label.note"), spoken(volume.note, language())),
                 (words("label.aips"), number(len(report.objects))),
             ]
         )

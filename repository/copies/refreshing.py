@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from policies.findings import said
 from repository.archive import Archive
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
@@ -81,7 +82,7 @@ class RefreshFlow:
         read = 0
         for index, found in tape.verify_together(asks, _advance(step, "audit", left)):
             if isinstance(found, StorageError):
-                unsound[asks[index].object_id] = str(found)
+                unsound[asks[index].object_id] = said(found.finding)
                 continue
             read += found.bytes_read
             if not found.ok:

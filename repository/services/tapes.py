@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fixity.verify import KEPT_PROBLEMS, Outcome
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, said
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.errors import UnknownTier
@@ -93,11 +93,11 @@ class Tapes:
                 with tier.shelf(library=False) as shelf:
                     state = LibraryState(tier.name, shelf.register.volumes(), disposed=shelf.register.disposed())
             except Unavailable as error:
-                state.unreachable = str(error)
+                state.unreachable = said(error.finding)
         try:
             state.elements = tier.elements()
         except StorageError as error:
-            state.unreachable = str(error)
+            state.unreachable = said(error.finding)
         return state
 
     def label(self, barcode: str, *, tier: str | None, capacity: int, made: str, years: int) -> tuple[str, Volume]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from policies.findings import spoken
+from repository.texts import language as speech
+
 if TYPE_CHECKING:
     from repository.services.tapes import LibraryState, TapeReport, VolumeReport
     from storage.tape.rows import Volume
@@ -27,14 +30,14 @@ def tape_volume(each: Volume) -> Document:
         "replace_by": each.replace_by,
         "location": each.location,
         "mounts": each.mounts,
-        "note": each.note,
+        "note": spoken(each.note, speech()),
     }
 
 
 def library(state: LibraryState) -> Document:
     return {
         "tier": state.tier,
-        "unreachable": state.unreachable,
+        "unreachable": spoken(state.unreachable, speech()),
         "volumes": [tape_volume(each) for each in state.volumes],
         "elements": [
             {"kind": each.kind.name.lower(), "address": each.address, "full": each.full, "barcode": each.barcode}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import BinaryIO, TypeVar
 
+from policies.findings import said
 from policies.phrases import phrase
 from storage.errors import NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.objects import INVENTORY
@@ -129,7 +130,7 @@ class Shelf:
 
     def _suspect(self, barcode: str, error: StorageError) -> None:
         _log.error("volume %s is not written any more: %s", barcode, error)
-        self.register.change_volume(barcode, state=VolumeState.SUSPECT, note=str(error))
+        self.register.change_volume(barcode, state=VolumeState.SUSPECT, note=said(error.finding))
 
     # --- writing ----------------------------------------------------------------------------------------------------------
 
@@ -148,7 +149,7 @@ class Shelf:
             try:
                 group = self._group(cartridge, fitting)
             except WriteProtected as error:
-                self.register.change_volume(volume.barcode, state=VolumeState.SUSPECT, note=str(error))
+                self.register.change_volume(volume.barcode, state=VolumeState.SUSPECT, note=said(error.finding))
                 continue
             except TapeFull:
                 self.register.change_volume(volume.barcode, state=VolumeState.FULL)

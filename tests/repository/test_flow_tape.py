@@ -224,6 +224,15 @@ def test_a_cartridge_that_was_given_up_and_is_found_is_read_again(archive: TapeA
     assert archive.state(aip) == {"a": "good", "t": "good"}
 
 
+def test_a_library_that_is_off_is_told_in_the_readers_language(archive: TapeArchive) -> None:
+    archive.tape.close()
+    archive.target.kill()
+    (state,) = archive.engine.tapes.inventory()
+    assert "could not" in spoken(state.unreachable)
+    assert "Không truy cập được" in spoken(state.unreachable, "vi")
+    archive.target.start()
+
+
 def test_register_and_catalog_come_back_from_a_cartridge_alone(archive: TapeArchive, tmp_path: Path) -> None:
     ids = deposit(archive, tmp_path, 1, 2)
     updated = write_tree(tmp_path / "new", {"neu.txt": b"second version"})
