@@ -130,8 +130,14 @@ class Contents:
             rows.append(f"inside: {self.unknown} × not known")
         if self.locked:
             rows.append(f"inside: {self.locked} × asks for a password")
+        if self.files:
+            rows.append(NAMED_ONLY)
         rows += [f"inside, not looked at: {count} × {code}" for code, count in sorted(self.left.items())]
         return tuple(rows)
+
+
+NAMED_ONLY: Final = "inside: named only, neither validated nor characterised"
+"""What lies in archives has a format and nothing more: whether it is sound is not known, and nobody is to take it for looked at."""
 
 
 def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:

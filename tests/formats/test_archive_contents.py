@@ -85,6 +85,8 @@ def test_every_archive_that_can_be_opened(name: str, data: bytes, tmp_path: Path
     codes = [finding.code for finding in told("a", "x-fmt/263", contents)]
     assert codes == ["IDENT-INSIDE", "IDENT-INSIDE-UNKNOWN"]
     assert "inside: 1 × fmt/18 name" in contents.notes()
+    assert "inside: named only, neither validated nor characterised" in contents.notes()
+    assert "not validated" in next(told("a", "x-fmt/263", contents)).text(), "nobody is to take it for looked at"
 
 
 @pytest.mark.parametrize(
