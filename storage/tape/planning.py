@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from policies.phrases import phrase
-from storage.errors import Conflict
+from storage.errors import Conflict, Refused, StorageError
 from storage.tape.shelf import Shelf
+from storage.tape.writing import Plan
 from storage.tier import ObjectId, SealedVersion, Written
 
-__all__ = ["conflict", "in_sequence", "inventories"]
+__all__ = ["conflict", "fitting", "in_sequence", "inventories"]
 
 
 def inventories(shelf: Shelf, object_id: ObjectId) -> dict[int, bytes]:
@@ -27,6 +28,14 @@ def conflict(version: SealedVersion, have: Mapping[int, bytes]) -> Conflict | No
     if version.number > 1 and have[version.number - 1] != version.builds_on:
         return Conflict(version.object_id, phrase("builds-on-other", number=version.number - 1))
     return None
+
+
+def fitting(plans: Sequence[Plan], most: int, name: str) -> tuple[list[Plan], dict[str, StorageError]]:
+    """The parts of runs of which none is larger than what a cartridge takes (0: not known); and, by run, why the others are refused."""
+    refused: dict[str, StorageError] = {
+        plan.comment.run: Refused(name, phrase("tape-bundle-large")) for plan in plans if most and plan.size >= most
+    }
+    return [plan for plan in plans if plan.comment.run not in refused], refused
 
 
 def in_sequence(results: Sequence[Written], versions: Sequence[SealedVersion]) -> list[Written]:

@@ -84,6 +84,10 @@ class _Copied:
             self._spool.truncate(self._spool.seek(self.size - 2 * BLOCK))
 
     @property
+    def largest(self) -> int:
+        return max((part.length for part in self._parts), default=0)
+
+    @property
     def any(self) -> bool:
         """Whether anything of the bundle could be read."""
         return bool(self._parts)

@@ -87,6 +87,15 @@ class Register:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else ""
 
+    def too_large(self, generation: str) -> int:
+        """Bytes that no empty volume of a generation could take in one piece; 0: that was not seen yet."""
+        return int(self.meta(f"too large {generation}") or 0)
+
+    def was_too_large(self, generation: str, size: int) -> None:
+        """An empty volume could not take a piece of ``size``."""
+        least = min(size, self.too_large(generation) or size)
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"too large {generation}", str(least)))
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, durable at the end."""

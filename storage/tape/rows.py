@@ -53,6 +53,11 @@ class Volume:
         return f"{int(self.made[:4]) + self.rated_years}{self.made[4:]}" if self.made and self.rated_years else ""
 
     @property
+    def generation(self) -> str:
+        """What kind of cartridge it is, as the last two characters of its barcode say ("L8"); all of a kind take the same."""
+        return self.barcode[6:8]
+
+    @property
     def room(self) -> int:
         """Bytes that are likely left; as if endless where the capacity is not known (the drive warns)."""
         return max(self.capacity - self.used, 0) if self.capacity else 1 << 62

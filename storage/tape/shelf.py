@@ -103,9 +103,14 @@ class Shelf:
         self.register.change_volume(barcode, mounts=volume.mounts + 1, location="")
         return cartridge
 
-    def _writable(self, size: int, failed: dict[str, ScsiError]) -> Cartridge:
-        """A mounted volume that is likely to take ``size`` bytes more: one that was begun rather than an empty one, and none that has
-        ``failed`` just now.
+    def most(self) -> int:
+        """Bytes of one piece that no open volume takes, as was seen of others of their generations; 0 where that is not known."""
+        limits = [self.register.too_large(each.generation) for each in self.register.volumes() if each.state is VolumeState.OPEN]
+        return max(limits, default=0) if all(limits) else 0
+
+    def _writable(self, size: int, largest: int, failed: dict[str, ScsiError]) -> Cartridge:
+        """A mounted volume that is likely to take ``size`` bytes more, of which the ``largest`` piece has so many: one that was begun
+        rather than an empty one, and none that has ``failed`` just now.
 
         Raises NoRoom, or why the last one could not be used.
         """
@@ -114,6 +119,8 @@ class Shelf:
         reason: StorageError = next(reversed(failed.values()), NoRoom(self.folder.name))
         for volume in sorted(volumes, key=lambda each: -each.used):
             if volume.room < size and volume.sequence > 1:
+                continue
+            if largest >= (self.register.too_large(volume.generation) or largest + 1):
                 continue
             try:
                 return self.mounted(volume.barcode)
@@ -143,7 +150,7 @@ class Shelf:
         left = list(bundles)
         failed: dict[str, ScsiError] = {}
         while left:
-            cartridge = self._writable(left[0].size, failed)
+            cartridge = self._writable(left[0].size, left[0].largest, failed)
             volume = cartridge.volume
             fitting = _fitting(left, volume.room)
             try:
@@ -153,6 +160,8 @@ class Shelf:
                 continue
             except TapeFull:
                 self.register.change_volume(volume.barcode, state=VolumeState.FULL)
+                if volume.sequence == 1 and len(fitting) == 1:
+                    raise self._too_large(volume, left[0]) from None
                 continue
             except ScsiError as error:
                 if not _of_the_medium(error):
@@ -160,12 +169,17 @@ class Shelf:
                 failed[volume.barcode] = error
                 continue
             if not group.written and volume.sequence == 1:
-                raise Refused(self.folder.name, phrase("tape-bundle-large"))
+                raise self._too_large(volume, left[0])
             for outgoing in left[: len(group.written)]:
                 on_counted(outgoing)
             left = left[len(group.written) :]
             while failed and group.written:  # another takes what these did not: it is they, and not the drive
                 self._suspect(*failed.popitem())
+
+    def _too_large(self, volume: Volume, outgoing: Outgoing) -> Refused:
+        """An empty volume did not take it. That is remembered: else whoever tries again uses up one cartridge after another."""
+        self.register.was_too_large(volume.generation, outgoing.largest)
+        return Refused(self.folder.name, phrase("tape-bundle-large"))
 
     def _group(self, cartridge: Cartridge, bundles: Sequence[Outgoing]) -> Group:
         volume = cartridge.volume

@@ -31,7 +31,7 @@ from storage.tape.gathering import Gathering
 from storage.tape.index import Index
 from storage.tape.library import Library
 from storage.tape.mending import write_mends
-from storage.tape.planning import conflict, in_sequence, inventories
+from storage.tape.planning import conflict, fitting, in_sequence, inventories
 from storage.tape.recall import Recall
 from storage.tape.rows import FileRow, PartRow, VolumeState
 from storage.tape.shelf import Shelf
@@ -205,7 +205,7 @@ class TapeTier:
 
     def _append(self, shelf: Shelf, plans: Sequence[Plan]) -> tuple[dict[str, StorageError], set[tuple[str, int]]]:
         """Bring parts onto tapes. Returns what went wrong by run ("" for all that are not counted), and (run, part) that are counted."""
-        failed: dict[str, StorageError] = {}
+        plans, failed = fitting(plans, shelf.most(), self.name)
         counted: set[tuple[str, int]] = set()
         first = shelf.register.next_number()
         outgoing = [

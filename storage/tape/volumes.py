@@ -52,10 +52,13 @@ class Group:
 
 
 class Outgoing(Protocol):
-    """One bundle that is to be brought onto a tape. ``size`` is about how large it will be."""
+    """One bundle that is to be brought onto a tape. ``size`` is about how large it will be, ``largest`` how large
+    the largest part in it."""
 
     @property
     def size(self) -> int: ...
+    @property
+    def largest(self) -> int: ...
     @property
     def file(self) -> NewFile: ...
 

@@ -66,6 +66,7 @@ class Outgoing:
         self._noted = [_Noted(plan) for plan in plans]
         self._moment = int(created.timestamp())
         self.size = sum(noted.plan.size for noted in self._noted) + BLOCK
+        self.largest = max((noted.plan.size for noted in self._noted), default=0)
         self.file = NewFile("B", number, uuid.uuid4().hex, created, self.content)
 
     def content(self, stream: Stream) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fixity.verify import Outcome
-from storage.errors import SpoolDamaged, StorageError, Unavailable
+from storage.errors import Refused, SpoolDamaged, StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.rows import VolumeState
 from storage.tape.transport import Reply, ScsiTransport, open_transport
@@ -561,3 +561,22 @@ def test_canned_a_label_that_cannot_be_read_does_not_hold_up_the_pool(scene: Tap
     tier = scene.tier(Blind)
     kept(tier, made)
     assert tier.locality(made.object_id)[0] == TWO
+
+
+def test_what_is_larger_than_a_cartridge_uses_up_one_and_not_all_of_them(tmp_path: Path) -> None:
+    """Where nobody said how much a cartridge takes, that is seen once; whoever tries again every hour must not fill one after another."""
+    with tapes(tmp_path / "tier", {ONE: 8, TWO: 8, THREE: 8}) as scene:
+        scene.create(ONE, TWO, THREE)
+        large = SealedObject(tmp_path / "large", "urn:uuid:large")
+        large.version({"film.bin": random.Random(1).randbytes(12 << 20)})
+        for _ in range(3):
+            (written,) = scene.tier().write(large.versions)
+            assert isinstance(written.error, Refused)
+            assert "cartridge" in str(written.error)
+        with scene.tier().shelf() as shelf:
+            states = [each.state for each in shelf.register.volumes()]
+        assert sorted(each.value for each in states) == ["full", "open", "open"]
+        small = sealed(tmp_path, 1)  # what is brought together with it is not held up
+        written = scene.tier().write([*large.versions, *small.versions])
+        assert [type(each.error) for each in written] == [Refused, type(None)]
+        assert sound(scene.tier(), small)
