@@ -130,9 +130,9 @@ class _Container:
             return False
         return not all(agrees(self._listed, over, types) for types in self._types.get(seal, [{}]))
 
-    @property
+    @cached_property
     def _strays(self) -> list[str]:
-        """Manifests that no seal is over: they are none, but content."""
+        """Manifests that no seal is over, when all seals are read: they are none, but content."""
         return [each for each in self._members.names if is_manifest(each) and each not in self._chosen]
 
     @cached_property

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -227,7 +227,8 @@ def _dressed(read: Read, members: ZipMembers, parts: Parts, own: Callable[[Read]
         return replace(read.object, integrity=Integrity.UNKNOWN, failure=SubIndication.SIG_CONSTRAINTS_FAILURE, why=why)
     lacking = sorted(parts.needed - covered)
     mine = frozenset(members.names)  # which are called as they are: what looks like a word behind a name is none in them
-    plain = [told_name(each) if each in mine else each for each in lacking + sorted(parts.harmless - covered)]
+    first = islice(chain(lacking, sorted(parts.harmless - covered)), MOST_NAMED + 1)  # there may be thousands, for each signature
+    plain = [told_name(each) if each in mine else each for each in first]
     left = plain + more + said_aside(members)
     coverage = Coverage(
         "part" if left else "file",
