@@ -145,10 +145,22 @@ class _Reader:
             sequence += 1
 
     def _void(self, sequence: int, problem: str = "") -> None:
+        """A tape file that holds nothing. One that no third file mark ends is what a killed writer left: it is not entered, so that
+        the next writer closes it."""
         self._report.void += 1
         if problem:
             self._report.problems.append(problem)
-        self._shelf.register.add_bundle(void_row(self._cartridge.volume.barcode, sequence))
+        if sequence == 1 or self._is_ended(sequence):
+            self._shelf.register.add_bundle(void_row(self._cartridge.volume.barcode, sequence))
+
+    def _is_ended(self, sequence: int) -> bool:
+        if self._cartridge.file != 3 * sequence:
+            try:
+                self._cartridge.go_to(3 * sequence - 1)
+                self._cartridge.labels()
+            except (WrongVolume, MediumError):
+                return True  # something is there
+        return self._cartridge.file == 3 * sequence
 
     def _file(self, sequence: int, label: FileLabel) -> dict[str, Any]:
         """Read one tape file, enter it; what a "V" file says."""
@@ -179,7 +191,7 @@ class _Reader:
             self._void(sequence, _unread(sequence, error))
             return {}
         self._progress(data.at)
-        if not trailer.complete or trailer.uuid != label.uuid:
+        if not trailer.complete or trailer.uuid != label.uuid or self._cartridge.file != 3 * sequence:
             self._void(sequence)
             return {}
         sound = digest == trailer.sha256

@@ -13,10 +13,12 @@ from policies.findings import spoken
 from storage.tape.drive import BLOCK
 from storage.tape.recovery import recover
 from storage.tape.refreshing import begin, refresh_some
+from storage.tape.rows import VolumeState
 from storage.tape.transport import Reply, ScsiTransport, open_transport
 from tests.storage.sealed import SealedObject
+from tests.storage.tape import faulty
 from tests.storage.tape.canned import check
-from tests.storage.tape.faulty import READ
+from tests.storage.tape.faulty import READ, Killed, Watch, is_write
 from tests.storage.tape.tapes import Tapes, tapes
 from tests.storage.tape.target import needs_target
 from tests.storage.tape.test_tape_faults import flip, kept, sealed, sound
@@ -135,3 +137,22 @@ def test_canned_a_block_that_cannot_be_read_keeps_nothing_else_from_being_recove
     with scene.tier().shelf() as shelf:  # and by a better drive
         assert recover(shelf, ONE, lambda count: None).problems == []
     assert [sound(scene.tier(), each) for each in (first, bad, behind, later, more)] == [True] * 5
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_what_a_killed_writer_left_does_not_make_a_recovered_cartridge_suspect(scene: Tapes, tmp_path: Path, number: int) -> None:
+    """Killed at each block and mark of a bundle; then register and folder are lost. The next writer closes what was left."""
+    first, killed, next_one = (sealed(tmp_path, each) for each in range(3))
+    kept(scene.tier(), first)
+    dying = scene.tier(Watch(faulty.killed, number, is_write, after=True))
+    with pytest.raises(Killed):
+        dying.write(killed.versions)
+    dying.close()
+    tier = scene.tier()
+    with tier.shelf() as shelf:
+        recover(shelf, ONE, lambda count: None)
+    kept(tier, next_one)
+    with tier.shelf() as shelf:
+        assert shelf.register.volume(ONE).state is VolumeState.OPEN
+    assert sound(tier, first)
+    assert sound(tier, next_one)
