@@ -350,7 +350,8 @@ def _parts(package: Package) -> Parts:
     formal = package.formal()
     content = [each for each in package.relationships if not each.type.startswith(DIGITAL)]
     way = {each for led in package.way.values() for each in led}
-    lost = [each for each in package.relationships if each.type.startswith(DIGITAL) and each not in way]
+    called = [each for each in package.relationships if each.type.startswith(DIGITAL)]
+    lost = [each for each in called if each not in way or len(each.id.split()) > 1]  # an id is a name, and no words
     unsigned = PREVIEW if package.binds() else UNSIGNED
     harmless = {each for each in content if each.type in unsigned and not each.external}
     shown = {package.named(each.target) for each in content if each not in harmless and not each.external}

@@ -125,6 +125,12 @@ def test_a_second_origin_leads_to_signatures_that_are_read(tmp_path: Path, pki: 
     assert [each.integrity for each in found] == [Integrity.INTACT, Integrity.BROKEN]
 
 
+def test_words_as_the_id_of_a_relationship_that_leads_to_a_signature(tmp_path: Path, pki: Pki) -> None:
+    parts = sign_docx(pki, BARE)
+    changed = parts[OWN].replace(b'Id="rId1"', b'Id="I approve"', 1)
+    assert judged(tmp_path, pki, zipped(parts | {OWN: changed})).coverage.left == (f"{OWN}#I approve (signature)",)
+
+
 @pytest.mark.parametrize(
     ("holder", "link"),
     [
