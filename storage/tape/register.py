@@ -53,6 +53,9 @@ CREATE TABLE disposed (object_id TEXT PRIMARY KEY, time TEXT NOT NULL) WITHOUT R
 """
 
 
+LAST_PART = "last part"
+"""The highest id of a part that was dropped, in the table of single facts."""
+
 _PARTS = "id, volume, sequence, offset, length, object_id, version, part, parts, run, inventory, kind, whole"
 
 
@@ -158,11 +161,12 @@ class Register:
     # --- parts and files --------------------------------------------------------------------------------------------------
 
     def add_part(self, part: PartRow) -> int:
-        """Enter a part (its id is given); returns the id."""
-        values = [getattr(part, name) for name in PartRow.__slots__][1:]
-        names = _PARTS.removeprefix("id, ")
-        cursor = self._db.execute(f"INSERT INTO parts ({names}) VALUES ({','.join('?' * len(values))})", values)
-        return int(cursor.lastrowid or 0)
+        """Enter a part (its id is given); returns the id, which no other part ever had: what is known of a part by its id (that it was
+        just read back) must not be believed of another."""
+        (last,) = self._db.execute("SELECT max(id) FROM parts").fetchone()
+        values = [max(last or 0, int(self.meta(LAST_PART) or 0)) + 1, *(getattr(part, name) for name in PartRow.__slots__[1:])]
+        self._db.execute(f"INSERT INTO parts ({_PARTS}) VALUES ({','.join('?' * len(values))})", values)
+        return int(values[0])
 
     def stage_files(self, key: int, files: Iterable[tuple[int, str, int, bytes]]) -> None:
         """Put members (offset, path, size, sha512) of a part aside until it is known that they are on the tape; on disk: there may be
@@ -187,6 +191,9 @@ class Register:
 
     def drop_content(self, volume: str) -> None:
         """Forget what lies on a volume: it is about to be read anew."""
+        (last,) = self._db.execute("SELECT max(id) FROM parts").fetchone()
+        if last and last > int(self.meta(LAST_PART) or 0):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LAST_PART, str(last)))
         self._db.execute("DELETE FROM files WHERE part IN (SELECT id FROM parts WHERE volume = ?)", (volume,))
         self._db.execute("DELETE FROM parts WHERE volume = ?", (volume,))
         self._db.execute("DELETE FROM bundles WHERE volume = ?", (volume,))

@@ -156,3 +156,16 @@ def test_what_a_killed_writer_left_does_not_make_a_recovered_cartridge_suspect(s
         assert shelf.register.volume(ONE).state is VolumeState.OPEN
     assert sound(tier, first)
     assert sound(tier, next_one)
+
+
+def test_a_read_back_does_not_answer_for_what_was_read_anew_since(scene: Tapes, tmp_path: Path) -> None:
+    """A part that was just written needs no second reading to count; one that is entered by a recovery is another."""
+    made = sealed(tmp_path, 1)
+    tier = scene.tier()
+    kept(tier, made)
+    with tier.shelf() as shelf:
+        shelf.library.take_out(ONE)
+    flip(scene.target.tapes / ONE, next(iter(made.versions[0].files())).source.read_bytes(), 3)
+    with tier.shelf() as shelf:
+        recover(shelf, ONE, lambda count: None)
+    assert not sound(tier, made)
