@@ -12,6 +12,7 @@ from typing import Final
 from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
 from formats.sandbox import SandboxLimits
 from formats.tools import version_of
+from policies.phrases import phrase
 
 __all__ = ["Ghostscript"]
 
@@ -46,7 +47,9 @@ class Ghostscript:
         version = self.version()
         profile = next((path for path in PROFILES if path.exists()), None)
         if profile is None:
-            return Failed("MIG-NO-TOOL", self.name, version or "", "", "Ghostscript's sRGB profile is not installed")
+            return Failed(
+                "MIG-NO-TOOL", self.name, version or "", "", phrase("program-not-installed", name="Ghostscript sRGB (srgb.icc)")
+            )
         link = placed(source, work)
         intent = work / "intent.ps"
         intent.write_text(_INTENT.format(profile=profile).replace("[ /Title () /DOCINFO pdfmark\n", ""), encoding="ascii")

@@ -105,7 +105,7 @@ def run_tool(
     said = command_words([Path(command[0]).name, *command[1:]], names)
     place = program(command[0]) if not os.path.isabs(command[0]) else command[0]
     if place is None or version is None:
-        return Failed("MIG-NO-TOOL", tool, "", said, f"{command[0]} is not installed")
+        return Failed("MIG-NO-TOOL", tool, "", said, phrase("program-not-installed", name=command[0]))
     outcome = run([place, *command[1:]], folder=work, limits=limits, environment=environment)
     if again and outcome.status == again:
         outcome = run([place, *command[1:]], folder=work, limits=limits, environment=environment)

@@ -52,7 +52,7 @@ def compare_parts(source: Said, result: Said, loses: Collection[str], work: Path
         if (now[name] < was[name] and (name not in _SOME or not now[name])) or (name == "hidden" and now[name] != was[name])
     }
     if wrong := [name for name in lost if name not in loses]:
-        said = ", ".join(f"{name}: {was[name]} are {now[name]}" for name in wrong)
+        said = ", ".join(phrase("part-fewer", name=name, was=was[name], now=now[name]) for name in wrong)
         return Compared("parts", False, detail=said, facts={name: was[name] for name in wrong})
     return Compared("parts", True, facts={f"lost-{name}": count for name, count in lost.items()})
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from formats.properties.facts import Compared
+from policies.phrases import phrase
 
 __all__ = ["Cell", "Rows", "column_number", "compare_cells", "number_text"]
 
@@ -57,13 +58,15 @@ def compare_cells(source: Rows, result: Rows) -> Compared:
     count = 0
     for was, now in zip_longest(_flat(source), _flat(result)):
         if was != now:
-            return Compared("cells", False, detail=f"{_place(was)} is {_place(now)}", facts={"cells": count})
+            return Compared("cells", False, detail=phrase("cell-is", was=_place(was), now=_place(now)), facts={"cells": count})
         count += was is not None and was[1] is not None
     return Compared("cells", True, detail="", facts={"cells": count})
 
 
 def _place(one: tuple[str, Cell | None] | None) -> str:
     if one is None:
-        return "nothing"
+        return phrase("cell-nothing")
     sheet, cell = one
-    return f"sheet “{sheet}”" if cell is None else f"“{cell.text[:60]}” (sheet “{sheet}”, row {cell.row}, column {cell.column})"
+    if cell is None:
+        return phrase("cell-sheet", name=sheet)
+    return phrase("cell-place", text=cell.text[:60], sheet=sheet, row=cell.row, column=cell.column)

@@ -15,6 +15,7 @@ from formats.properties.facts import LOST, CannotTell, Compared, Demand, Kind, S
 from formats.properties.pieces import Piece, Text
 from formats.properties.redrawn import compare_pictures
 from formats.properties.words import NEIGHBOURS, compare_words
+from policies.phrases import phrase
 
 __all__ = ["COMPARISONS", "compare"]
 
@@ -51,7 +52,7 @@ def compare(source: Said, result: Said, demands: Iterable[Demand], work: Path) -
 def _one(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     comparison = COMPARISONS.get(demand.name)
     if comparison is None:
-        return Compared(demand.name, None, detail="there is no such comparison")
+        return Compared(demand.name, None, detail=phrase("comparison-unknown"))
     try:
         found = replace(comparison(source, result, demand, work), limit=_limit(demand))
         return _let_go(found) if demand.name in demand.loses else found
@@ -91,7 +92,7 @@ def _words_of(said: Said, work: Path, *, any_font: bool = True) -> Text:
             return plain.plain_text(said.path)
         case Kind.OLE:
             return plain.ole_text(said.path, work)
-    raise CannotTell(f"the text of a {said.kind.value} is not read")
+    raise CannotTell(phrase("kind-not-read", kind=said.kind.value))
 
 
 def _text(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
@@ -106,7 +107,7 @@ def _rows(said: Said) -> Rows:
         return ooxml.cells(said.path)
     if said.kind is Kind.ODF:
         return odf.cells(said.path)
-    raise CannotTell(f"the cells of a {said.kind.value} are not read")
+    raise CannotTell(phrase("kind-not-read", kind=said.kind.value))
 
 
 def _cells(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
@@ -126,13 +127,16 @@ def _pages_of(said: Said, work: Path) -> int:
             return ooxml.pages(said.path)
         case Kind.ODF:
             return odf.pages(said.path)
-    raise CannotTell(f"the pages of a {said.kind.value} are not counted")
+    raise CannotTell(phrase("kind-not-read", kind=said.kind.value))
 
 
 def _pages(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     was, now = _pages_of(source, work), _pages_of(result, work)
     return Compared(
-        "pages", was == now, detail="" if was == now else f"{was} pages are {now}", facts={"pages": was, "found": now}
+        "pages",
+        was == now,
+        detail="" if was == now else phrase("pages-are", was=was, now=now),
+        facts={"pages": was, "found": now},
     )
 
 
@@ -141,12 +145,14 @@ def _look(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     least = LOOK if demand.least is None else demand.least
     was, now = _pages_of(source, work), _pages_of(result, work)
     if was != now:
-        return Compared("look", False, 0.0, f"{was} pages are {now}")
+        return Compared("look", False, 0.0, phrase("pages-are", was=was, now=now))
     worst = 1.0
     for page, score in _page_scores(source, result, was, work, least):
         worst = min(worst, score)
         if score < least:
-            return Compared("look", False, score, f"page {page} looks different (likeness {score:.3f}, at least {least:g})")
+            return Compared(
+                "look", False, score, phrase("page-looks-different", page=page, score=f"{score:.3f}", least=f"{least:g}")
+            )
     return Compared("look", True, worst, facts={"pages": was})
 
 
@@ -187,7 +193,7 @@ def _draw(said: Said, page: int, target: Path, work: Path, side: int) -> None:
     elif said.kind is Kind.PICTURE:
         pictures.frame(said.path, page, target, work)
     else:
-        raise CannotTell(f"the pages of a {said.kind.value} are not drawn")
+        raise CannotTell(phrase("kind-not-read", kind=said.kind.value))
 
 
 # -- pictures -------------------------------------------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ def _two_pictures(source: Path, result: Path, demand: Demand, work: Path) -> Com
     if demand.least is not None and demand.least < 1:
         told = pictures.scores(source, result, work)
         worst = min((min(each) for each in told), default=0.0)
-        detail = "" if worst >= demand.least else f"likeness {worst:.3f}, at least {demand.least:g}"
+        detail = "" if worst >= demand.least else phrase("likeness-is", score=f"{worst:.3f}", least=f"{demand.least:g}")
         return Compared("pixels", worst >= demand.least, worst, detail, {"frames": len(told)})
     equal = pictures.compare(source, result, work)
     return Compared("pixels", bool(equal["same"]), detail=equal["detail"], facts={"frames": equal["frames"]})
@@ -213,7 +219,7 @@ def _two_pictures(source: Path, result: Path, demand: Demand, work: Path) -> Com
 def _scanned(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     was, now = _pages_of(source, work), _pages_of(result, work)
     if was != now:
-        return Compared("pixels", False, detail=f"{was} pages are {now}")
+        return Compared("pixels", False, detail=phrase("pages-are", was=was, now=now))
     left, right = work / "scanned-a.png", work / "scanned-b.png"
     least = 1.0
     for page in range(1, was + 1):
@@ -255,7 +261,7 @@ def _metadata(source: Said, result: Said, demand: Demand, work: Path) -> Compare
     was, now = (pictures.describe(said.path, work)["metadata"] for said in (source, result))
     everything = "\n".join(now.values())
     lost = [name for name, value in was.items() if now.get(name) != value and value not in everything]
-    detail = f"lost: {', '.join(lost[:NAMED])}{' …' if len(lost) > NAMED else ''}" if lost else ""
+    detail = phrase("lost-names", names=", ".join(lost[:NAMED]) + (" …" if len(lost) > NAMED else "")) if lost else ""
     return Compared("metadata", not lost, detail=detail, facts={"statements": len(was), "lost": len(lost)})
 
 
@@ -270,7 +276,7 @@ def _properties(source: Said, result: Said, demand: Demand, work: Path) -> Compa
     """Title, author and subject: what the source says, the result says too."""
     was, now = (_properties_of(said, work) for said in (source, result))
     lost = {name: value for name, value in was.items() if _folded(now.get(name, "")) != _folded(value)}
-    detail = "; ".join(f"{name} “{value}” is “{now.get(name, '')}”" for name, value in lost.items())
+    detail = "; ".join(phrase("property-is", name=name, was=value, now=now.get(name, "")) for name, value in lost.items())
     return Compared("properties", not lost, detail=detail, facts={"properties": len(was)})
 
 
@@ -286,7 +292,7 @@ def _properties_of(said: Said, work: Path) -> dict[str, str]:
             return odf.properties(said.path)
         case Kind.PDF:
             return pdf.properties(said.path, work)
-    raise CannotTell(f"the properties of a {said.kind.value} are not read")
+    raise CannotTell(phrase("kind-not-read", kind=said.kind.value))
 
 
 def _parts(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
@@ -297,7 +303,12 @@ def _attachments(source: Said, result: Said, demand: Demand, work: Path) -> Comp
     """Files embedded in a PDF: by name and content."""
     was, now = (pdf.attachments(said.path, work) for said in (source, result))
     lost = sorted(name for name, digest in set(was.items()) - set(now.items()))
-    return Compared("attachments", not lost, detail=f"lost: {', '.join(lost)}" if lost else "", facts={"attachments": len(was)})
+    return Compared(
+        "attachments",
+        not lost,
+        detail=phrase("lost-names", names=", ".join(lost)) if lost else "",
+        facts={"attachments": len(was)},
+    )
 
 
 COMPARISONS: Mapping[str, Comparison] = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from formats.sandbox import GIB, SandboxLimits, run
 from formats.tools import program
+from policies.phrases import phrase
 
 __all__ = ["CannotTell", "Compared", "Demand", "Kind", "Said", "Which", "ask", "read_told", "which"]
 
@@ -107,7 +108,7 @@ def which(path: Path) -> Which:
     try:
         told = path.stat()
     except OSError as error:
-        raise CannotTell("the file is not there") from error
+        raise CannotTell(phrase("file-not-there")) from error
     return told.st_ino, told.st_size, told.st_mtime_ns
 
 
@@ -119,7 +120,7 @@ def ask(command: Sequence[str], work: Path, *, limits: SandboxLimits = LIMITS) -
     """
     place = program(command[0]) if not os.path.isabs(command[0]) else command[0]
     if place is None:
-        raise CannotTell(f"{command[0]} is not installed")
+        raise CannotTell(phrase("program-not-installed", name=command[0]))
     outcome = run([place, *command[1:]], folder=work, limits=limits)
     if not outcome.ok:
         raise CannotTell(f"{Path(command[0]).name} {outcome.words()}")

@@ -8,6 +8,7 @@ from typing import Final
 
 from formats.properties import media
 from formats.properties.facts import Compared, Demand, Said
+from policies.phrases import phrase
 
 __all__ = ["QUALITY", "SECONDS", "duration", "frames", "quality", "samples", "timing"]
 
@@ -35,15 +36,15 @@ def frames(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     was, now = (media.decoded(said.path, work, bits=_bits(source, work)).pictures for said in (source, result))
     facts = {"hashes": sum(len(each.hashes) for each in was)}
     if len(was) != len(now):
-        return Compared("frames", False, detail=f"{len(was)} streams are {len(now)}", facts=facts)
+        return Compared("frames", False, detail=phrase("streams-are", was=len(was), now=len(now)), facts=facts)
     for one, two in zip(was, now, strict=True):
         if one.shape != two.shape:
-            return Compared("frames", False, detail=f"{one.shape} is {two.shape}", facts=facts)
+            return Compared("frames", False, detail=phrase("shape-is", was=one.shape, now=two.shape), facts=facts)
         if len(one.hashes) != len(two.hashes):
-            return Compared("frames", False, detail=f"{len(one.hashes)} frames are {len(two.hashes)}", facts=facts)
+            return Compared("frames", False, detail=phrase("frames-are", was=len(one.hashes), now=len(two.hashes)), facts=facts)
         if one.hashes != two.hashes:
             first = next(number for number, (a, b) in enumerate(zip(one.hashes, two.hashes, strict=True), 1) if a != b)
-            return Compared("frames", False, detail=f"they differ, first at {first}", facts=facts)
+            return Compared("frames", False, detail=phrase("frames-differ", first=first), facts=facts)
     return Compared("frames", True, facts=facts)
 
 
@@ -51,11 +52,11 @@ def samples(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     was, now = (media.decoded(said.path, work, bits=_bits(source, work)).sound for said in (source, result))
     detail = ""
     if len(was) != len(now):
-        detail = f"{len(was)} streams are {len(now)}"
+        detail = phrase("streams-are", was=len(was), now=len(now))
     elif was != now:
         one, two = next((a, b) for a, b in zip(was, now, strict=True) if a != b)
         heads = one.rpartition(" ")[0], two.rpartition(" ")[0]
-        detail = "they differ" if heads[0] == heads[1] else f"{heads[0]} are {heads[1]}"
+        detail = phrase("samples-differ") if heads[0] == heads[1] else phrase("shape-is", was=heads[0], now=heads[1])
     return Compared("samples", not detail, detail=detail, facts={"streams": len(was)})
 
 
@@ -72,12 +73,12 @@ def timing(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
         for a, b in zip(one.times, two.times, strict=False):
             worst = max(worst, abs((a - one.times[0]) - (b - two.times[0])))
     if worst > FRAME_TIME:
-        return Compared("timing", False, worst, f"a picture is shown {worst:.0f} ms earlier or later")
+        return Compared("timing", False, worst, phrase("picture-off-time", ms=round(worst)))
     begun = media.starts(source.path, work), media.starts(result.path, work)
     if len(begun[0]) != len(begun[1]):
-        return Compared("timing", False, detail=f"{len(begun[0])} streams are {len(begun[1])}")
+        return Compared("timing", False, detail=phrase("streams-are", was=len(begun[0]), now=len(begun[1])))
     late = max((abs(a - b) for a, b in zip(*begun, strict=True)), default=0.0)
-    detail = f"a stream begins {late:.2f} s earlier or later" if late > STREAM_START else ""
+    detail = phrase("stream-off-time", seconds=f"{late:.2f}") if late > STREAM_START else ""
     return Compared("timing", not detail, detail=detail, facts={"pictures": sum(len(each.times) for each in was)})
 
 
@@ -85,10 +86,10 @@ def quality(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     least = QUALITY if demand.least is None else demand.least
     counts = [sum(len(each.hashes) for each in media.decoded(said.path, work).pictures) for said in (source, result)]
     if counts[0] != counts[1]:
-        return Compared("quality", False, detail=f"{counts[0]} frames are {counts[1]}")
+        return Compared("quality", False, detail=phrase("frames-are", was=counts[0], now=counts[1]))
     mean, worst, frames = media.psnr(source.path, result.path, work)
     good = mean >= least and worst >= least - WORST_FRAME
-    detail = "" if good else f"{mean:.1f} dB (worst frame {worst:.1f} dB), at least {least:g}"
+    detail = "" if good else phrase("quality-is", mean=f"{mean:.1f}", worst=f"{worst:.1f}", least=f"{least:g}")
     return Compared("quality", good, mean if math.isfinite(mean) else ALIKE, detail, {"frames": frames})
 
 
@@ -96,4 +97,6 @@ def duration(source: Said, result: Said, demand: Demand, work: Path) -> Compared
     was, now = (media.duration(said.path, work) for said in (source, result))
     far = abs(was - now)
     most = SECONDS if demand.least is None else demand.least
-    return Compared("duration", far <= most, far, "" if far <= most else f"{was:.2f} s are {now:.2f} s")
+    return Compared(
+        "duration", far <= most, far, "" if far <= most else phrase("seconds-are", was=f"{was:.2f}", now=f"{now:.2f}")
+    )

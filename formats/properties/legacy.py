@@ -12,6 +12,7 @@ from typing import Final
 from formats.properties.facts import CannotTell
 from formats.properties.parts import Parts
 from formats.properties.pieces import Piece
+from policies.phrases import phrase
 
 __all__ = ["fonts", "readable"]
 
@@ -45,7 +46,5 @@ def readable(pieces: Iterable[Piece], font: str) -> Iterator[Piece]:
     """The pieces, unless words of theirs are written for such a font. Raises CannotTell."""
     for piece in pieces:
         if font and _SHOWN.search(piece.text):
-            raise CannotTell(
-                f"the text is written for the font {font} (TCVN3 or VNI, not Unicode): in another font nobody can read it"
-            )
+            raise CannotTell(phrase("font-before-unicode", font=font))
         yield piece

@@ -49,7 +49,7 @@ def _probed(path: Path, work: Path, _: Which) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(ask(command, work))
     except ValueError as error:
-        raise CannotTell("ffprobe does not answer in JSON") from error
+        raise CannotTell(phrase("ffmpeg-said-nothing")) from error
     told.setdefault("streams", [])
     return told
 
@@ -126,12 +126,12 @@ def _decoded(path: Path, work: Path, bits: int, name: Which) -> Decoded:
     ask(command, work)
     made = [*(f"{stem}-v{n}" for n in range(len(seen))), *(f"{stem}-a{n}" for n in range(len(heard)))]
     if not all(left(work / name, work) for name in made):
-        raise CannotTell("ffmpeg decoded nothing")
+        raise CannotTell(phrase("ffmpeg-said-nothing"))
     try:
         pictures = [_pictures((work / f"{stem}-v{n}").read_text("ascii"), each) for n, each in enumerate(seen)]
         sound = [f"{_rate(each)} {(work / f'{stem}-a{n}').read_text('ascii').strip()}" for n, each in enumerate(heard)]
     except (OSError, ValueError) as error:
-        raise CannotTell("ffmpeg decoded nothing") from error
+        raise CannotTell(phrase("ffmpeg-said-nothing")) from error
     return Decoded(tuple(pictures), tuple(sound))
 
 
@@ -211,13 +211,13 @@ def psnr(one: Path, two: Path, work: Path) -> tuple[float, float, int]:
     scale += ";[a][b]psnr=stats_file=psnr.log:shortest=0:repeatlast=0"
     ask(["ffmpeg", *_COMMON, "-i", str(one), "-i", str(two), "-lavfi", scale, "-f", "null", "-"], work)
     if not left(stats, work):
-        raise CannotTell("ffmpeg measured nothing")
+        raise CannotTell(phrase("ffmpeg-said-nothing"))
     try:
         values = [float(value) for value in re.findall(r"psnr_avg:(\S+)", stats.read_text(encoding="ascii"))]
     except (OSError, ValueError) as error:
-        raise CannotTell("ffmpeg measured nothing") from error
+        raise CannotTell(phrase("ffmpeg-said-nothing")) from error
     if not values:
-        raise CannotTell("there are no frames")
+        raise CannotTell(phrase("ffmpeg-said-nothing"))
     mean = sum(10 ** (-value / 10) for value in values) / len(values)
     from math import inf, log10
 

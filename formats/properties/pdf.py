@@ -12,6 +12,7 @@ from typing import Final
 from formats.properties.facts import CannotTell, ask
 from formats.properties.pieces import Piece
 from formats.sandbox import left
+from policies.phrases import phrase
 
 __all__ = ["attachments", "facts", "longest_sides", "pages", "picture_of", "properties", "render", "text"]
 
@@ -92,7 +93,7 @@ def pages(path: Path, work: Path) -> int:
     try:
         return int(facts(path, work)["Pages"])
     except (KeyError, ValueError) as error:
-        raise CannotTell("pdfinfo does not say how many pages there are") from error
+        raise CannotTell(phrase("pdf-pages-not-said")) from error
 
 
 def properties(path: Path, work: Path) -> dict[str, str]:
@@ -108,7 +109,7 @@ def attachments(path: Path, work: Path) -> dict[str, str]:
         target = work / "attached"
         ask(["pdfdetach", "-save", number, "-o", str(target), str(path)], work)
         if not left(target, work):
-            raise CannotTell(f"the embedded file {name} could not be taken out")
+            raise CannotTell(phrase("pdf-file-not-taken", name=name))
         with target.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         target.unlink()
@@ -122,7 +123,7 @@ def longest_sides(path: Path, work: Path, count: int) -> list[float]:
     said = ask(["pdfinfo", "-f", "1", "-l", str(count), str(path)], work).decode("utf-8", "replace")
     sizes = re.findall(r"^Page +\d+ size: +([\d.]+) x ([\d.]+) pts", said, re.MULTILINE)
     if len(sizes) != count:
-        raise CannotTell("pdfinfo does not say how large the pages are")
+        raise CannotTell(phrase("pdf-pages-not-said"))
     return [max(float(width), float(height)) for width, height in sizes]
 
 
@@ -133,7 +134,7 @@ def render(path: Path, page: int, target: Path, *, side: int = 0, dpi: float = 7
     one = ["-f", str(page), "-l", str(page), "-singlefile"]
     ask(["pdftoppm", "-png", *scale, *one, str(path), str(target.with_suffix(""))], target.parent)
     if not left(target, target.parent):
-        raise CannotTell(f"page {page} could not be drawn")
+        raise CannotTell(phrase("pdf-page-not-drawn", page=page))
     return target
 
 
@@ -145,5 +146,5 @@ def picture_of(path: Path, page: int, target: Path) -> Path:
     if len(found) != 1:
         for each in found:
             each.unlink()
-        raise CannotTell(f"page {page} has {len(found)} pictures, not one")
+        raise CannotTell(phrase("pdf-page-pictures", page=page, count=len(found)))
     return found[0].rename(target)

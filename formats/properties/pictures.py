@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from formats.properties.facts import CannotTell, Which, ask, which
+from policies.phrases import phrase
 
 __all__ = ["compare", "describe", "frame", "matches", "scores", "thumbnail"]
 
@@ -27,9 +28,9 @@ def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, 
     try:
         told: dict[str, Any] = json.loads(answer)
     except ValueError as error:
-        raise CannotTell("the pictures could not be decoded") from error
+        raise CannotTell(phrase("picture-not-decoded", words="")) from error
     if "error" in told:
-        raise CannotTell(f"a picture could not be decoded: {told['error']}")
+        raise CannotTell(phrase("picture-not-decoded", words=str(told["error"])))
     return told
 
 

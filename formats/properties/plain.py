@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from formats.properties.facts import CannotTell, ask
+from policies.phrases import phrase
 
 __all__ = ["html_text", "ole_text", "plain_text"]
 
@@ -32,7 +33,7 @@ def plain_text(path: Path) -> Iterator[str]:
 
 def _decoded(path: Path) -> str:
     if path.stat().st_size > MOST_BYTES:
-        raise CannotTell(f"a text of more than {MOST_BYTES >> 20} MiB")
+        raise CannotTell(phrase("text-too-long", most=MOST_BYTES >> 20))
     data = path.read_bytes()
     for encoding in _ENCODINGS:
         if encoding == "utf-16" and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
@@ -41,7 +42,7 @@ def _decoded(path: Path) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise CannotTell("it is not known how the text is encoded")
+    raise CannotTell(phrase("text-encoding-unknown"))
 
 
 class _Html(HTMLParser):
@@ -81,5 +82,5 @@ def ole_text(path: Path, work: Path) -> Iterator[str]:
     """Lines. Raises CannotTell."""
     reader = _OLE_READERS.get(path.suffix.lower().lstrip("."))
     if reader is None:
-        raise CannotTell(f"nothing here reads the text of {path.suffix or 'this file'}")
+        raise CannotTell(phrase("kind-not-read", kind=path.suffix or "-"))
     yield from ask([reader, "-d", "utf-8", str(path)], work).decode("utf-8", "replace").splitlines()

@@ -14,6 +14,7 @@ from typing import Final
 
 from formats.properties.facts import Compared
 from formats.properties.pieces import COUNTED, NOTED, Piece, Text, counts, matches, tokens
+from policies.phrases import phrase
 
 __all__ = ["NEIGHBOURS", "compare_words"]
 
@@ -51,10 +52,11 @@ def compare_words(source: Text, result: Text, least: float | None = None) -> Com
     _take_counted(was, now)
     lost, more = _balance(was, now)
     if lost:
-        return Compared("text", False, detail=f"{lost.total()} words are lost: {_some(lost)}", facts=facts)
+        return Compared("text", False, detail=phrase("words-lost", count=lost.total(), words=_some(lost)), facts=facts)
     if more:
-        where = "does not have" if not set(more) & {each for line in was for each in line.said} else "does not have so often"
-        return Compared("text", False, detail=f"words that the source {where}: {_some(more)}", facts=facts)
+        strange = not set(more) & {each for line in was for each in line.said}
+        words = phrase("words-strange", words=_some(more)) if strange else phrase("words-too-often", words=_some(more))
+        return Compared("text", False, detail=words, facts=facts)
     share, detail = _order(was, now, least)
     return Compared("text", not detail, share, detail, facts)
 
@@ -263,10 +265,10 @@ def _order(was: list[_Line], now: list[_Line], least: float) -> tuple[float, str
     share = 1.0 - parted / all_were.total() if all_were else 1.0
     strange = _uncovered(within - inside, was) or _uncovered(inside - within, now)
     if strange and least >= NEIGHBOURS:
-        return share, f"the words stand in another order, at “{' '.join(strange)}”"
+        return share, phrase("words-order-at", words=" ".join(strange))
     free = any(line.piece.apart or line.piece.running for line in (*was, *now))
     ordered = (share >= least or parted <= PARTED) if free else (not parted or least < NEIGHBOURS)
-    return share, "" if ordered else f"the words stand in another order ({share:.0%} of the neighbours are neighbours still)"
+    return share, "" if ordered else phrase("words-order", share=f"{share:.0%}")
 
 
 def _uncovered(pairs: Counter[tuple[str, str]], lines: list[_Line]) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from formats.properties import COMPARISONS, Compared, Demand, Kind, Said, compar
 from formats.properties.pieces import BULLET, COUNTED, Piece, words
 from formats.properties.words import compare_words
 from formats.sandbox import workspace
+from policies.findings import spoken
 from tests.formats import documents
 from tests.formats.documents import PARAGRAPHS, needs, with_part
 
@@ -57,7 +58,7 @@ def test_a_changed_text_is_refused(change: Callable[[str], str], says: str) -> N
     text = "\n".join(PARAGRAPHS)
     found = compare_words([text], [change(text)])
     assert found.same is False
-    assert says in found.detail
+    assert says in spoken(found.detail)
 
 
 def test_signs_and_numbers_are_tokens_as_they_are_written() -> None:
@@ -200,7 +201,7 @@ def test_words_are_not_joined_or_cut_by_runs_and_spans(tmp_path: Path) -> None:
     assert one(source, result, "text", OFFICE).accepted
     note = "<text:note><text:note-body><text:p>lạ</text:p></text:note-body></text:note>"
     result = with_part(documents.odt(tmp_path / "b.odt", ["X", "Hồ sơ lưu trữ"]), "content.xml", "X", spans + note)
-    assert "lạ" in one(source, result, "text", OFFICE).detail
+    assert "lạ" in spoken(one(source, result, "text", OFFICE).detail)
 
 
 def test_deleted_words_are_not_on_the_page(tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_tables_are_compared_cell_by_cell(tmp_path: Path) -> None:
     assert one(source, documents.xlsx(tmp_path / "b.xlsx"), "cells", kinds).facts["cells"] == 24
     rows = [list(row) for row in documents.ROWS]
     rows[1][2] = 1234.6
-    assert "1234.5" in one(source, documents.xlsx(tmp_path / "c.xlsx", rows), "cells", kinds).detail
+    assert "1234.5" in spoken(one(source, documents.xlsx(tmp_path / "c.xlsx", rows), "cells", kinds).detail)
     assert one(source, documents.xlsx(tmp_path / "d.xlsx", documents.ROWS[:-1]), "cells", kinds).same is False
     assert one(source, documents.xlsx(tmp_path / "e.xlsx", sheets=("Quyết định",)), "cells", kinds).same is False
     assert one(source, documents.xlsx(tmp_path / "f.xlsx", sheets=("Quyết đinh", "Phụ lục")), "cells", kinds).same is False
@@ -267,12 +268,12 @@ def test_a_shifted_or_changed_picture_is_refused(tmp_path: Path) -> None:
     source = documents.picture(tmp_path / "a.png")
     shifted = documents.picture(tmp_path / "b.png", shift=1)
     found = one(source, shifted, "pixels", PICTURES)
-    assert (found.same, "pixels differ at 0, 0" in found.detail) == (False, True)
+    assert (found.same, "pixels differ at 0, 0" in spoken(found.detail)) == (False, True)
     assert one(source, shifted, "look", PICTURES).same is False
     with Image.open(source) as image:
         image.putpixel((319, 239), (0, 0, 0))
         image.save(tmp_path / "c.png", dpi=(72, 72))
-    assert "at 319, 239" in one(source, tmp_path / "c.png", "pixels", PICTURES).detail
+    assert "at 319, 239" in spoken(one(source, tmp_path / "c.png", "pixels", PICTURES).detail)
     assert one(source, tmp_path / "c.png", "resolution", PICTURES).same is False
 
 
@@ -292,7 +293,7 @@ def test_what_a_picture_says_and_how_it_is_to_be_seen_must_survive(tmp_path: Pat
             image.load()
             assert image.size == (48, 64)
             image.save(tmp_path / "bare.tif")
-    assert "lost: " in one(tmp_path / "a.jpg", tmp_path / "bare.tif", "metadata", PICTURES).detail
+    assert "lost: " in spoken(one(tmp_path / "a.jpg", tmp_path / "bare.tif", "metadata", PICTURES).detail)
     with Image.open(tmp_path / "a.jpg") as image:
         image.save(tmp_path / "lying.png")
     assert one(tmp_path / "a.jpg", tmp_path / "lying.png", "pixels", PICTURES).same is False
@@ -311,7 +312,7 @@ def test_pictures_that_the_decoder_makes_poorer_are_never_equal(tmp_path: Path) 
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(deep)) + chunk(b"IEND", b"")
     (tmp_path / "deep.png").write_bytes(data)
     found = one(tmp_path / "deep.png", tmp_path / "deep.png", "pixels", PICTURES)
-    assert (found.same, "more than 8 bits" in found.detail) == (None, True)
+    assert (found.same, "more than 8 bits" in spoken(found.detail)) == (None, True)
     Image.new("RGB", (8, 8), "red").save(tmp_path / "holes.png", transparency=(255, 0, 0))
     Image.new("RGB", (8, 8), "red").save(tmp_path / "full.png")
     assert one(tmp_path / "holes.png", tmp_path / "full.png", "pixels", PICTURES).same is False
@@ -363,7 +364,7 @@ def test_sound_is_compared_by_its_samples(tmp_path: Path) -> None:
     assert one(source, tmp_path / "a.flac", "samples", MEDIA).accepted
     faster = ["-af", "asetrate=16000", "-c:a", "pcm_s16le"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, *faster, tmp_path / "faster.wav"], check=True)
-    assert " Hz, " in one(source, tmp_path / "faster.wav", "samples", MEDIA).detail
+    assert " Hz, " in spoken(one(source, tmp_path / "faster.wav", "samples", MEDIA).detail)
     assert one(source, documents.sound(tmp_path / "b.wav", lost=20_000), "samples", MEDIA).same is False
     assert one(source, documents.sound(tmp_path / "c.wav", 2.0), "duration", MEDIA).same is False
 
@@ -381,13 +382,13 @@ def test_films_are_compared_frame_by_frame(tmp_path: Path) -> None:
     assert [each.same for each in compared(source, tmp_path / "lost.mkv", "frames", "quality", kinds=MEDIA)] == [False] * 2
     late = ["-itsoffset", "0.4", "-i", tmp_path / "a.mkv", "-map", "0:v", "-map", "1:a", "-c", "copy"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.mkv", *late, tmp_path / "late.mkv"], check=True)
-    assert "begins 0.40 s" in one(source, tmp_path / "late.mkv", "timing", MEDIA).detail
+    assert "begins 0.40 s" in spoken(one(source, tmp_path / "late.mkv", "timing", MEDIA).detail)
     slow = ["-c", "copy", "-an", "-bsf:v", "setts=ts=TS*1.15"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.mkv", *slow, tmp_path / "slow.mkv"], check=True)
-    assert "earlier or later" in one(source, tmp_path / "slow.mkv", "timing", MEDIA).detail
+    assert "earlier or later" in spoken(one(source, tmp_path / "slow.mkv", "timing", MEDIA).detail)
     wide = ["-vf", "setsar=2", "-c:v", "ffv1", "-c:a", "copy"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, *wide, tmp_path / "wide.mkv"], check=True)
-    assert "pixels 2/1" in one(source, tmp_path / "wide.mkv", "frames", MEDIA).detail
+    assert "pixels 2/1" in spoken(one(source, tmp_path / "wide.mkv", "frames", MEDIA).detail)
     mirrored = ["-vf", "hflip", "-c:v", "ffv1"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", source, *mirrored, tmp_path / "other.mkv"], check=True)
     assert [each.same for each in compared(source, tmp_path / "other.mkv", "frames", "quality", kinds=MEDIA)] == [False] * 2
