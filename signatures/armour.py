@@ -21,6 +21,7 @@ __all__ = ["MOST_BLOCKS", "Armoured", "armoured", "begins"]
 MOST_BLOCKS = 100
 """PEM structures of one file that are looked at."""
 
+BEGIN = b"-----BEGIN "
 PEM = re.compile(rb"-----BEGIN (PKCS ?7|CMS|PKCS #7 SIGNED DATA)-----\s")
 END = re.compile(rb"-----END[^\r\n]{0,60}")
 NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
@@ -55,6 +56,9 @@ def _begun(stream: BinaryIO) -> Iterator[bytes]:
         chunk = stream.read(CHUNK)
         more = bool(chunk)
         window += chunk
+        if BEGIN not in window:
+            window = window[-OVERLAP:]
+            continue
         known, at = len(window) - HEAD if more else len(window), 0
         for match in PEM.finditer(window):
             if match.end() > known:

@@ -21,7 +21,7 @@ from signatures.ber import Beyond
 from signatures.called import called
 from signatures.detect import detected
 from signatures.inside_marks import may_hold
-from signatures.inside_parts import PART, PLAIN_PART, XML_PART, Left, Part, Unopened, parts_in, spooled
+from signatures.inside_parts import LOOK, PART, PLAIN_PART, XML_PART, Left, Part, Unopened, parts_in, spooled
 from signatures.inside_plain import MOST_PLAIN, is_plain
 from signatures.odd import ODD, not_understood
 from signatures.report import Integrity, Kind, Role, SubIndication
@@ -134,8 +134,9 @@ def _read(part: Part, held: BinaryIO, kind: Kind | None, inside: Inside, read: R
     """``kind`` is None where it only holds others: these are accounted for one by one."""
     deeper = Inside(inside.work, inside.depth + 1, inside.left)
     try:
-        inside.work.look(HOLDER)
-        inside.work.visit(0 if kind is None else SIGNED + (held.seek(0, io.SEEK_END) >> READ))
+        size = held.seek(0, io.SEEK_END)
+        inside.work.look(HOLDER + (size >> LOOK))  # it is copied once more
+        inside.work.visit(0 if kind is None else SIGNED + (size >> READ))
         with tempfile.TemporaryDirectory(prefix="kho-inside-") as folder:
             path = Path(folder) / "part"
             held.seek(0)
