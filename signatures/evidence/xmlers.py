@@ -17,7 +17,7 @@ from policies.phrases import phrase
 from signatures.canonical import canonical_element
 from signatures.errors import InvalidRecord
 from signatures.evidence.record import MOST_CHAINS, MOST_STAMPS, ArchiveTimestamp, Chain, EvidenceRecord, Needed, Needs, place
-from signatures.xmldsig.c14n import METHODS, MOST_VISITS, Work
+from signatures.xmldsig.c14n import METHODS, Work
 from signatures.xmldsig.names import DIGESTS
 
 __all__ = ["NAMESPACE", "XmlRecord", "read_xml"]
@@ -101,7 +101,7 @@ def read_element(data: bytes, root: Any) -> XmlRecord:
     reader = _Reader()
     try:
         record = reader.record(data, root)
-        record.tried(Work(MOST_VISITS // 2))
+        record.tried(Work(Work.of(len(data)).left // 2))
         return record
     except NotWellFormed as error:
         beyond = isinstance(error, NotLookedAt)

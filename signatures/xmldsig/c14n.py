@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from lxml import etree  # type: ignore[import-untyped]
 
@@ -27,6 +27,10 @@ C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 MOST_VISITS = 250_000
 """Steps for all that is done for one file, at some 4 µs each: a second, whatever the file asks for. A step is one event of the walk below;
 what libxml2 and hashlib do is reckoned in these steps too. A message of 20 MB, signed and stamped for the archive, takes most of them."""
+
+SMALL, LARGER = 150_000, 3
+"""A small document may ask for no more than so many, and one for every 2 ** LARGER of its bytes: it could not need more. What is packed
+may be large though its file is small."""
 
 BYTES = 10
 """What is parsed, written or hashed by libraries counts as a step for every 2 ** BYTES bytes."""
@@ -72,6 +76,11 @@ class Work:
     _digests: dict[tuple[str, Hashable], bytes] = field(default_factory=dict)
     _contents: set[tuple[str, bytes]] = field(default_factory=set)
     _opened: Counter[Hashable] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, size: int) -> Self:
+        """For a document of ``size`` bytes that is in no other file."""
+        return cls(min(MOST_VISITS, SMALL + (size >> LARGER)))
 
     def visit(self, count: int = 1) -> None:
         """Take ``count`` steps. Raises `Refused`: there are no more."""

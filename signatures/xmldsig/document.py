@@ -57,7 +57,7 @@ class Document:
         self.root = exact(data)
         self.size = len(data)
         self.marks = data.count(b"<")
-        self.work = work or Work()
+        self.work = work or Work.of(len(data))
         self._ids: dict[str, list[Any]] | None = None
 
     def signatures(self) -> Iterator[Any]:

@@ -165,3 +165,8 @@ def test_large_documents_are_canonicalised_and_hostile_ones_are_not() -> None:
         assert work.left > MOST_VISITS // 2
         with pytest.raises(Refused):
             joined(Nodes(large, whole=True).filtered("intersect", frozenset({large})), method, Work())
+
+
+def test_a_small_document_may_ask_for_less() -> None:
+    assert Work.of(1 << 17).left < Work.of(1 << 19).left < Work().left
+    assert Work.of(1 << 20).left == Work.of(1 << 30).left == MOST_VISITS
