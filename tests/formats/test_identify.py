@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -160,9 +161,16 @@ def test_every_path_is_answered_once_and_nothing_is_read_ahead_of_need(identifie
     assert all(found.puid == by_extension[path.suffix] for path, found in got)
 
 
-def test_the_engines_stay_out_of_this_process(identifier: SiegfriedIdentifier, tmp_path: Path) -> None:
-    one(identifier, tmp_path / "a.bin", NOISE)
-    assert not {"pygfried", "fido", "fido.fido"} & set(sys.modules)
+def test_the_engines_stay_out_of_the_process_that_asks(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(NOISE)
+    asks = (
+        "import sys; from pathlib import Path; from formats.identify import SiegfriedIdentifier\n"
+        "with SiegfriedIdentifier() as running: (found,) = running.identify([Path(sys.argv[1])])\n"
+        "print(sorted({'pygfried', 'fido', 'fido.fido'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", asks, str(tmp_path / "a.bin")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[2])
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize(
