@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from typing import TypeVar
 
 __all__ = ["CONCURRENCY", "Lanes"]
@@ -34,18 +34,38 @@ class Lanes:
         waiting: deque[Future[T]] = deque()
         source = iter(jobs)
         try:
-            while (job := self._next(source)) is not None:
-                future = self._threads().submit(job)
-                future.add_done_callback(lambda _: self._room.release())
+            while (future := self._begun(source)) is not None:
                 waiting.append(future)
                 if len(waiting) >= self.count:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for future in waiting:
-                future.cancel()
-            wait(waiting)
+            _ended(waiting)
+
+    def as_they_end(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+        """The same, in whatever order the jobs end, for answers that are small: one that is slow holds up no other."""
+        running: set[Future[T]] = set()
+        source = iter(jobs)
+        try:
+            while (future := self._begun(source)) is not None:
+                running.add(future)
+                for each in [each for each in running if each.done()]:
+                    running.remove(each)
+                    yield each.result()
+            for each in as_completed(running):
+                yield each.result()
+        finally:
+            _ended(running)
+
+    def _begun(self, source: Iterator[Callable[[], T]]) -> Future[T] | None:
+        """The next job, once there is a lane for it; None when there is none."""
+        job = self._next(source)
+        if job is None:
+            return None
+        future = self._threads().submit(job)
+        future.add_done_callback(lambda _: self._room.release())
+        return future
 
     def _next(self, source: Iterator[Callable[[], T]]) -> Callable[[], T] | None:
         self._room.acquire()
@@ -68,3 +88,10 @@ class Lanes:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ended(futures: Collection[Future[T]]) -> None:
+    """Take back what has not begun, and wait for the rest."""
+    for future in futures:
+        future.cancel()
+    wait(futures)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, BinaryIO
 
 from policies.phrases import phrase
@@ -87,7 +88,7 @@ def _in_parts(bucket: Bucket, lanes: Lanes, key: str, source: BinaryIO, sealed: 
             yield _Part(bucket, key, identifier, number, data)
 
     try:
-        parts = list(lanes.in_order(pieces()))
+        parts = sorted(lanes.as_they_end(pieces()), key=itemgetter("PartNumber"))
         sealed.check(size, hasher.digest())
         done = bucket.ask(
             "complete_multipart_upload", key, UploadId=identifier, MultipartUpload={"Parts": parts}, **sealed.condition
