@@ -1,5 +1,6 @@
 """One file into an S3 store and back, as a process: ``plain`` with boto3's own multipart transfer, ``kho`` through a tier: written by the
-commit protocol, re-read whole and compared. Prints the seconds of that; sealing, and the client's start, are preparation."""
+commit protocol, re-read whole and compared. Prints the seconds of that; sealing, the client's start and
+the trial of the store are preparation."""
 
 from __future__ import annotations
 
@@ -23,11 +24,14 @@ def kho(endpoint: str, bucket: str, file: str) -> float:
     from storage.s3.tier import S3Tier
 
     with tempfile.TemporaryDirectory() as folder:
-        block = VersionBlock(1, datetime.now(UTC))
-        sealed = seal_files(uuid.uuid4().urn, {"data": Path(file)}, block, Path(folder) / "inventory.json")
+        block, small = VersionBlock(1, datetime.now(UTC)), Path(folder) / "small"
+        small.write_bytes(b"x")
+        first, sealed = (
+            seal_files(uuid.uuid4().urn, {"data": path}, block, Path(folder) / f"{number}.json")
+            for number, path in enumerate((small, Path(file)))
+        )
         tier = S3Tier(S3Place(bucket, "tier", endpoint, profile="everyday"), "a", concurrency=CONCURRENCY)
-        tier.write([])
-        tier.check()
+        tier.write([first])  # before the first write of a process the store is tried (`check_store`)
         started = time.monotonic()
         (written,) = tier.write([sealed])
         assert written.error is None, written.error
