@@ -15,6 +15,9 @@ MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENTRY: Final = 128
 """Bytes of a directory entry (2.6.1); the name stands first, in UTF-16, its length in bytes at 64."""
 
+SMALL, CUTOFF = 64, 1 << 12
+"""Bytes of a small sector; of a stream from which on it has sectors of its own (2.2)."""
+
 LAST: Final = 0xFFFFFFFA
 END: Final = 0xFFFFFFFE
 """Sector numbers from here on are none (MAXREGSECT, 2.1); that of them which ends a chain."""
@@ -56,17 +59,48 @@ def names_in(stream: BinaryIO) -> Iterator[str]:
 
 
 def first_sector(path: Path, name: str) -> bytes:
-    """The first sector of a stream; nothing where there is none, or it is so small that it lies among others (below 4096 bytes). Raises
-    OSError."""
+    """The first sector of a stream, or of one that is so small that it lies among others (2.4) as much as a sector; nothing where there is
+    none. Raises OSError."""
     with path.open("rb") as stream, contextlib.suppress(Unfollowed, struct.error, ValueError):
         head = stream.read(512)
+        root = -1
         for sector in _directory(stream, head) if head.startswith(MAGIC) else ():
             for start in range(0, len(sector) - ENTRY + 1, ENTRY):
+                number, length = struct.unpack_from("<IQ", sector, start + 116)
+                root = number if root < 0 else root  # the first entry is the root's: where small streams lie
                 if sector[start : start + 64].decode("utf-16-le", "replace").partition("\0")[0] == name:
-                    number, size = struct.unpack_from("<IQ", sector, start + 116)
                     (shift,) = struct.unpack_from("<H", head, 30)
-                    return _sector(stream, number, 1 << shift) if size & 0xFFFFFFFF >= 4096 and number < LAST else b""
+                    if length & 0xFFFFFFFF < CUTOFF:
+                        return _small(stream, head, root, number, min(length, 1 << shift))
+                    return _sector(stream, number, 1 << shift) if number < LAST else b""
     return b""
+
+
+def _small(stream: BinaryIO, head: bytes, root: int, number: int, length: int) -> bytes:
+    """The first ``length`` bytes of a small stream, which begins with the small sector ``number`` of those that lie from ``root`` on."""
+    (shift,) = struct.unpack_from("<H", head, 30)
+    (table,) = struct.unpack_from("<I", head, 60)
+    each = 1 << shift
+    found = b""
+    for _ in range(-(-length // SMALL)):
+        if number >= LAST:
+            break
+        place, within = divmod(number * SMALL, each)
+        found += _nth(stream, head, root, place, each)[within : within + SMALL]
+        place, within = divmod(4 * number, each)
+        (number,) = struct.unpack_from("<I", _nth(stream, head, table, place, each), within)
+    return found[:length]
+
+
+def _nth(stream: BinaryIO, head: bytes, sector: int, number: int, size: int) -> bytes:
+    """The ``number``-th sector of a chain. Raises Unfollowed."""
+    if number > MOST_SECTORS:
+        raise Unfollowed
+    for _ in range(number):
+        if sector >= LAST:
+            raise Unfollowed
+        sector = _next(stream, head, sector, size)
+    return _sector(stream, sector, size) if sector < LAST else b""
 
 
 def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:

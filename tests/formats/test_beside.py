@@ -148,15 +148,16 @@ def test_what_a_picture_says_and_its_path_may_lose_is_told(tmp_path: Path, work:
         assert compared(with_words, with_words, pair, work, demand, demand=demand).lost == {}
 
 
-def test_comments_of_old_word_documents_are_counted(tmp_path: Path, work: Work) -> None:
+@pytest.mark.parametrize("length", [4096, 900])
+def test_comments_of_old_word_documents_are_counted(tmp_path: Path, work: Work, length: int) -> None:
     """A head of the document as Word writes it, in the least OLE2 file that holds one."""
     from tests.formats.ole2 import ole2
 
-    head = bytearray(4096)
+    head = bytearray(length)
     head[:2] = b"\xec\xa5"
     head[0xBE:0xC2] = (4 + 3 * 34).to_bytes(4, "little")
     doc = tmp_path / "a.doc"
-    doc.write_bytes(ole2({"WordDocument": bytes(head)}))
+    doc.write_bytes(ole2({"1Table": b"t" * 100, "WordDocument": bytes(head)}))
     pdf = tmp_path / "a.pdf"
     assert compared(doc, pdf, (Kind.OLE, Kind.PDF), work, "comments").lost == {"comments": 3}
     head[:2] = b"??"
