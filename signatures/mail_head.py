@@ -14,8 +14,10 @@ __all__ = ["HEAD", "Fields", "fields_of", "head_of", "is_mail", "may_have_uuenco
 HEAD = 1 << 16
 """Bytes in which the header of a mail says what it is: way stations add some kB."""
 
-_BEFORE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]{0,80}\r?\n){0,20}(?:From [^\r\n]{0,500}\r?\n)?")
-"""A mark of the encoding, empty lines, the first line of a mail box: readers pass over them."""
+_BEFORE = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:[ \t]{0,80}\r?\n){0,20}(?:From [^\r\n]{0,500}\r?\n(?:[ \t][^\r\n]{0,500}\r?\n){0,20})?"
+)
+"""A mark of the encoding, empty lines, the first line of a mail box, folded perhaps: readers pass over them."""
 
 _HEADER = re.compile(rb"(?:[!-9;-~]{1,100}+[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)+")
 _FIELD = re.compile(

@@ -169,7 +169,7 @@ ENCODED = b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(dama
         b"",
     ],
 )
-@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n", b"\xef\xbb\xbf\r\n \r\n"])
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n", b"\xef\xbb\xbf\r\n \r\n", b"From a@b\r\n 00:00\r\n"])
 def test_a_mail_of_one_part_is_looked_into(tmp_path: Path, header: bytes, before: bytes) -> None:
     assert [each for _, each in found(tmp_path, before + b"Subject: x\r\n" + header + ENCODED, "x.eml")] == [BAD]
 
