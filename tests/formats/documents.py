@@ -22,6 +22,7 @@ from tests.formats.ole2 import ooxml_wrapped
 __all__ = [
     "PARAGRAPHS",
     "ROWS",
+    "Work",
     "docx",
     "film",
     "html",
@@ -41,6 +42,9 @@ __all__ = [
     "with_slide_picture",
     "xlsx",
 ]
+
+Work = Callable[[], Path]
+"""Makes an empty folder."""
 
 PARAGRAPHS = (
     "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pikepdf
@@ -13,22 +12,7 @@ from pikepdf import Array, Dictionary, Name, OutlineItem
 from formats.migrate import MIGRATORS, Made
 from formats.properties import Compared, Demand, Kind, Said, compare
 from tests.formats import documents
-from tests.formats.documents import needs
-
-Work = Callable[[], Path]
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    """Makes empty folders."""
-    numbers = iter(range(100))
-
-    def make() -> Path:
-        folder = tmp_path / f"work{next(numbers)}"
-        folder.mkdir()
-        return folder
-
-    return make
+from tests.formats.documents import Work, needs
 
 
 def compared(source: Path, result: Path, kinds: tuple[Kind, Kind], work: Work, *loses: str, demand: str = "parts") -> Compared:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from formats.migrate import MIGRATORS, Made
 from formats.properties import Demand, Kind, Said, compare
-from tests.formats.documents import needs
-
-Work = Callable[[], Path]
+from tests.formats.documents import Work, needs
 
 PICTURES = "testsrc2=s=160x120:r=25:d=3"
 TONE = "sine=440:d=2"
 CODECS = ("-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac")
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    """Makes empty folders."""
-    numbers = iter(range(100))
-
-    def make() -> Path:
-        folder = tmp_path / f"work{next(numbers)}"
-        folder.mkdir()
-        return folder
-
-    return make
 
 
 def film(path: Path, *, pictures_late: float = 0.0, sound_late: float = 0.0, clock: float = 0.0) -> Path:

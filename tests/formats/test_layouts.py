@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pikepdf
@@ -11,22 +10,7 @@ import pytest
 from formats.migrate import MIGRATORS, Made
 from formats.properties import Compared, Demand, Kind, Said, compare
 from tests.formats import layouts
-from tests.formats.documents import needs, with_part
-
-Work = Callable[[], Path]
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    """Makes empty folders."""
-    numbers = iter(range(100))
-
-    def make() -> Path:
-        folder = tmp_path / f"work{next(numbers)}"
-        folder.mkdir()
-        return folder
-
-    return make
+from tests.formats.documents import Work, needs, with_part
 
 
 def migrated(source: Path, recipe: str, work: Work) -> Path:

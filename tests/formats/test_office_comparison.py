@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pikepdf
@@ -16,22 +15,7 @@ from formats.migrate import MIGRATORS, Made
 from formats.properties import Compared, Demand, Kind, Said, compare, odf
 from policies.findings import spoken
 from tests.formats import documents
-from tests.formats.documents import needs, with_part
-
-Work = Callable[[], Path]
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    """Makes empty folders."""
-    numbers = iter(range(100))
-
-    def make() -> Path:
-        folder = tmp_path / f"work{next(numbers)}"
-        folder.mkdir()
-        return folder
-
-    return make
+from tests.formats.documents import Work, needs, with_part
 
 
 def migrated(source: Path, recipe: str, work: Work) -> Path:
