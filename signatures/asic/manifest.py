@@ -130,7 +130,10 @@ def _reference(element: Any, members: Container[str]) -> Named:
 
 def _digest(text: str | None) -> bytes:
     """Raises ValueError."""
-    return base64.b64decode("".join((text or "").split()), validate=True)
+    try:
+        return base64.b64decode("".join((text or "").split()), validate=True)
+    except ValueError as error:
+        raise ValueError(phrase("digest-base64")) from error
 
 
 def _member(element: Any, members: Container[str]) -> str:

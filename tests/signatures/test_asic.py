@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from formats.xml import NotWellFormed
 from policies.trust import default_algorithms
 from signatures.anchors import Anchors
 from signatures.asic.container import AsicVerifier
@@ -309,3 +310,9 @@ def test_a_comment_inside_a_digest_of_a_manifest_changes_nothing() -> None:
     commented = data.replace(b"<d:DigestValue>", b"<d:DigestValue><!-- c -->")
     assert commented != data
     assert read_manifest("m", commented, {"a.txt"}).named == read_manifest("m", data, {"a.txt"}).named
+
+
+def test_a_digest_of_a_manifest_that_is_no_base64_is_told_in_both_languages() -> None:
+    data = manifest_of("META-INF/s.p7s", {"a.txt": b"a"})
+    with pytest.raises(NotWellFormed, match="digest-base64"):
+        read_manifest("m", data.replace(b"<d:DigestValue>", b"<d:DigestValue>\xc3\xa9*"), {"a.txt"})
