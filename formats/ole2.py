@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,7 +16,7 @@ MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENTRY: Final = 128
 """Bytes of a directory entry (2.6.1); the name stands first, in UTF-16, its length in bytes at 64."""
 
-SMALL, CUTOFF = 64, 1 << 12
+SMALL, CUTOFF = 64, 4096
 """Bytes of a small sector; of a stream from which on it has sectors of its own (2.2)."""
 
 LAST: Final = 0xFFFFFFFA
@@ -69,47 +70,41 @@ def first_sector(path: Path, name: str) -> bytes:
                 number, length = struct.unpack_from("<IQ", sector, start + 116)
                 root = number if root < 0 else root  # the first entry is the root's: where small streams lie
                 if sector[start : start + 64].decode("utf-16-le", "replace").partition("\0")[0] == name:
-                    (shift,) = struct.unpack_from("<H", head, 30)
                     if length & 0xFFFFFFFF < CUTOFF:
-                        return _small(stream, head, root, number, min(length, 1 << shift))
-                    return _sector(stream, number, 1 << shift) if number < LAST else b""
+                        return _small(stream, head, root, number, min(length, _size(head)))
+                    return _sector(stream, number, _size(head)) if number < LAST else b""
     return b""
 
 
 def _small(stream: BinaryIO, head: bytes, root: int, number: int, length: int) -> bytes:
     """The first ``length`` bytes of a small stream, which begins with the small sector ``number`` of those that lie from ``root`` on."""
-    (shift,) = struct.unpack_from("<H", head, 30)
+    size = _size(head)
     (table,) = struct.unpack_from("<I", head, 60)
-    each = 1 << shift
     found = b""
     for _ in range(-(-length // SMALL)):
         if number >= LAST:
             break
-        place, within = divmod(number * SMALL, each)
-        found += _nth(stream, head, root, place, each)[within : within + SMALL]
-        place, within = divmod(4 * number, each)
-        (number,) = struct.unpack_from("<I", _nth(stream, head, table, place, each), within)
+        place, within = divmod(number * SMALL, size)
+        found += _nth(stream, head, root, place)[within : within + SMALL]
+        place, within = divmod(4 * number, size)
+        (number,) = struct.unpack_from("<I", _nth(stream, head, table, place), within)
     return found[:length]
 
 
-def _nth(stream: BinaryIO, head: bytes, sector: int, number: int, size: int) -> bytes:
-    """The ``number``-th sector of a chain. Raises Unfollowed."""
-    if number > MOST_SECTORS:
-        raise Unfollowed
-    for _ in range(number):
-        if sector >= LAST:
-            raise Unfollowed
-        sector = _next(stream, head, sector, size)
-    return _sector(stream, sector, size) if sector < LAST else b""
-
-
 def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
-    """The sectors of the directory, along their chain."""
-    (shift,) = struct.unpack_from("<H", head, 30)
-    if shift not in (9, 12):
-        raise Unfollowed
-    size = 1 << shift
-    (sector,) = struct.unpack_from("<I", head, 48)
+    """The sectors of the directory."""
+    (first,) = struct.unpack_from("<I", head, 48)
+    return _sectors(stream, head, first)
+
+
+def _nth(stream: BinaryIO, head: bytes, first: int, number: int) -> bytes:
+    """The ``number``-th sector of the chain that begins with ``first``; nothing where that ends before. Raises Unfollowed."""
+    return next(islice(_sectors(stream, head, first), number, None), b"")
+
+
+def _sectors(stream: BinaryIO, head: bytes, sector: int) -> Iterator[bytes]:
+    """The sectors of a chain, from ``sector`` on. Raises Unfollowed at the end of one that is cut off, or longer than it is followed."""
+    size = _size(head)
     for _ in range(MOST_SECTORS):
         if sector >= LAST:
             break
@@ -120,6 +115,14 @@ def _directory(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
         sector = _next(stream, head, sector, size)
     if sector != END:
         raise Unfollowed
+
+
+def _size(head: bytes) -> int:
+    """Bytes of a sector. Raises Unfollowed."""
+    (shift,) = struct.unpack_from("<H", head, 30)
+    if shift not in (9, 12):
+        raise Unfollowed
+    return 1 << int(shift)
 
 
 def _sector(stream: BinaryIO, number: int, size: int) -> bytes:

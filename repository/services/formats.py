@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +28,16 @@ from repository.errors import NoPreview
 from repository.ledger.events import ledger_of
 from repository.model import AipFile
 from repository.progress import Progress
-from repository.versions.migration import Converted, Converter, formats_of, in_workspace, left_to_do, path_of, sources_of
+from repository.versions.migration import (
+    Converted,
+    Converter,
+    formats_of,
+    in_workspace,
+    left_to_do,
+    path_of,
+    sources_of,
+    taken_back,
+)
 
 __all__ = ["Formats", "Held", "HeldInside", "PlanLine", "Sampled"]
 
@@ -122,11 +133,15 @@ class Formats:
         return [self._line(policy.paths[name], tuple(sorted(formats))) for name, formats in chosen.items()]
 
     def _line(self, path: MigrationPath, puids: tuple[str, ...]) -> PlanLine:
-        aips, files, size, last = 0, 0, 0, ""
-        for aip_id, file in left_to_do(self._archive, path, puids):
-            aips, last = aips + (aip_id != last), aip_id
-            files, size = files + 1, size + file.size
-        back = sum(1 for _ in left_to_do(self._archive, path, puids, again=True)) - files
+        aips = files = size = back = 0
+        for aip_id, found in groupby(left_to_do(self._archive, path, puids, again=True), key=itemgetter(0)):
+            let_be, before = taken_back(self._archive, aip_id, path.name), files
+            for _, file in found:
+                if (file.path, file.sha512) in let_be:
+                    back += 1
+                else:
+                    files, size = files + 1, size + file.size
+            aips += files > before
         line = PlanLine(path, puids, Converter.version_for(path), aips, files, size, back)
         measured = self._measured(path.name)
         if not measured["files"]:
