@@ -111,7 +111,7 @@ def _damage(tiers: ThreeTiers, ids: list[str], *, whole: bool) -> dict[tuple[str
     if whole:
         _flip_in_store(tiers.seaweed, noise(3)[2_000:2_600])
     tiers.tape.close()
-    flip(tiers.target.tapes / _volume_with(tiers.target, noise(4)[1_000:1_600]), noise(4)[1_000:1_600])
+    flip(tiers.target.tapes, noise(4))
     tiers.reopen()
     return {
         ("a", ids[0], paths[0]): ("altered",),
@@ -121,10 +121,6 @@ def _damage(tiers: ThreeTiers, ids: list[str], *, whole: bool) -> dict[tuple[str
         # Whatever the store answers: an error, or other bytes.
         **({("s", ids[3], paths[3]): ("altered", "unreadable")} if whole else {}),
     }
-
-
-def _volume_with(target: Target, pattern: bytes) -> str:
-    return next(name for name in (ONE, TWO) if pattern in (target.tapes / name).read_bytes())
 
 
 def _flip_in_store(seaweed: Seaweed, pattern: bytes) -> None:
