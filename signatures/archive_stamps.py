@@ -24,8 +24,8 @@ from signatures.attributes import (
     certificates_in,
     revocations_in,
 )
-from signatures.ber import Malformed, element, parts
-from signatures.cms import CmsFile, Content, open_cms
+from signatures.ber import Malformed, element, parts, row
+from signatures.cms import CmsFile, Content, choices_in, open_cms
 from signatures.der import DerError
 from signatures.poe import digest_of
 from signatures.signer import ReadSigner
@@ -90,7 +90,7 @@ def archived(token: bytes, cms: CmsFile, signer: ReadSigner, content: Content) -
 def _choices(cms: CmsFile, name: str) -> Iterator[bytes]:
     """The members of ``certificates`` or ``crls`` as they are encoded."""
     try:
-        yield from (each.dump() for each in cms.signed_data[name] or ())
+        yield from choices_in(cms.signed_data, name)
     except (ValueError, TypeError, KeyError):
         return
 
@@ -98,11 +98,7 @@ def _choices(cms: CmsFile, name: str) -> Iterator[bytes]:
 def _fields(signer: ReadSigner, cms: CmsFile) -> list[bytes]:
     """The content type, and the fields of the signer info but its unsigned attributes, as they are encoded. Raises `Malformed`."""
     kind = cms.signed_data["encap_content_info"]["content_type"].dump()
-    try:
-        raw = signer.info.dump()
-    except (ValueError, TypeError) as error:  # of indefinite length, it is written anew, and an attribute in it may be none
-        raise Malformed(phrase("ats-index", why=str(error))) from error
-    return [kind, *(raw[each.start : each.end] for each in parts(raw, element(raw)) if each.tag != 0xA1)]
+    return [kind, *(each for each in row(signer.info.contents) if each[0] != 0xA1)]
 
 
 def _index(token: bytes) -> _Index:
@@ -141,15 +137,16 @@ def _unsigned(signer: ReadSigner, hash_name: str) -> Iterator[tuple[str, set[byt
     """(type, the digests under which it may stand in an index, value) of every value of an unsigned attribute: -v3 hashes type and
     value, the first index the whole attribute."""
     attributes = signer.info["unsigned_attrs"]
-    for attribute in () if isinstance(attributes, core.Void) else attributes:
+    for whole in row(attributes.contents or b""):
         try:
-            kind, whole, values = attribute["type"].dump(), attribute.dump(), attribute["values"].dump()
-            each = [values[one.start : one.end] for one in parts(values, element(values))]
-        except (ValueError, TypeError):  # what stands in it is looked into only now: it is no attribute that an index names
+            kind, values = (whole[each.start : each.end] for each in parts(whole, element(whole)))
+            found = [values[each.start : each.end] for each in parts(values, element(values))]
+            dotted = core.ObjectIdentifier.load(kind).dotted
+        except (ValueError, TypeError):  # it is no attribute that an index names
             continue
-        for value in each:
+        for value in found:
             yield (
-                attribute["type"].dotted,
+                dotted,
                 {hashlib.new(hash_name, one).digest() for one in (kind + value, kind + values, whole)},
                 value,
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from asn1crypto import cms, core, tsp  # type: ignore[import-untyped]
 
-from signatures.ber import Malformed, element, guard, parts
+from signatures.ber import Malformed, element, guard, parts, row
 from signatures.certificates import Certificate, certificates_of
 from signatures.cms import basic_to_response
 
@@ -47,10 +47,8 @@ class Attributes:
         for attribute in found:
             oid = attribute["type"].dotted
             self.counts[oid] = self.counts.get(oid, 0) + 1
-            # What stands there, and not what asn1crypto would make of it.
-            raw = attribute["values"].dump()
             try:
-                values = [raw[p.start : p.end] for p in parts(raw, element(raw))]
+                values = list(row(attribute["values"].contents))
             except Malformed:
                 values = []
             if not values:

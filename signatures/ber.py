@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from policies.phrases import phrase
 from signatures.held import Paged
 
-__all__ = ["DEEPEST", "Again", "Beyond", "Buffer", "Malformed", "Part", "distinguished", "element", "guard", "octets", "parts"]
+__all__ = [
+    "DEEPEST",
+    "Again",
+    "Beyond",
+    "Buffer",
+    "Malformed",
+    "Part",
+    "distinguished",
+    "element",
+    "guard",
+    "octets",
+    "parts",
+    "row",
+]
 
 Buffer = bytes | memoryview | Paged
 
@@ -114,6 +127,15 @@ def parts(data: Buffer, outer: Part) -> Iterator[Part]:
         part = element(data, at, outer.body_end)
         yield part
         at = part.end
+
+
+def row(data: bytes) -> Iterator[bytes]:
+    """The elements that stand in ``data`` one behind another, as they stand there. Raises `Malformed`.
+
+    asn1crypto's ``contents`` may be given here; its ``dump`` writes anew what has an indefinite length, for which it takes every length
+    whose last byte is 80 hex.
+    """
+    return (data[each.start : each.end] for each in parts(data, Part(SEQUENCE, 0, 0, len(data), len(data))))
 
 
 def octets(data: Buffer, part: Part, depth: int = 0) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from asn1crypto import pem  # type: ignore[import-untyped]
 
 from signatures.ber import guard
 from signatures.certificates import Certificate, certificates_of
+from signatures.cms import encoded_certificates
 from signatures.mended import cut
 
 __all__ = ["parse_certificates"]
@@ -37,9 +38,7 @@ def _ders(data: bytes) -> Iterator[bytes]:
         data = cut(data)
         guard(data)
         if b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:32]:
-            for choice in cms.ContentInfo.load(data)["content"]["certificates"]:
-                if choice.name == "certificate":
-                    yield choice.chosen.dump()
+            yield from encoded_certificates(cms.ContentInfo.load(data)["content"])
             return
     except (ValueError, TypeError, KeyError):
         return

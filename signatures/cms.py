@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from asn1crypto import cms, core  # type: ignore[import-untyped]
 
 from policies.phrases import foreign, phrase
-from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts
+from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts, row
 from signatures.certificates import Certificate, certificates_of
 from signatures.held import pieces
 from signatures.stamp_response import SIGNED_DATA
@@ -25,6 +25,8 @@ __all__ = [
     "Content",
     "Message",
     "certificates_in",
+    "choices_in",
+    "encoded_certificates",
     "is_attributes",
     "open_cms",
     "other_answer",
@@ -236,37 +238,38 @@ def _exactly(found: list[Part], count: int, name: str) -> list[Part]:
 
 def certificates_in(signed_data: Any) -> Iterator[Certificate]:
     """The X.509 certificates that came along; others, and broken ones, are passed over."""
-    yield from certificates_of(_encoded_certificates(signed_data))
+    yield from certificates_of(encoded_certificates(signed_data))
 
 
-def _encoded_certificates(signed_data: Any) -> Iterator[bytes]:
-    try:
-        choices = list(islice(signed_data["certificates"] or (), MOST_CERTIFICATES))
-    except (ValueError, TypeError, KeyError):
-        return
-    for choice in choices:
-        with suppress(ValueError, TypeError, KeyError):
-            if choice.name == "certificate":
-                yield choice.chosen.dump()
+def encoded_certificates(signed_data: Any) -> Iterator[bytes]:
+    """The X.509 certificates that came along, as they are encoded."""
+    with suppress(ValueError, TypeError, KeyError):
+        yield from (each for each in choices_in(signed_data, "certificates") if each[0] == SEQUENCE)
+
+
+def choices_in(signed_data: Any, name: str) -> Iterator[bytes]:
+    """The members of ``certificates`` or ``crls`` as they are encoded. Raises ValueError, TypeError, KeyError."""
+    field = signed_data[name]
+    return islice(row(field.contents or b""), MOST_CERTIFICATES)
 
 
 def revocation_in(signed_data: Any) -> Iterator[tuple[str, bytes]]:
     """("crl" | "ocsp", DER) of the revocation data in ``crls`` (RFC 5652, 10.2.1): lists, whole OCSP responses (RFC 5940), and
     basic ones, which are put there, too."""
-    try:
-        choices = list(islice(signed_data["crls"] or (), MOST_CERTIFICATES))
-    except (ValueError, TypeError, KeyError):
-        return
-    for choice in choices:
-        try:
-            if choice.name == "crl":
-                yield "crl", choice.chosen.dump()
-                continue
-            other = choice.chosen
-            if answer := other_answer(other["other_rev_info_format"].dotted, other["other_rev_info"].dump()):
+    with suppress(ValueError, TypeError, KeyError):
+        for choice in choices_in(signed_data, "crls"):
+            if choice[0] == SEQUENCE:
+                yield "crl", choice
+            elif answer := _other(choice):
                 yield "ocsp", answer
-        except (ValueError, TypeError, KeyError):
-            continue
+
+
+def _other(choice: bytes) -> bytes | None:
+    """The answer in an OtherRevocationInfoFormat."""
+    with suppress(ValueError, TypeError, KeyError):
+        kind, data = (choice[each.start : each.end] for each in parts(choice, element(choice)))
+        return other_answer(core.ObjectIdentifier.load(kind).dotted, data)
+    return None
 
 
 def other_answer(format_: str, data: bytes) -> bytes | None:

@@ -10,6 +10,8 @@ from datetime import datetime
 from asn1crypto import cms, core
 
 from signatures import der
+from signatures.ber import element, row
+from tests.signatures import fuzz_elements
 from tests.signatures.pki import Pki
 
 __all__ = ["EXTERNAL", "INTERNAL", "archived", "record_over", "token", "with_attribute"]
@@ -18,6 +20,7 @@ INTERNAL = "1.2.840.113549.1.9.16.2.49"
 EXTERNAL = "1.2.840.113549.1.9.16.2.50"
 ARCHIVE = "0.4.0.1733.2.4"
 INDEX = "0.4.0.19122.1.5"
+UNSIGNED = 0xA1
 
 
 def token(pki: Pki, authority: str, at: datetime, imprint: bytes) -> bytes:
@@ -26,12 +29,11 @@ def token(pki: Pki, authority: str, at: datetime, imprint: bytes) -> bytes:
 
 def with_attribute(data: bytes, oid: str, *values: bytes) -> bytes:
     """The CMS with one more unsigned attribute of its first signer; nothing else is encoded anew."""
-    info = cms.ContentInfo.load(data)
-    signer = info["content"]["signer_infos"][0]
-    attributes = [] if isinstance(signer["unsigned_attrs"], core.Void) else [each.dump() for each in signer["unsigned_attrs"]]
-    attributes.append(der.sequence(der.write_oid(oid), der.set_of(values)))
-    signer["unsigned_attrs"] = cms.CMSAttributes.load(der.encode(der.SET, *attributes))
-    return bytes(info.dump())
+    fields = list(row(cms.ContentInfo.load(data)["content"]["signer_infos"][0].contents))
+    there = fields.pop() if fields[-1][0] == UNSIGNED else der.encode(UNSIGNED)
+    added = der.sequence(der.write_oid(oid), der.set_of(values))
+    made = der.sequence(*fields, der.encode(UNSIGNED, there[element(there).body :], added))
+    return fuzz_elements.with_element(data, (1, 0, -1, 0), made)
 
 
 def record_over(stamped: Callable[[bytes], bytes], *objects: bytes) -> bytes:

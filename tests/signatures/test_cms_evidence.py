@@ -14,8 +14,9 @@ from asn1crypto import core
 from policies.trust import default_algorithms
 from signatures import ber, der
 from signatures.anchors import Anchors
-from signatures.attributes import CERTIFICATE_VALUES, SIGNATURE_STAMP
+from signatures.attributes import CERTIFICATE_VALUES, SIGNATURE_STAMP, Attributes
 from signatures.ber import element, parts
+from signatures.cms import certificates_in
 from signatures.cms_evidence import MOST_RECORDS
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
@@ -227,7 +228,7 @@ def test_what_the_index_names_and_is_taken_away_breaks_the_archive_stamp(tmp_pat
 
 
 def test_an_attribute_that_comes_later_and_is_none_takes_nothing_from_the_archive_stamp(tmp_path: Path, pki: Pki) -> None:
-    """asn1crypto writes anew what has an indefinite length, looks into it for that, and raises then."""
+    """asn1crypto would write anew what has an indefinite length, look into it for that, and raise then."""
     long = archived(pki, pki.sign_cms(CONTENT, WHEN, detached=False), CONTENT, "tsa2", day(2029, 6))
     info = asn1.ContentInfo.load(long)
     signer = info["content"]["signer_infos"][0]
@@ -240,9 +241,33 @@ def test_an_attribute_that_comes_later_and_is_none_takes_nothing_from_the_archiv
         ("signature", Integrity.INTACT),
         ("archive", Integrity.INTACT),
     ]
-    whole = read(tmp_path, indefinite(odd, (1, 0, -1, 0, 0)))  # now the signer is written anew, too
+    whole = read(tmp_path, indefinite(odd, (1, 0, -1, 0, 0)))  # the signer, too
     assert not [each.code for one in whole.objects for each in one.notes if each.code == "SIG-NOT-UNDERSTOOD"]
-    assert [each.kind for each in whole.stamps] == ["signature"]
+    assert [(each.kind, each.token.integrity) for each in whole.stamps] == [
+        ("signature", Integrity.INTACT),
+        ("archive", Integrity.INTACT),
+    ]
+
+
+def test_values_of_an_attribute_of_indefinite_length_are_the_bytes_that_stand_there(stamped: Callable[[bytes], bytes]) -> None:
+    """asn1crypto writes anew what has an indefinite length; the digest of a token is that of its bytes."""
+    stood = indefinite(stamped(b"x"), (1, 0))
+    attribute = der.sequence(der.write_oid(SIGNATURE_STAMP), indefinite(der.set_of([stood]), (0,)))
+    found = Attributes(asn1.CMSAttributes.load(der.encode(der.SET, attribute)))
+    assert stood[1] == 0x80
+    assert found.all(SIGNATURE_STAMP) == [stood]
+
+
+def test_what_a_cms_carries_is_the_bytes_that_stand_there_whatever_its_length(pki: Pki) -> None:
+    """asn1crypto takes a length that ends in 80 hex for an indefinite one, and writes the element anew: TRUE as FF, here."""
+    made = pki.certificate("signer1").der.replace(b"\1\1\xff", b"\1\1\1")
+    fields = [made[each.start : each.end] for each in parts(made, element(made))]
+    fields[-1] = der.encode(0x03, bytes(0x180 - sum(map(len, fields[:-1])) % 0x100 - 4))
+    odd = der.sequence(*fields)
+    assert (odd[:2], odd[3]) == (b"\x30\x82", 0x80)
+    content = der.sequence(der.write_oid("1.2.840.113549.1.7.1"))
+    bag = der.sequence(der.write_integer(1), der.encode(der.SET), content, der.encode(0xA0, odd), der.encode(der.SET))
+    assert [each.der for each in certificates_in(asn1.SignedData.load(bag))] == [odd]
 
 
 def test_an_attribute_of_a_stamp_that_is_none_leaves_the_stamp_without_an_index(tmp_path: Path, pki: Pki) -> None:
