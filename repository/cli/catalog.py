@@ -14,6 +14,7 @@ from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, when
+from repository.loading import loading
 from repository.texts import words
 from repository.views import records as views
 
@@ -72,7 +73,7 @@ def upgrade(context: typer.Context, home: Home = None, as_json: AsJson = False) 
 
 
 def hurried(door: Door) -> Helpers | None:
-    """Processes that load Kho while this one does, where some tier looks as if it held much."""
+    """Processes that work beside this one, where some tier looks as if it held much: copies of it, made before anything is opened."""
     from repository.settings.home import Settings
     from storage.processes import Helpers
 
@@ -82,7 +83,9 @@ def hurried(door: Door) -> Helpers | None:
         cores = len(os.sched_getaffinity(0))
         if cores > 1 and any(len(os.listdir(root)) >= MUCH for root in roots if root.is_dir()):
             helpers = Helpers("repository.workforce:serve", cores)
-            helpers.start()
+            with loading():
+                from repository import workforce  # noqa: F401 - what they run, and most of what is run here
+            helpers.copy()
             return helpers
     return None
 
