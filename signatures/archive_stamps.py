@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from asn1crypto import core  # type: ignore[import-untyped]
 
@@ -30,7 +31,7 @@ from signatures.der import DerError
 from signatures.poe import digest_of
 from signatures.signer import ReadSigner
 
-__all__ = ["Archived", "archived"]
+__all__ = ["Archived", "Archiving"]
 
 
 @dataclass(frozen=True)
@@ -52,39 +53,73 @@ class _Index:
     encoded: bytes
 
 
-def archived(token: bytes, cms: CmsFile, signer: ReadSigner, content: Content) -> Archived:
-    """Read what the archive time-stamp ``token`` of ``signer`` covers. Raises `Malformed`: there is no index to be read in it."""
-    index = _index(token)
-    covers: set[bytes] = set()
-    left = set(index.certificates | index.revocations | index.unsigned)
-    for name, wanted in (("certificates", index.certificates), ("crls", index.revocations)):
-        for encoded in _choices(cms, name):
-            digest = hashlib.new(index.hash, encoded).digest()
-            if digest in wanted:
-                left.discard(digest)
-                covers.add(digest_of(encoded))
-                # A revocation answer of another format stands in the choice behind the name of its format (RFC 5652, 10.2.1).
-                covers.update(digest_of(encoded[each.start : each.end]) for each in parts(encoded, element(encoded)))
-    for oid, digests, value in _unsigned(signer, index.hash):
-        if digests & index.unsigned:
-            left -= digests
-            covers.add(digest_of(value))
-            if oid == CERTIFICATE_VALUES:
-                covers.update(each.sha256 for each in certificates_in(value))  # and no other value, which may have come later
-            if oid == REVOCATION_VALUES:
-                covers.update(digest_of(each) for _, each in revocations_in(value))
-    fields = _fields(signer, cms)
+class Archiving:
+    """What is kept with one signer of ``cms`` over ``content``, hashed once under each algorithm, however many stamps there are."""
 
-    def stamped(algorithm: str) -> bytes | None:
-        of_content = content(algorithm)
-        if of_content is None:
-            return None
-        if left:
-            return b""
-        kind, *rest = fields
-        return hashlib.new(algorithm, b"".join((kind, of_content, *rest, index.encoded))).digest()
+    def __init__(self, cms: CmsFile, signer: ReadSigner, content: Content) -> None:
+        self._cms, self._signer, self._content = cms, signer, content
+        self._hashed: dict[str, _Hashed] = {}
 
-    return Archived(stamped, index.hash, frozenset(covers))
+    def read(self, token: bytes) -> Archived:
+        """What the archive time-stamp ``token`` covers. Raises `Malformed`: there is no index to be read in it."""
+        index = _index(token)
+        if index.hash not in self._hashed:
+            self._hashed[index.hash] = _Hashed.of(index.hash, self._cms, self._signer)
+        covers, left = self._hashed[index.hash].named(index)
+        fields = self._fields
+
+        def stamped(algorithm: str) -> bytes | None:
+            of_content = self._content(algorithm)
+            if of_content is None:
+                return None
+            if left:
+                return b""
+            kind, *rest = fields
+            return hashlib.new(algorithm, b"".join((kind, of_content, *rest, index.encoded))).digest()
+
+        return Archived(stamped, index.hash, covers)
+
+    @cached_property
+    def _fields(self) -> list[bytes]:
+        """The content type, and the fields of the signer info but its unsigned attributes, as they are encoded. Raises `Malformed`."""
+        kind = self._cms.signed_data["encap_content_info"]["content_type"].dump()
+        return [kind, *(each for each in row(self._signer.info.contents) if each[0] != 0xA1)]
+
+
+@dataclass(frozen=True)
+class _Hashed:
+    """The digests under which an index may name each member of two lists, and each value of an unsigned attribute; and what each proves
+    (`signatures.poe`)."""
+
+    lists: dict[str, list[tuple[bytes, tuple[bytes, ...]]]]
+    unsigned: list[tuple[frozenset[bytes], tuple[bytes, ...]]]
+
+    @classmethod
+    def of(cls, algorithm: str, cms: CmsFile, signer: ReadSigner) -> _Hashed:
+        lists = {name: [_member(algorithm, each) for each in _choices(cms, name)] for name in ("certificates", "crls")}
+        return cls(lists, list(_unsigned(signer, algorithm)))
+
+    def named(self, index: _Index) -> tuple[frozenset[bytes], set[bytes]]:
+        """What the members and values that ``index`` names prove, and what it names that is not there."""
+        covers: set[bytes] = set()
+        left = set(index.certificates | index.revocations | index.unsigned)
+        for name, wanted in (("certificates", index.certificates), ("crls", index.revocations)):
+            for digest, proved in self.lists[name]:
+                if digest in wanted:
+                    left.discard(digest)
+                    covers.update(proved)
+        for digests, proved in self.unsigned:
+            if digests & index.unsigned:
+                left -= digests
+                covers.update(proved)
+        return frozenset(covers), left
+
+
+def _member(algorithm: str, encoded: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    # A revocation answer of another format stands in the choice behind the name of its format (RFC 5652, 10.2.1).
+    outer = element(encoded)
+    inner = (digest_of(encoded[each.start : each.end]) for each in (parts(encoded, outer) if outer.constructed else ()))
+    return hashlib.new(algorithm, encoded).digest(), (digest_of(encoded), *inner)
 
 
 def _choices(cms: CmsFile, name: str) -> Iterator[bytes]:
@@ -93,12 +128,6 @@ def _choices(cms: CmsFile, name: str) -> Iterator[bytes]:
         yield from choices_in(cms.signed_data, name)
     except (ValueError, TypeError, KeyError):
         return
-
-
-def _fields(signer: ReadSigner, cms: CmsFile) -> list[bytes]:
-    """The content type, and the fields of the signer info but its unsigned attributes, as they are encoded. Raises `Malformed`."""
-    kind = cms.signed_data["encap_content_info"]["content_type"].dump()
-    return [kind, *(each for each in row(signer.info.contents) if each[0] != 0xA1)]
 
 
 def _index(token: bytes) -> _Index:
@@ -133,20 +162,28 @@ def _read_index(raw: bytes) -> _Index:
     return _Index(name, certificates, revocations, unsigned, raw)
 
 
-def _unsigned(signer: ReadSigner, hash_name: str) -> Iterator[tuple[str, set[bytes], bytes]]:
-    """(type, the digests under which it may stand in an index, value) of every value of an unsigned attribute: -v3 hashes type and
+def _unsigned(signer: ReadSigner, hash_name: str) -> Iterator[tuple[frozenset[bytes], tuple[bytes, ...]]]:
+    """(the digests under which it may stand in an index, what it proves) of every value of an unsigned attribute: -v3 hashes type and
     value, the first index the whole attribute."""
-    attributes = signer.info["unsigned_attrs"]
-    for whole in row(attributes.contents or b""):
+
+    def hashed(data: bytes) -> bytes:
+        return hashlib.new(hash_name, data).digest()
+
+    for whole in row(signer.info["unsigned_attrs"].contents or b""):
         try:
             kind, values = (whole[each.start : each.end] for each in parts(whole, element(whole)))
             found = [values[each.start : each.end] for each in parts(values, element(values))]
             dotted = core.ObjectIdentifier.load(kind).dotted
         except (ValueError, TypeError):  # it is no attribute that an index names
             continue
+        beside = {hashed(kind + values), hashed(whole)} if found else set()
         for value in found:
-            yield (
-                dotted,
-                {hashlib.new(hash_name, one).digest() for one in (kind + value, kind + values, whole)},
-                value,
-            )
+            yield frozenset(beside | {hashed(kind + value)}), tuple(_proved(dotted, value))
+
+
+def _proved(oid: str, value: bytes) -> Iterator[bytes]:
+    yield digest_of(value)
+    if oid == CERTIFICATE_VALUES:
+        yield from (each.sha256 for each in certificates_in(value))  # and no other value, which may have come later
+    if oid == REVOCATION_VALUES:
+        yield from (digest_of(each) for _, each in revocations_in(value))

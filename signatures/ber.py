@@ -34,7 +34,10 @@ DEEPEST = 64
 MOST_ELEMENTS = 1_000_000
 """Elements of one structure, at about 1 µs each; a revocation list of 200,000 certificates has as many."""
 
-SEQUENCE, OCTETS, CONSTRUCTED_OCTETS = 0x30, 0x04, 0x24
+LONGEST_OID = 1000
+"""Bytes; real ones have below 40. A library writes each anew in numbers, arc by arc, whenever it is asked which one it is."""
+
+OID, SEQUENCE, OCTETS, CONSTRUCTED_OCTETS = 0x06, 0x30, 0x04, 0x24
 
 
 class Malformed(ValueError):
@@ -153,7 +156,8 @@ def octets(data: Buffer, part: Part, depth: int = 0) -> Iterator[tuple[int, int]
 
 def guard(data: bytes) -> int:
     """See that ``data`` is one element that a recursive reader may be given: nested no deeper than `DEEPEST`, whole, of no more than
-    `MOST_ELEMENTS`, and nothing behind it but zeros (PDF pads with them). Returns how many elements there are. Raises `Malformed`.
+    `MOST_ELEMENTS`, no identifier in it longer than `LONGEST_OID`, and nothing behind it but zeros (PDF pads with them). Returns how
+    many elements there are. Raises `Malformed`.
 
     The one loop that everything passes through that strangers send, and that several times: short headers are read in it, and not by
     `_header`, which takes three times as long."""
@@ -186,6 +190,8 @@ def guard(data: bytes) -> int:
             ends.append(end)
             at, end = body, body + length
         else:
+            if length > LONGEST_OID and tag == OID:
+                raise Beyond(phrase("ber-long-oid", most=LONGEST_OID))
             at = body + length
             continue
         if len(ends) >= DEEPEST:

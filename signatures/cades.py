@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from policies.findings import Finding
 from policies.phrases import phrase
-from signatures.archive_stamps import archived
+from signatures.archive_stamps import Archiving
 from signatures.attributes import (
     ARCHIVE_STAMP_V3,
     ARCHIVE_STAMPS,
@@ -280,9 +280,10 @@ def _attached(
     unread = {*ARCHIVE_STAMPS, ESC_STAMP}
     if cms is not None:
         unread -= {ARCHIVE_STAMP_V3}
+        archiving = Archiving(cms, signer, content)
         for der in signer.unsigned.all(ARCHIVE_STAMP_V3):
             try:
-                found = archived(der, cms, signer, content)
+                found = archiving.read(der)
             except Malformed as error:
                 notes.append(Finding("SIG-STAMP-BROKEN", "", {"reason": str(error)}))
                 continue

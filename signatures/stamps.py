@@ -15,7 +15,7 @@ from policies.findings import Finding
 from policies.phrases import foreign, phrase
 from signatures.algorithms import hash_named
 from signatures.attributes import revocation_values
-from signatures.ber import Beyond, Malformed
+from signatures.ber import Beyond, Malformed, element, guard
 from signatures.certificates import Certificate
 from signatures.cms import CmsFile, Content, certificates_in, open_cms, revocation_in
 from signatures.poe import digest_of
@@ -57,7 +57,9 @@ def read_stamp(
         cms = open_cms(der)
         if cms.content_type != TST_INFO:
             raise Malformed(phrase("tst-no-information"))
-        info = tsp.TSTInfo.load(cms.content())
+        content = cms.content()
+        guard(content[: element(content).end])  # in an octet string: the guard around it has not seen it
+        info = tsp.TSTInfo.load(content)
         time = info["gen_time"].native
         imprint: bytes = info["message_imprint"]["hashed_message"].native
         algorithm = info["message_imprint"]["hash_algorithm"]["algorithm"].dotted

@@ -163,8 +163,15 @@ ATTRIBUTES = der.sequence(
         (cms_of(b"\x05\x00" * 3_000), "certificates"),
         (cms_of(b"", b"\x30\x00" * 3_000), "certificates"),
         (cms_of(b"", ATTRIBUTES), "attributes"),
+        (cms_of(b"", der.sequence(der.encode(0x06, b"\x2a" * 20_000))), "ber-long-oid"),
     ],
-    ids=["a million elements", "thousands of certificates", "thousands of signers", "thousands of attributes"],
+    ids=[
+        "a million elements",
+        "thousands of certificates",
+        "thousands of signers",
+        "thousands of attributes",
+        "an identifier of 20 kB",
+    ],
 )
 def test_a_structure_of_too_many_parts_is_not_parsed(data: bytes, reason: str) -> None:
     """A parser that makes an object of each takes seconds for a megabyte, and 57 kB of zip hold forty."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asn1crypto import cms as asn1
@@ -15,12 +17,14 @@ from policies.trust import default_algorithms
 from signatures import ber, der
 from signatures.anchors import Anchors
 from signatures.attributes import CERTIFICATE_VALUES, SIGNATURE_STAMP, Attributes
-from signatures.ber import element, parts
-from signatures.cms import certificates_in
+from signatures.ber import Beyond, element, parts
+from signatures.cms import certificates_in, open_cms
 from signatures.cms_evidence import MOST_RECORDS
 from signatures.judgement import Context, ValidationData, judge
 from signatures.poe import Proof
 from signatures.report import Integrity, Role, SignatureReport
+from signatures.stamps import read_stamp
+from tests.signatures import fuzz_elements
 from tests.signatures.cms_attributes import EXTERNAL, INDEX, INTERNAL, archived, record_over, token, with_attribute
 from tests.signatures.judging import read, signature
 from tests.signatures.pki import Pki, day
@@ -256,6 +260,35 @@ def test_values_of_an_attribute_of_indefinite_length_are_the_bytes_that_stand_th
     found = Attributes(asn1.CMSAttributes.load(der.encode(der.SET, attribute)))
     assert stood[1] == 0x80
     assert found.all(SIGNATURE_STAMP) == [stood]
+
+
+def test_values_beside_an_archive_stamp_are_hashed_once_each(tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """180 tokens of 20 kB in one attribute: all of it was hashed 180 times, and again for each archive time-stamp."""
+    long = pki.sign_cms(CONTENT, WHEN, detached=False)
+    for year in (2029, 2030):
+        long = archived(pki, long, CONTENT, "tsa2", day(year, 6))
+    whole = with_attribute(long, "1.2.3.4", *(der.encode(der.OCTET_STRING, bytes((n,)) * 20_000) for n in range(50)))
+    hashed: list[int] = []
+    real = hashlib.new
+
+    def counted(name: str, data: bytes = b"", **rest: bool) -> Any:
+        hashed.append(len(data))
+        return real(name, data, **rest)
+
+    monkeypatch.setattr(hashlib, "new", counted)
+    file = read(tmp_path, whole)
+    assert [each.token.integrity for each in file.stamps if each.kind == "archive"] == [Integrity.INTACT] * 2
+    assert sum(hashed) < 4 * len(whole)
+
+
+def test_an_identifier_of_kilobytes_in_a_time_stamp_is_not_read(stamped: Callable[[bytes], bytes]) -> None:
+    """It lies in an octet string, where the look at the whole does not come; a library takes milliseconds for it, again and again."""
+    sound = stamped(b"x" * 32)
+    information = open_cms(sound).content()
+    long = fuzz_elements.with_element(information, (2, 0, 0), der.encode(0x06, b"\x2a" * 20_000))
+    odd = fuzz_elements.with_element(sound, (1, 0, 2, 1, 0), der.encode(der.OCTET_STRING, long))
+    with pytest.raises(Beyond):
+        read_stamp(odd, "signature", lambda name: b"")
 
 
 def test_what_a_cms_carries_is_the_bytes_that_stand_there_whatever_its_length(pki: Pki) -> None:

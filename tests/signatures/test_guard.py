@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signatures import ber, der
-from signatures.ber import DEEPEST, Beyond, Malformed, element, guard
+from signatures.ber import DEEPEST, LONGEST_OID, Beyond, Malformed, element, guard
 from tests.conformance.test_signature_vectors import INDEX
 from tests.signatures import fuzz_elements
 from tests.signatures.fuzzing import pki
@@ -33,6 +33,8 @@ def plainly(data: bytes) -> int:
             raise Malformed("holder")
         if length is None or tag & 0x20:
             ends.append(ends[-1] if length is None else at + length)
+        elif tag == 6 and length > LONGEST_OID:
+            raise Beyond("identifier")
         else:
             at += length
         if len(ends) > DEEPEST:
@@ -91,6 +93,12 @@ def test_it_counts_no_further_than_is_looked_at(monkeypatch: pytest.MonkeyPatch)
     assert guard(der.sequence(b"\x05\x00" * 99)) == 100
     with pytest.raises(Beyond):
         guard(der.sequence(b"\x05\x00" * 100))
+
+
+@pytest.mark.parametrize("tag", [0x06, 0x04])
+def test_identifiers_are_no_longer_than_any_is(tag: int) -> None:
+    assert same(der.sequence(der.encode(tag, b"\1" * LONGEST_OID)))
+    assert same(der.sequence(der.encode(tag, b"\1" * (LONGEST_OID + 1)))) == (tag != 0x06)
 
 
 @pytest.mark.skipif(not INDEX.is_file(), reason="the signature vectors are not in ../shared/corpora")
