@@ -18,6 +18,7 @@ from formats.validate.siard import SiardStructure
 from formats.validate.validation import Validation, Validity, Why, could_not, merged
 from formats.validate.validator import Validator
 from formats.validate.verapdf import FLAVOURS
+from formats.validate.whole import WholeContainer
 from policies.findings import Puid
 from policies.phrases import phrase
 
@@ -28,18 +29,18 @@ class Choice:
     """All validators, made once a worker: the versions of their tools are those found then."""
 
     def __init__(self) -> None:
-        image, ffmpeg = PillowDecoder(), FfmpegDecoder()
+        image, ffmpeg, whole = PillowDecoder(), FfmpegDecoder(), WholeContainer()
         self._pdf: tuple[Validator, ...] = (PdfStructure(),)
         self._pdfa = PdfaClaim()
         self._schemas: tuple[Path, Schemas] | None = None
         self._by_family: dict[str, tuple[Validator, ...]] = {
             "jpeg2000": (Jpylyzer(),),
             "xml": (WellFormed(),),
-            "wave": (ffmpeg,),
+            "wave": (ffmpeg, whole),
             "flac": (FlacTest(),),
-            "audio": (ffmpeg,),
+            "audio": (ffmpeg, whole),
             "matroska": (ffmpeg, MediaConch()),
-            "video": (ffmpeg,),
+            "video": (ffmpeg, whole),
             "zip": (ZipTest(),),
             "epub": (ZipTest(),),
             "ooxml": (OoxmlPackage(),),
@@ -49,6 +50,7 @@ class Choice:
             "email": (MailParser(),),
             "mbox": (MailParser(),),
             **dict.fromkeys(FORMATS, (image,)),
+            "webp": (image, whole),
         }
 
     def validators(self, puid: Puid) -> tuple[Validator, ...]:

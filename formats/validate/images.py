@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 from formats.families import family_of
+from formats.validate.coded import errors_into, jpegs_are_corrupt, wrong_in_tiff
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
 
@@ -44,12 +46,17 @@ class PillowDecoder:
         check = f"{self.name} {self.version}"
         family = family_of(puid)
         defects: list[Defect] = []
+        said: list[str] = []
         try:
-            with warnings.catch_warnings(record=True) as heard, Image.open(path, formats=FORMATS[family]) as image:
+            with (
+                warnings.catch_warnings(record=True) as heard,
+                errors_into(said),
+                Image.open(path, formats=FORMATS[family]) as image,
+            ):
                 warnings.simplefilter("always")
                 if image.width * image.height > LARGEST_PIXELS:
                     return could_not(Why.TOOL_DIED, f"{image.width} × {image.height} pixels are too many to decode", check=check)
-                self._decode(image)
+                defects += self._decode(image, path)
             defects += [Defect("warning", str(each.message)) for each in heard if issubclass(each.category, UserWarning)]
         except UnidentifiedImageError:
             defects.append(Defect("structure", f"no {family.upper()} that can be opened"))
@@ -59,21 +66,26 @@ class PillowDecoder:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             defects.append(Defect("decode", str(error) or type(error).__name__))
+        defects += [Defect("decode", line) for line in said]
         if family == "png" and not defects:
             defects += _chunks(path)
         if family == "jpeg" and not defects and not _jpeg_ends(path):
             defects.append(Defect("structure", "the end marker (EOI) is missing: the file was cut"))
+        if family == "jpeg" and not defects and jpegs_are_corrupt([path.read_bytes()]):
+            defects.append(Defect("decode", "the coded data is corrupt: some of the picture is not what was written"))
         return defective(check, defects)
 
     @staticmethod
-    def _decode(image: object) -> None:
-        from PIL import ImageFile
-
-        assert isinstance(image, ImageFile.ImageFile)
+    def _decode(image: Any, path: Path) -> list[Defect]:
+        """Decode every frame. Of a TIFF, what its decoder passes over is looked for, too."""
+        found: list[Defect] = []
         for frame in range(min(getattr(image, "n_frames", 1), MOST_FRAMES)):
             if frame:
                 image.seek(frame)
+            if image.format == "TIFF" and not found and (wrong := wrong_in_tiff(image.tag_v2, path)):
+                found.append(Defect("decode", f"page {frame + 1}: {wrong}"))
             image.load()
+        return found
 
 
 def _chunks(path: Path) -> list[Defect]:

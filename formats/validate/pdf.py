@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pikepdf
@@ -24,8 +26,18 @@ HARMLESS = re.compile(r"hint table|page length mismatch|shared identifier|linear
 """What QPDF says of linearization (a promise to readers over slow lines: the document is whole without it), and of what is no error."""
 
 
+WRONG_SUM = "incorrect data check"
+"""zlib's words for an Adler-32 that is another."""
+
+INFLATED = 1 << 20
+"""Bytes that are inflated at once, and dropped."""
+
+
 class PdfStructure:
-    """Cross-references, objects, and every stream decoded, by QPDF; what it had to repair is a defect."""
+    """Cross-references, objects, and every stream decoded, by QPDF; what it had to repair is a defect.
+
+    The checksum of a deflated stream (RFC 1950, 2.2) is looked at here: QPDF passes over one that is wrong, as readers do, and nothing
+    else tells a flipped bit of a text, a font or a picture."""
 
     name = "qpdf"
 
@@ -38,6 +50,7 @@ class PdfStructure:
             with pikepdf.open(path, suppress_warnings=True) as pdf:
                 said = [str(each) for each in (*pdf.get_warnings(), *pdf.check_pdf_syntax())]
                 problems = [each for each in said if not HARMLESS.search(each)]
+                problems += [] if problems else _wrong_sums(pdf)
                 pages = len(pdf.pages)
         except pikepdf.PasswordError:
             return could_not(Why.LOCKED, "it asks for a password", check=check)
@@ -47,6 +60,28 @@ class PdfStructure:
             problems.append("the document has no pages")
         words = dict.fromkeys(each.replace(f"{path}", path.name)[:300] for each in problems)
         return defective(check, [Defect("structure", each) for each in words])
+
+
+def _wrong_sums(pdf: pikepdf.Pdf) -> Iterator[str]:
+    """The deflated streams whose checksum is not that of what they hold."""
+    for each in pdf.objects:
+        if not isinstance(each, pikepdf.Stream):
+            continue
+        filters = each.get("/Filter")
+        first = filters[0] if isinstance(filters, pikepdf.Array) and len(filters) else filters
+        if first == pikepdf.Name.FlateDecode and not _sum_is_right(each.read_raw_bytes()):
+            yield f"the checksum of stream {each.objgen[0]} {each.objgen[1]} is wrong (RFC 1950, 2.2)"
+
+
+def _sum_is_right(data: bytes) -> bool:
+    inflater = zlib.decompressobj()
+    try:
+        while data and not inflater.eof:
+            inflater.decompress(data, INFLATED)
+            data = inflater.unconsumed_tail
+    except zlib.error as error:
+        return WRONG_SUM not in str(error)  # anything else is for QPDF to say
+    return True
 
 
 class PdfaClaim:

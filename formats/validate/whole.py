@@ -1,0 +1,214 @@
+"""Whether a file of sound or pictures is as long as it says: decoders play what is there, and say nothing of what was cut off."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Final
+
+from formats.validate.validation import Defect, Validation, defective
+from policies.findings import Puid
+
+__all__ = ["WholeContainer"]
+
+NOT_SAID: Final = frozenset({0, 0xFFFFFFFF})
+"""Sizes of a RIFF chunk by a writer that could not go back to its head."""
+
+BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
+"""Types that a file of ISO/IEC 14496-12 or QuickTime begins with."""
+
+ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+
+FIRST_OF_STREAM: Final = 2
+LAST_OF_STREAM: Final = 4
+"""Bits of an Ogg page's type (RFC 3533, 6)."""
+
+ID3: Final = b"ID3"
+
+MOST_NAMED: Final = 20
+"""Defects that are looked for: more say nothing new."""
+
+
+class WholeContainer:
+    """RIFF chunks, boxes, ASF objects, Ogg pages and MPEG frames end where they say, within the file. Others are not judged."""
+
+    name = "kho containers"
+    version = "1"
+
+    def validate(self, path: Path, puid: Puid) -> Validation:
+        defects: list[Defect] = []
+        with path.open("rb") as stream:
+            head = stream.read(16)
+            size = path.stat().st_size
+            for rule, defect in _walk(head)(stream, size):
+                defects.append(Defect(rule, defect))
+                if len(defects) >= MOST_NAMED:
+                    break
+        return defective(f"{self.name} {self.version}", defects)
+
+
+Walk = Callable[[BinaryIO, int], Iterator[tuple[str, str]]]
+
+
+def _walk(head: bytes) -> Walk:
+    if head[:4] == b"RIFF":
+        return _riff
+    if head[:4] == b"OggS":
+        return _ogg
+    if head[4:8] in BOXES:
+        return _boxes
+    if head == ASF_HEADER:
+        return _asf
+    if head[:3] == ID3 or (head[0:1] == b"\xff" and _frame_bytes(head[:4])):
+        return _mpeg
+    return _nothing
+
+
+def _nothing(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    return iter(())
+
+
+def _riff(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    """One chunk, or one and its continuations (AVIX, of films above a gibibyte)."""
+    at = 0
+    while at + 8 <= size:
+        stream.seek(at)
+        kind, said = struct.unpack("<4sI", stream.read(8))
+        if kind != b"RIFF" or said in NOT_SAID:
+            return
+        if at + 8 + said > size:
+            yield "RIFF", f"the chunk at {at} says {said} bytes, and {size - at - 8} are there: the file was cut"
+        at += 8 + said + said % 2
+
+
+def _boxes(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    at = 0
+    while at + 8 <= size:
+        stream.seek(at)
+        said, kind = struct.unpack(">I4s", stream.read(8))
+        if said == 1 and at + 16 <= size:
+            (said,) = struct.unpack(">Q", stream.read(8))
+        if said == 0:  # to the end of the file
+            return
+        if said < 8 or at + said > size:
+            name = kind.decode("latin-1") if kind.isalnum() else kind.hex()
+            yield "ISO/IEC 14496-12, 4.2", f"the box {name} at {at} says {said} bytes, and {size - at} are there"
+            return
+        at += said
+
+
+def _asf(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    at = 0
+    while at + 24 <= size:
+        stream.seek(at + 16)
+        (said,) = struct.unpack("<Q", stream.read(8))
+        if said < 24:  # a broadcast, whose writer did not know
+            return
+        if at + said > size:
+            yield "ASF 2.1", f"the object at {at} says {said} bytes, and {size - at} are there: the file was cut"
+        at += said
+
+
+def _ogg(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    """Every page whole and followed by the next of its stream, the last of each stream marked as such."""
+    at = 0
+    last: dict[int, tuple[int, int]] = {}
+    while at < size:
+        stream.seek(at)
+        head = stream.read(27)
+        if len(head) < 27 or head[:4] != b"OggS":
+            yield "RFC 3533 6", f"at {at} no page begins"
+            return
+        kind, (serial, number) = head[5], struct.unpack("<II", head[14:22])
+        lengths = stream.read(head[26])
+        at += 27 + head[26] + sum(lengths)
+        if len(lengths) < head[26] or at > size:
+            yield "RFC 3533 6", f"page {number} of stream {serial:08x} is not whole: the file was cut"
+        if serial in last and not kind & FIRST_OF_STREAM and number != last[serial][0] + 1:
+            yield "RFC 3533 6", f"page {number} of stream {serial:08x} follows page {last[serial][0]}"
+        last[serial] = (number, kind)
+    for serial, (number, kind) in last.items():
+        if not kind & LAST_OF_STREAM:
+            yield (
+                "RFC 3533 6",
+                f"page {number} of stream {serial:08x} is the last one, and is not marked as such: the file was cut",
+            )
+
+
+# -- MPEG audio -------------------------------------------------------------------------------------------------------------------
+
+_V1: Final = {
+    1: (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    2: (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    3: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+}
+_V2: Final = {1: (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256)}
+_LOW: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_RATES: Final[Mapping[int, tuple[int, int, int]]] = MappingProxyType(
+    {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+)
+"""Bits of the version → samples a second (ISO/IEC 11172-3 2.4.2.3, 13818-3; version 2.5 is the industry's)."""
+
+
+def _frame_bytes(head: bytes) -> int:
+    """Bytes of the frame that this header begins; 0 when it is none, or does not say how long it is (free format)."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    rate, sampling = head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or layer == 4 or rate in (0, 15) or sampling == 3:
+        return 0
+    bits = (_V1[layer] if version == 3 else _V2.get(layer, _LOW))[rate - 1] * 1000
+    hertz, padding = _RATES[version][sampling], head[2] >> 1 & 1
+    if layer == 1:
+        return (12 * bits // hertz + padding) * 4
+    return (72 if layer == 3 and version != 3 else 144) * bits // hertz + padding
+
+
+def _mpeg(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    """The last frame is whole, and there are as many as the first one says (Xing, as nearly every encoder writes it)."""
+    at = _after_tags(stream)
+    said = -1
+    frames = 0
+    while at + 4 <= size:
+        stream.seek(at)
+        data = stream.read(4)
+        length = _frame_bytes(data)
+        if not length:
+            break
+        if not frames and said < 0:
+            said = _frames_said(data + stream.read(length - 4))
+            frames -= said >= 0  # the frame that says it has no sound, and is not counted
+        frames += 1
+        if at + length > size:
+            yield "ISO/IEC 11172-3, 2.4.1", f"the last frame says {length} bytes, and {size - at} are there: the file was cut"
+        at += length
+    if 0 <= frames < said - 1:  # some encoders count the frame that says it
+        yield "Xing", f"{said} frames are said, and {frames} follow one another"
+
+
+def _after_tags(stream: BinaryIO) -> int:
+    """Where the first frame begins: behind the ID3v2 tags, whose size has seven bits a byte."""
+    at = 0
+    while True:
+        stream.seek(at)
+        head = stream.read(10)
+        if len(head) < 10 or head[:3] != ID3:
+            return at
+        at += (
+            10
+            + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+            + (head[5] & 0x10 and 10)
+        )
+
+
+def _frames_said(frame: bytes) -> int:
+    """What the first frame says of the number of all others; -1 when it says nothing."""
+    version, channels = frame[1] >> 3 & 3, frame[3] >> 6
+    side = (17 if channels == 3 else 32) if version == 3 else (9 if channels == 3 else 17)
+    tag = frame[4 + side : 4 + side + 12]
+    if tag[:4] not in (b"Xing", b"Info") or len(tag) < 12 or not tag[7] & 1:
+        return -1
+    return int.from_bytes(tag[8:12], "big")
