@@ -21,6 +21,9 @@ BLOCK = 512
 LOOK_EVERY = 0.2
 """Seconds between looks at the memory of a contender's processes. The kernel keeps each one's peak, so few looks suffice."""
 
+TICKS = os.sysconf("SC_CLK_TCK")
+"""In which the kernel counts processor time (proc(5))."""
+
 IDENTIFIER = b"formats.identify.worker"
 """By this in its command line the identification worker is known, whose memory is counted apart."""
 
@@ -32,8 +35,8 @@ class Failed(Exception):
 @dataclass(frozen=True, slots=True)
 class Took:
     """One run. Seconds, and bytes of memory; ``worker`` is the identification worker's, ``together`` what all processes held at once.
-    ``wanted`` is the part of the cores that it had work for: what it would have used without neighbours. ``read`` is how many bytes came
-    from a device, not from the page cache."""
+    ``wanted`` is the part of the cores that it had work for: what it would have used without neighbours (`_Watch`). ``read`` is how many
+    bytes came from a device, not from the page cache."""
 
     wall: float
     cpu: float
@@ -71,7 +74,7 @@ def run(
     if process.returncode not in set(good):
         raise Failed(f"{' '.join(map(str, command))[:200]} ended with {process.returncode}; see {log}")
     peak = max(watch.peak, 0) or usage.ru_maxrss << 10
-    wanted = watch.wanted / max(1, watch.looks)
+    wanted = min(1.0, watch.spent / watch.alone / CORES) if watch.alone else 0.0
     read = usage.ru_inblock * BLOCK
     return Took(wall, usage.ru_utime + usage.ru_stime, peak, watch.worker, watch.together, wanted, read)
 
@@ -82,14 +85,19 @@ def _now() -> float:
 
 class _Watch:
     """Looks at the memory of a process and its descendants, and at how many of their threads run or wait for a core, until it is told to
-    stop."""
+    stop.
+
+    ``alone`` are the seconds that it would have taken with the machine to itself: what was ``spent`` of processor time since the last look
+    by as many cores as there were threads that wanted one, and the time itself where none did. Neighbours stretch the time with work for
+    every core more than the time with work for one, so that a mean over the time as it passed would flatter.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self.peak = self.worker = self.together = self.looks = 0
-        self.wanted = 0.0
+        self.peak = self.worker = self.together = 0
+        self.spent = self.alone = 0.0
 
     def __enter__(self) -> _Watch:
         self._thread.start()
@@ -100,19 +108,24 @@ class _Watch:
         self._thread.join()
 
     def _look(self) -> None:
+        last = _now()
         while not self._stop.wait(LOOK_EVERY):
             together = runnable = 0
+            spent = 0.0
             for pid in _family(self._pid):
                 peak, held, identifier = _memory_of(pid)
                 together += held
                 runnable += _runnable(pid)
+                spent += _spent(pid)
                 if identifier:
                     self.worker = max(self.worker, peak)
                 else:
                     self.peak = max(self.peak, peak)
             self.together = max(self.together, together)
-            self.looks += 1
-            self.wanted += min(runnable, CORES) / CORES
+            now, more = _now(), max(0.0, spent - self.spent)
+            self.alone += more / min(max(1, runnable), CORES) + (0.0 if runnable else now - last)
+            self.spent += more
+            last = now
 
 
 def _family(pid: int) -> list[int]:
@@ -152,6 +165,15 @@ def _runnable(pid: int) -> int:
     except (OSError, ValueError):
         pass
     return found
+
+
+def _spent(pid: int) -> float:
+    """Seconds of processor time of a process and of those of its children that are gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0.0
+    return sum(map(int, stat[stat.rindex(b")") + 2 :].split()[11:15])) / TICKS
 
 
 def in_turn(contenders: Mapping[str, Callable[[int], Took]], rounds: int, say: Callable[[str], None]) -> dict[str, list[Took]]:

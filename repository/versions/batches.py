@@ -11,13 +11,13 @@ import os
 import shutil
 import time
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from policies.findings import Finding, Findings, Verdict
 from repository.aip.carried import Carried, Told
@@ -33,7 +33,8 @@ from repository.versions.migration import Converted, Converter, formats_of, loss
 __all__ = ["CampaignReport", "Order", "deposit_of", "run_batch", "take_back"]
 
 AHEAD: Final = 2
-"""Files under way or done and not yet taken, a core: enough that no core waits, few enough that disks stay empty."""
+"""Files under way or done and not yet taken, a core: enough that no core waits, also while a version is sealed; few enough that disks
+stay empty."""
 
 SHOWN: Final = 100
 """Findings of one code that a report lists; all are counted."""
@@ -95,7 +96,8 @@ class CampaignReport:
 
 
 class _Version:
-    """The next version of one AIP in the making; used by one thread."""
+    """The next version of one AIP in the making; used by one thread. ``pending`` of its files are under way; it is ``whole`` when no more
+    will come."""
 
     def __init__(self, archive: Archive, order: Order, converter: Converter, aip: Aip, deposit_id: str) -> None:
         self.archive, self.order, self.converter, self.aip, self.deposit_id = archive, order, converter, aip, deposit_id
@@ -103,6 +105,7 @@ class _Version:
         self.findings = Findings()
         self.report = CampaignReport()
         self.awaited: Finding | None = None
+        self.pending, self.whole = 0, False
         kept = json.loads(self.spool.meta("migration") or b"{}")
         tool = converter.version_for(converter.path) or ""
         self.basis = {"version": aip.version, "formats": converter.policy.digest, "tool": tool}
@@ -184,27 +187,34 @@ def run_batch(archive: Archive, order: Order, aip_ids: Sequence[str], most: int,
     with closing(Converter(archive, policy, path_of(policy, order.path), order.seconds)) as converter:
         batch = _Batch(archive, order, converter, step, report)
         batch.convert(aip_ids, most)
-        deposits = batch.sealed + [each for version in batch.versions if (each := _ended(version, report))]
     report.seconds = time.monotonic() - began
-    return {"deposits": deposits, "report": report.as_json(), "awaited": sorted(converter.awaited)}
+    return {"deposits": batch.sealed, "report": report.as_json(), "awaited": sorted(converter.awaited)}
+
+
+class _UnderWay(NamedTuple):
+    """A file that is being converted below ``work``."""
+
+    version: _Version
+    file: AipFile
+    work: Path
 
 
 @dataclass
 class _Batch:
-    """Files under way, and the versions they belong to; ``sealed`` are deposits that were sealed when this step was run before."""
+    """Files under way, and the versions they belong to; ``sealed`` are deposits to be kept, those included that were sealed when this step
+    was run before."""
 
     archive: Archive
     order: Order
     converter: Converter
     step: Step
     report: CampaignReport
-    versions: list[_Version] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
     _done: int = 0
-    _pending: deque[tuple[_Version, AipFile, Path, Future[Converted | Finding]]] = field(default_factory=deque)
+    _pending: dict[Future[Converted | Finding], _UnderWay] = field(default_factory=dict)
 
     def convert(self, aip_ids: Sequence[str], most: int) -> None:
-        """Convert at most ``most`` files, on all cores."""
+        """Convert at most ``most`` files, on all cores; a version is sealed when its last file is done, beside the files of others."""
         cores = len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(cores, "migrate") as pool:
             try:
@@ -212,23 +222,34 @@ class _Batch:
                     work = version.spool.folder / "work" / uuid.uuid4().hex
                     work.mkdir(parents=True)
                     future = pool.submit(self.converter.convert, version.aip.id, file, work)
-                    self._pending.append((version, file, work, future))
+                    self._pending[future] = _UnderWay(version, file, work)
+                    version.pending += 1
                     if len(self._pending) >= cores * AHEAD:
                         self._take()
                 while self._pending:
                     self._take()
             finally:
-                for *_, future in self._pending:
+                for future in self._pending:
                     future.cancel()
 
     def _take(self) -> None:
-        version, file, work, future = self._pending.popleft()
-        try:
-            _taken(version, file, future.result())
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        self._done += 1
-        self.step.progress(self._done, 0, "migrate:files")
+        """Take what is done first, in whatever order: a long film holds up none of the short ones behind it. What failed comes last."""
+        done = wait(self._pending, return_when=FIRST_COMPLETED).done
+        for future in sorted(done, key=lambda each: each.exception() is not None):
+            version, file, work = self._pending.pop(future)
+            try:
+                _taken(version, file, future.result())
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+            version.pending -= 1
+            self._done += 1
+            self.step.progress(self._done, 0, "migrate:files")
+            self._end(version)
+
+    def _end(self, version: _Version) -> None:
+        """Seal a version of which all is done."""
+        if version.whole and not version.pending and (deposit_id := _ended(version, self.report)):
+            self.sealed.append(deposit_id)
 
     def _wanted(self, aip_ids: Sequence[str], most: int) -> Iterator[tuple[_Version, AipFile]]:
         """Files to be converted; what an earlier run of this step did is counted, and not done again: it is among the ``most``."""
@@ -247,7 +268,6 @@ class _Batch:
                 if version is None:
                     aip = self.archive.catalog.holdings.get(aip_id)
                     version = _Version(self.archive, self.order, self.converter, aip, deposit_id)
-                    self.versions.append(version)
                     version.report.counts["aips"] += 1
                 if version.has(file):
                     version.report.counts.update(files=1, migrated=1)
@@ -257,6 +277,9 @@ class _Batch:
                     yield version, file
                 else:
                     break
+            if version is not None:
+                version.whole = True
+                self._end(version)
 
     def _begun(self) -> int:
         return self._done + len(self._pending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from dataclasses import replace
@@ -12,10 +13,12 @@ import pytest
 
 from formats.migrate.pillow import Pillow
 from policies.findings import Finding
+from repository.deposits.upkeep import waiting
 from repository.errors import CampaignEnded, NoCampaign, NotASource, OtherCampaign
 from repository.jobs.flow import Step
 from repository.progress import Silent
 from repository.settings.formats import OWN_POLICY
+from repository.versions import batches
 from repository.versions.batches import Order, run_batch
 from repository.versions.migration import Converted, Converter
 from tests.builders_archive import ArchiveUnderTest
@@ -32,9 +35,9 @@ def pictures(folder: Path, count: int) -> Path:
     return folder
 
 
-def batch(archive: ArchiveUnderTest, aip: str, most: int = 100) -> dict[str, Any]:
+def batch(archive: ArchiveUnderTest, *aips: str, most: int = 100) -> dict[str, Any]:
     step = Step("job", "migrate", lambda progress: None, threading.Event())
-    return run_batch(archive.engine.archive, Order("c1", "picture-tiff", BMP, 120.0), [aip], most, step)
+    return run_batch(archive.engine.archive, Order("c1", "picture-tiff", BMP, 120.0), aips, most, step)
 
 
 def run(archive: ArchiveUnderTest, path: str = "picture-tiff", **more: Any) -> Any:
@@ -117,6 +120,63 @@ def test_a_limit_counts_what_was_made_before_the_death(archive: ArchiveUnderTest
     done = batch(archive, aip, most=5)
     assert len(converted) < 5, "some were made before"
     assert (done["report"]["counts"]["files"], done["report"]["counts"]["migrated"]) == (5, 5)
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_file_that_takes_long_holds_up_no_other(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All other files are done while one core works on it, and the versions that are whole are sealed."""
+    first = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
+    others = [archive.deposit(pictures(tmp_path / f"b{n}", 3 + n)).aip_id for n in range(2)]
+    honest, sealed = Converter.convert, list[str]()
+    all_others = threading.Event()
+
+    def slow(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if aip_id == first:
+            assert all_others.wait(60), f"only {sealed} were sealed beside it"
+        return honest(self, aip_id, file, work)
+
+    def seal(*args: Any, **more: Any) -> Any:
+        sealed.append(args[1].id)
+        if set(others) <= {*sealed}:
+            all_others.set()
+        return honest_seal(*args, **more)
+
+    honest_seal = batches.sealed_deposit
+    monkeypatch.setattr(Converter, "convert", slow)
+    monkeypatch.setattr(batches, "sealed_deposit", seal)
+    done = batch(archive, first, *others)
+    assert sealed == [*others, first]
+    assert (done["report"]["counts"]["migrated"], done["report"]["counts"]["versions"], len(done["deposits"])) == (8, 3, 3)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_what_was_sealed_before_a_batch_died_is_kept_with_the_rest(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = (archive.deposit(pictures(tmp_path / name, count)).aip_id for name, count in (("a", 2), ("b", 4)))
+    honest, died = Converter.convert, list[str]()
+
+    def dying(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if aip_id == last and file.path.endswith("3.bmp") and not died:
+            died.append(aip_id)
+            raise OSError("the disk is gone")
+        return honest(self, aip_id, file, work)
+
+    monkeypatch.setattr(Converter, "convert", dying)
+    with pytest.raises(OSError, match="the disk is gone"):
+        batch(archive, first, last)
+    sealed = waiting(archive.engine.archive)
+    assert len(sealed) == 1
+    done = batch(archive, first, last)
+    assert done["deposits"][:1] == sealed
+    assert (done["report"]["counts"]["migrated"], done["report"]["counts"]["versions"], len(done["deposits"])) == (6, 2, 2)
 
 
 def test_what_was_lost_before_a_campaign_died_is_told_at_its_end(
