@@ -11,6 +11,7 @@ import contextlib
 import copyreg
 import dataclasses
 import fcntl
+import gc
 import importlib
 import operator
 import os
@@ -143,6 +144,7 @@ def _live(serve: Callable[[int], None], pipes: _Pipes, every: Sequence[_Pipes]) 
         os.dup2(answering, 1)
         for each in every:
             _Pipes.close(end for end in (*each.theirs, *each.ours) if end != lifeline)
+        gc.enable()
         serve(lifeline)
         code = 0
     except Exception:
@@ -221,9 +223,14 @@ class Helper:
         self._process = self._process or self._started()
         return self._process
 
+    def load(self) -> Callable[[int], None]:
+        """The function that it runs."""
+        function: Callable[[int], None] = getattr(importlib.import_module(self._module), self._function)
+        return function
+
     def copy(self, pipes: _Pipes, every: Sequence[_Pipes]) -> None:
         """Start it as a copy of this process, which is `alone`; ``pipes`` are the copy's, among those of ``every`` copy. Raises OSError."""
-        serve = getattr(importlib.import_module(self._module), self._function)
+        serve = self.load()
         pid = os.fork()
         if not pid:
             _live(serve, pipes, every)
@@ -287,11 +294,14 @@ class Helpers:
                 helper.start()
 
     def copy(self) -> None:
-        """Start all as copies of this process, for who has just loaded what they run: that takes a third of a second of each program that
-        is started. Where this process is not `alone`, they are started as ever."""
+        """Start all as copies of this process, for who runs the same code: each program that is started would load it for itself. Where
+        this process is not `alone`, they are started as ever."""
         if not alone():
             self.start()
             return
+        for helper in self.all:
+            helper.load()
+        gc.freeze()  # what is loaded is no garbage in any of them: who looks through it writes on it, and has to copy it
         pipes = [_Pipes.made() for _ in self.all]
         left = list(zip(self.all, pipes, strict=True))
         try:

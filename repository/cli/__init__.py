@@ -8,15 +8,21 @@ from __future__ import annotations
 import gc
 import sys
 
+from repository.loading import loading
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """The entry point of the command ``kho``."""
     try:
-        from repository.cli.run import run
+        from repository.cli.ahead import begun
 
-        code = run(sys.argv[1:])
+        with loading():
+            helpers = begun(sys.argv[1:])
+            from repository.cli.run import run
+
+        code = run(sys.argv[1:], helpers)
     except KeyboardInterrupt:  # while Kho itself was still being loaded, or for the second time
         code = 1
     gc.freeze()  # what is there now goes with the process: to look through it for garbage before takes a tenth of a second

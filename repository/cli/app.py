@@ -136,9 +136,7 @@ def _made(name: str, path: str) -> Any:
     commands = _Commands(f"{path} ")
     if not commands:
         app.command(name, cls=KhoCommand, help=words(f"help.{key}"))(does)
-        command: Any = get_command(app)
-        command.ahead = getattr(home, "ahead", None)
-        return command
+        return get_command(app)
     app.callback()(does)
     return _with(commands, app)
 

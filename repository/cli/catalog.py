@@ -83,9 +83,8 @@ def hurried(door: Door) -> Helpers | None:
         cores = len(os.sched_getaffinity(0))
         if cores > 1 and any(len(os.listdir(root)) >= MUCH for root in roots if root.is_dir()):
             helpers = Helpers("repository.workforce:serve", cores)
-            with loading():
-                from repository import workforce  # noqa: F401 - what they run, and most of what is run here
-            helpers.copy()
+            with loading():  # what they run is most of what is run here
+                helpers.copy()
             return helpers
     return None
 

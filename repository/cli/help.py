@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,15 +15,7 @@ __all__ = ["AipId", "AsJson", "Home", "KhoCommand", "KhoGroup"]
 
 
 class KhoCommand(TyperCommand):
-    """A command whose help speaks the reader's language. ``ahead`` is given the door and the arguments as they stand before they are
-    understood, which takes a tenth of a second: for what can begin meanwhile."""
-
-    ahead: Callable[[Any, Sequence[str]], None] | None = None
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        if self.ahead is not None and parent is not None:
-            self.ahead(parent.obj, tuple(args))
-        return super().make_context(info_name, args, parent, **extra)
+    """A command whose help speaks the reader's language."""
 
     def get_usage(self, ctx: Any) -> str:
         return usage(self, ctx)

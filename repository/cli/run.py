@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from typer import Abort, TyperException
 
@@ -17,17 +18,21 @@ from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.failures import exit_of, finding_of, usage_finding
 
+if TYPE_CHECKING:
+    from storage.processes import Helpers
+
 __all__ = ["run"]
 
 INTERRUPTED = 130
 """What typer returns when a command ended with KeyboardInterrupt (128 + SIGINT, by the custom of shells)."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns the exit code. Raises nothing but what the interpreter itself needs."""
+def run(arguments: Sequence[str], helpers: Helpers | None = None) -> int:
+    """Run one command line; returns the exit code. ``helpers`` are what `repository.cli.ahead` began; they end with the run. Raises
+    nothing but what the interpreter itself needs."""
     _make_printable()
     logging.lastResort = None  # what no log was configured for must not print tracebacks on the screen
-    door = Door(as_json="--json" in arguments)
+    door = Door(as_json="--json" in arguments, helpers=helpers)
     try:
         result = application()(args=list(arguments), prog_name="kho", standalone_mode=False, obj=door)
         if result == INTERRUPTED:

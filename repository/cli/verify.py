@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +14,10 @@ from repository.cli.help import AsJson
 from repository.cli.screen import Screen, number
 from repository.texts import words
 from repository.views import records as views
-from storage.ocfl.early import early_helpers
 
-__all__ = ["ahead", "verify"]
+__all__ = ["verify"]
 
 Subject = Annotated[Path, typer.Argument(metavar="PATH", help=words("option.verify_path"), show_default=False)]
-
-
-def ahead(door: Door, arguments: Sequence[str]) -> None:
-    """Start the processes that a large storage root will need."""
-    for each in arguments:
-        if not each.startswith("-") and door.helpers is None:
-            door.helpers = early_helpers(each)
 
 
 def verify(context: typer.Context, path: Subject, as_json: AsJson = False) -> int:

@@ -1,4 +1,5 @@
-"""Processes for the check of a storage root, started before the code of the check is loaded here: they load it meanwhile."""
+"""Processes for the check of a storage root, made before anything else is known: copies of this one, as soon as it has loaded what they
+run."""
 
 from __future__ import annotations
 
@@ -25,5 +26,5 @@ def early_helpers(path: str | os.PathLike[str]) -> Helpers | None:
     if len(names) < MUCH or not any(name.startswith("0=ocfl_") and not name.startswith("0=ocfl_object") for name in names):
         return None
     helpers = Helpers(ENTRY, cores)
-    helpers.start()
+    helpers.copy()
     return helpers

@@ -22,6 +22,7 @@ from formats.package.reception import spool_path
 from formats.package.spool import Spool
 from policies.findings import Findings
 from repository.catalog.schema import REVISIONS
+from repository.cli.ahead import begun
 from repository.cli.deposits import _closing, _exit, _standings
 from repository.cli.door import Door
 from repository.cli.run import run
@@ -33,7 +34,6 @@ from repository.jobs.lock import LauncherLock
 from repository.model import DepositState
 from repository.progress import Silent
 from repository.verify import verify_path
-from storage.ocfl.early import early_helpers
 from storage.processes import Helpers
 
 NOTHING = "urn:uuid:00000000-0000-0000-0000-000000000000"
@@ -214,20 +214,23 @@ def test_processes_that_a_rebuild_starts_early_end_with_it(
 def test_processes_that_a_check_starts_early_end_with_it(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], code: int
 ) -> None:
-    made: list[Helpers] = []
-
-    def seen(path: str) -> Helpers | None:
-        helpers = early_helpers(path)
-        if helpers is not None:
-            made.append(helpers)
-        return helpers
-
-    monkeypatch.setattr("repository.cli.verify.early_helpers", seen)
     monkeypatch.setattr("storage.ocfl.early.MUCH", 1)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
-    assert run(["verify", str(archive.tier / "ocfl"), *more]) == code
-    assert len(made) == 1
-    assert all(helper._process is None for helper in made[0].all), "a process is left"
+    arguments = ["--home", "verify", "--json", "verify", str(archive.tier / "ocfl"), *more]
+    helpers = begun(arguments)
+    assert helpers is not None
+    processes = [helper._process for helper in helpers.all]
+    assert all(process is not None and process.poll() is None for process in processes)
+    assert run(arguments, helpers) == code
+    assert all(process is not None and process.poll() is not None for process in processes), "a process is left"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["--home", "verify", "show", "."], ["verify"], ["verify", "{small}"], ["verify", "--json"]]
+)
+def test_nothing_begins_early_for_other_commands(archive: Archive, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    assert begun([each.format(small=archive.tier / "ocfl") for each in arguments]) is None
 
 
 @pytest.mark.parametrize("form", ["submission", "folder", "bagit", "zip"])
