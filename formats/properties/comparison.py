@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from formats.properties import films, odf, ooxml, pdf, pictures, plain
+from formats.properties import films, heard, odf, ooxml, pdf, pictures, plain
 from formats.properties.beside import compare_parts
 from formats.properties.cells import Rows, compare_cells
 from formats.properties.facts import LOST, CannotTell, Compared, Demand, Kind, Said
@@ -327,6 +327,7 @@ COMPARISONS: Mapping[str, Comparison] = {
     "samples": films.samples,
     "timing": films.timing,
     "quality": films.quality,
+    "sound": heard.sound,
     "duration": films.duration,
     "properties": _properties,
     "attachments": _attachments,
@@ -339,6 +340,7 @@ LIMITS: Mapping[str, tuple[str, float | None]] = {
     "look": (">=", LOOK),
     "pixels": (">=", None),
     "quality": (">=", films.QUALITY),
+    "sound": (">=", heard.LIKENESS),
     "duration": ("<=", films.SECONDS),
 }
 """Property whose likeness has degrees → how its measure is held against the limit, and the limit where the policy names none."""

@@ -59,10 +59,17 @@ CASES: dict[str, tuple[str, str, str, Maker, tuple[Kind, Kind], tuple[str, ...]]
     "jpeg to TIFF": ("pillow", "tiff", "a.jpg", documents.picture, (Kind.PICTURE, Kind.PICTURE), ("pixels", "resolution")),
     "tiff to PNG": ("pillow", "png", "a.tif", documents.picture, (Kind.PICTURE, Kind.PICTURE), ("pixels", "resolution")),
     "wav to FLAC": ("ffmpeg", "flac", "a.wav", documents.sound, (Kind.MEDIA, Kind.MEDIA), ("samples", "duration")),
-    "wav to MP3": ("ffmpeg", "mp3", "a.wav", documents.sound, (Kind.MEDIA, Kind.MEDIA), ("duration",)),
+    "wav to MP3": ("ffmpeg", "mp3", "a.wav", documents.sound, (Kind.MEDIA, Kind.MEDIA), ("sound", "duration")),
     "avi to FFV1": ("ffmpeg", "ffv1", "a.avi", documents.film, (Kind.MEDIA, Kind.MEDIA), ("frames", "samples", "duration")),
     "mp4 to FFV1": ("ffmpeg", "ffv1", "a.mp4", documents.film, (Kind.MEDIA, Kind.MEDIA), ("frames", "samples", "duration")),
-    "avi to MP4": ("ffmpeg", "mp4", "a.avi", documents.film, (Kind.MEDIA, Kind.MEDIA), ("quality", "duration")),
+    "avi to MP4": (
+        "ffmpeg",
+        "mp4",
+        "a.avi",
+        documents.film,
+        (Kind.MEDIA, Kind.MEDIA),
+        ("quality", "timing", "sound", "duration"),
+    ),
 }
 
 LEAST = {("xlsx to PDF/A", "text"): 0.3}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from formats.migrate import MIGRATORS, Made
-from formats.properties import Demand, Kind, Said, compare
+from formats.properties import Compared, Demand, Kind, Said, compare
 from tests.formats.documents import Work, needs
 
 PICTURES = "testsrc2=s=160x120:r=25:d=3"
@@ -30,7 +30,7 @@ def film(path: Path, *, pictures_late: float = 0.0, sound_late: float = 0.0, clo
 )
 def test_a_stream_that_begins_late(name: str, pictures: float, sound: float, clock: float, tmp_path: Path, work: Work) -> None:
     source = film(tmp_path / name, pictures_late=pictures, sound_late=sound, clock=clock)
-    paths = {"ffv1": ("frames", "timing", "samples", "duration"), "mp4": ("quality", "duration")}
+    paths = {"ffv1": ("frames", "timing", "samples", "duration"), "mp4": ("quality", "timing", "sound", "duration")}
     for recipe, names in paths.items():
         made = MIGRATORS["ffmpeg"].migrate(source, recipe, work())
         assert isinstance(made, Made), made
@@ -52,3 +52,53 @@ def test_languages_that_nobody_named_are_no_tags(tmp_path: Path, work: Work) -> 
     assert isinstance(made, Made), made
     found = compare(Said(source, Kind.MEDIA), Said(made.result, Kind.MEDIA), [Demand("parts")], work())[0]
     assert found.accepted, found
+
+
+SPEECH = "anoisesrc=d=6:c=pink:r=44100:seed=5,tremolo=f=3:d=0.9"
+
+
+def heard(path: Path, *options: str) -> Path:
+    needs("ffmpeg")
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", SPEECH, *options, str(path)]
+    subprocess.run(command, check=True, timeout=120, stdin=subprocess.DEVNULL)
+    return path
+
+
+def likeness(source: Path, result: Path, work: Path) -> Compared:
+    return compare(Said(source, Kind.MEDIA), Said(result, Kind.MEDIA), [Demand("sound")], work)[0]
+
+
+@pytest.mark.parametrize("options", [("-b:a", "64k"), ("-b:a", "192k"), ("-b:a", "128k", "-write_xing", "0")])
+def test_sound_that_was_coded_with_loss_is_the_same_sound(options: tuple[str, ...], tmp_path: Path, work: Work) -> None:
+    source = heard(tmp_path / "a.wav")
+    found = likeness(source, heard(tmp_path / "a.mp3", "-c:a", "libmp3lame", *options), work())
+    assert found.accepted, found
+    assert found.measure is not None
+    assert found.measure > 0.95
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "volume=0",
+        "volume=0:enable='between(t,3,4.2)'",
+        "aselect='not(between(t,3,3.3))',asetpts=N/SR/TB",
+        "areverse",
+        "atrim=0:4",
+        "asetrate=44550,aresample=44100",
+    ],
+)
+def test_sound_that_is_another(change: str, tmp_path: Path, work: Work) -> None:
+    source = heard(tmp_path / "a.wav")
+    found = likeness(source, heard(tmp_path / "a.mp3", "-af", change, "-c:a", "libmp3lame"), work())
+    assert found.same is False
+
+
+def test_a_film_whose_sound_is_lost(tmp_path: Path, work: Work) -> None:
+    source = film(tmp_path / "a.mkv")
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(source), "-an", "-c", "copy", str(tmp_path / "b.mp4")], check=True, timeout=120
+    )
+    found = likeness(source, tmp_path / "b.mp4", work())
+    assert found.same is False
+    assert likeness(tmp_path / "b.mp4", tmp_path / "b.mp4", work()).accepted, "there is none to be lost"
