@@ -32,7 +32,7 @@ STREAM_START: Final = 0.1
 
 
 def frames(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
-    """Every picture, and how it is to be shown: its size, the shape of its pixels, the range of its brightness."""
+    """Every picture, and how it is to be shown: its size, the shape of its pixels, the range of its brightness, its colours and fields."""
     was, now = (media.decoded(said.path, work, bits=_bits(source, work)).pictures for said in (source, result))
     facts = {"hashes": sum(len(each.hashes) for each in was)}
     if len(was) != len(now):
@@ -40,6 +40,10 @@ def frames(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     for one, two in zip(was, now, strict=True):
         if one.shape != two.shape:
             return Compared("frames", False, detail=phrase("shape-is", was=one.shape, now=two.shape), facts=facts)
+        for name, value in one.told.items():
+            if two.told.get(name) != value:
+                told = phrase("property-is", name=name, was=value, now=two.told.get(name, ""))
+                return Compared("frames", False, detail=told, facts=facts)
         if len(one.hashes) != len(two.hashes):
             return Compared("frames", False, detail=phrase("frames-are", was=len(one.hashes), now=len(two.hashes)), facts=facts)
         if one.hashes != two.hashes:

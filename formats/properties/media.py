@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,11 +91,15 @@ def fractional(path: Path, work: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """One stream of pictures as it comes out of the decoder: how they are to be shown, the MD5 of each, and when it is shown (ms)."""
+    """One stream of pictures as it comes out of the decoder: how they are to be shown, the MD5 of each, and when it is shown (ms).
+
+    ``told`` is what the file says of its colours and fields (name → value), where it says anything: a player shows other colours, or
+    combs, where that is lost."""
 
     shape: str
     hashes: tuple[str, ...]
     times: tuple[float, ...]
+    told: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,21 @@ def _pictures(said: str, stream: dict[str, Any]) -> Pictures:
     unit = 1_000 * int(over) / int(under)
     sar = head.get("sar", "0/1")
     shape = f"{head.get('dimensions', '')}, pixels {'1/1' if sar == '0/1' else sar}, {range_of(stream)}"
-    return Pictures(shape, tuple(row[-1].strip() for row in rows), tuple(int(row[2]) * unit for row in rows))
+    return Pictures(shape, tuple(row[-1].strip() for row in rows), tuple(int(row[2]) * unit for row in rows), _told(stream))
+
+
+def _told(stream: dict[str, Any]) -> dict[str, str]:
+    """What a stream says of its colours; and that its pictures are made of two fields (containers differ in how they name the order of
+    these, and their numbers in the stream are unchanged)."""
+    found = {name: str(stream[name]) for name in COLOURS if stream.get(name, "unknown") not in ("unknown", "reserved")}
+    return {**found, **({"field_order": "interlaced"} if stream.get("field_order") in FIELDS else {})}
+
+
+COLOURS: Final = ("color_space", "color_transfer", "color_primaries")
+"""By which numbers become colours (ISO/IEC 23091-2), as ffprobe names it."""
+
+FIELDS: Final = frozenset({"tt", "bb", "tb", "bt"})
+"""ffprobe's words for pictures of two fields: which is coded first, which is shown first."""
 
 
 def range_of(stream: dict[str, Any]) -> str:

@@ -102,3 +102,23 @@ def test_a_film_whose_sound_is_lost(tmp_path: Path, work: Work) -> None:
     found = likeness(source, tmp_path / "b.mp4", work())
     assert found.same is False
     assert likeness(tmp_path / "b.mp4", tmp_path / "b.mp4", work()).accepted, "there is none to be lost"
+
+
+TELEVISION = ("-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ildct+ilme", "-color_primaries", "bt470bg", "-colorspace", "bt470bg")
+
+
+@pytest.mark.parametrize("lost", [("-vf", "setfield=prog"), ("-colorspace", "bt709")])
+def test_fields_and_colours_of_a_film_that_are_lost(lost: tuple[str, str], tmp_path: Path, work: Work) -> None:
+    needs("ffmpeg")
+    source, other = tmp_path / "a.avi", tmp_path / "b.mkv"
+    picture = ("-f", "lavfi", "-i", "testsrc=s=720x576:r=25:d=0.4", "-vf", "setfield=tff")
+    for command in ((*picture, *TELEVISION, source), ("-i", source, *lost, "-c:v", "ffv1", "-level", "3", other)):
+        subprocess.run(["ffmpeg", "-v", "error", *map(str, command)], check=True, timeout=120, stdin=subprocess.DEVNULL)
+    made = MIGRATORS["ffmpeg"].migrate(source, "ffv1", work())
+    assert isinstance(made, Made), made
+    honest, wrong = (
+        compare(Said(source, Kind.MEDIA), Said(result, Kind.MEDIA), [Demand("frames")], work())[0]
+        for result in (made.result, other)
+    )
+    assert honest.accepted, honest
+    assert wrong.same is False
