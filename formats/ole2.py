@@ -1,15 +1,16 @@
-"""The directory of an OLE2 file (MS-CFB): the names of what it holds, and nothing of their contents."""
+"""OLE2 files (MS-CFB): the names of what they hold, and the bytes of single streams."""
 
 from __future__ import annotations
 
 import contextlib
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["MAGIC", "Unfollowed", "first_sector", "names_in", "stream_names"]
+__all__ = ["MAGIC", "Unfollowed", "first_sector", "names_in", "read_stream", "stream_names"]
 
 MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -64,28 +65,66 @@ def first_sector(path: Path, name: str) -> bytes:
     none. Raises OSError."""
     with path.open("rb") as stream, contextlib.suppress(Unfollowed, struct.error, ValueError):
         head = stream.read(512)
-        root = -1
-        for sector in _directory(stream, head) if head.startswith(MAGIC) else ():
-            for start in range(0, len(sector) - ENTRY + 1, ENTRY):
-                number, length = struct.unpack_from("<IQ", sector, start + 116)
-                root = number if root < 0 else root  # the first entry is the root's: where small streams lie
-                if sector[start : start + 64].decode("utf-16-le", "replace").partition("\0")[0] == name:
-                    if length & 0xFFFFFFFF < CUTOFF:
-                        return _small(stream, head, root, number, min(length, _size(head)))
-                    return _sector(stream, number, _size(head)) if number < LAST else b""
+        found = _find(stream, head, name)
+        if found is not None and found.length < CUTOFF:
+            return _small(stream, head, found, min(found.length, _size(head)))
+        return _sector(stream, found.first, _size(head)) if found is not None and found.first < LAST else b""
     return b""
 
 
-def _small(stream: BinaryIO, head: bytes, root: int, number: int, length: int) -> bytes:
-    """The first ``length`` bytes of a small stream, which begins with the small sector ``number`` of those that lie from ``root`` on."""
-    size = _size(head)
+def read_stream(path: Path, name: str, most: int) -> bytes | None:
+    """A stream, whole; None where there is none. Raises Unfollowed where its end is not reached, or it is longer than ``most``; OSError."""
+    with path.open("rb") as stream:
+        head = stream.read(512)
+        try:
+            found = _find(stream, head, name)
+            if found is None:
+                return None
+            if found.length > most:
+                raise Unfollowed
+            if found.length < CUTOFF:
+                data = _small(stream, head, found, found.length)
+            else:
+                count = -(-found.length // _size(head))
+                data = b"".join(islice(_sectors(stream, head, found.first, count + 1), count))[: found.length]
+        except (struct.error, ValueError) as error:
+            raise Unfollowed from error
+    if len(data) < found.length:
+        raise Unfollowed
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Where a stream begins, and its bytes; ``root`` is the sector from which on small ones lie."""
+
+    first: int
+    length: int
+    root: int
+
+
+def _find(stream: BinaryIO, head: bytes, name: str) -> _Stream | None:
+    """A stream by its name. Raises Unfollowed, struct.error, ValueError."""
+    root = -1
+    for sector in _directory(stream, head) if head.startswith(MAGIC) else ():
+        for start in range(0, len(sector) - ENTRY + 1, ENTRY):
+            first, length = struct.unpack_from("<IQ", sector, start + 116)
+            root = first if root < 0 else root  # the first entry is the root's
+            if sector[start : start + 64].decode("utf-16-le", "replace").partition("\0")[0] == name:
+                return _Stream(first, length & 0xFFFFFFFF, root)
+    return None
+
+
+def _small(stream: BinaryIO, head: bytes, which: _Stream, length: int) -> bytes:
+    """The first ``length`` bytes of a small stream, whose small sectors lie among those from ``root`` on."""
+    size, number = _size(head), which.first
     (table,) = struct.unpack_from("<I", head, 60)
     found = b""
     for _ in range(-(-length // SMALL)):
         if number >= LAST:
             break
         place, within = divmod(number * SMALL, size)
-        found += _nth(stream, head, root, place)[within : within + SMALL]
+        found += _nth(stream, head, which.root, place)[within : within + SMALL]
         place, within = divmod(4 * number, size)
         (number,) = struct.unpack_from("<I", _nth(stream, head, table, place), within)
     return found[:length]
@@ -102,10 +141,10 @@ def _nth(stream: BinaryIO, head: bytes, first: int, number: int) -> bytes:
     return next(islice(_sectors(stream, head, first), number, None), b"")
 
 
-def _sectors(stream: BinaryIO, head: bytes, sector: int) -> Iterator[bytes]:
+def _sectors(stream: BinaryIO, head: bytes, sector: int, most: int = MOST_SECTORS) -> Iterator[bytes]:
     """The sectors of a chain, from ``sector`` on. Raises Unfollowed at the end of one that is cut off, or longer than it is followed."""
     size = _size(head)
-    for _ in range(MOST_SECTORS):
+    for _ in range(most):
         if sector >= LAST:
             break
         found = _sector(stream, sector, size)

@@ -91,7 +91,7 @@ def _words_of(said: Said, work: Path, *, any_font: bool = True) -> Text:
         case Kind.TEXT:
             return plain.plain_text(said.path)
         case Kind.OLE:
-            return plain.ole_text(said.path, work)
+            return plain.ole_text(said.path, work, any_font=any_font)
     raise CannotTell(phrase("kind-not-read", kind=said.kind.value))
 
 

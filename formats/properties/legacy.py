@@ -14,7 +14,7 @@ from formats.properties.parts import Parts
 from formats.properties.pieces import Piece
 from policies.phrases import phrase
 
-__all__ = ["fonts", "readable"]
+__all__ = ["before_unicode", "fonts", "readable"]
 
 _NAMES: Final = re.compile(rb"""["';>](\.Vn[A-Z][\w ]*|VNI[- ][\w -]+)""")
 _PARTS: Final = re.compile(
@@ -26,6 +26,11 @@ _OVERLAP: Final = 64
 _STRANGE: Final = "µ¶·¸¹¨©ª«¬®¾¼½»¦§ñöøåäïûëæ×ÞßÑÖØÅÄÏÛËÆÐ"
 _SHOWN: Final = re.compile(rf"[^\W\d_][{_STRANGE}]|[{_STRANGE}][^\W\d_]")
 """Signs and letters that stand in no word of Vietnamese or English: those by which such fonts show letters with their marks."""
+
+
+def before_unicode(names: Iterable[str]) -> str:
+    """The first such font among these; "" when there is none."""
+    return next((name for name in names if _NAMES.fullmatch(b">" + name.encode())), "")
 
 
 def fonts(parts: Parts) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from formats.properties.parts import Parts
-from formats.properties.pieces import BULLET, COUNTED, NOTED, Piece
+from formats.properties.pieces import BULLET, COUNTED, COUNTING, NOTED, Piece
+from formats.properties.symbols import shown
 from formats.xml import Element, local_name
 
 __all__ = ["Labels", "paragraphs"]
@@ -23,9 +24,6 @@ _APART: Final = frozenset({"tc", "txbxContent", "footnote", "endnote", "txBody",
 
 _HOLDERS: Final = frozenset({"ftr", "sldNum", "dt", "hdr"})
 """Place holders of slides (19.7.10) whose text stands on many of them, as a head or foot does."""
-
-_COUNTING: Final = frozenset({"PAGE", "NUMPAGES", "SECTIONPAGES", "SECTION"})
-"""Fields whose value is another on every page, or is known only when all pages are set."""
 
 
 @dataclass(slots=True)
@@ -199,7 +197,7 @@ class _Reader:
         if not self._fields or self._fields[-1].counting:
             return
         words = self._fields[-1].instruction.split()
-        if self._open and words and words[0].upper() in _COUNTING:
+        if self._open and words and words[0].upper() in COUNTING:
             self._fields[-1].counting = True
             self._open[-1].said.append(COUNTED)
 
@@ -212,13 +210,5 @@ class _Reader:
 
 
 def _symbol(element: Element) -> str:
-    """A sign of a symbol font (17.3.3.30) as the sign of Unicode that it shows; "" for those that only decorate."""
-    code = int(element.get(f"{_WORD}char") or "0", 16) & 0xFF
-    return _SYMBOLS.get((element.get(f"{_WORD}font") or "").lower(), {}).get(code, "")
-
-
-_SYMBOLS: Final = {
-    "wingdings": {0xFE: "☑", 0xFD: "☒", 0xA8: "☐", 0x6F: "☐", 0xFC: "✓", 0xFB: "✗"},
-    "wingdings 2": {0x52: "☑", 0x53: "☒", 0xA3: "☐", 0x2A: "☐", 0x50: "✓", 0x4F: "✗"},
-    "symbol": {0xB3: "≥", 0xA3: "≤", 0xB9: "≠", 0xB1: "±", 0xB4: "×", 0xB8: "÷", 0x2D: "−", 0xBB: "≈", 0xB0: "°"},
-}
+    """A sign of a symbol font (17.3.3.30)."""
+    return shown(element.get(f"{_WORD}font") or "", int(element.get(f"{_WORD}char") or "0", 16))

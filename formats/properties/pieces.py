@@ -13,10 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BULLET", "COUNTED", "NOTED", "Piece", "Text", "counts", "matches", "tokens", "words"]
+__all__ = ["BULLET", "COUNTED", "COUNTING", "NOTED", "Piece", "Text", "counts", "matches", "tokens", "words"]
 
 COUNTED: Final = "\ufffc"
 """Stands where a program counts: the number of a page, of a list, of a note. It is matched by any number."""
+
+COUNTING: Final = frozenset({"PAGE", "NUMPAGES", "SECTIONPAGES", "SECTION"})
+"""Fields of word processors whose value is another on every page, or is known only when all pages are set."""
 
 BULLET: Final = "\ufff9"
 """Stands where a program sets a bullet, which is one sign, or none that is compared."""

@@ -1,4 +1,5 @@
-"""Text of files that hold little else: plain text, HTML, and the Word, Excel and PowerPoint files of before 2007 (by catdoc)."""
+"""Text of files that hold little else: plain text, HTML, and the Excel and PowerPoint files of before 2007, Word files of before 1997 and
+RTF (by catdoc)."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
+from formats.properties import doc, doc_file
 from formats.properties.facts import CannotTell, ask
+from formats.properties.pieces import Piece
 from policies.phrases import phrase
 
 __all__ = ["html_text", "ole_text", "plain_text"]
@@ -78,8 +81,11 @@ def html_text(path: Path) -> Iterator[str]:
     yield from (piece for piece in parser.pieces if piece.strip())
 
 
-def ole_text(path: Path, work: Path) -> Iterator[str]:
-    """Lines. Raises CannotTell."""
+def ole_text(path: Path, work: Path, *, any_font: bool = True) -> Iterator[str | Piece]:
+    """Lines; of Word documents of 1997 to 2003 paragraphs, as `formats.properties.doc.pieces`. Raises CannotTell."""
+    if (document := doc_file.opened(path)) is not None:
+        yield from doc.pieces(document, any_font=any_font)
+        return
     reader = _OLE_READERS.get(path.suffix.lower().lstrip("."))
     if reader is None:
         raise CannotTell(phrase("kind-not-read", kind=path.suffix or "-"))
