@@ -18,7 +18,7 @@ from policies.findings import Puid
 __all__ = ["PdfStructure", "PdfaClaim"]
 
 OWN = "kho PDF/A checks"
-OWN_VERSION = "1"
+OWN_VERSION = "2"
 """Raised whenever a rule is added or changed: it stands beside every outcome."""
 
 

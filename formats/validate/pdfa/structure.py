@@ -46,12 +46,8 @@ def check_structure(subject: Subject) -> None:
         _action(subject, each)
         if isinstance(each, pikepdf.Stream):
             _stream(subject, each)
-        if name(each.get("/Type")) == "ExtGState" or "/BM" in each or "/TR" in each or "/TR2" in each:
-            _graphics_state(subject, each)
-        resources = each.get("/Resources")
-        if isinstance(resources, pikepdf.Dictionary):
-            for state in _values(resources.get("/ExtGState")):
-                _graphics_state(subject, state)
+        for state in _graphics_states(each):
+            _graphics_state(subject, state)
     for number, page in enumerate(subject.pdf.pages, 1):
         _page(subject, page.obj, number)
     _catalog(subject)
@@ -150,6 +146,18 @@ def _group(subject: Subject, owner: Any) -> None:
     group = owner.get("/Group")
     if isinstance(group, pikepdf.Dictionary) and name(group.get("/S")) == "Transparency":
         subject.add(("6.4", ""), "there is a transparency group")
+
+
+def _graphics_states(each: Any) -> list[Any]:
+    """Those that a dictionary is or refers to. They are known by their place, and not by their entries: TR is also a row of a table in the
+    map of roles, and the function of a soft mask."""
+    resources, pattern = each.get("/Resources"), each.get("/ExtGState")
+    found = [each] if name(each.get("/Type")) == "ExtGState" else []
+    if isinstance(resources, pikepdf.Dictionary):
+        found += _values(resources.get("/ExtGState"))
+    if each.get("/PatternType") == 2 and isinstance(pattern, pikepdf.Dictionary):
+        found.append(pattern)
+    return found
 
 
 def _graphics_state(subject: Subject, state: Any) -> None:
