@@ -81,9 +81,15 @@ def timing(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     begun = media.starts(source.path, work), media.starts(result.path, work)
     if len(begun[0]) != len(begun[1]):
         return Compared("timing", False, detail=phrase("streams-are", was=len(begun[0]), now=len(begun[1])))
-    late = max((abs(a - b) for a, b in zip(*begun, strict=True)), default=0.0)
+    late = _late(*begun)
+    if late > STREAM_START:
+        late = _late(media.decoded_starts(source.path, work), media.decoded_starts(result.path, work))
     detail = phrase("stream-off-time", seconds=f"{late:.2f}") if late > STREAM_START else ""
     return Compared("timing", not detail, detail=detail, facts={"pictures": sum(len(each.times) for each in was)})
+
+
+def _late(was: list[float], now: list[float]) -> float:
+    return max((abs(a - b) for a, b in zip(was, now, strict=True)), default=0.0)
 
 
 def quality(source: Said, result: Said, demand: Demand, work: Path) -> Compared:

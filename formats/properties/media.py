@@ -14,7 +14,20 @@ from formats.properties.facts import CannotTell, Which, ask, which
 from formats.sandbox import left
 from policies.phrases import phrase
 
-__all__ = ["Decoded", "Pictures", "decoded", "duration", "fractional", "probed", "psnr", "range_of", "starts", "streams", "tags"]
+__all__ = [
+    "Decoded",
+    "Pictures",
+    "decoded",
+    "decoded_starts",
+    "duration",
+    "fractional",
+    "probed",
+    "psnr",
+    "range_of",
+    "starts",
+    "streams",
+    "tags",
+]
 
 REMEMBERED: Final = 8
 """Answers that are remembered: those about the files that are under way, a pair a core. Hashes of a film of two hours take some 20 MB."""
@@ -216,6 +229,29 @@ def starts(path: Path, work: Path) -> list[float]:
     kinds = [each["codec_type"] for each in streams(path, work)]
     first = times[kinds.index("video")] if "video" in kinds else min(times, default=0.0)
     return [time - first for time in times]
+
+
+def decoded_starts(path: Path, work: Path) -> list[float]:
+    """As `starts`, by what comes out of the decoders first: some containers count what a coder put before the sound, and the decoder drops
+    (Windows Media). Raises CannotTell."""
+    found = streams(path, work)
+    times = [_first_time(path, work, int(each["index"])) for each in found]
+    kinds = [each["codec_type"] for each in found]
+    first = times[kinds.index("video")] if "video" in kinds else min(times, default=0.0)
+    return [time - first for time in times]
+
+
+def _first_time(path: Path, work: Path, stream: int) -> float:
+    command = ["ffprobe", "-v", "error", "-of", "json", "-select_streams", str(stream), "-read_intervals", f"%+#{FIRST_PACKETS}"]
+    try:
+        told = json.loads(ask([*command, "-show_entries", "frame=best_effort_timestamp_time", str(path)], work))
+        return min(float(each["best_effort_timestamp_time"]) for each in told["frames"] if "best_effort_timestamp_time" in each)
+    except ValueError as error:
+        raise CannotTell(phrase("ffmpeg-said-nothing")) from error
+
+
+FIRST_PACKETS: Final = 16
+"""Packets of a stream that are decoded to learn when its first picture or sample is."""
 
 
 def psnr(one: Path, two: Path, work: Path) -> tuple[float, float, int]:

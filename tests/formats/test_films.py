@@ -122,3 +122,29 @@ def test_fields_and_colours_of_a_film_that_are_lost(lost: tuple[str, str], tmp_p
     )
     assert honest.accepted, honest
     assert wrong.same is False
+
+
+def test_what_a_coder_puts_before_its_sound_is_no_delay(tmp_path: Path, work: Work) -> None:
+    """Windows Media counts it; its decoder drops it."""
+    needs("ffmpeg")
+    source = tmp_path / "a.wmv"
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=160x120:r=10",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=440",
+        "-t",
+        "3",
+    ]
+    subprocess.run([*command, "-c:v", "wmv2", "-c:a", "wmav2", str(source)], check=True, timeout=120, stdin=subprocess.DEVNULL)
+    made = MIGRATORS["ffmpeg"].migrate(source, "ffv1", work())
+    assert isinstance(made, Made), made
+    found = compare(Said(source, Kind.MEDIA), Said(made.result, Kind.MEDIA), [Demand("timing"), Demand("frames")], work())
+    assert all(each.accepted for each in found), found
