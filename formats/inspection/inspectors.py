@@ -15,7 +15,7 @@ from formats.sandbox import GIB, MIB, End, Reply, SandboxLimits, Workers
 from formats.validate import Validation, Why
 from formats.validate.validation import could_not
 from policies.findings import Puid
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 
 __all__ = ["Inspection", "InspectionLimits", "Inspectors"]
 
@@ -89,7 +89,7 @@ class Inspectors:
         """Why the schemas of a folder cannot be used at all: compiling takes more time or memory than it may. "" when they can; what is
         wrong with one of them is told of each file that it would speak of."""
         reply = self._workers.ask({"compile": str(schemas.absolute())}, seconds=COMPILING)
-        return "" if reply.body is not None and "schemas" in reply.body else reply.reason or "the worker's answer is none"
+        return "" if reply.body is not None and "schemas" in reply.body else reply.reason or phrase("worker-answer")
 
     def _ask(self, file: tuple[Path, Puid], asked: Mapping[str, bool | str], limits: InspectionLimits) -> Reply:
         path, puid = file
@@ -122,7 +122,7 @@ def _outcome(reply: Reply, validated: bool) -> Inspection:
     if reply.body is None:
         return _nothing(Why.TIME_OUT if reply.end is End.TIME else Why.TOOL_DIED, reply.reason)
     if "error" in reply.body:
-        return _nothing(Why.TOOL_DIED, f"it cannot be read: {reply.body['error']}")
+        return _nothing(Why.TOOL_DIED, phrase("file-not-read", reason=str(reply.body["error"])))
     try:
         said = reply.body["validation"]
         properties = {
@@ -130,7 +130,7 @@ def _outcome(reply: Reply, validated: bool) -> Inspection:
         }
         return Inspection(Validation.of(said) if validated else None, properties)
     except (AttributeError, KeyError, TypeError, ValueError):
-        return _nothing(Why.TOOL_DIED, "the worker's answer is none")
+        return _nothing(Why.TOOL_DIED, phrase("worker-answer"))
 
 
 def _nothing(why: Why, reason: str) -> Inspection:

@@ -10,6 +10,7 @@ from formats.characterise import shown
 from formats.held import Held
 from formats.inspection.inspectors import Inspection
 from formats.package.spool_database import beside
+from policies.findings import spoken
 
 __all__ = ["InspectionReport"]
 
@@ -48,7 +49,8 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def technical(found: Inspection) -> list[tuple[str, str]]:
-    """The technical metadata of one file: what validation said and by which tools, then the properties, by name."""
+    """The technical metadata of one file: what validation said and by which tools, then the properties, by name. It stands in PREMIS, for
+    readers who know no phrases."""
     rows: list[tuple[str, str]] = []
     if found.validation is not None:
         rows.append(("validation", found.validation.validity.value))
@@ -57,5 +59,5 @@ def technical(found: Inspection) -> list[tuple[str, str]]:
         if found.validation.more:
             rows.append(("more defects", str(found.validation.more)))
         if found.validation.why is not None:
-            rows.append(("not validated because", f"{found.validation.why.value}: {found.validation.reason}"))
+            rows.append(("not validated because", f"{found.validation.why.value}: {spoken(found.validation.reason)}"))
     return rows + list(shown(found.properties))

@@ -13,6 +13,7 @@ from formats.migrate.migrator import LIMITS, Failed, Made, placed, run_tool
 from formats.ole2 import stream_names
 from formats.sandbox import SandboxLimits
 from formats.tools import program, version_of
+from policies.phrases import phrase
 
 __all__ = ["LibreOffice"]
 
@@ -54,7 +55,7 @@ class LibreOffice:
     def migrate(self, source: Path, recipe: str, work: Path, *, limits: SandboxLimits = LIMITS) -> Made | Failed:
         extension = self.recipes[recipe]
         if _encrypted(source):
-            return Failed("MIG-ENCRYPTED", self.name, self.version() or "", "", "the document asks for a password")
+            return Failed("MIG-ENCRYPTED", self.name, self.version() or "", "", phrase("document-locked"))
         link = placed(source, work)
         out = work / "out"
         out.mkdir()

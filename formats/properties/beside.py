@@ -18,10 +18,11 @@ from typing import Any, Final
 from formats.ole2 import first_sector
 from formats.properties import media
 from formats.properties.facts import CannotTell, Compared, Kind, Said, ask
+from formats.properties.names import named
 from formats.properties.parts import Parts, opened
 from formats.xml import Element, local_name
 from policies.formats import PARTS
-from policies.phrases import phrase
+from policies.phrases import brief, phrase
 
 __all__ = ["compare_parts"]
 
@@ -52,7 +53,7 @@ def compare_parts(source: Said, result: Said, loses: Collection[str], work: Path
         if (now[name] < was[name] and (name not in _SOME or not now[name])) or (name == "hidden" and now[name] != was[name])
     }
     if wrong := [name for name in lost if name not in loses]:
-        said = ", ".join(phrase("part-fewer", name=name, was=was[name], now=now[name]) for name in wrong)
+        said = ", ".join(phrase("part-fewer", name=named(name), was=was[name], now=now[name]) for name in wrong)
         return Compared("parts", False, detail=said, facts={name: was[name] for name in wrong})
     return Compared("parts", True, facts={f"lost-{name}": count for name, count in lost.items()})
 
@@ -78,7 +79,7 @@ def _of_pdf(path: Path, work: Path) -> Counter[str]:
     answer = ask([sys.executable, "-P", "-W", "ignore", str(ANNOTATED), str(path)], work)
     told: dict[str, Any] = json.loads(answer)
     if "error" in told:
-        raise CannotTell(str(told["error"]))
+        raise CannotTell(phrase("library-says", words=brief(str(told["error"]))))
     return Counter({name: int(count) for name, count in told.items()})
 
 

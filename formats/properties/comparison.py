@@ -12,6 +12,7 @@ from formats.properties import films, heard, odf, ooxml, pdf, pictures, plain
 from formats.properties.beside import compare_parts
 from formats.properties.cells import Rows, compare_cells
 from formats.properties.facts import LOST, CannotTell, Compared, Demand, Kind, Said
+from formats.properties.names import named
 from formats.properties.pieces import Piece, Text
 from formats.properties.redrawn import compare_pictures
 from formats.properties.words import NEIGHBOURS, compare_words
@@ -231,7 +232,9 @@ def _scanned(source: Said, result: Said, demand: Demand, work: Path) -> Compared
             left.unlink(missing_ok=True)
             right.unlink(missing_ok=True)
         if not found.accepted:
-            return Compared("pixels", found.same, found.measure, f"page {page}: {found.detail}", {"frames": was})
+            return Compared(
+                "pixels", found.same, found.measure, phrase("on-page", page=page, detail=found.detail), {"frames": was}
+            )
         least = min(least, 1.0 if found.measure is None else found.measure)
     return Compared("pixels", True, least, facts={"frames": was})
 
@@ -244,7 +247,7 @@ def _beside(
     def comparison(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
         was, now = pictures.describe(source.path, work), pictures.describe(result.path, work)
         alike = same(was, now)
-        return Compared(name, alike, detail="" if alike else f"{words(was)} is {words(now)}")
+        return Compared(name, alike, detail="" if alike else phrase("shape-is", was=words(was), now=words(now)))
 
     return comparison
 
@@ -276,7 +279,7 @@ def _properties(source: Said, result: Said, demand: Demand, work: Path) -> Compa
     """Title, author and subject: what the source says, the result says too."""
     was, now = (_properties_of(said, work) for said in (source, result))
     lost = {name: value for name, value in was.items() if _folded(now.get(name, "")) != _folded(value)}
-    detail = "; ".join(phrase("property-is", name=name, was=value, now=now.get(name, "")) for name, value in lost.items())
+    detail = "; ".join(phrase("property-is", name=named(name), was=value, now=now.get(name, "")) for name, value in lost.items())
     return Compared("properties", not lost, detail=detail, facts={"properties": len(was)})
 
 
@@ -318,9 +321,7 @@ COMPARISONS: Mapping[str, Comparison] = {
     "look": _look,
     "pixels": _pixels,
     "resolution": _beside("resolution", lambda each: f"{each['dpi'][0][0]:g} dpi", _same_dpi),
-    "profile": _beside(
-        "profile", lambda each: f"colour profile {each['profiles'][0][:16] or '-'}", lambda a, b: a["profiles"] == b["profiles"]
-    ),
+    "profile": _beside("profile", lambda each: each["profiles"][0][:16] or "-", lambda a, b: a["profiles"] == b["profiles"]),
     "metadata": _metadata,
     "pictures": _kept_pictures,
     "frames": films.frames,

@@ -8,6 +8,7 @@ from typing import Final
 
 from formats.properties import media
 from formats.properties.facts import Compared, Demand, Said
+from formats.properties.names import named
 from policies.phrases import phrase
 
 __all__ = ["QUALITY", "SECONDS", "duration", "frames", "quality", "samples", "timing"]
@@ -42,7 +43,7 @@ def frames(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
             return Compared("frames", False, detail=phrase("shape-is", was=one.shape, now=two.shape), facts=facts)
         for name, value in one.told.items():
             if two.told.get(name) != value:
-                told = phrase("property-is", name=name, was=value, now=two.told.get(name, ""))
+                told = phrase("property-is", name=named(name), was=value, now=two.told.get(name, ""))
                 return Compared("frames", False, detail=told, facts=facts)
         if len(one.hashes) != len(two.hashes):
             return Compared("frames", False, detail=phrase("frames-are", was=len(one.hashes), now=len(two.hashes)), facts=facts)

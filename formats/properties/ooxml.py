@@ -16,6 +16,7 @@ from formats.properties.ooxml_text import Labels, paragraphs
 from formats.properties.parts import Parts, opened
 from formats.properties.pieces import COUNTED, Piece
 from formats.xml import local_name
+from policies.phrases import phrase
 
 __all__ = ["cells", "pages", "properties", "text"]
 
@@ -121,7 +122,7 @@ def _cells(parts: Parts) -> Iterator[tuple[str, list[Cell]]]:
 def _cell(kind: str, place: str, value: str, shared: list[str]) -> Cell:
     at = re.fullmatch(r"([A-Z]+)(\d+)", place)
     if at is None:
-        raise CannotTell(f"a cell stands at {place!r}")
+        raise CannotTell(phrase("cell-at", place=place))
     if kind == "s":
         value = shared[int(value)] if value.isdigit() and int(value) < len(shared) else ""
     elif kind == "n":

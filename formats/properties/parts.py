@@ -11,6 +11,7 @@ from typing import IO, BinaryIO, Final, cast
 
 from formats.properties.facts import CannotTell
 from formats.xml import Element, NotWellFormed, events
+from policies.phrases import foreign, phrase
 
 __all__ = ["Parts", "opened"]
 
@@ -36,7 +37,7 @@ class Parts:
             with self._file.open(name) as part:
                 yield cast(BinaryIO, _Bounded(part, name))
         except (KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-            raise CannotTell(f"{name}: {error}") from error
+            raise CannotTell(phrase("part-not-read", name=name, why=foreign(error))) from error
 
     def events(self, name: str) -> Iterator[tuple[str, Element]]:
         """The XML of a part as `formats.xml.events`. Raises CannotTell."""
@@ -44,7 +45,7 @@ class Parts:
             try:
                 yield from events(part)
             except NotWellFormed as error:
-                raise CannotTell(f"{name}: {error}") from error
+                raise CannotTell(phrase("part-not-read", name=name, why=foreign(error))) from error
 
 
 class _Bounded:
@@ -72,7 +73,7 @@ class _Bounded:
     def _count(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
-            raise CannotTell(f"{self._name} is larger than {MOST_BYTES >> 30} GiB")
+            raise CannotTell(phrase("part-too-large", name=self._name, most=MOST_BYTES >> 30))
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def opened(path: Path) -> Iterator[Parts]:
     try:
         with zipfile.ZipFile(path) as file:
             if len(file.infolist()) > MOST_PARTS:
-                raise CannotTell(f"more than {MOST_PARTS} parts")
+                raise CannotTell(phrase("parts-too-many", most=MOST_PARTS))
             yield Parts(file)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise CannotTell(str(error)) from error
+        raise CannotTell(foreign(error)) from error

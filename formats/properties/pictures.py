@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from formats.properties.facts import CannotTell, Which, ask, which
-from policies.phrases import phrase
+from policies.phrases import brief, phrase
 
 __all__ = ["compare", "describe", "frame", "matches", "scores", "thumbnail"]
 
@@ -29,8 +29,11 @@ def _told(do: str, files: Sequence[Path], work: Path, **more: int) -> dict[str, 
         told: dict[str, Any] = json.loads(answer)
     except ValueError as error:
         raise CannotTell(phrase("picture-not-decoded", words="")) from error
+    if "undecided" in told:
+        deep = told["undecided"] == "deep"
+        raise CannotTell(phrase("picture-too-deep") if deep else phrase("picture-depth-unsaid"))
     if "error" in told:
-        raise CannotTell(phrase("picture-not-decoded", words=str(told["error"])))
+        raise CannotTell(phrase("picture-not-decoded", words=brief(str(told["error"]))))
     return told
 
 
@@ -47,7 +50,26 @@ def _described(path: Path, work: Path, _: Which) -> dict[str, Any]:
 
 def compare(one: Path, two: Path, work: Path) -> dict[str, Any]:
     """{"same", "frames", "detail"}: whether all pixels of all frames are equal. Raises CannotTell."""
-    return _told("compare", [one, two], work)
+    told = _told("compare", [one, two], work)
+    return {**told, "detail": _differs(told["frames"], told["differs"])}
+
+
+def _differs(frame: int, differs: list[Any]) -> str:
+    """What `pixels.compare` said, in words."""
+    match differs:
+        case []:
+            return ""
+        case ["frames", count]:
+            return phrase("pictures-fewer", count=count)
+        case ["size", was, now]:
+            where = phrase("shape-is", was=was, now=now)
+        case ["mode", was, now]:
+            where = phrase("mode-is", was=was, now=now)
+        case ["place", x, y]:
+            where = phrase("pixels-differ-at", x=x, y=y)
+        case _:
+            where = phrase("pixels-differ-near", line=differs[-1])
+    return phrase("picture-differs", number=frame, where=where)
 
 
 def scores(one: Path, two: Path, work: Path, **longest: int) -> list[tuple[float, float]]:

@@ -55,11 +55,19 @@ def _canonical(image: Image.Image) -> Image.Image:
     return image
 
 
+class Undecided(ValueError):
+    """Two such pictures that agree need not be equal: ``which`` is "deep" or "unsaid", of the depth of their channels."""
+
+    def __init__(self, which: str, words: str) -> None:
+        super().__init__(words)
+        self.which = which
+
+
 def check_depth(image: Image.Image) -> None:
-    """Raise ValueError where a channel has more bits than the decoder gives: then two pictures that agree need not be equal."""
+    """Raise `Undecided` where a channel has more bits than the decoder gives: then two pictures that agree need not be equal."""
     tiles = str(getattr(image, "tile", ""))
     if image.mode in ("RGB", "RGBA", "LA", "CMYK") and (";16" in tiles or _jpeg2000_bits(image) > 8):
-        raise ValueError("its channels have more than 8 bits, and here are 8 of them read only")
+        raise Undecided("deep", "its channels have more than 8 bits, and here are 8 of them read only")
 
 
 def _jpeg2000_bits(image: Image.Image) -> int:
@@ -73,7 +81,7 @@ def _jpeg2000_bits(image: Image.Image) -> int:
     stream.seek(place)
     at = head.find(b"\xff\x4f\xff\x51")
     if at < 0 or len(head) <= at + 42:
-        raise ValueError("its codestream does not say how deep its channels are")
+        raise Undecided("unsaid", "its codestream does not say how deep its channels are")
     return (head[at + 42] & 0x7F) + 1
 
 
@@ -155,32 +163,34 @@ def _plain(value: Any) -> str:
 
 
 def compare(one: str, two: str) -> dict[str, Any]:
-    """Whether all frames have the same pixels: {"same", "frames", "detail"}."""
+    """Whether all frames have the same pixels: {"same", "frames", "differs": [what, …]}, as `_difference` says; "frames" of one that has
+    fewer of them."""
     count = 0
     left, right = _frames(one), _frames(two)
     while True:
         first, second = next(left, None), next(right, None)
         if first is None and second is None:
-            return {"same": True, "frames": count, "detail": ""}
+            return {"same": True, "frames": count, "differs": []}
         if first is None or second is None:
-            return {"same": False, "frames": count, "detail": f"one has {count} pictures, the other has more"}
+            return {"same": False, "frames": count, "differs": ["frames", count]}
         count += 1
         if (where := _difference(_canonical(first), _canonical(second))) is not None:
-            return {"same": False, "frames": count, "detail": f"picture {count}: {where}"}
+            return {"same": False, "frames": count, "differs": where}
 
 
-def _difference(one: Image.Image, two: Image.Image) -> str | None:
+def _difference(one: Image.Image, two: Image.Image) -> list[str | int] | None:
+    """What differs first: ["size", was, now], ["mode", was, now], ["place", x, y], ["line", y]."""
     if one.size != two.size:
-        return f"{one.width} × {one.height} is {two.width} × {two.height}"
+        return ["size", f"{one.width} × {one.height}", f"{two.width} × {two.height}"]
     if one.mode != two.mode:
-        return f"mode {one.mode} is {two.mode}"
+        return ["mode", one.mode, two.mode]
     rows = max(1, STRIP // max(1, one.width))
     for top in range(0, one.height, rows):
         box = (0, top, one.width, min(top + rows, one.height))
         first, second = one.crop(box), two.crop(box)
         if first.tobytes() != second.tobytes():
             where = ImageChops.difference(first, second).getbbox() if one.mode in ("L", "RGB") else None
-            return f"pixels differ{f' at {where[0]}, {where[1] + top}' if where else f' near line {top}'}"
+            return ["place", where[0], where[1] + top] if where else ["line", top]
     return None
 
 
@@ -397,6 +407,8 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     work = deeds[order.pop("do")]
     try:
         return work(*order.pop("files"), **order)
+    except Undecided as error:
+        return {"undecided": error.which}
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         return {"error": str(error) or type(error).__name__}
 

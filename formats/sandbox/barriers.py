@@ -93,19 +93,19 @@ def confine(folder: str, *, namespaces: bool) -> None:
 def _only_writes_below(folder: str) -> None:
     abi = LIBC.syscall(SYS_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if abi < 1:
-        raise CannotConfine("no Landlock")
+        raise CannotConfine("Landlock")
     handled = ACCESS_WRITES | (ACCESS_REFER if abi >= 2 else 0) | (ACCESS_TRUNCATE if abi >= 3 else 0)
     attributes = struct.pack("3Q", handled, 0, SCOPE_ALL) if abi >= 6 else struct.pack("Q", handled)
     rules = LIBC.syscall(SYS_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0)
     if rules < 0:
-        raise CannotConfine("Landlock refuses")
+        raise CannotConfine("landlock_create_ruleset")
     for path, access in ((folder, handled), *((device, ON_A_FILE & handled) for device in DEVICES)):
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         if LIBC.syscall(SYS_LANDLOCK_ADD, rules, 1, struct.pack("=Qi", access, place), 0):
-            raise CannotConfine(f"Landlock refuses {path}")
+            raise CannotConfine(f"landlock_add_rule: {path}")
         os.close(place)
     if LIBC.syscall(SYS_LANDLOCK_RESTRICT, rules, 0):
-        raise CannotConfine("Landlock cannot be entered")
+        raise CannotConfine("landlock_restrict_self")
     os.close(rules)
 
 
@@ -114,7 +114,7 @@ def _filter_calls() -> None:
     machine = os.uname().machine
     known = SOCKET_CALLS.get(machine)
     if known is None:
-        raise CannotConfine(f"seccomp for {machine} is not known")
+        raise CannotConfine(f"seccomp: {machine}")
     architecture, socket_call = known
     load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF: ld [k]; jeq; jge; ret
     allow, refuse = 0x7FFF0000, 0x00050000 | errno.EACCES
@@ -134,4 +134,4 @@ def _filter_calls() -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     filter_ = struct.pack("HP", len(program), ctypes.addressof(code))
     if LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_, 0, 0):
-        raise CannotConfine("no seccomp")
+        raise CannotConfine("seccomp")

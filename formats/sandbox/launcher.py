@@ -261,8 +261,7 @@ def _become(order: dict[str, Any], namespaces: bool, tell: int) -> NoReturn:
         barriers.confine(order["folder"], namespaces=namespaces)
         os.execvpe(order["command"][0], order["command"], order["environment"])
     except (barriers.CannotConfine, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"this machine cannot confine it ({error})"
-        _tell(tell, "not started", -1, reason or str(error))
+        _tell(tell, "not started", -1, f"errno {error.errno}" if isinstance(error, OSError) else f"confine {error}")
     except BaseException as error:  # whatever it is: a child of a fork must not go on as if it were its parent
         _tell(tell, "not started", -1, repr(error))
     os._exit(127)

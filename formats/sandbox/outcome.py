@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import dataclass
 
-from policies.phrases import phrase
+from policies.phrases import os_phrase, phrase
 
 __all__ = ["End", "Outcome"]
 
@@ -26,8 +27,8 @@ class End(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``status`` is the exit status (EXITED) or the signal (DIED), else -1; ``seconds`` by the clock; ``memory`` the most that was
-    seen held at once, in bytes; ``reason`` says in words why it was NOT_STARTED, and which bound of DISK was passed. ``cut`` is set
-    when output was dropped."""
+    seen held at once, in bytes; ``reason`` says why it was NOT_STARTED ("errno 2", "confine Landlock"), and which bound of DISK was passed.
+    ``cut`` is set when output was dropped."""
 
     end: End
     status: int = -1
@@ -53,7 +54,7 @@ class Outcome:
             case End.TIME:
                 return phrase("tool-time", seconds=f"{self.seconds:.0f}")
             case End.NOT_STARTED:
-                return phrase("tool-not-started", reason=self.reason)
+                return phrase("tool-not-started", reason=self._prevented())
             case End.STOPPED:
                 return phrase("tool-stopped")
             case End.MEMORY:
@@ -62,6 +63,13 @@ class Outcome:
                 return phrase("tool-processes")
             case End.DISK:
                 return phrase("tool-disk-room") if self.reason == "room" else phrase("tool-disk-most")
+
+    def _prevented(self) -> str:
+        """What prevented a tool from starting, as the launcher told it, which knows no phrases."""
+        kind, _, what = self.reason.partition(" ")
+        if kind == "errno" and what.isdecimal():
+            return os_phrase(OSError(int(what), os.strerror(int(what))))
+        return phrase("tool-not-confined", what=what) if kind == "confine" else self.reason
 
     def _last_words(self) -> str:
         lines = [line for line in self.stderr.decode(errors="replace").splitlines() if line.strip()]

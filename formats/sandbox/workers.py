@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar
 from formats.sandbox.limits import SandboxLimits
 from formats.sandbox.outcome import End
 from formats.sandbox.running import Running, start
+from policies.phrases import phrase
 
 __all__ = ["Reply", "Workers"]
 
@@ -175,23 +176,23 @@ class _Worker:
 
     def ask(self, line: bytes, seconds: float) -> Reply:
         if not self._ready and self._running.receive(START_SECONDS) is None:
-            return self._lost("no sign of life")
+            return self._lost(phrase("worker-silent"))
         self._ready = True
         answer = self._running.receive(seconds) if self._running.send(line) else None
         if answer is None:
-            return self._lost(f"not done in {seconds:.0f} s")
+            return self._lost(phrase("tool-time", seconds=f"{seconds:.0f}"))
         try:
             body = json.loads(answer)
         except ValueError:
-            return Reply(None, End.DIED, "its answer is none")
-        return Reply(body) if isinstance(body, dict) else Reply(None, End.DIED, "its answer is none")
+            return Reply(None, End.DIED, phrase("worker-answer"))
+        return Reply(body) if isinstance(body, dict) else Reply(None, End.DIED, phrase("worker-answer"))
 
     def _lost(self, reason: str) -> Reply:
         outcome = self._running.stop()
         if outcome.end is End.STOPPED:
             return Reply(None, End.TIME, reason)
         end = End.DIED if outcome.end is End.EXITED else outcome.end
-        return Reply(None, end, f"the worker {outcome.words()}")
+        return Reply(None, end, phrase("worker-ended", how=outcome.words()))
 
     def stop(self) -> None:
         self._running.stop()

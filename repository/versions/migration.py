@@ -17,10 +17,10 @@ from typing import Final
 from formats.identify import Identification
 from formats.inspection import Inspectors
 from formats.migrate import LIMITS, MIGRATORS, Failed, Made
-from formats.properties import Compared, Demand, Kind, Said, compare, read_told
+from formats.properties import Compared, Demand, Kind, Said, compare, named, read_told
 from formats.sandbox import workspace
 from formats.validate import Validity, Why
-from policies.findings import Finding, KhoError, Puid, said
+from policies.findings import Finding, KhoError, Puid, said, spoken
 from policies.formats import FormatPolicy, MigrationPath
 from policies.phrases import phrase
 from repository.aip.carried import Told
@@ -232,14 +232,16 @@ class Converter:
         if outcome.validity is Validity.INVALID or outcome.why in NOT_A_PASS:
             reason = "; ".join(f"{each.rule}: {each.words}" for each in outcome.defects[:3]) or outcome.reason
             return Finding("MIG-INVALID", file.path, {"aip": aip_id, "reason": reason})
-        validated = ", ".join(outcome.checks) if outcome.validity is Validity.VALID else f"not validated: {outcome.reason}"
+        validated = (
+            ", ".join(outcome.checks) if outcome.validity is Validity.VALID else f"not validated: {spoken(outcome.reason)}"
+        )
         room = work / "compare"
         room.mkdir()
         compared = self._compared(file, source, made.result, room)
         for each in compared:
             if not each.accepted:
                 code = "MIG-DIFFERS" if each.same is False else "MIG-NOT-COMPARED"
-                return Finding(code, file.path, {"aip": aip_id, "property": each.name, "detail": each.detail})
+                return Finding(code, file.path, {"aip": aip_id, "property": named(each.name), "detail": each.detail})
         return Converted(made, known, compared, validated, False, made.result.stat().st_size)
 
     def _compared(self, file: AipFile, source: Path, result: Path, room: Path) -> tuple[Compared, ...]:

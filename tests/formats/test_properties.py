@@ -15,10 +15,12 @@ from PIL import Image, ImageDraw
 from formats.migrate import Made
 from formats.migrate.pillow import Pillow
 from formats.properties import COMPARISONS, Compared, Demand, Kind, Said, compare
+from formats.properties.names import NAMES, named
 from formats.properties.pieces import BULLET, COUNTED, Piece, words
 from formats.properties.words import compare_words
 from formats.sandbox import workspace
 from policies.findings import spoken
+from policies.formats import LOSABLE
 from tests.formats import documents
 from tests.formats.documents import PARAGRAPHS, needs, with_part
 
@@ -264,11 +266,30 @@ def test_equal_pixels_in_other_clothes(tmp_path: Path) -> None:
         )
 
 
+def test_properties_have_names_in_both_languages() -> None:
+    assert {*COMPARISONS, *LOSABLE} <= set(NAMES)
+    for name in NAMES:
+        assert spoken(named(name), "vi") != spoken(named(name))
+
+
+def test_what_differs_in_a_picture_is_said_in_both_languages(tmp_path: Path) -> None:
+    first = tmp_path / "a.png"
+    Image.new("RGB", (8, 8), "red").save(first)
+    others = {"mode RGB is L": Image.new("L", (8, 8)), "8 × 8 is 9 × 8": Image.new("RGB", (9, 8), "red")}
+    for number, (told, image) in enumerate(others.items()):
+        image.save(tmp_path / f"{number}.png")
+        found = one(first, tmp_path / f"{number}.png", "pixels", PICTURES)
+        assert (found.same, spoken(found.detail)) == (False, f"picture 1: {told}")
+        assert spoken(found.detail, "vi").startswith("hình 1: ")
+        assert " is " not in spoken(found.detail, "vi")
+
+
 def test_a_shifted_or_changed_picture_is_refused(tmp_path: Path) -> None:
     source = documents.picture(tmp_path / "a.png")
     shifted = documents.picture(tmp_path / "b.png", shift=1)
     found = one(source, shifted, "pixels", PICTURES)
     assert (found.same, "pixels differ at 0, 0" in spoken(found.detail)) == (False, True)
+    assert "điểm ảnh khác nhau tại 0, 0" in spoken(found.detail, "vi")
     assert one(source, shifted, "look", PICTURES).same is False
     with Image.open(source) as image:
         image.putpixel((319, 239), (0, 0, 0))

@@ -17,7 +17,8 @@ import pikepdf
 import pytest
 
 from formats.families import family_of
-from formats.inspection import InspectionLimits, Inspectors
+from formats.inspection import Inspection, InspectionLimits, Inspectors
+from formats.inspection.report import technical
 from formats.sandbox import MIB
 from formats.validate import Validation, ValidationFacts, Validity, Why
 from formats.validate.choice import Choice
@@ -27,6 +28,7 @@ from formats.validate.preflight import LONE_CR
 from formats.validate.validation import Defect, could_not, defective, merged, sound
 from policies.codes import register
 from policies.findings import Puid
+from policies.phrases import OPEN, phrase
 from tests.formats import documents
 from tests.formats.ole2 import ole2
 from tests.formats.sample_files import SAMPLES, have, locked_pdf, make, pdf, zipped
@@ -339,3 +341,10 @@ def test_what_is_too_large_to_be_looked_at_whole_is_not_validated(
     found = Choice().validate(path, puid)
     assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.TOOL_DIED)
     assert "50 bytes" in found.reason
+
+
+def test_why_a_file_was_not_validated_stands_in_premis_in_words() -> None:
+    found = Inspection(could_not(Why.TOOL_DIED, phrase("worker-ended", how=phrase("tool-memory"))))
+    rows = dict(technical(found))
+    assert rows["not validated because"].startswith("tool died: the worker ")
+    assert OPEN not in rows["not validated because"]

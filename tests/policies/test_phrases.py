@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.properties.names import NAMES
 from policies.findings import Finding, KhoError, said, spoken
 from policies.phrases import CLOSE, OPEN, os_phrase, phrase, phrases
 from repository.cli.failures import _MESSAGES
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def keys_in_code() -> set[str]:
-    found = {key for _, key in _MESSAGES} | set(WORDS.values())
+    found = {key for _, key in _MESSAGES} | set(WORDS.values()) | set(NAMES.values())
     for package in ("policies", "fixity", "formats", "storage", "signatures", "repository"):
         for file in (ROOT / package).rglob("*.py"):
             for call in re.findall(r"\bphrase\((.*?)[,)]", file.read_text(encoding="utf-8"), re.DOTALL):
