@@ -106,11 +106,12 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
         archive.catalog.deposits.update_all(list(facts), state=DepositState.STORED, error="", updated=now, within=transaction)
         archive.catalog.coming.end(list(facts), within=transaction)
     stored.update(facts)
-    for deposit_id in stored:
-        deposit = replace(deposits[deposit_id], state=DepositState.STORED)
+    ended = [replace(deposits[deposit_id], state=DepositState.STORED) for deposit_id in stored]
+    for deposit in ended:
         if deposit.decided_by:
-            keep_row(archive, replace(deposit, error="", updated=now) if deposit_id in facts else deposit)
-        archive.spools.remove(deposit_id)
+            keep_row(archive, replace(deposit, error="", updated=now) if deposit.id in facts else deposit)
+    archive.spools.remove(*stored)
+    for deposit in ended:
         clear_upload(archive.settings.home, deposit)
     return sorted(stored)
 

@@ -5,6 +5,7 @@ Reports and validation data become files of the AIP; the deposit gets one findin
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
 
     for spooled in files:
         try:
-            with open(spool.path(spooled), "rb") as stream:
+            with open(spool.path(spooled), "rb") as file:
+                stream = _at_hand(file)
                 found = detect(stream) is not None or may_hold(stream)
             if not found and not called(shown_name(spooled.item.name)):
                 continue
@@ -77,6 +79,19 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
         progress.advance(0)
     for looked in waiting:
         tell(examiner.with_evidence(looked) if examiner is not None else looked)
+
+
+SMALL = 1 << 16
+"""Bytes up to which a file is looked through in memory: that is done a dozen times, and each would ask the system several things."""
+
+
+def _at_hand(file: BinaryIO) -> BinaryIO:
+    """What is in a file, from its beginning. Raises OSError."""
+    data = file.read(SMALL + 1)
+    if len(data) <= SMALL:
+        return io.BytesIO(data)
+    file.seek(0)
+    return file
 
 
 MOST_WAITING = 200
