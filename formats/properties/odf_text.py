@@ -161,7 +161,7 @@ class _Reader:
         self._under: list[str] = []  # the styles of the lists that are open
         self._running = running
         self._open: list[list[str]] = []
-        self._hidden = self._apart = self._counting = 0
+        self._hidden = self._apart = self._counting = self._page = 0
         self._label = ""
 
     def take(self, event: str, element: Element) -> Iterator[Piece]:
@@ -177,6 +177,7 @@ class _Reader:
                 self._open[-1].append(COUNTED if tag in _COUNTING else _SHEET)
         elif tag in _APART:
             self._apart += step
+            self._page += tag == f"{_DRAW}page" and event == "start"
             if tag == f"{_TEXT}note" and event == "start" and self._open and not self._hidden:
                 self._open[-1].append(NOTED)
         elif tag == f"{_TEXT}list":
@@ -191,7 +192,7 @@ class _Reader:
         elif tag in _PARAGRAPHS and self._open:
             text = "".join(self._open.pop())
             if text.strip() and not self._hidden:
-                yield Piece(text, self._running, self._apart > 0, self._label)
+                yield Piece(text, self._running, self._apart > 0, self._label, page=self._page)
                 self._label = ""
 
     def _declaration(self, event: str) -> Iterator[Piece]:

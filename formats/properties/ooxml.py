@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,9 @@ def text(path: Path, *, any_font: bool = True) -> Iterator[Piece]:
 
 def _text(parts: Parts) -> Iterator[Piece]:
     labels = Labels(parts)
+    numbers = {name: number for number, name in enumerate(slides(parts), 1)}
     for name in _texts(parts):
-        yield from paragraphs(parts, name, labels)
+        yield from (replace(piece, page=numbers.get(name, 0)) for piece in paragraphs(parts, name, labels))
     if "word/document.xml" in parts:
         for name, certain in heads(parts).items():
             yield from paragraphs(parts, name, labels, running=True, certain=certain)

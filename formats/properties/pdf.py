@@ -37,14 +37,16 @@ def text(path: Path, work: Path) -> Iterator[Piece]:
     """Lines in reading order, cut where a column or cell ends; of each page it is known which ones are its first and last."""
     said = ask(["pdftotext", "-tsv", "-enc", "UTF-8", "-q", str(path), "-"], work).decode("utf-8", "replace")
     page: list[tuple[str, float]] = []
+    number = 0
     last: _Word | None = None
     for row in said.split("\n")[1:]:
         fields = row.rstrip("\r").split("\t", 11)
         if len(fields) < 12:
             continue
         if fields[0] == "1":
-            yield from _edged(page)
+            yield from _edged(page, number)
             page.clear()
+            number += 1
         if fields[0] != "5":
             last = None
             continue
@@ -55,7 +57,7 @@ def text(path: Path, work: Path) -> Iterator[Piece]:
         else:
             page[-1] = page[-1][0] + space + fields[11], page[-1][1]
         last = word
-    yield from _edged(page)
+    yield from _edged(page, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,12 @@ class _Word:
         return None if gap > COLUMN else " " if gap > BLANK else ""
 
 
-def _edged(lines: list[tuple[str, float]]) -> Iterator[Piece]:
+def _edged(lines: list[tuple[str, float]], page: int) -> Iterator[Piece]:
     rows = sorted({round(top / ROW) for _, top in lines})
     outside = {*rows[:EDGE], *rows[-EDGE:]}
     for number, (line, top) in enumerate(lines):
-        yield Piece(line, edge=number < EDGE or number >= len(lines) - EDGE or round(top / ROW) in outside)
+        edge = number < EDGE or number >= len(lines) - EDGE or round(top / ROW) in outside
+        yield Piece(line, edge=edge, page=page)
 
 
 def facts(path: Path, work: Path) -> dict[str, str]:

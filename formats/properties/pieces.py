@@ -36,7 +36,8 @@ class Piece:
     ``running``: a head or foot, which stands on every page; not ``certain``, where it may stand on none (that of left pages). ``apart``:
     other text may come between this and its neighbours, and programs read it in another order (cells, notes, frames, what follows a tab).
     ``label`` is what is set before it without being in the text (a list's number), as a text with `COUNTED` or `BULLET`. ``edge``: it is
-    one of the first or last lines of a page of a result.
+    one of the first or last lines of a page of a result. ``page`` is the number of the slide or page that it stands on; 0 where that is
+    known only when pages are set.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Piece:
     label: str = ""
     edge: bool = False
     certain: bool = True
+    page: int = 0
 
 
 Text = Iterable[str | Piece]

@@ -57,6 +57,8 @@ def compare_words(source: Text, result: Text, least: float | None = None) -> Com
         strange = not set(more) & {each for line in was for each in line.said}
         words = phrase("words-strange", words=_some(more)) if strange else phrase("words-too-often", words=_some(more))
         return Compared("text", False, detail=words, facts=facts)
+    if elsewhere := _elsewhere(was, now):
+        return Compared("text", False, detail=elsewhere, facts=facts)
     share, detail = _order(was, now, least)
     return Compared("text", not detail, share, detail, facts)
 
@@ -254,6 +256,26 @@ def _take_labels(was: list[_Line], now: list[_Line]) -> None:
                 del line.said[: len(label)]
                 break
     now[:] = [line for line in now if line.said]
+
+
+def _elsewhere(was: Sequence[_Line], now: Sequence[_Line]) -> str:
+    """What stands on another page than it did, where both sides know theirs (slides): all words are there, and a slide is in another
+    place. What is counted has another value on every page."""
+    before, after = (_by_page(lines) for lines in (was, now))
+    if not before or not after:
+        return ""
+    for page, said in sorted(before.items()):
+        if missing := said - after.get(page, Counter()):
+            return phrase("words-elsewhere", page=page, words=_some(missing))
+    return ""
+
+
+def _by_page(lines: Sequence[_Line]) -> dict[int, Counter[str]]:
+    found: dict[int, Counter[str]] = {}
+    for line in lines:
+        if line.piece.page and not line.piece.running:
+            found.setdefault(line.piece.page, Counter()).update(each for each in line.said if each != COUNTED)
+    return found
 
 
 def _order(was: list[_Line], now: list[_Line], least: float) -> tuple[float, str]:

@@ -331,3 +331,15 @@ def test_drawings_of_lines_are_not_taken_for_compared(tmp_path: Path, work: Work
             out.writestr(name, data)
     found = one(source, documents.pdf(tmp_path / "a.pdf"), "pictures", work)
     assert (found.same, "more1.emf" in spoken(found.detail)) == (None, True)
+
+
+def test_slides_that_changed_places_are_noticed(tmp_path: Path, work: Work) -> None:
+    """All words are there, and but three pairs of neighbours are parted, as programs part them at frames."""
+    source = documents.pptx(tmp_path / "a.pptx")
+    printed, kept = migrated(source, "pdfa-2b", work), migrated(source, "odp", work)
+    assert one(source, printed, "text", work).accepted
+    assert one(source, kept, "text", work).accepted
+    other = documents.pptx(tmp_path / "b.pptx", (*documents.PARAGRAPHS[1:3], documents.PARAGRAPHS[0]))
+    for result in (printed, kept, source):
+        wrong = one(other, result, "text", work)
+        assert (wrong.same, "page 1" in spoken(wrong.detail)) == (False, True), wrong
