@@ -1,5 +1,5 @@
-"""What archives and mails hold: their files are unpacked one after the other, named, and forgotten; archives in archives too, within
-bounds.
+"""What archives and mails hold: their files are unpacked one after the other, named, validated where that is wanted, and forgotten;
+archives in archives too, within bounds.
 
 The archive itself stays the one file that it is. Nothing here judges: what could not be looked at is told, with its reason.
 """
@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,6 +21,7 @@ from formats.package.limits import Limits
 from formats.package.mails import read_mails
 from formats.package.names import shown_name
 from formats.package.opening import open_archive
+from formats.validate import Validation, Validity, Why
 from policies.findings import Finding, Findings, Puid, said
 from policies.identification import ArchivesPolicy
 from policies.phrases import phrase
@@ -49,6 +50,12 @@ MOST_NAMED: Final = 8
 MOST_FORMATS: Final = 60
 """Formats that the record of one archive names, the commonest first."""
 
+PATIENCE: Final = 20
+"""Files of one deposit's archives on which a validator may hang or die; the others are not validated then."""
+
+Validate = Callable[[Iterable[tuple[Path, Puid]]], Iterator[tuple[Path, Validation]]]
+"""As `formats.inspection.Inspectors.validate`."""
+
 NOBODY: Final = Puid("")
 
 NOT_KNOWN: Final = ("", "")
@@ -74,7 +81,8 @@ BOUNDS: Final = frozenset({"PKG-TOO-MANY", "PKG-TOO-LARGE", "PKG-FILE-TOO-LARGE"
 class Contents:
     """What one archive holds, summed: memory grows with the number of formats. ``sizes`` are the bytes of ``formats``, and of what is not
     known. ``left`` is how often something was not looked at, by what hindered it (a code), ``reasons`` the first reason of each in words;
-    ``locked`` how many files ask for a password."""
+    ``locked`` how many files ask for a password. ``validity`` is how many are valid, invalid, not validated: of nothing where nobody was to
+    validate, of what is not empty else; ``invalid`` names the first, with what is wrong."""
 
     files: int = 0
     bytes: int = 0
@@ -83,6 +91,8 @@ class Contents:
     unknown: int = 0
     unknown_names: list[str] = field(default_factory=list)
     locked: int = 0
+    validity: Counter[Validity] = field(default_factory=Counter)
+    invalid: list[tuple[str, str]] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -101,6 +111,13 @@ class Contents:
             self.sizes[NOT_KNOWN] += member.size
             if len(self.unknown_names) < MOST_NAMED:
                 self.unknown_names.append(member.name)
+
+    def judge(self, name: str, found: Validation) -> None:
+        """A file was validated, or could not be."""
+        self.validity[found.validity] += 1
+        if found.validity is Validity.INVALID and len(self.invalid) < MOST_NAMED:
+            first = found.defects[0] if found.defects else None
+            self.invalid.append((name, f"{first.rule}: {first.words}" if first else ""))
 
     def miss(self, code: str, reason: str) -> None:
         """Something was not looked at."""
@@ -130,7 +147,11 @@ class Contents:
             rows.append(f"inside: {self.unknown} × not known")
         if self.locked:
             rows.append(f"inside: {self.locked} × asks for a password")
-        if self.files:
+        if self.validity:
+            rows.append(f"inside, validated: {', '.join(f'{self.validity[each]} {each.value}' for each in Validity)}")
+            rows += [f"inside, invalid: {name}: {words}" for name, words in self.invalid]
+            rows.append(NOT_CHARACTERISED)
+        elif self.files:
             rows.append(NAMED_ONLY)
         rows += [f"inside, not looked at: {count} × {code}" for code, count in sorted(self.left.items())]
         return tuple(rows)
@@ -138,6 +159,9 @@ class Contents:
 
 NAMED_ONLY: Final = "inside: named only, neither validated nor characterised"
 """What lies in archives has a format and nothing more: whether it is sound is not known, and nobody is to take it for looked at."""
+
+
+NOT_CHARACTERISED: Final = "inside: named and validated, not characterised"
 
 
 def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
@@ -150,6 +174,12 @@ def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
     if contents.unknown:
         names = ", ".join(contents.unknown_names) + (" …" if contents.unknown > len(contents.unknown_names) else "")
         yield Finding("IDENT-INSIDE-UNKNOWN", path, {"files": contents.unknown, "names": names})
+    if contents.validity:
+        valid, invalid, rest = (contents.validity[each] for each in (Validity.VALID, Validity.INVALID, Validity.NOT_VALIDATED))
+        yield Finding("VAL-INSIDE", path, {"files": contents.validity.total(), "valid": valid, "invalid": invalid, "rest": rest})
+    if contents.invalid:
+        names = ", ".join(name for name, _ in contents.invalid) + (" …" if invalid > len(contents.invalid) else "")
+        yield Finding("VAL-INSIDE-INVALID", path, {"files": invalid, "names": names})
     if contents.locked:
         yield Finding("IDENT-INSIDE-LOCKED", path, {"files": contents.locked})
     if contents.left:
@@ -158,10 +188,11 @@ def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
 
 class Inside:
     """Looks into the archives of one deposit (or one command), within ``bounds`` for all of them together. ``room`` is a folder of the
-    caller's in which files lie for a moment."""
+    caller's in which files lie for a moment. ``validate`` None: they are named only."""
 
-    def __init__(self, identifier: Identifier, room: Path, bounds: ArchivesPolicy) -> None:
-        self._identifier, self._room, self._bounds = identifier, room, bounds
+    def __init__(self, identifier: Identifier, room: Path, bounds: ArchivesPolicy, validate: Validate | None = None) -> None:
+        self._identifier, self._room, self._bounds, self._validate = identifier, room, bounds, validate
+        self._patience = PATIENCE
         self._files, self._bytes = bounds.files, bounds.bytes
         self._numbers = 0
 
@@ -188,7 +219,9 @@ class Inside:
         nested: list[_Nested] = []
 
         def look_at(batch: Sequence[_Taken]) -> None:
-            for taken, known in self._named(batch):
+            named = list(self._named(batch))
+            self._judge(outer, named, contents)
+            for taken, known in named:
                 shown = outer.within + shown_name(taken.name)
                 tell(Member(shown, taken.size, known))
                 if known.puid not in OPENED:
@@ -217,6 +250,23 @@ class Inside:
         for inner in nested:
             self._into(inner, depth + 1, tell, contents)
             inner.path.unlink()
+
+    def _judge(self, outer: _Nested, named: Sequence[tuple[_Taken, Identification]], contents: Contents) -> None:
+        """Have files validated while they lie here; an empty one has no format, and is sound as it is."""
+        if self._validate is None:
+            return
+        names = {taken.path: outer.within + shown_name(taken.name) for taken, _ in named}
+
+        def asked() -> Iterator[tuple[Path, Puid]]:
+            for taken, known in named:
+                if taken.size and self._patience > 0:
+                    yield taken.path, known.puid
+                elif taken.size:
+                    contents.validity[Validity.NOT_VALIDATED] += 1
+
+        for path, found in self._validate(asked()):
+            contents.judge(names[path], found)
+            self._patience -= found.why in (Why.TIME_OUT, Why.TOOL_DIED)
 
     def _bounded(self) -> str:
         return phrase("inside-bounds", files=self._bounds.files, size=self._bounds.bytes)

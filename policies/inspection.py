@@ -41,11 +41,13 @@ INTAKE_RULES: Mapping[str, IntakeRules] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class InspectionPolicy:
-    """``validate`` False: nothing is validated (VAL-OFF). ``characterise`` False: no properties are read. ``seconds`` one file may take
-    (and more for its size); ``workers`` how many files are looked at at once, 0 is one a core. ``drawings`` are patterns of the paths
-    of maps and drawings, for which `IntakeRules.drawing_dpi` holds; ``intake`` None asks for nothing."""
+    """``validate`` False: nothing is validated (VAL-OFF); ``archives`` False: what lies in archives is not. ``characterise`` False: no
+    properties are read. ``seconds`` one file may take (and more for its size); ``workers`` how many files are looked at at once, 0 is one a
+    core. ``drawings`` are patterns of the paths of maps and drawings, for which `IntakeRules.drawing_dpi` holds; ``intake`` None asks for
+    nothing."""
 
     validate: bool = True
+    archives: bool = True
     characterise: bool = True
     seconds: int = 120
     workers: int = 0
@@ -61,6 +63,7 @@ def read_inspection(validate: Section, intake: Section) -> InspectionPolicy:
         raise intake.bad("rules", phrase("ins-rules", rules=rules, none=NO_RULES, known=", ".join(sorted(INTAKE_RULES))))
     policy = InspectionPolicy(
         validate=validate.boolean("enabled", default.validate),
+        archives=validate.boolean("archives", default.archives),
         characterise=validate.boolean("characterise", default.characterise),
         seconds=validate.integer("seconds", default.seconds, least=1, most=LONGEST_SECONDS),
         workers=validate.integer("workers", default.workers, most=1_000),

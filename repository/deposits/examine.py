@@ -98,14 +98,16 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
 
 
 def look_inside(archive: Archive, spool: Spool, report: FormatReport, opened: Collection[str], findings: Findings) -> None:
-    """Name the formats of what lies in archives that the deposit holds, as far as the policy's bounds go."""
+    """Name the formats of what lies in archives that the deposit holds, as far as the policy's bounds go; and have it validated, where the
+    policy wants that."""
     archives = list(report.of(opened)) if opened else []
     if not archives:
         return
     room = spool.folder / "inside"
     shutil.rmtree(room, ignore_errors=True)  # of a process that was killed
     room.mkdir()
-    inside = Inside(archive.identifier, room, archive.policy.archives)
+    wanted = archive.policy.inspection.validate and archive.policy.inspection.archives
+    inside = Inside(archive.identifier, room, archive.policy.archives, archive.inspectors.validate if wanted else None)
     try:
         for file, puid in archives:
             name = received(spool, f"{SPOOLED}{file}")[0]

@@ -9,14 +9,16 @@ import lzma
 import random
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from formats.enclosed import Enclosed, EnclosedFormat
 from formats.identify import Basis, Identification
-from formats.inside import OPENED, Contents, Inside, Member, told
+from formats.inside import OPENED, PATIENCE, Contents, Inside, Member, told
+from formats.validate import Validation, Validity, Why
+from formats.validate.validation import Defect, could_not, defective
 from policies.findings import Puid
 from policies.identification import ArchivesPolicy
 from tests.formats.sample_files import make
@@ -86,7 +88,50 @@ def test_every_archive_that_can_be_opened(name: str, data: bytes, tmp_path: Path
     assert codes == ["IDENT-INSIDE", "IDENT-INSIDE-UNKNOWN"]
     assert "inside: 1 × fmt/18 name" in contents.notes()
     assert "inside: named only, neither validated nor characterised" in contents.notes()
-    assert "not validated" in next(told("a", "x-fmt/263", contents)).text(), "nobody is to take it for looked at"
+    assert "sound is not known" in next(told("a", "x-fmt/263", contents)).text(), "nobody is to take it for looked at"
+
+
+def test_files_are_validated_where_that_is_wanted(tmp_path: Path) -> None:
+    """In archives in archives too, under the names that they have there; empty ones are not asked for."""
+    asked: list[tuple[bytes, str]] = []
+
+    def validate(files: Iterable[tuple[Path, Puid]]) -> Iterator[tuple[Path, Validation]]:
+        for path, puid in files:
+            data = path.read_bytes()
+            asked.append((data[:4], puid))
+            bad = defective("t 1", [Defect("rule", "is cut")] if data.endswith(b"cut") else [])
+            yield path, bad if puid else could_not(Why.NO_VALIDATOR, "none")
+
+    inner = zipped({"sound.pdf": PDF, "cut.pdf": PDF + b"cut"})
+    (tmp_path / "a").write_bytes(tarred({"b.zip": inner, "empty.pdf": b"", "x": b"\0\1"}))
+    (tmp_path / "room").mkdir()
+    contents = Inside(Heads(), tmp_path / "room", ArchivesPolicy(), validate).look(tmp_path / "a", b"a.tar")  # type: ignore[arg-type]
+    assert sorted(asked) == [(b"\0\1", ""), (b"%PDF", "fmt/18"), (b"%PDF", "fmt/18"), (b"PK\3\4", "x-fmt/263")]
+    assert contents.validity == {Validity.VALID: 2, Validity.INVALID: 1, Validity.NOT_VALIDATED: 1}
+    assert contents.invalid == [("b.zip → cut.pdf", "rule: is cut")]
+    notes = contents.notes()
+    assert "inside, invalid: b.zip → cut.pdf: rule: is cut" in notes
+    assert "inside: named and validated, not characterised" in notes
+    assert "inside: named only, neither validated nor characterised" not in notes
+    found = {each.code: each for each in told("a.tar", "x-fmt/265", contents)}
+    assert found["VAL-INSIDE"].args["files"] == 4
+    assert "b.zip → cut.pdf" in found["VAL-INSIDE-INVALID"].text("vi")
+
+
+def test_a_validator_that_hangs_again_and_again_is_not_waited_for(tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    def hangs(files: Iterable[tuple[Path, Puid]]) -> Iterator[tuple[Path, Validation]]:
+        for path, _ in files:
+            asked.append(path)
+            yield path, could_not(Why.TIME_OUT, "not done")
+
+    (tmp_path / "a").write_bytes(zipped({f"{number}.pdf": PDF for number in range(60)}))
+    (tmp_path / "room").mkdir()
+    contents = Inside(Heads(), tmp_path / "room", ArchivesPolicy(), hangs).look(tmp_path / "a", b"a.zip")  # type: ignore[arg-type]
+    assert len(asked) == PATIENCE
+    assert contents.validity == {Validity.NOT_VALIDATED: 60}
+    assert not any(each.code == "VAL-INSIDE-INVALID" for each in told("a", "x-fmt/263", contents))
 
 
 @pytest.mark.parametrize(

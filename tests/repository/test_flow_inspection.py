@@ -14,6 +14,7 @@ from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.formats.sample_files import make
 from tests.formats.sample_files import sound as wav
 from tests.formats.test_characterise import scan
+from tests.packed import zipped
 
 
 def recorded(archive: ArchiveUnderTest, aip: str) -> dict[str, dict[str, str]]:
@@ -159,6 +160,21 @@ def test_xml_is_held_against_schemas_that_came_along(archive: ArchiveUnderTest, 
     known = recorded(archive, deposit.aip_id)
     assert "schema hs.xsd" in known["đúng.xml"]["validated by"]
     assert "schema" not in known["khác.xml"]["validated by"]
+
+
+def test_what_lies_in_archives_is_validated_too(archive: ArchiveUnderTest, record: Path, tmp_path: Path) -> None:
+    packed = write_tree(tmp_path / "gói", {"a.zip": zipped({each.name: each.read_bytes() for each in record.iterdir()})})
+    deposit = archive.deposit(packed)
+    told = {finding.code: finding for finding in deposit.findings}
+    assert told["VAL-INSIDE"].args == {"files": 4, "valid": 2, "invalid": 1, "rest": 1}
+    assert told["VAL-INSIDE-INVALID"].args == {"files": 1, "names": "broken.pdf"}
+    assert "2 are sound" in told["VAL-INSIDE"].text()
+    notes = "".join(each.read_text("utf-8") for each in archive.object(deposit.aip_id, "a").rglob("premis*.xml"))
+    assert "inside, validated: 2 valid, 1 invalid, 1 not validated" in notes
+    set_policy(archive, "[validate]\n", "[validate]\narchives = false\n")
+    again = archive.deposit(write_tree(tmp_path / "gói 2", {"b.zip": (packed / "a.zip").read_bytes(), "c.txt": b"c"}))
+    assert not {"VAL-INSIDE", "VAL-INSIDE-INVALID"} & {finding.code for finding in again.findings}
+    assert "IDENT-INSIDE" in {finding.code for finding in again.findings}
 
 
 def test_the_archives_own_schemas_go_first(archive: ArchiveUnderTest, tmp_path: Path) -> None:
