@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, KhoError, Weight
+from repository.cli.ahead import beside
 from repository.cli.door import Door
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, when
-from repository.loading import loading
 from repository.texts import words
 from repository.views import records as views
 
@@ -73,19 +73,14 @@ def upgrade(context: typer.Context, home: Home = None, as_json: AsJson = False) 
 
 
 def hurried(door: Door) -> Helpers | None:
-    """Processes that work beside this one, where some tier looks as if it held much: copies of it, made before anything is opened."""
+    """Processes that work beside this one, where some tier looks as if it held much."""
     from repository.settings.home import Settings
-    from storage.processes import Helpers
 
     place = door.archive()
     with contextlib.suppress(KhoError, OSError):  # opening it will tell
         roots = [each.path / "ocfl" for each in Settings.load(place).tiers if each.kind == "local"]
-        cores = len(os.sched_getaffinity(0))
-        if cores > 1 and any(len(os.listdir(root)) >= MUCH for root in roots if root.is_dir()):
-            helpers = Helpers("repository.workforce:serve", cores)
-            with loading():  # what they run is most of what is run here
-                helpers.copy()
-            return helpers
+        if any(len(os.listdir(root)) >= MUCH for root in roots if root.is_dir()):
+            return beside()
     return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, spoken
+from repository.cli.ahead import beside
 from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
@@ -30,6 +31,9 @@ SHOWN_FINDINGS = 20
 """Findings of one deposit on the screen; all of them are in ``--json`` and in the deposit's report."""
 
 PRODUCER_VARIABLE = "KHO_PRODUCER"
+
+MANY = 24
+"""Packages from which on processes will be at work (`repository.workforce.POOL_FROM`; its module is heavy)."""
 
 _EXITS = {
     "stored": Exit.DONE,
@@ -81,7 +85,9 @@ def deposit(
         check_source(path)
     _check_metadata(metadata)
     producer = producer or os.environ.get(PRODUCER_VARIABLE) or actor().removeprefix("user:")
-    with door.open() as engine:
+    if len(paths) >= MANY and update is None:
+        door.helpers = beside()
+    with door.open(door.helpers) as engine:
         done = engine.deposits.submit(
             paths, producer=producer, key=key, update=update, metadata=metadata, title=title, progress=door.progress()
         )

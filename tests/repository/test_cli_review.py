@@ -9,7 +9,8 @@ import re
 import shutil
 import socket
 import sqlite3
-from contextlib import closing, redirect_stdout
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from formats.package.spool import Spool
 from policies.findings import Findings
 from repository.catalog.schema import REVISIONS
 from repository.cli.ahead import begun
-from repository.cli.deposits import _closing, _exit, _standings
+from repository.cli.deposits import MANY, _closing, _exit, _standings
 from repository.cli.door import Door
 from repository.cli.run import run
 from repository.cli.waiting import say_waiting
@@ -34,7 +35,9 @@ from repository.jobs.lock import LauncherLock
 from repository.model import DepositState
 from repository.progress import Silent
 from repository.verify import verify_path
-from storage.processes import Helpers
+from repository.workforce import POOL_FROM
+from storage.processes import Helper, Helpers
+from tests.builders_archive import write_tree
 
 NOTHING = "urn:uuid:00000000-0000-0000-0000-000000000000"
 
@@ -208,6 +211,34 @@ def test_processes_that_a_rebuild_starts_early_end_with_it(
     assert len(started) == 2
     assert all(process.poll() is not None for process in started), "a process is left"
     assert all(helper._process is None for helpers in made for helper in helpers.all)
+
+
+def test_processes_that_a_deposit_of_many_starts_early_are_its_workforce_and_end_with_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MANY == POOL_FROM
+    made: list[Helpers] = []
+    asked: list[Helper] = []
+
+    class Seen(Helpers):
+        def __init__(self, entry: str, count: int) -> None:
+            super().__init__(entry, count)
+            made.append(self)
+
+        @contextmanager
+        def one(self) -> Iterator[Helper]:
+            with super().one() as helper:
+                asked.append(helper)
+                yield helper
+
+    monkeypatch.setattr("storage.processes.Helpers", Seen)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    many = [write_tree(archive.folder / f"many{number}", {"a.txt": f"{number}".encode()}) for number in range(MANY)]
+    code, said = archive.document("deposit", "--producer", "P", *many)
+    assert (code, {each["state"] for each in said["deposits"]}) == (0, {"stored"})
+    assert len(made) == 1
+    assert asked
+    assert all(helper._process is None for helper in made[0].all), "a process is left"
 
 
 @pytest.mark.parametrize(("more", "code"), [((), 0), (("--no-such-option",), 2), (("another",), 2)])
