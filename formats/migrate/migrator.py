@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from formats.sandbox import End, Outcome, SandboxLimits, left, run
 from formats.tools import program
@@ -17,6 +18,10 @@ __all__ = ["LIMITS", "Failed", "Made", "Migrator", "command_words", "placed", "r
 
 LIMITS = SandboxLimits(seconds=900.0)
 """One file: a book of 500 scanned pages is read by OCR in 20 minutes, and asks for more; an office document takes seconds."""
+
+
+ADDRESS: Final = re.compile(r" @ 0x[0-9a-f]+")
+"""Where in memory a decoder of FFmpeg was, as it says beside its name: another number in every run, that is kept for ever otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,9 @@ def run_tool(
         outcome = run([place, *command[1:]], folder=work, limits=limits, environment=environment)
     if outcome.ok and left(result, work) and result.stat().st_size:
         return Made(result, tool, version, said, outcome.seconds)
-    own, theirs = (_named(words.decode("utf-8", "replace"), names).encode() for words in (outcome.stdout, outcome.stderr))
+    own, theirs = (
+        _named(ADDRESS.sub("", each.decode("utf-8", "replace")), names).encode() for each in (outcome.stdout, outcome.stderr)
+    )
     outcome = replace(outcome, stdout=own, stderr=theirs)  # a finding is kept for ever, and no path of this machine with it
     return Failed(_code(outcome, encrypted), tool, version, said, _reason(outcome, result, work), outcome.seconds)
 

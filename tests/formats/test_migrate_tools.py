@@ -185,6 +185,13 @@ def test_what_a_tool_says_names_no_path_of_this_machine(tool: Run) -> None:
     assert "kho-tool-" not in made.reason
 
 
+def test_what_a_tool_says_is_the_same_in_every_run(tool: Run) -> None:
+    """FFmpeg says where in memory its decoder was."""
+    found = tool("print('[aac @ 0x564343545e00] no frame', file=sys.stderr); sys.exit(1)")
+    assert isinstance(found, Failed)
+    assert "[aac] no frame" in found.reason
+
+
 def test_a_tool_that_calls_home(tool: Run) -> None:
     made = tool("import socket\nsocket.create_connection(('127.0.0.1', 9), 5)")
     assert code(made) == "MIG-TOOL-FAILED"
