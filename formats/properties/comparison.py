@@ -15,6 +15,7 @@ from formats.properties.facts import LOST, CannotTell, Compared, Demand, Kind, S
 from formats.properties.names import named
 from formats.properties.pieces import Piece, Text
 from formats.properties.redrawn import compare_pictures
+from formats.properties.shown import hidden
 from formats.properties.words import NEIGHBOURS, compare_words
 from policies.phrases import phrase
 
@@ -100,7 +101,10 @@ def _text(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     now = _words_of(result, work)
     if source.kind is Kind.OLE and source.extension == "xls":  # its reader gives cells, and no heads and feet
         now = (piece for piece in now if not (isinstance(piece, Piece) and piece.running))
-    return compare_words(_words_of(source, work, any_font=result.kind is not Kind.PDF), now, demand.least)
+    found = compare_words(_words_of(source, work, any_font=result.kind is not Kind.PDF), now, demand.least)
+    if found.accepted and result.kind is Kind.PDF and source.kind is not Kind.PDF and (unseen := hidden(result.path, work)):
+        return replace(found, same=False, detail=unseen)  # of two PDF the look of the pages is compared
+    return found
 
 
 def _rows(said: Said) -> Rows:

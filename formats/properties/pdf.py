@@ -131,10 +131,10 @@ def longest_sides(path: Path, work: Path, count: int) -> list[float]:
 
 
 def render(path: Path, page: int, target: Path, *, side: int = 0, dpi: float = 72.0) -> Path:
-    """One page as a PNG: its longer ``side`` in pixels where that is given, else at ``dpi``. The folder of ``target`` is written. Raises
-    CannotTell."""
+    """One page as a PNG, as much of it as people are shown: its longer ``side`` in pixels where that is given, else at ``dpi``. The folder
+    of ``target`` is written. Raises CannotTell."""
     scale = ["-scale-to", str(side)] if side else ["-r", f"{dpi:g}"]
-    one = ["-f", str(page), "-l", str(page), "-singlefile"]
+    one = ["-cropbox", "-f", str(page), "-l", str(page), "-singlefile"]
     ask(["pdftoppm", "-png", *scale, *one, str(path), str(target.with_suffix(""))], target.parent)
     if not left(target, target.parent):
         raise CannotTell(phrase("pdf-page-not-drawn", page=page))

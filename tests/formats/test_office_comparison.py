@@ -343,3 +343,27 @@ def test_slides_that_changed_places_are_noticed(tmp_path: Path, work: Work) -> N
     for result in (printed, kept, source):
         wrong = one(other, result, "text", work)
         assert (wrong.same, "page 1" in spoken(wrong.detail)) == (False, True), wrong
+
+
+@pytest.mark.parametrize("change", ["painted over", "without ink", "beside the page"])
+def test_words_that_nobody_sees_are_noticed(change: str, tmp_path: Path, work: Work) -> None:
+    """A reader of text finds them all the same."""
+    source = documents.docx(tmp_path / "a.docx")
+    result = migrated(source, "pdfa-2b", work)
+    with pikepdf.open(result) as file:
+        page = file.pages[0]
+        page.contents_coalesce()
+        drawn = page.Contents.read_bytes()
+        box = [float(each) for each in page.mediabox]
+        match change:
+            case "painted over":
+                drawn += b"\nq 1 1 1 rg 0 0 2000 2000 re f Q"
+            case "without ink":
+                drawn = drawn.replace(b"BT", b"BT 3 Tr ")
+            case _:
+                page.MediaBox = pikepdf.Array([box[0], box[1], box[2], box[1] + 20])
+        page.Contents = file.make_stream(drawn)
+        file.save(tmp_path / "a.pdf")
+    assert one(source, result, "text", work).accepted
+    found = one(source, tmp_path / "a.pdf", "text", work)
+    assert found.same is False, found
