@@ -7,6 +7,7 @@ from pathlib import Path
 from formats.families import family_of
 from formats.validate.archives import ZipTest
 from formats.validate.av import FfmpegDecoder, FlacTest, MediaConch
+from formats.validate.epub import EpubPackage
 from formats.validate.images import FORMATS, PillowDecoder
 from formats.validate.jp2 import Jpylyzer
 from formats.validate.mail import MailParser
@@ -42,7 +43,7 @@ class Choice:
             "matroska": (ffmpeg, MediaConch()),
             "video": (ffmpeg, whole),
             "zip": (ZipTest(),),
-            "epub": (ZipTest(),),
+            "epub": (EpubPackage(),),
             "ooxml": (OoxmlPackage(),),
             "odf": (OdfPackage(),),
             "locked-office": (LockedOffice(),),

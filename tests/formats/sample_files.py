@@ -85,6 +85,16 @@ ODF = {
     '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>',
 }
 
+EPUB = {
+    "mimetype": "application/epub+zip",
+    "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0"><rootfiles>'
+    '<rootfile full-path="OPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
+    "OPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="3.0"><manifest>'
+    '<item id="a" href="ch%E1%BA%B7ng%201.xhtml" media-type="application/xhtml+xml"/>'
+    '<item id="b" href="https://example.vn/a.mp3" media-type="audio/mpeg"/></manifest><spine><itemref idref="a"/></spine></package>',
+    "OPS/chặng 1.xhtml": '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>Chặng một</p></body></html>',
+}
+
 SIARD = {
     "header/metadata.xml": '<siardArchive xmlns="http://www.bar.admin.ch/xmlns/siard/2/metadata.xsd" version="2.1"><dbname>ho-so</dbname>'
     "<schemas><schema><name>S</name><folder>schema0</folder><tables><table><name>T</name><folder>table0</folder><rows>2</rows></table>"
@@ -124,6 +134,7 @@ SAMPLES: Mapping[str, tuple[Puid, tuple[str, ...], Maker]] = {
     "a.zip": (Puid("x-fmt/263"), (), lambda path: zipped(path, {"a.txt": "một" * 1000, "b/c.txt": "hai" * 1000})),
     "a.docx": (Puid("fmt/412"), (), lambda path: zipped(path, OOXML)),
     "a.odt": (Puid("fmt/291"), (), lambda path: zipped(path, ODF)),
+    "a.epub": (Puid("fmt/483"), (), lambda path: zipped(path, EPUB)),
     "a.siard": (Puid("fmt/1196"), (), lambda path: zipped(path, SIARD)),
     "a.eml": (Puid("fmt/278"), (), written(MESSAGE)),
     "a.mbox": (

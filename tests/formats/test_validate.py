@@ -215,6 +215,11 @@ def test_a_document_that_only_seems_to_be_under_a_password(real: Inspectors, tmp
         ("a.docx", {"stray.bin": "x"}, "stray.bin has no content type"),
         ("a.odt", {"content.xml": None}, "content.xml"),
         ("a.odt", {"mimetype": "text/plain"}, "mimetype says text/plain"),
+        ("a.epub", {"mimetype": "application/zip"}, "mimetype"),
+        ("a.epub", {"META-INF/container.xml": None}, "container.xml is missing"),
+        ("a.epub", {"OPS/book.opf": "<package>"}, "OPS/book.opf"),
+        ("a.epub", {"OPS/chặng 1.xhtml": None}, "OPS/chặng 1.xhtml, which is missing"),
+        ("a.epub", {"OPS/chặng 1.xhtml": "<p>"}, "OPS/chặng 1.xhtml"),
         ("a.siard", {"content/schema0/table0/table0.xml": "<table><row/></table>"}, "should have 2 rows and has 1"),
         ("a.siard", {"content/schema0/table0/table0.xsd": None}, "is missing"),
         ("a.siard", {"header/metadata.xml": "<other/>"}, "is no siardArchive"),
@@ -226,7 +231,12 @@ def test_one_defect_of_a_package(
     from tests.formats import sample_files
 
     monkeypatch.chdir(tmp_path)
-    members = {"a.docx": sample_files.OOXML, "a.odt": sample_files.ODF, "a.siard": sample_files.SIARD}[name]
+    members = {
+        "a.docx": sample_files.OOXML,
+        "a.odt": sample_files.ODF,
+        "a.siard": sample_files.SIARD,
+        "a.epub": sample_files.EPUB,
+    }[name]
     changed = {member: data for member, data in {**members, **change}.items() if data is not None}
     zipped(tmp_path / name, changed)
     found = Choice().validate(tmp_path / name, SAMPLES[name][0])
