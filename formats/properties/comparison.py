@@ -101,7 +101,8 @@ def _text(source: Said, result: Said, demand: Demand, work: Path) -> Compared:
     now = _words_of(result, work)
     if source.kind is Kind.OLE and source.extension == "xls":  # its reader gives cells, and no heads and feet
         now = (piece for piece in now if not (isinstance(piece, Piece) and piece.running))
-    found = compare_words(_words_of(source, work, any_font=result.kind is not Kind.PDF), now, demand.least)
+    was = _words_of(source, work, any_font=result.kind is not Kind.PDF)
+    found = compare_words(was, now, demand.least, symbols=source.kind is not Kind.PDF)  # fonts of a PDF name letters as they like
     if found.accepted and result.kind is Kind.PDF and source.kind is not Kind.PDF and (unseen := hidden(result.path, work)):
         return replace(found, same=False, detail=unseen)  # of two PDF the look of the pages is compared
     return found

@@ -14,7 +14,7 @@ from typing import Final
 
 from formats.ole2 import Unfollowed, read_stream
 from formats.properties.facts import CannotTell
-from formats.properties.symbols import shown
+from formats.properties.symbols import private
 from policies.phrases import phrase
 
 __all__ = ["MOST_MARKS", "STRUCK", "Section", "Story", "WordFile", "opened", "sprms"]
@@ -26,7 +26,7 @@ MOST_MARKS: Final = 1 << 20
 """Places whose letters are deleted or stand for a symbol."""
 
 STRUCK: Final = "\0"
-"""Stands where the change of a reviewer deleted a letter, and where a symbol only decorates."""
+"""Stands where the change of a reviewer deleted a letter."""
 
 _MAGIC, _WORD97 = 0xA5EC, 0xC1
 """wIdent, and the least nFib of this format (2.5.2): Word 6 and 95 kept their text in another way."""
@@ -234,8 +234,7 @@ class WordFile:
             if code == _DELETED and operand[:1] == b"\1":
                 return STRUCK
             if code == _SYMBOL and len(operand) == 4:
-                font, letter = struct.unpack("<HH", operand)
-                sign = shown(self.fonts[font] if font < len(self.fonts) else "", letter) or STRUCK
+                sign = private(int.from_bytes(operand[2:], "little"))
         return sign
 
     @cached_property

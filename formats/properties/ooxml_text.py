@@ -9,7 +9,7 @@ from typing import Final
 
 from formats.properties.parts import Parts
 from formats.properties.pieces import BULLET, COUNTED, COUNTING, NOTED, Piece
-from formats.properties.symbols import shown
+from formats.properties.symbols import private
 from formats.xml import Element, local_name
 
 __all__ = ["Labels", "paragraphs"]
@@ -211,4 +211,4 @@ class _Reader:
 
 def _symbol(element: Element) -> str:
     """A sign of a symbol font (17.3.3.30)."""
-    return shown(element.get(f"{_WORD}font") or "", int(element.get(f"{_WORD}char") or "0", 16))
+    return private(int(element.get(f"{_WORD}char") or "0", 16))

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from formats.properties.symbols import is_private
+
 __all__ = ["BULLET", "COUNTED", "COUNTING", "NOTED", "Piece", "Text", "counts", "matches", "tokens", "words"]
 
 COUNTED: Final = "\ufffc"
@@ -73,7 +75,7 @@ def tokens(text: str) -> list[str]:
 
 
 def _says(token: str) -> bool:
-    if len(token) > 1 or token.isalnum() or token in _SIGNS:
+    if len(token) > 1 or token.isalnum() or token in _SIGNS or is_private(token):
         return True
     return unicodedata.category(token) in ("Sm", "Sc", "So", "Ps", "Pe") and token not in _BULLETS
 

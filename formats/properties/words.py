@@ -7,13 +7,14 @@ where the source counts them; numbers of lists before the paragraphs that have o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from formats.properties.facts import Compared
 from formats.properties.pieces import COUNTED, NOTED, Piece, Text, counts, matches, tokens
+from formats.properties.symbols import ALIKE, is_private
 from policies.phrases import phrase
 
 __all__ = ["NEIGHBOURS", "compare_words"]
@@ -40,15 +41,22 @@ class _Line:
     piece: Piece
 
 
-def compare_words(source: Text, result: Text, least: float | None = None) -> Compared:
-    """Whether the result says all that the source says and nothing else. Memory grows with the text."""
+def compare_words(source: Text, result: Text, least: float | None = None, *, symbols: bool = True) -> Compared:
+    """Whether the result says all that the source says and nothing else; without ``symbols``, letters of symbol fonts are left out. Memory
+    grows with the text."""
     least = NEIGHBOURS if least is None else least
     was, now = list(_lines(source)), list(_lines(result))
     facts = {"words": sum(len(line.said) for line in was), "found": sum(len(line.said) for line in now)}
+    if not symbols:
+        _forget_symbols(was, lambda _: True)
+        _forget_symbols(now, lambda _: True)
     _mend(was, now)
+    _same_symbols(was, now)
     _take_notes(was, now)
     _take_running(was, now)
     _take_labels(was, now)
+    _, more = _balance(was, now)
+    _forget_symbols(now, _each_of(more))
     _take_counted(was, now)
     lost, more = _balance(was, now)
     if lost:
@@ -99,6 +107,35 @@ def _mend(was: Sequence[_Line], now: Sequence[_Line]) -> None:
                     lost[joined] -= 1
                     more.subtract(parts)
                     break
+
+
+def _same_symbols(was: Sequence[_Line], now: Sequence[_Line]) -> None:
+    """Letters of symbol fonts, and the signs that they show, are the same on either side."""
+    lost, more = _balance(was, now)
+    for line in now if lost else ():
+        for at, each in enumerate(line.said):
+            others = ALIKE.get(each, frozenset()) or {sign for sign, letters in ALIKE.items() if each in letters}
+            if more[each] > 0 and (other := next((other for other in sorted(others) if lost[other] > 0), "")):
+                line.said[at] = other
+                lost[other] -= 1
+                more[each] -= 1
+
+
+def _forget_symbols(lines: list[_Line], which: Callable[[str], bool]) -> None:
+    """Letters of symbol fonts that a program sets by itself (bullets) say nothing."""
+    for line in lines:
+        line.said = [each for each in line.said if not (is_private(each) and which(each))]
+    lines[:] = [line for line in lines if line.said]
+
+
+def _each_of(counted: Counter[str]) -> Callable[[str], bool]:
+    """Whether one more of these is there: as often as it was counted."""
+
+    def one(token: str) -> bool:
+        counted[token] -= 1
+        return counted[token] >= 0
+
+    return one
 
 
 def _take_running(was: list[_Line], now: list[_Line]) -> None:

@@ -35,6 +35,22 @@ DELETED = '</w:t></w:r><w:del w:id="1" w:author="B" w:date="2020-01-01T00:00:00Z
 DELETED += '</w:delText></w:r></w:del><w:r><w:t xml:space="preserve">'
 
 
+TICKED = '</w:t></w:r><w:r><w:sym w:font="Wingdings" w:char="F0FE"/></w:r><w:r><w:t xml:space="preserve">'
+
+
+@pytest.mark.parametrize("recipe", ["pdfa-2b", "odt"])
+def test_boxes_that_are_ticked_by_a_symbol_font(recipe: str, tmp_path: Path, work: Work) -> None:
+    source = documents.docx(tmp_path / "a.docx", ["Đồng ý cấp đất: HIER có, ☐ không.", "Hết"])
+    with_part(source, "word/document.xml", "HIER", TICKED)
+    result = migrated(source, recipe, work)
+    found = one(source, result, "text", work)
+    assert found.accepted, spoken(found.detail)
+    for other in ("F0FD", "F0A8"):
+        with_part(source, "word/document.xml", 'w:char="F0FE"', f'w:char="{other}"')
+        assert one(source, result, "text", work).same is False, other
+        with_part(source, "word/document.xml", f'w:char="{other}"', 'w:char="F0FE"')
+
+
 def test_a_tracked_deletion_that_is_printed_back_is_noticed(tmp_path: Path, work: Work) -> None:
     source = documents.docx(tmp_path / "a.docx", ["Ủy ban HIER đồng ý cấp đất, ☑ có ☐ không, diện tích ≥ 5 m² (-35)."])
     with_part(source, "word/document.xml", " HIER", DELETED)
@@ -145,7 +161,7 @@ def test_tracked_changes_are_kept_or_nothing_is_made(tmp_path: Path, work: Work)
     result = migrated(source, "odt", work)
     assert parts_of(source, result, work).accepted
     found = parts_of(source, tmp_path / "a.pdf", work, "comments")
-    assert (found.same, spoken(found.detail)) == (False, "changes: 1 are 0")
+    assert (found.same, spoken(found.detail)) == (False, "tracked changes: 1 are 0")
     told = parts_of(source, tmp_path / "a.pdf", work, "comments", "changes")
     assert (told.accepted, told.lost) == (True, {"changes": 1})
     with zipfile.ZipFile(result) as file:

@@ -284,6 +284,23 @@ def test_what_differs_in_a_picture_is_said_in_both_languages(tmp_path: Path) -> 
         assert " is " not in spoken(found.detail, "vi")
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "same"),
+    [
+        ("có \uf0fe", "có \uf0fe", True),
+        ("có \uf0fe", "có ☑", True),
+        ("có ☑", "có \uf052", True),
+        ("có \uf0fe", "có ☐", False),
+        ("có \uf0fe", "có \uf0fd", False),
+        ("có \uf0fe", "có", False),
+        ("có \uf0fe", "có \uf0fe\n\uf0a7 một", True),  # a bullet that a program sets
+    ],
+)
+def test_letters_of_symbol_fonts_are_the_signs_that_they_show(was: str, now: str, same: bool) -> None:
+    more = ["một"] if "một" in now else []
+    assert compare_words([was, *more], now.splitlines()).same is same
+
+
 def test_a_shifted_or_changed_picture_is_refused(tmp_path: Path) -> None:
     source = documents.picture(tmp_path / "a.png")
     shifted = documents.picture(tmp_path / "b.png", shift=1)
