@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from formats.held import Held
 from formats.identify import Identification
 from formats.package.spool_database import beside
-from policies.findings import Puid
+from policies.findings import Puid, spoken
 
 __all__ = ["FormatReport", "KnownFormat", "notes_of"]
 
@@ -85,7 +85,7 @@ def notes_of(answer: Identification) -> list[str]:
     if answer.alternatives:
         notes.append(f"also: {', '.join(answer.alternatives)}")
     if answer.reason:
-        notes.append(answer.reason)
+        notes.append(spoken(answer.reason, "en"))  # a record of PREMIS, as all of these notes
     second = answer.second
     if second is not None:
         said = ", ".join(second.puids) or second.reason

@@ -46,17 +46,22 @@ class Signatures:
 
 
 def files_below(paths: Iterable[Path]) -> Iterator[Path]:
-    """The regular files of ``paths``, folders gone through, links not followed, in the order of their names."""
+    """The files of ``paths``, folders gone through, links not followed, in the order of their names. What is no regular file is among them,
+    and so is a folder that cannot be listed: whoever looks at it says that it could not."""
     for path in paths:
         if not path.is_dir():
             yield path
             continue
-        for folder, folders, names in os.walk(path):
+        closed: list[OSError] = []
+        for folder, folders, names in os.walk(path, onerror=closed.append):
+            yield from (Path(os.fsdecode(error.filename)) for error in closed)
+            closed.clear()
             folders.sort()
             for name in sorted(names):
                 file = Path(folder, name)
-                if file.is_file() and not file.is_symlink():
+                if not file.is_symlink():
                     yield file
+        yield from (Path(os.fsdecode(error.filename)) for error in closed)
 
 
 def in_use(archive: Archive) -> Signatures:
@@ -91,8 +96,7 @@ def update(archive: Archive, given: Path, *, older: bool = False) -> tuple[Signa
             raise SignaturesRefused(str(given), phrase("pronom-older", found=now.version, used=before.version))
     except IdentifierUnavailable as error:
         new.unlink(missing_ok=True)
-        reason = "it is no signature file of Siegfried's (made by roy; the XML files of PRONOM must be built into one first)"
-        raise SignaturesRefused(str(given), reason) from error
+        raise SignaturesRefused(str(given), phrase("pronom-no-file")) from error
     except SignaturesRefused:
         new.unlink(missing_ok=True)
         raise

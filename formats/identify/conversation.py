@@ -20,6 +20,7 @@ from formats.identify.limits import AskSecond, Limits
 from formats.identify.process import WorkerLost, WorkerProcess
 from formats.identify.second import Budget, could_not, not_asked, weigh
 from policies.findings import Puid
+from policies.phrases import os_phrase, phrase
 
 __all__ = ["Conversation", "Workers"]
 
@@ -254,11 +255,11 @@ def _looked_at(path: Path) -> _File | Identification:
         name.isascii() or name.encode("utf-8")
         status = os.stat(name)
     except UnicodeEncodeError:
-        return _could_not("the name is not UTF-8, and Siegfried takes no other")
+        return _could_not(phrase("name-not-utf8"))
     except OSError as error:
-        return _could_not(str(error))
+        return _could_not(os_phrase(error))
     if not stat.S_ISREG(status.st_mode):
-        return _could_not("it is no regular file")
+        return _could_not(phrase("not-regular-file"))
     return _File(path, name, status.st_size) if status.st_size else EMPTY
 
 

@@ -105,7 +105,7 @@ def _show(screen: Screen, signatures: str, answers: Iterable[Row]) -> None:
     files = 0
     for path, member, answer in answers:
         files += 1
-        name = answer.reason if answer.basis.value == "failed" else f"{answer.name} {answer.version}".strip()
+        name = spoken(answer.reason, language()) if answer.basis.value == "failed" else f"{answer.name} {answer.version}".strip()
         place = f"{path} → {member}" if member else str(path)
         screen.line(
             f"{answer.puid or '-':<12} {answer.basis.value:<10} {place}  {name or words('identify.unknown')}{_second(answer)}"
@@ -194,7 +194,7 @@ def _show_again(screen: Screen, signatures: str, found: Iterable[Again]) -> None
     files = 0
     for each in found:
         files += each.differs
-        now = f"{each.now.puid or '-'} ({each.now.basis.value})" if each.now else each.failed
+        now = f"{each.now.puid or '-'} ({each.now.basis.value})" if each.now else spoken(each.failed, language())
         if each.contents is not None and each.inside != each.file.inside:
             formats = (f"{number(one.files)} × {one.puid or '-'}" for one in each.contents.sums().formats)
             now += f", {words('identify.inside')}: {', '.join(formats) or '-'}"

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from policies.findings import spoken
+from repository.texts import language as speech
+
 if TYPE_CHECKING:
     from formats.identify import Identification
     from repository.versions.reidentification import Again
@@ -28,7 +31,7 @@ def identified(found: tuple[Path, str, Identification]) -> dict[str, Any]:
         "alternatives": list(answer.alternatives),
         "hints": list(answer.hints),
         "extension_mismatch": answer.extension_mismatch,
-        "reason": answer.reason,
+        "reason": spoken(answer.reason, speech()),
         "second_opinion": None
         if second is None
         else {
@@ -51,6 +54,6 @@ def differs(each: Again) -> dict[str, Any]:
         "before": each.file.puid,
         "now": each.now.puid if each.now else "",
         "basis": each.now.basis.value if each.now else "",
-        "reason": each.failed,
+        "reason": spoken(each.failed, speech()),
         "inside": each.contents.sums().document() if each.contents is not None and each.inside != each.file.inside else None,
     }
