@@ -173,6 +173,9 @@ def _plan_facts(line: PlanLine) -> Iterator[tuple[str, str]]:
     else:
         yield words("label.time"), words("formats.hours", hours=f"{line.hours:.2f}", files=number(line.measured))
         yield words("label.storage"), size(line.storage)
+    if line.files:  # a campaign without formats takes up all that its path leads from, and a plan of what is at risk does not
+        formats = " ".join(f"--puid {each}" for each in line.puids)
+        yield words("label.to_run"), f"kho formats campaign run {line.path.name} {formats}"
 
 
 def sample(

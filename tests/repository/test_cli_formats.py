@@ -46,6 +46,12 @@ def printed_words(path: Path) -> str:
     return "".join(subprocess.run([program, path, "-"], capture_output=True, check=True).stdout.decode().split())
 
 
+def test_a_plan_says_how_to_run_what_it_counted(archive: Archive) -> None:
+    """It counts formats at risk; a campaign of the bare path takes up all that the path leads from."""
+    said = archive.kho("formats", "plan").out
+    assert "kho formats campaign run picture-tiff --puid fmt/116" in " ".join(said.split()), said
+
+
 @pytest.mark.proof
 def test_the_life_of_a_campaign(archive: Archive) -> None:
     held = archive.kho("--json", "formats", "holdings")
