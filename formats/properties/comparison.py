@@ -170,7 +170,12 @@ def _page_scores(source: Said, result: Said, count: int, work: Path, least: floa
         told = pictures.describe(source.path, work)
         side = max(told["width"], told["height"])
         for page in range(1, count + 1):
-            yield page, _page_score(source, result, page, min(side, DRAWN_SIDE), LOOK_SIDE, work)
+            score = _page_score(source, result, page, min(side, DRAWN_SIDE), LOOK_SIDE, work)
+            if (
+                score < least and side < 2 * LOOK_SIDE
+            ):  # too small to be made much smaller: each pixel would have to be drawn in its place
+                score = _page_score(source, result, page, side * FINER, round(min(side, LOOK_SIDE) * SMALLER), work)
+            yield page, score
         return
     for page, points in enumerate(pdf.longest_sides(source.path, work, count), 1):
         side = max(1, round(points * LOOK_DPI / 72))

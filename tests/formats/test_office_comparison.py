@@ -383,3 +383,18 @@ def test_words_that_nobody_sees_are_noticed(change: str, tmp_path: Path, work: W
     assert one(source, result, "text", work).accepted
     found = one(source, tmp_path / "a.pdf", "text", work)
     assert found.same is False, found
+
+
+@pytest.mark.parametrize("mode", ["RGB", "1"])
+def test_a_small_picture_is_a_page_of_a_scan(mode: str, tmp_path: Path, work: Work) -> None:
+    """Its pixels are as large as those that are compared, and a program that draws pages sets them half a pixel aside."""
+    needs("ocrmypdf", "tesseract")
+    source, other = tmp_path / "a.tif", tmp_path / "b.tif"
+    picture = ImageOps.posterize(Image.effect_noise((150, 100), 90).resize((600, 400)).convert("RGB"), 2)
+    for path, drawn in ((source, picture), (other, ImageOps.mirror(picture))):
+        drawn.convert(mode).save(path, dpi=(72, 72))
+    made = MIGRATORS["ocrmypdf"].migrate(source, "pdfa-2b-ocr", work())
+    assert isinstance(made, Made), made
+    demand = [Demand("look", 0.7)]
+    found = [compare(Said(path, Kind.PICTURE), Said(made.result, Kind.PDF), demand, work())[0] for path in (source, other)]
+    assert [each.same for each in found] == [True, False], found
