@@ -33,8 +33,7 @@ from repository.versions.migration import Converted, Converter, formats_of, loss
 __all__ = ["CampaignReport", "Order", "deposit_of", "run_batch", "take_back"]
 
 AHEAD: Final = 2
-"""Files under way or done and not yet taken, a core: enough that no core waits, also while a version is sealed; few enough that disks
-stay empty."""
+"""Files under way or done and not yet taken, a core: enough that no core waits, few enough that disks stay empty."""
 
 SHOWN: Final = 100
 """Findings of one code that a report lists; all are counted."""
@@ -96,8 +95,7 @@ class CampaignReport:
 
 
 class _Version:
-    """The next version of one AIP in the making; used by one thread. ``pending`` of its files are under way; it is ``whole`` when no more
-    will come."""
+    """The next version of one AIP in the making; used by one thread."""
 
     def __init__(self, archive: Archive, order: Order, converter: Converter, aip: Aip, deposit_id: str) -> None:
         self.archive, self.order, self.converter, self.aip, self.deposit_id = archive, order, converter, aip, deposit_id
@@ -105,7 +103,6 @@ class _Version:
         self.findings = Findings()
         self.report = CampaignReport()
         self.awaited: Finding | None = None
-        self.pending, self.whole = 0, False
         kept = json.loads(self.spool.meta("migration") or b"{}")
         tool = converter.version_for(converter.path) or ""
         self.basis = {"version": aip.version, "formats": converter.policy.digest, "tool": tool}
@@ -202,19 +199,23 @@ class _UnderWay(NamedTuple):
 @dataclass
 class _Batch:
     """Files under way, and the versions they belong to; ``sealed`` are deposits to be kept, those included that were sealed when this step
-    was run before."""
+    was run before.
+
+    Versions are sealed one after another when all files are done: from then on they are known, whoever sends an update meanwhile is
+    refused, and what becomes of them is not this step's alone to tell."""
 
     archive: Archive
     order: Order
     converter: Converter
     step: Step
     report: CampaignReport
+    versions: list[_Version] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
     _done: int = 0
     _pending: dict[Future[Converted | Finding], _UnderWay] = field(default_factory=dict)
 
     def convert(self, aip_ids: Sequence[str], most: int) -> None:
-        """Convert at most ``most`` files, on all cores; a version is sealed when its last file is done, beside the files of others."""
+        """Convert at most ``most`` files, on all cores, and seal what they make."""
         cores = len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(cores, "migrate") as pool:
             try:
@@ -223,7 +224,6 @@ class _Batch:
                     work.mkdir(parents=True)
                     future = pool.submit(self.converter.convert, version.aip.id, file, work)
                     self._pending[future] = _UnderWay(version, file, work)
-                    version.pending += 1
                     if len(self._pending) >= cores * AHEAD:
                         self._take()
                 while self._pending:
@@ -231,6 +231,7 @@ class _Batch:
             finally:
                 for future in self._pending:
                     future.cancel()
+        self.sealed += [each for version in self.versions if (each := _ended(version, self.report))]
 
     def _take(self) -> None:
         """Take what is done first, in whatever order: a long film holds up none of the short ones behind it. What failed comes last."""
@@ -241,15 +242,8 @@ class _Batch:
                 _taken(version, file, future.result())
             finally:
                 shutil.rmtree(work, ignore_errors=True)
-            version.pending -= 1
             self._done += 1
             self.step.progress(self._done, 0, "migrate:files")
-            self._end(version)
-
-    def _end(self, version: _Version) -> None:
-        """Seal a version of which all is done."""
-        if version.whole and not version.pending and (deposit_id := _ended(version, self.report)):
-            self.sealed.append(deposit_id)
 
     def _wanted(self, aip_ids: Sequence[str], most: int) -> Iterator[tuple[_Version, AipFile]]:
         """Files to be converted; what an earlier run of this step did is counted, and not done again: it is among the ``most``."""
@@ -268,6 +262,7 @@ class _Batch:
                 if version is None:
                     aip = self.archive.catalog.holdings.get(aip_id)
                     version = _Version(self.archive, self.order, self.converter, aip, deposit_id)
+                    self.versions.append(version)
                     version.report.counts["aips"] += 1
                 if version.has(file):
                     version.report.counts.update(files=1, migrated=1)
@@ -277,22 +272,17 @@ class _Batch:
                     yield version, file
                 else:
                     break
-            if version is not None:
-                version.whole = True
-                self._end(version)
 
     def _begun(self) -> int:
         return self._done + len(self._pending)
 
     def _done_before(self, deposit: Deposit) -> None:
         if deposit.state is DepositState.ACCEPTED:
-            facts = json.loads(self.archive.spools.get(deposit.id).meta("migration") or b"{}").get("facts", {})
-            size = {name: facts.get(name, 0) for name in ("bytes_in", "bytes_out")}
-            self.report.counts.update(aips=1, versions=1, files=facts.get("files", 0), migrated=facts.get("files", 0), **size)
-            for each in deposit.findings:
-                self.report.add(each)
+            if told := json.loads(self.archive.spools.get(deposit.id).meta("report") or b"{}"):
+                self.report.merge(told)
+                self._done += told["counts"]["files"]
+            self.report.counts["versions"] += 1
             self.sealed.append(deposit.id)
-            self._done += facts.get("files", 0)
 
 
 def _taken(version: _Version, file: AipFile, done: Converted | Finding) -> None:
@@ -331,6 +321,7 @@ def _seal(version: _Version, report: CampaignReport) -> str:
         version.archive.spools.remove(version.deposit_id)
         return ""
     path = version.order.path
+    version.spool.set_meta("report", json.dumps(version.report.as_json()).encode())  # for who runs this step again
     deposit = sealed_deposit(
         version.archive,
         version.aip,

@@ -131,52 +131,60 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_takes_long_holds_up_no_other(
     archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All other files are done while one core works on it, and the versions that are whole are sealed."""
+    """All other files are done while one core works on it; no version is known before, so that updates are taken meanwhile."""
     first = archive.deposit(pictures(tmp_path / "a", 1)).aip_id
     others = [archive.deposit(pictures(tmp_path / f"b{n}", 3 + n)).aip_id for n in range(2)]
-    honest, sealed = Converter.convert, list[str]()
+    honest, taken, known = Converter.convert, batches._taken, list[list[str]]()
+    done_beside: list[str] = []
     all_others = threading.Event()
 
     def slow(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
         if aip_id == first:
-            assert all_others.wait(60), f"only {sealed} were sealed beside it"
+            assert all_others.wait(60), f"only {done_beside} were done beside it"
         return honest(self, aip_id, file, work)
 
-    def seal(*args: Any, **more: Any) -> Any:
-        sealed.append(args[1].id)
-        if set(others) <= {*sealed}:
+    def noted(version: Any, file: Any, done: Any) -> None:
+        taken(version, file, done)
+        done_beside.append(file.path)
+        if len(done_beside) == 7:
+            known.append(waiting(archive.engine.archive))
             all_others.set()
-        return honest_seal(*args, **more)
 
-    honest_seal = batches.sealed_deposit
     monkeypatch.setattr(Converter, "convert", slow)
-    monkeypatch.setattr(batches, "sealed_deposit", seal)
+    monkeypatch.setattr(batches, "_taken", noted)
     done = batch(archive, first, *others)
-    assert sealed == [*others, first]
+    assert known == [[]]
     assert (done["report"]["counts"]["migrated"], done["report"]["counts"]["versions"], len(done["deposits"])) == (8, 3, 3)
 
 
-@pytest.mark.usefixtures("two_cores")
-def test_what_was_sealed_before_a_batch_died_is_kept_with_the_rest(
-    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sealed", [0, 1])
+def test_what_a_batch_did_before_it_died_is_reported_once_and_whole(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: int
 ) -> None:
-    first, last = (archive.deposit(pictures(tmp_path / name, count)).aip_id for name, count in (("a", 2), ("b", 4)))
-    honest, died = Converter.convert, list[str]()
+    """Also what failed; whether it died before the first version was sealed, or after."""
+    ids = [archive.deposit(pictures(tmp_path / name, count)).aip_id for name, count in (("a", 3), ("b", 4))]
+    honest, seal, seals = Converter.convert, batches.sealed_deposit, list[str]()
 
-    def dying(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
-        if aip_id == last and file.path.endswith("3.bmp") and not died:
-            died.append(aip_id)
-            raise OSError("the disk is gone")
+    def failing(self: Converter, aip_id: str, file: Any, work: Path) -> Any:
+        if file.path.endswith("1.bmp") and aip_id == ids[0]:
+            return Finding("MIG-WRONG-FORMAT", file.path, {"puid": "fmt/0", "targets": "fmt/353"})
         return honest(self, aip_id, file, work)
 
-    monkeypatch.setattr(Converter, "convert", dying)
+    def dying(*args: Any, **more: Any) -> Any:
+        seals.append(args[1].id)
+        if len(seals) == sealed + 1:
+            raise OSError("the disk is gone")
+        return seal(*args, **more)
+
+    monkeypatch.setattr(Converter, "convert", failing)
+    monkeypatch.setattr(batches, "sealed_deposit", dying)
     with pytest.raises(OSError, match="the disk is gone"):
-        batch(archive, first, last)
-    sealed = waiting(archive.engine.archive)
-    assert len(sealed) == 1
-    done = batch(archive, first, last)
-    assert done["deposits"][:1] == sealed
-    assert (done["report"]["counts"]["migrated"], done["report"]["counts"]["versions"], len(done["deposits"])) == (6, 2, 2)
+        batch(archive, *ids)
+    assert len(waiting(archive.engine.archive)) == sealed
+    report = batch(archive, *ids)["report"]
+    counts = report["counts"]
+    assert [counts[each] for each in ("aips", "files", "migrated", "failed", "versions")] == [2, 7, 6, 1, 2]
+    assert report["codes"] == {"MIG-WRONG-FORMAT": 1}
 
 
 def test_what_was_lost_before_a_campaign_died_is_told_at_its_end(
