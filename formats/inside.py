@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from policies.findings import Finding, Findings, Puid, said
 from policies.identification import ArchivesPolicy
 from policies.phrases import phrase
 
-__all__ = ["OPENED", "Contents", "Inside", "Member", "told"]
+__all__ = ["OPENED", "Contents", "Inside", "Member", "notes_again", "told"]
 
 MAILBOX: Final = Puid("fmt/720")
 
@@ -52,6 +53,10 @@ MOST_FORMATS: Final = 60
 
 PATIENCE: Final = 20
 """Files of one deposit's archives on which a validator may hang or die; the others are not validated then."""
+
+SECONDS: Final = 600.0
+"""By the clock, that validators may take for what lies in the archives of one deposit; the others are not validated then. As long as five
+files on which one hangs: thousands of pictures that take a second each, and hang on nothing, fit into a ZIP of some MB."""
 
 Validate = Callable[[Iterable[tuple[Path, Puid]]], Iterator[tuple[Path, Validation]]]
 """As `formats.inspection.Inspectors.validate`."""
@@ -82,7 +87,8 @@ class Contents:
     """What one archive holds, summed: memory grows with the number of formats. ``sizes`` are the bytes of ``formats``, and of what is not
     known. ``left`` is how often something was not looked at, by what hindered it (a code), ``reasons`` the first reason of each in words;
     ``locked`` how many files ask for a password. ``validity`` is how many are valid, invalid, not validated: of nothing where nobody was to
-    validate, of what is not empty else; ``invalid`` names the first, with what is wrong."""
+    validate, of what is not empty else; ``invalid`` names the first, with what is wrong. ``spared`` of those that are not validated were
+    given to no validator any more, ``spared_why`` says why."""
 
     files: int = 0
     bytes: int = 0
@@ -93,6 +99,8 @@ class Contents:
     locked: int = 0
     validity: Counter[Validity] = field(default_factory=Counter)
     invalid: list[tuple[str, str]] = field(default_factory=list)
+    spared: int = 0
+    spared_why: str = ""
     left: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -118,6 +126,12 @@ class Contents:
         if found.validity is Validity.INVALID and len(self.invalid) < MOST_NAMED:
             first = found.defects[0] if found.defects else None
             self.invalid.append((name, f"{first.rule}: {first.words}" if first else ""))
+
+    def spare(self, reason: str) -> None:
+        """A file is given to no validator."""
+        self.validity[Validity.NOT_VALIDATED] += 1
+        self.spared += 1
+        self.spared_why = self.spared_why or reason
 
     def miss(self, code: str, reason: str) -> None:
         """Something was not looked at."""
@@ -148,8 +162,10 @@ class Contents:
         if self.locked:
             rows.append(f"inside: {self.locked} × asks for a password")
         if self.validity:
-            rows.append(f"inside, validated: {', '.join(f'{self.validity[each]} {each.value}' for each in Validity)}")
-            rows += [f"inside, invalid: {name}: {words}" for name, words in self.invalid]
+            rows.append(f"{VALIDATED}{', '.join(f'{self.validity[each]} {each.value}' for each in Validity)}")
+            rows += [f"{INVALID}{name}: {words}" for name, words in self.invalid]
+            if self.spared:
+                rows.append(f"{SPARED}{self.spared} × VAL-INSIDE-LEFT")
             rows.append(NOT_CHARACTERISED)
         elif self.files:
             rows.append(NAMED_ONLY)
@@ -162,6 +178,33 @@ NAMED_ONLY: Final = "inside: named only, neither validated nor characterised"
 
 
 NOT_CHARACTERISED: Final = "inside: named and validated, not characterised"
+
+NOTED: Final = ("inside: ", "inside, ")
+"""How all notes begin that tell of what lies in an archive."""
+
+VALIDATED: Final = "inside, validated: "
+
+INVALID: Final = "inside, invalid: "
+
+SPARED: Final = "inside, not validated: "
+
+JUDGED: Final = (VALIDATED, INVALID, SPARED, NOT_CHARACTERISED)
+"""How the notes begin that only who validates can make."""
+
+EARLIER: Final = "inside: named again since; validated as what it was named before"
+"""The formats may be others now, and the files more or fewer, than those that were validated."""
+
+
+def notes_again(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
+    """The notes ``now`` of an archive that was looked into again, with what was found before of the soundness of what lies in it where
+    nobody validated this time, and all that was found where nobody looked: its bytes are the same, and nobody is to read that it was never
+    validated."""
+    if not any(each.startswith(NOTED) for each in now):
+        return (*now, *(each for each in before if each.startswith(NOTED)))
+    judged = [each for each in before if each.startswith(JUDGED)]
+    if not judged or any(each.startswith(VALIDATED) for each in now):
+        return tuple(now)
+    return (*(each for each in now if each != NAMED_ONLY), *judged, EARLIER)
 
 
 def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
@@ -180,6 +223,8 @@ def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
     if contents.invalid:
         names = ", ".join(name for name, _ in contents.invalid) + (" …" if invalid > len(contents.invalid) else "")
         yield Finding("VAL-INSIDE-INVALID", path, {"files": invalid, "names": names})
+    if contents.spared:
+        yield Finding("VAL-INSIDE-LEFT", path, {"files": contents.spared, "reason": contents.spared_why})
     if contents.locked:
         yield Finding("IDENT-INSIDE-LOCKED", path, {"files": contents.locked})
     if contents.left:
@@ -188,11 +233,19 @@ def told(path: str, puid: str, contents: Contents) -> Iterator[Finding]:
 
 class Inside:
     """Looks into the archives of one deposit (or one command), within ``bounds`` for all of them together. ``room`` is a folder of the
-    caller's in which files lie for a moment. ``validate`` None: they are named only."""
+    caller's in which files lie for a moment. ``validate`` None: they are named only. ``clock`` gives seconds."""
 
-    def __init__(self, identifier: Identifier, room: Path, bounds: ArchivesPolicy, validate: Validate | None = None) -> None:
+    def __init__(
+        self,
+        identifier: Identifier,
+        room: Path,
+        bounds: ArchivesPolicy,
+        validate: Validate | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._identifier, self._room, self._bounds, self._validate = identifier, room, bounds, validate
-        self._patience = PATIENCE
+        self._patience, self._seconds, self._clock = PATIENCE, SECONDS, clock
         self._files, self._bytes = bounds.files, bounds.bytes
         self._numbers = 0
 
@@ -259,14 +312,24 @@ class Inside:
 
         def asked() -> Iterator[tuple[Path, Puid]]:
             for taken, known in named:
-                if taken.size and self._patience > 0:
-                    yield taken.path, known.puid
+                reason = self._impatient() if taken.size else ""
+                if reason:
+                    contents.spare(reason)
                 elif taken.size:
-                    contents.validity[Validity.NOT_VALIDATED] += 1
+                    yield taken.path, known.puid
 
+        since = self._clock()
         for path, found in self._validate(asked()):
             contents.judge(names[path], found)
             self._patience -= found.why in (Why.TIME_OUT, Why.TOOL_DIED)
+            now = self._clock()
+            self._seconds, since = self._seconds - (now - since), now
+
+    def _impatient(self) -> str:
+        """Why validators are given no more files; "" while they are."""
+        if self._patience <= 0:
+            return phrase("inside-hung", files=PATIENCE)
+        return "" if self._seconds > 0 else phrase("inside-slow", minutes=round(SECONDS / 60))
 
     def _bounded(self) -> str:
         return phrase("inside-bounds", files=self._bounds.files, size=self._bounds.bytes)

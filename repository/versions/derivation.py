@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 from fixity.manifest import Entry
 from formats.hrefs import decode_href
 from formats.identify import Identification
+from formats.inside import notes_again
 from formats.mets import EMPTY_FOLDER, MetsFile, RepresentationRef
 from formats.mets_reader import Attributes, Division, File, MetadataSection, Root, read_mets
 from formats.package.source import Package, Role
@@ -209,7 +210,8 @@ class _Derived(Generator):
         if known is None:
             return each
         before = f"identified before as {each.puid or UNKNOWN_FORMAT} by {each.format_notes[0] if each.format_notes else '-'}"
-        notes = (*known.notes, before)
+        told = notes_again(each.format_notes, known.notes) if known.inside else known.notes
+        notes = (*told, before)
         return replace(each, puid=known.puid, format_name=known.name, format_version=known.version, format_notes=notes)
 
     def _empty_folders(self, folder: str) -> Iterator[str]:

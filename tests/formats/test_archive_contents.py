@@ -16,7 +16,19 @@ import pytest
 
 from formats.enclosed import Enclosed, EnclosedFormat
 from formats.identify import Basis, Identification
-from formats.inside import OPENED, PATIENCE, Contents, Inside, Member, told
+from formats.inside import (
+    EARLIER,
+    NAMED_ONLY,
+    NOT_CHARACTERISED,
+    OPENED,
+    PATIENCE,
+    SECONDS,
+    Contents,
+    Inside,
+    Member,
+    notes_again,
+    told,
+)
 from formats.validate import Validation, Validity, Why
 from formats.validate.validation import Defect, could_not, defective
 from policies.findings import Puid
@@ -131,7 +143,48 @@ def test_a_validator_that_hangs_again_and_again_is_not_waited_for(tmp_path: Path
     contents = Inside(Heads(), tmp_path / "room", ArchivesPolicy(), hangs).look(tmp_path / "a", b"a.zip")  # type: ignore[arg-type]
     assert len(asked) == PATIENCE
     assert contents.validity == {Validity.NOT_VALIDATED: 60}
-    assert not any(each.code == "VAL-INSIDE-INVALID" for each in told("a", "x-fmt/263", contents))
+    found = {each.code: each for each in told("a", "x-fmt/263", contents)}
+    assert "VAL-INSIDE-INVALID" not in found
+    assert found["VAL-INSIDE-LEFT"].args["files"] == 60 - PATIENCE
+    assert "inside, not validated: 40 × VAL-INSIDE-LEFT" in contents.notes()
+
+
+def test_validators_that_are_slow_and_never_hang_have_an_end(tmp_path: Path) -> None:
+    """Of all archives of a deposit together; what is over it is told, and the sums for the catalog do not depend on it."""
+    now = 0.0
+
+    def slow(files: Iterable[tuple[Path, Puid]]) -> Iterator[tuple[Path, Validation]]:
+        nonlocal now
+        for path, _ in files:
+            now += SECONDS / 10
+            yield path, defective("t 1", [])
+
+    (tmp_path / "a").write_bytes(zipped({f"{number}.pdf": PDF for number in range(7)}))
+    (tmp_path / "room").mkdir()
+    inside = Inside(Heads(), tmp_path / "room", ArchivesPolicy(), slow, clock=lambda: now)  # type: ignore[arg-type]
+    first = inside.look(tmp_path / "a", b"a.zip")
+    assert first.validity == {Validity.VALID: 7}
+    assert "VAL-INSIDE-LEFT" not in {each.code for each in told("a", "x-fmt/263", first)}
+    now += SECONDS * 2  # what others take is not counted
+    second = inside.look(tmp_path / "a", b"a.zip")
+    assert second.validity == {Validity.VALID: 3, Validity.NOT_VALIDATED: 4}
+    found = {each.code: each for each in told("a", "x-fmt/263", second)}
+    assert found["VAL-INSIDE-LEFT"].args["files"] == 4
+    assert "10 minutes" in found["VAL-INSIDE-LEFT"].text()
+    assert "10 phút" in found["VAL-INSIDE-LEFT"].text("vi")
+    assert "inside, not validated: 4 × VAL-INSIDE-LEFT" in second.notes()
+    assert second.sums() == first.sums()
+
+
+def test_notes_of_who_validates_nothing_keep_what_was_validated_before() -> None:
+    named = ("tool", "inside: 2 files, 9 bytes", NAMED_ONLY)
+    judged = ("inside, validated: 1 valid, 0 invalid, 0 not validated", NOT_CHARACTERISED)
+    before = ("tool", "inside: 1 files, 9 bytes", *judged)
+    assert notes_again(named, named) == named
+    assert notes_again(before, named) == (*named[:2], *judged, EARLIER)
+    assert notes_again(notes_again(before, named), named) == (*named[:2], *judged, EARLIER)
+    assert notes_again(named, before) == before, "somebody validated now"
+    assert notes_again(before, ("tool 2",)) == ("tool 2", *before[1:]), "nobody looked"
 
 
 @pytest.mark.parametrize(

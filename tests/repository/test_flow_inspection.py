@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
 import pytest
 
+from formats.inside import EARLIER, JUDGED, NAMED_ONLY
 from formats.inspection import InspectionLimits, Inspectors
 from formats.premis import PremisFile, read_premis
 from repository.model import DepositState
+from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.formats.sample_files import make
 from tests.formats.sample_files import sound as wav
@@ -175,6 +178,33 @@ def test_what_lies_in_archives_is_validated_too(archive: ArchiveUnderTest, recor
     again = archive.deposit(write_tree(tmp_path / "gói 2", {"b.zip": (packed / "a.zip").read_bytes(), "c.txt": b"c"}))
     assert not {"VAL-INSIDE", "VAL-INSIDE-INVALID"} & {finding.code for finding in again.findings}
     assert "IDENT-INSIDE" in {finding.code for finding in again.findings}
+
+
+def test_what_was_validated_in_an_archive_is_not_forgotten_when_it_is_named_again(
+    archive: ArchiveUnderTest, tmp_path: Path
+) -> None:
+    """Nobody validates then: the newest version says what was found when somebody did, and that it was before."""
+    set_policy(archive, "# archive_files = 20000", "archive_files = 1")
+    packed = zipped({"cut.pdf": b"%PDF-1.4\n%%EOF\n", "b.txt": b"b", "c.txt": b"c"})
+    aip = archive.deposit(write_tree(tmp_path / "gói", {"a.zip": packed})).aip_id
+    first = noted(archive, aip)
+    assert "inside, validated: 0 valid, 1 invalid, 0 not validated" in first
+    for before, files in ((1, 3), (3, 2)):
+        set_policy(archive, f"archive_files = {before}", f"archive_files = {files}")
+        assert archive.engine.campaigns.reidentify(progress=Silent())["counts"]["versions"] == 1
+        notes = noted(archive, aip)
+        assert any(each.startswith(f"inside: {files} files, ") for each in notes)
+        assert NAMED_ONLY not in notes
+        assert [each for each in notes if each.startswith(JUDGED)] == [each for each in first if each.startswith(JUDGED)]
+        assert notes.count(EARLIER) == 1
+    archive.whole()
+
+
+def noted(archive: ArchiveUnderTest, aip: str) -> tuple[str, ...]:
+    """What the newest version says of the format of its archive."""
+    folder = archive.export(aip, uuid.uuid4().hex, form="folder")
+    with (folder / "representations/rep1/metadata/preservation/premis-kho.xml").open("rb") as stream:
+        return next(each.format_notes for each in read_premis(stream) if isinstance(each, PremisFile) and ".zip" in each.path)
 
 
 def test_the_archives_own_schemas_go_first(archive: ArchiveUnderTest, tmp_path: Path) -> None:
