@@ -126,7 +126,14 @@ class _Pipes(NamedTuple):
 
     @classmethod
     def made(cls) -> _Pipes:
-        (questions, asking), (answers, answering), (lifeline, holding) = os.pipe(), os.pipe(), os.pipe()
+        ends: list[int] = []
+        try:
+            for _ in range(3):
+                ends += os.pipe()
+        except BaseException:
+            cls.close(ends)
+            raise
+        questions, asking, answers, answering, lifeline, holding = ends
         return cls((questions, answering, lifeline), (asking, answers, holding))
 
     @staticmethod
@@ -135,15 +142,14 @@ class _Pipes(NamedTuple):
             os.close(each)
 
 
-def _live(serve: Callable[[int], None], pipes: _Pipes, every: Sequence[_Pipes]) -> NoReturn:
-    """The life of a copy: nothing of what the process did before goes on in it."""
+def _live(serve: Callable[[int], None], pipes: _Pipes, held: Iterable[int]) -> NoReturn:
+    """The life of a copy: nothing of what the process did before goes on in it; what it ``held`` of other copies is let go."""
     code = 1
     try:
         questions, answering, lifeline = pipes.theirs
         os.dup2(questions, 0)
         os.dup2(answering, 1)
-        for each in every:
-            _Pipes.close(end for end in (*each.theirs, *each.ours) if end != lifeline)
+        _Pipes.close((questions, answering, *pipes.ours, *held))
         gc.enable()
         serve(lifeline)
         code = 0
@@ -169,7 +175,8 @@ class _Copy:
     def kill(self) -> None:
         """End it."""
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # see `_wait`
+                os.kill(self.pid, signal.SIGKILL)
 
     def communicate(self) -> None:
         """Wait until it has ended, and let go of its pipes."""
@@ -180,7 +187,10 @@ class _Copy:
 
     def _wait(self, options: int) -> int | None:
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, options)
+            try:
+                pid, status = os.waitpid(self.pid, options)
+            except ChildProcessError:  # whoever started us ignores the end of children, and so do we: nobody knows how it ended
+                pid, status = self.pid, 0
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
@@ -194,6 +204,7 @@ class Helper:
         self._module, _, self._function = entry.partition(":")
         self._process: subprocess.Popen[bytes] | _Copy | None = None
         self._lifeline = -1
+        self._closing = threading.Lock()
 
     def ask(self, question: Any, told: Told) -> Any:
         """The answer to one question. What ``told`` raises ends the process, and comes through.
@@ -228,13 +239,20 @@ class Helper:
         function: Callable[[int], None] = getattr(importlib.import_module(self._module), self._function)
         return function
 
-    def copy(self, pipes: _Pipes, every: Sequence[_Pipes]) -> None:
-        """Start it as a copy of this process, which is `alone`; ``pipes`` are the copy's, among those of ``every`` copy. Raises OSError."""
-        serve = self.load()
-        pid = os.fork()
-        if not pid:
-            _live(serve, pipes, every)
+    def copy(self, held: Iterable[int]) -> tuple[int, int, int]:
+        """Start it as a copy of this process, which is `alone` but for the descriptors it ``held`` of others; those of this one, to be
+        held as long. Raises OSError."""
+        serve, pipes = self.load(), _Pipes.made()
+        try:
+            if not (pid := os.fork()):
+                _live(serve, pipes, held)
+        except BaseException:
+            pipes.close(pipes.ours)
+            raise
+        finally:
+            pipes.close(pipes.theirs)
         self._process, self._lifeline = _Copy(pid, *pipes.ours[:2]), pipes.ours[2]
+        return pipes.ours
 
     def ask_all(
         self,
@@ -263,14 +281,15 @@ class Helper:
             os.close(theirs)
 
     def close(self) -> None:
-        """End the process, at work or not."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        """End the process, at work or not. Whoever is asking it in another thread may do so at the same time."""
+        with self._closing:
+            process, self._process = self._process, None
+            lifeline, self._lifeline = self._lifeline, -1
+        if process is not None:
+            process.kill()
+            process.communicate()
+        if lifeline >= 0:
+            os.close(lifeline)
 
 
 class Helpers:
@@ -296,24 +315,17 @@ class Helpers:
     def copy(self) -> None:
         """Start all as copies of this process, for who runs the same code: each program that is started would load it for itself. Where
         this process is not `alone`, they are started as ever."""
-        if not alone():
+        if alone():
+            for helper in self.all:
+                helper.load()
+        if not alone():  # what was loaded may have started a thread, or opened a file
             self.start()
             return
-        for helper in self.all:
-            helper.load()
         gc.freeze()  # what is loaded is no garbage in any of them: who looks through it writes on it, and has to copy it
-        pipes = [_Pipes.made() for _ in self.all]
-        left = list(zip(self.all, pipes, strict=True))
-        try:
-            while left:
-                left[0][0].copy(left[0][1], pipes)
-                del left[0]
-        except OSError:  # no process, no memory: who asks will see whether a program can be started
-            for _, each in left:
-                each.close(each.ours)
-        finally:
-            for each in pipes:
-                each.close(each.theirs)
+        held: list[int] = []
+        with contextlib.suppress(OSError):  # no process, memory or pipe: who asks will see whether a program can be started
+            for helper in self.all:
+                held += helper.copy(held)
 
     @contextlib.contextmanager
     def one(self) -> Iterator[Helper]:

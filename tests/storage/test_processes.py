@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ import pytest
 from policies.findings import Finding, Findings
 from repository.model import AipFile, Copy, CopyState, Event
 from storage.errors import Unavailable
-from storage.processes import _send
+from storage.processes import Helper, _send
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,14 @@ def serve(lifeline):
 """
 """Code that answers with the process that loaded it, that which runs it, what was asked, and what is open."""
 
+OPENING = """\
+import os
+from answering import serve
+
+HELD = open(os.devnull)
+"""
+"""The same, with a file that is open from then on."""
+
 ASKING = """\
 import json, os, sys
 sys.path[:0] = {path!r}
@@ -104,7 +114,7 @@ import answering
 from storage.processes import Helpers, alone
 
 {before}
-helpers = Helpers("answering:serve", 2)
+helpers = Helpers("{module}:serve", {count})
 was = alone()
 helpers.copy()
 said = [helper.ask("first", print) for helper in helpers.all]
@@ -120,10 +130,11 @@ helpers.close()
 def asking(tmp_path: Path) -> Any:
     """Starts a process that asks two helpers, and then does what it is told."""
     (tmp_path / "answering.py").write_text(ANSWERING)
+    (tmp_path / "opening.py").write_text(OPENING)
     path = [str(tmp_path), str(Path(__file__).parents[2])]
 
-    def start(before: str = "", after: str = "") -> subprocess.Popen[str]:
-        code = ASKING.format(path=path, before=before, after=after)
+    def start(before: str = "", after: str = "", module: str = "answering", count: int = 2) -> subprocess.Popen[str]:
+        code = ASKING.format(path=path, before=before, after=after, module=module, count=count)
         return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     return start
@@ -156,11 +167,79 @@ def test_who_is_not_alone_starts_programs(asking: Any, before: str) -> None:
     assert all(loaded == each != pid for loaded, each, _, _ in said)
 
 
-def test_where_nothing_can_be_copied_programs_are_started(asking: Any) -> None:
-    text, _ = (process := asking("def none(): raise OSError\nos.fork = none")).communicate(timeout=60)
+def test_who_is_not_alone_once_the_code_is_loaded_starts_programs(asking: Any) -> None:
+    text, _ = (process := asking(module="opening")).communicate(timeout=60)
     alone, pid, said, _ = json.loads(text)
     assert (process.returncode, alone) == (0, True)
     assert all(loaded == each != pid for loaded, each, _, _ in said)
+
+
+NO_PIPE = """\
+pipe, asked = os.pipe, []
+
+def second():
+    asked.append(True)
+    if len(asked) == 2:
+        raise OSError
+    return pipe()
+
+os.pipe = second
+"""
+
+
+@pytest.mark.parametrize("before", ["def none(): raise OSError\nos.fork = none", NO_PIPE], ids=["process", "pipe"])
+def test_where_nothing_can_be_copied_programs_are_started(asking: Any, before: str) -> None:
+    count = 'print(len(os.listdir("/proc/self/fd")))'
+    text, _ = (process := asking(before, count)).communicate(timeout=60)
+    assert process.returncode == 0
+    first, opened = text.splitlines()
+    alone, pid, said, _ = json.loads(first)
+    assert alone
+    assert all(loaded == each != pid for loaded, each, _, _ in said)
+    standard, listing, helper = 3, 1, 3
+    assert int(opened) == standard + listing + 2 * helper, "pipes of what was not copied are left"
+
+
+def test_copies_need_no_more_descriptors_than_programs(asking: Any) -> None:
+    standard, helper, starting, count = 3, 3, 5, 12
+    most = standard + count * helper + starting
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({most}, {most}))"
+    text, _ = (process := asking(limit, count=count)).communicate(timeout=60)
+    assert process.returncode == 0
+    alone, pid, said, _ = json.loads(text)
+    assert (alone, [loaded for loaded, _, _, _ in said]) == (True, [pid] * count)
+    assert all(len(opened) == 6 for _, _, _, opened in said), "a copy holds what is another's"
+
+
+def test_copies_of_who_ignores_the_end_of_children(asking: Any) -> None:
+    text, _ = (process := asking("import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)")).communicate(timeout=60)
+    assert process.returncode == 0
+    alone, pid, said, again = json.loads(text)
+    assert (alone, [loaded for loaded, _, _, _ in said], again[2]) == (True, [pid] * 2, ["one"])
+
+
+def test_two_threads_that_close_a_helper_close_it_once() -> None:
+    helper, done = Helper("answering:serve"), []
+
+    class Closed:
+        """A process that another thread closes, too, when it is being ended."""
+
+        def kill(self) -> None:
+            done.append("kill")
+            if len(done) == 1:
+                other = threading.Thread(target=helper.close)
+                other.start()
+                other.join()
+
+        def communicate(self) -> None:
+            done.append("communicate")
+
+    helper._process = Closed()  # type: ignore[assignment]
+    held, helper._lifeline = os.pipe()
+    helper.close()
+    os.close(held)
+    assert done == ["kill", "communicate"]
+    assert (helper._process, helper._lifeline) == (None, -1)
 
 
 def test_copies_end_with_the_process_they_were_made_of(asking: Any) -> None:
