@@ -72,7 +72,15 @@ MALWARE_CODES = frozenset({"MAL-FOUND"})
 VALIDATED = "digital signature validation"
 """The type of the event (PREMIS vocabulary) by which it is known how a record's signatures came out."""
 
-SIGNATURE_CODES = ("SIG-PASSED", "SIG-INDETERMINATE", "SIG-FAILED", "SIG-NO-ANCHORS", "SIG-NOT-LOOKED", "SIG-NOT-COLLECTED")
+SIGNATURE_CODES = (
+    "SIG-PASSED",
+    "SIG-INDETERMINATE",
+    "SIG-FAILED",
+    "SIG-NO-ANCHORS",
+    "SIG-MAYBE-SIGNED",
+    "SIG-NOT-LOOKED",
+    "SIG-NOT-COLLECTED",
+)
 """How signatures came out, as the event of their validation counts them."""
 
 FREE = frozenset({DepositState.REFUSED, DepositState.QUARANTINED, DepositState.FAILED})

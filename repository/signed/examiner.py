@@ -189,7 +189,10 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
     others = [each for each in report.signatures if each.role is not Role.EVIDENCE]
     signatures = [each for each in others if each.role is not Role.TIMESTAMP] or others
     sound = [each for each in signatures if each.integrity is not Integrity.BROKEN and _is_judged(each)]
-    if not report.trusted and sound:
+    if not report.trusted and sound and all(map(_is_unread, sound)):
+        why = sound[0].verdict.why
+        yield Finding("SIG-MAYBE-SIGNED", path, {"reason": why.args.get("reason", "") if why is not None else ""})
+    elif not report.trusted and sound:
         worst = Integrity.UNKNOWN if any(each.integrity is Integrity.UNKNOWN for each in sound) else Integrity.INTACT
         yield Finding("SIG-NO-ANCHORS", path, {"integrity": worst.value})
     for each in signatures:
@@ -201,6 +204,15 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
 
 def _is_judged(report: SignatureReport) -> bool:
     return report.verdict.why is None or report.verdict.why.code not in UNJUDGED
+
+
+UNREAD = frozenset({"SIG-XML-REFUSED", "SIG-FORMAT"})
+
+
+def _is_unread(report: SignatureReport) -> bool:
+    """Whether nothing was read of it, not even who signed: a file that was cut short may have been signed, or not."""
+    why = report.verdict.why
+    return report.signer is None and report.integrity is Integrity.UNKNOWN and why is not None and why.code in UNREAD
 
 
 UNJUDGED = {"SIG-KIND-NOT-JUDGED": "SIG-NOT-JUDGED", "SIG-INSIDE-LEFT": "SIG-NOT-LOOKED-INSIDE"}

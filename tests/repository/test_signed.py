@@ -31,7 +31,8 @@ from signatures.judgement import Context, ValidationData
 from signatures.report import Role
 from signatures.timestamps import make_authority
 from tests import packed
-from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
+from tests.formats.sample_files import make
 from tests.signatures import asic_builder, cms_attributes, office_signing, xml_signing
 from tests.signatures.authorities import VirtualClock, key
 from tests.signatures.authorities import served as answering
@@ -229,6 +230,13 @@ def test_who_trusts_nobody_is_told_so_and_asks_nobody(
     deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="B")))
     assert deposit.state is DepositState.STORED
     assert codes(deposit) == {"SIG-NO-ANCHORS": 1}
+    cut = make("a.docx", tmp_path)[0].read_bytes()[:-40]
+    unread = archive.deposit(write_tree(tmp_path / "cụt", {"a.docx": cut}), key="2")
+    assert unread.state is DepositState.STORED
+    assert codes(unread) == {"SIG-MAYBE-SIGNED": 1}, "nobody knows whether a document that was cut short was signed"
+    words = next(each for each in unread.findings if each.code == "SIG-MAYBE-SIGNED").text()
+    assert "The signature" not in words
+    assert ".." not in words
     assert network.asked == []
 
 
