@@ -19,7 +19,7 @@ from formats.validate.siard import SiardStructure
 from formats.validate.validation import Validation, Validity, Why, could_not, merged
 from formats.validate.validator import Validator
 from formats.validate.verapdf import FLAVOURS
-from formats.validate.whole import WholeContainer
+from formats.validate.whole import Whole
 from policies.findings import Puid
 from policies.phrases import phrase
 
@@ -30,18 +30,19 @@ class Choice:
     """All validators, made once a worker: the versions of their tools are those found then."""
 
     def __init__(self) -> None:
-        image, ffmpeg, whole = PillowDecoder(), FfmpegDecoder(), WholeContainer()
+        image, ffmpeg = PillowDecoder(), FfmpegDecoder()
+        whole = Whole(ffmpeg)
         self._pdf: tuple[Validator, ...] = (PdfStructure(),)
         self._pdfa = PdfaClaim()
         self._schemas: tuple[Path, Schemas] | None = None
         self._by_family: dict[str, tuple[Validator, ...]] = {
             "jpeg2000": (Jpylyzer(),),
             "xml": (WellFormed(),),
-            "wave": (ffmpeg, whole),
+            "wave": (whole,),
             "flac": (FlacTest(),),
-            "audio": (ffmpeg, whole),
+            "audio": (whole,),
             "matroska": (ffmpeg, MediaConch()),
-            "video": (ffmpeg, whole),
+            "video": (whole,),
             "zip": (ZipTest(),),
             "epub": (EpubPackage(),),
             "ooxml": (OoxmlPackage(),),
@@ -51,7 +52,7 @@ class Choice:
             "email": (MailParser(),),
             "mbox": (MailParser(),),
             **dict.fromkeys(FORMATS, (image,)),
-            "webp": (image, whole),
+            "webp": (Whole(image),),
         }
 
     def validators(self, puid: Puid) -> tuple[Validator, ...]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
-from formats.validate.validation import Defect, Validation, defective
+from formats.validate.validation import Defect, Validation, defective, merged
+from formats.validate.validator import Validator
 from policies.findings import Puid
 
-__all__ = ["WholeContainer"]
+__all__ = ["Whole", "checked_whole"]
 
 NOT_SAID: Final = frozenset({0, 0xFFFFFFFF})
 """Sizes of a RIFF chunk by a writer that could not go back to its head."""
@@ -31,28 +32,44 @@ MOST_NAMED: Final = 20
 """Defects that are looked for: more say nothing new."""
 
 
-class WholeContainer:
-    """RIFF chunks, boxes, ASF objects, Ogg pages and MPEG frames end where they say, within the file. Others are not judged."""
+CHECK: Final = "kho containers 1"
 
-    name = "kho containers"
-    version = "1"
+
+class Whole:
+    """A decoder, beside which RIFF chunks, boxes, ASF objects, Ogg pages and MPEG frames are seen to end where they say, within the file.
+    What is in none of these is the decoder's alone to judge."""
+
+    def __init__(self, decoder: Validator) -> None:
+        self._decoder = decoder
+        self.name = decoder.name
+
+    @property
+    def version(self) -> str:
+        return self._decoder.version
 
     def validate(self, path: Path, puid: Puid) -> Validation:
-        defects: list[Defect] = []
-        with path.open("rb") as stream:
-            head = stream.read(16)
-            size = path.stat().st_size
-            for rule, defect in _walk(head)(stream, size):
-                defects.append(Defect(rule, defect))
-                if len(defects) >= MOST_NAMED:
-                    break
-        return defective(f"{self.name} {self.version}", defects)
+        found, whole = self._decoder.validate(path, puid), checked_whole(path)
+        return found if whole is None else merged([found, whole])
+
+
+def checked_whole(path: Path) -> Validation | None:
+    """What the container says of its own length; None of a file that is in none that is known here. Raises OSError."""
+    defects: list[Defect] = []
+    with path.open("rb") as stream:
+        walk = _walk(stream.read(16))
+        if walk is None:
+            return None
+        for rule, defect in walk(stream, path.stat().st_size):
+            defects.append(Defect(rule, defect))
+            if len(defects) >= MOST_NAMED:
+                break
+    return defective(CHECK, defects)
 
 
 Walk = Callable[[BinaryIO, int], Iterator[tuple[str, str]]]
 
 
-def _walk(head: bytes) -> Walk:
+def _walk(head: bytes) -> Walk | None:
     if head[:4] == b"RIFF":
         return _riff
     if head[:4] == b"OggS":
@@ -63,11 +80,7 @@ def _walk(head: bytes) -> Walk:
         return _asf
     if head[:3] == ID3 or (head[0:1] == b"\xff" and _frame_bytes(head[:4])):
         return _mpeg
-    return _nothing
-
-
-def _nothing(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
-    return iter(())
+    return None
 
 
 def _riff(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
