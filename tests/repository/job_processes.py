@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("job_flows.py")
-PATIENCE = 60.0
+PATIENCE = 150.0
 """Seconds that anything may take on a loaded machine."""
 
 
