@@ -25,9 +25,10 @@ from signatures.attributes import (
     certificates_in,
     revocations_in,
 )
-from signatures.ber import Malformed, element, parts, row
+from signatures.ber import Malformed, element, row
 from signatures.cms import CmsFile, Content, choices_in, open_cms
 from signatures.der import DerError
+from signatures.mended import inside
 from signatures.poe import digest_of
 from signatures.signer import ReadSigner
 
@@ -117,8 +118,7 @@ class _Hashed:
 
 def _member(algorithm: str, encoded: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     # A revocation answer of another format stands in the choice behind the name of its format (RFC 5652, 10.2.1).
-    outer = element(encoded)
-    inner = (digest_of(encoded[each.start : each.end]) for each in (parts(encoded, outer) if outer.constructed else ()))
+    inner = map(digest_of, inside(encoded) if element(encoded).constructed else ())
     return hashlib.new(algorithm, encoded).digest(), (digest_of(encoded), *inner)
 
 
@@ -171,8 +171,8 @@ def _unsigned(signer: ReadSigner, hash_name: str) -> Iterator[tuple[frozenset[by
 
     for whole in row(signer.info["unsigned_attrs"].contents or b""):
         try:
-            kind, values = (whole[each.start : each.end] for each in parts(whole, element(whole)))
-            found = [values[each.start : each.end] for each in parts(values, element(values))]
+            kind, values = inside(whole)
+            found = inside(values)
             dotted = core.ObjectIdentifier.load(kind).dotted
         except (ValueError, TypeError):  # it is no attribute that an index names
             continue

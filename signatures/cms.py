@@ -15,6 +15,7 @@ from policies.phrases import foreign, phrase
 from signatures.ber import OCTETS, SEQUENCE, Beyond, Buffer, Malformed, Part, element, guard, octets, parts, row
 from signatures.certificates import Certificate, certificates_of
 from signatures.held import pieces
+from signatures.mended import inside
 from signatures.stamp_response import SIGNED_DATA
 
 __all__ = [
@@ -267,7 +268,7 @@ def revocation_in(signed_data: Any) -> Iterator[tuple[str, bytes]]:
 def _other(choice: bytes) -> bytes | None:
     """The answer in an OtherRevocationInfoFormat."""
     with suppress(ValueError, TypeError, KeyError):
-        kind, data = (choice[each.start : each.end] for each in parts(choice, element(choice)))
+        kind, data = inside(choice)
         return other_answer(core.ObjectIdentifier.load(kind).dotted, data)
     return None
 
