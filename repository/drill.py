@@ -8,20 +8,22 @@ import base64
 import json
 import random
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from policies.findings import Findings, KhoError
-from repository.access.export import export
+from repository.access.export import export, outside
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.attention.entries import DRILL
+from repository.errors import ExportFailed
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import latest_line, ring_of
 from repository.ledger.verifier import REPORT_PREFIX, TIME
 from repository.model import Aip
 from repository.progress import Progress, Silent
+from repository.reports.fixity import unreachable
 from repository.verify import verify_path
 
 __all__ = ["PICKED", "DrillReport", "Restored", "drill"]
@@ -44,13 +46,15 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class DrillReport:
-    """What a drill showed. ``ok`` only when there was something to restore and all of it was."""
+    """What a drill showed. ``ok`` only when there was something to restore and all of it was. ``unavailable`` tiers could not be asked, and
+    why: what was to be restored from there is not known to be damaged."""
 
     started: str
     software: str
     policy: str
     head: str
     restored: tuple[Restored, ...]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -59,7 +63,7 @@ class DrillReport:
     def as_json(self) -> dict[str, Any]:
         rows = [asdict(each) for each in self.restored]
         facts = {"started": self.started, "software": self.software, "policy": self.policy, "head": self.head}
-        return {**facts, "restored_all": self.ok, "restored": rows}
+        return {**facts, "restored_all": self.ok, "restored": rows, "unavailable": dict(self.unavailable)}
 
 
 def drill(
@@ -76,21 +80,26 @@ def drill(
     of it.
 
     Raises:
-        OSError: ``target`` cannot be made or written. UnknownAip, UnknownTier.
+        ExportFailed, OSError: ``target`` lies in the archive, or cannot be made or written: then nothing was shown, and nothing is entered.
+        UnknownAip, UnknownTier.
     """
     names = [archive.tier(name).name for name in tiers] or list(archive.tiers)
     chosen = [archive.catalog.holdings.get(aip) for aip in aips]
+    outside(archive, target)
     target.mkdir(parents=True)
     started = archive.clock.now().strftime(TIME)
     jobs = [(tier, aip) for tier in names for aip in _chosen(archive, tier, chosen, picked)]
     progress.start("restore", len(jobs), "objects")
-    restored = []
+    restored, unavailable = list[Restored](), dict[str, str]()
     for number, (tier, aip) in enumerate(jobs):
-        restored.append(_restore(archive, tier, aip, target / tier / f"{number:04d}"))
+        one = _restore(archive, tier, aip, target / tier / f"{number:04d}")
+        if one.problem and (reason := unreachable(archive, tier)):
+            unavailable[tier], one = reason, replace(one, problem=reason)
+        restored.append(one)
         progress.advance(1)
     progress.finish()
     software = f"{SOFTWARE} {software_version()}"
-    report = DrillReport(started, software, archive.policy.digest, latest_line(archive), tuple(restored))
+    report = DrillReport(started, software, archive.policy.digest, latest_line(archive), tuple(restored), unavailable)
     _write(archive, report, target)
     _enter(archive, report)
     return report
@@ -127,6 +136,8 @@ def _restore(archive: Archive, tier: str, aip: str, target: Path) -> Restored:
         kind = verify_path(target, findings, Silent())
         if not findings.ok or kind != "bagit":
             problem = ", ".join(sorted(findings.counts)) or kind
+    except ExportFailed:  # it is the place that failed: of the copy nothing was shown
+        raise
     except KhoError as error:
         problem = str(error)
     return Restored(tier, aip, files, size, int((time.monotonic() - begun) * 1000), problem)

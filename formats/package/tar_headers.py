@@ -190,13 +190,16 @@ class _Header(tarfile.TarInfo):
     def _check(self) -> None:
         """That sizes can be such, and that the pieces of a sparse file follow one another."""
         pieces: list[tuple[int, int]] = self.sparse or []  # type: ignore[assignment]
+        if len(pieces) > MOST_PIECES:
+            raise Hostile("PKG-HEADER-LARGE", size=len(pieces), limit=MOST_PIECES)
+        while pieces and pieces[-1] == (0, 0):
+            # GNU's own headers have room for four pieces (21 in each that follows); what is not used is left empty.
+            pieces.pop()
         last = 0
         for offset, size in pieces:
             if offset < last or size < 0:
                 raise _damaged()
             last = offset + size
-        if len(pieces) > MOST_PIECES:
-            raise Hostile("PKG-HEADER-LARGE", size=len(pieces), limit=MOST_PIECES)
         if not 0 <= self.size < 1 << 62 or last >= 1 << 62:
             raise _damaged()
 

@@ -33,7 +33,7 @@ from repository.progress import Progress
 from storage.errors import StorageError
 from storage.tier import Tier
 
-__all__ = ["FORMS", "ExportReport", "export"]
+__all__ = ["FORMS", "ExportReport", "export", "outside"]
 
 FORMS = ("submission", "folder", "bagit", "zip")
 
@@ -136,11 +136,12 @@ def _export(
     aip_id = aip.id
     want = wanted(archive, aip_id, sightings)
     if want is None:
-        raise NoGoodCopy("inventory.json", aip_id, phrase("no-inventory-vouched"))
+        # Nothing is known of what a tier holds that could not be asked.
+        raise NoGoodCopy("inventory.json", aip_id, "; ".join(sightings.away.values()) or phrase("no-inventory-vouched"))
     number = version or aip.version
     if not 1 <= number <= want.head:
         raise UnknownVersion(aip_id, number, want.head)
-    _outside(archive, target)
+    outside(archive, target)
     if target.exists() and not (form != "zip" and target.is_dir() and not any(target.iterdir())):
         raise ExportFailed(str(target), phrase("target-taken"))
     report = ExportReport(str(target), form)
@@ -164,8 +165,9 @@ def _export(
     return report
 
 
-def _outside(archive: Archive, target: Path) -> None:
-    """What is handed out does not belong among what is kept: an audit would find it, and a tier is no place to work in."""
+def outside(archive: Archive, target: Path) -> None:
+    """What is handed out does not belong among what is kept: an audit would find it, and a tier is no place to work in. Raises
+    `ExportFailed`."""
     real = os.path.realpath(target)
     home = archive.settings.home
     own = [(home, phrase("target-in-home", folder=str(home)))]

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from fixity.digests import LARGE_BUFFER
 from fixity.errors import CouldNotRead
 from fixity.verify import Outcome
+from policies.findings import said
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import CatalogError
@@ -48,6 +49,8 @@ class Sightings:
     aip_id: str
     during: str
     seen: list[Damage] = field(default_factory=list)
+    away: dict[str, str] = field(default_factory=dict)
+    """Tiers that could not be asked, and why: no sighting."""
 
     def altered(self, tier: str, path: str, expected: bytes, found: bytes) -> None:
         """The bytes at ``path`` (from the object's root) have another digest (SHA-512)."""
@@ -57,7 +60,9 @@ class Sightings:
         """The bytes at ``path`` could not be had."""
         if isinstance(error, NotFound):
             self._add(tier, path, Outcome.MISSING, expected, "")
-        elif not isinstance(error, Unavailable):
+        elif isinstance(error, Unavailable):
+            self.away[tier] = f"{tier}: {said(error.finding)}"
+        else:
             self._add(tier, path, Outcome.UNREADABLE, expected, str(error))
 
     def _add(self, tier: str, path: str, outcome: Outcome, expected: bytes, found: str) -> None:

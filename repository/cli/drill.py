@@ -9,7 +9,7 @@ import typer
 
 from policies.findings import Finding
 from repository.cli.door import Door
-from repository.cli.exits import Exit
+from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size
 from repository.texts import words
@@ -37,8 +37,12 @@ def restore(
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         report = engine.overview.drill(output, aips=aip or (), tiers=tier or (), picked=count, progress=door.progress())
-    failed = [each for each in report.restored if each.problem]
-    closing = [] if report.ok else [Finding("OPS-DRILL", str(output), {"failed": len(failed), "tried": len(report.restored)})]
+    failed = [each for each in report.restored if each.problem and each.tier not in report.unavailable]
+    tried = [each for each in report.restored if each.tier not in report.unavailable]
+    closing = [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": reason}) for name, reason in report.unavailable.items()]
+    if failed or not report.restored:
+        closing.append(Finding("OPS-DRILL", str(output), {"failed": len(failed), "tried": len(tried)}))
+    code = worst(Exit.DAMAGE if each.code == "OPS-DRILL" else Exit.FEW_COPIES for each in closing)
 
     def text() -> None:
         screen = Screen(door.out)
@@ -48,4 +52,4 @@ def restore(
             screen.line(f"{each.tier} · {each.aip}: {what}", "red" if each.problem else "green")
         screen.line(words("drill.written", path=str(output)))
 
-    return door.answer("drill", report.as_json(), text, code=Exit.DAMAGE if closing else Exit.DONE, closing=closing)
+    return door.answer("drill", report.as_json(), text, code=code, closing=closing)

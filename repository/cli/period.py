@@ -19,6 +19,9 @@ __all__ = ["period"]
 DEFAULT_DAYS = 90
 """Days before --to that a report covers when --from is not given: the usual period of checks."""
 
+EARLIEST, LATEST = date(1970, 1, 1), date(9998, 12, 31)
+"""Days that a report can be asked for: moments have years of four digits, and the day after is one, too."""
+
 
 def period(
     door: Door,
@@ -63,9 +66,13 @@ def period(
 
 def _day(name: str, said: str | None) -> date | None:
     try:
-        return date.fromisoformat(said) if said else None
+        day = date.fromisoformat(said) if said else None
     except ValueError:
         raise Usage("USE-VALUE", name=name, value=str(said), reason=phrase("use-date-as"), command="kho report fixity") from None
+    if day is not None and not EARLIEST <= day <= LATEST:
+        reach = phrase("use-date-within", first=str(EARLIEST), last=str(LATEST))
+        raise Usage("USE-VALUE", name=name, value=str(said), reason=reach, command="kho report fixity")
+    return day
 
 
 def _closing(document: dict[str, Any]) -> list[Finding]:

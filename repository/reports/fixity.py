@@ -98,7 +98,7 @@ def fixity_summary(archive: Archive) -> FixitySummary:
     )
 
 
-def _unreachable(archive: Archive, name: str) -> str:
+def unreachable(archive: Archive, name: str) -> str:
     """Why a tier cannot be asked now; "" when it can."""
     if name not in archive.tiers:
         return phrase("tier-not-in-settings")
@@ -110,13 +110,13 @@ def _unreachable(archive: Archive, name: str) -> str:
 
 
 def _state(archive: Archive, summary: TierSummary) -> TierState:
-    unreachable = _unreachable(archive, summary.name)
+    away = unreachable(archive, summary.name)
     good, unknown = summary.count(CopyState.GOOD), summary.count(CopyState.UNKNOWN) + summary.count(CopyState.WRITTEN)
-    if unreachable:
+    if away:
         good, unknown = 0, unknown + good
     compared = archive.catalog.events.latest(COMPARED, summary.name)
     return TierState(
-        unreachable=unreachable,
+        unreachable=away,
         strangers=0 if compared is None else int(compared.detail.get("strangers", 0)),
         compared=None if compared is None else compared.time,
         name=summary.name,

@@ -192,6 +192,47 @@ def test_sparse_members_are_expanded(tmp_path: Path) -> None:
     assert found[b"sparse"] == bytes(expected)
 
 
+@pytest.mark.parametrize("pieces", [0, 1, 3, 4, 5, 24, 25, 26])
+def test_sparse_members_of_gnu_tar_are_expanded(tmp_path: Path, pieces: int) -> None:
+    """What `tar -S` writes unless it is told otherwise: places for pieces that are not used are zeros."""
+    parts = [(8192 * n + 4096, b"%04d" % n) for n in range(pieces)]
+    found, findings = unpack(tmp_path, build_gnu_sparse(1 << 20, parts), "x.tar")
+    assert not findings
+    expected = bytearray(1 << 20)
+    for offset, content in parts:
+        expected[offset : offset + len(content)] = content
+    assert found == {b"sparse": bytes(expected), b"after": b"x"}
+
+
+def build_gnu_sparse(real: int, parts: list[tuple[int, bytes]]) -> bytes:
+    """An old GNU sparse file (GNU tar manual, "Old GNU Format"): a piece of no bytes at the end says how long it is."""
+    entries = b"".join(b"%011o\0%011o\0" % (offset, size) for offset, size in [*((o, len(c)) for o, c in parts), (real, 0)])
+    info = member("sparse")
+    info.type, info.size = tarfile.GNUTYPE_SPARSE, sum(len(content) for _, content in parts)
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    first, rest = entries[:96], entries[96:]
+    header[386 : 386 + len(first)] = first
+    header[482] = bool(rest)
+    header[483:495] = b"%011o\0" % real
+    header[148:156] = b"        "
+    header[148:156] = b"%06o\0 " % sum(header)
+    more = b""
+    while rest:
+        more += (rest[:504].ljust(504, b"\0") + bytes([len(rest) > 504])).ljust(512, b"\0")
+        rest = rest[504:]
+    content = b"".join(content for _, content in parts)
+    after = member("after")
+    after.size = 1
+    return (
+        bytes(header)
+        + more
+        + content.ljust(-(-len(content) // 512) * 512, b"\0")
+        + after.tobuf()
+        + b"x".ljust(512, b"\0")
+        + bytes(1024)
+    )
+
+
 def build_sparse(real: int, parts: list[tuple[int, bytes]]) -> bytes:
     """A PAX 1.0 sparse file (GNU tar manual, "Storing Sparse Files")."""
     numbers = [len(parts), *(value for offset, data in parts for value in (offset, len(data)))]

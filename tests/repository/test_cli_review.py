@@ -498,3 +498,11 @@ def test_deposits_that_wait_for_a_worker_are_said(archive: Archive, command: str
             assert door.err.getvalue() == ""
         finally:
             worker.release()
+
+
+@pytest.mark.parametrize(("since", "until"), [("9999-12-31", "9999-12-31"), (None, "0001-01-01"), ("0999-01-01", None)])
+def test_a_period_beyond_what_can_be_told_is_asked_for_anew(archive: Archive, since: str | None, until: str | None) -> None:
+    said = [*(("--from", since) if since else ()), *(("--to", until) if until else ())]
+    code, document = archive.document("report", "fixity", *said)
+    assert (code, [each["code"] for each in document["findings"]]) == (2, ["USE-VALUE"])
+    assert archive.document("report", "fixity", "--from", "1970-01-01", "--to", "9998-12-31")[0] == 0

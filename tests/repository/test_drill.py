@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import errno
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 from test_cli_corridor import agrees, shapes
 
 from repository.attention.entries import DRILL, attention
+from repository.cli.run import run
 from repository.demo import flip_one_bit, make_records
-from repository.errors import ExportFailed
+from repository.errors import ExportFailed, NoGoodCopy
 from repository.ledger.keeper import ring_of
 from repository.ledger.verifier import REPORT_PREFIX, signed_by
 from repository.progress import Silent
@@ -40,3 +44,44 @@ def test_a_drill_restores_from_each_tier_alone(archive: ArchiveUnderTest, tmp_pa
     failed = overview.drill(tmp_path / "again", progress=Silent())
     assert [bool(each.problem) for each in failed.restored] == [False, True]
     assert "ATT-DRILL-FAILED" in {each.code for each in attention(archive.engine.archive)}
+
+
+def test_a_place_that_cannot_be_written_says_nothing_of_the_copies(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overview = archive.engine.overview
+    archive.deposit(make_records(tmp_path / "records")[0])
+    for inside in (archive.home / "out", archive.home / "tiers" / "a" / "out"):
+        with pytest.raises(ExportFailed):
+            overview.drill(inside, progress=Silent())
+        assert not inside.exists()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("repository.access.export.BagWriter", full)
+    with pytest.raises(ExportFailed):
+        overview.drill(tmp_path / "full", progress=Silent())
+    assert archive.catalog.events.latest(DRILL, "") is None
+
+
+def test_a_tier_that_is_away_is_not_damaged(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    archive.deposit(make_records(tmp_path / "records")[0])
+    away = archive.home / "tiers" / "b"
+    away.rename(tmp_path / "b")
+    away.mkdir()
+    with redirect_stdout(io.StringIO()) as said:
+        code = run(["drill", "restore", "-o", str(tmp_path / "out"), "--json", "--home", str(archive.home)])
+    document = json.loads(said.getvalue())
+    assert code == 5
+    assert [each["code"] for each in document["findings"]] == ["OPS-TIER-UNAVAILABLE"]
+    assert list(document["unavailable"]) == ["b"]
+    assert ["STO-UNAVAILABLE" in each["problem"] for each in document["restored"]] == [False, True]
+
+
+def test_inventories_that_nobody_could_be_asked_for_are_not_said_to_be_wrong(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(make_records(tmp_path / "records")[0]).aip_id
+    for tier in ("a", "b"):
+        (archive.home / "tiers" / tier).rename(tmp_path / tier)
+    with pytest.raises(NoGoodCopy, match="STO-UNAVAILABLE"):
+        archive.export(aip)
