@@ -12,7 +12,7 @@ import pytest
 from repository.cli.app import application
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("rich", "dbos", "sqlalchemy", "lxml", "fastapi", "pyhanko", "pygfried", "boto3", "asyncio", "markdown_it")
+HEAVY = ("rich", "pydantic", "dbos", "sqlalchemy", "lxml", "fastapi", "pyhanko", "pygfried", "boto3", "asyncio", "markdown_it")
 """What no help page needs; each costs more than the page."""
 
 

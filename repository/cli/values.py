@@ -1,0 +1,78 @@
+"""What is given on the command line, made into what a command asks for. typer has pydantic do that; to load pydantic takes a tenth of a
+second, more than all else that a small command does, and texts and paths need none of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+__all__ = ["Values"]
+
+
+class _ForTyper(Exception):
+    """A value that only typer can make, or refuse in its words."""
+
+
+class Values:
+    """The maker of one parameter's values (typer's `RuntimeParam`); what it does not know it leaves to ``typers``."""
+
+    def __init__(self, typers: Callable[[], Any]) -> None:
+        self._typers = typers
+
+    @classmethod
+    def of(cls, parameter: Any) -> Any:
+        """The parameter, whose values are made here from now on."""
+        if not isinstance(getattr(parameter.get_runtime_param, "__self__", None), cls):
+            parameter.get_runtime_param = cls(parameter.get_runtime_param).maker
+        return parameter
+
+    def maker(self) -> Values:
+        """What typer asks for."""
+        return self
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """What typer's own does with a value, and raises."""
+        try:
+            return _made(value, param)
+        except _ForTyper:
+            return self._typers().coerce(value, param, ctx)
+
+
+def _made(value: Any, parameter: Any) -> Any:
+    kind, several = parameter.type_descriptor.annotation, parameter.multiple or parameter.nargs == -1
+    if value is None:
+        return () if several else None
+    if get_origin(kind) is not list:
+        return _one(value, kind, parameter)
+    if not isinstance(value, list | tuple):
+        raise _ForTyper
+    return [_one(each, get_args(kind)[0], parameter) for each in value]
+
+
+def _one(value: Any, kind: Any, parameter: Any) -> Any:
+    asked = parameter.type_descriptor.parameter_info
+    if asked.parser is None and kind is Path and not _is_special(asked):
+        return _path(value)
+    if asked.parser is None and kind in (str, bool, int) and type(value) is kind and _is_within(value, asked):
+        return value
+    raise _ForTyper
+
+
+def _is_special(asked: Any) -> bool:
+    """Whether more is wanted of a path than that it can be read when there is something."""
+    return bool(asked.exists or asked.writable or asked.resolve_path or asked.allow_dash or asked.path_type) or not (
+        asked.file_okay and asked.dir_okay
+    )
+
+
+def _path(value: Any) -> Path:
+    made = Path(value) if isinstance(value, str) and "\0" not in value else None
+    if made is None or (os.path.exists(made) and not os.access(made, os.R_OK)):
+        raise _ForTyper
+    return made
+
+
+def _is_within(value: Any, asked: Any) -> bool:
+    return (asked.min is None or value >= asked.min) and (asked.max is None or value <= asked.max)
