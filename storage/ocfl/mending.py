@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -53,6 +54,7 @@ def _brought(transaction: journal.Transaction, path: str, source: BinaryIO, sha5
 def _put(tier: TierFolder, object_id: str, path: str, temporary: str, sha512: bytes, *, top: str) -> None:
     """Rename it to ``path`` below ``top``, from which what stands in its way is moved to quarantine. Raises Damaged."""
     target = os.path.join(top, check_path(path))
+    _clear_the_way_to(tier, top)
     _clear_the_way(tier, object_id, path, top)
     folder = _make_folders(tier, os.path.dirname(target))
     durable.rename(temporary, target)
@@ -112,6 +114,24 @@ def _cold_digest(path: str) -> bytes | None:
     finally:
         os.close(descriptor)
     return digest_at(folder, name)
+
+
+def _clear_the_way_to(tier: TierFolder, top: str) -> None:
+    """Move to quarantine a file or a link in the place of the object's own folder, or of one of the layout's above it. These hold other
+    objects, too: one that cannot be read stays where it is (OSError)."""
+    segments = os.path.relpath(top, tier.ocfl).split("/") if top != tier.ocfl else []
+    for count in range(1, len(segments) + 1):
+        folder = "/".join(segments[:count])
+        try:
+            with folder_beneath(tier.ocfl, folder):
+                continue
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            move_out(tier, "", folder, REPLACED, top=tier.ocfl)
+            return
 
 
 def _clear_the_way(tier: TierFolder, object_id: str, path: str, top: str) -> None:

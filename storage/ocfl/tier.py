@@ -14,7 +14,7 @@ from typing import BinaryIO
 from fixity.verify import FixityReport, Problem
 from policies.phrases import os_phrase, phrase
 from storage import durable
-from storage.beneath import open_beneath
+from storage.beneath import check_path, folder_beneath, open_beneath
 from storage.durable import Barrier
 from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
 from storage.ocfl import mending, root_files
@@ -136,7 +136,8 @@ class LocalTier:
     def glance(self, object_id: ObjectId, expected: Mapping[int, bytes]) -> Glance:
         self._folder.check()
         try:
-            return glance_at(self._folder.object_root(object_id), expected)
+            with folder_beneath(self._folder.ocfl, LAYOUT.path(object_id)):  # no link on the way
+                return glance_at(self._folder.object_root(object_id), expected)
         except (OSError, RecursionError) as error:
             self._folder.check()
             return Glance(0, 0, str(error))
@@ -189,7 +190,7 @@ class LocalTier:
     def open(self, object_id: ObjectId, path: str) -> BinaryIO:
         self._folder.check()
         try:
-            descriptor = open_beneath(self._folder.object_root(object_id), path)
+            descriptor = open_beneath(self._folder.ocfl, f"{LAYOUT.path(object_id)}/{check_path(path)}")
         except (FileNotFoundError, NotADirectoryError) as error:
             self._folder.check()
             raise NotFound(f"{object_id}/{path}") from error

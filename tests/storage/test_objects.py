@@ -260,6 +260,33 @@ def test_a_whole_object_can_be_restored_file_by_file(tier: LocalTier, sealed: Se
     assert tier.verify(sealed.object_id, sealed.expected).ok
 
 
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_stands_in_the_place_of_an_objects_folder_is_never_followed_and_makes_room(
+    tier: LocalTier, sealed: SealedObject, tmp_path: Path, level: int, what: str
+) -> None:
+    """Of the object's own folder, and of those of the layout above it."""
+    top = top_of(tier, sealed)
+    whole = {path: (top / path).read_bytes() for path in paths(tier, sealed)}
+    root = tier.path / "ocfl"
+    folder = root.joinpath(*top.relative_to(root).parts[:level])
+    folder.rename(tmp_path / "away")
+    if what == "link":
+        folder.symlink_to(tmp_path / "away")
+    else:
+        folder.write_bytes(b"in the way")
+    with pytest.raises(NotFound):
+        tier.open(sealed.object_id, "inventory.json")
+    assert tier.glance(sealed.object_id, sealed.expected).off
+    assert set(problems(tier.verify(sealed.object_id, sealed.expected)).values()) == {Outcome.MISSING}
+    for path, good in whole.items():
+        tier.restore(sealed.object_id, path, io.BytesIO(good), hashlib.sha512(good).digest())
+    assert tier.verify(sealed.object_id, sealed.expected).ok
+    kept = list((tier.path / "quarantine").rglob("found/*"))
+    assert [each.name for each in kept] == [folder.name]
+    assert kept[0].is_symlink() if what == "link" else kept[0].read_bytes() == b"in the way"
+
+
 def test_restore_takes_no_bad_bytes(tier: LocalTier, sealed: SealedObject) -> None:
     path = "v1/content/w/METS.xml"
     flip(top_of(tier, sealed) / path, 0)
