@@ -60,8 +60,10 @@ def create_app(home: Path) -> FastAPI:
     )
     app.state.door = door
     app.state.health = Health(door)
-    for router in (deposits.router, holdings.router, health.router):
+    routers = (deposits.router, holdings.router, health.router)
+    for router in routers:
         app.include_router(router)
+    app.state.routes = [*app.routes, *(route for router in routers for route in router.routes)]
     add_handlers(app)
     app.add_middleware(Requests)
     return app

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from policies.findings import Finding, KhoError
 from repository.api.documents import document
@@ -120,10 +121,18 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problem(request, Finding("API-METHOD", args={"method": request.method}), error.headers)
+        return problem(request, Finding("API-METHOD", args={"method": request.method}), {"Allow": ", ".join(_methods(request))})
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem(request, Finding("API-NOT-FOUND"))
     return problem(request, Finding("API-HEADER", "", {"reason": str(error.detail)}))
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods that an address answers to: the framework names those of the first route that has it."""
+    routes = [
+        each for each in request.app.state.routes if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE
+    ]
+    return sorted({method for each in routes for method in each.methods or ()})
 
 
 def _gone(request: Request, error: Exception) -> Response:

@@ -8,7 +8,10 @@ from typing import Final
 
 __all__ = ["Unsatisfiable", "matches", "range_of"]
 
-_ONE: Final = re.compile(r"(?i:bytes)=[ \t]*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))[ \t]*")
+_ONE: Final = re.compile(r"(?i:bytes)=[ \t]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*")
+
+_DIGITS: Final = 18
+"""Digits of the largest sizes that a file can have (2^62)."""
 
 
 class Unsatisfiable(Exception):
@@ -27,15 +30,21 @@ def range_of(header: str, size: int) -> tuple[int, int] | None:
         return None
     first, last, suffix = match.groups()
     if suffix is not None:
-        if int(suffix) == 0 or size == 0:
+        if _number(suffix) == 0 or size == 0:
             raise Unsatisfiable
-        return max(0, size - int(suffix)), size
-    start = int(first)
-    if last and int(last) < start:
+        return max(0, size - _number(suffix)), size
+    start = _number(first)
+    if last and _number(last) < start:
         return None
     if start >= size:
         raise Unsatisfiable
-    return start, min(size, int(last) + 1 if last else size)
+    return start, min(size, _number(last) + 1 if last else size)
+
+
+def _number(digits: str) -> int:
+    """What they say, or as much as is beyond every file."""
+    found = digits.lstrip("0")
+    return int(found or "0") if len(found) <= _DIGITS else 10**_DIGITS
 
 
 def matches(header: Iterable[str], etag: str, *, weak: bool) -> bool:
