@@ -104,8 +104,7 @@ class ContentCheck:
 
     def _hash(self, path: str, digest: bytes) -> None:
         claims = self._claims.of(path, digest)
-        several = len(claims) > 1
-        wanted = tuple({each for each, _digest, _code in claims if each in ALGORITHMS}) if several else self._claims.only
+        wanted = tuple({each for each, _digest, _code in claims if each in ALGORITHMS}) if len(claims) > 1 else self._claims.only
         try:
             hashed = self._place.hash(path, wanted)
         except CouldNotRead as error:

@@ -6,6 +6,7 @@ What a reader meets is a scalar, a list, or something with ``items()`` that give
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import re
@@ -49,8 +50,8 @@ DEPTH = 8
 """Objects inside objects that are shown to a reader. An inventory needs four; a hostile one may have a million."""
 
 
-def read_json(stream: BinaryIO) -> Any:
-    """The document in ``stream``: a scalar, a list, a dict, or `Members`.
+def read_json(source: bytes | BinaryIO) -> Any:
+    """The document in some bytes or a stream: a scalar, a list, a dict, or `Members`.
 
     Reading the members of a streamed document raises like this function.
 
@@ -58,10 +59,12 @@ def read_json(stream: BinaryIO) -> Any:
         BadJson: it is no JSON document.
         OSError: the stream could not be read.
     """
-    head = _read_up_to(stream, STREAM_FROM + 1)
+    if isinstance(source, bytes):
+        return _whole(source) if len(source) <= STREAM_FROM else _streamed(_Rest(b"", io.BytesIO(source)))
+    head = _read_up_to(source, STREAM_FROM + 1)
     if len(head) <= STREAM_FROM:
         return _whole(head)
-    return _streamed(_Rest(head, stream))
+    return _streamed(_Rest(head, source))
 
 
 def _read_up_to(stream: BinaryIO, limit: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -148,7 +147,7 @@ def read_inventory(data: bytes | BinaryIO, report: Report, where: str, default_s
     """
     reader = InventoryReader(report, where, default_spec)
     try:
-        document = read_json(io.BytesIO(data) if isinstance(data, bytes) else data)
+        document = read_json(data)
         return reader if reader.read(document) else None
     except BadJson as error:
         reader.blocks.no_json(str(error))

@@ -35,12 +35,13 @@ def is_instant(text: str) -> bool:
     found = _INSTANT.fullmatch(text)
     if found is None:
         return False
-    year, month, day, hour, minute, second, *zone = (int(part) if part else 0 for part in found.groups())
+    *instant, zone_hour, zone_minute = found.groups("0")
+    year, month, day, hour, minute, second = map(int, instant)
     try:
         datetime.datetime(max(year, 4), month, day, hour, minute, min(second, 59))  # year 0 is allowed, and was a leap year
     except ValueError:
         return False
-    return second <= 60 and zone[0] <= 23 and zone[1] <= 59
+    return second <= 60 and int(zone_hour) <= 23 and int(zone_minute) <= 59
 
 
 @dataclass(slots=True)
