@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from policies.findings import KhoError
 from repository.clock import Clock, SystemClock
 from repository.jobs import Json, LauncherBusy
+from repository.jobs.settings import COMMAND
 
 if TYPE_CHECKING:
     from repository.jobs import Jobs
@@ -195,7 +196,7 @@ def _enter(
         except LauncherBusy as busy:
             holder = str(busy.finding.args["holder"])
             # No name: the holder has it for no longer than it takes to write one.
-            if holder and not holder.startswith("command"):
+            if holder and not holder.startswith(COMMAND):
                 raise
             if holder and not said:
                 say(f"worker: waiting for {holder}")

@@ -1,8 +1,9 @@
 """The client: what any process may do with jobs beside a launcher, through `DBOSClient` (it runs nothing).
 
-Two calls go below DBOS's public face, because the public one cannot do it: `SystemDatabase.reenqueue_for_recovery` (the public
-``resume_workflow`` forgets how often a job was tried, and does not look whether somebody else was first) and the engine for the
-table of heartbeats. `test_jobs_processes` and `test_jobs_postgresql` hold both still: look at them when DBOS is upgraded.
+Three things go below DBOS's public face, because the public one cannot do them: `SystemDatabase.reenqueue_for_recovery` and the
+move of a waiting job to another queue (the public ``resume_workflow`` forgets how often a job was tried, and does not look whether
+somebody else was first), and the engine for the table of heartbeats. `test_jobs_processes` and `test_jobs_postgresql` hold them
+still: look at them when DBOS is upgraded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from policies.phrases import phrase
 from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobDatabase, JobTables, unpack
 from repository.jobs.flow import Json, Progress
 from repository.jobs.records import Recorded, RecordSerializer
-from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, QUEUE, Settings
+from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, OWN_QUEUE, QUEUE, Settings
 
 __all__ = ["Client", "Job", "JobState"]
 
@@ -85,6 +86,7 @@ class Job:
     executor: str
     version: str
     tries: int
+    queue: str
     result: Json = None
     error: KhoError | None = None
 
@@ -115,6 +117,7 @@ class Client:
         self._dbos: DBOSClient | None = None
         self._guard = threading.Lock()
         self._made = False
+        self._own_queue_registered = False
 
     @property
     def dbos(self) -> DBOSClient:
@@ -203,10 +206,36 @@ class Client:
             job_id, start_step=min(failed, default=1), application_version=APPLICATION_VERSION, queue_name=QUEUE
         )
 
-    def move(self, job_ids: Sequence[str], queue: str) -> None:
-        """Move waiting jobs to another queue. The caller makes sure that no one takes them meanwhile."""
-        if job_ids:
-            self.dbos.resume_workflows(list(job_ids), queue_name=queue)
+    def take(self, job_id: str) -> bool:
+        """Let the executor of this process run a job that waits in the common queue; False when somebody else was first."""
+        if not self._own_queue_registered:  # DBOS listens to no other, and the tables may be another host's work
+            self._register(self._settings.own_queue, _OWN_POLL)
+            self._own_queue_registered = True
+        job = self._columns
+        waiting = job.status.in_(_STATES[JobState.WAITING])
+        return self._move(self._settings.own_queue, waiting, job.workflow_uuid == job_id, job.queue_name == QUEUE) > 0
+
+    def put_back(self) -> None:
+        """Put back into the common queue what commands of this home had taken for themselves, and did not begin."""
+        if self._listed(queue_name=self._settings.own_queue, status=["ENQUEUED"], limit=1, load_input=False):
+            self._move(QUEUE, self._columns.status == "ENQUEUED", self._columns.queue_name == self._settings.own_queue)
+
+    def put_back_but(self, alive: Collection[str]) -> int:
+        """Put back what commands had taken whose executors are none of these; returns how many jobs."""
+        job = self._columns
+        taken = job.queue_name.startswith(OWN_QUEUE, autoescape=True)
+        return self._move(QUEUE, job.status == "ENQUEUED", taken, job.queue_name.not_in([OWN_QUEUE + each for each in alive]))
+
+    @property
+    def _columns(self) -> Any:
+        return self.dbos._sys_db.tables.workflow_status.c
+
+    def _move(self, queue: str, *conditions: Any) -> int:
+        """Move jobs to another queue in one statement: of two that take a job at once, the database says who was first."""
+        changed = {"queue_name": queue, "status": "ENQUEUED", "updated_at": int(time.time() * 1000)}
+        update = self.dbos._sys_db.tables.workflow_status.update().where(*conditions).values(changed)
+        with self.dbos._sys_db.engine.begin() as connection:
+            return connection.execute(update).rowcount
 
     def requeue(self, jobs: Sequence[Job]) -> int:
         """Let jobs of dead executors be run again; one that has another executor by now is left alone. Returns how many were."""
@@ -233,11 +262,6 @@ class Client:
         """Delete the record of one job."""
         self.dbos.delete_workflows([job_id])
 
-    def own_queued(self) -> Sequence[str]:
-        """The jobs that a command had taken for itself and did not begin."""
-        rows = self._listed(queue_name=self._settings.own_queue, status=_STATES[JobState.WAITING], load_input=False)
-        return [row.workflow_id for row in rows]
-
     def upgrade(self) -> None:
         """Make or renew DBOS's tables and our queues; start half-done jobs of older shapes again from their first step.
 
@@ -258,7 +282,10 @@ class Client:
     def register_queues(self) -> None:
         settings = self._settings
         for name, poll in ((QUEUE, settings.queue_poll), (settings.own_queue, _OWN_POLL)):
-            self.dbos.register_queue(name, worker_concurrency=settings.concurrency, polling_interval_sec=poll)
+            self._register(name, poll)
+
+    def _register(self, queue: str, poll: float) -> None:
+        self.dbos.register_queue(queue, worker_concurrency=self._settings.concurrency, polling_interval_sec=poll)
 
     def fresh(self) -> bool:
         """Whether the tables were never made (known on SQLite only): they come with an archive, and a rebuild of its catalog leaves them
@@ -320,6 +347,7 @@ def _job(row: WorkflowStatus) -> Job:
         executor=row.executor_id or "",
         version=row.app_version or "",
         tries=row.recovery_attempts or 0,
+        queue=row.queue_name or "",
         result=row.output,
         error=unpack(error.packed) if isinstance(error, Recorded) else None,
     )

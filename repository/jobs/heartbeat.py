@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repository.jobs.client import Client, Job
-from repository.jobs.settings import APPLICATION_VERSION, Settings
+from repository.jobs.settings import APPLICATION_VERSION, COMMAND, Settings
 
 __all__ = ["TABLE", "Heartbeat"]
 
@@ -29,7 +29,7 @@ INSERT INTO kho_executors (executor_id, kind, seen) VALUES (%(executor)s, %(kind
 ON CONFLICT (executor_id) DO UPDATE SET kind = excluded.kind, seen = excluded.seen
 """
 _END = "DELETE FROM kho_executors WHERE executor_id = %(executor)s"
-_ALIVE = "SELECT executor_id FROM kho_executors WHERE seen > now() - make_interval(secs => %(seconds)s)"
+_ALIVE = "SELECT executor_id, kind FROM kho_executors WHERE seen > now() - make_interval(secs => %(seconds)s)"
 
 
 class Heartbeat:
@@ -73,20 +73,33 @@ class Heartbeat:
 
     def others(self) -> frozenset[str]:
         """The other executors that live."""
+        return frozenset(self._others())
+
+    def served(self) -> bool:
+        """Whether another executor that lives takes jobs from the common queue; a command runs its own only."""
+        return any(kind != COMMAND for kind in self._others().values())
+
+    def _others(self) -> Mapping[str, str]:
+        """Their kinds."""
         if self._settings.sqlite:
-            return frozenset()
+            return {}
         rows = self._execute(_ALIVE, {"seconds": self._settings.dead_after})
-        return frozenset(row[0] for row in rows) - {self._settings.executor_id}
+        return {executor: kind for executor, kind in rows if executor != self._settings.executor_id}
 
     def resume_dead(self) -> int:
-        """Queue the jobs in flight on dead executors again; returns how many. Two that do so at once do no harm."""
+        """Queue the jobs of dead executors again, those in flight and those that they had taken for themselves; returns how many. Two
+        that do so at once do no harm."""
         if self._settings.sqlite:
             return 0
         alive = self.others() | {self._settings.executor_id}
         dead: Sequence[Job] = [
             job for job in self._client.running() if job.executor not in alive and job.version == APPLICATION_VERSION
         ]
-        return self._client.requeue(dead)
+        waiting = self._client.put_back_but(alive)
+        resumed = self._client.requeue(dead)
+        if resumed:
+            self._client.put_back_but(alive)  # each went back to the queue it came from
+        return waiting + resumed
 
     def _execute(self, statement: str, values: dict[str, Any]) -> Sequence[Any]:
         with self._client.dbos._sys_db.engine.begin() as connection:

@@ -115,6 +115,6 @@ class Launcher:
             if job.version == APPLICATION_VERSION and (self._settings.sqlite or job.executor == mine)
         ]
         resumed = self._client.requeue(dead)
-        self._client.move(self._client.own_queued(), QUEUE)
+        self._client.put_back()
         if resumed:
             _log.info("%d interrupted jobs are queued again", resumed)

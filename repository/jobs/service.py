@@ -29,11 +29,11 @@ from repository.jobs.errors import (
     unpack,
 )
 from repository.jobs.executor import PROGRESS_KEY, Executor
-from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, normal
+from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, Throttle, normal
 from repository.jobs.launcher import Launcher
 from repository.jobs.lock import PATIENCE
 from repository.jobs.records import Recorded
-from repository.jobs.settings import APPLICATION_VERSION, Settings
+from repository.jobs.settings import APPLICATION_VERSION, COMMAND, QUEUE, Settings
 
 __all__ = ["Jobs"]
 
@@ -111,7 +111,7 @@ class Jobs:
         if not wait:
             self._enqueue(flow, job_id, argument)
             return None
-        with self._launcher.lease("command") as executor:
+        with self._launcher.lease(COMMAND) as executor:
             if executor is not None:
                 return self._run_here(executor, flow, job_id, argument, progress, timeout)
         self._enqueue(flow, job_id, argument)
@@ -138,10 +138,10 @@ class Jobs:
     def wait(self, job_id: str, *, flow: str = "", progress: Report | None = None, timeout: float | None = None) -> Json:
         """Wait for a queued job and return its result; when nobody launches jobs here, run it here. Raises as `run`."""
         ends = None if timeout is None else time.monotonic() + timeout
-        job = self._poll(job_id, progress, ends, look_for_lock=True)
+        job = self._poll(job_id, progress, ends, here=False)
         if job is not None:
             return job.outcome(flow)
-        with self._launcher.lease("command") as executor:
+        with self._launcher.lease(COMMAND) as executor:
             if executor is not None:
                 left = None if ends is None else ends - time.monotonic()
                 return self._run_here(executor, flow or self.get(job_id).flow, job_id, None, progress, left)
@@ -150,7 +150,7 @@ class Jobs:
 
     def session(self) -> AbstractContextManager[bool]:
         """Keep the executor between several `run`s of one command (saves a launch each). Gives whether this process launches."""
-        return self._leased("command", serve=False)
+        return self._leased(COMMAND, serve=False)
 
     @contextmanager
     def serving(self, kind: str = "worker", *, leave_within: float) -> Iterator[Executor]:
@@ -221,7 +221,7 @@ class Jobs:
         Raises:
             Interrupted: this process was told to stop; the rest continues later.
         """
-        with self._launcher.lease("command") as executor:
+        with self._launcher.lease(COMMAND) as executor:
             if executor is None or self._launcher.serves_all or self._launcher.heartbeat.others():
                 return 0
             ids = self.waiting(flow)
@@ -323,34 +323,42 @@ class Jobs:
                 job = self.get(job_id)  # another process queued it a moment ago
         if not job.state.ended:
             executor.watch(job_id, progress or _ignore)
-            if job.state is JobState.WAITING and not self._launcher.serves_all and not self._launcher.heartbeat.others():
-                self._client.move([job_id], self.settings.own_queue)
             ends = None if timeout is None else time.monotonic() + timeout
-            job = self._poll(job_id, None, ends, look_for_lock=False)
+            job = self._poll(job_id, None, ends, here=True)
             assert job is not None
         return job.outcome(flow)
 
-    def _poll(self, job_id: str, progress: Report | None, ends: float | None, *, look_for_lock: bool) -> Job | None:
-        """The job when it has ended; None when the lock seems free, so that nobody will end it."""
-        pause, started = self.settings.wait_poll, time.monotonic()
-        next_look, next_report = started if self._launcher.here else started + _TAKEOVER_EVERY, started + _PROGRESS_EVERY
+    def _poll(self, job_id: str, progress: Report | None, ends: float | None, *, here: bool) -> Job | None:
+        """The job when it has ended. Who does not launch (``here``) gets None when the lock seems free, so that nobody will end it;
+        who does, runs it when nobody else does or will."""
+        pause = self.settings.wait_poll
+        look = Throttle(_TAKEOVER_EVERY, 0.0 if self._launcher.here else _TAKEOVER_EVERY)
+        dead = Throttle(self.settings.heartbeat, self.settings.heartbeat)
+        report = Throttle(_PROGRESS_EVERY, _PROGRESS_EVERY)
         while True:
             job = self.get(job_id)
             if job.state.ended:
                 return job
-            now = time.monotonic()
-            if ends is not None and now >= ends:
+            if ends is not None and time.monotonic() >= ends:
                 raise StillRunning(job_id, job.state.value)
-            if progress is not None and now >= next_report:
-                next_report = now + _PROGRESS_EVERY
-                if (last := self.progress(job_id)) is not None:
-                    progress(last)
-            if look_for_lock and now >= next_look:
-                next_look = now + _TAKEOVER_EVERY
-                if self._launcher.here or self._launcher.lock.free():
+            if progress is not None and report.due() and (last := self.progress(job_id)) is not None:
+                progress(last)
+            if look.due():
+                if here:
+                    self._take(job)
+                elif self._launcher.here or self._launcher.lock.free():
                     return None
+            if here and dead.due():
+                self.resume_dead()
             time.sleep(pause)
             pause = min(pause * 1.2, self.settings.wait_poll_limit)
+
+    def _take(self, job: Job) -> None:
+        """Run a job here that waits for a worker when there is none. Asked again and again while it waits: a worker may have begun on
+        this job's behalf a moment ago, or be gone by now, whichever way it went."""
+        anybodys = job.state is JobState.WAITING and job.queue == QUEUE
+        if anybodys and not self._launcher.serves_all and not self._launcher.heartbeat.served():
+            self._client.take(job.id)
 
 
 def _ignore(_: Progress) -> None:

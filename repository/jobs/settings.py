@@ -8,7 +8,17 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["APPLICATION", "APPLICATION_VERSION", "MAX_RECOVERIES", "QUEUE", "SHAPE", "SQLITE_EXECUTOR", "Settings"]
+__all__ = [
+    "APPLICATION",
+    "APPLICATION_VERSION",
+    "COMMAND",
+    "MAX_RECOVERIES",
+    "OWN_QUEUE",
+    "QUEUE",
+    "SHAPE",
+    "SQLITE_EXECUTOR",
+    "Settings",
+]
 
 APPLICATION = "kho"
 """The name under which DBOS keeps our rows, so that another program may share the database."""
@@ -22,6 +32,12 @@ APPLICATION_VERSION = f"kho-flows-{SHAPE}"
 
 QUEUE = "kho"
 """The queue of all jobs that some launcher is to run."""
+
+OWN_QUEUE = f"{QUEUE}-own-"
+"""How the queues begin of jobs that an interactive command takes for itself; the executor's id follows."""
+
+COMMAND = "command"
+"""The kind of a launcher that runs its own jobs only, and nothing from the common queue."""
 
 MAX_RECOVERIES = 100
 """Starts after which a job that kills its process each time is given up, so that it cannot stop the others for
@@ -60,7 +76,7 @@ class Settings:
     @property
     def own_queue(self) -> str:
         """The queue of jobs that an interactive command takes over: only the launcher itself listens to it."""
-        return f"{QUEUE}-own-{self.executor_id}"
+        return OWN_QUEUE + self.executor_id
 
 
 def _machine() -> str:

@@ -14,11 +14,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from job_flows import effects, jobs
-from job_processes import end, finish, kill, start, until
+from job_processes import end, finish, kill, start, until, wait_for_words
 
 from repository.jobs import JobState
 from repository.jobs.heartbeat import TABLE
-from repository.jobs.settings import Settings
+from repository.jobs.settings import APPLICATION_VERSION, Settings
+
+STARTED = "worker: started"
+"""What a worker says from which on it takes jobs, and ends in good order when it is told to."""
 
 PROGRAMS = ("initdb", "pg_ctl")
 MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
@@ -124,6 +127,7 @@ def test_a_long_command_lives_as_well(machine, hosts, spawned, database):
     timer = threading.Thread(target=other.run, args=("deaf", "j", {"seconds": 5.0}))
     timer.start()
     worker = spawned(hosts[0], "worker")
+    wait_for_words(worker, STARTED)
     timer.join()
     end(worker)
     other.close()
@@ -145,6 +149,8 @@ def test_two_that_make_the_table_of_heartbeats_at_one_moment(machine, database):
 
 def test_two_workers_share_the_jobs_and_run_none_twice(machine, hosts, spawned):
     workers = [spawned(home, "worker") for home in hosts]
+    for worker in workers:
+        wait_for_words(worker, STARTED)
     commands = [spawned(hosts[number % 2], "enqueue", f"c{number}", "10", "0.02") for number in range(3)]
     assert [finish(command) for command in commands] == ["10"] * 3
     for worker in workers:
@@ -173,7 +179,81 @@ def test_a_live_host_keeps_its_jobs_however_long_they_take(machine, hosts, spawn
     machine.run("deaf", "j", {"seconds": 5.0}, wait=False)  # longer than the two seconds after which these workers are dead
     until(lambda: ("j", "deaf", "begin") in effects(hosts[0]))
     second = spawned(hosts[1], "worker")
+    wait_for_words(second, STARTED)
     until(lambda: machine.get("j").state is JobState.DONE)
     end(first)
     end(second)
     assert begun(hosts[0]) == Counter({("j", "deaf"): 1})
+
+
+def alive(database, executor, kind):
+    """Another host whose executor was seen a moment ago, and is not heard of again."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(TABLE)
+        connection.execute("INSERT INTO kho_executors (executor_id, kind, seen) VALUES (%s, %s, now())", (executor, kind))
+
+
+def test_a_command_does_not_wait_for_another_hosts_command(machine, hosts, database):
+    """A command runs its own job only: two that each took the other for a worker waited for each other for ever."""
+    alive(database, "kho-other", "command")
+    machine.run("three", "j", {"seconds": 0.0}, wait=False)
+    assert machine.wait("j", timeout=20)[2] == "j/three"
+
+
+def test_a_command_on_a_host_where_nobody_made_the_tables(machine, hosts):
+    """DBOS listens only to queues that were registered; this host's own never was."""
+    other = jobs(hosts[1])
+    other.run("three", "j", {"seconds": 0.0}, wait=False)
+    assert other.wait("j", timeout=20)[2] == "j/three"
+    other.close()
+
+
+def test_commands_of_two_hosts_that_began_before_their_workers(machine, hosts, spawned):
+    commands = [spawned(home, "enqueue", f"c{number}", "5", "0.02") for number, home in enumerate(hosts)]
+    until(lambda: begun(hosts[0]))
+    workers = [spawned(home, "worker") for home in hosts]
+    assert [finish(command) for command in commands] == ["5"] * 2
+    for worker in workers:
+        wait_for_words(worker, STARTED)
+        end(worker)
+    assert set(begun(hosts[0]).values()) == {1}
+
+
+def test_a_command_waits_for_another_hosts_worker_only_while_it_lives(machine, hosts, database):
+    alive(database, "kho-other", "worker")
+    other = jobs(hosts[1], heartbeat=0.5, dead_after=2.0)
+    other.run("three", "j", {"seconds": 0.0}, wait=False)
+    assert other.wait("j", timeout=20)[2] == "j/three"
+    other.close()
+
+
+def test_a_command_resumes_its_job_of_a_dead_host(machine, hosts, spawned):
+    first = spawned(hosts[0], "worker")
+    other = jobs(hosts[1], heartbeat=0.5, dead_after=2.0)
+    other.run("three", "j", {"seconds": 0.5}, wait=False)
+    until(lambda: ("j", "two", "begin") in effects(hosts[0]))
+    kill(first)
+    assert other.wait("j", timeout=30)[2] == "j/three"
+    other.close()
+    assert begun(hosts[0]) == Counter({("j", "one"): 1, ("j", "two"): 2, ("j", "three"): 1})
+
+
+@pytest.mark.parametrize("begun_there", [False, True])
+def test_what_a_dead_command_took_for_itself_is_run_by_another_host(machine, hosts, spawned, database, begun_there):
+    machine.run("three", "j", {"seconds": 0.0}, wait=False)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE dbos.workflow_status SET queue_name = %s, status = %s, executor_id = %s, application_version = %s",
+            ("kho-own-kho-dead", *(("PENDING", "kho-dead", APPLICATION_VERSION) if begun_there else ("ENQUEUED", None, None))),
+        )
+    worker = spawned(hosts[1], "worker")
+    until(lambda: machine.get("j").state is JobState.DONE)
+    end(worker)
+
+
+def test_a_job_that_another_host_took_a_moment_ago_is_not_taken_from_it(machine, hosts, database):
+    machine.run("three", "j", {"seconds": 0.0}, wait=False)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'kho-other', recovery_attempts = 1")
+    assert not machine._client.take("j")
+    assert (machine.get("j").state, machine.get("j").executor, machine.get("j").tries) == (JobState.RUNNING, "kho-other", 1)
