@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple, NoReturn, TypeVar
 
-__all__ = ["Died", "Helper", "Helpers", "alone", "batches", "serve"]
+__all__ = ["Closed", "Died", "Helper", "Helpers", "alone", "batches", "serve"]
 
 Told = Callable[[Any], None]
 """What is done with something that a process says on the way to its answer. What it raises ends the process."""
@@ -83,7 +83,11 @@ def _send(message: Any, stream: IO[bytes]) -> None:
 
 
 class Died(Exception):
-    """The process ended before it answered."""
+    """The process ended before it answered. The next question is for another."""
+
+
+class Closed(Died):
+    """The process was ended for good before it answered, by whoever owns it: nothing was found out, and nothing can be asked any more."""
 
 
 STANDARD = {0, 1, 2}
@@ -197,42 +201,58 @@ class _Copy:
 
 
 class Helper:
-    """One process, started when it is first needed and again after it died. ``entry`` is "module:function": a function that is
-    given a descriptor, and gives it to `serve`."""
+    """One process, started when it is first needed and again after it died or what was asked came to nothing, until it is closed.
+    ``entry`` is "module:function": a function that is given a descriptor, and gives it to `serve`."""
 
     def __init__(self, entry: str) -> None:
         self._module, _, self._function = entry.partition(":")
         self._process: subprocess.Popen[bytes] | _Copy | None = None
         self._lifeline = -1
-        self._closing = threading.Lock()
+        self._closed = False
+        self._guard = threading.Lock()
 
     def ask(self, question: Any, told: Told) -> Any:
         """The answer to one question. What ``told`` raises ends the process, and comes through.
 
         Raises:
             Died: the process ended before it answered.
+            Closed: so did this helper, for good.
         """
         try:
             process = self.start()
             assert process.stdin is not None
             assert process.stdout is not None
-            _send(question, process.stdin)
+            with self._talking():
+                _send(question, process.stdin)
             while True:
-                last, message = pickle.load(process.stdout)
+                with self._talking():
+                    last, message = pickle.load(process.stdout)
                 if last:
                     return message
                 told(message)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            self.close()
-            raise Died from error
         except BaseException:
-            self.close()
+            self._end()
+            raise
+
+    @contextlib.contextmanager
+    def _talking(self) -> Iterator[None]:
+        """What fails between this process and the other, in our words. Of what another thread closes meanwhile anything may be said."""
+        try:
+            yield
+        except Exception as error:
+            if self._closed:
+                raise Closed from error
+            if isinstance(error, (EOFError, BrokenPipeError, pickle.UnpicklingError)):
+                raise Died from error
             raise
 
     def start(self) -> subprocess.Popen[bytes] | _Copy:
-        """Start the process, unless it is there."""
-        self._process = self._process or self._started()
-        return self._process
+        """Start the process, unless it is there. Raises Closed."""
+        with self._guard:  # who closes waits until it is there, and ends it
+            if self._closed:
+                raise Closed
+            self._process = self._process or self._started()
+            return self._process
 
     def load(self) -> Callable[[int], None]:
         """The function that it runs."""
@@ -262,27 +282,41 @@ class Helper:
         lost: Callable[[Question], Answer],
     ) -> list[Answer]:
         """The answers for ``items``, asked together (``ask`` makes the question). Where the process dies they are asked one by
-        one, so that it is known at which it dies: for that one ``lost`` gives the answer."""
+        one, so that it is known at which it dies: for that one ``lost`` gives the answer. Raises Closed: then no item is lost, none was
+        looked at."""
         try:
             return list(self.ask(ask(items), told))
+        except Closed:
+            raise
         except Died:
             if len(items) == 1:
                 return [lost(items[0])]
         return [answer for item in items for answer in self.ask_all([item], ask, told, lost)]
 
     def _started(self) -> subprocess.Popen[bytes]:
-        theirs, self._lifeline = map(_high, os.pipe())
+        theirs, lifeline = map(_high, os.pipe())
         code = START.format(path=sys.path, module=self._module, function=self._function, lifeline=theirs)
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,)
             )
+        except BaseException:
+            os.close(lifeline)
+            raise
         finally:
             os.close(theirs)
+        self._lifeline = lifeline
+        return process
 
     def close(self) -> None:
-        """End the process, at work or not. Whoever is asking it in another thread may do so at the same time."""
-        with self._closing:
+        """End the process for good, at work or not: whoever is asking in another thread, or does so later, gets Closed."""
+        with self._guard:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
+        """End the process, at work or not; it may be started again. Two threads may do so at the same time."""
+        with self._guard:
             process, self._process = self._process, None
             lifeline, self._lifeline = self._lifeline, -1
         if process is not None:
@@ -305,7 +339,7 @@ class Helpers:
         return len(self.all)
 
     def start(self) -> None:
-        """Start those that are free, for who knows that there will soon be enough to ask: they are ready the sooner."""
+        """Start those that are free, for who knows that there will soon be enough to ask: they are ready the sooner. Raises Closed."""
         with contextlib.ExitStack() as taken, contextlib.suppress(queue.Empty):
             while True:
                 helper = self._free.get_nowait()
@@ -337,7 +371,7 @@ class Helpers:
             self._free.put(helper)
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes for good."""
         for helper in self.all:
             helper.close()
 

@@ -23,7 +23,7 @@ import pytest
 from policies.findings import Finding, Findings
 from repository.model import AipFile, Copy, CopyState, Event
 from storage.errors import Unavailable
-from storage.processes import Helper, _send
+from storage.processes import Closed, Helper, Helpers, _send
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +240,104 @@ def test_two_threads_that_close_a_helper_close_it_once() -> None:
     os.close(held)
     assert done == ["kill", "communicate"]
     assert (helper._process, helper._lifeline) == (None, -1)
+
+
+@pytest.fixture
+def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a helper runs that answers every question; "wait" with a word on the way, and then never."""
+    (tmp_path / "talking.py").write_text(TALKING)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "talking:serve"
+
+
+TALKING = """\
+import os, time
+from storage import processes
+
+def answer(question, told):
+    if question == "wait":
+        told(os.getpid())
+        time.sleep(60)
+    return [os.getpid()]
+
+def serve(lifeline):
+    processes.serve(lifeline, answer)
+"""
+
+
+def nobody(question: Any) -> None:
+    raise AssertionError("what was not looked at is lost")
+
+
+def test_who_asks_while_the_helper_is_closed_learns_that(answering: str) -> None:
+    helper, said = Helper(answering), []
+
+    def told(pid: int) -> None:
+        said.append(pid)
+        threading.Thread(target=helper.close).start()
+
+    with pytest.raises(Closed):
+        helper.ask_all(["wait", "more"], lambda items: items[0], told, nobody)
+    assert len(said) == 1
+    assert not _runs(said[0])
+    assert (helper._process, helper._lifeline) == (None, -1)
+
+
+def test_a_helper_that_is_closed_before_the_question_is_sent(answering: str) -> None:
+    class Late(Helper):
+        def start(self) -> Any:
+            process = super().start()
+            self.close()
+            return process
+
+    with pytest.raises(Closed):
+        Late(answering).ask("one", print)
+
+
+def test_a_helper_that_is_closed_starts_nothing_any_more(answering: str) -> None:
+    helpers = Helpers(answering, 2)
+    helpers.close()
+    with pytest.raises(Closed):
+        helpers.start()
+    with helpers.one() as helper, pytest.raises(Closed):
+        helper.ask_all(["one", "more"], list, print, nobody)
+    assert [(each._process, each._lifeline) for each in helpers.all] == [(None, -1)] * 2
+
+
+def test_a_helper_whose_listener_fails_starts_again(answering: str) -> None:
+    helper, said = Helper(answering), []
+
+    def told(pid: int) -> None:
+        said.append(pid)
+        raise ValueError("of the listener")
+
+    with pytest.raises(ValueError, match="of the listener"):
+        helper.ask("wait", told)
+    assert not _runs(said[0])
+    assert helper.ask("one", print) != said
+    helper.close()
+
+
+def test_what_the_listener_raises_comes_through_from_a_closed_helper_too(answering: str) -> None:
+    helper = Helper(answering)
+
+    def told(pid: int) -> None:
+        helper.close()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        helper.ask("wait", told)
+
+
+def test_a_start_that_fails_leaves_nothing_open(answering: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    helper, opened = Helper(answering), os.listdir("/proc/self/fd")
+    with monkeypatch.context() as broken:
+        broken.setattr("sys.executable", "/no/such/program")
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError):
+                helper.start()
+    assert len(os.listdir("/proc/self/fd")) == len(opened)
+    helper.close()
 
 
 def test_copies_end_with_the_process_they_were_made_of(asking: Any) -> None:
