@@ -35,10 +35,15 @@ def verify(
     door = Door.of(context, home, as_json)
     if not path.is_dir():
         raise Usage("USE-NO-PATH", str(path))
-    from repository.ledger.verifier import Verifier, told
+    from repository.ledger.verifier import HEAD_LINE, Verifier, is_certificate, outside_text, told
     from repository.ledger.verifier import as_json as document
 
-    outside = [Path(each).read_text("utf-8", "replace") if Path(each).is_file() else each for each in head or ()]
+    outside = [outside_text(each) for each in head or ()]
+    for said, found in zip(head or (), outside, strict=True):
+        if not HEAD_LINE.search(found):
+            raise Usage("USE-VALUE", name="--head", value=said, reason=words("ledger.no_head_line"), command="kho ledger verify")
+    if ca is not None and not is_certificate(str(ca)):
+        raise Usage("USE-VALUE", name="--ca", value=str(ca), reason=words("ledger.no_certificate"), command="kho ledger verify")
     verifier = Verifier(str(path), outside, str(ca or "")).run()
     closing = [Finding("OPS-LEDGER", str(path), {"count": len(verifier.found)})] if verifier.found else []
 

@@ -32,10 +32,17 @@ DAY_FILES = ("head.json", "head.sig", "events.ndjson", "keys.ndjson")
 HEAD_PREFIX = b"kho ledger head 1\n"
 KEY_PREFIX = b"kho ledger key 1\n"
 REPORT_PREFIX = b"kho report 1\n"
-HEAD_LINE = re.compile(r"kho-ledger-head 1 ([0-9a-f-]{36}) ([0-9]+) ([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9a-f]{64})")
+GAP = r"[\s>]+"  # letters and mails break a line where they like, and answers to them quote it
+HEAD_LINE = re.compile(
+    GAP.join(
+        (r"kho-ledger-head", "1", r"([0-9A-Fa-f-]{36})", r"([0-9]{1,12})", r"([0-9]{4}-[0-9]{2}-[0-9]{2})", r"([0-9A-Fa-f]{64})")
+    )
+)
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
 CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What comes of reading what is not what it should be: whoever wrote it may have meant to keep a verifier from ending."""
 
 
 # -- Trees: RFC 6962 hashing over leaves that are sorted by SHA-256 of the event's id, so that absence can be proven, too -----------
@@ -203,8 +210,9 @@ def token_says(token: bytes) -> tuple[bytes, datetime]:
     fields = _children(token, *_der(token, start)[1:])
     imprint = _children(token, *fields[2][1:])
     when = next(token[s:e] for tag, s, e in fields if tag == 0x18).decode("ascii")
-    form = "%Y%m%d%H%M%S.%fZ" if "." in when else "%Y%m%d%H%M%SZ"
-    return token[imprint[1][1] : imprint[1][2]], datetime.strptime(when, form)
+    whole, _, fraction = when.rstrip("Z").partition(".")  # which may be finer than what is told apart here
+    said = datetime.strptime(whole, "%Y%m%d%H%M%S") + timedelta(microseconds=int((fraction + "000000")[:6]))
+    return token[imprint[1][1] : imprint[1][2]], said
 
 
 def openssl_says(token_file: str, data_file: str, ca: str) -> bool | None:
@@ -216,7 +224,10 @@ def openssl_says(token_file: str, data_file: str, ca: str) -> bool | None:
     with open(token_file, "rb") as stream:
         said = token_says(stream.read())[1]
     command += ["-attime", str(int((said - datetime(1970, 1, 1)).total_seconds()))]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    try:
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return None
 
 
 # -- Figures of reports: sums over events ----------------------------------------------------------------------------------------
@@ -350,10 +361,12 @@ def _head(data: bytes) -> Any:
         head = json.loads(data)
         datetime.strptime(head["closed"], TIME)
         sound = canonical(head) + b"\n" == data and head["kho_ledger"] == 1 and head["number"] >= 1 and head["events"] >= 0
-        sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"])
+        sound = sound and all(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", head[name]) for name in ("since", "date"))
+        sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"]) < date.max
+        sound = sound and type(head["number"]) is int and type(head["events"]) is int
         sound = sound and all(re.fullmatch("[0-9a-f]{64}", head[name]) for name in ("root", "segment", "keys", "key"))
         return head if sound and isinstance(head["archive"], str) and isinstance(head["previous"], str) else None
-    except (ValueError, KeyError, TypeError):
+    except BROKEN:
         return None
 
 
@@ -372,6 +385,7 @@ class Verifier:
         self.reports: list[tuple[str, Any]] = []
         self.known_keys: list[Any] = []
         self.starts: list[int] = []
+        self.alone: set[str] = set()
         self.late_entries = self.early_entries = self.sure = 0
         self.archive = ""
 
@@ -388,8 +402,8 @@ class Verifier:
             self._segment(day)
             self._token(day)
             before = day
-        self._outside()
         self._proofs()
+        self._outside()
         self._compare_reports()
         self._conclude()
         return self
@@ -402,7 +416,11 @@ class Verifier:
             if any(name.startswith("0=ocfl_object_") for name in names) and not _is_ledger(top):
                 folders.clear()  # a whole storage root: records of the archive are not looked at
             elif "head.json" in names:
-                day = Day(top)
+                try:
+                    day = Day(top)
+                except OSError as error:
+                    self.bad("HEAD-UNREADABLE", top, reason=str(error.strerror))
+                    continue
                 if day.head is None:
                     self.bad("HEAD-BROKEN", top)
                 elif day.digest in known:
@@ -445,7 +463,10 @@ class Verifier:
                 self.bad("BACK-DATED", place, day=head["date"])
 
     def _begins_late(self, day: Day) -> None:
-        if any(line[1] == day.head["number"] - 1 and line[3] == day.head["previous"] for line in self._lines()):
+        before = {digest for _, number, _, digest in self._lines() if number == day.head["number"] - 1}
+        if before - {day.head["previous"]}:
+            self.bad("OUTSIDE-DIFFERS", day.folder, number=day.head["number"] - 1)
+        if day.head["previous"] in before:
             return
         if self._expected_first() == day.head["number"]:
             self.unproven.append(("BEGINNING", {"number": day.head["number"]}))
@@ -477,7 +498,7 @@ class Verifier:
                     self.bad("KEY-CHAIN", day.folder, number=number)
                     return None
                 keys.append((said["from"], key))
-        except (ValueError, KeyError, TypeError):
+        except BROKEN:
             self.bad("KEYS", day.folder)
             return None
         return keys
@@ -521,7 +542,7 @@ class Verifier:
         except OSError:
             self.bad("SEGMENT-GONE", path, day=head["date"])
             return
-        except (ValueError, KeyError, TypeError):
+        except BROKEN:
             wrong = True
         pairs.sort()
         twice = any(a[:32] == b[:32] for a, b in zip(pairs, pairs[1:]))
@@ -540,7 +561,7 @@ class Verifier:
             imprint, when = token_says(token)
             length = {20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}[len(imprint)]
             stamped = hashlib.new(length, day.read("head.sig") or b"").digest()
-        except (ValueError, IndexError, KeyError, StopIteration):
+        except (*BROKEN, StopIteration):
             self.bad("TOKEN", day.folder, day=day.head["date"])
             return
         if length == "sha1" or stamped != imprint:
@@ -559,13 +580,14 @@ class Verifier:
     def _lines(self) -> list[tuple[str, int, str, str]]:
         found = []
         for text in self.outside:
-            found += [(a, int(n), d, h) for a, n, d, h in HEAD_LINE.findall(text)]
+            found += [(a.lower(), int(n), d, h.lower()) for a, n, d, h in HEAD_LINE.findall(text)]
         return found
 
     def _outside(self) -> None:
         lines, held = self._lines(), {day.head["number"]: day for day in self.days}
-        if self.outside and not lines:
-            self.bad("OUTSIDE-NONE", self.folder)
+        for text in self.outside:
+            if not HEAD_LINE.search(text):
+                self.bad("OUTSIDE-NONE", self.folder)
         for archive, number, day, digest in lines:
             if self.archive and archive != self.archive:
                 self.bad("OUTSIDE-ARCHIVE", self.folder, archive=archive)
@@ -575,6 +597,8 @@ class Verifier:
                     self.sure = max(self.sure, number)
                 else:
                     self.bad("OUTSIDE-DIFFERS", held[number].folder, number=number)
+            elif digest in self.alone:
+                pass  # the head of a proof that came without its day
             elif not held or number > max(held):
                 self.bad("CUT-OFF", self.folder, number=number, last=max(held, default=0))
 
@@ -590,8 +614,12 @@ class Verifier:
                     scope, period = report["scope"], report["period"]
                     aips = None if scope.get("aips") is None else set(scope["aips"])
                     sums = Sums(period["from"], period["to"], scope.get("tier", ""), aips)
-                    report["figures"].items(), report["ledger"].items()
-                except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                    ledger = report["ledger"]
+                    whole = all(type(ledger.get(name) or 0) is int for name in ("first", "last", "open_events"))
+                    if not whole or not isinstance(report["figures"], dict):
+                        raise ValueError(place)
+                    datetime.strptime(period["from"], TIME), datetime.strptime(period["to"], TIME)
+                except (OSError, *BROKEN):
                     self.bad("REPORT-BROKEN", place)
                     continue
                 self.reports.append((place, report))
@@ -601,21 +629,33 @@ class Verifier:
         try:
             with open(place, encoding="utf-8") as stream:
                 self.starts.append(int(json.load(stream)["ledger"]["first"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, *BROKEN):
             self.bad("REPORT-BROKEN", place)
 
     def _compare_reports(self) -> None:
         held = {day.head["number"]: day for day in self.days}
         for place, report, sums in self.sums:
             ledger = report["ledger"]
-            wanted = range(ledger.get("first") or 1, (ledger.get("last") or 0) + 1)
-            if not set(wanted) <= set(held) or (wanted and held[wanted[-1]].line() != ledger.get("head")):
+            first, last = ledger.get("first") or 1, ledger.get("last") or 0
+            here = last < first or (last - first < len(held) and set(range(first, last + 1)) <= set(held))
+            if not here or (first <= last and held[last].line() != ledger.get("head")):
                 self.bad("REPORT-DAYS", place)
+            self._report_period(place, sums, held)
             if sums.figures() != report["figures"]:
                 self.bad("REPORT-FIGURES", place)
             self._report_signature(place)
             if ledger.get("open_events"):
                 self.unproven.append(("OPEN-DAY", {"events": ledger["open_events"]}))
+
+    def _report_period(self, place: str, sums: Sums, held: dict[int, Day]) -> None:
+        """Whether the days here are all that a report on its period is made of: from its first day on, as far as they go."""
+        if not held:
+            return
+        first, last = self.days[0].head, self.days[-1].head
+        if first["number"] > 1 and sums.since < first["since"]:
+            self.bad("REPORT-DAYS", place)
+        if sums.until[:10] > (date.fromisoformat(last["date"]) + timedelta(days=1)).isoformat():
+            self.unproven.append(("REPORT-PERIOD", {"place": os.path.basename(place), "day": last["date"]}))
 
     def _report_signature(self, place: str) -> None:
         """A report may be signed by the key that signs heads; then the signature must be right."""
@@ -642,30 +682,48 @@ class Verifier:
         try:
             with open(place, encoding="utf-8") as stream:
                 proof = json.load(stream)
-            root, count = self.roots.get(proof["number"]) or self._root_of_head(proof)
+            number, kind = proof["number"], proof["kind"]
+            told = {"event": proof["id"], "number": number}
+            head, vouched = proof["head"].encode("ascii"), True
+            root, count = self.roots.get(number) or (None, 0)
+            if root is None:
+                root, count, vouched = self._root_alone(head, number)
             sound = proven(proof, root, count)
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
+        except (OSError, *BROKEN):
             sound = False
-        if sound:
-            self.proven.append(("PROOF-" + proof["kind"].upper(), {"event": proof["id"], "number": proof["number"]}))
-        else:
+        if not sound:
             self.bad("PROOF", place)
+        elif not vouched:
+            self.unproven.append(("PROOF-ALONE", told))
+        elif kind == "absence" and number not in self.roots:
+            self.unproven.append(("PROOF-ORDER", told))
+        else:
+            self.proven.append(("PROOF-" + kind.upper(), told))
 
-    @staticmethod
-    def _root_of_head(proof: Any) -> tuple[str, int]:
-        head = _head(proof["head"].encode("ascii"))
-        return head["root"], head["events"]
+    def _root_alone(self, data: bytes, number: int) -> tuple[str, int, bool]:
+        """(root, events) of a day whose events are not here, by the head that a proof brings along; and whether anything but the proof
+        vouches for that head: a line from outside, the same head here, or the first day here, which continues it."""
+        head, digest = _head(data), hashlib.sha256(data).hexdigest()
+        self.alone.add(digest)
+        if head["number"] != number or (self.archive and head["archive"] != self.archive):
+            raise ValueError(number)
+        vouched = {(number, digest) for _, number, _, digest in self._lines()}
+        vouched |= {(day.head["number"], day.digest) for day in self.days}
+        if self.days:
+            vouched.add((self.days[0].head["number"] - 1, self.days[0].head["previous"]))
+        return head["root"], head["events"], (number, digest) in vouched
 
     def _conclude(self) -> None:
         if not self.days:
-            self.bad("EMPTY", self.folder)
+            if not self.alone.intersection(digest for _, _, _, digest in self._lines()):
+                self.bad("EMPTY", self.folder)
             return
         last, first = self.days[-1].head["number"], self.days[0].head["number"]
         events = sum(day.head["events"] for day in self.days)
         if not self.found:
             self.proven.append(("AGREES", {"first": first, "last": last, "events": events}))
             if self.sure:
-                self.proven.append(("WITNESSED", {"number": self.sure}))
+                self.proven.append(("WITNESSED", {"first": first, "number": self.sure}))
             if self.timed:
                 self.proven.append(("TIMED", {"count": len(self.timed), "days": len(self.days)}))
             for place, _, _ in self.sums:
@@ -722,6 +780,7 @@ def proven(proof: Any, root: str, count: int) -> bool:
 WORDS = {
     "en": {
         "HEAD-BROKEN": "The head of a day cannot be read as one.",
+        "HEAD-UNREADABLE": "The head of a day could not be read ({reason}): nothing is known of that day.",
         "HEAD-GONE": "A day has no head (head.json is missing).",
         "COPIES-DIFFER": "Two copies of the same day differ in {file}.",
         "OTHER-ARCHIVE": "This day belongs to another archive's ledger.",
@@ -753,9 +812,12 @@ WORDS = {
         "REPORT-SIGNATURE": "The signature of the report is wrong, or not by the key of the ledger.",
         "REPORT-UNSIGNED": "{place} is not signed: its figures are proven by the events, what else it says is not.",
         "PROOF": "This proof does not lead to the root of its day.",
+        "PROOF-ALONE": "Event {event} and day {number}: the proof brings a head that is neither here nor vouched for from outside; whoever made the proof may have made that, too.",
+        "PROOF-ORDER": "Event {event} is not where it would stand in day {number}; that the day is in that order is not proven, since its events are not here.",
+        "REPORT-PERIOD": "The period of {place} is longer than the days that are here: of what was entered after {day} it says nothing.",
         "EMPTY": "No day of a ledger is here.",
         "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
-        "WITNESSED": "Everything up to day {number} is as it was when the outside head was given out.",
+        "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
         "TIMED": "The time of {count} of {days} days is proven by time stamps that openssl believes.",
         "FIGURES": "The figures of {place} are the sums over these events.",
         "PROOF-INCLUSION": "Event {event} is in day {number}.",
@@ -770,6 +832,7 @@ WORDS = {
     },
     "vi": {
         "HEAD-BROKEN": "Không đọc được phần đầu (head) của một ngày.",
+        "HEAD-UNREADABLE": "Không đọc được phần đầu của một ngày ({reason}): chưa biết gì về ngày đó.",
         "HEAD-GONE": "Một ngày không có phần đầu (thiếu head.json).",
         "COPIES-DIFFER": "Hai bản của cùng một ngày khác nhau ở {file}.",
         "OTHER-ARCHIVE": "Ngày này thuộc sổ sự kiện của kho khác.",
@@ -801,9 +864,12 @@ WORDS = {
         "REPORT-SIGNATURE": "Chữ ký của báo cáo sai, hoặc không phải bằng khóa của sổ sự kiện.",
         "REPORT-UNSIGNED": "{place} không được ký: số liệu được các sự kiện chứng minh, nội dung khác thì không.",
         "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",
+        "PROOF-ALONE": "Sự kiện {event} và ngày số {number}: chứng minh kèm theo một phần đầu không có ở đây và không được bên ngoài xác nhận; ai lập chứng minh cũng có thể đã tự lập phần đầu đó.",
+        "PROOF-ORDER": "Sự kiện {event} không ở chỗ lẽ ra của nó trong ngày số {number}; chưa chứng minh được ngày đó xếp đúng thứ tự, vì các sự kiện của ngày không có ở đây.",
+        "REPORT-PERIOD": "Kỳ của {place} dài hơn các ngày có ở đây: báo cáo không nói gì về những gì được ghi sau {day}.",
         "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
-        "WITNESSED": "Mọi thứ đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
+        "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
         "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
         "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
         "PROOF-INCLUSION": "Sự kiện {event} có trong ngày số {number}.",
@@ -845,6 +911,23 @@ def as_json(verifier: Verifier, lang: str = "en") -> dict[str, Any]:
     }
 
 
+def outside_text(said: str) -> str:
+    """What ``--head`` says: the text itself, or of the file that it names."""
+    if not os.path.isfile(said):
+        return said
+    with open(said, encoding="utf-8", errors="replace") as stream:
+        return stream.read()
+
+
+def is_certificate(path: str) -> bool:
+    """Whether a file is one that openssl can be given: what it says of a time stamp otherwise says nothing of that."""
+    try:
+        with open(path, "rb") as stream:
+            return b"-----BEGIN " in stream.read()
+    except OSError:
+        return False
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folder")
@@ -855,12 +938,14 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not os.path.isdir(given.folder):
         parser.error("no such folder: " + given.folder)
-    outside = []
-    for each in given.head:
-        if os.path.isfile(each):
-            with open(each, encoding="utf-8", errors="replace") as stream:
-                each = stream.read()
-        outside.append(each)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not UTF-8, consoles without Vietnamese
+    outside = [outside_text(each) for each in given.head]
+    for each, text in zip(given.head, outside):
+        if not HEAD_LINE.search(text):
+            parser.error("neither a head line nor a file with one: " + each)
+    if given.ca and not is_certificate(given.ca):
+        parser.error("no file with a certificate (PEM): " + given.ca)
     verifier = Verifier(given.folder, outside, given.ca).run()
     if given.json:
         print(json.dumps(as_json(verifier, given.lang), ensure_ascii=False))

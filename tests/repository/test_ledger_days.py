@@ -412,7 +412,7 @@ def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: Arch
     assert len(list(export_days(running, tmp_path / "out", 1, 4))) == 4
     verifier = Verifier(str(tmp_path / "out"), [line]).run()
     assert verifier.found == []
-    assert ("WITNESSED", {"number": 3}) in verifier.proven
+    assert ("WITNESSED", {"first": 1, "number": 3}) in verifier.proven
 
 
 def open_lines(archive: ArchiveUnderTest, tier: str) -> list[Path]:

@@ -3,18 +3,24 @@ it, it finds all but those that nobody can find then, and says that the end is n
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper
 
+from repository.cli.run import run
 from repository.ledger.keeper import prove
-from repository.ledger.verifier import WORDS, told
+from repository.ledger.verifier import WORDS, Sums, canonical, key_of, leaf_of, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -276,7 +282,7 @@ def test_an_older_outside_head_proves_only_what_was_before_it(scene: LedgerScene
     last_day_remade_with_the_stolen_key(scene)
     verifier = scene.verify(older)
     assert verifier.found == []
-    assert ("WITNESSED", {"number": 3}) in verifier.proven
+    assert ("WITNESSED", {"first": 1, "number": 3}) in verifier.proven
     assert ("END", {"number": 3, "last": DAYS}) in verifier.unproven
 
 
@@ -314,12 +320,197 @@ def test_an_absence_that_is_none_is_refused(scene: LedgerScene) -> None:
     assert scene.found() == {"PROOF"}
 
 
+def made_up(scene: LedgerScene, number: int) -> dict[str, Any]:
+    """A proof of an event that never was, with a head of its own for a day that is not here."""
+    line = canonical({"id": "made up", "n": 0, "time": "2026-03-07T00:00:00.000000Z", "type": "recovery"})
+    key, digest = key_of("made up"), hashlib.sha256(line).digest()
+    head = {**scene.head(DAYS), "number": number, "events": 1, "root": leaf_of(key, digest).hex()}
+    leaf = {"index": 0, "key": key.hex(), "line": digest.hex(), "path": []}
+    kind = {"kind": "inclusion", "line": line.decode(), "leaves": [leaf]}
+    return {"kho": 1, "id": "made up", "number": number, "head": (canonical(head) + b"\n").decode(), **kind}
+
+
+def test_a_proof_that_brings_its_own_head_proves_nothing(scene: LedgerScene) -> None:
+    (scene.folder / "a.proof.json").write_text(json.dumps(made_up(scene, DAYS + 1)))
+    verifier = scene.verify(scene.line)
+    assert "PROOF-ALONE" in {code for code, _ in verifier.unproven}
+    assert not any(code.startswith("PROOF") for code, _ in verifier.proven)
+    (scene.folder / "a.proof.json").write_text(json.dumps({**made_up(scene, DAYS + 1), "number": DAYS + 2}))
+    assert scene.found(scene.line) == {"PROOF"}
+
+
+def test_a_proof_without_its_day_is_as_good_as_who_vouches_for_its_head(scene: LedgerScene) -> None:
+    event = scene.lines(3)[2]["id"]
+    for name, wanted, number in (("in", event, 3), ("out", event, 4)):
+        (scene.folder / f"{name}.proof.json").write_text(json.dumps(prove(scene.archive, wanted, number)))
+    lines = [scene.day_line(3), scene.day_line(4)]
+    shutil.rmtree(scene.folder / "days")
+    assert scene.found() == {"EMPTY"}
+    verifier = scene.verify(*lines)
+    assert verifier.found == []
+    assert [code for code, _ in verifier.proven] == ["PROOF-INCLUSION"]
+    assert [code for code, _ in verifier.unproven] == ["PROOF-ORDER"]  # whether that day is sorted, only its events show
+
+
+def beginning_left_out(scene: LedgerScene) -> None:
+    """The days before the third are gone, and the export says that it was made so."""
+    for number in (1, 2):
+        scene.forget(number)
+    (scene.folder / "scope.json").write_text(json.dumps({"ledger": {"first": 3, "last": DAYS}}))
+
+
+def test_an_outside_head_from_before_the_export_is_held_against_it(scene: LedgerScene) -> None:
+    line = scene.day_line(2)
+    beginning_left_out(scene)
+    verifier = scene.verify(line)
+    assert verifier.found == []
+    scene.remake(3, previous="0" * 64)
+    scene.remake_from(4)
+    assert scene.found() == set()
+    assert scene.found(line) == {"OUTSIDE-DIFFERS"}
+
+
+def test_what_is_not_here_is_not_said_to_be_as_it_was(scene: LedgerScene) -> None:
+    beginning_left_out(scene)
+    verifier = scene.verify(scene.line)
+    assert ("WITNESSED", {"first": 3, "number": DAYS}) in verifier.proven
+    assert ("BEGINNING", {"number": 3}) in verifier.unproven
+
+
+def report_of(scene: LedgerScene, since: str, until: str, **ledger: Any) -> None:
+    first = min(int(each.name[:6]) for each in scene.folder.glob("days/*"))
+    sums = Sums(since + "T00:00:00.000000Z", until + "T00:00:00.000000Z")
+    for each in sorted(scene.folder.glob("days/*/events.ndjson")):
+        for line in each.read_bytes().splitlines():
+            sums.add(json.loads(line))
+    report = {
+        "kho": 1,
+        "scope": {},
+        "period": {"from": sums.since, "to": sums.until},
+        "ledger": {"first": first, "last": DAYS, "head": scene.day_line(DAYS), **ledger},
+        "figures": sums.figures(),
+    }
+    (scene.folder / "report.json").write_text(json.dumps(report))
+
+
+def test_a_report_has_all_days_of_its_period(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    verifier = scene.verify(scene.line)
+    assert (verifier.found, "REPORT-PERIOD" in dict(verifier.unproven)) == ([], False)
+    report_of(scene, "2026-03-02", "2026-04-01")
+    assert ("REPORT-PERIOD", {"place": "report.json", "day": "2026-03-06"}) in scene.verify(scene.line).unproven
+    for number in (1, 2):
+        scene.forget(number)
+    report_of(scene, "2026-03-03", "2026-03-07")
+    assert scene.found(scene.line) == set()
+    report_of(scene, "2026-03-02", "2026-03-07")
+    assert scene.found(scene.line) == {"REPORT-DAYS"}
+
+
+def id_that_is_no_text(scene: LedgerScene) -> None:
+    first, *rest = scene.lines(3)
+    scene.write(3, [{**first, "id": 5}, *rest])
+
+
+def event_that_is_no_object(scene: LedgerScene) -> None:
+    path = scene.day(3) / "events.ndjson"
+    path.write_bytes(path.read_bytes() + b"[" * 100_000 + b"\n")
+
+
+def end_of_the_calendar(scene: LedgerScene) -> None:
+    path = scene.day(3) / "head.json"
+    path.write_bytes(path.read_bytes().replace(b'"date":"2026-03-03"', b'"date":"9999-12-31"'))
+
+
+def head_that_leads_nowhere(scene: LedgerScene) -> None:
+    (scene.day(3) / "head.json").unlink()
+    (scene.day(3) / "head.json").symlink_to("nowhere")
+
+
+def head_that_is_nested(scene: LedgerScene) -> None:
+    (scene.day(3) / "head.json").write_bytes(b"[" * 100_000)
+
+
+def statement_that_is_no_text(scene: LedgerScene) -> None:
+    (scene.day(3) / "keys.ndjson").write_bytes(b'{"statement":5}\n')
+    scene.remake(3, keys=hashlib.sha256(b'{"statement":5}\n').hexdigest())
+
+
+def proof_of_no_text(scene: LedgerScene) -> None:
+    (scene.folder / "a.proof.json").write_text(json.dumps({**made_up(scene, 3), "id": 5}))
+
+
+def report_from_no_number(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07", first="x")
+
+
+def report_to_the_end_of_numbers(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07", last=10**15)
+
+
+def report_of_no_period(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    path = scene.folder / "report.json"
+    path.write_text(path.read_text().replace('"2026-03-02T00:00:00.000000Z"', "5"))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "code"),
+    [
+        (id_that_is_no_text, "SEGMENT"),
+        (event_that_is_no_object, "SEGMENT"),
+        (end_of_the_calendar, "HEAD-BROKEN"),
+        (head_that_leads_nowhere, "HEAD-UNREADABLE"),
+        (head_that_is_nested, "HEAD-BROKEN"),
+        (statement_that_is_no_text, "KEYS"),
+        (proof_of_no_text, "PROOF"),
+        (report_from_no_number, "REPORT-BROKEN"),
+        (report_to_the_end_of_numbers, "REPORT-DAYS"),
+        (report_of_no_period, "REPORT-BROKEN"),
+    ],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+def test_nothing_that_lies_there_keeps_the_verifier_from_its_answer(scene: LedgerScene, tamper: Tamper, code: str) -> None:
+    tamper(scene)
+    assert code in scene.found(scene.line)
+
+
+def test_a_head_is_known_again_as_letters_and_mails_bring_it(scene: LedgerScene) -> None:
+    words = scene.line.split()
+    for text in (f"> {' '.join(words[:3])}\n> {' '.join(words[3:])}", "\n".join(words), " ".join([*words[:5], words[5].upper()])):
+        assert scene.verify(text).sure == DAYS, text
+    assert scene.found(scene.line, scene.line[:-1]) == {"OUTSIDE-NONE"}
+
+
+def test_what_cannot_be_used_is_wrong_usage_and_says_nothing_of_the_ledger(scene: LedgerScene, tmp_path: Path) -> None:
+    script = str(scene.folder / "kho-ledger-verify.py")
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for wrong in (["--head", "/nowhere/head.txt"], ["--ca", "/nowhere.pem"], ["--ca", str(tmp_path / "ca.pem")]):
+        done = subprocess.run(
+            [sys.executable, "-I", script, str(scene.folder), *wrong], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (2, ""), done
+        with redirect_stdout(io.StringIO()):
+            assert run(["ledger", "verify", str(scene.folder), *wrong]) == 2
+    with redirect_stdout(io.StringIO()):
+        assert run(["ledger", "verify", str(scene.folder), "--head", f"{'as you see here: ' * 20}\n{scene.line}"]) == 0
+
+
+def test_names_and_consoles_that_are_not_unicode_get_their_answer(scene: LedgerScene) -> None:
+    script = str(scene.folder / "kho-ledger-verify.py")
+    (scene.folder / os.fsdecode(b"\xff.proof.json")).write_text("{}")
+    for lang, encoding in (("en", "utf-8"), ("vi", "ascii")):
+        command = [sys.executable, "-S", script, str(scene.folder), "--lang", lang]
+        done = subprocess.run(command, capture_output=True, env={"PYTHONIOENCODING": encoding}, check=False)
+        assert (done.returncode, done.stderr) == (1, b""), done
+
+
 def test_the_file_that_is_handed_out_runs_by_itself(scene: LedgerScene, tmp_path: Path) -> None:
     script = scene.folder / "kho-ledger-verify.py"
     command = [sys.executable, "-I", "-S", str(script), str(scene.folder), "--head", scene.line]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Everything up to day 6" in done.stdout
+    assert "Everything from day 1 up to day 6" in done.stdout
     assert "Time is not proven" in done.stdout
     outcome_edited(scene)
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
