@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,27 +20,55 @@ ASKED_AT_ONCE = 500
 
 class Earliest:
     """The first row of each digest in a table of contents (pk, path, sha512, digest_key), each of which belongs to a row of another
-    table that gives an AIP's id. Found by the short key, then compared whole: an index of whole digests would be four times as large."""
+    table that gives an AIP's id. Found by the short key, then compared whole: an index of whole digests would be four times as large.
+
+    Of AIPs that are registered side by side it is chance which comes first, and so which one is named. To name the one that was accepted
+    first, its place in that order would have to stand in the index of digests: the index gives the first row at once, any other order
+    means to look at every row of a digest, and a schema that comes with every package has as many rows as there are AIPs.
+    """
 
     def __init__(self, contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str]) -> None:
         # Made once: putting the statement together costs more than carrying it out.
-        self._queries = {apart: _query(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
+        self._each = {apart: _each(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
+        self._together = {apart: _together(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
 
     def of(self, transaction: Transaction, digests: Iterable[bytes], *, apart_from: str = "") -> dict[bytes, tuple[str, str]]:
         """Digest → (AIP id, path), of those that are there. ``apart_from`` is an AIP that does not count."""
         found: dict[bytes, tuple[str, str]] = {}
+        postgresql = transaction.dialect.name == "postgresql"
+        query = (self._together if postgresql else self._each)[bool(apart_from)]
+        more = {"apart_from": apart_from} if apart_from else {}
         wanted = iter(dict.fromkeys(digests))
         while batch := list(islice(wanted, ASKED_AT_ONCE)):
-            asked = {"keys": [digest_key(digest) for digest in batch], "digests": batch}
-            more = {"apart_from": apart_from} if apart_from else {}
-            for row in transaction.execute(self._queries[bool(apart_from)], asked | more):
+            for row in transaction.execute(query, (_listed(batch) if postgresql else _as_json(batch)) | more):
                 found[row.sha512] = (row.aip_id, row.path)
         return found
 
 
-def _query(
+def _as_json(digests: Sequence[bytes]) -> dict[str, Any]:
+    return {"asked": json.dumps({digest.hex().upper(): digest_key(digest) for digest in digests})}
+
+
+def _listed(digests: Sequence[bytes]) -> dict[str, Any]:
+    return {"keys": [digest_key(digest) for digest in digests], "digests": digests}
+
+
+def _each(contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str], *, apart: bool) -> Select[Any]:
+    """SQLite: one look into the index for each digest. Its index of keys has the rows of a key in their order."""
+    asked = func.json_each(bindparam("asked")).table_valued("key", "value", name="asked")
+    inner = contents.alias("other")
+    first = select(inner.c.pk).where(inner.c.digest_key == asked.c.value, func.hex(inner.c.sha512) == asked.c.key)
+    if apart:
+        first = first.where(inner.c[belongs.name].not_in(select(owners.c.pk).where(aip_id == bindparam("apart_from"))))
+    found = contents.c.pk == first.order_by(inner.c.pk).limit(1).correlate(asked).scalar_subquery()
+    query = select(contents.c.sha512, contents.c.path, aip_id.label("aip_id"))
+    return query.select_from(asked.join(contents, found).join(owners, belongs == owners.c.pk))
+
+
+def _together(
     contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str], *, apart: bool
 ) -> Select[Any]:
+    """PostgreSQL: every row of the digests is looked at. Asked for the first one by its number, it may go through the whole table."""
     firsts = select(func.min(contents.c.pk)).where(
         contents.c.digest_key.in_(bindparam("keys", expanding=True)), contents.c.sha512.in_(bindparam("digests", expanding=True))
     )

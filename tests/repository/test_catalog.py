@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -238,6 +241,31 @@ def test_known_digests(catalog: Catalog) -> None:
     assert catalog.holdings.known_digests([close]) == {}, "the short key alone proves nothing"
     many = [bytes([number % 256, number // 256]) * 32 for number in range(1_500)]
     assert catalog.holdings.known_digests([*many, same]) == {same: (aip_id(1), "y")}
+
+
+def _stepped(counted: Iterator[int]) -> int:
+    next(counted)
+    return 0  # go on
+
+
+@pytest.mark.parametrize("catalog_url", ["sqlite"], indirect=True)
+def test_what_many_have_is_found_as_soon_as_what_one_has(catalog: Catalog) -> None:
+    """A schema that comes with every package has as many holders as there are AIPs, and is asked for with every deposit."""
+    common, steps = bytes.fromhex(a_file("common").sha512), []
+    for first, last in ((0, 20), (20, 1_000)):
+        with catalog.begin() as transaction:
+            for number in range(first, last):
+                one = [(common, f"{number}")]
+                catalog.coming.add(f"d{number}", aip_id(number), producer="P", identifier="", contents=one, within=transaction)
+        with catalog.begin() as transaction:
+            counted = itertools.count()
+            connection = transaction.connection.driver_connection
+            assert connection is not None
+            connection.set_progress_handler(partial(_stepped, counted), 1)
+            assert catalog.coming.known_digests([common], within=transaction) == {common: (aip_id(0), "0")}
+            connection.set_progress_handler(None, 1)
+            steps.append(next(counted))
+    assert steps[1] < 2 * steps[0]
 
 
 def test_what_is_coming(catalog: Catalog) -> None:

@@ -161,7 +161,7 @@ def test_the_batches_of_one_command_are_settled_in_their_order(
     assert "DEP-DUPLICATE-HOLDINGS" not in first.finding_counts
     for n in range(1, 6):
         found = [each.args["aip"] for each in deposits[str(n)].findings if each.code == "DEP-DUPLICATE-HOLDINGS"]
-        # Several hold it by then, and any may be named: who was registered first is chance.
+        # Several hold it by then, and any may be named: who was registered first is chance (`repository.catalog.digests` says why).
         assert len(found) == 1, n
         assert found[0] in {deposits[str(earlier)].aip_id for earlier in range(n)}, n
     archive.whole()
