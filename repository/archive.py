@@ -18,6 +18,7 @@ from repository.errors import UnknownTier
 from repository.settings.home import Settings
 from repository.settings.places import SettingsError
 from repository.spools import Spools
+from storage.processes import Helpers
 from storage.tier import Tier
 from storage.verifiers import Verifiers
 
@@ -60,9 +61,10 @@ class Archive:
         tiers: Mapping[str, Tier],
         clock: Clock | None = None,
         workers: int | None = None,
+        readers: Helpers | None = None,
     ) -> Archive:
         """Put together what the settings name, and ``tiers``. ``workers``: files that are identified and inspected at once, by default
-        one a core (or what the policy says)."""
+        one a core (or what the policy says). ``readers`` are processes for its `Verifiers` that were started before."""
         inspection, signatures = policy.inspection, settings.format_signatures
         return cls(
             settings=settings,
@@ -75,6 +77,7 @@ class Archive:
             clock=clock or SystemClock(),
             spools=Spools(settings.spool),
             actor=actor,
+            verifiers=Verifiers(helpers=readers),
         )
 
     def in_force(self) -> Archive:

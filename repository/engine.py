@@ -77,15 +77,24 @@ class Engine:
         return engine
 
     @classmethod
-    def open(cls, home: Path, *, actor: str, clock: Clock | None = None, helpers: Helpers | None = None) -> Engine:
-        """Open the archive in ``home``. ``helpers`` are processes for its `Workforce` that were started before.
+    def open(
+        cls,
+        home: Path,
+        *,
+        actor: str,
+        clock: Clock | None = None,
+        helpers: Helpers | None = None,
+        readers: Helpers | None = None,
+    ) -> Engine:
+        """Open the archive in ``home``. ``helpers`` are processes for its `Workforce` that were started before, ``readers`` some that
+        re-read copies.
 
         Raises `SettingsError`, `ArchivePolicyError`, `CatalogError`."""
         settings = Settings.load(home)
         tiers = {
             place.name: open_tier(place, settings.home, link_from_spool=settings.links(place.name)) for place in settings.tiers
         }
-        archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock)
+        archive = Archive.of(settings, settings.policy(), actor, tiers=tiers, clock=clock, readers=readers)
         return cls(archive, apart=clock is None, helpers=helpers)
 
     @classmethod

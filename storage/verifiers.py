@@ -90,10 +90,13 @@ def _one_by_one(group: Sequence[Check], progress: Progress) -> Iterator[tuple[Ch
 
 
 class Verifiers:
-    """Processes that re-read copies. Started when first needed, kept until `close`; several threads may call `verify`."""
+    """Processes that re-read copies. Started when first needed, kept until `close`; several threads may call `verify`. ``helpers`` are
+    some that run `serve`, and may have been started before."""
 
-    def __init__(self, processes: int | None = None) -> None:
-        self.helpers = Helpers(f"{__name__}:serve", processes if processes is not None else len(os.sched_getaffinity(0)))
+    def __init__(self, processes: int | None = None, helpers: Helpers | None = None) -> None:
+        self.helpers = helpers or Helpers(
+            f"{__name__}:serve", processes if processes is not None else len(os.sched_getaffinity(0))
+        )
 
     def start(self) -> None:
         """Start the processes before they are needed, for who is going to ask for ``POOL_FROM`` copies or more."""

@@ -15,25 +15,39 @@ __all__ = ["begun", "beside"]
 _WITH_VALUE = ("--home",)
 """Options of ``kho`` itself that are followed by a value."""
 
+_HELP = "--help"
+"""Who asks for it wants no audit."""
+
+READERS = "storage.verifiers:serve"
+"""What a process that re-reads copies runs; its module is not loaded for the other commands."""
+
 
 def begun(arguments: Sequence[str]) -> Helpers | None:
-    """The processes that ``kho verify`` of a large storage root will need; to be closed. Asked before the command line is understood, and
-    before the code for that is loaded, which takes a fifth of a second."""
+    """The processes that ``kho verify`` of a large storage root, or an audit, will need; to be closed. Asked before the command line is
+    understood, and before the code for that is loaded: much of it no such process needs, and copies of this one would have to keep."""
     said = _said(arguments)
-    if next(said, None) == "verify":
+    command = next(said, None)
+    if command == "verify":
         for path in said:
             if (helpers := early_helpers(path)) is not None:
                 return helpers
+    if command == "audit" and _HELP not in arguments and processes.alone():
+        return _copies(READERS)  # an audit may be small: copies cost it next to nothing, and programs more than it does
     return None
 
 
 def beside() -> Helpers | None:
     """Processes for the `repository.workforce.Workforce` of an archive that is not open yet, one a processor; None where there is but one.
     To be closed."""
+    return _copies("repository.workforce:serve")
+
+
+def _copies(entry: str) -> Helpers | None:
+    """Processes that run ``entry``, one a processor; None where there is but one."""
     cores = len(os.sched_getaffinity(0))
     if cores < 2:
         return None
-    helpers = processes.Helpers("repository.workforce:serve", cores)
+    helpers = processes.Helpers(entry, cores)
     with loading():  # what they run is most of what is run here
         helpers.copy()
     return helpers

@@ -105,9 +105,9 @@ class Door:
         named = self.home or os.environ.get(HOME_VARIABLE)
         return bool(named) and (Path(named or "") / MARKER).is_file()
 
-    def open(self, helpers: Helpers | None = None) -> Engine:
-        """The engine of the archive that was named, to be used as a context manager; ``helpers`` as `Engine.open` says. Raises Usage,
-        KhoError, OSError."""
+    def open(self, helpers: Helpers | None = None, readers: Helpers | None = None) -> Engine:
+        """The engine of the archive that was named, to be used as a context manager; ``helpers`` and ``readers`` as `Engine.open` says.
+        Raises Usage, KhoError, OSError."""
         home = self.archive()
         with loading():
             from repository.engine import Engine
@@ -115,7 +115,7 @@ class Door:
 
         configure(home)
 
-        return Engine.open(home, actor=actor(), helpers=helpers)
+        return Engine.open(home, actor=actor(), helpers=helpers, readers=readers)
 
     def progress(self) -> Progress:
         """Bars where a person waits, a line a minute where none looks; always on stderr."""

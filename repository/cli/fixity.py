@@ -58,7 +58,7 @@ def audit(
     door = Door.of(context, home, as_json)
     if due + everything + (aip is not None) > 1:
         raise Usage("USE-COMMAND", reason=words("audit.one_scope"), command="kho audit")
-    with door.open() as engine:
+    with door.open(readers=door.helpers) as engine:
         report = engine.audits.run(due=due, everything=everything, aip=aip, tier=tier, progress=door.progress())
         known = _known_of(engine, aip) if aip else _known(engine) if not tier else _Known(0, report.damages)
         say_waiting(door, engine)

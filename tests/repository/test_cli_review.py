@@ -257,10 +257,44 @@ def test_processes_that_a_check_starts_early_end_with_it(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["--home", "verify", "show", "."], ["verify"], ["verify", "{small}"], ["verify", "--json"]]
+    ("more", "code"), [(("--all",), 0), (("--all", "--tier", "a"), 0), (("--tier", "none"), 2), (("--no-such-option",), 2)]
+)
+def test_processes_that_read_for_an_audit_start_early_and_end_with_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], code: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr("storage.processes.alone", iter((True, False, False)).__next__)  # so that programs stand for the copies
+    monkeypatch.setattr("storage.verifiers.POOL_FROM", 0)
+    arguments = ["--home", str(archive.home), "audit", "--json", *more]
+    helpers = begun(arguments)
+    assert helpers is not None
+    processes = [helper._process for helper in helpers.all]
+    assert all(process is not None and process.poll() is None for process in processes)
+    asked: list[Helper] = []
+    one = helpers.one
+
+    @contextmanager
+    def noted() -> Iterator[Helper]:
+        with one() as helper:
+            asked.append(helper)
+            yield helper
+
+    monkeypatch.setattr(helpers, "one", noted)
+    assert run(arguments, helpers) == code
+    assert bool(asked) == (code == 0), capsys.readouterr().out
+    assert all(process is not None and process.poll() is not None for process in processes), "a process is left"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["list"], ["--home", "verify", "show", "."], ["verify"], ["verify", "{small}"], ["verify", "--json"]),
+        *(["audit", "--help"], ["--home", "audit", "list"], ["show", "audit"]),
+    ],
 )
 def test_nothing_begins_early_for_other_commands(archive: Archive, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr("storage.processes.alone", lambda: True)
     assert begun([each.format(small=archive.tier / "ocfl") for each in arguments]) is None
 
 
