@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import hashlib
 import json
 import os
@@ -323,6 +324,15 @@ class Sums:
         return {tier: dict(sorted(count.items())) for tier, count in sorted(tiers.items()) if count}
 
 
+def believable(figures: dict[str, dict[str, int]]) -> bool:
+    """Whether the checker may be believed: on every tier where copies were checked damage was planted, and all of it was found."""
+    checked = [count for count in figures.values() if count.get("done")]
+    return all(count.get("canaries_planted", 0) == count.get("canaries_found", 0) > 0 for count in checked)
+
+
+FAULTY = ["number", "medium", "path", "name", "outcome", "aip", "time", "times"]  # columns of the faulty list
+
+
 # -- Days ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -616,7 +626,10 @@ class Verifier:
                     sums = Sums(period["from"], period["to"], scope.get("tier", ""), aips)
                     ledger = report["ledger"]
                     whole = all(type(ledger.get(name) or 0) is int for name in ("first", "last", "open_events"))
-                    if not whole or not isinstance(report["figures"], dict):
+                    whole = whole and isinstance(report["figures"], dict) and isinstance(report.get("faulty", []), list)
+                    if not whole or not all(
+                        isinstance(each, dict) for each in [*report["figures"].values(), *report.get("faulty", [])]
+                    ):
                         raise ValueError(place)
                     datetime.strptime(period["from"], TIME), datetime.strptime(period["to"], TIME)
                 except (OSError, *BROKEN):
@@ -641,6 +654,9 @@ class Verifier:
             if not here or (first <= last and held[last].line() != ledger.get("head")):
                 self.bad("REPORT-DAYS", place)
             self._report_period(place, sums, held)
+            if "believed" in report and report["believed"] is not believable(sums.figures()):
+                self.bad("REPORT-BELIEVED", place)
+            self._report_tables(place, report)
             if sums.figures() != report["figures"]:
                 self.bad("REPORT-FIGURES", place)
             self._report_signature(place)
@@ -656,6 +672,24 @@ class Verifier:
             self.bad("REPORT-DAYS", place)
         if sums.until[:10] > (date.fromisoformat(last["date"]) + timedelta(days=1)).isoformat():
             self.unproven.append(("REPORT-PERIOD", {"place": os.path.basename(place), "day": last["date"]}))
+
+    def _report_tables(self, place: str, report: Any) -> None:
+        """The tables that were handed out with a report say what it says, however they are quoted."""
+        figures = [["tier", "figure", "value"]]
+        for tier, count in report["figures"].items():
+            figures += [[tier, name, str(value)] for name, value in count.items()]
+        faulty = [FAULTY, *([str(row.get(name, "")) for name in FAULTY] for row in report.get("faulty", ()))]
+        for name, wanted in (("figures.csv", figures), ("faulty.csv", faulty)):
+            table = os.path.join(os.path.dirname(place), name)
+            try:
+                with open(table, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+                    found = list(csv.reader(stream))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, csv.Error):
+                found = []
+            if found != wanted:
+                self.bad("REPORT-TABLE", table)
 
     def _report_signature(self, place: str) -> None:
         """A report may be signed by the key that signs heads; then the signature must be right."""
@@ -809,6 +843,8 @@ WORDS = {
         "REPORT-BROKEN": "The report cannot be read.",
         "REPORT-DAYS": "The days that the report is made of are not all here, or are others.",
         "REPORT-FIGURES": "The figures of the report are not the sums over the events.",
+        "REPORT-BELIEVED": "The report says of its checker what its figures do not show: whether all planted damage was found.",
+        "REPORT-TABLE": "This table does not say what the report beside it says.",
         "REPORT-SIGNATURE": "The signature of the report is wrong, or not by the key of the ledger.",
         "REPORT-UNSIGNED": "{place} is not signed: its figures are proven by the events, what else it says is not.",
         "PROOF": "This proof does not lead to the root of its day.",
@@ -861,6 +897,8 @@ WORDS = {
         "REPORT-BROKEN": "Không đọc được báo cáo.",
         "REPORT-DAYS": "Không có đủ các ngày làm nên báo cáo, hoặc là những ngày khác.",
         "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
+        "REPORT-BELIEVED": "Báo cáo nói về bộ kiểm tra điều mà số liệu không cho thấy: mọi hư hỏng cài sẵn có được tìm ra hay không.",
+        "REPORT-TABLE": "Bảng này không đúng với báo cáo bên cạnh.",
         "REPORT-SIGNATURE": "Chữ ký của báo cáo sai, hoặc không phải bằng khóa của sổ sự kiện.",
         "REPORT-UNSIGNED": "{place} không được ký: số liệu được các sự kiện chứng minh, nội dung khác thì không.",
         "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",

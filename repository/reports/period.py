@@ -24,11 +24,11 @@ from repository.errors import UnknownCollection
 from repository.ledger.days import head_line
 from repository.ledger.events import DAMAGE
 from repository.ledger.keeper import export_days
-from repository.ledger.verifier import TIME, Sums
+from repository.ledger.verifier import FAULTY, TIME, Sums, believable
 from repository.reports.fixity import TierState, tier_states
 from storage.tier import ObjectId
 
-__all__ = ["LISTED_FAULTS", "PeriodScope", "believed", "gather", "write_tables"]
+__all__ = ["LISTED_FAULTS", "PeriodScope", "gather", "write_tables"]
 
 LISTED_FAULTS = 10_000
 """Damaged files that are named one by one; all are counted."""
@@ -82,7 +82,7 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
         "software": f"{SOFTWARE} {software_version()}",
         "policy": {"digest": archive.policy.digest, "version": archive.policy.version, **_periods(archive)},
         "figures": figures,
-        "believed": believed(figures),
+        "believed": believable(figures),
         "ledger": {
             "first": days[0].number if days else 0,
             "last": days[-1].number if days else 0,
@@ -153,12 +153,6 @@ class _Faults:
         row = {"number": len(self.rows) + 1, "medium": tier, **named, "outcome": problem, "aip": aip, "time": event["time"]}
         self.rows.append({**row, "times": 1})
         self._known[short] = self.rows[-1]
-
-
-def believed(figures: Document) -> bool:
-    """Whether the checker may be believed: on every tier where copies were checked canaries were planted, and all were found."""
-    checked = {tier: count for tier, count in figures.items() if count.get("done")}
-    return all(count.get("canaries_planted", 0) == count.get("canaries_found", 0) > 0 for count in checked.values())
 
 
 def _open(archive: Archive, scope: PeriodScope) -> int:
@@ -238,7 +232,7 @@ def write_tables(document: Document, target: Path) -> None:
     with open(target / "figures.csv", "w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(figure_rows(document))
     with open(target / "faulty.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        writer = csv.DictWriter(stream, ["number", "medium", "path", "name", "outcome", "aip", "time", "times"])
+        writer = csv.DictWriter(stream, FAULTY)
         writer.writeheader()
         writer.writerows(document["faulty"])
         stream.flush()

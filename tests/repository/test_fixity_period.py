@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import shutil
@@ -23,11 +24,11 @@ from repository.engine import Engine
 from repository.errors import ExportFailed, NoSigningKey, UnknownCollection
 from repository.ledger.flow import LedgerFlow
 from repository.ledger.keeper import latest_line
-from repository.ledger.verifier import Verifier
+from repository.ledger.verifier import Verifier, believable
 from repository.progress import Silent
 from repository.reports.charts import bars, shares
 from repository.reports.pages import page
-from repository.reports.period import PeriodScope, believed
+from repository.reports.period import PeriodScope
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -157,9 +158,9 @@ def fewer_faults(report: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (greener, {"REPORT-FIGURES", "REPORT-SIGNATURE"}),
+        (greener, {"REPORT-FIGURES", "REPORT-SIGNATURE", "REPORT-TABLE"}),
         (shorter, {"REPORT-FIGURES", "REPORT-SIGNATURE"}),
-        (fewer_faults, {"REPORT-SIGNATURE"}),
+        (fewer_faults, {"REPORT-SIGNATURE", "REPORT-TABLE"}),
     ],
 )
 def test_a_report_that_was_touched_is_found(
@@ -170,6 +171,34 @@ def test_a_report_that_was_touched_is_found(
     change(report)
     (copy / "report.json").write_text(json.dumps(report))
     assert {code for code, _, _ in Verifier(str(copy)).run().found} == found
+
+
+def doubted(report: dict[str, Any]) -> None:
+    report["believed"] = not report["believed"]
+
+
+def test_a_report_without_its_signature_still_says_of_its_checker_what_its_figures_do(written: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(written, tmp_path / "copy")
+    (copy / "report.json.sig").unlink()
+    report = json.loads((copy / "report.json").read_text())
+    doubted(report)
+    (copy / "report.json").write_text(json.dumps(report))
+    assert {code for code, _, _ in Verifier(str(copy)).run().found} == {"REPORT-BELIEVED"}
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new"), [("figures.csv", "damaged,1", "damaged,0"), ("faulty.csv", "altered", "missing")]
+)
+def test_a_table_that_was_touched_is_found(written: Path, tmp_path: Path, table: str, old: str, new: str) -> None:
+    copy = shutil.copytree(written, tmp_path / "copy")
+    rows = list(csv.reader((copy / table).read_text(encoding="utf-8").splitlines()))
+    with open(copy / table, "w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(rows)  # as another program saves it
+    assert Verifier(str(copy)).run().found == []
+    text = (copy / table).read_text(encoding="utf-8").replace('"', "")
+    assert old in text
+    (copy / table).write_text(text.replace(old, new), encoding="utf-8")
+    assert {code for code, _, _ in Verifier(str(copy)).run().found} == {"REPORT-TABLE"}
 
 
 def test_the_json_is_what_the_document_promises(written: Path) -> None:
@@ -236,7 +265,7 @@ def test_a_folder_that_is_there_and_a_key_that_is_not(engine: Engine, written: P
     ],
 )
 def test_a_checker_is_believed_only_when_it_proved_itself_on_every_tier(figures: dict[str, Any], verdict: bool) -> None:
-    assert believed(figures) is verdict
+    assert believable(figures) is verdict
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
