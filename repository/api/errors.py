@@ -7,9 +7,10 @@ or disk that cannot be asked) is said without its inner names; the log has them 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from policies.findings import Finding, KhoError
+from policies.phrases import phrase
 from repository.api.documents import document
 from repository.api.language import language_of
 from repository.views import records as views
@@ -115,7 +117,25 @@ def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name = str(first["loc"][-1]) if first["loc"] else ""
-    return problem(request, Finding("API-PARAMETER", name, {"reason": str(first["msg"])}))
+    return problem(request, Finding("API-PARAMETER", name, {"reason": _why(str(first["type"]), first.get("ctx") or {})}))
+
+
+def _why(kind: str, limits: Mapping[str, Any]) -> str:
+    """What is wrong with a parameter: the framework says it in English only."""
+    match kind:
+        case "greater_than_equal":
+            return phrase("http-least", least=limits["ge"])
+        case "less_than_equal":
+            return phrase("http-most", most=limits["le"])
+        case "string_too_long":
+            return phrase("http-longest", most=limits["max_length"])
+        case "enum" | "literal_error":
+            return phrase("http-one-of", values=", ".join(re.findall(r"'([^']*)'", str(limits["expected"]))))
+        case "missing":
+            return phrase("http-missing")
+        case _ if kind.startswith("int_"):
+            return phrase("http-whole-number")
+    return phrase("http-not-understood")
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -302,6 +302,27 @@ def test_lists_go_on_where_they_ended(server: Server, stored: dict[str, object])
         assert (response.status_code, code(response)) == (422, "API-PARAMETER")
 
 
+@pytest.mark.parametrize(
+    ("asked", "english", "vietnamese"),
+    [
+        ("deposits?limit=0", "at least 1", "ít nhất là 1"),
+        ("deposits?limit=5000", "at most 1000", "nhiều nhất là 1000"),
+        ("aips?limit=x", "whole number", "số nguyên"),
+        (f"aips?limit={'9' * 5000}", "whole number", "số nguyên"),
+        (f"aips?query={'x' * 5000}", "characters", "ký tự"),
+        ("deposits?state=nonsense", "one of these: received, spooled", "một trong các giá trị: received, spooled"),
+        ("aips/urn:uuid:0/files/a?version=99999999999", "at most 2147483647", "nhiều nhất là 2147483647"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_said_in_both_languages(
+    server: Server, asked: str, english: str, vietnamese: str
+) -> None:
+    for language, words in (("en", english), ("vi", vietnamese)):
+        said = server.get(f"/api/v1/{asked}", **{"Accept-Language": language}).json()
+        assert words in said["detail"]
+        assert ("Input" in said["detail"]) is False
+
+
 def test_what_is_not_there(server: Server) -> None:
     assert code(server.get("/api/v1/deposits/nobody")) == "DEP-UNKNOWN"
     for path in ("", "/files", "/files/a", "/events"):
