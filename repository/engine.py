@@ -5,6 +5,7 @@ Everything an archive can do is a method of one of its small services. Long work
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
@@ -52,6 +53,7 @@ class Engine:
         self.archive = archive
         self._apart = apart
         self._helpers = helpers
+        self._asking = threading.Lock()
         self.holdings = Holdings(archive, lambda: self.jobs)
         self.reading = Reading(archive, lambda: self.jobs)
 
@@ -117,6 +119,11 @@ class Engine:
 
         return Workforce(apart=self._apart, helpers=self._helpers)
 
+    def _workforce_once(self) -> Workforce:
+        """It, for flows: several may ask at the same time, and there shall be one."""
+        with self._asking:
+            return self._workforce
+
     @cached_property
     def jobs(self) -> Jobs:
         """The background work of this archive (made when first needed: it costs half a second)."""
@@ -125,7 +132,9 @@ class Engine:
             from repository.jobs import Jobs
 
         return Jobs.at(
-            self.archive.settings.home, self.archive.settings.database, flows_of(self.archive, self._workforce, lambda: self.jobs)
+            self.archive.settings.home,
+            self.archive.settings.database,
+            flows_of(self.archive, self._workforce_once, lambda: self.jobs),
         )
 
     @cached_property

@@ -25,9 +25,6 @@ from repository.copies import placement
 from repository.copies.keep import register
 from repository.copies.repair import RepairReport, repair_some
 from repository.deposits import upkeep
-from repository.deposits.description import Extras
-from repository.deposits.ingest import Outcome, set_aside
-from repository.deposits.settling import settle
 from repository.flow_names import (
     AUDIT,
     COLLECT,
@@ -52,17 +49,20 @@ from repository.model import Deposit, DepositState
 from repository.recalls import begin as begin_recall
 from repository.recalls import waited_for
 from repository.shown import StepProgress
-from repository.workforce import Workforce
 
 if TYPE_CHECKING:
+    from repository.deposits.description import Extras
+    from repository.deposits.ingest import Outcome
     from repository.jobs import Jobs
+    from repository.workforce import Workforce
 
 __all__ = ["deposit_argument", "flows_of"]
 
 
-def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -> Sequence[Flow]:
+def flows_of(archive: Archive, workforce: Callable[[], Workforce], jobs: Callable[[], Jobs]) -> Sequence[Flow]:
     """All flows of one archive, each as whoever queued the job (its "actor") had opened it, under the policy that is in force when it runs:
-    the process that runs a job is not who asked, and nobody asks for what the schedule queues. ``jobs`` gives what runs them."""
+    the process that runs a job is not who asked, and nobody asks for what the schedule queues. ``workforce`` gives who works on deposits,
+    ``jobs`` what runs the flows."""
     kinds: Mapping[str, Callable[[Archive], Callable[[Steps, Json], Json]]] = {
         DEPOSIT: lambda mine: _Deposit(mine, workforce),
         AUDIT: lambda mine: _Audit(mine, jobs),
@@ -85,7 +85,9 @@ def flows_of(archive: Archive, workforce: Workforce, jobs: Callable[[], Jobs]) -
 _LOADED_LATE = (LEDGER, COLLECT, LASTING, EVIDENCE, MIGRATE, ROLLBACK, REIDENTIFY, NOTICES, REFRESH, RECALL)
 
 
-def _when_run(name: str, workforce: Workforce, jobs: Callable[[], Jobs], mine: Archive) -> Callable[[Steps, Json], Json]:
+def _when_run(
+    name: str, workforce: Callable[[], Workforce], jobs: Callable[[], Jobs], mine: Archive
+) -> Callable[[Steps, Json], Json]:
     """Flows that bring in much are loaded when one of them runs: every command opens the archive, and few run these."""
     keep = _Deposit(mine, workforce).keep_and_register
     match name:
@@ -154,9 +156,9 @@ _ASIDE = frozenset({DepositState.HELD, DepositState.REFUSED, DepositState.QUARAN
 
 
 class _Deposit:
-    """accept → keep on each tier → register. The argument: `deposit_argument`."""
+    """accept → keep on each tier → register. The argument: `deposit_argument`. What only deposits need is loaded with the first one."""
 
-    def __init__(self, archive: Archive, workforce: Workforce) -> None:
+    def __init__(self, archive: Archive, workforce: Callable[[], Workforce]) -> None:
         self._archive = archive
         self._workforce = workforce
 
@@ -172,10 +174,15 @@ class _Deposit:
         return steps.run("register", self._register, accepted, kept)
 
     def _accept(self, step: Step, ids: list[str], title: str, metadata: str, after: str) -> list[str]:
+        from repository.deposits.description import Extras
+
         with self._archive.spools.claimed(ids, step.check):
             return self._accept_all(step, ids, Extras.of(title, metadata), after)
 
     def _accept_all(self, step: Step, ids: list[str], extra: Extras, after: str) -> list[str]:
+        from repository.deposits.ingest import set_aside
+        from repository.deposits.settling import settle
+
         archive = self._archive
         deposits = archive.catalog.deposits.several(ids)
         for deposit in deposits.values():
@@ -184,7 +191,7 @@ class _Deposit:
         outcomes: list[Outcome] = []
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
         since = time.monotonic()
-        for outcome in self._workforce.outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
+        for outcome in self._workforce().outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
             outcomes += [outcome] if outcome else []
             if time.monotonic() - since > GROUP_SECONDS:
                 self._wait_for(step, after)
@@ -209,7 +216,7 @@ class _Deposit:
         progress = StepProgress(step)
         progress.start("keep", None, "bytes")
         with self._archive.spools.claimed(ids, step.check):
-            return self._workforce.kept(self._archive, tier, ids, progress)
+            return self._workforce().kept(self._archive, tier, ids, progress)
 
     def _register(self, step: Step, ids: list[str], kept: dict[str, Any]) -> list[str]:
         with self._archive.spools.claimed(ids, step.check):

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repository.access.export import ExportReport, export
 from repository.archive import Archive
 from repository.model import Aip, AipFile, Event, Page
 from repository.progress import Progress
 from repository.recalls import handing_out
 
 if TYPE_CHECKING:
+    from repository.access.export import ExportReport
     from repository.jobs import Jobs
 
 __all__ = ["Holdings"]
@@ -43,5 +43,7 @@ class Holdings:
 
     def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
         """Hand out a version. Raises `UnknownAip`, `ExportFailed`, `NoGoodCopy`, `BeingBrought`."""
+        from repository.access.export import export
+
         with handing_out(self._archive, self._jobs, aip_id):
             return export(self._archive, aip_id, target, form=form, version=version, progress=progress)

@@ -153,7 +153,7 @@ def test_the_batches_of_one_command_are_settled_in_their_order(
             time.sleep(1)
         return good(archive, some)
 
-    monkeypatch.setattr("repository.flows.settle", late)
+    monkeypatch.setattr("repository.deposits.settling.settle", late)
     paths = [write_tree(tmp_path / str(n), {"logo.png": LOGO, f"{n}.txt": b"%d" % n}) for n in range(6)]
     archive.deposit(*paths)
     deposits = {each.label: each for each in archive.engine.deposits.list().items}

@@ -201,7 +201,7 @@ def test_jobs_that_were_given_up_are_among_what_is_told(scene: Scene) -> None:
         raise CatalogUnavailable("away")
 
     with scene.open() as engine:
-        flows = {flow.name: flow for flow in flows_of(engine.archive, Workforce(), away)}  # type: ignore[arg-type]
+        flows = {flow.name: flow for flow in flows_of(engine.archive, Workforce, away)}  # type: ignore[arg-type]
         archive = replace(engine.archive)
         assert archive.settings.notices is not None
 
