@@ -4,6 +4,7 @@ RepositoryError
 ├── UnknownDeposit, UnknownAip, UnknownTier   no such id or name
 ├── UnknownVersion                the AIP has no version of that number
 ├── SourceMissing                 nothing readable is where the deposit came from
+├── SourceArchive                 the archive itself lies in what is to be deposited
 ├── WrongState                    the deposit is not in a state in which this can be done
 ├── KeyReused                     the same key came with other bytes
 ├── Overtaken                     another update of the same AIP came first
@@ -11,6 +12,7 @@ RepositoryError
 ├── SpoolDamaged                  the spool does not hold what was hashed into it
 ├── NotEnoughCopies               fewer verified copies than the policy promises
 ├── NoGoodCopy                    no copy holds these bytes unaltered
+│   └── NotReached                every tier that could hold them could not be asked: nothing is known of them
 ├── BeingBrought                  the bytes lie where they have to be brought from, and were asked for
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
 ├── NoSigningKey                  kho.toml names no key by which documents are signed
@@ -44,10 +46,12 @@ __all__ = [
     "NotASource",
     "NotEnoughCopies",
     "NotInLedger",
+    "NotReached",
     "NotTakenBack",
     "OtherCampaign",
     "Overtaken",
     "RepositoryError",
+    "SourceArchive",
     "SourceMissing",
     "SpoolDamaged",
     "UnknownAip",
@@ -102,6 +106,11 @@ class SourceMissing(RepositoryError):
         super().__init__("DEP-SOURCE-MISSING", path)
 
 
+class SourceArchive(RepositoryError):
+    def __init__(self, path: str, folder: str) -> None:
+        super().__init__("DEP-SOURCE-ARCHIVE", path, folder=folder)
+
+
 class KeyReused(RepositoryError):
     def __init__(self, key: str, deposit_id: str) -> None:
         super().__init__("DEP-KEY-REUSED", key, deposit=deposit_id)
@@ -128,8 +137,14 @@ class NotEnoughCopies(RepositoryError):
 
 
 class NoGoodCopy(RepositoryError):
+    CODE = "AIP-NO-GOOD-COPY"
+
     def __init__(self, path: str, aip_id: str, reason: str) -> None:
-        super().__init__("AIP-NO-GOOD-COPY", path, aip=aip_id, reason=reason)
+        super().__init__(self.CODE, path, aip=aip_id, reason=reason)
+
+
+class NotReached(NoGoodCopy):
+    CODE = "AIP-NOT-REACHED"
 
 
 class BeingBrought(RepositoryError):

@@ -26,7 +26,7 @@ from repository.access.sightings import Sightings, blocks
 from repository.access.vouched import Wanted, wanted
 from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.errors import ExportFailed, NoGoodCopy, UnknownVersion
+from repository.errors import ExportFailed, NoGoodCopy, NotReached, UnknownVersion
 from repository.ledger.events import ledger_of
 from repository.model import Aip
 from repository.progress import Progress
@@ -108,7 +108,8 @@ class Reader:
         return False
 
     def _none_good(self, path: str) -> NoGoodCopy:
-        return NoGoodCopy(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
+        error = NotReached if self._sightings.away.keys() >= self._archive.tiers.keys() else NoGoodCopy
+        return error(path, self._want.object_id, "; ".join(self._report.problems[-len(self._archive.tiers) :]))
 
 
 def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: int | None, progress: Progress) -> ExportReport:
@@ -119,7 +120,7 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
     Raises:
         UnknownAip, UnknownVersion: no such AIP, or no such version of it.
         ExportFailed: the target is taken, lies in the archive itself, or cannot be written.
-        NoGoodCopy: no copy holds some file unaltered.
+        NoGoodCopy: no copy holds some file unaltered. NotReached: nobody could be asked.
     """
     aip = archive.catalog.holdings.get(aip_id)
     held = {copy.tier for copy in aip.copies}
@@ -136,8 +137,9 @@ def _export(
     aip_id = aip.id
     want = wanted(archive, aip_id, sightings)
     if want is None:
-        # Nothing is known of what a tier holds that could not be asked.
-        raise NoGoodCopy("inventory.json", aip_id, "; ".join(sightings.away.values()) or phrase("no-inventory-vouched"))
+        if sightings.away and not sightings.seen:
+            raise NotReached("inventory.json", aip_id, "; ".join(sightings.away.values()))
+        raise NoGoodCopy("inventory.json", aip_id, phrase("no-inventory-vouched"))
     number = version or aip.version
     if not 1 <= number <= want.head:
         raise UnknownVersion(aip_id, number, want.head)

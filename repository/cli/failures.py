@@ -20,6 +20,7 @@ _EXITS = {
     "AIP-NO-VERSION": Exit.USAGE,
     "AIP-UNKNOWN": Exit.USAGE,
     "CAT-CURSOR": Exit.USAGE,
+    "DEP-SOURCE-ARCHIVE": Exit.USAGE,
     "DEP-SOURCE-MISSING": Exit.USAGE,
     "DEP-UNKNOWN": Exit.USAGE,
     "MIG-ACCESS-PATH": Exit.USAGE,
@@ -39,6 +40,7 @@ _EXITS = {
     "DEP-KEY-REUSED": Exit.REFUSED,
     "AIP-NO-GOOD-COPY": Exit.DAMAGE,
     "AIP-NOT-ENOUGH-COPIES": Exit.FEW_COPIES,
+    "AIP-NOT-REACHED": Exit.FEW_COPIES,
 }
 """Errors by code (they keep it on their way from the process that ran a job) that mean something else than "Kho could not"."""
 

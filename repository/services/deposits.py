@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from policies.retention import expires
 from repository.archive import Archive
 from repository.catalog import Transaction
 from repository.deposits.ingest import set_aside
-from repository.errors import WrongState
+from repository.errors import SourceArchive, WrongState
 from repository.flow_names import DEPOSIT
 from repository.flows import deposit_argument
 from repository.jobs.flow import Report
@@ -52,7 +53,9 @@ class Deposits:
         title: str | None = None,
         progress: Progress,
     ) -> list[Deposit]:
-        """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``."""
+        """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``. Raises `SourceArchive`."""
+        for path in paths:
+            _apart(self._archive, path)
         with self._archive.catalog.begin() as transaction:
             ids = [self.announce(path, producer=producer, key=key, update=update, within=transaction).id for path in paths]
         beside = str(metadata.absolute()) if metadata else ""
@@ -173,3 +176,11 @@ class Deposits:
         )
         ledger_of(self._archive).decided(decided, reason)
         return decided
+
+
+def _apart(archive: Archive, source: Path) -> None:
+    """What is deposited does not hold the archive's own folders: its bytes would be spooled into what is being read."""
+    settings, real = archive.settings, os.path.realpath(source)
+    for folder in (settings.home, settings.spool, *(tier.path for tier in settings.tiers)):
+        if os.path.commonpath([real, os.path.realpath(folder)]) == real:
+            raise SourceArchive(str(source), str(folder))

@@ -87,6 +87,16 @@ def archive(
     return Archive(tmp_path, capsys, made)
 
 
+def test_the_archive_itself_is_not_deposited(archive: Archive) -> None:
+    """Its spool would be read into itself. What lies in its home, such as a refused deposit, may be."""
+    (archive.folder / "link").symlink_to(archive.folder)
+    for source in (archive.folder, archive.home, archive.home / "spool", archive.tier, archive.folder / "link"):
+        code, document = archive.document("deposit", source)
+        assert (code, [each["code"] for each in document["findings"]]) == (2, ["DEP-SOURCE-ARCHIVE"]), source
+    kept = write_tree(archive.home / "refused" / "x", {"a.txt": b"refused before"})
+    assert archive.kho("deposit", kept)[0] == 0
+
+
 def test_an_export_counts_every_file_it_wrote(archive: Archive) -> None:
     for form in ("submission", "folder"):
         out = archive.folder / form

@@ -6,6 +6,7 @@ import base64
 import errno
 import io
 import json
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from test_cli_corridor import agrees, shapes
 from repository.attention.entries import DRILL, attention
 from repository.cli.run import run
 from repository.demo import flip_one_bit, make_records
-from repository.errors import ExportFailed, NoGoodCopy
+from repository.errors import ExportFailed, NoGoodCopy, NotReached
 from repository.ledger.keeper import ring_of
 from repository.ledger.verifier import REPORT_PREFIX, signed_by
 from repository.progress import Silent
@@ -83,5 +84,14 @@ def test_inventories_that_nobody_could_be_asked_for_are_not_said_to_be_wrong(arc
     aip = archive.deposit(make_records(tmp_path / "records")[0]).aip_id
     for tier in ("a", "b"):
         (archive.home / "tiers" / tier).rename(tmp_path / tier)
-    with pytest.raises(NoGoodCopy, match="STO-UNAVAILABLE"):
+    with pytest.raises(NotReached, match="STO-UNAVAILABLE"):
         archive.export(aip)
+    with redirect_stdout(io.StringIO()):
+        assert run(["export", aip, "-o", str(tmp_path / "out"), "--home", str(archive.home)]) == 5
+    for tier in ("a", "b"):
+        (tmp_path / tier).rename(archive.home / "tiers" / tier)
+    for tier in ("a", "b"):
+        shutil.rmtree(archive.object(aip, tier))
+    with pytest.raises(NoGoodCopy) as caught:
+        archive.export(aip)
+    assert caught.value.code == "AIP-NO-GOOD-COPY"
