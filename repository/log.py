@@ -14,6 +14,7 @@ import json
 import logging
 import logging.handlers
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,10 +75,16 @@ class _SharedFile(logging.handlers.WatchedFileHandler):
         self._path = file
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if os.stat(self._path).st_size >= FILE_LIMIT:
-                self._turn()
-        super().emit(record)
+        # A log that cannot be written (the disk is full) is no reason to stop the work, nor to cover the screen with tracebacks.
+        with contextlib.suppress(OSError):
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(self._path).st_size >= FILE_LIMIT:
+                    self._turn()
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of logging
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
     def _turn(self) -> None:
         with open(self._path.with_suffix(".lock"), "a") as lock:

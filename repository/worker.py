@@ -216,7 +216,7 @@ def _serve(
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + jobs.settings.heartbeat
                 if resumed := jobs.resume_dead():
-                    _log.warning("%d jobs of dead executors are queued again", resumed)
+                    _log.warning("%d jobs that nobody ran are queued again", resumed)
             if time.monotonic() >= next_status:
                 next_status = time.monotonic() + STATUS_EVERY
                 say(_status(jobs, executor))

@@ -13,13 +13,14 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
 from policies.findings import KhoError
-from repository.jobs.errors import StepFailed, unpack
+from repository.jobs.client import database_failure
+from repository.jobs.errors import JobDatabase, StepFailed, unpack
 from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, Step, StepFunction, Throttle, normal
 from repository.jobs.records import Recorded, RecordSerializer
 from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, MAX_RECOVERIES, Settings
 from repository.log import bound
 
-__all__ = ["PROGRESS_KEY", "Executor"]
+__all__ = ["PROGRESS_KEY", "Executor", "Unrecorded"]
 
 PROGRESS_KEY = "progress"
 """The DBOS event under which a running job publishes its progress."""
@@ -31,6 +32,15 @@ _FIRST_PROGRESS = 0.5
 """Seconds before the first progress report is recorded: most interactive jobs are over by then, and save the commit."""
 
 _log = logging.getLogger("kho.jobs")
+
+
+class Unrecorded(Leaving):
+    """The database did not take what a job has done (the disk is full, the server away): no failure of its work, so the job is left as it
+    is and continued later. ``failure`` is for whoever waits for it here."""
+
+    def __init__(self, job_id: str, failure: JobDatabase) -> None:
+        super().__init__(job_id)
+        self.failure = failure
 
 
 class Executor:
@@ -118,6 +128,9 @@ class Executor:
                     self._failed(error)
                     raise Recorded.of(error) from None
                 except Exception as error:
+                    if (refused := database_failure(self._settings, error)) is not None:
+                        raise Unrecorded(job_id, refused) from error
+                    self.leave_when_stopping(job_id)
                     failure = StepFailed(flow.name, type(error).__name__, str(error))
                     self._failed(failure, unplanned=True)
                     raise Recorded.of(failure) from None
@@ -127,14 +140,19 @@ class Executor:
 
         return DBOS.workflow(name=flow.name, max_recovery_attempts=MAX_RECOVERIES)(body)
 
+    def leave_when_stopping(self, job_id: str) -> None:
+        """What breaks once the process is told to stop may do so because what it works with was closed beneath it: that is no answer to be
+        recorded. Raises Leaving then."""
+        if self.stopping.is_set():
+            raise Leaving(job_id)
+
     def _failed(self, error: KhoError, *, unplanned: bool = False) -> None:
         self.failed += 1
         _log.error("job failed: %s", error, exc_info=unplanned)
 
     @contextmanager
     def _running(self, job_id: str, flow: str) -> Iterator[None]:
-        if self.stopping.is_set():
-            raise Leaving(job_id)
+        self.leave_when_stopping(job_id)
         with self._guard:
             self._active[job_id] = flow
         try:
@@ -170,8 +188,7 @@ class _DurableSteps:
         return self._job_id
 
     def run(self, name: str, function: StepFunction, *args: Json, attempts: int = 1, again_on: Collection[str] = ()) -> Json:
-        if self._executor.stopping.is_set():
-            raise Leaving(self._job_id)
+        self._executor.leave_when_stopping(self._job_id)
         clean = [normal(arg, f"{name} {self._job_id}") for arg in args]
 
         def once() -> Json:
@@ -198,6 +215,7 @@ class _DurableSteps:
                 _log.warning("step %s is tried again in %.0f s: %s", step.name, wait, error)
             except Exception as error:
                 _log.exception("step %s broke", step.name)
+                self._executor.leave_when_stopping(self._job_id)
                 raise Recorded.of(StepFailed(step.name, type(error).__name__, str(error))) from None
             step.sleep(wait)
             wait *= 2

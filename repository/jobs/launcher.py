@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dbos import error as dbos_error
@@ -37,6 +38,7 @@ class Launcher:
         self._guard = threading.Lock()
         self._leases = 0
         self._executor: Executor | None = None
+        self._idle: Mapping[tuple[str, int], float] = {}  # (job id, tries) → since when it is not at work
         self.serves_all = False
 
     @property
@@ -68,6 +70,19 @@ class Launcher:
         finally:
             if executor is not None:
                 self._return(leave_within)
+
+    def resume_lost(self) -> int:
+        """Queue again the jobs that stand as running here and are not at work: their end could not be recorded, because the disk was full
+        or the database away. Only after a while, for what was just taken is not at work yet. Returns how many."""
+        executor = self._executor
+        if executor is None:
+            return 0
+        mine, now = self._settings.executor_id, time.monotonic()
+        standing = [job for job in self._client.running() if job.executor == mine]
+        active = frozenset(executor.active)
+        idle = {(job.id, job.tries): job for job in standing if job.id not in active}
+        self._idle = {each: self._idle.get(each, now) for each in idle}
+        return self._client.requeue([job for each, job in idle.items() if now - self._idle[each] >= self._settings.heartbeat])
 
     def _return(self, leave_within: float) -> None:
         with self._guard:

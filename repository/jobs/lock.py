@@ -7,6 +7,7 @@ lock is free" means "nobody runs jobs here". The file stays; its text (who holds
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -55,8 +56,9 @@ class LauncherLock:
                 "host": socket.gethostname(),
                 "since": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(holder).encode(), 0)
+            with contextlib.suppress(OSError):  # on a full disk nobody reads who has it, and it is a lock none the less
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, json.dumps(holder).encode(), 0)
         return taken
 
     def _try(self) -> bool:
@@ -86,7 +88,8 @@ class LauncherLock:
         """Give the lock back; nothing happens when it is not held by this object."""
         with self._guard:
             if self._descriptor is not None:
-                os.ftruncate(self._descriptor, 0)
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, 0)
                 self._close()
 
     def _close(self) -> None:

@@ -28,7 +28,7 @@ from repository.jobs.errors import (
     UnknownJob,
     unpack,
 )
-from repository.jobs.executor import PROGRESS_KEY, Executor
+from repository.jobs.executor import PROGRESS_KEY, Executor, Unrecorded
 from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, Throttle, normal
 from repository.jobs.launcher import Launcher
 from repository.jobs.lock import PATIENCE
@@ -166,8 +166,9 @@ class Jobs:
             yield executor
 
     def resume_dead(self) -> int:
-        """Queue the jobs in flight on dead hosts again (PostgreSQL; a worker does so now and then); returns how many."""
-        return self._launcher.heartbeat.resume_dead()
+        """Queue again what nobody runs though it stands as running: on dead hosts (PostgreSQL), and here; returns how many. A worker does
+        so now and then, and so does who waits."""
+        return self._launcher.heartbeat.resume_dead() + self._launcher.resume_lost()
 
     @_asking
     def forget(self, older_than: timedelta, *, but: Collection[str] = ()) -> int:
@@ -384,5 +385,7 @@ def _endings(job_id: str, executor: Executor) -> Iterator[None]:
         raise Cancelled(job_id) from None
     except dbos_error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
         raise GaveUp(job_id) from None
+    except Unrecorded as refused:
+        raise refused.failure from refused
     except Leaving:
         raise (Interrupted if executor.stopping.is_set() else Cancelled)(job_id) from None

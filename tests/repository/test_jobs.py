@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dbos._sys_db import SystemDatabase
 from job_flows import effects, flows, jobs, settings
+from job_processes import until
+from sqlalchemy.exc import OperationalError
 
 from policies.codes import register
+from repository import worker
 from repository.clock import ManualClock
 from repository.jobs import (
     Cancelled,
@@ -33,6 +39,7 @@ from repository.jobs import (
     UnknownFlow,
     UnknownJob,
 )
+from repository.jobs.lock import LauncherLock
 from storage.errors import Unavailable
 
 
@@ -412,3 +419,77 @@ def test_every_code_of_the_jobs_is_registered():
     }
     assert made == codes
     assert len(errors.__all__) - 3 == len(made)  # JobError, pack and unpack have none
+
+
+def test_a_step_whose_end_cannot_be_recorded_is_no_failure_of_the_work(home, machine, monkeypatch):
+    """The disk is full, and has room again a moment later."""
+    record, refused = SystemDatabase.record_operation_result, []
+
+    def full(self, *args, **kwargs):
+        if not refused:
+            refused.append(args)
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        return record(self, *args, **kwargs)
+
+    monkeypatch.setattr(SystemDatabase, "record_operation_result", full)
+    with pytest.raises(JobDatabase, match="full"):
+        machine.run("three", "j", QUICK)
+    assert machine.get("j").state is JobState.RUNNING
+    assert machine.run("three", "j", QUICK)[2] == "j/three"
+
+
+def test_a_job_whose_end_was_not_recorded_is_continued_by_the_same_worker(home):
+    machine = jobs(home, heartbeat=0.2)
+    machine.run("three", "j", QUICK, wait=False)
+    stop = threading.Event()
+    serving = threading.Thread(target=worker.run, args=(machine,), kwargs={"stop": stop})
+    serving.start()
+    until(lambda: machine.get("j").state is JobState.DONE)
+    with closing(sqlite3.connect(home / "catalog.db", timeout=30)) as database, database:
+        database.execute("UPDATE workflow_status SET status = 'PENDING'")
+    until(lambda: machine.get("j").state is JobState.DONE)
+    stop.set()
+    serving.join()
+    machine.close()
+    assert len(effects(home)) == 6, "no step is done again"
+
+
+def test_what_breaks_in_a_step_once_the_process_is_told_to_stop_is_no_failure(home):
+    """What it works with is closed beneath it: it has not left in time, and is done again later."""
+    begun, closed = threading.Event(), threading.Event()
+
+    def breaking(step):
+        begun.set()
+        if not closed.wait(20):
+            return "never closed"
+        if len(told) < 2:
+            told.append(step)
+            raise RuntimeError("closed")
+        return "done"
+
+    told = [None]
+    machine = Jobs(settings(home), [Flow("breaking", lambda steps, argument: steps.run("breaking", breaking))])
+    machine.run("breaking", "j", {}, wait=False)
+    with machine.serving(leave_within=0.1) as executor:
+        assert begun.wait(20)
+    assert executor.left_behind == ["j"]
+    closed.set()
+    until(lambda: not executor.active)
+    time.sleep(0.2)
+    assert machine.get("j").state is JobState.RUNNING
+    machine._launcher.lock.release()  # as when the process ends
+    assert machine.wait("j") == "done"
+    machine.close()
+
+
+def test_a_lock_on_a_full_disk_is_a_lock(home, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lock = LauncherLock(home / "lock")
+    with monkeypatch.context() as context:
+        context.setattr(os, "pwrite", full)
+        assert lock.acquire("command")
+    assert not LauncherLock(home / "lock").free()
+    lock.release()
+    assert lock.free()

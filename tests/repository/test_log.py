@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import multiprocessing
+
+import pytest
 
 from repository import log
 
@@ -62,3 +65,31 @@ def test_several_processes_lose_no_line_when_the_file_is_turned_over(tmp_path, m
     assert len(files) > 2
     found = [line["message"] for name in files for line in lines(tmp_path, name)]
     assert sorted(found) == sorted(f"{number} {index}" for number in range(3) for index in range(80))
+
+
+@pytest.mark.parametrize("method", ["write", "_open"])
+def test_a_log_that_cannot_be_written_stops_nothing_and_says_nothing(tmp_path, monkeypatch, capsys, method):
+    log.configure(tmp_path)
+    logger = logging.getLogger("kho.test")
+    (handler,) = logging.getLogger("kho").handlers
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        if method == "write":
+            for _ in range(2):  # the file is opened anew for the second line
+                logger.info("before")
+            context.setattr(handler.stream, "write", full)
+        else:
+            context.setattr(handler, "_open", full)
+        logger.error("lost")
+    logger.info("after")
+    assert [line["message"] for line in lines(tmp_path)] == [*(["before"] * 2 * (method == "write")), "after"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_mistake_in_a_line_is_still_told(tmp_path, capsys):
+    log.configure(tmp_path)
+    logging.getLogger("kho.test").info("%d", "no number")
+    assert "Logging error" in capsys.readouterr().err
