@@ -207,5 +207,7 @@ def look_up(
         whose = (deposit.producer, package.identifier)
         on_its_way = catalog.coming.by_identifier(*whose, within=within)
         known_as = catalog.holdings.by_identifier(*whose, within=within) or on_its_way
+        if known_as is None and catalog.holdings.find(package.identifier, within=within) is not None:
+            known_as = package.identifier  # what was exported from here comes back
         if known_as is not None:
             findings.add("DEP-ID-KNOWN", identifier=package.identifier, aip=known_as)

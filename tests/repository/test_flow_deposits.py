@@ -282,6 +282,15 @@ def test_an_identifier_that_is_known_waits(archive: ArchiveUnderTest, tmp_path: 
     archive.whole()
 
 
+@pytest.mark.parametrize("form", ["folder", "zip", "bagit"])
+def test_what_was_exported_and_comes_back_waits(archive: ArchiveUnderTest, tmp_path: Path, form: str) -> None:
+    """The id of the AIP is then the package's own."""
+    first = archive.deposit(write_tree(tmp_path / "one", {"a.txt": b"1"}))
+    back = archive.deposit(archive.export(first.aip_id, "back.zip" if form == "zip" else "back", form=form), producer="another")
+    assert back.state is DepositState.HELD
+    assert [each.args["aip"] for each in back.findings if each.code == "DEP-ID-KNOWN"] == [first.aip_id]
+
+
 # --- clumsy and hostile -----------------------------------------------------------------------------------------------------
 
 CLUMSY: dict[str, dict[bytes, bytes]] = {
