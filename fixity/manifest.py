@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from fixity.digests import LogicalPath
+from fixity.tables import make_tables
 
 __all__ = ["SCHEMA", "Content", "Entry", "Manifest"]
 
@@ -56,8 +57,7 @@ class Manifest:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        for statement in SCHEMA:
-            database.execute(statement)
+        make_tables(database, *SCHEMA)
 
     def clear(self) -> None:
         self._database.execute("DELETE FROM state")

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from fixity.tables import make_tables
 from formats.held import Held
 from formats.identify import Identification
 from formats.package.spool_database import beside
@@ -44,8 +45,7 @@ class FormatReport:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        database.execute(_SCHEMA)
-        database.execute(_ENCLOSED)
+        make_tables(database, _SCHEMA, _ENCLOSED)
         self._held = Held(database, "format LEFT JOIN enclosed USING (file)", _COLUMNS, _known)
 
     def add(self, answers: Iterable[tuple[str, Identification]]) -> None:

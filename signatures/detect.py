@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from formats.package.zip_members import zip_names
 from formats.xml_errors import UnknownEncoding
@@ -24,7 +24,7 @@ from signatures.ber import OCTETS, SEQUENCE, Malformed, Part, element, parts
 from signatures.der import write_oid
 from signatures.detect_zip import ZIP_BEGINS, zip_kinds
 from signatures.held import held
-from signatures.marks import Mark, holds, standing
+from signatures.marks import Mark, holds, standing, windows
 from signatures.odd import ODD, not_understood
 from signatures.other_kinds import other_kinds
 from signatures.pdf_marks import MARK
@@ -205,25 +205,43 @@ def _behind_damage(stream: BinaryIO, head: bytes) -> list[Kind]:
     if b"<" not in head or b"%PDF-" in head[:PDF_HEAD]:
         return []
     stream.seek(0)
-    found = standing(stream, (_has_value, _has_token))
-    if not found or zip_names(stream, stream.seek(0, io.SEEK_END)) is not None:
-        return []
-    return [Kind.XADES if _has_value in found else Kind.EVIDENCE]
+    found: Kind | None = None
+    for window in windows(stream):
+        found = _ended(window, *_ENDS) or found
+        if found is Kind.XADES:
+            break
+    return [] if found is None or zip_names(stream, stream.seek(0, io.SEEK_END)) is not None else [found]
 
 
-def _has_value(window: bytes) -> bool:
-    return _ends(window, VALUE_END, b"SignatureValue")
+class _End(NamedTuple):
+    """The end of an element, what it must have, and what it is the end of."""
+
+    mark: re.Pattern[bytes]
+    names: tuple[bytes, ...]
+    kind: Kind
+
+
+_ENDS = (
+    _End(VALUE_END, (b"SignatureValue",), Kind.XADES),
+    _End(TOKEN_END, (b"TimeStampToken", b"1EvidenceRecord"), Kind.EVIDENCE),
+)
+"""Ends of what no signature lacks, and no evidence record; a signature is likelier."""
 
 
 def _has_token(window: bytes) -> bool:
-    return _ends(window, TOKEN_END, b"TimeStampToken", b"1EvidenceRecord")
+    return _ended(window, _ENDS[1]) is not None
 
 
-def _ends(window: bytes, end: re.Pattern[bytes], *names: bytes) -> bool:
-    """In any encoding in which a letter is itself, beside bytes of nothing or not. Letters with these between them are not looked for one
-    by one: among a megabyte of nothing that takes long."""
-    bare = (window, window.translate(None, b"\0")) if b"\0" in window else (window,)
-    return any(any(name in each for name in names) and end.search(each) is not None for each in bare)
+def _ended(window: bytes, *ends: _End) -> Kind | None:
+    """What the first of ``ends`` that stands in a window is the end of, in any encoding in which a letter is itself, beside bytes of
+    nothing or not. Letters with these between them are not looked for one by one: among a megabyte of nothing that takes long."""
+    bare = window.replace(b"\0", b"")
+    texts = (window,) if len(bare) == len(window) else (window, bare)
+    for each in ends:
+        # What stands in a window stands in it without those bytes, too.
+        if any(name in bare for name in each.names) and any(each.mark.search(text) for text in texts):
+            return each.kind
+    return None
 
 
 def _by_tags(stream: BinaryIO, prolog: Prolog) -> Iterator[Kind]:

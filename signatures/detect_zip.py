@@ -10,7 +10,7 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from formats.package.containers import SEALS, Named
-from formats.package.zip_members import BadZip, named_members, zip_names
+from formats.package.zip_members import BadZip, may_end_as_zip, named_members, zip_names
 from formats.xml import Element, NotLookedAt, NotWellFormed, events
 from formats.xml_prolog import DOCTYPE, as_ascii
 from signatures.marks import in_any_letters, standing
@@ -20,9 +20,6 @@ __all__ = ["OFFICE", "ZIP_BEGINS", "zip_kinds"]
 
 ZIP_BEGINS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00")
 """A member, the end of an empty one, and what stands before in one that was to be split (APPNOTE 8.5)."""
-
-ZIP_END = (1 << 16) + 22
-"""Bytes before the end of a file in which the last record of a zip begins, with the longest comment."""
 
 OFFICE = re.compile(r"/?(_xmlsignatures|package/services/digital-signature)/", re.IGNORECASE)
 """The folders in which office programs, and those of XPS, have the signatures of a package."""
@@ -63,7 +60,7 @@ MOST_SAID = 50_000
 def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
     """By the names in the directory, which is found from the end of the file; where there is none, by those that stand before members."""
     size = stream.seek(0, io.SEEK_END)
-    if not head.startswith(ZIP_BEGINS) and not _ends_as_zip(stream, size):  # as nearly every file
+    if not head.startswith(ZIP_BEGINS) and not may_end_as_zip(stream, size):  # as nearly every file
         return
     names = zip_names(stream, size)
     if names is not None:
@@ -77,11 +74,6 @@ def zip_kinds(stream: BinaryIO, head: bytes) -> Iterator[Kind]:
         stream.seek(0)
         found = standing(stream, [mark for _, marks in DAMAGED_MARKS for mark in marks])
         yield from islice((kind for kind, marks in DAMAGED_MARKS if found.issuperset(marks)), 1)
-
-
-def _ends_as_zip(stream: BinaryIO, size: int) -> bool:
-    stream.seek(max(0, size - ZIP_END))
-    return b"PK\5\6" in stream.read(ZIP_END)
 
 
 def _says_types(name: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-__all__ = ["CHUNK", "OVERLAP", "Mark", "holds", "in_any_letters", "standing"]
+__all__ = ["CHUNK", "OVERLAP", "Mark", "holds", "in_any_letters", "standing", "windows"]
 
 CHUNK = 1 << 20
 OVERLAP = 160
@@ -24,12 +24,21 @@ def holds(stream: BinaryIO, *marks: Mark) -> bool:
 
 def standing(stream: BinaryIO, marks: Iterable[Mark]) -> set[Mark]:
     """Those of ``marks`` that stand somewhere in what follows in ``stream``, in one pass of bounded memory that ends with the last."""
-    window, wanted, found = b"", set(marks), set[Mark]()
-    while wanted and (chunk := stream.read(CHUNK)):
-        window = window[-OVERLAP:] + chunk
+    wanted, found = set(marks), set[Mark]()
+    for window in windows(stream) if wanted else ():
         found |= {each for each in wanted if _stands(each, window)}
         wanted -= found
+        if not wanted:
+            break
     return found
+
+
+def windows(stream: BinaryIO) -> Iterator[bytes]:
+    """What follows in ``stream``, in pieces that begin with the end of the one before."""
+    window = b""
+    while chunk := stream.read(CHUNK):
+        window = window[-OVERLAP:] + chunk
+        yield window
 
 
 def in_any_letters(*texts: bytes) -> Mark:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
+from fixity.tables import make_tables
 from formats.characterise import shown
 from formats.held import Held
 from formats.inspection.inspectors import Inspection
@@ -23,7 +24,7 @@ class InspectionReport:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        database.execute(_SCHEMA)
+        make_tables(database, _SCHEMA)
         self._held = Held(database, "inspection", "file, technical", _pairs)
 
     def add(self, found: Iterable[tuple[str, Inspection]]) -> None:

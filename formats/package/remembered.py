@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 
+from fixity.tables import make_tables
 from formats.package.spool import Spool
 from formats.package.spool_database import beside
 from policies.findings import Finding, Findings
@@ -19,7 +20,7 @@ beside(_TABLE)
 
 def remember(spool: Spool) -> Findings:
     """A collection whose every finding is also written into ``spool``, with its rows: they are there before it is complete."""
-    spool.database.execute(_TABLE)
+    make_tables(spool.database, _TABLE)
 
     def keep(finding: Finding) -> None:
         row = (finding.code, finding.path.encode("utf-8", "backslashreplace").decode(), json.dumps(dict(finding.args)))
@@ -30,7 +31,7 @@ def remember(spool: Spool) -> Findings:
 
 def remembered(spool: Spool) -> Findings:
     """The findings that were written into ``spool``."""
-    spool.database.execute(_TABLE)
+    make_tables(spool.database, _TABLE)
     findings = Findings()
     for code, path, args in spool.database.execute("SELECT code, path, args FROM finding ORDER BY seq"):
         findings.append(Finding(code, path, json.loads(args)))

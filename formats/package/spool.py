@@ -39,6 +39,11 @@ FAN_OUT: Final = 1_000
 Order = Literal["name", "sha512", "stored"]
 
 _EXTENSION = re.compile(rb"\.[A-Za-z0-9]{1,16}\Z")
+# "0000999.pdf", "0001/0001000.pdf": seven digits after the slash, if there is one (instr gives 0 where there is none).
+_TOTALS = (
+    "SELECT coalesce(sum(kind='file'), 0), coalesce(sum(size), 0), count(*),"
+    " max(CAST(substr(file, instr(file, '/') + 1, 7) AS INTEGER)) FROM item"
+)
 _COLUMNS = "name, kind, size, modified, file, sha256, sha512, stored, role"
 _FROM_ALIAS = (
     "SELECT i.name, i.kind, i.size, i.modified, i.file, i.sha256, i.sha512, a.stored AS stored, a.role, 1"
@@ -63,8 +68,8 @@ class Spool:
         self._pool: ThreadPoolExecutor | None = None
         self._folders: set[bytes] = set()
         self._made = ""
-        self._next = self._first_free()
-        row = self._database.run("SELECT coalesce(sum(kind='file'), 0), coalesce(sum(size), 0), count(*) FROM item").fetchone()
+        row = self._database.run(_TOTALS).fetchone()
+        self._next = 1 + int(row[3] or 0)
         self.files, self.bytes, self.count = int(row[0]), int(row[1]), int(row[2])
         """Number of files, bytes in them, number of items (folders too)."""
 
@@ -72,11 +77,6 @@ class Spool:
     def database(self) -> sqlite3.Connection:
         """For others who keep tables of this deposit beside ours (`fixity.manifest`)."""
         return self._database.connection
-
-    def _first_free(self) -> int:
-        # "0000999.pdf", "0001/0001000.pdf": seven digits after the slash, if there is one (instr gives 0 where there is none).
-        query = "SELECT max(CAST(substr(file, instr(file, '/') + 1, 7) AS INTEGER)) FROM item"
-        return int(self._database.run(query).fetchone()[0] or 0) + 1
 
     def begin(self) -> None:
         """Start a transaction, or go on in the one that is open: for those who write many rows into tables of their own."""
@@ -342,6 +342,8 @@ class Spool:
         )
         while page := self._database.run(query, (*last, PAGE)).fetchall():
             yield page
+            if len(page) < PAGE:
+                return
             last = (page[-1][6], page[-1][0])
 
     def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterator[Spooled]:
@@ -361,6 +363,8 @@ class Spool:
         last = ""
         while page := self._database.run(f"{items} UNION ALL {aliases} ORDER BY stored LIMIT {PAGE}", (last, last)).fetchall():
             yield from map(_spooled, page)
+            if len(page) < PAGE:
+                return
             last = page[-1][7]
 
     def _aliases(self, names: list[bytes]) -> dict[bytes, list[tuple[Any, ...]]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fixity.manifest import SCHEMA as MANIFEST
+from fixity.tables import TableConnection
 from formats.errors import FormatsError, NameTaken, SpoolFailed, SpoolFull, spool_error
 from policies.phrases import os_phrase
 
@@ -70,22 +71,25 @@ class SpoolDatabase:
         self._path = str(path)
         self._uncommitted = 0
         self._held = False
+        made: tuple[str, ...] = ()
         try:
             with open(path, "rb") as file:
                 data = file.read(19)
                 data += b"" if data[18:] == bytes([_LOGGED]) else file.read()
         except FileNotFoundError:
-            data = _empty(tuple(_BESIDE))
+            made = tuple(_BESIDE)
+            data = _empty(made)
         except OSError as error:
             raise SpoolFailed(self._path, os_phrase(error)) from error
         if len(data) > 19 or not data:
             self._hold(data)
+            self.connection.made.update(made)
         else:
             self._open()
 
     def _hold(self, data: bytes) -> None:
         """Work in memory, on a copy of the file."""
-        self.connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self.connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None, factory=TableConnection)
         self._held = True
         try:
             self.connection.deserialize(data)
@@ -97,7 +101,7 @@ class SpoolDatabase:
     def _open(self) -> None:
         """Work on the file."""
         try:
-            self.connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            self.connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, factory=TableConnection)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         self._held = False
@@ -182,10 +186,13 @@ class SpoolDatabase:
         self.connection.close()
 
     def pages(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of ``query`` in pages; its parameters are the last value of its first column, and how many rows to give."""
+        """The rows of ``query`` in pages; its parameters are the last value of its first column, and how many rows to give. A page that is
+        not full is the last: what is added behind it meanwhile is not seen."""
         last = b""
         while page := self.run(query, (last, PAGE)).fetchall():
             yield page
+            if len(page) < PAGE:
+                return
             last = page[-1][0]
 
     def meta(self, key: str) -> bytes | None:

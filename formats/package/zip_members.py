@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from formats.package.defects import Defect, Hostile
@@ -25,7 +25,7 @@ from formats.package.zip_extra import local_extra, says_more
 from formats.package.zips import Member, check_end, data_start, refuse_encrypted
 from policies.findings import Finding, Findings, said
 
-__all__ = ["MOST_MEMBERS", "BadZip", "MemberStream", "ZipMembers", "ends_as_zip", "named_members", "zip_names"]
+__all__ = ["MOST_MEMBERS", "BadZip", "MemberStream", "ZipMembers", "ends_as_zip", "may_end_as_zip", "named_members", "zip_names"]
 
 MOST_MEMBERS: Final = 20_000
 """Members of such a file: an office document has dozens, the largest signature containers a few thousand."""
@@ -239,20 +239,42 @@ def zip_names(file: BinaryIO, size: int) -> list[str] | None:
     return _NAMES[file]
 
 
+def may_end_as_zip(file: BinaryIO, size: int) -> bool:
+    """Whether the record with which a zip ends stands near the end of a file, as in few others. It is looked for once in a file that stays
+    open."""
+    return _end_of(file, size).record
+
+
 def ends_as_zip(file: BinaryIO, size: int) -> bool:
     """Whether a file ends with what seems the end of a directory, which may be damaged. For telling what kind of file it is."""
-    file.seek(max(0, size - _END))
-    end = file.read(_END)
-    return b"PK\1\2" in end and b"PK\5\6" in end
+    return _end_of(file, size).entry
+
+
+class _End(NamedTuple):
+    """What stands near the end of a file: the last record of a zip, and an entry of its directory, too."""
+
+    record: bool
+    entry: bool
 
 
 _NAMES: WeakKeyDictionary[BinaryIO, list[str] | None] = WeakKeyDictionary()
 """The names in the zips that are open."""
 
+_ENDS: WeakKeyDictionary[BinaryIO, _End] = WeakKeyDictionary()
+"""The ends of the files that are open."""
+
+
+def _end_of(file: BinaryIO, size: int) -> _End:
+    if file not in _ENDS:
+        file.seek(max(0, size - _END))
+        end = file.read(_END)
+        record = b"PK\5\6" in end
+        _ENDS[file] = _End(record, record and b"PK\1\2" in end)
+    return _ENDS[file]
+
 
 def _read_names(file: BinaryIO, size: int) -> list[str] | None:
-    file.seek(max(0, size - _END))
-    if b"PK\5\6" not in file.read(_END):  # as of nearly every file
+    if not may_end_as_zip(file, size):  # as nearly every file
         return None
     try:
         directory = ZipDirectory(file, size, Findings())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from fixity.digests import LogicalPath
 from fixity.manifest import Entry
+from fixity.tables import make_tables
 from formats.report import KnownFormat
 from policies.findings import Puid
 
@@ -56,8 +57,7 @@ class Carried:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        for statement in _SCHEMA:
-            database.execute(statement)
+        make_tables(database, *_SCHEMA)
 
     @classmethod
     def beside(cls, database: sqlite3.Connection) -> Carried | None:

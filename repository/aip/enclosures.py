@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixity.tables import make_tables
 from formats.package.spool import Spool
 from formats.package.spool_database import beside
 
@@ -24,7 +25,7 @@ class Enclosures:
 
     def __init__(self, spool: Spool) -> None:
         self._database = spool.database
-        self._database.execute(_TABLE)
+        make_tables(self._database, _TABLE)
 
     def clear(self) -> None:
         """Before a deposit is looked at anew."""

@@ -6,12 +6,13 @@ the bytes never change: every tier is given the same ones. The layout is normati
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import mimetypes
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,8 +36,10 @@ from formats.package.source import Kind, Package
 from formats.package.spool import Spool
 from formats.premis import Event, PremisEntity, PremisFile, write_premis
 from formats.report import FormatReport, KnownFormat
+from policies.phrases import os_phrase, phrase
 from repository.aip.enclosures import VERSION, Enclosures
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, write_submission
+from storage.errors import SpoolDamaged, Unavailable
 from storage.ocfl.inventory import Inventory
 from storage.ocfl.inventory_writer import VersionBlock, write_inventory
 from storage.tier import ContentPath, ObjectId, SealedFile, SealedVersion
@@ -63,6 +66,10 @@ REPRESENTATION_PREMIS = "metadata/preservation/premis-kho.xml"
 
 SPOOLED = "files/"
 """Where the spool keeps the bytes of what was deposited, below a deposit's folder."""
+
+CONTENTS = "contents"
+"""A line for each file that is new in a sealed version, beside it: [content path, place in the deposit's folder, bytes, SHA-256, SHA-512].
+What is kept is read from here, without the database of the spool."""
 
 TOKEN_LENGTH = 12
 """Hexadecimal digits of the deposit id that stand in content paths, so that two writers of one version never meet in one key."""
@@ -133,6 +140,10 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
         manifest.add(sealing.previous.carried)
     (generator or Generator)(sealing, spool, manifest, work).write_all()
     digest = _write_inventory(sealing, manifest, work / "inventory.json")
+    with _Hashing(work / CONTENTS, ["sha512"]) as listing:
+        for each in manifest.contents(new_only=True):
+            row = (each.content_path, each.file, each.size, each.sha256.hex(), each.sha512.hex())
+            listing.write(f"{json.dumps(row)}\n".encode())
     summary = {
         "kho": 1,
         "aip": sealing.aip_id,
@@ -141,6 +152,8 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
         "created": sealing.now.isoformat(),
         "message": sealing.message,
         "builds_on": sealing.previous.inventory_sha512.hex() if sealing.previous else None,
+        "bytes": spool.bytes,
+        "contents_sha512": listing.hasher.digests()["sha512"].value.hex(),
     }
     (work / "sealed.json").write_text(json.dumps(summary), encoding="utf-8")
     spool.commit()
@@ -148,22 +161,49 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
-    """What ``sealed.json`` says of the version sealed in ``folder``: kho, aip, version, inventory_sha512, builds_on, created, message."""
+    """What ``sealed.json`` says of the version sealed in ``folder``: kho, aip, version, inventory_sha512, builds_on, created, message,
+    bytes, contents_sha512."""
     summary: dict[str, Any] = json.loads((folder / "sealed" / "sealed.json").read_text(encoding="utf-8"))
     return summary
 
 
-def load_sealed(spool: Spool) -> SealedVersion:
-    """The sealed version in a deposit's spool; its files are read from ``spool``, which stays open."""
-    folder = spool.folder
+def load_sealed(folder: Path, spool: Callable[[], Spool]) -> SealedVersion:
+    """The sealed version in the folder of a deposit. ``spool`` opens its spool, which is done only where an older Kho sealed it, without
+    a list of its contents: making a database ready costs as much as keeping some files."""
     summary = summary_of(folder)
+    if "contents_sha512" not in summary:
+        return _sealed_version(folder, summary, lambda: _in_database(folder, spool()), spool().bytes)
+    digest = bytes.fromhex(summary["contents_sha512"])
+    return _sealed_version(folder, summary, lambda: _listed(folder, digest), summary["bytes"])
 
-    def files() -> Iterator[SealedFile]:
-        for content in Manifest(spool.database).contents(new_only=True):
-            yield SealedFile(
-                ContentPath(content.content_path), folder / content.file, content.size, content.sha256, content.sha512
-            )
 
+def _listed(folder: Path, expected: bytes) -> Iterator[SealedFile]:
+    """What is new in a version, from its list. Raises `storage.errors.SpoolDamaged`, at the end at the latest: a spool is never synced,
+    and a list that lost its end must not make a version that has less."""
+    listing = folder / "sealed" / CONTENTS
+    digest = hashlib.sha512(usedforsecurity=False)
+    try:
+        with listing.open("rb") as lines:
+            for line in lines:
+                digest.update(line)
+                path, file, size, sha256, sha512 = json.loads(line)
+                yield SealedFile(ContentPath(path), folder / file, size, bytes.fromhex(sha256), bytes.fromhex(sha512))
+    except (FileNotFoundError, ValueError, TypeError) as error:
+        raise SpoolDamaged(str(listing), phrase("spool-listing-differs")) from error
+    except OSError as error:
+        raise Unavailable(str(listing), os_phrase(error)) from error
+    if digest.digest() != expected:
+        raise SpoolDamaged(str(listing), phrase("spool-listing-differs"))
+
+
+def _in_database(folder: Path, spool: Spool) -> Iterator[SealedFile]:
+    for each in Manifest(spool.database).contents(new_only=True):
+        yield SealedFile(ContentPath(each.content_path), folder / each.file, each.size, each.sha256, each.sha512)
+
+
+def _sealed_version(
+    folder: Path, summary: Mapping[str, Any], files: Callable[[], Iterator[SealedFile]], size: int
+) -> SealedVersion:
     return SealedVersion(
         object_id=ObjectId(summary["aip"]),
         number=summary["version"],
@@ -171,7 +211,7 @@ def load_sealed(spool: Spool) -> SealedVersion:
         inventory_sha512=bytes.fromhex(summary["inventory_sha512"]),
         builds_on=bytes.fromhex(summary["builds_on"]) if summary["builds_on"] else None,
         files=files,
-        bytes=spool.bytes,
+        bytes=size,
     )
 
 
@@ -383,6 +423,8 @@ class Generator:
 
     def _empty_folders(self, folder: str) -> Iterator[str]:
         """Logical paths, from ``folder`` on, of the received folders in it that hold nothing."""
+        if self._spool.count == self._spool.files:
+            return
         rows = self._spool.database.execute(
             "SELECT stored FROM item i WHERE kind = 'folder' AND stored > ? AND stored < ? AND NOT EXISTS (SELECT 1 FROM item c"
             " WHERE c.name > CAST(i.name || x'2f' AS BLOB) AND c.name < CAST(i.name || x'30' AS BLOB)) ORDER BY stored",

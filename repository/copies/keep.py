@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fixity.manifest import Manifest
@@ -46,7 +47,7 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
     """
     accepted = archive.catalog.deposits.several(deposit_ids)
     sealed = {
-        deposit_id: load_sealed(archive.spools.get(deposit_id))
+        deposit_id: load_sealed(archive.spools.folder(deposit_id), partial(archive.spools.get, deposit_id))
         for deposit_id in deposit_ids
         if accepted[deposit_id].state is DepositState.ACCEPTED and tier_name in _promise(archive, deposit_id).tiers
     }
@@ -141,7 +142,7 @@ class Sealed:
         self._manifest = Manifest(spool.database)
         self._formats = FormatReport(spool.database)
         self._deposit = deposit
-        self._sealed = load_sealed(spool)
+        self._sealed = load_sealed(spool.folder, lambda: spool)
         self.record = sealed_record(spool)
 
     def events(self) -> Iterator[Event]:

@@ -33,14 +33,18 @@ __all__ = ["LOOKED_UP", "distinct", "examine", "look_up", "scanner_words"]
 LOOKUP_BATCH = 500
 """Digests asked of the catalog at a time; SQLite takes 32,766 variables, PostgreSQL 65,535, and a plan should stay small."""
 
+HANDED_ON = 1_000
+"""Files of a deposit whose digests are handed on: opening its spool again would cost more. About 150 bytes each."""
+
 NAMES_HELD = 10_000
 """Names of files kept in memory while they are identified; larger packages look each name up."""
 
 
 def examine(
     archive: Archive, deposit: Deposit, extra: Extras, spool: Spool, findings: Findings, progress: Progress
-) -> tuple[Package, str]:
-    """Let every examiner look at everything: (what was understood of the package, scanner and its signature date)."""
+) -> tuple[Package, str, tuple[tuple[bytes, str], ...] | None]:
+    """Let every examiner look at everything: (what was understood of the package, scanner and its signature date, its contents as
+    `distinct` tells them; None where they are more than `HANDED_ON`)."""
     if spool.files == 0 and findings.ok:
         findings.add("DEP-EMPTY")
     form = recognise(spool)
@@ -59,8 +63,10 @@ def examine(
 
         check_signatures(archive, spool, each_file(spool), findings, progress)
     check_sizes(archive, archive.policy.promise_to(deposit.producer, fields), spool, findings)
-    look_up(archive, deposit, package, distinct(spool, findings), findings)
-    return package, scanned
+    contents = distinct(spool, findings)
+    told = tuple(contents) if spool.files <= HANDED_ON else None
+    look_up(archive, deposit, package, contents if told is None else told, findings)
+    return package, scanned, told
 
 
 def check_description(policy: Policy, fields: Mapping[str, tuple[str, ...]], findings: Findings) -> None:

@@ -37,7 +37,7 @@ from repository.aip.submission import DepositRecord
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import DepositChange
 from repository.deposits.description import Extras, described, fingerprint
-from repository.deposits.examine import distinct, examine
+from repository.deposits.examine import examine
 from repository.deposits.remains import keep_row, write_row
 from repository.deposits.uploads import clear_upload, source_of
 from repository.errors import AipUnreadable, SourceMissing
@@ -63,9 +63,6 @@ AIP_NAMESPACE = uuid.UUID("6b1f7c0e-3c0f-5a57-9d0e-6f2d3b8f1c11")
 
 ROW_FINDINGS = 5
 """Findings of one code that stand in a deposit's row; all of them are in the spool, and counted."""
-
-HANDED_ON = 1_000
-"""Files of a deposit whose digests are handed on with its outcome: opening its spool again would cost more. About 150 bytes each."""
 
 MALWARE_CODES = frozenset({"MAL-FOUND"})
 
@@ -154,10 +151,9 @@ def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progre
     earlier = archive.catalog.deposits.by_key(deposit.producer, key)
     if earlier is not None and earlier.id != deposit.id and earlier.state not in FREE:
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
-    package, scanned = examine(archive, deposit, extra, spool, findings, progress)
+    package, scanned, contents = examine(archive, deposit, extra, spool, findings, progress)
     deposit = replace(deposit, scanned=scanned)
     decided = decide(archive, deposit, spool, package, findings, extra)
-    contents = tuple(distinct(spool, Findings())) if spool.files <= HANDED_ON else None
     spool.commit()
     return Outcome(deposit, {**claim, **decided}, Seen(package, extra, contents))
 

@@ -130,7 +130,7 @@ def _sealed(archive: Archive, deposit_id: str) -> Deposit:
     """An accepted deposit, from what is sealed; it waits for its copies, as it did."""
     spool = archive.spools.get(deposit_id)
     try:
-        sealed, summary = load_sealed(spool), summary_of(spool.folder)
+        sealed, summary = load_sealed(spool.folder, lambda: spool), summary_of(spool.folder)
         record = sealed_record(spool)
     finally:
         archive.spools.close(deposit_id)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from policies.findings import Verdict
 from policies.retention import expires
 from repository.archive import Archive
-from repository.catalog import Transaction
 from repository.deposits.ingest import set_aside
 from repository.errors import SourceArchive, WrongState
 from repository.flow_names import DEPOSIT
@@ -56,8 +55,7 @@ class Deposits:
         """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``. Raises `SourceArchive`."""
         for path in paths:
             _apart(self._archive, path)
-        with self._archive.catalog.begin() as transaction:
-            ids = [self.announce(path, producer=producer, key=key, update=update, within=transaction).id for path in paths]
+        ids = [each.id for each in self.announce(paths, producer=producer, key=key, update=update)]
         beside = str(metadata.absolute()) if metadata else ""
         with self._jobs.session():
             batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
@@ -106,22 +104,19 @@ class Deposits:
             self._run(waiting, title, metadata, Shown(progress))
 
     def announce(
-        self,
-        path: Path,
-        *,
-        producer: str,
-        key: str | None = None,
-        update: str | None = None,
-        deposit_id: str = "",
-        within: Transaction | None = None,
-    ) -> Deposit:
-        """Make a deposit known, before its bytes are read. The key is provisional until the bytes give the default one."""
-        now = self._archive.clock.now()
-        new = deposit_id or str(uuid.uuid4())
-        deposit = Deposit(
+        self, paths: Sequence[Path], *, producer: str, key: str | None = None, update: str | None = None
+    ) -> list[Deposit]:
+        """Make deposits known, before their bytes are read. The key is provisional until the bytes give the default one."""
+        deposits = [self._new(path, producer, key or "", update or "") for path in paths]
+        self._archive.catalog.deposits.add(*deposits)
+        return deposits
+
+    def _new(self, path: Path, producer: str, key: str, update: str) -> Deposit:
+        now, new = self._archive.clock.now(), str(uuid.uuid4())
+        return Deposit(
             id=new,
             key=f"pending:{new}",
-            wanted_key=key or "",
+            wanted_key=key,
             producer=producer,
             label=path.name or path.absolute().name,
             source=str(path.absolute()),
@@ -129,10 +124,8 @@ class Deposits:
             created=now,
             updated=now,
             actor=self._archive.actor,
-            update_of=update or "",
+            update_of=update,
         )
-        self._archive.catalog.deposits.add(deposit, within=within)
-        return deposit
 
     def _run(self, ids: list[str], title: str, metadata: str, report: Report, *, after: str = "") -> None:
         argument = deposit_argument(self._archive, ids, title, metadata, after)

@@ -17,7 +17,7 @@ import pytest
 from repository import flows
 from repository.aip.sealing import seal
 from repository.aip.submission import SUBMISSION_PATH, read_submission
-from repository.deposits import ingest, settling
+from repository.deposits import examine, ingest, settling
 from repository.engine import Engine
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
@@ -50,7 +50,7 @@ def sources(top: Path) -> list[Path]:
 
 
 def submit(archive: ArchiveUnderTest, paths: list[Path]) -> list[Deposit]:
-    ids = [archive.engine.deposits.announce(path, producer=PRODUCER).id for path in paths]
+    ids = [each.id for each in archive.engine.deposits.announce(paths, producer=PRODUCER)]
     archive.engine.deposits._run(ids, "", "", lambda now: None)
     return [archive.engine.deposits.get(each) for each in ids]
 
@@ -98,7 +98,7 @@ def test_together_as_one_by_one(
     tmp_path: Path, identifier: SharedIdentifier, monkeypatch: pytest.MonkeyPatch, handed_on: bool
 ) -> None:
     if not handed_on:  # as with deposits of many files
-        monkeypatch.setattr(ingest, "HANDED_ON", 0)
+        monkeypatch.setattr(examine, "HANDED_ON", 0)
     paths = sources(tmp_path / "in")
     with closing(ArchiveUnderTest(tmp_path / "single", identifier)) as single:
         wanted = what_became([single.deposit(path) for path in paths])

@@ -107,7 +107,7 @@ def idle(archive: ArchiveUnderTest) -> Iterator[Engine]:
 
 
 def test_a_deposit_that_was_only_announced_says_so(archive: ArchiveUnderTest, idle: Engine, source: Path) -> None:
-    announced = idle.deposits.announce(source, producer=PRODUCER)
+    (announced,) = idle.deposits.announce([source], producer=PRODUCER)
     assert idle.unfinished.adopt() == 0, "it may be that the command only just began"
     age(archive, announced)
     assert idle.unfinished.count() == 1
@@ -136,7 +136,7 @@ def test_a_released_deposit_whose_job_was_never_queued_is_adopted(archive: Archi
 
 
 def test_nothing_is_taken_from_a_process_that_runs_jobs(archive: ArchiveUnderTest, source: Path) -> None:
-    announced = archive.engine.deposits.announce(source, producer=PRODUCER)
+    (announced,) = archive.engine.deposits.announce([source], producer=PRODUCER)
     age(archive, announced)
     other = Engine.open(archive.home, actor="user:other")
     try:

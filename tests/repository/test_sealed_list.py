@@ -1,0 +1,116 @@
+"""The list of what a sealed version holds, from which it is kept: whole or refused, and not needed of what an older Kho sealed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repository.aip.sealing import CONTENTS, load_sealed
+from repository.copies.keep import keep, register
+from repository.deposits.description import Extras
+from repository.deposits.ingest import accept
+from repository.deposits.settling import settle
+from repository.engine import Engine
+from repository.model import DepositState
+from repository.progress import Silent
+from storage.errors import SpoolDamaged, Unavailable
+from tests.builders_archive import new_archive, write_tree
+
+FILES = {"a.txt": b"a", "thư mục/b.txt": b"b" * 1000, "thư mục/c%\r\n.txt": b"b" * 1000, "trống.txt": b""}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    new_archive(tmp_path / "home", {"a": tmp_path / "a", "b": tmp_path / "b"})
+    policy = tmp_path / "home" / "policy.toml"
+    policy.write_text(policy.read_text(encoding="utf-8").replace("enabled = true", "enabled = false", 1), encoding="utf-8")
+    with Engine.open(tmp_path / "home", actor="user:test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def accepted(engine: Engine, tmp_path: Path) -> str:
+    (deposit,) = engine.deposits.announce([write_tree(tmp_path / "in", FILES)], producer="P")
+    outcome = accept(engine.archive, deposit, Extras.of("", ""), Silent())
+    assert outcome is not None
+    (settled,) = settle(engine.archive, [outcome])
+    assert settled.state is DepositState.ACCEPTED
+    engine.archive.spools.close(deposit.id)
+    return deposit.id
+
+
+def listing(engine: Engine, deposit_id: str) -> Path:
+    return engine.archive.spools.folder(deposit_id) / "sealed" / CONTENTS
+
+
+def kept(engine: Engine, deposit_id: str) -> dict[str, object]:
+    result: dict[str, object] = keep(engine.archive, "a", [deposit_id], Silent())[deposit_id]
+    return result
+
+
+def test_what_is_kept_needs_no_database(engine: Engine, accepted: str) -> None:
+    folder = engine.archive.spools.folder(accepted)
+
+    def opened() -> None:
+        raise AssertionError("opened")
+
+    sealed = load_sealed(folder, opened)  # type: ignore[arg-type]
+    assert sum(file.size for file in sealed.files()) == sum(file.source.stat().st_size for file in sealed.files())
+    assert sealed.bytes == sum(map(len, FILES.values()))
+    assert kept(engine, accepted)["ok"]
+
+
+def test_what_an_older_kho_sealed_is_kept_from_its_database(engine: Engine, accepted: str) -> None:
+    folder = engine.archive.spools.folder(accepted)
+    before = list(load_sealed(folder, lambda: engine.archive.spools.get(accepted)).files())
+    listing(engine, accepted).unlink()
+    path = folder / "sealed" / "sealed.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({k: v for k, v in summary.items() if k not in ("bytes", "contents_sha512")}), encoding="utf-8")
+    older = load_sealed(folder, lambda: engine.archive.spools.get(accepted))
+    assert (list(older.files()), older.bytes) == (before, summary["bytes"])
+    kept_on = {tier: keep(engine.archive, tier, [accepted], Silent()) for tier in ("a", "b")}
+    assert register(engine.archive, [accepted], kept_on) == [accepted]
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut", "line", "zeros", "altered"])
+def test_a_list_that_is_not_as_it_was_written_makes_no_version(engine: Engine, accepted: str, damage: str) -> None:
+    path = listing(engine, accepted)
+    text = path.read_bytes()
+    lines = text.splitlines(keepends=True)
+    if damage == "gone":
+        path.unlink()
+    else:
+        other = {
+            "empty": b"",
+            "cut": text[:-20],
+            "line": b"".join(lines[:-1]),
+            "zeros": text[:-40] + bytes(40),
+            "altered": text.replace(b"files/", b"filed/", 1),
+        }
+        path.write_bytes(other[damage])
+    result = kept(engine, accepted)
+    assert not result["ok"]
+    assert "STO-SPOOL" in str(result["error"])
+    assert not any(engine.archive.tiers["a"].versions())
+
+
+def test_a_list_that_cannot_be_read_is_not_called_damaged(engine: Engine, accepted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Path.open
+
+    def refused(self: Path, *arguments: Any, **named: Any) -> Any:
+        if self.name == CONTENTS:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return right(self, *arguments, **named)
+
+    sealed = load_sealed(engine.archive.spools.folder(accepted), lambda: engine.archive.spools.get(accepted))
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(Unavailable) as told:
+        list(sealed.files())
+    assert not isinstance(told.value, SpoolDamaged)
