@@ -89,6 +89,10 @@ class Catalog:
         Hand it to methods as ``within``."""
         return self._database.write()
 
+    def looking(self, within: Transaction | None = None) -> AbstractContextManager[Transaction]:
+        """A transaction for several looks that belong together, or ``within``; to be handed to methods as ``within`` those."""
+        return self._database.read(within)
+
     def register(self, entries: Registration | Iterable[Registration], *, within: Transaction | None = None) -> int:
         """Enter versions of AIPs with their files and copies, all or none; returns how many files were entered or compared.
         Entering the same version again changes nothing.

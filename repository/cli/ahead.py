@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 
@@ -49,6 +50,7 @@ def _copies(entry: str) -> Helpers | None:
         return None
     helpers = processes.Helpers(entry, cores)
     with loading():  # what they run is most of what is run here
+        importlib.import_module("repository.signed.examiner")  # which others load with the first deposit: each would for itself
         helpers.copy()
     return helpers
 

@@ -196,9 +196,10 @@ def look_up(
     catalog, update = archive.catalog, deposit.update_of
     digests = iter(contents)
     while batch := dict(islice(digests, LOOKUP_BATCH)):
-        # In this order: what is registered in between is in the first answer.
-        coming = catalog.coming.known_digests(batch, apart_from=update, within=within)
-        known = coming | catalog.holdings.known_digests(batch, apart_from=update, within=within)
+        with catalog.looking(within) as transaction:
+            # In this order: what is registered in between is in the first answer.
+            coming = catalog.coming.known_digests(batch, apart_from=update, within=transaction)
+            known = coming | catalog.holdings.known_digests(batch, apart_from=update, within=transaction)
         for digest, stored in batch.items():
             if digest in known:
                 aip_id, path = known[digest]
