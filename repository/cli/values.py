@@ -23,9 +23,10 @@ class Values:
 
     @classmethod
     def of(cls, parameter: Any) -> Any:
-        """The parameter, whose values are made here from now on."""
-        if not isinstance(getattr(parameter.get_runtime_param, "__self__", None), cls):
-            parameter.get_runtime_param = cls(parameter.get_runtime_param).maker
+        """The parameter, whose values are made here from now on; as it is where this typer makes them in another way."""
+        typers = getattr(parameter, "get_runtime_param", None)
+        if typers is not None and not isinstance(getattr(typers, "__self__", None), cls):
+            parameter.get_runtime_param = cls(typers).maker
         return parameter
 
     def maker(self) -> Values:
@@ -36,7 +37,7 @@ class Values:
         """What typer's own does with a value, and raises."""
         try:
             return _made(value, param)
-        except _ForTyper:
+        except (_ForTyper, AttributeError):  # the second: this typer says otherwise what it wants
             return self._typers().coerce(value, param, ctx)
 
 

@@ -84,3 +84,18 @@ def test_a_command_does_without_pydantic(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, cwd=ROOT, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_another_typer_makes_its_values_itself() -> None:
+    class Other:
+        """A parameter of a typer that knows nothing of ours."""
+
+    other = Other()
+    assert Values.of(other) is other
+    assert not vars(other)
+
+    class Typers:
+        def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+            return "typer's", value, param, ctx
+
+    assert Values(Typers).coerce("a", other, None) == ("typer's", "a", other, None)
