@@ -18,6 +18,7 @@ from storage.ocfl.check_declaration import OBJECT, ROOT
 from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_parallel import LocalRoot, check_in_turn, check_local
 from storage.ocfl.check_root import RootCheck, is_object
+from storage.ocfl.layout import LAYOUT_FILE
 from storage.ocfl.readonly import BackendPlace, LocalPlace
 from storage.processes import Helpers
 
@@ -75,7 +76,10 @@ def is_ocfl(path: Path) -> bool:
 
 
 def _is_root(names: list[str]) -> bool:
-    return any(name.startswith(f"0={ROOT.value}") and not name.startswith(f"0={OBJECT.value}") for name in names)
+    """Its declaration says so; where that is gone, the file that describes its layout still does."""
+    return LAYOUT_FILE in names or any(
+        name.startswith(f"0={ROOT.value}") and not name.startswith(f"0={OBJECT.value}") for name in names
+    )
 
 
 def _is_object(path: Path) -> bool:

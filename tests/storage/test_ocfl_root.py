@@ -244,6 +244,13 @@ def test_a_folder_of_anything_is_not_ocfl(tmp_path: Path) -> None:
     assert not is_ocfl(tmp_path / "none")
 
 
+def test_a_root_is_recognised_when_its_declaration_is_gone(tmp_path: Path) -> None:
+    top = storage_root(tmp_path / "r")
+    (top / "0=ocfl_1.1").unlink()
+    assert is_ocfl(top)
+    assert {code for code, _path in found(top)} == {"E069", "E076"}
+
+
 def test_an_object_is_recognised_when_its_declaration_is_gone(tmp_path: Path) -> None:
     built: OcflObject = two_versions()
     del built.files["0=ocfl_object_1.1"]
