@@ -47,6 +47,15 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
+def _plain(key: str) -> bytes:
+    """The digest that ``key`` writes in lower case; b"" when it does not."""
+    try:
+        value = _fromhex(key)
+    except ValueError:
+        return b""
+    return value if value.hex() == key else b""
+
+
 class Blocks:
     """Collects the digest blocks of one inventory. ``where`` is the path under which findings are reported."""
 
@@ -73,12 +82,13 @@ class Blocks:
 
     def _digest(self, key: str, spelled: dict[bytes, str]) -> bytes:
         """The digest that ``key`` writes; when not in lower case, the spelling is noted."""
+        value = _plain(key)
+        if value:
+            return value
         try:
             value = _fromhex(key)
         except ValueError:
             value = b""
-        if value.hex() == key and value:
-            return value
         if not value or len(value) * 2 != len(key):  # fromhex skips blanks
             value = b"?" + key.encode("utf-8", "surrogatepass")
             self.malformed[value] = key
@@ -98,13 +108,15 @@ class Blocks:
 
     def read_manifest(self, pairs: Iterable[tuple[str, Any]]) -> None:
         manifest, contents, lengths = self.manifest, self.contents, self.lengths
+        prefix = "/"  # no safe path begins so
         for key, listed in pairs:
-            spelling: dict[bytes, str] = {}
-            digest = self._digest(key, spelling)
-            if digest not in self.malformed:
-                lengths.setdefault(len(digest), key)
-            if spelling and digest not in manifest:
-                self.spelled[digest] = key
+            digest = _plain(key)
+            if not digest:
+                digest = self._digest(key, {})
+                if digest not in manifest:
+                    self.spelled[digest] = key
+            if len(digest) not in lengths and digest not in self.malformed:
+                lengths[len(digest)] = key
             paths = self._paths(listed, CONTENT, "E092", key)
             if digest in manifest:
                 self.say("E096", key)
@@ -117,9 +129,8 @@ class Blocks:
                 if path in contents:
                     self.say("E101", path)
                 contents[path] = digest
-                cut = path.find("/", path.find("/") + 1)
-                if path[:cut] not in self.prefixes:
-                    self._note_prefix(path, cut)
+                if not path.startswith(prefix):
+                    prefix = self._note_prefix(path) or prefix
             manifest[digest] = paths[0] if len(paths) == 1 else tuple(paths)
         for path in conflicts(contents):
             self.say("E101", path)
@@ -145,13 +156,16 @@ class Blocks:
             self.say(code, path)
         return not codes
 
-    def _note_prefix(self, path: str, cut: int) -> None:
-        if cut < 0:  # no room for a version, a content directory, and a file
-            self.say("E042", path)
-            if "\\" in path:
-                self.say("E035", path)
-        else:
-            self.prefixes[path[:cut]] = path
+    def _note_prefix(self, path: str) -> str:
+        """Note the first two elements of a content path; returns how all paths that share them begin, "" when it has none."""
+        cut = path.find("/", path.find("/") + 1)
+        if cut >= 0:
+            self.prefixes.setdefault(path[:cut], path)
+            return path[: cut + 1]
+        self.say("E042", path)  # no room for a version, a content directory, and a file
+        if "\\" in path:
+            self.say("E035", path)
+        return ""
 
     def read_state(self, pairs: Iterable[tuple[str, Any]]) -> State:
         """One version's state: logical path → digest."""

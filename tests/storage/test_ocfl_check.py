@@ -152,6 +152,7 @@ DEFECTS: list[tuple[str, Break]] = [
     ("E042", lambda o: add_path(o, "content/x")),
     ("E042", lambda o: add_path(o, "v1")),
     ("E042", lambda o: add_path(o, "v1/content")),
+    ("E042", lambda o: add_path(o, "v1/contents")),
     ("E043", lambda o: both(o, versions=None)),
     ("E044", lambda o: both(o, versions=[])),
     ("E045", lambda o: both(o, versions="v1")),
