@@ -99,9 +99,15 @@ class Executor:
         with self._guard:
             return list(self._active)
 
-    def watch(self, job_id: str, report: Report) -> None:
-        """Report the progress of a job that this executor takes from a queue, too."""
+    @contextmanager
+    def watched(self, job_id: str, report: Report) -> Iterator[None]:
+        """Report the progress of a job that this executor takes from a queue, too, until the block ends."""
         self._here[job_id] = report
+        try:
+            yield
+        finally:
+            if self._here.get(job_id) is report:  # not another's who waits for the same
+                del self._here[job_id]
 
     def stop(self, within: float) -> Sequence[str]:
         """Take no new jobs, leave the running ones at their next step or report, and shut down.

@@ -323,9 +323,9 @@ class Jobs:
             except dbos_error.DBOSWorkflowIDInUseError:
                 job = self.get(job_id)  # another process queued it a moment ago
         if not job.state.ended:
-            executor.watch(job_id, progress or _ignore)
             ends = None if timeout is None else time.monotonic() + timeout
-            job = self._poll(job_id, None, ends, here=True)
+            with executor.watched(job_id, progress or _ignore):
+                job = self._poll(job_id, progress, ends, here=True)
             assert job is not None
         return job.outcome(flow)
 
@@ -342,7 +342,8 @@ class Jobs:
                 return job
             if ends is not None and time.monotonic() >= ends:
                 raise StillRunning(job_id, job.state.value)
-            if progress is not None and report.due() and (last := self.progress(job_id)) is not None:
+            elsewhere = not here or job.executor != self.settings.executor_id  # else the executor tells at once
+            if progress is not None and elsewhere and report.due() and (last := self.progress(job_id)) is not None:
                 progress(last)
             if look.due():
                 if here:

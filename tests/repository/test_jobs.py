@@ -493,3 +493,11 @@ def test_a_lock_on_a_full_disk_is_a_lock(home, monkeypatch):
     assert not LauncherLock(home / "lock").free()
     lock.release()
     assert lock.free()
+
+
+def test_who_has_waited_is_not_remembered(home, machine):
+    with machine.serving(leave_within=1) as executor:
+        for number in range(2):
+            machine.run("three", f"j{number}", QUICK, wait=False)
+            assert machine.wait(f"j{number}", progress=lambda progress: None)[2] == f"j{number}/three"
+        assert not executor._here

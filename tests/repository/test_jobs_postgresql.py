@@ -257,3 +257,14 @@ def test_a_job_that_another_host_took_a_moment_ago_is_not_taken_from_it(machine,
         connection.execute("UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'kho-other', recovery_attempts = 1")
     assert not machine._client.take("j")
     assert (machine.get("j").state, machine.get("j").executor, machine.get("j").tries) == (JobState.RUNNING, "kho-other", 1)
+
+
+def test_who_waits_for_another_hosts_worker_sees_how_far_it_is(machine, hosts, spawned):
+    worker = spawned(hosts[0], "worker")
+    wait_for_words(worker, STARTED)
+    other, seen = jobs(hosts[1]), []
+    other.run("three", "j", {"seconds": 1.0}, wait=False)
+    assert other.wait("j", progress=seen.append)[2] == "j/three"
+    other.close()
+    end(worker)
+    assert {progress.unit for progress in seen} == {"ticks"}
