@@ -7,7 +7,7 @@ state of a later version is laid into a temporary table and compared there, so t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Row,
     Table,
     and_,
     bindparam,
@@ -104,7 +105,8 @@ def register(transaction: Transaction, registrations: Iterable[Registration]) ->
         _enter_aips(transaction, wanted, known)
         count += _enter_files(transaction, wanted, known)
         _enter_versions(transaction, wanted, known)
-        enter_copies(transaction, (each for one in wanted for each in _copies(one)))
+        before = _copies_before(transaction, [each.aip.id for each in wanted if each.version.number > 1])
+        enter_copies(transaction, (each for one in wanted for each in _copies(one, before)))
     return count
 
 
@@ -291,11 +293,33 @@ def _enter_versions(transaction: Transaction, wanted: list[Registration], known:
         transaction.execute(insert(aip_version), rows)
 
 
-def _copies(each: Registration) -> Iterator[dict[str, Any]]:
+def _copies(each: Registration, before: Mapping[tuple[str, str], Row[Any]]) -> Iterator[dict[str, Any]]:
     for one in each.copies:
         if one.aip_id != each.aip.id:
             raise ValueError(f"a copy of {one.aip_id} was given for {each.aip.id}")
-        yield copy_row(one) | {"check_next": one.check_next or each.aip.updated}
+        row = copy_row(one) | {"check_next": one.check_next or each.aip.updated}
+        yield row | _still(row, before.get((one.aip_id, one.tier)))
+
+
+def _copies_before(transaction: Transaction, aip_ids: Sequence[str]) -> dict[tuple[str, str], Row[Any]]:
+    """What is known of the copies to which a version is added, by AIP and tier."""
+    if not aip_ids:
+        return {}
+    rows = transaction.execute(select(copy).where(copy.c.aip_id.in_(aip_ids)))
+    return {(row.aip_id, row.tier): row for row in rows}
+
+
+_NOT_SOUND = frozenset({CopyState.DAMAGED.value, CopyState.UNREADABLE.value, CopyState.UNKNOWN.value})
+
+
+def _still(row: Mapping[str, Any], before: Row[Any] | None) -> dict[str, Any]:
+    """What stays as it was of a copy to which a good version was added. Only what is new was read: damage that is known is still there,
+    and what came with the versions before is due when it was."""
+    if before is None or row["state"] != CopyState.GOOD.value or before.state not in {CopyState.GOOD.value, *_NOT_SOUND}:
+        return {}
+    names = ("last_check", "last_full", "check_next", "last_look", "look_next")
+    same = {name: getattr(before, name) for name in names}
+    return same | {"state": before.state} if before.state in _NOT_SOUND else same
 
 
 def copy_row(one: Copy) -> dict[str, Any]:

@@ -119,7 +119,8 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
 
 def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether enough tiers hold verified copies; if not, the deposit says why."""
-    promised, good = _promise(archive, deposit.id), [tier for tier, result in kept.items() if result["ok"]]
+    promised, kept = _promise(archive, deposit.id), _with_what_was_there(archive, deposit, kept)
+    good = [tier for tier, result in kept.items() if result["ok"]]
     if promised.enough(good):
         return True
     reasons = "; ".join(
@@ -132,6 +133,21 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
     waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
     write_row(archive.spools.folder(deposit.id), waiting)
     return False
+
+
+_NOT_SOUND = frozenset({CopyState.DAMAGED, CopyState.UNREADABLE})
+
+
+def _with_what_was_there(
+    archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """A version stands on what earlier ones brought, which is not read again for it: on a copy that is known not to be good it does not
+    count, and the deposit's own bytes are not let go of until that was put right."""
+    if not deposit.update_of:
+        return dict(kept)
+    off = {copy.tier for copy in archive.catalog.copies.of(deposit.aip_id) if copy.state in _NOT_SOUND}
+    bad = {"ok": False, "error": phrase("copy-not-sound")}
+    return {tier: {**result, **bad} if result["ok"] and tier in off else result for tier, result in kept.items()}
 
 
 class Sealed:

@@ -1,0 +1,46 @@
+"""Versions that are added to copies with damage: what is known is not forgotten, and what was not read is not good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repository.model import DepositState
+from tests.builders_archive import ArchiveUnderTest, write_tree
+
+
+def test_a_new_version_makes_no_damage_good(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """Only what it brings is read when it is kept: what it takes over from earlier versions is not looked at."""
+    first = archive.deposit(write_tree(tmp_path / "one", {"a.txt": b"one"}))
+    alter(archive, first.aip_id, "b")
+    archive.audit()
+    second = archive.deposit(write_tree(tmp_path / "two", {"a.txt": b"one", "b.txt": b"two"}), update=first.aip_id)
+    assert second.state is DepositState.ACCEPTED
+    assert archive.states(first.aip_id) == {"a": "good", "b": "damaged"}
+    archive.repair()
+    archive.repair()
+    assert archive.engine.deposits.get(second.id).state is DepositState.STORED
+    archive.whole()
+
+
+def test_a_version_taken_over_from_damage_everywhere_waits_with_its_bytes(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    first = archive.deposit(write_tree(tmp_path / "one", {"a.txt": b"one"}))
+    for tier in ("a", "b"):
+        alter(archive, first.aip_id, tier)
+    archive.audit()
+    second = archive.deposit(write_tree(tmp_path / "two", {"a.txt": b"one", "b.txt": b"two"}), update=first.aip_id)
+    assert second.state is DepositState.ACCEPTED
+    assert set(archive.states(first.aip_id).values()) == {"damaged"}
+    assert (archive.home / "spool" / second.id).is_dir()
+
+
+def test_what_earlier_versions_brought_is_due_when_it_was(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    first = archive.deposit(write_tree(tmp_path / "one", {"a.txt": b"one"}))
+    before = {copy.tier: copy.check_next for copy in archive.catalog.copies.of(first.aip_id)}
+    archive.deposit(write_tree(tmp_path / "two", {"a.txt": b"one", "b.txt": b"two"}), update=first.aip_id)
+    assert {copy.tier: copy.check_next for copy in archive.catalog.copies.of(first.aip_id)} == before
+
+
+def alter(archive: ArchiveUnderTest, aip: str, tier: str) -> None:
+    (file,) = archive.object(aip, tier).rglob("a.txt")
+    file.chmod(0o644)
+    file.write_bytes(b"bad")
