@@ -30,8 +30,9 @@ __all__ = ["Deposits"]
 BATCH = 64
 """Deposits of one job: enough to share the barriers of a group commit, few enough that a killed job loses seconds."""
 
-IN_FLIGHT = 2
-"""Batches under way at once: while one waits for its barriers and re-reads its copies, the next is examined."""
+IN_FLIGHT = 3
+"""Batches under way at once: while one is settled or registered and another waits for its barriers and re-reads its copies, the next is
+examined."""
 
 
 class Deposits:
