@@ -312,8 +312,8 @@ class _Compare:
 
 
 class _Repair:
-    """First the deposits that wait for copies, when ``tiers`` says where; then steps of some copies each. The argument: {"aip"} ("" for
-    all) and, optional, {"tiers"} and {"actor"}."""
+    """Steps of some copies each; then the deposits that wait for copies, when ``tiers`` says where. The argument: {"aip"} ("" for all)
+    and, optional, {"tiers"} and {"actor"}."""
 
     def __init__(self, archive: Archive, deposit: _Deposit, jobs: Callable[[], Jobs]) -> None:
         self._archive = archive
@@ -321,15 +321,15 @@ class _Repair:
         self._jobs = jobs
 
     def __call__(self, steps: Steps, argument: Json) -> Json:
-        if tiers := argument.get("tiers"):
-            waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))
-            self._deposit.keep_and_register(steps, waiting, tiers)
         report = RepairReport()
         cursor: Json = ""
         while cursor is not None:
             done = steps.run("repair", self._some, argument["aip"], cursor, sorted(report.closed))
             report.merge(done)
             cursor = done["cursor"]
+        if tiers := argument.get("tiers"):  # not before: a version waits while what it takes over is damaged
+            waiting = steps.run("waiting", lambda step: upkeep.waiting(self._archive))
+            self._deposit.keep_and_register(steps, waiting, tiers)
         if report.cold:
             steps.run("wait for cold", self._wait, report.cold)
         steps.run("promote", lambda step: _promote(self._archive))

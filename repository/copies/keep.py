@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from fixity.manifest import Manifest
 from formats.package.spool import Spool
@@ -135,19 +135,27 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
     return False
 
 
-_NOT_SOUND = frozenset({CopyState.DAMAGED, CopyState.UNREADABLE})
+_NOT_SOUND: Final = {
+    CopyState.DAMAGED: "copy-not-sound",
+    CopyState.UNREADABLE: "copy-not-sound",
+    CopyState.UNKNOWN: "copy-not-read",
+}
+"""States of a copy on which a new version does not count, and the phrase that says why."""
 
 
 def _with_what_was_there(
     archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """A version stands on what earlier ones brought, which is not read again for it: on a copy that is known not to be good it does not
-    count, and the deposit's own bytes are not let go of until that was put right."""
+    """A version stands on what earlier ones brought, which is not read again for it: on a copy that is not known to be good it does not
+    count, and the deposit's own bytes are not let go of until that was read, and put right."""
     if not deposit.update_of:
         return dict(kept)
-    off = {copy.tier for copy in archive.catalog.copies.of(deposit.aip_id) if copy.state in _NOT_SOUND}
-    bad = {"ok": False, "error": phrase("copy-not-sound")}
-    return {tier: {**result, **bad} if result["ok"] and tier in off else result for tier, result in kept.items()}
+    copies = archive.catalog.copies.of(deposit.aip_id)
+    why = {copy.tier: phrase(_NOT_SOUND[copy.state]) for copy in copies if copy.state in _NOT_SOUND}
+    return {
+        tier: {**result, "ok": False, "error": why[tier]} if result["ok"] and tier in why else result
+        for tier, result in kept.items()
+    }
 
 
 class Sealed:

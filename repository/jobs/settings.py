@@ -23,7 +23,7 @@ __all__ = [
 APPLICATION = "kho"
 """The name under which DBOS keeps our rows, so that another program may share the database."""
 
-SHAPE = 3
+SHAPE = 4
 """The shape of the flows: raised when the order or the names of the steps of any flow change, because a half-done job can only be
 continued by code with the same steps. `Jobs.upgrade` starts half-done jobs of older shapes again from their first step."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from policies.findings import spoken
 from repository.model import DepositState
+from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest, write_tree
 
 
@@ -31,6 +33,32 @@ def test_a_version_taken_over_from_damage_everywhere_waits_with_its_bytes(archiv
     assert second.state is DepositState.ACCEPTED
     assert set(archive.states(first.aip_id).values()) == {"damaged"}
     assert (archive.home / "spool" / second.id).is_dir()
+
+
+def test_a_repair_stores_what_waited_for_it(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    first = archive.deposit(write_tree(tmp_path / "one", {"a.txt": b"one"}))
+    alter(archive, first.aip_id, "b")
+    archive.audit()
+    second = archive.deposit(write_tree(tmp_path / "two", {"a.txt": b"one", "b.txt": b"two"}), update=first.aip_id)
+    archive.repair()
+    assert archive.engine.deposits.get(second.id).state is DepositState.STORED
+    archive.whole()
+
+
+def test_a_version_on_copies_that_nobody_has_read_waits_for_an_audit(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """After the catalog was rebuilt nothing is known of what earlier versions brought."""
+    first = archive.deposit(write_tree(tmp_path / "one", {"a.txt": b"one"}))
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(None, progress=Silent())
+    second = archive.deposit(write_tree(tmp_path / "two", {"a.txt": b"one", "b.txt": b"two"}), update=first.aip_id)
+    assert second.state is DepositState.ACCEPTED
+    assert "not been read since the catalog was rebuilt" in spoken(second.error, "en")
+    assert (archive.home / "spool" / second.id).is_dir()
+    assert set(archive.states(first.aip_id).values()) == {"unknown"}
+    archive.audit()
+    archive.repair()
+    assert archive.engine.deposits.get(second.id).state is DepositState.STORED
+    archive.whole()
 
 
 def test_what_earlier_versions_brought_is_due_when_it_was(archive: ArchiveUnderTest, tmp_path: Path) -> None:
