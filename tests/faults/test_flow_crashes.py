@@ -21,7 +21,7 @@ from formats.identify.identification import Identification
 from policies.findings import spoken
 from repository import flows, workforce
 from repository.copies import keep
-from repository.deposits import ingest
+from repository.deposits import ingest, settling
 from repository.model import DepositState
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, verified, write_tree
 from tests.faults.calls import Counter, Dies, Fails, through
@@ -202,8 +202,8 @@ def _between(kind: str) -> Callable[[], None]:
         "after the spool": after(ingest, "receive"),
         "before the seal": before(ingest, "_seal"),
         "after the seal": after(ingest, "_seal"),
-        "after examining, before the verdict is known": before(flows, "settle"),
-        "after accept": after(flows, "settle"),
+        "after examining, before the verdict is known": before(settling, "settle"),
+        "after accept": after(settling, "settle"),
         "before the first tier": before(workforce, "keep"),
         "after the first tier": after(workforce, "keep"),
         "after the second tier": after(workforce, "keep", count=2),
