@@ -34,6 +34,7 @@ _log = logging.getLogger("kho.api")
 _STATUS: Final[Mapping[str, int]] = {
     "AIP-NO-FILE": 404,
     "AIP-NO-GOOD-COPY": 503,
+    "AIP-NOT-REACHED": 503,
     "AIP-BEING-BROUGHT": 503,
     "AIP-UNKNOWN": 404,
     "API-BROKEN-OFF": 400,
