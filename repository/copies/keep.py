@@ -136,11 +136,11 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
 
 
 _NOT_SOUND: Final = {
-    CopyState.DAMAGED: "copy-not-sound",
-    CopyState.UNREADABLE: "copy-not-sound",
-    CopyState.UNKNOWN: "copy-not-read",
+    CopyState.DAMAGED: phrase("copy-not-sound"),
+    CopyState.UNREADABLE: phrase("copy-not-sound"),
+    CopyState.UNKNOWN: phrase("copy-not-read"),
 }
-"""States of a copy on which a new version does not count, and the phrase that says why."""
+"""States of a copy on which a new version does not count, and why."""
 
 
 def _with_what_was_there(
@@ -151,7 +151,7 @@ def _with_what_was_there(
     if not deposit.update_of:
         return dict(kept)
     copies = archive.catalog.copies.of(deposit.aip_id)
-    why = {copy.tier: phrase(_NOT_SOUND[copy.state]) for copy in copies if copy.state in _NOT_SOUND}
+    why = {copy.tier: _NOT_SOUND[copy.state] for copy in copies if copy.state in _NOT_SOUND}
     return {
         tier: {**result, "ok": False, "error": why[tier]} if result["ok"] and tier in why else result
         for tier, result in kept.items()
