@@ -271,13 +271,15 @@ def nobody(question: Any) -> None:
 
 def test_who_asks_while_the_helper_is_closed_learns_that(answering: str) -> None:
     helper, said = Helper(answering), []
+    closing = threading.Thread(target=helper.close)
 
     def told(pid: int) -> None:
         said.append(pid)
-        threading.Thread(target=helper.close).start()
+        closing.start()
 
     with pytest.raises(Closed):
         helper.ask_all(["wait", "more"], lambda items: items[0], told, nobody)
+    closing.join()  # who asks learns of it before the process was waited for
     assert len(said) == 1
     assert not _runs(said[0])
     assert (helper._process, helper._lifeline) == (None, -1)
