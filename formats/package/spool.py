@@ -336,15 +336,10 @@ class Spool:
     def _by_digest(self) -> Iterator[list[tuple[Any, ...]]]:
         if self.count > PAGE:  # one page is sorted faster than an index is made
             self._database.run("CREATE INDEX IF NOT EXISTS item_sha512 ON item (sha512, name) WHERE sha512 IS NOT NULL")
-        last = (b"", b"")
         query = (
             f"SELECT {_COLUMNS}, 0 FROM item WHERE sha512 IS NOT NULL AND (sha512, name) > (?, ?) ORDER BY sha512, name LIMIT ?"
         )
-        while page := self._database.run(query, (*last, PAGE)).fetchall():
-            yield page
-            if len(page) < PAGE:
-                return
-            last = (page[-1][6], page[-1][0])
+        return self._database.pages(query, (b"", b""), (6, 0))
 
     def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterator[Spooled]:
         """The files that have one of ``digests``; none in an algorithm other than SHA-256 and SHA-512, which alone are known."""
@@ -360,12 +355,8 @@ class Spool:
     def _by_stored(self) -> Iterator[Spooled]:
         items = f"SELECT * FROM (SELECT {_COLUMNS}, 0 FROM item WHERE stored > ? ORDER BY stored LIMIT {PAGE})"
         aliases = f"SELECT * FROM ({_FROM_ALIAS} WHERE a.stored > ? ORDER BY a.stored LIMIT {PAGE})"
-        last = ""
-        while page := self._database.run(f"{items} UNION ALL {aliases} ORDER BY stored LIMIT {PAGE}", (last, last)).fetchall():
+        for page in self._database.pages(f"{items} UNION ALL {aliases} ORDER BY stored LIMIT ?", ("", ""), (7, 7)):
             yield from map(_spooled, page)
-            if len(page) < PAGE:
-                return
-            last = page[-1][7]
 
     def _aliases(self, names: list[bytes]) -> dict[bytes, list[tuple[Any, ...]]]:
         found: dict[bytes, list[tuple[Any, ...]]] = {}

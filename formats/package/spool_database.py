@@ -185,15 +185,15 @@ class SpoolDatabase:
         self.commit()
         self.connection.close()
 
-    def pages(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of ``query`` in pages; its parameters are the last value of its first column, and how many rows to give. A page that is
-        not full is the last: what is added behind it meanwhile is not seen."""
-        last = b""
-        while page := self.run(query, (last, PAGE)).fetchall():
+    def pages(self, query: str, first: tuple[Any, ...] = (b"",), by: tuple[int, ...] = (0,)) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of ``query`` in pages; its parameters are what the columns ``by`` of the last row hold (``first``: before the first
+        row), and how many rows to give. A page that is not full is the last: what is added behind it meanwhile is not seen."""
+        last = first
+        while page := self.run(query, (*last, PAGE)).fetchall():
             yield page
             if len(page) < PAGE:
                 return
-            last = page[-1][0]
+            last = tuple(page[-1][column] for column in by)
 
     def meta(self, key: str) -> bytes | None:
         """One remembered fact about the deposit."""
