@@ -12,6 +12,7 @@ from formats.premis import Event
 from policies.findings import Finding, Verdict
 
 __all__ = [
+    "NOT_SOUND",
     "Aip",
     "AipFile",
     "AipVersion",
@@ -53,6 +54,10 @@ class CopyState(enum.Enum):
     DAMAGED = "damaged"  # re-read, and something is altered, missing or extra
     UNREADABLE = "unreadable"  # could not be looked at: neither good nor damaged
     UNKNOWN = "unknown"  # after a rebuild of the catalog: nothing is believed until re-read
+
+
+NOT_SOUND = frozenset({CopyState.DAMAGED, CopyState.UNREADABLE, CopyState.UNKNOWN})
+"""States of a copy that is there and not known to be good. A version that is added to it does not change that, and does not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -85,6 +85,18 @@ def new_archive(home: Path, tiers: Mapping[str, Path | str], language: str | Non
     _empty_database()
     with mock.patch.object(Catalog, "create", new_catalog):
         Engine.create(home, tiers=tiers, language=language).close()
+
+
+@contextmanager
+def engine_that_identifies_nothing(folder: Path) -> Iterator[Engine]:
+    """A new archive in ``folder``/home, opened, with tiers "a" and "b" beside it: for tests of work that processes do, each of which would
+    start an identification of its own."""
+    home = folder / "home"
+    new_archive(home, {"a": folder / "a", "b": folder / "b"})
+    policy = home / "policy.toml"
+    policy.write_text(policy.read_text(encoding="utf-8").replace("enabled = true", "enabled = false", 1), encoding="utf-8")
+    with Engine.open(home, actor="user:test") as opened:
+        yield opened
 
 
 class ArchiveUnderTest:

@@ -39,7 +39,7 @@ from repository.catalog.database import BATCH, Transaction, insert_into
 from repository.catalog.errors import CatalogConflict
 from repository.catalog.folding import searchable
 from repository.catalog.tables import OPEN, aip, aip_version, copy, damage, file, search
-from repository.model import Aip, AipFile, AipVersion, Copy, CopyState
+from repository.model import NOT_SOUND, Aip, AipFile, AipVersion, Copy, CopyState
 
 __all__ = ["FileRow", "Registration", "content_path", "digest_key", "file_row", "register", "row_of", "size_in"]
 
@@ -309,17 +309,17 @@ def _copies_before(transaction: Transaction, aip_ids: Sequence[str]) -> dict[tup
     return {(row.aip_id, row.tier): row for row in rows}
 
 
-_NOT_SOUND = frozenset({CopyState.DAMAGED.value, CopyState.UNREADABLE.value, CopyState.UNKNOWN.value})
-
-
 def _still(row: Mapping[str, Any], before: Row[Any] | None) -> dict[str, Any]:
     """What stays as it was of a copy to which a good version was added. Only what is new was read: damage that is known is still there,
     and what came with the versions before is due when it was."""
-    if before is None or row["state"] != CopyState.GOOD.value or before.state not in {CopyState.GOOD.value, *_NOT_SOUND}:
+    if before is None or row["state"] != CopyState.GOOD.value:
+        return {}
+    state = CopyState(before.state)
+    if state not in {CopyState.GOOD, *NOT_SOUND}:
         return {}
     names = ("last_check", "last_full", "check_next", "last_look", "look_next")
     same = {name: getattr(before, name) for name in names}
-    return same | {"state": before.state} if before.state in _NOT_SOUND else same
+    return same | {"state": state.value}
 
 
 def copy_row(one: Copy) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from fixity.manifest import Manifest
 from formats.package.spool import Spool
@@ -30,7 +30,7 @@ from repository.deposits.uploads import clear_upload
 from repository.errors import NotEnoughCopies
 from repository.ledger.events import ledger_of
 from repository.ledger.write_once import promise
-from repository.model import AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
+from repository.model import NOT_SOUND, AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
 from storage.errors import StorageError
 from storage.tier import ObjectId
@@ -135,14 +135,6 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
     return False
 
 
-_NOT_SOUND: Final = {
-    CopyState.DAMAGED: phrase("copy-not-sound"),
-    CopyState.UNREADABLE: phrase("copy-not-sound"),
-    CopyState.UNKNOWN: phrase("copy-not-read"),
-}
-"""States of a copy on which a new version does not count, and why."""
-
-
 def _with_what_was_there(
     archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
@@ -151,7 +143,11 @@ def _with_what_was_there(
     if not deposit.update_of:
         return dict(kept)
     copies = archive.catalog.copies.of(deposit.aip_id)
-    why = {copy.tier: _NOT_SOUND[copy.state] for copy in copies if copy.state in _NOT_SOUND}
+    why = {
+        copy.tier: phrase("copy-not-read") if copy.state is CopyState.UNKNOWN else phrase("copy-not-sound")
+        for copy in copies
+        if copy.state in NOT_SOUND
+    }
     return {
         tier: {**result, "ok": False, "error": why[tier]} if result["ok"] and tier in why else result
         for tier, result in kept.items()

@@ -20,17 +20,14 @@ from repository.engine import Engine
 from repository.model import DepositState
 from repository.progress import Silent
 from storage.errors import SpoolDamaged, Unavailable
-from tests.builders_archive import new_archive, write_tree
+from tests.builders_archive import engine_that_identifies_nothing, write_tree
 
 FILES = {"a.txt": b"a", "thư mục/b.txt": b"b" * 1000, "thư mục/c%\r\n.txt": b"b" * 1000, "trống.txt": b""}
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    new_archive(tmp_path / "home", {"a": tmp_path / "a", "b": tmp_path / "b"})
-    policy = tmp_path / "home" / "policy.toml"
-    policy.write_text(policy.read_text(encoding="utf-8").replace("enabled = true", "enabled = false", 1), encoding="utf-8")
-    with Engine.open(tmp_path / "home", actor="user:test") as opened:
+    with engine_that_identifies_nothing(tmp_path) as opened:
         yield opened
 
 

@@ -24,7 +24,7 @@ from repository.workforce import POOL_FROM, Workforce
 from storage.errors import Unavailable
 from storage.processes import START, Helpers
 from storage.tier import ObjectVersion
-from tests.builders_archive import new_archive, write_tree
+from tests.builders_archive import engine_that_identifies_nothing, write_tree
 
 COUNT = POOL_FROM + 3
 DUPLICATE = COUNT - 1
@@ -90,10 +90,7 @@ from repository import workforce; workforce.ROWS_HELD = 3
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    new_archive(tmp_path / "home", {"a": tmp_path / "a", "b": tmp_path / "b"})
-    policy = tmp_path / "home" / "policy.toml"
-    policy.write_text(policy.read_text(encoding="utf-8").replace("enabled = true", "enabled = false", 1), encoding="utf-8")
-    with Engine.open(tmp_path / "home", actor="user:test") as opened:
+    with engine_that_identifies_nothing(tmp_path) as opened:
         yield opened
 
 
