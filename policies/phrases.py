@@ -53,7 +53,10 @@ def carried(row: list[object]) -> str:
 
 
 def os_phrase(error: OSError) -> str:
-    """Why the operating system said no: a phrase for what people meet, else its own words."""
+    """Why the operating system said no: a phrase for what people meet, else its own words. Libraries that raise an OSError of their own
+    (TLS) number their errors otherwise."""
+    if type(error).__module__ != OSError.__module__:
+        return error.strerror or str(error)
     key = f"errno-{errno.errorcode.get(error.errno or 0, '')}"
     if key in phrases():
         return phrase(key)

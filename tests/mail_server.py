@@ -16,7 +16,8 @@ __all__ = ["Hook", "Mail", "hook", "mail"]
 
 
 class Mail(socketserver.ThreadingTCPServer):
-    """RFC 5321, as far as a client that sends one letter goes. ``refuse`` is answered to RCPT; ``login`` are credentials seen."""
+    """RFC 5321, as far as a client that sends one letter goes. ``refuse`` is answered to RCPT of anybody, or of those ``unknown``
+    (addresses) alone."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -26,6 +27,7 @@ class Mail(socketserver.ThreadingTCPServer):
         self.letters: list[EmailMessage] = []
         self.rcpt: list[str] = []
         self.refuse = ""
+        self.unknown: frozenset[str] = frozenset()
 
     @property
     def port(self) -> int:
@@ -40,7 +42,7 @@ class _Session(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self.say("220 test ESMTP")
-        while line := self.rfile.readline().decode().strip():
+        while line := self.rfile.readline().decode("latin-1").strip():
             word = line.partition(" ")[0].upper()
             if word == "EHLO":
                 self.say("250-test")
@@ -48,7 +50,8 @@ class _Session(socketserver.StreamRequestHandler):
                 self.say("250 SMTPUTF8")
             elif word == "RCPT":
                 self.server.rcpt.append(line)
-                self.say(self.server.refuse or "250 ok")
+                met = not self.server.unknown or any(each in line for each in self.server.unknown)
+                self.say(self.server.refuse if self.server.refuse and met else "250 ok")
             elif word == "DATA":
                 self.say("354 go on")
                 self.server.letters.append(self._letter())
@@ -69,13 +72,15 @@ class _Session(socketserver.StreamRequestHandler):
 
 
 class Hook(HTTPServer):
-    """Takes JSON by POST. ``status`` is what it answers."""
+    """Takes JSON by POST. ``status`` is what it answers, with ``location`` if there is one; or ``raw`` bytes that are no HTTP at all."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Hooked)
         self.bodies: list[dict[str, Any]] = []
         self.tokens: list[str] = []
         self.status = 204
+        self.location = ""
+        self.raw = b""
 
     @property
     def url(self) -> str:
@@ -88,7 +93,20 @@ class _Hooked(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.server.tokens.append(self.headers.get("Authorization", ""))
+        if self.server.raw:
+            self.wfile.write(self.server.raw)
+            self.close_connection = True
+            return
         self.send_response(self.server.status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """What follows a redirect of a POST: a page for people."""
+        self.server.tokens.append(self.headers.get("Authorization", ""))
+        self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -6,16 +6,17 @@ day; what has ended, once. And where nothing was to be told for a week, one noti
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from policies.findings import Finding, KhoError, Weight
-from policies.phrases import os_phrase
+from policies.findings import Finding, KhoError, Weight, spoken
+from policies.phrases import os_phrase, phrase
 from repository.archive import Archive, software_version
 from repository.attention.entries import attention
 from repository.jobs.flow import Json, Step, Steps
@@ -34,6 +35,10 @@ AT_ONCE: Final = timedelta(hours=1)
 
 PATIENCE: Final = 30.0
 """Seconds for which a mail server or webhook is waited for."""
+
+ACKNOWLEDGED_WITHIN: Final = 600.0
+"""Seconds for which a mail server is waited for that has the letter and looks through it (RFC 5321, 4.5.3.2.6): given up earlier, what
+arrived after all would be sent again and again."""
 
 LISTED: Final = 100
 """Entries of one notice; the rest is counted. `kho status` shows all."""
@@ -95,24 +100,30 @@ def _key(each: Finding) -> tuple[str, str]:
 
 
 def send(notice: Notice, place: NoticePlace, *, name: str, language: str) -> dict[str, str]:
-    """Bring a notice to everybody ``place`` names: "webhook" or "mail" → why it could not be reached, "" when it was."""
+    """Bring a notice to everybody ``place`` names: "webhook" or "mail" → why it could not be reached, "" when it was. Where a mail server
+    took the letter for some addresses alone, "mail to ADDRESS" says of each of the others why not."""
     reached: dict[str, str] = {}
     if place.webhook:
-        reached["webhook"] = _tried(lambda: _post(place, document(notice, name, language)))
+        reached |= _tried("webhook", lambda: _post(place, document(notice, name, language)))
     if place.mail is not None:
         mail = place.mail
-        reached["mail"] = _tried(lambda: _mail(mail, letter(notice, mail, name, language)))
+        reached |= _tried("mail", lambda: _mail(mail, letter(notice, mail, name, language)))
     return reached
 
 
-def _tried(act: Callable[[], None]) -> str:
+def _tried(carrier: str, act: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """What ``act`` says of those whom it left out, and that ``carrier`` was reached; or why it was not."""
+    from http.client import HTTPException
+
     try:
-        act()
-    except (OSError, ValueError) as error:  # all errors of smtplib and urllib are OSErrors, some with words of their own
-        if isinstance(error, OSError) and error.errno is not None:
-            return os_phrase(error)
-        return str(error) or type(error).__name__
-    return ""
+        return {carrier: "", **act()}
+    except UnicodeError:  # its words would show what could not be sent: a letter of a password, say
+        reason = phrase("net-not-ascii")
+    except OSError as error:  # all errors of smtplib are such, some with words of their own
+        reason = str(error) if error.errno is None else os_phrase(error)
+    except (HTTPException, ValueError) as error:
+        reason = str(error)
+    return {carrier: reason.strip() or phrase("net-no-answer")}
 
 
 def document(notice: Notice, name: str, language: str) -> dict[str, Json]:
@@ -142,6 +153,7 @@ def document(notice: Notice, name: str, language: str) -> dict[str, Json]:
 def letter(notice: Notice, mail: MailPlace, name: str, language: str) -> EmailMessage:
     """The same as mail."""
     from email.message import EmailMessage  # with servers and TLS a tenth of a second, which only a notice shall pay
+    from email.utils import make_msgid, parseaddr
 
     def said(key: str, **values: str | int) -> str:
         return words_in(language, f"notices.{key}", **values)
@@ -158,6 +170,7 @@ def letter(notice: Notice, mail: MailPlace, name: str, language: str) -> EmailMe
     message["Subject"] = said("subject_well" if not count else "subject", archive=name, count=count, new=len(notice.new))
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
     message["Date"] = notice.time
+    message["Message-ID"] = make_msgid(domain=parseaddr(mail.sender)[1].rpartition("@")[2])
     message["X-Mailer"] = f"kho {software_version()}"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note shall answer
     message.set_content("\n".join(lines) + "\n")
@@ -169,9 +182,15 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _post(place: NoticePlace, body: dict[str, Json]) -> None:
+def _post(place: NoticePlace, body: dict[str, Json]) -> dict[str, str]:
     import urllib.error
     import urllib.request
+
+    class Staying(urllib.request.HTTPRedirectHandler):
+        """Follows no redirect: a GET without the notice would come of it, and the token would go to whomever the answer names."""
+
+        def redirect_request(self, *_: Any) -> None:
+            return None
 
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": f"kho/{software_version()}"}
     if place.secret:
@@ -179,28 +198,47 @@ def _post(place: NoticePlace, body: dict[str, Json]) -> None:
     data = json.dumps(body, ensure_ascii=False).encode()
     request = urllib.request.Request(place.webhook, data=data, headers=headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            answer.read(1 << 16)
+        # What it says beyond its status is not needed.
+        urllib.request.build_opener(Staying).open(request, timeout=PATIENCE).close()
     except urllib.error.HTTPError as error:
         error.close()
         raise OSError(f"HTTP {error.code}") from error
+    except urllib.error.URLError as error:
+        raise error.reason if isinstance(error.reason, OSError) else error from error
+    return {}
 
 
-def _mail(place: MailPlace, message: EmailMessage) -> None:
+def _mail(place: MailPlace, message: EmailMessage) -> dict[str, str]:
+    """Whom the server did not take it for: "mail to ADDRESS" → why."""
     import smtplib
     import ssl
 
     context = ssl.create_default_context()
-    with (
-        smtplib.SMTP_SSL(place.host, place.port, timeout=PATIENCE, context=context)
-        if place.tls == "tls"
-        else smtplib.SMTP(place.host, place.port, timeout=PATIENCE)
-    ) as server:
+    refused: dict[str, tuple[int, bytes]] = {}
+    with contextlib.ExitStack() as session:
+        server = (
+            smtplib.SMTP_SSL(place.host, place.port, timeout=PATIENCE, context=context)
+            if place.tls == "tls"
+            else smtplib.SMTP(place.host, place.port, timeout=PATIENCE)
+        )
+        session.callback(server.close)
         if place.tls == "starttls":
             server.starttls(context=context)
         if place.user:
             server.login(place.user, place.secret)
-        server.send_message(message)
+        if server.sock is not None:
+            server.sock.settimeout(ACKNOWLEDGED_WITHIN)
+        try:
+            refused = server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            raise OSError("; ".join(f"{address}: {_answer(answer)}" for address, answer in error.recipients.items())) from error
+        with contextlib.suppress(OSError):  # it was taken, whatever becomes of the goodbye
+            server.quit()
+    return {f"mail to {address}": _answer(answer) for address, answer in refused.items()}
+
+
+def _answer(answer: tuple[int, bytes]) -> str:
+    return f"{answer[0]} {answer[1].decode('utf-8', 'replace')}"
 
 
 class NoticesFlow:
@@ -234,12 +272,16 @@ def deliver(archive: Archive, notice: Notice, place: NoticePlace, memory: Memory
     waits for the next notice, for nobody shall get the same one every few minutes."""
     settings = archive.settings
     reached = send(notice, place, name=settings.home.name, language=place.language or settings.language)
-    failed = "; ".join(f"{carrier}: {reason}" for carrier, reason in reached.items() if reason)
+    failed = _failures(reached)
     if failed:
-        _log.error("a notice could not be sent: %s", failed)
+        _log.error("a notice could not be sent: %s", spoken(failed))
     told = Memory(notice.time, frozenset(map(_key, notice.found))) if "" in reached.values() else memory
     remember(settings.home, replace(told, failed=failed))
     return reached
+
+
+def _failures(reached: Mapping[str, str]) -> str:
+    return "; ".join(f"{carrier}: {reason}" for carrier, reason in reached.items() if reason)
 
 
 def notify(archive: Archive, jobs: Jobs) -> dict[str, str]:
@@ -254,7 +296,7 @@ def notify(archive: Archive, jobs: Jobs) -> dict[str, str]:
     memory = recalled(archive.settings.home)
     found = _news(archive, jobs)
     reached = deliver(archive, Notice(Why.ASKED, now, found), place, memory)
-    if failed := "; ".join(f"{carrier}: {reason}" for carrier, reason in reached.items() if reason):
+    if failed := _failures(reached):
         raise NotSent("ATT-NOTICES", reason=failed)
     return reached
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from policies.codes import LANGUAGES
 from policies.document import Section
@@ -25,6 +27,8 @@ MEMORY: Final = "notices.json"
 TLS: Final = ("starttls", "tls", "none")
 
 _DAY = timedelta(days=1)
+
+_log = logging.getLogger("kho.notices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,27 @@ def read_notices(section: Section, secret: Callable[[Section, str], str]) -> Not
         language=section.text("language", ""),
     )
     section.done()
-    if place.webhook and not place.webhook.startswith(("https://", "http://")):
-        raise section.bad("webhook", phrase("set-https"))
+    if place.webhook and (why := _not_an_address(place.webhook)):
+        raise section.bad("webhook", why)
+    if not (place.secret.isascii() and place.secret.isprintable()):
+        raise section.bad("token", phrase("set-token"))
     if place.language and place.language not in LANGUAGES:
         raise section.bad("language", phrase("set-none-of", given=place.language, known=", ".join(LANGUAGES)))
     return place if place.webhook or mail else None
+
+
+def _not_an_address(url: str) -> str:
+    """Why nothing can be posted to ``url``: a phrase, "" when it can. What is said of it later must hold no password."""
+    if not url.startswith(("https://", "http://")):
+        return phrase("set-https")
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return phrase("net-characters")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return phrase("set-webhook")
+    return phrase("set-webhook") if not parts.hostname or "@" in parts.netloc else ""
 
 
 def _mail(section: Section, secret: Callable[[Section, str], str]) -> MailPlace | None:
@@ -105,6 +125,8 @@ class Memory:
 
 def recalled(home: Path) -> Memory:
     """The memory of an archive; an empty one when there is none, or it cannot be read."""
+    if home in _UNWRITTEN:
+        return _UNWRITTEN[home]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         row = json.loads((home / MEMORY).read_text(encoding="utf-8"))
         sent = datetime.fromisoformat(row["sent"]) if row["sent"] else None
@@ -112,8 +134,12 @@ def recalled(home: Path) -> Memory:
     return Memory()
 
 
+_UNWRITTEN: dict[Path, Memory] = {}
+"""What could not be written down, by home: a full disk is what notices tell of, and they would tell of it every few minutes."""
+
+
 def remember(home: Path, memory: Memory) -> None:
-    """OSError as it is."""
+    """Write it down; where that cannot be done, it lasts as long as the process."""
     row = {
         "kho": 1,
         "sent": memory.sent.isoformat() if memory.sent else None,
@@ -121,5 +147,11 @@ def remember(home: Path, memory: Memory) -> None:
         "failed": memory.failed,
     }
     new = home / f"{MEMORY}.new"
-    new.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    os.rename(new, home / MEMORY)
+    try:
+        new.write_text(json.dumps(row) + "\n", encoding="utf-8")
+        os.rename(new, home / MEMORY)
+    except OSError as error:
+        _log.error("what was told cannot be written down: %s", error)
+        _UNWRITTEN[home] = memory
+    else:
+        _UNWRITTEN.pop(home, None)

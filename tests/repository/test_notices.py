@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from test_cli_corridor import agrees, shapes
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from repository.attention.entries import attention
-from repository.attention.notices import NotSent, Why, notify, wanted
+from repository.attention.notices import Notice, NotSent, Why, notify, send, wanted
 from repository.catalog.errors import CatalogUnavailable
 from repository.clock import ManualClock
 from repository.engine import Engine
@@ -23,7 +23,7 @@ from repository.flow_names import NOTICES
 from repository.flows import flows_of
 from repository.schedule import plans
 from repository.settings.home import Settings, SettingsError
-from repository.settings.notices import MEMORY, Memory, NoticePlace, recalled, remember
+from repository.settings.notices import MEMORY, MailPlace, Memory, NoticePlace, recalled, remember
 from repository.workforce import Workforce
 from tests.builders_archive import new_archive
 from tests.mail_server import Hook, Mail, hook, mail
@@ -174,6 +174,86 @@ def test_one_of_two_reached_is_not_told_the_same_again(scene: Scene) -> None:
     assert len(scene.mail.letters) == 1
 
 
+def test_some_of_the_addresses_refused_is_said_and_the_others_are_not_told_again(scene: Scene) -> None:
+    """A mail server takes a letter when it takes one address of it: who was left out would never have known."""
+    scene.both()
+    with scene.open() as engine:
+        damaged(engine)
+        scene.mail.refuse, scene.mail.unknown = "550 no such person", frozenset({"minh@example.vn"})
+        assert run(engine, 1) == "new"
+        assert run(engine, 2) == ""
+        failed = recalled(scene.home).failed
+        assert "minh@example.vn" in failed
+        assert "550 no such person" in failed
+        assert "lan@example.vn" not in failed
+        assert "ATT-NOTICES" in {each.code for each in attention(engine.archive)}
+        with pytest.raises(NotSent, match=r"minh@example\.vn"):
+            notify(engine.archive, engine.jobs)
+    assert len(scene.mail.letters) == 2
+
+
+def test_a_webhook_that_speaks_no_http_keeps_nobody_else_from_being_told(scene: Scene) -> None:
+    scene.both()
+    scene.hook.raw = b"no HTTP\r\n\r\n"
+    with scene.open() as engine:
+        damaged(engine)
+        assert run(engine, 1) == "new"
+    assert len(scene.mail.letters) == 1
+    assert "no HTTP" in recalled(scene.home).failed
+
+
+def test_a_redirect_is_not_followed_and_takes_no_token_elsewhere(scene: Scene) -> None:
+    """What follows a redirect is a GET without the notice, with the token, to whomever the answer names."""
+    scene.both()
+    with hook() as elsewhere, scene.open() as engine:
+        damaged(engine)
+        scene.hook.status, scene.hook.location = 302, elsewhere.url
+        assert run(engine, 1) == "new"
+        assert elsewhere.tokens == []
+    assert "webhook: HTTP 302" in recalled(scene.home).failed
+
+
+def test_what_goes_wrong_with_tls_is_said_as_such(scene: Scene) -> None:
+    """TLS has numbers of its own for its errors, and 1 of them is not "Operation not permitted"."""
+    place = NoticePlace(mail=MailPlace("127.0.0.1", scene.mail.port, "a@b.vn", ("c@d.vn",), tls="tls"))
+    reason = send(Notice(Why.ASKED, NOW, []), place, name="x", language="en")["mail"]
+    assert "SSL" in spoken(reason)
+    assert "permitted" not in spoken(reason)
+
+
+def test_no_secret_stands_in_what_is_said_of_a_failure(scene: Scene) -> None:
+    scene.both()
+    (scene.home / "token").write_text("sesame\nopen", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"notices\.token") as refused:
+        Settings.load(scene.home)
+    assert "sesame" not in str(refused.value)
+
+
+def test_a_letter_has_an_id_by_which_what_comes_twice_is_known(scene: Scene) -> None:
+    scene.both()
+    with scene.open() as engine:
+        damaged(engine)
+        run(engine, 1)
+    assert scene.mail.letters[0]["Message-ID"].endswith("@example.vn>")
+
+
+def test_a_memory_that_cannot_be_written_makes_no_flood(scene: Scene) -> None:
+    """A full disk is what notices tell of; every ten minutes the same would be a flood."""
+    scene.both()
+    in_the_way = scene.home / f"{MEMORY}.new"
+    in_the_way.mkdir()
+    with scene.open() as engine, engine.jobs.session():
+        damaged(engine)
+        for number in range(5):
+            engine.jobs.run(NOTICES, f"n{number}", {"actor": ""})
+            scene.clock.advance(timedelta(minutes=10))
+        assert len(scene.hook.bodies) == 1
+        in_the_way.rmdir()
+        scene.clock.advance(DAY)
+        engine.jobs.run(NOTICES, "later", {"actor": ""})
+    assert recalled(scene.home).sent == scene.clock.now()
+
+
 def test_who_asks_is_told_at_once_or_hears_why_not(scene: Scene) -> None:
     with scene.open() as engine, pytest.raises(NotSent) as nowhere:
         engine.overview.notify()
@@ -217,6 +297,11 @@ def test_jobs_that_were_given_up_are_among_what_is_told(scene: Scene) -> None:
     ("text", "key"),
     [
         ('[notices]\nwebhook = "ftp://x"\n', "notices.webhook"),
+        ('[notices]\nwebhook = "https://user:sesame@x/"\n', "notices.webhook"),
+        ('[notices]\nwebhook = "https://"\n', "notices.webhook"),
+        ('[notices]\nwebhook = "https://x:99999/"\n', "notices.webhook"),
+        ('[notices]\nwebhook = "https://x/a b"\n', "notices.webhook"),
+        ('[notices]\nwebhook = "https://x/thử"\n', "notices.webhook"),
         ('[notices]\nwebhook = "https://x"\nlanguage = "fr"\n', "notices.language"),
         ('[notices.mail]\nserver = "x:0"\nfrom = "a@b"\nto = ["c@d"]\n', "notices.mail.server"),
         ('[notices.mail]\nserver = "x"\nfrom = "a@b"\n', "notices.mail.to"),
@@ -227,8 +312,9 @@ def test_jobs_that_were_given_up_are_among_what_is_told(scene: Scene) -> None:
 )
 def test_what_cannot_be_meant_is_named(scene: Scene, text: str, key: str) -> None:
     scene.told_in("\n" + text)
-    with pytest.raises(SettingsError, match=key):
+    with pytest.raises(SettingsError, match=key) as refused:
         Settings.load(scene.home)
+    assert "sesame" not in str(refused.value)
 
 
 def test_a_password_does_not_go_over_an_open_connection(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
