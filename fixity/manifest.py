@@ -6,12 +6,11 @@ in the order that is needed: by logical path for METS and exports, by digest for
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from fixity.digests import LogicalPath
-from fixity.tables import make_tables
+from fixity.tables import Database, make_tables
 
 __all__ = ["SCHEMA", "Content", "Entry", "Manifest"]
 
@@ -55,7 +54,7 @@ class Content:
 class Manifest:
     """A view over two tables of a database (the spool database of a deposit)."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         make_tables(database, *SCHEMA)
 

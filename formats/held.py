@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
+
+from fixity.tables import Database
 
 __all__ = ["Held"]
 
@@ -17,7 +18,7 @@ FEW: Final = 2_000
 class Held(Generic[T]):
     """The rows of ``table`` by their first column, each ``made`` of the values after it."""
 
-    def __init__(self, database: sqlite3.Connection, table: str, columns: str, made: Callable[..., T]) -> None:
+    def __init__(self, database: Database, table: str, columns: str, made: Callable[..., T]) -> None:
         self._database = database
         self._count = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {FEW + 1})"
         self._all = f"SELECT {columns} FROM {table}"

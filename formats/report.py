@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from fixity.tables import make_tables
+from fixity.tables import Database, make_tables
 from formats.held import Held
 from formats.identify import Identification
 from formats.package.spool_database import beside
@@ -43,7 +42,7 @@ class KnownFormat:
 class FormatReport:
     """A view over the table ``format`` of a spool database; ``file`` is the spooled file's name."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         make_tables(database, _SCHEMA, _ENCLOSED)
         self._held = Held(database, "format LEFT JOIN enclosed USING (file)", _COLUMNS, _known)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
-from fixity.tables import make_tables
+from fixity.tables import Database, make_tables
 from formats.characterise import shown
 from formats.held import Held
 from formats.inspection.inspectors import Inspection
@@ -22,7 +21,7 @@ beside(_SCHEMA)
 class InspectionReport:
     """A view over the table ``inspection`` of a spool database; ``file`` is the spooled file's name."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         make_tables(database, _SCHEMA)
         self._held = Held(database, "inspection", "file, technical", _pairs)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal
 
 from fixity import CouldNotRead, Digest, hash_file
+from fixity.tables import Database
 from formats.errors import NameTaken, spool_error
 from formats.package.copying import CHUNK, copy_stream
 from formats.package.names import shown_name
@@ -74,7 +74,7 @@ class Spool:
         """Number of files, bytes in them, number of items (folders too)."""
 
     @property
-    def database(self) -> sqlite3.Connection:
+    def database(self) -> Database:
         """For others who keep tables of this deposit beside ours (`fixity.manifest`)."""
         return self._database.connection
 

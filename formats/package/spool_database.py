@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fixity.manifest import SCHEMA as MANIFEST
-from fixity.tables import TableConnection
+from fixity.tables import CLOSED, TableConnection
 from formats.errors import FormatsError, NameTaken, SpoolFailed, SpoolFull, spool_error
+from formats.package.spare_databases import SpareDatabases, in_memory
 from policies.phrases import os_phrase
 
 __all__ = ["SCHEMA", "SpoolDatabase", "beside"]
@@ -29,9 +30,6 @@ COMMIT_EVERY: Final = 10_000
 
 HELD_ITEMS: Final = 300
 """Items of a deposit up to which its database is held in memory (about a kilobyte each when everything is known of them)."""
-
-HELD_PAGE: Final = 1_024
-"""Bytes of a page of a database in memory: ten tables and indexes of a few rows each take a page at least."""
 
 FILE_PAGE: Final = 4_096
 """Bytes of a page of a database that is a file."""
@@ -71,43 +69,58 @@ class SpoolDatabase:
         self._path = str(path)
         self._uncommitted = 0
         self._held = False
-        made: tuple[str, ...] = ()
+        self._spares: SpareDatabases | None = None
         try:
             with open(path, "rb") as file:
                 data = file.read(19)
                 data += b"" if data[18:] == bytes([_LOGGED]) else file.read()
         except FileNotFoundError:
-            made = tuple(_BESIDE)
-            data = _empty(made)
+            self._make()
+            return
         except OSError as error:
             raise SpoolFailed(self._path, os_phrase(error)) from error
         if len(data) > 19 or not data:
             self._hold(data)
-            self.connection.made.update(made)
         else:
             self._open()
 
-    def _hold(self, data: bytes) -> None:
-        """Work in memory, on a copy of the file."""
-        self.connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None, factory=TableConnection)
-        self._held = True
+    def _make(self) -> None:
+        """Work in memory, without a file as yet."""
+        made = tuple(_BESIDE)
+        self._spares = _spares(made)
         try:
-            self.connection.deserialize(data)
+            self._use(self._spares.take(), made)
         except sqlite3.Error as error:
             raise self._failure(error) from error
-        self._saved = self.connection.total_changes
+        self._held = True
+
+    def _hold(self, data: bytes) -> None:
+        """Work in memory, on a copy of the file."""
+        self._use(in_memory())
+        self._held = True
+        try:
+            self._connection.deserialize(data)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
         self.run("SELECT count(*) FROM meta")  # what is damaged is said now
 
     def _open(self) -> None:
         """Work on the file."""
         try:
-            self.connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, factory=TableConnection)
+            self._use(sqlite3.connect(self._path, check_same_thread=False, isolation_level=None))
         except sqlite3.Error as error:
             raise self._failure(error) from error
         self._held = False
+        self._spares = None
         # Rebuildable, so never synced; the log keeps the file whole when only this process dies.
         for pragma in ("synchronous = OFF", "journal_mode = WAL", f"cache_size = -{CACHE_KIB}"):
             self.run(f"PRAGMA {pragma}")
+
+    def _use(self, connection: sqlite3.Connection, made: Iterable[str] = ()) -> None:
+        self._connection = connection
+        self._saved = connection.total_changes
+        self.connection = TableConnection(connection, made)
+        """For others who keep tables beside ours."""
 
     def grown(self, items: int) -> None:
         """The deposit has so many items now. From `HELD_ITEMS` on its database is a file; `connection` is another one then, so
@@ -124,13 +137,14 @@ class SpoolDatabase:
             os.rename(new, self._path)
         except OSError as error:
             raise spool_error(error, self._path) from error
-        self.connection.close()
+        self._connection.close()
+        self.connection.leave()
         self._open()
 
     def run(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Execute; a write outside a transaction is committed at once."""
         try:
-            return self.connection.execute(statement, values)
+            return self._connection.execute(statement, values)
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
@@ -146,26 +160,26 @@ class SpoolDatabase:
         """Execute for every row, in one transaction. ``rows`` may read this database by pages."""
         self.begin()
         try:
-            self.connection.executemany(statement, rows)
+            self._connection.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         self.end()
 
     def begin(self) -> None:
         """Start a transaction, or go on in the one that is open."""
-        if not self.connection.in_transaction:
+        if not self._connection.in_transaction:
             self.run("BEGIN")
 
     def end(self) -> None:
         """End the transaction that is open, if there is one. Only `commit` makes a database in memory outlive this process."""
-        if self.connection.in_transaction:
+        if self._connection.in_transaction:
             self.run("COMMIT")
         self._uncommitted = 0
 
     def commit(self) -> None:
         """Make everything so far outlive this process."""
         self.end()
-        if self._held and self._saved != self.connection.total_changes:
+        if self._held and self._saved != self._connection.total_changes:
             self._save()
 
     def _save(self) -> None:
@@ -173,17 +187,22 @@ class SpoolDatabase:
         new = f"{self._path}.new"
         try:
             with open(new, "wb", buffering=0) as file:
-                data = memoryview(self.connection.serialize())
+                data = memoryview(self._connection.serialize())
                 while data:
                     data = data[file.write(data) :]
             os.rename(new, self._path)
         except OSError as error:
             raise spool_error(error, self._path) from error
-        self._saved = self.connection.total_changes
+        self._saved = self._connection.total_changes
 
     def close(self) -> None:
         self.commit()
-        self.connection.close()
+        self.connection.leave()
+        connection, self._connection = self._connection, CLOSED
+        if self._spares is not None:
+            self._spares.give_back(connection)
+        else:
+            connection.close()
 
     def pages(self, query: str, first: tuple[Any, ...] = (b"",), by: tuple[int, ...] = (0,)) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of ``query`` in pages; its parameters are what the columns ``by`` of the last row hold (``first``: before the first
@@ -210,10 +229,6 @@ class SpoolDatabase:
 
 
 @functools.cache
-def _empty(others: tuple[str, ...]) -> bytes:
-    """A database with our tables and those of ``others``, and no rows."""
-    with sqlite3.connect(":memory:", isolation_level=None) as database:
-        database.execute(f"PRAGMA page_size = {HELD_PAGE}")
-        for statement in (*SCHEMA, *others):
-            database.execute(statement)
-        return database.serialize()
+def _spares(others: tuple[str, ...]) -> SpareDatabases:
+    """Databases with our tables and those of ``others``."""
+    return SpareDatabases((*SCHEMA, *others))

@@ -7,13 +7,12 @@ An AIP may have a million files, of which a migration changes none: they are row
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fixity.digests import LogicalPath
 from fixity.manifest import Entry
-from fixity.tables import make_tables
+from fixity.tables import Database, make_tables
 from formats.report import KnownFormat
 from policies.findings import Puid
 
@@ -55,12 +54,12 @@ class CarriedFile:
 class Carried:
     """A view over these tables of a spool database."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         make_tables(database, *_SCHEMA)
 
     @classmethod
-    def beside(cls, database: sqlite3.Connection) -> Carried | None:
+    def beside(cls, database: Database) -> Carried | None:
         """The tables of a derived version; None for a deposit that brought everything itself."""
         there = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'carried'").fetchone()
         return None if there is None else cls(database)
