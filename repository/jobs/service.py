@@ -333,7 +333,7 @@ class Jobs:
         """The job when it has ended. Who does not launch (``here``) gets None when the lock seems free, so that nobody will end it;
         who does, runs it when nobody else does or will."""
         pause = self.settings.wait_poll
-        look = Throttle(_TAKEOVER_EVERY, 0.0 if self._launcher.here else _TAKEOVER_EVERY)
+        look = Throttle(_TAKEOVER_EVERY, 0.0)
         dead = Throttle(self.settings.heartbeat, self.settings.heartbeat)
         report = Throttle(_PROGRESS_EVERY, _PROGRESS_EVERY)
         while True:

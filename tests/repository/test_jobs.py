@@ -38,6 +38,7 @@ from repository.jobs import (
     StillRunning,
     UnknownFlow,
     UnknownJob,
+    service,
 )
 from repository.jobs.lock import LauncherLock
 from storage.errors import Unavailable
@@ -207,6 +208,13 @@ def test_other_doors_see_the_progress(home):
     counted = [progress for progress in seen if progress is not None]
     assert len({progress.done for progress in counted}) > 2
     assert all(progress.total == 100 and progress.unit == "ticks" for progress in counted if progress.done)
+
+
+def test_who_waits_looks_at_once_whether_anybody_launches(home, machine, monkeypatch):
+    """Every job that waited for nobody cost a quarter of a second before its launch."""
+    monkeypatch.setattr(service, "_TAKEOVER_EVERY", 60.0)
+    machine.run("three", "j", QUICK, wait=False)
+    assert machine.wait("j", timeout=20) == ["j/one", "j/two", "j/three"]
 
 
 def test_a_wait_may_be_limited(home, machine):
