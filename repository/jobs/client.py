@@ -90,6 +90,13 @@ class Job:
     result: Json = None
     error: KhoError | None = None
 
+    @property
+    def holder(self) -> str:
+        """The executor that runs an unfinished job, or has taken it for itself; "" when nobody has."""
+        if self.state is JobState.RUNNING:
+            return self.executor
+        return self.queue.removeprefix(OWN_QUEUE) if self.queue.startswith(OWN_QUEUE) else ""
+
     def outcome(self, flow: str) -> Json:
         """The recorded result of an ended job.
 

@@ -29,6 +29,7 @@ INSERT INTO kho_executors (executor_id, kind, seen) VALUES (%(executor)s, %(kind
 ON CONFLICT (executor_id) DO UPDATE SET kind = excluded.kind, seen = excluded.seen
 """
 _END = "DELETE FROM kho_executors WHERE executor_id = %(executor)s"
+_THERE = "SELECT to_regclass('kho_executors') IS NOT NULL"
 _ALIVE = "SELECT executor_id, kind FROM kho_executors WHERE seen > now() - make_interval(secs => %(seconds)s)"
 
 
@@ -40,6 +41,7 @@ class Heartbeat:
         self._client = client
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._there = False
 
     def begin(self, kind: str) -> None:
         """Say from now on that this executor lives. A command beats as well: its one job may take an hour."""
@@ -80,8 +82,11 @@ class Heartbeat:
         return any(kind != COMMAND for kind in self._others().values())
 
     def _others(self) -> Mapping[str, str]:
-        """Their kinds."""
+        """Their kinds. The first who launches makes the table: until then there are none."""
         if self._settings.sqlite:
+            return {}
+        self._there = self._there or bool(self._execute(_THERE, {})[0][0])
+        if not self._there:
             return {}
         rows = self._execute(_ALIVE, {"seconds": self._settings.dead_after})
         return {executor: kind for executor, kind in rows if executor != self._settings.executor_id}

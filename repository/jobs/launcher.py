@@ -46,6 +46,11 @@ class Launcher:
         """Whether this process launches now."""
         return self._executor is not None
 
+    def alive(self) -> frozenset[str]:
+        """The executors that live: whoever launches the jobs of this home, and those of other hosts."""
+        others = self.heartbeat.others()
+        return others if self.lock.free() else others | {self._settings.executor_id}
+
     @contextmanager
     def lease(self, kind: str, *, serve: bool = False, leave_within: float = LEAVE_WITHIN) -> Iterator[Executor | None]:
         """The executor of this process, launched if need be; None when another process has the lock.

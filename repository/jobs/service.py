@@ -197,17 +197,27 @@ class Jobs:
         """Jobs in these states (all when empty) whose id begins with ``prefix``, youngest first."""
         return self._client.jobs(states, limit=limit, prefix=prefix)
 
+    @_asking
     def idle(self) -> bool:
-        """Whether no process launches the jobs of this home at this moment."""
-        return not self._launcher.here and self._launcher.lock.free() and not self._launcher.heartbeat.others()
+        """Whether no process launches jobs at this moment, of this home or of another host: nobody has anything in hand."""
+        return self._launches_nobody() and not self._launcher.heartbeat.others()
+
+    @_asking
+    def unattended(self) -> bool:
+        """Whether nobody takes the jobs that wait: no process launches those of this home, and no other host has a worker. A command of
+        another host may live: it runs its own jobs only."""
+        return self._launches_nobody() and not self._launcher.heartbeat.served()
+
+    def _launches_nobody(self) -> bool:
+        return not self._launcher.here and self._launcher.lock.free()
 
     @_asking
     def waiting(self, flow: str) -> Sequence[str]:
-        """The ids of the jobs of ``flow`` that nobody has begun, or whose process is known to be dead; oldest first."""
-        waiting = self._client.jobs([JobState.WAITING], limit=_LOOKED_AT)
-        if self.settings.sqlite and self._launcher.lock.free():  # what stands as running cannot run
-            waiting = [*self._client.jobs([JobState.RUNNING], limit=_LOOKED_AT), *waiting]
-        return [job.id for job in sorted(waiting, key=lambda job: job.created) if job.flow == flow and not self._foreign(job)]
+        """The ids of the jobs of ``flow`` that nobody has begun or taken for itself, or whose process is known to be dead; oldest first."""
+        alive = self._launcher.alive()
+        unfinished = self._client.jobs([JobState.WAITING, JobState.RUNNING], limit=_LOOKED_AT)
+        waiting = [job for job in unfinished if job.flow == flow and not self._foreign(job) and job.holder not in alive]
+        return [job.id for job in sorted(waiting, key=lambda job: job.created)]
 
     @_asking
     def arguments(self, flow: str) -> Sequence[Json]:
@@ -216,15 +226,16 @@ class Jobs:
 
     @_asking
     def run_waiting(self, flow: str, report: Report) -> int:
-        """Run the waiting jobs of ``flow`` here, one after the other, unless another process launches jobs; how many there were.
+        """Run the waiting jobs of ``flow`` here, one after the other, unless another process takes them; how many there were.
         A job's own error is no error of this call.
 
         Raises:
             Interrupted: this process was told to stop; the rest continues later.
         """
         with self._launcher.lease(COMMAND) as executor:
-            if executor is None or self._launcher.serves_all or self._launcher.heartbeat.others():
+            if executor is None or self._launcher.serves_all or self._launcher.heartbeat.served():
                 return 0
+            self._launcher.heartbeat.resume_dead()  # else each would wait for the next look
             ids = self.waiting(flow)
             for job_id in ids:
                 try:

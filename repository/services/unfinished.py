@@ -39,11 +39,12 @@ class Unfinished:
         self._jobs = jobs
 
     def jobs(self) -> int:
-        """How many deposit jobs wait while no process runs the archive's jobs: those that `go_on` would run. 0 when one does."""
-        return len(self._jobs.waiting(DEPOSIT)) if self._jobs.idle() else 0
+        """How many deposit jobs wait while nobody takes them: those that `go_on` would run. 0 when somebody does."""
+        return len(self._jobs.waiting(DEPOSIT)) if self._jobs.unattended() else 0
 
     def count(self) -> int:
-        """How many deposits wait that nothing happened to for `PATIENCE`, while no process runs the archive's jobs."""
+        """How many deposits wait that nothing happened to for `PATIENCE`, while no process runs the archive's jobs: a command of another
+        host may have in hand what it announced."""
         since = self._archive.clock.now() - PATIENCE
         waiting = self._archive.catalog.deposits.idle(_UNDER_WAY, since=since)
         return waiting if waiting and self._jobs.idle() else 0

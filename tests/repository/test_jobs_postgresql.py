@@ -238,14 +238,59 @@ def test_a_command_resumes_its_job_of_a_dead_host(machine, hosts, spawned):
     assert begun(hosts[0]) == Counter({("j", "one"): 1, ("j", "two"): 2, ("j", "three"): 1})
 
 
+def test_what_waits_is_run_by_a_command_beside_another_hosts_command(machine, hosts, database):
+    """A command runs its own jobs only: what waits does so for nobody, however long that command lives."""
+    alive(database, "kho-other", "command")
+    machine.run("three", "j", {"seconds": 0.0}, wait=False)
+    assert (machine.unattended(), machine.idle()) == (True, False)
+    assert machine.run_waiting("three", lambda progress: None) == 1
+    assert machine.get("j").state is JobState.DONE
+
+
+def test_what_waits_is_left_to_another_hosts_worker(machine, hosts, database):
+    alive(database, "kho-other", "worker")
+    machine.run("three", "j", {"seconds": 0.0}, wait=False)
+    assert (machine.unattended(), machine.idle()) == (False, False)
+    assert machine.run_waiting("three", lambda progress: None) == 0
+
+
+def taken(database, executor, job_id, begun_there):
+    """Another host's command took a job for itself, and began it or not."""
+    status = ("PENDING", executor, APPLICATION_VERSION) if begun_there else ("ENQUEUED", None, None)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE dbos.workflow_status SET queue_name = %s, status = %s, executor_id = %s, application_version = %s"
+            " WHERE workflow_uuid = %s",
+            (f"kho-own-{executor}", *status, job_id),
+        )
+
+
+def test_what_another_hosts_command_took_for_itself_does_not_wait(machine, hosts, database):
+    alive(database, "kho-other", "command")
+    for job_id, begun_there in (("a", False), ("b", True), ("c", False)):
+        machine.run("three", job_id, {"seconds": 0.0}, wait=False)
+        if job_id != "c":
+            taken(database, "kho-other", job_id, begun_there)
+    assert machine.waiting("three") == ["c"]
+
+
+@pytest.mark.parametrize("begun_there", [False, True])
+def test_what_a_dead_hosts_command_took_for_itself_waits(machine, hosts, database, begun_there):
+    machine.run("three", "j", {"seconds": 0.0}, wait=False)
+    taken(database, "kho-dead", "j", begun_there)
+    assert machine.waiting("three") == ["j"]
+    assert machine.run_waiting("three", lambda progress: None) == 1
+    assert machine.get("j").state is JobState.DONE
+
+
+def test_where_nobody_ever_launched_nobody_runs_jobs(machine):
+    assert machine.idle()
+
+
 @pytest.mark.parametrize("begun_there", [False, True])
 def test_what_a_dead_command_took_for_itself_is_run_by_another_host(machine, hosts, spawned, database, begun_there):
     machine.run("three", "j", {"seconds": 0.0}, wait=False)
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(
-            "UPDATE dbos.workflow_status SET queue_name = %s, status = %s, executor_id = %s, application_version = %s",
-            ("kho-own-kho-dead", *(("PENDING", "kho-dead", APPLICATION_VERSION) if begun_there else ("ENQUEUED", None, None))),
-        )
+    taken(database, "kho-dead", "j", begun_there)
     worker = spawned(hosts[1], "worker")
     until(lambda: machine.get("j").state is JobState.DONE)
     end(worker)
