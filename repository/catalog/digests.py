@@ -7,7 +7,21 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    LargeBinary,
+    Select,
+    Table,
+    bindparam,
+    case,
+    column,
+    func,
+    select,
+    true,
+)
 
 from repository.catalog.database import Transaction
 from repository.catalog.registration import digest_key
@@ -15,7 +29,7 @@ from repository.catalog.registration import digest_key
 __all__ = ["Earliest"]
 
 ASKED_AT_ONCE = 500
-"""Digests in one query: SQLite takes 32,766 variables, but a plan should stay small."""
+"""Digests in one query."""
 
 
 class Earliest:
@@ -29,14 +43,14 @@ class Earliest:
 
     def __init__(self, contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str]) -> None:
         # Made once: putting the statement together costs more than carrying it out.
-        self._each = {apart: _each(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
-        self._together = {apart: _together(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
+        self._sqlite = {apart: _sqlite(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
+        self._postgresql = {apart: _postgresql(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
 
     def of(self, transaction: Transaction, digests: Iterable[bytes], *, apart_from: str = "") -> dict[bytes, tuple[str, str]]:
         """Digest → (AIP id, path), of those that are there. ``apart_from`` is an AIP that does not count."""
         found: dict[bytes, tuple[str, str]] = {}
         postgresql = transaction.dialect.name == "postgresql"
-        query = (self._together if postgresql else self._each)[bool(apart_from)]
+        query = (self._postgresql if postgresql else self._sqlite)[bool(apart_from)]
         more = {"apart_from": apart_from} if apart_from else {}
         wanted = iter(dict.fromkeys(digests))
         while batch := list(islice(wanted, ASKED_AT_ONCE)):
@@ -53,27 +67,42 @@ def _listed(digests: Sequence[bytes]) -> dict[str, Any]:
     return {"keys": [digest_key(digest) for digest in digests], "digests": digests}
 
 
-def _each(contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str], *, apart: bool) -> Select[Any]:
-    """SQLite: one look into the index for each digest. Its index of keys has the rows of a key in their order."""
+def _sqlite(
+    contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str], *, apart: bool
+) -> Select[Any]:
+    """One look into the index for each digest: the index of keys has the rows of a key in their order."""
     asked = func.json_each(bindparam("asked")).table_valued("key", "value", name="asked")
     inner = contents.alias("other")
-    first = select(inner.c.pk).where(inner.c.digest_key == asked.c.value, func.hex(inner.c.sha512) == asked.c.key)
-    if apart:
-        first = first.where(inner.c[belongs.name].not_in(select(owners.c.pk).where(aip_id == bindparam("apart_from"))))
-    found = contents.c.pk == first.order_by(inner.c.pk).limit(1).correlate(asked).scalar_subquery()
+    first = _counted(inner, belongs, owners, aip_id, apart=apart).order_by(inner.c.pk).limit(1)
+    first = first.where(inner.c.digest_key == asked.c.value, func.hex(inner.c.sha512) == asked.c.key)
+    found = contents.c.pk == first.correlate(asked).scalar_subquery()
     query = select(contents.c.sha512, contents.c.path, aip_id.label("aip_id"))
     return query.select_from(asked.join(contents, found).join(owners, belongs == owners.c.pk))
 
 
-def _together(
+def _postgresql(
     contents: Table, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str], *, apart: bool
 ) -> Select[Any]:
-    """PostgreSQL: every row of the digests is looked at. Asked for the first one by its number, it may go through the whole table."""
-    firsts = select(func.min(contents.c.pk)).where(
-        contents.c.digest_key.in_(bindparam("keys", expanding=True)), contents.c.sha512.in_(bindparam("digests", expanding=True))
+    """The same, said so that every planner takes that way, whatever its statistics tell of these tables. Of equal keys (not: of keys
+    between two) it would drop the order by key, and find the first row by its number, through the whole table if need be; and it has
+    to believe that almost every row of a key is of the digest, else it fetches and sorts them all. LATERAL: before it joins."""
+    listed = func.unnest(bindparam("keys", type_=ARRAY(BigInteger)), bindparam("digests", type_=ARRAY(LargeBinary)))
+    asked = listed.table_valued(column("key", BigInteger), column("digest", LargeBinary), name="asked").render_derived()
+    inner = contents.alias("other")
+    first = _counted(inner, belongs, owners, aip_id, apart=apart).order_by(inner.c.digest_key, inner.c.pk).limit(1)
+    of_digest = case((inner.c.sha512 == asked.c.digest, 1), else_=0) != 0
+    found = first.where(inner.c.digest_key.between(asked.c.key, asked.c.key), of_digest).correlate(asked).lateral("first")
+    query = select(contents.c.sha512, contents.c.path, aip_id.label("aip_id"))
+    return query.select_from(
+        asked.join(found, true()).join(contents, contents.c.pk == found.c.pk).join(owners, belongs == owners.c.pk)
     )
-    if apart:
-        firsts = firsts.where(belongs.not_in(select(owners.c.pk).where(aip_id == bindparam("apart_from"))))
-    firsts = firsts.group_by(contents.c.sha512)
-    query = select(contents.c.sha512, contents.c.path, aip_id.label("aip_id")).join_from(contents, owners, belongs == owners.c.pk)
-    return query.where(contents.c.pk.in_(firsts))
+
+
+def _counted(
+    inner: FromClause, belongs: ColumnElement[int], owners: Table, aip_id: ColumnElement[str], *, apart: bool
+) -> Select[tuple[int]]:
+    """The rows that count."""
+    rows = select(inner.c.pk)
+    return (
+        rows.where(inner.c[belongs.name].not_in(select(owners.c.pk).where(aip_id == bindparam("apart_from")))) if apart else rows
+    )

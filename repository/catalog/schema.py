@@ -11,7 +11,7 @@ from repository.catalog.errors import SchemaMismatch
 
 __all__ = ["REVISIONS", "VERSION_TABLE", "check_schema", "upgrade"]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """All revisions this Kho knows, oldest first; a test compares them with migrations/versions."""
 
 VERSION_TABLE = "kho_schema"

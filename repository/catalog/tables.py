@@ -92,6 +92,7 @@ coming_file = Table(
     Column("sha512", LargeBinary, nullable=False),
     Column("digest_key", BigInteger, nullable=False),
     Index("coming_file_of", "coming_pk"),
+    # In PostgreSQL with "pk" behind it (migration 0009); SQLite's indexes end with it anyway, and would have it twice.
     Index("coming_file_digest", "digest_key"),
 )
 """Their contents, each once (`file` tells what the columns mean)."""
@@ -165,7 +166,7 @@ file = Table(
     # What lies in it, where it is an archive that was looked into; "" for all else.
     Column("inside", Words, nullable=False, server_default=""),
     Index("file_path", "aip_pk", "path", "first_version", unique=True),
-    Index("file_digest", "digest_key"),
+    Index("file_digest", "digest_key"),  # as coming_file_digest
     # This in PostgreSQL, too (migration 0008).
     Index("file_enclosing", "aip_pk", "path", sqlite_where=text("inside <> ''")),
 )
