@@ -126,8 +126,12 @@ def _believed(archive: Archive, tiers: Mapping[str, Tier], surveyed: Surveyed, f
             return None
         right = next(iter(sound.values()), [])
         for names in by_digest.values():
-            if names != right:
-                findings.add("AIP-ALTERED-ON", aip_id, tier=", ".join(names), right=", ".join(right) or "-")
+            if names == right:
+                continue
+            if right:
+                findings.add("AIP-ALTERED-ON", aip_id, tier=", ".join(names), right=", ".join(right))
+            else:
+                findings.add("AIP-ALTERED-ALONE", aip_id, tier=", ".join(names), version=number)
         if right:
             older = {name: found for name, found in held.items() if found.number <= number}
             digest = next(iter(sound))

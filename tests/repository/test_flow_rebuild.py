@@ -301,6 +301,18 @@ def test_an_object_that_only_agrees_with_itself_is_found(
     assert snapshot(archive.export(aip)) == snapshot(source)
 
 
+def test_an_altered_object_of_which_no_other_copy_was_read(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "r", FIRST)).aip_id
+    before = shown(archive)
+    forge(archive.object(aip, "b"), "ảnh.bin", b"f" * 256 * 30)
+    archive.lose_catalog()
+    (found,) = rebuild(archive, "b").findings
+    assert (found.code, found.path, found.args) == ("AIP-ALTERED-ALONE", aip, {"tier": "b", "version": 1})
+    assert "-" not in found.text("en").replace(aip, "").split()
+    assert rebuild(archive).aips == 1, "what its finding advises"
+    assert shown(archive) == before
+
+
 @pytest.mark.parametrize("believed", ["a", "b"])
 def test_where_nobody_can_tell_an_officer_decides(archive: ArchiveUnderTest, tmp_path: Path, believed: str) -> None:
     source = write_tree(tmp_path / "r", FIRST)
