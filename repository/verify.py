@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from policies.findings import Findings
 from repository.errors import SourceMissing
 from repository.progress import Progress
-from storage.ocfl.check import check_path, is_ocfl
+from storage.ocfl.check import check_path, is_ocfl, is_root_by_objects
 
 if TYPE_CHECKING:
     from formats.package.source import Source
@@ -28,7 +28,7 @@ def verify_path(path: Path, findings: Findings, progress: Progress, *, helpers: 
     if not (path.is_file() or path.is_dir()):
         raise SourceMissing(str(path))
     if path.is_dir():
-        if is_ocfl(path):
+        if is_ocfl(path) or _lost_root(path):
             check_path(path, findings, progress=progress, helpers=helpers)
             return "ocfl"
         from formats.package.folder import FolderSource
@@ -49,6 +49,14 @@ def _packed(path: Path, findings: Findings, progress: Progress) -> str:
     with tempfile.TemporaryDirectory(prefix="kho-verify-") as work, Spool(Path(work)) as spool:
         spool_path(path, spool, findings, progress=progress)
         return _package(spool, path, findings)
+
+
+def _lost_root(path: Path) -> bool:
+    """Whether a folder is an OCFL storage root whose declaration and layout file are both gone, and no package that holds objects."""
+    from formats.package import recognise
+    from formats.package.folder import FolderSource
+
+    return is_root_by_objects(path) and recognise(FolderSource(path)).name == "folder"
 
 
 def _holds_nothing(path: Path) -> bool:

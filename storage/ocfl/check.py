@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
+from fixity.errors import CouldNotRead
 from policies.findings import Findings
 from policies.phrases import os_phrase
 from storage.backend import Backend
@@ -19,10 +20,16 @@ from storage.ocfl.check_object import ObjectCheck, Verdict, reporter
 from storage.ocfl.check_parallel import LocalRoot, check_in_turn, check_local
 from storage.ocfl.check_root import RootCheck, is_object
 from storage.ocfl.layout import LAYOUT_FILE
-from storage.ocfl.readonly import BackendPlace, LocalPlace
+from storage.ocfl.readonly import FILE, FOLDER, BackendPlace, LocalPlace
 from storage.processes import Helpers
 
-__all__ = ["Progress", "Verdict", "check_object", "check_path", "check_root", "is_ocfl"]
+__all__ = ["Progress", "Verdict", "check_object", "check_path", "check_root", "is_ocfl", "is_root_by_objects"]
+
+_LOOKED_INTO = 16
+"""Folders of a root that are looked into when nothing but its objects tells what it is."""
+
+_DEEPEST = 32
+"""Folders on the way from there to an object; layouts have up to five."""
 
 
 class Progress(Protocol):
@@ -82,6 +89,32 @@ def _is_root(names: list[str]) -> bool:
     )
 
 
+def is_root_by_objects(path: Path) -> bool:
+    """Whether a local folder that says nothing of itself is an OCFL storage root all the same: its folders (the first of them are
+    looked into) lead to objects, through nothing but folders. So does the ``data`` of a bag that holds an object: ask first whether it is
+    a package."""
+    place = LocalPlace(os.fspath(path))
+    try:
+        entries = place.scan("")
+        if is_object(entries) or any(kind not in (FILE, FOLDER) for _name, kind in entries):
+            return False
+        folders = [name for name, kind in entries if kind == FOLDER and name != "extensions"][:_LOOKED_INTO]
+        return bool(folders) and all(_leads_to_object(place, folder) for folder in folders)
+    except CouldNotRead:
+        return False
+
+
+def _leads_to_object(place: LocalPlace, folder: str) -> bool:
+    for _ in range(_DEEPEST):
+        entries = place.scan(folder)
+        if is_object(entries):
+            return True
+        if not entries or any(kind != FOLDER for _name, kind in entries):
+            return False
+        folder = f"{folder}/{entries[0][0]}"
+    return False
+
+
 def _is_object(path: Path) -> bool:
     place = LocalPlace(os.fspath(path))
     return is_object(place.scan(""))
@@ -108,7 +141,7 @@ def check_path(
     except OSError as error:
         report("FIX-UNREADABLE", "", reason=os_phrase(error))
         return
-    if _is_root(names) and not is_object(place.scan("")):
+    if (_is_root(names) and not is_object(place.scan(""))) or is_root_by_objects(path):
         check_local(LocalRoot(place.root, workers, helpers), RootCheck(place, report), findings, progress=progress)
         return
     if progress is not None:

@@ -37,7 +37,8 @@ from repository.progress import Silent
 from repository.verify import verify_path
 from repository.workforce import POOL_FROM
 from storage.processes import Helper, Helpers
-from tests.builders_archive import write_tree
+from tests.builders_archive import verified, write_tree
+from tests.builders_ocfl import two_versions
 
 NOTHING = "urn:uuid:00000000-0000-0000-0000-000000000000"
 
@@ -370,6 +371,14 @@ def test_no_reader_of_packages_waits_for_a_pipe(tmp_path: Path, kind: str, name:
     with Spool(tmp_path / "spool") as spool:
         spool_path(odd, spool, findings)
     assert set(findings.counts) == {code}
+
+
+def test_a_storage_root_of_which_only_the_objects_are_left_is_verified_as_one(tmp_path: Path) -> None:
+    two_versions().write(tmp_path / "abc/def/o")
+    assert verified(tmp_path) == ("ocfl", ["E069 ", "E076 "])
+    (tmp_path / "abc").rename(tmp_path / "data")
+    (tmp_path / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", encoding="utf-8")
+    assert verified(tmp_path)[0] == "bagit"
 
 
 def test_metadata_must_be_a_file(archive: Archive) -> None:

@@ -13,7 +13,7 @@ import pytest
 from policies.findings import Findings
 from storage.memory import MemoryBackend
 from storage.ocfl import check_parallel, early
-from storage.ocfl.check import check_path, check_root, is_ocfl
+from storage.ocfl.check import check_path, check_root, is_ocfl, is_root_by_objects
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from tests.builders_ocfl import OcflObject, two_versions
 
@@ -249,6 +249,47 @@ def test_a_root_is_recognised_when_its_declaration_is_gone(tmp_path: Path) -> No
     (top / "0=ocfl_1.1").unlink()
     assert is_ocfl(top)
     assert {code for code, _path in found(top)} == {"E069", "E076"}
+
+
+def nothing_says_root(top: Path) -> Path:
+    """A storage root that lost both files that tell what it is."""
+    storage_root(top)
+    (top / "0=ocfl_1.1").unlink()
+    (top / "ocfl_layout.json").unlink()
+    return top
+
+
+def test_a_root_is_recognised_by_its_objects_when_nothing_says_what_it_is(tmp_path: Path) -> None:
+    top = nothing_says_root(tmp_path / "r")
+    write(top / "ocfl_1.1.md")
+    assert is_root_by_objects(top)
+    assert {code for code, _path in found(top)} == {"E069", "E076"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: write(top / "other folder/letter.txt"),
+        lambda top: write(top / object_path(IDS[0]).partition("/")[0] / "letter.txt"),
+        lambda top: (top / "empty").mkdir(),
+        lambda top: (top / "link").symlink_to(top / object_path(IDS[0])),
+    ],
+    ids=["another folder", "a file on the way", "an empty folder", "a link"],
+)
+def test_a_folder_that_holds_other_things_too_is_no_root(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    top = nothing_says_root(tmp_path / "r")
+    change(top)
+    assert not is_root_by_objects(top)
+
+
+def test_a_folder_of_objects_is_no_root_where_it_is_one_itself_or_leads_to_one(tmp_path: Path) -> None:
+    storage_root(tmp_path / "above/r")
+    assert not is_root_by_objects(tmp_path / "above")
+    assert not is_root_by_objects(two_versions().write(tmp_path / "o"))
+    assert not is_root_by_objects(tmp_path / "none")
+    deep = tmp_path / "deep" / "/".join("d" * 200)
+    two_versions().write(deep)
+    assert not is_root_by_objects(tmp_path / "deep")
 
 
 def test_an_object_is_recognised_when_its_declaration_is_gone(tmp_path: Path) -> None:
