@@ -23,6 +23,7 @@ RepositoryError
 ├── NotTakenBack                  the campaign is none of migrations
 ├── AccessPath                    the path makes access copies, which do not belong into an AIP
 ├── NoPreview                     no picture can be made of a file
+├── NotForZip                     a zip cannot carry a name of the AIP
 └── ExportFailed                  the target of an export is not usable
 """
 
@@ -45,6 +46,7 @@ __all__ = [
     "NoSigningKey",
     "NotASource",
     "NotEnoughCopies",
+    "NotForZip",
     "NotInLedger",
     "NotReached",
     "NotTakenBack",
@@ -195,6 +197,11 @@ class NotTakenBack(RepositoryError):
 class ExportFailed(RepositoryError):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__("AIP-EXPORT-FAILED", path, reason=reason)
+
+
+class NotForZip(RepositoryError):
+    def __init__(self, path: str) -> None:
+        super().__init__("AIP-NOT-FOR-ZIP", path)
 
 
 class LedgerChanged(RepositoryError):

@@ -26,7 +26,7 @@ from repository.access.sightings import Sightings, blocks
 from repository.access.vouched import Wanted, wanted
 from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.errors import ExportFailed, NoGoodCopy, NotReached, UnknownVersion
+from repository.errors import ExportFailed, NoGoodCopy, NotForZip, NotReached, UnknownVersion
 from repository.ledger.events import ledger_of
 from repository.model import Aip
 from repository.progress import Progress
@@ -120,6 +120,7 @@ def export(archive: Archive, aip_id: str, target: Path, *, form: str, version: i
     Raises:
         UnknownAip, UnknownVersion: no such AIP, or no such version of it.
         ExportFailed: the target is taken, lies in the archive itself, or cannot be written.
+        NotForZip: some name cannot stand in a zip.
         NoGoodCopy: no copy holds some file unaltered. NotReached: nobody could be asked.
     """
     aip = archive.catalog.holdings.get(aip_id)
@@ -243,7 +244,7 @@ def _bagit(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: 
 def _zip(archive: Archive, reader: Reader, aip_id: str, work: Path, progress: Progress) -> None:
     for path in reader.state:
         if "\\" in path:  # to some readers of zip files it parts folders: the file would come out as another, or not at all
-            raise ExportFailed(path, phrase("zip-backslash"))
+            raise NotForZip(path)
     staged = work.with_name(work.name + ".aip")
     try:
         _folder(archive, reader, aip_id, staged, progress)

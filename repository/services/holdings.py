@@ -42,7 +42,7 @@ class Holdings:
         return self._archive.catalog.events.for_aip(aip_id)
 
     def export(self, aip_id: str, target: Path, *, form: str, version: int | None = None, progress: Progress) -> ExportReport:
-        """Hand out a version. Raises `UnknownAip`, `ExportFailed`, `NoGoodCopy`, `BeingBrought`."""
+        """Hand out a version. Raises `UnknownAip`, `ExportFailed`, `NotForZip`, `NoGoodCopy`, `BeingBrought`."""
         from repository.access.export import export
 
         with handing_out(self._archive, self._jobs, aip_id):
