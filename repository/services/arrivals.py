@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Final
 from formats.package.limits import LIMITS, Limits
 from formats.package.reception import spool_path
 from formats.package.spool import Spool
-from policies.findings import Findings
+from policies.findings import Findings, KhoError
 from repository.archive import Archive
 from repository.catalog import CatalogConflict
 from repository.deposits.description import fingerprint
-from repository.deposits.uploads import SCHEME, clear_upload, incoming_folder
+from repository.deposits.uploads import SCHEME, clear_upload, incoming_folder, source_of
 from repository.errors import KeyReused
 from repository.flow_names import DEPOSIT
 from repository.flows import deposit_argument
@@ -255,17 +255,27 @@ class Arrivals:
         """The same archive, or another one with the same names and bytes in it (which costs unpacking, so it is asked last)."""
         if earlier.source == upload.source:
             return True
-        return bool(earlier.fingerprint) and earlier.fingerprint == self._fingerprint(upload)
+        place = upload.folder / "unpacked"
+        known = earlier.fingerprint or self._not_yet_known(earlier, place)
+        return bool(known) and known == self._fingerprint(upload.file, place)
 
-    def _fingerprint(self, upload: Upload) -> str:
-        unpacked = upload.folder / "unpacked"
+    def _not_yet_known(self, earlier: Deposit, place: Path) -> str:
+        """The fingerprint of what nobody has examined yet; "" when it cannot be read."""
+        print_ = ""
+        with contextlib.suppress(KhoError, OSError):
+            print_ = self._fingerprint(source_of(self._archive.settings.home, earlier), place)
+        return (
+            self._archive.catalog.deposits.get(earlier.id).fingerprint or print_
+        )  # it may be examined by now, and its bytes gone
+
+    def _fingerprint(self, file: Path, place: Path) -> str:
         try:
-            with Spool(unpacked) as spool:
+            with Spool(place) as spool:
                 findings = Findings()
-                spool_path(upload.file, spool, findings, limits=self.limits)
+                spool_path(file, spool, findings, limits=self.limits)
                 return fingerprint(spool, findings)
         finally:
-            shutil.rmtree(unpacked, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)
 
     def sweep(self) -> int:
         """Clear away what broken-off requests and killed processes left; how many arrivals that were."""

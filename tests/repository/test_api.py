@@ -116,6 +116,17 @@ def test_the_same_files_packed_again_are_the_same_deposit(server: Server) -> Non
     assert again.headers["Location"] == first.headers["Location"]
 
 
+def test_packed_again_while_the_first_is_not_examined(server: Server) -> None:
+    """Many programs pack anew for every try, and a packer writes the time into the archive."""
+    files = {"a.txt": b"packed for every try"}
+    locations = set()
+    for second in range(0, 12, 2):
+        again = server.deposit(zipped(files, (2026, 1, 2, 3, 4, second)), "packed-for-every-try")
+        assert again.status_code == 202, again.text
+        locations.add(again.headers["Location"])
+    assert len(locations) == 1
+
+
 def test_another_producer_may_use_the_same_key(server: Server) -> None:
     first = server.deposit(zipped({"a.txt": b"of one"}), "shared")
     other = server.deposit(zipped({"a.txt": b"of another"}), "shared", name="so-y-te")
