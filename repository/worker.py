@@ -119,9 +119,13 @@ class Metronome:
         self._jobs = jobs
         self._plans = list(schedule)
         self._due: dict[str, datetime] = {}
+        self._before: datetime | None = None
 
     def tick(self, now: datetime) -> Sequence[str]:
-        """Queue everything that is due at ``now``; returns the ids."""
+        """Queue everything that is due at ``now``; returns the ids. What was planned by a clock that has been set back is planned anew."""
+        if self._before is not None and now < self._before:
+            self._due.clear()
+        self._before = now
         return [job_id for plan in self._plans if (job_id := self._queue(plan, now)) is not None]
 
     def _queue(self, plan: Plan, now: datetime) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from policies.findings import Finding, KhoError
 from policies.phrases import phrase
 from repository.archive import Archive
+from repository.checks.budgets import CLOCK_SLACK
 from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.forecast import forecasts
 from repository.evidence.judge import algorithms_in
@@ -42,8 +43,6 @@ DRILL = "restore drill"
 
 ENDS_SOON = timedelta(days=60)
 """How long before its end a certificate is told of: ordering another one takes weeks in an office."""
-
-CLOCK_SLACK = timedelta(minutes=5)
 
 FREE_LEAST = 2 << 30
 """Bytes that must be free for home and tiers: enough for one more step of everything that runs."""
@@ -91,7 +90,7 @@ def _copies(summary: FixitySummary) -> Iterator[Finding]:
 def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
     """The dead-man alarm, and canaries that were missed."""
     if archive.catalog.holdings.count():
-        last = archive.catalog.checks.last()
+        last = archive.catalog.checks.last(now)
         begun = last or archive.catalog.days.first_time()
         if begun is not None and now - begun > SILENCE:
             yield Finding(

@@ -48,17 +48,17 @@ class Checks:
             rows = transaction.execute(query).all()
         return page_of(rows, limit, item=_check, cursor=lambda row: cursor_at(row.pk))
 
-    def last(self) -> datetime | None:
-        """When a check came to an end last, of any copy on any tier."""
+    def last(self, now: datetime) -> datetime | None:
+        """When a check came to an end last, of any copy on any tier; those that a wrong clock dated after ``now`` say nothing."""
+        query = select(check_run.c.time).where(check_run.c.time <= now).order_by(check_run.c.pk.desc()).limit(1)
         with self._database.read() as transaction:
-            found: datetime | None = transaction.execute(
-                select(check_run.c.time).order_by(check_run.c.pk.desc()).limit(1)
-            ).scalar()
+            found: datetime | None = transaction.execute(query).scalar()
         return found
 
-    def bytes_since(self, tier: str, since: datetime, *, within: Transaction | None = None) -> int:
-        """Bytes that checks of ``tier`` have read since then: what is used up of a day's budget."""
-        query = select(func.coalesce(func.sum(check_run.c.bytes), 0)).where(check_run.c.tier == tier, check_run.c.time >= since)
+    def bytes_since(self, tier: str, since: datetime, until: datetime, *, within: Transaction | None = None) -> int:
+        """Bytes that checks of ``tier`` have read from ``since`` until then: what is used up of a day's budget."""
+        query = select(func.coalesce(func.sum(check_run.c.bytes), 0))
+        query = query.where(check_run.c.tier == tier, check_run.c.time >= since, check_run.c.time <= until)
         with self._database.read(within) as transaction:
             return int(transaction.execute(query).scalar_one())
 

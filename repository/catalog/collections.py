@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -116,6 +116,17 @@ class Collections:
             if until is None:
                 return moved
             last = until
+
+    def bring_forward(self, tier: str, longest: Periods, now: datetime) -> int:
+        """Let nothing on ``tier`` be due later than the longest periods there from ``now`` on: what is later was dated by a clock that
+        was ahead, and is due now. How many dates moved."""
+        moved = 0
+        with self._database.write() as transaction:
+            for column, every in ((table.c.check_next, longest.every), (table.c.look_next, longest.look_every)):
+                if every is not None:
+                    late = update(table).where(table.c.tier == tier, column > now + every)
+                    moved += transaction.execute(late.values({column: now})).rowcount
+        return moved
 
     def bytes_on(self) -> dict[tuple[str, str], int]:
         """(Tier, collection) → bytes of the copies; collection "" is what is in none, and what is no AIP."""

@@ -92,6 +92,7 @@ class Copies:
         *,
         tiers: Sequence[str],
         checked_before: datetime,
+        now: datetime | None = None,
         due: datetime | None = None,
         aip_id: str | None = None,
         limit: int = 1_000,
@@ -101,12 +102,15 @@ class Copies:
     ) -> list[Copy]:
         """The next copies to check on ``tiers``, most overdue first, within ``budget`` bytes but at least one.
 
-        Only copies that were not looked at since ``checked_before``; with ``due`` only those due then, else due or not. ``ahead``: how
+        Only copies that were not looked at since ``checked_before`` (by a clock that was ahead of ``now``, they were not); with ``due``
+        only those due then, else due or not. ``ahead``: how
         much longer than they do the copies of a tier count as waiting.
         """
         sooner = ahead or {}
         with self._database.read(within) as transaction:
-            asked = {tier: _asked(tier, checked_before=checked_before, due=due, aip_id=aip_id).limit(limit) for tier in tiers}
+            asked = {
+                tier: _asked(tier, checked_before=checked_before, now=now, due=due, aip_id=aip_id).limit(limit) for tier in tiers
+            }
             waiting = [
                 [Candidate(key, tier, moment(then) - sooner.get(tier, _NOTHING), size) for key, then, size in rows]
                 for tier, rows in ((tier, _fetched(transaction, query)) for tier, query in asked.items())
@@ -237,11 +241,17 @@ def _due_at(one: Copy) -> datetime:
 
 
 def _asked(
-    tier: str, *, due: datetime | None, checked_before: datetime | None = None, aip_id: str | None = None
+    tier: str,
+    *,
+    due: datetime | None,
+    checked_before: datetime | None = None,
+    now: datetime | None = None,
+    aip_id: str | None = None,
 ) -> Select[tuple[str, int, int]]:
     query = _DUE.where(table.c.tier == tier)
     if checked_before is not None:
-        query = query.where(or_(table.c.last_check.is_(None), table.c.last_check < checked_before))
+        ahead = [table.c.last_check > now] if now is not None else []
+        query = query.where(or_(table.c.last_check.is_(None), table.c.last_check < checked_before, *ahead))
     if due is not None:
         query = query.where(table.c.check_next <= due)
     if aip_id is not None:

@@ -93,9 +93,10 @@ class Events:
         with self._database.read() as transaction:
             return [event_of(row) for row in transaction.execute(query)]
 
-    def about(self, type: str, tier: str, since: datetime) -> tuple[Event, ...]:  # noqa: A002 - the word of the standard
-        """Events of a type about a tier, from ``since`` on: for types of which there are few."""
-        query = select(table).where(table.c.type == type, table.c.tier == tier, table.c.time >= since).order_by(table.c.seq)
+    def about(self, type: str, tier: str, since: datetime, until: datetime) -> tuple[Event, ...]:  # noqa: A002 - the word of the standard
+        """Events of a type about a tier, from ``since`` until then: for types of which there are few."""
+        query = select(table).where(table.c.type == type, table.c.tier == tier, table.c.time >= since, table.c.time <= until)
+        query = query.order_by(table.c.seq)
         with self._database.read() as transaction:
             return tuple(event_of(row) for row in transaction.execute(query).all())
 

@@ -21,10 +21,11 @@ from typing import Any
 from fixity.verify import FixityReport, Outcome
 from policies.audits import FULL, ahead, algorithm, next_check, next_look
 from policies.findings import Finding, said
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.catalog import Canary, Transaction
 from repository.checks.absence import not_there_yet, still_absent
-from repository.checks.budgets import STEP_BYTES, left_today, pause
+from repository.checks.budgets import STEP_BYTES, left_today, pause, set_back
 from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
 from repository.checks.comparison import stranger_of
 from repository.coming import coming_version
@@ -149,6 +150,8 @@ def audit_some(
     since = datetime.fromisoformat(started)
     asked_for = bool(scope["everything"] or scope["aip"])
     tiers = [name for name in ([scope["tier"]] if scope["tier"] else archive.tiers) if name not in skip]
+    if set_back(archive, since):
+        return {**check_copies(archive, [], progress), "postponed": dict.fromkeys(tiers, phrase("audit-clock-back"))}
     pauses = {} if asked_for else {name: why for name in tiers if (why := pause(archive, name))}
     tiers = [name for name in tiers if name not in pauses]
     budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
@@ -163,6 +166,7 @@ def audit_some(
             aip_id=scope["aip"] or None,
             due=due,
             checked_before=since,
+            now=archive.clock.now(),
             limit=limit,
             budget=budget,
             ahead=risks,

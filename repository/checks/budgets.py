@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import overload
 
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.checks.canaries import EVENT as CANARY_CHECK
 
-__all__ = ["STEP_BYTES", "left_today", "pause"]
+__all__ = ["CLOCK_SLACK", "STEP_BYTES", "left_today", "pause", "set_back"]
+
+CLOCK_SLACK = timedelta(minutes=5)
+"""By how much a clock may be put right without anything being said of it."""
 
 STEP_BYTES = 1 << 30
 """Bytes of one audit step: a step interrupted by a crash is done again, so it should cost seconds, not hours."""
@@ -25,7 +28,13 @@ def left_today(archive: Archive, tier: str, none: int | None = STEP_BYTES) -> in
     limit = archive.policy.audit(tier).bytes_per_day
     if limit is None:
         return none
-    return limit - archive.catalog.checks.bytes_since(tier, archive.clock.now() - timedelta(days=1))
+    now = archive.clock.now()
+    return limit - archive.catalog.checks.bytes_since(tier, now - timedelta(days=1), now)
+
+
+def set_back(archive: Archive, started: datetime) -> bool:
+    """Whether the clock was set back behind the begin of an audit: what it reads now would count as read before, and be read for ever."""
+    return archive.clock.now() < started - CLOCK_SLACK
 
 
 def pause(archive: Archive, tier: str) -> str:
@@ -34,7 +43,7 @@ def pause(archive: Archive, tier: str) -> str:
     if audit.quiet is not None and (end := audit.quiet.until(now)):
         return phrase("audit-quiet", until=f"{end:%H:%M}")
     if audit.time_per_day is not None:
-        steps = archive.catalog.events.about(CANARY_CHECK, tier, now - timedelta(days=1))
+        steps = archive.catalog.events.about(CANARY_CHECK, tier, now - timedelta(days=1), now)
         spent = timedelta(milliseconds=sum(int(step.detail.get("milliseconds", 0)) for step in steps))
         if spent >= audit.time_per_day:
             return phrase("audit-time-used")

@@ -89,7 +89,8 @@ def _forecast(archive: Archive, known: TierSummary, parts: Mapping[tuple[str, st
 
 def speed(archive: Archive, tier: str) -> int | None:
     """Bytes a second over the steps of the last days, each of which says how many bytes of the tier it read and how long it took."""
-    events = archive.catalog.events.about(EVENT, tier, archive.clock.now() - MEASURED_OVER)
+    now = archive.clock.now()
+    events = archive.catalog.events.about(EVENT, tier, now - MEASURED_OVER, now)
     read, took = 0, 0
     for event in events:
         read += int(event.detail.get("bytes", 0))

@@ -16,7 +16,7 @@ from policies.findings import said
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.checks.audit import AuditReport, check_copies
-from repository.checks.budgets import pause
+from repository.checks.budgets import pause, set_back
 from repository.checks.canaries import CanaryCount, checks_of, record
 from repository.ledger.events import ledger_of
 from repository.model import Copy
@@ -39,7 +39,7 @@ def look_some(archive: Archive, started: str, skip: Sequence[str], progress: Pro
     since = datetime.fromisoformat(started)
     postponed: dict[str, str] = {}
     away: dict[str, str] = {}
-    for name in [tier] if tier else archive.tiers:
+    for name in () if set_back(archive, since) else [tier] if tier else archive.tiers:
         if name in skip or not (copies := archive.catalog.looks.due(name, since, limit=STEP_LOOKS)):
             continue
         if why := _hindrance(archive, name):

@@ -50,9 +50,10 @@ def authorities_by_tree(archive: Archive) -> dict[str, list[Authority]]:
 
 
 def next_batch(archive: Archive) -> datetime:
-    """When the next batch is due, though it be not full: now when there was none before."""
-    last = max((each.created for each in archive.catalog.evidence.batches()), default=None)
-    return archive.clock.now() if last is None else last + archive.policy.evidence.every
+    """When the next batch is due, though it be not full: now when there was none before (by a clock that was ahead, there was none)."""
+    now = archive.clock.now()
+    last = max((each.created for each in archive.catalog.evidence.batches() if each.created <= now), default=None)
+    return now if last is None else last + archive.policy.evidence.every
 
 
 def is_due(archive: Archive) -> bool:

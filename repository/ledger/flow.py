@@ -37,7 +37,7 @@ class LedgerFlow:
         events = []
         for tier in self._archive.catalog.copies.summary(now):
             before = self._archive.catalog.events.latest(PLAN, tier.name)
-            if before is None or before.time.date() < now.date():
+            if before is None or before.time.date() != now.date():
                 counts = {"population": tier.copies, "overdue": tier.overdue, "never_checked": tier.never_checked}
                 events.append(replace(ledger.event(PLAN, "success", detail=counts), tier=tier.name))
         ledger.append(events)

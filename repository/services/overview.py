@@ -61,7 +61,7 @@ class Overview:
     def metrics(self) -> str:
         """The same numbers in the text format of Prometheus."""
         summary, found = fixity_summary(self._archive), self.attention()
-        last = self._archive.catalog.checks.last()
+        last = self._archive.catalog.checks.last(self._archive.clock.now())
         day = self._archive.catalog.days.last()
         lines = [*_metric("kho_aips", "AIPs in the catalog", [({}, summary.population)])]
         lines += _metric("kho_aips_short", "AIPs with fewer good copies than promised", [({}, summary.short)])

@@ -210,9 +210,9 @@ def test_history_of_checks(catalog: Catalog) -> None:
     assert page.items[0].inventory_sha512 == ""
     rest = catalog.checks.list(aip_id=aip_id(1), tier="a", cursor=page.cursor)
     assert [(each.time, each.bytes, each.inventory_sha512) for each in rest.items] == [(NOW + DAY, 2**40, "ab" * 64)]
-    assert catalog.checks.bytes_since("a", NOW) == 2**40 + 100
-    assert catalog.checks.bytes_since("a", NOW + 2 * DAY) == 100
-    assert catalog.checks.bytes_since("none", NOW) == 0
+    assert catalog.checks.bytes_since("a", NOW, LATER) == 2**40 + 100
+    assert catalog.checks.bytes_since("a", NOW + 2 * DAY, LATER) == 100
+    assert catalog.checks.bytes_since("none", NOW, LATER) == 0
 
 
 def test_recording_is_all_or_nothing(catalog: Catalog) -> None:
