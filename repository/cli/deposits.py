@@ -220,11 +220,12 @@ def _closing(states: Collection[str]) -> list[Finding]:
     counts = Counter(_EXITS.get(state, Exit.FAILED) for state in states)
     held = sum(state == "held" for state in states)
     endings = (
-        ("OPS-REFUSED", counts[Exit.REFUSED] - held),
-        ("OPS-HELD", held),
-        ("OPS-UNFINISHED", counts[Exit.FEW_COPIES] + counts[Exit.FAILED]),
+        ("OPS-REFUSED", "count", counts[Exit.REFUSED] - held),
+        ("OPS-HELD", "count", held),
+        ("OPS-STUCK", "deposits", counts[Exit.FEW_COPIES]),
+        ("OPS-UNFINISHED", "count", counts[Exit.FAILED]),
     )
-    return [Finding(code, args={"count": count}) for code, count in endings if count]
+    return [Finding(code, args={name: count}) for code, name, count in endings if count]
 
 
 def _row(each: Deposit) -> list[str | tuple[str, str]]:

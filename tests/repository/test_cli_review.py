@@ -381,6 +381,19 @@ def test_a_storage_root_of_which_only_the_objects_are_left_is_verified_as_one(tm
     assert verified(tmp_path)[0] == "bagit"
 
 
+def test_an_update_that_waits_for_copies_says_what_helps(archive: Archive) -> None:
+    for file in archive.home.glob("catalog.db*"):
+        file.unlink()
+    assert archive.kho("catalog", "rebuild")[0] == 0
+    (archive.source / "added.txt").write_text("added", encoding="utf-8")
+    code, document = archive.document("deposit", archive.source, "--update", archive.aip)
+    assert (code, [each["code"] for each in document["findings"]]) == (5, ["OPS-STUCK"])
+    assert archive.document("deposit", archive.source, "--update", archive.aip)[0] == 5, "to run it again does not help"
+    assert [each["code"] for each in archive.document("audit", "--all")[1]["findings"]] == ["OPS-STUCK"], "no damage"
+    assert archive.kho("repair")[0] == 0
+    assert {each["state"] for each in archive.document("deposits")[1]["deposits"]} == {"stored", "repeated"}
+
+
 def test_metadata_must_be_a_file(archive: Archive) -> None:
     code, said = archive.document("deposit", archive.source, "--metadata", archive.folder)
     assert (code, said["findings"][0]["code"]) == (2, "USE-NOT-A-FILE")
