@@ -172,12 +172,11 @@ def outside(archive: Archive, target: Path) -> None:
     """What is handed out does not belong among what is kept: an audit would find it, and a tier is no place to work in. Raises
     `ExportFailed`."""
     real = os.path.realpath(target)
-    home = archive.settings.home
-    own = [(home, phrase("target-in-home", folder=str(home)))]
-    own += [(each.path, phrase("target-in-tier", tier=each.name, folder=str(each.path))) for each in archive.settings.tiers]
-    for folder, reason in own:
+    for folder, tier in archive.settings.folders:
         place = os.path.realpath(folder)
         if os.path.commonpath([real, place]) == place:
+            shown = str(folder)
+            reason = phrase("target-in-tier", tier=tier, folder=shown) if tier else phrase("target-in-home", folder=shown)
             raise ExportFailed(str(target), reason)
 
 

@@ -174,7 +174,7 @@ class Deposits:
 
 def _apart(archive: Archive, source: Path) -> None:
     """What is deposited does not hold the archive's own folders: its bytes would be spooled into what is being read."""
-    settings, real = archive.settings, os.path.realpath(source)
-    for folder in (settings.home, settings.spool, *(tier.path for tier in settings.tiers)):
+    real = os.path.realpath(source)
+    for folder, _ in archive.settings.folders:
         if os.path.commonpath([real, os.path.realpath(folder)]) == real:
             raise SourceArchive(str(source), str(folder))

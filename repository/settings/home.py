@@ -122,6 +122,12 @@ class Settings:
     def policy_file(self) -> Path:
         return self.home / "policy.toml"
 
+    @property
+    def folders(self) -> tuple[tuple[Path, str], ...]:
+        """The archive's own folders, in which nothing else belongs, each with the name of its tier ("": none). The spool lies in the home,
+        but may be a link to a larger disk."""
+        return ((self.home, ""), (self.spool, ""), *((tier.path, tier.name) for tier in self.tiers))
+
     def tier(self, name: str) -> TierPlace:
         return {tier.name: tier for tier in self.tiers}[name]
 

@@ -312,7 +312,10 @@ def test_nothing_begins_early_for_other_commands(archive: Archive, monkeypatch: 
 @pytest.mark.parametrize("form", ["submission", "folder", "bagit", "zip"])
 def test_nothing_is_handed_out_into_the_archive(archive: Archive, form: str) -> None:
     (archive.folder / "door").symlink_to(archive.tier)
-    for place in (archive.home / "out", archive.home / "spool" / "out", archive.tier / "out", archive.folder / "door" / "out"):
+    (archive.home / "spool").rename(archive.folder / "scratch")
+    (archive.home / "spool").symlink_to(archive.folder / "scratch")
+    for folder in (archive.home, archive.home / "spool", archive.folder / "scratch", archive.tier, archive.folder / "door"):
+        place = folder / "out"
         before = sorted(archive.folder.rglob("*"))
         code, said = archive.document("export", archive.aip, "-o", place, "--as", form)
         (finding,) = said["findings"]
