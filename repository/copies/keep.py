@@ -162,26 +162,25 @@ class Sealed:
         self._manifest = Manifest(spool.database)
         self._formats = FormatReport(spool.database)
         self._deposit = deposit
-        self._sealed = load_sealed(spool.folder, lambda: spool)
+        self._summary = summary_of(spool.folder)
         self.record = sealed_record(spool)
 
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""
-        with sealed_file(self._spool, EVENTS_PATH.format(self._sealed.number)).open("rb") as stream:
+        with sealed_file(self._spool, EVENTS_PATH.format(self._summary["version"])).open("rb") as stream:
             yield from read_events(stream)
 
     def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
         """The version with its files and copies."""
         files, size = self._manifest.totals()
-        summary = summary_of(self._spool.folder)
-        sealed_at = datetime.fromisoformat(summary["created"])
+        sealed_at = datetime.fromisoformat(self._summary["created"])
         aip = aip_facts(self._deposit.aip_id, self.record, archive.policy, created=sealed_at, updated=sealed_at)
         version = AipVersion(
-            number=self._sealed.number,
-            inventory_sha512=self._sealed.inventory_sha512.hex(),
+            number=self._summary["version"],
+            inventory_sha512=self._summary["inventory_sha512"],
             created=sealed_at,
             deposit_id=self._deposit.id,
-            message=summary["message"],
+            message=self._summary["message"],
             files=files,
             bytes=size,
         )
@@ -193,7 +192,7 @@ class Sealed:
         return Copy(
             aip_id=self._deposit.aip_id,
             tier=tier,
-            version=self._sealed.number,
+            version=self._summary["version"],
             state=CopyState.GOOD if good else CopyState.ABSENT,
             stored=now if good else None,
             last_check=now if good else None,

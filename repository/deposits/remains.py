@@ -19,7 +19,7 @@ from fixity.manifest import Manifest
 from formats.package.spool import Spool
 from policies.findings import Finding, KhoError, Verdict
 from repository.aip.facts import past_deposit
-from repository.aip.sealing import load_sealed, summary_of
+from repository.aip.sealing import summary_of
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, read_submission
 from repository.archive import Archive
 from repository.errors import SpoolDamaged
@@ -130,9 +130,9 @@ def _sealed(archive: Archive, deposit_id: str) -> Deposit:
     """An accepted deposit, from what is sealed; it waits for its copies, as it did."""
     spool = archive.spools.get(deposit_id)
     try:
-        sealed, summary = load_sealed(spool.folder, lambda: spool), summary_of(spool.folder)
+        summary = summary_of(spool.folder)
         record = sealed_record(spool)
     finally:
         archive.spools.close(deposit_id)
     ended = datetime.fromisoformat(summary["created"])
-    return past_deposit(record, sealed.object_id, sealed.number, state=DepositState.ACCEPTED, ended=ended)
+    return past_deposit(record, summary["aip"], summary["version"], state=DepositState.ACCEPTED, ended=ended)
