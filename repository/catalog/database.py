@@ -31,7 +31,7 @@ PAGES_BEFORE_CHECKPOINT = 8_000
 
 
 def _configure_sqlite(dbapi: Any, _record: Any) -> None:
-    dbapi.isolation_level = None  # the driver shall not begin transactions of its own: _begin does
+    dbapi.isolation_level = None  # the driver shall not begin transactions of its own: Database does
     cursor = dbapi.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_MILLISECONDS}",
@@ -44,10 +44,14 @@ def _configure_sqlite(dbapi: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer must say so at once: a reader that turns writer while another writes fails instead of waiting.
-    write = connection.get_execution_options().get("kho_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _begin_sqlite(connection: Connection, *, write: bool) -> None:
+    """Begin on the driver's own connection: as an event, or a statement of SQLAlchemy's, it costs as much as the statement that follows."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        # A writer must say so at once: a reader that turns writer while another writes fails instead of waiting.
+        driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    except connection.dialect.loaded_dbapi.Error as problem:
+        raise CatalogUnavailable(str(problem)) from problem
 
 
 def _engine(url: str) -> Engine:
@@ -58,7 +62,6 @@ def _engine(url: str) -> Engine:
                 raise CatalogUnavailable(phrase("cat-no-folder", path=parsed.database))
             engine = create_engine(parsed)
             event.listen(engine, "connect", _configure_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
             return engine
         return create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as problem:
@@ -74,15 +77,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._sqlite = self._engine.dialect.name == "sqlite"
         self.name = make_url(url).render_as_string(hide_password=True)
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Transaction]:
         try:
-            with self._engine.connect() as connection:
-                connection = connection.execution_options(kho_write=write)
-                with connection.begin():
-                    yield connection
+            with self._engine.connect() as connection, connection.begin():
+                if self._sqlite:
+                    _begin_sqlite(connection, write=write)
+                yield connection
         except DBAPIError as problem:
             raise CatalogUnavailable(str(problem.orig)) from problem
         except PoolTimeout as problem:

@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -432,6 +433,26 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"this is no database at all, but long enough to look at" * 100)
     with pytest.raises(CatalogUnavailable):
         Catalog(f"sqlite:///{tmp_path}/catalog.db")
+
+
+def test_a_database_that_another_keeps_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    from repository.catalog import database
+
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    Catalog.create(url)
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 1)
+    other = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
+    with closing(Catalog(url)) as catalog, closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogUnavailable, match="locked"), catalog.begin():
+            raise AssertionError("nobody else may write")
+        with catalog.looking():
+            pass
+        other.execute("ROLLBACK")
+        with catalog.begin():
+            pass
 
 
 def test_sqlite_is_durable_and_shared(tmp_path: Path) -> None:
