@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import sys
 
+from repository.cli.around import prepare
 from repository.loading import loading
 
 __all__ = ["main"]
@@ -15,6 +16,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """The entry point of the command ``kho``."""
+    prepare()
     try:
         from repository.cli.ahead import begun
 

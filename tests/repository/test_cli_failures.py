@@ -270,3 +270,38 @@ def test_names_that_are_not_utf8_can_be_named(home: Path, tmp_path: Path) -> Non
     )
     assert done.returncode == 2
     assert json.loads(done.stdout)["findings"][0]["path"].endswith("caf\\xe9")
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
+def test_streams_that_are_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    """Some that start programs close them. What we open next would be given their numbers, and who prints would write into it."""
+    folder = tmp_path / "archive"
+    (record := tmp_path / "hồ sơ").mkdir()
+    (record / "a.txt").write_text("văn bản")
+    for arguments in (["init", str(folder)], ["--home", str(folder), "deposit", "--producer", "P", str(record)]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "repository.cli", *arguments],
+            env=environment(),
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+            capture_output=True,
+            preexec_fn=lambda: [os.close(each) for each in closed],  # type: ignore[func-returns-value]
+        )
+        assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False), ended.stderr
+    listed = json.loads(kho("--json", "--home", str(folder), "list").stdout)
+    assert [each["title"] for each in listed["aips"]] == ["hồ sơ"]
+    assert kho("--home", str(folder), "audit", "--all").returncode == 0
+
+
+def test_a_locale_of_another_encoding_changes_nothing(tmp_path: Path) -> None:
+    """A path is bytes, and names are kept in UTF-8, whatever the terminal of whoever runs a command was made for."""
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    folder = tmp_path / "kho lưu trữ"
+    (record := tmp_path / "hồ sơ").mkdir()
+    (record / "văn bản.txt").write_text("văn bản")
+    assert kho("init", str(folder), **old).returncode == 0
+    ended = kho("--home", str(folder), "deposit", "--producer", "Sở Nội vụ", str(record), **old)
+    assert ended.returncode == 0, ended.stderr
+    listed = json.loads(kho("--json", "--home", str(folder), "list", **old).stdout)
+    assert [each["title"] for each in listed["aips"]] == ["hồ sơ"]
