@@ -10,10 +10,11 @@ import asyncio
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from signatures.errors import SigningFailed
 from signatures.judgement import ValidationData
-from signatures.pdf_signing import stamper_of
+from signatures.pdf_signing import refusal, stamper_of
 from signatures.revocation import load_crl, load_ocsp
 from signatures.timestamps import Authority
 
@@ -23,24 +24,26 @@ LEVEL = "PAdES-LTA"
 """The level of a signature in a copy, in the words of the reports."""
 
 
-def lasting_copy(original: bytes, kept: Iterable[ValidationData], authorities: Sequence[Authority]) -> tuple[bytes, str]:
+def lasting_copy(
+    original: bytes, kept: Iterable[ValidationData], authorities: Sequence[Authority], now: datetime
+) -> tuple[bytes, str]:
     """(the copy, the name of the authority that stamped it). ``kept`` is what the paths of the signatures in ``original`` need: of it
-    the copy gets what can be read. The first of ``authorities`` that answers gives the stamp.
+    the copy gets what can be read. The first of ``authorities`` whose stamp can be accepted ``now`` gives it.
 
     Raises:
-        SigningFailed: the document cannot be added to, or no authority answers.
+        SigningFailed: the document cannot be added to, or no authority gives a stamp that can be accepted.
     """
     data = list(kept)
     failures = []
     for authority in authorities:
         try:
-            return asyncio.run(_copied(original, data, authority)), authority.name
+            return asyncio.run(_copied(original, data, authority, now)), authority.name
         except Exception as error:  # whatever pyHanko or an authority does wrong
-            failures.append(f"{authority.name}: {error}")
+            failures.append(refusal(authority.name, error))
     raise SigningFailed("", "; ".join(failures))
 
 
-async def _copied(original: bytes, kept: Iterable[ValidationData], authority: Authority) -> bytes:
+async def _copied(original: bytes, kept: Iterable[ValidationData], authority: Authority, now: datetime) -> bytes:
     from asn1crypto import crl, ocsp, x509  # type: ignore[import-untyped]
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
@@ -56,5 +59,5 @@ async def _copied(original: bytes, kept: Iterable[ValidationData], authority: Au
     out = io.BytesIO()
     # One name for one original: a field of this name is there already only when the same bytes were copied before.
     field = f"Kho-{hashlib.sha256(original).hexdigest()[:16]}"
-    await PdfTimeStamper(stamper_of(authority), field_name=field).async_timestamp_pdf(writer, "sha256", output=out)
+    await PdfTimeStamper(stamper_of(authority, now), field_name=field).async_timestamp_pdf(writer, "sha256", output=out)
     return out.getvalue()

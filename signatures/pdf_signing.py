@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policies.phrases import phrase
-from signatures.errors import SigningFailed
+from policies.phrases import os_phrase, phrase
+from signatures.errors import NotStamped, SigningFailed
 from signatures.timestamps import Authority
 
 if TYPE_CHECKING:
     from pyhanko.sign import Signer
 
-__all__ = ["Pkcs11Key", "Pkcs12Key", "sign_pdf", "stamper_of"]
+__all__ = ["Pkcs11Key", "Pkcs12Key", "refusal", "sign_pdf", "stamper_of"]
 
 FIELD = "Kho"
 """The name of the signature's field."""
@@ -31,15 +33,23 @@ class Pkcs12Key:
     path: Path
     password: str = field(default="", repr=False)
 
+    @property
+    def place(self) -> Path:
+        """Where the key is, for those who are told of it."""
+        return self.path
+
     @contextlib.contextmanager
     def signer(self) -> Iterator[Signer]:
         """Raises SigningFailed."""
         from pyhanko.sign import SimpleSigner
 
         try:
+            self.path.open("rb").close()  # pyHanko says the same of a file that is not there as of a wrong password
             load: Callable[..., Signer | None] = SimpleSigner.load_pkcs12  # pyHanko leaves its types out here
             loaded = load(str(self.path), passphrase=self.password.encode() or None)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise SigningFailed(str(self.path), os_phrase(error)) from error
+        except ValueError as error:
             raise SigningFailed(str(self.path), str(error)) from error
         if loaded is None:
             raise SigningFailed(str(self.path), phrase("key-password"))
@@ -63,6 +73,11 @@ class Pkcs11Key:
     token: str
     pin: str = field(repr=False)
     label: str
+
+    @property
+    def place(self) -> Path:
+        """Where the key is, for those who are told of it."""
+        return self.module
 
     @contextlib.contextmanager
     def signer(self) -> Iterator[Signer]:
@@ -88,17 +103,22 @@ class Pkcs11Key:
 
 
 def _end(signer: Signer, place: Path) -> datetime:
+    return _period(signer, place)[1]
+
+
+def _period(signer: Signer, place: Path) -> tuple[datetime, datetime]:
+    """From when until when the signing certificate holds."""
     if signer.signing_cert is None:
         raise SigningFailed(str(place), phrase("key-no-certificate"))
-    end: datetime = signer.signing_cert.not_valid_after
-    return end
+    return signer.signing_cert.not_valid_before, signer.signing_cert.not_valid_after
 
 
-def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authorities: list[Authority]) -> bytes:
-    """The document with an invisible PAdES signature; time-stamped by the first of ``authorities`` that answers, when there are any.
+def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authorities: list[Authority], now: datetime) -> bytes:
+    """The document with an invisible PAdES signature; time-stamped by the first of ``authorities`` that gives a stamp which can be
+    accepted, when there are any.
 
     Raises:
-        SigningFailed: the key cannot be used, or no authority answers.
+        SigningFailed: the key cannot be used, its certificate is not in force ``now``, or no authority gives such a stamp.
     """
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import PdfSignatureMetadata, fields, signers
@@ -107,25 +127,46 @@ def sign_pdf(data: bytes, key: Pkcs12Key | Pkcs11Key, *, reason: str, authoritie
     failures: list[str] = []
     asked: Sequence[Authority | None] = authorities or [None]
     with key.signer() as signer:
+        _in_force(signer, key.place, now)
         for authority in asked:
             out = io.BytesIO()
-            stamper = None if authority is None else stamper_of(authority)
+            stamper = None if authority is None else stamper_of(authority, now)
             try:
                 signers.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(data)), meta, signer=signer, timestamper=stamper, output=out)
             except Exception as error:  # whatever pyHanko or an authority does wrong
-                failures.append(f"{authority.name if authority else key}: {error}")
+                failures.append(refusal(authority.name if authority else str(key.place), error))
                 continue
             return out.getvalue()
     raise SigningFailed("", "; ".join(failures))
 
 
-def stamper_of(authority: Authority) -> Any:
-    """One of our authorities, as pyHanko asks for time stamps."""
-    from asn1crypto import tsp  # type: ignore[import-untyped]
+def _in_force(signer: Signer, place: Path, now: datetime) -> None:
+    """Raises SigningFailed: the signing certificate has ended or not begun, and whoever checks the document would refuse it."""
+    first, last = _period(signer, place)
+    if not first <= now <= last:
+        raise SigningFailed(str(place), phrase("key-not-in-force", first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}"))
+
+
+def refusal(name: str, error: Exception) -> str:
+    """Who failed, and why: what an authority said wrong names it already."""
+    return str(error.finding.args["reason"]) if isinstance(error, NotStamped) else f"{name}: {error}"
+
+
+def stamper_of(authority: Authority, now: datetime) -> Any:
+    """One of our authorities, as pyHanko asks for time stamps, ``now`` or a little later. What it gives must be a stamp that can be
+    accepted: pyHanko looks at the nonce alone."""
+    from asn1crypto import cms  # type: ignore[import-untyped]
     from pyhanko.sign.timestamps import TimeStamper
 
+    from signatures.timestamps import stamp
+
+    begun = time.monotonic()
+
     class Ours(TimeStamper):  # type: ignore[misc, unused-ignore]
-        async def async_request_tsa_response(self, req: Any) -> Any:
-            return tsp.TimeStampResp.load(authority.client.answer(req.dump()))
+        async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
+            asked = now + timedelta(seconds=time.monotonic() - begun)
+            # In a thread: paths of certificates are validated in a loop of their own.
+            stamped = await asyncio.to_thread(stamp, [authority], md_algorithm, message_digest, now=asked)
+            return cms.ContentInfo.load(stamped.token.encoded)
 
     return Ours()  # type: ignore[no-untyped-call]

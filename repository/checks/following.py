@@ -41,7 +41,7 @@ def _bring_forward(archive: Archive) -> int:
     for tier in archive.tiers:
         audits = [archive.policy.audit(tier, name) for name in (NONE, *(each.name for each in archive.policy.collections))]
         looks = [audit.look_every for audit in audits if audit.look_every is not None]
-        longest = Periods(max(audit.every for audit in audits), max(looks, default=None))
+        longest = Periods(archive.policy.longest(tier), max(looks, default=None))
         moved += archive.catalog.collections.bring_forward(tier, longest, now)
     if moved:
         _log.warning("%d dates of checks lay further away than any period: they are due now", moved)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,9 @@ Document = dict[str, Any]
 def hand_out(
     archive: Archive, target: Path, kind: str, *, gather: Callable[[Path], Document], page: Callable[[Document], str], sign: bool
 ) -> Document:
-    """Make the folder ``target``, let ``gather`` put into it what belongs to the report and answer the report itself; then write that as
-    report.json and, as ``page`` shows it, report.pdf. With ``sign`` the JSON is signed by the ledger's key (report.json.sig), the PDF with
-    the key of kho.toml and a time stamp.
+    """Make the folder ``target`` (gone again, when anything fails), let ``gather`` put into it what belongs to the report and answer the
+    report itself; then write that as report.json and, as ``page`` shows it, report.pdf. With ``sign`` the JSON is signed by the ledger's
+    key (report.json.sig), the PDF with the key of kho.toml and a time stamp.
 
     Raises:
         ExportFailed: the folder is there already, or cannot be written. NoSigningKey, SigningFailed: the PDF cannot be signed.
@@ -36,13 +38,24 @@ def hand_out(
         raise NoSigningKey(str(archive.settings.home / "kho.toml"))
     try:
         target.mkdir(parents=True)
-        document = gather(target)
-        _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
-        printed = pdf(page(document))
-        (target / "report.pdf").write_bytes(_signed(archive, printed) if sign else printed)
+        with _whole_or_gone(target):
+            document = gather(target)
+            _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
+            printed = pdf(page(document))
+            (target / "report.pdf").write_bytes(_signed(archive, printed) if sign else printed)
     except OSError as error:
         raise ExportFailed(str(target), os_phrase(error)) from error
     return document
+
+
+@contextlib.contextmanager
+def _whole_or_gone(target: Path) -> Iterator[None]:
+    """A report that could not be finished may not be taken for one, nor stand in the way of the next try."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 def _write_json(archive: Archive, document: Mapping[str, Any], target: Path, *, sign: bool) -> None:
@@ -59,4 +72,4 @@ def _signed(archive: Archive, printed: bytes) -> bytes:
     settings = archive.settings
     assert settings.sign is not None
     authorities = authorities_of(settings.home, settings.authorities, archive.clock.now)
-    return sign_pdf(printed, key_of(settings.sign), reason="Kho", authorities=authorities)
+    return sign_pdf(printed, key_of(settings.sign), reason="Kho", authorities=authorities, now=archive.clock.now())

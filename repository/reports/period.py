@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from policies.rhythm import AuditPolicy
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import LedgerDay, Members
 from repository.errors import UnknownCollection
@@ -177,15 +178,18 @@ def _periods(archive: Archive) -> Document:
     policy = archive.policy
     looks = {tier: audit.look_every / _DAY for tier in archive.tiers if (audit := policy.audit(tier)).look_every}
     return {
-        "every": {tier: policy.audit(tier).every.days for tier in archive.tiers},
-        "collections": {
-            each.name: {tier: audit.every.days for tier, audit in each.audits.items()} for each in policy.collections
-        },
+        "every": {tier: _days_of(policy.audit(tier)) for tier in archive.tiers},
+        "collections": {each.name: {tier: _days_of(audit) for tier, audit in each.audits.items()} for each in policy.collections},
         "look_every": looks,
     }
 
 
 _DAY = timedelta(days=1)
+
+
+def _days_of(audit: AuditPolicy) -> float:
+    days = audit.every / _DAY
+    return int(days) if days.is_integer() else days
 
 
 def _state(archive: Archive, states: Sequence[TierState], now: datetime, members: Members | None) -> list[Document]:

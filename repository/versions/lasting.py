@@ -159,7 +159,7 @@ class _Work:
         with tempfile.TemporaryDirectory(prefix="kho-lasting-") as folder:
             original = taken(self.archive, self.aip.id, file, Path(folder) / "original.pdf")
             try:
-                data, authority = lasting_copy(original.read_bytes(), kept, real)
+                data, authority = lasting_copy(original.read_bytes(), kept, real, self.archive.clock.now())
             except KhoError as error:
                 self._not(report.path, str(error.finding.args.get("reason", error)))
                 return

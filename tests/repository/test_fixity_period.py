@@ -29,6 +29,8 @@ from repository.progress import Silent
 from repository.reports.charts import bars, shares
 from repository.reports.pages import page
 from repository.reports.period import PeriodScope
+from repository.services.reports import PeriodReports
+from signatures.errors import SigningFailed
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -245,12 +247,31 @@ def test_the_pdf_is_signed_and_stamped(written: Path) -> None:
 def test_a_folder_that_is_there_and_a_key_that_is_not(engine: Engine, written: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportFailed):
         engine.periods.write(SCOPE, written, language="en", sign=False)
-    from repository.services.reports import PeriodReports
-
     bare: Archive = replace(engine.archive, settings=replace(engine.archive.settings, sign=None))
     with pytest.raises(NoSigningKey):
         PeriodReports(bare).write(SCOPE, tmp_path / "x", language="en", sign=True)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_report_that_fails_leaves_nothing_that_looks_like_one(engine: Engine, tmp_path: Path) -> None:
+    """Else the corrected command is refused, because the folder is there; and a report without its signature may be taken for whole."""
+    place = engine.archive.settings.sign
+    assert place is not None
+    settings = replace(engine.archive.settings, sign=replace(place, secret="wrong"))
+    with pytest.raises(SigningFailed):
+        PeriodReports(replace(engine.archive, settings=settings)).write(SCOPE, tmp_path / "x", language="en", sign=True)
+    assert not (tmp_path / "x").exists()
+    with pytest.raises(UnknownCollection):
+        engine.periods.write(replace(SCOPE, collection="nobody"), tmp_path / "new" / "x", language="en", sign=True)
+    assert not (tmp_path / "new" / "x").exists()
+
+
+def test_periods_of_hours_are_not_said_to_be_none(engine: Engine) -> None:
+    policy = engine.archive.policy
+    often = replace(policy, audit_default=replace(policy.audit_default, every=timedelta(hours=36), full_every=timedelta(days=9)))
+    document = PeriodReports(replace(engine.archive, policy=often)).gather(SCOPE)
+    assert document["policy"]["every"] == {"a": 1.5, "b": 1.5}
+    assert "1.5 days" in page(document, "en")
 
 
 @pytest.mark.parametrize(

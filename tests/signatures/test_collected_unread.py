@@ -127,5 +127,5 @@ def test_lists_beside_the_anchors_are_at_hand(file: SignedFile) -> None:
 def test_a_copy_for_readers_holds_what_can_be_read(pki: Pki) -> None:
     original = pki.sign_pdf(make_pdf(), day(2026, 3), level="T")
     kept = ValidationData(crls=(TOP.crl(made=LISTED)[:-30], TOP.crl(made=NOW)), ocsps=(GONE[:-30], GOOD))
-    copy, _ = lasting_copy(original, [kept], [authority(clock=lambda: day(2026, 3))])
+    copy, _ = lasting_copy(original, [kept], [authority(clock=lambda: day(2026, 3))], day(2026, 3))
     assert copy.startswith(original)

@@ -24,6 +24,7 @@ from signatures.pdf_signing import Pkcs11Key, Pkcs12Key, sign_pdf
 from tests.signatures.pki import make_pdf
 
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so")
+NOW = datetime.now(UTC)
 PIN = "ba-con-meo"
 END = datetime(2040, 1, 1, tzinfo=UTC)
 
@@ -93,7 +94,7 @@ def test_a_document_is_signed_by_the_key_on_the_token(token: Pkcs11Key) -> None:
     from pyhanko_certvalidator import ValidationContext
 
     place = SignPlace(pkcs11=str(token.module), token=token.token, label=token.label, secret=PIN)
-    signed = sign_pdf(make_pdf("Bien ban kiem tra"), key_of(place), reason="Kho", authorities=[])
+    signed = sign_pdf(make_pdf("Bien ban kiem tra"), key_of(place), reason="Kho", authorities=[], now=NOW)
     (signature,) = PdfFileReader(io.BytesIO(signed)).embedded_signatures
     status = validate_pdf_signature(signature, ValidationContext(trust_roots=[signature.signer_cert]))
     assert status.intact
@@ -114,10 +115,10 @@ def test_several_at_once_and_the_next_authority_use_the_same_token(token: Pkcs11
                 raise OSError("no answer")
 
     with ThreadPoolExecutor(4) as pool:
-        signed = list(pool.map(lambda n: sign_pdf(make_pdf(str(n)), token, reason="Kho", authorities=[]), range(6)))
+        signed = list(pool.map(lambda n: sign_pdf(make_pdf(str(n)), token, reason="Kho", authorities=[], now=NOW), range(6)))
     assert all(each.startswith(b"%PDF") for each in signed)
     with pytest.raises(SigningFailed, match=r"silent: .*silent: ") as raised:
-        sign_pdf(make_pdf("x"), token, reason="Kho", authorities=[Silent(), Silent()])  # type: ignore[list-item]
+        sign_pdf(make_pdf("x"), token, reason="Kho", authorities=[Silent(), Silent()], now=NOW)  # type: ignore[list-item]
     assert "AlreadyLoggedIn" not in str(raised.value)
 
 
@@ -132,7 +133,7 @@ def test_what_is_wrong_with_a_token_is_said_without_its_pin(token: Pkcs11Key, ch
     fields = {name: getattr(token, name) for name in ("module", "token", "pin", "label")} | change
     key = Pkcs11Key(**fields)
     with pytest.raises(SigningFailed) as raised:
-        sign_pdf(make_pdf("x"), key, reason="Kho", authorities=[])
+        sign_pdf(make_pdf("x"), key, reason="Kho", authorities=[], now=NOW)
     assert PIN not in str(raised.value)
     assert str(fields["pin"]) not in str(raised.value)
     assert str(raised.value.finding.args["reason"]).strip()
