@@ -83,6 +83,8 @@ def _opening(document: dict[str, Any], say: Words) -> Iterable[str]:
         (say("every"), "<br>".join(_rhythms(document["policy"], say))),
     ]
     yield facts(rows)
+    if document["generated"] < document["period"]["to"]:
+        yield f'<p class="bad">{say("not_over")}</p>'
 
 
 def _rhythms(policy: dict[str, Any], say: Words) -> Iterable[str]:
@@ -105,6 +107,8 @@ def _tiers(document: dict[str, Any]) -> list[str]:
 
 def _figures(document: dict[str, Any], say: Words) -> Iterable[str]:
     tiers = _tiers(document)
+    if not tiers:
+        return
     yield f"<h2>{say('figures')}</h2><p class=note>{say('figures_note')}</p>"
     bad = {"damaged", "unreadable", "not_repaired", "not_asked", "overdue", *(row for row in ROWS if row.startswith("files_"))}
     rows, counted = [], any("population" in document["figures"][tier] for tier in tiers)
@@ -120,9 +124,11 @@ def _figures(document: dict[str, Any], say: Words) -> Iterable[str]:
 
 
 def _canaries(document: dict[str, Any], say: Words) -> Iterable[str]:
+    tiers, rows = _tiers(document), []
+    if not tiers:
+        return
     yield f"<h2>{say('canaries')}</h2><p class=note>{say('canaries_note')}</p>"
-    rows = []
-    for tier in _tiers(document):
+    for tier in tiers:
         count = document["figures"][tier]
         planted, found = count.get("canaries_planted", 0), count.get("canaries_found", 0)
         right = planted == found > 0

@@ -314,6 +314,17 @@ def test_names_of_files_cannot_write_into_the_page(engine: Engine) -> None:
     html.encode("utf-8")
 
 
+def test_a_period_that_is_not_over_and_one_without_anything_are_said_to_be_so(engine: Engine) -> None:
+    note = "not over when this report was made"
+    assert note not in page(engine.periods.gather(SCOPE), "en")
+    assert note in page(engine.periods.gather(replace(SCOPE, last=SCOPE.last + timedelta(days=9))), "en")
+    later = PeriodScope(START.date() + timedelta(days=900), START.date() + timedelta(days=930))
+    html = page(engine.periods.gather(later), "en")
+    assert note in html
+    assert "Different copies checked" not in html
+    assert "Reported exactly right" not in html
+
+
 def test_charts_take_nothing_and_everything() -> None:
     assert bars([]).startswith("<svg")
     assert bars([("a", 0), ("<b>", 5)]).count("<rect") == 2
