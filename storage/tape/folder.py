@@ -1,7 +1,7 @@
 """The folder of a tape tier on a local file system: marker, register, a copy of every inventory, and repairs that wait for the tape.
 
 ``kho-tier.json`` the marker, written last · ``register.db`` · ``inventories/ab/<sha512>`` · ``mending/<uuid>.{json,bytes}`` ·
-``recalled/<sha512>`` files read from tape a while ago.
+``recalled/<sha512>`` files read from tape a while ago · ``labelling/<barcode>.json`` labels that were begun.
 Nothing here is a copy of a record that counts: all but the marker can be made again from the cartridges.
 """
 
@@ -23,10 +23,11 @@ from storage import durable
 from storage.errors import AlreadyExists, Refused, Unavailable, from_os
 from storage.ocfl.folder import MARKER, MARKER_VERSION
 from storage.tape.register import Register
+from storage.tape.rows import Volume, VolumeState
 
-__all__ = ["Mend", "TapeFolder", "create_tape_folder"]
+__all__ = ["Label", "Mend", "TapeFolder", "create_tape_folder"]
 
-REGISTER, INVENTORIES, MENDING, RECALLED = "register.db", "inventories", "mending", "recalled"
+REGISTER, INVENTORIES, MENDING, RECALLED, LABELLING = "register.db", "inventories", "mending", "recalled", "labelling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ class Mend:
     sha512: bytes
     file: Path
     note: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a cartridge is to be: its volume, and the UUID of the tape file that tells about it. All else on it follows from this."""
+
+    volume: Volume
+    uuid: str
 
 
 class TapeFolder:
@@ -114,6 +123,47 @@ class TapeFolder:
             raise Unavailable(str(temporary.parent), os_phrase(error)) from error
         return digest
 
+    # --- labels that were begun -------------------------------------------------------------------------------------------
+
+    def begin_label(self, label: Label) -> None:
+        """Note, durably, what is about to be written at the beginning of a cartridge, instead of what was noted before. Raises
+        StorageError."""
+        volume = label.volume
+        note = {
+            "volume": volume.uuid,
+            "file": label.uuid,
+            "labelled": volume.labelled,
+            "capacity": volume.capacity,
+            "made": volume.made,
+            "rated_years": volume.rated_years,
+        }
+        folder = self.path / LABELLING
+        temporary = folder / f".{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(exist_ok=True)
+            _write(temporary, json.dumps(note).encode())
+            durable.rename(str(temporary), str(folder / f"{volume.barcode}.json"))
+            durable.fsync_folder(str(folder))
+            durable.fsync_folder(str(self.path))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise from_os(error, str(folder)) from error
+
+    def label_begun(self, barcode: str) -> Label | None:
+        """What was noted of a cartridge whose labelling has not ended; None when nothing was, or the note cannot be read."""
+        try:
+            note = json.loads((self.path / LABELLING / f"{barcode}.json").read_bytes())
+            given = (note["capacity"], note["labelled"], note["made"], note["rated_years"])
+            return Label(Volume(barcode, note["volume"], VolumeState.OPEN, 0, 0, *given), note["file"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def end_label(self, barcode: str) -> None:
+        """The cartridge is entered, or was none that may be written. A note that stays does no harm."""
+        with contextlib.suppress(OSError):
+            (self.path / LABELLING / f"{barcode}.json").unlink()
+
     # --- repairs that wait ------------------------------------------------------------------------------------------------
 
     def stage_mend(self, object_id: str, path: str, source: BinaryIO, sha512: bytes) -> None:
@@ -138,12 +188,7 @@ class TapeFolder:
                 os.unlink(stem.with_suffix(".bytes"))
                 raise Refused(f"{object_id}/{path}", phrase("not-those-bytes"))
             note = {"object": object_id, "path": path, "size": size, "sha512": sha512.hex()}
-            descriptor = durable.create(str(stem.with_suffix(".json")))
-            try:
-                durable.write(descriptor, json.dumps(note).encode())
-                durable.fsync(descriptor)
-            finally:
-                durable.close(descriptor)
+            _write(stem.with_suffix(".json"), json.dumps(note).encode())
             durable.fsync_folder(str(stem.parent))
         except OSError as error:
             raise from_os(error, str(stem.parent)) from error
@@ -172,6 +217,16 @@ def _copied(source: BinaryIO, target: Path) -> bytes:
     return hasher.digest()
 
 
+def _write(target: Path, data: bytes) -> None:
+    """A new file, durably; its name is not."""
+    descriptor = durable.create(str(target))
+    try:
+        durable.write(descriptor, data)
+        durable.fsync(descriptor)
+    finally:
+        durable.close(descriptor)
+
+
 def create_tape_folder(path: Path, name: str, identifier: str | None = None) -> str:
     """Make an empty tape tier in a folder (made when it is not there), marker last; returns its UUID: ``identifier`` where the folder of
     a tier that has cartridges was lost.
@@ -189,12 +244,7 @@ def create_tape_folder(path: Path, name: str, identifier: str | None = None) -> 
         if not (path / REGISTER).exists():
             Register.create(path / REGISTER).close()
         marker = {"kho_tier": MARKER_VERSION, "name": name, "uuid": identifier, "kind": "tape"}
-        descriptor = durable.create(str(path / MARKER))
-        try:
-            durable.write(descriptor, json.dumps(marker, ensure_ascii=True).encode() + b"\n")
-            durable.fsync(descriptor)
-        finally:
-            durable.close(descriptor)
+        _write(path / MARKER, json.dumps(marker, ensure_ascii=True).encode() + b"\n")
         durable.fsync_folder(str(path))
     except OSError as error:
         raise from_os(error, str(path)) from error

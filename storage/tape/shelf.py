@@ -16,17 +16,17 @@ from storage.ocfl.objects import INVENTORY
 from storage.tape.bundles import closing, header, padding
 from storage.tape.cartridge import Cartridge
 from storage.tape.changer import loadable
-from storage.tape.drive import BLOCK
+from storage.tape.drive import BLOCK, Drive
 from storage.tape.errors import NoCartridge, NoRoom, ScsiError, WriteProtected, WrongVolume
-from storage.tape.folder import TapeFolder
+from storage.tape.folder import Label, TapeFolder
 from storage.tape.labels import volume_id
 from storage.tape.library import Library
 from storage.tape.recall import Recall
 from storage.tape.register import Register
-from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
+from storage.tape.rows import BundleRow, FileRow, PartRow, Volume, VolumeState
 from storage.tape.sense import Key
 from storage.tape.streaming import Stream
-from storage.tape.volumes import Group, NewFile, Outgoing, TapeFull, begin_volume, write_group
+from storage.tape.volumes import Group, NewFile, Outgoing, TapeFull, begin_volume, is_blank, write_group
 from storage.tier import ObjectId
 
 __all__ = ["Shelf"]
@@ -219,7 +219,8 @@ class Shelf:
             cartridge.volume = self.register.change_volume(cartridge.volume.barcode, note=words, state=state)
 
     def label(self, barcode: str, *, capacity: int, made: str, rated_years: int) -> Volume:
-        """Make a blank cartridge a volume of this tier.
+        """Make a blank cartridge a volume of this tier. What it is to be is noted before anything is written, so that one whose labelling
+        broke off is gone on with: then what was said the first time holds.
 
         Raises:
             Refused: it is not blank, may not be written, has no usable barcode, or is a volume already. Unavailable.
@@ -233,15 +234,29 @@ class Shelf:
         now = self._now()
         volume = Volume(barcode, uuid.uuid4().hex, VolumeState.OPEN, 0, 0, capacity, now.isoformat(), made, rated_years)
         drive, _ = self.library.mount(barcode)
-        cartridge = Cartridge(drive, volume, self.tier_uuid)
-        about = NewFile("V", 0, uuid.uuid4().hex, now, lambda stream: _about(stream, volume, self.folder, self.tier_uuid, now))
-        row = begin_volume(cartridge, self.tier_uuid, self.folder.name, about).written[0]
+        noted = None if is_blank(Cartridge(drive, volume, self.tier_uuid)) else self.folder.label_begun(barcode)
+        begun = noted or Label(volume, uuid.uuid4().hex)
+        if noted is None:
+            self.folder.begin_label(begun)
+        try:
+            row = self._begin_volume(drive, begun)
+        except Refused:
+            if noted is None:
+                self.folder.end_label(barcode)
+            raise
         with self.register.transaction():
-            self.register.put_volume(volume)
+            self.register.put_volume(begun.volume)
             self.register.add_bundle(row)
             volume = self.register.change_volume(barcode, sequence=1, used=row.size)
+        self.folder.end_label(barcode)
         self.library.forget(barcode)  # so that it is mounted like any other: VOL1 is read before anything else is done
         return volume
+
+    def _begin_volume(self, drive: Drive, begun: Label) -> BundleRow:
+        volume, labelled = begun.volume, datetime.fromisoformat(begun.volume.labelled)
+        about = NewFile("V", 0, begun.uuid, labelled, lambda stream: _about(stream, volume, self.folder, self.tier_uuid))
+        (row,) = begin_volume(Cartridge(drive, volume, self.tier_uuid), self.tier_uuid, self.folder.name, about).written
+        return row
 
     # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -290,7 +305,7 @@ def _fitting(bundles: Sequence[Outgoing], room: int) -> list[Outgoing]:
     return fitting
 
 
-def _about(stream: Stream, volume: Volume, folder: TapeFolder, tier_uuid: str, now: datetime) -> None:
+def _about(stream: Stream, volume: Volume, folder: TapeFolder, tier_uuid: str) -> None:
     """The first tape file: what this cartridge is, for people without this program."""
     facts = {
         "kho_tape": 1,
@@ -301,9 +316,9 @@ def _about(stream: Stream, volume: Volume, folder: TapeFolder, tier_uuid: str, n
         "made": volume.made,
         "rated_years": volume.rated_years,
         "capacity": volume.capacity,
-        "labelled": now.isoformat(),
+        "labelled": volume.labelled,
     }
-    stamp = int(now.timestamp())
+    stamp = int(datetime.fromisoformat(volume.labelled).timestamp())
     for name, data in (("README.txt", README.encode()), ("volume.json", json.dumps(facts, indent=1).encode() + b"\n")):
         stream.put(header(name, len(data), stamp) + data + bytes(padding(len(data))))
     stream.put(closing(stream.offset, BLOCK))

@@ -17,13 +17,13 @@ from typing import Protocol
 from policies.phrases import phrase
 from storage.errors import Unavailable
 from storage.tape.cartridge import Cartridge, Leftover
-from storage.tape.drive import BLOCK, EndOfData
-from storage.tape.errors import EndOfMedium, WriteProtected, WrongVolume
+from storage.tape.drive import BLOCK, Drive, EndOfData, Mark
+from storage.tape.errors import EndOfMedium, PositionLost, WriteProtected, WrongVolume
 from storage.tape.labels import FileLabel, Trailer, header_labels, trailer_labels, void_trailer, volume_id, volume_label
 from storage.tape.rows import BundleRow
 from storage.tape.streaming import Stream
 
-__all__ = ["Content", "Group", "NewFile", "Outgoing", "TapeFull", "begin_volume", "void_row", "write_group"]
+__all__ = ["Content", "Group", "NewFile", "Outgoing", "TapeFull", "begin_volume", "is_blank", "void_row", "write_group"]
 
 Content = Callable[[Stream], None]
 """Puts the bytes of a tape file into a stream; their sum is a multiple of the block."""
@@ -108,24 +108,64 @@ def check_writable(cartridge: Cartridge) -> None:
         raise WriteProtected(cartridge.volume.barcode, phrase("tape-write-protect"))
 
 
+def is_blank(cartridge: Cartridge) -> bool:
+    """Whether nothing stands on a cartridge; of one that cannot be read nothing is believed."""
+    cartridge.drive.rewind()
+    try:
+        return cartridge.drive.read(bytearray(BLOCK)) is Mark.END
+    except Unavailable:
+        return False
+
+
 def begin_volume(cartridge: Cartridge, tier_uuid: str, owner: str, about: NewFile) -> Group:
-    """Make a blank cartridge a volume: VOL1, and the first tape file, which tells about it.
+    """Make a blank cartridge a volume: VOL1, and the first tape file, which tells about it. Where all that stands on it is the beginning
+    of just this (whoever wrote that was killed), the rest is written behind it.
 
     Raises:
         Refused (WriteProtected): it is not blank, or may not be written.
     """
     drive = cartridge.drive
     check_writable(cartridge)
+    label = _file_label(cartridge, tier_uuid, 1, about)
+    blocks: list[bytes] = []
+    with Stream(lambda block: blocks.append(bytes(block))) as stream:
+        about.content(stream)
+    trailer = Trailer(about.uuid, len(blocks), len(blocks) * BLOCK, stream.digest)
+    labels = [volume_label(label.volume, owner), *header_labels(label)]
+    planned: list[bytes | Mark] = [*labels, Mark.FILEMARK, *blocks, Mark.FILEMARK, *trailer_labels(label, trailer), Mark.FILEMARK]
     drive.rewind()
     try:
+        begun = _begun(drive, planned)
         end = drive.confirm_end()
     except Unavailable as error:
         raise WriteProtected(
             cartridge.volume.barcode, phrase("tape-not-blank", why=error.finding.args.get("reason", ""))
         ) from error
     drive.make_append_only()
-    drive.write(volume_label(volume_id(cartridge.volume.barcode), owner), end)
-    return _write(cartridge, tier_uuid, end, 1, [about])
+    for number, each in enumerate(planned[begun:], begun + 1):
+        if isinstance(each, Mark):
+            drive.write_filemarks(1, end, wait=number == len(planned))
+        else:
+            drive.write(each, end)
+    cartridge.is_in(-1)
+    group = Group([_row(cartridge, label, trailer)], [], full=drive.early_warning)
+    _read_back(cartridge, group)
+    return group
+
+
+def _begun(drive: Drive, planned: Sequence[bytes | Mark]) -> int:
+    """How many of the first things of ``planned`` are all that stands on the cartridge; the tape stands behind them, unless more does.
+
+    Raises PositionLost: what stands there is something else.
+    """
+    buffer = bytearray(BLOCK)
+    for number, each in enumerate(planned):
+        found = drive.read(buffer)
+        if found is Mark.END:
+            return number
+        if each != (found if isinstance(found, Mark) else bytes(memoryview(buffer)[:found])):
+            raise PositionLost(drive.name, phrase("tape-not-at-end"))
+    return len(planned)
 
 
 def write_group(cartridge: Cartridge, tier_uuid: str, last: BundleRow, files: Sequence[NewFile], now: datetime) -> Group:
@@ -153,17 +193,7 @@ def _write(cartridge: Cartridge, tier_uuid: str, end: EndOfData, sequence: int, 
     group = Group([], [])
     drive = cartridge.drive
     for number, file in enumerate(files):
-        label = FileLabel(
-            volume_id(cartridge.volume.barcode),
-            cartridge.volume.uuid,
-            tier_uuid,
-            sequence + number,
-            file.number,
-            file.kind,
-            file.uuid,
-            BLOCK,
-            file.created,
-        )
+        label = _file_label(cartridge, tier_uuid, sequence + number, file)
         row = _write_file(cartridge, end, label, file, last=number == len(files) - 1)
         if row.counted:
             group.written.append(row)
@@ -177,6 +207,13 @@ def _write(cartridge: Cartridge, tier_uuid: str, end: EndOfData, sequence: int, 
     cartridge.is_in(-1)
     _read_back(cartridge, group)
     return group
+
+
+def _file_label(cartridge: Cartridge, tier_uuid: str, sequence: int, file: NewFile) -> FileLabel:
+    volume = cartridge.volume
+    return FileLabel(
+        volume_id(volume.barcode), volume.uuid, tier_uuid, sequence, file.number, file.kind, file.uuid, BLOCK, file.created
+    )
 
 
 def _write_file(cartridge: Cartridge, end: EndOfData, label: FileLabel, file: NewFile, *, last: bool) -> BundleRow:
@@ -208,15 +245,20 @@ def _write_file(cartridge: Cartridge, end: EndOfData, label: FileLabel, file: Ne
     drive.write_filemarks(1, end, wait=last or drive.early_warning)
     if not whole:
         return void_row(cartridge.volume.barcode, label.sequence)
+    return _row(cartridge, label, trailer, address)
+
+
+def _row(cartridge: Cartridge, label: FileLabel, trailer: Trailer, address: int | None = None) -> BundleRow:
+    """The register's row of a whole tape file."""
     return BundleRow(
         cartridge.volume.barcode,
         label.sequence,
-        file.number,
-        file.uuid,
-        file.kind,
+        label.number,
+        label.uuid,
+        label.kind,
         counted=True,
-        size=count * BLOCK,
-        blocks=count,
+        size=trailer.size,
+        blocks=trailer.blocks,
         sha256=trailer.sha256,
         created=label.created.isoformat(),
         block=BLOCK,

@@ -14,6 +14,7 @@ from fixity.verify import Outcome
 from storage.errors import Refused, SpoolDamaged, StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.rows import VolumeState
+from storage.tape.tier import TapeTier
 from storage.tape.transport import Reply, ScsiTransport, open_transport
 from storage.tier import Ask, Tier
 from tests.oracles import ocfl_py_findings
@@ -21,7 +22,7 @@ from tests.storage.sealed import SealedObject, two_versions
 from tests.storage.tape import faulty
 from tests.storage.tape.canned import check
 from tests.storage.tape.faulty import MOVE, REWIND, Killed, Watch, is_write
-from tests.storage.tape.tapes import Tapes, tapes, unpack
+from tests.storage.tape.tapes import Tapes, tape_files, tapes, unpack
 from tests.storage.tape.target import FIRST_DRIVE, needs_target
 
 pytestmark = needs_target
@@ -87,6 +88,87 @@ def test_a_writer_that_dies_at_any_call_loses_only_what_was_not_counted(
     asks = [Ask(each.object_id, each.expected) for each in everything]
     assert all(not isinstance(found, StorageError) and found.ok for _, found in tier.verify_together(asks))
     assert ocfl_py_findings(unpack(scene.library(), [ONE], tmp_path / "plain")) == []
+
+
+LABEL_WRITES = 13
+"""VOL1, four labels, a file mark, one block, a file mark, four labels, a file mark."""
+
+
+def labelled(tier: TapeTier, barcode: str, **more: Any) -> None:
+    with tier.shelf() as shelf:
+        shelf.label(barcode, **{"capacity": 1000, "made": "2026-01-31", "rated_years": 30, **more})
+
+
+@pytest.mark.parametrize("first", [1, 8])
+def test_a_label_that_dies_at_any_write_is_gone_on_with(tmp_path: Path, first: int) -> None:
+    """Whatever of it is on the cartridge is the beginning of what has to be there: the rest is written behind it, and nothing over it."""
+    barcodes = [f"LPD{number:03}L8" for number in range(first, first + 7)]
+    with tapes(tmp_path / "tier", dict.fromkeys(barcodes, 16)) as scene:
+        scene.create()
+        for number, barcode in enumerate(barcodes, first):
+            after = number > LABEL_WRITES
+            watch = Watch(faulty.killed, min(number, LABEL_WRITES), is_write, after=after)
+            with pytest.raises(Killed):
+                labelled(scene.tier(watch), barcode)
+            before = tape_files(scene.library(), barcode)
+            labelled(scene.tier(), barcode)
+            now = tape_files(scene.library(), barcode)
+            assert [len(each) for each in now] == [5, 1, 4]
+            blocks = [block for each in before for block in each]
+            assert [block for each in now for block in each][: len(blocks)] == blocks
+            with pytest.raises(Refused, match="already"):
+                labelled(scene.tier(), barcode)
+        tier = scene.tier()
+        with tier.shelf() as shelf:
+            assert {(each.capacity, each.made, each.rated_years) for each in shelf.register.volumes()} == {
+                (1000, "2026-01-31", 30)
+            }
+        made = sealed(tmp_path, 1)
+        kept(tier, made)
+        assert sound(tier, made)
+
+
+@pytest.mark.parametrize("behind", ["a block", "a file mark"])
+def test_a_label_is_not_gone_on_with_where_anything_stands_behind_it(tmp_path: Path, behind: str) -> None:
+    with tapes(tmp_path / "tier", {ONE: 16}) as scene:
+        scene.create()
+        with pytest.raises(Killed):
+            labelled(scene.tier(Watch(faulty.killed, LABEL_WRITES, is_write, after=True)), ONE)
+        library = scene.library()
+        with library.held():
+            drive, _ = library.mount(ONE)
+            drive.rewind()
+            drive.space_to_end()
+            end = drive.confirm_end()
+            if behind == "a block":
+                drive.write(b"x" * 80, end)
+            drive.write_filemarks(1, end, wait=True)
+        before = tape_files(scene.library(), ONE)
+        with pytest.raises(Refused, match="not blank"):
+            labelled(scene.tier(), ONE)
+        assert tape_files(scene.library(), ONE) == before
+
+
+def test_only_the_label_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
+    """Not that of another tier with the same name, nor one of which this tier knows nothing."""
+    with tapes(tmp_path / "tier", {ONE: 16, TWO: 16}) as scene:
+        scene.create()
+        other = Tapes(scene.target, tmp_path / "other")
+        other.create()
+        with pytest.raises(Killed):
+            labelled(scene.tier(Watch(faulty.killed, 7, is_write)), ONE)
+        before = tape_files(scene.library(), ONE)
+        with pytest.raises(Killed):  # it began one of its own, on a cartridge that was taken out and bears this barcode, too
+            labelled(other.tier(Watch(faulty.killed, 1, is_write)), TWO)
+        for barcode in (ONE, ONE):
+            with pytest.raises(Refused, match="not blank"):
+                labelled(other.tier(), barcode)
+        assert tape_files(scene.library(), ONE) == before
+        assert not (tmp_path / "other/labelling" / f"{ONE}.json").exists()
+        labelled(other.tier(), TWO, capacity=5)
+        with other.tier().shelf() as shelf:
+            assert shelf.register.volume(TWO).capacity == 5, "nothing had been written: what is said now holds"
+        other.close()
 
 
 @pytest.mark.parametrize("harm", [faulty.reset, faulty.deferred, faulty.no_answer], ids=["reset", "deferred", "silence"])
