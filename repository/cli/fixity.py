@@ -209,8 +209,10 @@ def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_
         known = _known_of(engine, aip) if aip else _known(engine)
     closing = _away(report.unavailable) + _stuck(known.stuck) + _few(known.short)
     closing = [Finding("OPS-COLD", tier, {"copies": count}) for tier, count in sorted(report.waiting.items())] + closing
-    if report.failed:
-        closing.append(Finding("OPS-NOT-REPAIRED", args={"files": len(report.failed)}))
+    if unread := {(each.aip_id, each.tier) for each in report.failed if each.outcome == "unreadable"}:
+        closing.insert(0, Finding("OPS-UNREADABLE", args={"copies": len(unread)}))
+    if damaged := sum(each.outcome != "unreadable" for each in report.failed):
+        closing.append(Finding("OPS-NOT-REPAIRED", args={"files": damaged}))
     code = worst(_EXITS[each.code] for each in closing)
     return door.answer("repair", views.repair(report), lambda: _show_repair(Screen(door.out), report), code=code, closing=closing)
 

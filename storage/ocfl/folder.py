@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import uuid
@@ -61,7 +62,7 @@ class TierFolder:
         self._last_root: tuple[str, str] | None = None
 
     def check(self) -> None:
-        """Raises Unavailable unless the marker of this very tier and its storage root are there."""
+        """Raises Unavailable unless the marker of this very tier and its storage root are there, and may be read."""
         marker = os.path.join(self.path, MARKER)
         try:
             found = os.stat(marker, follow_symlinks=False)
@@ -69,6 +70,8 @@ class TierFolder:
             if self._known is None or self._known.stamp != stamp:
                 self._known = self._read(marker, stamp)
             os.stat(self.ocfl, follow_symlinks=False)
+            if not os.access(self.ocfl, os.R_OK | os.X_OK, effective_ids=True):  # else every copy would be told of as unreadable
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self.ocfl)
         except OSError as error:
             raise Unavailable(
                 self.path, phrase("tier-not-mounted", why=os_phrase(error), path=os.fsdecode(error.filename or ""))

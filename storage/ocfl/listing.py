@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from policies.phrases import phrase
+from policies.phrases import os_phrase, phrase
 from storage.beneath import folder_beneath, folder_inside, open_beneath
-from storage.errors import Damaged, StorageError, from_os
+from storage.errors import Damaged, StorageError, Unavailable, from_os
 from storage.ocfl.documents import BadJson, Members, read_json
 from storage.ocfl.expectations import HashedStream
 from storage.ocfl.folder import LAYOUT, LAYOUT_FILES, TierFolder
@@ -47,7 +47,7 @@ def list_folders(tier: TierFolder) -> list[str]:
         with os.scandir(tier.ocfl) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name not in _OWN)
     except OSError as error:
-        raise from_os(error, "") from error
+        raise Unavailable(tier.ocfl, os_phrase(error)) from error
 
 
 def list_objects(tier: TierFolder, passing: Passing = nowhere, only: Sequence[str] | None = None) -> Iterator[ObjectVersion]:
@@ -63,7 +63,7 @@ def list_objects(tier: TierFolder, passing: Passing = nowhere, only: Sequence[st
     except FileNotFoundError:
         return  # taken away while we walked, which the tier's marker shows
     except OSError as error:
-        raise from_os(error, "") from error
+        raise Unavailable(tier.ocfl, os_phrase(error)) from error
 
 
 def _objects(
@@ -102,7 +102,7 @@ def list_strays(tier: TierFolder) -> Iterator[str]:
         with folder_beneath(tier.ocfl, "") as descriptor:
             yield from _strays(tier, "", descriptor, 0)
     except OSError as error:
-        raise from_os(error, "") from error
+        raise Unavailable(tier.ocfl, os_phrase(error)) from error
 
 
 def _strays(tier: TierFolder, folder: str, descriptor: int, depth: int) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from policies.findings import Finding, spoken
+from repository.cli.run import run
 from repository.schedule import plans
 from repository.settings.home import Settings, SettingsError
 from repository.views import copies as views_copies
@@ -23,6 +24,7 @@ from storage.errors import Unavailable
 from storage.ocfl.layout import LAYOUT_FILES
 from storage.ocfl.tier import LocalTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
+from tests.rights import ordinary_rights
 from tests.storage.sealed import two_versions
 
 
@@ -246,6 +248,50 @@ def test_damage_and_what_is_on_its_way_are_no_strangers(archive: ArchiveUnderTes
     assert told(archive, "a") == set()
     assert archive.audit().compared == ["a"]
     (tmp_path / "away").rename(archive.home / "tiers" / "b")
+
+
+@pytest.mark.parametrize("closed", ["ocfl", "."])
+def test_a_tier_that_may_not_be_read_is_not_asked_and_the_others_are(
+    archive: ArchiveUnderTest, tmp_path: Path, closed: str
+) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    folder = archive.home / "tiers" / "b" / closed
+    try:
+        folder.chmod(0)
+        with ordinary_rights():
+            report = archive.audit()
+            repaired = archive.repair()
+    finally:
+        folder.chmod(0o755)
+    assert report.compared == ["a"]
+    assert (report.damages, report.checked) == ([], 1)
+    assert list(report.unavailable) == list(repaired.unavailable) == ["b"]
+    assert "ermission denied" in spoken(report.unavailable["b"])
+    assert str(archive.home / "tiers" / "b") in spoken(report.unavailable["b"])
+    assert (repaired.failed, repaired.copies) == ([], 0)
+    assert archive.audit().damages == []
+    assert archive.states(aip) == {"a": "good", "b": "good"}
+
+
+def test_a_file_that_may_not_be_read_nor_replaced_is_not_called_damaged(
+    archive: ArchiveUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    (file,) = archive.object(aip, "b").rglob("a.txt")
+    archive.close()
+    try:
+        file.parent.chmod(0)
+        with ordinary_rights():
+            codes = [run(["--home", str(archive.home), "--json", *each]) for each in (["audit", "--all"], ["repair"])]
+    finally:
+        file.parent.chmod(0o755)
+        archive.open()
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert codes == [5, 5]
+    for document in told:
+        assert {each["code"] for each in document["findings"]} == {"OPS-UNREADABLE", "OPS-FEW-COPIES"}
+    assert {each["outcome"] for each in told[1]["failed"]} == {"unreadable"}
+    assert archive.audit().damages == []
 
 
 def test_the_worker_compares_once_a_day(archive: ArchiveUnderTest) -> None:
