@@ -13,6 +13,7 @@ from policies.findings import Finding, KhoError
 from policies.phrases import os_phrase, phrase
 from repository.cli.door import HOME_VARIABLE, MARKER, Usage
 from repository.cli.exits import Exit
+from repository.cli.values import name_of
 
 __all__ = ["exit_of", "finding_of", "usage_finding"]
 
@@ -72,8 +73,7 @@ def usage_finding(error: TyperException) -> Finding:
         return Finding("USE-OPTION", args={"option": option, "command": command})
     parameter = getattr(error, "param", None)
     if kind == "MissingParameter" and parameter is not None:
-        name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
-        return Finding("USE-MISSING", args={"name": name, "command": command})
+        return Finding("USE-MISSING", args={"name": name_of(parameter), "command": command})
     return Finding("USE-COMMAND", args={"reason": _in_our_words(error.format_message()), "command": command})
 
 

@@ -8,11 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-__all__ = ["Values"]
+from repository.cli.door import Usage
+
+__all__ = ["Values", "name_of"]
 
 
 class _ForTyper(Exception):
     """A value that only typer can make, or refuse in its words."""
+
+
+def name_of(parameter: Any) -> str:
+    """A parameter as those who run the command know it."""
+    return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name)
 
 
 class Values:
@@ -34,7 +41,10 @@ class Values:
         return self
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """What typer's own does with a value, and raises."""
+        """What typer's own does with a value, and raises. Raises Usage for a path of no letters: a variable of a script that is not set
+        would stand for the folder that one happens to be in."""
+        if _holds_no_path(value, param):
+            raise Usage("USE-MISSING", name=name_of(param), command=getattr(ctx, "command_path", "") or "kho")
         try:
             return _made(value, param)
         except (_ForTyper, AttributeError):  # the second: this typer says otherwise what it wants
@@ -50,6 +60,11 @@ def _made(value: Any, parameter: Any) -> Any:
     if not isinstance(value, list | tuple):
         raise _ForTyper
     return [_one(each, get_args(kind)[0], parameter) for each in value]
+
+
+def _holds_no_path(value: Any, parameter: Any) -> bool:
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    return Path in (kind, *get_args(kind)) and "" in (value if isinstance(value, list | tuple) else [value])
 
 
 def _one(value: Any, kind: Any, parameter: Any) -> Any:

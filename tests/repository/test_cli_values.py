@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from repository.cli.app import application
+from repository.cli.door import Usage
 from repository.cli.values import Values
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +66,10 @@ def test_every_parameter_of_every_command(tmp_path: Path, monkeypatch: pytest.Mo
         for value in GIVEN:
             typers = outcome(parameter.get_runtime_param(), value, parameter)
             ours = outcome(Values(parameter.get_runtime_param), value, parameter)
-            assert ours == typers, (name, value)
+            if value == "" and typers[1] == Path():  # the folder that one happens to be in: nobody asked for that
+                assert ours[0] is Usage, name
+            else:
+                assert ours == typers, (name, value)
             seen += 1
     assert seen > 1000
 
