@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from policies.phrases import phrase
-from storage.errors import NotFound, Refused, Unavailable
+from storage.errors import AlreadyExists, NotFound, Refused, Unavailable
 from storage.s3.calls import Calls
 from storage.s3.errors import Faulty
 from storage.s3.place import S3Place
@@ -67,6 +67,17 @@ class Entries:
         return next((each for each in reversed(self.seen) if not each.marker), None)
 
 
+class _Answer(dict[str, Any]):
+    """What a store said of ``key``. What is not in it and has to be: then it said nothing."""
+
+    def __init__(self, said: Mapping[str, Any], key: str) -> None:
+        super().__init__(said)
+        self._key = key
+
+    def __missing__(self, name: str) -> Any:
+        raise Unavailable(self._key, phrase("s3-answer-lacks", name=name))
+
+
 def sha256_text(data: bytes) -> str:
     """A SHA-256 as S3 wants it."""
     return base64.b64encode(hashlib.sha256(data, usedforsecurity=False).digest()).decode("ascii")
@@ -82,11 +93,11 @@ class Bucket:
 
     def ask(self, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
         """Any operation on a key."""
-        return self._calls.call(operation, key, {"Key": self._start + key, **parameters})
+        return _Answer(self._calls.call(operation, key, {"Key": self._start + key, **parameters}), key)
 
     def ask_bucket(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Any operation on the bucket itself."""
-        return self._calls.call(operation, self.place.url, parameters)
+        return _Answer(self._calls.call(operation, self.place.url, parameters), self.place.url)
 
     # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -101,7 +112,7 @@ class Bucket:
             answer = self.ask("head_object", key, **which)  # nothing at that offset: it has no bytes there
             if int(answer["ContentLength"]) > offset:
                 raise Faulty(key, phrase("s3-no-range")) from error
-            answer = {**answer, "Body": b""}
+            answer["Body"] = b""
         found, size, data = version_of(answer, key), _size_of(answer, offset), answer["Body"]
         if version and found != version:
             raise Unavailable(key, phrase("s3-other-version"))
@@ -152,7 +163,7 @@ class Bucket:
                 yield each["Key"][len(self._start) :], int(each["Size"]), each["LastModified"]
             if not answer.get("IsTruncated"):
                 return
-            token = {"ContinuationToken": answer["NextContinuationToken"]}
+            token = self._further(token, {"ContinuationToken": answer["NextContinuationToken"]})
 
     def versions(self, prefix: str) -> Iterator[Entries]:
         """Every key below ``prefix`` with its versions and delete markers, in pages.
@@ -176,8 +187,8 @@ class Bucket:
                 yield Entries(key, tuple(groups[key]))
             if not more:
                 return
-            marker = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer.get("NextVersionIdMarker", "")}
-            marker = {name: value for name, value in marker.items() if value}
+            following = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer.get("NextVersionIdMarker", "")}
+            marker = self._further(marker, {name: value for name, value in following.items() if value})
 
     def versions_of(self, key: str) -> Entries:
         """What there is of this very key. Raises NotFound when there is nothing at all."""
@@ -191,20 +202,33 @@ class Bucket:
         marker: dict[str, Any] = {}
         while True:
             parameters = {"Prefix": self._start + prefix, "MaxUploads": PAGE, **marker}
-            answer = self._calls.call("list_multipart_uploads", prefix or self.place.url, parameters)
-            for each in answer.get("Uploads", []):
+            answer = self.ask_bucket("list_multipart_uploads", **parameters)
+            for each in (_Answer(each, self.place.url) for each in answer.get("Uploads", [])):
                 yield each["Key"][len(self._start) :], str(each["UploadId"]), each["Initiated"]
             if not answer.get("IsTruncated"):
                 return
-            marker = {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
+            marker = self._further(marker, {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]})
 
     def _page(self, operation: str, prefix: str, **parameters: Any) -> dict[str, Any]:
-        answer = self._calls.call(
-            operation, prefix or self.place.url, {"Prefix": self._start + prefix, "MaxKeys": PAGE, **parameters}
-        )
+        key = prefix or self.place.url
+        try:
+            said = self._calls.call(operation, key, {"Prefix": self._start + prefix, "MaxKeys": PAGE, **parameters})
+        except (NotFound, AlreadyExists) as error:  # answers about one key
+            raise Unavailable(key, phrase("s3-no-listing")) from error
+        answer = _Answer(said, key)
         if answer.get("Name") != self.place.bucket:  # any other document would read as an empty listing
-            raise Unavailable(prefix or self.place.url, phrase("s3-no-listing"))
+            raise Unavailable(key, phrase("s3-no-listing"))
+        for kind in {"Contents", "Versions", "DeleteMarkers"} & answer.keys():
+            answer[kind] = [_Answer(each, key) for each in answer[kind]]
+            if not all(each["Key"].startswith(self._start + prefix) for each in answer[kind]):
+                raise Unavailable(key, phrase("s3-no-listing"))
         return answer
+
+    def _further(self, before: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:
+        """Where the next page begins. Raises Unavailable: where this one did, so that it would be asked for for ever."""
+        if following == before:
+            raise Unavailable(self.place.url, phrase("s3-no-listing"))
+        return following
 
 
 def version_of(answer: Mapping[str, Any], key: str) -> str:

@@ -162,8 +162,8 @@ class S3Tier:
         except Cold as error:
             waiting = recall(self._root, object_id)
             raise Cold(object_id, phrase("s3-cold-asked", waiting=waiting)) from error
-        except Refused as error:  # no answer about the bytes
-            raise Unavailable(object_id, str(error.finding.args.get("reason", ""))) from error
+        except (Refused, NotFound, AlreadyExists) as error:  # no answer about the bytes
+            raise Unavailable(object_id, str(error.finding.args.get("reason", "") or error)) from error
         if not report.ok:
             self.check()  # a tier that went away while it was read is no damage
         return report

@@ -192,6 +192,20 @@ def test_records_that_are_written_over_change_nothing(store: Store, sealed: Seal
         assert stream.read() == "Nội dung".encode()
 
 
+def test_a_record_that_is_listed_and_not_given_says_nothing_of_the_copy(store: Store, sealed: SealedObject) -> None:
+    class Losing(BotoCalls):
+        def call(self, operation: str, key: str, parameters: Any) -> dict[str, Any]:
+            if operation == "get_object" and key.startswith("versions/"):
+                raise NotFound(key)
+            return super().call(operation, key, parameters)
+
+    write(store, sealed)
+    tier = store.opened(calls=Losing(store.place))
+    with pytest.raises(Unavailable):
+        tier.verify(sealed.object_id, sealed.expected)
+    tier.close()
+
+
 def test_the_marker_that_counts_is_the_first(store: Store, sealed: SealedObject) -> None:
     write(store, sealed)
     store.client.put_object(Bucket=store.place.bucket, Key="tier/kho-tier.json", Body=b"{}")
