@@ -64,7 +64,9 @@ def _made(value: Any, parameter: Any) -> Any:
 
 def _holds_no_path(value: Any, parameter: Any) -> bool:
     kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
-    return Path in (kind, *get_args(kind)) and "" in (value if isinstance(value, list | tuple) else [value])
+    if get_origin(kind) is list:
+        return get_args(kind)[0] is Path and isinstance(value, list | tuple) and "" in value
+    return kind is Path and value == ""
 
 
 def _one(value: Any, kind: Any, parameter: Any) -> Any:
