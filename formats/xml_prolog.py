@@ -51,6 +51,9 @@ _BEGINS = (
 )
 """How XML begins that does not begin with its first character in ASCII (XML 1.0, appendix F), and its encoding."""
 
+_ANY_BEGIN = tuple(start for start, _ in _BEGINS)
+"""As nearly no file begins: asked for all at once."""
+
 _SHIFTED = (b"+~\x1b\x0e\x0f\x84", ("utf-7", "iso2022_jp_ext", "iso2022_kr", "hz", "gb18030"))
 """First bytes of what may be "<" in an encoding that only somebody who is told of it reads, and those encodings."""
 
@@ -73,7 +76,7 @@ _AS_LATIN = re.compile(
 def encoding_of(head: bytes) -> str | None:
     """The encoding of the XML whose first bytes are ``head`` (`HEAD` of them): `PLAIN` or a codec; None: this is no XML. Raises
     `UnknownEncoding`."""
-    for start, codec in _BEGINS:
+    for start, codec in _BEGINS if head.startswith(_ANY_BEGIN) else ():
         if head.startswith(start):
             if not codec:
                 raise UnknownEncoding(phrase("xml-encoding", name=start[:3].hex(" ")))

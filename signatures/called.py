@@ -42,6 +42,8 @@ USUAL: Mapping[str, Kind] = {
 }
 """Endings that others use too: they say signature where the file lies beside that they would be over."""
 
+ANY_ENDING = (*SURE, *USUAL)
+
 SIGNED = "multipart/signed"
 
 SIGNATURES: Mapping[str, str] = {
@@ -86,7 +88,7 @@ def _ending(name: str, endings: Mapping[str, Kind]) -> str:
 
 def called(name: str, media: str = "") -> bool:
     """Whether a file may be called a signature by its name, or by the type that a mail says of it."""
-    return bool(media in SIGNATURES or _ending(name, SURE) or _ending(name, USUAL))
+    return media in SIGNATURES or name.lower().endswith(ANY_ENDING)
 
 
 def unread_by_name(source: Source) -> SignedObject | None:

@@ -62,6 +62,8 @@ _PACKED = (
 )
 """How what is packed begins."""
 
+_ANY_PACKED = tuple(begin for begin, _ in _PACKED)
+
 _SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 """A frame that zstd and lz4 pass over, and that may stand first (RFC 8878, 3.1.2)."""
 
@@ -121,7 +123,8 @@ def _has_uuencode(window: bytes) -> bool:
 
 
 def _packed(head: bytes) -> Iterator[Holder]:
-    yield from (holder for begin, holder in _PACKED if head.startswith(begin))
+    if head.startswith(_ANY_PACKED):
+        yield from (holder for begin, holder in _PACKED if head.startswith(begin))
     if _SKIPPED.match(head) or _LZH.match(head):
         yield Holder.CLOSED
     if _LZMA.match(head):

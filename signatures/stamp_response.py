@@ -16,9 +16,10 @@ SIGNED_DATA = write_oid("1.2.840.113549.1.7.2")
 def token_in(data: Buffer, size: int | None = None) -> Part | None:
     """The token of the response that ``data`` is, or (``size`` bytes long, at most) begins with; None: it is none, or has no token."""
     try:
-        answer = element(data, 0, size)
-        found = list(islice(parts(data, answer), 3))
-        if answer.tag != SEQUENCE or [each.tag for each in found] != [SEQUENCE, SEQUENCE]:
+        if data[0] != SEQUENCE:
+            return None
+        found = list(islice(parts(data, element(data, 0, size)), 3))
+        if [each.tag for each in found] != [SEQUENCE, SEQUENCE]:
             return None
         status, token = found
         if data[status.body] != INTEGER or status.body == status.body_end:

@@ -295,6 +295,10 @@ class Spool:
         """Where the bytes of a file lie."""
         return Path(self._files, spooled.file)
 
+    def stream(self, spooled: Spooled) -> BinaryIO:
+        """The bytes of a file, to be closed. OSError as it is."""
+        return open(os.path.join(self._files, spooled.file), "rb")
+
     def _file(self, name: bytes) -> Spooled:
         found = self.find(name)
         if found is None or found.item.kind is not Kind.FILE:
@@ -304,7 +308,7 @@ class Spool:
     def open(self, name: bytes) -> BinaryIO:
         file = self._file(name)
         try:
-            return open(self.path(file), "rb")
+            return self.stream(file)
         except OSError as error:
             raise CouldNotRead(shown_name(name), os_phrase(error)) from error
 

@@ -234,6 +234,8 @@ def zip_names(file: BinaryIO, size: int) -> list[str] | None:
     stays open is read once, however often it is asked for: nobody changes it meanwhile.
 
     For telling what kind of file it is; OSError as it is."""
+    if not may_end_as_zip(file, size):  # as nearly every file
+        return None
     if file not in _NAMES:
         _NAMES[file] = _read_names(file, size)
     return _NAMES[file]
@@ -265,17 +267,16 @@ _ENDS: WeakKeyDictionary[BinaryIO, _End] = WeakKeyDictionary()
 
 
 def _end_of(file: BinaryIO, size: int) -> _End:
-    if file not in _ENDS:
+    found = _ENDS.get(file)
+    if found is None:
         file.seek(max(0, size - _END))
         end = file.read(_END)
         record = b"PK\5\6" in end
-        _ENDS[file] = _End(record, record and b"PK\1\2" in end)
-    return _ENDS[file]
+        found = _ENDS[file] = _End(record, record and b"PK\1\2" in end)
+    return found
 
 
 def _read_names(file: BinaryIO, size: int) -> list[str] | None:
-    if not may_end_as_zip(file, size):  # as nearly every file
-        return None
     try:
         directory = ZipDirectory(file, size, Findings())
         return [entry.name.decode("utf-8", "replace") for entry in directory.entries()]

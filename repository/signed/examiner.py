@@ -60,7 +60,7 @@ def check_signatures(archive: Archive, spool: Spool, files: Iterable[Spooled], f
 
     for spooled in files:
         try:
-            with open(spool.path(spooled), "rb") as file:
+            with spool.stream(spooled) as file:
                 stream = _at_hand(file)
                 found = detect(stream) is not None or may_hold(stream)
             if not found and not called(shown_name(spooled.item.name)):
