@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal
@@ -68,6 +69,7 @@ class Spool:
         self._pool: ThreadPoolExecutor | None = None
         self._folders: set[bytes] = set()
         self._made = ""
+        self._kept: _Few | None = None
         row = self._database.run(_TOTALS).fetchone()
         self._next = 1 + int(row[3] or 0)
         self.files, self.bytes, self.count = int(row[0]), int(row[1]), int(row[2])
@@ -156,6 +158,7 @@ class Spool:
             self.add_folder(folder)
 
     def _insert(self, row: tuple[Any, ...]) -> None:
+        self._kept = None
         self._database.write(f"INSERT INTO item ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,NULL,NULL)", row)
         self.count += 1
         self._database.grown(self.count)
@@ -170,6 +173,7 @@ class Spool:
             self._add_parents(name)
             self._insert((name, "folder", 0, modified, "", None, None))
         elif modified is not None:
+            self._kept = None
             self._database.write("UPDATE item SET modified = ? WHERE name = ?", (modified, name))
         if len(self._folders) >= KNOWN_FOLDERS:
             self._folders.clear()
@@ -219,6 +223,7 @@ class Spool:
     def unwrap(self, top: bytes) -> None:
         """Take the folder ``top`` away from the front of every name; it must hold everything there is. Linear in items."""
         self.end()
+        self._kept = None
         self._folders.clear()
         modified = self._database.run("SELECT modified FROM item WHERE name = ?", (top,)).fetchone()[0]
         for statement in (
@@ -247,7 +252,10 @@ class Spool:
             NameTaken: two items were given one place (PKG-STORED-TWICE).
         """
         values = ((stored, role.value, name) for name, stored, role in rows)
-        self._database.write_many("UPDATE item SET stored = ?, role = ? WHERE name = ?", values)
+        try:
+            self._database.write_many("UPDATE item SET stored = ?, role = ? WHERE name = ?", values)
+        finally:
+            self._kept = None
 
     def alias(self, name: bytes, stored: str, role: Role) -> None:
         """Give the bytes of a file one more place in the AIP.
@@ -257,6 +265,7 @@ class Spool:
         """
         if self.is_stored(stored):
             raise NameTaken("PKG-STORED-TWICE", stored)
+        self._kept = None
         self._database.write("INSERT INTO alias VALUES (?,?,?)", (stored, name, role.value))
 
     def is_stored(self, stored: str) -> bool:
@@ -266,26 +275,45 @@ class Spool:
 
     def clear_arrangement(self) -> None:
         """Take all places back, so that the package can be arranged anew."""
+        if (few := self._few()) is not None and not few.sorted("stored"):
+            return  # nothing has a place as yet
+        self._kept = None
         self._database.write("UPDATE item SET stored = NULL, role = NULL WHERE stored IS NOT NULL")
         self._database.write("DELETE FROM alias")
         self.end()
 
     # --- reading ---
 
+    def _few(self) -> _Few | None:
+        """What is known of all items where they are few, read once for as long as nothing of it changes: a dozen steps ask for it. None
+        where they are many."""
+        if self._kept is None and self._database.held:
+            self._kept = _Few(list(self._by_name()))
+        return self._kept
+
     def items(self) -> Iterator[Item]:
+        if (few := self._few()) is not None:
+            yield from (each.item for each in few.by_name.values())
+            return
         for page in self._database.pages("SELECT name, kind, size, modified FROM item WHERE name > ? ORDER BY name LIMIT ?"):
             for name, kind, size, modified in page:
                 yield Item(name, Kind(kind), size, modified)
 
     def find(self, name: bytes) -> Spooled | None:
         """Everything known about one item."""
-        row = self._database.run(f"SELECT {_COLUMNS}, 0 FROM item WHERE name = ?", (name,)).fetchone()
-        return None if row is None else _spooled(row)
+        if self._kept is not None:
+            return self._kept.by_name.get(name)
+        return self._one("name", name)
 
-    def stored_of(self, file: str) -> str:
-        """The place in the AIP of a file of the spool ("" when it has none)."""
-        row = self._database.run("SELECT stored FROM item WHERE file = ?", (file,)).fetchone()
-        return "" if row is None or row[0] is None else str(row[0])
+    def of_file(self, file: str) -> Spooled | None:
+        """The item that has ``file`` of the spool."""
+        if (few := self._few()) is not None:
+            return few.by_file.get(file)
+        return self._one("file", file)
+
+    def _one(self, column: str, value: bytes | str) -> Spooled | None:
+        row = self._database.run(f"SELECT {_COLUMNS}, 0 FROM item WHERE {column} = ?", (value,)).fetchone()
+        return None if row is None else _spooled(row)
 
     def get(self, name: bytes) -> Item | None:
         found = self.find(name)
@@ -327,23 +355,28 @@ class Spool:
         "name": all items in order of names, aliases after their item. "sha512": files only, by digest. "stored": only what was
         arranged, by logical path (as UTF-8 bytes).
         """
-        if order == "stored":
-            yield from self._by_stored()
-            return
-        everything = self._database.pages(f"SELECT {_COLUMNS}, 0 FROM item WHERE name > ? ORDER BY name LIMIT ?")
-        for page in everything if order == "name" else self._by_digest():
+        if (few := self._few()) is not None:
+            return iter(few.sorted(order))
+        return {"name": self._by_name, "sha512": self._by_digest, "stored": self._by_stored}[order]()
+
+    def _by_name(self) -> Iterator[Spooled]:
+        query = f"SELECT {_COLUMNS}, 0 FROM item WHERE name > ? ORDER BY name LIMIT ?"
+        return self._with_aliases(self._database.pages(query))
+
+    def _with_aliases(self, pages: Iterable[list[tuple[Any, ...]]]) -> Iterator[Spooled]:
+        for page in pages:
             aliases = self._aliases([row[0] for row in page])
             for row in page:
                 yield _spooled(row)
                 yield from map(_spooled, aliases.get(row[0], ()))
 
-    def _by_digest(self) -> Iterator[list[tuple[Any, ...]]]:
+    def _by_digest(self) -> Iterator[Spooled]:
         if self.count > PAGE:  # one page is sorted faster than an index is made
             self._database.run("CREATE INDEX IF NOT EXISTS item_sha512 ON item (sha512, name) WHERE sha512 IS NOT NULL")
         query = (
             f"SELECT {_COLUMNS}, 0 FROM item WHERE sha512 IS NOT NULL AND (sha512, name) > (?, ?) ORDER BY sha512, name LIMIT ?"
         )
-        return self._database.pages(query, (b"", b""), (6, 0))
+        return self._with_aliases(self._database.pages(query, (b"", b""), (6, 0)))
 
     def holding(self, algorithm: str, digests: Collection[bytes]) -> Iterator[Spooled]:
         """The files that have one of ``digests``; none in an algorithm other than SHA-256 and SHA-512, which alone are known."""
@@ -370,6 +403,23 @@ class Spool:
         for row in self._database.run(query, tuple(names)):
             found.setdefault(row[0], []).append(row)
         return found
+
+
+class _Few:
+    """Few items, in order of their names, each before its aliases."""
+
+    def __init__(self, spooled: list[Spooled]) -> None:
+        self._spooled = spooled
+        self.by_name = {each.item.name: each for each in spooled if not each.alias}
+        self.by_file = {each.file: each for each in self.by_name.values() if each.file}
+
+    def sorted(self, order: Order) -> list[Spooled]:
+        """As `Spool.spooled`."""
+        if order == "name":
+            return self._spooled
+        if order == "sha512":
+            return sorted((each for each in self._spooled if each.sha512), key=attrgetter("sha512"))
+        return sorted((each for each in self._spooled if each.stored), key=lambda each: each.stored.encode())
 
 
 def _spooled(row: tuple[Any, ...]) -> Spooled:

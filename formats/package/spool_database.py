@@ -122,6 +122,11 @@ class SpoolDatabase:
         self.connection = TableConnection(connection, made)
         """For others who keep tables beside ours."""
 
+    @property
+    def held(self) -> bool:
+        """Whether the database is held in memory: it is small."""
+        return self._held
+
     def grown(self, items: int) -> None:
         """The deposit has so many items now. From `HELD_ITEMS` on its database is a file; `connection` is another one then, so
         this is for those who add items, before anybody keeps tables beside them."""

@@ -255,8 +255,10 @@ def received(spool: Spool, file: str) -> tuple[bytes, int | None]:
     """(name, modification time) under which a spooled file was received; (b"", None) for what Kho made."""
     if not file.startswith(SPOOLED):
         return b"", None
-    row = spool.database.execute("SELECT name, modified FROM item WHERE file = ?", (file.removeprefix(SPOOLED),)).fetchone()
-    return row[0], row[1]
+    found = spool.of_file(file.removeprefix(SPOOLED))
+    if found is None:
+        raise KeyError(file)
+    return found.item.name, found.item.modified
 
 
 class _Hashing(io.BufferedWriter):

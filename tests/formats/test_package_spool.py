@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -175,11 +176,56 @@ def test_arranging_aliases_and_their_orders(tmp_path: Path) -> None:
         assert len(by_digest) == 2_502
         assert sum(s.alias for s in by_digest) == 2
         assert {s.role for s in by_digest if s.alias} == {Role.DESCRIPTIVE}
-        assert spool.stored_of(next(s.file for s in by_digest if s.item.name == b"0003")) == "r/0003"
+        assert spool.of_file(next(s.file for s in by_digest if s.item.name == b"0003")).stored == "r/0003"  # type: ignore[union-attr]
         with pytest.raises(NameTaken):
             spool.arrange([(b"0001", "same", Role.CONTENT), (b"0002", "same", Role.CONTENT)])
         spool.clear_arrangement()
         assert list(spool.spooled("stored")) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_kept_of_few_items_is_what_the_database_says(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(seed)
+    few, many = Spool(tmp_path / "few"), Spool(tmp_path / "many")
+    monkeypatch.setattr(many, "_few", lambda: None)  # as if there were more of them
+
+    def changed(spool: Spool, way: int, seed: int) -> object:
+        chance = random.Random(seed)
+        names = [b"top/%x" % chance.randrange(30), b"top/d/%x" % chance.randrange(30)]
+        try:
+            if way < 4:
+                put(spool, chance.choice(names), b"%d" % chance.randrange(5))
+            elif way < 6:
+                spool.add_folder(chance.choice(names), chance.choice([None, 7]))
+            elif way == 6:
+                spool.arrange([(i.name, f"r/{chance.choice('é-z')}{chance.randrange(99)}", Role.OTHER) for i in spool.items()])
+            elif way == 7:
+                spool.arrange((item.name, "a/" + item.name.decode(), Role.CONTENT) for item in spool.items())
+            elif way == 8:
+                spool.alias(
+                    chance.choice([i.name for i in spool.items()]), f"{chance.choice('az')}/{chance.random()}", Role.SCHEMA
+                )
+            elif way == 9:
+                spool.clear_arrangement()
+            elif spool.only_top():
+                spool.unwrap(spool.only_top() or b"")
+        except (NameTaken, IndexError) as error:
+            spool.end()
+            return type(error), str(error).replace("/many/", "/few/")
+        return None
+
+    def said(spool: Spool) -> list[object]:
+        orders = [list(spool.spooled(order)) for order in ("name", "sha512", "stored")]
+        each = [(spool.find(item.name), spool.get(item.name)) for item in spool.items()]
+        files = [spool.of_file(one.file) for one in orders[1]]
+        return [orders, each, files, spool.find(b"none"), spool.of_file("none"), spool.fingerprint(), list(spool.items())]
+
+    with few, many:
+        for _ in range(60):
+            way, seed = chance.randrange(11), chance.randrange(10**6)
+            assert changed(few, way, seed) == changed(many, way, seed)
+            if chance.random() < 0.7:
+                assert said(few) == said(many)
 
 
 def test_unwrapping_takes_the_top_folder_from_every_name(tmp_path: Path) -> None:
