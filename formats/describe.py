@@ -132,8 +132,10 @@ def trouble(kind: str, stream: BinaryIO) -> str:
     ``stream`` stands at its beginning. Every kind but "csv" is XML. OSError and CouldNotRead come through.
     """
     try:
-        for _ in _rows(stream) if kind == "csv" else events(stream):
+        for _ in _rows(stream, "strict") if kind == "csv" else events(stream):
             pass
+    except UnicodeDecodeError:
+        return phrase("table-encoding")
     except HasDoctype:
         return phrase("description-doctype")
     except NotWellFormed as bad:
@@ -248,9 +250,9 @@ def _xml_values(kind: str, stream: BinaryIO) -> Iterator[tuple[str, str]]:
 _SIGNS = re.compile(r"[^0-9a-z]+")
 
 
-def _rows(stream: BinaryIO) -> Iterator[list[str]]:
-    """The rows of a table. Raises csv.Error."""
-    lines = _lines(stream)
+def _rows(stream: BinaryIO, errors: str = "replace") -> Iterator[list[str]]:
+    """The rows of a table. Raises csv.Error, and what ``errors`` asks for (see `codecs`)."""
+    lines = _lines(stream, errors)
     first = next(lines, "")
     return csv.reader(_with_first(first, lines), delimiter=max(",;\t|", key=first.count))
 
@@ -272,11 +274,11 @@ def _with_first(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    """Lines of a text in UTF-8, or UTF-16 with its mark; wrong bytes become U+FFFD. A line ends at `MAX_LINE` at the latest."""
+def _lines(stream: BinaryIO, errors: str) -> Iterator[str]:
+    """Lines of a text in UTF-8, or UTF-16 with its mark; "replace" makes wrong bytes U+FFFD. A line ends at `MAX_LINE` at the latest."""
     start = stream.read(2)
     encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
     held = decoder.decode(start)
     while True:
         data = stream.read(1 << 16)

@@ -213,6 +213,9 @@ def test_every_mapping_is_complete(kind: str) -> None:
         ("other", b"a text", "well-formed"),
         ("other", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "DOCTYPE"),
         ("csv", b'title\n"' + b"a,\n" * 100_000, "longer than"),
+        ("csv", "title\nbản đồ\n".encode("cp1258", "replace") + b"\xd0\n", "UTF-8"),
+        ("csv", "title\nbản đồ\n".encode("utf-16"), ""),
+        ("csv", "title\nbản đồ\n".encode("utf-16") + b"x", "UTF-8"),
     ],
 )
 def test_why_a_description_cannot_be_read_to_its_end(kind: str, data: bytes, word: str) -> None:
