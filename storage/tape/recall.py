@@ -32,6 +32,7 @@ from storage.ocfl.layout import object_path
 from storage.tape.bundles import header
 from storage.tape.cartridge import Cartridge, DataFile
 from storage.tape.checking import comment_of
+from storage.tape.errors import MediumError
 from storage.tape.folder import TapeFolder
 from storage.tape.register import Register
 from storage.tape.rows import FileRow, FileState, PartRow
@@ -86,6 +87,9 @@ class Recall:
     def __init__(self, place: TapeFolder) -> None:
         self._place = place
         self._waiting: list[Request] = []
+        self._unread: set[tuple[int, int]] = (
+            set()
+        )  # (part, offset): a drive tries for minutes, and is not asked again for nothing
         self._guard = threading.Lock()
 
     def ask(self, part: PartRow, row: FileRow) -> Request:
@@ -178,7 +182,18 @@ class Recall:
         moment = int(datetime.fromisoformat(bundle.created).timestamp())
         answer: BinaryIO | None = None
         for row in self._along(shelf, part, wanted):
-            stream, digest = self._one(data, part, row, moment)
+            try:
+                stream, digest = self._one(data, part, row, moment)
+            except StorageError as error:
+                if row.offset == wanted.offset or not (answer or isinstance(error, MediumError)):
+                    raise
+                _log.warning("what lies beside the file that is wanted of %s cannot be brought along: %s", part.volume, error)
+                if isinstance(error, MediumError):
+                    self._unread.add((part.id, row.offset))
+                if answer is not None:
+                    break
+                data = cartridge.data(bundle)
+                continue
             right = digest == row.sha512
             asked_elsewhere = request.elsewhere and row.offset == wanted.offset
             if right and (part.length <= ALONG or (asked_elsewhere and row.size <= KEPT)):
@@ -200,7 +215,8 @@ class Recall:
             yield wanted
             return
         for row in shelf.register.files_of(part.id):
-            if row.offset == wanted.offset or (row.state is FileState.LIVE and not self._path(row).exists()):
+            unread = (part.id, row.offset) in self._unread
+            if row.offset == wanted.offset or (row.state is FileState.LIVE and not unread and not self._path(row).exists()):
                 yield row
 
     def _one(self, data: DataFile, part: PartRow, row: FileRow, moment: int) -> tuple[BinaryIO, bytes]:

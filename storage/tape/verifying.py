@@ -199,20 +199,23 @@ class Pass:
                     yield judged.index, judged.finish(self._shelf)
 
     def _bundle(self, cartridge: Cartridge, bundle: BundleRow, todo: Sequence[tuple[PartRow, _Judged]]) -> None:
-        try:
-            data = cartridge.data(bundle)
-        except (WrongVolume, MediumError) as error:
-            reason = error.finding.args.get("reason", "")
-            self._unread(todo, f"its labels cannot be believed: {reason}")
-            return
         moment = int(datetime.fromisoformat(bundle.created).timestamp())
         asked: dict[int, list[tuple[PartRow, _Judged]]] = {}
         for each in todo:  # the same copy may be asked for twice: it is read once
             asked.setdefault(each[0].id, []).append(each)
-        for same in asked.values():
-            self._part(data, same, moment)
+        left, data = list(asked.values()), None
+        while left:
+            try:
+                data = data or cartridge.data(bundle)
+            except (WrongVolume, MediumError) as error:
+                reason = error.finding.args.get("reason", "")
+                self._unread([each for same in left for each in same], f"its labels cannot be believed: {reason}")
+                return
+            if not self._part(data, left.pop(0), moment):
+                data = None  # where the tape stands is not known: read there, sound parts would look altered
 
-    def _part(self, data: DataFile, asked: Sequence[tuple[PartRow, _Judged]], moment: int) -> None:
+    def _part(self, data: DataFile, asked: Sequence[tuple[PartRow, _Judged]], moment: int) -> bool:
+        """Whether it was read to its end, so that the next one can be read on from there."""
         part = asked[0][0]
         done: set[int] = set()
         try:
@@ -224,6 +227,8 @@ class Pass:
                         self._tell(judged, reading)
         except (WrongVolume, MediumError) as error:
             self._unread(asked, str(error.finding.args.get("reason", "")), done)
+            return False
+        return True
 
     def _unread(self, todo: Sequence[tuple[PartRow, _Judged]], reason: str, done: Collection[int] = ()) -> None:
         """The members of these parts (but for those that are ``done``) could not be read."""

@@ -9,14 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.errors import Unavailable
+from storage.tape.drive import BLOCK
 from storage.tape.tier import TapeTier
+from storage.tape.transport import Reply, ScsiTransport, open_transport
 from storage.tier import Ask
 from tests.storage.sealed import SealedObject
-from tests.storage.tape.faulty import MOVE, REWIND, Watch
+from tests.storage.tape.canned import check
+from tests.storage.tape.faulty import MOVE, READ, REWIND, Watch
 from tests.storage.tape.tapes import Tapes, tapes
 from tests.storage.tape.target import needs_target
 
@@ -69,6 +73,58 @@ def test_what_is_recalled_never_answers_for_the_tape(scene: Tapes, tmp_path: Pat
         cartridge.write(bytes([data[at] ^ 1]))
     report = scene.tier().verify(made.object_id, made.expected)
     assert [each.path for each in report.problems] == [file.content_path]
+
+
+@pytest.mark.parametrize("wanted", range(5))
+def test_canned_a_block_that_cannot_be_read_keeps_no_other_file_from_being_recalled(
+    scene: Tapes, tmp_path: Path, wanted: int
+) -> None:
+    """What lies beside a file is brought along where that can be: it may not keep the file itself from whoever needs it."""
+    made = SealedObject(tmp_path / "spool")
+    contents = [random.Random(number).randbytes(2 * BLOCK) for number in range(5)]
+    made.version({f"{number}.bin": data for number, data in enumerate(contents)})
+    tier = scene.tier()
+    assert tier.write(made.versions)[0].error is None
+    tier.close()
+    bad = BadBlock(contents[2][BLOCK + 1_000 : BLOCK + 1_064])
+    tier = scene.tier(bad)
+    path = next(file.content_path for file in made.versions[0].files() if file.source.read_bytes() == contents[wanted])
+    if wanted == 2:
+        with pytest.raises(Unavailable):
+            tier.open(made.object_id, path).close()
+    else:
+        for file in made.versions[0].files():
+            data = file.source.read_bytes()
+            if file.content_path == path or data in (contents[0], contents[4]):
+                with tier.open(made.object_id, file.content_path) as stream:
+                    assert stream.read() == data
+    assert bad.met == 1
+
+
+class BadBlock:
+    """The block that holds these bytes cannot be read (canned), however often it is tried; the tape stands behind it afterwards."""
+
+    def __init__(self, inside: bytes) -> None:
+        self._inside = inside
+        self.met = 0
+
+    def __call__(self, address: str) -> ScsiTransport:
+        bad, inner = self, open_transport(address)
+
+        class Watched:
+            name = address
+
+            def execute(self, cdb: bytes, **more: Any) -> Reply:
+                reply = inner.execute(cdb, **more)
+                if cdb[0] == READ and bad._inside in bytes(more["receive"]):
+                    bad.met += 1
+                    return check(3, 0x1100)
+                return reply
+
+            def close(self) -> None:
+                inner.close()
+
+        return Watched()
 
 
 def test_an_audit_serves_on_its_way_what_others_ask_of_the_cartridge(scene: Tapes, tmp_path: Path) -> None:

@@ -543,6 +543,34 @@ def test_canned_a_block_that_cannot_be_read_hides_no_more_than_itself(scene: Tap
     assert report.counts[Outcome.GOOD] >= 10
 
 
+@pytest.mark.parametrize("then", [faulty.SPACE, faulty.READ], ids=["spacing", "reading the label"])
+def test_canned_after_a_block_that_cannot_be_passed_the_others_are_found_anew(scene: Tapes, tmp_path: Path, then: int) -> None:
+    """A medium error at a block, and another (once) on the way behind it: where the tape stands then is not where it was thought to, and
+    what is read there is no damage of the others in the bundle."""
+    made = [sealed(tmp_path, number, size=3 * BLOCK) for number in range(4)]
+    tier = scene.tier()
+    assert [each.error for each in tier.write([version for each in made for version in each.versions])] == [None] * 4
+    tier.close()
+    harms = [(faulty.READ, 0), (then, 0)]
+
+    def matches(cdb: bytes) -> bool:
+        long = cdb[0] != faulty.READ or watch.counts[faulty.READ] > 9
+        if harms and long and cdb[0] == harms[0][0]:
+            harms.pop(0)
+            watch.number = watch.seen + 1
+            return True
+        return False
+
+    watch = Watch(lambda inner, cdb: check(3, 0x1100), matches=matches)
+    asks = [Ask(each.object_id, each.expected) for each in made]
+    found = dict(scene.tier(watch).verify_together(asks))
+    assert not harms
+    outcomes = [{problem.outcome for problem in report.problems} for report in found.values()]  # type: ignore[union-attr]
+    assert set().union(*outcomes) == {Outcome.UNREADABLE}
+    assert sum(not each for each in outcomes) >= 2
+    assert all(sound(scene.tier(), each) for each in made)
+
+
 def test_canned_data_that_ends_early_is_altered_and_nothing_hangs(scene: Tapes, tmp_path: Path) -> None:
     """READ answers "file mark" (canned) in the middle of the data, as after blocks were lost."""
     made = SealedObject(tmp_path / "spool")
