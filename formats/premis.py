@@ -250,6 +250,10 @@ def _entity(each: PremisEntity) -> str:
     return f'<object xsi:type="{escape(each.kind)}">{inside}</object>\n'
 
 
+_AS_JSON: Final = json.JSONEncoder(sort_keys=True).encode
+"""Made once: `json.dumps` makes one for each event where it is told anything."""
+
+
 def _event(event: Event) -> str:
     more: dict[str, object] = {"aip_version": event.aip_version, "deposit": event.deposit_id, "tier": event.tier}
     more = {name: value for name, value in more.items() if value}
@@ -258,7 +262,7 @@ def _event(event: Event) -> str:
     detail = ""
     if more:
         # ASCII JSON: whatever a value holds (lone surrogates too) is read back exactly.
-        words = escape(json.dumps(more, sort_keys=True))
+        words = escape(_AS_JSON(more))
         detail = f"<eventDetailInformation><eventDetail>{words}</eventDetail></eventDetailInformation>"
     linked = _identifier("linkingObject", event.aip_id) if event.aip_id else ""
     return (

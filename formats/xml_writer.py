@@ -15,15 +15,13 @@ __all__ = ["Writer", "date_time", "escape"]
 FLUSH: Final = 1 << 16
 """Characters collected before they are encoded and written."""
 
-_SPECIAL = re.compile('[&<>"\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')
-
-_REFERENCES: Mapping[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_UNSEEN = "\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+_SPECIAL = re.compile(f'[&<>"{_UNSEEN}]')
+_CONTROL = re.compile(f"[{_UNSEEN}]")
 
 
 def _reference(match: re.Match[str]) -> str:
     character = match.group()
-    if character in _REFERENCES:
-        return _REFERENCES[character]
     if character in "\t\n\r" or "\x7f" <= character <= "\x9f":
         return f"&#{ord(character)};"
     return "\ufffd"
@@ -35,7 +33,10 @@ def escape(text: str) -> str:
     Characters that XML 1.0 cannot carry (control characters, lone surrogates) become U+FFFD: a value that must survive
     whatever it holds, like a file name, is percent-encoded by the caller.
     """
-    return _SPECIAL.sub(_reference, text) if _SPECIAL.search(text) else text
+    if not _SPECIAL.search(text):
+        return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return _CONTROL.sub(_reference, text)
 
 
 @functools.lru_cache(maxsize=1024)

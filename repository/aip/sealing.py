@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -142,8 +143,8 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
     digest = _write_inventory(sealing, manifest, work / "inventory.json")
     with _Hashing(work / CONTENTS, ["sha512"]) as listing:
         for each in manifest.contents(new_only=True):
-            row = (each.content_path, each.file, each.size, each.sha256.hex(), each.sha512.hex())
-            listing.write(f"{json.dumps(row)}\n".encode())
+            place, file = encode_basestring_ascii(each.content_path), encode_basestring_ascii(each.file)
+            listing.write(f'[{place}, {file}, {each.size}, "{each.sha256.hex()}", "{each.sha512.hex()}"]\n'.encode())
     summary = {
         "kho": 1,
         "aip": sealing.aip_id,

@@ -330,7 +330,6 @@ def ingest_events(
 ) -> Iterator[Event]:
     """What happened to the deposit until it was sealed, as PREMIS events that go into the AIP."""
     errors = sum(count for code, count in findings.counts.items() if weigh(code, archive.policy) >= Weight.WARNING)
-    tools = {f"tool_{n}": f"{tool}: {count}" for n, (tool, count) in enumerate(FormatReport(spool.database).tools(), 1)}
     happened: list[tuple[str, str, dict[str, str | int]]] = [
         ("message digest calculation", "success", {"algorithms": "sha256 sha512", "files": spool.files, "bytes": spool.bytes}),
         ("validation", "warning" if errors else "success", {"findings": errors, "policy": archive.policy.digest}),
@@ -338,7 +337,9 @@ def ingest_events(
         ("ingestion", "success", {"verdict": "accept", "policy": archive.policy.digest, "fingerprint": deposit.fingerprint}),
     ]
     if archive.policy.identify:
-        happened.insert(2, ("format identification", "success", dict(tools)))
+        answered = enumerate(FormatReport(spool.database).tools(), 1)
+        tools: dict[str, str | int] = {f"tool_{n}": f"{tool}: {count}" for n, (tool, count) in answered}
+        happened.insert(2, ("format identification", "success", tools))
     judged = {code: findings.counts[code] for code in SIGNATURE_CODES if findings.counts[code]}
     if judged:
         outcome = "success" if judged.keys() == {"SIG-PASSED"} else "warning"
