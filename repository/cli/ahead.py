@@ -11,7 +11,7 @@ from storage import processes
 from storage.ocfl.early import early_helpers
 from storage.processes import Helpers
 
-__all__ = ["begun", "beside"]
+__all__ = ["EXAMINER", "begun", "beside"]
 
 _WITH_VALUE = ("--home",)
 """Options of ``kho`` itself that are followed by a value."""
@@ -37,20 +37,25 @@ def begun(arguments: Sequence[str]) -> Helpers | None:
     return None
 
 
-def beside() -> Helpers | None:
+EXAMINER = "repository.signed.examiner"
+"""What looks for signatures, which every process would load for itself with its first deposit."""
+
+
+def beside(*loaded: str) -> Helpers | None:
     """Processes for the `repository.workforce.Workforce` of an archive that is not open yet, one a processor; None where there is but one.
-    To be closed."""
-    return _copies("repository.workforce:serve")
+    To be closed. They have what they run, and the modules ``loaded``, from the beginning."""
+    return _copies("repository.workforce:serve", loaded)
 
 
-def _copies(entry: str) -> Helpers | None:
+def _copies(entry: str, loaded: Sequence[str] = ()) -> Helpers | None:
     """Processes that run ``entry``, one a processor; None where there is but one."""
     cores = len(os.sched_getaffinity(0))
     if cores < 2:
         return None
     helpers = processes.Helpers(entry, cores)
     with loading():  # what they run is most of what is run here
-        importlib.import_module("repository.signed.examiner")  # which others load with the first deposit: each would for itself
+        for each in loaded:
+            importlib.import_module(each)
         helpers.copy()
     return helpers
 

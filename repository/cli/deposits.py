@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policies.findings import Finding, spoken
-from repository.cli.ahead import beside
+from repository.cli.ahead import EXAMINER, beside
 from repository.cli.door import Door, Usage, actor, check_source
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
@@ -86,7 +86,7 @@ def deposit(
     _check_metadata(metadata)
     producer = producer or os.environ.get(PRODUCER_VARIABLE) or actor().removeprefix("user:")
     if len(paths) >= MANY and update is None:
-        door.helpers = beside()
+        door.helpers = beside(EXAMINER)
     with door.open(door.helpers) as engine:
         done = engine.deposits.submit(
             paths, producer=producer, key=key, update=update, metadata=metadata, title=title, progress=door.progress()
