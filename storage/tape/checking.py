@@ -29,14 +29,14 @@ class Reading:
 def read_members(
     data: DataFile, part: PartRow, rows: Iterable[FileRow], moment: int, wanted: Callable[[FileRow], bool]
 ) -> Iterator[Reading]:
-    """Read the wanted members of a part, which must lie ahead. Other errors than unreadable blocks come through as they are."""
+    """Read the wanted members of a part. What lies behind where ``data`` stands begins in a block that could not be read, and was stepped
+    over: in this part, or at the end of the one before. Other errors than unreadable blocks come through as they are."""
     comment = str(comment_of(part))
     place = object_path(part.object_id)
-    blind = 0
     for row in rows:
         if wanted(row):
             expected = header(f"{place}/{row.path}", row.size, moment, comment)
-            if row.offset < blind:
+            if row.offset < data.at:
                 yield Reading(row, Outcome.UNREADABLE, "a block could not be read", 0)
             else:
                 try:
@@ -44,7 +44,7 @@ def read_members(
                     yield _read(data, row, expected)
                 except MediumError as error:
                     yield Reading(row, Outcome.UNREADABLE, str(error.sense), 0)
-                    blind = data.step_over()
+                    data.step_over()
         comment = ""
 
 

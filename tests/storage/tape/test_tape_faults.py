@@ -571,6 +571,28 @@ def test_canned_after_a_block_that_cannot_be_passed_the_others_are_found_anew(sc
     assert all(sound(scene.tier(), each) for each in made)
 
 
+def test_canned_a_block_that_two_objects_share_is_unreadable_in_both(scene: Tapes, tmp_path: Path) -> None:
+    """Objects of a bundle stand behind one another, and the block that cannot be read may hold the end of one and the beginning of the
+    next: whichever it is, each is told of, and the pass goes on."""
+    made = [sealed(tmp_path, number, size=BLOCK) for number in range(3)]
+    tier = scene.tier()
+    assert [each.error for each in tier.write([version for each in made for version in each.versions])] == [None] * 3
+    tier.close()
+    number, together = 0, 0
+    while True:
+        number += 1
+        bad = Watch(lambda inner, cdb: check(3, 0x1100), number, lambda cdb: cdb[0] == faulty.READ)
+        tier = scene.tier(bad)
+        found = dict(tier.verify_together([Ask(each.object_id, each.expected) for each in made]))
+        tier.close()
+        if bad.seen < number:
+            break
+        reports = [each for each in found.values() if not isinstance(each, StorageError)]
+        assert {problem.outcome for each in reports for problem in each.problems} <= {Outcome.UNREADABLE}
+        together += 1 < sum(not each.ok for each in reports) < 3
+    assert together
+
+
 def test_canned_data_that_ends_early_is_altered_and_nothing_hangs(scene: Tapes, tmp_path: Path) -> None:
     """READ answers "file mark" (canned) in the middle of the data, as after blocks were lost."""
     made = SealedObject(tmp_path / "spool")
