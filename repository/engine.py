@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from repository.services.reports import PeriodReports, Reports
     from repository.services.signatures import Signatures
     from repository.services.tapes import Tapes
+    from repository.services.tiers import Tiers
     from repository.services.unfinished import Unfinished
     from repository.workforce import Workforce
     from storage.processes import Helpers
@@ -162,6 +163,13 @@ class Engine:
         from repository.services.unfinished import Unfinished
 
         return Unfinished(self.archive, self.jobs)
+
+    @cached_property
+    def tiers(self) -> Tiers:
+        """Tiers to be added, and to be begun anew."""
+        from repository.services.tiers import Tiers
+
+        return Tiers(self.archive)
 
     @cached_property
     def tapes(self) -> Tapes:

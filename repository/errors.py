@@ -83,6 +83,11 @@ class UnknownTier(RepositoryError):
         super().__init__("TIER-UNKNOWN", name, known=known)
 
 
+class TierNotReplaced(RepositoryError):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__("TIER-NOT-REPLACED", name, reason=reason)
+
+
 class NotABucket(RepositoryError):
     def __init__(self, name: str, buckets: str) -> None:
         super().__init__("TIER-NOT-BUCKET", name, buckets=buckets or "–")

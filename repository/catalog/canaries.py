@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from repository.catalog.database import Database
+from repository.catalog.database import Database, Transaction
 from repository.catalog.tables import canary as table
 
 __all__ = ["Canaries", "Canary"]
@@ -46,3 +46,7 @@ class Canaries:
         with self._database.write() as transaction:
             transaction.execute(delete(table).where(table.c.tier == tier))
             transaction.execute(insert(table), [asdict(each) for each in canaries])
+
+    def forget(self, tier: str, *, within: Transaction) -> None:
+        """What was planted on a tier is gone with it."""
+        within.execute(delete(table).where(table.c.tier == tier))

@@ -86,6 +86,11 @@ class Placements:
         for each in (damage, table):
             within.execute(delete(each).where(each.c.aip_id == aip_id, each.c.tier == tier))
 
+    def clear(self, tier: str, *, within: Transaction) -> int:
+        """All copies of a tier are gone, with their damages. Their history stays. Returns how many there were."""
+        within.execute(delete(damage).where(damage.c.tier == tier))
+        return int(within.execute(delete(table).where(table.c.tier == tier)).rowcount)
+
 
 def _lacking(tier: str, promised: Promised) -> CompoundSelect[Any] | Select[Any]:
     """Id, newest version and bytes."""

@@ -1,8 +1,7 @@
-"""``kho tiers`` and ``kho copies``: where the copies are, and moving them where the policy says."""
+"""``kho copies``: moving copies where the policy says."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -12,50 +11,16 @@ from policies.findings import Finding
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
-from repository.cli.screen import Screen, number, size, span, when
+from repository.cli.screen import Screen, number, size, span
 from repository.texts import words
 
-__all__ = ["apply", "plan", "sweep", "tiers"]
+__all__ = ["apply", "plan", "sweep"]
 
 Swept = Annotated[str, typer.Argument(metavar="TIER", help=words("option.tier"), show_default=False)]
 Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help=words("option.sweep_profile"), show_default=False)]
 Apply = Annotated[bool, typer.Option("--apply", metavar=" ", help=words("option.sweep_apply"))]
 Age = Annotated[str, typer.Option("--older-than", metavar="PERIOD", help=words("option.sweep_age"))]
 Release = Annotated[bool, typer.Option("--release", metavar=" ", help=words("option.release"))]
-
-
-def tiers(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:
-    """The tiers: whether they answer, what they hold, what is free, the oldest check."""
-    door = Door.of(context, home, as_json)
-    with door.open() as engine:
-        from repository.views import copies as views_copies
-
-        document = views_copies.tiers(engine.archive, engine.reports.fixity())
-    rows = document["tiers"]
-    away = [Finding("OPS-TIER-UNAVAILABLE", row["name"], {"reason": row["unreachable"]}) for row in rows if not row["reachable"]]
-
-    def text() -> None:
-        screen = Screen(door.out)
-        for row in rows:
-            screen.line(" · ".join(filter(None, (row["name"], row["medium"], row["site"], row["place"]))), "bold")
-            free = words("tiers.free_unknown") if row["free"] is None else size(row["free"])
-            screen.facts(
-                [
-                    (words("label.state"), words("tiers.there" if row["reachable"] else "tiers.away")),
-                    (words("label.promised"), words("tiers.yes" if row["promised"] else "tiers.no")),
-                    (words("label.copies"), f"{number(row['good'])} / {number(row['copies'])} · {size(row['bytes'])}"),
-                    (words("label.free"), free),
-                    (words("label.oldest_check"), when(_moment(row["oldest_check"]), words("tiers.never"))),
-                    *([(words("label.lock"), words("tiers.lock", days=number(row["lock_days"])))] if row["lock_days"] else []),
-                ]
-            )
-
-    code = Exit.FEW_COPIES if away else Exit.DONE
-    return door.answer("tiers", document, text, code=code, closing=away)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def plan(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:

@@ -10,8 +10,9 @@ import hmac
 import json
 import os
 import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from policies.archive import Policy, default_policy_text, parse_policy
@@ -24,7 +25,7 @@ from repository.settings.notices import NoticePlace, read_notices
 from repository.settings.places import FOLDERS, SettingsError, TierPlace, read_tiers, s3_text
 from repository.settings.signing import SignPlace, read_sign
 
-__all__ = ["ApiToken", "Settings", "SettingsError", "TierPlace", "init_home", "remember_tiers"]
+__all__ = ["ApiToken", "Settings", "SettingsError", "TierFile", "TierPlace", "init_home", "remember_tiers"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -345,18 +346,92 @@ def _tier_text(name: str, path: str | os.PathLike[str]) -> str:
 
 
 def remember_tiers(home: str | os.PathLike[str], identifiers: Mapping[str, str]) -> None:
-    """Write the UUIDs of tiers that were just made (name → UUID) into the kho.toml that `init_home` has just written.
+    """Write the UUIDs of tiers that were just made (name → UUID) into kho.toml.
 
     Raises:
-        SettingsError: (SET-UNREADABLE) the file cannot be read or written; it is then as it was, and says no UUIDs.
+        SettingsError: (SET-UNREADABLE) the file cannot be read or written; it is then as it was, and says no UUIDs. Or as `TierFile`.
     """
-    file = Path(os.path.abspath(home)) / "kho.toml"
-    text = _read(file).decode("utf-8")
+    file = TierFile.read(home)
     for name, identifier in identifiers.items():
-        line = f"name = {json.dumps(name, ensure_ascii=False)}\n"
-        text = text.replace(f"[[tiers]]\n{line}", f'[[tiers]]\n{line}uuid = "{identifier}"\n')
-    try:
-        _create(file.with_name("kho.toml.new"), text)
-        os.rename(file.with_name("kho.toml.new"), file)
-    except OSError as problem:
-        raise SettingsError("SET-UNREADABLE", str(file), reason=os_phrase(problem)) from problem
+        file = file.changed(name, {"uuid": identifier})
+    file.write()
+
+
+_BLOCK = re.compile(r"^[ \t]*\[\[tiers\]\][ \t]*(?:#.*)?$", re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class TierFile:
+    """kho.toml with changed tiers, not written yet. What people wrote stays as it is, line by line; what comes of a change is read as the
+    settings are, and must be usable.
+
+    Raises:
+        SettingsError: as `Settings.load`; (SET-TIER-BY-HAND) the file is written in a way that cannot be changed line by line.
+    """
+
+    path: Path
+    text: str
+
+    @classmethod
+    def read(cls, home: str | os.PathLike[str]) -> TierFile:
+        file = Path(os.path.abspath(home)) / "kho.toml"
+        return cls(file, _read(file).decode("utf-8"))
+
+    def tier(self, name: str) -> TierPlace:
+        """One tier as the text says it is."""
+        return self._settings().tier(name)
+
+    def added(self, name: str, place: str | os.PathLike[str], *, site: str = "") -> TierFile:
+        """With one more tier at its end."""
+        end = f"site = {json.dumps(site, ensure_ascii=False)}\n" if site else ""
+        text = self.text if self.text.endswith("\n") or not self.text else self.text + "\n"
+        return self._checked(text + _tier_text(name, place) + end)
+
+    def changed(self, name: str, keys: Mapping[str, str]) -> TierFile:
+        """With other values for keys of a tier: in the line that has the key, else in a new one behind the tier's name."""
+        text = self.text
+        for key, value in keys.items():
+            begin, end = self._block(text, name)
+            line = f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\\", r"\\")  # as `re` takes it
+            block, known = re.subn(rf"^[ \t]*{key}[ \t]*=.*$", line, text[begin:end], count=1, flags=re.MULTILINE)
+            if not known:
+                block = re.sub(r"^[ \t]*name[ \t]*=.*$", rf"\g<0>\n{line}", block, count=1, flags=re.MULTILINE)
+            text = text[:begin] + block + text[end:]
+        changed = self._checked(text)
+        if any(self._said(changed._block(text, name), text).get(key) != value for key, value in keys.items()):
+            raise SettingsError("SET-TIER-BY-HAND", str(self.path), tier=name, keys=", ".join(keys))
+        return changed
+
+    def write(self) -> None:
+        """Put it in the place of the file, whole or not at all."""
+        try:
+            _create(self.path.with_name("kho.toml.new"), self.text)
+            os.rename(self.path.with_name("kho.toml.new"), self.path)
+        except OSError as problem:
+            raise SettingsError("SET-UNREADABLE", str(self.path), reason=os_phrase(problem)) from problem
+
+    def _checked(self, text: str) -> TierFile:
+        file = replace(self, text=text)
+        file._settings()
+        return file
+
+    def _settings(self) -> Settings:
+        root = Document(self.text, str(self.path), family="SET", error=SettingsError).root
+        return _settings(self.path.parent, root, _Given(root, {}, os.environ))
+
+    def _block(self, text: str, name: str) -> tuple[int, int]:
+        """Where the lines of a tier begin and end."""
+        for header in _BLOCK.finditer(text):
+            rest = _HEADER.search(text, header.end())
+            span = header.end(), rest.start() if rest else len(text)
+            if self._said(span, text).get("name") == name:
+                return span
+        raise SettingsError("SET-TIER-BY-HAND", str(self.path), tier=name, keys="uuid")
+
+    @staticmethod
+    def _said(span: tuple[int, int], text: str) -> Mapping[str, object]:
+        try:
+            return tomllib.loads(text[span[0] : span[1]])
+        except tomllib.TOMLDecodeError:
+            return {}
