@@ -44,6 +44,9 @@ DRILL = "restore drill"
 ENDS_SOON = timedelta(days=60)
 """How long before its end a certificate is told of: ordering another one takes weeks in an office."""
 
+STOPPED = timedelta(days=2)
+"""So long after a day's end the next one should have been closed long ago: the worker does it within minutes."""
+
 FREE_LEAST = 2 << 30
 """Bytes that must be free for home and tiers: enough for one more step of everything that runs."""
 
@@ -135,10 +138,13 @@ def _evidence(archive: Archive, now: datetime) -> Iterator[Finding]:
 def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:
     last = archive.catalog.days.last()
     if last is None:
+        begun = archive.catalog.days.first_time()
+        if begun is not None and now - day_end(begun.date()) > STOPPED:
+            yield Finding("ATT-LEDGER-STOPPED", args={"day": begun.date().isoformat()})
         return
     if last.day >= now.date():
         yield Finding("ATT-CLOCK", args={"time": last.day.isoformat(), "now": f"{now:%Y-%m-%d %H:%M}"})
-    if now - day_end(last.day) > timedelta(days=2):
+    if now - day_end(last.day) > STOPPED:
         yield Finding("ATT-LEDGER-STOPPED", args={"day": last.day.isoformat()})
     if unsealed := [day for day in archive.catalog.days.unsealed() if now - day_end(day.day) > timedelta(hours=26)]:
         yield Finding("ATT-LEDGER-WAITING", args={"days": len(unsealed)})

@@ -258,8 +258,8 @@ class DataFile:
             size -= len(piece)
             yield piece
 
-    def step_over(self) -> int:
-        """After a MediumError: come to the block behind the one that could not be read. Returns the offset there.
+    def step_over(self) -> None:
+        """After a MediumError: come to the block behind the one that could not be read.
 
         Raises PositionLost, MediumError when that does not work.
         """
@@ -269,4 +269,3 @@ class DataFile:
         self._cartridge.is_in(3 * (self.bundle.sequence - 1) + DATA)
         self._block, self._rest = bad + 1, memoryview(b"")
         self.at = self._block * self.bundle.block
-        return self.at

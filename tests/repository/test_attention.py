@@ -91,6 +91,13 @@ def test_a_full_disk(held: ArchiveUnderTest, monkeypatch: pytest.MonkeyPatch) ->
     assert "ATT-DISK" in codes(held.engine.archive)
 
 
+def test_a_ledger_of_which_no_day_was_ever_closed(held: ArchiveUnderTest) -> None:
+    """Where no worker ever ran, nothing can be proven to anybody, and nothing else on the list says so."""
+    assert held.catalog.days.last() is None
+    assert "ATT-LEDGER-STOPPED" not in codes(later(held, days=1))
+    assert "ATT-LEDGER-STOPPED" in codes(later(held, days=4))
+
+
 def test_a_ledger_that_stands_still(held: ArchiveUnderTest) -> None:
     today = datetime.now(UTC).date()
     held.catalog.days.add(LedgerDay(1, today, today - timedelta(days=1), 1, 1, 1, b"{}", b""))
