@@ -19,7 +19,7 @@ from repository.texts import words
 __all__ = ["add", "replace", "tier_of", "tiers"]
 
 New = Annotated[str, typer.Argument(metavar="NAME=PLACE", help=words("option.tier_new"), show_default=False)]
-Known = Annotated[str, typer.Argument(metavar="TIER", help=words("option.tier"), show_default=False)]
+Known = Annotated[str, typer.Argument(metavar="TIER", help=words("option.tier_known"), show_default=False)]
 Site = Annotated[str, typer.Option("--site", metavar="WORD", help=words("option.tier_site"), show_default=False)]
 Folder = Annotated[Path | None, typer.Option("--path", metavar="FOLDER", help=words("option.tier_path"))]
 
