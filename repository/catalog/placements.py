@@ -26,6 +26,7 @@ from repository.catalog.columns import Words
 from repository.catalog.database import Database, Transaction
 from repository.catalog.tables import aip, damage, kept_object, kept_version
 from repository.catalog.tables import copy as table
+from repository.model import CopyState
 
 __all__ = ["Placements", "Promised"]
 
@@ -85,6 +86,16 @@ class Placements:
         """A copy is gone, with its damages. Its history stays."""
         for each in (damage, table):
             within.execute(delete(each).where(each.c.aip_id == aip_id, each.c.tier == tier))
+
+    def only_on(self, tier: str) -> int:
+        """Of how many objects no other tier has a copy that is known to be good and got as far as the one on ``tier``."""
+        other = table.alias()
+        elsewhere = and_(other.c.aip_id == table.c.aip_id, other.c.tier != tier, other.c.version >= table.c.version)
+        good = exists().where(elsewhere, other.c.state == CopyState.GOOD.value)
+        with self._database.read() as transaction:
+            return int(
+                transaction.execute(select(func.count()).select_from(table).where(table.c.tier == tier, ~good)).scalar_one()
+            )
 
     def clear(self, tier: str, *, within: Transaction) -> int:
         """All copies of a tier are gone, with their damages. Their history stays. Returns how many there were."""

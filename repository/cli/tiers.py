@@ -21,6 +21,7 @@ __all__ = ["add", "replace", "tier_of", "tiers"]
 New = Annotated[str, typer.Argument(metavar="NAME=PLACE", help=words("option.tier_new"), show_default=False)]
 Known = Annotated[str, typer.Argument(metavar="TIER", help=words("option.tier_known"), show_default=False)]
 Site = Annotated[str, typer.Option("--site", metavar="WORD", help=words("option.tier_site"), show_default=False)]
+GiveUp = Annotated[bool, typer.Option("--give-up", metavar=" ", help=words("option.tier_give_up"))]
 Folder = Annotated[Path | None, typer.Option("--path", metavar="FOLDER", help=words("option.tier_path"))]
 
 
@@ -81,11 +82,18 @@ def add(context: typer.Context, tier: New, site: Site = "", home: Home = None, a
     return _answer(door, "tiers_add", begun, words("tiers.added", tier=begun.name, place=begun.place), closing)
 
 
-def replace(context: typer.Context, tier: Known, folder: Folder = None, home: Home = None, as_json: AsJson = False) -> int:
+def replace(
+    context: typer.Context,
+    tier: Known,
+    folder: Folder = None,
+    give_up: GiveUp = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
     """Begin a tier anew whose medium is gone for good."""
     door = Door.of(context, home, as_json)
     with door.open() as engine:
-        begun = engine.tiers.replace(tier, None if folder is None else folder.absolute())
+        begun = engine.tiers.replace(tier, None if folder is None else folder.absolute(), give_up=give_up)
     said = words("tiers.replaced", tier=begun.name, place=begun.place, copies=number(begun.copies))
     return _answer(door, "tiers_replace", begun, said, [Finding("TIER-PROMISED", tier)])
 

@@ -55,9 +55,10 @@ class Tiers:
             file = file.added(name, place, site=site)
         return self._begin(file, file.tier(name), ADDED)
 
-    def replace(self, name: str, folder: Path | None = None) -> Begun:
+    def replace(self, name: str, folder: Path | None = None, *, give_up: bool = False) -> Begun:
         """Begin a tier anew whose medium is gone for good: empty, at its place or in another ``folder``. The catalog lets go of its copies,
-        which are made again as promised; should the medium come back, it is not this tier any more.
+        which are made again as promised; should the medium come back, it is not this tier any more. ``give_up``: also where something has
+        no other copy that is known to be good.
 
         Raises `UnknownTier`, `TierNotReplaced`, and what `add` raises.
         """
@@ -73,6 +74,8 @@ class Tiers:
             pass
         else:
             raise TierNotReplaced(name, phrase("tier-answers", place=place.shown))
+        if not give_up and (alone := archive.catalog.placements.only_on(name)):
+            raise TierNotReplaced(name, phrase("tier-last-copies", count=alone))
         keys = {"path": os.fspath(folder)} if folder is not None else {}
         if place.in_service is not None:  # old media are checked first, and this one is new
             keys["in_service"] = archive.clock.now().date().isoformat()

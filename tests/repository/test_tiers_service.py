@@ -90,6 +90,27 @@ def test_a_tier_that_answers_is_not_begun_anew(archive: ArchiveUnderTest, tmp_pa
     assert not (tmp_path / "other").exists()
 
 
+def test_the_last_good_copies_are_not_given_up_unasked(
+    archive: ArchiveUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    archive.deposit(write_tree(tmp_path / "in2", {"b.txt": b"b"}))
+    (file,) = archive.object(aip, "a").rglob("a.txt")
+    file.chmod(0o644)
+    file.write_bytes(b"A")
+    archive.audit()
+    (archive.home / "tiers" / "b").rename(tmp_path / "gone")
+    text = (archive.home / "kho.toml").read_text()
+    code, document = kho(archive, capsys, "tiers", "replace", "b")
+    assert (code, document["findings"][0]["code"]) == (2, "TIER-NOT-REPLACED")  # type: ignore[index]
+    assert "1 objects have no other copy" in document["findings"][0]["text"]  # type: ignore[index]
+    assert (archive.home / "kho.toml").read_text() == text
+    assert not (archive.home / "tiers" / "b").exists()
+    assert archive.states(aip) == {"a": "damaged", "b": "good"}
+    assert kho(archive, capsys, "tiers", "replace", "b", "--give-up")[0] == 0
+    assert archive.states(aip) == {"a": "damaged"}
+
+
 def test_in_another_folder_and_its_media_are_new(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     file = archive.home / "kho.toml"
     text = file.read_text()
