@@ -7,7 +7,7 @@ in the order that is needed: by logical path for METS and exports, by digest for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fixity.digests import LogicalPath
 from fixity.tables import Database, make_tables
@@ -27,9 +27,8 @@ _STATE = "path, file, size, sha256, sha512"
 _CONTENT = "sha512, sha256, content_path, file, size, new"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of a version state. ``file`` is where its bytes lie before they are kept (opaque here)."""
+class Entry(NamedTuple):
+    """One file of a version state: a row of ``state``. ``file`` is where its bytes lie before they are kept (opaque here)."""
 
     path: LogicalPath
     file: str
@@ -38,8 +37,7 @@ class Entry:
     sha512: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """One distinct content of an object, by digest. ``new`` when it is first stored in this version; contents of earlier versions
     have no ``file`` and size -1 (OCFL inventories do not know sizes)."""
 
@@ -64,8 +62,7 @@ class Manifest:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Raises sqlite3.IntegrityError when a path is there already."""
-        rows = ((e.path, e.file, e.size, e.sha256, e.sha512) for e in entries)
-        self._database.executemany(f"INSERT INTO state ({_STATE}) VALUES (?,?,?,?,?)", rows)
+        self._database.executemany(f"INSERT INTO state ({_STATE}) VALUES (?,?,?,?,?)", entries)
 
     def inherit(self, contents: Iterable[Content]) -> None:
         """Take over the contents of the version before, so that only what changed is stored again."""
@@ -93,8 +90,7 @@ class Manifest:
         """Entries in order of their paths (as UTF-8 bytes); only those below the folder ``prefix`` when one is given."""
         # "0" is the character after "/": all names below the folder and no others, from the primary key.
         tail, arguments = ("WHERE path > ? AND path < ?", (prefix + "/", prefix + "0")) if prefix else ("", ())
-        for row in self._database.execute(f"SELECT {_STATE} FROM state {tail} ORDER BY path", arguments):
-            yield Entry(LogicalPath(row[0]), row[1], row[2], row[3], row[4])
+        yield from map(Entry._make, self._database.execute(f"SELECT {_STATE} FROM state {tail} ORDER BY path", arguments))
 
     def by_digest(self) -> Iterator[tuple[bytes, LogicalPath]]:
         """(SHA-512, logical path) of the state in that order: an OCFL state block."""
@@ -107,7 +103,7 @@ class Manifest:
             "SELECT s.path, s.file, s.size, s.sha256, s.sha512, c.content_path FROM state s JOIN content c USING (sha512) ORDER BY s.path"
         )
         for row in rows:
-            yield Entry(LogicalPath(row[0]), row[1], row[2], row[3], row[4]), row[5]
+            yield Entry._make(row[:5]), row[5]
 
     def contents(self, *, new_only: bool = False) -> Iterator[Content]:
         """Contents in order of their digests: an OCFL manifest block."""
@@ -117,7 +113,7 @@ class Manifest:
 
     def get(self, path: str) -> Entry | None:
         row = self._database.execute(f"SELECT {_STATE} FROM state WHERE path = ?", (path,)).fetchone()
-        return None if row is None else Entry(LogicalPath(row[0]), row[1], row[2], row[3], row[4])
+        return None if row is None else Entry._make(row)
 
     def totals(self) -> tuple[int, int]:
         """(number of files, bytes) of the whole state."""

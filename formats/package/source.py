@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from fixity.digests import Digest
 from policies.findings import Findings
@@ -35,8 +35,7 @@ class Role(enum.Enum):
     SUBMISSION = "submission"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One file or folder of a package. ``name`` is the name as received: bytes, relative, '/'-separated, no '/' at the ends.
 
     ``modified`` is the source's modification time in whole seconds since 1970 UTC, None when unknown.
@@ -48,8 +47,7 @@ class Item:
     modified: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
+class Spooled(NamedTuple):
     """One item of the spool. ``file`` is where its bytes lie (an ASCII name that keeps the extension; "" for folders);
     ``stored`` is the logical path it is given in the AIP ("" until arranged), ``role`` why it stands there; ``alias``: a second
     place of bytes that have a first one."""
