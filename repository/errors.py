@@ -83,9 +83,9 @@ class UnknownTier(RepositoryError):
         super().__init__("TIER-UNKNOWN", name, known=known)
 
 
-class TierNotReplaced(RepositoryError):
+class TierKept(RepositoryError):
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__("TIER-NOT-REPLACED", name, reason=reason)
+        super().__init__("TIER-KEPT", name, reason=reason)
 
 
 class NotABucket(RepositoryError):

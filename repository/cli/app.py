@@ -30,6 +30,7 @@ _TREE: Final[Mapping[str, tuple[str, str]]] = {
     "tiers": ("tiers.tiers", "tiers"),
     "tiers add": ("tiers.add", "tiers_add"),
     "tiers replace": ("tiers.replace", "tiers_replace"),
+    "tiers remove": ("tiers.remove", "tiers_remove"),
     "copies": ("", "copies"),
     "copies plan": ("copies.plan", "copies_plan"),
     "copies apply": ("copies.apply", "copies_apply"),

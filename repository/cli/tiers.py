@@ -1,4 +1,4 @@
-"""``kho tiers``: where the copies are; adding a tier, and beginning one anew whose medium is gone."""
+"""``kho tiers``: where the copies are; adding a tier, beginning one anew whose medium is gone, forgetting one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from repository.cli.screen import Screen, number, size, when
 from repository.services.tiers import Begun
 from repository.texts import words
 
-__all__ = ["add", "replace", "tier_of", "tiers"]
+__all__ = ["add", "remove", "replace", "tier_of", "tiers"]
 
 New = Annotated[str, typer.Argument(metavar="NAME=PLACE", help=words("option.tier_new"), show_default=False)]
 Known = Annotated[str, typer.Argument(metavar="TIER", help=words("option.tier_known"), show_default=False)]
@@ -96,6 +96,15 @@ def replace(
         begun = engine.tiers.replace(tier, None if folder is None else folder.absolute(), give_up=give_up)
     said = words("tiers.replaced", tier=begun.name, place=begun.place, copies=number(begun.copies))
     return _answer(door, "tiers_replace", begun, said, [Finding("TIER-PROMISED", tier)])
+
+
+def remove(context: typer.Context, tier: Known, give_up: GiveUp = False, home: Home = None, as_json: AsJson = False) -> int:
+    """Forget a tier on which nothing is promised any more."""
+    door = Door.of(context, home, as_json)
+    with door.open() as engine:
+        copies = engine.tiers.remove(tier, give_up=give_up)
+    said = words("tiers.removed", tier=tier, copies=number(copies))
+    return door.answer("tiers_remove", {"tier": tier, "copies": copies}, lambda: Screen(door.out).line(said, "green"))
 
 
 def _answer(door: Door, kind: str, begun: Begun, said: str, closing: list[Finding]) -> int:

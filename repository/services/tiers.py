@@ -1,4 +1,4 @@
-"""Tiers as a service of the engine: adding one, and beginning one anew whose medium is gone."""
+"""Tiers as a service of the engine: adding one, beginning one anew whose medium is gone, and forgetting one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from policies.phrases import phrase
 from repository.archive import Archive
-from repository.errors import TierNotReplaced, UnknownTier
+from repository.errors import TierKept, UnknownTier
 from repository.founding import Founding
 from repository.ledger.events import ledger_of
 from repository.settings.home import SettingsError, TierFile, TierPlace
@@ -19,6 +19,7 @@ __all__ = ["Begun", "Tiers"]
 
 ADDED = "tier added"
 REPLACED = "tier replaced"
+REMOVED = "tier removed"
 """Types of events (the PREMIS vocabulary has no words for them)."""
 
 
@@ -60,37 +61,66 @@ class Tiers:
         which are made again as promised; should the medium come back, it is not this tier any more. ``give_up``: also where something has
         no other copy that is known to be good.
 
-        Raises `UnknownTier`, `TierNotReplaced`, and what `add` raises.
+        Raises `UnknownTier`, `TierKept`, and what `add` raises.
         """
         archive = self._archive
         tier, place, file = archive.tier(name), archive.settings.tier(name), TierFile.read(self._home)
         if place.tape is not None:
-            raise TierNotReplaced(name, phrase("tier-on-cartridges"))
+            raise TierKept(name, phrase("tier-on-cartridges"))
         if place.s3 is not None and folder is not None:
-            raise TierNotReplaced(name, phrase("tier-in-bucket"))
+            raise TierKept(name, phrase("tier-in-bucket"))
         try:
             tier.check()
         except Unavailable:
             pass
         else:
-            raise TierNotReplaced(name, phrase("tier-answers", place=place.shown))
-        if not give_up and (alone := archive.catalog.placements.only_on(name)):
-            raise TierNotReplaced(name, phrase("tier-last-copies", count=alone))
+            raise TierKept(name, phrase("tier-answers", place=place.shown))
+        self._check_others(name, give_up)
         keys = {"path": os.fspath(folder)} if folder is not None else {}
         if place.in_service is not None:  # old media are checked first, and this one is new
             keys["in_service"] = archive.clock.now().date().isoformat()
         file = file.changed(name, keys)
         return self._begin(file, replace(file.tier(name), uuid=""), REPLACED)
 
+    def remove(self, name: str, *, give_up: bool = False) -> int:
+        """Forget a tier on which nothing is promised any more: the catalog lets go of its copies, and kho.toml of the tier, which may
+        be gone from there already. What lies on it stays where it is. How many copies that were. ``give_up`` as in `replace`.
+
+        Raises `UnknownTier`, `TierKept`, and SettingsError as `TierFile`.
+        """
+        archive, file = self._archive, TierFile.read(self._home)
+        known = {each.name for each in archive.settings.tiers}
+        held = {each.name for each in archive.catalog.copies.summary(archive.clock.now())}
+        if name not in known | held:
+            raise UnknownTier(name, ", ".join(sorted(known | held)))
+        if name in archive.policy.tiers:
+            raise TierKept(name, phrase("tier-promised"))
+        if known == {name}:
+            raise TierKept(name, phrase("tier-only-one"))
+        self._check_others(name, give_up)
+        file = file.removed(name) if name in known else file
+        copies = self._let_go(name, REMOVED, {})
+        file.write()
+        return copies
+
+    def _check_others(self, name: str, give_up: bool) -> None:
+        if not give_up and (alone := self._archive.catalog.placements.only_on(name)):
+            raise TierKept(name, phrase("tier-last-copies", count=alone))
+
+    def _let_go(self, name: str, type_: str, detail: Mapping[str, str | int]) -> int:
+        """The catalog lets go of a tier's copies, with an event. How many those were."""
+        archive, ledger = self._archive, ledger_of(self._archive)
+        with archive.catalog.begin() as transaction:
+            copies = archive.catalog.placements.clear(name, within=transaction)
+            archive.catalog.canaries.forget(name, within=transaction)
+            event = ledger.event(type_, "success", detail={**detail, "copies": copies}, tier=name)
+            ledger.append([event], within=transaction)
+        return copies
+
     def _begin(self, file: TierFile, place: TierPlace, type_: str) -> Begun:
         """Make the tier, then tell the catalog, then kho.toml: until that says so, nobody takes the tier for the one before it."""
-        archive, ledger = self._archive, ledger_of(self._archive)
         with Founding(self._home) as founding:
             identifier = founding.tier(place)
-            with archive.catalog.begin() as transaction:
-                copies = archive.catalog.placements.clear(place.name, within=transaction)
-                archive.catalog.canaries.forget(place.name, within=transaction)
-                detail: Mapping[str, str | int] = {"uuid": identifier, "place": place.shown, "copies": copies}
-                ledger.append([ledger.event(type_, "success", detail=detail, tier=place.name)], within=transaction)
+            copies = self._let_go(place.name, type_, {"uuid": identifier, "place": place.shown})
             file.changed(place.name, {"uuid": identifier}).write()
         return Begun(place.name, place.shown, identifier, copies)

@@ -403,6 +403,11 @@ class TierFile:
             raise SettingsError("SET-TIER-BY-HAND", str(self.path), tier=name, keys=", ".join(keys))
         return changed
 
+    def removed(self, name: str) -> TierFile:
+        """Without a tier."""
+        begin, end = self._block(self.text, name)
+        return self._checked(self.text[: self.text.rindex("[[", 0, begin)].rstrip(" \t") + self.text[end:])
+
     def write(self) -> None:
         """Put it in the place of the file, whole or not at all."""
         try:

@@ -12,7 +12,8 @@ import pytest
 
 from policies.findings import KhoError
 from repository.cli.run import run
-from repository.errors import TierNotReplaced, UnknownTier
+from repository.errors import TierKept, UnknownTier
+from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError, TierFile
 from repository.views import copies as views_copies
 from storage.ocfl.tier import LocalTier
@@ -78,15 +79,15 @@ def test_a_disk_that_is_gone_is_replaced_and_what_it_held_is_made_again(
 
 def test_a_tier_that_answers_is_not_begun_anew(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"}))
-    text, b = (archive.home / "kho.toml").read_text(), snapshot(archive.home / "tiers" / "b")
-    with pytest.raises(TierNotReplaced, match="answers"):
+    text, b = (archive.home / "kho.toml").read_text(), snapshot(archive.home / "tiers" / "b" / "ocfl")
+    with pytest.raises(TierKept, match="answers"):
         archive.engine.tiers.replace("b")
-    with pytest.raises(TierNotReplaced):
+    with pytest.raises(TierKept):
         archive.engine.tiers.replace("b", tmp_path / "other")
     with pytest.raises(UnknownTier):
         archive.engine.tiers.replace("c")
     assert (archive.home / "kho.toml").read_text() == text
-    assert snapshot(archive.home / "tiers" / "b") == b
+    assert snapshot(archive.home / "tiers" / "b" / "ocfl") == b
     assert not (tmp_path / "other").exists()
 
 
@@ -102,7 +103,7 @@ def test_the_last_good_copies_are_not_given_up_unasked(
     (archive.home / "tiers" / "b").rename(tmp_path / "gone")
     text = (archive.home / "kho.toml").read_text()
     code, document = kho(archive, capsys, "tiers", "replace", "b")
-    assert (code, document["findings"][0]["code"]) == (2, "TIER-NOT-REPLACED")  # type: ignore[index]
+    assert (code, document["findings"][0]["code"]) == (2, "TIER-KEPT")  # type: ignore[index]
     assert "1 objects have no other copy" in document["findings"][0]["text"]  # type: ignore[index]
     assert (archive.home / "kho.toml").read_text() == text
     assert not (archive.home / "tiers" / "b").exists()
@@ -127,6 +128,48 @@ def test_in_another_folder_and_its_media_are_new(archive: ArchiveUnderTest, tmp_
     assert tiers_of(archive)["a"] == tomllib.loads(text)["tiers"][0]
     archive.reopen()
     assert archive.tier("b").path == target  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_tier_on_which_nothing_is_promised_is_forgotten(
+    archive: ArchiveUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str], in_file: bool
+) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    archive.engine.tiers.add("c", tmp_path / "c")
+    archive.audit()
+    with pytest.raises(TierKept, match="promises"):
+        archive.engine.tiers.remove("b")
+    promise(archive, "a", "c")
+    code, document = kho(archive, capsys, "tiers", "remove", "a")
+    assert (code, document["findings"][0]["code"]) == (2, "TIER-KEPT")  # type: ignore[index]
+    file, b = archive.home / "kho.toml", snapshot(archive.home / "tiers" / "b" / "ocfl")
+    if not in_file:
+        TierFile.read(archive.home).removed("b").write()
+    assert kho(archive, capsys, "copies", "apply")[0] == 0
+    code, document = kho(archive, capsys, "tiers", "remove", "b")
+    assert (code, document["copies"]) == (0, 1)
+    assert list(tiers_of(archive)) == ["a", "c"]
+    assert file.read_text().startswith("# Where this archive keeps things.")
+    assert archive.states(aip) == {"a": "good", "c": "good"}
+    assert snapshot(archive.home / "tiers" / "b" / "ocfl") == b
+    assert kho(archive, capsys, "report", "fixity")[0] == 0
+    assert kho(archive, capsys, "copies", "apply", "--release")[0] == 0
+    with pytest.raises(UnknownTier):
+        archive.engine.tiers.remove("b")
+
+
+def test_the_last_good_copies_are_not_forgotten_unasked(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    archive.engine.tiers.add("c", tmp_path / "c")
+    shutil.rmtree(archive.object(aip, "a"))
+    archive.audit()
+    promise(archive, "a", "c")
+    with pytest.raises(TierKept, match="no other copy"):
+        archive.engine.tiers.remove("b")
+    assert archive.states(aip)["b"] == "good"
+    archive.repair()
+    archive.engine.copies.apply(release=False, progress=Silent())
+    assert archive.engine.tiers.remove("b") == 1
 
 
 def test_what_cannot_be_made_changes_nothing(archive: ArchiveUnderTest, tmp_path: Path) -> None:
