@@ -77,7 +77,7 @@ def flows_of(archive: Archive, workforce: Callable[[], Workforce], jobs: Callabl
         def run(steps: Steps, argument: Json) -> Json:
             return kinds[name](replace(archive.in_force(), actor=argument.get("actor", "")))(steps, argument)
 
-        return Flow(name, run)
+        return Flow(name, run, short=name in (LEDGER, NOTICES))
 
     return tuple(map(flow, kinds))
 

@@ -27,9 +27,12 @@ from policies.phrases import phrase
 from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobDatabase, JobTables, unpack
 from repository.jobs.flow import Json, Progress
 from repository.jobs.records import Recorded, RecordSerializer
-from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, OWN_QUEUE, QUEUE, Settings
+from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, OWN_QUEUE, QUEUE, SHORT_QUEUE, Settings
 
 __all__ = ["Client", "Job", "JobState"]
+
+_SHORT_POLL = 0.5
+"""Seconds between looks into the queue of short flows, which nobody stands waiting for."""
 
 _OWN_POLL = 0.2
 """Seconds between looks into the launcher's own queue, where only jobs lie that were taken over from a process that died. A look costs
@@ -143,10 +146,13 @@ class Client:
                 self._dbos.destroy()
                 self._dbos = None
 
-    def enqueue(self, flow: str, job_id: str, argument: Json, *, connection: Any = None, delay: float = 0.0) -> None:
+    def enqueue(
+        self, flow: str, job_id: str, argument: Json, *, connection: Any = None, delay: float = 0.0, short: bool = False
+    ) -> None:
         """Queue a job, not to be begun before ``delay`` seconds are over; nothing happens if it is known already. Within the transaction
-        of ``connection``, if given."""
-        options: EnqueueOptions = {"workflow_name": flow, "queue_name": QUEUE, "workflow_id": job_id}
+        of ``connection``, if given. ``short``: of a short flow."""
+        queue = SHORT_QUEUE if short else QUEUE
+        options: EnqueueOptions = {"workflow_name": flow, "queue_name": queue, "workflow_id": job_id}
         if delay:
             options["delay_seconds"] = delay
         if connection is None:
@@ -220,7 +226,10 @@ class Client:
             self._own_queue_registered = True
         job = self._columns
         waiting = job.status.in_(_STATES[JobState.WAITING])
-        return self._move(self._settings.own_queue, waiting, job.workflow_uuid == job_id, job.queue_name == QUEUE) > 0
+        return (
+            self._move(self._settings.own_queue, waiting, job.workflow_uuid == job_id, job.queue_name.in_([QUEUE, SHORT_QUEUE]))
+            > 0
+        )
 
     def put_back(self) -> None:
         """Put back into the common queue what commands of this home had taken for themselves, and did not begin."""
@@ -288,7 +297,7 @@ class Client:
 
     def register_queues(self) -> None:
         settings = self._settings
-        for name, poll in ((QUEUE, settings.queue_poll), (settings.own_queue, _OWN_POLL)):
+        for name, poll in ((QUEUE, settings.queue_poll), (SHORT_QUEUE, _SHORT_POLL), (settings.own_queue, _OWN_POLL)):
             self._register(name, poll)
 
     def _register(self, queue: str, poll: float) -> None:

@@ -95,10 +95,12 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A named flow. When the order or the names of its steps change, raise ``repository.jobs.settings.SHAPE``."""
+    """A named flow. When the order or the names of its steps change, raise ``repository.jobs.settings.SHAPE``. ``short``: it takes seconds
+    or minutes, and must not wait for those that take hours."""
 
     name: str
     run: Callable[[Steps, Json], Json]
+    short: bool = False
 
 
 def normal(value: Json, where: str) -> Json:

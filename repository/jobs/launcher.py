@@ -16,7 +16,7 @@ from repository.jobs.executor import Executor
 from repository.jobs.flow import Flow
 from repository.jobs.heartbeat import Heartbeat
 from repository.jobs.lock import PATIENCE, LauncherLock
-from repository.jobs.settings import APPLICATION_VERSION, QUEUE, Settings
+from repository.jobs.settings import APPLICATION_VERSION, QUEUE, SHORT_QUEUE, Settings
 
 __all__ = ["LEAVE_WITHIN", "Launcher"]
 
@@ -109,7 +109,7 @@ class Launcher:
                 self._client.upgrade()
             self._recover()
             self.heartbeat.begin(kind)
-            queues = [QUEUE] if serve else [self._settings.own_queue]
+            queues = [QUEUE, SHORT_QUEUE] if serve else [self._settings.own_queue]
             self.serves_all = serve
             try:
                 return Executor(self._settings, self._flows, queues)

@@ -33,7 +33,7 @@ from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, Throttle
 from repository.jobs.launcher import Launcher
 from repository.jobs.lock import PATIENCE
 from repository.jobs.records import Recorded
-from repository.jobs.settings import APPLICATION_VERSION, COMMAND, QUEUE, Settings
+from repository.jobs.settings import APPLICATION_VERSION, COMMAND, QUEUE, SHORT_QUEUE, Settings
 
 __all__ = ["Jobs"]
 
@@ -121,7 +121,8 @@ class Jobs:
         """Queue a job within the caller's transaction (a SQLAlchemy connection or session on the same database): state change and
         job are committed, or rolled back, together. The tables must be there (`ready`). Raises `UnknownFlow`, `NotJson`, `Conflict`."""
         with _conflicts(job_id):
-            self._client.enqueue(flow, job_id, self._checked(flow, job_id, argument), connection=connection)
+            argument = self._checked(flow, job_id, argument)
+            self._client.enqueue(flow, job_id, argument, connection=connection, short=self._flows[flow].short)
 
     @_asking
     def later(self, flow: str, job_id: str, argument: Json, seconds: float) -> None:
@@ -321,7 +322,7 @@ class Jobs:
     def _enqueue(self, flow: str, job_id: str, argument: Json, *, delay: float = 0.0) -> None:
         self.ready()
         with _conflicts(job_id):
-            self._client.enqueue(flow, job_id, argument, delay=delay)
+            self._client.enqueue(flow, job_id, argument, delay=delay, short=self._flows[flow].short)
 
     def _run_here(
         self, executor: Executor, flow: str, job_id: str, argument: Json, progress: Report | None, timeout: float | None
@@ -369,7 +370,7 @@ class Jobs:
     def _take(self, job: Job) -> None:
         """Run a job here that waits for a worker when there is none. Asked again and again while it waits: a worker may have begun on
         this job's behalf a moment ago, or be gone by now, whichever way it went."""
-        anybodys = job.state is JobState.WAITING and job.queue == QUEUE
+        anybodys = job.state is JobState.WAITING and job.queue in (QUEUE, SHORT_QUEUE)
         if anybodys and not self._launcher.serves_all and not self._launcher.heartbeat.served():
             self._client.take(job.id)
 

@@ -16,6 +16,7 @@ __all__ = [
     "OWN_QUEUE",
     "QUEUE",
     "SHAPE",
+    "SHORT_QUEUE",
     "SQLITE_EXECUTOR",
     "Settings",
 ]
@@ -32,6 +33,9 @@ APPLICATION_VERSION = f"kho-flows-{SHAPE}"
 
 QUEUE = "kho"
 """The queue of all jobs that some launcher is to run."""
+
+SHORT_QUEUE = f"{QUEUE}-short"
+"""The same for jobs of short flows: with one queue they would wait while long ones (audits of tape, campaigns) take all its places."""
 
 OWN_QUEUE = f"{QUEUE}-own-"
 """How the queues begin of jobs that an interactive command takes for itself; the executor's id follows."""

@@ -59,6 +59,31 @@ def machine(home):
 QUICK = {"seconds": 0.0}
 
 
+def test_a_short_job_does_not_wait_for_long_ones(tmp_path):
+    """The ledger is copied every five minutes, and notices go out, however many audits and campaigns take hours just then."""
+    long_ones, told = threading.Event(), threading.Event()
+    flows = [
+        Flow("long", lambda steps, argument: steps.run("wait", lambda step: long_ones.wait(30))),
+        Flow("short", lambda steps, argument: steps.run("tell", lambda step: told.set()), short=True),
+    ]
+    machine = Jobs(settings(tmp_path, concurrency=1), flows)
+    machine.upgrade()
+    try:
+        with machine.serving(leave_within=5):
+            for number in range(3):
+                machine.run("long", f"long:{number}", None, wait=False)
+            while not machine.list([JobState.RUNNING]):
+                time.sleep(0.02)
+            machine.run("short", "short:1", None, wait=False)
+            assert told.wait(10)
+            long_ones.set()
+        machine.run("short", "short:2", None, wait=False)
+        assert machine.wait("short:2") is None, "without a worker a command runs it"
+    finally:
+        long_ones.set()
+        machine.close()
+
+
 def test_a_command_without_a_worker_runs_its_job_at_once(home, machine):
     seen: list[Progress] = []
     assert machine.run("three", "j", QUICK, progress=seen.append) == ["j/one", "j/two", "j/three"]
