@@ -80,6 +80,19 @@ class Engine:
         return engine
 
     @classmethod
+    def adopt(cls, home: Path, *, tiers: Mapping[str, Path | str], language: str | None = None) -> Settings:
+        """Make a lost home anew around tiers that are there: kho.toml with their UUIDs, and a policy where none is left. Tiers are only
+        read. No catalog is made, for an empty one would look like no holdings: everything refuses until `kho catalog rebuild`.
+
+        Raises `SettingsError`, and `StorageError` when a tier is not there or has another name."""
+        from repository.founding import Founding
+
+        with Founding(home):
+            settings = init_home(home, tiers=tiers, language=language or "vi")
+            remember_tiers(home, {place.name: open_tier(place, settings.home).identifier for place in settings.tiers})
+            return Settings.load(home)
+
+    @classmethod
     def open(
         cls,
         home: Path,

@@ -24,6 +24,7 @@ DEFAULT_TIERS = ("a", "b")
 Tiers = Annotated[list[str] | None, typer.Option("--tier", metavar="NAME=PLACE", help=words("option.tiers"))]
 Place = Annotated[Path | None, typer.Argument(metavar="[DIR]", help=words("option.init_dir"), show_default=False)]
 Speech = Annotated[str | None, typer.Option("--language", metavar="vi|en", help=words("option.language"))]
+Adopt = Annotated[bool, typer.Option("--adopt", help=words("option.adopt"))]
 Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help=words("option.host"))]
 Port = Annotated[int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help=words("option.port"))]
 
@@ -33,10 +34,11 @@ def init(
     place: Place = None,
     tier: Tiers = None,
     language: Speech = None,
+    adopt: Adopt = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
-    """Make a new archive."""
+    """Make a new archive, or a lost home anew around tiers that are there."""
     door = Door.of(context, place or home, as_json)
     folder = door.place()
     if language is not None:
@@ -45,15 +47,18 @@ def init(
     from repository.engine import Engine
 
     try:
-        engine = Engine.create(folder, tiers=tiers, language=language or reader())
+        if adopt:
+            settings = Engine.adopt(folder, tiers=tiers, language=language or reader())
+        else:
+            with Engine.create(folder, tiers=tiers, language=language or reader()) as engine:
+                settings = engine.archive.settings
     except KhoError as error:
         raise _as_given(error.finding, tiers) or error from error
-    with engine:
-        places = {made.name: made.shown for made in engine.archive.settings.tiers}
+    places = {made.name: made.shown for made in settings.tiers}
 
     def text() -> None:
         screen = Screen(door.out)
-        screen.line(words("init.done", home=str(folder)))
+        screen.line(words("init.adopted" if adopt else "init.done", home=str(folder)))
         screen.facts((words("label.tier") + " " + name, shown) for name, shown in places.items())
 
     rows = [{"name": name, "path": shown} for name, shown in places.items()]

@@ -137,7 +137,9 @@ class Settings:
         return self.tiers[0].name == tier
 
     def policy(self) -> Policy:
-        """The policy in force, read anew. Raises ArchivePolicyError, and SettingsError when there is no file."""
+        """The policy in force, read anew. Raises ArchivePolicyError, and SettingsError (SET-NO-POLICY) when there is no file."""
+        if not os.path.lexists(self.policy_file):
+            raise SettingsError("SET-NO-POLICY", str(self.policy_file))
         return parse_policy(
             _read(self.policy_file), tiers={tier.name: tier.place for tier in self.tiers}, name=str(self.policy_file)
         )

@@ -443,6 +443,48 @@ def test_a_tier_of_another_archive_is_said_and_nothing_is_left_behind(
     assert _init(capsys, archive.folder / "new" / "deep", "--tier", f"x={archive.folder / 'x' / 'y'}")[0] == 0
 
 
+def test_a_lost_home_begins_again_from_the_tiers_alone(archive: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+    first = archive.folder / "first"
+    (archive.home / "tiers" / "a").rename(first)
+    shutil.rmtree(archive.home)
+    before = _tree(first), _tree(archive.tier)
+    tiers = ("--tier", f"a={first}", "--tier", f"b={archive.tier}")
+    code, said = _init(capsys, archive.home, *tiers, "--adopt")
+    assert (code, [each["name"] for each in said["tiers"]]) == (0, ["a", "b"])
+    assert (_tree(first), _tree(archive.tier)) == before
+    marker = json.loads((archive.tier / "kho-tier.json").read_bytes())
+    assert marker["uuid"] in (archive.home / "kho.toml").read_text(encoding="utf-8")
+    # An empty catalog would look like no holdings: nothing answers before it is made again.
+    assert archive.document("audit", "--all")[1]["findings"][0]["code"] == "CAT-NO-SCHEMA"
+    assert archive.kho("catalog", "rebuild")[0] == 0
+    assert archive.kho("audit", "--all")[0] == 0
+    code, document = archive.document("list")
+    assert (code, [each["id"] for each in document["aips"]]) == (0, [archive.aip])
+
+
+def test_a_lost_kho_toml_is_made_again_and_the_rest_of_the_home_stays(
+    archive: Archive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (archive.home / "kho.toml").unlink()
+    policy = (archive.home / "policy.toml").read_text(encoding="utf-8") + "# ours\n"
+    (archive.home / "policy.toml").write_text(policy, encoding="utf-8")
+    tiers = ("--tier", f"a={archive.home / 'tiers' / 'a'}", "--tier", f"b={archive.tier}")
+    assert _init(capsys, archive.home, *tiers, "--adopt")[0] == 0
+    assert (archive.home / "policy.toml").read_text(encoding="utf-8") == policy
+    code, document = archive.document("show", archive.aip)
+    assert (code, {each["state"] for each in document["aip"]["copies"]}) == (0, {"good"})
+
+
+def test_only_a_tier_that_is_there_and_called_so_is_taken_up(archive: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+    before = _tree(archive.folder)
+    for tier, word in ((f"c={archive.tier}", "c"), (f"b={archive.folder / 'nothing'}", "nothing")):
+        code, said = _init(capsys, archive.folder / "again", "--tier", tier, "--tier", f"a={archive.home}/tiers/a", "--adopt")
+        (finding,) = said["findings"]
+        assert (code, finding["code"]) == (1, "STO-UNAVAILABLE")
+        assert word in finding["text"]
+        assert _tree(archive.folder) == before
+
+
 def test_what_stood_in_the_place_of_an_archive_that_could_not_be_made_stays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -175,7 +175,11 @@ def test_a_policy_with_an_unknown_tier_is_refused(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").unlink()
     with pytest.raises(SettingsError) as missing:
         settings.policy()
-    assert missing.value.code == "SET-UNREADABLE"
+    assert missing.value.code == "SET-NO-POLICY"
+    (tmp_path / "policy.toml").mkdir()
+    with pytest.raises(SettingsError) as folder:
+        settings.policy()
+    assert folder.value.code == "SET-UNREADABLE"
 
 
 @pytest.mark.parametrize(
