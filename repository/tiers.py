@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repository.settings.places import TierPlace
 from storage.ocfl.tier import LocalTier
-from storage.tier import Tier
+
+if TYPE_CHECKING:
+    from storage.s3.tier import S3Tier
+    from storage.tape.tier import TapeTier
 
 __all__ = ["make_tier", "open_tier", "unmake_tier"]
 
 
-def open_tier(place: TierPlace, home: Path, *, link_from_spool: bool = False) -> Tier:
+def open_tier(place: TierPlace, home: Path, *, link_from_spool: bool = False) -> LocalTier | S3Tier | TapeTier:
     """The tier at ``place``. A tier that is not there may be opened: every method then raises Unavailable."""
     if place.s3 is not None:
         from storage.s3.tier import S3Tier

@@ -79,6 +79,7 @@ _EXITS = {
     "OPS-DAMAGE": Exit.DAMAGE,
     "OPS-NOT-REPAIRED": Exit.DAMAGE,
     "OPS-CANARIES": Exit.DAMAGE,
+    "OPS-CATALOG-BEHIND": Exit.DAMAGE,
     "OPS-WORM": Exit.FEW_COPIES,
 }
 
@@ -213,6 +214,8 @@ def repair(context: typer.Context, aip: RepairAip = None, home: Home = None, as_
         closing.insert(0, Finding("OPS-UNREADABLE", args={"copies": len(unread)}))
     if damaged := sum(each.outcome != "unreadable" for each in report.failed):
         closing.append(Finding("OPS-NOT-REPAIRED", args={"files": damaged}))
+    if behind := {aip_id for aip_id, _ in report.ahead}:
+        closing.append(Finding("OPS-CATALOG-BEHIND", args={"aips": len(behind)}))
     code = worst(_EXITS[each.code] for each in closing)
     return door.answer("repair", views.repair(report), lambda: _show_repair(Screen(door.out), report), code=code, closing=closing)
 

@@ -22,6 +22,7 @@ from repository.checks.absence import not_there_yet, still_absent
 from repository.checks.audit import record_of, verify_copies
 from repository.checks.comparison import compare
 from repository.coming import coming_version
+from repository.copies.ahead import ahead
 from repository.copies.bringing import CLOSED, bring_together
 from repository.copies.resealing import lacking, resealed
 from repository.errors import NoGoodCopy
@@ -50,12 +51,16 @@ class RepairReport:
         default_factory=list
     )  # copies (tier, AIP) to be brought: to be read, or to put others right
     waiting: Counter[str] = field(default_factory=Counter)  # by tier: how many such copies are waited for
+    ahead: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # copies (AIP, tier), sound, with versions newer than the catalog knows
     refusals: Counter[str] = field(default_factory=Counter)  # by tier: copies in a row that could not be written
 
     def as_json(self) -> dict[str, Any]:
         failed = [[d.aip_id, d.tier, d.path, d.outcome, d.expected, d.found] for d in self.failed]
         counts = {"copies": self.copies, "repaired": self.repaired, "quarantined": self.quarantined}
-        return {**counts, "failed": failed, "unavailable": self.unavailable, "closed": sorted(self.closed), "cold": self.cold}
+        lists = {"closed": sorted(self.closed), "cold": self.cold, "ahead": sorted(self.ahead)}
+        return {**counts, "failed": failed, "unavailable": self.unavailable, **lists}
 
     def merge(self, step: Mapping[str, Any]) -> None:
         """Add one step's counts (JSON, as `as_json` made them)."""
@@ -67,6 +72,7 @@ class RepairReport:
         self.closed.update(step.get("closed", ()))
         self.cold += [(tier, aip_id) for tier, aip_id in step.get("cold", ())]
         self.waiting.update(step.get("waiting", {}))
+        self.ahead |= {(aip_id, tier) for aip_id, tier in step.get("ahead", ())}
 
     def refused(self, tier: str, error: StorageError) -> None:
         """A copy could not be written because its tier took nothing."""
@@ -195,7 +201,7 @@ def repair_copies(archive: Archive, copies: Sequence[Copy], report: RepairReport
             report.unavailable[copy.tier] = said(found.finding)
         else:
             report.copies += 1
-            cases.append(_Case(copy, wanted(archive, copy.aip_id), expected, found))
+            cases.append(_case(archive, copy, expected, found, report))
     brought = {id(case): case.found.counts[Outcome.GOOD] for case in cases if _brought(archive, case, report)}
     read = _read_again(archive, [case for case in cases if id(case) in brought], report)
     report.repaired += sum(max(0, case.found.counts[Outcome.GOOD] - brought[id(case)]) for case in read)
@@ -211,6 +217,15 @@ def repair_copies(archive: Archive, copies: Sequence[Copy], report: RepairReport
         cases = _read_again(archive, mended, report)
     for case in cases:
         _settle(archive, case, report)
+
+
+def _case(archive: Archive, copy: Copy, expected: Mapping[int, bytes], found: FixityReport, report: RepairReport) -> _Case:
+    """A copy as it was ``found``. Where the catalog is behind it nobody knows what any copy of its AIP must hold: what looks like a
+    stranger may be a record, and is not touched."""
+    behind = ahead(archive, copy.aip_id, expected) if found.problems else set()
+    if copy.tier in behind:
+        report.ahead.add((copy.aip_id, copy.tier))
+    return _Case(copy, None if behind else wanted(archive, copy.aip_id), expected, found)
 
 
 def _brought(archive: Archive, case: _Case, report: RepairReport) -> bool:
@@ -268,7 +283,7 @@ def _settle(archive: Archive, case: _Case, report: RepairReport) -> None:
         report.unavailable[case.copy.tier] = said(error.finding)
         return
     if not (absent and report.refusals[case.copy.tier]):  # that its tier takes nothing is told once, and not file by file
-        report.failed.extend(record.damages)
+        report.failed.extend(() if (case.copy.aip_id, case.copy.tier) in report.ahead else record.damages)
     if record.state is not CopyState.GOOD:  # what is good may lie where it has to be brought from
         others = (name for name in cold_tiers(archive, case.copy.aip_id) if name != case.copy.tier)
         report.cold += [(name, case.copy.aip_id) for name in others]

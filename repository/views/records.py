@@ -206,6 +206,7 @@ def repair(report: RepairReport) -> Document:
         "quarantined": report.quarantined,
         "failed": [damage(one) for one in report.failed],
         "unavailable": {name: _text(spoken(reason, speech())) for name, reason in report.unavailable.items()},
+        "ahead": [{"aip": aip_id, "tier": tier} for aip_id, tier in sorted(report.ahead)],
     }
 
 

@@ -1,0 +1,84 @@
+"""A home that came back from an older backup: the tiers hold what its catalog has never heard of, and nothing of that is put aside."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from repository.model import DepositState
+from repository.progress import Silent
+from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
+
+FIRST = {"a.txt": b"one", "b.txt": b"stays"}
+SECOND = {"a.txt": b"two", "b.txt": b"stays"}
+THIRD = {"a.txt": b"three", "b.txt": b"stays", "c.txt": b"new"}
+
+
+@pytest.fixture
+def behind(tmp_path: Path, identifier: SharedIdentifier) -> Iterator[tuple[ArchiveUnderTest, str]]:
+    """An archive whose AIP has three versions on both tiers, and whose catalog knows the first; with the AIP's id."""
+    archive = ArchiveUnderTest(tmp_path, identifier)
+    source = write_tree(tmp_path / "source", FIRST)
+    aip = archive.deposit(source).aip_id
+    archive.close()
+    shutil.copytree(archive.home, tmp_path / "backup", ignore=shutil.ignore_patterns("tiers"))
+    archive.open()
+    for files in (SECOND, THIRD):
+        shutil.rmtree(source)
+        assert archive.deposit(write_tree(source, files), update=aip).state is DepositState.STORED
+    archive.close()
+    (archive.home / "tiers").rename(tmp_path / "backup" / "tiers")
+    shutil.rmtree(archive.home)
+    (tmp_path / "backup").rename(archive.home)
+    archive.open()
+    yield archive, aip
+    archive.close()
+
+
+def _tiers(archive: ArchiveUnderTest, aip: str) -> list[object]:
+    return [snapshot(archive.object(aip, name), times=False) for name in ("a", "b")]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_repair_leaves_versions_that_came_after_the_catalog_and_a_rebuild_takes_them_in(
+    behind: tuple[ArchiveUnderTest, str], named: bool
+) -> None:
+    archive, aip = behind
+    before = _tiers(archive, aip)
+    archive.audit()
+    report = archive.repair(aip if named else None)
+    assert (report.repaired, report.quarantined, report.failed) == (0, 0, [])
+    assert report.ahead == {(aip, "a"), (aip, "b")}
+    assert _tiers(archive, aip) == before
+    archive.engine.catalog.rebuild(progress=Silent())
+    assert archive.engine.holdings.show(aip).version == 3
+    archive.whole()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda top: (top / "v2/content/stranger").write_bytes(b"stranger"),
+        lambda top: (top / "v1/inventory.json").unlink(),
+        lambda top: (top / "v3/inventory.json").unlink(),
+    ],
+)
+def test_a_copy_that_goes_on_and_is_damaged_is_not_taken_for_sound(
+    behind: tuple[ArchiveUnderTest, str], harm: Callable[[Path], object]
+) -> None:
+    """Nor is it put right by a catalog that does not know what it was: another copy shows that the catalog is behind."""
+    archive, aip = behind
+    top = archive.object(aip, "b")
+    for path in (top, *top.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
+    harm(top)
+    before = _tiers(archive, aip)
+    archive.audit()
+    report = archive.repair()
+    assert (report.repaired, report.quarantined) == (0, 0)
+    assert report.ahead == {(aip, "a")}
+    assert {(each.aip_id, each.tier) for each in report.failed} == {(aip, "b")}
+    assert _tiers(archive, aip) == before
