@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fixity.errors import CouldNotRead
 from repository.access.sightings import blocks
 from repository.archive import Archive
-from repository.coming import is_coming
+from repository.coming import coming_version, is_coming
 from storage.errors import StorageError
 from storage.ocfl.inventory import INVENTORY, parse_inventory
 from storage.tier import ObjectId, Tier
@@ -18,16 +18,17 @@ __all__ = ["ahead"]
 
 def ahead(archive: Archive, aip_id: str, expected: Mapping[int, bytes]) -> set[str]:
     """The tiers whose copy holds all that the catalog expects (``expected``: SHA-512 of the inventories by version) and, after it,
-    versions that it does not know, every byte of them as their own inventories say. None while a version is on its way: that one is known.
+    versions that it does not know, every byte of them as their own inventories say. One that is on its way is known.
 
     What only somebody with write access to a tier can have put there looks the same; a person decides, and a rebuild holds it against
     the other tiers."""
-    if is_coming(archive, aip_id):
+    coming = coming_version(archive, aip_id)
+    if not coming and is_coming(archive, aip_id):
         return set()
-    return {name for name, tier in archive.tiers.items() if _goes_on(tier, ObjectId(aip_id), expected)}
+    return {name for name, tier in archive.tiers.items() if _goes_on(tier, ObjectId(aip_id), expected, coming)}
 
 
-def _goes_on(tier: Tier, object_id: ObjectId, expected: Mapping[int, bytes]) -> bool:
+def _goes_on(tier: Tier, object_id: ObjectId, expected: Mapping[int, bytes], coming: Mapping[int, bytes]) -> bool:
     last = max(expected)
     try:
         head = parse_inventory(_read(tier, object_id, INVENTORY)).head
@@ -35,6 +36,8 @@ def _goes_on(tier: Tier, object_id: ObjectId, expected: Mapping[int, bytes]) -> 
             return False
         newer = {number: _read(tier, object_id, f"v{number}/{INVENTORY}") for number in range(last + 1, head + 1)}
         digests = {number: hashlib.sha512(data).digest() for number, data in newer.items()}
+        if digests.items() <= coming.items():
+            return False
         return tier.verify(object_id, {**expected, **digests}).ok
     except (StorageError, CouldNotRead):
         return False

@@ -82,3 +82,20 @@ def test_a_copy_that_goes_on_and_is_damaged_is_not_taken_for_sound(
     assert report.ahead == {(aip, "a")}
     assert {(each.aip_id, each.tier) for each in report.failed} == {(aip, "b")}
     assert _tiers(archive, aip) == before
+
+
+def test_an_update_that_waits_takes_nothing_from_the_versions_that_came_after_the_catalog(
+    behind: tuple[ArchiveUnderTest, str], tmp_path: Path
+) -> None:
+    """It was made for the second version, which another record is since long: it is not kept, and repair does not make room for it."""
+    archive, aip = behind
+    before = _tiers(archive, aip)
+    waiting = archive.deposit(write_tree(tmp_path / "late", {"late.txt": b"late"}), update=aip)
+    assert (waiting.state, waiting.aip_version) == (DepositState.ACCEPTED, 2)
+    archive.audit()
+    report = archive.repair()
+    assert (report.repaired, report.quarantined, report.failed) == (0, 0, [])
+    assert report.ahead == {(aip, "a"), (aip, "b")}
+    archive.serve_until_idle()
+    assert archive.engine.deposits.get(waiting.id).state is DepositState.ACCEPTED
+    assert _tiers(archive, aip) == before
