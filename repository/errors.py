@@ -214,6 +214,13 @@ class LedgerChanged(RepositoryError):
         super().__init__("LED-CHANGED", day, number=number)
 
 
+class LedgerBehind(RepositoryError):
+    """A tier holds a closed day that the catalog does not know."""
+
+    def __init__(self, number: int, tier: str) -> None:
+        super().__init__("LED-BEHIND", str(number), tier=tier)
+
+
 class NotInLedger(RepositoryError):
     def __init__(self, event_id: str) -> None:
         super().__init__("LED-NOT-THERE", event_id)

@@ -62,6 +62,8 @@ def close(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
         done = engine.ledger.update()
         line = engine.ledger.line()
     closing = [Finding("OPS-LEDGER-WAITING", args={"days": len(done["waiting"])})] if done["waiting"] else []
+    if behind := done["behind"]:
+        closing.append(Finding("LED-BEHIND", str(behind["number"]), {"tier": behind["tier"]}))
 
     def text() -> None:
         screen = Screen(door.out)
@@ -74,7 +76,7 @@ def close(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
         )
         screen.line(line)
 
-    code = Exit.FEW_COPIES if closing else Exit.DONE
+    code = Exit.FAILED if behind else Exit.FEW_COPIES if closing else Exit.DONE
     return door.answer("ledger_close", {**done, "head": line}, text, code=code, closing=closing)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 from policies.findings import KhoError
 from repository.archive import Archive
+from repository.errors import LedgerBehind
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, keep_day, stamper_of
@@ -14,13 +16,15 @@ from repository.ledger.open_day import copy_open_day
 
 __all__ = ["LedgerFlow"]
 
+_log = logging.getLogger("kho.ledger")
+
 PLAN = "fixity plan"
 """The type of the events that tell how many copies there are to be checked (the PREMIS vocabulary has no word for it)."""
 
 
 class LedgerFlow:
     """No argument but "actor". Returns {"copied": tier → events, "closed": number of the day closed now (0 for none), "kept": [numbers],
-    "waiting": {number: why}}."""
+    "waiting": {number: why}, "behind": None, or the day that cannot be closed and the tier that has one of its number}."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -29,7 +33,8 @@ class LedgerFlow:
         steps.run("plan", self._plan)
         copied = steps.run("copy open day", lambda step: copy_open_day(self._archive))
         closed = steps.run("close", self._close)
-        return {"copied": copied, "closed": closed, **steps.run("keep days", self._keep)}
+        behind = closed if isinstance(closed, dict) else None
+        return {"copied": copied, "closed": 0 if behind else closed, "behind": behind, **steps.run("keep days", self._keep)}
 
     def _plan(self, step: Step) -> None:
         """Once a day: how many copies each tier has, and how many are overdue or were never checked, as an event a tier."""
@@ -42,8 +47,13 @@ class LedgerFlow:
                 events.append(replace(ledger.event(PLAN, "success", detail=counts), tier=tier.name))
         ledger.append(events)
 
-    def _close(self, step: Step) -> int:
-        closed = close_days(self._archive)
+    def _close(self, step: Step) -> Json:
+        """The number of the day that was closed, 0 when there was none to close; or why none can be (see ``behind``)."""
+        try:
+            closed = close_days(self._archive)
+        except LedgerBehind as error:
+            _log.error("%s", error)
+            return {"number": int(error.finding.path), "tier": error.finding.args["tier"]}
         return closed.number if closed else 0
 
     def _keep(self, step: Step) -> dict[str, Any]:

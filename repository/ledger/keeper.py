@@ -23,7 +23,7 @@ from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive
 from repository.catalog import LedgerDay
 from repository.coming import day_object
-from repository.errors import LedgerChanged
+from repository.errors import LedgerBehind, LedgerChanged
 from repository.ledger import verifier as ledger_verifier
 from repository.ledger.days import DayTree, HeadFacts, KeyRing, day_end, head_line, make_head, write_segment
 from repository.ledger.open_day import forget_open
@@ -33,10 +33,10 @@ from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState
 from repository.settings.authorities import authorities_of
 from signatures.signing_keys import SigningKey
-from storage.errors import Refused
+from storage.errors import Refused, StorageError
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files
-from storage.tier import SealedVersion
+from storage.tier import ObjectId, SealedVersion
 from storage.tiers import Kept, keep_on
 
 __all__ = [
@@ -99,6 +99,9 @@ def close_days(archive: Archive) -> LedgerDay | None:
     """Close what is over: one head for all whole days (UTC) since the last one; None when there is nothing to close.
 
     A day on which nothing happened has a head, too. Days that passed while Kho did not run are closed together, and the head says so.
+
+    Raises LedgerBehind: a tier holds a day of this number, for an older catalog came back from a backup. To sign another one would make two
+    histories, of which nobody could tell which is true.
     """
     now = archive.clock.now()
     before = archive.catalog.days.last()
@@ -108,6 +111,8 @@ def close_days(archive: Archive) -> LedgerDay | None:
         return None
     cut = archive.catalog.days.cut(day_end(day), now)
     ring, number = ring_of(archive), before.number + 1 if before else 1
+    if tier := _holder(archive, day_object({"archive": ring.archive, "number": number})):
+        raise LedgerBehind(number, tier)
     folder = _fresh(folder_of(archive) / "days" / str(number))
     tree, segment = write_segment(folder / SEGMENT, lines_between(archive, cut.first, cut.last))
     facts = HeadFacts(ring.archive, number, since, day, now, hashlib.sha256(before.head).hexdigest() if before else "")
@@ -115,6 +120,15 @@ def close_days(archive: Archive) -> LedgerDay | None:
     closed = LedgerDay(number, since, day, cut.first, cut.last, tree.count, head, signature)
     archive.catalog.days.add(closed)
     return closed
+
+
+def _holder(archive: Archive, object_id: str) -> str:
+    """The first tier that has an object; "" when none of those that answer has it."""
+    for name, tier in archive.tiers.items():
+        with contextlib.suppress(StorageError):
+            tier.inventory(ObjectId(object_id))
+            return name
+    return ""
 
 
 def _first_day(archive: Archive) -> date | None:

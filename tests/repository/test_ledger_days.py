@@ -23,7 +23,8 @@ from policies.findings import KhoError
 from repository.archive import Archive
 from repository.catalog import Catalog
 from repository.clock import ManualClock
-from repository.errors import LedgerChanged
+from repository.engine import Engine
+from repository.errors import LedgerBehind, LedgerChanged
 from repository.ledger.days import DayTree, line_of
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
@@ -413,6 +414,37 @@ def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: Arch
     verifier = Verifier(str(tmp_path / "out"), [line]).run()
     assert verifier.found == []
     assert ("WITNESSED", {"first": 1, "number": 3}) in verifier.proven
+
+
+def test_an_older_catalog_signs_no_second_day_of_a_number_that_a_tier_has(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    running = replace(archive.engine.archive, clock=clock)
+    for _ in range(3):
+        checks(running)
+        clock.advance(DAY)
+        closed = close_days(running)
+        assert closed is not None
+        assert keep_day(running, closed)
+        if closed.number == 1:
+            archive.close()
+            shutil.copyfile(archive.home / "catalog.db", tmp_path / "older.db")
+            archive.open()
+            running = replace(archive.engine.archive, clock=clock)
+    archive.close()
+    (archive.home / "catalog.db").write_bytes((tmp_path / "older.db").read_bytes())
+    archive.open()
+    running = replace(archive.engine.archive, clock=clock)
+    clock.advance(DAY)
+    with pytest.raises(LedgerBehind, match="tier a holds a day of this number"):
+        close_days(running)
+    assert [day.number for day in running.catalog.days.between(1, 9)] == [1]
+    later = Engine(running)
+    archive._session.__exit__(None, None, None)  # one at a time runs jobs
+    with later.jobs.session():
+        done = later.ledger.update()
+    archive._session = archive.engine.jobs.session()
+    assert archive._session.__enter__()
+    assert (done["closed"], done["behind"], done["kept"]) == (0, {"number": 2, "tier": "a"}, [])
 
 
 def open_lines(archive: ArchiveUnderTest, tier: str) -> list[Path]:
