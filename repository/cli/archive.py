@@ -13,6 +13,7 @@ from repository.cli.door import Door, Usage, check_one_of
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen
+from repository.cli.values import place_of
 from repository.texts import language as reader
 from repository.texts import words
 
@@ -72,7 +73,7 @@ def _tiers(given: list[str]) -> dict[str, Path | str]:
         if not (sign and name and folder) or name in tiers:
             reason = words("init.tier_twice" if name in tiers else "init.tier_form")
             raise Usage("USE-VALUE", name="--tier", value=each, reason=reason, command="kho init")
-        tiers[name] = folder if folder.startswith("s3://") else Path(folder).absolute()
+        tiers[name] = place_of(folder)
     return tiers
 
 

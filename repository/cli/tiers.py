@@ -13,6 +13,7 @@ from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
+from repository.cli.values import place_of
 from repository.services.tiers import Begun
 from repository.texts import words
 
@@ -66,9 +67,7 @@ def tier_of(given: str, *, command: str) -> tuple[str, Path | str | None]:
     name, sign, place = given.partition("=")
     if not name or bool(sign) != bool(place):
         raise Usage("USE-VALUE", name="NAME=PLACE", value=given, reason=words("init.tier_form"), command=command)
-    if not sign:
-        return name, None
-    return name, place if place.startswith("s3://") else Path(place).absolute()
+    return name, place_of(place) if sign else None
 
 
 def add(context: typer.Context, tier: New, site: Site = "", home: Home = None, as_json: AsJson = False) -> int:

@@ -10,11 +10,16 @@ from typing import Any, get_args, get_origin
 
 from repository.cli.door import Usage
 
-__all__ = ["Values", "name_of"]
+__all__ = ["Values", "name_of", "place_of"]
 
 
 class _ForTyper(Exception):
     """A value that only typer can make, or refuse in its words."""
+
+
+def place_of(text: str) -> Path | str:
+    """The place of a tier: a URL ("s3://…"), else a folder, from wherever the command is run."""
+    return text if text.startswith("s3://") else Path(text).absolute()
 
 
 def name_of(parameter: Any) -> str:

@@ -48,7 +48,8 @@ class Tiers:
         Raises `UnknownTier`, SettingsError (SET-TIER-KNOWN, SET-TIER-TAKEN, as `Settings.load`), StorageError.
         """
         known, file = {each.name: each for each in self._archive.settings.tiers}, TierFile.read(self._home)
-        if name in known and (place is not None or known[name].uuid):
+        held = {each.name for each in self._archive.catalog.copies.summary(self._archive.clock.now())}
+        if name in known and (place is not None or known[name].uuid or name in held):  # what held copies is replaced, not added
             raise SettingsError("SET-TIER-KNOWN", str(file.path), tier=name)
         if name not in known and place is None:
             raise UnknownTier(name, ", ".join(known))

@@ -237,6 +237,20 @@ def test_a_tier_that_was_entered_by_hand_is_made(
     assert (code, document["findings"][0]["code"]) == (2, "SET-TIER-KNOWN")  # type: ignore[index]
 
 
+def test_a_tier_that_held_copies_is_not_added_though_kho_toml_says_no_uuid(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """As older archives do not: its disk may only be away."""
+    aip = archive.deposit(write_tree(tmp_path / "in", {"a.txt": b"a"})).aip_id
+    file = archive.home / "kho.toml"
+    file.write_text("".join(each for each in file.read_text().splitlines(keepends=True) if not each.startswith("uuid")))
+    archive.reopen()
+    (archive.home / "tiers" / "b").rename(tmp_path / "away")
+    with pytest.raises(SettingsError) as caught:
+        archive.engine.tiers.add("b")
+    assert caught.value.code == "SET-TIER-KNOWN"
+    assert archive.states(aip) == {"a": "good", "b": "good"}
+    assert not (archive.home / "tiers" / "b").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [
