@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ T = TypeVar("T")
 _DURATION = re.compile(r"([0-9]{1,6})\s*(s|min|h|d|w|y)")
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 _SIZE = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,3}))?\s*(B|[kKMGTPE]B|[KMGTPE]iB)?")
-_HEADER = re.compile(r"\s*+\[\[?\s*+([^\]]++)\]\]?")
+_HEADER = re.compile(r"\s*+(\[\[?)\s*+([^\]]++)\]\]?")
 _QUOTES = str.maketrans("", "", "\"' ")
 
 LONGEST_DURATION = timedelta(days=200 * 365)
@@ -59,18 +60,28 @@ def size(text: str | int) -> int:
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
-    """(section, key) → line number; (section, "") is the header's own. Best effort: it only serves messages."""
+    """(section, key) → line number; (section, "") is the header's own, and the n-th table of an array ``[[x]]`` (from 0) is the section
+    ``x[n]``. Best effort: it only serves messages."""
     found: dict[tuple[str, str], int] = {}
+    tables: Counter[str] = Counter()
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
-            section = header[1].translate(_QUOTES).strip()
+            section = header[2].translate(_QUOTES).strip()
+            if header[1] == "[[":
+                tables[section] += 1
+                section = _nth(section, tables[section] - 1)
             found.setdefault((section, ""), number)
         elif "=" in line and not line.lstrip().startswith("#"):
             key = line.split("=", 1)[0].translate(_QUOTES).strip()
             found.setdefault((section, key), number)
             found.setdefault((f"{section}.{key}", ""), number)  # "a.b = 1" in [x] is the key b of x.a
     return found
+
+
+def _nth(section: str, number: int) -> str:
+    """The place of one table of an array of tables, from 0."""
+    return f"{section}[{number}]"
 
 
 def _syntax(problem: UnicodeDecodeError | tomllib.TOMLDecodeError) -> str:
@@ -100,26 +111,28 @@ class Document:
         self._lines = _lines(text)
         self.root = Section(self, table, "")
 
-    def fail(self, what: str, section: str, key: str, **args: str | int) -> KhoError:
-        """The error for one key; the caller raises it."""
+    def fail(self, what: str, section: str, key: str, *, place: str, **args: str | int) -> KhoError:
+        """The error for one key of a section; the caller raises it. ``place`` tells the tables of an array apart (``x[0]``)."""
         named = f"{section}.{key}" if section and key else section or key
-        table, bare, full = (each.translate(_QUOTES) for each in (section, key, named))
+        table, bare = (each.translate(_QUOTES) for each in (place, key))
+        full = f"{table}.{bare}" if table and bare else table or bare
         line = self._lines.get((table, bare)) or self._lines.get((full, "")) or self._lines.get((table, "")) or 0
         where = phrase("doc-line", line=line) if line else ""
         return self._error(f"{self._family}-{what}", self.name, key=named, where=where, line=line, **args)
 
 
 class Section:
-    """One table of a document. Ask for every key, then call `done`."""
+    """One table of a document. Ask for every key, then call `done`. ``place`` is its name with its number, where it is one of several."""
 
-    def __init__(self, document: Document, table: Mapping[str, Any], name: str) -> None:
+    def __init__(self, document: Document, table: Mapping[str, Any], name: str, place: str = "") -> None:
         self._document = document
         self._table = table
         self._asked: set[str] = set()
+        self._place = place or name
         self.name = name
 
     def fail(self, what: str, key: str, **args: str | int) -> KhoError:
-        return self._document.fail(what, self.name, key, **args)
+        return self._document.fail(what, self.name, key, place=self._place, **args)
 
     def bad(self, key: str, reason: str) -> KhoError:
         """The error that the value of ``key`` cannot be what it is."""
@@ -211,7 +224,7 @@ class Section:
         name = f"{self.name}.{key}" if self.name else key
         self._asked.add(key)
         table = self._typed(key, (dict,), phrase("doc-section")) if key in self._table else {}
-        return Section(self._document, table, name)
+        return Section(self._document, table, name, f"{self._place}.{key}" if self._place else key)
 
     def sections(self, key: str) -> list[Section]:
         """The tables of an array of tables ``[[key]]``."""
@@ -220,7 +233,7 @@ class Section:
         tables = self._typed(key, (list,), phrase("doc-sections", name=name)) if key in self._table else []
         if not all(isinstance(table, dict) for table in tables):
             raise self.fail("TYPE", key, expected=phrase("doc-sections", name=name), found=phrase("doc-other"))
-        return [Section(self._document, table, name) for table in tables]
+        return [Section(self._document, table, name, _nth(name, number)) for number, table in enumerate(tables)]
 
     def done(self) -> None:
         """Raises (KEY) for the first key that nobody asked for: a promise that is misspelt is a promise that is not kept."""

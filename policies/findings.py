@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from policies.codes import register
-from policies.phrases import CLOSE, OPEN, carried, foreign, os_phrase, phrases
+from policies.phrases import CLOSE, OPEN, carried, foreign, os_phrase, phrase, phrases
 
 __all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight", "reason_of", "said", "spoken"]
 
@@ -112,6 +112,8 @@ def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) 
         return f"{code} (not in the register) {dict(args)}" if which == "text" else ""
     texts: Mapping[str, str] = getattr(row, which)
     text = texts.get(language, texts["en"])
+    if args["path"] == "":  # the whole: its name is said by whoever asked about it
+        text = text.replace(" {path}", "").replace("{path}", spoken(phrase("path-whole"), language))
     args = {**args, **{name: spoken(str(args[name]), language) for name in _SPOKEN & args.keys()}}
     for name in _SENTENCES & args.keys():  # a reason may be a whole sentence, and must not end in two full stops
         if str(args[name]).endswith("."):

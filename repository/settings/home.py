@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from policies.archive import Policy, default_policy_text, parse_policy
@@ -201,7 +202,7 @@ class _Given:
 def _settings(home: Path, root: Section, over: _Given) -> Settings:
     database, malware, serve = root.section("database"), root.section("malware"), root.section("serve")
     worker, package, api = root.section("worker"), root.section("package"), root.section("api")
-    language = over.text("language", root.text("language", "vi"))
+    language, secret = over.text("language", root.text("language", "vi")), partial(_secret, home)
     if language not in LANGUAGES:
         raise root.bad("language", phrase("set-none-of", given=language, known=", ".join(LANGUAGES)))
     settings = Settings(
@@ -213,12 +214,12 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         workers=over.integer("workers", worker.integer("workers", 0, most=1_024), least=0, most=1_024),
         host=over.text("host", serve.text("host", "127.0.0.1")),
         port=over.integer("port", serve.integer("port", 8420, least=1, most=65_535), least=1, most=65_535),
-        tokens=tuple(_token(section) for section in api.sections("tokens")),
+        tokens=_tokens(home, api),
         schemas=_place(home, over.text("schemas", package.text("schemas", ""))),
         network=(network := read_network(root)),
         authorities=read_places(home, root, network),
-        sign=read_sign(home, root.section("sign"), _secret),
-        notices=read_notices(root.section("notices"), _secret),
+        sign=read_sign(home, root.section("sign"), secret),
+        notices=read_notices(root.section("notices"), secret),
     )
     for section in (database, malware, serve, worker, package, api, root):
         section.done()
@@ -236,43 +237,60 @@ def _read(file: Path) -> bytes:
         raise SettingsError("SET-UNREADABLE", str(file), reason=os_phrase(problem)) from problem
 
 
-def _secret(section: Section, key: str) -> str:
+def _secret(home: Path, section: Section, key: str) -> str:
     """What ``key``_file or ``key``_env points to; secrets themselves need not stand in kho.toml."""
-    section.allow([f"{key}_file", f"{key}_env"])
-    if f"{key}_file" in section:
-        return _read(Path(section.text(f"{key}_file"))).decode("utf-8", "replace").strip()
-    if f"{key}_env" in section:
-        value = os.environ.get(section.text(f"{key}_env"), "").strip()
+    file, variable = f"{key}_file", f"{key}_env"
+    section.allow([file, variable])
+    if file in section and variable in section:
+        raise section.bad(variable, phrase("set-one-secret", file=file, variable=variable))
+    if file in section:
+        value = _read(home / section.text(file)).decode("utf-8-sig", "replace").strip()
         if not value:
-            raise section.bad(f"{key}_env", phrase("set-no-variable"))
+            raise section.bad(file, phrase("set-empty-secret"))
+        return value
+    if variable in section:
+        value = os.environ.get(section.text(variable), "").strip()
+        if not value:
+            raise section.bad(variable, phrase("set-no-variable"))
         return value
     return ""
 
 
 def _database(home: Path, section: Section) -> str:
-    url = section.text("url", "") or _secret(section, "url")
+    url = section.text("url", "") or _secret(home, section, "url")
     if not url and "?" in str(home):
         raise section.bad("url", phrase("set-home-question"))
     return url or f"sqlite:///{home / 'catalog.db'}"
 
 
-def _token(section: Section) -> ApiToken:
-    name = section.text("name")
-    digest = section.text("sha256", "").lower()
+def _tokens(home: Path, api: Section) -> tuple[ApiToken, ...]:
+    """The tokens of ``[[api.tokens]]``. One token under two names would have the rights of whichever stands first: that is refused."""
+    tokens: list[ApiToken] = []
+    for section in api.sections("tokens"):
+        token = _token(home, section)
+        if same := next((each for each in tokens if each.sha256 and each.sha256 == token.sha256), None):
+            raise section.bad("name", phrase("set-token-twice", name=same.name))
+        tokens.append(token)
+    return tuple(tokens)
+
+
+def _token(home: Path, section: Section) -> ApiToken:
+    name, digest = section.text("name"), section.text("sha256", "").lower()
+    producers = section.texts("producers", ())
+    given = [key for key in ("sha256", "token_file", "token_env") if key in section]
+    if not name.strip():
+        raise section.bad("name", phrase("set-empty"))
+    if len(given) > 1 or not given:
+        raise section.bad(given[-1] if given else "sha256", phrase("set-one-token"))
+    if given == ["sha256"] and not _SHA256.fullmatch(digest):
+        raise section.bad("sha256", phrase("set-sha256"))
     secret, problem = "", None
     try:
-        secret = _secret(section, "token")
+        secret = _secret(home, section, "token")
     except SettingsError as error:
         problem = error
-    producers = section.texts("producers", ())
     section.done()
-    if problem is not None and not digest:
-        return ApiToken(name, "", producers, problem)
-    if bool(digest) == bool(secret or problem):
-        raise section.bad("sha256", phrase("set-one-token"))
-    if digest and not _SHA256.fullmatch(digest):
-        raise section.bad("sha256", phrase("set-sha256"))
-    return ApiToken(name, digest or hashlib.sha256(secret.encode()).hexdigest(), producers)
+    return ApiToken(name, hashlib.sha256(secret.encode()).hexdigest() if secret else digest, producers, problem)
 
 
 def check_database(url: str, *, mounts: str = "/proc/self/mountinfo") -> None:

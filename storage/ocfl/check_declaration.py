@@ -52,7 +52,7 @@ def check_declaration(place: Place, entries: list[tuple[str, str]], rules: Decla
         elif rules is OBJECT or name.startswith("0="):  # other files may lie in a storage root
             _report_name(name, rules, report)
     for code in rules.missing if not good else rules.several if len(good) > 1 else ():
-        report(code, "", value=shown(", ".join(sorted(good.values()))))
+        report(code, "", value=shown(", ".join(sorted(good.values()))) or "-")
     for name in good.values():
         _check_content(place, name, rules, report)
     return max(good, default=""), set(good.values())

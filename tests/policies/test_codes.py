@@ -9,6 +9,7 @@ import pytest
 
 import policies.codes
 from policies.codes import LANGUAGES, Register, register
+from policies.findings import Finding
 
 FILES = sorted(Path(policies.codes.__file__).parent.glob("*.toml"))
 GOOD = 'weight = "error"\nsource = "x"\nen = "a"\nvi = "b"\ntodo_en = ""\ntodo_vi = ""\n'
@@ -48,3 +49,13 @@ def test_a_code_is_registered_once() -> None:
 def test_a_broken_table_is_no_code(table: str) -> None:
     with pytest.raises(ValueError, match="table of A-1"):
         Register({"one": table}).get("A-1")
+
+
+def test_a_finding_about_the_whole_leaves_no_hole_in_its_sentence() -> None:
+    for language in ("en", "vi"):
+        for code in register():
+            said = Finding(code, "").text(language) + Finding(code, "").todo(language)
+            assert "  " not in said, code
+            assert not said.startswith((" ", ":", ",")), code
+    assert Finding("E069", "").text() == "The folder has no declaration that makes it an OCFL storage root."
+    assert Finding("CSIP14", "").text("vi").startswith("Toàn bộ: ")

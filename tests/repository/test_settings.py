@@ -103,6 +103,11 @@ def test_flag_before_environment_before_file(tmp_path: Path) -> None:
         (TIERS + "[serve]\nport = 99999\n", "SET-VALUE", "serve.port"),
         (TIERS + '[[api.tokens]]\nname = "x"\n', "SET-VALUE", "api.tokens.sha256"),
         (TIERS + '[[api.tokens]]\nname = "x"\nsha256 = "12"\n', "SET-VALUE", "64"),
+        (TIERS + '[[api.tokens]]\nname = "x"\ntoken_file = "t"\ntoken_env = "T"\n', "SET-VALUE", "api.tokens.token_env"),
+        (TIERS + f'[[api.tokens]]\nname = "x"\nsha256 = "{"0" * 64}"\ntoken_env = "T"\n', "SET-VALUE", "api.tokens.token_env"),
+        (TIERS + f'[[api.tokens]]\nname = " "\nsha256 = "{"0" * 64}"\n', "SET-VALUE", "api.tokens.name"),
+        (TIERS + "".join(f'[[api.tokens]]\nname = "{x}"\nsha256 = "{"0" * 64}"\n' for x in "xy"), "SET-VALUE", '"x"'),
+        (TIERS + '[sign]\npkcs12 = "k.p12"\npassword_file = "p"\npassword_env = "P"\n', "SET-VALUE", "sign.password_env"),
         (TIERS + '[[tiers]]\nname = "A"\npath = "c"\n', "SET-TIERS", "A"),
         (TIERS + '[[tiers]]\nname = "c"\npath = "/mnt/b"\n', "SET-TIERS", "b"),
         (TIERS + '[[tiers]]\nname = "c"\npath = "/mnt/b/deeper"\n', "SET-TIERS", "b"),
@@ -155,6 +160,31 @@ def test_tokens_by_digest_and_by_reference(tmp_path: Path) -> None:
     found = [settings.token(word) for word in ("other", "s3cret", "s3cret\n", "")]
     assert [token.name if token else None for token in found] == ["one", "two", None, None]
     assert "s3cret" not in repr(settings)
+
+
+def test_which_token_is_meant_is_told_by_its_line(tmp_path: Path) -> None:
+    good = f'[[api.tokens]]\nname = "one"\nsha256 = "{"0" * 64}"\n'
+    with pytest.raises(SettingsError, match=r"api\.tokens\.sha256 \(line 12\)"):
+        Settings.load(write(tmp_path, TIERS + good + '[[api.tokens]]\nname = "two"\nsha256 = "12"\n'), environment={})
+
+
+def test_a_token_file_of_the_home_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = write(tmp_path / "h", TIERS + '[[api.tokens]]\nname = "one"\ntoken_file = "secrets/one"\n')
+    (home / "secrets").mkdir()
+    (home / "secrets" / "one").write_bytes("\ufeffs3cret\r\n".encode())
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load(home, environment={})
+    settings.check_tokens()
+    assert settings.token("s3cret") is not None
+
+
+def test_an_empty_token_file_is_told_of_and_is_nobodys_token(tmp_path: Path) -> None:
+    home = write(tmp_path, TIERS + '[[api.tokens]]\nname = "one"\ntoken_file = "empty"\n')
+    (home / "empty").write_text("\n")
+    settings = Settings.load(home, environment={})
+    assert settings.token("") is None
+    with pytest.raises(SettingsError, match="nothing in that file"):
+        settings.check_tokens()
 
 
 def test_database_url_by_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
