@@ -35,6 +35,10 @@ __all__ = ["DRILL", "SILENCE", "attention"]
 SILENCE = timedelta(days=8)
 """The dead-man alarm: a week and a day without any check that came to an end is no quiet archive but a stopped one."""
 
+LATE = timedelta(days=1)
+"""How long after its time a check that did not come is told of: copies fall due at every hour, the worker looks for them once an hour, and
+quiet hours and budgets of a day put them off until they end. Whoever was told of each of them would read no notice any more."""
+
 DRILL_EVERY = timedelta(days=180)
 """How old the last restore drill may be: auditors ask for one every half year."""
 
@@ -59,7 +63,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
     now = archive.clock.now()
     summary = fixity_summary(archive)
     found = [
-        *_copies(summary),
+        *_copies(archive, summary, now),
         *_checker(archive, now),
         *_forecast(archive),
         *_ledger(archive, now),
@@ -72,7 +76,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
     return sorted(found, key=lambda each: -each.weight)
 
 
-def _copies(summary: FixitySummary) -> Iterator[Finding]:
+def _copies(archive: Archive, summary: FixitySummary, now: datetime) -> Iterator[Finding]:
     if summary.short:
         yield Finding("ATT-SHORT", args={"aips": summary.short})
     for tier in summary.tiers:
@@ -84,8 +88,8 @@ def _copies(summary: FixitySummary) -> Iterator[Finding]:
             yield Finding("ATT-UNREADABLE", tier.name, {"copies": tier.unreadable})
         if tier.absent:
             yield Finding("ATT-ABSENT", tier.name, {"copies": tier.absent})
-        if tier.overdue:
-            yield Finding("ATT-OVERDUE", tier.name, {"copies": tier.overdue})
+        if late := archive.catalog.copies.overdue(now - LATE, tier=tier.name):
+            yield Finding("ATT-OVERDUE", tier.name, {"copies": late})
         if tier.strangers:
             yield Finding("ATT-STRANGERS", tier.name, {"things": tier.strangers})
 

@@ -49,17 +49,17 @@ def authorities_by_tree(archive: Archive) -> dict[str, list[Authority]]:
     return {tree: [each for each in known if tree in each.trees] for tree in TREES}
 
 
-def next_batch(archive: Archive) -> datetime:
-    """When the next batch is due, though it be not full: now when there was none before (by a clock that was ahead, there was none)."""
-    now = archive.clock.now()
+def next_batch(archive: Archive, now: datetime) -> datetime:
+    """When the next batch is due, as seen from ``now``, though it be not full: at once when there was none before (by a clock that was
+    ahead, there was none)."""
     last = max((each.created for each in archive.catalog.evidence.batches() if each.created <= now), default=None)
     return now if last is None else last + archive.policy.evidence.every
 
 
 def is_due(archive: Archive) -> bool:
     """Whether a batch is to be closed: the last one is older than the policy's period, or enough versions wait."""
-    policy = archive.policy.evidence
-    if archive.clock.now() >= next_batch(archive):
+    policy, now = archive.policy.evidence, archive.clock.now()
+    if now >= next_batch(archive, now):
         return True
     return len(archive.catalog.evidence.unproved(policy.largest)) >= policy.largest
 

@@ -77,5 +77,5 @@ class Evidences:
         rows = plan(archive, batches, algorithms, roots_of(archive), now)
         proved, waiting = archive.catalog.evidence.count()
         horizon = now + archive.policy.evidence.horizon
-        due = max(next_batch(archive), now) if waiting else None
+        due = max(next_batch(archive, now), now) if waiting else None
         return Plan(now, horizon, algorithms, tuple(rows), proved, waiting, tuple(standing(archive, rows, now)), due)

@@ -55,6 +55,15 @@ def test_what_is_due_and_old_is_told(held: ArchiveUnderTest) -> None:
     assert {"ATT-OVERDUE", "ATT-DRILL-OLD", "ATT-SILENT"} <= found
 
 
+def test_a_check_that_just_fell_due_is_no_news(held: ArchiveUnderTest) -> None:
+    """Some copy falls due every hour, and the worker comes every hour, or after the quiet hours: there was a notice each time."""
+    (aip,) = held.engine.holdings.list().items
+    due = min(each.check_next for each in aip.copies if each.check_next)
+    at = replace(held.engine.archive, clock=ManualClock(due + timedelta(hours=23)))
+    assert "ATT-OVERDUE" not in codes(at)
+    assert "ATT-OVERDUE" in codes(replace(at, clock=ManualClock(due + timedelta(hours=25))))
+
+
 def test_a_policy_of_formats_by_which_no_campaign_would_run(held: ArchiveUnderTest) -> None:
     own = held.engine.archive.settings.home / "formats.toml"
     own.write_text('[paths.picture-tiff]\ntool = "pillow"\n')
