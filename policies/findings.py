@@ -113,7 +113,7 @@ def _words(code: str, which: str, language: str, args: Mapping[str, str | int]) 
     texts: Mapping[str, str] = getattr(row, which)
     text = texts.get(language, texts["en"])
     if args["path"] == "":  # the whole: its name is said by whoever asked about it
-        text = text.replace(" {path}", "").replace("{path}", spoken(phrase("path-whole"), language))
+        text = text.replace(" ({path})", "").replace(" {path}", "").replace("{path}", spoken(phrase("path-whole"), language))
     args = {**args, **{name: spoken(str(args[name]), language) for name in _SPOKEN & args.keys()}}
     for name in _SENTENCES & args.keys():  # a reason may be a whole sentence, and must not end in two full stops
         if str(args[name]).endswith("."):

@@ -126,7 +126,7 @@ def report(
     command = "kho formats campaign report"
     check_one_of("--format", form, ("text", "json", "csv", "pdf"), command=command)
     if (sign or form == "pdf") and output is None:
-        raise Usage("USE-VALUE", name="--output", value="", reason=words("migrated.needs_output"), command=command)
+        raise Usage("USE-MISSING", name=words("migrated.needs_output"), command=command)
     with door.open() as engine:
         from repository.versions.account import COLUMNS, table_row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from policies.phrases import phrase
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.screen import Screen, number
+from repository.ledger.verifier import TIME
 from repository.texts import language, words
 
 __all__ = ["period"]
@@ -36,11 +38,12 @@ def period(
 ) -> Exit:
     """Gather the report, write it when a folder is named, and tell what it comes to."""
     if (sign or form == "pdf") and output is None:
-        raise Usage("USE-VALUE", name="--output", value="", reason=words("period.needs_output"), command="kho report fixity")
+        raise Usage("USE-MISSING", name=words("period.needs_output"), command="kho report fixity")
     last = _day("--to", until) or datetime.now(UTC).date()
     first = _day("--from", since) or last - timedelta(days=DEFAULT_DAYS)
     if first > last:
-        raise Usage("USE-VALUE", name="--from", value=str(first), reason=f"> {last}", command="kho report fixity")
+        after = phrase("use-date-after", last=str(last))
+        raise Usage("USE-VALUE", name="--from", value=str(first), reason=after, command="kho report fixity")
     from repository.reports.period import PeriodScope, figure_rows
 
     with door.open() as engine:
@@ -89,6 +92,8 @@ def _closing(document: dict[str, Any]) -> list[Finding]:
 def _show(screen: Screen, document: dict[str, Any], output: Path | None) -> None:
     figures = {tier: count for tier, count in document["figures"].items() if tier}
     screen.line(words("period.title"), "bold")
+    for line in _said_first(document):
+        screen.line(line)
     names = ["population", "done", "copies", "good", "damaged", "unreadable", "repaired", "overdue", "not_asked"]
     if not any("population" in count for count in figures.values()):  # counted for the whole only: not known is not 0
         names = [name for name in names if name not in ("population", "overdue")]
@@ -97,7 +102,24 @@ def _show(screen: Screen, document: dict[str, Any], output: Path | None) -> None
         [words(f"period.{name}"), *(number(count.get(f"canaries_{name}", 0)) for count in figures.values())]
         for name in ("planted", "found")
     ]
-    screen.table([(words("label.tier"), "id"), *((tier, "number") for tier in figures)], rows)
-    screen.line(document["ledger"]["head"] or words("period.no_days"))
+    if figures:
+        screen.table([(words("label.tier"), "id"), *((tier, "number") for tier in figures)], rows)
+    ledger = document["ledger"]
+    if ledger["open_events"]:
+        screen.line(words("period.open", count=number(ledger["open_events"])), "yellow")
+    screen.line(ledger["head"] or words("period.no_days"))
     if output is not None:
-        screen.line(words("period.written", path=str(output)), "green")
+        screen.line(words("period.written" if ledger["head"] else "period.written_alone", path=str(output)), "green")
+
+
+def _said_first(document: dict[str, Any]) -> Iterator[str]:
+    """Which period, of what, and what it comes to: as the printed report begins."""
+    from repository.reports.pages import verdict
+
+    first, until = (datetime.strptime(document["period"][name], TIME).date() for name in ("from", "to"))
+    scope = ", ".join(filter(None, (document["scope"]["tier"], document["scope"]["collection"]))) or words("period.everything")
+    yield f"{words('period.period')}: {first} – {until - timedelta(days=1)} (UTC) · {scope}"
+    what, counts = verdict(document)
+    yield words(f"period.verdict_{what}", **{name: number(count) for name, count in counts.items()})
+    if document["generated"] < document["period"]["to"]:
+        yield words("period.not_over")

@@ -395,6 +395,7 @@ class Verifier:
         self.reports: list[tuple[str, Any]] = []
         self.known_keys: list[Any] = []
         self.starts: list[int] = []
+        self.ends: list[tuple[int, str]] = []
         self.alone: set[str] = set()
         self.late_entries = self.early_entries = self.sure = 0
         self.archive = ""
@@ -487,6 +488,12 @@ class Verifier:
         """An export says in scope.json, a report in report.json, from which day on it brings days along; elsewhere that is day 1."""
         said = [report["ledger"]["first"] for _, report in self.reports if report["ledger"].get("first")]
         return min(said + self.starts, default=1)
+
+    def _ends_before(self, day: str, last: int) -> bool:
+        """Whether what is here was made, by its own account, of the days up to ``last`` and none of this date: an export of some days, a
+        report of an earlier period, or one made before that day was closed."""
+        ends = [*self.ends, *((report["ledger"].get("last") or 0, _no_further(report)) for _, report in self.reports)]
+        return bool(ends) and all(number <= last and day >= begins for number, begins in ends)
 
     def _keys(self, day: Day) -> Any:
         """The keys as this day tells them, each signed by the one before: [(from which day, key)]; None when they are not."""
@@ -609,6 +616,8 @@ class Verifier:
                     self.bad("OUTSIDE-DIFFERS", held[number].folder, number=number)
             elif digest in self.alone:
                 pass  # the head of a proof that came without its day
+            elif number > max(held, default=0) and self._ends_before(day, max(held, default=0)):
+                self.unproven.append(("BEYOND", {"number": number, "last": max(held, default=0)}))
             elif not held or number > max(held):
                 self.bad("CUT-OFF", self.folder, number=number, last=max(held, default=0))
 
@@ -641,7 +650,10 @@ class Verifier:
     def _scope(self, place: str) -> None:
         try:
             with open(place, encoding="utf-8") as stream:
-                self.starts.append(int(json.load(stream)["ledger"]["first"]))
+                ledger = json.load(stream)["ledger"]
+                self.starts.append(int(ledger["first"]))
+                if ledger.get("ends"):  # the export was asked for up to that day
+                    self.ends.append((int(ledger["last"]), ""))
         except (OSError, *BROKEN):
             self.bad("REPORT-BROKEN", place)
 
@@ -703,7 +715,9 @@ class Verifier:
             return
         except ValueError:
             data, signature = b"", b""
-        if not any(signed_by(key, REPORT_PREFIX + data, signature) for _, key in self.known_keys[-1:]):
+        if not self.days:
+            self.unproven.append(("REPORT-KEY", {"place": os.path.basename(place)}))
+        elif not any(signed_by(key, REPORT_PREFIX + data, signature) for _, key in self.known_keys[-1:]):
             self.bad("REPORT-SIGNATURE", place)
 
     def _proofs(self) -> None:
@@ -749,7 +763,9 @@ class Verifier:
 
     def _conclude(self) -> None:
         if not self.days:
-            if not self.alone.intersection(digest for _, _, _, digest in self._lines()):
+            if self.reports and not any(report["ledger"].get("last") for _, report in self.reports):
+                self.unproven.append(("NO-DAYS", {}))
+            elif not self.alone.intersection(digest for _, _, _, digest in self._lines()):
                 self.bad("EMPTY", self.folder)
             return
         last, first = self.days[-1].head["number"], self.days[0].head["number"]
@@ -772,6 +788,11 @@ class Verifier:
             self.unproven.append(("LATE-ENTRIES", {"count": self.late_entries}))
         if self.early_entries:
             self.unproven.append(("EARLY-ENTRIES", {"count": self.early_entries}))
+
+
+def _no_further(report: Any) -> str:
+    """The date from which on days cannot be in a report: its period was over then, or it was made before they were closed."""
+    return min(str(report["period"]["to"])[:10], str(report.get("generated") or report["period"]["to"])[:10])
 
 
 def proven(proof: Any, root: str, count: int) -> bool:
@@ -851,6 +872,9 @@ WORDS = {
         "PROOF-ALONE": "Event {event} and day {number}: the proof brings a head that is neither here nor vouched for from outside; whoever made the proof may have made that, too.",
         "PROOF-ORDER": "Event {event} is not where it would stand in day {number}; that the day is in that order is not proven, since its events are not here.",
         "REPORT-PERIOD": "The period of {place} is longer than the days that are here: of what was entered after {day} it says nothing.",
+        "REPORT-KEY": "{place} is signed, but no day is here that tells the archive's keys: whose signature it is, is not proven.",
+        "NO-DAYS": "The report is made of no day of the ledger (none that holds its period was closed): it has no figures, and nothing of what it says is proven.",
+        "BEYOND": "The outside head of day {number} is later than what is here, which says of itself that it ends with day {last}: that head proves nothing of it. Give a head of these days, or ask for an export that reaches that far.",
         "EMPTY": "No day of a ledger is here.",
         "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
         "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
@@ -905,6 +929,9 @@ WORDS = {
         "PROOF-ALONE": "Sự kiện {event} và ngày số {number}: chứng minh kèm theo một phần đầu không có ở đây và không được bên ngoài xác nhận; ai lập chứng minh cũng có thể đã tự lập phần đầu đó.",
         "PROOF-ORDER": "Sự kiện {event} không ở chỗ lẽ ra của nó trong ngày số {number}; chưa chứng minh được ngày đó xếp đúng thứ tự, vì các sự kiện của ngày không có ở đây.",
         "REPORT-PERIOD": "Kỳ của {place} dài hơn các ngày có ở đây: báo cáo không nói gì về những gì được ghi sau {day}.",
+        "REPORT-KEY": "{place} có chữ ký, nhưng ở đây không có ngày nào cho biết khóa của kho: chưa chứng minh được chữ ký là của ai.",
+        "NO-DAYS": "Báo cáo không dựa trên ngày nào của sổ sự kiện (chưa ngày nào chứa kỳ báo cáo được đóng): báo cáo không có số liệu, và chưa nội dung nào được chứng minh.",
+        "BEYOND": "Dòng đầu từ bên ngoài của ngày số {number} muộn hơn những gì có ở đây (tự ghi là kết thúc ở ngày số {last}), nên không chứng minh được gì cho phần này. Hãy đưa dòng đầu của một trong các ngày này, hoặc yêu cầu bản xuất đến ngày đó.",
         "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
         "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",

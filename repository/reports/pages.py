@@ -12,7 +12,7 @@ from repository.reports.charts import bars, shares
 from repository.reports.printing import Words, facts, opening, shown, signs, table, whole
 from repository.texts import catalog
 
-__all__ = ["PRINTED_FAULTS", "page"]
+__all__ = ["PRINTED_FAULTS", "page", "verdict"]
 
 PRINTED_FAULTS = 500
 """Damaged files that are printed; all that are named stand in faulty.csv beside the document."""
@@ -61,18 +61,23 @@ def page(document: dict[str, Any], lang: str) -> str:
     return whole(say, parts)
 
 
+def verdict(document: dict[str, Any]) -> tuple[str, dict[str, int]]:
+    """What a report comes to: "blind" (the checker is not believed), "nothing" (was checked), "damage" or "good"; and the checks that
+    found damage, or could not read."""
+    figures = document["figures"]
+    counts = {name: sum(count.get(name, 0) for count in figures.values()) for name in ("damaged", "unreadable")}
+    if not document["believed"]:
+        return "blind", counts
+    if not any(count.get("done") for count in figures.values()):
+        return "nothing", counts
+    return "damage" if any(counts.values()) else "good", counts
+
+
 def _opening(document: dict[str, Any], say: Words) -> Iterable[str]:
     yield opening(say)
-    figures = document["figures"]
-    damage, unread = (sum(count.get(name, 0) for count in figures.values()) for name in ("damaged", "unreadable"))
-    if not document["believed"]:
-        yield f'<p class="verdict red">{say("verdict_blind")}</p>'
-    elif not any(count.get("done") for count in figures.values()):
-        yield f'<p class="verdict red">{say("verdict_nothing")}</p>'
-    elif damage or unread:
-        yield f'<p class="verdict red">{say("verdict_damage", damaged=say.number(damage), unreadable=say.number(unread))}</p>'
-    else:
-        yield f'<p class="verdict green">{say("verdict_good")}</p>'
+    what, counts = verdict(document)
+    said = say(f"verdict_{what}", **{name: say.number(count) for name, count in counts.items()})
+    yield f'<p class="verdict {"green" if what == "good" else "red"}">{said}</p>'
     scope = document["scope"]
     rows = [
         (say("period"), f"{say.day(document['period']['from'])} – {say.day(document['period']['to'], before=True)} (UTC)"),

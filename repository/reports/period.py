@@ -29,7 +29,7 @@ from repository.ledger.verifier import FAULTY, TIME, Sums, believable
 from repository.reports.fixity import TierState, tier_states
 from storage.tier import ObjectId
 
-__all__ = ["LISTED_FAULTS", "PeriodScope", "gather", "write_tables"]
+__all__ = ["LISTED_FAULTS", "PeriodScope", "figure_rows", "gather", "write_tables"]
 
 LISTED_FAULTS = 10_000
 """Damaged files that are named one by one; all are counted."""
@@ -65,7 +65,10 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
     sums = Sums(scope.since.strftime(TIME), scope.until.strftime(TIME), scope.tier, None if aips is None else set(aips))
     faults = _Faults(archive, scope, sums)
     with _place(archive, target) as folder:
-        for segment in export_days(archive, folder, days[0].number, days[-1].number) if days else ():
+        first, last = (
+            (days[0].number, days[-1].number) if days else (1, 0)
+        )  # none: the verifier alone says that nothing is proven
+        for segment in export_days(archive, folder, first, last):
             with open(segment, encoding="ascii") as lines:
                 for event in map(json.loads, lines):
                     sums.add(event)
@@ -85,8 +88,8 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
         "figures": figures,
         "believed": believable(figures),
         "ledger": {
-            "first": days[0].number if days else 0,
-            "last": days[-1].number if days else 0,
+            "first": first if days else 0,
+            "last": last,
             "head": head_line(days[-1].head) if days else "",
             "open_events": _open(archive, scope),
         },

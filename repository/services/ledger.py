@@ -42,8 +42,8 @@ class Ledgers:
             raise ExportFailed(str(target), phrase("ledger-no-day"))
         try:
             target.mkdir(parents=True)
-            if first > 1:
-                scope = {"ledger": {"first": days[0].number, "last": days[-1].number}}
+            if first > 1 or last is not None:
+                scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
                 (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
             segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
             return len(segments), target / VERIFIER

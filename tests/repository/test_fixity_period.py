@@ -338,3 +338,51 @@ def test_what_is_not_counted_for_a_collection_is_not_shown_as_none(engine: Engin
     assert "Copies overdue" in whole
     assert "Copies overdue" not in part
     assert "Copies never checked" not in part
+
+
+def test_a_head_of_a_later_day_does_not_make_an_earlier_report_a_forgery(engine: Engine, tmp_path: Path) -> None:
+    """The newest head is what auditors have been told to keep; reports are of periods that are over."""
+    report, newest = tmp_path / "r", latest_line(engine.archive)
+    early = replace(SCOPE, last=SCOPE.first + timedelta(days=1))
+    engine.periods.write(early, report, language="en", sign=True)
+    verifier = Verifier(str(report), [newest]).run()
+    assert verifier.found == []
+    assert {"BEYOND", "END"} <= {code for code, _ in verifier.unproven}
+    assert "WITNESSED" not in {code for code, _ in verifier.proven}
+    shutil.rmtree(report / "days" / "000003-2026-03-03")  # what the report says to be made of
+    assert {code for code, _, _ in Verifier(str(report), [newest]).run().found} >= {"REPORT-DAYS"}
+    whole = tmp_path / "whole"
+    engine.periods.write(SCOPE, whole, language="en", sign=False)
+    cut = json.loads((whole / "report.json").read_text())
+    shutil.rmtree(max((whole / "days").iterdir()))
+    cut["ledger"] |= {"last": cut["ledger"]["last"] - 1, "head": "x"}  # a day of the period itself left out, and said to be none
+    (whole / "report.json").write_text(json.dumps(cut))
+    assert "CUT-OFF" in {code for code, _, _ in Verifier(str(whole), [newest]).run().found}
+
+
+def test_an_export_up_to_a_day_says_so(engine: Engine, tmp_path: Path) -> None:
+    newest = latest_line(engine.archive)
+    engine.ledger.export(tmp_path / "to", last=3)
+    verifier = Verifier(str(tmp_path / "to"), [newest]).run()
+    assert (verifier.found, "BEYOND" in {code for code, _ in verifier.unproven}) == ([], True)
+    engine.ledger.export(tmp_path / "from", first=3)
+    shutil.rmtree(max((tmp_path / "from" / "days").iterdir()))
+    assert {code for code, _, _ in Verifier(str(tmp_path / "from"), [newest]).run().found} == {"CUT-OFF"}
+
+
+def test_a_report_of_no_closed_day_has_its_verifier_which_says_that_nothing_is_proven(engine: Engine, tmp_path: Path) -> None:
+    before = PeriodScope(START.date() - timedelta(days=90), START.date() - timedelta(days=60))
+    document = engine.periods.write(before, tmp_path / "r", language="vi", sign=True)
+    assert (document["ledger"]["first"], document["ledger"]["last"], document["figures"]) == (0, 0, {})
+    done = subprocess.run(
+        [sys.executable, "-I", "kho-ledger-verify.py", ".", "--json"],
+        cwd=tmp_path / "r",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["found"], said["proven"]) == (0, [], [])
+    assert {"NO-DAYS", "REPORT-KEY"} == {each["code"] for each in said["unproven"]}
+    (tmp_path / "r" / "report.json").write_text(json.dumps({**document, "figures": {"a": {"done": 5}}}))
+    assert "REPORT-FIGURES" in {code for code, _, _ in Verifier(str(tmp_path / "r")).run().found}
