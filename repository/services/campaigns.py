@@ -138,8 +138,10 @@ class Campaigns:
             told = CampaignState(name, str(event.detail["path"]), "done", event.time, dict(event.detail))
             remembered[name] = _with_earlier(remembered[name], told) if name in remembered else told
         back = rolled_back(self._archive)
-        known = (replace(each, rolled_back=back.get(each.campaign, 0)) for each in {**remembered, **found}.values())
-        return sorted(known, key=lambda each: each.time, reverse=True)
+        # SQLite's jobs tell whole seconds, the ledger parts of them: of those of one second the ones whose jobs are known are the newer.
+        known = [*found.values(), *(each for name, each in remembered.items() if name not in found)]
+        newest = sorted(known, key=lambda each: each.time.replace(microsecond=0), reverse=True)
+        return [replace(each, rolled_back=back.get(each.campaign, 0)) for each in newest]
 
     def _awaited(self) -> dict[str, set[str]]:
         """The AIPs whose content campaigns wait for."""

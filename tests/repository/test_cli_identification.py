@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from repository.cli.run import run
 from repository.jobs.flow import Step
 from repository.progress import Silent
 from repository.versions import reidentification
+from repository.versions.campaigns import CAMPAIGN
 from tests.builders_archive import ArchiveUnderTest, verified, write_tree
 from tests.formats import documents
 from tests.formats.sample_files import make
@@ -260,7 +263,11 @@ def test_no_signature_file_and_what_is_in_use_stays(
 
 @old_release
 def test_another_release_and_what_it_says_of_what_is_held(
-    archive: ArchiveUnderTest, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    archive: ArchiveUnderTest,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (folder / "link.png").unlink()
     new = write_tree(tmp_path / "mới", {"a.txt": b"mot"})
@@ -288,7 +295,11 @@ def test_another_release_and_what_it_says_of_what_is_held(
 
 @old_release
 def test_a_campaign_changes_what_is_said_of_formats_and_nothing_else(
-    archive: ArchiveUnderTest, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    archive: ArchiveUnderTest,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (folder / "link.png").unlink()
     new = write_tree(tmp_path / "mới", {"a.txt": b"mot", "b/trống/": b"", "sâu/a.pdf": pdf_17(), "sâu/bản sao.pdf": pdf_17()})
@@ -337,6 +348,12 @@ def test_a_campaign_changes_what_is_said_of_formats_and_nothing_else(
     code, refused, _ = kho(capsys, "formats", "campaign", "rollback", said["campaign"], "--home", archive.home)
     assert (code, refused["findings"][0]["code"]) == (2, "MIG-NO-ROLLBACK")
     archive.open()
+    last, first = archive.engine.campaigns.list()
+    remembered = archive.engine.archive.catalog.events
+    assert (last.campaign, first.campaign) == (said["campaign"], report["campaign"])
+    of_one_second = [replace(each, time=last.time + timedelta(milliseconds=900)) for each in remembered.newest(CAMPAIGN, 10)]
+    monkeypatch.setattr(remembered, "newest", lambda *which: of_one_second)
+    assert [each.campaign for each in archive.engine.campaigns.list()] == [last.campaign, first.campaign]
 
 
 def said_in(folder: Path, puid: str) -> None:
