@@ -19,7 +19,8 @@ from repository.archive import SOFTWARE, Archive, software_version
 from repository.attention.entries import DRILL
 from repository.errors import ExportFailed
 from repository.ledger.events import ledger_of
-from repository.ledger.keeper import latest_line, ring_of
+from repository.ledger.keeper import latest_line
+from repository.ledger.keys import ring_of
 from repository.ledger.verifier import REPORT_PREFIX, TIME
 from repository.model import Aip
 from repository.progress import Progress, Silent

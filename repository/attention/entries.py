@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from policies.findings import Finding, KhoError
@@ -21,6 +21,8 @@ from repository.evidence.planning import plan
 from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.ledger.days import day_end
+from repository.ledger.keys import key_in_force, lost_keys
+from repository.ledger.verifier import TIME
 from repository.model import DepositState
 from repository.recalls import Recall, waited_for
 from repository.reports.fixity import FixitySummary, fixity_summary
@@ -51,6 +53,9 @@ ENDS_SOON = timedelta(days=60)
 STOPPED = timedelta(days=2)
 """So long after a day's end the next one should have been closed long ago: the worker does it within minutes."""
 
+LOST_TOLD = timedelta(days=400)
+"""How long a lost key of the ledger is on the list: whoever inspects once a year has met it there. `kho status` says it below for ever."""
+
 FREE_LEAST = 2 << 30
 """Bytes that must be free for home and tiers: enough for one more step of everything that runs."""
 
@@ -66,6 +71,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
         *_copies(archive, summary, now),
         *_checker(archive, now),
         *_forecast(archive),
+        *_keys(archive, now),
         *_ledger(archive, now),
         *_evidence(archive, now),
         *_surroundings(archive, now),
@@ -137,6 +143,19 @@ def _evidence(archive: Archive, now: datetime) -> Iterator[Finding]:
     for finding in standing(archive, plan(archive, rows, algorithms, roots, now), now):
         first.setdefault(finding.code, finding)
     yield from first.values()
+
+
+def _keys(archive: Archive, now: datetime) -> Iterator[Finding]:
+    """Whether the ledger's key can sign; and that one was reported lost, as long as everybody may not have heard of it."""
+    try:
+        key_in_force(archive)
+        lost = lost_keys(archive)
+    except KhoError as error:
+        yield error.finding
+        return
+    for key in lost:
+        if now - datetime.strptime(key.time, TIME).replace(tzinfo=UTC) < LOST_TOLD:
+            yield Finding("ATT-KEY-LOST", key.key, {"day": key.first, "time": key.minute})
 
 
 def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:

@@ -19,23 +19,35 @@ __all__ = ["close", "export", "head", "prove", "rotate_key", "verify"]
 
 Folder = Annotated[Path, typer.Argument(metavar="PATH", help=words("option.ledger_path"), show_default=False)]
 Heads = Annotated[list[str] | None, typer.Option("--head", metavar="LINE|FILE", help=words("option.ledger_head"))]
+Keys = Annotated[list[str] | None, typer.Option("--key", metavar="ID", help=words("option.ledger_keys"))]
+Unbroken = Annotated[bool, typer.Option("--unbroken", metavar=" ", help=words("option.ledger_unbroken"))]
 Authority = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help=words("option.ledger_ca"))]
 EventId = Annotated[str, typer.Argument(metavar="EVENT", help=words("option.ledger_event"), show_default=False)]
 DayNumber = Annotated[int | None, typer.Option("--day", metavar="N", min=1, help=words("option.ledger_day"))]
 Target = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help=words("option.ledger_output"), show_default=False)]
 First = Annotated[int, typer.Option("--first", metavar="N", min=1, help=words("option.ledger_first"), show_default=False)]
 Last = Annotated[int | None, typer.Option("--last", metavar="N", min=1, help=words("option.ledger_last"))]
+ROTATE = "kho ledger rotate-key"
+Lost = Annotated[bool, typer.Option("--lost", metavar=" ", help=words("option.ledger_lost"))]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help=words("option.ledger_reason"), show_default=False)]
 KeyFile = Annotated[Path | None, typer.Option("--key", metavar="FILE", help=words("option.ledger_key"))]
 
 
 def verify(
-    context: typer.Context, path: Folder, head: Heads = None, ca: Authority = None, home: Home = None, as_json: AsJson = False
+    context: typer.Context,
+    path: Folder,
+    head: Heads = None,
+    ca: Authority = None,
+    key: Keys = None,
+    unbroken: Unbroken = False,
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> int:
     """Check an exported ledger or a storage root that holds one."""
     door = Door.of(context, home, as_json)
     if not path.is_dir():
         raise Usage("USE-NO-PATH", str(path))
-    from repository.ledger.verifier import HEAD_LINE, Verifier, is_certificate, outside_text, told
+    from repository.ledger.verifier import HEAD_LINE, KEY_ID, Verifier, is_certificate, outside_text, told
     from repository.ledger.verifier import as_json as document
 
     outside = [outside_text(each) for each in head or ()]
@@ -44,7 +56,10 @@ def verify(
             raise Usage("USE-VALUE", name="--head", value=said, reason=words("ledger.no_head_line"), command="kho ledger verify")
     if ca is not None and not is_certificate(str(ca)):
         raise Usage("USE-VALUE", name="--ca", value=str(ca), reason=words("ledger.no_certificate"), command="kho ledger verify")
-    verifier = Verifier(str(path), outside, str(ca or "")).run()
+    for each in key or ():
+        if not KEY_ID.fullmatch(each.lower()):
+            raise Usage("USE-VALUE", name="--key", value=each, reason=words("ledger.no_key_id"), command="kho ledger verify")
+    verifier = Verifier(str(path), outside, str(ca or ""), key or (), unbroken).run()
     closing = [Finding("OPS-LEDGER", str(path), {"count": len(verifier.found)})] if verifier.found else []
 
     def text() -> None:
@@ -65,6 +80,9 @@ def close(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
     if behind := done["behind"]:
         closing.append(Finding("LED-BEHIND", str(behind["number"]), {"tier": behind["tier"]}))
 
+    if key := done["key"]:
+        closing.append(Finding(key["code"], key["path"], key["args"]))
+
     def text() -> None:
         screen = Screen(door.out)
         screen.facts(
@@ -76,7 +94,7 @@ def close(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
         )
         screen.line(line)
 
-    code = Exit.FAILED if behind else Exit.FEW_COPIES if closing else Exit.DONE
+    code = Exit.FAILED if behind or key else Exit.FEW_COPIES if closing else Exit.DONE
     return door.answer("ledger_close", {**done, "head": line}, text, code=code, closing=closing)
 
 
@@ -108,11 +126,23 @@ def prove(context: typer.Context, event: EventId, day: DayNumber = None, home: H
     return door.answer("ledger_proof", {"proof": proof}, lambda: print(json.dumps(proof, indent=1), file=door.out))
 
 
-def rotate_key(context: typer.Context, key: KeyFile = None, home: Home = None, as_json: AsJson = False) -> int:
-    """Let a new key sign from the next day on."""
+def rotate_key(
+    context: typer.Context,
+    key: KeyFile = None,
+    lost: Lost = False,
+    reason: Reason = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Let a new key sign from the next day on; with ``--lost`` one that the key before cannot vouch for."""
     door = Door.of(context, home, as_json)
+    if lost and not reason.strip():
+        raise Usage("USE-VALUE", name="--reason", value=reason, reason=words("ledger.lost_reason"), command=ROTATE)
+    if reason and not lost:
+        raise Usage("USE-COMMAND", reason=words("ledger.reason_alone"), command=ROTATE)
     with door.open() as engine:
-        identifier = engine.ledger.rotate_key(key)
+        identifier = engine.ledger.report_lost(reason, key) if lost else engine.ledger.rotate_key(key)
+    said = words("ledger.key_lost" if lost else "ledger.key", key=identifier)
     return door.answer(
-        "ledger_key", {"key": identifier}, lambda: Screen(door.out).line(words("ledger.key", key=identifier), "green")
+        "ledger_key", {"key": identifier, "lost": lost}, lambda: Screen(door.out).line(said, "yellow" if lost else "green")
     )

@@ -35,7 +35,7 @@ def status(
             door.out.write(engine.overview.metrics())
             return Exit.DONE
         told = list(engine.overview.notify()) if notify else []
-        line = engine.ledger.line()
+        line, lost = engine.ledger.line(), engine.ledger.lost_keys()
     grave = [each for each in found if each.weight >= Weight.ERROR]
     closing = [Finding("OPS-ATTENTION", args={"errors": len(grave)})] if grave else []
 
@@ -55,6 +55,8 @@ def status(
             screen.line(
                 words("status.row", tier=row.tier, copies=number(row.copies), need=size(row.need), speed=speed, verdict=verdict)
             )
+        for key in lost:
+            screen.line(words("status.key_lost", first=number(key.first), key=key.key, time=key.minute), "yellow")
         if line:
             screen.line(line, "dim")
         for carrier in told:
@@ -64,6 +66,7 @@ def status(
         "attention": [views.finding(each, language()) for each in found],
         "forecast": [each.as_json() for each in fits],
         "head": line,
+        "lost_keys": [key.as_json() for key in lost],
         "told": told,
     }
     return door.answer("status", body, text, code=Exit.DAMAGE if closing else Exit.DONE, closing=closing)

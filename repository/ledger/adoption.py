@@ -20,7 +20,7 @@ from repository.archive import Archive
 from repository.catalog import LedgerDay
 from repository.coming import DAYS
 from repository.ledger.days import day_end, event_of_line
-from repository.ledger.keeper import folder_of
+from repository.ledger.keys import folder_of
 from repository.ledger.open_day import OpenFile, event_of_row, open_files
 from repository.ledger.segments import CONTENT, SEGMENT
 from repository.model import Copy, CopyState

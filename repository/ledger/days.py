@@ -10,21 +10,19 @@ import base64
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from repository.ledger.verifier import HEAD_PREFIX, KEY_PREFIX, canonical, key_of, leaf_of, node_of, root_of
+from repository.ledger.verifier import HEAD_PREFIX, canonical, key_of, leaf_of, node_of, root_of
 from repository.model import Event
 from signatures.signing_keys import SigningKey
 
 __all__ = [
     "DayTree",
     "HeadFacts",
-    "KeyRing",
     "day_end",
     "event_of_line",
     "head_line",
@@ -171,8 +169,8 @@ class HeadFacts:
     previous: str
 
 
-def make_head(facts: HeadFacts, tree: DayTree, segment: str, ring: KeyRing) -> tuple[bytes, bytes]:
-    """(head.json, head.sig): the bytes of a head and the text of its signature by the key in force."""
+def make_head(facts: HeadFacts, tree: DayTree, segment: str, key: SigningKey, statements: bytes) -> tuple[bytes, bytes]:
+    """(head.json, head.sig): the bytes of a head and the text of its signature by the key in force, of which ``statements`` tell."""
     head = {
         "kho_ledger": 1,
         "archive": facts.archive,
@@ -184,77 +182,14 @@ def make_head(facts: HeadFacts, tree: DayTree, segment: str, ring: KeyRing) -> t
         "events": tree.count,
         "root": tree.root.hex(),
         "segment": segment,
-        "key": ring.current.id,
-        "keys": hashlib.sha256(ring.statements).hexdigest(),
+        "key": key.id,
+        "keys": hashlib.sha256(statements).hexdigest(),
     }
     data = canonical(head) + b"\n"
-    return data, base64.b64encode(ring.current.sign(HEAD_PREFIX + data)) + b"\n"
+    return data, base64.b64encode(key.sign(HEAD_PREFIX + data)) + b"\n"
 
 
 def head_line(data: bytes) -> str:
     """The line that stands for a head outside the archive: mailed, printed, in receipts and reports."""
     head = json.loads(data)
     return f"kho-ledger-head 1 {head['archive']} {head['number']} {head['date']} {hashlib.sha256(data).hexdigest()}"
-
-
-class KeyRing:
-    """The keys of a ledger in a folder: ``keys.ndjson`` (statements, each signed by the key before) and one PEM file a key.
-
-    Raises:
-        SigningKeyError: the folder does not hold the private key in force.
-    """
-
-    def __init__(self, folder: Path, archive: str) -> None:
-        self._folder = folder
-        self.archive = archive
-        self.statements = (folder / "keys.ndjson").read_bytes() if (folder / "keys.ndjson").exists() else b""
-        rows = [json.loads(json.loads(line)["statement"]) for line in self.statements.splitlines()]
-        self._rows: list[Mapping[str, Any]] = rows
-        self._current: SigningKey | None = None
-
-    @property
-    def empty(self) -> bool:
-        return not self._rows
-
-    @property
-    def current(self) -> SigningKey:
-        """The key in force."""
-        if self._current is None:
-            self._current = SigningKey.load(self._file(self._rows[-1]["key_id"]))
-        return self._current
-
-    def _file(self, identifier: str) -> Path:
-        return self._folder / f"{identifier[:16]}.pem"
-
-    def add(self, key: SigningKey, first: int, now: datetime) -> None:
-        """Let ``key`` sign from day ``first`` on: its statement is signed by the key before, the first one's by itself.
-
-        The key before may be destroyed after the day before ``first`` is closed.
-        """
-        statement = canonical(
-            {
-                "kho_ledger_key": 1,
-                "archive": self.archive,
-                "number": len(self._rows) + 1,
-                "from": first,
-                "time": time_of(now),
-                "key": key.description,
-                "key_id": key.id,
-                "previous": self._rows[-1]["key_id"] if self._rows else "",
-            }
-        )
-        signer = self.current if self._rows else key
-        signature = base64.b64encode(signer.sign(KEY_PREFIX + statement)).decode("ascii")
-        row = canonical({"statement": statement.decode("ascii"), "signature": signature}) + b"\n"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._file(key.id).exists():
-            key.save(self._file(key.id))
-        temporary = self._folder / f"keys.{uuid.uuid4().hex}"
-        with open(temporary, "wb") as stream:
-            stream.write(self.statements + row)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(temporary, self._folder / "keys.ndjson")
-        self.statements += row
-        self._rows.append(json.loads(statement))
-        self._current = key

@@ -13,6 +13,7 @@ from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, keep_day, stamper_of
 from repository.ledger.open_day import copy_open_day
+from signatures.signing_keys import SigningKeyError
 
 __all__ = ["LedgerFlow"]
 
@@ -24,7 +25,8 @@ PLAN = "fixity plan"
 
 class LedgerFlow:
     """No argument but "actor". Returns {"copied": tier → events, "closed": number of the day closed now (0 for none), "kept": [numbers],
-    "waiting": {number: why}, "behind": None, or the day that cannot be closed and the tier that has one of its number}."""
+    "waiting": {number: why}, "behind": None, or the day that cannot be closed and the tier that has one of its number, "key": None, or why
+    the key cannot sign ("code", "path", "args")}."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -33,8 +35,9 @@ class LedgerFlow:
         steps.run("plan", self._plan)
         copied = steps.run("copy open day", lambda step: copy_open_day(self._archive))
         closed = steps.run("close", self._close)
-        behind = closed if isinstance(closed, dict) else None
-        return {"copied": copied, "closed": 0 if behind else closed, "behind": behind, **steps.run("keep days", self._keep)}
+        why = closed if isinstance(closed, dict) else {}
+        refused = {"closed": 0 if why else closed, "behind": why.get("behind"), "key": why.get("key")}
+        return {"copied": copied, **refused, **steps.run("keep days", self._keep)}
 
     def _plan(self, step: Step) -> None:
         """Once a day: how many copies each tier has, and how many are overdue or were never checked, as an event a tier."""
@@ -48,12 +51,15 @@ class LedgerFlow:
         ledger.append(events)
 
     def _close(self, step: Step) -> Json:
-        """The number of the day that was closed, 0 when there was none to close; or why none can be (see ``behind``)."""
+        """The number of the day that was closed, 0 when there was none to close; or why none can be: {"behind" or "key": …}."""
         try:
             closed = close_days(self._archive)
         except LedgerBehind as error:
             _log.error("%s", error)
-            return {"number": int(error.finding.path), "tier": error.finding.args["tier"]}
+            return {"behind": {"number": int(error.finding.path), "tier": error.finding.args["tier"]}}
+        except SigningKeyError as error:
+            _log.error("%s", error)
+            return {"key": {"code": error.code, "path": error.finding.path, "args": dict(error.finding.args)}}
         return closed.number if closed else 0
 
     def _keep(self, step: Step) -> dict[str, Any]:

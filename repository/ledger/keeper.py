@@ -5,12 +5,10 @@ Each step can be repeated and is safe to interrupt: a closed day is never made a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -23,20 +21,20 @@ from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive
 from repository.catalog import LedgerDay
 from repository.coming import day_object
-from repository.errors import LedgerBehind, LedgerChanged
+from repository.errors import LedgerChanged
 from repository.ledger import verifier as ledger_verifier
-from repository.ledger.days import DayTree, HeadFacts, KeyRing, day_end, head_line, make_head, write_segment
+from repository.ledger.days import DayTree, HeadFacts, day_end, head_line, make_head, write_segment
+from repository.ledger.keys import alone, folder_of, refuse_second, ring_of, until
 from repository.ledger.open_day import forget_open
 from repository.ledger.segments import SEGMENT, bring_segment, lines_between
 from repository.ledger.verifier import TIME
 from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState
 from repository.settings.authorities import authorities_of
-from signatures.signing_keys import SigningKey
-from storage.errors import Refused, StorageError
+from storage.errors import Refused
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files
-from storage.tier import ObjectId, SealedVersion
+from storage.tier import SealedVersion
 from storage.tiers import Kept, keep_on
 
 __all__ = [
@@ -48,8 +46,6 @@ __all__ = [
     "keep_day",
     "latest_line",
     "prove",
-    "ring_of",
-    "rotate",
 ]
 
 VERIFIER = "kho-ledger-verify.py"
@@ -67,34 +63,6 @@ Stamper = Callable[[bytes, datetime], bytes]
 _log = logging.getLogger("kho.ledger")
 
 
-def folder_of(archive: Archive) -> Path:
-    """Where the ledger's keys are, and days until they are sealed."""
-    return archive.settings.home / "ledger"
-
-
-def ring_of(archive: Archive) -> KeyRing:
-    """The ledger's keys; the first one is made when there is none. Raises SigningKeyError."""
-    folder = folder_of(archive)
-    ring = KeyRing(folder, _archive_id(folder))
-    if ring.empty:
-        ring.add(SigningKey.generate(), 1, archive.clock.now())
-    return ring
-
-
-def _archive_id(folder: Path) -> str:
-    with contextlib.suppress(OSError):
-        first = (folder / "keys.ndjson").read_bytes().splitlines()[0]
-        return str(json.loads(json.loads(first)["statement"])["archive"])
-    return str(uuid.uuid4())
-
-
-def rotate(archive: Archive, key: SigningKey | None = None) -> str:
-    """Let a new key sign from the next day on; returns its id. The old key signs the new one's statement."""
-    ring, before = ring_of(archive), archive.catalog.days.last()
-    ring.add(key or SigningKey.generate(), 1 if before is None else before.number + 1, archive.clock.now())
-    return ring.current.id
-
-
 def close_days(archive: Archive) -> LedgerDay | None:
     """Close what is over: one head for all whole days (UTC) since the last one; None when there is nothing to close.
 
@@ -103,7 +71,11 @@ def close_days(archive: Archive) -> LedgerDay | None:
     Raises LedgerBehind: a tier holds a day of this number, for an older catalog came back from a backup. To sign another one would make two
     histories, of which nobody could tell which is true.
     """
-    now = archive.clock.now()
+    with alone(archive):
+        return _closed(archive, archive.clock.now())
+
+
+def _closed(archive: Archive, now: datetime) -> LedgerDay | None:
     before = archive.catalog.days.last()
     since = before.day + timedelta(days=1) if before else _first_day(archive)
     day = now.date() - timedelta(days=1)
@@ -111,24 +83,15 @@ def close_days(archive: Archive) -> LedgerDay | None:
         return None
     cut = archive.catalog.days.cut(day_end(day), now)
     ring, number = ring_of(archive), before.number + 1 if before else 1
-    if tier := _holder(archive, day_object({"archive": ring.archive, "number": number})):
-        raise LedgerBehind(number, tier)
+    key = ring.current
+    refuse_second(archive, ring, number)
     folder = _fresh(folder_of(archive) / "days" / str(number))
     tree, segment = write_segment(folder / SEGMENT, lines_between(archive, cut.first, cut.last))
     facts = HeadFacts(ring.archive, number, since, day, now, hashlib.sha256(before.head).hexdigest() if before else "")
-    head, signature = make_head(facts, tree, segment, ring)
+    head, signature = make_head(facts, tree, segment, key, ring.statements)
     closed = LedgerDay(number, since, day, cut.first, cut.last, tree.count, head, signature)
     archive.catalog.days.add(closed)
     return closed
-
-
-def _holder(archive: Archive, object_id: str) -> str:
-    """The first tier that has an object; "" when none of those that answer has it."""
-    for name, tier in archive.tiers.items():
-        with contextlib.suppress(StorageError):
-            tier.inventory(ObjectId(object_id))
-            return name
-    return ""
 
 
 def _first_day(archive: Archive) -> date | None:
@@ -234,7 +197,7 @@ def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]
     head, segment = json.loads(day.head), folder / SEGMENT
     if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
         bring_segment(archive, day, _fresh(folder) / SEGMENT)
-    texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _until(ring_of(archive).statements, head["keys"])}
+    texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _told(archive, head["keys"])}
     if day.token:
         texts["head.tst"] = day.token
     for name, data in texts.items():
@@ -250,14 +213,12 @@ def export_days(archive: Archive, target: Path, first: int, last: int) -> Iterat
         yield day_files(archive, day, target / "days" / f"{day.number:06d}-{day.day.isoformat()}")[SEGMENT]
 
 
-def _until(statements: bytes, digest: str) -> bytes:
+def _told(archive: Archive, digest: str) -> bytes:
     """The statements of keys as they were when a head with this digest of them was made: keys are only ever added."""
-    told = b""
-    for line in statements.splitlines(keepends=True):
-        told += line
-        if hashlib.sha256(told).hexdigest() == digest:
-            return told
-    raise LedgerChanged(0, "keys.ndjson")
+    told = until(ring_of(archive).statements, digest)
+    if told is None:
+        raise LedgerChanged(0, "keys.ndjson")
+    return told
 
 
 def latest_line(archive: Archive) -> str:

@@ -21,7 +21,7 @@ from storage.errors import StorageError
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId, SequentialTier
 
-__all__ = ["CONTENT", "SEGMENT", "bring_segment", "lines_between"]
+__all__ = ["CONTENT", "SEGMENT", "bring_segment", "lines_between", "places_of"]
 
 CONTENT = "v1/content/k/"
 """Where a day's files lie in its object."""
@@ -40,7 +40,7 @@ def bring_segment(archive: Archive, day: LedgerDay, target: Path) -> None:
     """
     head = json.loads(day.head)
     wanted, place = head["segment"], ObjectId(day_object(head))
-    for name in _places(archive, day):
+    for name in places_of(archive, day):
         with contextlib.suppress(StorageError), archive.tiers[name].open(place, CONTENT + SEGMENT) as stream:
             if _copied(stream, target) == wanted:
                 return
@@ -48,7 +48,7 @@ def bring_segment(archive: Archive, day: LedgerDay, target: Path) -> None:
         raise LedgerChanged(day.number, day.day.isoformat())
 
 
-def _places(archive: Archive, day: LedgerDay) -> list[str]:
+def places_of(archive: Archive, day: LedgerDay) -> list[str]:
     """Tiers to ask for a sealed day, near ones first; none whose media would have to be wound."""
     asked = [name for name, tier in archive.tiers.items() if day.sealed and not isinstance(tier, SequentialTier)]
     return sorted(asked, key=lambda name: not isinstance(archive.tiers[name], LocalTier))

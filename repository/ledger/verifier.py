@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Check a ledger of Kho with nothing but Python (3.8 or newer, standard library only) and, for time stamps, the openssl command.
 
-    python3 kho-ledger-verify.py FOLDER [--head LINE-OR-FILE]... [--ca FILE] [--json] [--lang vi|en]
+    python3 kho-ledger-verify.py FOLDER [--head LINE-OR-FILE]... [--ca FILE] [--key ID]... [--unbroken] [--json] [--lang vi|en]
 
 FOLDER holds days of a ledger (head.json, head.sig, events.ndjson, keys.ndjson and, where there is one, head.tst), at any depth: an
 exported report, or a whole storage root. It may hold report.json (its figures are summed again) and proofs (*.proof.json).
 ``--head`` is a line "kho-ledger-head 1 …" that came to you by another way than this folder (a receipt, a letter, a printed
 report): everything up to it is then proven. ``--ca`` is the certificate (PEM) of the time-stamp authority, likewise from elsewhere.
+Each key is vouched for by the one before it, but for the first one, and for one that began because the key before it was lost. ``--key`` is
+the id of such a key as the archive published it: when any is given, all of them must be. ``--unbroken``: no key may have been lost.
 
 Exit: 0 nothing contradicts itself (read what is *not* proven), 1 the ledger was tampered with or is damaged, 2 wrong usage.
 
@@ -33,12 +35,14 @@ DAY_FILES = ("head.json", "head.sig", "events.ndjson", "keys.ndjson")
 HEAD_PREFIX = b"kho ledger head 1\n"
 KEY_PREFIX = b"kho ledger key 1\n"
 REPORT_PREFIX = b"kho report 1\n"
+KEY_LOST = "ledger key lost"  # the type of the event that tells of it; its statement stands in the detail
 GAP = r"[\s>]+"  # letters and mails break a line where they like, and answers to them quote it
 HEAD_LINE = re.compile(
     GAP.join(
         (r"kho-ledger-head", "1", r"([0-9A-Fa-f-]{36})", r"([0-9]{1,12})", r"([0-9]{4}-[0-9]{2}-[0-9]{2})", r"([0-9A-Fa-f]{64})")
     )
 )
+KEY_ID = re.compile("[0-9a-f]{64}")
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
 CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -380,11 +384,32 @@ def _head(data: bytes) -> Any:
         return None
 
 
+def _is_loss(said: Any, keys: list[Any]) -> bool:
+    """Whether a statement is one of a key that begins because the key before it was lost."""
+    known, lost = [key_id(each["key"]) for each in keys], said["lost"]
+    datetime.strptime(said["time"], TIME)
+    named = isinstance(lost["event"], str) and (lost["head"] == "" if said["from"] == 1 else KEY_ID.fullmatch(lost["head"]))
+    return bool(
+        named and known and said["kho_ledger_key"] == 2 and said["previous"] == known[-1] and key_id(said["key"]) not in known
+    )
+
+
+def _given_up(said: Any, keys: list[Any]) -> bool:
+    """Whether a statement brings back a key that was said to be lost."""
+    lost = [key_id(before["key"]) for before, after in zip(keys, keys[1:]) if "lost" in after]
+    return key_id(said["key"]) in lost
+
+
 class Verifier:
     """Gathers what contradicts itself (``found``: code, place, arguments) and what cannot be known from here (``unproven``)."""
 
-    def __init__(self, folder: str, outside: Iterable[str] = (), ca: str = "") -> None:
+    def __init__(
+        self, folder: str, outside: Iterable[str] = (), ca: str = "", keys: Iterable[str] = (), unbroken: bool = False
+    ) -> None:
+        """``keys``: ids of all keys that may begin without the word of the key before; none given: whichever. ``unbroken``: after the
+        first one there may be none."""
         self.folder, self.ca, self.outside = folder, ca, list(outside)
+        self.given, self.unbroken = {each.lower() for each in keys}, unbroken
         self.found: list[tuple[str, str, dict[str, Any]]] = []
         self.proven: list[tuple[str, dict[str, Any]]] = []
         self.unproven: list[tuple[str, dict[str, Any]]] = []
@@ -394,6 +419,7 @@ class Verifier:
         self.roots: dict[int, tuple[str, int]] = {}
         self.reports: list[tuple[str, Any]] = []
         self.known_keys: list[Any] = []
+        self.losses: dict[str, tuple[str, Any]] = {}
         self.starts: list[int] = []
         self.ends: list[tuple[int, str]] = []
         self.alone: set[str] = set()
@@ -416,6 +442,7 @@ class Verifier:
         self._proofs()
         self._outside()
         self._compare_reports()
+        self._lost_keys()
         self._conclude()
         return self
 
@@ -496,27 +523,32 @@ class Verifier:
         return bool(ends) and all(number <= last and day >= begins for number, begins in ends)
 
     def _keys(self, day: Day) -> Any:
-        """The keys as this day tells them, each signed by the one before: [(from which day, key)]; None when they are not."""
+        """The statements of keys as this day tells them; None when they are not what they should be."""
         data = day.read("keys.ndjson")
         if data is None or hashlib.sha256(data).hexdigest() != day.head["keys"]:
             self.bad("KEYS", day.folder)
             return None
-        keys: list[tuple[int, Any]] = []
+        return self._statements(data, day.folder)
+
+    def _statements(self, data: bytes, place: str) -> Any:
+        """The statements of keys, each signed by the key before; one that says that this was lost by its own key, like the first."""
+        keys: list[Any] = []
         try:
             for number, line in enumerate(data.splitlines(), 1):
                 row = json.loads(line)
                 statement = row["statement"].encode("ascii")
                 said = json.loads(statement)
-                key = said["key"]
-                signer = keys[-1][1] if keys else key
-                fits = said["number"] == number and said["archive"] == day.head["archive"] and canonical(said) == statement
-                later = not keys or said["from"] >= keys[-1][0]
-                if not (fits and later and signed_by(signer, KEY_PREFIX + statement, base64.b64decode(row["signature"]))):
-                    self.bad("KEY-CHAIN", day.folder, number=number)
+                lost = "lost" in said
+                signer = keys[-1] if keys and not lost else said
+                fits = said["number"] == number and said["archive"] == self.archive and canonical(said) == statement
+                fits = fits and type(said["from"]) is int and (not keys or said["from"] >= keys[-1]["from"])
+                fits = fits and (_is_loss(said, keys) if lost else not _given_up(said, keys))
+                if not (fits and signed_by(signer["key"], KEY_PREFIX + statement, base64.b64decode(row["signature"]))):
+                    self.bad("KEY-CHAIN", place, number=number)
                     return None
-                keys.append((said["from"], key))
+                keys.append(said)
         except BROKEN:
-            self.bad("KEYS", day.folder)
+            self.bad("KEYS", place)
             return None
         return keys
 
@@ -527,7 +559,7 @@ class Verifier:
         if keys[: len(self.known_keys)] != self.known_keys:
             self.bad("KEY-CHANGED", day.folder)
         self.known_keys = keys
-        in_force = [key for first, key in keys if first <= day.head["number"]]
+        in_force = [said["key"] for said in keys if said["from"] <= day.head["number"]]
         text = day.read("head.sig")
         if text is None:
             self.bad("SIGNATURE-GONE", day.folder, day=day.head["date"])
@@ -539,6 +571,48 @@ class Verifier:
         ours = in_force and key_id(in_force[-1]) == day.head["key"]
         if not ours or not signed_by(in_force[-1], HEAD_PREFIX + day.data, signature):
             self.bad("SIGNATURE", day.folder, day=day.head["date"])
+
+    def _lost_keys(self) -> None:
+        """Keys that began because the one before them was lost: whether what is said of that fits the days, and what stands on it."""
+        held = {day.head["number"]: day for day in self.days}
+        for number, said in enumerate(self.known_keys, 1):
+            if "lost" not in said:
+                continue
+            first, before = held.get(said["from"]), held.get(said["from"] - 1)
+            follows = first.head["previous"] if first else before.digest if before else said["lost"]["head"]
+            told = datetime.strptime(said["time"], TIME)
+            late = first and told > datetime.strptime(first.head["closed"], TIME)
+            early = before and told < datetime.strptime(before.head["closed"], TIME)
+            if follows != said["lost"]["head"] or late or early:
+                self.bad("KEY-LOST-FALSE", (first or before or self.days[-1]).folder, number=number)
+            if self.unbroken:
+                self.bad("KEY-BROKEN", self.folder, number=said["from"], key=key_id(said["key"]))
+            self._lost_key(said)
+        for event, (place, statement) in self.losses.items():
+            if not any(said == statement and said["lost"]["event"] == event for said in self.known_keys if "lost" in said):
+                self.bad("KEY-LOST-DENIED", place, event=event)
+
+    def _lost_key(self, said: Any) -> None:
+        """What has to be known of one: told whatever else is proven."""
+        about = {"number": said["from"], "key": key_id(said["key"]), "time": said["time"][:16].replace("T", " ")}
+        tied = max([self.sure, *self.timed])
+        if about["key"] in self.given:
+            self.unproven.append(("KEY-LOST-GIVEN", about))
+        elif tied >= said["from"]:
+            self.unproven.append(("KEY-LOST-TIED", {**about, "tied": tied}))
+        else:
+            self.unproven.append(("KEY-LOST", about))
+        if said["lost"]["event"] not in self.losses:
+            self.unproven.append(("KEY-LOST-SILENT", about))
+
+    def _given_keys(self) -> None:
+        """Whether all keys that nothing but the archive's own word stands for were given from outside."""
+        alone = [key_id(said["key"]) for said in self.known_keys if said["number"] == 1 or "lost" in said]
+        for key in alone if self.given else ():
+            if key not in self.given:
+                self.bad("KEY-NOT-GIVEN", self.folder, key=key)
+        if self.given and self.given.issuperset(alone) and not self.found:
+            self.proven.append(("KEY-GIVEN", {"keys": ", ".join(alone)}))
 
     def _segment(self, day: Day) -> None:
         path, head = os.path.join(day.folder, "events.ndjson"), day.head
@@ -552,6 +626,8 @@ class Verifier:
                     wrong = wrong or event["n"] != number or not line.endswith(b"\n")
                     self.late_entries += event["time"][:10] < head["since"]
                     self.early_entries += event["time"] >= end
+                    if event["type"] == KEY_LOST:
+                        self.losses[event["id"]] = (path, json.loads(event["detail"]["statement"]))
                     pairs.append(key_of(event["id"]) + hashlib.sha256(line[:-1]).digest())
                     for _, _, sums in self.sums:
                         sums.add(event)
@@ -668,12 +744,19 @@ class Verifier:
             self._report_period(place, sums, held)
             if "believed" in report and report["believed"] is not believable(sums.figures()):
                 self.bad("REPORT-BELIEVED", place)
+            if "lost_keys" in ledger and ledger["lost_keys"] != self._lost_until(last):
+                self.bad("REPORT-KEYS", place)
             self._report_tables(place, report)
             if sums.figures() != report["figures"]:
                 self.bad("REPORT-FIGURES", place)
             self._report_signature(place)
             if ledger.get("open_events"):
                 self.unproven.append(("OPEN-DAY", {"events": ledger["open_events"]}))
+
+    def _lost_until(self, last: int) -> list[dict[str, Any]]:
+        """What a report on days up to ``last`` has to say of keys that nobody vouched for."""
+        lost = [said for said in self.known_keys if "lost" in said and said["from"] <= last]
+        return [{"from": said["from"], "key": key_id(said["key"]), "time": said["time"]} for said in lost]
 
     def _report_period(self, place: str, sums: Sums, held: dict[int, Day]) -> None:
         """Whether the days here are all that a report on its period is made of: from its first day on, as far as they go."""
@@ -715,10 +798,23 @@ class Verifier:
             return
         except ValueError:
             data, signature = b"", b""
+        self._later_keys(os.path.join(os.path.dirname(place), "keys.ndjson"))
         if not self.days:
             self.unproven.append(("REPORT-KEY", {"place": os.path.basename(place)}))
-        elif not any(signed_by(key, REPORT_PREFIX + data, signature) for _, key in self.known_keys[-1:]):
+        elif not any(signed_by(said["key"], REPORT_PREFIX + data, signature) for said in self.known_keys[-1:]):
             self.bad("REPORT-SIGNATURE", place)
+
+    def _later_keys(self, place: str) -> None:
+        """A signed report brings the statements of keys as they were when it was signed: a new key may not have closed a day yet."""
+        try:
+            with open(place, "rb") as stream:
+                keys = self._statements(stream.read(), place) if self.days else None
+        except OSError:
+            return
+        if keys is not None and keys[: len(self.known_keys)] != self.known_keys:
+            self.bad("KEY-CHANGED", place)
+        elif keys is not None:
+            self.known_keys = keys
 
     def _proofs(self) -> None:
         for top, _, names in os.walk(self.folder):
@@ -768,6 +864,7 @@ class Verifier:
             elif not self.alone.intersection(digest for _, _, _, digest in self._lines()):
                 self.bad("EMPTY", self.folder)
             return
+        self._given_keys()
         last, first = self.days[-1].head["number"], self.days[0].head["number"]
         events = sum(day.head["events"] for day in self.days)
         if not self.found:
@@ -782,7 +879,7 @@ class Verifier:
             self.unproven.append(("END", {"number": self.sure, "last": last}))
         if len(self.timed) < len(self.days):
             self.unproven.append(("TIME", {"count": len(self.days) - len(self.timed), "days": len(self.days)}))
-        if not self.sure:
+        if not self.sure and not self.given:
             self.unproven.append(("KEY", {"key": self.days[0].head["key"]}))
         if self.late_entries:
             self.unproven.append(("LATE-ENTRIES", {"count": self.late_entries}))
@@ -848,6 +945,10 @@ WORDS = {
         "KEYS": "The list of keys is missing, or is not the one that the head was made with.",
         "KEY-CHAIN": "Key {number} was not signed by the key before it.",
         "KEY-CHANGED": "An earlier day tells other keys.",
+        "KEY-BROKEN": "Key {key}, on which the signatures stand from day {number} on, was not vouched for by the key before it, which was reported lost; --unbroken allows no such key.",
+        "KEY-NOT-GIVEN": "Key {key} begins without the word of a key before it and is not among those given with --key.",
+        "KEY-LOST-FALSE": "Key {number} says that the key before it was lost, and what it says does not fit the days here: the statement is made up, or the days were made again.",
+        "KEY-LOST-DENIED": "Event {event} tells that a key of the ledger was lost and with which key it goes on, and the keys do not say so: the statement was removed or exchanged.",
         "SIGNATURE-GONE": "The head of {day} has no signature.",
         "SIGNATURE": "The signature of the head of {day} is wrong, or by a key that was not in force.",
         "SEGMENT-GONE": "The events of {day} are missing.",
@@ -867,6 +968,7 @@ WORDS = {
         "REPORT-BELIEVED": "The report says of its checker what its figures do not show: whether all planted damage was found.",
         "REPORT-TABLE": "This table does not say what the report beside it says.",
         "REPORT-SIGNATURE": "The signature of the report is wrong, or not by the key of the ledger.",
+        "REPORT-KEYS": "The report does not tell of lost keys of the ledger what the keys tell.",
         "REPORT-UNSIGNED": "{place} is not signed: its figures are proven by the events, what else it says is not.",
         "PROOF": "This proof does not lead to the root of its day.",
         "PROOF-ALONE": "Event {event} and day {number}: the proof brings a head that is neither here nor vouched for from outside; whoever made the proof may have made that, too.",
@@ -885,6 +987,11 @@ WORDS = {
         "END": "The end is not proven: after day {number} (0: at all) no outside head vouches. Days up to {last} may be re-made by whoever has the key, and later ones may be cut off.",
         "TIME": "Time is not proven for {count} of {days} days (no time stamp, no openssl, or no --ca).",
         "KEY": "Whose key signed is not proven: compare {key} with the archive's published key.",
+        "KEY-GIVEN": "Every key that no other key vouched for was given with --key: {keys}.",
+        "KEY-LOST": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. Anybody could have made this statement and the days from then on. Only an outside head of day {number} or later, or a time stamp from then on, ties them to the days before; whether the key is the archive's, ask the archive (--key).",
+        "KEY-LOST-TIED": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. An outside head or time stamp of day {tied} ties the days up to it to those before; whether the key is the archive's, ask the archive (--key).",
+        "KEY-LOST-GIVEN": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. That the key is the archive's, only whoever gave it with --key knows.",
+        "KEY-LOST-SILENT": "No event in the days here tells who reported the key before {key} lost.",
         "BEGINNING": "What was before day {number} is not part of this export.",
         "LATE-ENTRIES": "{count} events were entered on a later day than they tell of (e.g. deposits under way at midnight).",
         "EARLY-ENTRIES": "{count} events tell of a time after the day they were entered on: a clock was wrong.",
@@ -905,6 +1012,10 @@ WORDS = {
         "KEYS": "Thiếu danh sách khóa, hoặc không phải danh sách khi lập phần đầu.",
         "KEY-CHAIN": "Khóa số {number} không được khóa trước nó ký.",
         "KEY-CHANGED": "Một ngày trước đó ghi các khóa khác.",
+        "KEY-BROKEN": "Khóa {key}, dùng để ký từ ngày số {number}, không được khóa trước nó xác nhận vì khóa trước đã báo mất; --unbroken không cho phép khóa như vậy.",
+        "KEY-NOT-GIVEN": "Khóa {key} bắt đầu mà không có khóa nào trước nó xác nhận, và không nằm trong các khóa đưa vào bằng --key.",
+        "KEY-LOST-FALSE": "Khóa số {number} khai rằng khóa trước nó đã mất, nhưng lời khai không khớp với các ngày ở đây: lời khai bịa đặt, hoặc các ngày đã bị làm lại.",
+        "KEY-LOST-DENIED": "Sự kiện {event} ghi rằng một khóa của sổ sự kiện đã mất và khóa nào thay thế, nhưng danh sách khóa không ghi như vậy: lời khai đã bị xóa hoặc bị tráo.",
         "SIGNATURE-GONE": "Phần đầu ngày {day} không có chữ ký.",
         "SIGNATURE": "Chữ ký phần đầu ngày {day} sai, hoặc bằng khóa không còn hiệu lực.",
         "SEGMENT-GONE": "Thiếu các sự kiện của ngày {day}.",
@@ -924,6 +1035,7 @@ WORDS = {
         "REPORT-BELIEVED": "Báo cáo nói về bộ kiểm tra điều mà số liệu không cho thấy: mọi hư hỏng cài sẵn có được tìm ra hay không.",
         "REPORT-TABLE": "Bảng này không đúng với báo cáo bên cạnh.",
         "REPORT-SIGNATURE": "Chữ ký của báo cáo sai, hoặc không phải bằng khóa của sổ sự kiện.",
+        "REPORT-KEYS": "Báo cáo nói về các khóa đã mất của sổ sự kiện khác với danh sách khóa.",
         "REPORT-UNSIGNED": "{place} không được ký: số liệu được các sự kiện chứng minh, nội dung khác thì không.",
         "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",
         "PROOF-ALONE": "Sự kiện {event} và ngày số {number}: chứng minh kèm theo một phần đầu không có ở đây và không được bên ngoài xác nhận; ai lập chứng minh cũng có thể đã tự lập phần đầu đó.",
@@ -942,6 +1054,11 @@ WORDS = {
         "END": "Phần cuối chưa được chứng minh: sau ngày số {number} (0: toàn bộ) không có dòng đầu nào từ bên ngoài. Ai giữ khóa đều có thể làm lại các ngày đến số {last}, và các ngày sau có thể đã bị cắt.",
         "TIME": "Thời gian chưa được chứng minh cho {count}/{days} ngày (không có dấu thời gian, không có openssl hoặc không có --ca).",
         "KEY": "Chưa chứng minh khóa là của ai: hãy so {key} với khóa mà kho đã công bố.",
+        "KEY-GIVEN": "Mọi khóa không được khóa nào khác xác nhận đều đã được đưa vào bằng --key: {keys}.",
+        "KEY-LOST": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Bất cứ ai cũng có thể tự lập lời khai này và những ngày sau đó. Chỉ dòng đầu từ bên ngoài của ngày số {number} trở đi, hoặc dấu thời gian từ ngày đó, mới nối các ngày này với những ngày trước; khóa có phải của kho hay không thì phải hỏi kho (--key).",
+        "KEY-LOST-TIED": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Dòng đầu từ bên ngoài hoặc dấu thời gian của ngày số {tied} nối các ngày cho đến ngày đó với những ngày trước; khóa có phải của kho hay không thì phải hỏi kho (--key).",
+        "KEY-LOST-GIVEN": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Khóa có phải của kho hay không thì chỉ người đưa nó vào bằng --key biết.",
+        "KEY-LOST-SILENT": "Không sự kiện nào trong các ngày ở đây cho biết ai đã báo mất khóa trước khóa {key}.",
         "BEGINNING": "Phần trước ngày số {number} không nằm trong bản xuất này.",
         "LATE-ENTRIES": "{count} sự kiện được ghi vào ngày muộn hơn ngày diễn ra (ví dụ hồ sơ đang nộp lúc nửa đêm).",
         "EARLY-ENTRIES": "{count} sự kiện ghi thời điểm sau ngày chúng được ghi vào: đồng hồ đã sai.",
@@ -998,6 +1115,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder")
     parser.add_argument("--head", action="append", default=[])
     parser.add_argument("--ca", default="")
+    parser.add_argument("--key", action="append", default=[])
+    parser.add_argument("--unbroken", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--lang", choices=sorted(WORDS), default="en")
     given = parser.parse_args(arguments)
@@ -1011,7 +1130,10 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error("neither a head line nor a file with one: " + each)
     if given.ca and not is_certificate(given.ca):
         parser.error("no file with a certificate (PEM): " + given.ca)
-    verifier = Verifier(given.folder, outside, given.ca).run()
+    for each in given.key:
+        if not KEY_ID.fullmatch(each.lower()):
+            parser.error("no id of a key (64 hexadecimal digits): " + each)
+    verifier = Verifier(given.folder, outside, given.ca, given.key, given.unbroken).run()
     if given.json:
         print(json.dumps(as_json(verifier, given.lang), ensure_ascii=False))
     else:

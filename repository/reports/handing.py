@@ -13,7 +13,7 @@ from typing import Any
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NoSigningKey
-from repository.ledger.keeper import ring_of
+from repository.ledger.keys import STATEMENTS, ring_of
 from repository.ledger.verifier import REPORT_PREFIX
 from repository.reports.printing import pdf
 from repository.settings.authorities import authorities_of
@@ -29,7 +29,7 @@ def hand_out(
 ) -> Document:
     """Make the folder ``target`` (gone again, when anything fails), let ``gather`` put into it what belongs to the report and answer the
     report itself; then write that as report.json and, as ``page`` shows it, report.pdf. With ``sign`` the JSON is signed by the ledger's
-    key (report.json.sig), the PDF with the key of kho.toml and a time stamp.
+    key (report.json.sig, and keys.ndjson, which tells of that key), the PDF with the key of kho.toml and a time stamp.
 
     Raises:
         ExportFailed: the folder is there already, or cannot be written. NoSigningKey, SigningFailed: the PDF cannot be signed.
@@ -62,8 +62,10 @@ def _write_json(archive: Archive, document: Mapping[str, Any], target: Path, *, 
     data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogateescape")
     (target / "report.json").write_bytes(data)
     if sign:
-        signature = base64.b64encode(ring_of(archive).current.sign(REPORT_PREFIX + data)) + b"\n"
+        ring = ring_of(archive)
+        signature = base64.b64encode(ring.current.sign(REPORT_PREFIX + data)) + b"\n"
         (target / "report.json.sig").write_bytes(signature)
+        (target / STATEMENTS).write_bytes(ring.statements)  # the days beside it tell nothing of a key that has closed none yet
 
 
 def _signed(archive: Archive, printed: bytes) -> bytes:

@@ -213,5 +213,8 @@ def _proof(document: dict[str, Any], say: Words) -> Iterable[str]:
         yield f"<p class=bad>{say('no_days')}</p>"
     else:
         yield f"<p>{say('proof_text', first=ledger['first'], last=ledger['last'])}</p><p class=mono>{escape(ledger['head'])}</p>"
+        for key in ledger["lost_keys"]:
+            minute = key["time"][:16].replace("T", " ")
+            yield f"<p class=bad>{say('proof_key_lost', first=key['from'], which=escape(key['key']), time=escape(minute))}</p>"
         yield f"<p class=mono>python3 kho-ledger-verify.py . --head '{escape(ledger['head'])}'</p>"
     yield signs(say)

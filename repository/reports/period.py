@@ -25,6 +25,7 @@ from repository.errors import UnknownCollection
 from repository.ledger.days import head_line
 from repository.ledger.events import DAMAGE
 from repository.ledger.keeper import export_days
+from repository.ledger.keys import lost_keys
 from repository.ledger.verifier import FAULTY, TIME, Sums, believable
 from repository.reports.fixity import TierState, tier_states
 from storage.tier import ObjectId
@@ -92,6 +93,7 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
             "last": last,
             "head": head_line(days[-1].head) if days else "",
             "open_events": _open(archive, scope),
+            "lost_keys": [key.as_json() for key in lost_keys(archive) if days and key.first <= days[-1].number],
         },
         "state": _state(archive, states, now, members),
         "not_checked": _not_checked(states, figures, archive.catalog.looks.overdue(now, members)),

@@ -13,7 +13,8 @@ from repository.archive import Archive
 from repository.errors import ExportFailed, NotInLedger
 from repository.flow_names import LEDGER
 from repository.jobs.service import Jobs
-from repository.ledger.keeper import VERIFIER, export_days, latest_line, prove, rotate
+from repository.ledger.keeper import VERIFIER, export_days, latest_line, prove
+from repository.ledger.keys import LostKey, lost_keys, report_lost, rotate
 from signatures.signing_keys import SigningKey
 
 __all__ = ["Ledgers"]
@@ -60,3 +61,12 @@ class Ledgers:
     def rotate_key(self, key: Path | None = None) -> str:
         """Let a new key (made here, or a PEM file) sign from the next day on; returns its id. Raises `SigningKeyError`."""
         return rotate(self._archive, SigningKey.load(key) if key else None)
+
+    def report_lost(self, reason: str, key: Path | None = None) -> str:
+        """The key in force is lost for good: let a new one begin that nobody vouches for, and say so in the ledger for ever; returns its
+        id. Raises `SigningKeyError`, `LedgerBehind`."""
+        return report_lost(self._archive, reason, SigningKey.load(key) if key else None)
+
+    def lost_keys(self) -> list[LostKey]:
+        """Keys that began because the one before them was lost. Raises `SigningKeyError`."""
+        return lost_keys(self._archive)

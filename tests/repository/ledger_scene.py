@@ -15,7 +15,8 @@ from typing import Any
 from repository.archive import Archive
 from repository.clock import ManualClock
 from repository.ledger.events import ledger_of
-from repository.ledger.keeper import close_days, export_days, keep_day, ring_of, rotate
+from repository.ledger.keeper import close_days, export_days, keep_day
+from repository.ledger.keys import report_lost, ring_of, rotate
 from repository.ledger.verifier import HEAD_PREFIX, Verifier, canonical, key_of, leaf_of, root_of
 from repository.model import CheckRecord, CopyState
 from signatures.signing_keys import SigningKey
@@ -30,13 +31,18 @@ ROTATED = 4
 class LedgerScene:
     """``archive`` with six closed days; ``folder`` is their export, which the tests tamper with; ``line`` the newest head's line."""
 
-    def __init__(self, made: ArchiveUnderTest) -> None:
+    def __init__(self, made: ArchiveUnderTest, *, lost: bool = False) -> None:
+        """``lost``: the second key begins because the first one is gone."""
         self.clock = ManualClock(START)
         self.archive: Archive = replace(made.engine.archive, clock=self.clock)
         for number in range(1, DAYS + 1):
             if number == ROTATED:
                 self.old_key = ring_of(self.archive).current
-                rotate(self.archive)
+                if lost:
+                    next((made.home / "ledger").glob("*.pem")).unlink()
+                    report_lost(self.archive, "the disk of the safe broke")
+                else:
+                    rotate(self.archive)
             self.record(number)
             self.clock.advance(timedelta(days=1))
             day = close_days(self.archive)
@@ -77,8 +83,9 @@ class LedgerScene:
             events = [{**event, "n": place} for place, event in enumerate(events)]
         (self.day(number) / "events.ndjson").write_bytes(b"".join(canonical(event) + b"\n" for event in events))
 
-    def remake(self, number: int, *, key: SigningKey | None = None, **changes: Any) -> None:
-        """What a thief who has the key does: make the head fit the events that are there now, and sign it."""
+    def remake(self, number: int, *, key: SigningKey | None = None, key_id: str = "", **changes: Any) -> None:
+        """What a thief who has the key does: make the head fit the events that are there now, and sign it. ``key_id`` is the key that it
+        names, when it is another one than before."""
         lines = (self.day(number) / "events.ndjson").read_bytes().splitlines(keepends=True)
         pairs = sorted(key_of(json.loads(line)["id"]) + hashlib.sha256(line[:-1]).digest() for line in lines)
         head = {
@@ -86,6 +93,7 @@ class LedgerScene:
             "events": len(lines),
             "segment": hashlib.sha256(b"".join(lines)).hexdigest(),
             "root": root_of(leaf_of(pair[:32], pair[32:]) for pair in pairs).hex(),
+            **({"key": key_id} if key_id else {}),
             **changes,
         }
         data = canonical(head) + b"\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +21,7 @@ from repository.checks.forecast import Forecast, forecasts
 from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
 from repository.ledger.events import ledger_of
+from repository.ledger.keys import ring_of
 from repository.services.overview import Overview
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -109,7 +112,8 @@ def test_a_ledger_of_which_no_day_was_ever_closed(held: ArchiveUnderTest) -> Non
 
 def test_a_ledger_that_stands_still(held: ArchiveUnderTest) -> None:
     today = datetime.now(UTC).date()
-    held.catalog.days.add(LedgerDay(1, today, today - timedelta(days=1), 1, 1, 1, b"{}", b""))
+    head = json.dumps({"keys": hashlib.sha256(ring_of(held.engine.archive).statements).hexdigest()}).encode()
+    held.catalog.days.add(LedgerDay(1, today, today - timedelta(days=1), 1, 1, 1, head, b""))
     assert codes(held.engine.archive) == set()
     assert {"ATT-LEDGER-WAITING", "ATT-LEDGER-STOPPED"} <= codes(later(held, days=3))
     assert "ATT-CLOCK" in codes(later(held, days=-2))

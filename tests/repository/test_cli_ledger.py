@@ -12,6 +12,7 @@ from test_cli_corridor import Archive, Said, agrees, shapes
 
 from repository.engine import Engine
 from repository.ledger.events import ledger_of
+from repository.ledger.keys import ring_of
 
 
 def as_promised(said: Said, kind: str, code: int = 0) -> None:
@@ -52,3 +53,49 @@ def test_the_ledger_from_the_first_day_to_its_proof(tmp_path: Path) -> None:
     assert archive.kho("ledger", "prove", "no such event").code == 1
     as_promised(archive.kho("ledger", "rotate-key", "--json"), "ledger_key")
     assert archive.kho("ledger", "verify", tmp_path / "nowhere", home=False).code == 2
+
+
+def test_a_lost_key_is_reported_with_a_reason_and_told_by_every_command(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    assert archive.kho("init").code == 0
+    with Engine.open(archive.home, actor="user:test") as engine:
+        for days in (3, 1):
+            time = datetime.now(UTC) - timedelta(days=days)
+            ledger_of(engine.archive).checked([replace(a_check(days, "a"), time=time)])
+    assert archive.kho("ledger", "close").code == 0
+    (key,) = (archive.home / "ledger").glob("*.pem")
+    first = json.loads(json.loads((archive.home / "ledger" / "keys.ndjson").read_bytes())["statement"])["key_id"]
+    assert archive.kho("ledger", "rotate-key", "--lost").code == 2
+    assert archive.kho("ledger", "rotate-key", "--reason", "x").code == 2
+    assert "it is not lost" in archive.kho("ledger", "rotate-key", "--lost", "--reason", "x").err
+    key.unlink()
+    assert "LED-KEY-GONE" in archive.kho("status", "--json").out
+    assert "Không có khóa bí mật" in archive.kho("ledger", "rotate-key", language="vi").err
+    lost = archive.kho("ledger", "rotate-key", "--lost", "--reason", "the safe burned", "--json")
+    as_promised(lost, "ledger_key")
+    second = lost.json["key"]
+    status = archive.kho("status", "--json")
+    assert [each["key"] for each in status.json["lost_keys"]] == [second]
+    assert "ATT-KEY-LOST" in {each["code"] for each in status.json["attention"]}
+    assert second in archive.kho("status", language="vi").out
+    out = tmp_path / "out"
+    assert archive.kho("ledger", "export", "-o", out).code == 0
+    assert archive.kho("ledger", "verify", out, "--key", first, home=False).code == 0
+    assert archive.kho("ledger", "verify", out, "--key", second, home=False).code == 4
+    assert archive.kho("ledger", "verify", out, "--key", "abc", home=False).code == 2
+    assert archive.kho("ledger", "verify", out, "--unbroken", home=False).code == 0, "no closed day stands on the new key yet"
+
+
+def test_a_day_that_no_key_can_sign_is_told_when_days_are_closed(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    assert archive.kho("init").code == 0
+    with Engine.open(archive.home, actor="user:test") as engine:
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        ledger_of(engine.archive).checked([replace(a_check(1, "a"), time=yesterday)])
+        ring_of(engine.archive)
+    (key,) = (archive.home / "ledger").glob("*.pem")
+    key.write_text("no key")
+    closed = archive.kho("ledger", "close", "--json")
+    as_promised(closed, "ledger_close", 1)
+    assert (closed.json["closed"], closed.json["key"]["code"]) == (0, "LED-KEY-BROKEN")
+    assert [each["code"] for each in closed.json["findings"]] == ["LED-KEY-BROKEN"]

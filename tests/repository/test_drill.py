@@ -17,7 +17,7 @@ from repository.attention.entries import DRILL, attention
 from repository.cli.run import run
 from repository.demo import flip_one_bit, make_records
 from repository.errors import ExportFailed, NoGoodCopy, NotReached
-from repository.ledger.keeper import ring_of
+from repository.ledger.keys import ring_of
 from repository.ledger.verifier import REPORT_PREFIX, signed_by
 from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest

@@ -27,7 +27,8 @@ from repository.engine import Engine
 from repository.errors import LedgerBehind, LedgerChanged
 from repository.ledger.days import DayTree, line_of
 from repository.ledger.events import ledger_of
-from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove, ring_of
+from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove
+from repository.ledger.keys import ring_of
 from repository.ledger.open_day import _OpenCopy, copy_open_day, event_of_open, is_sound, open_files, open_line
 from repository.ledger.verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
