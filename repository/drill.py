@@ -4,7 +4,6 @@ question of an auditor is when that was done last.
 
 from __future__ import annotations
 
-import base64
 import json
 import random
 import time
@@ -20,8 +19,8 @@ from repository.attention.entries import DRILL
 from repository.errors import ExportFailed
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import latest_line
-from repository.ledger.keys import ring_of
-from repository.ledger.verifier import REPORT_PREFIX, TIME
+from repository.ledger.keys import sign_document
+from repository.ledger.verifier import TIME
 from repository.model import Aip
 from repository.progress import Progress, Silent
 from repository.reports.fixity import unreachable
@@ -147,8 +146,7 @@ def _restore(archive: Archive, tier: str, aip: str, target: Path) -> Restored:
 def _write(archive: Archive, report: DrillReport, target: Path) -> None:
     data = (json.dumps({"kho": 1, "kind": "drill", **report.as_json()}, ensure_ascii=False, indent=1) + "\n").encode()
     (target / "drill.json").write_bytes(data)
-    signature = base64.b64encode(ring_of(archive).current.sign(REPORT_PREFIX + data)) + b"\n"
-    (target / "drill.json.sig").write_bytes(signature)
+    sign_document(archive, target / "drill.json")
 
 
 def _enter(archive: Archive, report: DrillReport) -> None:

@@ -31,7 +31,7 @@ def run(arguments: Sequence[str], helpers: Helpers | None = None) -> int:
     """Run one command line; returns the exit code. ``helpers`` are what `repository.cli.ahead` began; they end with the run. Raises
     nothing but what the interpreter itself needs."""
     _make_printable()
-    logging.lastResort = None  # what no log was configured for must not print tracebacks on the screen
+    logging.lastResort = logging.NullHandler()  # what no log was configured for must not print tracebacks on the screen
     door = Door(as_json="--json" in arguments, helpers=helpers)
     try:
         result = application()(args=list(arguments), prog_name="kho", standalone_mode=False, obj=door)

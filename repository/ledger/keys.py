@@ -27,7 +27,7 @@ from repository.errors import LedgerBehind
 from repository.ledger.days import time_of
 from repository.ledger.events import ledger_of
 from repository.ledger.segments import CONTENT, places_of
-from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, canonical
+from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, REPORT_PREFIX, canonical
 from signatures.signing_keys import SigningKey, SigningKeyError, key_id
 from storage.errors import StorageError
 from storage.tier import ObjectId
@@ -44,6 +44,7 @@ __all__ = [
     "report_lost",
     "ring_of",
     "rotate",
+    "sign_document",
     "until",
 ]
 
@@ -194,6 +195,15 @@ def ring_of(archive: Archive) -> KeyRing:
         ring.take(ring.statement(SigningKey.generate(), 1, archive.clock.now()))
     _finish(archive, ring, 1 if last is None else last.number + 1)
     return ring
+
+
+def sign_document(archive: Archive, place: Path) -> None:
+    """Sign a document that is handed out: its signature lies beside it (``….sig``), and the statements of keys, since days that come with
+    it tell nothing of a key that has closed none yet. Raises SigningKeyError, OSError."""
+    ring = ring_of(archive)
+    signature = ring.current.sign(REPORT_PREFIX + place.read_bytes())
+    place.with_name(place.name + ".sig").write_bytes(base64.b64encode(signature) + b"\n")
+    (place.parent / STATEMENTS).write_bytes(ring.statements)
 
 
 def _ring(archive: Archive) -> KeyRing:

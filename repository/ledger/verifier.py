@@ -4,7 +4,8 @@
     python3 kho-ledger-verify.py FOLDER [--head LINE-OR-FILE]... [--ca FILE] [--key ID]... [--unbroken] [--json] [--lang vi|en]
 
 FOLDER holds days of a ledger (head.json, head.sig, events.ndjson, keys.ndjson and, where there is one, head.tst), at any depth: an
-exported report, or a whole storage root. It may hold report.json (its figures are summed again) and proofs (*.proof.json).
+exported report, or a whole storage root. It may hold report.json (its figures are summed again), proofs (*.proof.json), and other
+documents that the archive signed, each beside its signature (drill.json and drill.json.sig).
 ``--head`` is a line "kho-ledger-head 1 …" that came to you by another way than this folder (a receipt, a letter, a printed
 report): everything up to it is then proven. ``--ca`` is the certificate (PEM) of the time-stamp authority, likewise from elsewhere.
 Each key is vouched for by the one before it, but for the first one, and for one that began because the key before it was lost. ``--key`` is
@@ -27,7 +28,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -46,6 +47,7 @@ KEY_ID = re.compile("[0-9a-f]{64}")
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
 CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+CAMPAIGN = "formats_campaign_report"  # the kind of a report whose figures are no sums over events
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of reading what is not what it should be: whoever wrote it may have meant to keep a verifier from ending."""
 
@@ -442,18 +444,26 @@ class Verifier:
         self._proofs()
         self._outside()
         self._compare_reports()
+        self._documents()
         self._lost_keys()
         self._conclude()
         return self
 
-    def _gather(self) -> None:
-        known: dict[str, Day] = {}
-        gone = set()
+    def _walk(self) -> Iterator[tuple[str, list[str]]]:
+        """Each folder, and the names of the files in it. In a whole storage root records of the archive are not looked at: whatever their
+        files are called, they say nothing of the ledger."""
         for top, folders, names in os.walk(self.folder):
             folders.sort()
             if any(name.startswith("0=ocfl_object_") for name in names) and not _is_ledger(top):
-                folders.clear()  # a whole storage root: records of the archive are not looked at
-            elif "head.json" in names:
+                folders.clear()
+            else:
+                yield top, sorted(names)
+
+    def _gather(self) -> None:
+        known: dict[str, Day] = {}
+        gone = set()
+        for top, names in self._walk():
+            if "head.json" in names:
                 try:
                     day = Day(top)
                 except OSError as error:
@@ -698,7 +708,7 @@ class Verifier:
                 self.bad("CUT-OFF", self.folder, number=number, last=max(held, default=0))
 
     def _reports(self) -> None:
-        for top, _, names in os.walk(self.folder):
+        for top, names in self._walk():
             if "scope.json" in names:
                 self._scope(os.path.join(top, "scope.json"))
             if "report.json" in names:
@@ -706,6 +716,9 @@ class Verifier:
                 try:
                     with open(place, encoding="utf-8") as stream:
                         report = json.load(stream)
+                    if report.get("kind") == CAMPAIGN:  # no sums over events; signed like any document
+                        self.unproven.append(("REPORT-OTHER", {"place": os.path.basename(place)}))
+                        continue
                     scope, period = report["scope"], report["period"]
                     aips = None if scope.get("aips") is None else set(scope["aips"])
                     sums = Sums(period["from"], period["to"], scope.get("tier", ""), aips)
@@ -788,37 +801,58 @@ class Verifier:
 
     def _report_signature(self, place: str) -> None:
         """A report may be signed by the key that signs heads; then the signature must be right."""
+        if not os.path.exists(place + ".sig"):
+            self.unproven.append(("REPORT-UNSIGNED", {"place": os.path.basename(place)}))
+        else:
+            self._signed(place, newest=True)
+
+    def _signed(self, place: str, *, newest: bool = False) -> bool:
+        """Whether a document is signed by a key of the ledger, or by the newest one. One that is not is told of."""
         try:
             with open(place + ".sig", "rb") as stream:
                 signature = base64.b64decode(stream.read().strip(), validate=True)
             with open(place, "rb") as stream:
                 data = stream.read()
-        except OSError:
-            self.unproven.append(("REPORT-UNSIGNED", {"place": os.path.basename(place)}))
-            return
-        except ValueError:
+        except (OSError, ValueError):
             data, signature = b"", b""
         self._later_keys(os.path.join(os.path.dirname(place), "keys.ndjson"))
         if not self.days:
             self.unproven.append(("REPORT-KEY", {"place": os.path.basename(place)}))
-        elif not any(signed_by(said["key"], REPORT_PREFIX + data, signature) for said in self.known_keys[-1:]):
+            return False
+        keys = self.known_keys[-1:] if newest else self.known_keys
+        right = any(signed_by(said["key"], REPORT_PREFIX + data, signature) for said in keys)
+        if not right:
             self.bad("REPORT-SIGNATURE", place)
+        return right
+
+    def _documents(self) -> None:
+        """Other documents that were handed out signed may be older or newer than the days here: any key of the ledger may have signed."""
+        reports = {place for place, _ in self.reports}
+        for top, names in self._walk():
+            for name in names:
+                place = os.path.join(top, name[:-4])
+                if name.endswith(".json.sig") and place not in reports and self._signed(place):
+                    self.proven.append(("SIGNED", {"place": os.path.basename(place)}))
 
     def _later_keys(self, place: str) -> None:
-        """A signed report brings the statements of keys as they were when it was signed: a new key may not have closed a day yet."""
+        """A signed document brings the statements of keys as they were when it was signed: a new key may not have closed a day yet, and
+        days that were exported later may tell of more."""
         try:
             with open(place, "rb") as stream:
                 keys = self._statements(stream.read(), place) if self.days else None
         except OSError:
             return
-        if keys is not None and keys[: len(self.known_keys)] != self.known_keys:
+        if keys is None:
+            return
+        both = min(len(keys), len(self.known_keys))
+        if keys[:both] != self.known_keys[:both]:
             self.bad("KEY-CHANGED", place)
-        elif keys is not None:
+        elif len(keys) > both:
             self.known_keys = keys
 
     def _proofs(self) -> None:
-        for top, _, names in os.walk(self.folder):
-            for name in sorted(names):
+        for top, names in self._walk():
+            for name in names:
                 if name.endswith(".proof.json"):
                     self._proof(os.path.join(top, name))
 
@@ -967,7 +1001,7 @@ WORDS = {
         "REPORT-FIGURES": "The figures of the report are not the sums over the events.",
         "REPORT-BELIEVED": "The report says of its checker what its figures do not show: whether all planted damage was found.",
         "REPORT-TABLE": "This table does not say what the report beside it says.",
-        "REPORT-SIGNATURE": "The signature of the report is wrong, or not by the key of the ledger.",
+        "REPORT-SIGNATURE": "The signature of this document is wrong, or not by the key of the ledger.",
         "REPORT-KEYS": "The report does not tell of lost keys of the ledger what the keys tell.",
         "REPORT-UNSIGNED": "{place} is not signed: its figures are proven by the events, what else it says is not.",
         "PROOF": "This proof does not lead to the root of its day.",
@@ -975,6 +1009,7 @@ WORDS = {
         "PROOF-ORDER": "Event {event} is not where it would stand in day {number}; that the day is in that order is not proven, since its events are not here.",
         "REPORT-PERIOD": "The period of {place} is longer than the days that are here: of what was entered after {day} it says nothing.",
         "REPORT-KEY": "{place} is signed, but no day is here that tells the archive's keys: whose signature it is, is not proven.",
+        "REPORT-OTHER": "{place} is the report of a campaign: its figures are not summed again here.",
         "NO-DAYS": "The report is made of no day of the ledger (none that holds its period was closed): it has no figures, and nothing of what it says is proven.",
         "BEYOND": "The outside head of day {number} is later than what is here, which says of itself that it ends with day {last}: that head proves nothing of it. Give a head of these days, or ask for an export that reaches that far.",
         "EMPTY": "No day of a ledger is here.",
@@ -982,6 +1017,7 @@ WORDS = {
         "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
         "TIMED": "The time of {count} of {days} days is proven by time stamps that openssl believes.",
         "FIGURES": "The figures of {place} are the sums over these events.",
+        "SIGNED": "{place} was signed by a key of this ledger.",
         "PROOF-INCLUSION": "Event {event} is in day {number}.",
         "PROOF-ABSENCE": "Event {event} is not in day {number}.",
         "END": "The end is not proven: after day {number} (0: at all) no outside head vouches. Days up to {last} may be re-made by whoever has the key, and later ones may be cut off.",
@@ -1034,7 +1070,7 @@ WORDS = {
         "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
         "REPORT-BELIEVED": "Báo cáo nói về bộ kiểm tra điều mà số liệu không cho thấy: mọi hư hỏng cài sẵn có được tìm ra hay không.",
         "REPORT-TABLE": "Bảng này không đúng với báo cáo bên cạnh.",
-        "REPORT-SIGNATURE": "Chữ ký của báo cáo sai, hoặc không phải bằng khóa của sổ sự kiện.",
+        "REPORT-SIGNATURE": "Chữ ký của tài liệu này sai, hoặc không phải bằng khóa của sổ sự kiện.",
         "REPORT-KEYS": "Báo cáo nói về các khóa đã mất của sổ sự kiện khác với danh sách khóa.",
         "REPORT-UNSIGNED": "{place} không được ký: số liệu được các sự kiện chứng minh, nội dung khác thì không.",
         "PROOF": "Chứng minh này không dẫn đến gốc cây băm của ngày.",
@@ -1042,6 +1078,7 @@ WORDS = {
         "PROOF-ORDER": "Sự kiện {event} không ở chỗ lẽ ra của nó trong ngày số {number}; chưa chứng minh được ngày đó xếp đúng thứ tự, vì các sự kiện của ngày không có ở đây.",
         "REPORT-PERIOD": "Kỳ của {place} dài hơn các ngày có ở đây: báo cáo không nói gì về những gì được ghi sau {day}.",
         "REPORT-KEY": "{place} có chữ ký, nhưng ở đây không có ngày nào cho biết khóa của kho: chưa chứng minh được chữ ký là của ai.",
+        "REPORT-OTHER": "{place} là báo cáo của một đợt chuyển đổi: số liệu không được cộng lại ở đây.",
         "NO-DAYS": "Báo cáo không dựa trên ngày nào của sổ sự kiện (chưa ngày nào chứa kỳ báo cáo được đóng): báo cáo không có số liệu, và chưa nội dung nào được chứng minh.",
         "BEYOND": "Dòng đầu từ bên ngoài của ngày số {number} muộn hơn những gì có ở đây (tự ghi là kết thúc ở ngày số {last}), nên không chứng minh được gì cho phần này. Hãy đưa dòng đầu của một trong các ngày này, hoặc yêu cầu bản xuất đến ngày đó.",
         "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
@@ -1049,6 +1086,7 @@ WORDS = {
         "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
         "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
         "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
+        "SIGNED": "{place} được ký bằng khóa của sổ sự kiện này.",
         "PROOF-INCLUSION": "Sự kiện {event} có trong ngày số {number}.",
         "PROOF-ABSENCE": "Sự kiện {event} không có trong ngày số {number}.",
         "END": "Phần cuối chưa được chứng minh: sau ngày số {number} (0: toàn bộ) không có dòng đầu nào từ bên ngoài. Ai giữ khóa đều có thể làm lại các ngày đến số {last}, và các ngày sau có thể đã bị cắt.",

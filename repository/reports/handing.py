@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import shutil
@@ -13,8 +12,7 @@ from typing import Any
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NoSigningKey
-from repository.ledger.keys import STATEMENTS, ring_of
-from repository.ledger.verifier import REPORT_PREFIX
+from repository.ledger.keys import sign_document
 from repository.reports.printing import pdf
 from repository.settings.authorities import authorities_of
 from repository.settings.signing import key_of
@@ -62,10 +60,7 @@ def _write_json(archive: Archive, document: Mapping[str, Any], target: Path, *, 
     data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogateescape")
     (target / "report.json").write_bytes(data)
     if sign:
-        ring = ring_of(archive)
-        signature = base64.b64encode(ring.current.sign(REPORT_PREFIX + data)) + b"\n"
-        (target / "report.json.sig").write_bytes(signature)
-        (target / STATEMENTS).write_bytes(ring.statements)  # the days beside it tell nothing of a key that has closed none yet
+        sign_document(archive, target / "report.json")
 
 
 def _signed(archive: Archive, printed: bytes) -> bytes:

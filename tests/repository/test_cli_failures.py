@@ -313,3 +313,10 @@ def test_a_locale_of_another_encoding_changes_nothing(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     listed = json.loads(kho("--json", "--home", str(folder), "list", **old).stdout)
     assert [each["title"] for each in listed["aips"]] == ["hồ sơ"]
+
+
+def test_what_no_log_was_configured_for_is_silent_on_the_screen() -> None:
+    """Also of libraries: a reader of PKCS#12 said "No handlers could be found" beside the answer."""
+    script = "import logging; from repository.cli.run import run; run(['--version']); logging.getLogger('odd').error('x')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

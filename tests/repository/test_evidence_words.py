@@ -174,3 +174,12 @@ def test_how_a_value_is_written_is_said_in_words(
     monkeypatch.setenv("KHO_LANG", "vi")
     (tmp_path / "r.er").write_bytes(b"x")
     assert said in last(capsys, str(tmp_path / "r.er"), option, value)
+
+
+def test_the_advice_when_nobody_stamped_is_what_tries_again(archive: Proved, capfd: pytest.CaptureFixture[str]) -> None:
+    archive.give("a")
+    archive.end()
+    assert run(["--home", str(archive.home), "evidence", "batch"]) == 1
+    advice = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "`kho evidence batch`" in advice
+    assert "renew" not in advice  # nothing was begun that could be renewed

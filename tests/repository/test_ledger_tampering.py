@@ -20,6 +20,7 @@ from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper
 
 from repository.cli.run import run
 from repository.ledger.keeper import prove
+from repository.ledger.keys import sign_document
 from repository.ledger.verifier import WORDS, Sums, canonical, key_of, leaf_of, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
@@ -529,3 +530,29 @@ def test_a_whole_tier_can_be_verified(untouched: LedgerScene) -> None:
 
 def test_every_sentence_is_there_in_both_languages() -> None:
     assert WORDS["en"].keys() == WORDS["vi"].keys()
+
+
+def test_records_of_a_storage_root_say_nothing_of_its_ledger_whatever_they_are_called(scene: LedgerScene) -> None:
+    content = scene.folder / "ocfl" / "3f1" / "v1" / "content"
+    content.mkdir(parents=True)
+    (scene.folder / "ocfl" / "3f1" / "0=ocfl_object_1.1").write_text("ocfl_object_1.1\n")
+    (scene.folder / "ocfl" / "3f1" / "inventory.json").write_text('{"id": "urn:uuid:1"}')
+    for name in ("report.json", "scope.json", "a.proof.json", "b.json", "b.json.sig"):  # the archive keeps its own reports, too
+        (content / name).write_text("{}")
+    assert scene.found(scene.line) == set()
+
+
+def test_other_documents_that_the_archive_signed_are_checked(scene: LedgerScene) -> None:
+    drill = scene.folder / "drill" / "drill.json"
+    drill.parent.mkdir()
+    drill.write_text('{"kho": 1, "kind": "drill"}\n')
+    sign_document(scene.archive, drill)
+    verifier = scene.verify(scene.line)
+    assert (verifier.found, "SIGNED" in {code for code, _ in verifier.proven}) == ([], True)
+    drill.write_text('{"kho": 1, "kind": "drill", "restored_all": true}\n')
+    assert scene.found(scene.line) == {"REPORT-SIGNATURE"}
+    drill.rename(drill.parent / "report.json")
+    (drill.parent / "report.json").write_text('{"kho": 1, "kind": "formats_campaign_report"}')
+    (drill.parent / "drill.json.sig").unlink()
+    verifier = scene.verify(scene.line)
+    assert (verifier.found, "REPORT-OTHER" in {code for code, _ in verifier.unproven}) == ([], True)
