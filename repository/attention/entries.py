@@ -30,6 +30,7 @@ from repository.settings.formats import OWN_POLICY, formats_in
 from repository.settings.notices import recalled
 
 if TYPE_CHECKING:
+    from repository.catalog import LedgerDay
     from repository.jobs import Jobs
 
 __all__ = ["DRILL", "SILENCE", "attention"]
@@ -55,6 +56,9 @@ STOPPED = timedelta(days=2)
 
 LOST_TOLD = timedelta(days=400)
 """How long a lost key of the ledger is on the list: whoever inspects once a year has met it there. `kho status` says it below for ever."""
+
+STAMPED_WITHIN = timedelta(hours=6)
+"""So long after a day's end its time stamp should be there: an authority may be away for an hour."""
 
 FREE_LEAST = 2 << 30
 """Bytes that must be free for home and tiers: enough for one more step of everything that runs."""
@@ -171,8 +175,17 @@ def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:
         yield Finding("ATT-LEDGER-STOPPED", args={"day": last.day.isoformat()})
     if unsealed := [day for day in archive.catalog.days.unsealed() if now - day_end(day.day) > timedelta(hours=26)]:
         yield Finding("ATT-LEDGER-WAITING", args={"days": len(unsealed)})
-    if archive.settings.authorities and not last.token and now - day_end(last.day) > timedelta(hours=6):
-        yield Finding("ATT-TSA", args={"day": last.day.isoformat()})
+    if archive.settings.authorities and (day := _unstamped(archive, last, now)):
+        yield Finding("ATT-TSA", args={"day": day.day.isoformat()})
+
+
+def _unstamped(archive: Archive, last: LedgerDay, now: datetime) -> LedgerDay | None:
+    """The newest day that should have its stamp by now and has none; None where the newest of all has its own. While that one is young, the
+    day before speaks: else a silence of weeks would end every midnight."""
+    for day in () if last.token else reversed(list(archive.catalog.days.between(last.number - 1, last.number))):
+        if now - day_end(day.day) > STAMPED_WITHIN:
+            return None if day.token else day
+    return None
 
 
 def _surroundings(archive: Archive, now: datetime) -> Iterator[Finding]:

@@ -20,9 +20,11 @@ from repository.catalog import LedgerDay
 from repository.checks.forecast import Forecast, forecasts
 from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
+from repository.ledger.days import day_end
 from repository.ledger.events import ledger_of
 from repository.ledger.keys import ring_of
 from repository.services.overview import Overview
+from repository.settings.authorities import AuthorityPlace
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 
@@ -117,6 +119,25 @@ def test_a_ledger_that_stands_still(held: ArchiveUnderTest) -> None:
     assert codes(held.engine.archive) == set()
     assert {"ATT-LEDGER-WAITING", "ATT-LEDGER-STOPPED"} <= codes(later(held, days=3))
     assert "ATT-CLOCK" in codes(later(held, days=-2))
+
+
+def test_an_authority_that_is_silent_for_days_does_not_answer_at_midnight(held: ArchiveUnderTest) -> None:
+    """Each day's first six hours looked as if a silence of weeks had ended, and a notice said so."""
+    midnight = datetime.combine(datetime.now(UTC).date(), datetime.min.time(), UTC) + timedelta(days=3)
+    place = AuthorityPlace("x", "http://127.0.0.1:9/", ())
+    settings = replace(held.engine.archive.settings, authorities=(place,))
+    for number, token in ((2, b"stamp"), (3, b""), (4, b"")):
+        day = (midnight + timedelta(days=number - 3)).date()
+        held.catalog.days.add(LedgerDay(number, day, day, number, number, 1, b"{}", b"", token))
+        told = {
+            hours: "ATT-TSA"
+            in codes(replace(held.engine.archive, settings=settings, clock=ManualClock(day_end(day) + timedelta(hours=hours))))
+            for hours in (5, 7)
+        }
+        assert told == {5: number == 4, 7: number != 2}
+    held.catalog.days.stamped(4, b"stamp")
+    at = ManualClock(day_end(day) + timedelta(hours=7))
+    assert "ATT-TSA" not in codes(replace(held.engine.archive, settings=settings, clock=at))
 
 
 def test_every_entry_says_what_to_do_in_both_languages() -> None:
