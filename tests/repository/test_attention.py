@@ -112,10 +112,14 @@ def test_a_ledger_of_which_no_day_was_ever_closed(held: ArchiveUnderTest) -> Non
     assert "ATT-LEDGER-STOPPED" in codes(later(held, days=4))
 
 
+def a_head(held: ArchiveUnderTest) -> bytes:
+    """As much of the head of a day as is asked for here."""
+    return json.dumps({"keys": hashlib.sha256(ring_of(held.engine.archive).statements).hexdigest()}).encode()
+
+
 def test_a_ledger_that_stands_still(held: ArchiveUnderTest) -> None:
     today = datetime.now(UTC).date()
-    head = json.dumps({"keys": hashlib.sha256(ring_of(held.engine.archive).statements).hexdigest()}).encode()
-    held.catalog.days.add(LedgerDay(1, today, today - timedelta(days=1), 1, 1, 1, head, b""))
+    held.catalog.days.add(LedgerDay(1, today, today - timedelta(days=1), 1, 1, 1, a_head(held), b""))
     assert codes(held.engine.archive) == set()
     assert {"ATT-LEDGER-WAITING", "ATT-LEDGER-STOPPED"} <= codes(later(held, days=3))
     assert "ATT-CLOCK" in codes(later(held, days=-2))
@@ -126,9 +130,10 @@ def test_an_authority_that_is_silent_for_days_does_not_answer_at_midnight(held: 
     midnight = datetime.combine(datetime.now(UTC).date(), datetime.min.time(), UTC) + timedelta(days=3)
     place = AuthorityPlace("x", "http://127.0.0.1:9/", ())
     settings = replace(held.engine.archive.settings, authorities=(place,))
+    head = a_head(held)
     for number, token in ((2, b"stamp"), (3, b""), (4, b"")):
         day = (midnight + timedelta(days=number - 3)).date()
-        held.catalog.days.add(LedgerDay(number, day, day, number, number, 1, b"{}", b"", token))
+        held.catalog.days.add(LedgerDay(number, day, day, number, number, 1, head, b"", token))
         told = {
             hours: "ATT-TSA"
             in codes(replace(held.engine.archive, settings=settings, clock=ManualClock(day_end(day) + timedelta(hours=hours))))
