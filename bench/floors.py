@@ -2,7 +2,8 @@
 
 Run as a process: ``python bench/floors.py hash sha512 2 FOLDER``, ``… copy SOURCE TARGET OBJECTS``, ``… direct FOLDER 32``. Reads
 what lies in a folder with a buffer sized by fstat; ``cold`` tells the page cache to forget each file first, as Kho does.
-``… forget FOLDER`` is no floor: it does only that, for a peer that could not do it itself and shall read from the medium, too.
+``… forget FOLDER`` is no floor: it does only that, for a peer that could not do it itself and shall read from the medium, too. ``… spin 2``
+reads nothing: it prints what so many processes hash together in half a second, in megabytes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import mmap
 import os
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,6 +29,8 @@ WHOLE = 1 << 20
 
 DIRECT = 4 << 20
 """Bytes of one read past the page cache."""
+
+SPIN_SECONDS = 0.5
 
 
 def files_below(folder: str) -> Iterator[str]:
@@ -68,6 +72,25 @@ def hash_all(algorithms: str, processes: int, folder: str, cold: bool) -> None:
             os._exit(0)
     for pid in children:
         os.waitpid(pid, 0)
+
+
+def spin(processes: int) -> int:
+    """Hash a megabyte in memory again and again, in so many processes at once; how many megabytes they did together."""
+    reading, writing = os.pipe()
+    for _ in range(processes):
+        if not os.fork():
+            data, done, end = bytes(10**6), 0, time.monotonic() + SPIN_SECONDS
+            while time.monotonic() < end:
+                hashlib.sha512(data).digest()
+                done += 1
+            os.write(writing, b"%d\n" % done)
+            os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="ascii") as told:
+        total = sum(map(int, told))
+    for _ in range(processes):
+        os.wait()
+    return total
 
 
 def read_direct(folder: str, at_once: int) -> None:
@@ -150,6 +173,8 @@ def main() -> None:
         hash_all(rest[0], int(rest[1]), rest[2], cold=rest[3:] == ["cold"])
     elif what == "forget":
         forget(rest[0])
+    elif what == "spin":
+        print(spin(int(rest[0])))
     elif what == "direct":
         read_direct(rest[0], int(rest[1]))
     else:

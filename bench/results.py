@@ -27,7 +27,8 @@ class Aim:
 class Result:
     """One row: what every contender took, round by round, for how much of what.
 
-    ``amounts``: how much a contender did, where it is not ``amount`` (a slow peer may be given less).
+    ``amounts``: how much a contender did, where it is not ``amount`` (a slow peer may be given less). ``cores``: what as many processes as
+    there are cores did, in relation to one, before the row and after it.
     """
 
     row: str
@@ -37,6 +38,7 @@ class Result:
     aims: Sequence[Aim]
     amounts: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    cores: tuple[float, ...] = ()
 
     def amount_of(self, name: str) -> float:
         return self.amounts.get(name, self.amount)
@@ -86,7 +88,14 @@ def table(results: Sequence[Result]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     shown = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     notes = [f"{result.row}: {result.note}" for result in results if result.note]
+    notes += [
+        "What as many processes as there are cores hashed, in relation to one (before the row, after it): " + _cores(results)
+    ]
     return "\n".join([*(f"| {line} |" for line in shown), "", *notes])
+
+
+def _cores(results: Sequence[Result]) -> str:
+    return "; ".join(f"{result.row} {', '.join(f'{each:.2f}' for each in result.cores)}" for result in results if result.cores)
 
 
 def _lines(result: Result) -> list[tuple[str, ...]]:
@@ -126,6 +135,7 @@ def _row(result: Result) -> dict[str, Any]:
         "unit": result.unit,
         "amount": result.amount,
         "note": result.note,
+        "cores": list(result.cores),
         "contenders": {
             name: {
                 "amount": result.amount_of(name),

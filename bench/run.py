@@ -36,13 +36,13 @@ def main(arguments: Sequence[str]) -> int:
     about = _about(asked)
     results: list[Result] = []
     try:
-        failed = _run(names, stage, results)
-        about["load_after"] = os.getloadavg()
-        about["seconds"] = round(time.time() - about["started"])
+        failed = False
+        for name in names:
+            failed |= not _measured(name, stage, results)
+            about["load_after"] = os.getloadavg()
+            about["seconds"] = round(time.time() - about["started"])
+            _write(asked.json, as_json(results, about))  # after each: what ends a long run takes nothing of it along
         print(table(results))
-        document = json.dumps(as_json(results, about), indent=1, ensure_ascii=False)
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_text(document + "\n", encoding="utf-8")
         print(f"{asked.json} has the same with all rounds. Load average {about['load']} before, {about['load_after']} after.")
     finally:
         if not asked.keep:
@@ -50,17 +50,23 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _run(names: Sequence[str], stage: Stage, results: list[Result]) -> bool:
-    failed = False
-    for name in names:
-        stage.say(f"{name}: {(ROWS[name].__doc__ or '').strip()}")
-        try:
-            results.append(ROWS[name](stage))
-        except Failed as error:
-            stage.say(f"{name} could not be measured: {error}")
-            stage.say(stage.log.read_text(encoding="utf-8", errors="replace")[-2000:] if stage.log.exists() else "")
-            failed = True
-    return failed
+def _measured(name: str, stage: Stage, results: list[Result]) -> bool:
+    stage.say(f"{name}: {(ROWS[name].__doc__ or '').strip()}")
+    before = stage.cores()
+    try:
+        result = ROWS[name](stage)
+    except Failed as error:
+        stage.say(f"{name} could not be measured: {error}")
+        stage.say(stage.log.read_text(encoding="utf-8", errors="replace")[-2000:] if stage.log.exists() else "")
+        return False
+    result.cores = (before, stage.cores())
+    results.append(result)
+    return True
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _about(asked: argparse.Namespace) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -13,11 +14,14 @@ from pathlib import Path
 
 from data import Dataset, large, many, wide
 from kho import ROOT, Archive
-from measure import Failed, Took, in_turn, run
+from measure import CORES, Failed, Took, in_turn, run
 
 __all__ = ["Stage"]
 
 HERE = Path(__file__).resolve().parent
+
+ROOM = 12 * 10**9
+"""Bytes that must be free before anything new is written, at full scale: more than any one contender writes."""
 
 
 @dataclass
@@ -39,7 +43,13 @@ class Stage:
         return max(least, round(full * self.scale))
 
     def fresh(self, name: str) -> Path:
-        """A path that was never used before."""
+        """A path that was never used before. Raises Failed where there is no room to write: a bench that fills the disk measures nothing,
+        and whoever else writes there is harmed."""
+        free, least = shutil.disk_usage(self.work).free, round(ROOM * self.scale)
+        if free < least:
+            raise Failed(
+                f"{free / 1e9:.1f} GB are free in {self.work}, {least / 1e9:.1f} GB have to be; fewer rows at a time need less"
+            )
         self._fresh += 1
         return self.work / f"{name}-{self._fresh:04d}"
 
@@ -126,6 +136,15 @@ class Stage:
             for part in _parts(str(path) for path in sorted(folder.rglob("*")) if path.is_file()):
                 subprocess.run([program, "-b", *part], stdout=out, check=True)
         return target
+
+    def cores(self) -> float:
+        """How much more as many processes as there are cores do than one, at this moment. The host of a virtual machine may give one core
+        to two of them, and tell of no steal; whoever uses both looks worse by that, and nothing else shows it."""
+        one, all_of_them = (
+            int(subprocess.run([sys.executable, HERE / "floors.py", "spin", str(count)], capture_output=True, check=True).stdout)
+            for count in (1, CORES)
+        )
+        return all_of_them / max(one, 1)
 
     def command(self, *arguments: str | Path) -> Took:
         return run(arguments, log=self.log)
