@@ -23,6 +23,7 @@ from repository.settings.home import Settings, init_home, remember_tiers
 from repository.tiers import open_tier
 
 if TYPE_CHECKING:
+    from policies.findings import Finding
     from repository.evidence.service import Evidences
     from repository.jobs import Jobs
     from repository.services.arrivals import Arrivals
@@ -80,17 +81,21 @@ class Engine:
         return engine
 
     @classmethod
-    def adopt(cls, home: Path, *, tiers: Mapping[str, Path | str], language: str | None = None) -> Settings:
-        """Make a lost home anew around tiers that are there: kho.toml with their UUIDs, and a policy where none is left. Tiers are only
-        read. No catalog is made, for an empty one would look like no holdings: everything refuses until `kho catalog rebuild`.
+    def adopt(cls, home: Path, *, tiers: Mapping[str, Path | str], language: str | None = None) -> tuple[Settings, Finding]:
+        """Make a lost home anew around tiers that are there: kho.toml with their UUIDs, and where no policy is left the last one that the
+        tiers tell of; what became of that is the finding. Tiers are only read. No catalog is made, for an empty one would look like no
+        holdings: everything refuses until `kho catalog rebuild`.
 
         Raises `SettingsError`, and `StorageError` when a tier is not there or has another name."""
         from repository.founding import Founding
+        from repository.ledger.policies import POLICY, give_back, kept_policy
 
         with Founding(home):
+            own = (home / POLICY).exists()
             settings = init_home(home, tiers=tiers, language=language or "vi")
-            remember_tiers(home, {place.name: open_tier(place, settings.home).identifier for place in settings.tiers})
-            return Settings.load(home)
+            there = {place.name: open_tier(place, settings.home) for place in settings.tiers}
+            remember_tiers(home, {name: tier.identifier for name, tier in there.items()})
+            return Settings.load(home), give_back(settings, kept_policy(there), own=own)
 
     @classmethod
     def open(

@@ -23,7 +23,17 @@ from storage.ocfl.tier import LocalTier
 
 __all__ = ["Founding"]
 
-HOME_ENTRIES: Final = ("kho.toml", "kho.toml.new", "policy.toml", "spool", "refused", "quarantine", "log", "lock")
+HOME_ENTRIES: Final = (
+    "kho.toml",
+    "kho.toml.new",
+    "policy.toml",
+    "policy.toml.kept",
+    "spool",
+    "refused",
+    "quarantine",
+    "log",
+    "lock",
+)
 """What stands in a new home, beside the catalog (catalog.db and what SQLite puts beside it)."""
 
 TIER_ENTRIES: Final = (MARKER, "ocfl", "canaries", "quarantine", "tmp")

@@ -47,9 +47,11 @@ def init(
     tiers = _tiers(tier or [f"{name}={folder / 'tiers' / name}" for name in DEFAULT_TIERS])
     from repository.engine import Engine
 
+    closing: list[Finding] = []
     try:
         if adopt:
-            settings = Engine.adopt(folder, tiers=tiers, language=language or reader())
+            settings, policy = Engine.adopt(folder, tiers=tiers, language=language or reader())
+            closing = [policy]
         else:
             with Engine.create(folder, tiers=tiers, language=language or reader()) as engine:
                 settings = engine.archive.settings
@@ -63,7 +65,7 @@ def init(
         screen.facts((words("label.tier") + " " + name, shown) for name, shown in places.items())
 
     rows = [{"name": name, "path": shown} for name, shown in places.items()]
-    return door.answer("init", {"home": str(folder), "tiers": rows}, text)
+    return door.answer("init", {"home": str(folder), "tiers": rows}, text, closing=closing)
 
 
 def _tiers(given: list[str]) -> dict[str, Path | str]:

@@ -159,7 +159,8 @@ def write_segment(path: Path, lines: Iterable[tuple[str, bytes]]) -> tuple[DayTr
 
 @dataclass(frozen=True, slots=True)
 class HeadFacts:
-    """What a head says of its day. ``previous`` is the SHA-256 of the head before ("" for the first)."""
+    """What a head says of its day. ``previous`` is the SHA-256 of the head before ("" for the first), ``policy`` that of the policy whose
+    text lies in the day ("": none does)."""
 
     archive: str
     number: int
@@ -167,6 +168,7 @@ class HeadFacts:
     date: date
     closed: datetime
     previous: str
+    policy: str = ""
 
 
 def make_head(facts: HeadFacts, tree: DayTree, segment: str, key: SigningKey, statements: bytes) -> tuple[bytes, bytes]:
@@ -184,6 +186,7 @@ def make_head(facts: HeadFacts, tree: DayTree, segment: str, key: SigningKey, st
         "segment": segment,
         "key": key.id,
         "keys": hashlib.sha256(statements).hexdigest(),
+        **({"policy": facts.policy} if facts.policy else {}),
     }
     data = canonical(head) + b"\n"
     return data, base64.b64encode(key.sign(HEAD_PREFIX + data)) + b"\n"

@@ -26,6 +26,7 @@ from repository.ledger import verifier as ledger_verifier
 from repository.ledger.days import DayTree, HeadFacts, day_end, head_line, make_head, write_segment
 from repository.ledger.keys import alone, folder_of, refuse_second, ring_of, until
 from repository.ledger.open_day import forget_open
+from repository.ledger.policies import POLICY, bring_policy, policy_in_force
 from repository.ledger.segments import SEGMENT, bring_segment, lines_between
 from repository.ledger.verifier import TIME
 from repository.ledger.write_once import promise
@@ -87,7 +88,12 @@ def _closed(archive: Archive, now: datetime) -> LedgerDay | None:
     refuse_second(archive, ring, number)
     folder = _fresh(folder_of(archive) / "days" / str(number))
     tree, segment = write_segment(folder / SEGMENT, lines_between(archive, cut.first, cut.last))
-    facts = HeadFacts(ring.archive, number, since, day, now, hashlib.sha256(before.head).hexdigest() if before else "")
+    previous = hashlib.sha256(before.head).hexdigest() if before else ""
+    policy = policy_in_force(archive)
+    if policy:
+        (folder / POLICY).write_bytes(policy)
+    digest = archive.policy.digest if policy else ""
+    facts = HeadFacts(ring.archive, number, since, day, now, previous, digest)
     head, signature = make_head(facts, tree, segment, key, ring.statements)
     closed = LedgerDay(number, since, day, cut.first, cut.last, tree.count, head, signature)
     archive.catalog.days.add(closed)
@@ -196,13 +202,15 @@ def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]
     """
     head, segment = json.loads(day.head), folder / SEGMENT
     if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
-        bring_segment(archive, day, _fresh(folder) / SEGMENT)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        bring_segment(archive, day, segment)
     texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _told(archive, head["keys"])}
     if day.token:
         texts["head.tst"] = day.token
     for name, data in texts.items():
         (folder / name).write_bytes(data)
-    return {name: folder / name for name in [*texts, SEGMENT]}
+    policy = [POLICY] if bring_policy(archive, head, folder / POLICY) else []
+    return {name: folder / name for name in [*texts, *policy, SEGMENT]}
 
 
 def export_days(archive: Archive, target: Path, first: int, last: int) -> Iterator[Path]:

@@ -422,6 +422,8 @@ class Verifier:
         self.reports: list[tuple[str, Any]] = []
         self.known_keys: list[Any] = []
         self.losses: dict[str, tuple[str, Any]] = {}
+        self.policies: dict[int, str] = {}
+        self.without_policy = 0
         self.starts: list[int] = []
         self.ends: list[tuple[int, str]] = []
         self.alone: set[str] = set()
@@ -440,6 +442,7 @@ class Verifier:
             self._signature(day)
             self._segment(day)
             self._token(day)
+            self._policy(day)
             before = day
         self._proofs()
         self._outside()
@@ -483,7 +486,7 @@ class Verifier:
         self.archive = self.days[0].head["archive"] if self.days else ""
 
     def _same(self, one: Day, other: Day) -> None:
-        for name in DAY_FILES:
+        for name in (*DAY_FILES, "policy.toml"):
             if one.read(name) != other.read(name):
                 self.bad("COPIES-DIFFER", other.folder, file=name)
 
@@ -679,6 +682,16 @@ class Verifier:
                 self.bad("TOKEN-FALSE", day.folder, day=day.head["date"])
             elif believed:
                 self.timed.append(day.head["number"])
+
+    def _policy(self, day: Day) -> None:
+        """The text of the policy that was in force when the day was closed, where the head says which it was."""
+        text, wanted = day.read("policy.toml"), day.head.get("policy")
+        if text is None:
+            self.without_policy += wanted is not None
+        elif hashlib.sha256(text).hexdigest() != wanted:
+            self.bad("POLICY", os.path.join(day.folder, "policy.toml"), day=day.head["date"])
+        else:
+            self.policies[day.head["number"]] = wanted
 
     def _lines(self) -> list[tuple[str, int, str, str]]:
         found = []
@@ -907,6 +920,10 @@ class Verifier:
                 self.proven.append(("WITNESSED", {"first": first, "number": self.sure}))
             if self.timed:
                 self.proven.append(("TIMED", {"count": len(self.timed), "days": len(self.days)}))
+            if self.policies:
+                changes = [number for number, one in self.policies.items() if self.policies.get(number - 1) != one]
+                told = {"days": len(self.policies), "count": len(set(self.policies.values())), "number": changes[-1]}
+                self.proven.append(("POLICIES", told))
             for place, _, _ in self.sums:
                 self.proven.append(("FIGURES", {"place": os.path.basename(place)}))
         if self.sure < last:
@@ -915,6 +932,8 @@ class Verifier:
             self.unproven.append(("TIME", {"count": len(self.days) - len(self.timed), "days": len(self.days)}))
         if not self.sure and not self.given:
             self.unproven.append(("KEY", {"key": self.days[0].head["key"]}))
+        if self.without_policy:
+            self.unproven.append(("POLICY-GONE", {"count": self.without_policy}))
         if self.late_entries:
             self.unproven.append(("LATE-ENTRIES", {"count": self.late_entries}))
         if self.early_entries:
@@ -992,6 +1011,7 @@ WORDS = {
         "TOKEN-EARLY": "The time stamp of {day} ({time} UTC) is older than the day's end or closing.",
         "TOKEN-LATE": "The time stamp of {day} was made at {time} UTC, later than 24 hours after the day: back-dating cannot be excluded.",
         "TOKEN-FALSE": "openssl does not believe the time stamp of {day}.",
+        "POLICY": "The policy that lies in {day} is not the one that its head tells of.",
         "OUTSIDE-NONE": "What was given with --head is no head line.",
         "OUTSIDE-ARCHIVE": "The outside head is of another archive ({archive}).",
         "OUTSIDE-DIFFERS": "Day {number} is not the one whose head was given from outside: the history was changed after that.",
@@ -1016,6 +1036,7 @@ WORDS = {
         "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
         "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
         "TIMED": "The time of {count} of {days} days is proven by time stamps that openssl believes.",
+        "POLICIES": "{days} days bring the policy that was in force at their end, as their signed heads tell ({count} different ones; the last change on day {number}).",
         "FIGURES": "The figures of {place} are the sums over these events.",
         "SIGNED": "{place} was signed by a key of this ledger.",
         "PROOF-INCLUSION": "Event {event} is in day {number}.",
@@ -1028,6 +1049,7 @@ WORDS = {
         "KEY-LOST-TIED": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. An outside head or time stamp of day {tied} ties the days up to it to those before; whether the key is the archive's, ask the archive (--key).",
         "KEY-LOST-GIVEN": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. That the key is the archive's, only whoever gave it with --key knows.",
         "KEY-LOST-SILENT": "No event in the days here tells who reported the key before {key} lost.",
+        "POLICY-GONE": "Of {count} days the head tells which policy was in force, and its text is not here.",
         "BEGINNING": "What was before day {number} is not part of this export.",
         "LATE-ENTRIES": "{count} events were entered on a later day than they tell of (e.g. deposits under way at midnight).",
         "EARLY-ENTRIES": "{count} events tell of a time after the day they were entered on: a clock was wrong.",
@@ -1061,6 +1083,7 @@ WORDS = {
         "TOKEN-EARLY": "Dấu thời gian của ngày {day} ({time} UTC) sớm hơn lúc hết ngày hoặc lúc đóng.",
         "TOKEN-LATE": "Dấu thời gian của ngày {day} lập lúc {time} UTC, quá 24 giờ sau ngày đó: không loại trừ việc ghi lùi ngày.",
         "TOKEN-FALSE": "openssl không chấp nhận dấu thời gian của ngày {day}.",
+        "POLICY": "Chính sách nằm trong ngày {day} không phải chính sách mà phần đầu của ngày ghi.",
         "OUTSIDE-NONE": "Nội dung đưa vào bằng --head không phải dòng đầu sổ sự kiện.",
         "OUTSIDE-ARCHIVE": "Dòng đầu từ bên ngoài thuộc kho khác ({archive}).",
         "OUTSIDE-DIFFERS": "Ngày số {number} không phải ngày có dòng đầu từ bên ngoài: lịch sử đã bị thay đổi sau đó.",
@@ -1085,6 +1108,7 @@ WORDS = {
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
         "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
         "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
+        "POLICIES": "{days} ngày có kèm chính sách đang có hiệu lực khi hết ngày, đúng như phần đầu đã ký ghi ({count} bản khác nhau; lần đổi cuối ở ngày số {number}).",
         "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
         "SIGNED": "{place} được ký bằng khóa của sổ sự kiện này.",
         "PROOF-INCLUSION": "Sự kiện {event} có trong ngày số {number}.",
@@ -1097,6 +1121,7 @@ WORDS = {
         "KEY-LOST-TIED": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Dòng đầu từ bên ngoài hoặc dấu thời gian của ngày số {tied} nối các ngày cho đến ngày đó với những ngày trước; khóa có phải của kho hay không thì phải hỏi kho (--key).",
         "KEY-LOST-GIVEN": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Khóa có phải của kho hay không thì chỉ người đưa nó vào bằng --key biết.",
         "KEY-LOST-SILENT": "Không sự kiện nào trong các ngày ở đây cho biết ai đã báo mất khóa trước khóa {key}.",
+        "POLICY-GONE": "Phần đầu của {count} ngày ghi chính sách nào đang có hiệu lực, nhưng văn bản chính sách không có ở đây.",
         "BEGINNING": "Phần trước ngày số {number} không nằm trong bản xuất này.",
         "LATE-ENTRIES": "{count} sự kiện được ghi vào ngày muộn hơn ngày diễn ra (ví dụ hồ sơ đang nộp lúc nửa đêm).",
         "EARLY-ENTRIES": "{count} sự kiện ghi thời điểm sau ngày chúng được ghi vào: đồng hồ đã sai.",

@@ -43,7 +43,7 @@ def test_the_ledger_from_the_first_day_to_its_proof(tmp_path: Path) -> None:
     (out / "one.proof.json").write_text(json.dumps(proof.json["proof"]))
     good = archive.kho("ledger", "verify", out, "--head", line.json["head"], "--json", home=False)
     as_promised(good, "ledger_verify")
-    assert {each["code"] for each in good.json["proven"]} == {"AGREES", "WITNESSED", "PROOF-INCLUSION"}
+    assert {each["code"] for each in good.json["proven"]} == {"AGREES", "WITNESSED", "POLICIES", "PROOF-INCLUSION"}
     assert "CHƯA chứng minh" in archive.kho("ledger", "verify", out, language="vi", home=False).out
     (out / "head.txt").write_text(f"Your receipt says: {line.json['head']}")
     assert archive.kho("ledger", "verify", out, "--head", out / "head.txt", home=False).code == 0

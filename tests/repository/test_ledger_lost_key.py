@@ -57,7 +57,7 @@ def test_a_lost_key_is_told_and_nothing_else_is_wrong(scene: LedgerScene) -> Non
 
 def test_an_outside_head_from_before_still_proves_all_up_to_it_and_ties_nothing_behind_it(scene: LedgerScene) -> None:
     verifier = scene.verify(scene.day_line(ROTATED - 1))
-    assert (verifier.found, codes(verifier.proven)) == ([], ["AGREES", "WITNESSED"])
+    assert (verifier.found, codes(verifier.proven)) == ([], ["AGREES", "WITNESSED", "POLICIES"])
     assert "KEY-LOST" in codes(verifier.unproven)
     scene.write(2, scene.lines(2)[1:], renumber=True)
     scene.remake_from(2)

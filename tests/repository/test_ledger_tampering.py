@@ -238,7 +238,7 @@ FOUND_WITH_A_WITNESS: list[Tamper] = [
 def test_an_untouched_ledger_holds(scene: LedgerScene) -> None:
     verifier = scene.verify(scene.line)
     assert verifier.found == []
-    assert [code for code, _ in verifier.proven] == ["AGREES", "WITNESSED"]
+    assert [code for code, _ in verifier.proven] == ["AGREES", "WITNESSED", "POLICIES"]
     assert [code for code, _ in verifier.unproven] == ["TIME"]
 
 
