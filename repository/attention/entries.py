@@ -119,7 +119,7 @@ def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
         if canaries is not None and canaries.outcome != "success":
             yield Finding("ATT-CANARIES", name, {"kinds": str(canaries.detail.get("missed", ""))})
     drill = archive.catalog.events.latest(DRILL, "")
-    if archive.catalog.holdings.count() and (drill is None or now - drill.time > DRILL_EVERY):
+    if archive.catalog.holdings.count() and (drill is None or not now - DRILL_EVERY <= drill.time <= now):
         yield Finding(
             "ATT-DRILL-OLD",
             args={"last": phrase("never-yet") if drill is None else f"{drill.time:%Y-%m-%d}", "days": DRILL_EVERY.days},

@@ -6,6 +6,7 @@ docs/policy.md describes every key. The memory is a small file in the home: with
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import logging
 import os
@@ -71,6 +72,8 @@ def read_notices(section: Section, secret: Callable[[Section, str], str]) -> Not
     section.done()
     if place.webhook and (why := _not_an_address(place.webhook)):
         raise section.bad("webhook", why)
+    if place.secret and _open(place.webhook):
+        raise section.bad("webhook", phrase("set-webhook-open"))
     if not (place.secret.isascii() and place.secret.isprintable()):
         raise section.bad("token", phrase("set-token"))
     if place.language and place.language not in LANGUAGES:
@@ -90,6 +93,17 @@ def _not_an_address(url: str) -> str:
     except ValueError:
         return phrase("set-webhook")
     return phrase("set-webhook") if not parts.hostname or "@" in parts.netloc else ""
+
+
+def _open(url: str) -> bool:
+    """Whether others can read what is posted to ``url`` on its way."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return True
 
 
 def _mail(section: Section, secret: Callable[[Section, str], str]) -> MailPlace | None:

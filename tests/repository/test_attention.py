@@ -84,6 +84,12 @@ def test_a_clock_that_stands_behind_what_was_entered(held: ArchiveUnderTest) -> 
     assert "ATT-CLOCK" in codes(later(held, hours=-2))
 
 
+def test_a_drill_by_a_clock_that_was_ahead_is_none(held: ArchiveUnderTest) -> None:
+    """It would have been the newest for as long as that clock had been ahead, and half a year more."""
+    assert "ATT-DRILL-OLD" not in codes(later(held, days=1))
+    assert "ATT-DRILL-OLD" in codes(later(held, days=-1))
+
+
 def test_damage_and_a_tier_that_is_away(held: ArchiveUnderTest) -> None:
     tier = held.home / "tiers" / "b"
     flip_one_bit(tier)

@@ -317,6 +317,23 @@ def test_what_cannot_be_meant_is_named(scene: Scene, text: str, key: str) -> Non
     assert "sesame" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "open_way"),
+    [("http://kho.example.vn/in", True), ("http://127.0.0.1.example.vn/", True), ("https://kho.example.vn/in", False)]
+    + [(f"http://{host}:8080/in", False) for host in ("localhost", "127.0.0.1", "[::1]")],
+)
+def test_a_token_does_not_go_over_an_open_connection(
+    scene: Scene, address: str, open_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_TEST_SECRET", "x")
+    scene.told_in(f'\n[notices]\nwebhook = "{address}"\ntoken_env = "KHO_TEST_SECRET"\n')
+    if open_way:
+        with pytest.raises(SettingsError, match=r"notices\.webhook"):
+            Settings.load(scene.home)
+    else:
+        assert Settings.load(scene.home).notices
+
+
 def test_a_password_does_not_go_over_an_open_connection(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHO_TEST_SECRET", "x")
     scene.told_in(
