@@ -18,7 +18,19 @@ from typing import Any, NewType
 from policies.codes import register
 from policies.phrases import CLOSE, OPEN, carried, foreign, os_phrase, phrase, phrases
 
-__all__ = ["KEPT_PER_CODE", "Finding", "Findings", "KhoError", "Puid", "Verdict", "Weight", "reason_of", "said", "spoken"]
+__all__ = [
+    "KEPT_PER_CODE",
+    "Finding",
+    "Findings",
+    "KhoError",
+    "Puid",
+    "Verdict",
+    "Weight",
+    "reason_of",
+    "said",
+    "spoken",
+    "spoken_all",
+]
 
 Puid = NewType("Puid", str)
 
@@ -140,6 +152,17 @@ def spoken(text: str, language: str = "en") -> str:
             parts.append(text[: start + 1])
             text = text[start + 1 :]
     return "".join([*parts, text])
+
+
+def spoken_all(value: Any, language: str = "en") -> Any:
+    """A document (of JSON) with every text in it `spoken`: before it is shown to people, or handed out."""
+    if isinstance(value, str):
+        return spoken(value, language)
+    if isinstance(value, Mapping):
+        return {key: spoken_all(each, language) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [spoken_all(each, language) for each in value]
+    return value
 
 
 def _said(row: Any, language: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policies.findings import Findings, KhoError
+from policies.findings import Findings, KhoError, said, spoken_all
 from repository.access.export import export, outside
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.attention.entries import DRILL
@@ -60,10 +60,12 @@ class DrillReport:
     def ok(self) -> bool:
         return bool(self.restored) and not any(each.problem for each in self.restored)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, language: str) -> dict[str, Any]:
+        """The report, with its reasons in the reader's language."""
         rows = [asdict(each) for each in self.restored]
         facts = {"started": self.started, "software": self.software, "policy": self.policy, "head": self.head}
-        return {**facts, "restored_all": self.ok, "restored": rows, "unavailable": dict(self.unavailable)}
+        found = {"restored_all": self.ok, "restored": rows, "unavailable": dict(self.unavailable)}
+        return {**facts, **spoken_all(found, language)}
 
 
 def drill(
@@ -74,10 +76,11 @@ def drill(
     tiers: Sequence[str] = (),
     picked: int = PICKED,
     progress: Progress,
+    language: str = "en",
 ) -> DrillReport:
     """Bring ``aips`` (or ``picked`` ones by chance) back from each of ``tiers`` (or all) on which they should be into ``target``, which
-    must not be there, and write drill.json with a signature by the ledger's key. The event of it stands in the ledger, whatever came
-    of it.
+    must not be there, and write drill.json (in ``language``) with a signature by the ledger's key. The event of it stands in the ledger,
+    whatever came of it.
 
     Raises:
         ExportFailed, OSError: ``target`` lies in the archive, or cannot be made or written: then nothing was shown, and nothing is entered.
@@ -100,7 +103,7 @@ def drill(
     progress.finish()
     software = f"{SOFTWARE} {software_version()}"
     report = DrillReport(started, software, archive.policy.digest, latest_line(archive), tuple(restored), unavailable)
-    _write(archive, report, target)
+    _write(archive, report, target, language)
     _enter(archive, report)
     return report
 
@@ -139,12 +142,12 @@ def _restore(archive: Archive, tier: str, aip: str, target: Path) -> Restored:
     except ExportFailed:  # it is the place that failed: of the copy nothing was shown
         raise
     except KhoError as error:
-        problem = str(error)
+        problem = said(error.finding)
     return Restored(tier, aip, files, size, int((time.monotonic() - begun) * 1000), problem)
 
 
-def _write(archive: Archive, report: DrillReport, target: Path) -> None:
-    data = (json.dumps({"kho": 1, "kind": "drill", **report.as_json()}, ensure_ascii=False, indent=1) + "\n").encode()
+def _write(archive: Archive, report: DrillReport, target: Path, language: str) -> None:
+    data = (json.dumps({"kho": 1, "kind": "drill", **report.as_json(language)}, ensure_ascii=False, indent=1) + "\n").encode()
     (target / "drill.json").write_bytes(data)
     sign_document(archive, target / "drill.json")
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken
 from repository.cli.door import Door
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size
-from repository.texts import words
+from repository.texts import language, words
 
 __all__ = ["restore"]
 
@@ -36,7 +36,9 @@ def restore(
     """Bring AIPs back from each tier alone, verify and time it."""
     door = Door.of(context, home, as_json)
     with door.open() as engine:
-        report = engine.overview.drill(output, aips=aip or (), tiers=tier or (), picked=count, progress=door.progress())
+        report = engine.overview.drill(
+            output, aips=aip or (), tiers=tier or (), picked=count, progress=door.progress(), language=language()
+        )
     failed = [each for each in report.restored if each.problem and each.tier not in report.unavailable]
     tried = [each for each in report.restored if each.tier not in report.unavailable]
     closing = [Finding("OPS-TIER-UNAVAILABLE", name, {"reason": reason}) for name, reason in report.unavailable.items()]
@@ -48,8 +50,8 @@ def restore(
         screen = Screen(door.out)
         for each in report.restored:
             seconds = f"{each.milliseconds / 1000:.1f} s"
-            what = each.problem or f"{number(each.files)} · {size(each.bytes)} · {seconds}"
+            what = spoken(each.problem, language()) or f"{number(each.files)} · {size(each.bytes)} · {seconds}"
             screen.line(f"{each.tier} · {each.aip}: {what}", "red" if each.problem else "green")
         screen.line(words("drill.written", path=str(output)))
 
-    return door.answer("drill", report.as_json(), text, code=code, closing=closing)
+    return door.answer("drill", report.as_json(language()), text, code=code, closing=closing)

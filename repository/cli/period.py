@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from policies.findings import Finding
+from policies.findings import Finding, spoken_all
 from policies.phrases import phrase
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
@@ -64,7 +64,7 @@ def period(
             _show(Screen(door.out), document, output)
 
     code = Exit.DAMAGE if closing else Exit.DONE
-    return door.answer("fixity_report", document, text, code=code, closing=closing)
+    return door.answer("fixity_report", spoken_all(document, language()), text, code=code, closing=closing)
 
 
 def _day(name: str, said: str | None) -> date | None:

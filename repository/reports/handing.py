@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from policies.findings import spoken_all
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NoSigningKey
@@ -23,11 +24,19 @@ Document = dict[str, Any]
 
 
 def hand_out(
-    archive: Archive, target: Path, kind: str, *, gather: Callable[[Path], Document], page: Callable[[Document], str], sign: bool
+    archive: Archive,
+    target: Path,
+    kind: str,
+    *,
+    gather: Callable[[Path], Document],
+    page: Callable[[Document, str], str],
+    language: str,
+    sign: bool,
 ) -> Document:
     """Make the folder ``target`` (gone again, when anything fails), let ``gather`` put into it what belongs to the report and answer the
-    report itself; then write that as report.json and, as ``page`` shows it, report.pdf. With ``sign`` the JSON is signed by the ledger's
-    key (report.json.sig, and keys.ndjson, which tells of that key), the PDF with the key of kho.toml and a time stamp.
+    report itself; then write that as report.json and, as ``page`` shows it, report.pdf, both in ``language``. With ``sign`` the JSON is
+    signed by the ledger's key (report.json.sig, and keys.ndjson, which tells of that key), the PDF with the key of kho.toml and a time
+    stamp.
 
     Raises:
         ExportFailed: the folder is there already, or cannot be written. NoSigningKey, SigningFailed: the PDF cannot be signed.
@@ -37,9 +46,9 @@ def hand_out(
     try:
         target.mkdir(parents=True)
         with _whole_or_gone(target):
-            document = gather(target)
+            document: Document = spoken_all(gather(target), language)
             _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
-            printed = pdf(page(document))
+            printed = pdf(page(document, language))
             (target / "report.pdf").write_bytes(_signed(archive, printed) if sign else printed)
     except OSError as error:
         raise ExportFailed(str(target), os_phrase(error)) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -190,8 +189,7 @@ class Campaigns:
                 state = self.report(campaign, both, language=language)
             return shape(state)
 
-        pages = functools.partial(page, lang=language)
-        hand_out(self._archive, target, "formats_campaign_report", gather=gathered, page=pages, sign=sign)
+        hand_out(self._archive, target, "formats_campaign_report", gather=gathered, page=page, language=language, sign=sign)
         return state
 
     def _known(self, campaign: str) -> CampaignState:

@@ -46,11 +46,19 @@ class Overview:
         return forecasts(self._archive)
 
     def drill(
-        self, target: Path, *, aips: Sequence[str] = (), tiers: Sequence[str] = (), picked: int = PICKED, progress: Progress
+        self,
+        target: Path,
+        *,
+        aips: Sequence[str] = (),
+        tiers: Sequence[str] = (),
+        picked: int = PICKED,
+        progress: Progress,
+        language: str = "en",
     ) -> DrillReport:
-        """Restore AIPs from each tier alone into a new folder, verified and timed. Raises `UnknownAip`, `UnknownTier`, `ExportFailed`."""
+        """Restore AIPs from each tier alone into a new folder, verified and timed; ``language`` is that of its report. Raises `UnknownAip`,
+        `UnknownTier`, `ExportFailed`."""
         try:
-            return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress)
+            return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress, language=language)
         except OSError as error:
             raise ExportFailed(str(target), os_phrase(error)) from error
 

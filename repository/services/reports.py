@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -45,5 +44,4 @@ class PeriodReports:
             write_tables(document, folder)
             return document
 
-        pages = functools.partial(page, lang=language)
-        return hand_out(self._archive, target, "fixity_report", gather=gathered, page=pages, sign=sign)
+        return hand_out(self._archive, target, "fixity_report", gather=gathered, page=page, language=language, sign=sign)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from test_cli_corridor import agrees, shapes
 
+from policies.phrases import OPEN
 from repository.attention.entries import DRILL, attention
 from repository.cli.run import run
 from repository.demo import flip_one_bit, make_records
@@ -78,6 +79,27 @@ def test_a_tier_that_is_away_is_not_damaged(archive: ArchiveUnderTest, tmp_path:
     assert [each["code"] for each in document["findings"]] == ["OPS-TIER-UNAVAILABLE"]
     assert list(document["unavailable"]) == ["b"]
     assert ["STO-UNAVAILABLE" in each["problem"] for each in document["restored"]] == [False, True]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_why_a_tier_was_away_is_said_in_words_wherever_it_stands(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    archive.deposit(make_records(tmp_path / "records")[0])
+    (archive.home / "tiers" / "b").rename(tmp_path / "b")
+    monkeypatch.setenv("KHO_LANG", "vi")
+    period = ["report", "fixity", "--from", "2026-01-01", "--to", "2026-01-02"]
+    for command in (["drill", "restore", "-o", str(tmp_path / "out")], [*period, "-o", str(tmp_path / "report")]):
+        with redirect_stdout(io.StringIO()) as screen:
+            run([*command, *form, "--home", str(archive.home)])
+        written = [
+            file.read_text(encoding="utf-8") for folder in ("out", "report") for file in (tmp_path / folder).glob("*.json")
+        ]
+        for text in (screen.getvalue(), *written):
+            assert OPEN not in text
+            assert "\\u27e6" not in text
+    assert "Không truy cập được" in (tmp_path / "out" / "drill.json").read_text(encoding="utf-8")
+    assert "Không truy cập được" in (tmp_path / "report" / "report.json").read_text(encoding="utf-8")
 
 
 def test_inventories_that_nobody_could_be_asked_for_are_not_said_to_be_wrong(archive: ArchiveUnderTest, tmp_path: Path) -> None:
