@@ -15,6 +15,7 @@ from policies.phrases import phrase
 from repository.archive import Archive
 from repository.checks.budgets import CLOCK_SLACK
 from repository.checks.canaries import EVENT as CANARY_CHECK
+from repository.checks.canaries import proven
 from repository.checks.forecast import forecasts
 from repository.evidence.judge import algorithms_in
 from repository.evidence.planning import plan
@@ -28,6 +29,7 @@ from repository.recalls import Recall, waited_for
 from repository.reports.fixity import FixitySummary, fixity_summary
 from repository.settings.formats import OWN_POLICY, formats_in
 from repository.settings.notices import recalled
+from storage.ocfl.tier import LocalTier
 
 if TYPE_CHECKING:
     from repository.catalog import LedgerDay
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["DRILL", "SILENCE", "attention"]
 
 SILENCE = timedelta(days=8)
-"""The dead-man alarm: a week and a day without any check that came to an end is no quiet archive but a stopped one."""
+"""The dead-man alarm: a week and a day without any check that came to an end, of a copy or of planted damage, is no quiet archive but a
+stopped one."""
 
 LATE = timedelta(days=1)
 """How long after its time a check that did not come is told of: copies fall due at every hour, the worker looks for them once an hour, and
@@ -107,9 +110,10 @@ def _copies(archive: Archive, summary: FixitySummary, now: datetime) -> Iterator
 def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
     """The dead-man alarm, and canaries that were missed."""
     if archive.catalog.holdings.count():
-        last = archive.catalog.checks.last(now)
+        ends = [archive.catalog.checks.last(now), *(proven(archive, name, now - SILENCE, now) for name in archive.tiers)]
+        last = max((each for each in ends if each is not None), default=None)
         begun = last or archive.catalog.days.first_time()
-        if begun is not None and now - begun > SILENCE:
+        if begun is not None and now - begun > SILENCE and (_plantable(archive) or archive.catalog.copies.overdue(now - LATE)):
             yield Finding(
                 "ATT-SILENT",
                 args={"since": phrase("never-yet") if last is None else f"{last:%Y-%m-%d %H:%M} UTC", "days": SILENCE.days},
@@ -126,6 +130,11 @@ def _checker(archive: Archive, now: datetime) -> Iterator[Finding]:
         )
     elif drill is not None and drill.outcome != "success":
         yield Finding("ATT-DRILL-FAILED", args={"last": f"{drill.time:%Y-%m-%d}"})
+
+
+def _plantable(archive: Archive) -> bool:
+    """Whether damage can be planted on some tier, which a worker then checks every day, also where no copy is due for months."""
+    return any(isinstance(tier, LocalTier) for tier in archive.tiers.values())
 
 
 def _forecast(archive: Archive) -> Iterator[Finding]:

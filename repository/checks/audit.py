@@ -26,7 +26,7 @@ from repository.archive import Archive
 from repository.catalog import Canary, Transaction
 from repository.checks.absence import not_there_yet, still_absent
 from repository.checks.budgets import STEP_BYTES, left_today, pause, set_back
-from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered
+from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered, unproven
 from repository.checks.comparison import stranger_of
 from repository.coming import coming_version
 from repository.ledger.events import DAMAGE, ledger_of
@@ -183,7 +183,8 @@ def audit_some(
     for name in brought:  # as many as may be read a day: each time they are waited for
         if not copies and budgets[name] > 0:
             copies = candidates([name], MEDIUM_COPIES, budget=None if asked_for else left_today(archive, name, None))
-    return {**check_copies(archive, copies, progress, full=asked_for), "postponed": pauses}
+    alone = [] if copies or asked_for else unproven(archive, plain)
+    return {**check_copies(archive, copies, progress, full=asked_for, alone=alone), "postponed": pauses}
 
 
 def _is_cold(tier: Tier) -> bool:
@@ -231,18 +232,22 @@ def _ahead(archive: Archive, tier: str, now: datetime) -> timedelta:
     return ahead(archive.policy, tier, None if damaged is None else damaged.time, now, in_service=since)
 
 
-def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True) -> dict[str, Any]:
+def check_copies(
+    archive: Archive, copies: Sequence[Copy], progress: Progress, *, full: bool = True, alone: Collection[str] = ()
+) -> dict[str, Any]:
     """Re-read these copies and record each outcome. A tier that cannot be asked leaves its copies as they were, and says so.
 
-    ``full`` checks by SHA-512, the digest OCFL stands on; else each copy by the algorithm that the policy's cycle asks for now.
+    ``full`` checks by SHA-512, the digest OCFL stands on; else each copy by the algorithm that the policy's cycle asks for now. On tiers
+    that are called ``alone`` the planted damage is checked though none of these copies lies there.
     """
     report = AuditReport()
     records: list[CheckRecord] = []
     inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
     progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
     asked = _among_canaries(archive, [(copy, _check_of(archive, copy, inventories[copy.aip_id], full=full)) for copy in copies])
+    asked += checks_of(archive, alone, FULL)
     planted: list[tuple[Canary, Found]] = []
-    read: Counter[str] = Counter()
+    read: Counter[str] = Counter(dict.fromkeys(alone, 0))
     begun = time.monotonic()
     checks = archive.verifiers.verify([check for _, check in asked], progress.advance)
     for (copy, _), (check, found) in zip(asked, checks, strict=True):
@@ -276,7 +281,7 @@ def check_copies(archive: Archive, copies: Sequence[Copy], progress: Progress, *
             _enter(archive, records)
             records = []
     report.canaries = reconcile(planted)
-    took = int((time.monotonic() - begun) * 1000)
+    took = int((time.monotonic() - begun) * 1000) if copies else 0  # planted damage alone measures no tier
     with archive.catalog.begin() as transaction:
         _enter(archive, records, within=transaction)
         record(archive, report.canaries, read, took, within=transaction)

@@ -33,7 +33,20 @@ from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId, SealedVersion
 from storage.verifiers import Check, Found
 
-__all__ = ["CYCLE", "EVENT", "KINDS", "CanaryCount", "checks_of", "plant", "reconcile", "record", "right", "tampered"]
+__all__ = [
+    "CYCLE",
+    "EVENT",
+    "KINDS",
+    "CanaryCount",
+    "checks_of",
+    "plant",
+    "proven",
+    "reconcile",
+    "record",
+    "right",
+    "tampered",
+    "unproven",
+]
 
 KINDS = ("sound", "altered", "truncated", "missing", "extra", "unreadable")
 """What is planted: one object a kind."""
@@ -193,6 +206,21 @@ def checks_of(archive: Archive, tiers: Iterable[str], algorithm: str) -> list[tu
         with contextlib.suppress(StorageError, OSError):  # a tier that is not there says so where its copies are read
             found += _checks(tier.canaries(), planted, algorithm)
     return found
+
+
+def proven(archive: Archive, tier: str, since: datetime, now: datetime) -> datetime | None:
+    """When planted damage put the checker of a tier to the test last, from ``since`` until ``now``; None when it did not. What looks
+    between two readings have seen of it says nothing of the checker: those tell of no bytes."""
+    tests = archive.catalog.events.about(EVENT, tier, since, now)
+    return max((each.time for each in tests if "bytes" in each.detail), default=None)
+
+
+def unproven(archive: Archive, tiers: Collection[str]) -> list[str]:
+    """Of these tiers, those on which damage can be planted and none put the checker to the test within a cycle. Where nothing is due for
+    weeks, this alone shows that a checker is at work and would find what goes bad."""
+    now = archive.clock.now()
+    local = [name for name in tiers if isinstance(archive.tiers[name], LocalTier)]
+    return [name for name in local if proven(archive, name, now - CYCLE, now) is None] if archive.catalog.holdings.count() else []
 
 
 def _checks(cage: LocalTier, planted: Sequence[Canary], algorithm: str) -> list[tuple[Canary, Check]]:

@@ -17,12 +17,14 @@ from policies.codes import register
 from repository.archive import Archive
 from repository.attention.entries import DRILL, SILENCE, attention
 from repository.catalog import LedgerDay
+from repository.checks.audit import AuditScope, audit_some
 from repository.checks.forecast import Forecast, forecasts
 from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
 from repository.ledger.days import day_end
 from repository.ledger.events import ledger_of
 from repository.ledger.keys import ring_of
+from repository.progress import Silent
 from repository.services.overview import Overview
 from repository.settings.authorities import AuthorityPlace
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
@@ -196,3 +198,15 @@ def test_status_on_the_command_line(tmp_path: Path) -> None:
     assert agrees(dict(shapes())["status"], said.json) == []
     assert "Cần chú ý" in made.kho("status", language="vi").out
     assert "# TYPE kho_copies gauge" in made.kho("status", "--metrics").out
+
+
+def test_the_dead_man_is_silent_where_nothing_is_due_and_the_checker_is_at_work(held: ArchiveUnderTest) -> None:
+    """Where every copy was read on one day none is due for three months: an archive whose worker ran was called a stopped one."""
+    for days in range(1, 12):
+        at = later(held, days=days)
+        step = audit_some(at, AuditScope().as_json(), at.clock.now().isoformat(), [], Silent())
+        assert (step["checked"], sorted(step["canaries"])) == (0, ["a", "b"])
+    assert "ATT-SILENT" not in codes(at)
+    again = audit_some(at, AuditScope().as_json(), at.clock.now().isoformat(), [], Silent())
+    assert again["canaries"] == {}, "once a day is enough"
+    assert "ATT-SILENT" in codes(later(held, days=11 + SILENCE.days + 1))
