@@ -11,7 +11,7 @@ import functools
 import json
 import string
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
@@ -104,8 +104,11 @@ class Finding:
         return {"code": self.code, "path": self.path, "args": dict(self.args), **weight}
 
     @classmethod
-    def of_json(cls, row: Mapping[str, Any]) -> Finding:
-        """The finding that `as_json` wrote. Raises KeyError, ValueError."""
+    def of_json(cls, row: Mapping[str, Any] | Sequence[Any]) -> Finding:
+        """The finding that `as_json` wrote, or the first Kho: code, path, arguments, in this order. Raises KeyError, ValueError."""
+        if isinstance(row, Sequence):
+            code, path, args = row
+            return cls(code, path, args)
         weight = row.get("weight")
         return cls(row["code"], row["path"], row["args"], None if weight is None else Weight.named(weight))
 

@@ -59,3 +59,10 @@ def test_a_finding_about_the_whole_leaves_no_hole_in_its_sentence() -> None:
             assert not said.startswith((" ", ":", ",")), code
     assert Finding("E069", "").text() == "The folder has no declaration that makes it an OCFL storage root."
     assert Finding("CSIP14", "").text("vi").startswith("Toàn bộ: ")
+
+
+def test_a_finding_as_the_first_kho_wrote_it_is_read() -> None:
+    """Rows of deposits and records in AIPs of those days have it so; after an upgrade nothing that lists deposits came to an end."""
+    assert Finding.of_json(["DEP-EMPTY", "a", {"n": 1}]) == Finding("DEP-EMPTY", "a", {"n": 1})
+    now = Finding("DEP-EMPTY", "a", {"n": 1})
+    assert Finding.of_json(now.as_json()) == now
