@@ -5,6 +5,7 @@ Nothing here is a guess: what cannot be asked is an entry, not an empty place.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,13 @@ from repository.checks.budgets import CLOCK_SLACK
 from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.canaries import proven
 from repository.checks.forecast import forecasts
+from repository.errors import LedgerBehind
 from repository.evidence.judge import algorithms_in
 from repository.evidence.planning import plan
 from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.ledger.days import day_end
-from repository.ledger.keys import key_in_force, lost_keys
+from repository.ledger.keys import key_in_force, lost_keys, refuse_second
 from repository.ledger.verifier import TIME
 from repository.model import DepositState
 from repository.recalls import Recall, waited_for
@@ -90,13 +92,19 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
 
 
 def _copies(archive: Archive, summary: FixitySummary, now: datetime) -> Iterator[Finding]:
+    left = {(each.aip_id, each.tier) for each in summary.behind.damages}
+    newer: dict[str, list[str]] = {}
+    for aip_id, name in summary.behind.copies - left:
+        newer.setdefault(name, []).append(aip_id)
+    if summary.behind.copies:
+        yield Finding("ATT-BEHIND", args={"aips": summary.behind.aips})
     if summary.short:
         yield Finding("ATT-SHORT", args={"aips": summary.short})
     for tier in summary.tiers:
         if tier.unreachable:
             yield Finding("ATT-TIER", tier.name, {"reason": tier.unreachable})
-        if tier.damaged:
-            yield Finding("ATT-DAMAGED", tier.name, {"copies": tier.damaged})
+        if damaged := tier.damaged - len(newer.get(tier.name, ())):
+            yield Finding("ATT-DAMAGED", tier.name, {"copies": damaged})
         if tier.unreadable:
             yield Finding("ATT-UNREADABLE", tier.name, {"copies": tier.unreadable})
         if tier.absent:
@@ -178,6 +186,10 @@ def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:
         if begun is not None and now - day_end(begun.date()) > STOPPED:
             yield Finding("ATT-LEDGER-STOPPED", args={"day": begun.date().isoformat()})
         return
+    try:
+        refuse_second(archive, json.loads(last.head).get("archive", ""), last.number + 1)
+    except LedgerBehind as error:
+        yield error.finding
     if last.day >= now.date():
         yield Finding("ATT-CLOCK", args={"time": last.day.isoformat(), "now": f"{now:%Y-%m-%d %H:%M}"})
     if now - day_end(last.day) > STOPPED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,7 @@ from repository.views import records as views
 
 if TYPE_CHECKING:
     from repository.checks.audit import AuditReport
+    from repository.checks.behind import Behind
     from repository.copies.repair import RepairReport
     from repository.engine import Engine
     from repository.model import Damage
@@ -60,11 +61,16 @@ def audit(
         raise Usage("USE-COMMAND", reason=words("audit.one_scope"), command="kho audit")
     with door.open(readers=door.helpers) as engine:
         report = engine.audits.run(due=due, everything=everything, aip=aip, tier=tier, progress=door.progress())
-        known = _known_of(engine, aip) if aip else _known(engine) if not tier else _Known(0, report.damages)
+        known = (
+            _known_of(engine, aip) if aip else _known(engine) if not tier else _Known(0, engine.reports.behind(report.damages))
+        )
+        damages = engine.reports.behind(report.damages).damages
         say_waiting(door, engine)
     closing = _after_audit(report, known)
     code = worst(_EXITS[each.code] for each in closing)
-    return door.answer("audit", views.audit(report), lambda: _show_audit(Screen(door.out), report), code=code, closing=closing)
+    return door.answer(
+        "audit", views.audit(report), lambda: _show_audit(Screen(door.out), report, damages), code=code, closing=closing
+    )
 
 
 _EXITS = {
@@ -87,16 +93,16 @@ _EXITS = {
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What is known after the work of what it covered: AIPs with too few good copies, accepted deposits that are stuck before they are
-    AIPs, and damage, also if found earlier."""
+    AIPs, and damage, also if found earlier, or what looks like it to a catalog that is behind."""
 
     short: int
-    damages: Sequence[Damage]
+    found: Behind
     stuck: int = 0
 
 
 def _known(engine: Engine) -> _Known:
     summary = engine.reports.fixity()
-    return _Known(summary.short, summary.damages, summary.stuck)
+    return _Known(summary.short, summary.behind, summary.stuck)
 
 
 def _known_of(engine: Engine, aip_id: str) -> _Known:
@@ -104,7 +110,7 @@ def _known_of(engine: Engine, aip_id: str) -> _Known:
 
     aip = engine.holdings.show(aip_id)
     stored = is_stored(aip.copies, engine.archive.policy.copies_of(aip.collection), version=aip.version)
-    return _Known(0 if stored else 1, [damage for copy in aip.copies for damage in copy.damages])
+    return _Known(0 if stored else 1, engine.reports.behind([damage for copy in aip.copies for damage in copy.damages]))
 
 
 def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
@@ -122,7 +128,7 @@ def _after_audit(report: AuditReport, known: _Known) -> list[Finding]:
         + _stuck(known.stuck)
         + _few(known.short)
         + _strange(report.stranger_count)
-        + _damage(known.damages)
+        + _damage(known.found)
         + _missed(report)
     )
 
@@ -150,16 +156,16 @@ def _few(short: int) -> list[Finding]:
     return [Finding("OPS-FEW-COPIES", args={"aips": short})] if short else []
 
 
-def _damage(damages: Iterable[Damage]) -> list[Finding]:
-    """What is damaged; a file that could not be read is not known to be damaged, and shows as a copy too few."""
-    damaged = [each for each in damages if each.outcome != "unreadable"]
-    if not damaged:
-        return []
+def _damage(found: Behind) -> list[Finding]:
+    """What is damaged; a file that could not be read is not known to be damaged, and shows as a copy too few. What a catalog that is behind
+    does not know is no damage."""
+    damaged = [each for each in found.damages if each.outcome != "unreadable"]
     copies = len({(each.aip_id, each.tier) for each in damaged})
-    return [Finding("OPS-DAMAGE", args={"files": len(damaged), "copies": copies})]
+    closing = [Finding("OPS-DAMAGE", args={"files": len(damaged), "copies": copies})] if damaged else []
+    return closing + ([Finding("OPS-CATALOG-BEHIND", args={"aips": found.aips})] if found.copies else [])
 
 
-def _show_audit(screen: Screen, report: AuditReport) -> None:
+def _show_audit(screen: Screen, report: AuditReport, damages: Sequence[Damage]) -> None:
     screen.facts(
         [
             (words("label.checked"), number(report.checked)),
@@ -172,7 +178,7 @@ def _show_audit(screen: Screen, report: AuditReport) -> None:
             *([(words("label.canaries"), _canaries(report))] if report.canaries else []),
         ]
     )
-    _show_damages(screen, report.damages)
+    _show_damages(screen, damages)
     for each in report.strangers[:SHOWN_DAMAGES]:
         screen.line(each.text(language()), "red")
     if report.stranger_count > SHOWN_DAMAGES:
@@ -249,7 +255,7 @@ def report(
         summary = engine.reports.fixity()
     away = _away({tier.name: tier.unreachable for tier in summary.tiers if not tier.reachable})
     strange = _strange(sum(tier.strangers for tier in summary.tiers))
-    closing = away + _stuck(summary.stuck) + _few(summary.short) + strange + _damage(summary.damages)
+    closing = away + _stuck(summary.stuck) + _few(summary.short) + strange + _damage(summary.behind)
     code = worst(_EXITS[each.code] for each in closing)
     document = views.fixity(summary)
 

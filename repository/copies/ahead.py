@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from fixity.errors import CouldNotRead
-from repository.access.sightings import blocks
 from repository.archive import Archive
+from repository.checks.behind import newer_versions
 from repository.coming import coming_version, is_coming
 from storage.errors import StorageError
-from storage.ocfl.inventory import INVENTORY, parse_inventory
 from storage.tier import ObjectId, Tier
 
 __all__ = ["ahead"]
@@ -29,20 +27,8 @@ def ahead(archive: Archive, aip_id: str, expected: Mapping[int, bytes]) -> set[s
 
 
 def _goes_on(tier: Tier, object_id: ObjectId, expected: Mapping[int, bytes], coming: Mapping[int, bytes]) -> bool:
-    last = max(expected)
+    newer = newer_versions(tier, object_id, expected, coming)
     try:
-        head = parse_inventory(_read(tier, object_id, INVENTORY)).head
-        if head <= last:
-            return False
-        newer = {number: _read(tier, object_id, f"v{number}/{INVENTORY}") for number in range(last + 1, head + 1)}
-        digests = {number: hashlib.sha512(data).digest() for number, data in newer.items()}
-        if digests.items() <= coming.items():
-            return False
-        return tier.verify(object_id, {**expected, **digests}).ok
+        return bool(newer) and tier.verify(object_id, {**expected, **newer}).ok
     except (StorageError, CouldNotRead):
         return False
-
-
-def _read(tier: Tier, object_id: ObjectId, path: str) -> bytes:
-    with tier.open(object_id, path) as stream:
-        return b"".join(blocks(stream, path))

@@ -85,7 +85,7 @@ def _closed(archive: Archive, now: datetime) -> LedgerDay | None:
     cut = archive.catalog.days.cut(day_end(day), now)
     ring, number = ring_of(archive), before.number + 1 if before else 1
     key = ring.current
-    refuse_second(archive, ring, number)
+    refuse_second(archive, ring.archive, number)
     folder = _fresh(folder_of(archive) / "days" / str(number))
     tree, segment = write_segment(folder / SEGMENT, lines_between(archive, cut.first, cut.last))
     previous = hashlib.sha256(before.head).hexdigest() if before else ""

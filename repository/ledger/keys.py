@@ -269,9 +269,9 @@ def until(statements: bytes, digest: str) -> bytes | None:
     return None
 
 
-def refuse_second(archive: Archive, ring: KeyRing, number: int) -> None:
-    """Raises LedgerBehind: a tier has a day of this number already (of tiers that do not answer nothing is known)."""
-    place = ObjectId(day_object({"archive": ring.archive, "number": number}))
+def refuse_second(archive: Archive, ledger: str, number: int) -> None:
+    """Raises LedgerBehind: a tier has a day of this number of the ledger already (of tiers that do not answer nothing is known)."""
+    place = ObjectId(day_object({"archive": ledger, "number": number}))
     for name, tier in archive.tiers.items():
         with contextlib.suppress(StorageError):
             tier.inventory(place)
@@ -300,7 +300,7 @@ def report_lost(archive: Archive, reason: str, key: SigningKey | None = None) ->
         ring, before = ring_of(archive), archive.catalog.days.last()
         _refuse_unless_lost(ring)
         first = 1 if before is None else before.number + 1
-        refuse_second(archive, ring, first)
+        refuse_second(archive, ring.archive, first)
         ledger = ledger_of(archive)
         event = ledger.event(KEY_LOST, "success", agent=archive.actor)
         lost = {"event": event.id, "head": "" if before is None else hashlib.sha256(before.head).hexdigest()}

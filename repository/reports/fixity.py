@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from policies.findings import said
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.catalog import Members, TierSummary
+from repository.checks.behind import Behind, behind
 from repository.checks.comparison import COMPARED
 from repository.checks.following import follow_policy
 from repository.model import CopyState, Damage
@@ -53,7 +54,8 @@ class FixitySummary:
     tiers that can be reached; ``policy`` is the digest of the policy that promises it.
 
     ``waiting`` deposits are accepted and in no AIP yet, because too few copies of them were verified; ``stuck`` of them say why, or
-    nothing happened to them for `STUCK_AFTER`: they are not merely under way."""
+    nothing happened to them for `STUCK_AFTER`: they are not merely under way. ``behind`` says which of the ``damages`` are none, because
+    the catalog is older than the tiers."""
 
     generated: datetime
     policy: str
@@ -63,6 +65,7 @@ class FixitySummary:
     damages: tuple[Damage, ...]
     waiting: int = 0
     stuck: int = 0
+    behind: Behind = field(default_factory=Behind)
 
 
 def tier_states(archive: Archive, now: datetime, members: Members | None = None) -> tuple[TierState, ...]:
@@ -81,6 +84,7 @@ def fixity_summary(archive: Archive) -> FixitySummary:
     now = archive.clock.now()
     catalog = archive.catalog
     tiers = tier_states(archive, now)
+    damages = tuple(catalog.copies.damages())
     waiting, stuck = catalog.deposits.short_of_copies(since=now - STUCK_AFTER)
     reached = {tier.name for tier in tiers if tier.reachable}
     return FixitySummary(
@@ -92,9 +96,10 @@ def fixity_summary(archive: Archive) -> FixitySummary:
             [name for name in archive.policy.tiers if name in reached],
         ),
         tiers=tiers,
-        damages=tuple(catalog.copies.damages()),
+        damages=damages,
         waiting=waiting,
         stuck=stuck,
+        behind=behind(archive, damages),
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from repository.archive import Archive
+from repository.checks.behind import Behind, behind
+from repository.model import Damage
 from repository.reports.fixity import FixitySummary, fixity_summary
 from repository.reports.period import PeriodScope, gather, write_tables
 
@@ -21,6 +24,10 @@ class Reports:
     def fixity(self) -> FixitySummary:
         """Population, copies by state and tier, damages, what is overdue and what was never checked."""
         return fixity_summary(self._archive)
+
+    def behind(self, damages: Sequence[Damage]) -> Behind:
+        """Which of these damages are none, because the catalog is older than the tiers."""
+        return behind(self._archive, damages)
 
 
 class PeriodReports:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from repository.attention.entries import attention
+from repository.cli.run import run
 from repository.model import DepositState
 from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
@@ -56,6 +61,54 @@ def test_repair_leaves_versions_that_came_after_the_catalog_and_a_rebuild_takes_
     archive.engine.catalog.rebuild(progress=Silent())
     assert archive.engine.holdings.show(aip).version == 3
     archive.whole()
+
+
+def codes(archive: ArchiveUnderTest) -> dict[str, dict[str, str | int]]:
+    return {each.code: dict(each.args) for each in attention(archive.engine.archive)}
+
+
+def test_audit_and_status_say_what_repair_says(behind: tuple[ArchiveUnderTest, str]) -> None:
+    archive, aip = behind
+    archive.audit()
+    summary = archive.engine.reports.fixity()
+    assert summary.behind.copies == {(aip, "a"), (aip, "b")}
+    assert summary.behind.damages == ()
+    found = codes(archive)
+    assert found["ATT-BEHIND"] == {"aips": 1}
+    assert "ATT-DAMAGED" not in found
+    for arguments in (["audit", "--all"], ["audit"], ["audit", "--aip", aip], ["audit", "--tier", "a"], ["report", "fixity"]):
+        out = io.StringIO()
+        archive.close()
+        with redirect_stdout(out):
+            code = run([*arguments, "--json", "--home", str(archive.home)])
+        archive.open()
+        said = {each["code"] for each in json.loads(out.getvalue())["findings"]}
+        assert code == 4, arguments
+        assert "OPS-CATALOG-BEHIND" in said, arguments
+        assert "OPS-DAMAGE" not in said, arguments
+
+
+def test_damage_to_what_the_catalog_knows_is_damage_all_the_same(behind: tuple[ArchiveUnderTest, str]) -> None:
+    archive, aip = behind
+    (place,) = archive.object(aip, "b").glob("v1/content/**/b.txt")
+    place.chmod(0o644)
+    place.write_bytes(b"other")
+    archive.audit()
+    summary = archive.engine.reports.fixity()
+    assert summary.behind.copies == {(aip, "a"), (aip, "b")}
+    assert {(each.tier, each.path.rpartition("/")[2]) for each in summary.behind.damages} == {("b", "b.txt")}
+    assert codes(archive)["ATT-DAMAGED"] == {"copies": 1}
+
+
+def test_what_does_not_go_on_from_what_the_catalog_knows_is_damage(behind: tuple[ArchiveUnderTest, str]) -> None:
+    archive, aip = behind
+    for path in (archive.object(aip, "b"), *archive.object(aip, "b").rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
+    (archive.object(aip, "b") / "inventory.json").write_bytes(b"{}")
+    archive.audit()
+    summary = archive.engine.reports.fixity()
+    assert summary.behind.copies == {(aip, "a")}
+    assert {each.tier for each in summary.behind.damages} == {"b"}
 
 
 @pytest.mark.parametrize(

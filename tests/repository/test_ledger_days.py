@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from policies.findings import KhoError
 from repository.archive import Archive
+from repository.attention.entries import attention
 from repository.catalog import Catalog
 from repository.clock import ManualClock
 from repository.engine import Engine
@@ -439,6 +440,7 @@ def test_an_older_catalog_signs_no_second_day_of_a_number_that_a_tier_has(archiv
     with pytest.raises(LedgerBehind, match="tier a holds a day of this number"):
         close_days(running)
     assert [day.number for day in running.catalog.days.between(1, 9)] == [1]
+    assert "LED-BEHIND" in {each.code for each in attention(running)}
     later = Engine(running)
     archive._session.__exit__(None, None, None)  # one at a time runs jobs
     with later.jobs.session():
