@@ -12,8 +12,6 @@ import contextlib
 import os
 import random
 import secrets
-import shutil
-import tempfile
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ from fixity.verify import FixityReport, Outcome
 from repository.archive import Archive
 from repository.catalog import Canary, Transaction
 from repository.ledger.events import ledger_of
+from repository.rooms import room
 from storage.errors import StorageError
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.objects import DECLARATION, INVENTORY, SIDECAR
@@ -98,15 +97,12 @@ def plant(archive: Archive, tier: LocalTier) -> list[Canary]:
     cage, now = tier.canaries(), archive.clock.now()
     for old in archive.catalog.canaries.on(tier.name):
         _remove(cage, old.object_id)
-    folder = Path(tempfile.mkdtemp(prefix="canaries-", dir=archive.settings.home))
-    try:
+    with room(archive.settings.home, "canaries") as folder:
         sealed = {kind: _sealed(folder / kind, now) for kind in KINDS}
         for written in cage.write(list(sealed.values())):
             if written.error is not None:
                 raise written.error
         planted = [_damage(cage, kind, version, now) for kind, version in sealed.items()]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     archive.catalog.canaries.replace(tier.name, [each for each in planted if each is not None])
     return archive.catalog.canaries.on(tier.name)
 

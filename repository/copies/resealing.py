@@ -6,7 +6,6 @@ comes into being by the commit of its tier, in the right order, and on tape as b
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,14 @@ from fixity.verify import FixityReport, Outcome
 from policies.phrases import phrase
 from repository.access.vouched import Wanted
 from repository.archive import Archive
+from repository.rooms import room
 from storage.errors import StorageError, Unavailable
 from storage.ocfl.objects import INVENTORY
 from storage.tier import ContentPath, SealedFile, SealedVersion
 
 __all__ = ["lacking", "resealed"]
 
-FOLDER = "copying-"
+FOLDER = "copying"
 """What names of the temporary folders in the archive's home begin with. They are gone when the versions are written."""
 
 
@@ -43,8 +43,8 @@ def resealed(
 
     Raises Unavailable when some bytes are good nowhere.
     """
-    with tempfile.TemporaryDirectory(prefix=FOLDER, dir=archive.settings.home) as folder:
-        fetch = _Fetch(archive, want, Path(folder), without)
+    with room(archive.settings.home, FOLDER) as folder:
+        fetch = _Fetch(archive, want, folder, without)
         yield [fetch.version(number) for number in numbers], fetch.source
 
 

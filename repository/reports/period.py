@@ -11,7 +11,6 @@ import csv
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,6 +27,7 @@ from repository.ledger.keeper import export_days
 from repository.ledger.keys import lost_keys
 from repository.ledger.verifier import FAULTY, TIME, Sums, believable
 from repository.reports.fixity import TierState, tier_states
+from repository.rooms import room
 from storage.tier import ObjectId
 
 __all__ = ["LISTED_FAULTS", "PeriodScope", "figure_rows", "gather", "write_tables"]
@@ -115,8 +115,8 @@ def _place(archive: Archive, target: Path | None) -> Iterator[Path]:
     if target is not None:
         yield target
         return
-    with tempfile.TemporaryDirectory(prefix="report-", dir=archive.settings.home) as folder:
-        yield Path(folder)
+    with room(archive.settings.home, "report") as folder:
+        yield folder
 
 
 class _Faults:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import tempfile
 import time
 import uuid
 from collections import Counter
@@ -32,6 +30,7 @@ from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.model import Aip, AipFile, DepositState, Event
 from repository.progress import Progress
+from repository.rooms import room
 from repository.versions.batches import CampaignReport, sealed_deposit
 from repository.versions.campaigns import KeepAndRegister, end_campaign
 
@@ -60,7 +59,7 @@ CONTENT: Final = re.compile(r"representations/[^/]+/data/")
 FOUND: Final = "reidentification"
 """In the spool of a version: what was counted for it, for a step that is run again."""
 
-ROOM: Final = "again-"
+ROOM: Final = "again"
 """How the folder's name begins in which files lie while they are identified; then comes the number of the process."""
 
 EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
@@ -142,13 +141,10 @@ def again(archive: Archive, identifier: Identifier, aip_ids: Iterable[str], prog
 
 @contextmanager
 def _room(spool: Path) -> Iterator[Path]:
-    """A folder of this process in the spool, which is gone afterwards; those of processes that were killed go, too."""
-    for left in spool.glob(f"{ROOM}*-*"):
-        if not Path("/proc", left.name.removeprefix(ROOM).partition("-")[0]).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{ROOM}{os.getpid()}-", dir=spool) as folder:
-        Path(folder, "inside").mkdir()
-        yield Path(folder)
+    """A folder of the moment in the spool."""
+    with room(spool, ROOM) as folder:
+        (folder / "inside").mkdir()
+        yield folder
 
 
 def _fetched(reading: Reading, aip_id: str, file: AipFile, folder: Path, number: int) -> Path:
