@@ -182,6 +182,7 @@ _SENTENCES = frozenset({"reason", "detail", "why"})
 """Arguments that hold words, and so may end in a full stop of their own (names and paths may too, but theirs is part of them)."""
 
 _SPOKEN = _SENTENCES | {
+    "again",
     "by",
     "expected",
     "found",

@@ -17,6 +17,7 @@ from repository.access.export import export, outside
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.attention.entries import DRILL
 from repository.errors import ExportFailed
+from repository.handed import new_folder
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import latest_line
 from repository.ledger.keys import sign_document
@@ -89,9 +90,18 @@ def drill(
     names = [archive.tier(name).name for name in tiers] or list(archive.tiers)
     chosen = [archive.catalog.holdings.get(aip) for aip in aips]
     outside(archive, target)
-    target.mkdir(parents=True)
+    with new_folder(target):
+        report = _restored(archive, target, names, chosen, picked, progress)
+        _write(archive, report, target, language)
+    _enter(archive, report)
+    return report
+
+
+def _restored(
+    archive: Archive, target: Path, tiers: Sequence[str], chosen: Sequence[Aip], picked: int, progress: Progress
+) -> DrillReport:
     started = archive.clock.now().strftime(TIME)
-    jobs = [(tier, aip) for tier in names for aip in _chosen(archive, tier, chosen, picked)]
+    jobs = [(tier, aip) for tier in tiers for aip in _chosen(archive, tier, chosen, picked)]
     progress.start("restore", len(jobs), "objects")
     restored, unavailable = list[Restored](), dict[str, str]()
     for number, (tier, aip) in enumerate(jobs):
@@ -102,10 +112,7 @@ def drill(
         progress.advance(1)
     progress.finish()
     software = f"{SOFTWARE} {software_version()}"
-    report = DrillReport(started, software, archive.policy.digest, latest_line(archive), tuple(restored), unavailable)
-    _write(archive, report, target, language)
-    _enter(archive, report)
-    return report
+    return DrillReport(started, software, archive.policy.digest, latest_line(archive), tuple(restored), unavailable)
 
 
 def _chosen(archive: Archive, tier: str, aips: Sequence[Aip], picked: int) -> list[str]:

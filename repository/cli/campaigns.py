@@ -51,7 +51,14 @@ def run(
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         report = engine.campaigns.run(
-            path, puids=puid or (), limit=limit, seconds=seconds, campaign=campaign, again=again, progress=door.progress()
+            path,
+            puids=puid or (),
+            limit=limit,
+            seconds=seconds,
+            campaign=campaign,
+            again=again,
+            progress=door.progress(),
+            begun=lambda name: door.goes_on_by(f"kho formats campaign run {path} --campaign {name}"),
         )
     return campaign_answer(door, "formats_campaign", str(report["campaign"]), report)
 

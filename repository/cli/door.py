@@ -71,6 +71,8 @@ class Door:
     as_json: bool = False
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
+    again: str = ""
+    """The command that goes on with what this one began, where that is not the same one."""
     _begun: bool = False
     helpers: Helpers | None = None
     _progress: Progress | None = None
@@ -83,6 +85,10 @@ class Door:
         door.home = home or door.home
         door.as_json = as_json or door.as_json
         return door
+
+    def goes_on_by(self, command: str) -> None:
+        """What was begun goes on by ``command``, if this one is interrupted."""
+        self.again = command
 
     def place(self) -> Path:
         """The archive's folder, which need not be there yet. Raises Usage when none was named."""

@@ -150,7 +150,12 @@ def reidentify(
     if dry_run:
         return _dry_run(door, aips or ())
     with door.open() as engine:
-        report = engine.campaigns.reidentify(aips or (), campaign=campaign, progress=door.progress())
+        report = engine.campaigns.reidentify(
+            aips or (),
+            campaign=campaign,
+            progress=door.progress(),
+            begun=lambda name: door.goes_on_by(f"kho formats reidentify --campaign {name}"),
+        )
     return campaign_answer(door, "formats_reidentified", str(report["campaign"]), report, IDENTIFICATIONS)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from typer import Abort, TyperException
 
 from policies.findings import Finding, KhoError
+from policies.phrases import phrase
 from repository.cli.app import application
 from repository.cli.door import Door
 from repository.cli.exits import Exit
@@ -43,7 +44,8 @@ def run(arguments: Sequence[str], helpers: Helpers | None = None) -> int:
         _abandon_stdout()
         return Exit.FAILED
     except (KeyboardInterrupt, Abort):
-        return _tell(door, Finding("OPS-INTERRUPTED"), Exit.FAILED)
+        again = f"`{door.again}`" if door.again else phrase("the-same-command")
+        return _tell(door, Finding("OPS-INTERRUPTED", args={"again": again}), Exit.FAILED)
     except Exception as error:
         return _failed(door, error)
     finally:

@@ -21,6 +21,7 @@ from repository.evidence.leaves import DataObject, Leaf, objects_of
 from repository.evidence.news import fallen
 from repository.evidence.roots import roots_of
 from repository.evidence.states import states_of
+from repository.handed import new_folder
 from repository.settings.authorities import DEMO, authorities_of
 from repository.texts import language, words
 from signatures.timestamps import read_token
@@ -80,19 +81,19 @@ def export_evidence(archive: Archive, object_id: str, version: int, target: Path
     stored = objects_of(list(archive.tiers.values()), object_id, version, leaf.inventory_sha512)
     objects = [stored[0], listed_object(stored, place.number)[0]] if leaf.listed else stored
     try:
-        target.mkdir(parents=True)
-        done = Exported()
-        _data(archive, leaf, stored, target / "data", done)
-        if leaf.listed:
-            file = target / "data" / objects[1].path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(batch.lists[place.number])
-            for tree in batch.trees:
-                for _, name, text in batch.later_lists(tree, place.number):
-                    (target / "data" / name).write_bytes(text)
-        _records(batch, place.number, objects, target, done, _given_up(archive, row))
-        _anchors(archive, batch, target / "anchors")
-        _readme(batch, leaf, objects, target, done)
+        with new_folder(target):
+            done = Exported()
+            _data(archive, leaf, stored, target / "data", done)
+            if leaf.listed:
+                file = target / "data" / objects[1].path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(batch.lists[place.number])
+                for tree in batch.trees:
+                    for _, name, text in batch.later_lists(tree, place.number):
+                        (target / "data" / name).write_bytes(text)
+            _records(batch, place.number, objects, target, done, _given_up(archive, row))
+            _anchors(archive, batch, target / "anchors")
+            _readme(batch, leaf, objects, target, done)
     except OSError as error:
         raise ExportFailed(str(target), os_phrase(error)) from error
     return done

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from policies.findings import spoken_all
 from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NoSigningKey
+from repository.handed import new_folder
 from repository.ledger.keys import sign_document
 from repository.reports.printing import pdf
 from repository.settings.authorities import authorities_of
@@ -44,8 +43,7 @@ def hand_out(
     if sign and archive.settings.sign is None:
         raise NoSigningKey(str(archive.settings.home / "kho.toml"))
     try:
-        target.mkdir(parents=True)
-        with _whole_or_gone(target):
+        with new_folder(target):
             document: Document = spoken_all(gather(target), language)
             _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
             printed = pdf(page(document, language))
@@ -53,16 +51,6 @@ def hand_out(
     except OSError as error:
         raise ExportFailed(str(target), os_phrase(error)) from error
     return document
-
-
-@contextlib.contextmanager
-def _whole_or_gone(target: Path) -> Iterator[None]:
-    """A report that could not be finished may not be taken for one, nor stand in the way of the next try."""
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
 
 
 def _write_json(archive: Archive, document: Mapping[str, Any], target: Path, *, sign: bool) -> None:

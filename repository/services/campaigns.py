@@ -78,9 +78,11 @@ class Campaigns:
         campaign: str = "",
         again: bool = False,
         progress: Progress,
+        begun: Callable[[str], None] = lambda _: None,
     ) -> Mapping[str, Any]:
         """Run a campaign and wait for its report; with the id of one that was interrupted, go on with that, by what it was begun with.
-        ``limit``: files, 0 for all. What an earlier campaign had made and was taken back is made ``again`` only when asked for.
+        ``begun`` is told its id at once. ``limit``: files, 0 for all. What an earlier campaign had made and was taken back is made
+        ``again`` only when asked for.
 
         Raises `NoPath`, `AccessPath`, `NotASource`; `NoCampaign`, `OtherCampaign`, `CampaignEnded` of the id.
         """
@@ -89,16 +91,21 @@ class Campaigns:
         if way.purpose == "access":
             raise AccessPath(path)
         name = self._resumed(MIGRATE, campaign, path) if campaign else self._new(path)
+        begun(name)
         order = Order(name, path, sources_of(policy, way, puids), seconds, again)
         return self._run(MIGRATE, migration_job(name), {**order.as_json(), "limit": limit}, progress)
 
-    def reidentify(self, aips: Sequence[str] = (), *, campaign: str = "", progress: Progress) -> Mapping[str, Any]:
+    def reidentify(
+        self, aips: Sequence[str] = (), *, campaign: str = "", progress: Progress, begun: Callable[[str], None] = lambda _: None
+    ) -> Mapping[str, Any]:
         """Identify the content of these AIPs (of all, when empty) again, by the signatures in use; what is said otherwise comes as new
-        versions. Wait for the report; with the id of a campaign that was interrupted, go on with that. Raises `UnknownAip`; `NoCampaign`,
+        versions. Wait for the report; with the id of a campaign that was interrupted, go on with that; ``begun`` is told it at once.
+        Raises `UnknownAip`; `NoCampaign`,
         `OtherCampaign`, `CampaignEnded` of the id."""
         for aip_id in aips:
             self._archive.catalog.holdings.get(aip_id)
         name = self._resumed(REIDENTIFY, campaign, REIDENTIFICATION) if campaign else self._new(REIDENTIFICATION)
+        begun(name)
         return self._run(REIDENTIFY, f"{REIDENTIFY}:{name}", {"campaign": name, "aips": list(aips)}, progress)
 
     def _resumed(self, flow: str, campaign: str, path: str) -> str:

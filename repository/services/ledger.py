@@ -12,6 +12,7 @@ from policies.phrases import os_phrase, phrase
 from repository.archive import Archive
 from repository.errors import ExportFailed, NotInLedger
 from repository.flow_names import LEDGER
+from repository.handed import new_folder
 from repository.jobs.service import Jobs
 from repository.ledger.keeper import VERIFIER, export_days, latest_line, prove
 from repository.ledger.keys import LostKey, lost_keys, report_lost, rotate
@@ -42,11 +43,11 @@ class Ledgers:
         if not days:
             raise ExportFailed(str(target), phrase("ledger-no-day"))
         try:
-            target.mkdir(parents=True)
-            if first > 1 or last is not None:
-                scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
-                (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
-            segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
+            with new_folder(target):
+                if first > 1 or last is not None:
+                    scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
+                    (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
+                segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
             return len(segments), target / VERIFIER
         except OSError as error:
             raise ExportFailed(str(target), os_phrase(error)) from error

@@ -13,6 +13,7 @@ import pytest
 
 from formats.migrate.pillow import Pillow
 from policies.findings import Finding
+from repository.cli.run import run as kho
 from repository.deposits.upkeep import waiting
 from repository.errors import CampaignEnded, NoCampaign, NotASource, OtherCampaign
 from repository.jobs.flow import Step
@@ -252,3 +253,24 @@ def test_what_a_path_loses_is_told_through_a_whole_campaign(archive: ArchiveUnde
     rows: list[dict[str, Any]] = []
     archive.engine.campaigns.report(ended["campaign"], rows.append)
     assert [each["lost"] for each in rows] == ["subtitles 1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        (["campaign", "run", "picture-tiff", "--limit", "5"], "kho formats campaign run picture-tiff --campaign picture-tiff-"),
+        (["reidentify"], "kho formats reidentify --campaign reidentification-"),
+    ],
+)
+def test_a_campaign_that_is_interrupted_says_by_which_command_it_goes_on(
+    archive: ArchiveUnderTest, command: list[str], again: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same command again would begin another one, and leave this one waiting."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("repository.services.campaigns.Campaigns._run", interrupted)
+    archive.close()
+    assert kho(["--home", str(archive.home), "formats", *command]) == 1
+    assert f"`{again}" in capfd.readouterr().err.strip().splitlines()[-1]

@@ -117,3 +117,20 @@ def test_inventories_that_nobody_could_be_asked_for_are_not_said_to_be_wrong(arc
     with pytest.raises(NoGoodCopy) as caught:
         archive.export(aip)
     assert caught.value.code == "AIP-NO-GOOD-COPY"
+
+
+@pytest.mark.parametrize("broken", [KeyboardInterrupt, OSError(errno.ENOSPC, "full")])
+def test_what_was_not_finished_is_gone_and_the_same_command_can_be_run_again(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: BaseException | type[BaseException]
+) -> None:
+    archive.deposit(make_records(tmp_path / "records")[0])
+
+    def breaks(*_: object, **__: object) -> None:
+        raise broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr("repository.drill.verify_path", breaks)
+        with pytest.raises((KeyboardInterrupt, ExportFailed)):
+            archive.engine.overview.drill(tmp_path / "out", progress=Silent())
+    assert not (tmp_path / "out").exists()
+    assert archive.engine.overview.drill(tmp_path / "out", progress=Silent()).ok
