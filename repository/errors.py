@@ -16,6 +16,7 @@ RepositoryError
 ├── BeingBrought                  the bytes lie where they have to be brought from, and were asked for
 ├── LedgerChanged                 the catalog no longer holds what a closed day of the ledger was made of
 ├── NoSigningKey                  kho.toml names no key by which documents are signed
+├── NoDays                        no closed day of the ledger is there to be handed out
 ├── NotInLedger                   no closed day of the ledger holds this event
 ├── NoPath, NoCampaign            no migration path or campaign of that name
 ├── NotASource                    the migration path does not lead from that format
@@ -40,6 +41,7 @@ __all__ = [
     "KeyReused",
     "LedgerChanged",
     "NoCampaign",
+    "NoDays",
     "NoGoodCopy",
     "NoPath",
     "NoPreview",
@@ -80,7 +82,7 @@ class UnknownAip(RepositoryError):
 
 class UnknownTier(RepositoryError):
     def __init__(self, name: str, known: str) -> None:
-        super().__init__("TIER-UNKNOWN", name, known=known)
+        super().__init__("TIER-UNKNOWN", name, known=known or "–")
 
 
 class TierKept(RepositoryError):
@@ -219,6 +221,11 @@ class LedgerBehind(RepositoryError):
 
     def __init__(self, number: int, tier: str) -> None:
         super().__init__("LED-BEHIND", str(number), tier=tier)
+
+
+class NoDays(RepositoryError):
+    def __init__(self) -> None:
+        super().__init__("LED-NO-DAYS")
 
 
 class NotInLedger(RepositoryError):

@@ -18,6 +18,7 @@ from repository.cli.values import name_of
 __all__ = ["exit_of", "finding_of", "usage_finding"]
 
 _EXITS = {
+    "AIP-NO-FILE": Exit.USAGE,
     "AIP-NO-VERSION": Exit.USAGE,
     "AIP-UNKNOWN": Exit.USAGE,
     "CAT-CURSOR": Exit.USAGE,
@@ -32,6 +33,7 @@ _EXITS = {
     "MIG-NOT-A-SOURCE": Exit.USAGE,
     "MIG-OTHER-CAMPAIGN": Exit.USAGE,
     "DEP-WRONG-STATE": Exit.USAGE,
+    "RPT-COLLECTION": Exit.USAGE,
     "SET-EXISTS": Exit.USAGE,
     "SET-NO-HOME": Exit.USAGE,
     "SET-TIER-KNOWN": Exit.USAGE,

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from policies.phrases import os_phrase, phrase
+from policies.phrases import os_phrase
 from repository.archive import Archive
-from repository.errors import ExportFailed, NotInLedger
+from repository.errors import ExportFailed, NoDays, NotInLedger
 from repository.flow_names import LEDGER
 from repository.handed import new_folder
 from repository.jobs.service import Jobs
@@ -38,10 +38,10 @@ class Ledgers:
         return latest_line(self._archive)
 
     def export(self, target: Path, *, first: int = 1, last: int | None = None) -> tuple[int, Path]:
-        """Write closed days with the verifier into a new folder: (how many days, the verifier). Raises `ExportFailed`."""
+        """Write closed days with the verifier into a new folder: (how many days, the verifier). Raises `NoDays`, `ExportFailed`."""
         days = list(self._archive.catalog.days.between(first, last))
         if not days:
-            raise ExportFailed(str(target), phrase("ledger-no-day"))
+            raise NoDays
         try:
             with new_folder(target):
                 if first > 1 or last is not None:

@@ -99,3 +99,13 @@ def test_a_day_that_no_key_can_sign_is_told_when_days_are_closed(tmp_path: Path)
     as_promised(closed, "ledger_close", 1)
     assert (closed.json["closed"], closed.json["key"]["code"]) == (0, "LED-KEY-BROKEN")
     assert [each["code"] for each in closed.json["findings"]] == ["LED-KEY-BROKEN"]
+
+
+def test_what_is_asked_for_by_a_name_that_nobody_knows_is_wrong_usage(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    assert archive.kho("init").code == 0
+    period = ("report", "fixity", "--from", "2026-01-01", "--to", "2026-01-02")
+    assert archive.kho(*period, "--collection", "nobody").code == 2
+    early = archive.kho("ledger", "export", "-o", tmp_path / "early")
+    assert early.code == 1
+    assert "closed after its end" in early.err.strip().splitlines()[-1]  # not: choose another target
