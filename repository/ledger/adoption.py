@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,10 +20,11 @@ from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.catalog import LedgerDay
 from repository.coming import DAYS
-from repository.ledger.days import day_end, event_of_line
+from repository.ledger.days import day_end, event_of_line, line_of
 from repository.ledger.keys import folder_of
-from repository.ledger.open_day import OpenFile, event_of_row, open_files
+from repository.ledger.open_day import OpenFile, Told, event_of_row, open_files
 from repository.ledger.segments import CONTENT, SEGMENT
+from repository.ledger.verifier import Verifier
 from repository.model import Copy, CopyState
 from storage.tier import ObjectId, ObjectVersion, Tier
 
@@ -34,23 +36,25 @@ GROUP = 5_000
 """Events of an open day that are looked up and entered together: every group waits for the disk once."""
 
 
-def adopt_days(archive: Archive, held: Mapping[int, Mapping[str, ObjectVersion]]) -> int:
-    """Enter the days that the tiers were seen to hold (number → tier → what it holds), when the catalog knows none; how many. It ends at
-    the first day that is not whole on any tier or does not continue the one before: what comes after stays on the tiers, and a comparison
-    tells of it.
+def adopt_days(archive: Archive, held: Mapping[int, Mapping[str, ObjectVersion]], findings: Findings) -> int:
+    """Enter the days that the tiers were seen to hold (number → tier → what it holds) and the catalog does not know; how many. It ends at
+    the first day that is not whole and rightly signed on any tier, or does not continue what the catalog has: what comes after stays on
+    the tiers, and a finding says so.
 
-    Their events must not be in the catalog yet (run it before a rebuild registers AIPs). Copies are unknown until they are re-read.
-    Raises Unavailable when a tier cannot be asked.
+    Events that the catalog has and no day of its own are the beginning of the next ones, or these are not taken (nothing appended may
+    ever be left out of all days): an older catalog takes them when nothing was done with it since it came back. Of AIPs that a rebuild
+    registers the events must not be there yet. Copies are unknown until they are re-read. Raises Unavailable when a tier cannot be asked.
     """
-    if archive.catalog.days.last() is not None:
-        return 0
-    before, last = 0, b""
-    for number in sorted(held):
+    known = archive.catalog.days.last()
+    before, last = (0, b"") if known is None else (known.number, known.head)
+    new = [number for number in sorted(held) if number > before]
+    for count, number in enumerate(new):
         if number != before + 1 or (head := _adopt(archive, number, held[number], last)) is None:
             _log.error("day %d of the ledger cannot be adopted after day %d", number, before)
-            break
+            findings.add("LED-NOT-TAKEN", str(number), tier=", ".join(sorted(held[number])), before=before)
+            return count
         before, last = number, head
-    return before
+    return len(new)
 
 
 def day_number(found: ObjectVersion) -> int | None:
@@ -73,15 +77,21 @@ def _adopt(archive: Archive, number: int, places: Mapping[str, ObjectVersion], b
                 continue
             signature, token = _read(tier, object_id, "head.sig"), _optional(tier, object_id, "head.tst")
             keys = _read(tier, object_id, "keys.ndjson")
-            events = [event_of_line(json.loads(line)) for line in lines.splitlines()]
+            rows = lines.splitlines()
+            there = _there(archive, rows)
+            if there is None or not _is_sound(
+                archive, {"head.json": data, SEGMENT: lines, "head.sig": signature, "keys.ndjson": keys}, number
+            ):
+                continue
+            events = [event_of_line(json.loads(line)) for line in rows[len(there) :]]
         except (KhoError, OSError, ValueError, KeyError, TypeError) as error:
             _log.warning("day %d on tier %s: %s", number, name, error)
             continue
         now = archive.clock.now()
         with archive.catalog.begin() as transaction:
-            first = archive.catalog.days.next_number(within=transaction)
+            first = there[0] if there else archive.catalog.days.next_number(within=transaction)
             archive.catalog.events.append(events, within=transaction)
-            end = archive.catalog.days.next_number(within=transaction) - 1
+            end = archive.catalog.days.next_number(within=transaction) - 1 if events or not there else there[-1]
             since, day = date.fromisoformat(head["since"]), date.fromisoformat(head["date"])
             entered = LedgerDay(number, since, day, first, end, head["events"], data, signature, token, now)
             archive.catalog.days.add(entered, within=transaction)
@@ -93,6 +103,31 @@ def _adopt(archive: Archive, number: int, places: Mapping[str, ObjectVersion], b
         _keys(archive, keys)
         return data
     return None
+
+
+def _there(archive: Archive, rows: Sequence[bytes]) -> list[int] | None:
+    """The numbers, in the catalog, of the first events of a day that it has already; None when what it has is another history."""
+    last, who = archive.catalog.days.last(), Told(archive)
+    there = []
+    for place, (number, event) in enumerate(archive.catalog.days.events(1 if last is None else last.last + 1)):
+        if place == len(rows):
+            break
+        if line_of(place, who.told(event)) != rows[place]:
+            return None
+        there.append(number)
+    return there
+
+
+def _is_sound(archive: Archive, files: Mapping[str, bytes], number: int) -> bool:
+    """Whether a day by itself agrees with its head, and this with its signature, as any verifier would say."""
+    with tempfile.TemporaryDirectory(prefix="day-", dir=archive.settings.home) as folder:
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+        Path(folder, "scope.json").write_text(json.dumps({"ledger": {"first": number}}), encoding="utf-8")
+        found = Verifier(folder).run().found
+    for code, _, _ in found:
+        _log.error("day %d: %s", number, code)
+    return not found
 
 
 def _read(tier: Tier, object_id: str, name: str) -> bytes:

@@ -92,8 +92,8 @@ class Alone:
 
 
 def rebuild(archive: Archive, tier_name: str | None, progress: Progress, *, hands: Hands | None = None) -> RebuildReport:
-    """Register everything the tiers (or one of them) hold. What is in the catalog already, fixity history and events, stays. A catalog
-    that knows no day of the ledger gets them back first, so that the chain goes on.
+    """Register everything the tiers (or one of them) hold. What is in the catalog already, fixity history and events, stays. Days of
+    the ledger that it does not know come back first, so that the chain goes on.
 
     Raises:
         UnknownTier: there is no such tier.
@@ -102,7 +102,7 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress, *, hand
     tiers = dict(archive.tiers) if tier_name is None else {tier_name: archive.tier(tier_name)}
     report, hands = RebuildReport(), hands or Alone()
     survey = _survey(archive, tiers, report.findings, progress, hands)
-    adopt_days(archive, survey.days)
+    adopt_days(archive, survey.days, report.findings)
     lost = not archive.catalog.days.any_open()
     progress.start("rebuild", len(survey.held), "objects")
     waiting: list[Known] = []

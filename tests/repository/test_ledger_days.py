@@ -31,6 +31,7 @@ from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove
 from repository.ledger.keys import ring_of
 from repository.ledger.open_day import _OpenCopy, copy_open_day, event_of_open, is_sound, open_files, open_line
+from repository.ledger.segments import lines_between
 from repository.ledger.verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
 from repository.progress import Silent
@@ -416,6 +417,80 @@ def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: Arch
     verifier = Verifier(str(tmp_path / "out"), [line]).run()
     assert verifier.found == []
     assert ("WITNESSED", {"first": 1, "number": 3}) in verifier.proven
+
+
+@pytest.mark.parametrize(("events", "taken"), [(0, True), (2, True), (5, True), (-1, False)])
+def test_an_older_catalog_takes_the_days_that_came_after_it(
+    archive: ArchiveUnderTest, tmp_path: Path, events: int, taken: bool
+) -> None:
+    """``events`` of the days after the last one it knows were in it already; -1: something was done with it since it came back."""
+    clock = ManualClock(START)
+    running = replace(archive.engine.archive, clock=clock)
+    kept, done = tmp_path / "older.db", 0
+
+    def closed() -> None:
+        clock.advance(DAY)
+        day = close_days(running)
+        assert day is not None
+        assert keep_day(running, day)
+
+    checks(running)
+    closed()
+    for _ in range(3):
+        for _ in range(3):
+            if done == max(events, 0):
+                archive.close()
+                shutil.copyfile(archive.home / "catalog.db", kept)
+                archive.open()
+                running = replace(archive.engine.archive, clock=clock)
+            ledger_of(running).exported(aip_id(1), 1, "bagit", done, 1)
+            done += 1
+        closed()
+    line = latest_line(running)
+    archive.close()
+    shutil.copyfile(kept, archive.home / "catalog.db")
+    archive.open()
+    running = replace(archive.engine.archive, clock=clock)
+    if events < 0:
+        checks(running)
+    report = archive.engine.catalog.rebuild(progress=Silent())
+    assert ("LED-NOT-TAKEN" in report.findings.counts) is not taken
+    assert (latest_line(running) == line) is taken
+    if not taken:
+        return
+    checks(running)
+    closed()
+    (tmp_path / "out").mkdir()
+    assert len(list(export_days(running, tmp_path / "out", 1, 5))) == 5
+    verifier = Verifier(str(tmp_path / "out"), [line]).run()
+    assert verifier.found == []
+    told = [event.id for _, event in running.catalog.days.events(1)]
+    assert len(told) == len(set(told))
+    for number in range(1, 6):  # from the catalog alone, too
+        (day,) = running.catalog.days.between(number, number)
+        assert prove(running, told[0], number) is not None
+        assert (
+            hashlib.sha256(b"".join(each + b"\n" for _, each in lines_between(running, day.first, day.last))).hexdigest()
+            == (json.loads(day.head)["segment"])
+        )
+
+
+def test_a_day_that_nobody_signed_is_not_taken(archive: ArchiveUnderTest) -> None:
+    clock = ManualClock(START)
+    running = replace(archive.engine.archive, clock=clock)
+    checks(running)
+    clock.advance(DAY)
+    closed = close_days(running)
+    assert closed is not None
+    assert keep_day(running, closed)
+    for tier in ("a", "b"):
+        (place,) = archive.object(f"urn:kho:ledger:{ring_of(running).archive}:1", tier).rglob("head.sig")
+        place.chmod(0o644)
+        place.write_bytes(b"bm9ib2R5\n")
+    archive.lose_catalog()
+    report = archive.engine.catalog.rebuild(progress=Silent())
+    assert "LED-NOT-TAKEN" in report.findings.counts
+    assert archive.catalog.days.last() is None
 
 
 def test_an_older_catalog_signs_no_second_day_of_a_number_that_a_tier_has(archive: ArchiveUnderTest, tmp_path: Path) -> None:
