@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from policies.findings import Finding
+from policies.findings import Finding, Weight
 from policies.phrases import phrase
 from policies.trust import Algorithms, End, EvidencePolicy
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
 from repository.evidence.batch import next_tree
 from repository.evidence.news import fallen
-from repository.evidence.roots import able_to_stamp, root_ends
+from repository.evidence.roots import able_to_stamp, root_ends, root_keys
 from repository.evidence.states import Left, State, first_end, states_of, token_ends
 from repository.settings.authorities import DEMO, TREES, AuthorityPlace
 
@@ -43,7 +43,8 @@ class Due:
     """The next renewal of one tree: its kind, when it is due, because of what end, and the authorities that could stamp it then, as far as
     their certificates and roots are known today; ``later`` are those that could with a later one.
     ``due`` None: nothing it stands on has a known end. ``one_root`` is the root under which all trees of the batch stand, told with the
-    first of them; "" when there are several, or it is not known. ``left`` (of the kind `LEFT_OUT`) could not be read by a hash-tree
+    first of them; "" when there are several, or it is not known; ``parted``: the next renewal has another one to take. ``left`` (of the
+    kind `LEFT_OUT`) could not be read by a hash-tree
     renewal. ``instead``: the tree that this one is begun in the place of, and ``fallen`` why that is worth nothing any more. ``anew``, told
     with the first tree of a batch: nothing proves its versions, or some of its files, since as long ago as something did.
     ``pressing``: the renewal is due within the lead, so that an authority
@@ -59,6 +60,7 @@ class Due:
     hash: str
     evidence: bool
     one_root: str = ""
+    parted: bool = False
     left: Left | None = None
     fallen: str = ""
     instead: str = ""
@@ -77,7 +79,7 @@ class Due:
         if self.fallen and self.because is None:
             yield Finding("EVD-FALLEN", name, {"reason": self.fallen})
         if self.one_root:
-            yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root})
+            yield Finding("EVD-ONE-ROOT", self.batch, {"root": self.one_root}, Weight.INFO if self.parted else None)
         yield from self.anew
         if not self.authorities and (self.pressing or not self.later):
             yield Finding("EVD-NO-AUTHORITY", name, {"due": "-" if self.due is None else self.due.date().isoformat()})
@@ -102,7 +104,8 @@ def plan(
     places, worthless = able_to_stamp(archive, roots, now), fallen(archive, rows)
     fit = partial(_fit, places, root_ends(roots), _last_tokens(rows), algorithms)
     policy = archive.policy.evidence
-    found = [each for row in rows for each in _trees(row, places, algorithms, policy, fit, now, worthless)]
+    keys = root_keys(roots, places)
+    found = [each for row in rows for each in _trees(row, places, keys, algorithms, policy, fit, now, worthless)]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda each: (each.due or never, each.batch, each.tree))
 
@@ -120,15 +123,16 @@ def _last_tokens(rows: Sequence[BatchRow]) -> dict[str, Mapping[str, Any]]:
 def _trees(
     row: BatchRow,
     places: Sequence[AuthorityPlace],
+    keys: Collection[str],
     algorithms: Algorithms,
     policy: EvidencePolicy,
     fit: Callable[[str, datetime], _Fit],
     now: datetime,
     worth_nothing: Mapping[tuple[str, str], str],
 ) -> Iterator[Due]:
-    """``worth_nothing``: (batch, tree) → why its newest stamp is worth nothing any more."""
+    """``keys`` of the roots that a renewal could take. ``worth_nothing``: (batch, tree) → why its newest stamp is worth nothing now."""
     states = states_of(row, algorithms, worth_nothing, now)
-    told = _Told(_one_root(states), tuple(_anew(row, states)))
+    told = _Told(_one_root(states, keys), tuple(_anew(row, states)))
     for slot in TREES:
         there = [each for each in states if each.slot == slot]
         begin = _begun(there, slot, places, algorithms, now)
@@ -136,9 +140,9 @@ def _trees(
             name, instead, why, because = begin
             able, later = fit(slot, now + policy.lead)
             evidence = not there or there[-1].evidence
-            one_root, anew = told.once()
+            one_root, parted, anew = told.once()
             yield Due(
-                *(row.id, name, MISSING, now, because, able, row.leaves, slot, evidence, one_root),
+                *(row.id, name, MISSING, now, because, able, row.leaves, slot, evidence, one_root, parted),
                 fallen=why,
                 instead=instead,
                 anew=anew,
@@ -147,8 +151,8 @@ def _trees(
             continue
         for each in there:
             if each.stands or not each.evidence:
-                one_root, anew = told.once()
-                yield replace(_next(row, each, algorithms, policy, fit, now), one_root=one_root, anew=anew)
+                one_root, parted, anew = told.once()
+                yield replace(_next(row, each, algorithms, policy, fit, now), one_root=one_root, parted=parted, anew=anew)
             if each.stands and each.left is not None and not _cured(each, there):
                 able, later = fit(slot, now + policy.lead)
                 name = next_tree(slot, (state.name for state in there)) if each.left.late else each.name
@@ -164,11 +168,11 @@ def _trees(
 class _Told:
     """What is told of a batch as a whole, with the first of its trees."""
 
-    def __init__(self, one_root: str, anew: tuple[Finding, ...]) -> None:
-        self._told = one_root, anew
+    def __init__(self, one_root: tuple[str, bool], anew: tuple[Finding, ...]) -> None:
+        self._told = *one_root, anew
 
-    def once(self) -> tuple[str, tuple[Finding, ...]]:
-        told, self._told = self._told, ("", ())
+    def once(self) -> tuple[str, bool, tuple[Finding, ...]]:
+        told, self._told = self._told, ("", False, ())
         return told
 
 
@@ -220,11 +224,12 @@ def _next(
     )
 
 
-def _one_root(states: Sequence[State]) -> str:
+def _one_root(states: Sequence[State], known: Collection[str]) -> tuple[str, bool]:
+    """The root under which all trees stand, "" for none; and whether another one is among those that are ``known``."""
     standing = [each for each in states if each.stands]
     keys = {each.facts.get("root_key", "") for each in standing}
     alone = len({each.slot for each in standing}) < 2 or len(keys) > 1 or "" in keys
-    return "" if alone else str(standing[0].facts["root"])
+    return ("", False) if alone else (str(standing[0].facts["root"]), not keys.issuperset(known))
 
 
 def _anew(row: BatchRow, states: Sequence[State]) -> Iterator[Finding]:

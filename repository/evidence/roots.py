@@ -8,7 +8,7 @@ name any more, what it said last still holds for the stamps that were made then.
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from signatures.anchors import Anchor
     from signatures.timestamps import Anchors
 
-__all__ = ["able_to_stamp", "keep_roots", "no_longer_named", "root_ends", "roots_of"]
+__all__ = ["able_to_stamp", "keep_roots", "no_longer_named", "root_ends", "root_keys", "roots_of"]
 
 NOTE = "authorities"
 
@@ -85,6 +85,14 @@ def root_ends(roots: Mapping[str, Anchors]) -> dict[str, datetime]:
         name: max((each.until for each in anchors.anchors if Purpose.TIMESTAMP in each.purposes), default=ended)
         for name, anchors in roots.items()
     }
+
+
+def root_keys(roots: Mapping[str, Anchors], places: Iterable[AuthorityPlace]) -> frozenset[str]:
+    """The SHA-256 (hexadecimal) of the keys of the roots that stamps of these authorities may lead to; the demo authority's is none."""
+    from signatures.anchors import Purpose
+
+    named = [each for place in places if place.url != DEMO for each in roots[place.name].anchors]
+    return frozenset(each.certificate.key_sha256.hex() for each in named if Purpose.TIMESTAMP in each.purposes)
 
 
 def _row(anchor: Anchor) -> str:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from policies.findings import Findings, spoken
+from policies.findings import Findings, Weight, spoken
 from repository.attention.entries import attention
 from repository.coming import DAYS
 from repository.evidence import keeping
@@ -225,9 +225,15 @@ def test_two_trees_under_one_root_are_told_of_and_parted_by_the_next_renewal(arc
     findings = [finding for each in plan.rows for finding in each.findings(plan.now) if finding.code == "EVD-ONE-ROOT"]
     assert [each.args["root"] for each in findings] == ["CN=first root"]
     assert told() == [plan.rows[0].batch]
-    archive.clock.pass_days(900)
+    archive.clock.pass_days(700)
     for name in ("third", "fourth"):
         archive.authority(name, 'sha256", "sha512')
+    plan = archive.engine.evidence.plan()
+    again = [finding.weight for each in plan.rows for finding in each.findings(plan.now) if finding.code == "EVD-ONE-ROOT"]
+    assert (findings[0].weight, again) == (Weight.WARNING, [Weight.INFO]), (
+        "all that can be done was done: no warning of every day"
+    )
+    archive.clock.pass_days(200)
     assert archive.engine.evidence.renew()["renewed"]["time-stamp renewal"] == 2
     assert told() == []
     folder, _ = archive.proof(aip, "out")
