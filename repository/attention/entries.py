@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from policies.findings import Finding, KhoError
+from policies.findings import Finding, KhoError, said
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.checks.budgets import CLOCK_SLACK
@@ -236,7 +236,7 @@ def _certificates(archive: Archive, now: datetime) -> Iterator[Finding]:
     try:
         ends = ends_of(archive)
     except KhoError as error:
-        yield Finding("ATT-CERTIFICATE-UNREADABLE", error.finding.path, {"reason": error.finding.text()})
+        yield Finding("ATT-CERTIFICATE-UNREADABLE", error.finding.path, {"reason": said(error.finding, code=False)})
         return
     for name, end in ends.items():
         if end - now < ENDS_SOON:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from policies.findings import Finding, KhoError, Weight, spoken
+from policies.findings import Finding, KhoError, Weight, said, spoken
 from policies.phrases import os_phrase, phrase
 from repository.archive import Archive, software_version
 from repository.attention.entries import attention
@@ -117,6 +117,8 @@ def _tried(carrier: str, act: Callable[[], dict[str, str]]) -> dict[str, str]:
 
     try:
         return {carrier: "", **act()}
+    except KhoError as error:  # a secret that could not be read
+        reason = said(error.finding, code=False)
     except UnicodeError:  # its words would show what could not be sent: a letter of a password, say
         reason = phrase("net-not-ascii")
     except OSError as error:  # all errors of smtplib are such, some with words of their own
@@ -192,6 +194,8 @@ def _post(place: NoticePlace, body: dict[str, Json]) -> dict[str, str]:
         def redirect_request(self, *_: Any) -> None:
             return None
 
+    if place.problem is not None:
+        raise place.problem
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": f"kho/{software_version()}"}
     if place.secret:
         headers["Authorization"] = f"Bearer {place.secret}"
@@ -213,6 +217,8 @@ def _mail(place: MailPlace, message: EmailMessage) -> dict[str, str]:
     import smtplib
     import ssl
 
+    if place.problem is not None:
+        raise place.problem
     context = ssl.create_default_context()
     refused: dict[str, tuple[int, bytes]] = {}
     with contextlib.ExitStack() as session:

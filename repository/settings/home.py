@@ -202,7 +202,7 @@ class _Given:
 def _settings(home: Path, root: Section, over: _Given) -> Settings:
     database, malware, serve = root.section("database"), root.section("malware"), root.section("serve")
     worker, package, api = root.section("worker"), root.section("package"), root.section("api")
-    language, secret = over.text("language", root.text("language", "vi")), partial(_secret, home)
+    language, secret = over.text("language", root.text("language", "vi")), partial(_later, home)
     if language not in LANGUAGES:
         raise root.bad("language", phrase("set-none-of", given=language, known=", ".join(LANGUAGES)))
     settings = Settings(
@@ -239,10 +239,7 @@ def _read(file: Path) -> bytes:
 
 def _secret(home: Path, section: Section, key: str) -> str:
     """What ``key``_file or ``key``_env points to; secrets themselves need not stand in kho.toml."""
-    file, variable = f"{key}_file", f"{key}_env"
-    section.allow([file, variable])
-    if file in section and variable in section:
-        raise section.bad(variable, phrase("set-one-secret", file=file, variable=variable))
+    file, variable = _sources(section, key)
     if file in section:
         value = _read(home / section.text(file)).decode("utf-8-sig", "replace").strip()
         if not value:
@@ -254,6 +251,25 @@ def _secret(home: Path, section: Section, key: str) -> str:
             raise section.bad(variable, phrase("set-no-variable"))
         return value
     return ""
+
+
+def _sources(section: Section, key: str) -> tuple[str, str]:
+    """The keys that may name a secret's file and variable; one of them at most may stand there."""
+    file, variable = f"{key}_file", f"{key}_env"
+    section.allow([file, variable])
+    if file in section and variable in section:
+        raise section.bad(variable, phrase("set-one-secret", file=file, variable=variable))
+    return file, variable
+
+
+def _later(home: Path, section: Section, key: str) -> tuple[str, SettingsError | None]:
+    """The same of a secret that few commands need: why it cannot be read is told to those, and keeps no other from working. (Perhaps only
+    the worker's user may read the file, and only the worker has the variable.)"""
+    _sources(section, key)
+    try:
+        return _secret(home, section, key), None
+    except SettingsError as problem:
+        return "", problem
 
 
 def _database(home: Path, section: Section) -> str:
@@ -284,11 +300,7 @@ def _token(home: Path, section: Section) -> ApiToken:
         raise section.bad(given[-1] if given else "sha256", phrase("set-one-token"))
     if given == ["sha256"] and not _SHA256.fullmatch(digest):
         raise section.bad("sha256", phrase("set-sha256"))
-    secret, problem = "", None
-    try:
-        secret = _secret(home, section, "token")
-    except SettingsError as error:
-        problem = error
+    secret, problem = _later(home, section, "token")
     section.done()
     return ApiToken(name, hashlib.sha256(secret.encode()).hexdigest() if secret else digest, producers, problem)
 

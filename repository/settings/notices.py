@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from policies.codes import LANGUAGES
 from policies.document import Section
+from policies.findings import KhoError
 from policies.phrases import phrase
 
 __all__ = ["MEMORY", "MailPlace", "Memory", "NoticePlace", "read_notices", "recalled", "remember"]
@@ -34,7 +35,8 @@ _log = logging.getLogger("kho.notices")
 
 @dataclass(frozen=True, slots=True)
 class MailPlace:
-    """One mail server (SMTP). ``tls`` "none" is for a server on this machine; ``secret`` is the password."""
+    """One mail server (SMTP). ``tls`` "none" is for a server on this machine; ``secret`` is the password, ``problem`` why it
+    could not be read."""
 
     host: str
     port: int
@@ -43,6 +45,7 @@ class MailPlace:
     tls: str = "starttls"
     user: str = ""
     secret: str = field(default="", repr=False)
+    problem: KhoError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,21 @@ class NoticePlace:
 
     webhook: str = ""
     secret: str = field(default="", repr=False)
+    problem: KhoError | None = None
     mail: MailPlace | None = None
     every: timedelta = _DAY
     well: timedelta = 7 * _DAY
     language: str = ""
 
 
-def read_notices(section: Section, secret: Callable[[Section, str], str]) -> NoticePlace | None:
+def read_notices(section: Section, secret: Callable[[Section, str], tuple[str, KhoError | None]]) -> NoticePlace | None:
     """What ``[notices]`` says; None when it names nobody. Raises the document's error for what cannot be meant."""
     mail = _mail(section.section("mail"), secret)
+    token, problem = secret(section, "token")
     place = NoticePlace(
         webhook=section.text("webhook", ""),
-        secret=secret(section, "token"),
+        secret=token,
+        problem=problem,
         mail=mail,
         every=section.duration("every", _DAY),
         well=section.duration("well", 7 * _DAY),
@@ -72,7 +78,7 @@ def read_notices(section: Section, secret: Callable[[Section, str], str]) -> Not
     section.done()
     if place.webhook and (why := _not_an_address(place.webhook)):
         raise section.bad("webhook", why)
-    if place.secret and _open(place.webhook):
+    if (place.secret or place.problem) and _open(place.webhook):
         raise section.bad("webhook", phrase("set-webhook-open"))
     if not (place.secret.isascii() and place.secret.isprintable()):
         raise section.bad("token", phrase("set-token"))
@@ -106,10 +112,11 @@ def _open(url: str) -> bool:
         return True
 
 
-def _mail(section: Section, secret: Callable[[Section, str], str]) -> MailPlace | None:
+def _mail(section: Section, secret: Callable[[Section, str], tuple[str, KhoError | None]]) -> MailPlace | None:
     server, tls = section.text("server", ""), section.text("tls", "starttls")
     sender, to = section.text("from", ""), section.texts("to", ())
-    user, password = section.text("user", ""), secret(section, "password")
+    user = section.text("user", "")
+    password, problem = secret(section, "password")
     section.done()
     if not server:
         return None
@@ -123,9 +130,9 @@ def _mail(section: Section, secret: Callable[[Section, str], str]) -> MailPlace 
         raise section.bad("to" if sender else "from", phrase("set-mail-who"))
     if any(not line.isprintable() or "@" not in line for line in (sender, *to)):
         raise section.bad("to", phrase("set-mail-address"))
-    if password and tls == "none":
+    if (password or problem) and tls == "none":
         raise section.bad("tls", phrase("set-mail-open"))
-    return MailPlace(host, int(port) if port else usual[tls], sender, to, tls, user, password)
+    return MailPlace(host, int(port) if port else usual[tls], sender, to, tls, user, password, problem)
 
 
 @dataclass(frozen=True, slots=True)

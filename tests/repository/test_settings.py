@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from policies.archive import ArchivePolicyError
+from policies.findings import spoken
+from repository.attention.notices import Notice, Why, send
 from repository.settings.disks import disk_of
 from repository.settings.home import Settings, SettingsError, check_database, init_home
+from repository.settings.signing import key_of
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
@@ -263,3 +267,20 @@ def test_a_home_that_no_url_can_name(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         init_home(tmp_path / "what?")
     assert caught.value.code == "SET-VALUE"
+
+
+def test_a_secret_that_few_commands_need_keeps_no_other_from_working(tmp_path: Path) -> None:
+    """Perhaps only the worker's user may read it, and only the worker has the variable."""
+    text = (
+        '[sign]\npkcs12 = "k.p12"\npassword_env = "NOT_SET"\n[notices]\nwebhook = "https://example.vn"\ntoken_file = "gone"\n'
+        '[notices.mail]\nserver = "mail.example.vn"\nfrom = "a@b.vn"\nto = ["c@d.vn"]\npassword_env = "NOT_SET"\n'
+    )
+    settings = Settings.load(write(tmp_path, TIERS + text), environment={})
+    assert settings.sign is not None
+    with pytest.raises(SettingsError, match="not set"):
+        key_of(settings.sign)
+    assert settings.notices is not None
+    notice = Notice(Why.ASKED, datetime(2026, 1, 1, tzinfo=UTC), ())
+    failed = send(notice, settings.notices, name="x", language="vi")
+    assert "chưa được đặt" in spoken(failed["mail"], "vi")
+    assert "gone" in failed["webhook"]
