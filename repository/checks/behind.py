@@ -28,6 +28,11 @@ __all__ = ["Behind", "behind", "newer_versions"]
 _VERSION = re.compile(r"v([1-9][0-9]*)/")
 
 
+LOOKED = 500
+"""Copies that are looked at: `kho status` and metrics ask every few minutes, and in a bucket each costs up to three requests. Of those
+after them what is damage is not asked; a repair asks of every one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Behind:
     """What damages say when it is seen what the catalog does not know: ``copies`` (AIP, tier) that go on with versions newer than it knows,
@@ -44,10 +49,12 @@ class Behind:
 
 def behind(archive: Archive, damages: Iterable[Damage]) -> Behind:
     """Look at the copies that are said to be damaged, two small files each of those that may go on."""
-    copies, left = set(), []
+    copies, left, looked = set(), [], 0
     for (aip_id, tier), group in itertools.groupby(damages, key=lambda each: (each.aip_id, each.tier)):
         here = list(group)
-        last = _last_known(archive, aip_id, tier) if any(each.path == INVENTORY for each in here) else 0
+        may_go_on = looked < LOOKED and any(each.path == INVENTORY for each in here)
+        looked += may_go_on
+        last = _last_known(archive, aip_id, tier) if may_go_on else 0
         if last:
             copies.add((aip_id, tier))
         left += [each for each in here if not (last and _is_newer(each.path, last))]

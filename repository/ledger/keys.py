@@ -227,9 +227,12 @@ def _ring(archive: Archive) -> KeyRing:
     brought = None if last is None else _brought(archive, last, wanted)
     if brought is None:
         raise SigningKeyError("LED-KEYS-GONE", str(place), reason=reason)
-    if place.exists():
-        os.rename(place, folder / f"{STATEMENTS}.{uuid.uuid4().hex[:8]}.other")
-    write_statements(folder, brought)
+    try:
+        if place.exists():
+            os.rename(place, folder / f"{STATEMENTS}.{uuid.uuid4().hex[:8]}.other")
+        write_statements(folder, brought)
+    except OSError as error:  # whoever only asks may have no right to write
+        raise SigningKeyError("LED-KEYS-GONE", str(place), reason=os_phrase(error)) from error
     _log.warning("the statements of the ledger's keys came back from a closed day (%s: %s)", place, reason)
     return KeyRing(folder, brought)
 

@@ -845,7 +845,18 @@ class Verifier:
             for name in names:
                 place = os.path.join(top, name[:-4])
                 if name.endswith(".json.sig") and place not in reports and self._signed(place):
-                    self.proven.append(("SIGNED", {"place": os.path.basename(place)}))
+                    told = {"place": os.path.basename(place)}
+                    if self._signed_by_lost(place):
+                        self.unproven.append(("SIGNED-LOST", told))
+                    else:
+                        self.proven.append(("SIGNED", told))
+
+    def _signed_by_lost(self, place: str) -> bool:
+        """Whether the key that signed a document was reported lost: whoever found it may have signed since."""
+        with open(place, "rb") as stream, open(place + ".sig", "rb") as signature:
+            data, signed = stream.read(), base64.b64decode(signature.read().strip())
+        lost = [said["key"] for said, after in zip(self.known_keys, self.known_keys[1:]) if "lost" in after]
+        return any(signed_by(key, REPORT_PREFIX + data, signed) for key in lost)
 
     def _later_keys(self, place: str) -> None:
         """A signed document brings the statements of keys as they were when it was signed: a new key may not have closed a day yet, and
@@ -1050,6 +1061,7 @@ WORDS = {
         "KEY-LOST-GIVEN": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. That the key is the archive's, only whoever gave it with --key knows.",
         "KEY-LOST-SILENT": "No event in the days here tells who reported the key before {key} lost.",
         "POLICY-GONE": "Of {count} days the head tells which policy was in force, and its text is not here.",
+        "SIGNED-LOST": "{place} was signed by a key of this ledger that was reported lost: before that, or by whoever found it.",
         "BEGINNING": "What was before day {number} is not part of this export.",
         "LATE-ENTRIES": "{count} events were entered on a later day than they tell of (e.g. deposits under way at midnight).",
         "EARLY-ENTRIES": "{count} events tell of a time after the day they were entered on: a clock was wrong.",
@@ -1122,6 +1134,7 @@ WORDS = {
         "KEY-LOST-GIVEN": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Khóa có phải của kho hay không thì chỉ người đưa nó vào bằng --key biết.",
         "KEY-LOST-SILENT": "Không sự kiện nào trong các ngày ở đây cho biết ai đã báo mất khóa trước khóa {key}.",
         "POLICY-GONE": "Phần đầu của {count} ngày ghi chính sách nào đang có hiệu lực, nhưng văn bản chính sách không có ở đây.",
+        "SIGNED-LOST": "{place} được ký bằng một khóa của sổ sự kiện này đã báo mất: ký trước khi mất, hoặc do người nhặt được khóa ký.",
         "BEGINNING": "Phần trước ngày số {number} không nằm trong bản xuất này.",
         "LATE-ENTRIES": "{count} sự kiện được ghi vào ngày muộn hơn ngày diễn ra (ví dụ hồ sơ đang nộp lúc nửa đêm).",
         "EARLY-ENTRIES": "{count} sự kiện ghi thời điểm sau ngày chúng được ghi vào: đồng hồ đã sai.",

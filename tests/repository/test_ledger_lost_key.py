@@ -18,7 +18,7 @@ from ledger_scene import DAYS, ROTATED, START, LedgerScene, Tamper
 
 from repository.ledger.days import time_of
 from repository.ledger.keys import STATEMENTS
-from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, Verifier, canonical, told
+from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, REPORT_PREFIX, Verifier, canonical, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -266,3 +266,12 @@ def test_a_report_tells_of_lost_keys_what_the_keys_tell(scene: LedgerScene) -> N
         }
         (scene.folder / "report.json").write_text(json.dumps(report))
         assert scene.found() == found
+
+
+def test_what_a_lost_key_signed_may_have_been_signed_by_whoever_found_it(scene: LedgerScene) -> None:
+    for key, code in ((scene.key, "SIGNED"), (scene.old_key, "SIGNED-LOST")):
+        (scene.folder / "drill.json").write_bytes(b"{}")
+        (scene.folder / "drill.json.sig").write_bytes(base64.b64encode(key.sign(REPORT_PREFIX + b"{}")))
+        verifier = scene.verify()
+        assert verifier.found == []
+        assert [each for each in codes([*verifier.proven, *verifier.unproven]) if each.startswith("SIGNED")] == [code]
