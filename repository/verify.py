@@ -10,6 +10,7 @@ from policies.findings import Findings
 from repository.errors import SourceMissing
 from repository.progress import Progress
 from storage.ocfl.check import check_path, is_ocfl, is_root_by_objects
+from storage.ocfl.folder import MARKER
 
 if TYPE_CHECKING:
     from formats.package.source import Source
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["verify_path"]
 
+ROOT = "ocfl"
+"""The storage root in the folder of a tier (docs/on-disk.md)."""
+
 
 def verify_path(path: Path, findings: Findings, progress: Progress, *, helpers: Helpers | None = None) -> str:
-    """Check what stands at ``path``; findings by code. Returns what it was taken for: "ocfl", "bagit", "eark" or "unrecognised".
+    """Check what stands at ``path``, of the folder of a tier its storage root; findings by code. Returns what it was taken for: "ocfl",
+    "bagit", "eark" or "unrecognised".
     ``helpers`` are processes that `storage.ocfl.early.early_helpers` started for it.
 
     Raises:
@@ -28,6 +33,8 @@ def verify_path(path: Path, findings: Findings, progress: Progress, *, helpers: 
     if not (path.is_file() or path.is_dir()):
         raise SourceMissing(str(path))
     if path.is_dir():
+        if (path / MARKER).is_file() and (path / ROOT).is_dir():
+            path = path / ROOT
         if is_ocfl(path) or _lost_root(path):
             check_path(path, findings, progress=progress, helpers=helpers)
             return "ocfl"

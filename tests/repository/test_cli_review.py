@@ -384,6 +384,16 @@ def test_a_storage_root_of_which_only_the_objects_are_left_is_verified_as_one(tm
     assert verified(tmp_path)[0] == "bagit"
 
 
+def test_the_folder_of_a_tier_is_verified_by_its_storage_root(archive: Archive) -> None:
+    """`kho status` says to look at a tier with `kho verify`, and whoever gave it the path in kho.toml heard that it is nothing known."""
+    tier = archive.home / "tiers" / "a"
+    assert verified(tier) == ("ocfl", []) == verified(tier / "ocfl")
+    damaged = next((tier / "ocfl").rglob("inventory.json"))
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"{}")
+    assert verified(tier)[1] == verified(tier / "ocfl")[1] != []
+
+
 def test_an_update_that_waits_for_copies_says_what_helps(archive: Archive) -> None:
     for file in archive.home.glob("catalog.db*"):
         file.unlink()
