@@ -183,6 +183,7 @@ _SENTENCES = frozenset({"reason", "detail", "why"})
 
 _SPOKEN = _SENTENCES | {
     "again",
+    "integrity",
     "by",
     "expected",
     "found",

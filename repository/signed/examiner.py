@@ -16,7 +16,7 @@ from formats.package.names import shown_name
 from formats.package.source import Kind, Spooled
 from formats.package.spool import Spool
 from policies.findings import Finding, Findings, said
-from policies.phrases import os_phrase
+from policies.phrases import os_phrase, phrase
 from repository.aip.enclosures import Enclosures
 from repository.archive import Archive
 from repository.progress import Progress
@@ -193,8 +193,9 @@ def told(report: FileReport, path: str) -> Iterator[Finding]:
         why = sound[0].verdict.why
         yield Finding("SIG-MAYBE-SIGNED", path, {"reason": why.args.get("reason", "") if why is not None else ""})
     elif not report.trusted and sound:
-        worst = Integrity.UNKNOWN if any(each.integrity is Integrity.UNKNOWN for each in sound) else Integrity.INTACT
-        yield Finding("SIG-NO-ANCHORS", path, {"integrity": worst.value})
+        unknown = any(each.integrity is Integrity.UNKNOWN for each in sound)
+        integrity = phrase("integrity-unknown") if unknown else phrase("integrity-intact")
+        yield Finding("SIG-NO-ANCHORS", path, {"integrity": integrity})
     for each in signatures:
         if report.trusted or each not in sound:
             yield _finding(each, path)

@@ -230,6 +230,8 @@ def test_who_trusts_nobody_is_told_so_and_asks_nobody(
     deposit = archive.deposit(package(tmp_path, van_ban__pdf=pki.sign_pdf(make_pdf(), day(2026, 3), level="B")))
     assert deposit.state is DepositState.STORED
     assert codes(deposit) == {"SIG-NO-ANCHORS": 1}
+    (finding,) = [each for each in deposit.findings if each.code == "SIG-NO-ANCHORS"]
+    assert "nguyên vẹn" in finding.text("vi")
     cut = make("a.docx", tmp_path)[0].read_bytes()[:-40]
     unread = archive.deposit(write_tree(tmp_path / "cụt", {"a.docx": cut}), key="2")
     assert unread.state is DepositState.STORED
