@@ -5,6 +5,7 @@ Nothing here is a guess: what cannot be asked is an entry, not an empty place.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ from repository.recalls import Recall, waited_for
 from repository.reports.fixity import FixitySummary, fixity_summary
 from repository.settings.formats import OWN_POLICY, formats_in
 from repository.settings.notices import recalled
+from storage.errors import Unavailable
 from storage.ocfl.tier import LocalTier
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ DRILL = "restore drill"
 """The type of the event that tells of a drill (the PREMIS vocabulary has no word for it)."""
 
 ENDS_SOON = timedelta(days=60)
-"""How long before its end a certificate is told of: ordering another one takes weeks in an office."""
+"""How long before its end a certificate, or a cartridge, is told of: ordering another one takes weeks in an office."""
 
 STOPPED = timedelta(days=2)
 """So long after a day's end the next one should have been closed long ago: the worker does it within minutes."""
@@ -84,6 +86,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
         *_ledger(archive, now),
         *_evidence(archive, now),
         *_surroundings(archive, now),
+        *_cartridges(archive, now),
         *_deposits(archive),
         *_notices(archive),
         *(_jobs(jobs) if jobs is not None else ()),
@@ -228,6 +231,26 @@ def _surroundings(archive: Archive, now: datetime) -> Iterator[Finding]:
             formats_in(archive.settings.home)
     except KhoError as error:  # no campaign begins or goes on by it
         yield error.finding
+
+
+def _cartridges(archive: Archive, now: datetime) -> Iterator[Finding]:
+    """Cartridges that are to be refreshed: soon too old, or no longer to be trusted. (A tier that cannot be asked is told of as such.)"""
+    if all(place.kind != "tape" for place in archive.settings.tiers):
+        return  # what is needed for tape is not loaded
+    from storage.tape.rows import Volume, VolumeState
+    from storage.tape.tier import TapeTier
+
+    soon = (now + ENDS_SOON).date().isoformat()
+    for tier in archive.tiers.values():
+        volumes: list[Volume] = []
+        if isinstance(tier, TapeTier):
+            with contextlib.suppress(Unavailable):
+                volumes = tier.volumes()
+        for each in volumes:
+            if each.replace_by and each.replace_by <= soon and each.state not in (VolumeState.RETIRED, VolumeState.LOST):
+                yield Finding("TAPE-REPLACE", each.barcode, {"date": each.replace_by})
+            if each.state is VolumeState.SUSPECT:
+                yield Finding("TAPE-SUSPECT", each.barcode, {"reason": each.note or "-"})
 
 
 def _certificates(archive: Archive, now: datetime) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from storage.tape.library import Library
 from storage.tape.mending import write_mends
 from storage.tape.planning import conflict, fitting, in_sequence, inventories
 from storage.tape.recall import Recall
-from storage.tape.rows import FileRow, PartRow, VolumeState
+from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.verifying import Pass, Verified
 from storage.tape.writing import Outgoing, Plan, bundled
@@ -285,6 +285,15 @@ class TapeTier:
             if have:
                 newest = max(have)
                 yield ObjectVersion(ObjectId(object_id), newest, have[newest], place=object_path(object_id))
+
+    def volumes(self) -> list[Volume]:
+        """What the register knows of the cartridges, without waiting for whoever works with them. Raises Unavailable."""
+        self._folder.identifier  # noqa: B018 - whether this very tier is there
+        try:
+            with contextlib.closing(self._folder.register()) as register:
+                return register.volumes()
+        except sqlite3.Error as error:
+            raise Unavailable(str(self._folder.path), phrase("tape-register", why=str(error))) from error
 
     def strays(self) -> Iterator[str]:
         """None: what lies on a cartridge and belongs to no object is not among objects; `kho tape show` lists it."""

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,24 @@ def test_refresh_copies_what_counts_and_leaves_out_what_was_disposed_of(archive:
     for name in ("hồ sơ 2.bin", random.Random(2).randbytes(5_000)):
         data = (archive.target.tapes / TWO).read_bytes()
         assert (name if isinstance(name, bytes) else name.encode()) not in data
+
+
+def test_cartridges_that_are_to_be_refreshed_need_attention(archive: TapeArchive) -> None:
+    """Only `kho tape inventory` told of them, which nobody runs who is told of everything else."""
+
+    def told() -> list[tuple[str, str]]:
+        return [(each.code, each.path) for each in archive.engine.overview.attention() if each.code.startswith("TAPE-")]
+
+    assert told() == []
+    with archive.tape.shelf(library=False) as shelf:  # whoever works with the tier is not waited for
+        shelf.register.change_volume(ONE, made=f"{datetime.now(UTC) + timedelta(days=50):%Y-%m-%d}", rated_years=0)
+        assert told() == []
+        shelf.register.change_volume(ONE, made=f"{datetime.now(UTC).year - 30}-01-31", rated_years=30)
+        assert told() == [("TAPE-REPLACE", ONE)]
+        shelf.register.change_volume(ONE, state=VolumeState.SUSPECT, note="TapeAlert 4")
+        assert told() == [("TAPE-REPLACE", ONE), ("TAPE-SUSPECT", ONE)]
+        shelf.register.change_volume(ONE, state=VolumeState.RETIRED)
+        assert told() == []
 
 
 class Killed(BaseException):
