@@ -40,6 +40,7 @@ __all__ = [
     "ExportFailed",
     "KeyReused",
     "LedgerChanged",
+    "LedgerClock",
     "NoCampaign",
     "NoDays",
     "NoGoodCopy",
@@ -226,6 +227,13 @@ class LedgerBehind(RepositoryError):
 class NoDays(RepositoryError):
     def __init__(self) -> None:
         super().__init__("LED-NO-DAYS")
+
+
+class LedgerClock(RepositoryError):
+    """By the clock it is before the last day of the ledger was closed."""
+
+    def __init__(self, now: str, closed: str) -> None:
+        super().__init__("LED-CLOCK", now=now, closed=closed)
 
 
 class NotInLedger(RepositoryError):

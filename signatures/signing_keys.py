@@ -5,9 +5,11 @@ A key is described in plain numbers (``description``), so that whoever checks a 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,17 +70,23 @@ class SigningKey:
         raise SigningKeyError("LED-KEY-KIND", str(path))
 
     def save(self, path: Path) -> None:
-        """Write it as PEM, readable for its owner only, durably; the file must not be there. Raises SigningKeyError."""
+        """Write it as PEM, readable for its owner only, durably; the file must not be there, and is there whole or not at all: an
+        interruption must not leave half of a key by which days are to be signed. Raises SigningKeyError."""
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
         data = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+            os.rename(temporary, path)
         except OSError as error:
+            temporary.unlink(missing_ok=True)
             raise SigningKeyError("LED-KEY-UNREADABLE", str(path), reason=os_phrase(error)) from error
 
     @property

@@ -60,14 +60,19 @@ def verify(
         if not KEY_ID.fullmatch(each.lower()):
             raise Usage("USE-VALUE", name="--key", value=each, reason=words("ledger.no_key_id"), command="kho ledger verify")
     verifier = Verifier(str(path), outside, str(ca or ""), key or (), unbroken).run()
-    closing = [Finding("OPS-LEDGER", str(path), {"count": len(verifier.found)})] if verifier.found else []
+    code, closing = Exit.DONE, []
+    if verifier.found:
+        code, closing = Exit.DAMAGE, [Finding("OPS-LEDGER", str(path), {"count": len(verifier.found)})]
+    elif verifier.elsewhere:
+        days = ", ".join(map(str, sorted(set(verifier.elsewhere))))
+        code, closing = Exit.REFUSED, [Finding("OPS-LEDGER-ELSEWHERE", str(path), {"days": days})]
 
     def text() -> None:
         for line in told(verifier, language()):
             Screen(door.out).line(line)
 
     body = {"path": str(path), "days": len(verifier.days), **document(verifier, language())}
-    return door.answer("ledger_verify", body, text, code=Exit.DAMAGE if closing else Exit.DONE, closing=closing)
+    return door.answer("ledger_verify", body, text, code=code, closing=closing)
 
 
 def close(context: typer.Context, home: Home = None, as_json: AsJson = False) -> int:

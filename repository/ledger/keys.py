@@ -23,12 +23,13 @@ from policies.phrases import os_phrase, phrase
 from repository.archive import Archive
 from repository.catalog import LedgerDay
 from repository.coming import day_object
-from repository.errors import LedgerBehind
+from repository.errors import LedgerBehind, LedgerClock
 from repository.ledger.days import time_of
 from repository.ledger.events import ledger_of
 from repository.ledger.segments import CONTENT, places_of
 from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, REPORT_PREFIX, canonical
 from signatures.signing_keys import SigningKey, SigningKeyError, key_id
+from storage import durable
 from storage.errors import StorageError
 from storage.tier import ObjectId
 
@@ -141,10 +142,17 @@ class KeyRing:
         signer = self.current if self._rows and lost is None else key
         statement = canonical(said)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._file(key.id).exists():
-            key.save(self._file(key.id))
+        self._keep(key)
         signature = base64.b64encode(signer.sign(KEY_PREFIX + statement)).decode("ascii")
         return {"statement": statement.decode("ascii"), "signature": signature}
+
+    def _keep(self, key: SigningKey) -> None:
+        """Raises SigningKeyError: its place holds something else, which would sign nothing when it is needed."""
+        path = self._file(key.id)
+        if not path.exists():
+            key.save(path)
+        elif (found := SigningKey.load(path).id) != key.id:
+            raise SigningKeyError("LED-KEY-OTHER", str(path), wanted=key.id, found=found)
 
     def continues(self, line: Mapping[str, Any], first: int) -> bool:
         """Whether a line is the next statement here, of a key that signs from day ``first`` on."""
@@ -181,11 +189,16 @@ def write_statements(folder: Path, statements: bytes) -> None:
     """Write keys.ndjson, whole and durably."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = folder / f"keys.{uuid.uuid4().hex}"
-    with open(temporary, "wb") as stream:
-        stream.write(statements)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(temporary, folder / STATEMENTS)
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(statements)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(temporary, folder / STATEMENTS)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    durable.fsync_folder(str(folder))  # the names of the private key and of the statements, before anything is signed
 
 
 def ring_of(archive: Archive) -> KeyRing:
@@ -298,6 +311,7 @@ def report_lost(archive: Archive, reason: str, key: SigningKey | None = None) ->
     Raises:
         SigningKeyError: the key in force is not lost; or it may not be read, which is no loss; or the new one was in force before.
         LedgerBehind: a tier has days that the catalog does not know, so that the new key would begin where the old one signed already.
+        LedgerClock: by the clock the loss would be reported before the last day was closed: every verifier would take that for made up.
     """
     with alone(archive):
         ring, before = ring_of(archive), archive.catalog.days.last()
@@ -306,6 +320,8 @@ def report_lost(archive: Archive, reason: str, key: SigningKey | None = None) ->
         refuse_second(archive, ring.archive, first)
         ledger = ledger_of(archive)
         event = ledger.event(KEY_LOST, "success", agent=archive.actor)
+        if before is not None and time_of(event.time) < (closed := json.loads(before.head)["closed"]):
+            raise LedgerClock(time_of(event.time)[:19], closed[:19])
         lost = {"event": event.id, "head": "" if before is None else hashlib.sha256(before.head).hexdigest()}
         line = ring.statement(key or SigningKey.generate(), first, event.time, lost)
         ledger.append_with_note(replace(event, detail={**event.detail, **line}), {"by": archive.actor, "reason": reason})

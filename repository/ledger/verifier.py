@@ -11,7 +11,8 @@ report): everything up to it is then proven. ``--ca`` is the certificate (PEM) o
 Each key is vouched for by the one before it, but for the first one, and for one that began because the key before it was lost. ``--key`` is
 the id of such a key as the archive published it: when any is given, all of them must be. ``--unbroken``: no key may have been lost.
 
-Exit: 0 nothing contradicts itself (read what is *not* proven), 1 the ledger was tampered with or is damaged, 2 wrong usage.
+Exit: 0 nothing contradicts itself (read what is *not* proven), 1 the ledger was tampered with or is damaged, 2 wrong usage, 3 nothing
+contradicts itself, but an outside head is of a day that is not here: what it would prove is not proven.
 
 This file is the definition of the checks and trusts neither Kho nor its operators; docs/on-disk.md describes the format.
 """
@@ -21,16 +22,19 @@ from __future__ import annotations
 import argparse
 import base64
 import csv
+import errno
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 DAY_FILES = ("head.json", "head.sig", "events.ndjson", "keys.ndjson")
 HEAD_PREFIX = b"kho ledger head 1\n"
@@ -47,9 +51,62 @@ KEY_ID = re.compile("[0-9a-f]{64}")
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
 CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+"""`TIME` as it is written: such texts sort as the times do."""
+YEARS = ("1970", "9999")  # from the one to before the other: what calendars can count from and to
 CAMPAIGN = "formats_campaign_report"  # the kind of a report whose figures are no sums over events
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of reading what is not what it should be: whoever wrote it may have meant to keep a verifier from ending."""
+LARGEST = 16 << 20  # bytes of a head, a signature, a token, a list of keys; of one line of events
+
+
+# -- What lies there: anybody may have put it there --------------------------------------------------------------------------------
+
+
+def opened(path: str) -> BinaryIO:
+    """A file to be read; a pipe or a device, which would never end or never answer, is none. Raises OSError."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "no file", path)
+    return open(path, "rb")
+
+
+def contents(path: str) -> bytes:
+    """What a small file holds, or as much of it as tells that it is none. Raises OSError."""
+    with opened(path) as stream:
+        return stream.read(LARGEST + 1)
+
+
+def document(path: str) -> Any:
+    """What a JSON document says to whoever reads it: one where two readers could read different things is refused. Raises OSError, and
+    of `BROKEN`."""
+    with opened(path) as stream:
+        text = stream.read().decode("utf-8", "surrogateescape")  # names of files that are not UTF-8 stand in reports as they are
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    told = dict(pairs)
+    if len(told) != len(pairs):
+        raise ValueError("a name is there twice")
+    return told
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(name)
+
+
+def moment(text: Any) -> datetime:
+    """The time that a text written by `TIME` tells; another one would sort elsewhere than it happened. Raises ValueError, TypeError."""
+    if not MOMENT.fullmatch(text):
+        raise ValueError("no time")
+    return datetime.strptime(text, TIME)
+
+
+def shown(value: Any) -> Any:
+    """An argument of a sentence as people may see it: names can hold what drives a terminal, or whole sentences on lines of their own."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in value)
 
 
 # -- Trees: RFC 6962 hashing over leaves that are sorted by SHA-256 of the event's id, so that absence can be proven, too -----------
@@ -154,8 +211,8 @@ def rsa_pss(n: int, e: int, message: bytes, signature: bytes, salt: int = 32) ->
     bits = n.bit_length()
     size, length = (bits + 7) // 8, (bits + 6) // 8  # of the modulus; of the encoded message, which has one bit less
     number = int.from_bytes(signature, "big")
-    if bits < 2048 or e < 3 or len(signature) != size or number >= n:
-        return False
+    if not 2048 <= bits <= 16384 or not 3 <= e < 2**64 or len(signature) != size or number >= n:
+        return False  # greater numbers would be worked on for hours
     encoded = pow(number, e, n).to_bytes(size, "big")[size - length :]
     masked, h = encoded[: length - 33], encoded[length - 33 : -1]
     unused = 8 * length - bits + 1
@@ -228,8 +285,7 @@ def openssl_says(token_file: str, data_file: str, ca: str) -> bool | None:
     if program is None or not ca:
         return None
     command = [program, "ts", "-verify", "-token_in", "-in", token_file, "-data", data_file, "-CAfile", ca]
-    with open(token_file, "rb") as stream:
-        said = token_says(stream.read())[1]
+    said = token_says(contents(token_file))[1]
     command += ["-attime", str(int((said - datetime(1970, 1, 1)).total_seconds()))]
     try:
         return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
@@ -260,6 +316,8 @@ class Sums:
         if not self.since <= event["time"] < self.until or (self.tier and event.get("tier") != self.tier):
             return
         kind, detail = event["type"], event.get("detail", {})
+        if not isinstance(event.get("tier", ""), str) or not isinstance(detail.get("algorithm", ""), str):
+            raise TypeError("figures are named by texts")
         if self.aips is not None and event.get("aip") and event["aip"] not in self.aips:
             return
         count = self.tiers.setdefault(event.get("tier", ""), {})
@@ -347,17 +405,30 @@ class Day:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        with open(os.path.join(folder, "head.json"), "rb") as stream:
-            self.data = stream.read()
+        self.unread: dict[str, str] = {}  # files that are there and could not be read, and why
+        self.data = contents(os.path.join(folder, "head.json"))
         self.digest = hashlib.sha256(self.data).hexdigest()
         self.head = _head(self.data)
 
     def read(self, name: str) -> bytes | None:
         try:
-            with open(os.path.join(self.folder, name), "rb") as stream:
-                return stream.read()
+            return contents(os.path.join(self.folder, name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.unread[name] = str(error.strerror)
+            return None
+
+    def print_of(self, name: str) -> str | None:
+        """The SHA-256 of a file of any size; None when it cannot be read."""
+        whole = hashlib.sha256()
+        try:
+            with opened(os.path.join(self.folder, name)) as stream:
+                for piece in iter(lambda: stream.read(1 << 20), b""):
+                    whole.update(piece)
         except OSError:
             return None
+        return whole.hexdigest()
 
     def line(self) -> str:
         return "kho-ledger-head 1 %s %d %s %s" % (self.head["archive"], self.head["number"], self.head["date"], self.digest)
@@ -366,7 +437,7 @@ class Day:
 def _is_ledger(folder: str) -> bool:
     """Whether an OCFL object holds a day; one whose inventory is gone is looked at, too."""
     try:
-        with open(os.path.join(folder, "inventory.json"), "rb") as stream:
+        with opened(os.path.join(folder, "inventory.json")) as stream:
             return re.search(rb'"id"\s*:\s*"urn:kho:ledger:', stream.read(65536)) is not None
     except OSError:
         return True
@@ -375,10 +446,11 @@ def _is_ledger(folder: str) -> bool:
 def _head(data: bytes) -> Any:
     try:
         head = json.loads(data)
-        datetime.strptime(head["closed"], TIME)
+        moment(head["closed"])
         sound = canonical(head) + b"\n" == data and head["kho_ledger"] == 1 and head["number"] >= 1 and head["events"] >= 0
         sound = sound and all(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", head[name]) for name in ("since", "date"))
-        sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"]) < date.max
+        sound = sound and all(YEARS[0] <= head[name] < YEARS[1] for name in ("since", "date", "closed"))
+        sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"])
         sound = sound and type(head["number"]) is int and type(head["events"]) is int
         sound = sound and all(re.fullmatch("[0-9a-f]{64}", head[name]) for name in ("root", "segment", "keys", "key"))
         return head if sound and isinstance(head["archive"], str) and isinstance(head["previous"], str) else None
@@ -389,7 +461,7 @@ def _head(data: bytes) -> Any:
 def _is_loss(said: Any, keys: list[Any]) -> bool:
     """Whether a statement is one of a key that begins because the key before it was lost."""
     known, lost = [key_id(each["key"]) for each in keys], said["lost"]
-    datetime.strptime(said["time"], TIME)
+    moment(said["time"])
     named = isinstance(lost["event"], str) and (lost["head"] == "" if said["from"] == 1 else KEY_ID.fullmatch(lost["head"]))
     return bool(
         named and known and said["kho_ledger_key"] == 2 and said["previous"] == known[-1] and key_id(said["key"]) not in known
@@ -433,6 +505,11 @@ class Verifier:
     def bad(self, code: str, place: str, **more: Any) -> None:
         self.found.append((code, place, more))
 
+    @property
+    def elsewhere(self) -> list[int]:
+        """Days of outside heads that are not here, by the account of what is: asked for, and neither proven nor found wrong."""
+        return [more["number"] for code, more in self.unproven if code in ("BEYOND", "BEFORE")]
+
     def run(self) -> Verifier:
         self._gather()
         self._reports()
@@ -455,12 +532,25 @@ class Verifier:
     def _walk(self) -> Iterator[tuple[str, list[str]]]:
         """Each folder, and the names of the files in it. In a whole storage root records of the archive are not looked at: whatever their
         files are called, they say nothing of the ledger."""
-        for top, folders, names in os.walk(self.folder):
+        for top, folders, names in os.walk(self.folder, onerror=self._unread):
             folders.sort()
             if any(name.startswith("0=ocfl_object_") for name in names) and not _is_ledger(top):
                 folders.clear()
             else:
                 yield top, sorted(names)
+
+    def _unread(self, error: OSError) -> None:
+        """A folder that cannot be read may hold anything."""
+        told = ("FOLDER-UNREADABLE", str(error.filename), {"reason": str(error.strerror)})
+        if told not in self.found:
+            self.found.append(told)
+
+    def _lacks(self, code: str, of: Day, name: str, **more: Any) -> None:
+        """A file of a day is not there, or could not be read: then nothing is known of it."""
+        if name in of.unread:
+            self.bad("FILE-UNREADABLE", os.path.join(of.folder, name), reason=of.unread[name])
+        else:
+            self.bad(code, of.folder, **more)
 
     def _gather(self) -> None:
         known: dict[str, Day] = {}
@@ -487,7 +577,7 @@ class Verifier:
 
     def _same(self, one: Day, other: Day) -> None:
         for name in (*DAY_FILES, "policy.toml"):
-            if one.read(name) != other.read(name):
+            if one.print_of(name) != other.print_of(name):
                 self.bad("COPIES-DIFFER", other.folder, file=name)
 
     def _chain(self, before: Day | None, day: Day) -> None:
@@ -539,7 +629,7 @@ class Verifier:
         """The statements of keys as this day tells them; None when they are not what they should be."""
         data = day.read("keys.ndjson")
         if data is None or hashlib.sha256(data).hexdigest() != day.head["keys"]:
-            self.bad("KEYS", day.folder)
+            self._lacks("KEYS", day, "keys.ndjson")
             return None
         return self._statements(data, day.folder)
 
@@ -575,7 +665,7 @@ class Verifier:
         in_force = [said["key"] for said in keys if said["from"] <= day.head["number"]]
         text = day.read("head.sig")
         if text is None:
-            self.bad("SIGNATURE-GONE", day.folder, day=day.head["date"])
+            self._lacks("SIGNATURE-GONE", day, "head.sig", day=day.head["date"])
             return
         try:
             signature = base64.b64decode(text.strip(), validate=True)
@@ -593,9 +683,9 @@ class Verifier:
                 continue
             first, before = held.get(said["from"]), held.get(said["from"] - 1)
             follows = first.head["previous"] if first else before.digest if before else said["lost"]["head"]
-            told = datetime.strptime(said["time"], TIME)
-            late = first and told > datetime.strptime(first.head["closed"], TIME)
-            early = before and told < datetime.strptime(before.head["closed"], TIME)
+            told = moment(said["time"])
+            late = first and told > moment(first.head["closed"])
+            early = before and told < moment(before.head["closed"])
             if follows != said["lost"]["head"] or late or early:
                 self.bad("KEY-LOST-FALSE", (first or before or self.days[-1]).folder, number=number)
             if self.unbroken:
@@ -632,11 +722,11 @@ class Verifier:
         whole, pairs, number, wrong = hashlib.sha256(), [], 0, False
         end = (datetime.fromisoformat(head["date"]) + timedelta(days=1)).strftime(TIME)
         try:
-            with open(path, "rb") as stream:
-                for line in stream:
+            with opened(path) as stream:
+                for line in iter(lambda: stream.readline(LARGEST), b""):
                     whole.update(line)
                     event = json.loads(line)
-                    wrong = wrong or event["n"] != number or not line.endswith(b"\n")
+                    wrong = wrong or event["n"] != number or not line.endswith(b"\n") or not MOMENT.fullmatch(event["time"])
                     self.late_entries += event["time"][:10] < head["since"]
                     self.early_entries += event["time"] >= end
                     if event["type"] == KEY_LOST:
@@ -645,8 +735,11 @@ class Verifier:
                     for _, _, sums in self.sums:
                         sums.add(event)
                     number += 1
-        except OSError:
+        except FileNotFoundError:
             self.bad("SEGMENT-GONE", path, day=head["date"])
+            return
+        except OSError as error:
+            self.bad("FILE-UNREADABLE", path, reason=str(error.strerror))
             return
         except BROKEN:
             wrong = True
@@ -660,6 +753,8 @@ class Verifier:
     def _token(self, day: Day) -> None:
         token = day.read("head.tst")
         if token is None:
+            if "head.tst" in day.unread:
+                self._lacks("TOKEN", day, "head.tst")
             return
         signature = os.path.join(day.folder, "head.sig")
         end = datetime.fromisoformat(day.head["date"]) + timedelta(days=1)
@@ -672,7 +767,7 @@ class Verifier:
             return
         if length == "sha1" or stamped != imprint:
             self.bad("TOKEN-OTHER", day.folder, day=day.head["date"])
-        elif when < datetime.strptime(day.head["closed"], TIME) - CLOCKS_APART or when < end - CLOCKS_APART:
+        elif when < moment(day.head["closed"]) - CLOCKS_APART or when < end - CLOCKS_APART:
             self.bad("TOKEN-EARLY", day.folder, day=day.head["date"], time=str(when))
         elif when > end + TOKEN_WITHIN:
             self.bad("TOKEN-LATE", day.folder, day=day.head["date"], time=str(when))
@@ -686,7 +781,9 @@ class Verifier:
     def _policy(self, day: Day) -> None:
         """The text of the policy that was in force when the day was closed, where the head says which it was."""
         text, wanted = day.read("policy.toml"), day.head.get("policy")
-        if text is None:
+        if "policy.toml" in day.unread:
+            self._lacks("POLICY", day, "policy.toml")
+        elif text is None:
             self.without_policy += wanted is not None
         elif hashlib.sha256(text).hexdigest() != wanted:
             self.bad("POLICY", os.path.join(day.folder, "policy.toml"), day=day.head["date"])
@@ -713,12 +810,14 @@ class Verifier:
                     self.sure = max(self.sure, number)
                 else:
                     self.bad("OUTSIDE-DIFFERS", held[number].folder, number=number)
-            elif digest in self.alone:
-                pass  # the head of a proof that came without its day
+            elif digest in self.alone and (not held or number < min(held)):
+                pass  # the head of a proof that came without its day; it says nothing of whether the days here go far enough
             elif number > max(held, default=0) and self._ends_before(day, max(held, default=0)):
                 self.unproven.append(("BEYOND", {"number": number, "last": max(held, default=0)}))
             elif not held or number > max(held):
                 self.bad("CUT-OFF", self.folder, number=number, last=max(held, default=0))
+            elif number < min(held) - 1:  # of the day before them the first one tells: see `_begins_late`
+                self.unproven.append(("BEFORE", {"number": number, "first": min(held)}))
 
     def _reports(self) -> None:
         for top, names in self._walk():
@@ -727,10 +826,9 @@ class Verifier:
             if "report.json" in names:
                 place = os.path.join(top, "report.json")
                 try:
-                    with open(place, encoding="utf-8") as stream:
-                        report = json.load(stream)
+                    report = document(place)
                     if report.get("kind") == CAMPAIGN:  # no sums over events; signed like any document
-                        self.unproven.append(("REPORT-OTHER", {"place": os.path.basename(place)}))
+                        self._other_report(place)
                         continue
                     scope, period = report["scope"], report["period"]
                     aips = None if scope.get("aips") is None else set(scope["aips"])
@@ -742,30 +840,42 @@ class Verifier:
                         isinstance(each, dict) for each in [*report["figures"].values(), *report.get("faulty", [])]
                     ):
                         raise ValueError(place)
-                    datetime.strptime(period["from"], TIME), datetime.strptime(period["to"], TIME)
+                    moment(period["from"]), moment(period["to"]), moment(report.get("generated", period["to"]))
                 except (OSError, *BROKEN):
                     self.bad("REPORT-BROKEN", place)
                     continue
                 self.reports.append((place, report))
                 self.sums.append((place, report, sums))
 
+    def _other_report(self, place: str) -> None:
+        self.unproven.append(("REPORT-OTHER", {"place": os.path.basename(place)}))
+        if not os.path.exists(place + ".sig"):
+            self.unproven.append(("UNSIGNED", {"place": os.path.basename(place)}))
+
     def _scope(self, place: str) -> None:
+        """An export says which days it holds: a copy of it that did not come through whole is told from a whole one."""
         try:
-            with open(place, encoding="utf-8") as stream:
-                ledger = json.load(stream)["ledger"]
-                self.starts.append(int(ledger["first"]))
-                if ledger.get("ends"):  # the export was asked for up to that day
-                    self.ends.append((int(ledger["last"]), ""))
+            ledger = document(place)["ledger"]
+            first, last = int(ledger["first"]), int(ledger["last"])
         except (OSError, *BROKEN):
             self.bad("REPORT-BROKEN", place)
+            return
+        self.starts.append(first)
+        if ledger.get("ends"):  # the export was asked for up to that day
+            self.ends.append((last, ""))
+        if not self._holds(first, last):
+            self.bad("SCOPE-DAYS", place, first=first, last=last)
+
+    def _holds(self, first: int, last: int) -> bool:
+        held = {day.head["number"] for day in self.days}
+        return last < first or (last - first < len(held) and held.issuperset(range(first, last + 1)))
 
     def _compare_reports(self) -> None:
         held = {day.head["number"]: day for day in self.days}
         for place, report, sums in self.sums:
             ledger = report["ledger"]
             first, last = ledger.get("first") or 1, ledger.get("last") or 0
-            here = last < first or (last - first < len(held) and set(range(first, last + 1)) <= set(held))
-            if not here or (first <= last and held[last].line() != ledger.get("head")):
+            if not self._holds(first, last) or (first <= last and held[last].line() != ledger.get("head")):
                 self.bad("REPORT-DAYS", place)
             self._report_period(place, sums, held)
             if "believed" in report and report["believed"] is not believable(sums.figures()):
@@ -775,7 +885,7 @@ class Verifier:
             self._report_tables(place, report)
             if sums.figures() != report["figures"]:
                 self.bad("REPORT-FIGURES", place)
-            self._report_signature(place)
+            self._report_signature(place, last)
             if ledger.get("open_events"):
                 self.unproven.append(("OPEN-DAY", {"events": ledger["open_events"]}))
 
@@ -803,8 +913,9 @@ class Verifier:
         for name, wanted in (("figures.csv", figures), ("faulty.csv", faulty)):
             table = os.path.join(os.path.dirname(place), name)
             try:
-                with open(table, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-                    found = list(csv.reader(stream))
+                with opened(table) as stream:
+                    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+                    found = list(csv.reader(text))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, csv.Error):
@@ -812,19 +923,19 @@ class Verifier:
             if found != wanted:
                 self.bad("REPORT-TABLE", table)
 
-    def _report_signature(self, place: str) -> None:
-        """A report may be signed by the key that signs heads; then the signature must be right."""
+    def _report_signature(self, place: str, last: int) -> None:
+        """A report on days up to ``last`` may be signed by a key that signs heads; then the signature must be right."""
         if not os.path.exists(place + ".sig"):
             self.unproven.append(("REPORT-UNSIGNED", {"place": os.path.basename(place)}))
         else:
-            self._signed(place, newest=True)
+            self._signed(place, last)
 
-    def _signed(self, place: str, *, newest: bool = False) -> bool:
-        """Whether a document is signed by a key of the ledger, or by the newest one. One that is not is told of."""
+    def _signed(self, place: str, last: int = 0) -> bool:
+        """Whether a document is signed by a key of the ledger that the archive stands for, and that was not replaced when day ``last``
+        was closed. One that is not is told of."""
         try:
-            with open(place + ".sig", "rb") as stream:
-                signature = base64.b64decode(stream.read().strip(), validate=True)
-            with open(place, "rb") as stream:
+            signature = base64.b64decode(contents(place + ".sig").strip(), validate=True)
+            with opened(place) as stream:
                 data = stream.read()
         except (OSError, ValueError):
             data, signature = b"", b""
@@ -832,11 +943,21 @@ class Verifier:
         if not self.days:
             self.unproven.append(("REPORT-KEY", {"place": os.path.basename(place)}))
             return False
-        keys = self.known_keys[-1:] if newest else self.known_keys
-        right = any(signed_by(said["key"], REPORT_PREFIX + data, signature) for said in keys)
-        if not right:
+        replaced = [said["from"] <= last for said in self.known_keys[1:]] + [False]
+        usable = [said for said, gone in zip(self.known_keys, replaced) if not gone]
+        signer = next((said for said in usable if signed_by(said["key"], REPORT_PREFIX + data, signature)), None)
+        if signer is None:
             self.bad("REPORT-SIGNATURE", place)
-        return right
+        elif self._nobodys(signer):
+            self.unproven.append(("SIGNED-LOST", {"place": os.path.basename(place), "key": key_id(signer["key"])}))
+        return signer is not None and not self._nobodys(signer)
+
+    def _nobodys(self, signer: Any) -> bool:
+        """Whether a key stands on one that began because the key before was lost, and nothing from outside ties that to the archive: then
+        anybody may have made both, and what they signed."""
+        begun = [said for said in self.known_keys[: signer["number"]] if "lost" in said][-1:]
+        tied = max([self.sure, *self.timed])
+        return any(tied < said["from"] and key_id(said["key"]) not in self.given for said in begun)
 
     def _documents(self) -> None:
         """Other documents that were handed out signed may be older or newer than the days here: any key of the ledger may have signed."""
@@ -862,8 +983,7 @@ class Verifier:
         """A signed document brings the statements of keys as they were when it was signed: a new key may not have closed a day yet, and
         days that were exported later may tell of more."""
         try:
-            with open(place, "rb") as stream:
-                keys = self._statements(stream.read(), place) if self.days else None
+            keys = self._statements(contents(place), place) if self.days else None
         except OSError:
             return
         if keys is None:
@@ -882,8 +1002,7 @@ class Verifier:
 
     def _proof(self, place: str) -> None:
         try:
-            with open(place, encoding="utf-8") as stream:
-                proof = json.load(stream)
+            proof = document(place)
             number, kind = proof["number"], proof["kind"]
             told = {"event": proof["id"], "number": number}
             head, vouched = proof["head"].encode("ascii"), True
@@ -998,6 +1117,8 @@ WORDS = {
         "HEAD-BROKEN": "The head of a day cannot be read as one.",
         "HEAD-UNREADABLE": "The head of a day could not be read ({reason}): nothing is known of that day.",
         "HEAD-GONE": "A day has no head (head.json is missing).",
+        "FOLDER-UNREADABLE": "A folder could not be read ({reason}): nothing is known of what lies in it.",
+        "FILE-UNREADABLE": "A file could not be read ({reason}): nothing is known of what it says.",
         "COPIES-DIFFER": "Two copies of the same day differ in {file}.",
         "OTHER-ARCHIVE": "This day belongs to another archive's ledger.",
         "CHAIN": "The head of {day} does not continue the day before: a day was edited, exchanged or removed.",
@@ -1028,6 +1149,7 @@ WORDS = {
         "OUTSIDE-DIFFERS": "Day {number} is not the one whose head was given from outside: the history was changed after that.",
         "CUT-OFF": "The outside head is of day {number}, but the ledger ends with day {last}: its end was cut off.",
         "REPORT-BROKEN": "The report cannot be read.",
+        "SCOPE-DAYS": "The export says of itself that it holds days {first} to {last}, and they are not all here.",
         "REPORT-DAYS": "The days that the report is made of are not all here, or are others.",
         "REPORT-FIGURES": "The figures of the report are not the sums over the events.",
         "REPORT-BELIEVED": "The report says of its checker what its figures do not show: whether all planted damage was found.",
@@ -1043,6 +1165,7 @@ WORDS = {
         "REPORT-OTHER": "{place} is the report of a campaign: its figures are not summed again here.",
         "NO-DAYS": "The report is made of no day of the ledger (none that holds its period was closed): it has no figures, and nothing of what it says is proven.",
         "BEYOND": "The outside head of day {number} is later than what is here, which says of itself that it ends with day {last}: that head proves nothing of it. Give a head of these days, or ask for an export that reaches that far.",
+        "BEFORE": "The outside head of day {number} is earlier than what is here, which begins with day {first}: that head proves nothing of it.",
         "EMPTY": "No day of a ledger is here.",
         "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
         "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
@@ -1050,6 +1173,8 @@ WORDS = {
         "POLICIES": "{days} days bring the policy that was in force at their end, as their signed heads tell ({count} different ones; the last change on day {number}).",
         "FIGURES": "The figures of {place} are the sums over these events.",
         "SIGNED": "{place} was signed by a key of this ledger.",
+        "SIGNED-LOST": "{place} is signed by key {key}, which stands on one that no key vouched for, and nothing from outside ties that to the archive: anybody may have signed it.",
+        "UNSIGNED": "{place} is not signed: nothing of what it says is proven.",
         "PROOF-INCLUSION": "Event {event} is in day {number}.",
         "PROOF-ABSENCE": "Event {event} is not in day {number}.",
         "END": "The end is not proven: after day {number} (0: at all) no outside head vouches. Days up to {last} may be re-made by whoever has the key, and later ones may be cut off.",
@@ -1071,6 +1196,8 @@ WORDS = {
         "HEAD-BROKEN": "Không đọc được phần đầu (head) của một ngày.",
         "HEAD-UNREADABLE": "Không đọc được phần đầu của một ngày ({reason}): chưa biết gì về ngày đó.",
         "HEAD-GONE": "Một ngày không có phần đầu (thiếu head.json).",
+        "FOLDER-UNREADABLE": "Không đọc được một thư mục ({reason}): chưa biết gì về nội dung trong đó.",
+        "FILE-UNREADABLE": "Không đọc được một tệp ({reason}): chưa biết gì về nội dung của tệp.",
         "COPIES-DIFFER": "Hai bản của cùng một ngày khác nhau ở {file}.",
         "OTHER-ARCHIVE": "Ngày này thuộc sổ sự kiện của kho khác.",
         "CHAIN": "Phần đầu ngày {day} không nối tiếp ngày trước: có ngày bị sửa, bị tráo hoặc bị xóa.",
@@ -1101,6 +1228,7 @@ WORDS = {
         "OUTSIDE-DIFFERS": "Ngày số {number} không phải ngày có dòng đầu từ bên ngoài: lịch sử đã bị thay đổi sau đó.",
         "CUT-OFF": "Dòng đầu từ bên ngoài là của ngày số {number}, nhưng sổ sự kiện kết thúc ở ngày số {last}: phần cuối đã bị cắt.",
         "REPORT-BROKEN": "Không đọc được báo cáo.",
+        "SCOPE-DAYS": "Bản xuất tự ghi là gồm các ngày số {first} đến số {last}, nhưng ở đây không có đủ.",
         "REPORT-DAYS": "Không có đủ các ngày làm nên báo cáo, hoặc là những ngày khác.",
         "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
         "REPORT-BELIEVED": "Báo cáo nói về bộ kiểm tra điều mà số liệu không cho thấy: mọi hư hỏng cài sẵn có được tìm ra hay không.",
@@ -1116,6 +1244,7 @@ WORDS = {
         "REPORT-OTHER": "{place} là báo cáo của một đợt chuyển đổi: số liệu không được cộng lại ở đây.",
         "NO-DAYS": "Báo cáo không dựa trên ngày nào của sổ sự kiện (chưa ngày nào chứa kỳ báo cáo được đóng): báo cáo không có số liệu, và chưa nội dung nào được chứng minh.",
         "BEYOND": "Dòng đầu từ bên ngoài của ngày số {number} muộn hơn những gì có ở đây (tự ghi là kết thúc ở ngày số {last}), nên không chứng minh được gì cho phần này. Hãy đưa dòng đầu của một trong các ngày này, hoặc yêu cầu bản xuất đến ngày đó.",
+        "BEFORE": "Dòng đầu từ bên ngoài của ngày số {number} sớm hơn những gì có ở đây (bắt đầu từ ngày số {first}), nên không chứng minh được gì cho phần này.",
         "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
         "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
@@ -1123,6 +1252,8 @@ WORDS = {
         "POLICIES": "{days} ngày có kèm chính sách đang có hiệu lực khi hết ngày, đúng như phần đầu đã ký ghi ({count} bản khác nhau; lần đổi cuối ở ngày số {number}).",
         "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
         "SIGNED": "{place} được ký bằng khóa của sổ sự kiện này.",
+        "SIGNED-LOST": "{place} được ký bằng khóa {key}; khóa này dựa trên một khóa không được khóa nào xác nhận, và không có gì từ bên ngoài nối khóa đó với kho: bất cứ ai cũng có thể đã ký.",
+        "UNSIGNED": "{place} không được ký: chưa nội dung nào được chứng minh.",
         "PROOF-INCLUSION": "Sự kiện {event} có trong ngày số {number}.",
         "PROOF-ABSENCE": "Sự kiện {event} không có trong ngày số {number}.",
         "END": "Phần cuối chưa được chứng minh: sau ngày số {number} (0: toàn bộ) không có dòng đầu nào từ bên ngoài. Ai giữ khóa đều có thể làm lại các ngày đến số {last}, và các ngày sau có thể đã bị cắt.",
@@ -1147,25 +1278,28 @@ TITLES = {
 }
 
 
+def _sentence(row: Any, lang: str) -> str:
+    return WORDS[lang][row[0]].format(**{name: shown(value) for name, value in row[-1].items()})
+
+
 def told(verifier: Verifier, lang: str = "en") -> list[str]:
     """The answer in words, as lines."""
-    words, (wrong, right, unknown) = WORDS[lang], TITLES[lang]
+    wrong, right, unknown = TITLES[lang]
     lines = []
     for title, rows in ((wrong, verifier.found), (right, verifier.proven), (unknown, verifier.unproven)):
         if rows:
             lines.append(title + ":")
         for row in rows:
-            place = " [%s]" % row[1] if len(row) == 3 else ""
-            lines.append("  - " + words[row[0]].format(**row[-1]) + place)
+            place = " [%s]" % shown(row[1]) if len(row) == 3 else ""
+            lines.append("  - " + _sentence(row, lang) + place)
     return lines
 
 
 def as_json(verifier: Verifier, lang: str = "en") -> dict[str, Any]:
-    words = WORDS[lang]
     return {
-        "found": [{"code": c, "path": p, "text": words[c].format(**m)} for c, p, m in verifier.found],
-        "proven": [{"code": c, "text": words[c].format(**m)} for c, m in verifier.proven],
-        "unproven": [{"code": c, "text": words[c].format(**m)} for c, m in verifier.unproven],
+        "found": [{"code": row[0], "path": row[1], "text": _sentence(row, lang)} for row in verifier.found],
+        "proven": [{"code": row[0], "text": _sentence(row, lang)} for row in verifier.proven],
+        "unproven": [{"code": row[0], "text": _sentence(row, lang)} for row in verifier.unproven],
     }
 
 
@@ -1173,8 +1307,11 @@ def outside_text(said: str) -> str:
     """What ``--head`` says: the text itself, or of the file that it names."""
     if not os.path.isfile(said):
         return said
-    with open(said, encoding="utf-8", errors="replace") as stream:
-        return stream.read()
+    try:
+        with open(said, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""  # no head line
 
 
 def is_certificate(path: str) -> bool:
@@ -1214,7 +1351,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(as_json(verifier, given.lang), ensure_ascii=False))
     else:
         print("\n".join(told(verifier, given.lang)))
-    return 1 if verifier.found else 0
+    return 1 if verifier.found else 3 if verifier.elsewhere else 0
 
 
 if __name__ == "__main__":

@@ -44,9 +44,8 @@ class Ledgers:
             raise NoDays
         try:
             with new_folder(target):
-                if first > 1 or last is not None:
-                    scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
-                    (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
+                scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
+                (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
                 segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
             return len(segments), target / VERIFIER
         except OSError as error:
@@ -65,7 +64,7 @@ class Ledgers:
 
     def report_lost(self, reason: str, key: Path | None = None) -> str:
         """The key in force is lost for good: let a new one begin that nobody vouches for, and say so in the ledger for ever; returns its
-        id. Raises `SigningKeyError`, `LedgerBehind`."""
+        id. Raises `SigningKeyError`, `LedgerBehind`, `LedgerClock`."""
         return report_lost(self._archive, reason, SigningKey.load(key) if key else None)
 
     def lost_keys(self) -> list[LostKey]:

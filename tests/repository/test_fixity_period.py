@@ -367,7 +367,10 @@ def test_an_export_up_to_a_day_says_so(engine: Engine, tmp_path: Path) -> None:
     assert (verifier.found, "BEYOND" in {code for code, _ in verifier.unproven}) == ([], True)
     engine.ledger.export(tmp_path / "from", first=3)
     shutil.rmtree(max((tmp_path / "from" / "days").iterdir()))
-    assert {code for code, _, _ in Verifier(str(tmp_path / "from"), [newest]).run().found} == {"CUT-OFF"}
+    assert {code for code, _, _ in Verifier(str(tmp_path / "from"), [newest]).run().found} == {"SCOPE-DAYS", "CUT-OFF"}
+    engine.ledger.export(tmp_path / "whole")
+    shutil.rmtree(max((tmp_path / "whole" / "days").iterdir()))
+    assert {code for code, _, _ in Verifier(str(tmp_path / "whole")).run().found} == {"SCOPE-DAYS"}
 
 
 def test_a_report_of_no_closed_day_has_its_verifier_which_says_that_nothing_is_proven(engine: Engine, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import shutil
@@ -239,3 +240,36 @@ def test_a_report_that_a_new_key_signed_before_it_closed_a_day_is_believed(
         (out / STATEMENTS).write_bytes(ring.statements)
         assert Verifier(str(out)).run().found == []
     assert "KEY-LOST" in codes(Verifier(str(out)).run().unproven)
+
+
+def test_a_loss_is_not_reported_before_the_last_day_was_closed(clocked: tuple[Archive, ManualClock]) -> None:
+    """A machine that came back with its clock behind: every verifier would take that statement for made up, for ever."""
+    archive, clock = clocked
+    a_day(archive, clock)
+    key_file(archive).unlink()
+    behind = replace(archive, clock=ManualClock(START - DAY))
+    with pytest.raises(KhoError) as failed:
+        report_lost(behind, "the machine burned")
+    assert (failed.value.finding.code, list(archive.catalog.events.newest(KEY_LOST, 9))) == ("LED-CLOCK", [])
+    report_lost(archive, "the machine burned")
+
+
+def test_a_full_disk_leaves_no_half_of_a_key(clocked: tuple[Archive, ManualClock], monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, clock = clocked
+    a_day(archive, clock)
+    new, before, sync = SigningKey.generate(), {each.name for each in folder_of(archive).iterdir()}, os.fsync
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SigningKeyError):
+        rotate(archive, new)
+    assert {each.name for each in folder_of(archive).iterdir()} == before
+    monkeypatch.setattr(os, "fsync", sync)
+    broken = folder_of(archive) / f"{new.id[:16]}.pem"
+    broken.write_bytes(b"")  # as a Kho of before left it
+    with pytest.raises(SigningKeyError):
+        rotate(archive, new)
+    broken.unlink()
+    assert rotate(archive, new) == ring_of(archive).current.id == new.id

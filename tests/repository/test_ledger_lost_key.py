@@ -242,6 +242,24 @@ def test_a_history_remade_behind_a_loss_is_told_and_found_by_every_later_head(sc
     assert set(codes(Verifier(str(scene.folder), [], "", (), True).run().found)) == {"KEY-BROKEN"}
 
 
+def test_what_a_key_of_nobody_signed_is_not_proven(scene: LedgerScene) -> None:
+    """Whoever has no key at all can say that the last one was lost, and sign whatever he likes with his own."""
+    key, document = SigningKey.generate(), scene.folder / "drill.json"
+    head = hashlib.sha256((scene.day(DAYS) / "head.json").read_bytes()).hexdigest()
+    lost, when = {"event": "made up", "head": head}, time_of(START + DAYS * DAY)
+    more = stated(scene, key, **{"number": 3, "from": DAYS + 1, "previous": scene.key.id, "time": when, "lost": lost})
+    (scene.folder / STATEMENTS).write_bytes(b"".join([*statements(scene), more]))
+    document.write_text('{"restored_all": true}')
+    document.with_name("drill.json.sig").write_bytes(base64.b64encode(key.sign(REPORT_PREFIX + document.read_bytes())))
+    verifier = scene.verify(scene.line)
+    assert verifier.found == []
+    assert ("SIGNED-LOST", {"place": "drill.json", "key": key.id}) in verifier.unproven
+    assert "SIGNED" not in codes(verifier.proven)
+    document.with_name("drill.json.sig").write_bytes(base64.b64encode(scene.key.sign(REPORT_PREFIX + document.read_bytes())))
+    assert "SIGNED" in codes(scene.verify(scene.line).proven)  # an outside head ties that key to the days before
+    assert "SIGNED" not in codes(scene.verify().proven)
+
+
 def test_the_file_that_is_handed_out_tells_it_too(scene: LedgerScene, tmp_path: Path) -> None:
     script = [sys.executable, "-I", "-S", str(scene.folder / "kho-ledger-verify.py"), str(scene.folder)]
 

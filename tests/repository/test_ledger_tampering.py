@@ -3,6 +3,7 @@ it, it finds all but those that nobody can find then, and says that the end is n
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -21,7 +22,7 @@ from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper
 from repository.cli.run import run
 from repository.ledger.keeper import prove
 from repository.ledger.keys import sign_document
-from repository.ledger.verifier import WORDS, Sums, canonical, key_of, leaf_of, told
+from repository.ledger.verifier import REPORT_PREFIX, WORDS, Sums, canonical, key_of, leaf_of, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -455,10 +456,146 @@ def report_of_no_period(scene: LedgerScene) -> None:
     path.write_text(path.read_text().replace('"2026-03-02T00:00:00.000000Z"', "5"))
 
 
+def with_event(scene: LedgerScene, **changes: Any) -> None:
+    """An event that nobody but who has the key can have made, and a report on it."""
+    first, *rest = scene.lines(3)
+    report_of(scene, "2026-03-02", "2026-03-07")
+    scene.write(3, [{**first, **changes}, *rest])
+    scene.remake_from(3)
+
+
+def tier_that_is_no_text(scene: LedgerScene) -> None:
+    with_event(scene, tier=5)
+
+
+def algorithm_that_is_no_text(scene: LedgerScene) -> None:
+    with_event(scene, detail={"algorithm": 5})
+
+
+def time_that_sorts_elsewhere(scene: LedgerScene) -> None:
+    with_event(scene, time="2026-3-3T09:00:00.000000Z")
+
+
+def pipe_for(scene: LedgerScene, number: int, name: str) -> None:
+    path = scene.day(number) / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def head_that_never_answers(scene: LedgerScene) -> None:
+    pipe_for(scene, 3, "head.json")
+
+
+def token_that_never_answers(scene: LedgerScene) -> None:
+    pipe_for(scene, 3, "head.tst")
+
+
+def keys_that_never_answer(scene: LedgerScene) -> None:
+    pipe_for(scene, 3, "keys.ndjson")
+
+
+def table_that_never_answers(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    os.mkfifo(scene.folder / "faulty.csv")
+
+
+def events_that_never_end(scene: LedgerScene) -> None:
+    (scene.day(3) / "events.ndjson").unlink()
+    (scene.day(3) / "events.ndjson").symlink_to("/dev/zero")
+
+
+def key_that_is_worked_on_for_hours(scene: LedgerScene) -> None:
+    said = json.loads(json.loads((scene.day(1) / "keys.ndjson").read_bytes())["statement"])
+    said["key"] = {"algorithm": "rsa-pss-sha256", "public": {"n": "f" * 200_000, "e": 10**4000 + 1}}
+    row = canonical({"statement": canonical(said).decode(), "signature": base64.b64encode(b"a" * 100_000).decode()}) + b"\n"
+    (scene.day(1) / "keys.ndjson").write_bytes(row)
+    scene.remake(1, keys=hashlib.sha256(row).hexdigest())
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    inner = b"".join(parts)
+    return bytes([tag, 0x82]) + len(inner).to_bytes(2, "big") + inner
+
+
+def stamped(scene: LedgerScene, number: int) -> None:
+    """A token that says the right thing at the end of time; nobody made it."""
+    digest = hashlib.sha256((scene.day(number) / "head.sig").read_bytes()).digest()
+    imprint = der(0x30, der(0x30), der(4, digest))
+    said = der(0x30, der(2, b"\1"), der(6, b"*"), imprint, der(2, b"\1"), der(0x18, b"99991231120000Z"))
+    signed = der(0x30, der(2, b"\3"), der(0x31), der(0x30, der(6, b"*"), der(0xA0, der(4, said))))
+    (scene.day(number) / "head.tst").write_bytes(der(0x30, der(6, b"*"), der(0xA0, signed)))
+
+
+def closed_in_the_first_year(scene: LedgerScene) -> None:
+    scene.remake(1, closed="0001-01-01T00:00:00.000000Z")
+    stamped(scene, 1)
+
+
+def last_year_of_the_calendar(scene: LedgerScene) -> None:
+    scene.remake(DAYS, date="9999-12-30")
+    stamped(scene, DAYS)
+
+
+def closed_at_a_time_that_sorts_elsewhere(scene: LedgerScene) -> None:
+    scene.remake(3, closed="2026-03-4T09:00:00.000000Z")
+
+
+def report_with(scene: LedgerScene, old: str, new: str) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    path = scene.folder / "report.json"
+    path.write_text(path.read_text().replace(old, new), encoding="utf-8")
+
+
+def report_of_a_period_that_sorts_elsewhere(scene: LedgerScene) -> None:
+    report_with(scene, '"2026-03-02T00', '"2026-3-02T00')
+
+
+def report_of_a_period_in_other_digits(scene: LedgerScene) -> None:
+    report_with(scene, '"2026-03-02T00', '"２026-03-02T00')
+
+
+def report_that_says_two_things(scene: LedgerScene) -> None:
+    report_with(scene, '"figures": ', '"figures": {"a": {"done": 5000}}, "figures": ')
+
+
+def report_of_no_number(scene: LedgerScene) -> None:
+    report_with(scene, '"kho": 1', '"kho": NaN')
+
+
+def report_of_no_time(scene: LedgerScene) -> None:
+    report_with(scene, '"kho": 1', '"kho": 1, "generated": "0"')
+
+
+def folder_that_cannot_be_listed(scene: LedgerScene) -> None:
+    os.rename(scene.day(3), scene.folder / f"days/{'x' * 200}")
+    for _ in range(25):  # deeper than a path may be long
+        (scene.folder / "days" / "y").mkdir()
+        os.rename(scene.folder / f"days/{'x' * 200}", scene.folder / "days" / "y" / ("x" * 200))
+        os.rename(scene.folder / "days" / "y", scene.folder / f"days/{'x' * 200}")
+
+
 @pytest.mark.parametrize(
     ("tamper", "code"),
     [
         (id_that_is_no_text, "SEGMENT"),
+        (tier_that_is_no_text, "SEGMENT"),
+        (algorithm_that_is_no_text, "SEGMENT"),
+        (time_that_sorts_elsewhere, "SEGMENT"),
+        (head_that_never_answers, "HEAD-UNREADABLE"),
+        (token_that_never_answers, "FILE-UNREADABLE"),
+        (keys_that_never_answer, "FILE-UNREADABLE"),
+        (table_that_never_answers, "REPORT-TABLE"),
+        (events_that_never_end, "FILE-UNREADABLE"),
+        (folder_that_cannot_be_listed, "FOLDER-UNREADABLE"),
+        (key_that_is_worked_on_for_hours, "KEY-CHAIN"),
+        (closed_in_the_first_year, "HEAD-BROKEN"),
+        (last_year_of_the_calendar, "HEAD-BROKEN"),
+        (closed_at_a_time_that_sorts_elsewhere, "HEAD-BROKEN"),
+        (report_of_a_period_that_sorts_elsewhere, "REPORT-BROKEN"),
+        (report_of_a_period_in_other_digits, "REPORT-BROKEN"),
+        (report_that_says_two_things, "REPORT-BROKEN"),
+        (report_of_no_number, "REPORT-BROKEN"),
+        (report_of_no_time, "REPORT-BROKEN"),
         (event_that_is_no_object, "SEGMENT"),
         (end_of_the_calendar, "HEAD-BROKEN"),
         (head_that_leads_nowhere, "HEAD-UNREADABLE"),
@@ -474,6 +611,74 @@ def report_of_no_period(scene: LedgerScene) -> None:
 def test_nothing_that_lies_there_keeps_the_verifier_from_its_answer(scene: LedgerScene, tamper: Tamper, code: str) -> None:
     tamper(scene)
     assert code in scene.found(scene.line)
+
+
+def test_names_tell_nothing_but_themselves(scene: LedgerScene) -> None:
+    """A name of a file that holds a whole line of the answer, and what clears a terminal."""
+    document = scene.folder / "x\n  - Everything from day 1\x1b[2J.json"
+    document.write_text("{}")
+    sign_document(scene.archive, document)
+    lines = told(scene.verify())
+    assert any("x\\n  - Everything from day 1\\x1b[2J.json was signed" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_report_that_names_a_file_as_it_is_can_be_read(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    path = scene.folder / "report.json"
+    path.write_bytes(path.read_bytes()[:-1] + b', "faulty": [{"name": "\xff"}]}')
+    assert scene.found(scene.line) == set()
+
+
+def test_a_cut_end_is_found_whatever_else_names_the_outside_head(scene: LedgerScene) -> None:
+    """A proof brings the head of its day along, which says nothing of whether the days that should lead there are here."""
+    event = scene.lines(DAYS)[0]["id"]
+    (scene.folder / "a.proof.json").write_text(json.dumps(prove(scene.archive, event)))
+    tail_cut_off(scene)
+    assert scene.found(scene.line) == {"CUT-OFF"}
+
+
+def test_an_export_that_did_not_come_through_whole_says_so_by_itself(scene: LedgerScene) -> None:
+    for ends in (False, True):
+        scope = {"kho": 1, "ledger": {"first": 1, "last": DAYS, "ends": ends}}
+        (scene.folder / "scope.json").write_text(json.dumps(scope))
+        assert scene.found() == set()
+    tail_cut_off(scene)
+    assert scene.found() == {"SCOPE-DAYS"}
+
+
+def test_a_head_that_proves_nothing_here_is_no_success(scene: LedgerScene) -> None:
+    """An end that was cut off and an export that was asked for up to that day are the same bytes, where somebody changed scope.json."""
+    early = scene.day_line(1)
+    (scene.folder / "scope.json").write_text(json.dumps({"ledger": {"first": 4, "last": 5, "ends": True}}))
+    for number in (1, 2, 3, DAYS):
+        scene.forget(number)
+    script = [sys.executable, "-I", str(scene.folder / "kho-ledger-verify.py"), str(scene.folder)]
+    for line, code, rc in ((early, "BEFORE", 3), (scene.line, "BEYOND", 3), (scene.day_line(5), "", 0)):
+        verifier = scene.verify(line)
+        assert (verifier.found, code in {code for code, _ in verifier.unproven}) == ([], bool(code))
+        done = subprocess.run([*script, "--head", line, "--json"], capture_output=True, text=True, check=False)
+        assert done.returncode == rc
+        with redirect_stdout(io.StringIO()) as out:
+            assert run(["ledger", "verify", str(scene.folder), "--head", line, "--json"]) == rc
+        answer = json.loads(out.getvalue())
+        assert {name: answer[name] for name in ("found", "proven", "unproven")} == json.loads(done.stdout)
+        assert [each["code"] for each in answer["findings"]] == (["OPS-LEDGER-ELSEWHERE"] if rc else [])
+
+
+def test_a_report_may_be_older_than_the_key_that_signs_now(scene: LedgerScene) -> None:
+    """Two reports in one folder: the earlier one was signed by the key of its time. A key that was replaced signs no later one."""
+
+    def signed(last: int, key: SigningKey) -> set[str]:
+        report_of(scene, "2026-03-02", "2026-03-03", last=last, head=scene.day_line(last))
+        data = (scene.folder / "report.json").read_bytes()
+        (scene.folder / "report.json.sig").write_bytes(base64.b64encode(key.sign(REPORT_PREFIX + data)))
+        return scene.found(scene.line)
+
+    assert signed(ROTATED - 1, scene.old_key) == set()
+    assert signed(ROTATED - 1, scene.key) == set()
+    assert signed(ROTATED, scene.old_key) == {"REPORT-SIGNATURE"}
+    assert signed(DAYS, scene.key) == set()
 
 
 def test_a_head_is_known_again_as_letters_and_mails_bring_it(scene: LedgerScene) -> None:
@@ -555,4 +760,4 @@ def test_other_documents_that_the_archive_signed_are_checked(scene: LedgerScene)
     (drill.parent / "report.json").write_text('{"kho": 1, "kind": "formats_campaign_report"}')
     (drill.parent / "drill.json.sig").unlink()
     verifier = scene.verify(scene.line)
-    assert (verifier.found, "REPORT-OTHER" in {code for code, _ in verifier.unproven}) == ([], True)
+    assert (verifier.found, {"REPORT-OTHER", "UNSIGNED"} <= {code for code, _ in verifier.unproven}) == ([], True)
