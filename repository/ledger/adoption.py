@@ -123,7 +123,7 @@ def _is_sound(archive: Archive, files: Mapping[str, bytes], number: int) -> bool
     with tempfile.TemporaryDirectory(prefix="day-", dir=archive.settings.home) as folder:
         for name, data in files.items():
             Path(folder, name).write_bytes(data)
-        Path(folder, "scope.json").write_text(json.dumps({"ledger": {"first": number}}), encoding="utf-8")
+        Path(folder, "scope.json").write_text(json.dumps({"ledger": {"first": number, "last": number}}), encoding="utf-8")
         found = Verifier(folder).run().found
     for code, _, _ in found:
         _log.error("day %d: %s", number, code)

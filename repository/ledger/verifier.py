@@ -856,7 +856,7 @@ class Verifier:
         """An export says which days it holds: a copy of it that did not come through whole is told from a whole one."""
         try:
             ledger = document(place)["ledger"]
-            first, last = int(ledger["first"]), int(ledger["last"])
+            first, last = int(ledger["first"]), int(ledger.get("last", 0))  # 0: it says nothing of its end
         except (OSError, *BROKEN):
             self.bad("REPORT-BROKEN", place)
             return
