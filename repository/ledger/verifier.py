@@ -948,9 +948,14 @@ class Verifier:
         signer = next((said for said in usable if signed_by(said["key"], REPORT_PREFIX + data, signature)), None)
         if signer is None:
             self.bad("REPORT-SIGNATURE", place)
-        elif self._nobodys(signer):
-            self.unproven.append(("SIGNED-LOST", {"place": os.path.basename(place), "key": key_id(signer["key"])}))
-        return signer is not None and not self._nobodys(signer)
+            return False
+        if any("lost" in said for said in self.known_keys[signer["number"] :][:1]):  # whoever found it may have signed since
+            self.unproven.append(("SIGNED-LOST", {"place": os.path.basename(place)}))
+            return False
+        if self._nobodys(signer):
+            self.unproven.append(("SIGNED-ALONE", {"place": os.path.basename(place), "key": key_id(signer["key"])}))
+            return False
+        return True
 
     def _nobodys(self, signer: Any) -> bool:
         """Whether a key stands on one that began because the key before was lost, and nothing from outside ties that to the archive: then
@@ -966,18 +971,7 @@ class Verifier:
             for name in names:
                 place = os.path.join(top, name[:-4])
                 if name.endswith(".json.sig") and place not in reports and self._signed(place):
-                    told = {"place": os.path.basename(place)}
-                    if self._signed_by_lost(place):
-                        self.unproven.append(("SIGNED-LOST", told))
-                    else:
-                        self.proven.append(("SIGNED", told))
-
-    def _signed_by_lost(self, place: str) -> bool:
-        """Whether the key that signed a document was reported lost: whoever found it may have signed since."""
-        with open(place, "rb") as stream, open(place + ".sig", "rb") as signature:
-            data, signed = stream.read(), base64.b64decode(signature.read().strip())
-        lost = [said["key"] for said, after in zip(self.known_keys, self.known_keys[1:]) if "lost" in after]
-        return any(signed_by(key, REPORT_PREFIX + data, signed) for key in lost)
+                    self.proven.append(("SIGNED", {"place": os.path.basename(place)}))
 
     def _later_keys(self, place: str) -> None:
         """A signed document brings the statements of keys as they were when it was signed: a new key may not have closed a day yet, and
@@ -1173,7 +1167,7 @@ WORDS = {
         "POLICIES": "{days} days bring the policy that was in force at their end, as their signed heads tell ({count} different ones; the last change on day {number}).",
         "FIGURES": "The figures of {place} are the sums over these events.",
         "SIGNED": "{place} was signed by a key of this ledger.",
-        "SIGNED-LOST": "{place} is signed by key {key}, which stands on one that no key vouched for, and nothing from outside ties that to the archive: anybody may have signed it.",
+        "SIGNED-ALONE": "{place} is signed by key {key}, which stands on one that no key vouched for, and nothing from outside ties that to the archive: anybody may have signed it.",
         "UNSIGNED": "{place} is not signed: nothing of what it says is proven.",
         "PROOF-INCLUSION": "Event {event} is in day {number}.",
         "PROOF-ABSENCE": "Event {event} is not in day {number}.",
@@ -1252,7 +1246,7 @@ WORDS = {
         "POLICIES": "{days} ngày có kèm chính sách đang có hiệu lực khi hết ngày, đúng như phần đầu đã ký ghi ({count} bản khác nhau; lần đổi cuối ở ngày số {number}).",
         "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
         "SIGNED": "{place} được ký bằng khóa của sổ sự kiện này.",
-        "SIGNED-LOST": "{place} được ký bằng khóa {key}; khóa này dựa trên một khóa không được khóa nào xác nhận, và không có gì từ bên ngoài nối khóa đó với kho: bất cứ ai cũng có thể đã ký.",
+        "SIGNED-ALONE": "{place} được ký bằng khóa {key}; khóa này dựa trên một khóa không được khóa nào xác nhận, và không có gì từ bên ngoài nối khóa đó với kho: bất cứ ai cũng có thể đã ký.",
         "UNSIGNED": "{place} không được ký: chưa nội dung nào được chứng minh.",
         "PROOF-INCLUSION": "Sự kiện {event} có trong ngày số {number}.",
         "PROOF-ABSENCE": "Sự kiện {event} không có trong ngày số {number}.",

@@ -253,8 +253,9 @@ def test_what_a_key_of_nobody_signed_is_not_proven(scene: LedgerScene) -> None:
     document.with_name("drill.json.sig").write_bytes(base64.b64encode(key.sign(REPORT_PREFIX + document.read_bytes())))
     verifier = scene.verify(scene.line)
     assert verifier.found == []
-    assert ("SIGNED-LOST", {"place": "drill.json", "key": key.id}) in verifier.unproven
+    assert ("SIGNED-ALONE", {"place": "drill.json", "key": key.id}) in verifier.unproven
     assert "SIGNED" not in codes(verifier.proven)
+    (scene.folder / STATEMENTS).write_bytes(b"".join(statements(scene)))
     document.with_name("drill.json.sig").write_bytes(base64.b64encode(scene.key.sign(REPORT_PREFIX + document.read_bytes())))
     assert "SIGNED" in codes(scene.verify(scene.line).proven)  # an outside head ties that key to the days before
     assert "SIGNED" not in codes(scene.verify().proven)
@@ -290,6 +291,6 @@ def test_what_a_lost_key_signed_may_have_been_signed_by_whoever_found_it(scene: 
     for key, code in ((scene.key, "SIGNED"), (scene.old_key, "SIGNED-LOST")):
         (scene.folder / "drill.json").write_bytes(b"{}")
         (scene.folder / "drill.json.sig").write_bytes(base64.b64encode(key.sign(REPORT_PREFIX + b"{}")))
-        verifier = scene.verify()
+        verifier = scene.verify(scene.line)  # which ties the key that followed to the days before
         assert verifier.found == []
         assert [each for each in codes([*verifier.proven, *verifier.unproven]) if each.startswith("SIGNED")] == [code]
