@@ -11,7 +11,7 @@ from policies.findings import Finding, spoken
 from repository.cli.door import Door
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
-from repository.cli.screen import Screen, number, size
+from repository.cli.screen import Screen, decimal, number, size
 from repository.texts import language, words
 
 __all__ = ["restore"]
@@ -49,7 +49,7 @@ def restore(
     def text() -> None:
         screen = Screen(door.out)
         for each in report.restored:
-            seconds = f"{each.milliseconds / 1000:.1f} s"
+            seconds = f"{decimal(each.milliseconds / 1000)} s"
             what = spoken(each.problem, language()) or f"{number(each.files)} · {size(each.bytes)} · {seconds}"
             screen.line(f"{each.tier} · {each.aip}: {what}", "red" if each.problem else "green")
         screen.line(words("drill.written", path=str(output)))

@@ -13,7 +13,7 @@ from policies.formats import Standing
 from repository.cli.door import Door, Usage
 from repository.cli.exits import Exit
 from repository.cli.help import AipId, AsJson, Home
-from repository.cli.screen import Cell, Screen, number, size
+from repository.cli.screen import Cell, Screen, decimal, number, size
 from repository.texts import language, words
 from repository.views import formats as views_formats
 
@@ -171,7 +171,7 @@ def _plan_facts(line: PlanLine) -> Iterator[tuple[str, str]]:
     if line.hours is None or line.storage is None:
         yield words("label.time"), words("formats.not_measured", path=line.path.name)
     else:
-        yield words("label.time"), words("formats.hours", hours=f"{line.hours:.2f}", files=number(line.measured))
+        yield words("label.time"), words("formats.hours", hours=decimal(line.hours, 2), files=number(line.measured))
         yield words("label.storage"), size(line.storage)
     if line.files:  # a campaign without formats takes up all that its path leads from, and a plan of what is at risk does not
         formats = " ".join(f"--puid {each}" for each in line.puids)
@@ -217,9 +217,9 @@ def _sample_row(each: Sampled) -> list[Cell]:
     done = each.converted
     if done is None:
         return [each.file.path, (each.finding.code if each.finding else "", "red"), "", size(each.file.size), ""]
-    measures = (f"{one.name} {one.measure:.3f}" if one.measure is not None else one.name for one in done.compared)
+    measures = (f"{one.name} {decimal(one.measure, 3)}" if one.measure is not None else one.name for one in done.compared)
     sizes = f"{size(each.file.size)} → {size(done.size)}"
-    return [each.file.path, (words("formats.accepted"), "green"), f"{done.seconds:.1f} s", sizes, ", ".join(measures)]
+    return [each.file.path, (words("formats.accepted"), "green"), f"{decimal(done.seconds)} s", sizes, ", ".join(measures)]
 
 
 def preview(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["Screen", "number", "size", "span", "when"]
+__all__ = ["Screen", "decimal", "number", "size", "span", "when"]
 
 UNCUT = 1_000_000
 """Columns of a "terminal" that is a file or a pipe: as good as endless, so that nothing is folded."""
@@ -41,13 +41,18 @@ def number(value: int) -> str:
     return text.replace(",", ".") if language() == "vi" else text
 
 
+def decimal(value: float, digits: int = 1) -> str:
+    """A number with so many digits behind its sign, as the reader's language writes it: 1,234.5, or 1.234,5 in Vietnamese."""
+    text = f"{value:,.{digits}f}"
+    return text.translate(str.maketrans(",.", ".,")) if language() == "vi" else text
+
+
 def size(value: int) -> str:
     """Bytes in the unit that people read: 734 B, 12.4 KiB (12,4 KiB in Vietnamese)."""
     amount, unit = float(value), 0
     while amount >= 1024 and unit + 1 < len(_UNITS):
         amount, unit = amount / 1024, unit + 1
-    text = f"{value}" if unit == 0 else f"{amount:.1f}"
-    return f"{text.replace('.', ',') if language() == 'vi' else text} {_UNITS[unit]}"
+    return f"{value if unit == 0 else decimal(amount)} {_UNITS[unit]}"
 
 
 def span(seconds: int) -> str:

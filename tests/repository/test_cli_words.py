@@ -14,7 +14,7 @@ from policies.codes import register
 from policies.findings import Finding
 from repository.cli.printable import printable
 from repository.cli.run import run
-from repository.cli.screen import number, size
+from repository.cli.screen import decimal, number, size
 from repository.progress import Minutes
 from repository.texts import catalog, language, words
 
@@ -94,10 +94,11 @@ def test_the_language_is_that_of_the_reader(environment: dict[str, str], expecte
 def test_words_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHO_LANG", "vi")
     assert words("state.stored") == "đã lưu trữ"
-    assert (number(1234567), size(12_700)) == ("1.234.567", "12,4 KiB")
+    assert (number(1234567), size(12_700), decimal(1234.567, 2)) == ("1.234.567", "12,4 KiB", "1.234,57")
     monkeypatch.setenv("KHO_LANG", "en")
     assert words("state.stored") == "stored"
     assert (number(1234567), size(12_700), size(1023), size(5 << 50)) == ("1,234,567", "12.4 KiB", "1023 B", "5.0 PiB")
+    assert decimal(1234.567) == "1,234.6"
 
 
 @pytest.mark.parametrize(
