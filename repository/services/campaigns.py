@@ -134,7 +134,7 @@ class Campaigns:
         """Campaigns, newest first: those whose job is known, and those that the ledger remembers."""
         jobs: dict[str, list[Job]] = {}
         for flow in (MIGRATE, REIDENTIFY):
-            for job in self._jobs.list(limit=LISTED, prefix=f"{flow}:"):
+            for job in self._stand(flow, self._jobs.list(limit=LISTED, prefix=f"{flow}:")):
                 jobs.setdefault(_campaign_of(job), []).append(job)
         waits = self._awaited()
         found = {name: _state(name, each, waits.get(name, set())) for name, each in jobs.items()}
@@ -148,6 +148,12 @@ class Campaigns:
         known = [*found.values(), *(each for name, each in remembered.items() if name not in found)]
         newest = sorted(known, key=lambda each: each.time.replace(microsecond=0), reverse=True)
         return [replace(each, rolled_back=back.get(each.campaign, 0)) for each in newest]
+
+    def _stand(self, flow: str, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Where jobs stand: one whose process is dead runs no more, but waits for whoever goes on with it."""
+        running = any(job.state is JobState.RUNNING for job in jobs)
+        left = set(self._jobs.waiting(flow)) if running else set()
+        return [replace(job, state=JobState.WAITING) if job.id in left else job for job in jobs]
 
     def _awaited(self) -> dict[str, set[str]]:
         """The AIPs whose content campaigns wait for."""
@@ -203,7 +209,8 @@ class Campaigns:
         for flow in (MIGRATE, REIDENTIFY):
             with suppress(UnknownJob):
                 later = self._jobs.list(limit=LISTED, prefix=f"{flow}:{campaign}{GOES_ON}")
-                return _state(campaign, [*later, self._jobs.get(f"{flow}:{campaign}")], self._awaited().get(campaign, set()))
+                jobs = self._stand(flow, [*later, self._jobs.get(f"{flow}:{campaign}")])
+                return _state(campaign, jobs, self._awaited().get(campaign, set()))
         known = {each.campaign: each for each in self.list()}
         if campaign not in known:
             raise NoCampaign(campaign)

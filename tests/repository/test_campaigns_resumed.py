@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -253,6 +256,32 @@ def test_what_a_path_loses_is_told_through_a_whole_campaign(archive: ArchiveUnde
     rows: list[dict[str, Any]] = []
     archive.engine.campaigns.report(ended["campaign"], rows.append)
     assert [each["lost"] for each in rows] == ["subtitles 1"]
+
+
+def states(archive: ArchiveUnderTest, capfd: pytest.CaptureFixture[str]) -> list[str]:
+    capfd.readouterr()
+    assert kho(["--home", str(archive.home), "--json", "formats", "campaign", "list"]) == 0
+    return [each["state"] for each in json.loads(capfd.readouterr().out)["campaigns"]]
+
+
+def test_a_campaign_whose_process_was_killed_is_not_said_to_run(
+    archive: ArchiveUnderTest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    archive.deposit(pictures(tmp_path / "a", 8))
+    archive.close()
+    command = [sys.executable, "-m", "repository.cli", "--home", str(archive.home), "formats", "campaign", "run", "picture-tiff"]
+    campaign = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while states(archive, capfd) != ["running"]:
+        assert campaign.poll() is None
+        assert time.monotonic() < end
+    campaign.kill()
+    campaign.wait()
+    assert states(archive, capfd) == ["waiting"]
+    archive.open()
+    (left,) = archive.engine.campaigns.list()
+    assert (left.state, archive.engine.campaigns.report(left.campaign).state) == ("waiting", "waiting")
+    assert run(archive, campaign=left.campaign)["counts"]["migrated"] == 8
 
 
 @pytest.mark.parametrize(
