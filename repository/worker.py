@@ -169,13 +169,18 @@ def run(
     """
     say = say or _to_stderr
     stop = stop or threading.Event()
-    with _signals(stop), ExitStack() as serving:
-        executor = _enter(serving, jobs, stop, say, leave_within)
+    with _signals() as signals, ExitStack() as serving:
+
+        def over(seconds: float = 0.0) -> bool:
+            """Whether it was told to end, after so long at most."""
+            return stop.wait(seconds) or signals.told
+
+        executor = _enter(serving, jobs, over, say, leave_within)
         if executor is None:
             return 0
         say("worker: started")
         _log.info("worker started")
-        _serve(jobs, executor, Metronome(jobs, schedule), clock or SystemClock(), say, stop)
+        _serve(jobs, executor, Metronome(jobs, schedule), clock or SystemClock(), say, over)
         say("worker: stopping")
     if executor.left_behind:
         _log.warning("%d steps did not leave in time", len(executor.left_behind))
@@ -190,11 +195,11 @@ def run(
 
 
 def _enter(
-    serving: ExitStack, jobs: Jobs, stop: threading.Event, say: Callable[[str], None], leave_within: float
+    serving: ExitStack, jobs: Jobs, over: Callable[[float], bool], say: Callable[[str], None], leave_within: float
 ) -> Executor | None:
     """Launch; a command that runs its own job is waited for. None when told to stop meanwhile."""
     said = False
-    while not stop.is_set():
+    while not over(0.0):
         try:
             return serving.enter_context(jobs.serving("worker", leave_within=leave_within))
         except LauncherBusy as busy:
@@ -205,12 +210,12 @@ def _enter(
             if holder and not said:
                 say(f"worker: waiting for {holder}")
                 said = True
-        stop.wait(_TICK)
+        over(_TICK)
     return None
 
 
 def _serve(
-    jobs: Jobs, executor: Executor, metronome: Metronome, clock: Clock, say: Callable[[str], None], stop: threading.Event
+    jobs: Jobs, executor: Executor, metronome: Metronome, clock: Clock, say: Callable[[str], None], over: Callable[[float], bool]
 ) -> None:
     now = time.monotonic()
     next_beat, next_status = now + jobs.settings.heartbeat, now + STATUS_EVERY
@@ -229,7 +234,7 @@ def _serve(
         except Exception:
             # A database that is away for a minute must not end the worker; DBOS waits for it as well.
             _log.exception("worker: this round failed")
-        if stop.wait(_TICK):
+        if over(_TICK):
             return
 
 
@@ -247,18 +252,25 @@ def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+class _Signals:
+    """Whether a signal told to end. A plain attribute: the handler runs in the main thread wherever that is just then, also where it holds
+    the lock of an event that it waits for, which `threading.Event.set` would wait for, too, for ever."""
+
+    told = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.told = True
+
+
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
+def _signals() -> Iterator[_Signals]:
+    signals = _Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield signals
         return
-
-    def told(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, signals) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -128,6 +129,21 @@ def _worker(home: Path, leave_within: str = "5") -> None:
     machine.close()
 
 
+class _Unlucky(threading.Event):
+    """Told to end just when the main thread has the event's lock: between two instructions of `wait`."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        with self._cond:  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGTERM)
+        return super().wait(timeout)
+
+
+def _unlucky(home: Path) -> None:
+    machine = jobs(home)
+    worker.run(machine, (), stop=_Unlucky())
+    machine.close()
+
+
 def _run(home: Path, flow: str, job_id: str, argument: str) -> None:
     machine = jobs(home)
     try:
@@ -158,5 +174,5 @@ def _planned(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    roles = {"worker": _worker, "run": _run, "enqueue": _enqueue_many, "planned": _planned}
+    roles = {"worker": _worker, "unlucky": _unlucky, "run": _run, "enqueue": _enqueue_many, "planned": _planned}
     roles[sys.argv[2]](Path(sys.argv[1]), *sys.argv[3:])

@@ -147,6 +147,13 @@ def test_a_second_worker_is_refused(tmp_path, machine, spawned):
     end(worker)
 
 
+def test_a_worker_that_is_told_to_end_while_it_holds_a_lock_ends(tmp_path, machine, spawned):
+    machine.upgrade()
+    unlucky = spawned(tmp_path, "unlucky")
+    _, err = unlucky.communicate(timeout=60)
+    assert (unlucky.returncode, err) == (0, "")
+
+
 def test_a_worker_waits_for_a_command(tmp_path, machine, spawned):
     machine.upgrade()
     command = spawned(tmp_path, "run", "three", "j", '{"seconds": 60}')
