@@ -6,8 +6,8 @@ Nothing here is a guess: what cannot be asked is an entry, not an empty place.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,13 +19,12 @@ from repository.checks.budgets import CLOCK_SLACK
 from repository.checks.canaries import EVENT as CANARY_CHECK
 from repository.checks.canaries import proven
 from repository.checks.forecast import forecasts
-from repository.errors import LedgerBehind
 from repository.evidence.judge import algorithms_in
 from repository.evidence.planning import plan
 from repository.evidence.roots import roots_of
 from repository.evidence.standing import standing
 from repository.ledger.days import day_end
-from repository.ledger.keys import key_in_force, lost_keys, refuse_second
+from repository.ledger.keys import behind, key_in_force, lost_keys
 from repository.ledger.verifier import TIME
 from repository.model import DepositState
 from repository.recalls import Recall, waited_for
@@ -96,9 +95,7 @@ def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
 
 def _copies(archive: Archive, summary: FixitySummary, now: datetime) -> Iterator[Finding]:
     left = {(each.aip_id, each.tier) for each in summary.behind.damages}
-    newer: dict[str, list[str]] = {}
-    for aip_id, name in summary.behind.copies - left:
-        newer.setdefault(name, []).append(aip_id)
+    newer = Counter(name for _, name in summary.behind.copies - left)
     if summary.behind.copies:
         yield Finding("ATT-BEHIND", args={"aips": summary.behind.aips})
     if summary.short:
@@ -106,7 +103,7 @@ def _copies(archive: Archive, summary: FixitySummary, now: datetime) -> Iterator
     for tier in summary.tiers:
         if tier.unreachable:
             yield Finding("ATT-TIER", tier.name, {"reason": tier.unreachable})
-        if damaged := tier.damaged - len(newer.get(tier.name, ())):
+        if damaged := tier.damaged - newer[tier.name]:
             yield Finding("ATT-DAMAGED", tier.name, {"copies": damaged})
         if tier.unreadable:
             yield Finding("ATT-UNREADABLE", tier.name, {"copies": tier.unreadable})
@@ -189,10 +186,8 @@ def _ledger(archive: Archive, now: datetime) -> Iterator[Finding]:
         if begun is not None and now - day_end(begun.date()) > STOPPED:
             yield Finding("ATT-LEDGER-STOPPED", args={"day": begun.date().isoformat()})
         return
-    try:
-        refuse_second(archive, json.loads(last.head).get("archive", ""), last.number + 1)
-    except LedgerBehind as error:
-        yield error.finding
+    if older := behind(archive):
+        yield older.finding
     if last.day >= now.date():
         yield Finding("ATT-CLOCK", args={"time": last.day.isoformat(), "now": f"{now:%Y-%m-%d %H:%M}"})
     if now - day_end(last.day) > STOPPED:

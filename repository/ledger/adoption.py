@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,10 +22,11 @@ from repository.coming import DAYS
 from repository.ledger.days import day_end, event_of_line, line_of
 from repository.ledger.keys import folder_of
 from repository.ledger.open_day import OpenFile, Told, event_of_row, open_files
-from repository.ledger.segments import CONTENT, SEGMENT
+from repository.ledger.segments import SEGMENT, read_file
 from repository.ledger.verifier import Verifier
 from repository.model import Copy, CopyState
-from storage.tier import ObjectId, ObjectVersion, Tier
+from repository.rooms import room
+from storage.tier import ObjectVersion, Tier
 
 __all__ = ["TakenBack", "adopt_days", "day_number", "take_back"]
 
@@ -69,14 +69,14 @@ def _adopt(archive: Archive, number: int, places: Mapping[str, ObjectVersion], b
     for name, held in places.items():
         tier, object_id, inventory = archive.tiers[name], held.object_id, held.inventory_sha512
         try:
-            data = _read(tier, object_id, "head.json")
+            data = read_file(tier, object_id, "head.json")
             head = json.loads(data)
-            lines = _read(tier, object_id, SEGMENT)
+            lines = read_file(tier, object_id, SEGMENT)
             previous = hashlib.sha256(before).hexdigest() if before else ""
             if head["number"] != number or head["previous"] != previous or hashlib.sha256(lines).hexdigest() != head["segment"]:
                 continue
-            signature, token = _read(tier, object_id, "head.sig"), _optional(tier, object_id, "head.tst")
-            keys = _read(tier, object_id, "keys.ndjson")
+            signature, token = read_file(tier, object_id, "head.sig"), _optional(tier, object_id, "head.tst")
+            keys = read_file(tier, object_id, "keys.ndjson")
             rows = lines.splitlines()
             there = _there(archive, rows)
             if there is None or not _is_sound(
@@ -120,26 +120,21 @@ def _there(archive: Archive, rows: Sequence[bytes]) -> list[int] | None:
 
 def _is_sound(archive: Archive, files: Mapping[str, bytes], number: int) -> bool:
     """Whether a day by itself agrees with its head, and this with its signature, as any verifier would say."""
-    with tempfile.TemporaryDirectory(prefix="day-", dir=archive.settings.home) as folder:
+    with room(archive.settings.home, "day") as folder:
         for name, data in files.items():
-            Path(folder, name).write_bytes(data)
-        Path(folder, "scope.json").write_text(json.dumps({"ledger": {"first": number, "last": number}}), encoding="utf-8")
-        found = Verifier(folder).run().found
+            (folder / name).write_bytes(data)
+        (folder / "scope.json").write_text(json.dumps({"ledger": {"first": number, "last": number}}), encoding="utf-8")
+        found = Verifier(str(folder)).run().found
     for code, _, _ in found:
         _log.error("day %d: %s", number, code)
     return not found
-
-
-def _read(tier: Tier, object_id: str, name: str) -> bytes:
-    with tier.open(ObjectId(object_id), CONTENT + name) as stream:
-        return stream.read()
 
 
 def _optional(tier: Tier, object_id: str, name: str) -> bytes:
     from storage.errors import NotFound
 
     try:
-        return _read(tier, object_id, name)
+        return read_file(tier, object_id, name)
     except NotFound:
         return b""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from repository.errors import LedgerBehind
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, keep_day, stamper_of
-from repository.ledger.keys import refuse_second
+from repository.ledger.keys import behind
 from repository.ledger.open_day import copy_open_day
 from signatures.signing_keys import SigningKeyError
 
@@ -50,19 +49,10 @@ class LedgerFlow:
             if before is None or before.time.date() != now.date():
                 counts = {"population": tier.copies, "overdue": tier.overdue, "never_checked": tier.never_checked}
                 events.append(replace(ledger.event(PLAN, "success", detail=counts), tier=tier.name))
-        if events and not self._behind():
+        # A rebuild takes in the days that an older catalog lacks while nothing new is entered in it: what nobody asked for must not
+        # keep them out.
+        if events and behind(self._archive) is None:
             ledger.append(events)
-
-    def _behind(self) -> bool:
-        """Whether the tiers have the next day already: a rebuild takes in the days that this catalog lacks while nothing new is entered in
-        it, and an event that nobody asked for must not keep them out."""
-        last = self._archive.catalog.days.last()
-        try:
-            if last is not None:
-                refuse_second(self._archive, json.loads(last.head)["archive"], last.number + 1)
-        except LedgerBehind:
-            return True
-        return False
 
     def _close(self, step: Step) -> Json:
         """The number of the day that was closed, 0 when there was none to close; or why none can be: {"behind" or "key": …}."""

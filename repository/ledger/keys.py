@@ -26,7 +26,7 @@ from repository.coming import day_object
 from repository.errors import LedgerBehind, LedgerClock
 from repository.ledger.days import time_of
 from repository.ledger.events import ledger_of
-from repository.ledger.segments import CONTENT, places_of
+from repository.ledger.segments import places_of, read_file
 from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, REPORT_PREFIX, canonical
 from signatures.signing_keys import SigningKey, SigningKeyError, key_id
 from storage import durable
@@ -38,6 +38,7 @@ __all__ = [
     "KeyRing",
     "LostKey",
     "alone",
+    "behind",
     "folder_of",
     "key_in_force",
     "lost_keys",
@@ -203,11 +204,17 @@ def write_statements(folder: Path, statements: bytes) -> None:
 
 def ring_of(archive: Archive) -> KeyRing:
     """The ledger's keys; the first one is made when there is none and no day was ever closed. Raises SigningKeyError."""
-    ring, last = _ring(archive), archive.catalog.days.last()
+    ring = _ring(archive)
     if not ring.ids:
         ring.take(ring.statement(SigningKey.generate(), 1, archive.clock.now()))
-    _finish(archive, ring, 1 if last is None else last.number + 1)
+    _finish(archive, ring, _next(archive))
     return ring
+
+
+def _next(archive: Archive) -> int:
+    """The number of the day that is closed next, from which on a new key signs."""
+    last = archive.catalog.days.last()
+    return 1 if last is None else last.number + 1
 
 
 def sign_document(archive: Archive, place: Path) -> None:
@@ -259,8 +266,7 @@ def _brought(archive: Archive, last: LedgerDay, wanted: str) -> bytes | None:
             return None
         for name in places_of(archive, day):
             with contextlib.suppress(StorageError, OSError):
-                with archive.tiers[name].open(ObjectId(day_object(head)), CONTENT + STATEMENTS) as stream:
-                    data = stream.read()
+                data = read_file(archive.tiers[name], day_object(head), STATEMENTS)
                 if hashlib.sha256(data).hexdigest() == wanted:
                     return data
     return None
@@ -294,12 +300,22 @@ def refuse_second(archive: Archive, ledger: str, number: int) -> None:
             raise LedgerBehind(number, name)
 
 
+def behind(archive: Archive) -> LedgerBehind | None:
+    """Why no day can be closed, where the tiers have the next one already: this catalog is older than they are."""
+    last = archive.catalog.days.last()
+    try:
+        if last is not None:
+            refuse_second(archive, json.loads(last.head).get("archive", ""), last.number + 1)
+    except LedgerBehind as error:
+        return error
+    return None
+
+
 def rotate(archive: Archive, key: SigningKey | None = None) -> str:
     """Let a new key sign from the next day on; returns its id. The old key signs the new one's statement. Raises SigningKeyError."""
     with alone(archive):
-        ring, before = ring_of(archive), archive.catalog.days.last()
-        first = 1 if before is None else before.number + 1
-        ring.take(ring.statement(key or SigningKey.generate(), first, archive.clock.now()))
+        ring = ring_of(archive)
+        ring.take(ring.statement(key or SigningKey.generate(), _next(archive), archive.clock.now()))
         return ring.ids[-1]
 
 
@@ -316,7 +332,7 @@ def report_lost(archive: Archive, reason: str, key: SigningKey | None = None) ->
     with alone(archive):
         ring, before = ring_of(archive), archive.catalog.days.last()
         _refuse_unless_lost(ring)
-        first = 1 if before is None else before.number + 1
+        first = _next(archive)
         refuse_second(archive, ring.archive, first)
         ledger = ledger_of(archive)
         event = ledger.event(KEY_LOST, "success", agent=archive.actor)

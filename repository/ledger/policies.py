@@ -20,7 +20,7 @@ from policies.findings import Finding, said
 from policies.phrases import phrase
 from repository.archive import Archive
 from repository.coming import DAYS, day_object
-from repository.ledger.segments import CONTENT
+from repository.ledger.segments import read_file
 from repository.settings.home import Settings
 from storage.errors import StorageError
 from storage.tier import ObjectId, SequentialTier, Tier
@@ -73,7 +73,7 @@ def _texts(archive: Archive, head: Mapping[str, Any], target: Path) -> Iterator[
     for tier in archive.tiers.values():
         if not isinstance(tier, SequentialTier):
             with contextlib.suppress(StorageError, OSError):
-                yield _read(tier, day_object(head), POLICY)
+                yield read_file(tier, day_object(head), POLICY)
 
 
 def kept_policy(tiers: Mapping[str, Tier]) -> KeptPolicy | None:
@@ -119,7 +119,7 @@ def _newest(tier: Tier) -> tuple[int, bytes, bytes] | None:
         last = _last(tier, place, int(archive.rpartition(":")[2])) if archive else 0
         for number in range(last, max(0, last - LOOKED_BACK), -1):
             with contextlib.suppress(StorageError, OSError, ValueError, KeyError, TypeError):
-                head, text = (_read(tier, f"{place}:{number}", name) for name in ("head.json", POLICY))
+                head, text = (read_file(tier, f"{place}:{number}", name) for name in ("head.json", POLICY))
                 if hashlib.sha256(text).hexdigest() == json.loads(head)["policy"]:
                     return number, head, text
     return None
@@ -141,8 +141,3 @@ def _holds(tier: Tier, object_id: str) -> bool:
         tier.inventory(ObjectId(object_id))
         return True
     return False
-
-
-def _read(tier: Tier, object_id: str, name: str) -> bytes:
-    with tier.open(ObjectId(object_id), CONTENT + name) as stream:
-        return stream.read()

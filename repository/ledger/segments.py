@@ -19,9 +19,9 @@ from repository.ledger.days import line_of, write_segment
 from repository.ledger.open_day import Told
 from storage.errors import StorageError
 from storage.ocfl.tier import LocalTier
-from storage.tier import ObjectId, SequentialTier
+from storage.tier import ObjectId, SequentialTier, Tier
 
-__all__ = ["CONTENT", "SEGMENT", "bring_segment", "lines_between", "places_of"]
+__all__ = ["CONTENT", "SEGMENT", "bring_segment", "lines_between", "places_of", "read_file"]
 
 CONTENT = "v1/content/k/"
 """Where a day's files lie in its object."""
@@ -46,6 +46,12 @@ def bring_segment(archive: Archive, day: LedgerDay, target: Path) -> None:
                 return
     if write_segment(target, lines_between(archive, day.first, day.last))[1] != wanted:
         raise LedgerChanged(day.number, day.day.isoformat())
+
+
+def read_file(tier: Tier, object_id: str, name: str) -> bytes:
+    """One of the small files of a day. Raises StorageError, OSError."""
+    with tier.open(ObjectId(object_id), CONTENT + name) as stream:
+        return stream.read()
 
 
 def places_of(archive: Archive, day: LedgerDay) -> list[str]:
