@@ -84,7 +84,7 @@ def drill(
     whatever came of it.
 
     Raises:
-        ExportFailed, OSError: ``target`` lies in the archive, or cannot be made or written: then nothing was shown, and nothing is entered.
+        ExportFailed: ``target`` lies in the archive, or cannot be made or written: then nothing was shown, and nothing is entered.
         UnknownAip, UnknownTier.
     """
     names = [archive.tier(name).name for name in tiers] or list(archive.tiers)

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.findings import Findings, KhoError, reason_of, spoken
-from policies.phrases import os_phrase
 from repository.aip.stored import open_verified
 from repository.archive import Archive
 from repository.catalog.evidence import BatchRow
-from repository.errors import ExportFailed, RepositoryError
+from repository.errors import RepositoryError
 from repository.evidence.batch import Batch, listed_object, slot_of
 from repository.evidence.judge import algorithms_in
 from repository.evidence.keeping import load
@@ -80,22 +79,19 @@ def export_evidence(archive: Archive, object_id: str, version: int, target: Path
     leaf = batch.leaves[place.number]
     stored = objects_of(list(archive.tiers.values()), object_id, version, leaf.inventory_sha512)
     objects = [stored[0], listed_object(stored, place.number)[0]] if leaf.listed else stored
-    try:
-        with new_folder(target):
-            done = Exported()
-            _data(archive, leaf, stored, target / "data", done)
-            if leaf.listed:
-                file = target / "data" / objects[1].path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(batch.lists[place.number])
-                for tree in batch.trees:
-                    for _, name, text in batch.later_lists(tree, place.number):
-                        (target / "data" / name).write_bytes(text)
-            _records(batch, place.number, objects, target, done, _given_up(archive, row))
-            _anchors(archive, batch, target / "anchors")
-            _readme(batch, leaf, objects, target, done)
-    except OSError as error:
-        raise ExportFailed(str(target), os_phrase(error)) from error
+    with new_folder(target):
+        done = Exported()
+        _data(archive, leaf, stored, target / "data", done)
+        if leaf.listed:
+            file = target / "data" / objects[1].path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(batch.lists[place.number])
+            for tree in batch.trees:
+                for _, name, text in batch.later_lists(tree, place.number):
+                    (target / "data" / name).write_bytes(text)
+        _records(batch, place.number, objects, target, done, _given_up(archive, row))
+        _anchors(archive, batch, target / "anchors")
+        _readme(batch, leaf, objects, target, done)
     return done
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from policies.findings import spoken_all
-from policies.phrases import os_phrase
 from repository.archive import Archive
-from repository.errors import ExportFailed, NoSigningKey
+from repository.errors import NoSigningKey
 from repository.handed import new_folder
 from repository.ledger.keys import sign_document
 from repository.reports.printing import pdf
@@ -42,14 +41,11 @@ def hand_out(
     """
     if sign and archive.settings.sign is None:
         raise NoSigningKey(str(archive.settings.home / "kho.toml"))
-    try:
-        with new_folder(target):
-            document: Document = spoken_all(gather(target), language)
-            _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
-            printed = pdf(page(document, language))
-            (target / "report.pdf").write_bytes(_signed(archive, printed) if sign else printed)
-    except OSError as error:
-        raise ExportFailed(str(target), os_phrase(error)) from error
+    with new_folder(target):
+        document: Document = spoken_all(gather(target), language)
+        _write_json(archive, {"kho": 1, "kind": kind, **document}, target, sign=sign)
+        printed = pdf(page(document, language))
+        (target / "report.pdf").write_bytes(_signed(archive, printed) if sign else printed)
     return document
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from policies.phrases import os_phrase
 from repository.archive import Archive
-from repository.errors import ExportFailed, NoDays, NotInLedger
+from repository.errors import NoDays, NotInLedger
 from repository.flow_names import LEDGER
 from repository.handed import new_folder
 from repository.jobs.service import Jobs
@@ -42,14 +41,11 @@ class Ledgers:
         days = list(self._archive.catalog.days.between(first, last))
         if not days:
             raise NoDays
-        try:
-            with new_folder(target):
-                scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
-                (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
-                segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
-            return len(segments), target / VERIFIER
-        except OSError as error:
-            raise ExportFailed(str(target), os_phrase(error)) from error
+        with new_folder(target):
+            scope = {"ledger": {"first": days[0].number, "last": days[-1].number, "ends": last is not None}}
+            (target / "scope.json").write_text(json.dumps({"kho": 1, **scope}), encoding="utf-8")
+            segments = list(export_days(self._archive, target, days[0].number, days[-1].number))
+        return len(segments), target / VERIFIER
 
     def prove(self, event_id: str, day: int | None = None) -> dict[str, Any]:
         """The proof that an event is in its day, or with ``day`` that it is in or not in that one. Raises `NotInLedger`."""

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.findings import Finding
-from policies.phrases import os_phrase
 from repository.archive import Archive
 from repository.attention.entries import attention
 from repository.attention.notices import notify
 from repository.checks.forecast import Forecast, forecasts
 from repository.drill import PICKED, DrillReport, drill
-from repository.errors import ExportFailed
 from repository.progress import Progress
 from repository.reports.fixity import fixity_summary
 
@@ -57,10 +55,7 @@ class Overview:
     ) -> DrillReport:
         """Restore AIPs from each tier alone into a new folder, verified and timed; ``language`` is that of its report. Raises `UnknownAip`,
         `UnknownTier`, `ExportFailed`."""
-        try:
-            return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress, language=language)
-        except OSError as error:
-            raise ExportFailed(str(target), os_phrase(error)) from error
+        return drill(self._archive, target, aips=aips, tiers=tiers, picked=picked, progress=progress, language=language)
 
     def notify(self) -> dict[str, str]:
         """Tell everybody that kho.toml names of what needs attention, now: who was told. Raises `NotSent`."""
