@@ -61,15 +61,13 @@ def audit(
         raise Usage("USE-COMMAND", reason=words("audit.one_scope"), command="kho audit")
     with door.open(readers=door.helpers) as engine:
         report = engine.audits.run(due=due, everything=everything, aip=aip, tier=tier, progress=door.progress())
-        known = (
-            _known_of(engine, aip) if aip else _known(engine) if not tier else _Known(0, engine.reports.behind(report.damages))
-        )
-        damages = engine.reports.behind(report.damages).damages
+        seen = engine.reports.behind(report.damages)
+        known = _known_of(engine, aip) if aip else _Known(0, seen) if tier else _known(engine)
         say_waiting(door, engine)
     closing = _after_audit(report, known)
     code = worst(_EXITS[each.code] for each in closing)
     return door.answer(
-        "audit", views.audit(report), lambda: _show_audit(Screen(door.out), report, damages), code=code, closing=closing
+        "audit", views.audit(report), lambda: _show_audit(Screen(door.out), report, seen.damages), code=code, closing=closing
     )
 
 

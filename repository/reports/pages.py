@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from repository.ledger.keys import LostKey
 from repository.reports.charts import bars, shares
 from repository.reports.printing import Words, facts, opening, shown, signs, table, whole
 from repository.texts import catalog
@@ -214,7 +215,7 @@ def _proof(document: dict[str, Any], say: Words) -> Iterable[str]:
     else:
         yield f"<p>{say('proof_text', first=ledger['first'], last=ledger['last'])}</p><p class=mono>{escape(ledger['head'])}</p>"
         for key in ledger["lost_keys"]:
-            minute = key["time"][:16].replace("T", " ")
-            yield f"<p class=bad>{say('proof_key_lost', first=key['from'], which=escape(key['key']), time=escape(minute))}</p>"
+            lost = LostKey(key["from"], key["key"], key["time"])
+            yield f"<p class=bad>{say('proof_key_lost', first=lost.first, which=escape(lost.key), time=escape(lost.minute))}</p>"
         yield f"<p class=mono>python3 kho-ledger-verify.py . --head '{escape(ledger['head'])}'</p>"
     yield signs(say)

@@ -66,9 +66,8 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
     sums = Sums(scope.since.strftime(TIME), scope.until.strftime(TIME), scope.tier, None if aips is None else set(aips))
     faults = _Faults(archive, scope, sums)
     with _place(archive, target) as folder:
-        first, last = (
-            (days[0].number, days[-1].number) if days else (1, 0)
-        )  # none: the verifier alone says that nothing is proven
+        first, last = (days[0].number, days[-1].number) if days else (0, 0)
+        # Of no day the verifier is handed out alone: it says that nothing is proven.
         for segment in export_days(archive, folder, first, last):
             with open(segment, encoding="ascii") as lines:
                 for event in map(json.loads, lines):
@@ -89,11 +88,11 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
         "figures": figures,
         "believed": believable(figures),
         "ledger": {
-            "first": first if days else 0,
+            "first": first,
             "last": last,
             "head": head_line(days[-1].head) if days else "",
             "open_events": _open(archive, scope),
-            "lost_keys": [key.as_json() for key in lost_keys(archive) if days and key.first <= days[-1].number],
+            "lost_keys": [key.as_json() for key in lost_keys(archive) if key.first <= last],
         },
         "state": _state(archive, states, now, members),
         "not_checked": _not_checked(states, figures, archive.catalog.looks.overdue(now, members)),
