@@ -18,7 +18,7 @@ from policies.phrases import os_phrase, phrase
 from repository.settings.home import SettingsError, TierPlace
 from repository.tiers import make_tier, unmake_tier
 from storage.errors import AlreadyExists, StorageError
-from storage.ocfl.folder import MARKER
+from storage.ocfl.folder import MARKER, ROOT
 from storage.ocfl.tier import LocalTier
 
 __all__ = ["Founding"]
@@ -36,7 +36,7 @@ HOME_ENTRIES: Final = (
 )
 """What stands in a new home, beside the catalog (catalog.db and what SQLite puts beside it)."""
 
-TIER_ENTRIES: Final = (MARKER, "ocfl", "canaries", "quarantine", "tmp")
+TIER_ENTRIES: Final = (MARKER, ROOT, "canaries", "quarantine", "tmp")
 """What stands in a new tier's folder; the marker first, so that what is half taken away is no tier."""
 
 

@@ -10,16 +10,13 @@ from policies.findings import Findings
 from repository.errors import SourceMissing
 from repository.progress import Progress
 from storage.ocfl.check import check_path, is_ocfl, is_root_by_objects
-from storage.ocfl.folder import MARKER
+from storage.ocfl.folder import MARKER, ROOT
 
 if TYPE_CHECKING:
     from formats.package.source import Source
     from storage.processes import Helpers
 
 __all__ = ["verify_path"]
-
-ROOT = "ocfl"
-"""The storage root in the folder of a tier (docs/on-disk.md)."""
 
 
 def verify_path(path: Path, findings: Findings, progress: Progress, *, helpers: Helpers | None = None) -> str:

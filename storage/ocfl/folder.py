@@ -18,7 +18,7 @@ from storage import durable, locks
 from storage.errors import AlreadyExists, Refused, Unavailable, from_os
 from storage.ocfl.layout import EXTENSION, LAYOUT_FILE, HashedNTuple
 
-__all__ = ["LAYOUT", "MARKER", "MARKER_VERSION", "TierFolder", "create_tier_folder", "make_storage_root"]
+__all__ = ["LAYOUT", "MARKER", "MARKER_VERSION", "ROOT", "TierFolder", "create_tier_folder", "make_storage_root"]
 
 LAYOUT = HashedNTuple()
 """Where objects lie: the defaults of 0004, which every tier of Kho uses."""
@@ -29,6 +29,9 @@ LAYOUT_FILES = {
     f"extensions/{EXTENSION}/config.json": LAYOUT.config_json(),
 }
 """The files of a storage root that are no object's (OCFL 1.1 §4.1, §4.2)."""
+
+ROOT = "ocfl"
+"""The storage root in the folder of a tier (docs/on-disk.md)."""
 
 MARKER = "kho-tier.json"
 MARKER_VERSION = 1
@@ -50,7 +53,7 @@ class _Identity:
 class TierFolder:
     """Paths of one tier. Nothing is touched before `check` has seen the marker: an empty mount point is not an empty tier."""
 
-    def __init__(self, path: str, name: str, identifier: str | None = None, root: str = "ocfl") -> None:
+    def __init__(self, path: str, name: str, identifier: str | None = None, root: str = ROOT) -> None:
         self.path = path
         self.name = name
         self.ocfl = os.path.join(path, root)
@@ -151,7 +154,7 @@ def create_tier_folder(path: str, name: str) -> str:
         os.makedirs(path, exist_ok=True)
         if os.path.lexists(os.path.join(path, MARKER)):
             raise AlreadyExists(path)
-        for inner in ("ocfl", "canaries", "quarantine", "tmp"):
+        for inner in (ROOT, "canaries", "quarantine", "tmp"):
             with contextlib.suppress(FileExistsError):
                 durable.mkdir(os.path.join(path, inner))
         make_storage_root(path)
@@ -163,7 +166,7 @@ def create_tier_folder(path: str, name: str) -> str:
     return identifier
 
 
-def make_storage_root(tier: str, root: str = "ocfl") -> None:
+def make_storage_root(tier: str, root: str = ROOT) -> None:
     """The declaration and layout of an OCFL 1.1 storage root (§4.1, §4.2) in the folder ``root`` of a tier; can be repeated while it
     is empty. Raises Refused."""
     top = os.path.join(tier, root)

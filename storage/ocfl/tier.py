@@ -19,7 +19,7 @@ from storage.durable import Barrier
 from storage.errors import NotFound, Refused, StorageError, Unavailable, from_os
 from storage.ocfl import mending, root_files
 from storage.ocfl.commit import write_batch
-from storage.ocfl.folder import LAYOUT, TierFolder, create_tier_folder, make_storage_root
+from storage.ocfl.folder import LAYOUT, ROOT, TierFolder, create_tier_folder, make_storage_root
 from storage.ocfl.glance import glance_at
 from storage.ocfl.layout import LAYOUT_FILE
 from storage.ocfl.listing import list_folders, list_objects, list_strays
@@ -51,7 +51,7 @@ class LocalTier:
         identifier: str | None = None,
         link_from_spool: bool = False,
         barrier: Callable[[str], Barrier] | None = None,
-        root: str = "ocfl",
+        root: str = ROOT,
     ) -> None:
         if sys.getfilesystemencoding().lower() != "utf-8":
             raise Refused(os.fspath(path), phrase("locale-not-utf8"))
