@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,18 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAYS = 6
 ROTATED = 4
 """The number of the first day that the second key signs."""
+
+
+@contextmanager
+def tampered(untouched: LedgerScene, folder: Path) -> Iterator[LedgerScene]:
+    """The same ledger, in a folder of its own to tamper with."""
+    before = untouched.folder
+    shutil.copytree(before, folder)
+    untouched.folder = folder
+    try:
+        yield untouched
+    finally:
+        untouched.folder = before
 
 
 class LedgerScene:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_scene import DAYS, ROTATED, START, LedgerScene, Tamper
+from ledger_scene import DAYS, ROTATED, START, LedgerScene, Tamper, tampered
 
 from repository.ledger.days import time_of
 from repository.ledger.keys import STATEMENTS
@@ -34,12 +33,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdenti
 
 @pytest.fixture
 def scene(untouched: LedgerScene, tmp_path: Path) -> Iterator[LedgerScene]:
-    """The same ledger, in a folder of its own to tamper with."""
-    before = untouched.folder
-    shutil.copytree(before, tmp_path / "export")
-    untouched.folder = tmp_path / "export"
-    yield untouched
-    untouched.folder = before
+    with tampered(untouched, tmp_path / "export") as scene:
+        yield scene
 
 
 def codes(rows: list[Any]) -> list[str]:

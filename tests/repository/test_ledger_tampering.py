@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper
+from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper, tampered
 
 from repository.cli.run import run
 from repository.ledger.keeper import prove
@@ -36,12 +36,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdenti
 
 @pytest.fixture
 def scene(untouched: LedgerScene, tmp_path: Path) -> Iterator[LedgerScene]:
-    """The same ledger, in a folder of its own to tamper with."""
-    before = untouched.folder
-    shutil.copytree(before, tmp_path / "export")
-    untouched.folder = tmp_path / "export"
-    yield untouched
-    untouched.folder = before
+    with tampered(untouched, tmp_path / "export") as scene:
+        yield scene
 
 
 def event_deleted(scene: LedgerScene) -> None:
