@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 __all__ = ["flip_one_bit"]
@@ -22,10 +23,12 @@ def flip_one_bit(tier: Path) -> Path:
         raise FileNotFoundError(f"nothing is stored below {tier}")
     size, name = sizes[0]
     before = os.stat(name)
+    os.chmod(name, before.st_mode | stat.S_IWUSR)  # stored files may not be written; a disk does not ask
     with open(name, "r+b") as file:
         file.seek(size // 2)
         byte = file.read(1)[0]
         file.seek(size // 2)
         file.write(bytes([byte ^ 1]))
+    os.chmod(name, stat.S_IMODE(before.st_mode))
     os.utime(name, ns=(before.st_atime_ns, before.st_mtime_ns))
     return Path(name)

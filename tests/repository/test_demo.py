@@ -19,6 +19,7 @@ from lxml import etree
 from repository.demo import flip_one_bit, make_records
 from repository.demo.letters import glyph
 from repository.demo.pdf import pdf
+from tests.rights import ordinary_rights
 
 EVERY_LETTER = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
 TONES = ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
@@ -46,6 +47,18 @@ def test_every_vietnamese_letter_can_be_written() -> None:
     assert unknown not in shapes.values()
     assert len(set(shapes.values())) == len(letters)
     assert glyph("漢") == unknown
+
+
+def test_an_ordinary_user_can_damage_what_may_not_be_written(tmp_path: Path) -> None:
+    """Stored files may be read only; `make demo` ended there for everybody but root."""
+    stored = tmp_path / "ocfl" / "content" / "a"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"abc")
+    stored.chmod(0o444)
+    with ordinary_rights():
+        assert flip_one_bit(tmp_path) == stored
+    assert stored.read_bytes() == b"acc"
+    assert stored.stat().st_mode & 0o777 == 0o444
 
 
 def texts_of(document: bytes) -> str:
