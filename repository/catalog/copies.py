@@ -7,9 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, Text, and_, case, exists, func, literal, or_, select, text, tuple_, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
 
 from fixity.due import Candidate, take_due
 from repository.catalog.checks import record_checks, record_sighting
@@ -44,6 +61,15 @@ once, and a moment is made only of those that are looked at."""
 
 _DUE = select(type_coerce(table.c.aip_id, Text), type_coerce(table.c.check_next, BigInteger), table.c.bytes)
 """Columns of the index copy_due, so that the table is never touched."""
+
+_OLDEST_FIRST = (table.c.check_next, table.c.aip_id)
+
+_NEXT_DUE = (
+    _DUE.where(table.c.tier == bindparam("of"), table.c.check_next <= bindparam("then"))
+    .order_by(*_OLDEST_FIRST)
+    .limit(bindparam("most"))
+)
+"""Made once: making it takes two thirds of the time of a short answer."""
 
 _WITH_COLLECTION = select(table, aip.c.collection).outerjoin(aip, aip.c.id == table.c.aip_id)
 
@@ -85,7 +111,7 @@ class Copies:
     def due(self, tier: str, now: datetime, *, limit: int, within: Transaction | None = None) -> list[Due]:
         """The copies of ``tier`` that are due at ``now``, oldest first, at most ``limit``: from the covering index alone."""
         with self._database.read(within) as transaction:
-            return _fetched(transaction, _asked(tier, due=now).limit(limit))
+            return _fetched(transaction, _NEXT_DUE, {"of": tier, "then": now, "most": limit})
 
     def candidates(
         self,
@@ -256,13 +282,13 @@ def _asked(
         query = query.where(table.c.check_next <= due)
     if aip_id is not None:
         query = query.where(table.c.aip_id == aip_id)
-    return query.order_by(table.c.check_next, table.c.aip_id)
+    return query.order_by(*_OLDEST_FIRST)
 
 
-def _fetched(transaction: Transaction, query: Select[tuple[str, int, int]]) -> list[Due]:
+def _fetched(transaction: Transaction, query: Select[tuple[str, int, int]], values: Mapping[str, Any] | None = None) -> list[Due]:
     """The driver's own rows: to make ten thousand of SQLAlchemy's takes as long as to find them."""
-    rows = list(transaction.execute(query).cursor.fetchall())
-    if all(row[0].isascii() for row in rows):
+    rows = list(transaction.execute(query, values).cursor.fetchall())
+    if all(map(str.isascii, map(itemgetter(0), rows))):
         return rows
     return [(unescaped(key), then, size) for key, then, size in rows]
 
