@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -88,7 +89,7 @@ class Database:
                     _begin_sqlite(connection, write=write)
                 yield connection
         except DBAPIError as problem:
-            raise CatalogUnavailable(str(problem.orig)) from problem
+            raise CatalogUnavailable(self._not_ours() or str(problem.orig)) from problem
         except PoolTimeout as problem:
             raise CatalogUnavailable(phrase("cat-busy")) from problem
 
@@ -110,8 +111,23 @@ class Database:
         with self._transaction(write=False) as transaction:
             yield transaction
 
+    def _not_ours(self) -> str:
+        """That the user who asks may not write the file of the database, in words; SQLite says "readonly" of it whatever one does."""
+        file = self._engine.url.database if self._sqlite else None
+        for place in (file, os.path.dirname(os.path.abspath(file))) if file and os.path.exists(file) else ():
+            if not os.access(place, os.W_OK, effective_ids=True):
+                return phrase("cat-not-yours", path=place, user=_name(os.geteuid()), owner=_name(os.stat(place).st_uid))
+        return ""
+
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def insert_into(transaction: Transaction, table: Table) -> Any:

@@ -122,5 +122,5 @@ def _record(error: Exception, home: Path | None) -> Path:
 def _log_folders(home: Path | None) -> list[Path]:
     if home is None and os.environ.get(HOME_VARIABLE):
         home = Path(os.environ[HOME_VARIABLE])
-    own = [home.absolute()] if home is not None and (home / MARKER).is_file() else []
+    own = [home.absolute()] if home is not None and os.path.isfile(home / MARKER) else []  # which tells no error of its own
     return [*own, Path(tempfile.gettempdir()) / f"kho-{os.getuid()}"]

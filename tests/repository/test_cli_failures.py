@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from repository.cli.run import run
+from tests.rights import ordinary_rights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,6 +169,34 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_log(
     assert "broken" in line["traceback"]
 
 
+def test_the_folder_of_somebody_else_is_told_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking where the log is to be written failed, too, as the archive had before."""
+    monkeypatch.setenv("KHO_LANG", "en")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o000)
+    with ordinary_rights():
+        assert run(["list", "--home", str(theirs / "archive")]) == 1
+    said = capsys.readouterr().err
+    assert "Permission denied" in said
+    assert str(theirs / "archive") in said
+
+
+def test_the_archive_of_somebody_else_is_told_as_that(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says "attempt to write a readonly database", and the advice was to look at the disk."""
+    monkeypatch.setenv("KHO_LANG", "en")
+    theirs = shutil.copytree(home, tmp_path / "theirs")
+    for each in (*theirs.rglob("*"), theirs):
+        each.chmod(each.stat().st_mode & ~0o222)
+    with ordinary_rights():
+        assert run(["list", "--home", str(theirs)]) == 1
+    said = capsys.readouterr().err
+    assert f"may not write {theirs / 'catalog.db'}, which belongs to " in said
+
+
 def test_a_document_that_was_begun_is_closed(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +260,7 @@ INTERRUPTED = """
 import sys, time
 import repository.verify
 from repository.cli.run import run
+from tests.rights import ordinary_rights
 
 def slowly(*arguments, **named):
     print("ready", flush=True)
@@ -248,6 +279,7 @@ def test_help_is_quick_and_light() -> None:
     script = f"""
 import sys
 from repository.cli.run import run
+from tests.rights import ordinary_rights
 assert run(["--help"]) == 0
 assert run(["audit", "--help"]) == 0
 found = [name for name in {heavy!r} if name in sys.modules]
