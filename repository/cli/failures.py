@@ -88,6 +88,7 @@ _MESSAGES = (
     (r"Got unexpected extra arguments?\(?s?\)? \((?P<given>.*)\)", "usage-extra"),
     (r"Option '(?P<name>.*)' requires an argument\.", "usage-needs-value"),
     (r"Option '(?P<name>.*)' does not take a value\.", "usage-no-value"),
+    (r"Invalid value for '(?P<name>.*)': \w+ '(?P<path>.*)' is not readable\.", "usage-unreadable"),
     (r"Invalid value for '(?P<name>.*)': Input should be a valid integer.*", "usage-integer"),
     (r"Invalid value for '(?P<name>.*)': Input should be greater than or equal to (?P<least>\S+)", "usage-least"),
     (r"Invalid value for '(?P<name>.*)': Input should be less than or equal to (?P<most>\S+)", "usage-most"),

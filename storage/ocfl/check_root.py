@@ -43,6 +43,7 @@ class RootCheck:
         self._placing: Placing | None = None
         self._seen: dict[bytes, str] = {}
         self._depths: set[bool] = set()
+        self._unread = 0
 
     def begin(self) -> None:
         """Judge what stands directly in the root."""
@@ -62,6 +63,7 @@ class RootCheck:
             return self._place.scan(folder)
         except CouldNotRead as error:
             self._report("FIX-UNREADABLE", folder, reason=error.reason)
+            self._unread += 1
             return [("", FILE)]  # unknown, and so neither empty nor an object
 
     def _json(self, path: str) -> Any:
@@ -117,12 +119,12 @@ class RootCheck:
         """The paths of all objects, in order; what lies between them is judged on the way."""
         for name, kind in self._entries(""):
             if kind == FOLDER and name != "extensions":
-                found = False
+                found, unread = False, self._unread
                 for path in self._below(name):
                     found = True
                     self._depths.add("/" in path)
                     yield path
-                if not found:
+                if not found and unread == self._unread:  # what could not be looked into may hold one
                     self._report("E088", name, value="")
 
     def _below(self, top: str) -> Iterator[str]:

@@ -99,6 +99,15 @@ def test_what_the_parser_says_is_said_in_vietnamese(
     assert capsys.readouterr().err.splitlines()[0] == sentence
 
 
+def test_what_the_user_may_not_read_is_said_in_vietnamese(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "vi")
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    assert run(["verify", str(tmp_path)]) == 2
+    assert f"không có quyền đọc {tmp_path} (PATH)" in capsys.readouterr().err.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("speech", "sentence"),
     [

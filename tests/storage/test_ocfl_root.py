@@ -16,6 +16,7 @@ from storage.ocfl import check_parallel, early
 from storage.ocfl.check import check_path, check_root, is_ocfl, is_root_by_objects
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from tests.builders_ocfl import OcflObject, two_versions
+from tests.rights import ordinary_rights
 
 IDS = [f"urn:uuid:00000000-0000-4000-8000-{number:012d}" for number in range(3)]
 
@@ -307,5 +308,16 @@ def test_a_very_deep_hierarchy(tmp_path: Path) -> None:
         os.close(here)
         here = inner
     os.close(here)
-    assert {code for code, _path in found(top)} == {"FIX-UNREADABLE", "E088"}
+    assert {code for code, _path in found(top)} == {"FIX-UNREADABLE"}
     assert json.loads((top / "ocfl_layout.json").read_text())["extension"].startswith("0004")
+
+
+def test_what_may_not_be_looked_into_is_not_said_to_hold_no_object(tmp_path: Path) -> None:
+    """Its one object could not be read, and the directory was said to hold none (E088)."""
+    top = storage_root(tmp_path / "r", IDS[:1])
+    folder = next(each for each in top.iterdir() if each.is_dir() and each.name != "extensions")
+    folder.chmod(0o000)
+    with ordinary_rights():
+        assert found(top) == [("FIX-UNREADABLE", folder.name)]
+    folder.chmod(0o755)
+    assert found(top) == []
