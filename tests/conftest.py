@@ -23,24 +23,45 @@ settings.register_profile("kho", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("kho")
 
 LONGEST = (
-    "test_flow_damage.py",
-    "test_flow_crashes.py",
-    "test_bounded_work.py",
-    "test_killed_and_failing.py",
     "test_flow_s3.py",
-    "test_cli_review.py",
-    "test_api_serving.py",
-    "test_workforce.py",
-    "test_flow_deposits.py",
+    "test_campaigns_resumed.py",
+    "test_office_comparison.py",
+    "test_bounded_work.py",
+    "test_flow_damage.py",
     "test_api_schema.py",
+    "test_flow_cold.py",
     "test_jobs_processes.py",
+    "test_s3_outages.py",
+    "test_api_serving.py",
+    "test_outages.py",
+    "test_flow_crashes.py",
+    "test_cli_failures.py",
+    "test_real_input.py",
+    "test_jobs_postgresql.py",
     "test_cli_corridor.py",
+    "test_cli_ledger.py",
+    "test_signature_vectors.py",
+    "test_ocfl_check.py",
+    "test_ocfl_fixtures.py",
     "test_three_tiers.py",
-    "test_patterns.py",
+    "test_eark_corpus.py",
+    "test_killed_and_failing.py",
+    "test_other_kinds.py",
+    "test_films.py",
+    "test_migrator.py",
+    "test_cli_tape.py",
+    "test_layouts.py",
+    "test_doc.py",
+    "test_reasons.py",
+    "test_cli_signatures.py",
+    "test_cli_review.py",
+    "test_s3.py",
+    "test_bounded_containers.py",
+    "test_workforce.py",
     "test_packaging.py",
 )
-"""Files that run for half a minute and more: each stays in one process, so they are begun first; whichever came last would run alone,
-and all other processors would wait for it. What is not named here is only begun later."""
+"""Files that run for twenty seconds and more, the longest first: each stays in one process, so they are begun first; whichever came
+last would run alone, and all other processors would wait for it. What is not named here is only begun later."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
