@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from formats.sandbox import SandboxLimits, run, workspace
-from formats.tools import program
+from formats.sandbox import workspace
+from tests.formats.office import soffice
 
 __all__ = ["made"]
 
@@ -174,16 +174,5 @@ def _made(what: str, extension: str) -> bytes:
     write, flat = _FLAT[what]
     with workspace() as folder:
         (folder / f"a.{flat}").write_text(write(), "utf-8")
-        script = program("soffice")
-        assert script is not None
-        command = [
-            str(Path(script).resolve().with_name("soffice.bin")),
-            "--headless",
-            f"-env:UserInstallation=file://{folder}/profile",
-        ]
-        command += ["--convert-to", extension.lstrip("."), "--outdir", str(folder), str(folder / f"a.{flat}")]
-        for _ in range(2):  # the first start makes a profile, and may ask for a second
-            run(command, folder=folder, limits=SandboxLimits(), environment={"OSL_SOCKET_PATH": "."})
-            if (folder / f"a{extension}").exists():
-                break
+        soffice(folder / f"a.{flat}", extension.lstrip("."), folder)
         return (folder / f"a{extension}").read_bytes()

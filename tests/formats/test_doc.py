@@ -14,8 +14,8 @@ from formats.properties.pieces import COUNTED, NOTED, Piece
 from policies.findings import spoken
 from tests.formats import layouts
 from tests.formats.documents import Work, needs
+from tests.formats.office import migrated
 from tests.formats.ole2 import ole2
-from tests.formats.test_layouts import migrated
 from tests.formats.word97 import word97
 
 TEXT = "Quyết định số 5.\rĐiều 1. Cấp đất.\r"

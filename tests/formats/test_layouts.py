@@ -7,16 +7,10 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from formats.migrate import MIGRATORS, Made
 from formats.properties import Compared, Demand, Kind, Said, compare
 from tests.formats import layouts
 from tests.formats.documents import Work, needs, with_part
-
-
-def migrated(source: Path, recipe: str, work: Work) -> Path:
-    made = MIGRATORS["libreoffice"].migrate(source, recipe, work())
-    assert isinstance(made, Made), made
-    return made.result
+from tests.formats.office import migrated
 
 
 def text(source: Path, result: Path, work: Work, least: float | None = None) -> Compared:

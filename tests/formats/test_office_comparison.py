@@ -16,13 +16,7 @@ from formats.properties import Compared, Demand, Kind, Said, compare, odf
 from policies.findings import spoken
 from tests.formats import documents
 from tests.formats.documents import Work, needs, with_part
-
-
-def migrated(source: Path, recipe: str, work: Work) -> Path:
-    needs("soffice", "pdftotext")
-    made = MIGRATORS["libreoffice"].migrate(source, recipe, work())
-    assert isinstance(made, Made), made
-    return made.result
+from tests.formats.office import migrated
 
 
 def one(source: Path, result: Path, demand: str, work: Work) -> Compared:
