@@ -66,6 +66,8 @@ def verify(
     elif verifier.elsewhere:
         days = ", ".join(map(str, sorted(set(verifier.elsewhere))))
         code, closing = Exit.REFUSED, [Finding("OPS-LEDGER-ELSEWHERE", str(path), {"days": days})]
+    elif verifier.idle:
+        code, closing = Exit.REFUSED, [Finding("OPS-LEDGER-IDLE", str(path), {"options": ", ".join(verifier.idle)})]
 
     def text() -> None:
         for line in told(verifier, language()):

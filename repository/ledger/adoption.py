@@ -23,7 +23,7 @@ from repository.ledger.days import day_end, event_of_line, line_of
 from repository.ledger.keys import folder_of
 from repository.ledger.open_day import OpenFile, Told, event_of_row, open_files
 from repository.ledger.segments import SEGMENT, read_file
-from repository.ledger.verifier import Verifier
+from repository.ledger.verifier import BROKEN, Verifier, written
 from repository.model import Copy, CopyState
 from repository.rooms import room
 from storage.tier import ObjectVersion, Tier
@@ -31,6 +31,10 @@ from storage.tier import ObjectVersion, Tier
 __all__ = ["TakenBack", "adopt_days", "day_number", "take_back"]
 
 _log = logging.getLogger("kho.ledger")
+
+TOLD_BY_A_CLOCK = "KEY-LOST-TIME"
+"""What a verifier that has nothing from outside says of a key that was reported lost by a wrong clock. No history is left out for that:
+where the statement stands in it is bound by the head before, and every check goes on to tell of it."""
 
 GROUP = 5_000
 """Events of an open day that are looked up and entered together: every group waits for the disk once."""
@@ -70,7 +74,7 @@ def _adopt(archive: Archive, number: int, places: Mapping[str, ObjectVersion], b
         tier, object_id, inventory = archive.tiers[name], held.object_id, held.inventory_sha512
         try:
             data = read_file(tier, object_id, "head.json")
-            head = json.loads(data)
+            head = written(data)
             lines = read_file(tier, object_id, SEGMENT)
             previous = hashlib.sha256(before).hexdigest() if before else ""
             if head["number"] != number or head["previous"] != previous or hashlib.sha256(lines).hexdigest() != head["segment"]:
@@ -84,7 +88,7 @@ def _adopt(archive: Archive, number: int, places: Mapping[str, ObjectVersion], b
             ):
                 continue
             events = [event_of_line(json.loads(line)) for line in rows[len(there) :]]
-        except (KhoError, OSError, ValueError, KeyError, TypeError) as error:
+        except (KhoError, OSError, *BROKEN) as error:
             _log.warning("day %d on tier %s: %s", number, name, error)
             continue
         now = archive.clock.now()
@@ -124,8 +128,8 @@ def _is_sound(archive: Archive, files: Mapping[str, bytes], number: int) -> bool
         for name, data in files.items():
             (folder / name).write_bytes(data)
         (folder / "scope.json").write_text(json.dumps({"ledger": {"first": number, "last": number}}), encoding="utf-8")
-        found = Verifier(str(folder)).run().found
-    for code, _, _ in found:
+        found = [code for code, _, _ in Verifier(str(folder)).run().found if code != TOLD_BY_A_CLOCK]
+    for code in found:
         _log.error("day %d: %s", number, code)
     return not found
 

@@ -27,7 +27,8 @@ from repository.errors import LedgerBehind, LedgerClock
 from repository.ledger.days import time_of
 from repository.ledger.events import ledger_of
 from repository.ledger.segments import places_of, read_file
-from repository.ledger.verifier import KEY_LOST, KEY_PREFIX, REPORT_PREFIX, canonical
+from repository.ledger.verifier import BROKEN, KEY_LOST, KEY_PREFIX, REPORT_PREFIX, canonical, stated
+from repository.ledger.verifier import statements as told_of
 from signatures.signing_keys import SigningKey, SigningKeyError, key_id
 from storage import durable
 from storage.errors import StorageError
@@ -83,15 +84,18 @@ class KeyRing:
     """The keys of a ledger in a folder: ``statements`` are the lines of keys.ndjson; of the private keys one PEM file each.
 
     Raises:
-        ValueError, KeyError, TypeError: ``statements`` are none.
+        ValueError: ``statements`` are none, or not written as they always are.
     """
 
     def __init__(self, folder: Path, statements: bytes = b"") -> None:
         self._folder = folder
         self.statements = statements
-        self._rows: list[Mapping[str, Any]] = [json.loads(json.loads(line)["statement"]) for line in statements.splitlines()]
-        self.ids = [key_id(row["key"]) for row in self._rows]
-        self.archive: str = self._rows[0]["archive"] if self._rows else str(uuid.uuid4())
+        try:
+            self._rows: list[Mapping[str, Any]] = [said for said, _ in told_of(statements)]
+            self.ids = [key_id(row["key"]) for row in self._rows]
+            self.archive: str = self._rows[0]["archive"] if self._rows else str(uuid.uuid4())
+        except BROKEN as error:
+            raise ValueError(str(error)) from error
         self._current: SigningKey | None = None
 
     @property
@@ -157,7 +161,7 @@ class KeyRing:
 
     def continues(self, line: Mapping[str, Any], first: int) -> bool:
         """Whether a line is the next statement here, of a key that signs from day ``first`` on."""
-        said = json.loads(line["statement"])
+        said = stated(line["statement"])
         follows = self.ids and said["previous"] == self.ids[-1] and said["archive"] == self.archive
         return bool(follows and said["number"] == len(self._rows) + 1 and said["from"] == first)
 
@@ -276,7 +280,7 @@ def _finish(archive: Archive, ring: KeyRing, first: int) -> None:
     """A loss that is told in the ledger holds, though whoever reported it was interrupted, or the home came back as it was before."""
     for event in reversed(archive.catalog.events.newest(KEY_LOST, FINISHED)):
         line = {name: str(event.detail.get(name, "")) for name in ("statement", "signature")}
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(*BROKEN):
             if ring.continues(line, first):
                 ring.take(line)
 

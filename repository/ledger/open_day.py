@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from policies.findings import KhoError
 from repository.archive import Archive
 from repository.ledger.days import event_of_line, line_of
+from repository.ledger.verifier import BROKEN, written
 from repository.model import Event
 from storage import durable
 from storage.ocfl.tier import LocalTier
@@ -126,14 +127,15 @@ def event_of_open(line: bytes) -> Event | None:
 
 
 def row_of_open(line: bytes) -> Mapping[str, Any] | None:
-    """The members of a line with its end, none of a line that is no event; None when the line is not what was written."""
+    """The members of a line with its end, none of a line that is no event; None when the line is not what was written, or not as
+    lines are always written: of two equal names another reader might take the other."""
     if not is_sound(line):
         return None
     try:
-        row = json.loads(line)
-        return row if isinstance(row["id"], str) else {}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
+        row = written(line)
+    except BROKEN:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("id"), str) else {}
 
 
 def event_of_row(row: Mapping[str, Any]) -> Event | None:

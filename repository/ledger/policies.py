@@ -21,6 +21,7 @@ from policies.phrases import phrase
 from repository.archive import Archive
 from repository.coming import DAYS, day_object
 from repository.ledger.segments import read_file
+from repository.ledger.verifier import BROKEN, written
 from repository.settings.home import Settings
 from storage.errors import StorageError
 from storage.tier import ObjectId, SequentialTier, Tier
@@ -118,9 +119,9 @@ def _newest(tier: Tier) -> tuple[int, bytes, bytes] | None:
         place = archive.rpartition(":")[0]
         last = _last(tier, place, int(archive.rpartition(":")[2])) if archive else 0
         for number in range(last, max(0, last - LOOKED_BACK), -1):
-            with contextlib.suppress(StorageError, OSError, ValueError, KeyError, TypeError):
+            with contextlib.suppress(StorageError, OSError, *BROKEN):
                 head, text = (read_file(tier, f"{place}:{number}", name) for name in ("head.json", POLICY))
-                if hashlib.sha256(text).hexdigest() == json.loads(head)["policy"]:
+                if hashlib.sha256(text).hexdigest() == written(head)["policy"]:
                     return number, head, text
     return None
 

@@ -12,7 +12,8 @@ Each key is vouched for by the one before it, but for the first one, and for one
 the id of such a key as the archive published it: when any is given, all of them must be. ``--unbroken``: no key may have been lost.
 
 Exit: 0 nothing contradicts itself (read what is *not* proven), 1 the ledger was tampered with or is damaged, 2 wrong usage, 3 nothing
-contradicts itself, but an outside head is of a day that is not here: what it would prove is not proven.
+contradicts itself, but an outside head is of a day that is not here, or no day is here that --key, --unbroken or --ca could be held
+against: what was asked for is not proven.
 
 This file is the definition of the checks and trusts neither Kho nor its operators; docs/on-disk.md describes the format.
 """
@@ -32,6 +33,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, BinaryIO
@@ -48,16 +50,20 @@ HEAD_LINE = re.compile(
     )
 )
 KEY_ID = re.compile("[0-9a-f]{64}")
+HEX = re.compile("[1-9a-f][0-9a-f]*|0[0-9a-f]{63}")  # as keys are written: a second writing of one would have a second id
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
 CLOCKS_APART = timedelta(minutes=5)  # by which two honest clocks may differ
+CLOSING = timedelta(hours=1)  # so long the closing of a day may take: a report that was made meanwhile does not have it
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 """`TIME` as it is written: such texts sort as the times do."""
 YEARS = ("1970", "9999")  # from the one to before the other: what calendars can count from and to
 CAMPAIGN = "formats_campaign_report"  # the kind of a report whose figures are no sums over events
-BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError)
 """What comes of reading what is not what it should be: whoever wrote it may have meant to keep a verifier from ending."""
 LARGEST = 16 << 20  # bytes of a head, a signature, a token, a list of keys; of one line of events
+LARGEST_DOCUMENT = 1 << 28  # bytes of a report, of a table, of a proof
+LONGEST_NUMBER = 20  # digits
 
 
 # -- What lies there: anybody may have put it there --------------------------------------------------------------------------------
@@ -76,12 +82,28 @@ def contents(path: str) -> bytes:
         return stream.read(LARGEST + 1)
 
 
-def document(path: str) -> Any:
-    """What a JSON document says to whoever reads it: one where two readers could read different things is refused. Raises OSError, and
-    of `BROKEN`."""
+def bytes_of(path: str) -> bytes:
+    """A document of any size that documents have: read once, so that what is summed is what was signed. Raises OSError."""
     with opened(path) as stream:
-        text = stream.read().decode("utf-8", "surrogateescape")  # names of files that are not UTF-8 stand in reports as they are
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
+        data = stream.read(LARGEST_DOCUMENT + 1)
+    if len(data) > LARGEST_DOCUMENT:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    return data
+
+
+def document(data: bytes) -> Any:
+    """What a JSON document says to whoever reads it: one where two readers could read different things is refused. Raises of `BROKEN`."""
+    # Names of files that are not UTF-8 stand in reports as they are.
+    return _STRICT.decode(data.decode("utf-8", "surrogateescape"))
+
+
+def written(line: bytes) -> Any:
+    """What a line with its end says. It has one writing (canonical JSON), and any other is refused: of two equal names readers take the one
+    or the other, and some know no great numbers. Raises of `BROKEN`."""
+    said = _LINE.decode(line.decode("ascii"))
+    if canonical(said) + b"\n" != line:
+        raise ValueError("not the one writing")
+    return said
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -93,6 +115,24 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused(name: str) -> Any:
     raise ValueError(name)
+
+
+def _short(digits: str) -> int:
+    """A number that is not worked on for hours; older Pythons have no bound of their own."""
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError("no number")
+    return int(digits)
+
+
+_LINE = json.JSONDecoder(parse_constant=_refused, parse_int=_short)
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused, parse_int=_short)
+
+
+def whole(value: Any) -> int:
+    """A whole number; 1.0 and true are equal to one, and other readers show them as something else. Raises TypeError."""
+    if type(value) is not int:
+        raise TypeError("no whole number")
+    return value
 
 
 def moment(text: Any) -> datetime:
@@ -112,7 +152,8 @@ def shown(value: Any) -> Any:
 # -- Trees: RFC 6962 hashing over leaves that are sorted by SHA-256 of the event's id, so that absence can be proven, too -----------
 
 
-_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"))  # made once: a day has a million lines
+_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+"""Made once: a day has a million lines."""
 
 
 def canonical(value: Any) -> bytes:
@@ -229,10 +270,10 @@ def rsa_pss(n: int, e: int, message: bytes, signature: bytes, salt: int = 32) ->
 def signed_by(key: Any, message: bytes, signature: bytes) -> bool:
     """Whether the key (as its statement says it) made this signature."""
     try:
-        if key["algorithm"] == "ed25519":
+        if key["algorithm"] == "ed25519" and HEX.fullmatch(key["public"]):
             return ed25519(bytes.fromhex(key["public"]), message, signature)
-        if key["algorithm"] == "rsa-pss-sha256":
-            return rsa_pss(int(key["public"]["n"], 16), int(key["public"]["e"]), message, signature)
+        if key["algorithm"] == "rsa-pss-sha256" and HEX.fullmatch(key["public"]["n"]):
+            return rsa_pss(int(key["public"]["n"], 16), whole(key["public"]["e"]), message, signature)
     except (KeyError, TypeError, ValueError):
         pass
     return False
@@ -279,16 +320,34 @@ def token_says(token: bytes) -> tuple[bytes, datetime]:
     return token[imprint[1][1] : imprint[1][2]], said
 
 
-def openssl_says(token_file: str, data_file: str, ca: str) -> bool | None:
-    """Whether openssl believes the token; None when it cannot be asked."""
+def openssl_says(token: bytes, data: bytes, ca: str) -> bool | None:
+    """Whether openssl believes the token over these bytes; None when it cannot be asked. It is given what was read, and not the files
+    that it was read from, which may be others by now."""
     program = shutil.which("openssl")
     if program is None or not ca:
         return None
-    command = [program, "ts", "-verify", "-token_in", "-in", token_file, "-data", data_file, "-CAfile", ca]
-    said = token_says(contents(token_file))[1]
-    command += ["-attime", str(int((said - datetime(1970, 1, 1)).total_seconds()))]
+    when = str(int((token_says(token)[1] - datetime(1970, 1, 1)).total_seconds()))
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        with tempfile.TemporaryDirectory() as folder:
+            places = [os.path.join(folder, name) for name in ("token", "data")]
+            for place, said in zip(places, (token, data)):
+                with open(place, "wb") as stream:
+                    stream.write(said)
+            command = [
+                program,
+                "ts",
+                "-verify",
+                "-token_in",
+                "-in",
+                places[0],
+                "-data",
+                places[1],
+                "-CAfile",
+                ca,
+                "-attime",
+                when,
+            ]
+            return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return None
 
@@ -337,12 +396,11 @@ class Sums:
         elif kind == "canary check":
             self._up(count, {"canaries_planted": detail.get("planted", 0), "canaries_found": detail.get("found", 0)})
             self._up(count, {"canary_cycles": 1, "canary_false": detail.get("wrong", 0)})
-
         elif kind == "presence check" and self.aips is None:  # no check: nothing was read
             self._up(count, {"looked": detail.get("copies", 0), "looked_off": detail.get("off", 0)})
         elif kind == "fixity plan" and self.aips is None and event["time"] >= self.planned.get(event.get("tier", ""), ""):
             self.planned[event.get("tier", "")] = event["time"]  # the newest count of copies in the period
-            count.update({name: detail.get(name, 0) for name in ("population", "overdue", "never_checked")})
+            count.update({name: whole(detail.get(name, 0)) for name in ("population", "overdue", "never_checked")})
 
     def _check(self, event: Any, detail: Any, count: dict[str, int]) -> None:
         """One check of one copy: there may be millions, so what all of them have is added up here and named by `figures`."""
@@ -353,8 +411,8 @@ class Sums:
             sums = self.checks[key] = [0, 0, 0]
             self.seen.setdefault(tier, set())
         sums[0] += 1
-        sums[1] += detail.get("bytes", 0)
-        sums[2] += detail.get("files", 0)
+        sums[1] += whole(detail.get("bytes", 0))
+        sums[2] += whole(detail.get("files", 0))
         # 8 bytes of a digest stand for a copy: a set of whole names would need five times the memory.
         short = hashlib.blake2b(event["aip"].encode("utf-8", "surrogatepass"), digest_size=8).digest()
         self.seen[tier].add(int.from_bytes(short, "big"))
@@ -369,7 +427,7 @@ class Sums:
     @staticmethod
     def _up(count: dict[str, int], more: dict[str, int]) -> None:
         for name, number in more.items():
-            if number:
+            if whole(number):
                 count[name] = count.get(name, 0) + number
 
     def _latency(self, count: dict[str, int], name: str, before: str, after: str) -> None:
@@ -409,6 +467,7 @@ class Day:
         self.data = contents(os.path.join(folder, "head.json"))
         self.digest = hashlib.sha256(self.data).hexdigest()
         self.head = _head(self.data)
+        self.signature = self.read("head.sig")  # once: what is stamped is what was checked
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -445,17 +504,27 @@ def _is_ledger(folder: str) -> bool:
 
 def _head(data: bytes) -> Any:
     try:
-        head = json.loads(data)
+        head = written(data)
         moment(head["closed"])
-        sound = canonical(head) + b"\n" == data and head["kho_ledger"] == 1 and head["number"] >= 1 and head["events"] >= 0
+        sound = whole(head["kho_ledger"]) == 1 and whole(head["number"]) >= 1 and whole(head["events"]) >= 0
         sound = sound and all(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", head[name]) for name in ("since", "date"))
         sound = sound and all(YEARS[0] <= head[name] < YEARS[1] for name in ("since", "date", "closed"))
         sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"])
-        sound = sound and type(head["number"]) is int and type(head["events"]) is int
         sound = sound and all(re.fullmatch("[0-9a-f]{64}", head[name]) for name in ("root", "segment", "keys", "key"))
         return head if sound and isinstance(head["archive"], str) and isinstance(head["previous"], str) else None
     except BROKEN:
         return None
+
+
+def statements(data: bytes) -> list[tuple[Any, bytes]]:
+    """What keys.ndjson says of each key, and the signature of that. Raises of `BROKEN`."""
+    rows = [written(line) for line in data.splitlines(keepends=True)]
+    return [(stated(row["statement"]), base64.b64decode(row["signature"], validate=True)) for row in rows]
+
+
+def stated(text: str) -> Any:
+    """What the text of a statement says. Raises of `BROKEN`."""
+    return written(text.encode("ascii") + b"\n")
 
 
 def _is_loss(said: Any, keys: list[Any]) -> bool:
@@ -463,15 +532,49 @@ def _is_loss(said: Any, keys: list[Any]) -> bool:
     known, lost = [key_id(each["key"]) for each in keys], said["lost"]
     moment(said["time"])
     named = isinstance(lost["event"], str) and (lost["head"] == "" if said["from"] == 1 else KEY_ID.fullmatch(lost["head"]))
-    return bool(
-        named and known and said["kho_ledger_key"] == 2 and said["previous"] == known[-1] and key_id(said["key"]) not in known
-    )
+    named = named and whole(said["kho_ledger_key"]) == 2
+    return bool(named and known and said["previous"] == known[-1] and key_id(said["key"]) not in known)
 
 
 def _given_up(said: Any, keys: list[Any]) -> bool:
     """Whether a statement brings back a key that was said to be lost."""
     lost = [key_id(before["key"]) for before, after in zip(keys, keys[1:]) if "lost" in after]
     return key_id(said["key"]) in lost
+
+
+class Report:
+    """A report on a period: what it says, and the sums over the events of those days of which, by its own account, it is made: from
+    number ``first`` to ``last`` (0: of none). Days that lie here beside them, for another report, may tell late of its period. Raises of
+    `BROKEN`."""
+
+    def __init__(self, place: str, data: bytes, said: Any) -> None:
+        self.place, self.data, self.said, self.name = place, data, said, os.path.basename(place)
+        period, scope, self.ledger = said["period"], said["scope"], said["ledger"]
+        self.first, self.last, self.open_events = (whole(self.ledger.get(name) or 0) for name in ("first", "last", "open_events"))
+        self.generated: str | None = said.get("generated")
+        for each in (period["from"], period["to"], *([] if self.generated is None else [self.generated])):
+            moment(each)
+        self.figures, self.faulty = said["figures"], said.get("faulty", [])
+        for count in self.figures.values():
+            for number in count.values():
+                whole(number)
+        tier, aips = scope.get("tier", ""), scope.get("aips")
+        lists = isinstance(self.faulty, list) and isinstance(aips, (list, type(None)))
+        if not (lists and isinstance(tier, str) and all(isinstance(each, dict) for each in self.faulty)):
+            raise TypeError(place)
+        self.sums = Sums(period["from"], period["to"], tier, None if aips is None else set(aips))
+
+    def no_further(self) -> str:
+        """The date from which on days cannot be in it: its period was over then, or it was made before they were closed."""
+        return min(self.sums.until[:10], (self.generated or self.sums.until)[:10])
+
+    def is_of(self, day: Day) -> bool:
+        """Whether a day holds its period, or is the one after it, into which events went that were under way at its end."""
+        return bool(day.head["date"] >= self.sums.since[:10] and day.head["since"] <= self.sums.until[:10])
+
+    def was_there(self, day: Day) -> bool:
+        """Whether a day was closed when the report was made."""
+        return self.generated is None or moment(day.head["closed"]) + CLOSING <= moment(self.generated)
 
 
 class Verifier:
@@ -489,9 +592,8 @@ class Verifier:
         self.unproven: list[tuple[str, dict[str, Any]]] = []
         self.days: list[Day] = []
         self.timed: list[int] = []
-        self.sums: list[tuple[str, Any, Sums]] = []
         self.roots: dict[int, tuple[str, int]] = {}
-        self.reports: list[tuple[str, Any]] = []
+        self.reports: list[Report] = []
         self.known_keys: list[Any] = []
         self.losses: dict[str, tuple[str, Any]] = {}
         self.policies: dict[int, str] = {}
@@ -509,6 +611,12 @@ class Verifier:
     def elsewhere(self) -> list[int]:
         """Days of outside heads that are not here, by the account of what is: asked for, and neither proven nor found wrong."""
         return [more["number"] for code, more in self.unproven if code in ("BEYOND", "BEFORE")]
+
+    @property
+    def idle(self) -> list[str]:
+        """Options that were given, and of which nothing is proven nor found wrong, since no day is here."""
+        asked = {"--key": self.given, "--unbroken": self.unbroken, "--ca": self.ca}
+        return [] if self.days else [name for name, given in asked.items() if given]
 
     def run(self) -> Verifier:
         self._gather()
@@ -616,13 +724,13 @@ class Verifier:
 
     def _expected_first(self) -> int:
         """An export says in scope.json, a report in report.json, from which day on it brings days along; elsewhere that is day 1."""
-        said = [report["ledger"]["first"] for _, report in self.reports if report["ledger"].get("first")]
+        said = [report.first for report in self.reports if report.first]
         return min(said + self.starts, default=1)
 
     def _ends_before(self, day: str, last: int) -> bool:
         """Whether what is here was made, by its own account, of the days up to ``last`` and none of this date: an export of some days, a
         report of an earlier period, or one made before that day was closed."""
-        ends = [*self.ends, *((report["ledger"].get("last") or 0, _no_further(report)) for _, report in self.reports)]
+        ends = [*self.ends, *((report.last, report.no_further()) for report in self.reports)]
         return bool(ends) and all(number <= last and day >= begins for number, begins in ends)
 
     def _keys(self, day: Day) -> Any:
@@ -637,16 +745,13 @@ class Verifier:
         """The statements of keys, each signed by the key before; one that says that this was lost by its own key, like the first."""
         keys: list[Any] = []
         try:
-            for number, line in enumerate(data.splitlines(), 1):
-                row = json.loads(line)
-                statement = row["statement"].encode("ascii")
-                said = json.loads(statement)
+            for number, (said, signature) in enumerate(statements(data), 1):
                 lost = "lost" in said
                 signer = keys[-1] if keys and not lost else said
-                fits = said["number"] == number and said["archive"] == self.archive and canonical(said) == statement
-                fits = fits and type(said["from"]) is int and (not keys or said["from"] >= keys[-1]["from"])
+                fits = whole(said["number"]) == number and said["archive"] == self.archive
+                fits = fits and (not keys or whole(said["from"]) >= keys[-1]["from"]) and said["key_id"] == key_id(said["key"])
                 fits = fits and (_is_loss(said, keys) if lost else not _given_up(said, keys))
-                if not (fits and signed_by(signer["key"], KEY_PREFIX + statement, base64.b64decode(row["signature"]))):
+                if not (fits and signed_by(signer["key"], KEY_PREFIX + canonical(said), signature)):
                     self.bad("KEY-CHAIN", place, number=number)
                     return None
                 keys.append(said)
@@ -663,7 +768,7 @@ class Verifier:
             self.bad("KEY-CHANGED", day.folder)
         self.known_keys = keys
         in_force = [said["key"] for said in keys if said["from"] <= day.head["number"]]
-        text = day.read("head.sig")
+        text = day.signature
         if text is None:
             self._lacks("SIGNATURE-GONE", day, "head.sig", day=day.head["date"])
             return
@@ -686,8 +791,11 @@ class Verifier:
             told = moment(said["time"])
             late = first and told > moment(first.head["closed"])
             early = before and told < moment(before.head["closed"])
-            if follows != said["lost"]["head"] or late or early:
-                self.bad("KEY-LOST-FALSE", (first or before or self.days[-1]).folder, number=number)
+            place = (first or before or self.days[-1]).folder
+            if follows != said["lost"]["head"]:
+                self.bad("KEY-LOST-FALSE", place, number=number)
+            elif late or early:
+                self._lost_at_another_time(said, place)
             if self.unbroken:
                 self.bad("KEY-BROKEN", self.folder, number=said["from"], key=key_id(said["key"]))
             self._lost_key(said)
@@ -695,10 +803,27 @@ class Verifier:
             if not any(said == statement and said["lost"]["event"] == event for said in self.known_keys if "lost" in said):
                 self.bad("KEY-LOST-DENIED", place, event=event)
 
+    def _lost_at_another_time(self, said: Any, place: str) -> None:
+        """By its own time a key was not lost between the closing of the days around it. That is no proof against it: whoever makes a
+        statement up chooses a time that fits, and its place among the days is bound by a digest. What was there when a head was given out
+        or stamped was not made up later; then a clock was wrong."""
+        about = self._about(said)
+        if about["key"] in self.given or self._tied() >= said["from"]:
+            self.unproven.append(("KEY-LOST-CLOCK", about))
+        else:
+            self.bad("KEY-LOST-TIME", place, **about)
+
+    @staticmethod
+    def _about(said: Any) -> dict[str, Any]:
+        return {"number": said["from"], "key": key_id(said["key"]), "time": said["time"][:16].replace("T", " ")}
+
+    def _tied(self) -> int:
+        """The newest day up to which something from outside stands for all: 0 for none."""
+        return max([self.sure, *self.timed])
+
     def _lost_key(self, said: Any) -> None:
         """What has to be known of one: told whatever else is proven."""
-        about = {"number": said["from"], "key": key_id(said["key"]), "time": said["time"][:16].replace("T", " ")}
-        tied = max([self.sure, *self.timed])
+        about, tied = self._about(said), self._tied()
         if about["key"] in self.given:
             self.unproven.append(("KEY-LOST-GIVEN", about))
         elif tied >= said["from"]:
@@ -716,24 +841,27 @@ class Verifier:
                 self.bad("KEY-NOT-GIVEN", self.folder, key=key)
         if self.given and self.given.issuperset(alone) and not self.found:
             self.proven.append(("KEY-GIVEN", {"keys": ", ".join(alone)}))
+        if self.unbroken and not self.found:
+            self.proven.append(("UNBROKEN", {"first": self.days[0].head["number"], "last": self.days[-1].head["number"]}))
 
     def _segment(self, day: Day) -> None:
         path, head = os.path.join(day.folder, "events.ndjson"), day.head
-        whole, pairs, number, wrong = hashlib.sha256(), [], 0, False
+        digest, pairs, number, wrong = hashlib.sha256(), [], 0, False
+        sums = [report.sums for report in self.reports if report.first <= head["number"] <= report.last]
         end = (datetime.fromisoformat(head["date"]) + timedelta(days=1)).strftime(TIME)
         try:
             with opened(path) as stream:
                 for line in iter(lambda: stream.readline(LARGEST), b""):
-                    whole.update(line)
-                    event = json.loads(line)
-                    wrong = wrong or event["n"] != number or not line.endswith(b"\n") or not MOMENT.fullmatch(event["time"])
+                    digest.update(line)
+                    event = written(line)
+                    wrong = wrong or whole(event["n"]) != number or not MOMENT.fullmatch(event["time"])
                     self.late_entries += event["time"][:10] < head["since"]
                     self.early_entries += event["time"] >= end
                     if event["type"] == KEY_LOST:
-                        self.losses[event["id"]] = (path, json.loads(event["detail"]["statement"]))
+                        self.losses[event["id"]] = (path, stated(event["detail"]["statement"]))
                     pairs.append(key_of(event["id"]) + hashlib.sha256(line[:-1]).digest())
-                    for _, _, sums in self.sums:
-                        sums.add(event)
+                    for each in sums:
+                        each.add(event)
                     number += 1
         except FileNotFoundError:
             self.bad("SEGMENT-GONE", path, day=head["date"])
@@ -747,7 +875,7 @@ class Verifier:
         twice = any(a[:32] == b[:32] for a, b in zip(pairs, pairs[1:]))
         root = root_of(leaf_of(pair[:32], pair[32:]) for pair in pairs)
         self.roots[head["number"]] = (head["root"], head["events"])
-        if wrong or twice or number != head["events"] or root.hex() != head["root"] or whole.hexdigest() != head["segment"]:
+        if wrong or twice or number != head["events"] or root.hex() != head["root"] or digest.hexdigest() != head["segment"]:
             self.bad("SEGMENT", path, day=head["date"], said=head["events"], found=number)
 
     def _token(self, day: Day) -> None:
@@ -756,12 +884,12 @@ class Verifier:
             if "head.tst" in day.unread:
                 self._lacks("TOKEN", day, "head.tst")
             return
-        signature = os.path.join(day.folder, "head.sig")
         end = datetime.fromisoformat(day.head["date"]) + timedelta(days=1)
         try:
             imprint, when = token_says(token)
             length = {20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}[len(imprint)]
-            stamped = hashlib.new(length, day.read("head.sig") or b"").digest()
+            signature = day.signature or b""
+            stamped = hashlib.new(length, signature).digest()
         except (*BROKEN, StopIteration):
             self.bad("TOKEN", day.folder, day=day.head["date"])
             return
@@ -772,7 +900,7 @@ class Verifier:
         elif when > end + TOKEN_WITHIN:
             self.bad("TOKEN-LATE", day.folder, day=day.head["date"], time=str(when))
         else:
-            believed = openssl_says(os.path.join(day.folder, "head.tst"), signature, self.ca)
+            believed = openssl_says(token, signature, self.ca)
             if believed is False:
                 self.bad("TOKEN-FALSE", day.folder, day=day.head["date"])
             elif believed:
@@ -826,26 +954,14 @@ class Verifier:
             if "report.json" in names:
                 place = os.path.join(top, "report.json")
                 try:
-                    report = document(place)
-                    if report.get("kind") == CAMPAIGN:  # no sums over events; signed like any document
+                    data = bytes_of(place)
+                    said = document(data)
+                    if said.get("kind") == CAMPAIGN:  # no sums over events; signed like any document
                         self._other_report(place)
-                        continue
-                    scope, period = report["scope"], report["period"]
-                    aips = None if scope.get("aips") is None else set(scope["aips"])
-                    sums = Sums(period["from"], period["to"], scope.get("tier", ""), aips)
-                    ledger = report["ledger"]
-                    whole = all(type(ledger.get(name) or 0) is int for name in ("first", "last", "open_events"))
-                    whole = whole and isinstance(report["figures"], dict) and isinstance(report.get("faulty", []), list)
-                    if not whole or not all(
-                        isinstance(each, dict) for each in [*report["figures"].values(), *report.get("faulty", [])]
-                    ):
-                        raise ValueError(place)
-                    moment(period["from"]), moment(period["to"]), moment(report.get("generated", period["to"]))
+                    else:
+                        self.reports.append(Report(place, data, said))
                 except (OSError, *BROKEN):
                     self.bad("REPORT-BROKEN", place)
-                    continue
-                self.reports.append((place, report))
-                self.sums.append((place, report, sums))
 
     def _other_report(self, place: str) -> None:
         self.unproven.append(("REPORT-OTHER", {"place": os.path.basename(place)}))
@@ -855,8 +971,10 @@ class Verifier:
     def _scope(self, place: str) -> None:
         """An export says which days it holds: a copy of it that did not come through whole is told from a whole one."""
         try:
-            ledger = document(place)["ledger"]
-            first, last = int(ledger["first"]), int(ledger.get("last", 0))  # 0: it says nothing of its end
+            ledger = document(bytes_of(place))["ledger"]
+            first, last = whole(ledger["first"]), whole(ledger.get("last", 0))  # 0: it says nothing of its end
+            if type(ledger.get("ends", False)) is not bool:
+                raise TypeError(place)
         except (OSError, *BROKEN):
             self.bad("REPORT-BROKEN", place)
             return
@@ -872,80 +990,85 @@ class Verifier:
 
     def _compare_reports(self) -> None:
         held = {day.head["number"]: day for day in self.days}
-        for place, report, sums in self.sums:
-            ledger = report["ledger"]
-            first, last = ledger.get("first") or 1, ledger.get("last") or 0
-            if not self._holds(first, last) or (first <= last and held[last].line() != ledger.get("head")):
+        for report in self.reports:
+            place, last = report.place, report.last
+            if not self._holds(report.first or 1, last) or (last and held[last].line() != report.ledger.get("head")):
                 self.bad("REPORT-DAYS", place)
-            self._report_period(place, sums, held)
-            if "believed" in report and report["believed"] is not believable(sums.figures()):
+            else:
+                self._report_period(report, held)
+            if "believed" in report.said and report.said["believed"] is not believable(report.sums.figures()):
                 self.bad("REPORT-BELIEVED", place)
-            if "lost_keys" in ledger and ledger["lost_keys"] != self._lost_until(last):
+            if "lost_keys" in report.ledger and report.ledger["lost_keys"] != self._lost_until(last):
                 self.bad("REPORT-KEYS", place)
-            self._report_tables(place, report)
-            if sums.figures() != report["figures"]:
+            self._report_tables(report)
+            if report.sums.figures() != report.figures:
                 self.bad("REPORT-FIGURES", place)
-            self._report_signature(place, last)
-            if ledger.get("open_events"):
-                self.unproven.append(("OPEN-DAY", {"events": ledger["open_events"]}))
+            self._report_signature(report)
+            if report.open_events:
+                self.unproven.append(("OPEN-DAY", {"events": report.open_events}))
 
     def _lost_until(self, last: int) -> list[dict[str, Any]]:
         """What a report on days up to ``last`` has to say of keys that nobody vouched for."""
         lost = [said for said in self.known_keys if "lost" in said and said["from"] <= last]
         return [{"from": said["from"], "key": key_id(said["key"]), "time": said["time"]} for said in lost]
 
-    def _report_period(self, place: str, sums: Sums, held: dict[int, Day]) -> None:
-        """Whether the days here are all that a report on its period is made of: from its first day on, as far as they go."""
-        if not held:
-            return
-        first, last = self.days[0].head, self.days[-1].head
-        if first["number"] > 1 and sums.since < first["since"]:
-            self.bad("REPORT-DAYS", place)
-        if sums.until[:10] > (date.fromisoformat(last["date"]) + timedelta(days=1)).isoformat():
-            self.unproven.append(("REPORT-PERIOD", {"place": os.path.basename(place), "day": last["date"]}))
+    def _report_period(self, report: Report, held: dict[int, Day]) -> None:
+        """Whether the days that a report says to be made of are all that a report on its period is made of, as far as they had been
+        closed when it was made; and how far they go."""
+        others = [day for number, day in held.items() if report.is_of(day) and not report.first <= number <= report.last]
+        first = held.get(report.first)
+        begins_late = first is not None and report.first > 1 and report.sums.since < first.head["since"]
+        if begins_late or any(day.head["number"] < report.first or report.was_there(day) for day in others):
+            self.bad("REPORT-DAYS", report.place)
+        elif not report.last:
+            self.unproven.append(("NO-DAYS", {"place": report.name}))
+        else:
+            ends = held[report.last].head["date"]
+            if others or report.sums.until[:10] > (date.fromisoformat(ends) + timedelta(days=1)).isoformat():
+                self.unproven.append(("REPORT-PERIOD", {"place": report.name, "day": ends}))
 
-    def _report_tables(self, place: str, report: Any) -> None:
+    def _report_tables(self, report: Report) -> None:
         """The tables that were handed out with a report say what it says, however they are quoted."""
         figures = [["tier", "figure", "value"]]
-        for tier, count in report["figures"].items():
+        for tier, count in report.figures.items():
             figures += [[tier, name, str(value)] for name, value in count.items()]
-        faulty = [FAULTY, *([str(row.get(name, "")) for name in FAULTY] for row in report.get("faulty", ()))]
+        faulty = [FAULTY, *([str(row.get(name, "")) for name in FAULTY] for row in report.faulty)]
         for name, wanted in (("figures.csv", figures), ("faulty.csv", faulty)):
-            table = os.path.join(os.path.dirname(place), name)
+            table = os.path.join(os.path.dirname(report.place), name)
             try:
-                with opened(table) as stream:
-                    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-                    found = list(csv.reader(text))
+                text = bytes_of(table).decode("utf-8-sig", "surrogateescape")
+                found = list(csv.reader(io.StringIO(text, newline="")))
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, csv.Error):
+            except (OSError, csv.Error, *BROKEN):
                 found = []
             if found != wanted:
                 self.bad("REPORT-TABLE", table)
 
-    def _report_signature(self, place: str, last: int) -> None:
-        """A report on days up to ``last`` may be signed by a key that signs heads; then the signature must be right."""
-        if not os.path.exists(place + ".sig"):
-            self.unproven.append(("REPORT-UNSIGNED", {"place": os.path.basename(place)}))
+    def _report_signature(self, report: Report) -> None:
+        """A report may be signed by a key that signs heads; then the signature must be right."""
+        if not os.path.exists(report.place + ".sig"):
+            self.unproven.append(("REPORT-UNSIGNED", {"place": report.name}))
         else:
-            self._signed(place, last)
+            self._signed(report.place, report.last, report.data)
 
-    def _signed(self, place: str, last: int = 0) -> bool:
+    def _signed(self, place: str, last: int = 0, data: bytes | None = None) -> bool:
         """Whether a document is signed by a key of the ledger that the archive stands for, and that was not replaced when day ``last``
-        was closed. One that is not is told of."""
+        was closed. One that is not is told of. ``data`` is what it holds, where that was read."""
         try:
             signature = base64.b64decode(contents(place + ".sig").strip(), validate=True)
-            with opened(place) as stream:
-                data = stream.read()
+            read = bytes_of(place) if data is None else data
         except (OSError, ValueError):
-            data, signature = b"", b""
+            read, signature = b"", b""
+        if read and data is None and not self._says_one_thing(place, read):
+            return False
         self._later_keys(os.path.join(os.path.dirname(place), "keys.ndjson"))
         if not self.days:
             self.unproven.append(("REPORT-KEY", {"place": os.path.basename(place)}))
             return False
         replaced = [said["from"] <= last for said in self.known_keys[1:]] + [False]
         usable = [said for said, gone in zip(self.known_keys, replaced) if not gone]
-        signer = next((said for said in usable if signed_by(said["key"], REPORT_PREFIX + data, signature)), None)
+        signer = next((said for said in usable if signed_by(said["key"], REPORT_PREFIX + read, signature)), None)
         if signer is None:
             self.bad("REPORT-SIGNATURE", place)
             return False
@@ -957,16 +1080,25 @@ class Verifier:
             return False
         return True
 
+    def _says_one_thing(self, place: str, data: bytes) -> bool:
+        """Whether all who read a signed document read the same. One of which that cannot be said is told of."""
+        try:
+            document(data)
+        except BROKEN:
+            self.bad("REPORT-BROKEN", place)
+            return False
+        return True
+
     def _nobodys(self, signer: Any) -> bool:
         """Whether a key stands on one that began because the key before was lost, and nothing from outside ties that to the archive: then
         anybody may have made both, and what they signed."""
         begun = [said for said in self.known_keys[: signer["number"]] if "lost" in said][-1:]
-        tied = max([self.sure, *self.timed])
+        tied = self._tied()
         return any(tied < said["from"] and key_id(said["key"]) not in self.given for said in begun)
 
     def _documents(self) -> None:
         """Other documents that were handed out signed may be older or newer than the days here: any key of the ledger may have signed."""
-        reports = {place for place, _ in self.reports}
+        reports = {report.place for report in self.reports}
         for top, names in self._walk():
             for name in names:
                 place = os.path.join(top, name[:-4])
@@ -996,8 +1128,8 @@ class Verifier:
 
     def _proof(self, place: str) -> None:
         try:
-            proof = document(place)
-            number, kind = proof["number"], proof["kind"]
+            proof = document(bytes_of(place))
+            number, kind = whole(proof["number"]), proof["kind"]
             told = {"event": proof["id"], "number": number}
             head, vouched = proof["head"].encode("ascii"), True
             root, count = self.roots.get(number) or (None, 0)
@@ -1030,10 +1162,11 @@ class Verifier:
 
     def _conclude(self) -> None:
         if not self.days:
-            if self.reports and not any(report["ledger"].get("last") for _, report in self.reports):
-                self.unproven.append(("NO-DAYS", {}))
-            elif not self.alone.intersection(digest for _, _, _, digest in self._lines()):
+            alone = self.alone.intersection(digest for _, _, _, digest in self._lines())
+            if not alone and (not self.reports or any(report.last for report in self.reports)):
                 self.bad("EMPTY", self.folder)
+            if self.idle:
+                self.unproven.append(("IDLE", {"options": ", ".join(self.idle)}))
             return
         self._given_keys()
         last, first = self.days[-1].head["number"], self.days[0].head["number"]
@@ -1048,8 +1181,9 @@ class Verifier:
                 changes = [number for number, one in self.policies.items() if self.policies.get(number - 1) != one]
                 told = {"days": len(self.policies), "count": len(set(self.policies.values())), "number": changes[-1]}
                 self.proven.append(("POLICIES", told))
-            for place, _, _ in self.sums:
-                self.proven.append(("FIGURES", {"place": os.path.basename(place)}))
+            for report in self.reports:
+                if report.last:
+                    self.proven.append(("FIGURES", {"place": report.name, "first": report.first or 1, "last": report.last}))
         if self.sure < last:
             self.unproven.append(("END", {"number": self.sure, "last": last}))
         if len(self.timed) < len(self.days):
@@ -1064,21 +1198,16 @@ class Verifier:
             self.unproven.append(("EARLY-ENTRIES", {"count": self.early_entries}))
 
 
-def _no_further(report: Any) -> str:
-    """The date from which on days cannot be in a report: its period was over then, or it was made before they were closed."""
-    return min(str(report["period"]["to"])[:10], str(report.get("generated") or report["period"]["to"])[:10])
-
-
 def proven(proof: Any, root: str, count: int) -> bool:
     """Whether a proof (inclusion or absence of one event) leads to this root."""
     wanted = key_of(proof["id"])
     sides = [
         (
             bytes.fromhex(side["key"]),
-            int(side["index"]),
+            whole(side["index"]),
             climbed(
                 leaf_of(bytes.fromhex(side["key"]), bytes.fromhex(side["line"])),
-                int(side["index"]),
+                side["index"],
                 count,
                 [bytes.fromhex(each) for each in side["path"]],
             ),
@@ -1089,7 +1218,7 @@ def proven(proof: Any, root: str, count: int) -> bool:
         return False
     if proof["kind"] == "inclusion":
         line = hashlib.sha256(proof["line"].encode("ascii")).hexdigest()
-        said = json.loads(proof["line"])["id"] == proof["id"]
+        said = written(proof["line"].encode("ascii") + b"\n")["id"] == proof["id"]
         return len(sides) == 1 and sides[0][0] == wanted and proof["leaves"][0]["line"] == line and said
     if proof["kind"] != "absence":
         return False
@@ -1127,6 +1256,7 @@ WORDS = {
         "KEY-BROKEN": "Key {key}, on which the signatures stand from day {number} on, was not vouched for by the key before it, which was reported lost; --unbroken allows no such key.",
         "KEY-NOT-GIVEN": "Key {key} begins without the word of a key before it and is not among those given with --key.",
         "KEY-LOST-FALSE": "Key {number} says that the key before it was lost, and what it says does not fit the days here: the statement is made up, or the days were made again.",
+        "KEY-LOST-TIME": "From day {number} on the signatures stand on key {key}, whose statement says that the key before it was lost at {time} UTC. That is not between the closing of the days around it: the statement is made up, or a clock was wrong when the loss was reported. With an outside head or a time stamp of day {number} or later, or with --key, it can be told which.",
         "KEY-LOST-DENIED": "Event {event} tells that a key of the ledger was lost and with which key it goes on, and the keys do not say so: the statement was removed or exchanged.",
         "SIGNATURE-GONE": "The head of {day} has no signature.",
         "SIGNATURE": "The signature of the head of {day} is wrong, or by a key that was not in force.",
@@ -1142,7 +1272,7 @@ WORDS = {
         "OUTSIDE-ARCHIVE": "The outside head is of another archive ({archive}).",
         "OUTSIDE-DIFFERS": "Day {number} is not the one whose head was given from outside: the history was changed after that.",
         "CUT-OFF": "The outside head is of day {number}, but the ledger ends with day {last}: its end was cut off.",
-        "REPORT-BROKEN": "The report cannot be read.",
+        "REPORT-BROKEN": "This document cannot be read as one, or two readers could read different things in it.",
         "SCOPE-DAYS": "The export says of itself that it holds days {first} to {last}, and they are not all here.",
         "REPORT-DAYS": "The days that the report is made of are not all here, or are others.",
         "REPORT-FIGURES": "The figures of the report are not the sums over the events.",
@@ -1157,7 +1287,8 @@ WORDS = {
         "REPORT-PERIOD": "The period of {place} is longer than the days that are here: of what was entered after {day} it says nothing.",
         "REPORT-KEY": "{place} is signed, but no day is here that tells the archive's keys: whose signature it is, is not proven.",
         "REPORT-OTHER": "{place} is the report of a campaign: its figures are not summed again here.",
-        "NO-DAYS": "The report is made of no day of the ledger (none that holds its period was closed): it has no figures, and nothing of what it says is proven.",
+        "NO-DAYS": "{place} is made of no day of the ledger (none that holds its period was closed): it has no figures, and nothing of what it says is proven.",
+        "IDLE": "No day of a ledger is here: {options} could be held against nothing, and nothing of what that would prove is proven.",
         "BEYOND": "The outside head of day {number} is later than what is here, which says of itself that it ends with day {last}: that head proves nothing of it. Give a head of these days, or ask for an export that reaches that far.",
         "BEFORE": "The outside head of day {number} is earlier than what is here, which begins with day {first}: that head proves nothing of it.",
         "EMPTY": "No day of a ledger is here.",
@@ -1165,7 +1296,8 @@ WORDS = {
         "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
         "TIMED": "The time of {count} of {days} days is proven by time stamps that openssl believes.",
         "POLICIES": "{days} days bring the policy that was in force at their end, as their signed heads tell ({count} different ones; the last change on day {number}).",
-        "FIGURES": "The figures of {place} are the sums over these events.",
+        "FIGURES": "The figures of {place} are the sums over the events of days {first} to {last}.",
+        "UNBROKEN": "In days {first} to {last} every key but the first was vouched for by the key before it.",
         "SIGNED": "{place} was signed by a key of this ledger.",
         "SIGNED-ALONE": "{place} is signed by key {key}, which stands on one that no key vouched for, and nothing from outside ties that to the archive: anybody may have signed it.",
         "UNSIGNED": "{place} is not signed: nothing of what it says is proven.",
@@ -1178,6 +1310,7 @@ WORDS = {
         "KEY-LOST": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. Anybody could have made this statement and the days from then on. Only an outside head of day {number} or later, or a time stamp from then on, ties them to the days before; whether the key is the archive's, ask the archive (--key).",
         "KEY-LOST-TIED": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. An outside head or time stamp of day {tied} ties the days up to it to those before; whether the key is the archive's, ask the archive (--key).",
         "KEY-LOST-GIVEN": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. That the key is the archive's, only whoever gave it with --key knows.",
+        "KEY-LOST-CLOCK": "The time of that statement ({time} UTC) is not between the closing of the days around day {number}: a clock was wrong when the loss of the key before {key} was reported. What was given from outside says that the statement was not made up later; when it was made, only the days around it tell.",
         "KEY-LOST-SILENT": "No event in the days here tells who reported the key before {key} lost.",
         "POLICY-GONE": "Of {count} days the head tells which policy was in force, and its text is not here.",
         "SIGNED-LOST": "{place} was signed by a key of this ledger that was reported lost: before that, or by whoever found it.",
@@ -1206,6 +1339,7 @@ WORDS = {
         "KEY-BROKEN": "Khóa {key}, dùng để ký từ ngày số {number}, không được khóa trước nó xác nhận vì khóa trước đã báo mất; --unbroken không cho phép khóa như vậy.",
         "KEY-NOT-GIVEN": "Khóa {key} bắt đầu mà không có khóa nào trước nó xác nhận, và không nằm trong các khóa đưa vào bằng --key.",
         "KEY-LOST-FALSE": "Khóa số {number} khai rằng khóa trước nó đã mất, nhưng lời khai không khớp với các ngày ở đây: lời khai bịa đặt, hoặc các ngày đã bị làm lại.",
+        "KEY-LOST-TIME": "Từ ngày số {number}, chữ ký dựa trên khóa {key}; lời khai của khóa này ghi khóa trước mất lúc {time} UTC, không nằm giữa lúc đóng các ngày liền trước và sau: lời khai bịa đặt, hoặc đồng hồ sai khi báo mất. Có dòng đầu từ bên ngoài hay dấu thời gian của ngày số {number} trở đi, hoặc có --key, thì mới phân biệt được.",
         "KEY-LOST-DENIED": "Sự kiện {event} ghi rằng một khóa của sổ sự kiện đã mất và khóa nào thay thế, nhưng danh sách khóa không ghi như vậy: lời khai đã bị xóa hoặc bị tráo.",
         "SIGNATURE-GONE": "Phần đầu ngày {day} không có chữ ký.",
         "SIGNATURE": "Chữ ký phần đầu ngày {day} sai, hoặc bằng khóa không còn hiệu lực.",
@@ -1221,7 +1355,7 @@ WORDS = {
         "OUTSIDE-ARCHIVE": "Dòng đầu từ bên ngoài thuộc kho khác ({archive}).",
         "OUTSIDE-DIFFERS": "Ngày số {number} không phải ngày có dòng đầu từ bên ngoài: lịch sử đã bị thay đổi sau đó.",
         "CUT-OFF": "Dòng đầu từ bên ngoài là của ngày số {number}, nhưng sổ sự kiện kết thúc ở ngày số {last}: phần cuối đã bị cắt.",
-        "REPORT-BROKEN": "Không đọc được báo cáo.",
+        "REPORT-BROKEN": "Không đọc được tài liệu này, hoặc hai trình đọc có thể hiểu khác nhau.",
         "SCOPE-DAYS": "Bản xuất tự ghi là gồm các ngày số {first} đến số {last}, nhưng ở đây không có đủ.",
         "REPORT-DAYS": "Không có đủ các ngày làm nên báo cáo, hoặc là những ngày khác.",
         "REPORT-FIGURES": "Số liệu của báo cáo không phải tổng của các sự kiện.",
@@ -1236,7 +1370,8 @@ WORDS = {
         "REPORT-PERIOD": "Kỳ của {place} dài hơn các ngày có ở đây: báo cáo không nói gì về những gì được ghi sau {day}.",
         "REPORT-KEY": "{place} có chữ ký, nhưng ở đây không có ngày nào cho biết khóa của kho: chưa chứng minh được chữ ký là của ai.",
         "REPORT-OTHER": "{place} là báo cáo của một đợt chuyển đổi: số liệu không được cộng lại ở đây.",
-        "NO-DAYS": "Báo cáo không dựa trên ngày nào của sổ sự kiện (chưa ngày nào chứa kỳ báo cáo được đóng): báo cáo không có số liệu, và chưa nội dung nào được chứng minh.",
+        "NO-DAYS": "{place} không dựa trên ngày nào của sổ sự kiện (chưa ngày nào chứa kỳ báo cáo được đóng): báo cáo không có số liệu, và chưa nội dung nào được chứng minh.",
+        "IDLE": "Ở đây không có ngày sổ sự kiện nào: {options} không có gì để đối chiếu, và chưa điều gì mà tùy chọn đó chứng minh được chứng minh.",
         "BEYOND": "Dòng đầu từ bên ngoài của ngày số {number} muộn hơn những gì có ở đây (tự ghi là kết thúc ở ngày số {last}), nên không chứng minh được gì cho phần này. Hãy đưa dòng đầu của một trong các ngày này, hoặc yêu cầu bản xuất đến ngày đó.",
         "BEFORE": "Dòng đầu từ bên ngoài của ngày số {number} sớm hơn những gì có ở đây (bắt đầu từ ngày số {first}), nên không chứng minh được gì cho phần này.",
         "EMPTY": "Ở đây không có ngày sổ sự kiện nào.",
@@ -1244,7 +1379,8 @@ WORDS = {
         "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
         "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
         "POLICIES": "{days} ngày có kèm chính sách đang có hiệu lực khi hết ngày, đúng như phần đầu đã ký ghi ({count} bản khác nhau; lần đổi cuối ở ngày số {number}).",
-        "FIGURES": "Số liệu của {place} là tổng của các sự kiện này.",
+        "FIGURES": "Số liệu của {place} là tổng của các sự kiện từ ngày số {first} đến ngày số {last}.",
+        "UNBROKEN": "Trong các ngày số {first} đến {last}, mọi khóa trừ khóa đầu tiên đều được khóa trước nó xác nhận.",
         "SIGNED": "{place} được ký bằng khóa của sổ sự kiện này.",
         "SIGNED-ALONE": "{place} được ký bằng khóa {key}; khóa này dựa trên một khóa không được khóa nào xác nhận, và không có gì từ bên ngoài nối khóa đó với kho: bất cứ ai cũng có thể đã ký.",
         "UNSIGNED": "{place} không được ký: chưa nội dung nào được chứng minh.",
@@ -1257,6 +1393,7 @@ WORDS = {
         "KEY-LOST": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Bất cứ ai cũng có thể tự lập lời khai này và những ngày sau đó. Chỉ dòng đầu từ bên ngoài của ngày số {number} trở đi, hoặc dấu thời gian từ ngày đó, mới nối các ngày này với những ngày trước; khóa có phải của kho hay không thì phải hỏi kho (--key).",
         "KEY-LOST-TIED": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Dòng đầu từ bên ngoài hoặc dấu thời gian của ngày số {tied} nối các ngày cho đến ngày đó với những ngày trước; khóa có phải của kho hay không thì phải hỏi kho (--key).",
         "KEY-LOST-GIVEN": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Khóa có phải của kho hay không thì chỉ người đưa nó vào bằng --key biết.",
+        "KEY-LOST-CLOCK": "Thời điểm trong lời khai đó ({time} UTC) không nằm giữa lúc đóng các ngày quanh ngày số {number}: đồng hồ đã sai khi báo mất khóa trước khóa {key}. Những gì đưa vào từ bên ngoài cho thấy lời khai không phải về sau mới bịa ra; lập lúc nào thì chỉ các ngày xung quanh cho biết.",
         "KEY-LOST-SILENT": "Không sự kiện nào trong các ngày ở đây cho biết ai đã báo mất khóa trước khóa {key}.",
         "POLICY-GONE": "Phần đầu của {count} ngày ghi chính sách nào đang có hiệu lực, nhưng văn bản chính sách không có ở đây.",
         "SIGNED-LOST": "{place} được ký bằng một khóa của sổ sự kiện này đã báo mất: ký trước khi mất, hoặc do người nhặt được khóa ký.",
@@ -1345,7 +1482,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(as_json(verifier, given.lang), ensure_ascii=False))
     else:
         print("\n".join(told(verifier, given.lang)))
-    return 1 if verifier.found else 3 if verifier.elsewhere else 0
+    return 1 if verifier.found else 3 if verifier.elsewhere or verifier.idle else 0
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ class PeriodScope:
 def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> Document:
     """The report as a document (`docs/cli.md`, fixity_report). With ``target`` the days of the ledger that it is made of are written
     there, with their verifier, in the same pass."""
+    now = archive.clock.now()  # before the days are looked for: one that is closed meanwhile is not missed
     days = _days(archive, scope)
     members = _members(archive, scope.collection)
     aips: list[str] | None = None if members is None else sorted(archive.catalog.collections.ids_of(members))
@@ -76,7 +77,6 @@ def gather(archive: Archive, scope: PeriodScope, target: Path | None = None) -> 
                         faults.see(event)
             if target is None:
                 segment.unlink()  # the next one may be as large
-    now = archive.clock.now()
     states = [state for state in tier_states(archive, now, members) if scope.tier in ("", state.name)]
     figures = sums.figures()
     return {

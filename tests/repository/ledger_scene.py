@@ -18,7 +18,7 @@ from repository.clock import ManualClock
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day
 from repository.ledger.keys import report_lost, ring_of, rotate
-from repository.ledger.verifier import HEAD_PREFIX, Verifier, canonical, key_of, leaf_of, root_of
+from repository.ledger.verifier import HEAD_PREFIX, Sums, Verifier, canonical, key_of, leaf_of, root_of
 from repository.model import CheckRecord, CopyState
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest
@@ -132,3 +132,23 @@ class LedgerScene:
 
 
 Tamper = Callable[[LedgerScene], None]
+
+
+def report_of(
+    scene: LedgerScene, since: str, until: str, *, of: tuple[int, int] = (1, DAYS), place: str = "report.json", **ledger: Any
+) -> None:
+    """A report on a period, made of those days ``of`` that are here; nobody signed it."""
+    first = min(int(each.name[:6]) for each in scene.folder.glob("days/*"))
+    sums = Sums(since + "T00:00:00.000000Z", until + "T00:00:00.000000Z")
+    for number in range(max(first, of[0]), of[1] + 1):
+        for event in scene.lines(number):
+            sums.add(event)
+    report = {
+        "kho": 1,
+        "scope": {},
+        "period": {"from": sums.since, "to": sums.until},
+        "ledger": {"first": max(first, of[0]), "last": of[1], "head": scene.day_line(of[1]), **ledger},
+        "figures": sums.figures(),
+    }
+    (scene.folder / place).parent.mkdir(exist_ok=True)
+    (scene.folder / place).write_text(json.dumps(report))

@@ -65,10 +65,10 @@ def test_the_tree_is_that_of_the_rfc(leaves: list[bytes]) -> None:
 
 @given(st.sets(st.text(max_size=5), max_size=40), st.text(max_size=5))
 def test_every_event_is_proven_in_or_out(ids: set[str], asked: str) -> None:
-    tree = DayTree((each, json.dumps({"id": each}).encode()) for each in ids)
+    tree = DayTree((each, canonical({"id": each})) for each in ids)
     root = tree.root.hex()
     for event_id in [*ids, asked]:
-        proof = {"id": event_id, "line": json.dumps({"id": event_id})}
+        proof = {"id": event_id, "line": canonical({"id": event_id}).decode()}
         if event_id in ids:
             assert tree.absence(event_id) is None
             assert proven({**proof, "kind": "inclusion", "leaves": tree.inclusion(event_id)}, root, tree.count)

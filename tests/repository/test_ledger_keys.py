@@ -254,6 +254,27 @@ def test_a_loss_is_not_reported_before_the_last_day_was_closed(clocked: tuple[Ar
     report_lost(archive, "the machine burned")
 
 
+def test_a_loss_that_was_reported_while_the_clock_was_ahead_costs_no_history(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """A rebuild takes the days behind it, and whoever has a head of them is told that a clock was wrong."""
+    clock = ManualClock(START)
+    running = replace(archive.engine.archive, clock=clock)
+    a_day(running, clock)
+    key_file(running).unlink()
+    report_lost(replace(running, clock=ManualClock(START + 365 * DAY)), "the safe burned, and the battery of the clock was empty")
+    for _ in range(2):
+        a_day(running, clock)
+    line = latest_line(running)
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(progress=Silent())
+    running = replace(archive.engine.archive, clock=clock)
+    assert latest_line(running) == line
+    (tmp_path / "out").mkdir()
+    list(export_days(running, tmp_path / "out", 1, 3))
+    assert codes(Verifier(str(tmp_path / "out")).run().found) == ["KEY-LOST-TIME"]
+    verifier = Verifier(str(tmp_path / "out"), [line]).run()
+    assert (verifier.found, "KEY-LOST-CLOCK" in codes(verifier.unproven)) == ([], True)
+
+
 def test_a_full_disk_leaves_no_half_of_a_key(clocked: tuple[Archive, ManualClock], monkeypatch: pytest.MonkeyPatch) -> None:
     archive, clock = clocked
     a_day(archive, clock)

@@ -116,7 +116,7 @@ def test_a_report_sums_what_it_hands_out(scene: LedgerScene, tmp_path: Path) -> 
     (tmp_path / "report.json").write_text(json.dumps({"kho": 1, "kind": "fixity_report", **document}))
     verifier = Verifier(str(tmp_path), [scene.line]).run()
     assert verifier.found == []
-    assert ("FIGURES", {"place": "report.json"}) in verifier.proven
+    assert ("FIGURES", {"place": "report.json", "first": 1, "last": 6}) in verifier.proven
     assert gather(scene.archive, scope)["figures"] == document["figures"], "the same without a folder"
     assert not list(scene.archive.settings.home.glob("report-*"))
 

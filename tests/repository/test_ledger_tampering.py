@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper, tampered
+from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper, report_of, tampered
 
 from repository.cli.run import run
 from repository.ledger.keeper import prove
 from repository.ledger.keys import sign_document
-from repository.ledger.verifier import REPORT_PREFIX, WORDS, Sums, canonical, key_of, leaf_of, told
+from repository.ledger.verifier import REPORT_PREFIX, WORDS, Verifier, canonical, key_of, leaf_of, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -375,22 +375,6 @@ def test_what_is_not_here_is_not_said_to_be_as_it_was(scene: LedgerScene) -> Non
     assert ("BEGINNING", {"number": 3}) in verifier.unproven
 
 
-def report_of(scene: LedgerScene, since: str, until: str, **ledger: Any) -> None:
-    first = min(int(each.name[:6]) for each in scene.folder.glob("days/*"))
-    sums = Sums(since + "T00:00:00.000000Z", until + "T00:00:00.000000Z")
-    for each in sorted(scene.folder.glob("days/*/events.ndjson")):
-        for line in each.read_bytes().splitlines():
-            sums.add(json.loads(line))
-    report = {
-        "kho": 1,
-        "scope": {},
-        "period": {"from": sums.since, "to": sums.until},
-        "ledger": {"first": first, "last": DAYS, "head": scene.day_line(DAYS), **ledger},
-        "figures": sums.figures(),
-    }
-    (scene.folder / "report.json").write_text(json.dumps(report))
-
-
 def test_a_report_has_all_days_of_its_period(scene: LedgerScene) -> None:
     report_of(scene, "2026-03-02", "2026-03-07")
     verifier = scene.verify(scene.line)
@@ -403,6 +387,88 @@ def test_a_report_has_all_days_of_its_period(scene: LedgerScene) -> None:
     assert scene.found(scene.line) == set()
     report_of(scene, "2026-03-02", "2026-03-07")
     assert scene.found(scene.line) == {"REPORT-DAYS"}
+
+
+def told_late(scene: LedgerScene, day: str) -> None:
+    """An event of an earlier day is entered on the fifth: what was under way for long, or came back with a catalog."""
+    events = scene.lines(5)
+    scene.write(5, [*events, {**events[0], "id": "late", "n": len(events), "time": f"{day}T12:00:00.000000Z"}])
+    scene.remake_from(5)
+
+
+def changed(scene: LedgerScene, place: str, **changes: Any) -> None:
+    report = json.loads((scene.folder / place).read_text())
+    (scene.folder / place).write_text(json.dumps({**report, **changes}))
+
+
+def test_reports_of_several_periods_hold_in_one_folder_whatever_was_entered_late(scene: LedgerScene) -> None:
+    told_late(scene, "2026-03-02")
+    line = scene.day_line(DAYS)
+    report_of(scene, "2026-03-01", "2026-03-03", of=(1, 3), place="one/report.json")
+    changed(scene, "one/report.json", generated="2026-03-04T10:30:00.000000Z")
+    report_of(scene, "2026-03-03", "2026-03-07", of=(3, DAYS), place="two/report.json")
+    changed(scene, "two/report.json", generated="2026-03-07T10:30:00.000000Z")
+    verifier = scene.verify(line)
+    assert verifier.found == []
+    assert [more["last"] for code, more in verifier.proven if code == "FIGURES"] == [3, DAYS]
+    for place in ("one/report.json", "two/report.json"):
+        known = (scene.folder / place).read_text()
+        figures = json.loads(known)["figures"]
+        changed(scene, place, figures={**figures, "a": {**figures["a"], "good": figures["a"]["good"] + 1}})
+        assert scene.found(line) == {"REPORT-FIGURES"}
+        (scene.folder / place).write_text(known)
+
+
+def test_a_report_leaves_out_no_day_that_was_closed_when_it_was_made(scene: LedgerScene) -> None:
+    """What somebody does not like is not left out by saying that the report is made of fewer days."""
+    for of, until in (((1, 2), "2026-03-03"), ((2, 3), "2026-03-03"), ((1, 4), "2026-03-09")):
+        report_of(scene, "2026-03-01", until, of=of)
+        changed(scene, "report.json", generated="2026-03-09T10:30:00.000000Z")
+        assert scene.found(scene.line) == {"REPORT-DAYS"}, of
+    changed(scene, "report.json", generated="2026-03-05T10:30:00.000000Z")  # the fifth day was not closed by then
+    verifier = scene.verify(scene.line)
+    assert verifier.found == []
+    assert ("REPORT-PERIOD", {"place": "report.json", "day": "2026-03-04"}) in verifier.unproven
+
+
+def test_a_report_of_no_days_says_so_beside_the_days_of_another(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-01", "2026-03-03", of=(1, 1))
+    changed(scene, "report.json", figures={}, ledger={"first": 0, "last": 0, "head": ""})
+    assert scene.found(scene.line) == {"REPORT-DAYS"}
+    changed(scene, "report.json", generated="2026-03-01T10:30:00.000000Z")
+    verifier = scene.verify(scene.line)
+    assert (verifier.found, "FIGURES" in dict(verifier.proven)) == ([], False)
+    assert ("NO-DAYS", {"place": "report.json"}) in verifier.unproven
+
+
+def test_what_no_day_is_here_for_is_not_proven_and_no_success(scene: LedgerScene, tmp_path: Path) -> None:
+    """A report that is made of no day, and what an auditor asked for with it."""
+    key, script = scene.key.id, scene.folder / "kho-ledger-verify.py"
+    shutil.rmtree(scene.folder / "days")
+    report = {"kho": 1, "scope": {}, "period": {"from": "2026-03-01T00:00:00.000000Z", "to": "2026-03-02T00:00:00.000000Z"}}
+    (scene.folder / "report.json").write_text(json.dumps({**report, "ledger": {"first": 0, "last": 0}, "figures": {}}))
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    asked: list[tuple[list[str], int]] = [
+        ([], 0),
+        (["--key", key], 3),
+        (["--unbroken"], 3),
+        (["--ca", str(tmp_path / "ca.pem")], 3),
+    ]
+    for options, rc in [*asked, (["--key", key, "--unbroken"], 3)]:
+        done = subprocess.run(
+            [sys.executable, "-I", str(script), str(scene.folder), *options], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (rc, ""), done
+        assert all(f"{option} " in done.stdout or f"{option}," in done.stdout for option in options if option.startswith("--"))
+        with redirect_stdout(io.StringIO()) as out:
+            assert run(["ledger", "verify", str(scene.folder), *options, "--json"]) == rc
+        assert [each["code"] for each in json.loads(out.getvalue())["findings"]] == (["OPS-LEDGER-IDLE"] if rc else [])
+
+
+def test_what_an_auditor_asked_for_is_answered(scene: LedgerScene) -> None:
+    verifier = Verifier(str(scene.folder), [scene.line], "", (), True).run()
+    assert verifier.found == []
+    assert ("UNBROKEN", {"first": 1, "last": DAYS}) in verifier.proven
 
 
 def id_that_is_no_text(scene: LedgerScene) -> None:
@@ -502,7 +568,7 @@ def events_that_never_end(scene: LedgerScene) -> None:
 
 def key_that_is_worked_on_for_hours(scene: LedgerScene) -> None:
     said = json.loads(json.loads((scene.day(1) / "keys.ndjson").read_bytes())["statement"])
-    said["key"] = {"algorithm": "rsa-pss-sha256", "public": {"n": "f" * 200_000, "e": 10**4000 + 1}}
+    said["key"] = {"algorithm": "rsa-pss-sha256", "public": {"n": "f" * 200_000, "e": 2**64 + 1}}
     row = canonical({"statement": canonical(said).decode(), "signature": base64.b64encode(b"a" * 100_000).decode()}) + b"\n"
     (scene.day(1) / "keys.ndjson").write_bytes(row)
     scene.remake(1, keys=hashlib.sha256(row).hexdigest())
@@ -721,8 +787,6 @@ def test_the_file_that_is_handed_out_runs_by_itself(scene: LedgerScene, tmp_path
 
 
 def test_a_whole_tier_can_be_verified(untouched: LedgerScene) -> None:
-    from repository.ledger.verifier import Verifier
-
     for name, tier in untouched.archive.tiers.items():
         verifier = Verifier(str(tier.path / "ocfl"), [untouched.line]).run()  # type: ignore[attr-defined]
         assert verifier.found == [], name
