@@ -233,7 +233,7 @@ class _Audit:
     def __call__(self, steps: Steps, argument: Json) -> Json:
         started = steps.run("begin", self._begin)
         if not argument["aip"]:
-            steps.run("follow policy", lambda step: follow_policy(self._archive))
+            steps.run("follow policy", lambda step: follow_policy(self._archive, datetime.fromisoformat(started)))
         report = AuditReport()
         while True:
             counts = steps.run("check", self._check, argument, started, sorted({*report.unavailable, *report.not_looked}))

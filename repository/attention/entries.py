@@ -76,11 +76,11 @@ FREE_SHARE = 0.03
 def attention(archive: Archive, jobs: Jobs | None = None) -> list[Finding]:
     """Everything that needs attention now, gravest first."""
     now = archive.clock.now()
-    summary = fixity_summary(archive)
+    summary = fixity_summary(archive, now)
     found = [
         *_copies(archive, summary, now),
         *_checker(archive, now),
-        *_forecast(archive),
+        *_forecast(archive, now),
         *_keys(archive, now),
         *_ledger(archive, now),
         *_evidence(archive, now),
@@ -145,8 +145,8 @@ def _plantable(archive: Archive) -> bool:
     return any(isinstance(tier, LocalTier) for tier in archive.tiers.values())
 
 
-def _forecast(archive: Archive) -> Iterator[Finding]:
-    for each in forecasts(archive):
+def _forecast(archive: Archive, now: datetime) -> Iterator[Finding]:
+    for each in forecasts(archive, now):
         if each.fits is False and each.capacity is not None:
             yield Finding("ATT-FORECAST", each.tier, {"need": each.need, "capacity": each.capacity, "every": round(each.every)})
 

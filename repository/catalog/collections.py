@@ -117,15 +117,15 @@ class Collections:
                 return moved
             last = until
 
-    def bring_forward(self, tier: str, longest: Periods, now: datetime) -> int:
+    def bring_forward(self, tier: str, longest: Periods, now: datetime, due: datetime) -> int:
         """Let nothing on ``tier`` be due later than the longest periods there from ``now`` on: what is later was dated by a clock that
-        was ahead, and is due now. How many dates moved."""
+        was ahead, and becomes ``due``. How many dates moved."""
         moved = 0
         with self._database.write() as transaction:
             for column, every in ((table.c.check_next, longest.every), (table.c.look_next, longest.look_every)):
                 if every is not None:
                     late = update(table).where(table.c.tier == tier, column > now + every)
-                    moved += transaction.execute(late.values({column: now})).rowcount
+                    moved += transaction.execute(late.values({column: due})).rowcount
         return moved
 
     def bytes_on(self) -> dict[tuple[str, str], int]:

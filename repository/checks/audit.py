@@ -147,14 +147,14 @@ def audit_some(
     ``skip`` names tiers found unavailable by earlier steps, or waited for. Returns counts as JSON; ``checked`` 0, nothing new that is
     ``unavailable`` and nothing ``cold`` means that nothing is left.
     """
-    since = datetime.fromisoformat(started)
+    since, now = datetime.fromisoformat(started), archive.clock.now()
     asked_for = bool(scope["everything"] or scope["aip"])
     tiers = [name for name in ([scope["tier"]] if scope["tier"] else archive.tiers) if name not in skip]
-    if set_back(archive, since):
+    if set_back(since, now):
         return {**check_copies(archive, [], progress), "postponed": dict.fromkeys(tiers, phrase("audit-clock-back"))}
-    pauses = {} if asked_for else {name: why for name in tiers if (why := pause(archive, name))}
+    pauses = {} if asked_for else {name: why for name in tiers if (why := pause(archive, name, now))}
     tiers = [name for name in tiers if name not in pauses]
-    budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name)) for name in tiers}
+    budgets = {name: STEP_BYTES if asked_for else min(STEP_BYTES, left_today(archive, name, now)) for name in tiers}
     wound = [name for name in tiers if isinstance(archive.tiers[name], SequentialTier)]
     brought = [name for name in tiers if _is_cold(archive.tiers[name])]
     plain = [name for name in tiers if budgets[name] > 0 and name not in (*wound, *brought)]
@@ -166,7 +166,7 @@ def audit_some(
             aip_id=scope["aip"] or None,
             due=due,
             checked_before=since,
-            now=archive.clock.now(),
+            now=now,
             limit=limit,
             budget=budget,
             ahead=risks,
@@ -178,12 +178,12 @@ def audit_some(
     copies = candidates(plain, STEP_COPIES, budget=min(budgets[name] for name in plain)) if plain else []
     for name in wound:
         if not copies and budgets[name] > 0:
-            left = None if asked_for else left_today(archive, name, None)
+            left = None if asked_for else left_today(archive, name, now, None)
             copies = _on_one_medium(archive.tiers[name], functools.partial(candidates, [name], budget=None), skip, left)
     for name in brought:  # as many as may be read a day: each time they are waited for
         if not copies and budgets[name] > 0:
-            copies = candidates([name], MEDIUM_COPIES, budget=None if asked_for else left_today(archive, name, None))
-    alone = [] if copies or asked_for else unproven(archive, plain)
+            copies = candidates([name], MEDIUM_COPIES, budget=None if asked_for else left_today(archive, name, now, None))
+    alone = [] if copies or asked_for else unproven(archive, plain, now)
     return {**check_copies(archive, copies, progress, full=asked_for, alone=alone), "postponed": pauses}
 
 

@@ -211,10 +211,9 @@ def proven(archive: Archive, tier: str, since: datetime, now: datetime) -> datet
     return max((each.time for each in tests if "bytes" in each.detail), default=None)
 
 
-def unproven(archive: Archive, tiers: Collection[str]) -> list[str]:
-    """Of these tiers, those on which damage can be planted and none put the checker to the test within a cycle. Where nothing is due for
-    weeks, this alone shows that a checker is at work and would find what goes bad."""
-    now = archive.clock.now()
+def unproven(archive: Archive, tiers: Collection[str], now: datetime) -> list[str]:
+    """Of these tiers, those on which damage can be planted and none put the checker to the test within a cycle until ``now``. Where nothing
+    is due for weeks, this alone shows that a checker is at work and would find what goes bad."""
     local = [name for name in tiers if isinstance(archive.tiers[name], LocalTier)]
     return [name for name in local if proven(archive, name, now - CYCLE, now) is None] if archive.catalog.holdings.count() else []
 

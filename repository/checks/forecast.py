@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from policies.collections import NONE
@@ -57,20 +57,21 @@ class Forecast:
         return {**facts, "fits": self.fits, "days_left": self.days_left}
 
 
-def forecasts(archive: Archive) -> list[Forecast]:
-    """One a tier of kho.toml."""
-    now = archive.clock.now()
+def forecasts(archive: Archive, now: datetime) -> list[Forecast]:
+    """One a tier of kho.toml, of what is due ``now``."""
     known = {summary.name: summary for summary in archive.catalog.copies.summary(now)}
     backlog = archive.catalog.copies.overdue_bytes(now)
     parts = archive.catalog.collections.bytes_on() if archive.policy.collections else {}
     return [
-        _forecast(archive, known[name], parts or {(name, NONE): known[name].bytes}, backlog.get(name, 0))
+        _forecast(archive, known[name], parts or {(name, NONE): known[name].bytes}, backlog.get(name, 0), now)
         for name in archive.tiers
         if name in known
     ]
 
 
-def _forecast(archive: Archive, known: TierSummary, parts: Mapping[tuple[str, str], int], backlog: int) -> Forecast:
+def _forecast(
+    archive: Archive, known: TierSummary, parts: Mapping[tuple[str, str], int], backlog: int, now: datetime
+) -> Forecast:
     """``parts`` are the bytes by tier and collection, each of which is read in its own period."""
     tier = known.name
     audit = archive.policy.audit(tier)
@@ -79,7 +80,7 @@ def _forecast(archive: Archive, known: TierSummary, parts: Mapping[tuple[str, st
         for (on, collection), size in parts.items()
         if on == tier
     )
-    pace = speed(archive, tier)
+    pace = speed(archive, tier, now)
     capacity = None if pace is None else int(pace * audit.open_per_day.total_seconds())
     if audit.bytes_per_day is not None:
         capacity = audit.bytes_per_day if capacity is None else min(capacity, audit.bytes_per_day)
@@ -87,9 +88,9 @@ def _forecast(archive: Archive, known: TierSummary, parts: Mapping[tuple[str, st
     return Forecast(tier, known.copies, known.bytes, every, math.ceil(need), backlog, pace, capacity)
 
 
-def speed(archive: Archive, tier: str) -> int | None:
-    """Bytes a second over the steps of the last days, each of which says how many bytes of the tier it read and how long it took."""
-    now = archive.clock.now()
+def speed(archive: Archive, tier: str, now: datetime) -> int | None:
+    """Bytes a second over the steps of the last days until ``now``, each of which says how many bytes of the tier it read and how long it
+    took."""
     events = archive.catalog.events.about(EVENT, tier, now - MEASURED_OVER, now)
     read, took = 0, 0
     for event in events:

@@ -36,13 +36,13 @@ STEP_LOOKS = 5_000
 def look_some(archive: Archive, started: str, skip: Sequence[str], progress: Progress, *, tier: str = "") -> dict[str, Any]:
     """One step of an audit that began at ``started``: the next copies that are due to be looked at, of all tiers or of one, but for those
     to ``skip``. Returns counts as `audit_some` does, and "looked": how many were looked at; 0 means that nothing is left."""
-    since = datetime.fromisoformat(started)
+    since, now = datetime.fromisoformat(started), archive.clock.now()
     postponed: dict[str, str] = {}
     away: dict[str, str] = {}
-    for name in () if set_back(archive, since) else [tier] if tier else archive.tiers:
+    for name in () if set_back(since, now) else [tier] if tier else archive.tiers:
         if name in skip or not (copies := archive.catalog.looks.due(name, since, limit=STEP_LOOKS)):
             continue
-        if why := _hindrance(archive, name):
+        if why := _hindrance(archive, name, now):
             postponed[name] = why
             continue
         try:
@@ -68,9 +68,9 @@ def _with(
     }
 
 
-def _hindrance(archive: Archive, tier: str) -> str:
-    """Why nothing can be looked at on a tier now; "" when it can."""
-    return pause(archive, tier) if isinstance(archive.tiers[tier], GlancingTier) else phrase("audit-no-look")
+def _hindrance(archive: Archive, tier: str, now: datetime) -> str:
+    """Why nothing can be looked at on a tier ``now``; "" when it can."""
+    return pause(archive, tier, now) if isinstance(archive.tiers[tier], GlancingTier) else phrase("audit-no-look")
 
 
 VISIBLE = ("sound", "missing", "extra")

@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from policies.audits import FULL
@@ -69,10 +70,10 @@ def plan(archive: Archive) -> Plan:
     archive = archive.in_force()
     follow_policy(archive)
     promised = _promised(archive)
-    lines = {name: PlannedTier(name) for name in archive.tiers}
+    lines, now = {name: PlannedTier(name) for name in archive.tiers}, archive.clock.now()
     for name in archive.policy.tiers:
         count, size = archive.catalog.placements.lacking(name, promised)
-        lines[name] = _to_be_made(archive, lines[name], count, size)
+        lines[name] = _to_be_made(archive, lines[name], count, size, now)
     for name, count, size in archive.catalog.placements.beyond(promised):
         lines[name] = replace(lines.get(name, PlannedTier(name)), release=count, release_bytes=size)
     return Plan(tuple(lines[name] for name in sorted(lines)))
@@ -82,10 +83,10 @@ def _promised(archive: Archive) -> dict[str, tuple[str, ...]]:
     return {name: each.tiers for name, each in archive.policy.promises.items()}
 
 
-def _to_be_made(archive: Archive, line: PlannedTier, count: int, size: int) -> PlannedTier:
+def _to_be_made(archive: Archive, line: PlannedTier, count: int, size: int, now: datetime) -> PlannedTier:
     if not size:
         return replace(line, make=count)
-    speeds = {tier: found for tier in archive.tiers if (found := speed(archive, tier))}
+    speeds = {tier: found for tier in archive.tiers if (found := speed(archive, tier, now))}
     pace = speeds.get(line.name) or min(speeds.values(), default=None)
     tier = archive.tiers.get(line.name)
     return replace(

@@ -78,7 +78,7 @@ def close_days(archive: Archive) -> LedgerDay | None:
 
 def _closed(archive: Archive, now: datetime) -> LedgerDay | None:
     before = archive.catalog.days.last()
-    since = before.day + timedelta(days=1) if before else _first_day(archive)
+    since = before.day + timedelta(days=1) if before else _first_day(archive, now)
     day = now.date() - timedelta(days=1)
     if since is None or day < since:
         return None
@@ -100,9 +100,9 @@ def _closed(archive: Archive, now: datetime) -> LedgerDay | None:
     return closed
 
 
-def _first_day(archive: Archive) -> date | None:
+def _first_day(archive: Archive, now: datetime) -> date | None:
     first = archive.catalog.days.first_time()
-    return None if first is None else min(first, archive.clock.now()).date()
+    return None if first is None else min(first, now).date()
 
 
 def _fresh(folder: Path) -> Path:

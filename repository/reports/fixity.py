@@ -75,13 +75,13 @@ def tier_states(archive: Archive, now: datetime, members: Members | None = None)
     return tuple(_state(archive, summary) for summary in sorted([*known.values(), *empty], key=lambda each: each.name))
 
 
-def fixity_summary(archive: Archive) -> FixitySummary:
-    """The summary as of now, by the policy in force. Where collections are promised copies of their own the catalog follows it first, or
-    collections of the policy before would be counted."""
+def fixity_summary(archive: Archive, now: datetime | None = None) -> FixitySummary:
+    """The summary as of ``now`` (the present, when None), by the policy in force. Where collections are promised copies of their own the
+    catalog follows it first, or collections of the policy before would be counted."""
     archive = archive.in_force()
     if not archive.policy.one_promise:
         follow_policy(archive)
-    now = archive.clock.now()
+    now = now or archive.clock.now()
     catalog = archive.catalog
     tiers = tier_states(archive, now)
     damages = tuple(catalog.copies.damages())

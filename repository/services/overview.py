@@ -41,7 +41,7 @@ class Overview:
 
     def forecasts(self) -> Sequence[Forecast]:
         """Whether each tier's cycle of checks will fit."""
-        return forecasts(self._archive)
+        return forecasts(self._archive, self._archive.clock.now())
 
     def drill(
         self,

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from repository.archive import Archive
-from repository.clock import ManualClock
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day
 from repository.ledger.keys import report_lost, ring_of, rotate
@@ -22,6 +21,7 @@ from repository.ledger.verifier import HEAD_PREFIX, Sums, Verifier, canonical, k
 from repository.model import CheckRecord, CopyState
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest
+from tests.clocks import RunningClock
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAYS = 6
@@ -46,7 +46,7 @@ class LedgerScene:
 
     def __init__(self, made: ArchiveUnderTest, *, lost: bool = False) -> None:
         """``lost``: the second key begins because the first one is gone."""
-        self.clock = ManualClock(START)
+        self.clock = RunningClock(START)
         self.archive: Archive = replace(made.engine.archive, clock=self.clock)
         for number in range(1, DAYS + 1):
             if number == ROTATED:

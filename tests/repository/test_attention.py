@@ -19,7 +19,6 @@ from repository.attention.entries import DRILL, SILENCE, attention
 from repository.catalog import LedgerDay
 from repository.checks.audit import AuditScope, audit_some
 from repository.checks.forecast import Forecast, forecasts
-from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
 from repository.ledger.days import day_end
 from repository.ledger.events import ledger_of
@@ -28,6 +27,7 @@ from repository.progress import Silent
 from repository.services.overview import Overview
 from repository.settings.authorities import AuthorityPlace
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.clocks import RunningClock
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def held(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdentifier)
 
 
 def later(held: ArchiveUnderTest, **more: int) -> Archive:
-    return replace(held.engine.archive, clock=ManualClock(datetime.now(UTC) + timedelta(**more)))
+    return replace(held.engine.archive, clock=RunningClock(datetime.now(UTC) + timedelta(**more)))
 
 
 def codes(archive: Archive) -> set[str]:
@@ -66,9 +66,9 @@ def test_a_check_that_just_fell_due_is_no_news(held: ArchiveUnderTest) -> None:
     """Some copy falls due every hour, and the worker comes every hour, or after the quiet hours: there was a notice each time."""
     (aip,) = held.engine.holdings.list().items
     due = min(each.check_next for each in aip.copies if each.check_next)
-    at = replace(held.engine.archive, clock=ManualClock(due + timedelta(hours=23)))
+    at = replace(held.engine.archive, clock=RunningClock(due + timedelta(hours=23)))
     assert "ATT-OVERDUE" not in codes(at)
-    assert "ATT-OVERDUE" in codes(replace(at, clock=ManualClock(due + timedelta(hours=25))))
+    assert "ATT-OVERDUE" in codes(replace(at, clock=RunningClock(due + timedelta(hours=25))))
 
 
 def test_a_policy_of_formats_by_which_no_campaign_would_run(held: ArchiveUnderTest) -> None:
@@ -144,12 +144,12 @@ def test_an_authority_that_is_silent_for_days_does_not_answer_at_midnight(held: 
         held.catalog.days.add(LedgerDay(number, day, day, number, number, 1, head, b"", token))
         told = {
             hours: "ATT-TSA"
-            in codes(replace(held.engine.archive, settings=settings, clock=ManualClock(day_end(day) + timedelta(hours=hours))))
+            in codes(replace(held.engine.archive, settings=settings, clock=RunningClock(day_end(day) + timedelta(hours=hours))))
             for hours in (5, 7)
         }
         assert told == {5: number == 4, 7: number != 2}
     held.catalog.days.stamped(4, b"stamp")
-    at = ManualClock(day_end(day) + timedelta(hours=7))
+    at = RunningClock(day_end(day) + timedelta(hours=7))
     assert "ATT-TSA" not in codes(replace(held.engine.archive, settings=settings, clock=at))
 
 
@@ -175,7 +175,7 @@ def test_a_forecast_never_guesses() -> None:
 
 def test_speed_is_measured_by_audits(held: ArchiveUnderTest) -> None:
     held.audit()
-    found = forecasts(held.engine.archive)
+    found = forecasts(held.engine.archive, datetime.now(UTC))
     assert [each.tier for each in found] == ["a", "b"]
     assert all(each.speed is not None and each.fits for each in found)
 

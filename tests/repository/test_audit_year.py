@@ -20,13 +20,13 @@ from kept_objects import keep_objects
 
 from repository.archive import Archive
 from repository.checks.audit import AuditScope, audit_some
-from repository.clock import ManualClock
 from repository.engine import Engine
 from repository.progress import Silent
 from storage.ocfl.medium import Medium
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId
 from storage.verifiers import Verifiers
+from tests.clocks import RunningClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(days=30)
@@ -78,7 +78,7 @@ class BadSectors:
 class Year:
     """Damages something every day, audits what is due, and holds every report against what was done."""
 
-    def __init__(self, archive: Archive, ids: list[str], clock: ManualClock, seed: int, bad: BadSectors) -> None:
+    def __init__(self, archive: Archive, ids: list[str], clock: RunningClock, seed: int, bad: BadSectors) -> None:
         self.archive, self.ids, self.clock, self.bad = archive, ids, clock, bad
         self.random = random.Random(seed)
         self.planted: dict[Place, Planted] = {}
@@ -202,7 +202,7 @@ def year(tmp_path: Path, memory: Path, bad: BadSectors, *, objects: int, files: 
     Engine.create(home, tiers={"a": home / "tiers" / "a", "b": home / "tiers" / "b", "memory": memory / "tier"}).close()
     policy = (home / "policy.toml").read_text(encoding="utf-8")
     (home / "policy.toml").write_text(policy.replace('every = "90d"', f'every = "{EVERY.days}d"', 1), encoding="utf-8")
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     with Engine.open(home, actor="user:test", clock=clock) as engine:
         # In this process, where sectors can be bad.
         archive = replace(engine.archive, clock=clock, verifiers=Verifiers(1))

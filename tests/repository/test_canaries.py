@@ -15,13 +15,13 @@ import pytest
 
 from fixity.verify import FixityReport, Outcome
 from repository.checks.canaries import CYCLE, KINDS, plant
-from repository.clock import ManualClock
 from repository.demo import make_records
 from storage.errors import StorageError
 from storage.ocfl import visits
 from storage.ocfl.medium import Medium
 from storage.ocfl.reread import Reread
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.clocks import RunningClock
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANTABLE = tuple(kind for kind in KINDS if os.geteuid() or kind != "unreadable")
@@ -59,7 +59,7 @@ def test_canaries_are_in_no_count_export_comparison_or_rebuild(held: ArchiveUnde
 
 
 def test_another_choice_every_cycle(held: ArchiveUnderTest) -> None:
-    clock = ManualClock(datetime.now(UTC))
+    clock = RunningClock(datetime.now(UTC))
     archive = replace(held.engine.archive, clock=clock)
     tier = held.tier("a")
     choices = {tuple(sorted((one.kind, one.path) for one in plant(archive, tier))) for _ in range(3)}

@@ -18,7 +18,6 @@ import pytest
 from test_cli_corridor import agrees, shapes
 
 from repository.archive import Archive
-from repository.clock import ManualClock
 from repository.demo import flip_one_bit, make_records
 from repository.engine import Engine
 from repository.errors import ExportFailed, NoSigningKey, UnknownCollection
@@ -32,6 +31,7 @@ from repository.reports.period import PeriodScope
 from repository.services.reports import PeriodReports
 from signatures.errors import SigningFailed
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.clocks import RunningClock
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SCOPE = PeriodScope(START.date(), START.date() + timedelta(days=5))
@@ -73,7 +73,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, identifier: SharedIdentifie
         file.write('\n[sign]\npkcs12 = "sign.p12"\n' + f'password_file = "{made.home / "password"}"\n')
         file.write('\n[[timestamps]]\nname = "demo"\nurl = "demo:"\n')
     made.close()
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     records = make_records(made.folder / "records")
     with Engine.open(made.home, actor="user:test", clock=clock) as running, running.jobs.session():
         running.deposits.submit(records, producer="Sở Nội vụ", progress=Silent())

@@ -45,7 +45,9 @@ def test_a_tier_is_moved_to_another(archive: ArchiveUnderTest, tmp_path: Path) -
     assert (line.make_bytes > 70_000, line.make_seconds, line.mounts) == (True, None, 0), "nothing was read of late: nobody knows"
     archive.audit()
     line = archive.engine.copies.plan().tiers[2]
-    assert line.make_seconds == math.ceil(line.make_bytes / min(speed(archive.engine.archive, tier) or 0 for tier in "ab"))
+    assert line.make_seconds == math.ceil(
+        line.make_bytes / min(speed(archive.engine.archive, tier, datetime.now(UTC)) or 0 for tier in "ab")
+    )
     made = archive.engine.copies.apply(release=False, progress=Silent())
     assert (made.announced, made.released, made.kept, made.repair.failed) == (2, 0, 0, [])
     assert archive.states(aip) == {"a": "good", "b": "good", "c": "good"}

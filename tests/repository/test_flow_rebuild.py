@@ -15,7 +15,6 @@ import pytest
 from policies.findings import Findings
 from repository.aip import stored as stored_version
 from repository.catalog import file_row
-from repository.clock import ManualClock
 from repository.deposits.upkeep import let_go
 from repository.model import Deposit
 from repository.progress import Silent
@@ -24,6 +23,7 @@ from repository.rebuilding.believing import read_in_turn
 from repository.rebuilding.rebuild import RebuildReport
 from repository.views import records as views
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
+from tests.clocks import RunningClock
 
 FIRST = {
     "báo cáo.txt": "Nội dung".encode(),
@@ -223,7 +223,7 @@ def test_what_was_let_go_keeps_its_row(archive: ArchiveUnderTest, tmp_path: Path
     (tmp_path / "nothing").mkdir()
     refused = archive.deposit(tmp_path / "nothing")
     assert refused.expires is not None
-    later = replace(archive.engine.archive, clock=ManualClock(refused.expires))
+    later = replace(archive.engine.archive, clock=RunningClock(refused.expires))
     assert let_go(later) == {"gone": 1}
     before = rows(archive)
     archive.lose_catalog()

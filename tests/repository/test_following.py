@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from repository.checks.following import FOLLOWED, follow_policy
-from repository.checks.forecast import forecasts
 from repository.model import Copy
 from repository.progress import Silent
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, write_tree
@@ -95,10 +94,10 @@ def test_what_is_not_known_to_be_good_keeps_its_own_date(archive: ArchiveUnderTe
 def test_the_forecast_counts_each_collection_in_its_own_period(archive: ArchiveUnderTest) -> None:
     for number, producer in enumerate(("Sở Tư pháp", "UBND")):
         deposit(archive, producer, f"d{number}")
-    plain = {each.tier: each for each in forecasts(archive.engine.archive)}
+    plain = {each.tier: each for each in archive.engine.overview.forecasts()}
     archive.collections(CIVIL)
     follow_policy(archive.engine.archive)
-    found = {each.tier: each for each in forecasts(archive.engine.archive)}
+    found = {each.tier: each for each in archive.engine.overview.forecasts()}
     assert found["b"].need == plain["b"].need
     parts = archive.catalog.collections.bytes_on()
     need = parts["a", "Hộ tịch"] / 30 + parts["a", ""] / 90

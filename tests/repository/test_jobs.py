@@ -22,7 +22,6 @@ from sqlalchemy.exc import OperationalError
 
 from policies.codes import register
 from repository import worker
-from repository.clock import ManualClock
 from repository.jobs import (
     Cancelled,
     Conflict,
@@ -42,6 +41,7 @@ from repository.jobs import (
 )
 from repository.jobs.lock import LauncherLock
 from storage.errors import Unavailable
+from tests.clocks import RunningClock
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_job_and_state_change_are_one_transaction(home, machine):
 
 
 def test_stuck_jobs_are_listed(home):
-    clock = ManualClock(datetime.now(UTC))
+    clock = RunningClock(datetime.now(UTC))
     machine = Jobs(settings(home), flows(home), clock=clock)
     machine.run("three", "waits", QUICK, wait=False)
     assert machine.stuck(timedelta(hours=1)) == []
@@ -386,7 +386,7 @@ def test_a_broken_database_is_an_error_with_a_code(home, machine):
 
 
 def test_old_records_are_forgotten_and_failures_are_kept(home):
-    clock = ManualClock(datetime.now(UTC))
+    clock = RunningClock(datetime.now(UTC))
     machine = Jobs(settings(home), flows(home), clock=clock)
     machine.run("three", "done", QUICK)
     machine.run("three", "queued", QUICK, wait=False)

@@ -9,17 +9,17 @@ from catalog_builders import DAY, NOW, a_check, a_copy, a_deposit, aip_id
 
 from fixity.verify import Outcome, Problem
 from repository.catalog import Catalog, CatalogUnavailable
-from repository.clock import ManualClock
 from repository.ledger.events import Ledger, note_digest
 from repository.model import CopyState, DepositState, Event
 from storage.errors import Unavailable
+from tests.clocks import RunningClock
 
 POLICY = "ab" * 32
 
 
 @pytest.fixture
 def ledger(catalog: Catalog) -> Ledger:
-    return Ledger(catalog, ManualClock(NOW), "user:an", "kho 0.1.0", POLICY)
+    return Ledger(catalog, RunningClock(NOW), "user:an", "kho 0.1.0", POLICY)
 
 
 def events(catalog: Catalog, number: int = 1) -> list[Event]:

@@ -24,7 +24,6 @@ from policies.findings import KhoError
 from repository.archive import Archive
 from repository.attention.entries import attention
 from repository.catalog import Catalog
-from repository.clock import ManualClock
 from repository.engine import Engine
 from repository.errors import LedgerBehind, LedgerChanged
 from repository.ledger.days import DayTree, line_of
@@ -40,6 +39,7 @@ from repository.progress import Silent
 from repository.rebuilding.rebuild import RebuildReport
 from signatures.signing_keys import SigningKey, SigningKeyError
 from tests.builders_archive import ArchiveUnderTest, write_tree
+from tests.clocks import RunningClock
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -160,8 +160,8 @@ def test_a_day_without_events(catalog: Catalog) -> None:
 
 
 @pytest.fixture
-def clocked(archive: ArchiveUnderTest) -> tuple[Archive, ManualClock]:
-    clock = ManualClock(START)
+def clocked(archive: ArchiveUnderTest) -> tuple[Archive, RunningClock]:
+    clock = RunningClock(START)
     return replace(archive.engine.archive, clock=clock), clock
 
 
@@ -170,7 +170,7 @@ def checks(archive: Archive, count: int = 3) -> None:
     ledger_of(archive).checked(replace(a_check(number, "a"), time=now) for number in range(count))
 
 
-def test_nothing_is_closed_before_the_day_is_over(clocked: tuple[Archive, ManualClock]) -> None:
+def test_nothing_is_closed_before_the_day_is_over(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     assert close_days(archive) is None
     checks(archive)
@@ -183,7 +183,7 @@ def test_nothing_is_closed_before_the_day_is_over(clocked: tuple[Archive, Manual
     assert latest_line(archive).startswith("kho-ledger-head 1 ")
 
 
-def test_days_that_passed_while_nothing_ran_are_closed_together(clocked: tuple[Archive, ManualClock]) -> None:
+def test_days_that_passed_while_nothing_ran_are_closed_together(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     checks(archive)
     clock.advance(DAY)
@@ -196,7 +196,7 @@ def test_days_that_passed_while_nothing_ran_are_closed_together(clocked: tuple[A
 
 
 def test_a_day_is_kept_and_audited_and_repaired_like_an_aip(archive: ArchiveUnderTest) -> None:
-    clock = ManualClock(datetime.now(UTC) - DAY)
+    clock = RunningClock(datetime.now(UTC) - DAY)
     running = replace(archive.engine.archive, clock=clock)
     checks(running)
     clock.advance(DAY)
@@ -217,7 +217,7 @@ def test_a_day_is_kept_and_audited_and_repaired_like_an_aip(archive: ArchiveUnde
     assert archive.audit().stranger_count == 0
 
 
-def test_a_silent_authority_holds_a_day_back_for_a_day_only(clocked: tuple[Archive, ManualClock]) -> None:
+def test_a_silent_authority_holds_a_day_back_for_a_day_only(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
 
     def silent(data: bytes, now: datetime) -> bytes:
@@ -238,7 +238,7 @@ def test_a_silent_authority_holds_a_day_back_for_a_day_only(clocked: tuple[Archi
     assert keep_day(archive, closed, silent)  # sealed, and the verifier says that its time is not proven
 
 
-def test_a_catalog_that_was_changed_is_noticed(clocked: tuple[Archive, ManualClock]) -> None:
+def test_a_catalog_that_was_changed_is_noticed(clocked: tuple[Archive, RunningClock]) -> None:
     from sqlalchemy import text
 
     archive, clock = clocked
@@ -255,7 +255,7 @@ def test_a_catalog_that_was_changed_is_noticed(clocked: tuple[Archive, ManualClo
         keep_day(archive, closed)
 
 
-def test_names_of_people_are_digests_that_lose_their_meaning(clocked: tuple[Archive, ManualClock]) -> None:
+def test_names_of_people_are_digests_that_lose_their_meaning(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     ledger_of(archive).exported(aip_id(1), 1, "bagit", 1, 1)
     ledger_of(archive).exported(aip_id(2), 1, "bagit", 1, 1)
@@ -295,7 +295,7 @@ def test_a_line_of_the_open_day_is_canonical_and_proves_itself(
 
 
 def test_a_tier_that_takes_no_copy_of_the_open_day_keeps_none_from_the_other(
-    clocked: tuple[Archive, ManualClock], monkeypatch: pytest.MonkeyPatch
+    clocked: tuple[Archive, RunningClock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive, _ = clocked
     checks(archive, 3)
@@ -318,7 +318,7 @@ def test_a_tier_that_takes_no_copy_of_the_open_day_keeps_none_from_the_other(
     assert copy_open_day(archive) == {"b": 1}
 
 
-def test_the_open_day_is_on_two_tiers(clocked: tuple[Archive, ManualClock]) -> None:
+def test_the_open_day_is_on_two_tiers(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     checks(archive, 3)
     assert copy_open_day(archive) == {"a": 3, "b": 3}
@@ -335,14 +335,14 @@ def test_the_open_day_is_on_two_tiers(clocked: tuple[Archive, ManualClock]) -> N
     assert list(folder.iterdir()) == []
 
 
-def test_no_proof_of_what_no_closed_day_holds(clocked: tuple[Archive, ManualClock]) -> None:
+def test_no_proof_of_what_no_closed_day_holds(clocked: tuple[Archive, RunningClock]) -> None:
     archive, _ = clocked
     checks(archive, 1)
     (found,) = archive.catalog.events.for_aip(aip_id(0))
     assert prove(archive, found.id) is None
 
 
-def test_keys_stay_and_are_readable_for_their_owner_only(clocked: tuple[Archive, ManualClock]) -> None:
+def test_keys_stay_and_are_readable_for_their_owner_only(clocked: tuple[Archive, RunningClock]) -> None:
     archive, _ = clocked
     assert ring_of(archive).current.id == ring_of(archive).current.id
     for path in (archive.settings.home / "ledger").glob("*.pem"):
@@ -393,7 +393,7 @@ def test_sums_are_over_the_period_and_the_scope() -> None:
 
 
 def test_a_lost_catalog_gets_its_ledger_back_and_the_chain_goes_on(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     for _ in range(3):
         checks(running)
@@ -426,7 +426,7 @@ def test_an_older_catalog_takes_the_days_that_came_after_it(
     archive: ArchiveUnderTest, tmp_path: Path, events: int, taken: bool
 ) -> None:
     """``events`` of the days after the last one it knows were in it already; -1: something was done with it since it came back."""
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     kept, done = tmp_path / "older.db", 0
 
@@ -480,7 +480,7 @@ def test_an_older_catalog_takes_the_days_that_came_after_it(
 
 
 def test_a_day_that_nobody_signed_is_not_taken(archive: ArchiveUnderTest) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     checks(running)
     clock.advance(DAY)
@@ -498,7 +498,7 @@ def test_a_day_that_nobody_signed_is_not_taken(archive: ArchiveUnderTest) -> Non
 
 
 def test_an_older_catalog_signs_no_second_day_of_a_number_that_a_tier_has(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     for _ in range(3):
         checks(running)
@@ -629,7 +629,7 @@ def test_copies_without_digests_come_back_too(archive: ArchiveUnderTest) -> None
 
 
 def test_files_of_a_lost_catalog_go_when_sealed_days_hold_their_events(archive: ArchiveUnderTest) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     checks(running)
     copy_open_day(running)
@@ -645,7 +645,7 @@ def test_files_of_a_lost_catalog_go_when_sealed_days_hold_their_events(archive: 
     assert all(file.first > closed.last for file in open_files(running.tiers["a"]))
 
 
-def test_a_file_of_the_open_day_that_is_gone_is_written_again(clocked: tuple[Archive, ManualClock]) -> None:
+def test_a_file_of_the_open_day_that_is_gone_is_written_again(clocked: tuple[Archive, RunningClock]) -> None:
     archive, _ = clocked
     checks(archive, 3)
     copy_open_day(archive)

@@ -19,7 +19,6 @@ from ledger_scene import START
 from policies.findings import KhoError
 from repository.archive import Archive
 from repository.attention.entries import attention
-from repository.clock import ManualClock
 from repository.errors import LedgerBehind
 from repository.ledger.days import time_of
 from repository.ledger.events import ledger_of
@@ -29,6 +28,7 @@ from repository.ledger.verifier import KEY_LOST, REPORT_PREFIX, Verifier
 from repository.progress import Silent
 from signatures.signing_keys import SigningKey, SigningKeyError
 from tests.builders_archive import ArchiveUnderTest
+from tests.clocks import RunningClock
 
 DAY = timedelta(days=1)
 
@@ -38,12 +38,12 @@ def codes(rows: list[Any]) -> list[str]:
 
 
 @pytest.fixture
-def clocked(archive: ArchiveUnderTest) -> tuple[Archive, ManualClock]:
-    clock = ManualClock(START)
+def clocked(archive: ArchiveUnderTest) -> tuple[Archive, RunningClock]:
+    clock = RunningClock(START)
     return replace(archive.engine.archive, clock=clock), clock
 
 
-def a_day(archive: Archive, clock: ManualClock) -> None:
+def a_day(archive: Archive, clock: RunningClock) -> None:
     ledger_of(archive).checked(replace(a_check(number, "a"), time=clock.now()) for number in range(2))
     clock.advance(DAY)
     closed = close_days(archive)
@@ -55,7 +55,7 @@ def key_file(archive: Archive) -> Path:
     return folder_of(archive) / f"{ring_of(archive).ids[-1][:16]}.pem"
 
 
-def refused(archive: Archive, clock: ManualClock) -> str:
+def refused(archive: Archive, clock: RunningClock) -> str:
     """Why no day can be closed."""
     ledger_of(archive).checked([replace(a_check(1, "a"), time=clock.now())])
     clock.advance(DAY)
@@ -65,7 +65,7 @@ def refused(archive: Archive, clock: ManualClock) -> str:
     return failed.value.code
 
 
-def test_each_way_to_have_no_key_is_told_by_its_name(clocked: tuple[Archive, ManualClock]) -> None:
+def test_each_way_to_have_no_key_is_told_by_its_name(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     path = key_file(archive)
@@ -85,7 +85,7 @@ def test_each_way_to_have_no_key_is_told_by_its_name(clocked: tuple[Archive, Man
     assert lost_keys(archive) == []
 
 
-def test_a_key_that_may_not_be_read_is_not_lost(clocked: tuple[Archive, ManualClock], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_may_not_be_read_is_not_lost(clocked: tuple[Archive, RunningClock], monkeypatch: pytest.MonkeyPatch) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     key = key_file(archive)
@@ -97,7 +97,7 @@ def test_a_key_that_may_not_be_read_is_not_lost(clocked: tuple[Archive, ManualCl
 
 
 def test_a_loss_names_who_reported_it_and_why_where_it_can_be_erased(
-    clocked: tuple[Archive, ManualClock], tmp_path: Path
+    clocked: tuple[Archive, RunningClock], tmp_path: Path
 ) -> None:
     archive, clock = clocked
     a_day(archive, clock)
@@ -119,7 +119,7 @@ def test_a_loss_names_who_reported_it_and_why_where_it_can_be_erased(
     assert "KEY-LOST" in codes(verifier.unproven)
 
 
-def test_the_key_that_was_lost_never_comes_back(clocked: tuple[Archive, ManualClock], tmp_path: Path) -> None:
+def test_the_key_that_was_lost_never_comes_back(clocked: tuple[Archive, RunningClock], tmp_path: Path) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     backup = tmp_path / "backup.pem"
@@ -134,7 +134,7 @@ def test_the_key_that_was_lost_never_comes_back(clocked: tuple[Archive, ManualCl
     assert failed.value.code == "LED-KEY-USED"
 
 
-def test_a_loss_that_was_told_holds_though_the_home_comes_back_as_it_was(clocked: tuple[Archive, ManualClock]) -> None:
+def test_a_loss_that_was_told_holds_though_the_home_comes_back_as_it_was(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     path, place = key_file(archive), folder_of(archive) / STATEMENTS
@@ -149,7 +149,7 @@ def test_a_loss_that_was_told_holds_though_the_home_comes_back_as_it_was(clocked
 
 
 def test_no_key_begins_where_the_tiers_hold_later_days(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     a_day(running, clock)
     archive.close()
@@ -167,7 +167,7 @@ def test_no_key_begins_where_the_tiers_hold_later_days(archive: ArchiveUnderTest
 
 
 def test_a_lost_home_goes_on_with_a_new_key(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     for _ in range(3):
         a_day(running, clock)
@@ -187,7 +187,7 @@ def test_a_lost_home_goes_on_with_a_new_key(archive: ArchiveUnderTest, tmp_path:
 
 
 @pytest.mark.parametrize("known", [None, b"no statement\n", b"{}\n"])
-def test_statements_of_keys_come_back_from_the_closed_days(clocked: tuple[Archive, ManualClock], known: bytes | None) -> None:
+def test_statements_of_keys_come_back_from_the_closed_days(clocked: tuple[Archive, RunningClock], known: bytes | None) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     place = folder_of(archive) / STATEMENTS
@@ -199,7 +199,7 @@ def test_statements_of_keys_come_back_from_the_closed_days(clocked: tuple[Archiv
     assert place.read_bytes() == before
 
 
-def test_another_ledgers_keys_are_not_taken_for_ours(clocked: tuple[Archive, ManualClock]) -> None:
+def test_another_ledgers_keys_are_not_taken_for_ours(clocked: tuple[Archive, RunningClock]) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     place = folder_of(archive) / STATEMENTS
@@ -215,7 +215,7 @@ def test_another_ledgers_keys_are_not_taken_for_ours(clocked: tuple[Archive, Man
 
 
 def test_a_report_that_a_new_key_signed_before_it_closed_a_day_is_believed(
-    clocked: tuple[Archive, ManualClock], tmp_path: Path
+    clocked: tuple[Archive, RunningClock], tmp_path: Path
 ) -> None:
     archive, clock = clocked
     a_day(archive, clock)
@@ -242,12 +242,12 @@ def test_a_report_that_a_new_key_signed_before_it_closed_a_day_is_believed(
     assert "KEY-LOST" in codes(Verifier(str(out)).run().unproven)
 
 
-def test_a_loss_is_not_reported_before_the_last_day_was_closed(clocked: tuple[Archive, ManualClock]) -> None:
+def test_a_loss_is_not_reported_before_the_last_day_was_closed(clocked: tuple[Archive, RunningClock]) -> None:
     """A machine that came back with its clock behind: every verifier would take that statement for made up, for ever."""
     archive, clock = clocked
     a_day(archive, clock)
     key_file(archive).unlink()
-    behind = replace(archive, clock=ManualClock(START - DAY))
+    behind = replace(archive, clock=RunningClock(START - DAY))
     with pytest.raises(KhoError) as failed:
         report_lost(behind, "the machine burned")
     assert (failed.value.finding.code, list(archive.catalog.events.newest(KEY_LOST, 9))) == ("LED-CLOCK", [])
@@ -256,11 +256,13 @@ def test_a_loss_is_not_reported_before_the_last_day_was_closed(clocked: tuple[Ar
 
 def test_a_loss_that_was_reported_while_the_clock_was_ahead_costs_no_history(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     """A rebuild takes the days behind it, and whoever has a head of them is told that a clock was wrong."""
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     running = replace(archive.engine.archive, clock=clock)
     a_day(running, clock)
     key_file(running).unlink()
-    report_lost(replace(running, clock=ManualClock(START + 365 * DAY)), "the safe burned, and the battery of the clock was empty")
+    report_lost(
+        replace(running, clock=RunningClock(START + 365 * DAY)), "the safe burned, and the battery of the clock was empty"
+    )
     for _ in range(2):
         a_day(running, clock)
     line = latest_line(running)
@@ -275,7 +277,7 @@ def test_a_loss_that_was_reported_while_the_clock_was_ahead_costs_no_history(arc
     assert (verifier.found, "KEY-LOST-CLOCK" in codes(verifier.unproven)) == ([], True)
 
 
-def test_a_full_disk_leaves_no_half_of_a_key(clocked: tuple[Archive, ManualClock], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_of_a_key(clocked: tuple[Archive, RunningClock], monkeypatch: pytest.MonkeyPatch) -> None:
     archive, clock = clocked
     a_day(archive, clock)
     new, before, sync = SigningKey.generate(), {each.name for each in folder_of(archive).iterdir()}, os.fsync

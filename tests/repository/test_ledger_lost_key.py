@@ -22,6 +22,7 @@ from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +241,7 @@ def history_remade_behind_a_loss_that_never_was(scene: LedgerScene) -> None:
         scene.write(number, kept, renumber=True)
     before = hashlib.sha256((scene.day(2) / "head.json").read_bytes()).hexdigest()
     lost = {"event": "made up", "head": before}
-    line = stated(scene, key, **{"from": 3, "lost": lost, "time": time_of(START + 2 * DAY)})
+    line = stated(scene, key, **{"from": 3, "lost": lost, "time": time_of(START + 2 * DAY + HOUR)})
     tell(scene, [statements(scene)[0], line], 3, key)
 
 
@@ -261,7 +262,7 @@ def test_what_a_key_of_nobody_signed_is_not_proven(scene: LedgerScene) -> None:
     """Whoever has no key at all can say that the last one was lost, and sign whatever he likes with his own."""
     key, document = SigningKey.generate(), scene.folder / "drill.json"
     head = hashlib.sha256((scene.day(DAYS) / "head.json").read_bytes()).hexdigest()
-    lost, when = {"event": "made up", "head": head}, time_of(START + DAYS * DAY)
+    lost, when = {"event": "made up", "head": head}, time_of(START + DAYS * DAY + HOUR)
     more = stated(scene, key, **{"number": 3, "from": DAYS + 1, "previous": scene.key.id, "time": when, "lost": lost})
     (scene.folder / STATEMENTS).write_bytes(b"".join([*statements(scene), more]))
     document.write_text('{"restored_all": true}')
@@ -289,7 +290,8 @@ def test_the_file_that_is_handed_out_tells_it_too(scene: LedgerScene, tmp_path: 
 
 
 def test_a_report_tells_of_lost_keys_what_the_keys_tell(scene: LedgerScene) -> None:
-    lost = [{"from": ROTATED, "key": scene.key.id, "time": time_of(START + 3 * DAY)}]
+    stated_at = json.loads(json.loads(statements(scene)[1])["statement"])["time"]
+    lost = [{"from": ROTATED, "key": scene.key.id, "time": stated_at}]
     for told_keys, found in ((lost, set()), ([], {"REPORT-KEYS"})):
         report = {
             "kho": 1,

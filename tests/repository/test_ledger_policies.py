@@ -12,18 +12,18 @@ from catalog_builders import a_check
 from ledger_scene import START
 
 from repository.archive import Archive
-from repository.clock import ManualClock
 from repository.engine import Engine
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day
 from repository.ledger.policies import kept_policy
 from repository.ledger.verifier import Verifier
 from tests.builders_archive import ArchiveUnderTest
+from tests.clocks import RunningClock
 
 DAY = timedelta(days=1)
 
 
-def day(archive: ArchiveUnderTest, clock: ManualClock, *, keep: bool = True) -> Archive:
+def day(archive: ArchiveUnderTest, clock: RunningClock, *, keep: bool = True) -> Archive:
     """Close a day under the policy that the home has now; the archive that did."""
     running = replace(archive.engine.archive, clock=clock, policy=archive.engine.archive.settings.policy())
     ledger_of(running).checked([replace(a_check(1, "a"), time=clock.now())])
@@ -47,7 +47,7 @@ def exported(archive: Archive, target: Path) -> Path:
 
 
 def test_each_day_has_the_policy_that_was_in_force_at_its_end(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     first = (archive.home / "policy.toml").read_bytes()
     day(archive, clock)
     day(archive, clock)
@@ -61,7 +61,7 @@ def test_each_day_has_the_policy_that_was_in_force_at_its_end(archive: ArchiveUn
 
 
 def test_another_policy_in_a_day_is_found_and_a_missing_one_is_told(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    running = day(archive, ManualClock(START))
+    running = day(archive, RunningClock(START))
     (place,) = exported(running, tmp_path / "out").rglob("policy.toml")
     place.write_bytes(place.read_bytes() + b"\n")
     assert [code for code, _, _ in Verifier(str(tmp_path / "out")).run().found] == ["POLICY"]
@@ -73,7 +73,7 @@ def test_another_policy_in_a_day_is_found_and_a_missing_one_is_told(archive: Arc
 
 def test_a_policy_that_was_changed_since_it_was_read_is_in_no_day(archive: ArchiveUnderTest, tmp_path: Path) -> None:
     """What the home has by now was not in force, and nobody has the text of what was."""
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     before = archive.engine.archive.settings.policy()
     promise(archive, "more")
     running = replace(archive.engine.archive, clock=clock, policy=before)
@@ -87,7 +87,7 @@ def test_a_policy_that_was_changed_since_it_was_read_is_in_no_day(archive: Archi
 
 
 def test_a_day_that_is_kept_late_is_sealed_with_the_policy_of_its_own(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    first, clock = (archive.home / "policy.toml").read_bytes(), ManualClock(START)
+    first, clock = (archive.home / "policy.toml").read_bytes(), RunningClock(START)
     day(archive, clock, keep=False)
     promise(archive, "more")
     running = day(archive, clock)
@@ -108,7 +108,7 @@ def tiers(archive: ArchiveUnderTest, where: Path) -> dict[str, Path | str]:
 
 
 def test_a_lost_home_gets_its_last_policy_back(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     for number in range(5):
         ours = promise(archive, f"policy of day {number + 1}")
         day(archive, clock)
@@ -121,7 +121,7 @@ def test_a_lost_home_gets_its_last_policy_back(archive: ArchiveUnderTest, tmp_pa
 
 
 def test_a_policy_that_is_there_stays_and_the_other_lies_beside_it(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    day(archive, ManualClock(START))
+    day(archive, RunningClock(START))
     known = (archive.home / "policy.toml").read_bytes()
     places = tiers(archive, tmp_path / "tiers")
     archive.home.mkdir()
@@ -137,7 +137,7 @@ def test_a_policy_that_is_there_stays_and_the_other_lies_beside_it(archive: Arch
 
 
 def test_a_policy_that_cannot_hold_here_is_only_offered(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    day(archive, ManualClock(START))
+    day(archive, RunningClock(START))
     places = tiers(archive, tmp_path / "tiers")
     _, finding = Engine.adopt(archive.home, tiers={"a": places["a"]})
     assert finding.code == "SET-POLICY-BESIDE"
@@ -147,7 +147,7 @@ def test_a_policy_that_cannot_hold_here_is_only_offered(archive: ArchiveUnderTes
 
 
 def test_tiers_that_tell_of_different_days_put_nothing_in_force(archive: ArchiveUnderTest, tmp_path: Path) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     promise(archive, "ours")
     day(archive, clock)
     places = tiers(archive, tmp_path / "tiers")
@@ -166,7 +166,7 @@ def test_tiers_without_a_policy_say_so(archive: ArchiveUnderTest, tmp_path: Path
 
 @pytest.mark.parametrize("last", [1, 2, 3, 6, 11])
 def test_the_last_day_is_found_without_walking_through_all(archive: ArchiveUnderTest, last: int) -> None:
-    clock = ManualClock(START)
+    clock = RunningClock(START)
     for _ in range(last):
         day(archive, clock)
     found = kept_policy(archive.engine.archive.tiers)

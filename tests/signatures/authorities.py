@@ -21,6 +21,7 @@ from cryptography.x509 import ocsp
 from signatures.certificates import certificates_of
 from signatures.timestamps import Anchors, Authority, IssuingAuthority, make_authority
 from signatures.timestamps.issuing import Key
+from tests.clocks import TICK
 
 __all__ = ["NOW", "OpensslAuthority", "VirtualClock", "answer_of", "authority", "key", "roots", "served"]
 
@@ -28,16 +29,17 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 class VirtualClock:
-    """A clock that stands until it is moved."""
+    """A clock that goes on at every question, as `tests.clocks.RunningClock` does; ``time`` is what it said last."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.time = now
 
     def __call__(self) -> datetime:
+        self.time += TICK
         return self.time
 
     def now(self) -> datetime:
-        return self.time
+        return self()
 
     def pass_days(self, days: float) -> datetime:
         self.time += timedelta(days=days)
