@@ -18,7 +18,7 @@ PATIENCE = 150.0
 
 
 def start(home: Path, *words: str, database: str = "") -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KHO_TEST_DATABASE": database}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KHO_TEST_DATABASE": database, "PYTHONFAULTHANDLER": "1"}
     return subprocess.Popen(
         [sys.executable, "-W", "error", str(PROGRAM), str(home), *words],
         cwd=ROOT,
@@ -43,9 +43,13 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def end(process: subprocess.Popen[str]) -> str:
-    """Tell it to stop, and give what it wrote to standard error."""
+    """Tell it to stop, and give what it wrote to standard error. One that does not says where each of its threads stands."""
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=PATIENCE)
+    try:
+        _, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        _, err = process.communicate()
     assert process.returncode == 0, err
     return err
 
