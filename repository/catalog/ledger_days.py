@@ -171,13 +171,15 @@ class LedgerDays:
     def salts(self, names: Iterable[str]) -> dict[str, bytes]:
         """The salt of each person's name, made for those that have none yet. Without it nobody can tell whom a digest means."""
         wanted = sorted(set(names))
-        if not wanted:
-            return {}
-        with self._database.write() as transaction:
-            statement = insert_into(transaction, ledger_person).on_conflict_do_nothing(index_elements=["name"])
-            transaction.execute(statement, [{"name": name, "salt": os.urandom(SALT_BYTES)} for name in wanted])
-            rows = transaction.execute(select(ledger_person).where(ledger_person.c.name.in_(wanted))).all()
-        return {row.name: row.salt for row in rows}
+        query = select(ledger_person).where(ledger_person.c.name.in_(wanted))
+        with self._database.read() as transaction:
+            known = {row.name: row.salt for row in transaction.execute(query)}
+        if new := [name for name in wanted if name not in known]:
+            with self._database.write() as transaction:
+                statement = insert_into(transaction, ledger_person).on_conflict_do_nothing(index_elements=["name"])
+                transaction.execute(statement, [{"name": name, "salt": os.urandom(SALT_BYTES)} for name in new])
+                known = {row.name: row.salt for row in transaction.execute(query)}
+        return known
 
 
 def _row(day: LedgerDay) -> dict[str, Any]:

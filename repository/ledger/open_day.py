@@ -251,7 +251,7 @@ def _copy_open(archive: Archive, copies: list[_OpenCopy], first: int) -> dict[st
             line = open_line(count, who.told(event)) + b"\n"
             going = [copy for copy in going if _done(copy.write, line)]
             count, event_id = count + 1, event.id
-        name = f"{first:015d}-{last:015d}-{_mark(archive, event_id)}.ndjson" if count else ""
+        name = f"{first:015d}-{last:015d}-{_mark(_salt(archive), event_id)}.ndjson" if count else ""
         return {copy.tier: count for copy in going if _done(copy.end, name)}
 
 
@@ -275,13 +275,16 @@ def _copied_until(archive: Archive, tier: Tier, since: int) -> int:
 
 def _own(archive: Archive, files: list[OpenFile]) -> list[OpenFile]:
     """Those that this catalog wrote and still knows: a catalog restored from a backup has not got as far as its files."""
-    ids = archive.catalog.days.ids(file.last for file in files)
-    return [file for file in files if file.last in ids and file.mark == _mark(archive, ids[file.last])]
+    ids, salt = archive.catalog.days.ids(file.last for file in files), _salt(archive)
+    return [file for file in files if file.last in ids and file.mark == _mark(salt, ids[file.last])]
 
 
-def _mark(archive: Archive, event_id: str) -> str:
+def _salt(archive: Archive) -> bytes:
+    return archive.catalog.days.salts([CATALOG])[CATALOG]
+
+
+def _mark(salt: bytes, event_id: str) -> str:
     """Stands for this catalog and the event with which a file ends."""
-    salt = archive.catalog.days.salts([CATALOG])[CATALOG]
     return hashlib.sha256(salt + event_id.encode("utf-8")).hexdigest()[:16]
 
 

@@ -24,6 +24,7 @@ from policies.findings import KhoError
 from repository.archive import Archive
 from repository.attention.entries import attention
 from repository.catalog import Catalog
+from repository.catalog.database import Database
 from repository.engine import Engine
 from repository.errors import LedgerBehind, LedgerChanged
 from repository.ledger.days import DayTree, line_of
@@ -653,6 +654,20 @@ def test_a_file_of_the_open_day_that_is_gone_is_written_again(clocked: tuple[Arc
     copy_open_day(archive)
     open_files(archive.tiers["b"])[0].path.unlink()
     assert copy_open_day(archive) == {"a": 0, "b": 5}
+
+
+def test_however_many_files_an_open_day_has_nothing_is_written_to_the_catalog_to_know_them(
+    clocked: tuple[Archive, RunningClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every job leaves a file: each later job of the day wrote to the catalog once for each of them and tier."""
+    archive, _ = clocked
+    for _ in range(3):
+        checks(archive)
+        copy_open_day(archive)
+    honest, writes = Database.write, list[object]()
+    monkeypatch.setattr(Database, "write", lambda self, within=None: writes.append(within) or honest(self, within))
+    assert copy_open_day(archive) == {"a": 0, "b": 0}
+    assert writes == []
 
 
 def test_an_audit_leaves_the_open_day_copied(archive: ArchiveUnderTest, tmp_path: Path) -> None:
