@@ -60,7 +60,7 @@ _SHIFTED = (b"+~\x1b\x0e\x0f\x84", ("utf-7", "iso2022_jp_ext", "iso2022_kr", "hz
 _DECLARATION = re.compile(rb"<\?xml\s(?P<said>.*?)\?>", re.DOTALL)
 _ENCODING = re.compile(rb"\bencoding\s*=\s*[\"']\s*([^\"'\s]*)")
 
-_WHOLE = re.compile(rb"(?:[ \t\r\n]++|(?><\?.*?\?>)|(?><!--.*?-->))*+", re.DOTALL)
+_WHOLE = re.compile(rb"(?>(?:[ \t\r\n]++|(?><\?.*?\?>)|(?><!--.*?-->))*)", re.DOTALL)
 """Blanks, instructions and comments that end where they are looked at: there may be millions."""
 
 _PROBE = b"Az/:<+AFM-~{VV~}\x1b(B\x1b$B\x0e!!\x0f\\x53&="

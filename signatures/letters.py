@@ -14,7 +14,7 @@ from signatures.transfer import from_base64
 __all__ = ["HELD", "InLetters", "begins_file", "in_letters"]
 
 _LETTER = r"[A-Za-z0-9+/_-]"
-_PASSED = r"(?:[^A-Za-z0-9+/_<>&=\"'\[-]{1,40}+|&#?\w{1,10};){0,40}+"
+_PASSED = r"(?>(?:[^A-Za-z0-9+/_<>&=\"'\[-]{1,40}+|&#?\w{1,10};){0,40})"
 """What a reader may pass over in front: blanks, characters without width, also as references. Not what may stand before a file itself, so
 that nothing is gone through twice."""
 
@@ -24,7 +24,7 @@ _FILE = (
 )
 """A PDF, a zip, DER, XML with or without a mark or in UTF-16, PEM, what gzip, bzip2 and xz packed; perhaps with something between."""
 
-_TEXT = rf"{_PASSED}(?:data:[^,<>\"']{{0,200}}+,{_PASSED})?+({_FILE})"
+_TEXT = rf"{_PASSED}(?>(?:data:[^,<>\"']{{0,200}}+,{_PASSED})?)({_FILE})"
 
 HELD = re.compile(rb"[>\[\"']" + _TEXT.encode())
 """Where one begins in XML, as a text or as the value of an attribute."""

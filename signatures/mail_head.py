@@ -19,9 +19,9 @@ _BEFORE = re.compile(
 )
 """A mark of the encoding, empty lines, the first line of a mail box, folded perhaps: readers pass over them."""
 
-_HEADER = re.compile(rb"(?:[!-9;-~]{1,100}+[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)+")
+_HEADER = re.compile(rb"(?:[!-9;-~]{1,100}+[ \t]*+:[^\n]*+\n(?>(?:[ \t][^\n]*+\n)*))+")
 _FIELD = re.compile(
-    rb"^content-(type|transfer-encoding|disposition)[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE | re.MULTILINE
+    rb"^content-(type|transfer-encoding|disposition)[ \t]*:([^\n]*+(?>(?:\n[ \t][^\n]*+)*))", re.IGNORECASE | re.MULTILINE
 )
 _OWN = re.compile(rb"^(?:from|to|date|subject|message-id|received|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 """Fields that mails have."""

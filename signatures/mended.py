@@ -33,7 +33,7 @@ STRINGS = frozenset((der.UTF8_STRING, PRINTABLE_STRING, 0x14, 0x16, 0x1A))
 """UTF8String, PrintableString, TeletexString, IA5String and VisibleString: in each of them Latin-1 has been found."""
 
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*+")
-_TIME = re.compile(rb"([0-9]{10}|[0-9]{12}|[0-9]{14})([.,][0-9]{1,20}+)?+(?:Z|([+-])([0-9]{2})([0-9]{2}))")
+_TIME = re.compile(rb"([0-9]{10}|[0-9]{12}|[0-9]{14})(?>([.,][0-9]{1,20}+)?)(?:Z|([+-])([0-9]{2})([0-9]{2}))")
 
 RSA = tuple(der.write_oid(each) for each in ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"))
 

@@ -26,7 +26,7 @@ HEAD = 4096
 # -- OpenPGP (RFC 9580) -----------------------------------------------------------------------------------------------------------
 
 _ARMOUR = re.compile(rb"(?:\A|\n)-----BEGIN PGP (SIGNATURE|SIGNED MESSAGE|MESSAGE)-----[ \t]*\r?\n")
-_BODY = re.compile(rb"(?:[!-9;-~]++: [^\n]*+\n)*+[ \t]*+\r?+\n((?:[A-Za-z0-9+/=]{1,76}+\r?+\n?+)++)")
+_BODY = re.compile(rb"(?>(?:[!-9;-~]++: [^\n]*+\n)*)[ \t]*+\r?+\n((?>(?:[A-Za-z0-9+/=]{1,76}+\r?+\n?+)+))")
 _SIGNATURE, _ONE_PASS, _COMPRESSED, _MARKER = 2, 4, 8, 10
 _TYPES = frozenset((0, 1, 2, 3, 0x10, 0x11, 0x12, 0x13, 0x18, 0x19, 0x1F, 0x20, 0x28, 0x30, 0x40, 0x50))
 _KEYS, _HASHES = frozenset((1, 3, 17, 19, 22, 25, 26, 27, 28)), frozenset((1, 2, 3, 8, 9, 10, 11, 12, 14))

@@ -19,9 +19,9 @@ from signatures.cms import CHUNK
 __all__ = ["Remainder"]
 
 BLANK = b"\0\t\n\f\r "
-GAP = re.compile(rb"(?:[\0\t\n\f\r ]|%[^\r\n]*)*+")
+GAP = re.compile(rb"(?>(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*)")
 """White space and comments, which mean the same (ISO 32000-2, 7.2.4): ``%%EOF`` is one, and some producers sign with one."""
-AFTER = re.compile(rb"\s*(?:endobj)?(?:[\0\t\n\f\r ]|%[^\r\n]*)*+(?:startxref\s+\d{1,19}(?!\d))?")
+AFTER = re.compile(rb"\s*(?:endobj)?(?>(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*)(?:startxref\s+\d{1,19}(?!\d))?")
 """From the end of a section to the number that leads to it."""
 
 MOST_COMMENT = 1024

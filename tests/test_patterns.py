@@ -170,3 +170,48 @@ def test_no_pattern_goes_on_without_end() -> None:
 )
 def test_one_that_does_is_found(text: str) -> None:
     assert endless(re.compile(text), 0.3) is not None
+
+
+ONE = (ops.LITERAL, ops.NOT_LITERAL, ops.IN, ops.ANY)
+"""What matches one character, or does not."""
+
+
+def unsound(sequence: Any) -> bool:
+    """Whether a pattern holds a possessive repeat of more than one character. Python before 3.11.5, among it that of Debian 12, does not
+    go back to where a repetition began that did not come to its end: what follows is sought behind it, and not found. (An atomic group
+    around a plain repeat means the same, and is sound.)"""
+    for op, value in sequence:
+        if op is ops.POSSESSIVE_REPEAT and (len(value[2]) != 1 or value[2][0][0] not in ONE):
+            return True
+        if op is ops.BRANCH:
+            parts = value[1]
+        elif op in REPEATS or op is ops.SUBPATTERN:
+            parts = [value[-1]]
+        elif op in (ops.ASSERT, ops.ASSERT_NOT):
+            parts = [value[1]]
+        elif op is ops.GROUPREF_EXISTS:
+            parts = [each for each in value[1:] if each is not None]
+        else:
+            parts = [value] if op is ops.ATOMIC_GROUP else []
+        if any(unsound(each) for each in parts):
+            return True
+    return False
+
+
+def test_every_python_reads_a_pattern_alike() -> None:
+    assert [each.pattern for each in patterns().values() if unsound(parser.parse(each.pattern, each.flags))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (r"a++[bc]*+\d{1,4}+\s?+", False),
+        (r"(?>(?:ab)*)(?=c)", False),
+        (r"(?:ab)*+", True),
+        (r"(?:x|(?:\*(\d))?+)y", True),
+        (r"(?=(?:ab)++)", True),
+        (r"(?>(?:a(?:bc)*+)*)", True),
+    ],
+)
+def test_one_that_some_python_reads_otherwise_is_found(text: str, found: bool) -> None:
+    assert unsound(parser.parse(text)) is found

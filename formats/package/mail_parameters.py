@@ -18,13 +18,13 @@ MOST_FIELD = 4096
 """Bytes of a field that are read: the name of a file, of which file systems take 255 bytes, has some 800 in RFC 2231."""
 
 _FOLD = re.compile(rb"\r?\n")
-_OUTSIDE = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?+|(?P<comment>(?:(?<=[\s;/])|\A)\()|[^"(]++|\(', re.DOTALL)
+_OUTSIDE = re.compile(rb'(?>"(?:[^"\\]++|\\.?)*"?)|(?P<comment>(?:(?<=[\s;/])|\A)\()|[^"(]++|\(', re.DOTALL)
 """A quoted string, which may lack its end; where a comment begins; what is neither."""
 
 _INSIDE = re.compile(rb"[^()\\]++|\\.?|[()]", re.DOTALL)
-_PIECE = re.compile(rb'((?:[^;"]++|"(?:[^"\\]++|\\.?)*+"?+)*+)(?:;|\Z)', re.DOTALL)
-_PARAMETER = re.compile(rb"([^=*\s]{1,100}+)(?:\*(\d{1,4}+))?+(\*?+)\s*+=(.*)", re.DOTALL)
-_QUOTED = re.compile(rb'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_PIECE = re.compile(rb'((?>(?:[^;"]++|"(?:[^"\\]++|\\.?)*"?)*))(?:;|\Z)', re.DOTALL)
+_PARAMETER = re.compile(rb"([^=*\s]{1,100}+)(?>(?:\*(\d{1,4}+))?)(\*?+)\s*+=(.*)", re.DOTALL)
+_QUOTED = re.compile(rb'"((?>(?:[^"\\]++|\\.)*))"', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 _SETS = re.compile(

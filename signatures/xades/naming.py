@@ -30,7 +30,7 @@ _TYPE = (
     "pseudonym|dnqualifier|organizationidentifier|businesscategory|description|initials|generationqualifier|generation|name|telephonenumber|"
     "unstructuredname|unstructuredaddress|jurisdiction[a-z]{0,20}|(?:oid\\.)?[0-9]+(?:\\.[0-9]+)+"
 )
-_TYPES = re.compile(rf"(?:[\s,;+/]*+(?:{_TYPE})\s*+=)*+[\s,;+/]*+")
+_TYPES = re.compile(rf"(?>(?:[\s,;+/]*+(?:{_TYPE})\s*+=)*)[\s,;+/]*+")
 """What is left of a distinguished name when its values are taken out (RFC 4514; RFC 1779; the one line of OpenSSL)."""
 _FIRST = re.compile(rf"(?:byname:)?[\s,;+/]*+(?:{_TYPE})\s*+")
 _NEXT = re.compile(rf"[\s,;+/](?:{_TYPE})\s*+\Z")
