@@ -22,6 +22,7 @@ from repository.archive import Archive
 from repository.copies.keep import keep
 from repository.deposits.description import Extras
 from repository.deposits.ingest import Outcome, accept, failed
+from repository.ledger.open_day import OpenPart, PartRead, read_part
 from repository.model import Deposit
 from repository.progress import Progress, Silent
 from repository.rebuilding.believing import Known, Surveyed, read_aip, read_in_turn
@@ -60,6 +61,9 @@ LOOK = 32
 
 LOOK_FROM = 8 * LOOK
 """Folders of a storage root from which on they are shared."""
+
+LINES_FROM = 8
+"""Parts of a ledger's open day from which on they are shared: some eight thousand events, a sixth of a second."""
 
 AHEAD = 4
 """Batches for each process that may be under way or wait to be looked at: answers do not pile up in memory."""
@@ -173,6 +177,21 @@ class Workforce:
                     yield from read_in_turn(archive, tiers, [one])
                 else:
                     yield answer
+
+    def lines(self, archive: Archive, parts: Sequence[OpenPart]) -> Iterator[PartRead]:
+        """`repository.ledger.open_day.read_part` for each, in their order."""
+        if not (self._apart and self._cores > 1 and len(parts) >= LINES_FROM):
+            yield from map(read_part, parts)
+            return
+
+        def question(some: Sequence[OpenPart]) -> _Lines:
+            return _Lines(archive.settings, archive.policy, archive.actor, some)
+
+        def ask(part: OpenPart) -> PartRead:
+            with self.helpers.one() as helper:
+                return helper.ask_all([part], question, lambda _: None, _lines_lost)[0]
+
+        yield from self._in_order(ask, parts)
 
     def _by_threads(
         self, archive: Archive, deposits: Sequence[Deposit], extra: Extras, progress: Progress
@@ -322,6 +341,16 @@ class _Look(_Work):
         return list(map(one, self.folders))
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines(_Work):
+    """Lines of the ledger's open day to be read. The answer: what each part of them says."""
+
+    parts: Sequence[OpenPart]
+
+    def answer(self, bench: _Bench, told: Told) -> list[PartRead]:
+        return list(map(read_part, self.parts))
+
+
 class _Bench:
     """What a process keeps between questions: the archive, with the tiers that were asked for."""
 
@@ -385,3 +414,8 @@ def _not_read(surveyed: Surveyed) -> Known:
     known = Known(surveyed.aip_id)
     known.findings.add("AIP-UNREADABLE", surveyed.aip_id, reason=phrase("reader-killed"))
     return known
+
+
+def _lines_lost(part: OpenPart) -> PartRead:
+    """Where the process dies, nothing is known of the lines it was at, and that is said."""
+    return PartRead(unread=phrase("reader-killed"))

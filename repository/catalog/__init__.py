@@ -12,7 +12,7 @@ from repository.catalog.copies import TierSummary
 from repository.catalog.database import Transaction
 from repository.catalog.deposits import DepositChange
 from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, CatalogUnavailable, SchemaMismatch
-from repository.catalog.events import EventRow, Note, event_row
+from repository.catalog.events import EventRow, Note, event_row, id_of_row, time_of_row
 from repository.catalog.formats import DERIVED, EnclosedCounts, FormatCount
 from repository.catalog.ledger_days import LedgerDay
 from repository.catalog.registration import FileRow, Registration, file_row, row_of, size_in
@@ -41,7 +41,9 @@ __all__ = [
     "Transaction",
     "event_row",
     "file_row",
+    "id_of_row",
     "row_of",
     "size_in",
+    "time_of_row",
     "upgrade",
 ]

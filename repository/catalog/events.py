@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, insert, select
 
 from repository.catalog.bulk import load
-from repository.catalog.columns import as_json, escaped, microseconds
+from repository.catalog.columns import as_json, escaped, microseconds, moment, unescaped
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
 from repository.catalog.tables import event as table
 from repository.catalog.tables import event_note
 from repository.model import Event, Page
 
-__all__ = ["EventRow", "Events", "Note", "event_of", "event_row"]
+__all__ = ["EventRow", "Events", "Note", "event_of", "event_row", "id_of_row", "time_of_row"]
 
 STREAMED = 5_000
 """Events fetched at a time while streaming."""
@@ -149,6 +149,16 @@ def event_row(each: Event) -> EventRow:
         escaped(each.tier),
         as_json(each.detail if type(each.detail) is dict else dict(each.detail)),
     )
+
+
+def id_of_row(row: EventRow) -> str:
+    """The id of the event of `event_row`."""
+    return unescaped(str(row[0]))
+
+
+def time_of_row(row: EventRow) -> datetime:
+    """When the event of `event_row` happened."""
+    return moment(int(row[2]))
 
 
 def event_of(row: Row[Any]) -> Event:

@@ -8,27 +8,26 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from policies.findings import Findings, KhoError
 from policies.phrases import os_phrase
 from repository.archive import Archive
-from repository.catalog import LedgerDay
+from repository.catalog import EventRow, LedgerDay, id_of_row, time_of_row
 from repository.coming import DAYS
 from repository.ledger.days import day_end, event_of_line, line_of
 from repository.ledger.keys import folder_of
-from repository.ledger.open_day import OpenFile, Told, event_of_row, open_files
+from repository.ledger.open_day import OpenFile, OpenPart, PartRead, Told, open_files, read_part
 from repository.ledger.segments import SEGMENT, read_file
 from repository.ledger.verifier import BROKEN, Verifier, written
 from repository.model import Copy, CopyState
 from repository.rooms import room
 from storage.tier import ObjectVersion, Tier
 
-__all__ = ["TakenBack", "adopt_days", "day_number", "take_back"]
+__all__ = ["Reading", "TakenBack", "adopt_days", "day_number", "read_here", "take_back"]
 
 _log = logging.getLogger("kho.ledger")
 
@@ -162,19 +161,27 @@ class TakenBack:
     lost_since: datetime | None = None
 
 
-def take_back(archive: Archive, tiers: Mapping[str, Tier], findings: Findings) -> TakenBack:
+Reading = Callable[[Sequence[OpenPart]], Iterator[PartRead]]
+"""Reads lines of an open day: what `read_part` says of each part, in their order."""
+
+
+def read_here(parts: Sequence[OpenPart]) -> Iterator[PartRead]:
+    """`read_part` of each, in this process."""
+    return map(read_part, parts)
+
+
+def take_back(archive: Archive, tiers: Mapping[str, Tier], findings: Findings, *, read: Reading = read_here) -> TakenBack:
     """Enter what the tiers hold of the open day and the catalog does not know: from the tier with the most sound lines first, then what
     only another one has. Lines that are not as they were written, and files that cannot be read, are findings.
 
     Run it after AIPs are registered: what a sealed AIP says of an event is believed before these copies, which nobody signed.
     """
     back, held = TakenBack(), {name: open_files(tier) for name, tier in tiers.items()}
-    lines, order = _Lines(archive, back), list(held)
+    lines, order = _Lines(archive, back, read), list(held)
     if len(held) > 1:
         order.sort(key=lambda name: -sum(lines.of(file).sound for file in held[name]))
     for name in order:
-        for file in held[name]:
-            lines.enter(file)
+        lines.enter(held[name])
     for name, files in held.items():
         for file in files:
             _tell(name, file, lines.of(file), findings)
@@ -192,12 +199,16 @@ class _Count:
     altered: int = 0
     unread: str = ""
 
+    def add(self, read: PartRead) -> None:
+        self.sound, self.altered = self.sound + read.sound, self.altered + read.altered
+        self.unread = self.unread or read.unread
+
 
 class _Lines:
     """Counts and enters the lines of files, each once however many tiers hold the very same bytes."""
 
-    def __init__(self, archive: Archive, back: TakenBack) -> None:
-        self._archive, self._back = archive, back
+    def __init__(self, archive: Archive, back: TakenBack, read: Reading) -> None:
+        self._archive, self._back, self._read = archive, back, read
         self._counts: dict[bytes, _Count] = {}
         self._entered: set[bytes] = set()
         self._keys: dict[Path, bytes] = {}
@@ -223,33 +234,34 @@ class _Lines:
                 count.unread = os_phrase(error)
         return self._counts[key]
 
-    def enter(self, file: OpenFile) -> None:
-        """Enter those events of a file that the catalog does not know, and count its lines meanwhile."""
-        key, count = self._key(file), _Count()
-        if key in self._entered:
-            return
-        self._entered.add(key)
-        group: list[Mapping[str, Any]] = []
-        try:
-            for row in file.rows():
-                count.sound, count.altered = count.sound + (row is not None), count.altered + (row is None)
-                if row:
-                    group.append(row)
-                if len(group) == GROUP:
-                    self._enter(group)
-                    group = []
-        except OSError as error:
-            count.unread = os_phrase(error)
+    def enter(self, files: Iterable[OpenFile]) -> None:
+        """Enter those events of files that the catalog does not know, and count their lines meanwhile."""
+        parts: list[OpenPart] = []
+        for file in files:
+            if (key := self._key(file)) in self._entered:
+                continue
+            self._entered.add(key)
+            self._counts[key] = _Count()
+            try:
+                parts += file.parts()
+            except OSError as error:
+                self._counts[key].unread = os_phrase(error)
+        group: list[EventRow] = []
+        for part, read in zip(parts, self._read(parts), strict=True):
+            self._counts[self._key(part.file)].add(read)
+            group += read.rows
+            if len(group) >= GROUP:
+                self._enter(group)
+                group = []
         self._enter(group)
-        self._counts[key] = count
 
-    def _enter(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        known = self._archive.catalog.days.numbers(row["id"] for row in rows)
-        events = (event_of_row(row) for row in rows if row["id"] not in known)
-        new = {event.id: event for event in events if event}
-        self._archive.catalog.events.append(new.values())
+    def _enter(self, rows: Sequence[EventRow]) -> None:
+        by_id = {id_of_row(row): row for row in rows}
+        known = self._archive.catalog.days.numbers(by_id)
+        new = [row for event_id, row in by_id.items() if event_id not in known]
+        self._archive.catalog.events.append(new)
         self._back.events += len(new)
-        times = [event.time for event in new.values()] + ([self._back.until] if self._back.until else [])
+        times = [time_of_row(row) for row in new] + ([self._back.until] if self._back.until else [])
         self._back.until = max(times, default=None)
 
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.findings import KhoError
+from policies.phrases import os_phrase
 from repository.archive import Archive
+from repository.catalog import EventRow, event_row
 from repository.ledger.days import event_of_line, line_of
 from repository.ledger.verifier import BROKEN, written
 from repository.model import Event
@@ -31,12 +34,14 @@ from storage.tier import Tier
 __all__ = [
     "OPEN_COPIES",
     "OpenFile",
+    "OpenPart",
+    "PartRead",
     "Told",
     "copy_open_day",
-    "event_of_row",
     "forget_open",
     "is_sound",
     "open_files",
+    "read_part",
 ]
 
 T = TypeVar("T")
@@ -49,6 +54,9 @@ CATALOG = "kho:catalog"
 
 ASKED = 500
 """Event ids that the catalog is asked for at a time."""
+
+PART_BYTES = 1 << 19
+"""Bytes of lines that are read together: about a thousand events, some megabytes of memory."""
 
 PEOPLE = ("user:", "token:")
 """Agents that are people: the ledger keeps a salted digest of them."""
@@ -121,7 +129,7 @@ def _is_old(line: bytes) -> bool:
 
 
 def event_of_open(line: bytes) -> Event | None:
-    """The event of a line with its end; None when the line is not what was written."""
+    """The event of a line with its end; None when the line is not what was written, or no event."""
     row = row_of_open(line)
     return None if row is None else event_of_row(row)
 
@@ -147,6 +155,44 @@ def event_of_row(row: Mapping[str, Any]) -> Event | None:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPart:
+    """Whole lines of one file: its bytes from ``start`` to ``end``."""
+
+    file: OpenFile
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class PartRead:
+    """What some lines of an open day say: the events as their rows in the catalog; how many lines are as they were written, how many are
+    not, and why the rest of them could not be read."""
+
+    rows: list[EventRow] = field(default_factory=list)
+    sound: int = 0
+    altered: int = 0
+    unread: str = ""
+
+
+def read_part(part: OpenPart) -> PartRead:
+    """Some lines of an open day."""
+    read = PartRead()
+    try:
+        for line in part.file.lines(part.start, part.end):
+            row = row_of_open(line)
+            if row is None:
+                read.altered += 1
+                continue
+            read.sound += 1
+            with contextlib.suppress(TypeError, AttributeError):  # values of a kind that no event has: no event of ours
+                if event := event_of_row(row):
+                    read.rows.append(event_row(event))
+    except OSError as error:
+        read.unread = os_phrase(error)
+    return read
+
+
+@dataclass(frozen=True, slots=True)
 class OpenFile:
     """One file of an open day: events ``first`` to ``last`` of the catalog that ``mark`` stands for ("" in older copies)."""
 
@@ -160,10 +206,26 @@ class OpenFile:
         with open(self.path, "rb") as stream:
             yield from map(event_of_open, stream)
 
-    def rows(self) -> Iterator[Mapping[str, Any] | None]:
-        """`row_of_open` of each line. Raises OSError."""
+    def lines(self, start: int, end: int) -> Iterator[bytes]:
+        """The lines, with their ends, that begin from ``start`` on and before ``end``. Raises OSError."""
         with open(self.path, "rb") as stream:
-            yield from map(row_of_open, stream)
+            stream.seek(start)
+            for line in stream:
+                yield line
+                start += len(line)
+                if start >= end:
+                    return
+
+    def parts(self) -> list[OpenPart]:
+        """All its lines, some `PART_BYTES` of them at a time. Raises OSError."""
+        ends = [0]
+        with open(self.path, "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            while ends[-1] < size:
+                stream.seek(min(ends[-1] + PART_BYTES, size))
+                stream.readline()  # the rest of the line in which that lies
+                ends.append(stream.tell())
+        return [OpenPart(self, start, end) for start, end in itertools.pairwise(ends)]
 
     def sound(self) -> Iterator[bool]:
         """Of each line, whether it is as it was written. Raises OSError."""

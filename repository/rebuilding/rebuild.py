@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from policies.findings import Findings, KhoError, reason_of
@@ -23,8 +24,9 @@ from repository.coming import BATCHES
 from repository.deposits.examine import distinct
 from repository.deposits.ingest import FREE
 from repository.deposits.remains import PLACES, kept_row, kept_rows, remaining, sealed_record
-from repository.ledger.adoption import TakenBack, adopt_days, day_number, take_back
+from repository.ledger.adoption import TakenBack, adopt_days, day_number, read_here, take_back
 from repository.ledger.events import ledger_of
+from repository.ledger.open_day import OpenPart, PartRead
 from repository.model import CopyState, Deposit, DepositState
 from repository.progress import Progress
 from repository.rebuilding.believing import Known, Surveyed, read_in_turn
@@ -77,6 +79,10 @@ class Hands(Protocol):
         """`repository.rebuilding.believing.read_aip` for each, in their order."""
         ...
 
+    def lines(self, archive: Archive, parts: Sequence[OpenPart]) -> Iterator[PartRead]:
+        """`repository.ledger.open_day.read_part` for each, in their order."""
+        ...
+
 
 class Alone:
     """All by this process, one after the other."""
@@ -89,6 +95,9 @@ class Alone:
 
     def read(self, archive: Archive, tiers: Mapping[str, Tier], surveyed: Iterable[Surveyed]) -> Iterator[Known]:
         return read_in_turn(archive, tiers, surveyed)
+
+    def lines(self, archive: Archive, parts: Sequence[OpenPart]) -> Iterator[PartRead]:
+        return read_here(parts)
 
 
 def rebuild(archive: Archive, tier_name: str | None, progress: Progress, *, hands: Hands | None = None) -> RebuildReport:
@@ -121,7 +130,7 @@ def rebuild(archive: Archive, tier_name: str | None, progress: Progress, *, hand
         restore_batches(archive, tiers, survey.evidence, report.findings)
     progress.finish()
     _remains(archive, report)
-    report.taken_back = take_back(archive, tiers, report.findings)
+    report.taken_back = take_back(archive, tiers, report.findings, read=partial(hands.lines, archive))
     if not lost:
         report.taken_back.lost_since = None  # the catalog had its open day
     _record(archive, tier_name, report)

@@ -23,7 +23,7 @@ from test_fixity_period import Steps
 from policies.findings import KhoError
 from repository.archive import Archive
 from repository.attention.entries import attention
-from repository.catalog import Catalog
+from repository.catalog import Catalog, id_of_row
 from repository.catalog.database import Database
 from repository.engine import Engine
 from repository.errors import LedgerBehind, LedgerChanged
@@ -32,7 +32,7 @@ from repository.ledger.events import ledger_of
 from repository.ledger.flow import LedgerFlow
 from repository.ledger.keeper import close_days, export_days, keep_day, latest_line, prove
 from repository.ledger.keys import ring_of
-from repository.ledger.open_day import _OpenCopy, copy_open_day, event_of_open, is_sound, open_files, open_line
+from repository.ledger.open_day import _OpenCopy, copy_open_day, event_of_open, is_sound, open_files, open_line, read_part
 from repository.ledger.segments import lines_between
 from repository.ledger.verifier import Sums, Verifier, canonical, climbed, ed25519, leaf_of, proven, root_of, rsa_pss, signed_by
 from repository.model import Event
@@ -595,6 +595,45 @@ def test_a_digest_inside_a_detail_is_not_the_lines_own(archive: ArchiveUnderTest
     for at in range(len(line)):
         altered = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :] + b"\n"
         assert not is_sound(altered), f"byte {at}"
+
+
+def test_parts_of_an_open_day_hold_every_line_once(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repository.ledger.open_day.PART_BYTES", 1000)
+    checks(archive.engine.archive, 12)
+    copy_open_day(archive.engine.archive)
+    (path,) = open_lines(archive, "a")
+    with path.open("ab") as out:
+        out.write(b"x" * 5000 + b"\n\n" + b'{"torn')
+    (file,) = open_files(archive.engine.archive.tiers["a"])
+    parts = file.parts()
+    lines = [line for part in parts for line in part.file.lines(part.start, part.end)]
+    assert lines == path.read_bytes().splitlines(keepends=True)
+    assert len(parts) > 4
+    read = list(map(read_part, parts))
+    assert [id_of_row(row) for each in read for row in each.rows] == [
+        event.id for _, event in archive.engine.archive.catalog.days.events(1)
+    ]
+    assert sum(each.altered for each in read) == 3
+    path.write_bytes(b"")
+    assert file.parts() == []
+
+
+@pytest.mark.parametrize("wrong", [{"agent": 5}, {"detail": 7}, {"id": ["x"]}, {"time": "soon"}, {"deposit": {"a": 1}}])
+def test_a_line_that_is_as_it_was_written_and_no_event_stops_nobody(archive: ArchiveUnderTest, wrong: dict[str, object]) -> None:
+    event = replace(ledger_of(archive.engine.archive).event("fixity check", "success"), tier="a")
+    checks(archive.engine.archive, 2)
+    copy_open_day(archive.engine.archive)
+    (path,) = open_lines(archive, "a")
+    line = canonical({**json.loads(line_of(7, event)), **wrong})
+    place = line.rindex(b',"tier":')
+    digest = hashlib.sha256(line).hexdigest().encode()
+    path.write_bytes(path.read_bytes() + line[:place] + b',"sha256":"' + digest + b'"' + line[place:] + b"\n")
+    report = rebuilt(archive)
+    assert list(report.findings) == []
+    assert report.taken_back.events == 2
+    assert event.id not in event_ids(archive.engine.archive)
 
 
 def test_a_line_that_no_tier_has_sound_stays_lost(archive: ArchiveUnderTest) -> None:

@@ -16,11 +16,13 @@ from repository.copies.keep import keep, register
 from repository.deposits.description import Extras
 from repository.deposits.settling import settle
 from repository.engine import Engine
+from repository.ledger.events import ledger_of
+from repository.ledger.open_day import OpenPart, copy_open_day, open_files, read_part
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from repository.rebuilding import rebuild
 from repository.rebuilding.believing import Known, Surveyed, read_in_turn
-from repository.workforce import POOL_FROM, Workforce
+from repository.workforce import LINES_FROM, POOL_FROM, Workforce
 from storage.errors import Unavailable
 from storage.processes import START, Helpers
 from storage.tier import ObjectVersion
@@ -66,6 +68,19 @@ def read_aip(archive, tiers, surveyed, *, most):
         os.kill(os.getpid(), 9)
     return good(archive, tiers, surveyed, most=most)
 workforce.read_aip = read_aip
+workforce.serve({lifeline})
+"""
+
+DYING_SCRIBE = """
+import os, sys
+sys.path[:] = {path!r}
+from repository import workforce
+good = workforce.read_part
+def read_part(part):
+    if str(part.start) == os.environ["DIES_AT"]:
+        os.kill(os.getpid(), 9)
+    return good(part)
+workforce.read_part = read_part
 workforce.serve({lifeline})
 """
 
@@ -396,3 +411,41 @@ def test_processes_that_were_started_before_are_the_workforce(engine: Engine, su
     finally:
         workforce.close()
     assert all(process is not None and process.poll() is not None for process in started)
+
+
+@pytest.fixture
+def lines(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[OpenPart]:
+    """An open day in parts; one of its lines is altered."""
+    monkeypatch.setattr("repository.ledger.open_day.PART_BYTES", 500)
+    ledger = ledger_of(engine.archive)
+    ledger.append(ledger.event("fixity check", "success") for _ in range(4 * LINES_FROM))
+    copy_open_day(engine.archive)
+    (file,) = open_files(engine.archive.tiers["a"])
+    file.path.write_bytes(file.path.read_bytes().replace(b'"success"', b'"sucCess"', 1))
+    return file.parts()
+
+
+def test_processes_read_an_open_day_as_one_process_does(engine: Engine, lines: list[OpenPart]) -> None:
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        apart = list(workforce.lines(engine.archive, lines))
+        assert any(helper._process is not None for helper in workforce.helpers.all), "no process was at work"
+    finally:
+        workforce.close()
+    assert apart == list(map(read_part, lines))
+    assert len(lines) >= LINES_FROM
+    assert sum(each.altered for each in apart) == 1
+    assert sum(len(each.rows) for each in apart) == 4 * LINES_FROM - 1
+
+
+def test_lines_whose_reader_dies_are_told_of_and_all_others_are_read(
+    engine: Engine, lines: list[OpenPart], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.processes.START", DYING_SCRIBE)
+    monkeypatch.setenv("DIES_AT", str(lines[3].start))
+    workforce = Workforce(apart=True, cores=2)
+    try:
+        read = list(workforce.lines(engine.archive, lines))
+    finally:
+        workforce.close()
+    assert [bool(each.unread) for each in read] == [number == 3 for number in range(len(lines))]
