@@ -195,7 +195,8 @@ def _seal(archive: Archive, day: LedgerDay) -> SealedVersion:
 
 
 def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]:
-    """Write the files of a closed day into ``folder``: name → path. The segment is brought unless it is there as it has to be.
+    """Write the files of a closed day into ``folder``: name → path. The segment is brought unless it is there as it has to be. What is
+    written is a new file: one that was left there may be a copy on a tier, by a second name.
 
     Raises:
         LedgerChanged: neither a tier nor the catalog has the events that the head was made of.
@@ -203,11 +204,13 @@ def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]
     head, segment = json.loads(day.head), folder / SEGMENT
     if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        segment.unlink(missing_ok=True)
         bring_segment(archive, day, segment)
     texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _told(archive, head["keys"])}
     if day.token:
         texts["head.tst"] = day.token
     for name, data in texts.items():
+        (folder / name).unlink(missing_ok=True)
         (folder / name).write_bytes(data)
     policy = [POLICY] if bring_policy(archive, head, folder / POLICY) else []
     return {name: folder / name for name in [*texts, *policy, SEGMENT]}

@@ -61,6 +61,7 @@ def bring_policy(archive: Archive, head: Mapping[str, Any], target: Path) -> boo
         return False
     for text in _texts(archive, head, target):
         if hashlib.sha256(text).hexdigest() == wanted:
+            target.unlink(missing_ok=True)  # which may be a copy on a tier, by a second name
             target.write_bytes(text)
             return True
     target.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from repository.reports.period import PeriodScope, gather
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.rights import ordinary_rights
 
 DAY = 2
 
@@ -141,3 +142,31 @@ def test_a_day_that_is_on_too_few_tiers_yet_is_no_stranger(scene: LedgerScene, m
     assert compare(scene.archive, "a", "once", Silent())["strangers"] == []
     assert keep_day(scene.archive, day)
     assert compare(scene.archive, "a", "again", Silent())["strangers"] == []
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_day_that_is_kept_again_writes_to_no_copy_of_it(
+    scene: LedgerScene, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """The files of a day that is on too few tiers are copies by a second name where the home and a tier are on one disk. They were written
+    again in place: read-only for everybody but root, who rewrote what was stored."""
+    scene.record(7)
+    scene.clock.advance(timedelta(days=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper, "promise", lambda *_: "no lock now")
+        day = close_days(scene.archive)
+        assert day is not None
+        assert not keep_day(scene.archive, day)
+    tier = scene.archive.tiers["a"]
+    assert isinstance(tier, LocalTier)
+    stored = tier.root / tier.place_of(ObjectId(day_object(json.loads(day.head))))
+    if damaged:
+        for each in stored.rglob("v1/content/**/*"):
+            if each.is_file():
+                each.chmod(0o600)
+                each.write_bytes(b"damaged")
+                each.chmod(0o444)
+    before = {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in stored.rglob("*") if each.is_file()}
+    with ordinary_rights():
+        assert keep_day(scene.archive, day) is not damaged
+    assert {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in before} == before
