@@ -189,7 +189,7 @@ def test_metrics_are_in_the_format_of_prometheus(held: ArchiveUnderTest) -> None
 
 
 def test_status_on_the_command_line(tmp_path: Path) -> None:
-    from test_cli_corridor import Archive as Commands
+    from kho_inside import ArchiveInside as Commands
 
     made = Commands(tmp_path)
     assert made.kho("init").code == 0

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kho_inside import kho as inside
 
 from repository.cli.run import run
 from tests.rights import ordinary_rights
@@ -30,7 +31,7 @@ def kho(*arguments: str, **more: str) -> subprocess.CompletedProcess[bytes]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("failures") / "archive"
-    assert kho("init", str(folder)).returncode == 0
+    assert inside("init", folder).code == 0
     return folder
 
 
@@ -146,17 +147,16 @@ def test_tiers_that_overlap_are_told_as_they_were_given(
     ],
 )
 def test_wrong_use_of_an_archive(home: Path, arguments: list[str], code: str, exit_code: int) -> None:
-    done = kho(*arguments, "--json", KHO_HOME=str(home))
-    assert done.returncode == exit_code, done.stderr.decode()
-    (finding,) = json.loads(done.stdout)["findings"]
+    done = inside(*arguments, "--json", home=home)
+    assert done.code == exit_code, done.err
+    (finding,) = done.json["findings"]
     assert finding["code"] == code
-    assert b"Traceback" not in done.stderr
 
 
 def test_home_and_json_may_stand_before_the_command(home: Path) -> None:
-    before = kho("--json", "--home", str(home), "list")
-    after = kho("list", "--home", str(home), "--json")
-    assert (before.returncode, before.stdout) == (0, after.stdout)
+    before = inside("--json", "--home", home, "list")
+    after = inside("list", "--home", home, "--json")
+    assert (before.code, before.out) == (0, after.out)
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_a_log(
@@ -338,9 +338,8 @@ def test_streams_that_are_closed(tmp_path: Path, closed: tuple[int, ...]) -> Non
             preexec_fn=lambda: [os.close(each) for each in closed],  # type: ignore[func-returns-value]
         )
         assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False), ended.stderr
-    listed = json.loads(kho("--json", "--home", str(folder), "list").stdout)
-    assert [each["title"] for each in listed["aips"]] == ["hồ sơ"]
-    assert kho("--home", str(folder), "audit", "--all").returncode == 0
+    assert [each["title"] for each in inside("--json", "--home", folder, "list").json["aips"]] == ["hồ sơ"]
+    assert inside("--home", folder, "audit", "--all").code == 0
 
 
 def test_a_locale_of_another_encoding_changes_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from tests.formats import documents
-from tests.repository.test_cli_corridor import Archive, Said, agrees, shapes
+from tests.repository.kho_inside import ArchiveInside as Archive
+from tests.repository.test_cli_corridor import Said, agrees, shapes
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from catalog_builders import a_check
-from test_cli_corridor import Archive, Said, agrees, shapes
+from kho_inside import ArchiveInside as Archive
+from test_cli_corridor import Said, agrees, shapes
 
 from repository.engine import Engine
 from repository.ledger.events import ledger_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from test_cli_corridor import Archive, Said, agrees, shapes
+from kho_inside import ArchiveInside as Archive
+from test_cli_corridor import Said, agrees, shapes
 
 from tests.builders_archive import write_tree
 from tests.storage.tape.target import needs_target, running

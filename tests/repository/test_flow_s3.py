@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kho_inside import kho as inside
 
 from policies.findings import spoken
 from repository.copies.sweeping import sweep
@@ -30,9 +29,9 @@ FILES = {"báo cáo.txt": "Nội dung".encode(), "thư mục/ảnh.bin": bytes(r
 
 
 def kho(*arguments: str) -> tuple[int, Any]:
-    """A command as a process: exit code and JSON."""
-    done = subprocess.run([sys.executable, "-m", "repository.cli", *arguments], capture_output=True, text=True, timeout=120)
-    return done.returncode, json.loads(done.stdout)
+    """A command: exit code and JSON."""
+    said = inside(*arguments)
+    return said.code, said.json
 
 
 def url_of(place: S3Place) -> str:
