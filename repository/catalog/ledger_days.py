@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Row, func, insert, select, text, update
+from sqlalchemy import Row, func, insert, select, text, update
 
+from repository.catalog.bulk import find
+from repository.catalog.columns import escaped, unescaped
 from repository.catalog.database import Database, Transaction, insert_into
 from repository.catalog.events import event_of
 from repository.catalog.tables import event, ledger_day, ledger_person
@@ -133,18 +135,17 @@ class LedgerDays:
 
     def ids(self, numbers: Iterable[int]) -> dict[int, str]:
         """The ids of the events with these numbers, of those that are there: number → id."""
-        return dict(self._pairs(event.c.seq, sorted(set(numbers))))
+        return dict(self._pairs("seq", sorted(set(numbers))))
 
     def numbers(self, ids: Iterable[str]) -> dict[str, int]:
         """The numbers of the events with these ids, of those that are there: id → number."""
-        return {event_id: seq for seq, event_id in self._pairs(event.c.id, sorted(set(ids)))}
+        return {event_id: seq for seq, event_id in self._pairs("id", sorted(map(escaped, set(ids))))}
 
-    def _pairs(self, column: Column[Any], wanted: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    def _pairs(self, column: str, wanted: Sequence[int | str]) -> Iterator[tuple[int, str]]:
         for start in range(0, len(wanted), ASKED):
-            query = select(event.c.seq, event.c.id).where(column.in_(wanted[start : start + ASKED]))
             with self._database.read() as transaction:
-                rows = transaction.execute(query).all()
-            yield from ((row.seq, row.id) for row in rows)
+                rows = find(transaction, event, ("seq", "id"), column, wanted[start : start + ASKED])
+            yield from ((seq, unescaped(event_id)) for seq, event_id in rows)
 
     def holding(self, number: int) -> LedgerDay | None:
         """The closed day that holds the event with this number in the catalog."""

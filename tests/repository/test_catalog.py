@@ -481,3 +481,15 @@ def test_moments_need_a_time_zone(catalog: Catalog) -> None:
 def test_a_row_of_an_event_has_its_columns_in_the_order_of_its_fields() -> None:
     """`event_of` goes by the order, a million times a report."""
     assert [column.name for column in event_table.columns][1:] == [each.name for each in fields(Event)]
+
+
+def test_events_are_found_by_their_ids_and_numbers_whatever_they_are_called(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repository.catalog.ledger_days.ASKED", 2)
+    names = ["e1", "é", "a\0b", "\udcff", "\U0010fffd", "'; --", "%s ? :x"]
+    catalog.events.append(Event(name, "ingestion", NOW, "kho", "success") for name in names)
+    numbers = catalog.days.numbers([*names, "another", "\U0010fffd~"])
+    assert sorted(numbers, key=numbers.__getitem__) == names
+    assert catalog.days.ids([*numbers.values(), 10**9]) == {number: name for name, number in numbers.items()}
+    assert catalog.days.numbers([]) == catalog.days.ids([]) == {}
