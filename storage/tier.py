@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, NewType, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, NewType, Protocol, runtime_checkable
 
 from fixity.verify import FixityReport, Problem
 from storage.errors import StorageError
@@ -45,12 +45,12 @@ def nowhere(place: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class SealedFile:
-    """One content file that is new in a sealed version, and where its bytes lie until they are kept."""
+class SealedFile(NamedTuple):
+    """One content file that is new in a sealed version, and where its bytes lie until they are kept (a string where there are many:
+    making a Path takes as long as opening the file)."""
 
     content_path: ContentPath
-    source: Path
+    source: str | Path
     size: int
     sha256: bytes
     sha512: bytes

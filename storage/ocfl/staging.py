@@ -7,7 +7,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 from fixity.digests import LARGE_BUFFER
@@ -29,6 +28,9 @@ WHOLE = 1 << 18
 _NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 """Answers of link(2) that mean "copy instead"."""
 
+_NO_NAMES = frozenset({"", ".", ".."})
+"""What no segment of a content path is."""
+
 
 class Staging:
     """One version under ``folder`` (fresh, made here): the whole object for version 1, else ``vN/`` and the new root files.
@@ -42,6 +44,7 @@ class Staging:
         self._barrier = barrier
         self._link = link
         self._buffer: bytearray | None = None
+        self._prefix = f"v{version.number}/"
         self._made = {self.version_folder}
         """Folders that are there."""
 
@@ -66,19 +69,22 @@ class Staging:
 
     def _content(self, file: SealedFile) -> None:
         path = file.content_path
-        if not path.startswith(f"v{self.version.number}/") or any(s in ("", ".", "..") for s in path.split("/")):
+        if not path.startswith(self._prefix) or not _NO_NAMES.isdisjoint(path.split("/")):
             raise Refused(path, phrase("no-content-path"))
         target = os.path.join(self.folder, path)
         if self._link and self._linked(file, target):
             return
-        with _source(file.source) as source:
+        source = _source(file.source)
+        try:
             size = os.fstat(source).st_size
-            descriptor = self._in_folder(target, lambda: durable.create(target))
+            descriptor = self._in_folder(target, durable.create, target)
             try:
                 done, digest = self._copy(source, size, [descriptor], str(file.source))
                 self._barrier.file(descriptor)
             finally:
                 durable.close(descriptor)
+        finally:
+            os.close(source)
         if done != file.size or digest != file.sha512:
             found, sealed = digest.hex()[:16], file.sha512.hex()[:16]
             said = phrase(
@@ -88,14 +94,15 @@ class Staging:
 
     def _linked(self, file: SealedFile, target: str) -> bool:
         source = os.fspath(file.source)
-        with _source(file.source) as descriptor:
+        descriptor = _source(source)
+        try:
             found = os.fstat(descriptor)
             if found.st_size != file.size:
                 raise SpoolDamaged(
                     file.content_path, phrase("spool-source-size", source=source, found=found.st_size, sealed=file.size)
                 )
             try:
-                self._in_folder(target, lambda: durable.link(source, target))
+                self._in_folder(target, durable.link, source, target)
             except OSError as error:
                 if error.errno in _NO_LINK:
                     return False
@@ -103,15 +110,17 @@ class Staging:
             if stat.S_IMODE(found.st_mode) != durable.FILE_MODE:
                 durable.chmod(descriptor, durable.FILE_MODE)
             self._barrier.file(descriptor)
+        finally:
+            os.close(descriptor)
         return True
 
-    def _in_folder(self, target: str, act: Callable[[], T]) -> T:
+    def _in_folder(self, target: str, act: Callable[..., T], *arguments: str) -> T:
         """Do what needs the folder of ``target``; make it only when it is missing, so that most files cost no look."""
         try:
-            return act()
+            return act(*arguments)
         except FileNotFoundError:
             self._make_folder(os.path.dirname(target))
-            return act()
+            return act(*arguments)
 
     def _make_folder(self, folder: str) -> None:
         """Make a folder below the version's, and those above it that are missing."""
@@ -125,7 +134,8 @@ class Staging:
 
     def _inventories(self) -> None:
         """The same bytes twice, as two files: one damaged sector must not take both."""
-        with _source(self.version.inventory) as source:
+        source = _source(self.version.inventory)
+        try:
             targets = [durable.create(os.path.join(folder, INVENTORY)) for folder in (self.version_folder, self.folder)]
             try:
                 size = os.fstat(source).st_size
@@ -135,6 +145,8 @@ class Staging:
             finally:
                 for descriptor in targets:
                     durable.close(descriptor)
+        finally:
+            os.close(source)
         if digest != self.version.inventory_sha512:
             raise SpoolDamaged(
                 INVENTORY, phrase("spool-inventory-differs", source=str(self.version.inventory), found=digest.hex()[:16])
@@ -179,20 +191,15 @@ class Staging:
             durable.close(descriptor)
 
 
-@contextmanager
-def _source(path: os.PathLike[str]) -> Iterator[int]:
+def _source(path: str | os.PathLike[str]) -> int:
     """A descriptor of a spool file. Raises SpoolDamaged when it is not there, Unavailable when it cannot be opened."""
     name = os.fspath(path)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise SpoolDamaged(name, phrase("file-gone")) from error
     except OSError as error:
         raise Unavailable(name, os_phrase(error)) from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _read(source: int, size: int, name: str) -> bytes:

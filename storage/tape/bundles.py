@@ -46,7 +46,7 @@ class Member:
     size: int
     sha512: bytes
     data: bytes | None = None
-    source: Path | None = None
+    source: str | Path | None = None
     sha256: bytes = b""
 
 

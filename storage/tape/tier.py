@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
 import threading
 import time
@@ -178,7 +179,7 @@ class TapeTier:
             if self.largest and file.size > self.largest:
                 return Refused(file.content_path, phrase("tape-file-large", most=self.largest))
             try:
-                size = file.source.stat().st_size
+                size = os.stat(file.source).st_size
             except OSError as error:
                 return SpoolDamaged(file.content_path, os_phrase(error))
             if size != file.size:

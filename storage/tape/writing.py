@@ -152,7 +152,7 @@ def _put(stream: Stream, noted: _Noted, member: Member) -> None:
         stream.later(noted.judge, (member, hasher))
 
 
-def _put_file(stream: Stream, member: Member, source: Path, also: Callable[[memoryview], object]) -> None:
+def _put_file(stream: Stream, member: Member, source: str | Path, also: Callable[[memoryview], object]) -> None:
     """Read into the very blocks that are written. Raises SpoolDamaged: it is not there, cannot be read, or is shorter than it was."""
     left = member.size
     try:
