@@ -23,6 +23,9 @@ SCHEMA = (
 )
 """The tables, for those who make a database in which they will be wanted."""
 
+FEW = 1_000
+"""Entries up to which a manifest that was made anew is read from memory (half a kilobyte each): a dozen readers ask for parts of it."""
+
 _STATE = "path, file, size, sha256, sha512"
 _CONTENT = "sha512, sha256, content_path, file, size, new"
 
@@ -54,15 +57,23 @@ class Manifest:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._few: dict[str, Entry] | None = None
+        """The whole state, where it is known and small."""
         make_tables(database, *SCHEMA)
 
     def clear(self) -> None:
         self._database.execute("DELETE FROM state")
         self._database.execute("DELETE FROM content")
+        self._few = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Raises sqlite3.IntegrityError when a path is there already."""
-        self._database.executemany(f"INSERT INTO state ({_STATE}) VALUES (?,?,?,?,?)", entries)
+        few, self._few = self._few, None
+        noted: list[Entry] = []
+        rows = entries if few is None else _noting(entries, noted, FEW + 1 - len(few))
+        self._database.executemany(f"INSERT INTO state ({_STATE}) VALUES (?,?,?,?,?)", rows)
+        if few is not None and len(few) + len(noted) <= FEW:
+            self._few = few | {entry.path: entry for entry in noted}
 
     def inherit(self, contents: Iterable[Content]) -> None:
         """Take over the contents of the version before, so that only what changed is stored again."""
@@ -88,6 +99,10 @@ class Manifest:
 
     def by_path(self, prefix: str = "") -> Iterator[Entry]:
         """Entries in order of their paths (as UTF-8 bytes); only those below the folder ``prefix`` when one is given."""
+        if (few := self._few) is not None:
+            below = prefix + "/" if prefix else ""
+            yield from (few[path] for path in sorted(few) if path.startswith(below))
+            return
         # "0" is the character after "/": all names below the folder and no others, from the primary key.
         tail, arguments = ("WHERE path > ? AND path < ?", (prefix + "/", prefix + "0")) if prefix else ("", ())
         yield from map(Entry._make, self._database.execute(f"SELECT {_STATE} FROM state {tail} ORDER BY path", arguments))
@@ -112,6 +127,8 @@ class Manifest:
             yield Content(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
 
     def get(self, path: str) -> Entry | None:
+        if self._few is not None:
+            return self._few.get(path)
         row = self._database.execute(f"SELECT {_STATE} FROM state WHERE path = ?", (path,)).fetchone()
         return None if row is None else Entry._make(row)
 
@@ -119,3 +136,11 @@ class Manifest:
         """(number of files, bytes) of the whole state."""
         row = self._database.execute("SELECT count(*), coalesce(sum(size), 0) FROM state").fetchone()
         return int(row[0]), int(row[1])
+
+
+def _noting(entries: Iterable[Entry], noted: list[Entry], most: int) -> Iterator[Entry]:
+    """The entries, of which the first ``most`` are ``noted``."""
+    for entry in entries:
+        if len(noted) < most:
+            noted.append(entry)
+        yield entry

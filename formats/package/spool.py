@@ -34,6 +34,9 @@ KNOWN_FOLDERS: Final = 10_000
 ASKED: Final = 500
 """Digests looked up at a time: SQLite takes 999 parameters wherever it was built."""
 
+READ_AGAIN: Final = 16 << 20
+"""Bytes of a deposit of few items up to which it is sooner read again than remembered as complete."""
+
 FAN_OUT: Final = 1_000
 """Files in one folder of the spool."""
 
@@ -129,9 +132,13 @@ class Spool:
         return self.meta("complete") is not None
 
     def finish(self) -> None:
-        """Everything that could be read is here."""
+        """Everything that could be read is here. What is small need not outlive this process yet: reading it again, should the process be
+        killed before the next `commit`, takes no longer than that."""
         self.set_meta("complete", b"1")
-        self.commit()
+        if self._database.held and self.bytes <= READ_AGAIN:
+            self.end()
+        else:
+            self.commit()
 
     def fingerprint(self) -> str:
         """SHA-256, hexadecimal, over names, kinds and SHA-512 in order of names: equal for equal packages, however they came."""

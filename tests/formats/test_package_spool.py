@@ -63,6 +63,24 @@ def test_bytes_digests_and_names_come_back_after_reopening(tmp_path: Path) -> No
         assert all(spool.path(s).stat().st_size == s.item.size for s in spool.spooled() if s.file)
 
 
+def test_what_is_small_is_remembered_as_complete_by_the_next_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then a killed process leaves what is read again; what is large is remembered as soon as it is there."""
+    with Spool(tmp_path / "small") as spool:
+        put(spool, b"a", b"one")
+        spool.finish()
+        with Spool(tmp_path / "small") as seen_after_a_kill:
+            assert not seen_after_a_kill.complete
+        spool.commit()
+        with Spool(tmp_path / "small") as seen_after_a_kill:
+            assert seen_after_a_kill.complete
+    monkeypatch.setattr("formats.package.spool.READ_AGAIN", 2)
+    with Spool(tmp_path / "large") as spool:
+        put(spool, b"a", b"one")
+        spool.finish()
+        with Spool(tmp_path / "large") as seen_after_a_kill:
+            assert seen_after_a_kill.complete
+
+
 def test_many_files_fan_out_and_keep_their_numbers(tmp_path: Path) -> None:
     with Spool(tmp_path / "s") as spool:
         for number in range(2 * FAN_OUT + 5):
