@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -22,8 +21,11 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from repository.catalog.database import Transaction
+from repository.catalog.columns import as_json, escaped, unescaped
+from repository.catalog.database import Transaction, ask_sqlite
 from repository.catalog.registration import digest_key
 
 __all__ = ["Earliest"]
@@ -45,22 +47,46 @@ class Earliest:
         # Made once: putting the statement together costs more than carrying it out.
         self._sqlite = {apart: _sqlite(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
         self._postgresql = {apart: _postgresql(contents, belongs, owners, aip_id, apart=apart) for apart in (False, True)}
+        self._texts: dict[bool, _Text] = {}
 
     def of(self, transaction: Transaction, digests: Iterable[bytes], *, apart_from: str = "") -> dict[bytes, tuple[str, str]]:
         """Digest → (AIP id, path), of those that are there. ``apart_from`` is an AIP that does not count."""
         found: dict[bytes, tuple[str, str]] = {}
         postgresql = transaction.dialect.name == "postgresql"
-        query = (self._postgresql if postgresql else self._sqlite)[bool(apart_from)]
-        more = {"apart_from": apart_from} if apart_from else {}
+        apart = bool(apart_from)
         wanted = iter(dict.fromkeys(digests))
         while batch := list(islice(wanted, ASKED_AT_ONCE)):
-            for row in transaction.execute(query, (_listed(batch) if postgresql else _as_json(batch)) | more):
-                found[row.sha512] = (row.aip_id, row.path)
+            if postgresql:
+                more = {"apart_from": apart_from} if apart else {}
+                for row in transaction.execute(self._postgresql[apart], _listed(batch) | more):
+                    found[row.sha512] = (row.aip_id, row.path)
+            else:
+                values = {"asked": _as_json(batch), "apart_from": escaped(apart_from)}
+                text = self._texts[apart] = self._texts.get(apart) or _Text.of(self._sqlite[apart])
+                for sha512, path, aip_id in ask_sqlite(transaction, text.statement, text.values(values)):
+                    found[sha512] = (unescaped(aip_id), unescaped(path))
         return found
 
 
-def _as_json(digests: Sequence[bytes]) -> dict[str, Any]:
-    return {"asked": json.dumps({digest.hex().upper(): digest_key(digest) for digest in digests})}
+class _Text(NamedTuple):
+    """A statement as SQLite is told it."""
+
+    statement: str
+    given: Sequence[tuple[str, Any]]
+    """The names of its values in their order, each with what it is unless another is named."""
+
+    @classmethod
+    def of(cls, query: Select[Any]) -> _Text:
+        compiled = query.compile(dialect=sqlite.dialect())
+        assert isinstance(compiled, SQLCompiler)
+        return cls(str(compiled), [(name, compiled.params[name]) for name in compiled.positiontup or ()])
+
+    def values(self, named: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(named.get(name, value) for name, value in self.given)
+
+
+def _as_json(digests: Sequence[bytes]) -> str:
+    return as_json({digest.hex().upper(): digest_key(digest) for digest in digests})
 
 
 def _listed(digests: Sequence[bytes]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from operator import attrgetter
+from pathlib import Path
 
 from formats.identify import Identification, facts
 from formats.inside import OPENED, Inside, told
@@ -81,16 +82,23 @@ def identify(archive: Archive, spool: Spool, findings: Findings, progress: Progr
     if not archive.policy.identify:
         findings.add("IDENT-OFF")
         return
-    names = {str(spool.path(s)): s.item.name for s in each_file(spool)} if spool.files <= NAMES_HELD else None
+    few, names = spool.files <= NAMES_HELD, dict[str, bytes]()
     report = FormatReport(spool.database)
     start = len(str(spool.folder / "files")) + 1
     opened = OPENED if archive.policy.archives.look else ()
     progress.start("identify", spool.files, "files")
 
+    def paths() -> Iterator[Path]:
+        for spooled in each_file(spool):
+            path = spool.path(spooled)
+            if few:
+                names[str(path)[start:]] = spooled.item.name
+            yield path
+
     def answers() -> Iterator[tuple[str, Identification]]:
-        for path, answer in archive.identifier.identify(spool.path(s) for s in each_file(spool)):
+        for path, answer in archive.identifier.identify(paths()):
             file = str(path)[start:]
-            name = names[str(path)] if names is not None else received(spool, f"{SPOOLED}{file}")[0]
+            name = names[file] if few else received(spool, f"{SPOOLED}{file}")[0]
             for finding in facts(shown_name(name), answer, opened=opened):
                 findings.append(finding)
             progress.advance(1)

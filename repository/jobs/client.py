@@ -34,7 +34,7 @@ __all__ = ["Client", "Job", "JobState"]
 _SHORT_POLL = 0.5
 """Seconds between looks into the queue of short flows, which nobody stands waiting for."""
 
-_OWN_POLL = 0.2
+_OWN_POLL = 1.0
 """Seconds between looks into the launcher's own queue, where only jobs lie that were taken over from a process that died. A look costs
 some milliseconds of the processor: at 0.02 s they were an eighth of an ingest."""
 

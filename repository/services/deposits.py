@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,8 +54,7 @@ class Deposits:
         progress: Progress,
     ) -> list[Deposit]:
         """Deposit packages and wait for what becomes of each. The order of the result is that of ``paths``. Raises `SourceArchive`."""
-        for path in paths:
-            _apart(self._archive, path)
+        _apart(self._archive, paths)
         ids = [each.id for each in self.announce(paths, producer=producer, key=key, update=update)]
         beside = str(metadata.absolute()) if metadata else ""
         with self._jobs.session():
@@ -172,9 +171,11 @@ class Deposits:
         return decided
 
 
-def _apart(archive: Archive, source: Path) -> None:
+def _apart(archive: Archive, sources: Iterable[Path]) -> None:
     """What is deposited does not hold the archive's own folders: its bytes would be spooled into what is being read."""
-    real = os.path.realpath(source)
-    for folder, _ in archive.settings.folders:
-        if os.path.commonpath([real, os.path.realpath(folder)]) == real:
-            raise SourceArchive(str(source), str(folder))
+    folders = {os.path.realpath(folder): folder for folder, _ in archive.settings.folders}
+    for source in sources:
+        real = os.path.realpath(source)
+        for own, folder in folders.items():
+            if os.path.commonpath([real, own]) == real:
+                raise SourceArchive(str(source), str(folder))
