@@ -6,7 +6,6 @@ the bytes never change: every tier is given the same ones. The layout is normati
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import mimetypes
@@ -17,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,10 +35,10 @@ from formats.package.source import Kind, Package
 from formats.package.spool import Spool
 from formats.premis import Event, PremisEntity, PremisFile, write_premis
 from formats.report import FormatReport, KnownFormat
-from policies.phrases import os_phrase, phrase
 from repository.aip.enclosures import VERSION, Enclosures
+from repository.aip.facts import original_name
+from repository.aip.listing import CONTENTS, FileFacts, kept_files, write_list
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, ItemRecord, write_submission
-from storage.errors import SpoolDamaged, Unavailable
 from storage.ocfl.inventory import Inventory
 from storage.ocfl.inventory_writer import VersionBlock, write_inventory
 from storage.tier import ContentPath, ObjectId, SealedFile, SealedVersion
@@ -56,6 +54,7 @@ __all__ = [
     "Sealing",
     "load_sealed",
     "received",
+    "said_event",
     "seal",
     "summary_of",
 ]
@@ -68,15 +67,17 @@ REPRESENTATION_PREMIS = "metadata/preservation/premis-kho.xml"
 SPOOLED = "files/"
 """Where the spool keeps the bytes of what was deposited, below a deposit's folder."""
 
-CONTENTS = "contents"
-"""A line for each file that is new in a sealed version, beside it: [content path, place in the deposit's folder, bytes, SHA-256, SHA-512].
-What is kept is read from here, without the database of the spool."""
+TOLD = 1_000
+"""Files of a deposit up to which the list of its first version has what the catalog is told of them, which is in memory meanwhile."""
 
 TOKEN_LENGTH = 12
 """Hexadecimal digits of the deposit id that stand in content paths, so that two writers of one version never meet in one key."""
 
 LONGEST_SEGMENT = 200
 """Bytes of one name: file systems end at 255 (NAME_MAX), and some S3 stores keep the versions of a key in files of longer names."""
+
+_STRANGE = frozenset('\\:*?"<>|')
+"""Characters that some file systems take in no name."""
 
 LONGEST_PATH = 860
 """Bytes of a content path: S3 keys end at 1,024, of which the storage root and its layout take 83 and a tier's prefix up to 60."""
@@ -139,13 +140,13 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
     )
     if sealing.previous:
         manifest.add(sealing.previous.carried)
-    (generator or Generator)(sealing, spool, manifest, work).write_all()
+    maker = (generator or Generator)(sealing, spool, manifest, work)
+    maker.write_all()
     digest = _write_inventory(sealing, manifest, work / "inventory.json")
+    told = maker.told() if spool.files <= TOLD and not sealing.previous else {}
     with _Hashing(work / CONTENTS, ["sha512"]) as listing:
-        for each in manifest.contents(new_only=True):
-            place, file = encode_basestring_ascii(each.content_path), encode_basestring_ascii(each.file)
-            listing.write(f'[{place}, {file}, {each.size}, "{each.sha256.hex()}", "{each.sha512.hex()}"]\n'.encode())
-    summary = {
+        write_list(listing.write, manifest.contents(new_only=True), told)
+    summary: dict[str, Any] = {
         "kho": 1,
         "aip": sealing.aip_id,
         "version": sealing.number,
@@ -156,6 +157,10 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
         "bytes": spool.bytes,
         "contents_sha512": listing.hasher.digests()["sha512"].value.hex(),
     }
+    if told:
+        files, size = manifest.totals()
+        events = list(map(_as_said, sealing.events))
+        summary["told"] = {"files": files, "bytes": size, "submission": maker.submission, "events": events}
     (work / "sealed.json").write_text(json.dumps(summary), encoding="utf-8")
     spool.commit()
     os.rename(work, folder / "sealed")
@@ -163,9 +168,21 @@ def seal(sealing: Sealing, spool: Spool, folder: Path, *, generator: Callable[..
 
 def summary_of(folder: Path) -> dict[str, Any]:
     """What ``sealed.json`` says of the version sealed in ``folder``: kho, aip, version, inventory_sha512, builds_on, created, message,
-    bytes, contents_sha512."""
+    bytes, contents_sha512; told, where the list of its contents has what the catalog is told: files, bytes, the name in ``sealed`` of the
+    submission record, and the events (`said_event`)."""
     summary: dict[str, Any] = json.loads((folder / "sealed" / "sealed.json").read_text(encoding="utf-8"))
     return summary
+
+
+def _as_said(event: Event) -> dict[str, Any]:
+    """The details in the order in which PREMIS gives them back: what a rebuild reads is to be the same."""
+    said = {name: getattr(event, name) for name in Event.__slots__}
+    return said | {"time": event.time.isoformat(), "detail": dict(sorted(event.detail.items()))}
+
+
+def said_event(said: Mapping[str, Any]) -> Event:
+    """An event as the summary of a sealed version says it."""
+    return Event(**{**said, "time": datetime.fromisoformat(said["time"])})
 
 
 def load_sealed(folder: Path, spool: Callable[[], Spool]) -> SealedVersion:
@@ -175,31 +192,13 @@ def load_sealed(folder: Path, spool: Callable[[], Spool]) -> SealedVersion:
     if "contents_sha512" not in summary:
         return _sealed_version(folder, summary, lambda: _in_database(folder, spool()), spool().bytes)
     digest = bytes.fromhex(summary["contents_sha512"])
-    return _sealed_version(folder, summary, lambda: _listed(folder, digest), summary["bytes"])
-
-
-def _listed(folder: Path, expected: bytes) -> Iterator[SealedFile]:
-    """What is new in a version, from its list. Raises `storage.errors.SpoolDamaged`, at the end at the latest: a spool is never synced,
-    and a list that lost its end must not make a version that has less."""
-    listing = folder / "sealed" / CONTENTS
-    digest = hashlib.sha512(usedforsecurity=False)
-    try:
-        with listing.open("rb") as lines:
-            for line in lines:
-                digest.update(line)
-                path, file, size, sha256, sha512 = json.loads(line)
-                yield SealedFile(ContentPath(path), folder / file, size, bytes.fromhex(sha256), bytes.fromhex(sha512))
-    except (FileNotFoundError, ValueError, TypeError) as error:
-        raise SpoolDamaged(str(listing), phrase("spool-listing-differs")) from error
-    except OSError as error:
-        raise Unavailable(str(listing), os_phrase(error)) from error
-    if digest.digest() != expected:
-        raise SpoolDamaged(str(listing), phrase("spool-listing-differs"))
+    return _sealed_version(folder, summary, lambda: kept_files(folder, digest), summary["bytes"])
 
 
 def _in_database(folder: Path, spool: Spool) -> Iterator[SealedFile]:
     for each in Manifest(spool.database).contents(new_only=True):
-        yield SealedFile(ContentPath(each.content_path), folder / each.file, each.size, each.sha256, each.sha512)
+        source = os.path.join(folder, each.file)
+        yield SealedFile(ContentPath(each.content_path), source, each.size, each.sha256, each.sha512)
 
 
 def _sealed_version(
@@ -220,7 +219,7 @@ def content_path(number: int, token: str, path: str, sha512: bytes) -> str:
     """Where new content is stored: under its logical path where any file system can hold that name, else under its digest."""
     place = f"v{number}/content/{token}/{path}"
     segments = path.split("/")
-    plain = all(character.isprintable() and character not in '\\:*?"<>|' for character in path)
+    plain = path.isprintable() and _STRANGE.isdisjoint(path)
     if plain and len(place.encode()) <= LONGEST_PATH and all(len(s.encode()) <= LONGEST_SEGMENT for s in segments):
         return place
     return f"v{number}/content/{token}/.by-digest/{sha512.hex()}"
@@ -265,7 +264,7 @@ def received(spool: Spool, file: str) -> tuple[bytes, int | None]:
 class _Hashing(io.BufferedWriter):
     """A file that hashes what is written through it."""
 
-    def __init__(self, path: Path, algorithms: Iterable[str]) -> None:
+    def __init__(self, path: str | Path, algorithms: Iterable[str]) -> None:
         super().__init__(io.FileIO(path, "wb"), 1 << 16)
         self.hasher = Hasher(algorithms)
 
@@ -286,12 +285,19 @@ class Generator:
         self._formats = FormatReport(spool.database)
         self._inspections = InspectionReport(spool.database)
         self._times: dict[str, datetime] = {}
+        self.submission = ""
+        """The name in ``sealed`` of the submission record, once it is written."""
+
+    @property
+    def _name(self) -> str:
+        """The name in ``sealed`` of the file that is made now."""
+        return f"g{self._made:04d}"
 
     @contextmanager
     def _file(self, path: str) -> Iterator[BinaryIO]:
         self._made += 1
-        name = f"g{self._made:04d}"
-        with _Hashing(self._work / name, ["sha256", "sha512"]) as out:
+        name = self._name
+        with _Hashing(os.path.join(self._work, name), ["sha256", "sha512"]) as out:
             yield out
         digests = out.hasher.digests()
         entry = Entry(LogicalPath(path), f"sealed/{name}", out.hasher.size, digests["sha256"].value, digests["sha512"].value)
@@ -315,6 +321,7 @@ class Generator:
             with self._file(f"metadata/descriptive/{beside.name}") as out, beside.open("rb") as given:
                 shutil.copyfileobj(given, out)
         with self._file(SUBMISSION_PATH) as out:
+            self.submission = self._name
             write_submission(out, self._sealing.deposit, self._items())
         representations = [self._representation(name) for name in self._representations()]
         with self._file(PREMIS_PATH) as out:
@@ -323,6 +330,15 @@ class Generator:
             write_premis(out, objects=[PremisEntity(self._sealing.aip_id)], events=self._sealing.events)
         with self._file("METS.xml") as out:
             self._root_mets(out, representations)
+
+    def told(self) -> dict[bytes, list[FileFacts]]:
+        """By SHA-512, what the catalog is told of the files that have it."""
+        told: dict[bytes, list[FileFacts]] = {}
+        for entry in self._manifest.by_path():
+            known, name = self._known(entry.file), original_name(received(self._spool, entry.file)[0], entry.path)
+            facts = (known.puid, known.name, name, known.inside) if known else ("", "", name, "")
+            told.setdefault(entry.sha512, []).append((entry.path, *facts))
+        return told
 
     # -- the submission record ------------------------------------------------------------------------------------------
 

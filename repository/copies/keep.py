@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from fixity.manifest import Manifest
 from formats.package.spool import Spool
@@ -22,15 +22,17 @@ from policies.phrases import phrase
 from policies.promise import CopiesPolicy
 from repository.aip.carried import Carried, CarriedFile
 from repository.aip.facts import aip_facts, original_name
-from repository.aip.sealing import EVENTS_PATH, SPOOLED, load_sealed, received, summary_of
+from repository.aip.listing import listed_files
+from repository.aip.sealing import EVENTS_PATH, SPOOLED, load_sealed, received, said_event, summary_of
+from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import Archive
-from repository.catalog import Registration
+from repository.catalog import FileRow, Registration, row_of
 from repository.deposits.remains import keep_row, sealed_file, sealed_record, write_row
 from repository.deposits.uploads import clear_upload
 from repository.errors import NotEnoughCopies
 from repository.ledger.events import ledger_of
 from repository.ledger.write_once import promise
-from repository.model import NOT_SOUND, AipFile, AipVersion, Copy, CopyState, Deposit, DepositState
+from repository.model import NOT_SOUND, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
 from storage.errors import StorageError
 from storage.tier import ObjectId
@@ -99,7 +101,7 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
     with archive.catalog.begin() as transaction:
         still = archive.catalog.deposits.several([deposit.id for deposit in enough], within=transaction)
         enough = [deposit for deposit in enough if still[deposit.id].state is DepositState.ACCEPTED]  # another job may be done
-        facts = {deposit.id: Sealed(archive.spools.get(deposit.id), deposit) for deposit in enough}
+        facts = {deposit.id: Sealed(archive, deposit) for deposit in enough}
         registrations = (facts[each.id].registration(archive, mine[each.id], now) for each in enough)
         archive.catalog.register(registrations, within=transaction)
         archive.catalog.events.append((event for each in facts.values() for event in each.events()), within=transaction)
@@ -155,24 +157,37 @@ def _with_what_was_there(
 
 
 class Sealed:
-    """A sealed deposit as the catalog is told of it."""
+    """A sealed deposit as the catalog is told of it: what is small by the list beside it, else by its spool's database."""
 
-    def __init__(self, spool: Spool, deposit: Deposit) -> None:
-        self._spool = spool
-        self._manifest = Manifest(spool.database)
-        self._formats = FormatReport(spool.database)
+    def __init__(self, archive: Archive, deposit: Deposit) -> None:
+        self._archive = archive
         self._deposit = deposit
-        self._summary = summary_of(spool.folder)
-        self.record = sealed_record(spool)
+        self._folder = archive.spools.folder(deposit.id)
+        self._summary = summary_of(self._folder)
+        self._told: Mapping[str, Any] | None = self._summary.get("told")
+        with self._submission() as stream:
+            self.record = read_submission(stream)[0]
+
+    def _submission(self) -> BinaryIO:
+        if self._told is None:
+            return sealed_file(self._opened, SUBMISSION_PATH).open("rb")
+        return open(self._folder / "sealed" / self._told["submission"], "rb")
+
+    @property
+    def _opened(self) -> Spool:
+        return self._archive.spools.get(self._deposit.id)
 
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""
-        with sealed_file(self._spool, EVENTS_PATH.format(self._summary["version"])).open("rb") as stream:
+        if self._told is not None:
+            yield from map(said_event, self._told["events"])
+            return
+        with sealed_file(self._opened, EVENTS_PATH.format(self._summary["version"])).open("rb") as stream:
             yield from read_events(stream)
 
     def registration(self, archive: Archive, kept: Mapping[str, Mapping[str, Any]], now: datetime) -> Registration:
         """The version with its files and copies."""
-        files, size = self._manifest.totals()
+        files, size = self._totals()
         sealed_at = datetime.fromisoformat(self._summary["created"])
         aip = aip_facts(self._deposit.aip_id, self.record, archive.policy, created=sealed_at, updated=sealed_at)
         version = AipVersion(
@@ -202,24 +217,26 @@ class Sealed:
             files=int(result.get("files", 0)),
         )
 
-    def _files(self) -> Iterator[AipFile]:
-        carried = Carried.beside(self._spool.database)
-        for entry, content_path in self._manifest.placed():
+    def _totals(self) -> tuple[int, int]:
+        if self._told is None:
+            return Manifest(self._opened.database).totals()
+        return self._told["files"], self._told["bytes"]
+
+    def _files(self) -> Iterator[FileRow]:
+        if self._told is None:
+            return self._from_database(self._opened)
+        digest = bytes.fromhex(self._summary["contents_sha512"])
+        return (row_of(*each) for each in listed_files(self._folder, digest))
+
+    def _from_database(self, spool: Spool) -> Iterator[FileRow]:
+        carried, formats = Carried.beside(spool.database), FormatReport(spool.database)
+        for entry, content_path in Manifest(spool.database).placed():
             known: KnownFormat | CarriedFile | None = None
             if entry.file.startswith(SPOOLED):
-                known = self._formats.get(entry.file.removeprefix(SPOOLED))
-                name = original_name(received(self._spool, entry.file)[0], entry.path)
+                known = formats.get(entry.file.removeprefix(SPOOLED))
+                name = original_name(received(spool, entry.file)[0], entry.path)
             else:
                 known = carried.get(entry.path) if carried else None
                 name = known.original_name if known else ""
-            yield AipFile(
-                path=entry.path,
-                content_path=content_path,
-                size=entry.size,
-                sha256=entry.sha256.hex(),
-                sha512=entry.sha512.hex(),
-                puid=known.puid if known else "",
-                format_name=known.name if known else "",
-                original_name=name,
-                inside=known.inside if known else "",
-            )
+            facts = (known.puid, known.name, name, known.inside) if known else ("", "", name, "")
+            yield row_of(entry.path, content_path, entry.size, entry.sha256, entry.sha512, facts)

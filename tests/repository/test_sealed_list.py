@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from repository.aip.sealing import CONTENTS, load_sealed
-from repository.copies.keep import keep, register
+from repository.aip.listing import CONTENTS
+from repository.aip.sealing import load_sealed
+from repository.copies.keep import Sealed, keep, register
 from repository.deposits.description import Extras
 from repository.deposits.ingest import accept
 from repository.deposits.settling import settle
 from repository.engine import Engine
 from repository.model import DepositState
 from repository.progress import Silent
+from repository.spools import Spools
 from storage.errors import SpoolDamaged, Unavailable
 from tests.builders_archive import engine_that_identifies_nothing, write_tree
 
@@ -58,7 +60,7 @@ def test_what_is_kept_needs_no_database(engine: Engine, accepted: str) -> None:
         raise AssertionError("opened")
 
     sealed = load_sealed(folder, opened)  # type: ignore[arg-type]
-    assert sum(file.size for file in sealed.files()) == sum(file.source.stat().st_size for file in sealed.files())
+    assert sum(file.size for file in sealed.files()) == sum(os.stat(file.source).st_size for file in sealed.files())
     assert sealed.bytes == sum(map(len, FILES.values()))
     assert kept(engine, accepted)["ok"]
 
@@ -69,11 +71,43 @@ def test_what_an_older_kho_sealed_is_kept_from_its_database(engine: Engine, acce
     listing(engine, accepted).unlink()
     path = folder / "sealed" / "sealed.json"
     summary = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({k: v for k, v in summary.items() if k not in ("bytes", "contents_sha512")}), encoding="utf-8")
+    path.write_text(
+        json.dumps({k: v for k, v in summary.items() if k not in ("bytes", "contents_sha512", "told")}), encoding="utf-8"
+    )
     older = load_sealed(folder, lambda: engine.archive.spools.get(accepted))
     assert (list(older.files()), older.bytes) == (before, summary["bytes"])
     kept_on = {tier: keep(engine.archive, tier, [accepted], Silent()) for tier in ("a", "b")}
     assert register(engine.archive, [accepted], kept_on) == [accepted]
+
+
+def registered(engine: Engine, deposit_id: str) -> tuple[Any, ...]:
+    """What the catalog is told of an accepted deposit."""
+    sealed = Sealed(engine.archive, engine.archive.catalog.deposits.get(deposit_id))
+    told = sealed.registration(engine.archive, {}, engine.archive.clock.now())
+    events = [(each, list(each.detail)) for each in sealed.events()]
+    return sealed.record, told.aip, told.version, list(told.files), events
+
+
+def test_what_is_registered_of_a_small_version_needs_no_database_and_is_the_same(
+    engine: Engine, accepted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Spools, "get", lambda self, deposit_id: pytest.fail("opened"))
+        by_list = registered(engine, accepted)
+    path = engine.archive.spools.folder(accepted) / "sealed" / "sealed.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    assert summary.pop("told")["files"] == len(by_list[3]) > len(FILES)
+    path.write_text(json.dumps(summary), encoding="utf-8")
+    assert registered(engine, accepted) == by_list
+
+
+def test_nothing_is_registered_by_a_list_that_lost_its_end(engine: Engine, accepted: str) -> None:
+    kept_on = {tier: keep(engine.archive, tier, [accepted], Silent()) for tier in ("a", "b")}
+    path = listing(engine, accepted)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(SpoolDamaged):
+        register(engine.archive, [accepted], kept_on)
+    assert engine.archive.catalog.deposits.get(accepted).state is DepositState.ACCEPTED
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "line", "zeros", "altered"])
