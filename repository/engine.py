@@ -81,10 +81,10 @@ class Engine:
         return engine
 
     @classmethod
-    def adopt(cls, home: Path, *, tiers: Mapping[str, Path | str], language: str | None = None) -> tuple[Settings, Finding]:
-        """Make a lost home anew around tiers that are there: kho.toml with their UUIDs, and where no policy is left the last one that the
-        tiers tell of; what became of that is the finding. Tiers are only read. No catalog is made, for an empty one would look like no
-        holdings: everything refuses until `kho catalog rebuild`.
+    def adopt(cls, home: Path, *, tiers: Mapping[str, Path | str], language: str | None = None) -> tuple[Settings, list[Finding]]:
+        """Make a lost home anew around tiers that are there: kho.toml with their UUIDs, and where no policy (or formats.toml) is left the
+        last one that the tiers tell of; what became of that are the findings. Tiers are only read. No catalog is made, for an empty one
+        would look like no holdings: everything refuses until `kho catalog rebuild`.
 
         Raises `SettingsError`, and `StorageError` when a tier is not there or has another name."""
         from repository.founding import Founding

@@ -28,6 +28,8 @@ HOME_ENTRIES: Final = (
     "kho.toml.new",
     "policy.toml",
     "policy.toml.kept",
+    "formats.toml",
+    "formats.toml.kept",
     "spool",
     "refused",
     "quarantine",

@@ -50,8 +50,7 @@ def init(
     closing: list[Finding] = []
     try:
         if adopt:
-            settings, policy = Engine.adopt(folder, tiers=tiers, language=language or reader())
-            closing = [policy]
+            settings, closing = Engine.adopt(folder, tiers=tiers, language=language or reader())
         else:
             with Engine.create(folder, tiers=tiers, language=language or reader()) as engine:
                 settings = engine.archive.settings

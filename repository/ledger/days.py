@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -159,8 +159,8 @@ def write_segment(path: Path, lines: Iterable[tuple[str, bytes]]) -> tuple[DayTr
 
 @dataclass(frozen=True, slots=True)
 class HeadFacts:
-    """What a head says of its day. ``previous`` is the SHA-256 of the head before ("" for the first), ``policy`` that of the policy whose
-    text lies in the day ("": none does)."""
+    """What a head says of its day. ``previous`` is the SHA-256 of the head before ("" for the first); ``papers`` are the members that tell
+    what steered the archive (`repository.ledger.verifier.papers_of`)."""
 
     archive: str
     number: int
@@ -168,7 +168,7 @@ class HeadFacts:
     date: date
     closed: datetime
     previous: str
-    policy: str = ""
+    papers: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 def make_head(facts: HeadFacts, tree: DayTree, segment: str, key: SigningKey, statements: bytes) -> tuple[bytes, bytes]:
@@ -186,7 +186,7 @@ def make_head(facts: HeadFacts, tree: DayTree, segment: str, key: SigningKey, st
         "segment": segment,
         "key": key.id,
         "keys": hashlib.sha256(statements).hexdigest(),
-        **({"policy": facts.policy} if facts.policy else {}),
+        **facts.papers,
     }
     data = canonical(head) + b"\n"
     return data, base64.b64encode(key.sign(HEAD_PREFIX + data)) + b"\n"

@@ -20,6 +20,7 @@ from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import Catalog, Note, Transaction
 from repository.clock import Clock
+from repository.ledger.in_force import remember
 from repository.ledger.verifier import TIME
 from repository.model import CheckRecord, Copy, CopyState, Damage, Deposit, DepositState, Event
 
@@ -209,6 +210,7 @@ class Ledger:
 
 
 def ledger_of(archive: Archive) -> Ledger:
-    """The ledger of an opened archive."""
+    """The ledger of an opened archive, asked for when something is to be entered: the policy in force is remembered."""
+    remember(archive)
     software = f"{SOFTWARE} {software_version()}"
     return Ledger(archive.catalog, archive.clock, archive.actor, software, archive.policy.digest)

@@ -26,7 +26,7 @@ from repository.ledger import verifier as ledger_verifier
 from repository.ledger.days import DayTree, HeadFacts, day_end, head_line, make_head, write_segment
 from repository.ledger.keys import alone, folder_of, refuse_second, ring_of, until
 from repository.ledger.open_day import forget_open
-from repository.ledger.policies import POLICY, bring_policy, policy_in_force
+from repository.ledger.policies import bring_papers, noting_policies, write_papers
 from repository.ledger.segments import SEGMENT, bring_segment, lines_between
 from repository.ledger.verifier import TIME
 from repository.ledger.write_once import promise
@@ -87,13 +87,10 @@ def _closed(archive: Archive, now: datetime) -> LedgerDay | None:
     key = ring.current
     refuse_second(archive, ring.archive, number)
     folder = _fresh(folder_of(archive) / "days" / str(number))
-    tree, segment = write_segment(folder / SEGMENT, lines_between(archive, cut.first, cut.last))
+    digests: set[str] = set()
+    tree, segment = write_segment(folder / SEGMENT, noting_policies(lines_between(archive, cut.first, cut.last), digests))
     previous = hashlib.sha256(before.head).hexdigest() if before else ""
-    policy = policy_in_force(archive)
-    if policy:
-        (folder / POLICY).write_bytes(policy)
-    digest = archive.policy.digest if policy else ""
-    facts = HeadFacts(ring.archive, number, since, day, now, previous, digest)
+    facts = HeadFacts(ring.archive, number, since, day, now, previous, write_papers(archive, folder, digests))
     head, signature = make_head(facts, tree, segment, key, ring.statements)
     closed = LedgerDay(number, since, day, cut.first, cut.last, tree.count, head, signature)
     archive.catalog.days.add(closed)
@@ -212,8 +209,8 @@ def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]
     for name, data in texts.items():
         (folder / name).unlink(missing_ok=True)
         (folder / name).write_bytes(data)
-    policy = [POLICY] if bring_policy(archive, head, folder / POLICY) else []
-    return {name: folder / name for name in [*texts, *policy, SEGMENT]}
+    papers = bring_papers(archive, head, folder)
+    return {name: folder / name for name in [*texts, *papers, SEGMENT]}
 
 
 def export_days(archive: Archive, target: Path, first: int, last: int) -> Iterator[Path]:

@@ -49,6 +49,10 @@ HEAD_LINE = re.compile(
         (r"kho-ledger-head", "1", r"([0-9A-Fa-f-]{36})", r"([0-9]{1,12})", r"([0-9]{4}-[0-9]{2}-[0-9]{2})", r"([0-9A-Fa-f]{64})")
     )
 )
+PAPERS = {"policy.toml": "policy", "formats.toml": "formats"}
+"""What steered the archive at the end of a day: the file in the day, and the member of its head that tells its SHA-256."""
+EARLIER = "policies"  # the member that tells of policies under which something happened on a day before the last one
+PAPER = re.compile(r"(policy|formats)(-.*)?\.toml")
 KEY_ID = re.compile("[0-9a-f]{64}")
 HEX = re.compile("[1-9a-f][0-9a-f]*|0[0-9a-f]{63}")  # as keys are written: a second writing of one would have a second id
 TOKEN_WITHIN = timedelta(hours=24)  # a token must be made within this time after the end of the day
@@ -61,6 +65,7 @@ YEARS = ("1970", "9999")  # from the one to before the other: what calendars can
 CAMPAIGN = "formats_campaign_report"  # the kind of a report whose figures are no sums over events
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError)
 """What comes of reading what is not what it should be: whoever wrote it may have meant to keep a verifier from ending."""
+OPENED = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 LARGEST = 16 << 20  # bytes of a head, a signature, a token, a list of keys; of one line of events
 LARGEST_DOCUMENT = 1 << 28  # bytes of a report, of a table, of a proof
 LONGEST_NUMBER = 20  # digits
@@ -71,9 +76,19 @@ LONGEST_NUMBER = 20  # digits
 
 def opened(path: str) -> BinaryIO:
     """A file to be read; a pipe or a device, which would never end or never answer, is none. Raises OSError."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    _plain(os.stat(path), path)
+    stream = open(os.open(path, OPENED), "rb")  # noqa: SIM115 - whoever asked for it closes it
+    try:
+        _plain(os.fstat(stream.fileno()), path)  # it may have been exchanged meanwhile
+    except OSError:
+        stream.close()
+        raise
+    return stream
+
+
+def _plain(found: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "no file", path)
-    return open(path, "rb")
 
 
 def contents(path: str) -> bytes:
@@ -94,7 +109,10 @@ def bytes_of(path: str) -> bytes:
 def document(data: bytes) -> Any:
     """What a JSON document says to whoever reads it: one where two readers could read different things is refused. Raises of `BROKEN`."""
     # Names of files that are not UTF-8 stand in reports as they are.
-    return _STRICT.decode(data.decode("utf-8", "surrogateescape"))
+    said = _STRICT.decode(data.decode("utf-8", "surrogateescape"))
+    if isinstance(said, dict) and whole(said.get("kho", 1)) != 1:
+        raise ValueError("of a version that is not known here")
+    return said
 
 
 def written(line: bytes) -> Any:
@@ -459,10 +477,11 @@ FAULTY = ["number", "medium", "path", "name", "outcome", "aip", "time", "times"]
 
 
 class Day:
-    """One day as it lies in a folder. ``head`` is None when head.json cannot be believed to be one."""
+    """One day as it lies in a folder, among files that have these ``names``. ``head`` is None when head.json cannot be believed to be one."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, names: Iterable[str]) -> None:
         self.folder = folder
+        self.names = [name for name in names if PAPER.fullmatch(name)]
         self.unread: dict[str, str] = {}  # files that are there and could not be read, and why
         self.data = contents(os.path.join(folder, "head.json"))
         self.digest = hashlib.sha256(self.data).hexdigest()
@@ -493,6 +512,12 @@ class Day:
         return "kho-ledger-head 1 %s %d %s %s" % (self.head["archive"], self.head["number"], self.head["date"], self.digest)
 
 
+def papers_of(head: Any) -> dict[str, str]:
+    """What steered the archive on a day, by its head: name of the file → SHA-256."""
+    last = {name: head[member] for name, member in PAPERS.items() if member in head}
+    return {**last, **{"policy-%s.toml" % each: each for each in head.get(EARLIER, ())}}
+
+
 def _is_ledger(folder: str) -> bool:
     """Whether an OCFL object holds a day; one whose inventory is gone is looked at, too."""
     try:
@@ -510,7 +535,8 @@ def _head(data: bytes) -> Any:
         sound = sound and all(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", head[name]) for name in ("since", "date"))
         sound = sound and all(YEARS[0] <= head[name] < YEARS[1] for name in ("since", "date", "closed"))
         sound = sound and date.fromisoformat(head["since"]) <= date.fromisoformat(head["date"])
-        sound = sound and all(re.fullmatch("[0-9a-f]{64}", head[name]) for name in ("root", "segment", "keys", "key"))
+        sound = sound and all(KEY_ID.fullmatch(head[name]) for name in ("root", "segment", "keys", "key"))
+        sound = sound and isinstance(head.get(EARLIER, []), list) and all(map(KEY_ID.fullmatch, papers_of(head).values()))
         return head if sound and isinstance(head["archive"], str) and isinstance(head["previous"], str) else None
     except BROKEN:
         return None
@@ -550,7 +576,8 @@ class Report:
     def __init__(self, place: str, data: bytes, said: Any) -> None:
         self.place, self.data, self.said, self.name = place, data, said, os.path.basename(place)
         period, scope, self.ledger = said["period"], said["scope"], said["ledger"]
-        self.first, self.last, self.open_events = (whole(self.ledger.get(name) or 0) for name in ("first", "last", "open_events"))
+        counts = [self.ledger.get(name) for name in ("first", "last", "open_events")]
+        self.first, self.last, self.open_events = (0 if count is None else whole(count) for count in counts)
         self.generated: str | None = said.get("generated")
         for each in (period["from"], period["to"], *([] if self.generated is None else [self.generated])):
             moment(each)
@@ -592,11 +619,12 @@ class Verifier:
         self.unproven: list[tuple[str, dict[str, Any]]] = []
         self.days: list[Day] = []
         self.timed: list[int] = []
-        self.roots: dict[int, tuple[str, int]] = {}
+        self.roots: dict[int, tuple[str, int, str]] = {}
         self.reports: list[Report] = []
         self.known_keys: list[Any] = []
         self.losses: dict[str, tuple[str, Any]] = {}
-        self.policies: dict[int, str] = {}
+        self.papers: dict[str, dict[int, str]] = {name: {} for name in PAPERS}
+        self.earlier: set[str] = set()
         self.without_policy = 0
         self.starts: list[int] = []
         self.ends: list[tuple[int, str]] = []
@@ -627,7 +655,7 @@ class Verifier:
             self._signature(day)
             self._segment(day)
             self._token(day)
-            self._policy(day)
+            self._papers(day)
             before = day
         self._proofs()
         self._outside()
@@ -666,7 +694,7 @@ class Verifier:
         for top, names in self._walk():
             if "head.json" in names:
                 try:
-                    day = Day(top)
+                    day = Day(top, names)
                 except OSError as error:
                     self.bad("HEAD-UNREADABLE", top, reason=str(error.strerror))
                     continue
@@ -684,7 +712,7 @@ class Verifier:
         self.archive = self.days[0].head["archive"] if self.days else ""
 
     def _same(self, one: Day, other: Day) -> None:
-        for name in (*DAY_FILES, "policy.toml"):
+        for name in (*DAY_FILES, *papers_of(one.head)):
             if one.print_of(name) != other.print_of(name):
                 self.bad("COPIES-DIFFER", other.folder, file=name)
 
@@ -874,7 +902,7 @@ class Verifier:
         pairs.sort()
         twice = any(a[:32] == b[:32] for a, b in zip(pairs, pairs[1:]))
         root = root_of(leaf_of(pair[:32], pair[32:]) for pair in pairs)
-        self.roots[head["number"]] = (head["root"], head["events"])
+        self.roots[head["number"]] = (head["root"], head["events"], day.digest)
         if wrong or twice or number != head["events"] or root.hex() != head["root"] or digest.hexdigest() != head["segment"]:
             self.bad("SEGMENT", path, day=head["date"], said=head["events"], found=number)
 
@@ -906,17 +934,21 @@ class Verifier:
             elif believed:
                 self.timed.append(day.head["number"])
 
-    def _policy(self, day: Day) -> None:
-        """The text of the policy that was in force when the day was closed, where the head says which it was."""
-        text, wanted = day.read("policy.toml"), day.head.get("policy")
-        if "policy.toml" in day.unread:
-            self._lacks("POLICY", day, "policy.toml")
-        elif text is None:
-            self.without_policy += wanted is not None
-        elif hashlib.sha256(text).hexdigest() != wanted:
-            self.bad("POLICY", os.path.join(day.folder, "policy.toml"), day=day.head["date"])
-        else:
-            self.policies[day.head["number"]] = wanted
+    def _papers(self, day: Day) -> None:
+        """The texts of what steered the archive, where the head says which they were."""
+        wanted = papers_of(day.head)
+        for name in sorted({*wanted, *day.names}):
+            text = day.read(name)
+            if name in day.unread:
+                self._lacks("POLICY", day, name)
+            elif text is None:
+                self.without_policy += 1
+            elif hashlib.sha256(text).hexdigest() != wanted.get(name):
+                self.bad("POLICY", os.path.join(day.folder, name), day=day.head["date"])
+            elif name in self.papers:
+                self.papers[name][day.head["number"]] = wanted[name]
+            else:
+                self.earlier.add(wanted[name])
 
     def _lines(self) -> list[tuple[str, int, str, str]]:
         found = []
@@ -965,7 +997,7 @@ class Verifier:
 
     def _other_report(self, place: str) -> None:
         self.unproven.append(("REPORT-OTHER", {"place": os.path.basename(place)}))
-        if not os.path.exists(place + ".sig"):
+        if not os.path.lexists(place + ".sig"):
             self.unproven.append(("UNSIGNED", {"place": os.path.basename(place)}))
 
     def _scope(self, place: str) -> None:
@@ -1047,7 +1079,7 @@ class Verifier:
 
     def _report_signature(self, report: Report) -> None:
         """A report may be signed by a key that signs heads; then the signature must be right."""
-        if not os.path.exists(report.place + ".sig"):
+        if not os.path.lexists(report.place + ".sig"):
             self.unproven.append(("REPORT-UNSIGNED", {"place": report.name}))
         else:
             self._signed(report.place, report.last, report.data)
@@ -1110,7 +1142,10 @@ class Verifier:
         days that were exported later may tell of more."""
         try:
             keys = self._statements(contents(place), place) if self.days else None
-        except OSError:
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.bad("FILE-UNREADABLE", place, reason=str(error.strerror))
             return
         if keys is None:
             return
@@ -1132,10 +1167,13 @@ class Verifier:
             number, kind = whole(proof["number"]), proof["kind"]
             told = {"event": proof["id"], "number": number}
             head, vouched = proof["head"].encode("ascii"), True
-            root, count = self.roots.get(number) or (None, 0)
-            if root is None:
+            if number in self.roots:
+                root, count, digest = self.roots[number]
+                sound = hashlib.sha256(head).hexdigest() == digest
+            else:
                 root, count, vouched = self._root_alone(head, number)
-            sound = proven(proof, root, count)
+                sound = True
+            sound = sound and proven(proof, root, count)
         except (OSError, *BROKEN):
             sound = False
         if not sound:
@@ -1177,10 +1215,12 @@ class Verifier:
                 self.proven.append(("WITNESSED", {"first": first, "number": self.sure}))
             if self.timed:
                 self.proven.append(("TIMED", {"count": len(self.timed), "days": len(self.days)}))
-            if self.policies:
-                changes = [number for number, one in self.policies.items() if self.policies.get(number - 1) != one]
-                told = {"days": len(self.policies), "count": len(set(self.policies.values())), "number": changes[-1]}
-                self.proven.append(("POLICIES", told))
+            for name, of in self.papers.items():
+                if of:
+                    changes = [number for number, one in of.items() if of.get(number - 1) != one]
+                    texts = {*of.values(), *(self.earlier if name == "policy.toml" else ())}
+                    told = {"name": name, "days": len(of), "count": len(texts), "number": changes[-1]}
+                    self.proven.append(("POLICIES", told))
             for report in self.reports:
                 if report.last:
                     self.proven.append(("FIGURES", {"place": report.name, "first": report.first or 1, "last": report.last}))
@@ -1267,7 +1307,7 @@ WORDS = {
         "TOKEN-EARLY": "The time stamp of {day} ({time} UTC) is older than the day's end or closing.",
         "TOKEN-LATE": "The time stamp of {day} was made at {time} UTC, later than 24 hours after the day: back-dating cannot be excluded.",
         "TOKEN-FALSE": "openssl does not believe the time stamp of {day}.",
-        "POLICY": "The policy that lies in {day} is not the one that its head tells of.",
+        "POLICY": "What lies in {day} as the policy (or the view of formats) of that day is not what its head tells of.",
         "OUTSIDE-NONE": "What was given with --head is no head line.",
         "OUTSIDE-ARCHIVE": "The outside head is of another archive ({archive}).",
         "OUTSIDE-DIFFERS": "Day {number} is not the one whose head was given from outside: the history was changed after that.",
@@ -1295,7 +1335,7 @@ WORDS = {
         "AGREES": "Days {first} to {last} ({events} events) agree with themselves: no event edited, removed, added or reordered within them, every head signed.",
         "WITNESSED": "Everything from day {first} up to day {number} is as it was when the outside head was given out.",
         "TIMED": "The time of {count} of {days} days is proven by time stamps that openssl believes.",
-        "POLICIES": "{days} days bring the policy that was in force at their end, as their signed heads tell ({count} different ones; the last change on day {number}).",
+        "POLICIES": "{days} days bring the {name} that was in force at their end, as their signed heads tell ({count} different ones; the last change on day {number}).",
         "FIGURES": "The figures of {place} are the sums over the events of days {first} to {last}.",
         "UNBROKEN": "In days {first} to {last} every key but the first was vouched for by the key before it.",
         "SIGNED": "{place} was signed by a key of this ledger.",
@@ -1312,7 +1352,7 @@ WORDS = {
         "KEY-LOST-GIVEN": "From day {number} on the signatures stand on key {key}, which the key before it did NOT vouch for: that one was reported lost at {time} UTC. That the key is the archive's, only whoever gave it with --key knows.",
         "KEY-LOST-CLOCK": "The time of that statement ({time} UTC) is not between the closing of the days around day {number}: a clock was wrong when the loss of the key before {key} was reported. What was given from outside says that the statement was not made up later; when it was made, only the days around it tell.",
         "KEY-LOST-SILENT": "No event in the days here tells who reported the key before {key} lost.",
-        "POLICY-GONE": "Of {count} days the head tells which policy was in force, and its text is not here.",
+        "POLICY-GONE": "Of {count} policies (or views of formats) heads tell that they were in force, and their text is not here.",
         "SIGNED-LOST": "{place} was signed by a key of this ledger that was reported lost: before that, or by whoever found it.",
         "BEGINNING": "What was before day {number} is not part of this export.",
         "LATE-ENTRIES": "{count} events were entered on a later day than they tell of (e.g. deposits under way at midnight).",
@@ -1350,7 +1390,7 @@ WORDS = {
         "TOKEN-EARLY": "Dấu thời gian của ngày {day} ({time} UTC) sớm hơn lúc hết ngày hoặc lúc đóng.",
         "TOKEN-LATE": "Dấu thời gian của ngày {day} lập lúc {time} UTC, quá 24 giờ sau ngày đó: không loại trừ việc ghi lùi ngày.",
         "TOKEN-FALSE": "openssl không chấp nhận dấu thời gian của ngày {day}.",
-        "POLICY": "Chính sách nằm trong ngày {day} không phải chính sách mà phần đầu của ngày ghi.",
+        "POLICY": "Chính sách (hoặc quan điểm về định dạng) nằm trong ngày {day} không phải bản mà phần đầu của ngày ghi.",
         "OUTSIDE-NONE": "Nội dung đưa vào bằng --head không phải dòng đầu sổ sự kiện.",
         "OUTSIDE-ARCHIVE": "Dòng đầu từ bên ngoài thuộc kho khác ({archive}).",
         "OUTSIDE-DIFFERS": "Ngày số {number} không phải ngày có dòng đầu từ bên ngoài: lịch sử đã bị thay đổi sau đó.",
@@ -1378,7 +1418,7 @@ WORDS = {
         "AGREES": "Các ngày số {first} đến {last} ({events} sự kiện) nhất quán: không sự kiện nào bị sửa, xóa, thêm hay đổi thứ tự, phần đầu nào cũng có chữ ký.",
         "WITNESSED": "Mọi thứ từ ngày số {first} đến ngày số {number} đúng như khi dòng đầu được đưa ra bên ngoài.",
         "TIMED": "Thời gian của {count}/{days} ngày được chứng minh bằng dấu thời gian mà openssl chấp nhận.",
-        "POLICIES": "{days} ngày có kèm chính sách đang có hiệu lực khi hết ngày, đúng như phần đầu đã ký ghi ({count} bản khác nhau; lần đổi cuối ở ngày số {number}).",
+        "POLICIES": "{days} ngày có kèm {name} đang có hiệu lực khi hết ngày, đúng như phần đầu đã ký ghi ({count} bản khác nhau; lần đổi cuối ở ngày số {number}).",
         "FIGURES": "Số liệu của {place} là tổng của các sự kiện từ ngày số {first} đến ngày số {last}.",
         "UNBROKEN": "Trong các ngày số {first} đến {last}, mọi khóa trừ khóa đầu tiên đều được khóa trước nó xác nhận.",
         "SIGNED": "{place} được ký bằng khóa của sổ sự kiện này.",
@@ -1395,7 +1435,7 @@ WORDS = {
         "KEY-LOST-GIVEN": "Từ ngày số {number}, chữ ký dựa trên khóa {key} mà khóa trước nó KHÔNG xác nhận: khóa trước được báo mất lúc {time} UTC. Khóa có phải của kho hay không thì chỉ người đưa nó vào bằng --key biết.",
         "KEY-LOST-CLOCK": "Thời điểm trong lời khai đó ({time} UTC) không nằm giữa lúc đóng các ngày quanh ngày số {number}: đồng hồ đã sai khi báo mất khóa trước khóa {key}. Những gì đưa vào từ bên ngoài cho thấy lời khai không phải về sau mới bịa ra; lập lúc nào thì chỉ các ngày xung quanh cho biết.",
         "KEY-LOST-SILENT": "Không sự kiện nào trong các ngày ở đây cho biết ai đã báo mất khóa trước khóa {key}.",
-        "POLICY-GONE": "Phần đầu của {count} ngày ghi chính sách nào đang có hiệu lực, nhưng văn bản chính sách không có ở đây.",
+        "POLICY-GONE": "Phần đầu các ngày ghi {count} chính sách (hoặc quan điểm về định dạng) đã có hiệu lực, nhưng văn bản không có ở đây.",
         "SIGNED-LOST": "{place} được ký bằng một khóa của sổ sự kiện này đã báo mất: ký trước khi mất, hoặc do người nhặt được khóa ký.",
         "BEGINNING": "Phần trước ngày số {number} không nằm trong bản xuất này.",
         "LATE-ENTRIES": "{count} sự kiện được ghi vào ngày muộn hơn ngày diễn ra (ví dụ hồ sơ đang nộp lúc nửa đêm).",

@@ -184,6 +184,14 @@ def report_behind_a_mark(scene: LedgerScene) -> None:
     report_with(scene, "{", "\ufeff{")
 
 
+def report_of_another_version(scene: LedgerScene) -> None:
+    report_with(scene, '"kho": 1', '"kho": 2')
+
+
+def report_from_a_list(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07", first=[])
+
+
 def scope_of(scene: LedgerScene, **ledger: Any) -> None:
     (scene.folder / "scope.json").write_text(json.dumps({"kho": 1, "ledger": {"first": 1, "last": DAYS, "ends": True, **ledger}}))
 
@@ -216,6 +224,11 @@ def proof_of_day_true(scene: LedgerScene) -> None:
 
 def proof_of_a_fraction_of_a_day(scene: LedgerScene) -> None:
     proof_with(scene, number=1.0)
+
+
+def proof_with_another_head_than_is_here(scene: LedgerScene) -> None:
+    """Whoever has the proof alone reads that one."""
+    proof_with(scene, head=(scene.day(2) / "head.json").read_text())
 
 
 def proof_at_a_place_in_words(scene: LedgerScene) -> None:
@@ -271,6 +284,8 @@ def signed_document_that_says_two_things(scene: LedgerScene) -> None:
         (figure_with_a_fraction, "REPORT-BROKEN"),
         (figure_that_is_a_truth, "REPORT-BROKEN"),
         (report_behind_a_mark, "REPORT-BROKEN"),
+        (report_of_another_version, "REPORT-BROKEN"),
+        (report_from_a_list, "REPORT-BROKEN"),
         (scope_from_a_text, "REPORT-BROKEN"),
         (scope_to_a_fraction, "REPORT-BROKEN"),
         (scope_from_a_truth, "REPORT-BROKEN"),
@@ -278,6 +293,7 @@ def signed_document_that_says_two_things(scene: LedgerScene) -> None:
         (proof_of_day_true, "PROOF"),
         (proof_of_a_fraction_of_a_day, "PROOF"),
         (proof_at_a_place_in_words, "PROOF"),
+        (proof_with_another_head_than_is_here, "PROOF"),
         (proof_of_a_line_that_says_two_ids, "PROOF"),
         (signed_document_that_says_two_things, "REPORT-BROKEN"),
     ],

@@ -22,7 +22,7 @@ from ledger_scene import DAYS, ROTATED, LedgerScene, Tamper, report_of, tampered
 from repository.cli.run import run
 from repository.ledger.keeper import prove
 from repository.ledger.keys import sign_document
-from repository.ledger.verifier import REPORT_PREFIX, WORDS, Verifier, canonical, key_of, leaf_of, told
+from repository.ledger.verifier import REPORT_PREFIX, WORDS, Verifier, canonical, key_of, leaf_of, opened, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 
@@ -628,6 +628,32 @@ def report_of_no_time(scene: LedgerScene) -> None:
     report_with(scene, '"kho": 1', '"kho": 1, "generated": "0"')
 
 
+def report_whose_signature_leads_nowhere(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    (scene.folder / "report.json.sig").symlink_to("report.json.sig")
+
+
+def keys_beside_a_document_that_never_answer(scene: LedgerScene) -> None:
+    (scene.folder / "drill.json").write_text("{}")
+    sign_document(scene.archive, scene.folder / "drill.json")
+    (scene.folder / "keys.ndjson").unlink()
+    os.mkfifo(scene.folder / "keys.ndjson")
+
+
+def of_a_terabyte(path: Path) -> None:
+    path.write_bytes(b"")
+    os.truncate(path, 1 << 40)
+
+
+def report_of_a_terabyte(scene: LedgerScene) -> None:
+    of_a_terabyte(scene.folder / "report.json")
+
+
+def table_of_a_terabyte(scene: LedgerScene) -> None:
+    report_of(scene, "2026-03-02", "2026-03-07")
+    of_a_terabyte(scene.folder / "faulty.csv")
+
+
 def folder_that_cannot_be_listed(scene: LedgerScene) -> None:
     os.rename(scene.day(3), scene.folder / f"days/{'x' * 200}")
     for _ in range(25):  # deeper than a path may be long
@@ -648,6 +674,10 @@ def folder_that_cannot_be_listed(scene: LedgerScene) -> None:
         (keys_that_never_answer, "FILE-UNREADABLE"),
         (table_that_never_answers, "REPORT-TABLE"),
         (events_that_never_end, "FILE-UNREADABLE"),
+        (report_whose_signature_leads_nowhere, "REPORT-SIGNATURE"),
+        (keys_beside_a_document_that_never_answer, "FILE-UNREADABLE"),
+        (report_of_a_terabyte, "REPORT-BROKEN"),
+        (table_of_a_terabyte, "REPORT-TABLE"),
         (folder_that_cannot_be_listed, "FOLDER-UNREADABLE"),
         (key_that_is_worked_on_for_hours, "KEY-CHAIN"),
         (closed_in_the_first_year, "HEAD-BROKEN"),
@@ -673,6 +703,29 @@ def folder_that_cannot_be_listed(scene: LedgerScene) -> None:
 def test_nothing_that_lies_there_keeps_the_verifier_from_its_answer(scene: LedgerScene, tamper: Tamper, code: str) -> None:
     tamper(scene)
     assert code in scene.found(scene.line)
+
+
+def test_what_is_exchanged_while_it_is_read_is_one_thing(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are summed of one report, and the signature is over another; a file becomes a pipe between two looks at it."""
+    report_of(scene, "2026-03-02", "2026-03-07")
+    report = scene.folder / "report.json"
+    sign_document(scene.archive, report)
+    signed = report.read_bytes()
+    changed(scene, "report.json", generated="2026-03-09T10:30:00.000000Z")  # nothing but its signature tells of that
+    first = Verifier._report_signature
+
+    def exchanged(self: Verifier, told_of: Any) -> None:
+        report.write_bytes(signed)
+        first(self, told_of)
+
+    monkeypatch.setattr(Verifier, "_report_signature", exchanged)
+    assert scene.found(scene.line) == {"REPORT-SIGNATURE"}
+    monkeypatch.undo()
+    pipe, look = scene.folder / "pipe", os.stat
+    os.mkfifo(pipe)
+    monkeypatch.setattr(os, "stat", lambda path, **how: look(report if path == str(pipe) else path, **how))
+    with pytest.raises(OSError, match="no file"):
+        opened(str(pipe))
 
 
 def test_names_tell_nothing_but_themselves(scene: LedgerScene) -> None:
