@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.packed import tarred
-from tests.repository.api_server import TOKENS, Server, until, with_limit, zipped
+from tests.repository.api_server import NO_TLS, TOKENS, Server, until, with_limit, zipped
 
 TEXT = "Quyết định số 12 về đất đai\n".encode()
 FILES = {"hồ sơ/Quyết định.txt": TEXT, "hồ sơ/tệp lớn.bin": os.urandom(9 << 20)}
@@ -255,10 +255,13 @@ def test_only_tokens_open(server: Server) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dTpw"}, {"Authorization": "Bearer é"}):
         raw = {name: value.encode() for name, value in headers.items()}
         for path in ("/api/v1/deposits", "/api/v1/aips", "/api/v1/aips/x/files/y"):
-            response = httpx.get(server.url + path, headers=raw)
+            response = server.asked(path, raw)
             assert (response.status_code, code(response)) == (401, "API-TOKEN")
             assert response.headers["WWW-Authenticate"].startswith("Bearer")
-        assert httpx.post(f"{server.url}/api/v1/deposits", headers=raw, content=zipped({"a": b"x"})).status_code == 401
+        assert (
+            httpx.post(f"{server.url}/api/v1/deposits", headers=raw, content=zipped({"a": b"x"}), verify=NO_TLS).status_code
+            == 401
+        )
     assert not any(token in server.log() for token in TOKENS.values())
 
 
@@ -362,7 +365,7 @@ def test_metrics_need_a_token_and_are_in_the_format_of_prometheus(server: Server
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert any(line.startswith("kho_aips ") and float(line.split()[1]) >= 1 for line in response.text.splitlines())
-    assert code(httpx.get(f"{server.url}/metrics")) == "API-TOKEN"
+    assert code(server.asked("/metrics")) == "API-TOKEN"
 
 
 def test_a_receipt_brings_the_newest_line_of_the_ledger(server: Server, stored: dict[str, object]) -> None:

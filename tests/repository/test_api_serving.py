@@ -46,7 +46,7 @@ def test_beside_a_worker_and_without_it(server: Server) -> None:
         assert line
     server.start()
     assert server.ended(server.deposit(zipped({"a.txt": b"by the worker"})))["state"] == "stored"
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert server.asked("/health").status_code == 200
     assert end(first)[0] == 0
     alone = server.deposit(zipped({"a.txt": b"by the server, which takes over"}))
     assert server.ended(alone)["state"] == "stored"
@@ -95,16 +95,16 @@ def test_a_failed_deposit_is_tried_again_under_its_id(server: Server) -> None:
 
 def test_health_says_no_without_saying_why(server: Server) -> None:
     server.start()
-    until(lambda: httpx.get(f"{server.url}/health").json()["ok"])
+    until(lambda: server.asked("/health").json()["ok"])
     tier = server.home / "tiers" / "b"
     tier.rename(tier.with_name("away"))
-    until(lambda: httpx.get(f"{server.url}/health").status_code == 503)
-    body = httpx.get(f"{server.url}/health").json()
+    until(lambda: server.asked("/health").status_code == 503)
+    body = server.asked("/health").json()
     assert body["checks"]["tiers"] == "failed"
     assert (body["checks"]["catalog"], body["ok"]) == ("ok", False)
     assert str(server.home) not in json.dumps(body)
     tier.with_name("away").rename(tier)
-    until(lambda: httpx.get(f"{server.url}/health").status_code == 200)
+    until(lambda: server.asked("/health").status_code == 200)
 
 
 def test_an_address_that_is_taken(server: Server) -> None:
@@ -162,7 +162,7 @@ def test_the_log_has_requests_and_no_names(server: Server) -> None:
 
 def test_the_description_is_valid_and_whole(server: Server) -> None:
     server.start()
-    document = httpx.get(f"{server.url}/openapi.json").json()
+    document = server.asked("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
         "/health",
