@@ -1,4 +1,4 @@
-"""Rights as an ordinary user has them, for tests that run as root (who may read everything)."""
+"""Rights as an ordinary user has them, for tests that run as root (who may read everything), and what such a user does to damage a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,12 @@ _READING = 0b110
 """CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
 
 _VERSION = 0x20080522
+
+
+def writable(path: Path) -> Path:
+    """The same file, which may be written now: stored files may only be read, and nobody but root writes them all the same."""
+    path.chmod(path.stat().st_mode | 0o200)
+    return path
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from storage.errors import Unavailable
 from storage.processes import START, Helpers
 from storage.tier import ObjectVersion
 from tests.builders_archive import engine_that_identifies_nothing, write_tree
+from tests.rights import writable
 
 COUNT = POOL_FROM + 3
 DUPLICATE = COUNT - 1
@@ -279,10 +280,10 @@ def surveyed(engine: Engine, accepted: list[str]) -> list[Surveyed]:
     altered = next(tiers["b"].versions())
     path = Path(tiers["b"].path) / "ocfl" / altered.place  # type: ignore[attr-defined]
     for name in ("inventory.json", "v1/inventory.json"):
-        (path / name).write_bytes((path / name).read_bytes() + b"\n")
+        writable(path / name).write_bytes((path / name).read_bytes() + b"\n")
     sidecar = hashlib.sha512((path / "inventory.json").read_bytes()).hexdigest() + " inventory.json\n"
     for name in ("inventory.json.sha512", "v1/inventory.json.sha512"):
-        (path / name).write_text(sidecar, encoding="ascii")
+        writable(path / name).write_text(sidecar, encoding="ascii")
     return list(rebuild._surveyed(engine.archive, tiers, rebuild._survey(engine.archive, tiers, Findings(), Silent())))
 
 

@@ -21,6 +21,7 @@ from storage.errors import AlreadyExists, Damaged, Refused, Unavailable
 from storage.ocfl.objects import remove_tree
 from storage.ocfl.tier import LocalTier
 from storage.tiers import keep_on
+from tests.rights import writable
 from tests.storage.sealed import SealedObject, files_below, two_versions
 
 
@@ -92,11 +93,11 @@ def test_a_tier_that_is_not_there_is_unavailable_and_never_written_to(tier: Loca
             shutil.move(path, path.parent / "elsewhere")
             LocalTier.create(path, "a")
         case "renamed":
-            marker.write_text(marker.read_text().replace('"a"', '"b"'))
+            writable(marker).write_text(marker.read_text().replace('"a"', '"b"'))
         case "newer":
-            marker.write_text(marker.read_text().replace('"kho_tier": 1', '"kho_tier": 2'))
+            writable(marker).write_text(marker.read_text().replace('"kho_tier": 1', '"kho_tier": 2'))
         case "damaged":
-            marker.write_bytes(b"\0" * 60)
+            writable(marker).write_bytes(b"\0" * 60)
         case "ocfl":
             (path / "ocfl").rename(path / "elsewhere")
     before = sorted(files_below(path)) if path.is_dir() else None
