@@ -15,7 +15,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,8 @@ class Seaweed:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+            for left in (each for port in self._ports.values() for each in _sockets(port)):
+                left.unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """Let it take connections and answer nothing."""
@@ -187,11 +189,19 @@ def guard(bucket: str, user: str) -> dict[str, Any]:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
+    """Ports that are free, and of which no other user has left a socket in the folder that all share: the store could not put its own
+    there, and would not start."""
+    free: list[int] = []
+    with ExitStack() as held:
+        while len(free) < count:
+            each = held.enter_context(closing(socket.socket()))
             each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+            port = int(each.getsockname()[1])
+            if not _sockets(port):
+                free.append(port)
+    return free
+
+
+def _sockets(port: int) -> list[Path]:
+    """Where the store listens besides a port: always there, however it ends."""
+    return list(Path("/tmp").glob(f"seaweedfs-*-{port}.sock"))
