@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check a ledger of Kho with nothing but Python (3.8 or newer, standard library only) and, for time stamps, the openssl command.
 
-    python3 kho-ledger-verify.py FOLDER [--head LINE-OR-FILE]... [--ca FILE] [--key ID]... [--unbroken] [--json] [--lang vi|en]
+    python3 -I kho-ledger-verify.py FOLDER [--head LINE-OR-FILE]... [--ca FILE] [--key ID]... [--unbroken] [--json] [--lang vi|en]
 
 FOLDER holds days of a ledger (head.json, head.sig, events.ndjson, keys.ndjson and, where there is one, head.tst), at any depth: an
 exported report, or a whole storage root. It may hold report.json (its figures are summed again), proofs (*.proof.json), and other
@@ -15,10 +15,18 @@ Exit: 0 nothing contradicts itself (read what is *not* proven), 1 the ledger was
 contradicts itself, but an outside head is of a day that is not here, or no day is here that --key, --unbroken or --ca could be held
 against: what was asked for is not proven.
 
+With -I Python takes no module from the folder of this file: whoever made an export could have put one there. For the same reason take this
+file from elsewhere than from what you check, or compare it.
+
 This file is the definition of the checks and trusts neither Kho nor its operators; docs/on-disk.md describes the format.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    sys.path.pop(0)  # the folder of this file: modules in it are nobody's that Python knows
 
 import argparse
 import base64
@@ -32,7 +40,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -1475,8 +1482,9 @@ def as_json(verifier: Verifier, lang: str = "en") -> dict[str, Any]:
 
 
 def outside_text(said: str) -> str:
-    """What ``--head`` says: the text itself, or of the file that it names."""
-    if not os.path.isfile(said):
+    """What ``--head`` says: the text itself, or of the file that it names. A line is no name, whatever files are called: who made history
+    again knows the true line, and could leave his own under that name."""
+    if HEAD_LINE.search(said) or not os.path.isfile(said):
         return said
     try:
         with open(said, encoding="utf-8", errors="replace") as stream:

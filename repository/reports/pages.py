@@ -217,5 +217,5 @@ def _proof(document: dict[str, Any], say: Words) -> Iterable[str]:
         for key in ledger["lost_keys"]:
             lost = LostKey(key["from"], key["key"], key["time"])
             yield f"<p class=bad>{say('proof_key_lost', first=lost.first, which=escape(lost.key), time=escape(lost.minute))}</p>"
-        yield f"<p class=mono>python3 kho-ledger-verify.py . --head '{escape(ledger['head'])}'</p>"
+        yield f"<p class=mono>python3 -I kho-ledger-verify.py . --head '{escape(ledger['head'])}'</p>"
     yield signs(say)

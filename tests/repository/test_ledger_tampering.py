@@ -817,6 +817,32 @@ def test_what_cannot_be_used_is_wrong_usage_and_says_nothing_of_the_ledger(scene
         assert run(["ledger", "verify", str(scene.folder), "--head", f"{'as you see here: ' * 20}\n{scene.line}"]) == 0
 
 
+def test_a_file_that_is_called_as_a_head_is_none(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made history again knows the true head that others have, and can put a file of that name where they will check."""
+    true = scene.line
+    last_day_remade_with_the_stolen_key(scene)
+    (scene.folder / true).write_text(scene.day_line(DAYS))
+    monkeypatch.chdir(scene.folder)
+    script = [sys.executable, "-I", "kho-ledger-verify.py", "."]
+    done = subprocess.run([*script, "--head", true], capture_output=True, text=True, check=False)
+    assert (done.returncode, "after that" in done.stdout) == (1, True), done.stdout
+    with redirect_stdout(io.StringIO()):
+        assert run(["ledger", "verify", ".", "--head", true]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("json.py", []), ("hashlib.py", []), ("json.py", ["-I"]), ("__future__.py", ["-I"])]
+)
+def test_modules_that_lie_beside_the_verifier_are_not_taken(scene: LedgerScene, name: str, options: list[str]) -> None:
+    """Who makes an export could answer in the place of Python's own modules; of `__future__` only -I keeps him off."""
+    outcome_edited(scene)
+    (scene.folder / name).write_text("print('all is well')\nimport os\nos._exit(0)\n")
+    done = subprocess.run(
+        [sys.executable, *options, "kho-ledger-verify.py", "."], capture_output=True, text=True, check=False, cwd=scene.folder
+    )
+    assert (done.returncode, "all is well" in done.stdout) == (1, False), done
+
+
 def test_names_and_consoles_that_are_not_unicode_get_their_answer(scene: LedgerScene) -> None:
     script = str(scene.folder / "kho-ledger-verify.py")
     (scene.folder / os.fsdecode(b"\xff.proof.json")).write_text("{}")
