@@ -310,17 +310,16 @@ class Spool:
         """Everything known about one item."""
         if self._kept is not None:
             return self._kept.by_name.get(name)
-        return self._one("name", name)
-
-    def of_file(self, file: str) -> Spooled | None:
-        """The item that has ``file`` of the spool."""
-        if (few := self._few()) is not None:
-            return few.by_file.get(file)
-        return self._one("file", file)
-
-    def _one(self, column: str, value: bytes | str) -> Spooled | None:
-        row = self._database.run(f"SELECT {_COLUMNS}, 0 FROM item WHERE {column} = ?", (value,)).fetchone()
+        row = self._database.run(f"SELECT {_COLUMNS}, 0 FROM item WHERE name = ?", (name,)).fetchone()
         return None if row is None else _spooled(row)
+
+    def of_file(self, file: str) -> Item | None:
+        """The item, as it was received, that has ``file`` of the spool."""
+        if (few := self._few()) is not None:
+            found = few.by_file.get(file)
+            return None if found is None else found.item
+        row = self._database.run("SELECT name, kind, size, modified FROM item WHERE file = ?", (file,)).fetchone()
+        return None if row is None else Item(row[0], Kind(row[1]), row[2], row[3])
 
     def get(self, name: bytes) -> Item | None:
         found = self.find(name)

@@ -258,7 +258,7 @@ def received(spool: Spool, file: str) -> tuple[bytes, int | None]:
     found = spool.of_file(file.removeprefix(SPOOLED))
     if found is None:
         raise KeyError(file)
-    return found.item.name, found.item.modified
+    return found.name, found.modified
 
 
 class _Hashing(io.BufferedWriter):
