@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import signal
 from collections.abc import Generator, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from storage.retrying import Again
 from tests.builders_archive import SharedIdentifier
 from tests.seaweed import Seaweed, running
 
@@ -27,7 +29,6 @@ LONGEST = (
     "test_campaigns_resumed.py",
     "test_office_comparison.py",
     "test_bounded_work.py",
-    "test_flow_damage.py",
     "test_api_schema.py",
     "test_flow_cold.py",
     "test_jobs_processes.py",
@@ -39,7 +40,6 @@ LONGEST = (
     "test_real_input.py",
     "test_jobs_postgresql.py",
     "test_cli_corridor.py",
-    "test_cli_ledger.py",
     "test_signature_vectors.py",
     "test_ocfl_check.py",
     "test_ocfl_fixtures.py",
@@ -49,11 +49,10 @@ LONGEST = (
     "test_other_kinds.py",
     "test_films.py",
     "test_migrator.py",
-    "test_cli_tape.py",
+    "test_flow_damage.py",
     "test_layouts.py",
     "test_doc.py",
     "test_reasons.py",
-    "test_cli_signatures.py",
     "test_cli_review.py",
     "test_s3.py",
     "test_bounded_containers.py",
@@ -102,6 +101,12 @@ def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed
     """One S3 store for the session: a bucket for every test is enough of its own."""
     with running(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is away is asked again at once, as often as else: each of many calls to one that is down waits for 1.4 seconds."""
+    monkeypatch.setattr("storage.s3.tier.Again", functools.partial(Again, pause=0.01))
 
 
 @pytest.fixture

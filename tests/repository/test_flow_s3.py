@@ -26,6 +26,8 @@ from storage.tier import ObjectId, WriteOnceTier
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot, write_tree
 from tests.seaweed import Seaweed, running
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 FILES = {"báo cáo.txt": "Nội dung".encode(), "thư mục/ảnh.bin": bytes(range(256)) * 300, "thư mục/rỗng": b"", "trống/": b""}
 
 

@@ -23,6 +23,8 @@ from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot,
 from tests.s3_door import LOGIN_PAGE, Door
 from tests.seaweed import Seaweed, guard, running
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 
 @pytest.fixture(scope="module")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:

@@ -21,7 +21,7 @@ from tests.builders_archive import ArchiveUnderTest, SharedIdentifier, snapshot,
 from tests.seaweed import Seaweed
 from tests.storage.tape.target import Target, needs_target, running
 
-pytestmark = needs_target
+pytestmark = [needs_target, pytest.mark.usefixtures("short_pauses")]
 
 NOISE = 6_000
 
