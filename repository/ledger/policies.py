@@ -25,7 +25,7 @@ from repository.archive import Archive
 from repository.coming import DAYS, day_object
 from repository.ledger.in_force import text_of
 from repository.ledger.segments import read_file
-from repository.ledger.verifier import BROKEN, EARLIER, PAPERS, papers_of, written
+from repository.ledger.verifier import EARLIER, PAPERS, head_of, papers_of
 from repository.settings.formats import OWN_POLICY
 from repository.settings.home import Settings
 from storage.errors import StorageError
@@ -184,9 +184,10 @@ def _newest(tier: Tier) -> tuple[int, bytes, bytes] | None:
         place = archive.rpartition(":")[0]
         last = _last(tier, place, int(archive.rpartition(":")[2])) if archive else 0
         for number in range(last, max(0, last - LOOKED_BACK), -1):
-            with contextlib.suppress(StorageError, OSError, *BROKEN):
+            with contextlib.suppress(StorageError, OSError):
                 head, text = (read_file(tier, f"{place}:{number}", name) for name in ("head.json", POLICY))
-                if hashlib.sha256(text).hexdigest() == written(head)["policy"]:
+                said = head_of(head)
+                if said and said["number"] == number and papers_of(said).get(POLICY) == hashlib.sha256(text).hexdigest():
                     return number, head, text
     return None
 

@@ -492,7 +492,7 @@ class Day:
         self.unread: dict[str, str] = {}  # files that are there and could not be read, and why
         self.data = contents(os.path.join(folder, "head.json"))
         self.digest = hashlib.sha256(self.data).hexdigest()
-        self.head = _head(self.data)
+        self.head = head_of(self.data)
         self.signature = self.read("head.sig")  # once: what is stamped is what was checked
 
     def read(self, name: str) -> bytes | None:
@@ -534,7 +534,8 @@ def _is_ledger(folder: str) -> bool:
         return True
 
 
-def _head(data: bytes) -> Any:
+def head_of(data: bytes) -> Any:
+    """What the bytes of a head say; None when they cannot be believed to be one."""
     try:
         head = written(data)
         moment(head["closed"])
@@ -1195,7 +1196,7 @@ class Verifier:
     def _root_alone(self, data: bytes, number: int) -> tuple[str, int, bool]:
         """(root, events) of a day whose events are not here, by the head that a proof brings along; and whether anything but the proof
         vouches for that head: a line from outside, the same head here, or the first day here, which continues it."""
-        head, digest = _head(data), hashlib.sha256(data).hexdigest()
+        head, digest = head_of(data), hashlib.sha256(data).hexdigest()
         self.alone.add(digest)
         if head["number"] != number or (self.archive and head["archive"] != self.archive):
             raise ValueError(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +18,7 @@ from repository.engine import Engine
 from repository.ledger.events import ledger_of
 from repository.ledger.keeper import close_days, export_days, keep_day
 from repository.ledger.policies import kept_policy
-from repository.ledger.verifier import Verifier
+from repository.ledger.verifier import Verifier, canonical
 from repository.settings.formats import OWN_POLICY
 from tests.builders_archive import ArchiveUnderTest
 from tests.clocks import RunningClock
@@ -159,6 +160,18 @@ def test_tiers_that_tell_of_different_days_put_nothing_in_force(archive: Archive
     _, (finding,) = Engine.adopt(archive.home, tiers=places)
     assert finding.code == "SET-POLICY-BESIDE"
     assert b"# ours" not in (archive.home / "policy.toml").read_bytes()
+
+
+@pytest.mark.parametrize("member", [b'"policies":5', b'"date":7', b'"formats":[]', b'"number":9'])
+def test_a_head_that_is_none_gives_nothing_back(archive: ArchiveUnderTest, tmp_path: Path, member: bytes) -> None:
+    """Whoever can write to a tier keeps nobody from his home."""
+    day(archive, RunningClock(START))
+    places = tiers(archive, tmp_path / "tiers")
+    for head in (head for place in places.values() for head in Path(place).rglob("head.json")):
+        said = {**json.loads(head.read_bytes()), **json.loads(b"{%b}" % member)}
+        head.chmod(0o644)
+        head.write_bytes(canonical(said) + b"\n")
+    assert [each.code for each in Engine.adopt(archive.home, tiers=places)[1]] == ["SET-POLICY-NONE"]
 
 
 def test_tiers_without_a_policy_say_so(archive: ArchiveUnderTest, tmp_path: Path) -> None:
