@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -24,7 +25,7 @@ from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowStatus
 
 from policies.findings import KhoError
 from policies.phrases import phrase
-from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobDatabase, JobTables, unpack
+from repository.jobs.errors import Cancelled, Conflict, GaveUp, JobDatabase, JobTables, OldSqlite, unpack
 from repository.jobs.flow import Json, Progress
 from repository.jobs.records import Recorded, RecordSerializer
 from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, OWN_QUEUE, QUEUE, SHORT_QUEUE, Settings
@@ -120,9 +121,11 @@ class Job:
 
 
 class Client:
-    """Jobs seen from outside. Threads may share one; close it."""
+    """Jobs seen from outside. Threads may share one; close it. Raises OldSqlite."""
 
     def __init__(self, settings: Settings) -> None:
+        if settings.sqlite:
+            check_sqlite()
         self._settings = settings
         self._dbos: DBOSClient | None = None
         self._guard = threading.Lock()
@@ -330,6 +333,15 @@ def database_failure(settings: Settings, error: Exception) -> JobDatabase | None
     if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("sqlalchemy."):
         return JobDatabase(settings.database_url.rsplit("@", 1)[-1], str(getattr(error, "orig", error)))
     return None
+
+
+def check_sqlite(
+    python: tuple[int, ...] = tuple(sys.version_info[:3]), sqlite: tuple[int, ...] = sqlite3.sqlite_version_info
+) -> None:
+    """DBOS takes for granted that Python 3.12 and newer come with a SQLite that tells milliseconds (3.42); where one was built with an
+    older, every row of a job would fail. Raises OldSqlite."""
+    if python >= (3, 12) and sqlite < (3, 42):
+        raise OldSqlite(".".join(map(str, python)), ".".join(map(str, sqlite)))
 
 
 def sqlite_file(url: str) -> Path:

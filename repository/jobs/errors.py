@@ -12,6 +12,7 @@ JobError
 ├── StillRunning     the wait was limited and the job is not done
 ├── LauncherBusy     another process launches the jobs of this home
 ├── JobTables        the job tables in the database do not fit this version of Kho
+├── OldSqlite        the SQLite of this Python is too old for it
 └── JobDatabase      the database could not be asked, or could not do it now
 """
 
@@ -32,6 +33,7 @@ __all__ = [
     "JobTables",
     "LauncherBusy",
     "NotJson",
+    "OldSqlite",
     "StepFailed",
     "StillRunning",
     "UnknownFlow",
@@ -98,6 +100,11 @@ class LauncherBusy(JobError):
 class JobTables(JobError):
     def __init__(self, database: str, reason: str) -> None:
         super().__init__("JOB-TABLES", database, reason=reason)
+
+
+class OldSqlite(JobError):
+    def __init__(self, python: str, sqlite: str) -> None:
+        super().__init__("JOB-SQLITE", "", python=python, sqlite=sqlite)
 
 
 class JobDatabase(JobError):

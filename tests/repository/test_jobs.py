@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +39,8 @@ from repository.jobs import (
     UnknownJob,
     service,
 )
+from repository.jobs.client import check_sqlite
+from repository.jobs.errors import OldSqlite
 from repository.jobs.lock import LauncherLock
 from storage.errors import Unavailable
 from tests.clocks import RunningClock
@@ -447,6 +449,7 @@ def test_every_code_of_the_jobs_is_registered():
         errors.NotJson("", "").code,
         errors.StillRunning("", "").code,
         errors.LauncherBusy("", "").code,
+        errors.OldSqlite("", "").code,
         errors.JobTables("", "").code,
         errors.JobDatabase("", "").code,
     }
@@ -534,3 +537,20 @@ def test_who_has_waited_is_not_remembered(home, machine):
             machine.run("three", f"j{number}", QUICK, wait=False)
             assert machine.wait(f"j{number}", progress=lambda progress: None)[2] == f"j{number}/three"
         assert not executor._here
+
+
+@pytest.mark.parametrize(
+    ("python", "sqlite", "refused"),
+    [
+        ((3, 11, 2), (3, 40, 1), False),
+        ((3, 12, 1), (3, 40, 1), True),
+        ((3, 12, 0), (3, 42, 0), False),
+        ((3, 13, 5), (3, 46, 1), False),
+    ],
+)
+def test_a_python_with_a_sqlite_too_old_is_told_before_anything_is_made(
+    python: tuple[int, ...], sqlite: tuple[int, ...], refused: bool
+) -> None:
+    """`kho init` ended with "NOT NULL constraint failed: queues.created_at", and an archive half made."""
+    with pytest.raises(OldSqlite) if refused else nullcontext():
+        check_sqlite(python, sqlite)
