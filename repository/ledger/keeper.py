@@ -200,7 +200,7 @@ def day_files(archive: Archive, day: LedgerDay, folder: Path) -> dict[str, Path]
     """
     head, segment = json.loads(day.head), folder / SEGMENT
     if not segment.exists() or hash_file(segment, ["sha256"])[1]["sha256"].hex != head["segment"]:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)  # of an export: for others, too; the ledger's own folder is closed to them
         segment.unlink(missing_ok=True)
         bring_segment(archive, day, segment)
     texts = {"head.json": day.head, "head.sig": day.signature, "keys.ndjson": _told(archive, head["keys"])}

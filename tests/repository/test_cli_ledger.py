@@ -39,6 +39,7 @@ def test_the_ledger_from_the_first_day_to_its_proof(tmp_path: Path) -> None:
     assert line.json["head"] == closed.json["head"]
     out = tmp_path / "out"
     as_promised(archive.kho("ledger", "export", "-o", out, "--json"), "ledger_export")
+    assert {each.stat().st_mode for each in out.rglob("*") if each.is_dir()} == {out.stat().st_mode}, "as readable as the rest"
     proof = archive.kho("ledger", "prove", event, "--json")
     as_promised(proof, "ledger_proof")
     (out / "one.proof.json").write_text(json.dumps(proof.json["proof"]))
