@@ -6,6 +6,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
@@ -31,7 +32,25 @@ PAGES_BEFORE_CHECKPOINT = 8_000
 """32 MiB of write-ahead log between checkpoints: bulk registration writes each page of an index fewer times."""
 
 
-def _configure_sqlite(dbapi: Any, _record: Any) -> None:
+def _open_sqlite(file: str | None, dbapi: Any, _record: Any) -> None:
+    """Not where one may only read the file: SQLite would make the log beside it all the same, in the name of whoever looks, and its owner
+    could write nothing more. Raises CatalogUnavailable."""
+    if said := _not_ours(file):
+        raise CatalogUnavailable(said)
+    _configure_sqlite(dbapi)
+
+
+def _not_ours(file: str | None) -> str:
+    """That the user who asks may not write the file of the database, or what lies beside it, in words; SQLite says "readonly" of it
+    whatever one does."""
+    beside = (file, f"{file}-wal", f"{file}-shm", os.path.dirname(os.path.abspath(file))) if file and os.path.exists(file) else ()
+    for place in beside:
+        if os.path.exists(place) and not os.access(place, os.W_OK, effective_ids=True):
+            return phrase("cat-not-yours", path=place, user=_name(os.geteuid()), owner=_name(os.stat(place).st_uid))
+    return ""
+
+
+def _configure_sqlite(dbapi: Any) -> None:
     dbapi.isolation_level = None  # the driver shall not begin transactions of its own: Database does
     cursor = dbapi.cursor()
     for pragma in (
@@ -62,7 +81,7 @@ def _engine(url: str) -> Engine:
             if parsed.database and not os.path.isdir(os.path.dirname(os.path.abspath(parsed.database))):
                 raise CatalogUnavailable(phrase("cat-no-folder", path=parsed.database))
             engine = create_engine(parsed)
-            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "connect", partial(_open_sqlite, parsed.database))
             return engine
         return create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as problem:
@@ -89,7 +108,9 @@ class Database:
                     _begin_sqlite(connection, write=write)
                 yield connection
         except DBAPIError as problem:
-            raise CatalogUnavailable(self._not_ours() or str(problem.orig)) from problem
+            raise CatalogUnavailable(
+                _not_ours(self._engine.url.database if self._sqlite else None) or str(problem.orig)
+            ) from problem
         except PoolTimeout as problem:
             raise CatalogUnavailable(phrase("cat-busy")) from problem
 
@@ -110,14 +131,6 @@ class Database:
             return
         with self._transaction(write=False) as transaction:
             yield transaction
-
-    def _not_ours(self) -> str:
-        """That the user who asks may not write the file of the database, in words; SQLite says "readonly" of it whatever one does."""
-        file = self._engine.url.database if self._sqlite else None
-        for place in (file, os.path.dirname(os.path.abspath(file))) if file and os.path.exists(file) else ():
-            if not os.access(place, os.W_OK, effective_ids=True):
-                return phrase("cat-not-yours", path=place, user=_name(os.geteuid()), owner=_name(os.stat(place).st_uid))
-        return ""
 
     def close(self) -> None:
         self._engine.dispose()

@@ -13,7 +13,7 @@ import typer
 
 from policies.findings import Finding, spoken
 from repository.cli.ahead import EXAMINER, beside
-from repository.cli.door import Door, Usage, actor, check_source
+from repository.cli.door import Door, Usage, actor, check_source, is_there
 from repository.cli.exits import Exit, worst
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, size, when
@@ -109,7 +109,7 @@ def _check_metadata(path: Path | None) -> None:
     """One file that is there, said before any deposit is announced. Raises Usage."""
     if path is None:
         return
-    if not os.path.lexists(path):
+    if not is_there(path):
         raise Usage("USE-NO-PATH", str(path))
     if not path.is_file():
         raise Usage("USE-NOT-A-FILE", str(path))

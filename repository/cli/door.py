@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from repository.progress import Progress
     from storage.processes import Helpers
 
-__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_one_of", "check_source"]
+__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_one_of", "check_source", "is_there"]
 
 HOME_VARIABLE = "KHO_HOME"
 MARKER = "kho.toml"
@@ -40,9 +40,18 @@ class Usage(KhoError):
     """The command line asks for something that cannot be meant (exit code 2)."""
 
 
+def is_there(path: Path) -> bool:
+    """Whether something has this name, be it a link to nothing. Raises OSError where one may not look: os.path says no then."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: no name of a file at all
+        return False
+    return True
+
+
 def check_source(path: Path) -> None:
     """A package must be a file or a folder: a pipe would be waited for without end. Raises Usage."""
-    if not os.path.lexists(path):
+    if not is_there(path):
         raise Usage("USE-NO-PATH", str(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise Usage("USE-NEITHER", str(path))

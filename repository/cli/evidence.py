@@ -12,7 +12,7 @@ import typer
 from policies.findings import Finding, Weight, spoken
 from policies.phrases import phrase
 from repository.cli.as_of import as_of
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, is_there
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number, when
@@ -195,7 +195,7 @@ def verify(
     """Verify any evidence record over its data objects."""
     door = Door.of(context, as_json=as_json)
     for path in (record, *(data or ()), *(anchors or ()), *([algorithms] if algorithms else ())):
-        if not path.exists():
+        if not is_there(path):
             raise Usage("USE-NO-PATH", str(path))
     from repository.evidence.judge import judge_each
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from policies.findings import Finding
-from repository.cli.door import Door, Usage
+from repository.cli.door import Door, Usage, is_there
 from repository.cli.exits import Exit
 from repository.cli.help import AsJson, Home
 from repository.cli.screen import Screen, number
@@ -45,7 +45,7 @@ def verify(
 ) -> int:
     """Check an exported ledger or a storage root that holds one."""
     door = Door.of(context, home, as_json)
-    if not path.is_dir():
+    if not is_there(path) or not path.is_dir():
         raise Usage("USE-NO-PATH", str(path))
     from repository.ledger.verifier import HEAD_LINE, KEY_ID, Verifier, is_certificate, outside_text, told
     from repository.ledger.verifier import as_json as document

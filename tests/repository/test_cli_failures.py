@@ -192,6 +192,29 @@ def test_the_folder_of_somebody_else_is_told_without_a_traceback(
     assert str(theirs / "archive") in said
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["verify"],
+        ["ledger", "verify"],
+        ["evidence", "verify"],
+        ["formats", "identify"],
+        ["signatures", "validate"],
+    ],
+    ids=" ".join,
+)
+def test_what_one_may_not_look_at_is_not_said_to_be_missing(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "en")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o000)
+    with ordinary_rights():
+        assert run([*command, str(theirs / "bag")]) == 1
+    said = capsys.readouterr().err
+    assert f"Permission denied ({theirs / 'bag'})" in said
+
+
 def test_the_archive_of_somebody_else_is_told_as_that(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +227,20 @@ def test_the_archive_of_somebody_else_is_told_as_that(
         assert run(["list", "--home", str(theirs)]) == 1
     said = capsys.readouterr().err
     assert f"may not write {theirs / 'catalog.db'}, which belongs to " in said
+
+
+def test_who_may_only_read_the_catalog_leaves_no_log_of_theirs_beside_it(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that a group may write, one look by a colleague kept the archive's owner from writing: "attempt to write a readonly
+    database"."""
+    monkeypatch.setenv("KHO_LANG", "en")
+    theirs = shutil.copytree(home, tmp_path / "theirs")
+    (theirs / "catalog.db").chmod(0o444)
+    with ordinary_rights():
+        assert run(["list", "--home", str(theirs)]) == 1
+    assert f"may not write {theirs / 'catalog.db'}, which belongs to " in capsys.readouterr().err
+    assert list(theirs.glob("catalog.db-*")) == []
 
 
 def test_a_document_that_was_begun_is_closed(
