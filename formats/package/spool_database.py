@@ -79,10 +79,12 @@ class SpoolDatabase:
             return
         except OSError as error:
             raise SpoolFailed(self._path, os_phrase(error)) from error
-        if len(data) > 19 or not data:
+        if len(data) > 19:
             self._hold(data)
-        else:
+        elif data:
             self._open()
+        else:  # of a machine that lost its power: nothing is known, and what was received is read again
+            self._make()
 
     def _make(self) -> None:
         """Work in memory, without a file as yet."""

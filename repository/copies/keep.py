@@ -6,6 +6,7 @@ before spool removal. *Stored* is only ever set by counting copies that were re-
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,12 +18,12 @@ from formats.package.spool import Spool
 from formats.premis import Event, read_events
 from formats.report import FormatReport, KnownFormat
 from policies.audits import next_check, next_look
-from policies.findings import said
+from policies.findings import KhoError, reason_of, said
 from policies.phrases import phrase
 from policies.promise import CopiesPolicy
 from repository.aip.carried import Carried, CarriedFile
 from repository.aip.facts import aip_facts, original_name
-from repository.aip.listing import listed_files
+from repository.aip.listing import ListedFile, listed_files
 from repository.aip.sealing import EVENTS_PATH, SPOOLED, load_sealed, received, said_event, summary_of
 from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import Archive
@@ -34,32 +35,38 @@ from repository.ledger.events import ledger_of
 from repository.ledger.write_once import promise
 from repository.model import NOT_SOUND, AipVersion, Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
-from storage.errors import StorageError
-from storage.tier import ObjectId
+from storage.errors import SpoolDamaged, StorageError, Unavailable
+from storage.tier import ObjectId, SealedVersion
 from storage.tiers import keep_on
 
 __all__ = ["keep", "register"]
+
+UNREADABLE = (KhoError, OSError, ValueError, KeyError, TypeError, sqlite3.Error)
+"""What reading a sealed deposit raises where its spool is not as it was: a spool is never synced, and each may have suffered by itself."""
 
 
 def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
     """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error"}. Those of
     collections that are not promised this tier are left out.
 
-    A tier that cannot be asked fails its part of the batch, never the other tiers' part.
+    A tier that cannot be asked fails its part of the batch, never the other tiers' part; a spool that cannot be read, its own deposit.
     """
     accepted = archive.catalog.deposits.several(deposit_ids)
-    sealed = {
-        deposit_id: load_sealed(archive.spools.folder(deposit_id), partial(archive.spools.get, deposit_id))
-        for deposit_id in deposit_ids
-        if accepted[deposit_id].state is DepositState.ACCEPTED and tier_name in _promise(archive, deposit_id).tiers
-    }
+    sealed: dict[str, SealedVersion] = {}
     results: dict[str, Any] = {}
+    for deposit_id in deposit_ids:
+        try:
+            if accepted[deposit_id].state is DepositState.ACCEPTED and tier_name in _promise(archive, deposit_id).tiers:
+                spool = partial(archive.spools.get, deposit_id)
+                sealed[deposit_id] = load_sealed(archive.spools.folder(deposit_id), spool)
+        except UNREADABLE as error:
+            results[deposit_id] = {"ok": False, "error": _unreadable(archive, deposit_id, error)}
     try:
         kept = keep_on(
             archive.tiers[tier_name], list(sealed.values()), progress=progress.advance, verify=archive.verifiers.verify
         )
     except StorageError as error:
-        return {deposit_id: {"ok": False, "error": said(error.finding)} for deposit_id in sealed}
+        return results | {deposit_id: {"ok": False, "error": said(error.finding)} for deposit_id in sealed}
     for deposit_id, one in zip(sealed, kept, strict=True):
         if one.error is not None:
             results[deposit_id] = {"ok": False, "error": said(one.error.finding)}
@@ -69,6 +76,15 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
             problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
             results[deposit_id] = {"ok": not problem, "error": problem, **read}
     return results
+
+
+def _unreadable(archive: Archive, deposit_id: str, error: Exception) -> str:
+    """What is said of a deposit whose spool cannot be read: damaged only where it is not that the disk did not answer."""
+    if isinstance(error, KhoError):
+        return said(error.finding)
+    unasked = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+    kind = Unavailable if unasked else SpoolDamaged
+    return said(kind(str(archive.spools.folder(deposit_id)), reason_of(error)).finding)
 
 
 def _promise(archive: Archive, deposit_id: str) -> CopiesPolicy:
@@ -89,7 +105,8 @@ def _locked(archive: Archive, tier_name: str, deposit_id: str, object_id: Object
 def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Register what has enough verified copies, give the receipt, empty the spool. ``kept`` is tier → what `keep` returned.
 
-    Returns the ids that are stored now. A deposit with too few copies stays ACCEPTED, with the reason; it is kept again later.
+    Returns the ids that are stored now. A deposit with too few copies, or whose spool cannot be read, stays ACCEPTED, with the reason; it
+    is kept again later.
     """
     deposits = archive.catalog.deposits.several(deposit_ids)
     waiting = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
@@ -101,13 +118,15 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
     with archive.catalog.begin() as transaction:
         still = archive.catalog.deposits.several([deposit.id for deposit in enough], within=transaction)
         enough = [deposit for deposit in enough if still[deposit.id].state is DepositState.ACCEPTED]  # another job may be done
-        facts = {deposit.id: Sealed(archive, deposit) for deposit in enough}
-        registrations = (facts[each.id].registration(archive, mine[each.id], now) for each in enough)
+        facts, unread = _read(archive, enough)
+        registrations = (each.registration(archive, mine[deposit_id], now) for deposit_id, each in facts.items())
         archive.catalog.register(registrations, within=transaction)
         archive.catalog.events.append((event for each in facts.values() for event in each.events()), within=transaction)
-        ledger.kept(((deposit, mine[deposit.id]) for deposit in enough), within=transaction)
+        ledger.kept(((deposits[deposit_id], mine[deposit_id]) for deposit_id in facts), within=transaction)
         archive.catalog.deposits.update_all(list(facts), state=DepositState.STORED, error="", updated=now, within=transaction)
         archive.catalog.coming.end(list(facts), within=transaction)
+    for deposit_id, reason in unread.items():
+        _waits(archive, deposit_id, reason)
     stored.update(facts)
     ended = [replace(deposits[deposit_id], state=DepositState.STORED) for deposit_id in stored]
     for deposit in ended:
@@ -119,9 +138,34 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
     return sorted(stored)
 
 
+def _read(archive: Archive, deposits: Sequence[Deposit]) -> tuple[dict[str, Sealed], dict[str, str]]:
+    """By id: what was sealed, and why that of others cannot be read."""
+    read: dict[str, Sealed] = {}
+    unread: dict[str, str] = {}
+    for deposit in deposits:
+        try:
+            read[deposit.id] = Sealed(archive, deposit)
+        except UNREADABLE as error:
+            unread[deposit.id] = _unreadable(archive, deposit.id, error)
+    return read, unread
+
+
+def _waits(archive: Archive, deposit_id: str, reason: str) -> None:
+    """An accepted deposit says why it is not stored as yet."""
+    waiting = archive.catalog.deposits.update(deposit_id, error=reason, updated=archive.clock.now())
+    folder = archive.spools.folder(deposit_id)
+    if folder.exists():
+        write_row(folder, waiting)
+
+
 def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether enough tiers hold verified copies; if not, the deposit says why."""
-    promised, kept = _promise(archive, deposit.id), _with_what_was_there(archive, deposit, kept)
+    try:
+        promised = _promise(archive, deposit.id)
+    except UNREADABLE as error:
+        _waits(archive, deposit.id, _unreadable(archive, deposit.id, error))
+        return False
+    kept = _with_what_was_there(archive, deposit, kept)
     good = [tier for tier, result in kept.items() if result["ok"]]
     if promised.enough(good):
         return True
@@ -131,9 +175,7 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
     if len(good) >= promised.need:
         there = (spread.words(have, need) for spread, have, need in promised.short(good))
         reasons = "; ".join(filter(None, (*there, reasons)))
-    error = NotEnoughCopies(deposit.aip_id, len(good), promised.need, reasons)
-    waiting = archive.catalog.deposits.update(deposit.id, error=said(error.finding), updated=archive.clock.now())
-    write_row(archive.spools.folder(deposit.id), waiting)
+    _waits(archive, deposit.id, said(NotEnoughCopies(deposit.aip_id, len(good), promised.need, reasons).finding))
     return False
 
 
@@ -157,7 +199,8 @@ def _with_what_was_there(
 
 
 class Sealed:
-    """A sealed deposit as the catalog is told of it: what is small by the list beside it, else by its spool's database."""
+    """A sealed deposit as the catalog is told of it: what is small by the list beside it, else by its spool's database. Raises one of
+    `UNREADABLE` when it is made, not when it is registered with others."""
 
     def __init__(self, archive: Archive, deposit: Deposit) -> None:
         self._archive = archive
@@ -165,8 +208,21 @@ class Sealed:
         self._folder = archive.spools.folder(deposit.id)
         self._summary = summary_of(self._folder)
         self._told: Mapping[str, Any] | None = self._summary.get("told")
+        self._listed = self._of_list()
         with self._submission() as stream:
             self.record = read_submission(stream)[0]
+
+    def _of_list(self) -> list[ListedFile] | None:
+        """The files, by the list. A tier that has the version asks for that no more, and the database tells the same: where the list is not
+        as it was written, and that has as many files, they are told from there (None)."""
+        if self._told is None:
+            return None
+        try:
+            return listed_files(self._folder, bytes.fromhex(self._summary["contents_sha512"]))
+        except SpoolDamaged:
+            if Manifest(self._opened.database).totals() != self._totals():
+                raise
+            return None
 
     def _submission(self) -> BinaryIO:
         if self._told is None:
@@ -223,10 +279,9 @@ class Sealed:
         return self._told["files"], self._told["bytes"]
 
     def _files(self) -> Iterator[FileRow]:
-        if self._told is None:
+        if self._listed is None:
             return self._from_database(self._opened)
-        digest = bytes.fromhex(self._summary["contents_sha512"])
-        return (row_of(*each) for each in listed_files(self._folder, digest))
+        return (row_of(*each) for each in self._listed)
 
     def _from_database(self, spool: Spool) -> Iterator[FileRow]:
         carried, formats = Carried.beside(spool.database), FormatReport(spool.database)

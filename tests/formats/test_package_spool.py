@@ -81,6 +81,19 @@ def test_what_is_small_is_remembered_as_complete_by_the_next_commit(tmp_path: Pa
             assert seen_after_a_kill.complete
 
 
+def test_a_database_that_lost_all_its_bytes_knows_nothing(tmp_path: Path) -> None:
+    """What a machine that lost its power may leave: the spool is never synced."""
+    with Spool(tmp_path / "s") as spool:
+        put(spool, b"a", b"one")
+        spool.finish()
+    (tmp_path / "s" / "spool.db").write_bytes(b"")
+    with Spool(tmp_path / "s") as spool:
+        assert (spool.complete, spool.count) == (False, 0)
+        put(spool, b"b", b"two")
+    with Spool(tmp_path / "s") as spool:
+        assert [item.name for item in spool.items()] == [b"b"]
+
+
 def test_many_files_fan_out_and_keep_their_numbers(tmp_path: Path) -> None:
     with Spool(tmp_path / "s") as spool:
         for number in range(2 * FAN_OUT + 5):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,11 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def accepted(engine: Engine, tmp_path: Path) -> str:
-    (deposit,) = engine.deposits.announce([write_tree(tmp_path / "in", FILES)], producer="P")
+    return accept_one(engine, write_tree(tmp_path / "in", FILES))
+
+
+def accept_one(engine: Engine, source: Path) -> str:
+    (deposit,) = engine.deposits.announce([source], producer="P")
     outcome = accept(engine.archive, deposit, Extras.of("", ""), Silent())
     assert outcome is not None
     (settled,) = settle(engine.archive, [outcome])
@@ -101,13 +106,37 @@ def test_what_is_registered_of_a_small_version_needs_no_database_and_is_the_same
     assert registered(engine, accepted) == by_list
 
 
-def test_nothing_is_registered_by_a_list_that_lost_its_end(engine: Engine, accepted: str) -> None:
+def test_what_the_tiers_have_is_registered_from_the_database_where_the_list_lost_its_end(engine: Engine, accepted: str) -> None:
+    before = registered(engine, accepted)
     kept_on = {tier: keep(engine.archive, tier, [accepted], Silent()) for tier in ("a", "b")}
     path = listing(engine, accepted)
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
-    with pytest.raises(SpoolDamaged):
-        register(engine.archive, [accepted], kept_on)
-    assert engine.archive.catalog.deposits.get(accepted).state is DepositState.ACCEPTED
+    assert registered(engine, accepted) == before
+    assert register(engine.archive, [accepted], kept_on) == [accepted]
+
+
+@pytest.mark.parametrize("kept_before", [True, False])
+@pytest.mark.parametrize("damage", [("sealed.json",), ("contents", "../spool.db"), ("",)])
+def test_a_spool_that_cannot_be_read_keeps_no_other_deposit_waiting(
+    engine: Engine, accepted: str, tmp_path: Path, kept_before: bool, damage: tuple[str, ...]
+) -> None:
+    other = accept_one(engine, write_tree(tmp_path / "other", {"x": b"another"}))
+    ids = [accepted, other]
+    if kept_before:
+        for tier in ("a", "b"):
+            assert all(each["ok"] for each in keep(engine.archive, tier, ids, Silent()).values())
+    sealed = engine.archive.spools.folder(accepted) / "sealed"
+    for name in damage:
+        if name:
+            (sealed / name).write_bytes(b"")
+        else:
+            shutil.rmtree(sealed)
+    kept_on = {tier: keep(engine.archive, tier, ids, Silent()) for tier in ("a", "b")}
+    assert register(engine.archive, ids, kept_on) == [other]
+    waits = engine.archive.catalog.deposits.get(accepted)
+    assert waits.state is DepositState.ACCEPTED
+    assert "STO-SPOOL" in waits.error
+    assert not sealed.exists() or (sealed.parent / "deposit.json").exists()
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "line", "zeros", "altered"])
