@@ -24,6 +24,7 @@ from repository.checks.looking import look_some
 from repository.copies import placement
 from repository.copies.keep import register
 from repository.copies.repair import RepairReport, repair_some
+from repository.copies.waiting import keep_put_right
 from repository.deposits import upkeep
 from repository.flow_names import (
     AUDIT,
@@ -216,7 +217,10 @@ class _Deposit:
         progress = StepProgress(step)
         progress.start("keep", None, "bytes")
         with self._archive.spools.claimed(ids, step.check):
-            return self._workforce().kept(self._archive, tier, ids, progress)
+            kept = self._workforce().kept(self._archive, tier, ids, progress)
+            for deposit_id in [each for each, result in kept.items() if result.get("rotten")]:
+                kept.update(keep_put_right(self._archive, tier, deposit_id, progress))
+            return kept
 
     def _register(self, step: Step, ids: list[str], kept: dict[str, Any]) -> list[str]:
         with self._archive.spools.claimed(ids, step.check):

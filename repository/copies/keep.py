@@ -6,7 +6,6 @@ before spool removal. *Stored* is only ever set by counting copies that were re-
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +27,7 @@ from repository.aip.sealing import EVENTS_PATH, SPOOLED, load_sealed, received, 
 from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import Archive
 from repository.catalog import FileRow, Registration, row_of
+from repository.deposits.mending import UNREADABLE
 from repository.deposits.remains import keep_row, sealed_file, sealed_record, write_row
 from repository.deposits.uploads import clear_upload
 from repository.errors import NotEnoughCopies
@@ -41,13 +41,11 @@ from storage.tiers import keep_on
 
 __all__ = ["keep", "register"]
 
-UNREADABLE = (KhoError, OSError, ValueError, KeyError, TypeError, sqlite3.Error)
-"""What reading a sealed deposit raises where its spool is not as it was: a spool is never synced, and each may have suffered by itself."""
-
 
 def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
-    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error"}. Those of
-    collections that are not promised this tier are left out.
+    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error", "rotten"};
+    "rotten": the bytes in the spool, or on the tier, are not what was sealed (`repository.copies.waiting`). Those of collections that are
+    not promised this tier are left out.
 
     A tier that cannot be asked fails its part of the batch, never the other tiers' part; a spool that cannot be read, its own deposit.
     """
@@ -69,12 +67,12 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
         return results | {deposit_id: {"ok": False, "error": said(error.finding)} for deposit_id in sealed}
     for deposit_id, one in zip(sealed, kept, strict=True):
         if one.error is not None:
-            results[deposit_id] = {"ok": False, "error": said(one.error.finding)}
+            results[deposit_id] = {"ok": False, "error": said(one.error.finding), "rotten": isinstance(one.error, SpoolDamaged)}
         else:
             report = one.report
             read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
             problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
-            results[deposit_id] = {"ok": not problem, "error": problem, **read}
+            results[deposit_id] = {"ok": not problem, "error": problem, "rotten": not one.counts, **read}
     return results
 
 

@@ -38,6 +38,7 @@ from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import DepositChange
 from repository.deposits.description import Extras, described, fingerprint
 from repository.deposits.examine import examine
+from repository.deposits.mending import mend_waiting
 from repository.deposits.remains import keep_row, write_row
 from repository.deposits.uploads import clear_upload, source_of
 from repository.errors import AipUnreadable, SourceMissing
@@ -150,6 +151,8 @@ def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progre
     claim: DepositChange = {"key": key, "fingerprint": print_, "files": spool.files, "bytes": spool.bytes, "error": ""}
     earlier = archive.catalog.deposits.by_key(deposit.producer, key)
     if earlier is not None and earlier.id != deposit.id and earlier.state not in FREE:
+        if earlier.fingerprint == print_:
+            mend_waiting(archive, earlier, spool)
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
     package, scanned, contents = examine(archive, deposit, extra, spool, findings, progress)
     deposit = replace(deposit, scanned=scanned)

@@ -1,0 +1,89 @@
+"""What waits for copies, put right: bytes in the spool, and copies that some tiers have already, are each other's second copy.
+
+A deposit that is not on enough tiers is no AIP yet: no audit and no repair knows of it. Where its bytes rot meanwhile, in the spool or on a
+tier (one file by two names, where both are on one disk), it could otherwise never be stored.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, BinaryIO
+
+from fixity.verify import FixityReport, Outcome, Problem
+from repository.access.vouched import Wanted
+from repository.aip.sealing import load_sealed
+from repository.archive import Archive
+from repository.copies.keep import keep
+from repository.deposits.mending import UNREADABLE, SealedPart, mend_sealed, parts_of
+from repository.ledger.events import ledger_of
+from repository.model import Copy, CopyState
+from repository.progress import Progress
+from storage.ocfl.inventory import parse_inventory
+from storage.tier import SealedVersion, SequentialTier
+from storage.tiers import keep_on
+
+__all__ = ["keep_put_right"]
+
+SPOOL = "spool"
+"""What the ledger calls the place from which such a copy was put right."""
+
+
+def keep_put_right(archive: Archive, tier_name: str, deposit_id: str, progress: Progress) -> dict[str, Any]:
+    """`repository.copies.keep.keep` of a deposit that was found rotten, once more when something could be put right; else nothing."""
+    return keep(archive, tier_name, [deposit_id], progress) if _put_right(archive, tier_name, deposit_id) else {}
+
+
+def _put_right(archive: Archive, tier_name: str, deposit_id: str) -> bool:
+    """Put right what a deposit has in its spool and on one tier, which did not verify; whether anything was done. That it is good now, only
+    keeping it again says. Media that are wound are not asked."""
+    tier = archive.tiers[tier_name]
+    try:
+        sealed = load_sealed(archive.spools.folder(deposit_id), partial(archive.spools.get, deposit_id))
+        mended = mend_sealed(sealed, partial(_on_tiers, archive, sealed))
+        if isinstance(tier, SequentialTier):
+            return mended
+        report = keep_on(tier, [sealed])[0].report
+        return bool(report and _copy_mended(archive, tier_name, sealed, report)) or mended
+    except UNREADABLE:
+        return False
+
+
+def _on_tiers(archive: Archive, sealed: SealedVersion, part: SealedPart) -> Iterator[Callable[[], BinaryIO]]:
+    for tier in archive.tiers.values():
+        if not isinstance(tier, SequentialTier):
+            for path in (part.path, f"v{sealed.number}/{part.path}"):  # the inventory lies in two places
+                yield partial(tier.open, sealed.object_id, path)
+
+
+def _copy_mended(archive: Archive, tier_name: str, sealed: SealedVersion, report: FixityReport) -> bool:
+    """Only what this version brought is ours: what stands there of earlier ones, audits and repairs know. Raises StorageError, OSError."""
+    tier, ledger, done = archive.tiers[tier_name], ledger_of(archive), False
+    digests = {sealed.number: sealed.inventory_sha512}
+    want = Wanted(sealed.object_id, digests, parse_inventory(sealed.inventory.read_bytes()))
+    sources = {part.path: part.source for part in parts_of(sealed)}
+    sources[f"v{sealed.number}/inventory.json"] = sealed.inventory
+    copy = Copy(sealed.object_id, tier_name, sealed.number, CopyState.DAMAGED, None, None, None, 0, 0)
+    for problem in sorted(report.problems, key=_last_the_root):
+        if problem.outcome is Outcome.EXTRA:
+            if problem.path.startswith(f"v{sealed.number}/") or sealed.number == 1:
+                ledger.quarantined(copy, problem, tier.quarantine(sealed.object_id, problem.path))
+                done = True
+            continue
+        known = want.known(problem.path)
+        if problem.outcome not in (Outcome.ALTERED, Outcome.MISSING) or known is None:
+            continue
+        digest, data = known
+        if data is None and problem.path not in sources:
+            continue
+        with io.BytesIO(data) if data is not None else open(sources[problem.path], "rb") as stream:
+            tier.restore(sealed.object_id, problem.path, stream, digest)
+        ledger.repaired(copy, problem, "rule" if data is not None else SPOOL)
+        done = True
+    return done
+
+
+def _last_the_root(problem: Problem) -> tuple[int, str]:
+    """Content first, root inventory and sidecar last: a copy that is being put right must never look whole before it is."""
+    return {"inventory.json": 1, "inventory.json.sha512": 2}.get(problem.path, 0), problem.path
