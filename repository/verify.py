@@ -32,6 +32,7 @@ def verify_path(path: Path, findings: Findings, progress: Progress, *, helpers: 
     if path.is_dir():
         if (path / MARKER).is_file() and (path / ROOT).is_dir():
             path = path / ROOT
+            os.scandir(path).close()  # one that may not be read is not known to be none
         if is_ocfl(path) or _lost_root(path):
             check_path(path, findings, progress=progress, helpers=helpers)
             return "ocfl"

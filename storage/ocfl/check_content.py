@@ -93,6 +93,10 @@ class ContentCheck:
                     report_kind(kind, path, self._report, "E023")
         return found
 
+    def leave_out(self, folder: str) -> None:
+        """Say nothing of what is below a folder that could not be read."""
+        self._unread.add(folder)
+
     def _file(self, path: str) -> None:
         digest = self._waiting.pop(path, None)
         if digest is None:
@@ -143,5 +147,7 @@ class ContentCheck:
             if any(path in block for block in fixed):
                 self._report("E093", path, value="")
         for path in sorted(self._claims.others.keys() - self._claims.contents.keys() - self._strange):
+            if self._is_in_unread(path):
+                continue
             for code in sorted({code for _algorithm, _digest, code in self._claims.others[path]}):
                 self._report(code, path, value="")

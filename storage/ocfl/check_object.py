@@ -58,6 +58,7 @@ class ObjectCheck:
         self._declared = ""
         self._root: InventoryFile | None = None
         self._scanned: dict[str, list[tuple[str, str]]] = {}
+        self._unread: set[str] = set()
 
     def check(self) -> Verdict:
         try:
@@ -127,6 +128,7 @@ class ObjectCheck:
             return self._place.scan(folder)
         except CouldNotRead as error:
             self._report("FIX-UNREADABLE", folder, reason=error.reason)
+            self._unread.add(folder)
             return []
 
     def _check_versions(self, root: InventoryReader, folders: set[str]) -> None:
@@ -137,6 +139,8 @@ class ObjectCheck:
         present = [name for name in root.numbering.names if name in folders]
         for name in present:
             self._scanned[name] = self._entries(name)
+            if name in self._unread:
+                continue
             spec = self._check_version_inventory(root, name, history)
             if spec:
                 if specs and spec < specs[-1]:
@@ -144,7 +148,10 @@ class ObjectCheck:
                 specs.append(spec)
         content = ContentCheck(self._place, claims, self._report, hashing=self._hashing, progress=self._progress)
         for name in present:
-            self._check_version_folder(root, name, content)
+            if name in self._unread:
+                content.leave_out(name)
+            else:
+                self._check_version_folder(root, name, content)
         content.finish()
 
     def _check_sequence(self, root: InventoryReader, folders: set[str]) -> None:

@@ -215,6 +215,17 @@ def test_what_one_may_not_look_at_is_not_said_to_be_missing(
     assert f"Permission denied ({theirs / 'bag'})" in said
 
 
+def test_a_storage_root_that_may_not_be_read_is_not_said_to_be_none(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "en")
+    theirs = shutil.copytree(home / "tiers" / "a", tmp_path / "theirs")
+    (theirs / "ocfl").chmod(0o000)
+    with ordinary_rights():
+        assert run(["verify", str(theirs)]) == 1
+    assert f"Permission denied ({theirs / 'ocfl'})" in capsys.readouterr().err
+
+
 def test_the_archive_of_somebody_else_is_told_as_that(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

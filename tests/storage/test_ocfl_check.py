@@ -20,6 +20,7 @@ from storage.ocfl import check_inventory, documents
 from storage.ocfl.check import check_object, check_path
 from tests.builders_ocfl import OcflObject, digest, two_versions
 from tests.oracles import ocfl_py_report
+from tests.rights import ordinary_rights
 
 A = digest(b"a")
 
@@ -421,6 +422,20 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
     findings = Findings()
     check_path(top, findings)
     assert {(f.code, f.path) for f in findings} == {("FIX-UNREADABLE", "v1/content")}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_nothing_is_said_of_what_a_closed_version_holds(tmp_path: Path, version: str) -> None:
+    """Every file in it was called missing or altered."""
+    top = two_versions().write(tmp_path / "o")
+    (top / version).chmod(0o000)
+    findings = Findings()
+    try:
+        with ordinary_rights():
+            check_path(top, findings)
+    finally:
+        (top / version).chmod(0o755)
+    assert {(f.code, f.path) for f in findings} == {("FIX-UNREADABLE", version)}
 
 
 def test_nothing_there(tmp_path: Path) -> None:
