@@ -187,6 +187,7 @@ def test_the_folder_of_somebody_else_is_told_without_a_traceback(
     theirs.mkdir(mode=0o000)
     with ordinary_rights():
         assert run(["list", "--home", str(theirs / "archive")]) == 1
+    theirs.chmod(0o700)
     said = capsys.readouterr().err
     assert "Permission denied" in said
     assert str(theirs / "archive") in said
@@ -232,10 +233,13 @@ def test_the_archive_of_somebody_else_is_told_as_that(
     """SQLite says "attempt to write a readonly database", and the advice was to look at the disk."""
     monkeypatch.setenv("KHO_LANG", "en")
     theirs = shutil.copytree(home, tmp_path / "theirs")
-    for each in (*theirs.rglob("*"), theirs):
+    every = [*theirs.rglob("*"), theirs]
+    for each in every:
         each.chmod(each.stat().st_mode & ~0o222)
     with ordinary_rights():
         assert run(["list", "--home", str(theirs)]) == 1
+    for each in every:
+        each.chmod(each.stat().st_mode | 0o200)  # whoever tidies up may be no other than this user
     said = capsys.readouterr().err
     assert f"may not write {theirs / 'catalog.db'}, which belongs to " in said
 
