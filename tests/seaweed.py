@@ -49,8 +49,8 @@ def the_program() -> Path:
 def running(folder: Path) -> Iterator[Seaweed]:
     """A store of one's own."""
     server = Seaweed(folder, the_program())
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()

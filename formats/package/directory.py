@@ -34,6 +34,7 @@ class FolderSource:
         self._real: set[bytes] = {b""}
         self._wanted: list[str] = []
         self._last: tuple[bytes, dict[str, Digest]] = (b"", {})
+        self._unread: set[bytes] = set()
 
     def items(self) -> Iterator[Item]:
         findings, self._findings = self._findings, None
@@ -61,6 +62,7 @@ class FolderSource:
                     if entry.is_dir(follow_symlinks=False):
                         listed.append((prefix + entry.name + b"/", entry))
         except OSError as error:
+            self._unread.add(folder)
             _report(findings, "FIX-UNREADABLE", folder, os_phrase(error))
         return sorted(listed, key=lambda pair: pair[0])
 
@@ -68,6 +70,7 @@ class FolderSource:
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
+            self._unread.add(name)
             _report(findings, "FIX-UNREADABLE", name, os_phrase(error))
             return None
         kind = _kind(status.st_mode)
@@ -76,6 +79,18 @@ class FolderSource:
             _report(findings, code, name, "")
             return None
         return _as_item(name, kind, status)
+
+    def is_hidden(self, name: bytes) -> bool:
+        """Whether a name, or a folder on the way to it, could not be looked at: whether it is there is not known. After `items`."""
+        ends = (at for at, each in enumerate(name) if each == 0x2F) if self._unread else ()
+        return bool(self._unread) and (
+            b"" in self._unread or name in self._unread or any(name[:at] in self._unread for at in ends)
+        )
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether anything could not be looked at, so that what was listed may not be all. After `items`."""
+        return bool(self._unread)
 
     def get(self, name: bytes) -> Item | None:
         if not self._inside(name):

@@ -11,6 +11,7 @@ import pytest
 from formats.package import recognise
 from formats.package.directory import FolderSource
 from policies.findings import Findings, Weight
+from tests.rights import ordinary_rights
 
 PAYLOAD = {"a.txt": b"one", "d/b.txt": b"two", "d/Quyết định.pdf": b"three"}
 
@@ -283,6 +284,19 @@ def test_what_cannot_be_read_is_not_called_altered(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(directory, "hash_file", failing)
     assert codes(bag) == {"FIX-UNREADABLE"}
+
+
+@pytest.mark.parametrize("closed", ["data", "data/d"])
+def test_what_may_not_be_looked_at_is_not_called_missing(tmp_path: Path, closed: str) -> None:
+    bag = make_bag(tmp_path / "bag")
+    (bag / closed).chmod(0o000)
+    with ordinary_rights():
+        assert codes(bag) == {"FIX-UNREADABLE"}
+    (bag / closed).chmod(0o600)  # its names can be listed, and nothing be asked of them
+    with ordinary_rights():
+        assert codes(bag) == {"FIX-UNREADABLE"}
+    (bag / closed).chmod(0o755)
+    assert codes(bag) == set()
 
 
 @pytest.mark.parametrize("name", ["a%0Ab", "a%b", "100%", "%25", "%", "a\nb", "a\rb", "a\r\n%0D", "%7E", "%0a"])
