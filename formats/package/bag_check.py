@@ -9,7 +9,7 @@ from typing import Final
 from fixity import ALGORITHMS, CouldNotRead, Digest, Hasher
 from formats.package.bag_listing import Entry, Listing, Manifest
 from formats.package.bag_text import Declaration, decoded_paths, manifest_line, read_declaration, read_elements, read_lines
-from formats.package.directory import FolderSource
+from formats.package.directory import FolderSource, is_hidden
 from formats.package.names import SYSTEM_FILES, shown_name
 from formats.package.source import Item, Kind, Source
 from policies.findings import Findings
@@ -197,7 +197,7 @@ class BagCheck:
 
     def _check_missing(self) -> None:
         for name, entries in self._listing.missing():
-            if self._is_hidden(name):
+            if is_hidden(self._source, name):
                 continue  # FIX-UNREADABLE says so
             twin = self._twin(name, entries)
             if twin is not None:
@@ -208,9 +208,6 @@ class BagCheck:
                 self._findings.add("BAG-SYSTEM-FILE-MISSING", shown_name(name))
             elif not self._listing.is_fetched(name):
                 self._findings.add("BAG-FILE-MISSING", shown_name(name))
-
-    def _is_hidden(self, name: bytes) -> bool:
-        return isinstance(self._source, FolderSource) and self._source.is_hidden(name)
 
     def _twin(self, name: bytes, entries: list[Entry]) -> bytes | None:
         """The file that a missing name means where case or normalisation do not count: a similar name and the same digests."""

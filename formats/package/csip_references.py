@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from fixity import CouldNotRead
 from formats.hrefs import BadReference, decode_href, resolve
 from formats.package.csip_rules import Reference
+from formats.package.directory import is_hidden
 from formats.package.names import folded_name, shown_name
 from formats.package.seen import Seen
 from formats.package.source import Item, Kind, Source
@@ -128,7 +129,8 @@ class References:
     # --- what was not there ---
 
     def _report_missing(self, reference: Reference, name: bytes) -> None:
-        self._findings.add(f"CSIP-{reference.kind.upper()}-MISSING", shown_name(name))
+        if not is_hidden(self._source, name):  # FIX-UNREADABLE says so
+            self._findings.add(f"CSIP-{reference.kind.upper()}-MISSING", shown_name(name))
 
     def finish(self) -> None:
         """Report what is missing, and files that no document refers to (CSIP58)."""

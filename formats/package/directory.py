@@ -11,11 +11,11 @@ from typing import BinaryIO, Final
 from fixity import CouldNotRead, Digest, hash_file
 from formats.package.defects import Defect
 from formats.package.names import shown_name
-from formats.package.source import Item, Kind
+from formats.package.source import Item, Kind, Source
 from policies.findings import Findings
 from policies.phrases import os_phrase, phrase
 
-__all__ = ["FolderSource", "SteadyFile"]
+__all__ = ["FolderSource", "SteadyFile", "is_hidden"]
 
 KNOWN_FOLDERS: Final = 10_000
 """Folders remembered as real (no links), to spare a look-up a file."""
@@ -81,7 +81,7 @@ class FolderSource:
         return _as_item(name, kind, status)
 
     def is_hidden(self, name: bytes) -> bool:
-        """Whether a name, or a folder on the way to it, could not be looked at: whether it is there is not known. After `items`."""
+        """Whether a name, or a folder on the way to it, could not be looked at: nobody knows whether it is there. After `items`, `get`."""
         ends = (at for at, each in enumerate(name) if each == 0x2F) if self._unread else ()
         return bool(self._unread) and (
             b"" in self._unread or name in self._unread or any(name[:at] in self._unread for at in ends)
@@ -97,7 +97,9 @@ class FolderSource:
             return None
         try:
             status = os.lstat(os.path.join(self._root, name))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if isinstance(error, PermissionError):
+                self._unread.add(name)
             return None
         kind = _kind(status.st_mode)
         return None if kind is None else _as_item(name, kind, status)
@@ -115,7 +117,9 @@ class FolderSource:
             try:
                 if not stat.S_ISDIR(os.lstat(os.path.join(self._root, folder[:end])).st_mode):
                     return False
-            except OSError:
+            except OSError as error:
+                if isinstance(error, PermissionError):
+                    self._unread.add(folder[:end])
                 return False
             end = folder.rfind(b"/", 0, end)
         if len(self._real) < KNOWN_FOLDERS:
@@ -216,3 +220,8 @@ def _as_item(name: bytes, kind: Kind, status: os.stat_result) -> Item:
 def _report(findings: Findings | None, code: str, name: bytes, reason: str) -> None:
     if findings is not None:
         findings.add(code, shown_name(name), **({"reason": reason} if reason else {}))
+
+
+def is_hidden(source: Source, name: bytes) -> bool:
+    """`FolderSource.is_hidden`; nothing is in what is no folder."""
+    return isinstance(source, FolderSource) and source.is_hidden(name)

@@ -24,6 +24,7 @@ from formats.package.spool import Spool
 from policies.codes import register
 from policies.findings import Finding, Findings, Weight
 from tests.formats.eark_builder import FILES, REP, WHEN, Package
+from tests.rights import ordinary_rights
 
 ALWAYS = {"CSIP17"}  # the representation has no description of its own: a SHOULD
 
@@ -311,6 +312,18 @@ def test_what_cannot_be_read_is_unreadable_not_altered(package: Package, monkeyp
     found = codes(package)
     assert found["FIX-UNREADABLE"] == 1
     assert not any("ALTERED" in code or "MISSING" in code for code in found)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o600])
+def test_what_may_not_be_looked_at_is_not_called_missing(package: Package, mode: int) -> None:
+    closed = next(each for each in sorted(package.folder.rglob("*")) if each.is_dir() and each.name == "data")
+    closed.chmod(mode)
+    findings = Findings()
+    with ordinary_rights():
+        FORMAT.check(FolderSource(package.folder, findings), findings)
+    closed.chmod(0o755)
+    assert "FIX-UNREADABLE" in findings.counts
+    assert not [each for each in findings.counts if each.endswith("-MISSING")], findings.counts
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
