@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from storage import durable
 from storage.errors import StorageError
 from storage.tier import SealedVersion
 
-__all__ = ["UNREADABLE", "SealedPart", "mend_sealed", "mend_waiting", "parts_of"]
+__all__ = ["INVENTORY", "UNREADABLE", "SealedPart", "mend_sealed", "mend_waiting", "parts_of"]
 
 INVENTORY = "inventory.json"
 
@@ -51,11 +52,12 @@ def parts_of(sealed: SealedVersion) -> Iterator[SealedPart]:
     yield SealedPart(INVENTORY, sealed.inventory, sealed.inventory_sha512)
 
 
-def mend_sealed(sealed: SealedVersion, sources: Sources) -> bool:
+def mend_sealed(sealed: SealedVersion, sources: Sources, progress: Callable[[int], None] = lambda _: None) -> bool:
     """Put every part right that is not what was sealed, as far as one of ``sources`` has its bytes; whether any was. A file is replaced by
-    a new one: what lies there may be a copy on a tier, by a second name."""
+    a new one: what lies there may be a copy on a tier, by a second name. ``progress`` is called before each part is read; what it raises
+    ends the work."""
     try:
-        bad = [part for part in parts_of(sealed) if not _is_sound(part)]
+        bad = [part for part in parts_of(sealed) if not _is_sound(part, progress)]
     except UNREADABLE:
         return False
     mended = [_replaced(part, sources(part)) for part in bad]
@@ -71,7 +73,8 @@ def mend_waiting(archive: Archive, deposit: Deposit, spool: Spool) -> None:
         mend_sealed(sealed, lambda part: (partial(spool.stream, each) for each in spool.holding("sha512", [part.sha512])))
 
 
-def _is_sound(part: SealedPart) -> bool:
+def _is_sound(part: SealedPart, progress: Callable[[int], None]) -> bool:
+    progress(0)
     try:
         return hash_file(part.source, ["sha512"])[1]["sha512"].value == part.sha512
     except OSError:
@@ -80,16 +83,16 @@ def _is_sound(part: SealedPart) -> bool:
 
 def _replaced(part: SealedPart, sources: Iterable[Callable[[], BinaryIO]]) -> bool:
     """Raises OSError: the disk of the spool takes nothing."""
-    beside = f"{part.source}.mended"
     for source in sources:
-        with contextlib.suppress(FileNotFoundError):
-            durable.unlink(beside)
-        if _copied(source, beside) == part.sha512:
-            durable.rename(beside, os.fspath(part.source))
-            durable.fsync_folder(os.path.dirname(part.source))
-            return True
-        with contextlib.suppress(FileNotFoundError):
-            durable.unlink(beside)
+        beside = f"{part.source}.{uuid.uuid4().hex[:8]}.mended"  # a deposit that brings the same may be at it just now, in another process
+        try:
+            if _copied(source, beside) == part.sha512:
+                durable.rename(beside, os.fspath(part.source))
+                durable.fsync_folder(os.path.dirname(part.source))
+                return True
+        finally:  # above all where the disk is full
+            with contextlib.suppress(OSError):
+                durable.unlink(beside)
     return False
 
 
