@@ -152,7 +152,7 @@ def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progre
     earlier = archive.catalog.deposits.by_key(deposit.producer, key)
     if earlier is not None and earlier.id != deposit.id and earlier.state not in FREE:
         if earlier.fingerprint == print_:
-            mend_waiting(archive, earlier, spool)
+            mend_waiting(archive, earlier, spool, progress)
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
     package, scanned, contents = examine(archive, deposit, extra, spool, findings, progress)
     deposit = replace(deposit, scanned=scanned)

@@ -21,6 +21,7 @@ from policies.findings import KhoError
 from repository.aip.sealing import load_sealed
 from repository.archive import Archive
 from repository.model import Deposit, DepositState
+from repository.progress import Progress
 from storage import durable
 from storage.errors import StorageError
 from storage.tier import SealedVersion
@@ -64,13 +65,18 @@ def mend_sealed(sealed: SealedVersion, sources: Sources, progress: Callable[[int
     return any(mended)
 
 
-def mend_waiting(archive: Archive, deposit: Deposit, spool: Spool) -> None:
-    """Put the bytes of an earlier ``deposit`` right that could not be kept, from the ``spool`` of one that brings the same."""
+def mend_waiting(archive: Archive, deposit: Deposit, spool: Spool, progress: Progress) -> None:
+    """Put the bytes of an earlier ``deposit`` right that could not be kept, from the ``spool`` of one that brings the same. ``progress`` is
+    only asked whether to go on."""
     if deposit.state is not DepositState.ACCEPTED or not deposit.error:
         return
     with contextlib.suppress(*UNREADABLE):  # the earlier one may be done with meanwhile
         sealed = load_sealed(archive.spools.folder(deposit.id), partial(archive.spools.get, deposit.id))
-        mend_sealed(sealed, lambda part: (partial(spool.stream, each) for each in spool.holding("sha512", [part.sha512])))
+        mend_sealed(sealed, partial(_held, spool), progress.advance)
+
+
+def _held(spool: Spool, part: SealedPart) -> Iterator[Callable[[], BinaryIO]]:
+    return (partial(spool.stream, each) for each in spool.holding("sha512", [part.sha512]))
 
 
 def _is_sound(part: SealedPart, progress: Callable[[int], None]) -> bool:

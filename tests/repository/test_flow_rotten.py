@@ -15,7 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from repository.copies.waiting import keep_put_right
-from repository.deposits.mending import mend_sealed
+from repository.deposits.mending import mend_sealed, mend_waiting
 from repository.model import Deposit, DepositState
 from repository.progress import Silent
 from storage import durable
@@ -278,3 +278,19 @@ def test_a_tier_that_is_away_is_asked_for_one_of_many_parts(
         mended = keep_put_right(archive.engine.archive, "a", deposit.id, Silent())
     assert not mended
     assert len(asked) == 1
+
+
+class Left(BaseException):
+    """As a step is left when its process is to stop."""
+
+
+class Leaving(Silent):
+    def advance(self, amount: int) -> None:
+        raise Left
+
+
+def test_mending_can_be_left(archive: ArchiveUnderTest, source: Path) -> None:
+    """A large deposit is read whole for it."""
+    deposit = archive.engine.deposits.get(waiting(archive, source).id)
+    with pytest.raises(Left):
+        mend_waiting(archive.engine.archive, deposit, archive.engine.archive.spools.get(deposit.id), Leaving())
