@@ -92,6 +92,8 @@ def _replaced(part: SealedPart, sources: Iterable[Callable[[], BinaryIO]]) -> bo
     for source in sources:
         beside = f"{part.source}.{uuid.uuid4().hex[:8]}.mended"  # a deposit that brings the same may be at it just now, in another process
         try:
+            with contextlib.suppress(OSError):  # its folder may be what was lost; that of the deposit is not made again
+                durable.mkdir(os.path.dirname(part.source))
             if _copied(source, beside) == part.sha512:
                 durable.rename(beside, os.fspath(part.source))
                 durable.fsync_folder(os.path.dirname(part.source))
@@ -109,9 +111,9 @@ def _copied(source: Callable[[], BinaryIO], target: str) -> bytes:
         stream = source()
     except (OSError, StorageError):
         return b""
-    descriptor = durable.create(target)
-    try:
-        with stream:
+    with stream:
+        descriptor = durable.create(target)
+        try:
             while True:
                 try:
                     chunk = stream.read(LARGE_BUFFER)
@@ -121,7 +123,7 @@ def _copied(source: Callable[[], BinaryIO], target: str) -> bytes:
                     break
                 hasher.update(chunk)
                 durable.write(descriptor, chunk)
-        durable.fsync(descriptor)
-    finally:
-        durable.close(descriptor)
+            durable.fsync(descriptor)
+        finally:
+            durable.close(descriptor)
     return hasher.digests()["sha512"].value

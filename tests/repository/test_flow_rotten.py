@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -294,3 +295,21 @@ def test_mending_can_be_left(archive: ArchiveUnderTest, source: Path) -> None:
     deposit = archive.engine.deposits.get(waiting(archive, source).id)
     with pytest.raises(Left):
         mend_waiting(archive.engine.archive, deposit, archive.engine.archive.spools.get(deposit.id), Leaving())
+
+
+def test_a_folder_of_the_spool_that_is_lost(archive: ArchiveUnderTest, source: Path) -> None:
+    deposit = waiting(archive, source)
+    shutil.rmtree(archive.home / "spool" / deposit.id / "files")
+    archive.repair()
+    is_whole(archive, deposit, source)
+
+
+def test_a_spool_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    sealed, content = part_of(tmp_path / "deposit", b"data")
+    content.unlink()
+    gone = replace(sealed, files=lambda: (each._replace(source=tmp_path / "gone" / "files" / "1") for each in sealed.files()))
+    given = io.BytesIO(b"data")
+    with pytest.raises(FileNotFoundError):
+        mend_sealed(gone, lambda part: [lambda: given])
+    assert given.closed
+    assert not (tmp_path / "gone").exists()
