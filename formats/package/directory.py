@@ -82,10 +82,8 @@ class FolderSource:
 
     def is_hidden(self, name: bytes) -> bool:
         """Whether a name, or a folder on the way to it, could not be looked at: nobody knows whether it is there. After `items`, `get`."""
-        ends = (at for at, each in enumerate(name) if each == 0x2F) if self._unread else ()
-        return bool(self._unread) and (
-            b"" in self._unread or name in self._unread or any(name[:at] in self._unread for at in ends)
-        )
+        ends = [0, len(name), *(at for at, each in enumerate(name) if each == 0x2F)] if self._unread else []
+        return any(name[:at] in self._unread for at in ends)
 
     @property
     def has_hidden(self) -> bool:

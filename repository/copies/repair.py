@@ -34,7 +34,7 @@ from repository.recalls import cold_tiers
 from storage.errors import Cold, StorageError, Unavailable
 from storage.tier import RootedTier, SequentialTier, WriteOnceTier
 
-__all__ = ["RepairReport", "repair_copies", "repair_some"]
+__all__ = ["RepairReport", "in_order", "repair_copies", "repair_some"]
 
 
 @dataclass(slots=True)
@@ -262,7 +262,7 @@ def _mended(archive: Archive, case: _Case, report: RepairReport) -> bool:
         return False
     before = report.repaired + report.quarantined
     coming = tuple(f"v{number}/" for number in coming_version(archive, case.copy.aip_id))
-    for problem in _in_order(case.found):
+    for problem in in_order(case.found.problems):
         if problem.outcome is Outcome.EXTRA and f"{problem.path}/".startswith(coming):
             continue  # it is being written just now
         try:
@@ -315,10 +315,10 @@ def _bring(archive: Archive, copy: Copy, want: Wanted, numbers: Sequence[int]) -
     return True
 
 
-def _in_order(found: FixityReport) -> list[Problem]:
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Content first, root inventory and sidecar last: a copy that is being repaired must never look whole before it is."""
     last = {"inventory.json": 1, "inventory.json.sha512": 2}
-    return sorted(found.problems, key=lambda problem: (last.get(problem.path, 0), problem.path))
+    return sorted(problems, key=lambda problem: (last.get(problem.path, 0), problem.path))
 
 
 def _mend(archive: Archive, copy: Copy, want: Wanted, problem: Problem, report: RepairReport) -> None:

@@ -13,17 +13,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
-from fixity.verify import FixityReport, Outcome, Problem
+from fixity.verify import FixityReport, Outcome
 from repository.access.vouched import Wanted
 from repository.aip.sealing import load_sealed
 from repository.archive import Archive
 from repository.copies.keep import keep
-from repository.deposits.mending import INVENTORY, UNREADABLE, SealedPart, mend_sealed, parts_of
+from repository.copies.repair import in_order
+from repository.deposits.mending import UNREADABLE, SealedPart, mend_sealed, parts_of
 from repository.ledger.events import ledger_of
 from repository.model import Copy, CopyState
 from repository.progress import Progress
 from storage.errors import NotFound, Unavailable
-from storage.ocfl.inventory import InvalidInventory, parse_inventory
+from storage.ocfl.inventory import INVENTORY, InvalidInventory, parse_inventory
 from storage.tier import ObjectId, SealedVersion, SequentialTier, Tier
 from storage.tiers import keep_on
 
@@ -88,7 +89,7 @@ def _copy_mended(archive: Archive, tier_name: str, sealed: SealedVersion, report
     sources = {part.path: part.source for part in parts_of(sealed) if part.path in paths}
     sources[f"{own}{INVENTORY}"] = sealed.inventory
     copy = Copy(sealed.object_id, tier_name, sealed.number, CopyState.DAMAGED, None, None, None, 0, 0)
-    for problem in sorted(problems, key=_last_the_root):
+    for problem in in_order(problems):
         if problem.outcome is Outcome.EXTRA:
             if newest and (problem.path.startswith(own) or sealed.number == 1):
                 ledger.quarantined(copy, problem, tier.quarantine(sealed.object_id, problem.path))
@@ -123,8 +124,3 @@ def _went_on(tier: Tier, sealed: SealedVersion, report: FixityReport) -> bool:
 def _version_of(path: str) -> int:
     found = _VERSION.match(path)
     return int(found[1]) if found else 0
-
-
-def _last_the_root(problem: Problem) -> tuple[int, str]:
-    """Content first, root inventory and sidecar last: a copy that is being put right must never look whole before it is."""
-    return {"inventory.json": 1, "inventory.json.sha512": 2}.get(problem.path, 0), problem.path

@@ -24,11 +24,10 @@ from repository.model import Deposit, DepositState
 from repository.progress import Progress
 from storage import durable
 from storage.errors import StorageError
+from storage.ocfl.inventory import INVENTORY
 from storage.tier import SealedVersion
 
-__all__ = ["INVENTORY", "UNREADABLE", "SealedPart", "mend_sealed", "mend_waiting", "parts_of"]
-
-INVENTORY = "inventory.json"
+__all__ = ["UNREADABLE", "SealedPart", "mend_sealed", "mend_waiting", "parts_of"]
 
 UNREADABLE = (KhoError, OSError, ValueError, KeyError, TypeError, sqlite3.Error)
 """What reading a sealed deposit raises where its spool is not as it was: a spool is never synced, and each may have suffered by itself."""

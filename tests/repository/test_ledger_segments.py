@@ -11,6 +11,7 @@ import pytest
 from ledger_scene import LedgerScene
 from sqlalchemy import text
 
+from repository.catalog import LedgerDay
 from repository.checks.comparison import compare
 from repository.coming import day_object
 from repository.errors import LedgerChanged
@@ -128,7 +129,8 @@ def test_the_verifier_is_handed_out_with_the_days(scene: LedgerScene, tmp_path: 
     assert (tmp_path / "kho-ledger-verify.py").read_bytes().startswith(b"#!/usr/bin/env python3")
 
 
-def test_a_day_that_is_on_too_few_tiers_yet_is_no_stranger(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def on_too_few_tiers(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> tuple[LedgerDay, Path]:
+    """A closed day that is not kept yet, and where it lies on tier a."""
     scene.record(7)
     scene.clock.advance(timedelta(days=1))
     with monkeypatch.context() as patch:
@@ -138,7 +140,12 @@ def test_a_day_that_is_on_too_few_tiers_yet_is_no_stranger(scene: LedgerScene, m
         assert not keep_day(scene.archive, day)
     tier = scene.archive.tiers["a"]
     assert isinstance(tier, LocalTier)
-    assert (tier.root / tier.place_of(ObjectId(day_object(json.loads(day.head))))).is_dir()
+    return day, tier.root / tier.place_of(ObjectId(day_object(json.loads(day.head))))
+
+
+def test_a_day_that_is_on_too_few_tiers_yet_is_no_stranger(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    day, place = on_too_few_tiers(scene, monkeypatch)
+    assert place.is_dir()
     assert compare(scene.archive, "a", "once", Silent())["strangers"] == []
     assert keep_day(scene.archive, day)
     assert compare(scene.archive, "a", "again", Silent())["strangers"] == []
@@ -150,23 +157,14 @@ def test_a_day_that_is_kept_again_writes_to_no_copy_of_it(
 ) -> None:
     """The files of a day that is on too few tiers are copies by a second name where the home and a tier are on one disk. They were written
     again in place: read-only for everybody but root, who rewrote what was stored."""
-    scene.record(7)
-    scene.clock.advance(timedelta(days=1))
-    with monkeypatch.context() as patch:
-        patch.setattr(keeper, "promise", lambda *_: "no lock now")
-        day = close_days(scene.archive)
-        assert day is not None
-        assert not keep_day(scene.archive, day)
-    tier = scene.archive.tiers["a"]
-    assert isinstance(tier, LocalTier)
-    stored = tier.root / tier.place_of(ObjectId(day_object(json.loads(day.head))))
+    day, place = on_too_few_tiers(scene, monkeypatch)
     if damaged:
-        for each in stored.rglob("v1/content/**/*"):
+        for each in place.rglob("v1/content/**/*"):
             if each.is_file():
                 each.chmod(0o600)
                 each.write_bytes(b"damaged")
                 each.chmod(0o444)
-    before = {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in stored.rglob("*") if each.is_file()}
+    before = {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in place.rglob("*") if each.is_file()}
     with ordinary_rights():
         assert keep_day(scene.archive, day) is not damaged
     assert {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in before} == before
