@@ -29,7 +29,8 @@ venv: $(READY) ## Make the virtual environment and install Kho into it
 demo: $(READY) ## Make an archive in demo/, deposit, audit, damage, repair, report
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/demo demo
 
-demo-tiers: tools ## The same over a disk, an S3 store and a tape library, which are started for it
+demo-tiers: $(READY) ## The same over a disk, an S3 store and a tape library, which are started for it
+	@scripts/install-tools tgt libiscsi7
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python scripts/demo-tiers demo-tiers
 
 tools: $(READY)

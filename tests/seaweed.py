@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 
 from storage.s3.place import S3Place
 
-__all__ = ["Seaweed", "running", "the_program"]
+__all__ = ["Seaweed", "find_program", "running", "the_program"]
 
 START_WITHIN = 60.0
 # Each bucket takes volumes of its own: counted by the free space, as is usual, there was room for only fifty buckets.
@@ -37,12 +37,20 @@ _EVERYDAY = ["Read", "List", "Tagging", "Write", "GetObjectRetention", "PutObjec
 _PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc")
 
 
-def the_program() -> Path:
-    """The path of ``weed``; the test is skipped, with the reason, where it cannot be had."""
+def find_program() -> Path:
+    """The path of ``weed``, which is fetched once; FileNotFoundError says why it cannot be had."""
     made = subprocess.run([str(_SCRIPT)], capture_output=True, text=True)
     if made.returncode:
-        pytest.skip(f"no S3 store to test with: {made.stderr.strip()[-200:]}")
+        raise FileNotFoundError(made.stderr.strip()[-200:])
     return Path(made.stdout.strip())
+
+
+def the_program() -> Path:
+    """The same; the test is skipped, with the reason, where it cannot be had."""
+    try:
+        return find_program()
+    except FileNotFoundError as reason:
+        pytest.skip(f"no S3 store to test with: {reason}")
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import found
+
 NAME = "iqn.2026-11.vn.test:vtl"
 DATA = {f"LPD{n:03d}L8": 64 for n in range(1, 7)}
 """Cartridges and their mebibytes, when nothing else is asked for."""
@@ -47,15 +49,16 @@ class Target:
 
     @staticmethod
     def _image(file: Path, barcode: str, size: int, kind: str) -> None:
-        words = ["tgtimg", "--op", "new", "--device-type", "tape", "--barcode", barcode, "--size", str(size), "--type", kind]
-        subprocess.run([*words, "--file", str(file), "--thin-provisioning"], check=True, capture_output=True)
+        words = ["--op", "new", "--device-type", "tape", "--barcode", barcode, "--size", str(size), "--type", kind]
+        program = found("tgtimg") or "tgtimg"
+        subprocess.run([program, *words, "--file", str(file), "--thin-provisioning"], check=True, capture_output=True)
 
     def start(self) -> None:
         """Start it, on the port it had before if there was one."""
         for _ in range(5):
             self.port = self.port or _free_port()
             self._control = "1"  # the socket lies in our own folder, so any number is free
-            words = ["tgtd", "-f", "-C", self._control, "--iscsi", f"portal=127.0.0.1:{self.port}"]
+            words = [found("tgtd") or "tgtd", "-f", "-C", self._control, "--iscsi", f"portal=127.0.0.1:{self.port}"]
             with open(self.folder / "log", "ab") as log:
                 self._process = subprocess.Popen(words, stdout=log, stderr=log, env=self._environment())
             if self._wait():
@@ -81,7 +84,10 @@ class Target:
 
     def _admin(self, *words: str, check: bool = True) -> int:
         done = subprocess.run(
-            ["tgtadm", "-C", self._control, "--lld", "iscsi", *words], env=self._environment(), capture_output=True, check=check
+            [found("tgtadm") or "tgtadm", "-C", self._control, "--lld", "iscsi", *words],
+            env=self._environment(),
+            capture_output=True,
+            check=check,
         )
         return done.returncode
 
@@ -165,7 +171,7 @@ def have_target() -> bool:
     library = any(
         Path(folder).glob("libiscsi.so.7*") for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
     )
-    return shutil.which("tgtd") is not None and shutil.which("tgtimg") is not None and library
+    return library and all(found(program) for program in ("tgtd", "tgtimg", "tgtadm"))
 
 
 needs_target = pytest.mark.skipif(not have_target(), reason="tgt and libiscsi7 are not installed (scripts/install-tools)")
