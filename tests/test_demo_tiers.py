@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import module_from_spec
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     loader = SourceFileLoader("demo_tiers", str(SCRIPTS / "demo-tiers"))
-    module = module_from_spec(ModuleSpec("demo_tiers", loader, origin=loader.path))
+    module = module_from_spec(spec_from_file_location("demo_tiers", loader.path, loader=loader))  # type: ignore[arg-type]
     loader.exec_module(module)
     return vars(module)
 
