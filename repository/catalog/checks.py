@@ -77,6 +77,10 @@ _APPLY = (
 )
 
 
+_ANY_DAMAGE = select(damage.c.pk).limit(1)
+"""Mostly none stands anywhere: then nobody needs to be asked for his."""
+
+
 def record_checks(transaction: Transaction, records: Sequence[CheckRecord]) -> int:
     """See `repository.catalog.copies.Copies.record`."""
     applied = 0
@@ -135,7 +139,7 @@ def _outcome(each: CheckRecord) -> dict[str, Any]:
 def _replace_damages(transaction: Transaction, records: Sequence[CheckRecord]) -> None:
     first = _first_met(transaction, [each.aip_id for each in records if each.damages])
     replaced = [each for each in records if each.damages or each.state is not CopyState.UNREADABLE]
-    if replaced:
+    if replaced and transaction.execute(_ANY_DAMAGE).first() is not None:
         gone = delete(damage).where(damage.c.aip_id == bindparam("aip"), damage.c.tier == bindparam("on"))
         transaction.execute(gone, [{"aip": each.aip_id, "on": each.tier} for each in replaced])
     damages = (

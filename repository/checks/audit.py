@@ -23,7 +23,7 @@ from policies.audits import FULL, ahead, algorithm, next_check, next_look
 from policies.findings import Finding, said
 from policies.phrases import phrase
 from repository.archive import Archive
-from repository.catalog import Canary, Transaction
+from repository.catalog import Canary, EventRow, Transaction
 from repository.checks.absence import not_there_yet, still_absent
 from repository.checks.budgets import STEP_BYTES, left_today, pause, set_back
 from repository.checks.canaries import CanaryCount, checks_of, reconcile, record, tampered, unproven
@@ -240,8 +240,7 @@ def check_copies(
     ``full`` checks by SHA-512, the digest OCFL stands on; else each copy by the algorithm that the policy's cycle asks for now. On tiers
     that are called ``alone`` the planted damage is checked though none of these copies lies there.
     """
-    report = AuditReport()
-    records: list[CheckRecord] = []
+    report, entries = AuditReport(), _Entries(archive)
     inventories = archive.catalog.holdings.inventories([copy.aip_id for copy in copies])
     progress.start("audit", sum(copy.bytes for copy in copies), "bytes")
     asked = _among_canaries(archive, [(copy, _check_of(archive, copy, inventories[copy.aip_id], full=full)) for copy in copies])
@@ -270,31 +269,45 @@ def check_copies(
             report.unavailable[copy.tier] = said(error.finding)
             continue
         entry = record_of(archive, copy, found, check.algorithm)
-        records.append(still_absent(entry) if absent else entry)
+        entry = still_absent(entry) if absent else entry
+        entries.add(entry)
         report.checked += 1
         report.bytes += found.bytes_read
         read[copy.tier] += found.bytes_read
-        report.copies[records[-1].state.value] += 1
+        report.copies[entry.state.value] += 1
         if not absent:
             report.files.update({outcome.value: count for outcome, count in found.counts.items()})
-        if len(records) == STEP_COPIES:  # a cartridge is one step, of hours: what was found is not lost with the step
-            _enter(archive, records)
-            records = []
+        if len(entries.records) == STEP_COPIES:  # a cartridge is one step, of hours: what was found is not lost with the step
+            entries.enter()
+            entries = _Entries(archive)
     report.canaries = reconcile(planted)
     took = int((time.monotonic() - begun) * 1000) if copies else 0  # planted damage alone measures no tier
     with archive.catalog.begin() as transaction:
-        _enter(archive, records, within=transaction)
+        entries.enter(within=transaction)
         record(archive, report.canaries, read, took, within=transaction)
-    for each in records:
+    for each in entries.records:
         if each.state is CopyState.GOOD and (problem := promise(archive, each.tier, each.aip_id)):
             report.unlocked[each.tier] = problem
     return report.as_json()
 
 
-def _enter(archive: Archive, records: Sequence[CheckRecord], *, within: Transaction | None = None) -> None:
-    with contextlib.nullcontext(within) if within is not None else archive.catalog.begin() as transaction:
-        archive.catalog.copies.record(records, within=transaction)
-        ledger_of(archive).checked(records, within=transaction)
+class _Entries:
+    """What is to be entered of copies that were checked. What can be made ready is, while others are still being read: the transaction
+    for which the readers would wait, and everybody else who writes, is short."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive, self._ledger = archive, ledger_of(archive)
+        self.records: list[CheckRecord] = []
+        self._told: list[EventRow] = []
+
+    def add(self, record: CheckRecord) -> None:
+        self.records.append(record)
+        self._told += self._ledger.told(record)
+
+    def enter(self, *, within: Transaction | None = None) -> None:
+        with contextlib.nullcontext(within) if within is not None else self._archive.catalog.begin() as transaction:
+            self._archive.catalog.copies.record(self.records, within=transaction)
+            self._ledger.checked(self.records, told=self._told, within=transaction)
 
 
 def _among_canaries(archive: Archive, asked: list[tuple[Copy, Check]]) -> list[tuple[Copy | Canary, Check]]:

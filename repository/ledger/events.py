@@ -18,7 +18,7 @@ from typing import Any
 from fixity.verify import Outcome, Problem
 from policies.findings import KhoError
 from repository.archive import SOFTWARE, Archive, software_version
-from repository.catalog import Catalog, Note, Transaction
+from repository.catalog import Catalog, EventRow, Note, Transaction, event_row
 from repository.clock import Clock
 from repository.ledger.in_force import remember
 from repository.ledger.verifier import TIME
@@ -77,7 +77,7 @@ class Ledger:
             **({"time": self.clock.now()} | about),
         )
 
-    def append(self, events: Iterable[Event], *, within: Transaction | None = None) -> None:
+    def append(self, events: Iterable[Event | EventRow], *, within: Transaction | None = None) -> None:
         """Append events; those that are there already stay as they are."""
         self.catalog.events.append(events, within=within)
 
@@ -120,15 +120,22 @@ class Ledger:
         event = self.event("replication", "success", detail=detail)
         self.append([replace(event, aip_id=copy.aip_id, aip_version=numbers[-1], tier=copy.tier)], within=within)
 
-    def checked(self, records: Iterable[CheckRecord], *, within: Transaction | None = None) -> None:
+    def checked(
+        self, records: Iterable[CheckRecord], *, told: Sequence[EventRow] | None = None, within: Transaction | None = None
+    ) -> None:
         """Copies were re-read: one event a copy, and one a file that was not good, whose path stands in its note. Of those that are still
-        absent nothing was read."""
+        absent nothing was read. ``told`` are the events of the copies (`told`) where they were made before."""
         records = [record for record in records if record.state is not CopyState.ABSENT]
         with self.catalog.begin() if within is None else contextlib.nullcontext(within) as transaction:
-            self.append((self._check(record) for record in records), within=transaction)
+            self.append(map(self._check, records) if told is None else told, within=transaction)
             for record in records:
                 for damage in record.damages:
                     self._damaged(record, damage, transaction)
+
+    def told(self, record: CheckRecord) -> Sequence[EventRow]:
+        """The event of one checked copy as the catalog keeps it, none of one still absent: to be made while others are still being read,
+        and appended by `checked`."""
+        return [] if record.state is CopyState.ABSENT else [event_row(self._check(record))]
 
     def _damaged(self, record: CheckRecord, damage: Damage, within: Transaction) -> None:
         detail: dict[str, str | int] = {"problem": damage.outcome, "expected": damage.expected}

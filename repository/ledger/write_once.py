@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from policies.disposal import Term, disposal
+from policies.findings import spoken
 from policies.phrases import phrase
 from policies.worm import lock_until
 from repository.archive import Archive
@@ -43,20 +44,20 @@ def promise(archive: Archive, tier_name: str, aip_id: str, fields: Mapping[str, 
     if ends is Term.UNKNOWN:
         problem = phrase("disposal-unknown")
     elif not isinstance(tier, WriteOnceTier):
-        problem = "this kind of tier cannot lock what it holds"
+        problem = phrase("worm-cannot-lock")
     else:
         try:
             end = tier.lock(ObjectId(aip_id), until)
             if end is None or end < until:
-                problem = f"after it was locked, the store says {end.isoformat() if end else 'not locked'}"
+                problem = phrase("worm-locked-until", until=end.isoformat()) if end else phrase("worm-not-locked")
         except StorageError as error:
             problem = str(error)
     ledger = ledger_of(archive)
-    detail: dict[str, str | int] = {"until": until.isoformat(), **({"error": problem} if problem else {})}
+    detail: dict[str, str | int] = {"until": until.isoformat(), **({"error": spoken(problem)} if problem else {})}
     event = ledger.event("write-once lock", "fail" if problem else "success", detail=detail)
     ledger.append([replace(event, aip_id=aip_id, tier=tier_name)])
     if problem:
-        _log.error("%s on tier %s is not write-once as promised: %s", aip_id, tier_name, problem)
+        _log.error("%s on tier %s is not write-once as promised: %s", aip_id, tier_name, spoken(problem))
     return problem
 
 

@@ -187,7 +187,7 @@ def audit(report: AuditReport) -> Document:
         "stranger_count": report.stranger_count,
         "compared": report.compared,
         "canaries": {tier: count.as_json() for tier, count in report.canaries.items()},
-        "unlocked": {name: _text(reason) for name, reason in report.unlocked.items()},
+        "unlocked": {name: _text(spoken(reason, speech())) for name, reason in report.unlocked.items()},
         "postponed": {name: _text(spoken(reason, speech())) for name, reason in report.postponed.items()},
         "not_looked": dict(report.not_looked),
     }

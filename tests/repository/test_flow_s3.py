@@ -15,11 +15,14 @@ import pytest
 from kho_inside import kho as inside
 
 from policies.findings import spoken
+from repository.checks.audit import AuditReport
 from repository.copies.sweeping import sweep
 from repository.ledger.keeper import close_days, keep_day
 from repository.model import Deposit
 from repository.progress import Silent
 from repository.settings.home import Settings, SettingsError
+from repository.texts import language as speech
+from repository.views import records as views
 from storage.errors import Unavailable
 from storage.s3.place import S3Place
 from storage.tier import ObjectId, WriteOnceTier
@@ -246,7 +249,9 @@ def test_a_promise_that_a_tier_cannot_keep_is_no_copy(bucketed: Bucketed, tmp_pa
     archive.reopen()
     deposit = archive.deposit(write_tree(tmp_path / "hồ sơ", FILES))
     assert deposit.state.value == "accepted"
-    assert "cannot lock" in deposit.error
+    assert "cannot lock" in spoken(deposit.error, "en")
+    told = views.audit(AuditReport(unlocked={"a": deposit.error}))["unlocked"]["a"]
+    assert told == spoken(deposit.error, speech())  # in words, not as it is kept
 
 
 class Later:
