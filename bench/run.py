@@ -22,6 +22,16 @@ from stage import Stage
 
 ROOT = Path(__file__).resolve().parents[1]
 
+REMOVED = ".bench-removed"
+"""When a run removed its data, beside the next one's."""
+
+SETTLED = 360.0
+"""Seconds after which nobody notices. ext4 gives out no inode that was freed in the last minute (in the last six, while its block waits
+to be written), and passes over each of them whenever a file is made: a quarter of all processor time of an ingest was seen to go there."""
+
+LARGE = 0.5
+"""The scale from which a run's data are a large tree."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the rows that were asked for. 1 when one of them could not be measured; a missed aim is no failure."""
@@ -30,9 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in ROWS]:
         _parser().error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
     asked.work.mkdir(parents=True, exist_ok=True)
+    _let_settle(asked.work / REMOVED)
     work = Path(tempfile.mkdtemp(prefix="bench-", dir=asked.work))
     Archive.compiled()
-    stage = Stage(work, asked.scale, asked.rounds, lambda text: print(text, file=sys.stderr, flush=True))
+    stage = Stage(work, asked.scale, asked.rounds, _say)
     about = _about(asked)
     results: list[Result] = []
     try:
@@ -47,7 +58,21 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         if not asked.keep:
             shutil.rmtree(work, ignore_errors=True)
+            if asked.scale >= LARGE:
+                (asked.work / REMOVED).touch()
     return 1 if failed else 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _let_settle(removed: Path) -> None:
+    """Wait until what the run before removed slows nobody down."""
+    wait = SETTLED - (time.time() - removed.stat().st_mtime) if removed.exists() else 0.0
+    if 0 < wait <= SETTLED:
+        _say(f"waiting {wait:.0f} s: ext4 is slow for minutes after a large tree was removed, and the last run's was just now")
+        time.sleep(wait)
 
 
 def _measured(name: str, stage: Stage, results: list[Result]) -> bool:
@@ -76,7 +101,7 @@ def _about(asked: argparse.Namespace) -> dict[str, Any]:
         "scale": asked.scale,
         "cores": len(os.sched_getaffinity(0)),
         "machine": platform.platform(),
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} ({sys.base_prefix})",  # one that was built without optimisation is half as fast
         "load": os.getloadavg(),
     }
 
