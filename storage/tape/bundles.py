@@ -16,6 +16,7 @@ from pathlib import Path
 from storage.ocfl.inventory_writer import sidecar_text
 from storage.ocfl.layout import LAYOUT_FILES, object_path
 from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
+from storage.tape.rows import BundleRow, PartRow
 from storage.tier import SealedVersion
 
 __all__ = [
@@ -82,6 +83,24 @@ class Comment:
             return cls(fields["object"], *numbers, fields["run"], fields["inventory"], words[2])
         except (KeyError, ValueError):
             return None
+
+    def row(self, bundle: BundleRow, offset: int, length: int) -> PartRow:
+        """The part as it is to be entered: where it lies in ``bundle``; whether all parts of its run are there, the register will say."""
+        return PartRow(
+            0,
+            bundle.volume,
+            bundle.sequence,
+            offset,
+            length,
+            self.object_id,
+            self.version,
+            self.part,
+            self.parts,
+            self.run,
+            bytes.fromhex(self.inventory),
+            self.kind,
+            whole=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from storage.tape.cartridge import Cartridge, DataFile
 from storage.tape.drive import BLOCK
 from storage.tape.errors import MediumError, WrongVolume
 from storage.tape.labels import BadLabel, FileLabel, file_of, volume_id, volume_of
-from storage.tape.rows import BundleRow, FileRow, PartRow, Volume, VolumeState
+from storage.tape.rows import BundleRow, FileRow, Volume, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.volumes import void_row
 
@@ -241,27 +241,12 @@ class _Reader:
             names = ", ".join(wrong[:3]) or "its inventory"
             self._report.problems.append(f"file {bundle.sequence}: {part.comment.object_id}: not what was sealed ({names})")
             return
-        comment = part.comment
-        entered = PartRow(
-            0,
-            bundle.volume,
-            bundle.sequence,
-            rows[0][0],
-            part.end - rows[0][0],
-            comment.object_id,
-            comment.version,
-            comment.part,
-            comment.parts,
-            comment.run,
-            bytes.fromhex(comment.inventory),
-            comment.kind,
-            whole=False,
-        )
+        entered = part.comment.row(bundle, rows[0][0], part.end - rows[0][0])
         number = self._shelf.register.add_part(entered)
         self._shelf.register.add_files(FileRow(number, offset, path, size, digest) for offset, path, size, _, digest in rows)
         for data in part.inventories:
             self._shelf.folder.keep_inventory(io.BytesIO(data))
-        self._report.objects.add(comment.object_id)
+        self._report.objects.add(part.comment.object_id)
         self._report.files += len(rows)
 
 

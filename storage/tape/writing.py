@@ -17,7 +17,7 @@ from storage.ocfl.layout import object_path
 from storage.tape.bundles import Comment, Member, PartPlan, closing, header, members_of, padding, root_members
 from storage.tape.drive import BLOCK
 from storage.tape.register import Register
-from storage.tape.rows import BundleRow, PartRow
+from storage.tape.rows import BundleRow
 from storage.tape.streaming import Stream
 from storage.tape.volumes import NewFile
 
@@ -99,21 +99,7 @@ class Outgoing:
         for noted in self._noted:
             if noted.damaged is None:
                 comment = noted.plan.comment
-                part = PartRow(
-                    0,
-                    row.volume,
-                    row.sequence,
-                    noted.offset,
-                    noted.length,
-                    comment.object_id,
-                    comment.version,
-                    comment.part,
-                    comment.parts,
-                    comment.run,
-                    bytes.fromhex(comment.inventory),
-                    comment.kind,
-                    whole=False,
-                )
+                part = comment.row(row, noted.offset, noted.length)
                 self._register.enter_staged(noted.key, self._register.add_part(part))
                 entered.append(comment)
         for object_id in {comment.object_id for comment in entered}:
