@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from policies.phrases import phrase
+from policies.users import user_name
 from repository.catalog.errors import CatalogUnavailable
 
 __all__ = ["BATCH", "Database", "Transaction", "ask_sqlite", "insert_into"]
@@ -46,7 +46,10 @@ def _not_ours(file: str | None) -> str:
     beside = (file, f"{file}-wal", f"{file}-shm", os.path.dirname(os.path.abspath(file))) if file and os.path.exists(file) else ()
     for place in beside:
         if os.path.exists(place) and not os.access(place, os.W_OK, effective_ids=True):
-            return phrase("cat-not-yours", path=place, user=_name(os.geteuid()), owner=_name(os.stat(place).st_uid))
+            user, owner = os.geteuid(), os.stat(place).st_uid
+            if user == owner:  # then nobody else is the one to run Kho
+                return phrase("cat-not-writable", path=place, user=user_name(user))
+            return phrase("cat-not-yours", path=place, user=user_name(user), owner=user_name(owner))
     return ""
 
 
@@ -134,13 +137,6 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def _name(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return str(user)
 
 
 def ask_sqlite(transaction: Transaction, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -248,10 +248,17 @@ def _facts(each: Deposit, standing: str) -> Iterator[tuple[str, str]]:
     yield words("label.id"), each.id
     yield words("label.aip"), each.aip_id + version if each.aip_id else ""
     yield words("label.files"), f"{number(each.files)} · {size(each.bytes)}"
-    yield words("label.malware"), each.scanned or words("deposit.not_scanned")
+    yield words("label.malware"), each.scanned or words(_unscanned(each))
     yield words("label.reason"), " · ".join(filter(None, (_why(each, standing), each.decided_by)))
     yield words("label.error"), spoken(each.error, language())
     yield words("label.expires"), when(each.expires, "")
+
+
+def _unscanned(each: Deposit) -> str:
+    """Why nothing looked for malware, as far as it is known: a deposit that failed before may have none of both findings."""
+    if "MAL-NO-SCANNER" in each.finding_counts:
+        return "deposit.no_scanner"
+    return "deposit.scan_failed" if "MAL-NOT-SCANNED" in each.finding_counts else "deposit.not_scanned"
 
 
 def _why(each: Deposit, standing: str) -> str:

@@ -19,6 +19,7 @@ import typer
 
 from policies.findings import Finding, KhoError, Weight
 from policies.phrases import phrase
+from policies.users import user_name
 from repository.cli.exits import Exit
 from repository.cli.printable import printable
 from repository.loading import loading
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from repository.progress import Progress
     from storage.processes import Helpers
 
-__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_one_of", "check_source", "is_there"]
+__all__ = ["HOME_VARIABLE", "Door", "Usage", "actor", "check_one_of", "check_source", "is_there", "not_readable"]
 
 HOME_VARIABLE = "KHO_HOME"
 MARKER = "kho.toml"
@@ -40,10 +41,17 @@ class Usage(KhoError):
     """The command line asks for something that cannot be meant (exit code 2)."""
 
 
+def not_readable(path: str | Path) -> Usage:
+    """That the user who runs the command may not read what he names."""
+    return Usage("USE-NOT-READABLE", str(path), user=user_name(os.geteuid()))
+
+
 def is_there(path: Path) -> bool:
-    """Whether something has this name, be it a link to nothing. Raises OSError where one may not look: os.path says no then."""
+    """Whether something has this name, be it a link to nothing. Raises Usage where one may not look: os.path says no then."""
     try:
         os.lstat(path)
+    except PermissionError:
+        raise not_readable(path) from None
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: no name of a file at all
         return False
     return True

@@ -11,7 +11,7 @@ from typer import TyperException
 
 from policies.findings import Finding, KhoError
 from policies.phrases import os_phrase, phrase
-from repository.cli.door import HOME_VARIABLE, MARKER, Usage
+from repository.cli.door import HOME_VARIABLE, MARKER, Usage, not_readable
 from repository.cli.exits import Exit
 from repository.cli.values import name_of
 
@@ -78,8 +78,12 @@ def usage_finding(error: TyperException) -> Finding:
     parameter = getattr(error, "param", None)
     if kind == "MissingParameter" and parameter is not None:
         return Finding("USE-MISSING", args={"name": name_of(parameter), "command": command})
+    if (unread := _UNREADABLE.fullmatch(error.format_message())) is not None:
+        return not_readable(unread["path"]).finding
     return Finding("USE-COMMAND", args={"reason": _in_our_words(error.format_message()), "command": command})
 
+
+_UNREADABLE = re.compile(r"Invalid value for '.*': \w+ '(?P<path>.*)' is not readable\.", re.DOTALL)
 
 _MESSAGES = (
     (r"Missing command\.", "usage-command-missing"),
@@ -88,7 +92,6 @@ _MESSAGES = (
     (r"Got unexpected extra arguments?\(?s?\)? \((?P<given>.*)\)", "usage-extra"),
     (r"Option '(?P<name>.*)' requires an argument\.", "usage-needs-value"),
     (r"Option '(?P<name>.*)' does not take a value\.", "usage-no-value"),
-    (r"Invalid value for '(?P<name>.*)': \w+ '(?P<path>.*)' is not readable\.", "usage-unreadable"),
     (r"Invalid value for '(?P<name>.*)': Input should be a valid integer.*", "usage-integer"),
     (r"Invalid value for '(?P<name>.*)': Input should be greater than or equal to (?P<least>\S+)", "usage-least"),
     (r"Invalid value for '(?P<name>.*)': Input should be less than or equal to (?P<most>\S+)", "usage-most"),

@@ -63,14 +63,15 @@ def page(document: dict[str, Any], lang: str) -> str:
 
 
 def verdict(document: dict[str, Any]) -> tuple[str, dict[str, int]]:
-    """What a report comes to: "blind" (the checker is not believed), "nothing" (was checked), "damage" or "good"; and the checks that
+    """What a report comes to: "blind" (the checker is not believed), "nothing" (was checked), "open" (nothing that a closed
+    day tells of, and there are days that are not closed), "damage" or "good"; and the checks that
     found damage, or could not read."""
     figures = document["figures"]
     counts = {name: sum(count.get(name, 0) for count in figures.values()) for name in ("damaged", "unreadable")}
     if not document["believed"]:
         return "blind", counts
     if not any(count.get("done") for count in figures.values()):
-        return "nothing", counts
+        return "open" if document["ledger"]["open_events"] else "nothing", counts
     return "damage" if any(counts.values()) else "good", counts
 
 

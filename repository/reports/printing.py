@@ -34,7 +34,8 @@ tr { break-inside: avoid } .bad { color: #b3261e; font-weight: bold }
 td.path { overflow-wrap: anywhere; font-size: 8pt }
 table.faulty { table-layout: fixed } col.number { width: 11mm } col.medium, col.outcome { width: 24mm } col.name { width: 36mm }
 col.source, col.target { width: 33% }
-.faulty td, .faulty th { overflow-wrap: anywhere } .signs { display: flex; margin-top: 10mm; break-inside: avoid }
+.faulty td, .faulty th { overflow-wrap: anywhere } .signs { display: flex; margin-top: 10mm;
+  break-inside: avoid; break-before: avoid }
 .signs div { flex: 1; text-align: center; height: 30mm } .note { font-size: 8pt; color: #333 }
 """
 

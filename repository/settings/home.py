@@ -210,7 +210,7 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
         tiers=read_tiers(home, root),
         database=over.text("database", _database(home, database)),
         language=language,
-        clamd=over.text("clamd", malware.text("clamd", "")),
+        clamd=_socket(home, over.text("clamd", malware.text("clamd", ""))),
         workers=over.integer("workers", worker.integer("workers", 0, most=1_024), least=0, most=1_024),
         host=over.text("host", serve.text("host", "127.0.0.1")),
         port=over.integer("port", serve.integer("port", 8420, least=1, most=65_535), least=1, most=65_535),
@@ -228,6 +228,11 @@ def _settings(home: Path, root: Section, over: _Given) -> Settings:
 
 def _place(home: Path, text: str) -> str:
     return os.path.abspath(home / text) if text else ""
+
+
+def _socket(home: Path, text: str) -> str:
+    """``host:port`` as it is, else the place of a socket."""
+    return text if ":" in text and "/" not in text else _place(home, text)
 
 
 def _read(file: Path) -> bytes:

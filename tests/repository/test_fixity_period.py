@@ -27,6 +27,7 @@ from repository.ledger.verifier import Verifier, believable
 from repository.progress import Silent
 from repository.reports.charts import bars, shares
 from repository.reports.pages import page
+from repository.reports.pages import verdict as verdict_of
 from repository.reports.period import PeriodScope
 from repository.services.reports import PeriodReports
 from signatures.errors import SigningFailed
@@ -323,6 +324,15 @@ def test_a_period_that_is_not_over_and_one_without_anything_are_said_to_be_so(en
     assert note in html
     assert "Different copies checked" not in html
     assert "Reported exactly right" not in html
+
+
+def test_checks_that_no_closed_day_tells_of_are_not_said_to_be_none(engine: Engine) -> None:
+    later = PeriodScope(START.date() + timedelta(days=900), START.date() + timedelta(days=930))
+    document = engine.periods.gather(later)
+    assert verdict_of(document)[0] == "nothing"
+    document["ledger"]["open_events"] = 35
+    assert verdict_of(document)[0] == "open"
+    assert "Nothing was checked" not in page(document, "en")
 
 
 def test_charts_take_nothing_and_everything() -> None:

@@ -17,6 +17,7 @@ from lxml import etree
 
 from formats.package import copying
 from policies.findings import spoken
+from repository.cli.deposits import _facts
 from repository.model import DepositState
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.formats import schemas
@@ -124,6 +125,20 @@ def test_a_receipt_says_that_nothing_was_scanned(archive: ArchiveUnderTest, tmp_
     stored = archive.deposit(write_tree(tmp_path / "a", FILES))
     assert (stored.state, stored.scanned) == (DepositState.STORED, "")
     assert "MAL-NO-SCANNER" in stored.finding_counts
+
+
+def test_a_scanner_that_cannot_be_reached_is_not_said_to_be_none(
+    archive: ArchiveUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "en")
+    toml = archive.home / "kho.toml"
+    toml.write_text(re.sub(r"(?m)^# clamd = .*$", 'clamd = "run/clamd.sock"', toml.read_text()))
+    archive.reopen()
+    held = archive.deposit(write_tree(tmp_path / "a", FILES))
+    assert held.state is DepositState.HELD
+    reasons = [str(each.args["reason"]) for each in held.findings if each.code == "MAL-NOT-SCANNED"]
+    assert str(archive.home / "run" / "clamd.sock") in spoken(reasons[0])
+    assert dict(_facts(held, "held"))["Malware scan"] == "not scanned (the scanner that is configured could not do it)"
 
 
 def test_malware_is_quarantined(archive: ArchiveUnderTest, tmp_path: Path) -> None:
