@@ -185,6 +185,7 @@ class _Deposit:
         from repository.deposits.settling import settle
 
         archive = self._archive
+        archive.spools.mark()
         deposits = archive.catalog.deposits.several(ids)
         for deposit in deposits.values():
             if deposit.state in _ASIDE:
@@ -193,7 +194,7 @@ class _Deposit:
         settled: list[Deposit] = [deposit for deposit in deposits.values() if deposit.state is DepositState.ACCEPTED]
         since = time.monotonic()
         for outcome in self._workforce().outcomes(archive, list(deposits.values()), extra, StepProgress(step)):
-            outcomes += [outcome] if outcome else []
+            outcomes += [self._after_lost(step, outcome, extra)] if outcome else []
             if time.monotonic() - since > GROUP_SECONDS:
                 self._wait_for(step, after)
                 settled += settle(archive, outcomes)
@@ -201,6 +202,24 @@ class _Deposit:
         self._wait_for(step, after)
         settled += settle(archive, outcomes)
         return [deposit.id for deposit in settled if deposit.state is DepositState.ACCEPTED]
+
+    def _after_lost(self, step: Step, outcome: Outcome, extra: Extras) -> Outcome:
+        """What repeats a deposit that turns out to be lost is taken in its place."""
+        from repository.deposits.ingest import FREE, accept
+
+        archive, deposit, change = self._archive, outcome.deposit, outcome.change
+        if "state" in change or "key" not in change:
+            return outcome
+        earlier = archive.catalog.deposits.by_key(deposit.producer, change["key"])
+        if earlier is None or earlier.id == deposit.id or earlier.state is not DepositState.ACCEPTED:
+            return outcome
+        if earlier.fingerprint != change["fingerprint"] or archive.spools.is_claimed(earlier.id):
+            return outcome
+        with archive.spools.claimed([earlier.id], step.check):
+            _settle_lost(archive, earlier.id, StepProgress(step))
+        if archive.catalog.deposits.get(earlier.id).state not in FREE:
+            return outcome
+        return accept(archive, deposit, extra, StepProgress(step)) or outcome
 
     def _wait_for(self, step: Step, deposit_id: str) -> None:
         """Wait until a deposit is settled, so that what two bring in common is found with the later one, however fast either is."""
@@ -223,8 +242,29 @@ class _Deposit:
             return kept
 
     def _register(self, step: Step, ids: list[str], kept: dict[str, Any]) -> list[str]:
-        with self._archive.spools.claimed(ids, step.check):
-            return register(self._archive, ids, kept)
+        archive = self._archive
+        with archive.spools.claimed(ids, step.check):
+            stored = register(archive, ids, kept)
+            doubtful = [each for each in ids if each not in stored and _may_be_lost([kept[tier].get(each) for tier in kept])]
+            for deposit_id in doubtful:
+                _settle_lost(archive, deposit_id, StepProgress(step))
+        ended = archive.catalog.deposits.several(doubtful).values()
+        return sorted([*stored, *(deposit.id for deposit in ended if deposit.state is DepositState.STORED)])
+
+
+def _may_be_lost(results: Sequence[Mapping[str, Any] | None]) -> bool:
+    """Whether a deposit is not stored for another reason than that a tier does not take it."""
+    told = [result for result in results if result is not None]
+    return any(result.get("rotten") or result.get("unread") for result in told) or all(result["ok"] for result in told)
+
+
+def _settle_lost(archive: Archive, deposit_id: str, progress: StepProgress) -> None:
+    """What was taken up from a tier is brought to the others at once: it is on too few of them."""
+    from repository.rebuilding.lost import settle_lost  # it seldom happens
+
+    if settle_lost(archive, deposit_id, progress):
+        repair_some(archive, archive.catalog.deposits.get(deposit_id).aip_id, "", progress)
+        upkeep.promote(archive)
 
 
 class _Audit:

@@ -3,8 +3,12 @@ deposit's other work. Nothing depends on it: a spool that is not open is opened.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import shutil
 import threading
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from formats.package.spool import Spool
+from storage import durable
 
 __all__ = ["Spools"]
 
@@ -21,6 +26,9 @@ _LOOK = 0.5
 _REMOVED_AT_ONCE = 8
 """Spools that are removed side by side. Removing is waiting for the disk: half a millisecond a file and three a folder where ext4 discards
 what becomes free at once."""
+
+_MARK = "kho-spool.json"
+"""In the folder of the spools: {"kho_spool": 1, "uuid": …}. Beside that folder lies ``spool.json``, with the same bytes."""
 
 MOST_OPEN = 128
 """Three descriptors each; two batches of deposits."""
@@ -51,6 +59,30 @@ class Spools:
         if oldest is not None:
             oldest.close()
         return spool
+
+    def of_sealed(self, deposit_id: str) -> Spool:
+        """The spool of a deposit that was sealed: never made. Raises OSError where there is none, `SpoolFailed`."""
+        os.stat(self.folder(deposit_id) / "spool.db")
+        return self.get(deposit_id)
+
+    def mark(self) -> None:
+        """Give the folder of the spools its mark, unless it ever had one: where that is not seen any more, the disk of the spools is not
+        mounted, and a deposit that is not found is not lost."""
+        beside = self._folder.with_name(f"{self._folder.name}.json")
+        if beside.exists():
+            return
+        mark = self._folder / _MARK
+        with contextlib.suppress(FileExistsError):
+            _write_new(mark, json.dumps({"kho_spool": 1, "uuid": str(uuid.uuid4())}).encode("ascii"))
+        with contextlib.suppress(FileExistsError):
+            _write_new(beside, mark.read_bytes())
+
+    def is_there(self) -> bool:
+        """Whether this is the folder in which the deposits were spooled. False where that is not known."""
+        try:
+            return self._folder.with_name(f"{self._folder.name}.json").read_bytes() == (self._folder / _MARK).read_bytes()
+        except OSError:
+            return False
 
     @contextmanager
     def claimed(self, deposit_ids: Collection[str], waiting: Callable[[], None]) -> Iterator[None]:
@@ -101,3 +133,19 @@ class Spools:
     def close_all(self) -> None:
         for deposit_id in list(self._open):
             self.close(deposit_id)
+
+
+def _write_new(file: Path, data: bytes) -> None:
+    """Raises FileExistsError, OSError."""
+    partial = f"{file}.{uuid.uuid4().hex[:8]}.partial"
+    descriptor = durable.create(partial)
+    try:
+        durable.write(descriptor, data)
+        durable.fsync(descriptor)
+    finally:
+        durable.close(descriptor)
+    try:
+        durable.link(partial, os.fspath(file))
+        durable.fsync_folder(os.fspath(file.parent))
+    finally:
+        durable.unlink(partial)

@@ -276,6 +276,9 @@ def _deposits(archive: Archive) -> Iterator[Finding]:
         if page.items:
             count = f"{len(page.items)}" if page.cursor is None else f"{len(page.items)}+"
             yield Finding(code, args={"deposits": count})
+        lost = [each for each in page.items if "DEP-LOST" in each.finding_counts and not each.key.endswith(f"#{each.id}")]
+        if lost and state is DepositState.FAILED:  # and nobody handed the same in again
+            yield Finding("ATT-LOST", lost[0].label, {"deposits": f"{len(lost)}"})
 
 
 def _jobs(jobs: Jobs) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import Archive
 from repository.catalog import FileRow, Registration, row_of
 from repository.deposits.mending import UNREADABLE
-from repository.deposits.remains import keep_row, sealed_file, sealed_record, write_row
+from repository.deposits.remains import keep_row, sealed_file, sealed_record, waits
 from repository.deposits.uploads import clear_upload
 from repository.errors import NotEnoughCopies
 from repository.ledger.events import ledger_of
@@ -43,9 +43,9 @@ __all__ = ["keep", "register"]
 
 
 def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress: Progress) -> dict[str, Any]:
-    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error", "rotten"};
-    "rotten": the bytes in the spool, or on the tier, are not what was sealed (`repository.copies.waiting`). Those of collections that are
-    not promised this tier are left out.
+    """Write the sealed versions of a batch to one tier and re-read them: deposit id → {"ok", "bytes", "files", "error", "rotten",
+    "unread"}; "rotten": the bytes in the spool, or on the tier, are not what was sealed (`repository.copies.waiting`); "unread": what was
+    sealed cannot be read (`repository.rebuilding.lost`). Those of collections that are not promised this tier are left out.
 
     A tier that cannot be asked fails its part of the batch, never the other tiers' part; a spool that cannot be read, its own deposit.
     """
@@ -55,10 +55,10 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
     for deposit_id in deposit_ids:
         try:
             if accepted[deposit_id].state is DepositState.ACCEPTED and tier_name in _promise(archive, deposit_id).tiers:
-                spool = partial(archive.spools.get, deposit_id)
+                spool = partial(archive.spools.of_sealed, deposit_id)
                 sealed[deposit_id] = load_sealed(archive.spools.folder(deposit_id), spool)
         except UNREADABLE as error:
-            results[deposit_id] = {"ok": False, "error": _unreadable(archive, deposit_id, error)}
+            results[deposit_id] = {"ok": False, "error": _unreadable(archive, deposit_id, error), "unread": True}
     try:
         kept = keep_on(
             archive.tiers[tier_name], list(sealed.values()), progress=progress.advance, verify=archive.verifiers.verify
@@ -71,7 +71,11 @@ def keep(archive: Archive, tier_name: str, deposit_ids: Sequence[str], progress:
         else:
             report = one.report
             read = {"bytes": report.bytes_read, "files": report.counts.total()} if report else {}
-            problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
+            try:
+                problem = _locked(archive, tier_name, deposit_id, one.object_id) if one.counts else phrase("not-verified")
+            except UNREADABLE as error:
+                results[deposit_id] = {"ok": False, "error": _unreadable(archive, deposit_id, error), "unread": True}
+                continue
             results[deposit_id] = {"ok": not problem, "error": problem, "rotten": not one.counts, **read}
     return results
 
@@ -89,7 +93,7 @@ def _promise(archive: Archive, deposit_id: str) -> CopiesPolicy:
     """What is promised of the copies of an accepted deposit. Where all is promised the same, what was sealed is not asked."""
     if archive.policy.one_promise:
         return archive.policy.copies
-    record = sealed_record(archive.spools.get(deposit_id))
+    record = sealed_record(archive.spools.of_sealed(deposit_id))
     return archive.policy.promise_to(record.producer, record.fields)
 
 
@@ -97,7 +101,7 @@ def _locked(archive: Archive, tier_name: str, deposit_id: str, object_id: Object
     """Why a copy is not write-once as promised, "" when it is or need not be. What it says of its term is in what was sealed."""
     if tier_name not in archive.policy.worm:
         return ""
-    return promise(archive, tier_name, object_id, sealed_record(archive.spools.get(deposit_id)).fields)
+    return promise(archive, tier_name, object_id, sealed_record(archive.spools.of_sealed(deposit_id)).fields)
 
 
 def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -124,7 +128,7 @@ def register(archive: Archive, deposit_ids: Sequence[str], kept: Mapping[str, Ma
         archive.catalog.deposits.update_all(list(facts), state=DepositState.STORED, error="", updated=now, within=transaction)
         archive.catalog.coming.end(list(facts), within=transaction)
     for deposit_id, reason in unread.items():
-        _waits(archive, deposit_id, reason)
+        waits(archive, deposits[deposit_id], reason)
     stored.update(facts)
     ended = [replace(deposits[deposit_id], state=DepositState.STORED) for deposit_id in stored]
     for deposit in ended:
@@ -148,20 +152,12 @@ def _read(archive: Archive, deposits: Sequence[Deposit]) -> tuple[dict[str, Seal
     return read, unread
 
 
-def _waits(archive: Archive, deposit_id: str, reason: str) -> None:
-    """An accepted deposit says why it is not stored as yet."""
-    waiting = archive.catalog.deposits.update(deposit_id, error=reason, updated=archive.clock.now())
-    folder = archive.spools.folder(deposit_id)
-    if folder.exists():
-        write_row(folder, waiting)
-
-
 def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether enough tiers hold verified copies; if not, the deposit says why."""
     try:
         promised = _promise(archive, deposit.id)
     except UNREADABLE as error:
-        _waits(archive, deposit.id, _unreadable(archive, deposit.id, error))
+        waits(archive, deposit, _unreadable(archive, deposit.id, error))
         return False
     kept = _with_what_was_there(archive, deposit, kept)
     good = [tier for tier, result in kept.items() if result["ok"]]
@@ -173,7 +169,7 @@ def _enough(archive: Archive, deposit: Deposit, kept: Mapping[str, Mapping[str, 
     if len(good) >= promised.need:
         there = (spread.words(have, need) for spread, have, need in promised.short(good))
         reasons = "; ".join(filter(None, (*there, reasons)))
-    _waits(archive, deposit.id, said(NotEnoughCopies(deposit.aip_id, len(good), promised.need, reasons).finding))
+    waits(archive, deposit, said(NotEnoughCopies(deposit.aip_id, len(good), promised.need, reasons).finding))
     return False
 
 
@@ -229,7 +225,7 @@ class Sealed:
 
     @property
     def _opened(self) -> Spool:
-        return self._archive.spools.get(self._deposit.id)
+        return self._archive.spools.of_sealed(self._deposit.id)
 
     def events(self) -> Iterator[Event]:
         """The events that were sealed into this version."""

@@ -46,7 +46,7 @@ def _put_right(archive: Archive, tier_name: str, deposit_id: str, progress: Prog
     keeping it again says. Media that are wound are not asked."""
     tier = archive.tiers[tier_name]
     try:
-        sealed = load_sealed(archive.spools.folder(deposit_id), partial(archive.spools.get, deposit_id))
+        sealed = load_sealed(archive.spools.folder(deposit_id), partial(archive.spools.of_sealed, deposit_id))
         mended = mend_sealed(sealed, partial(_on_tiers, archive, sealed, set()), progress.advance)
         if isinstance(tier, SequentialTier):
             return mended

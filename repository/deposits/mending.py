@@ -70,7 +70,7 @@ def mend_waiting(archive: Archive, deposit: Deposit, spool: Spool, progress: Pro
     if deposit.state is not DepositState.ACCEPTED or not deposit.error:
         return
     with contextlib.suppress(*UNREADABLE):  # the earlier one may be done with meanwhile
-        sealed = load_sealed(archive.spools.folder(deposit.id), partial(archive.spools.get, deposit.id))
+        sealed = load_sealed(archive.spools.folder(deposit.id), partial(archive.spools.of_sealed, deposit.id))
         mend_sealed(sealed, partial(_held, spool), progress.advance)
 
 

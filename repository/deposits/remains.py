@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from fixity.manifest import Manifest
 from formats.package.spool import Spool
-from policies.findings import Finding, KhoError, Verdict
+from policies.findings import Finding, KhoError, Verdict, said
 from repository.aip.facts import past_deposit
 from repository.aip.sealing import summary_of
 from repository.aip.submission import SUBMISSION_PATH, DepositRecord, read_submission
@@ -25,7 +25,18 @@ from repository.archive import Archive
 from repository.errors import SpoolDamaged
 from repository.model import Deposit, DepositState
 
-__all__ = ["PLACES", "is_of", "keep_row", "kept_row", "kept_rows", "remaining", "sealed_file", "sealed_record", "write_row"]
+__all__ = [
+    "PLACES",
+    "is_of",
+    "keep_row",
+    "kept_row",
+    "kept_rows",
+    "remaining",
+    "sealed_file",
+    "sealed_record",
+    "waits",
+    "write_row",
+]
 
 PLACES: Final = ("spool", "refused", "quarantine")
 """The folders of a home in which deposits lie."""
@@ -49,6 +60,15 @@ def _write(target: Path, deposit: Deposit) -> None:
     partial = target.with_name(target.name + ".partial")
     partial.write_text(json.dumps({"kho": _FORMAT, **row}), encoding="ascii")
     os.replace(partial, target)
+
+
+def waits(archive: Archive, deposit: Deposit, reason: KhoError | str) -> None:
+    """An accepted deposit says why it is not stored as yet."""
+    error = reason if isinstance(reason, str) else said(reason.finding)
+    waiting = archive.catalog.deposits.update(deposit.id, error=error, updated=archive.clock.now())
+    folder = archive.spools.folder(deposit.id)
+    if folder.exists():
+        write_row(folder, waiting)
 
 
 def keep_row(archive: Archive, deposit: Deposit) -> None:

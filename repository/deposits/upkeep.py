@@ -8,6 +8,7 @@ from typing import Any
 from policies.copies import is_stored
 from repository.archive import Archive
 from repository.deposits.remains import keep_row
+from repository.deposits.uploads import clear_upload
 from repository.ledger.events import ledger_of
 from repository.model import Deposit, DepositState
 
@@ -25,7 +26,8 @@ def waiting(archive: Archive) -> list[str]:
 
 
 def promote(archive: Archive) -> int:
-    """Deposits that a rebuild found on too few tiers are stored once enough copies were re-read and matched."""
+    """Deposits that a rebuild found on too few tiers, or that were taken up from there, are stored once enough copies were re-read and
+    matched."""
     stored = 0
     cursor: str | None = None
     while True:
@@ -38,6 +40,7 @@ def promote(archive: Archive) -> int:
             if is_stored(aip.copies, promise, version=deposit.aip_version):
                 archive.catalog.deposits.update(deposit.id, state=DepositState.STORED, updated=archive.clock.now())
                 archive.spools.remove(deposit.id)
+                clear_upload(archive.settings.home, deposit)
                 stored += 1
         if page.cursor is None:
             return stored
