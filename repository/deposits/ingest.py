@@ -56,6 +56,7 @@ __all__ = [
     "decide",
     "failed",
     "failure",
+    "repeats",
     "set_aside",
 ]
 
@@ -153,12 +154,19 @@ def _examine(archive: Archive, deposit: Deposit, extra: Extras, progress: Progre
     if earlier is not None and earlier.id != deposit.id and earlier.state not in FREE:
         if earlier.fingerprint == print_:
             mend_waiting(archive, earlier, spool, progress)
+        if not repeats(deposit, earlier, print_):
+            spool.commit()  # its bytes are kept, and only this tells their names
         return Outcome(deposit, claim)  # repeated, or the key is taken: `settle` says which
     package, scanned, contents = examine(archive, deposit, extra, spool, findings, progress)
     deposit = replace(deposit, scanned=scanned)
     decided = decide(archive, deposit, spool, package, findings, extra)
     spool.commit()
     return Outcome(deposit, {**claim, **decided}, Seen(package, extra, contents))
+
+
+def repeats(deposit: Deposit, earlier: Deposit, fingerprint: str) -> bool:
+    """Whether the earlier deposit brought the same, for the same AIP: as a record of its own, or as an update of it."""
+    return earlier.fingerprint == fingerprint and deposit.update_of in (earlier.update_of, earlier.aip_id)
 
 
 def _default_key(archive: Archive, deposit: Deposit, fingerprint: str) -> str:

@@ -18,7 +18,7 @@ from policies.retention import expires
 from repository.archive import Archive
 from repository.catalog import DepositChange, Transaction
 from repository.deposits.examine import LOOKED_UP, distinct, look_up
-from repository.deposits.ingest import FREE, Outcome, Seen, attempt, decide, failure, set_aside
+from repository.deposits.ingest import FREE, Outcome, Seen, attempt, decide, failure, repeats, set_aside
 from repository.deposits.remains import write_row
 from repository.errors import KeyReused, Overtaken
 from repository.model import Deposit, DepositState
@@ -67,7 +67,7 @@ def _claimed(archive: Archive, outcome: Outcome, within: Transaction) -> Deposit
     if earlier is not None and earlier.id != deposit.id:
         if earlier.state in FREE:
             deposits.update(earlier.id, key=f"{earlier.key}#{earlier.id}", within=within)
-        elif _same(deposit, earlier, change["fingerprint"]):
+        elif repeats(deposit, earlier, change["fingerprint"]):
             return _repetition(deposit, earlier, change)
         else:
             return _refusal(archive, deposit, KeyReused(change["key"], earlier.id), change)
@@ -128,11 +128,6 @@ def _enter(archive: Archive, outcome: Outcome, change: DepositChange, within: Tr
             within=within,
         )
     return entered
-
-
-def _same(deposit: Deposit, earlier: Deposit, fingerprint: str) -> bool:
-    """Whether the earlier deposit brought the same, for the same AIP: as a record of its own, or as an update of it."""
-    return earlier.fingerprint == fingerprint and deposit.update_of in (earlier.update_of, earlier.aip_id)
 
 
 def _overtaken(archive: Archive, deposit: Deposit, change: DepositChange, within: Transaction) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from formats.identify.identification import Identification
+from formats.package.spool import Spool
 from policies.findings import spoken
 from repository import flows, workforce
 from repository.copies import keep
@@ -87,8 +88,10 @@ class Scene:
         archive.close()
         return counter.count
 
-    def child(self, folder: Path, prepare: Callable[[], None], hook: Counter) -> int:
-        """Run the deposits in a process of their own; its exit code."""
+    def child(
+        self, folder: Path, prepare: Callable[[], None], hook: Counter, work: Callable[[ArchiveUnderTest], None] | None = None
+    ) -> int:
+        """Run the deposits (or other ``work``) in a process of their own; its exit code."""
         process = os.fork()
         if process:
             return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -96,7 +99,7 @@ class Scene:
             prepare()
             archive = ArchiveUnderTest(folder, self._identifier, create=False)
             with through(hook):
-                self.work(archive)
+                (work or self.work)(archive)
             os._exit(0)
         except BaseException:
             traceback.print_exc()
@@ -296,3 +299,28 @@ def test_a_tier_fails_at_every_call(scene: Scene, number: int, lasting: bool, ti
     n = 0
     while fails_at(scene, n, number, tier, lasting=lasting) or n < 10:
         n += 1
+
+
+def test_killed_before_what_reuses_a_key_is_set_aside(scene: Scene) -> None:
+    """The verdict is known, and the bytes are still in the spool. Their names were in the memory of the process that died."""
+    folder = scene.fresh()
+    archive = scene.open(folder)
+    archive.deposit(scene.other, key="HS-1")
+    archive.close()
+    changed = write_tree(folder / "đổi", {"tên tệp.txt": b"changed"})
+
+    def refused(archive: ArchiveUnderTest) -> None:
+        archive.deposit(changed, key="HS-1")
+
+    assert scene.child(folder, before(settling, "set_aside"), Counter(), refused) == 9
+    archive = scene.open(folder)
+    try:
+        archive.serve_until_idle()
+        (deposit,) = archive.engine.deposits.list(state=DepositState.REFUSED).items
+        assert [each.code for each in deposit.findings] == ["DEP-KEY-REUSED"]
+        with Spool(archive.home / "refused" / deposit.id) as spool:
+            assert [each.name for each in spool.items()] == ["tên tệp.txt".encode()]
+            assert spool.complete
+    finally:
+        archive.close()
+    shutil.rmtree(folder)
