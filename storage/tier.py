@@ -24,6 +24,7 @@ __all__ = [
     "SealedFile",
     "SealedVersion",
     "SequentialTier",
+    "Straying",
     "Tier",
     "WriteOnceTier",
     "Written",
@@ -38,6 +39,10 @@ ContentPath = NewType("ContentPath", str)
 
 Passing = Callable[[str], bool]
 """Whether an object at this place, a path from the storage root, is passed over."""
+
+Straying = Callable[[str], None]
+"""Told of a stray by its path from the storage root: a file, link or empty folder that lies among the objects and belongs to none, nor to
+the storage root. What lies inside an object is none: `Tier.verify` judges it."""
 
 
 def nowhere(place: str) -> bool:
@@ -133,14 +138,10 @@ class Tier(Protocol):
         """Raises Unavailable unless the tier is there: cheap, and says nothing of what it holds."""
         ...
 
-    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere, strays: Straying | None = None) -> Iterator[ObjectVersion]:
         """Every object the tier holds, by walking the medium (never an index), but for those at a place for which ``passing`` is true:
-        they are not looked at (an audit looks at them)."""
-        ...
-
-    def strays(self) -> Iterator[str]:
-        """What lies among the objects and belongs to none, nor to the storage root: files, links and empty folders by their paths
-        from the storage root. What lies inside an object, `verify` judges."""
+        they are not looked at (an audit looks at them). ``strays`` is told, on the same walk, of what lies between the objects, as each is
+        met: of all of it only when the walk has come to its end."""
         ...
 
     def place_of(self, object_id: ObjectId) -> str:

@@ -67,7 +67,7 @@ def compare(archive: Archive, tier_name: str, started: str, progress: Progress) 
             count += 1
             if len(found) < KEPT_STRANGERS:
                 found.append(finding)
-        objects = walk.objects
+        objects, count = walk.objects, count + walk.untold
     except Unavailable as error:
         return {"strangers": [], "count": 0, "objects": 0, "unavailable": {tier_name: said(error.finding)}}
     if count:
@@ -89,7 +89,8 @@ def stranger_of(row: Sequence[Any]) -> Finding:
 
 
 class _Walk:
-    """The objects of a tier that do not lie where a known AIP belongs; all are counted, and now and then the step may be left.
+    """The objects of a tier that do not lie where a known AIP belongs; all are counted, and now and then the step may be left. When they
+    have come, ``strays`` are the first that were met between them, and ``untold`` says how many more there were.
 
     What lies where a known AIP belongs is that AIP's copy, whatever is left of it: an audit of this copy says how it is. Places of known
     AIPs are held as eight bytes each, hashed with a key of this walk so that no stranger can be given a place that passes for one.
@@ -98,12 +99,13 @@ class _Walk:
     def __init__(self, archive: Archive, tier: Tier, progress: Progress) -> None:
         self._tier, self._progress = tier, progress
         self._secret = os.urandom(16)
-        self.objects = 0
+        self.objects = self.untold = 0
+        self.strays: list[str] = []
         places = map(tier.place_of, map(ObjectId, archive.catalog.holdings.ids()))
         self._homes = array("Q", sorted(array("Q", map(self._hashed, places))))
 
     def __iter__(self) -> Iterator[ObjectVersion]:
-        for each in self._tier.versions(self.at_home):
+        for each in self._tier.versions(self.at_home, self._stray):
             self._count()
             yield each
         self._progress.advance(self.objects % TOLD_AT_ONCE)
@@ -116,6 +118,12 @@ class _Walk:
             return False
         self._count()
         return True
+
+    def _stray(self, path: str) -> None:
+        if len(self.strays) < KEPT_STRANGERS:
+            self.strays.append(path)
+        else:
+            self.untold += 1
 
     def _hashed(self, place: str) -> int:
         return int.from_bytes(hashlib.blake2b(os.fsencode(place), digest_size=8, key=self._secret).digest(), "big")
@@ -148,7 +156,7 @@ def _strangers(archive: Archive, tier: Tier, walk: _Walk) -> Iterator[Finding]:
         if not (at_home and _expected(archive, each.object_id)):
             reason = "" if each.problem is None else said(each.problem.finding)
             yield Finding("AIP-STRANGE-OBJECT", each.place, {"tier": tier.name, "reason": reason})
-    for path in tier.strays():
+    for path in walk.strays:
         yield Finding("AIP-STRAY-FILE", path, {"tier": tier.name})
 
 

@@ -18,9 +18,9 @@ from storage.ocfl.expectations import HashedStream
 from storage.ocfl.folder import LAYOUT, LAYOUT_FILES, TierFolder
 from storage.ocfl.objects import DECLARATION, INVENTORY, digest_at
 from storage.ocfl.recovery import has_sidecar
-from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
+from storage.tier import ObjectId, ObjectVersion, Passing, Straying, nowhere
 
-__all__ = ["EMPTY_FOR", "id_and_head", "list_folders", "list_objects", "list_strays"]
+__all__ = ["EMPTY_FOR", "id_and_head", "list_folders", "list_objects"]
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,17})", re.ASCII)
 
@@ -36,6 +36,9 @@ EMPTY_FOR = 3600.0
 _OWN = {name.partition("/")[0] for name in LAYOUT_FILES}
 """What lies in the root and is no object's."""
 
+_EXTENSIONS = "extensions"
+"""The one among them that is a folder in which something may lie."""
+
 _OWN_FOLDERS = {name[:end] for name in LAYOUT_FILES for end in range(len(name)) if name[end] == "/"}
 """Folders of the root's own files: one that is empty lost its file, which is one fact and not two."""
 
@@ -50,112 +53,91 @@ def list_folders(tier: TierFolder) -> list[str]:
         raise Unavailable(tier.ocfl, os_phrase(error)) from error
 
 
-def list_objects(tier: TierFolder, passing: Passing = nowhere, only: Sequence[str] | None = None) -> Iterator[ObjectVersion]:
+def list_objects(
+    tier: TierFolder, passing: Passing = nowhere, strays: Straying | None = None, only: Sequence[str] | None = None
+) -> Iterator[ObjectVersion]:
     """Every object below the storage root (or in ``only`` some of its `list_folders`), by the order of its folders; folders for which
-    ``passing`` is true are passed over. Raises Unavailable when the root cannot be read.
+    ``passing`` is true are passed over. ``strays`` is told of what lies between, in the same order. Raises Unavailable when the root
+    cannot be read.
 
     A folder is an object's when it lies as deep as the layout puts objects, or has an object's declaration, inventory or version
     folders: damage to any of them must not hide it.
     """
     try:
         with folder_beneath(tier.ocfl, "") as descriptor:
-            yield from _objects(tier, "", descriptor, 0, passing, only)
+            yield from _Walk(tier, passing, strays).objects("", descriptor, 0, only)
     except FileNotFoundError:
         return  # taken away while we walked, which the tier's marker shows
     except OSError as error:
         raise Unavailable(tier.ocfl, os_phrase(error)) from error
 
 
-def _objects(
-    tier: TierFolder, folder: str, descriptor: int, depth: int, passing: Passing, only: Sequence[str] | None = None
-) -> Iterator[ObjectVersion]:
-    """`list_objects` of an open folder, ``depth`` below the root: that each is opened in the one above it spares the way from the root.
-    OSError when it cannot be looked into."""
-    if only is None:
-        with os.scandir(descriptor) as entries:
-            here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    else:
-        here = [(name, True) for name in only]
-    if depth and (depth > LAYOUT.count or _is_object(name for name, _ in here)):
-        yield _read(_Place(tier, folder, descriptor, here))
-        return
-    for name, is_folder in here:
-        inner = f"{folder}/{name}" if folder else name
-        if not is_folder or (not depth and name in _OWN) or (depth == LAYOUT.count and passing(inner)):
-            continue
-        try:
-            opened = folder_inside(descriptor, name)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One walk through a storage root, in which each folder is listed once: what tells an object tells what is none."""
+
+    tier: TierFolder
+    passing: Passing
+    strays: Straying | None
+
+    def objects(self, folder: str, descriptor: int, depth: int, only: Sequence[str] | None = None) -> Iterator[ObjectVersion]:
+        """`list_objects` of an open folder, ``depth`` below the root: that each is opened in the one above it spares the way from the
+        root. OSError when it cannot be looked into."""
+        here = _entries(descriptor) if only is None else [(name, True) for name in only]
+        if depth and (depth > LAYOUT.count or _is_object(name for name, _ in here)):
+            yield _read(_Place(self.tier, folder, descriptor, here))
+            return
+        if self.strays is not None:
+            self._tell(self.strays, folder, descriptor, here)
+        for name, is_folder in here:
+            inner = f"{folder}/{name}" if folder else name
+            if not depth and name in _OWN:
+                if self.strays is not None and is_folder and name == _EXTENSIONS:
+                    self._tell_of_extensions(self.strays)
+                continue
+            if not is_folder or (depth == LAYOUT.count and self.passing(inner)):
+                continue
             try:
-                yield from _objects(tier, inner, opened, depth + 1, passing)
-            finally:
-                os.close(opened)
-        except FileNotFoundError:
-            continue  # disposed of while we walked
-        except OSError as error:
-            yield ObjectVersion(ObjectId(""), 0, b"", from_os(error, inner), inner)
-
-
-def list_strays(tier: TierFolder) -> Iterator[str]:
-    """What lies between the objects: paths from the storage root, in the order of the folders. A folder that cannot be looked into
-    is a problem that `list_objects` tells of. Raises Unavailable when the root cannot be read."""
-    try:
-        with folder_beneath(tier.ocfl, "") as descriptor:
-            yield from _strays(tier, "", descriptor, 0)
-    except OSError as error:
-        raise Unavailable(tier.ocfl, os_phrase(error)) from error
-
-
-def _strays(tier: TierFolder, folder: str, descriptor: int, depth: int) -> Iterator[str]:
-    """`list_strays` of an open folder, ``depth`` below the root, and of those in it down to the objects. OSError when it cannot be
-    looked into."""
-    strays, inner = _between(tier, folder, descriptor)
-    yield from strays
-    for path in inner:
-        if path == "extensions":
-            yield from _strays_of_extensions(tier)
-        elif depth < LAYOUT.count:  # below lie objects
-            try:
-                opened = folder_inside(descriptor, path.rpartition("/")[2])
+                opened = folder_inside(descriptor, name)
                 try:
-                    yield from _strays(tier, path, opened, depth + 1)
+                    yield from self.objects(inner, opened, depth + 1)
                 finally:
                     os.close(opened)
+            except FileNotFoundError:
+                continue  # disposed of while we walked
+            except OSError as error:
+                yield ObjectVersion(ObjectId(""), 0, b"", from_os(error, inner), inner)
+
+    def _tell_of_extensions(self, strays: Straying) -> None:
+        """Of those below the folder of extensions: each is opened from the root, for nobody knows how deep somebody has nested them."""
+        waiting = [_EXTENSIONS]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with folder_beneath(self.tier.ocfl, folder) as descriptor:
+                    here = _entries(descriptor)
+                    self._tell(strays, folder, descriptor, here)
             except OSError:
                 continue
+            inner = [f"{folder}/{name}" for name, is_folder in here if is_folder]
+            waiting += [path for path in reversed(inner) if path not in LAYOUT_FILES]
+
+    def _tell(self, strays: Straying, folder: str, descriptor: int, here: list[tuple[str, bool]]) -> None:
+        """Of the strays that lie in an open folder which is no object's, or of itself. OSError as it is."""
+        if folder and not here and folder not in _OWN_FOLDERS:
+            made_by_layout = _TUPLE.fullmatch(folder.rpartition("/")[2])
+            age = time.time() - os.fstat(descriptor).st_mtime
+            if age > EMPTY_FOR or not made_by_layout or _stays_empty(self.tier, folder):
+                strays(folder)
+        for name, is_folder in here:
+            if not is_folder and (path := f"{folder}/{name}" if folder else name) not in LAYOUT_FILES:
+                strays(path)  # of the root's own files, whatever they are, `root_files` judges
 
 
-def _strays_of_extensions(tier: TierFolder) -> Iterator[str]:
-    """Those below the folder of extensions: each is opened from the root, for nobody knows how deep somebody has nested them."""
-    waiting = ["extensions"]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with folder_beneath(tier.ocfl, folder) as descriptor:
-                strays, inner = _between(tier, folder, descriptor)
-        except OSError:
-            continue
-        yield from strays
-        waiting += reversed(inner)
-
-
-def _between(tier: TierFolder, folder: str, descriptor: int) -> tuple[list[str], list[str]]:
-    """The strays that lie in an open folder (or are it), and the folders in it; nothing for an object. OSError as it is."""
+def _entries(descriptor: int) -> list[tuple[str, bool]]:
+    """What lies in an open folder, by name, and whether each is a folder. OSError as it is."""
     with os.scandir(descriptor) as entries:
-        here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    if folder and folder.partition("/")[0] != "extensions" and _is_object(name for name, _ in here):
-        return [], []
-    strays: list[str] = []
-    inner: list[str] = []
-    if folder and not here and folder not in _OWN_FOLDERS:
-        made_by_layout = _TUPLE.fullmatch(folder.rpartition("/")[2])
-        age = time.time() - os.fstat(descriptor).st_mtime
-        if age > EMPTY_FOR or not made_by_layout or _stays_empty(tier, folder):
-            strays.append(folder)
-    for name, is_folder in here:
-        path = f"{folder}/{name}" if folder else name
-        if path not in LAYOUT_FILES:  # whatever these are, `root_files` judges them
-            (inner if is_folder else strays).append(path)
-    return strays, inner
+        return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
 
 
 def _stays_empty(tier: TierFolder, folder: str) -> bool:

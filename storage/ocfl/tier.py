@@ -22,12 +22,12 @@ from storage.ocfl.commit import write_batch
 from storage.ocfl.folder import LAYOUT, ROOT, TierFolder, create_tier_folder, make_storage_root
 from storage.ocfl.glance import glance_at
 from storage.ocfl.layout import LAYOUT_FILE
-from storage.ocfl.listing import list_folders, list_objects, list_strays
+from storage.ocfl.listing import list_folders, list_objects
 from storage.ocfl.objects import INVENTORY
 from storage.ocfl.quarantine import move_out
 from storage.ocfl.recovery import recover
 from storage.ocfl.visits import in_strides, visit
-from storage.tier import Ask, Glance, ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
+from storage.tier import Ask, Glance, ObjectId, ObjectVersion, Passing, SealedVersion, Straying, Written, nowhere
 
 __all__ = ["LocalTier"]
 
@@ -142,9 +142,9 @@ class LocalTier:
             self._folder.check()
             return Glance(0, 0, str(error))
 
-    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere, strays: Straying | None = None) -> Iterator[ObjectVersion]:
         self._folder.check()
-        yield from list_objects(self._folder, passing)
+        yield from list_objects(self._folder, passing, strays)
         self._folder.check()
 
     def folders(self) -> list[str]:
@@ -160,11 +160,6 @@ class LocalTier:
         return found
 
     def check(self) -> None:
-        self._folder.check()
-
-    def strays(self) -> Iterator[str]:
-        self._folder.check()
-        yield from list_strays(self._folder)
         self._folder.check()
 
     def root_problems(self) -> list[Problem]:

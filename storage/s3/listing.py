@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from policies.phrases import phrase
 from storage.errors import Damaged, NotFound, StorageError
@@ -19,9 +19,9 @@ from storage.s3.bucket import Entries
 from storage.s3.reading import fingerprint, open_version
 from storage.s3.records import read_log
 from storage.s3.root import OCFL, Root
-from storage.tier import ObjectId, ObjectVersion, Passing, nowhere
+from storage.tier import ObjectId, ObjectVersion, Passing, Straying, nowhere
 
-__all__ = ["ABANDONED_AFTER", "list_objects", "list_strays", "place_of"]
+__all__ = ["ABANDONED_AFTER", "list_objects", "place_of"]
 
 ABANDONED_AFTER = datetime.timedelta(days=7)
 """For so long content without any inventory is that of a writer on its way; then it is a stray."""
@@ -30,29 +30,51 @@ DEPTH = 4
 """Folders from the storage root to an object's files, as the layout puts them."""
 
 
-def list_objects(root: Root, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+def list_objects(root: Root, passing: Passing = nowhere, strays: Straying | None = None) -> Iterator[ObjectVersion]:
     """Every object below the storage root but those passed over. One whose inventories are all hidden is told of, unless it was
-    disposed of."""
-    for place, entries in _objects(root, passing):
-        found = _read(root, place, entries)
-        if found is not None:
+    disposed of. ``strays`` is told of current keys that belong to no object, from the same listing: where that told of an inventory,
+    nothing more is asked."""
+    for place, group in itertools.groupby(root.bucket.versions(f"{OCFL}/"), key=lambda each: place_of(each.key)):
+        if not place:
+            if strays is not None:
+                _tell_of_keys(root, group, strays)
+            continue
+        passed = passing(place)
+        if passed and strays is None:
+            continue
+        told = _told(root, place, group)
+        if not told:
+            if strays is not None:
+                _tell_of_content(root, place, strays)
+        elif not passed and (found := _read(root, place, told)) is not None:
             yield found
 
 
-def list_strays(root: Root) -> Iterator[str]:
-    """Current keys that belong to no object."""
-    start = len(OCFL) + 1
+def _tell_of_keys(root: Root, group: Iterable[Entries], strays: Straying) -> None:
+    """Of those that lie in no object's folder."""
+    for each in group:
+        path = each.key[len(OCFL) + 1 :]
+        if path not in LAYOUT_FILES and _is_current(root, each):
+            strays(path)
+
+
+def _is_current(root: Root, entries: Entries) -> bool:
+    """Whether a plain GET gives the key; asked only where the listing left out which entry is the latest."""
+    if entries.latest is not None:
+        return not entries.latest.marker
+    try:
+        root.bucket.ask("head_object", entries.key)
+    except NotFound:
+        return False
+    return True
+
+
+def _tell_of_content(root: Root, place: str, strays: Straying) -> None:
+    """Of what lies in a place without any inventory, once it is too old to be that of a writer on its way."""
     old = datetime.datetime.now(datetime.UTC) - ABANDONED_AFTER
-    for place, group in itertools.groupby(root.bucket.current(f"{OCFL}/"), key=lambda each: place_of(each[0])):
-        if place and _has_inventory(root, place):
-            continue
-        for key, _, modified in group:
-            if modified <= old if place else key[start:] not in LAYOUT_FILES:
-                yield key[start:]
-
-
-def _has_inventory(root: Root, place: str) -> bool:
-    return any(_is_inventory(each.key, place) for each in root.bucket.versions(f"{OCFL}/{place}/"))
+    for key, _, modified in root.bucket.current(f"{OCFL}/{place}/"):
+        if modified <= old:
+            strays(key[len(OCFL) + 1 :])
 
 
 def place_of(key: str) -> str:
@@ -61,11 +83,14 @@ def place_of(key: str) -> str:
     return "/".join(parts[:DEPTH]) if len(parts) > DEPTH and parts[0] != "extensions" else ""
 
 
-def _objects(root: Root, passing: Passing) -> Iterator[tuple[str, list[Entries]]]:
-    """Places of objects with the root files and inventories that their listing told of."""
-    for place, group in itertools.groupby(root.bucket.versions(f"{OCFL}/"), key=lambda each: place_of(each.key)):
-        if place and not passing(place):
-            yield place, [each for each in group if _is_fixed(each.key, place)]
+def _told(root: Root, place: str, group: Iterable[Entries]) -> list[Entries]:
+    """The root files and inventories in an object's folder, hidden ones too; none when it has no inventory: a writer is on its way, or
+    was stopped, and nothing was promised. A listing that told of no inventory may have left it out."""
+    for entries in (group, root.bucket.versions(f"{OCFL}/{place}/")):
+        told = [each for each in entries if _is_fixed(each.key, place)]
+        if any(_is_inventory(each.key, place) for each in told):
+            return told
+    return []
 
 
 def _is_fixed(key: str, place: str) -> bool:
@@ -79,14 +104,9 @@ def _is_inventory(key: str, place: str) -> bool:
 
 
 def _read(root: Root, place: str, told: list[Entries]) -> ObjectVersion | None:
-    """One object as its root inventory tells it; None when there is none, or it was disposed of."""
+    """One object as its root inventory tells it; None when it is a first version on its way, or was disposed of."""
     start = len(OCFL) + len(place) + 2
     latest = {each.key[start:]: each.latest for each in told}
-    if not any(path.endswith(INVENTORY) for path in latest):
-        told = [each for each in root.bucket.versions(f"{OCFL}/{place}/") if _is_fixed(each.key, place)]
-        latest = {each.key[start:]: each.latest for each in told}
-        if not any(path.endswith(INVENTORY) for path in latest):
-            return None  # a writer is on its way, or was stopped: nothing was promised
     numbers = [version_of(path.partition("/")[0]) or 0 for path, seen in latest.items() if seen is None or not seen.marker]
     newest = max(numbers, default=0)
     try:

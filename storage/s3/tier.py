@@ -20,7 +20,7 @@ from storage.s3.bucket import Bucket
 from storage.s3.calls import BotoCalls, Calls, RetryingCalls
 from storage.s3.commit import Commit
 from storage.s3.lanes import CONCURRENCY, Lanes
-from storage.s3.listing import list_objects, list_strays
+from storage.s3.listing import list_objects
 from storage.s3.marker import is_there, read_marker, unmake, write_marker
 from storage.s3.place import S3Place
 from storage.s3.reading import open_version
@@ -30,7 +30,7 @@ from storage.s3.reread import SETTLED_AFTER, S3Reread
 from storage.s3.root import OCFL, Root
 from storage.s3.selftest import check_store
 from storage.s3.sweeping import Expected, Sweep, Unsure, Vouched, Waste, remove
-from storage.tier import ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
+from storage.tier import ObjectId, ObjectVersion, Passing, SealedVersion, Straying, Written, nowhere
 
 __all__ = ["S3Tier"]
 
@@ -168,14 +168,9 @@ class S3Tier:
             self.check()  # a tier that went away while it was read is no damage
         return report
 
-    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere, strays: Straying | None = None) -> Iterator[ObjectVersion]:
         self.check()
-        yield from list_objects(self._root, passing)
-        self.check()
-
-    def strays(self) -> Iterator[str]:
-        self.check()
-        yield from list_strays(self._root)
+        yield from list_objects(self._root, passing, strays)
         self.check()
 
     def place_of(self, object_id: ObjectId) -> str:

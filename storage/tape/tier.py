@@ -38,7 +38,7 @@ from storage.tape.rows import FileRow, PartRow, Volume, VolumeState
 from storage.tape.shelf import Shelf
 from storage.tape.verifying import Pass, Verified
 from storage.tape.writing import Outgoing, Plan, bundled
-from storage.tier import Ask, ObjectId, ObjectVersion, Passing, SealedVersion, Written, nowhere
+from storage.tier import Ask, ObjectId, ObjectVersion, Passing, SealedVersion, Straying, Written, nowhere
 
 __all__ = ["BUNDLE", "TapeTier"]
 
@@ -273,9 +273,10 @@ class TapeTier:
 
     # --- what is there ----------------------------------------------------------------------------------------------------
 
-    def versions(self, passing: Passing = nowhere) -> Iterator[ObjectVersion]:
+    def versions(self, passing: Passing = nowhere, strays: Straying | None = None) -> Iterator[ObjectVersion]:
         """From the register, which was filled by reading the cartridges and can be again (`kho tape recover`): winding through every
-        cartridge to list it is what an audit does."""
+        cartridge to list it is what an audit does. There are no strays: what lies on a cartridge and belongs to no object is not among
+        objects; `kho tape show` lists it."""
         with self.shelf(library=False) as shelf:
             ids = list(shelf.register.objects())
         for object_id in ids:
@@ -295,11 +296,6 @@ class TapeTier:
                 return register.volumes()
         except sqlite3.Error as error:
             raise Unavailable(str(self._folder.path), phrase("tape-register", why=str(error))) from error
-
-    def strays(self) -> Iterator[str]:
-        """None: what lies on a cartridge and belongs to no object is not among objects; `kho tape show` lists it."""
-        self._folder.identifier  # noqa: B018
-        return iter(())
 
     def place_of(self, object_id: ObjectId) -> str:
         return object_path(object_id)

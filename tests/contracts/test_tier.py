@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from storage.tier import ObjectId, SealedVersion, Tier
 from tests.oracles import ocfl_py_findings
 from tests.seaweed import Seaweed
 from tests.storage.sealed import SealedObject, two_versions
+from tests.storage.strays import strays_of
 from tests.storage.tape.tapes import Tapes, tapes, unpack
 from tests.storage.tape.target import have_target
 
@@ -282,17 +284,23 @@ def test_an_unknown_object_is_missing(tier: Tier, sealed: SealedObject) -> None:
     assert set(report.counts) == {Outcome.MISSING}
 
 
+def test_what_is_passed_over_is_neither_told_of_nor_a_stray(tier: Tier, sealed: SealedObject) -> None:
+    write(tier, *sealed.versions)
+    asked: list[str] = []
+    strays: list[str] = []
+    found = tier.versions(lambda place: not asked.append(place), strays.append)  # type: ignore[func-returns-value]
+    assert (list(found), strays) == ([], [])
+    assert asked == [tier.place_of(sealed.object_id)]
+
+
 def test_what_belongs_to_no_object_is_a_stray(tier: Tier, sealed: SealedObject) -> None:
     if not isinstance(tier, LocalTier):
         pytest.skip("folders are a local disk's")
         pytest.skip("folders are a local disk's; strays of a bucket: tests/storage/test_s3.py")
-    assert list(tier.strays()) == []
+    assert strays_of(tier) == []
     write(tier, *sealed.versions)
-    assert list(tier.strays()) == []
+    assert strays_of(tier) == []
     assert [each.place for each in tier.versions()] == [tier.place_of(sealed.object_id)]
-    asked: list[str] = []
-    assert list(tier.versions(lambda place: not asked.append(place))) == [], "it is passed over"  # type: ignore[func-returns-value]
-    assert asked == [tier.place_of(sealed.object_id)]
     root = tier.path / "ocfl"
     top = root / tier.place_of(sealed.object_id)
     assert (top / "inventory.json").is_file()
@@ -303,16 +311,34 @@ def test_what_belongs_to_no_object_is_a_stray(tier: Tier, sealed: SealedObject) 
     (root / "0ab").mkdir()
     (root / "fff" / "fff" / "fff").mkdir(parents=True)
     wanted = {"x", "empty", f"{top.parent.relative_to(root)}/y"}
-    assert set(tier.strays()) == {*wanted, "0ab", "fff/fff/fff"}
+    assert set(strays_of(tier)) == {*wanted, "0ab", "fff/fff/fff"}
     batch = journal.begin(tier._folder)
     try:
-        assert set(tier.strays()) == wanted  # a writer may be about to fill the others
+        assert set(strays_of(tier)) == wanted  # a writer may be about to fill the others
         os.utime(root / "0ab", (1, 1))
-        assert set(tier.strays()) == {*wanted, "0ab"}
+        assert set(strays_of(tier)) == {*wanted, "0ab"}
     finally:
         batch.finish()
         batch.release()
-    assert set(tier.strays()) == {*wanted, "0ab", "fff/fff/fff"}
+    assert set(strays_of(tier)) == {*wanted, "0ab", "fff/fff/fff"}
+
+
+def test_a_folder_that_goes_while_a_tier_is_walked_is_nothing(tier: Tier, sealed: SealedObject) -> None:
+    if not isinstance(tier, LocalTier):
+        pytest.skip("folders are a local disk's")
+    write(tier, *sealed.versions)
+    root = tier.path / "ocfl"
+    (root / "fff" / "odd").mkdir(parents=True)
+    (root / "fff" / "x").write_bytes(b"?")
+    (root / "stray").write_bytes(b"?")
+    told: list[str] = []
+
+    def gone(path: str) -> None:
+        told.append(path)
+        shutil.rmtree(root / "fff")
+
+    assert [(each.object_id, each.problem) for each in tier.versions(strays=gone)] == [(sealed.object_id, None)]
+    assert told == ["stray"]
 
 
 def test_a_tier_that_went_away_says_so(tier: Tier) -> None:
@@ -321,6 +347,6 @@ def test_a_tier_that_went_away_says_so(tier: Tier) -> None:
         pytest.skip("a bucket cannot be moved; a store that went away: tests/storage/test_s3_outages.py")
     tier.check()
     tier.path.rename(tier.path.with_name("away"))
-    for ask in (tier.check, lambda: list(tier.strays()), lambda: list(tier.versions())):
+    for ask in (tier.check, lambda: list(tier.versions())):
         with pytest.raises(Unavailable):
             ask()

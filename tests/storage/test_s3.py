@@ -31,6 +31,7 @@ from storage.tier import SealedVersion, Written
 from tests.oracles import ocfl_py_findings
 from tests.seaweed import Seaweed, guard
 from tests.storage.sealed import SealedObject, two_versions
+from tests.storage.strays import strays_of
 
 
 class Store:
@@ -227,10 +228,48 @@ def test_a_making_that_was_taken_back_leaves_room_for_the_next(seaweed: Seaweed)
 
 def test_keys_that_belong_to_no_object_are_strays(store: Store, sealed: SealedObject) -> None:
     write(store, sealed)
-    assert list(store.tier.strays()) == []
-    for name in ("x", "abc/y", "extensions/z"):
+    assert strays_of(store.tier) == []
+    for name in ("x", "abc/y", "extensions/z", "hidden"):
         store.client.put_object(Bucket=store.place.bucket, Key=f"tier/ocfl/{name}", Body=b"?")
-    assert set(store.tier.strays()) == {"x", "abc/y", "extensions/z"}
+    store.client.delete_object(Bucket=store.place.bucket, Key="tier/ocfl/hidden")
+    assert set(strays_of(store.tier)) == {"x", "abc/y", "extensions/z"}
+    halved = store.opened(calls=LosesLatest(store.place))
+    assert set(strays_of(halved)) == {"x", "abc/y", "extensions/z"}, "a key whose latest entry a listing left out is asked for"
+    halved.close()
+
+
+class LosesLatest(BotoCalls):
+    """A store whose listing does not say which entry of a key is the latest."""
+
+    def call(self, operation: str, key: str, parameters: Any) -> dict[str, Any]:
+        answer = super().call(operation, key, parameters)
+        if operation == "list_object_versions" and key == "ocfl/":
+            for kind in ("Versions", "DeleteMarkers"):
+                for each in answer.get(kind, []):
+                    each["IsLatest"] = False
+        return answer
+
+
+@pytest.mark.parametrize("passed", [False, True], ids=["unknown", "where a known object belongs"])
+def test_content_without_any_inventory_is_a_stray_when_no_writer_can_be_on_its_way(
+    store: Store, sealed: SealedObject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: bool
+) -> None:
+    whole = two_versions(tmp_path / "whole", "urn:uuid:1")
+    write(store, whole)
+    top = store.tier.place_of(sealed.object_id)
+    for name in (CONTENT, "0=ocfl_object_1.1"):
+        store.client.put_object(Bucket=store.place.bucket, Key=store.key(sealed, name), Body=b"?")
+
+    def strays() -> list[str]:
+        return strays_of(store.tier, lambda place: passed)
+
+    assert strays() == []
+    monkeypatch.setattr("storage.s3.listing.ABANDONED_AFTER", datetime.timedelta(0))
+    assert strays() == [f"{top}/0=ocfl_object_1.1", f"{top}/{CONTENT}"]
+    store.client.put_object(Bucket=store.place.bucket, Key=store.key(sealed, "v1/inventory.json"), Body=b"?")
+    assert strays() == []
+    store.delete(sealed, "v1/inventory.json")
+    assert strays() == [], "a hidden inventory is one: the object is told of"
 
 
 def test_large_files_go_in_parts_and_come_back(store: Store, tmp_path: Path) -> None:

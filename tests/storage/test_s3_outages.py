@@ -27,6 +27,7 @@ from storage.tier import ObjectId
 from storage.tiers import keep_on
 from tests.seaweed import Seaweed, running
 from tests.storage.sealed import SealedObject, two_versions
+from tests.storage.strays import strays_of
 
 AT_ONCE = Again(attempts=2, pause=0)
 
@@ -85,7 +86,7 @@ def every_question(tier: S3Tier, sealed: SealedObject) -> list[Any]:
         lambda: tier.check(),
         lambda: tier.verify(sealed.object_id, sealed.expected),
         lambda: list(tier.versions()),
-        lambda: list(tier.strays()),
+        lambda: strays_of(tier),
         lambda: tier.inventory(sealed.object_id),
         lambda: tier.write(sealed.versions),
         lambda: tier.verify(ObjectId("urn:uuid:never"), sealed.expected),
