@@ -61,7 +61,9 @@ def verify(
             raise Usage("USE-VALUE", name="--key", value=each, reason=words("ledger.no_key_id"), command="kho ledger verify")
     verifier = Verifier(str(path), outside, str(ca or ""), key or (), unbroken).run()
     code, closing = Exit.DONE, []
-    if verifier.found:
+    if verifier.blind:
+        code, closing = Exit.FEW_COPIES, [Finding("OPS-LEDGER-UNREAD", str(path), {"count": len(verifier.found)})]
+    elif verifier.found:
         code, closing = Exit.DAMAGE, [Finding("OPS-LEDGER", str(path), {"count": len(verifier.found)})]
     elif verifier.elsewhere:
         days = ", ".join(map(str, sorted(set(verifier.elsewhere))))

@@ -73,6 +73,8 @@ CAMPAIGN = "formats_campaign_report"  # the kind of a report whose figures are n
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError)
 """What comes of reading what is not what it should be: whoever wrote it may have meant to keep a verifier from ending."""
 OPENED = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+BARRED = [os.strerror(each) for each in (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)]
+"""Why the system keeps somebody from reading what may well be as it was."""
 LARGEST = 16 << 20  # bytes of a head, a signature, a token, a list of keys; of one line of events
 LARGEST_DOCUMENT = 1 << 28  # bytes of a report, of a table, of a proof
 LONGEST_NUMBER = 20  # digits
@@ -643,6 +645,23 @@ class Verifier:
     def bad(self, code: str, place: str, **more: Any) -> None:
         self.found.append((code, place, more))
 
+    def _barred_from(self, error: Exception, place: str) -> bool:
+        """Whether the system kept a file from being read: nothing is known of it then, and that is told, once."""
+        row = ("FILE-UNREADABLE", place, {"reason": str(getattr(error, "strerror", ""))})
+        if row[2]["reason"] not in BARRED:
+            return False
+        if row not in self.found:
+            self.found.append(row)
+        return True
+
+    def _is_barred(self) -> bool:
+        return any(more.get("reason") in BARRED for _, _, more in self.found)
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing was found but that something may not, or cannot, be read: then it is not known whether the ledger holds."""
+        return bool(self.found) and all(more.get("reason") in BARRED for _, _, more in self.found)
+
     @property
     def elsewhere(self) -> list[int]:
         """Days of outside heads that are not here, by the account of what is: asked for, and neither proven nor found wrong."""
@@ -1000,8 +1019,9 @@ class Verifier:
                         self._other_report(place)
                     else:
                         self.reports.append(Report(place, data, said))
-                except (OSError, *BROKEN):
-                    self.bad("REPORT-BROKEN", place)
+                except (OSError, *BROKEN) as error:
+                    if not self._barred_from(error, place):
+                        self.bad("REPORT-BROKEN", place)
 
     def _other_report(self, place: str) -> None:
         self.unproven.append(("REPORT-OTHER", {"place": os.path.basename(place)}))
@@ -1015,13 +1035,14 @@ class Verifier:
             first, last = whole(ledger["first"]), whole(ledger.get("last", 0))  # 0: it says nothing of its end
             if type(ledger.get("ends", False)) is not bool:
                 raise TypeError(place)
-        except (OSError, *BROKEN):
-            self.bad("REPORT-BROKEN", place)
+        except (OSError, *BROKEN) as error:
+            if not self._barred_from(error, place):
+                self.bad("REPORT-BROKEN", place)
             return
         self.starts.append(first)
         if ledger.get("ends"):  # the export was asked for up to that day
             self.ends.append((last, ""))
-        if not self._holds(first, last):
+        if not self._holds(first, last) and not self._is_barred():
             self.bad("SCOPE-DAYS", place, first=first, last=last)
 
     def _holds(self, first: int, last: int) -> bool:
@@ -1030,22 +1051,29 @@ class Verifier:
 
     def _compare_reports(self) -> None:
         held = {day.head["number"]: day for day in self.days}
+        barred = self._is_barred()
         for report in self.reports:
-            place, last = report.place, report.last
-            if not self._holds(report.first or 1, last) or (last and held[last].line() != report.ledger.get("head")):
-                self.bad("REPORT-DAYS", place)
+            if barred:  # from days that it may be the sums of
+                self.unproven.append(("REPORT-NOT-SUMMED", {"place": report.name}))
             else:
-                self._report_period(report, held)
-            if "believed" in report.said and report.said["believed"] is not believable(report.sums.figures()):
-                self.bad("REPORT-BELIEVED", place)
-            if "lost_keys" in report.ledger and report.ledger["lost_keys"] != self._lost_until(last):
-                self.bad("REPORT-KEYS", place)
+                self._compare_figures(report, held)
             self._report_tables(report)
-            if report.sums.figures() != report.figures:
-                self.bad("REPORT-FIGURES", place)
             self._report_signature(report)
             if report.open_events:
                 self.unproven.append(("OPEN-DAY", {"events": report.open_events}))
+
+    def _compare_figures(self, report: Report, held: dict[int, Day]) -> None:
+        place, last = report.place, report.last
+        if not self._holds(report.first or 1, last) or (last and held[last].line() != report.ledger.get("head")):
+            self.bad("REPORT-DAYS", place)
+        else:
+            self._report_period(report, held)
+        if "believed" in report.said and report.said["believed"] is not believable(report.sums.figures()):
+            self.bad("REPORT-BELIEVED", place)
+        if "lost_keys" in report.ledger and report.ledger["lost_keys"] != self._lost_until(last):
+            self.bad("REPORT-KEYS", place)
+        if report.sums.figures() != report.figures:
+            self.bad("REPORT-FIGURES", place)
 
     def _lost_until(self, last: int) -> list[dict[str, Any]]:
         """What a report on days up to ``last`` has to say of keys that nobody vouched for."""
@@ -1080,7 +1108,9 @@ class Verifier:
                 found = list(csv.reader(io.StringIO(text, newline="")))
             except FileNotFoundError:
                 continue
-            except (OSError, csv.Error, *BROKEN):
+            except (OSError, csv.Error, *BROKEN) as error:
+                if self._barred_from(error, table):
+                    continue
                 found = []
             if found != wanted:
                 self.bad("REPORT-TABLE", table)
@@ -1098,7 +1128,9 @@ class Verifier:
         try:
             signature = base64.b64decode(contents(place + ".sig").strip(), validate=True)
             read = bytes_of(place) if data is None else data
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if self._barred_from(error, str(getattr(error, "filename", "") or place)):
+                return False
             read, signature = b"", b""
         if read and data is None and not self._says_one_thing(place, read):
             return False
@@ -1182,7 +1214,9 @@ class Verifier:
                 root, count, vouched = self._root_alone(head, number)
                 sound = True
             sound = sound and proven(proof, root, count)
-        except (OSError, *BROKEN):
+        except (OSError, *BROKEN) as error:
+            if self._barred_from(error, place):
+                return
             sound = False
         if not sound:
             self.bad("PROOF", place)
@@ -1209,7 +1243,7 @@ class Verifier:
     def _conclude(self) -> None:
         if not self.days:
             alone = self.alone.intersection(digest for _, _, _, digest in self._lines())
-            if not alone and (not self.reports or any(report.last for report in self.reports)):
+            if not alone and not self._is_barred() and (not self.reports or any(report.last for report in self.reports)):
                 self.bad("EMPTY", self.folder)
             if self.idle:
                 self.unproven.append(("IDLE", {"options": ", ".join(self.idle)}))
@@ -1333,6 +1367,7 @@ WORDS = {
         "PROOF-ALONE": "Event {event} and day {number}: the proof brings a head that is neither here nor vouched for from outside; whoever made the proof may have made that, too.",
         "PROOF-ORDER": "Event {event} is not where it would stand in day {number}; that the day is in that order is not proven, since its events are not here.",
         "REPORT-PERIOD": "The period of {place} is longer than the days that are here: of what was entered after {day} it says nothing.",
+        "REPORT-NOT-SUMMED": "{place}: not everything here could be read, so that its figures were not summed again.",
         "REPORT-KEY": "{place} is signed, but no day is here that tells the archive's keys: whose signature it is, is not proven.",
         "REPORT-OTHER": "{place} is the report of a campaign: its figures are not summed again here.",
         "NO-DAYS": "{place} is made of no day of the ledger (none that holds its period was closed): it has no figures, and nothing of what it says is proven.",
@@ -1416,6 +1451,7 @@ WORDS = {
         "PROOF-ALONE": "Sự kiện {event} và ngày số {number}: chứng minh kèm theo một phần đầu không có ở đây và không được bên ngoài xác nhận; ai lập chứng minh cũng có thể đã tự lập phần đầu đó.",
         "PROOF-ORDER": "Sự kiện {event} không ở chỗ lẽ ra của nó trong ngày số {number}; chưa chứng minh được ngày đó xếp đúng thứ tự, vì các sự kiện của ngày không có ở đây.",
         "REPORT-PERIOD": "Kỳ của {place} dài hơn các ngày có ở đây: báo cáo không nói gì về những gì được ghi sau {day}.",
+        "REPORT-NOT-SUMMED": "{place}: ở đây có phần không đọc được, nên số liệu chưa được cộng lại.",
         "REPORT-KEY": "{place} có chữ ký, nhưng ở đây không có ngày nào cho biết khóa của kho: chưa chứng minh được chữ ký là của ai.",
         "REPORT-OTHER": "{place} là báo cáo của một đợt chuyển đổi: số liệu không được cộng lại ở đây.",
         "NO-DAYS": "{place} không dựa trên ngày nào của sổ sự kiện (chưa ngày nào chứa kỳ báo cáo được đóng): báo cáo không có số liệu, và chưa nội dung nào được chứng minh.",
@@ -1455,6 +1491,10 @@ TITLES = {
     "en": ("FOUND: the ledger does not hold", "Proven", "NOT proven"),
     "vi": ("PHÁT HIỆN: sổ sự kiện không còn tin được", "Đã chứng minh", "CHƯA chứng minh"),
 }
+BLIND = {
+    "en": "NOT READ: whether the ledger holds is not known",
+    "vi": "KHÔNG ĐỌC ĐƯỢC: chưa biết sổ sự kiện có tin được hay không",
+}
 
 
 def _sentence(row: Any, lang: str) -> str:
@@ -1464,6 +1504,7 @@ def _sentence(row: Any, lang: str) -> str:
 def told(verifier: Verifier, lang: str = "en") -> list[str]:
     """The answer in words, as lines."""
     wrong, right, unknown = TITLES[lang]
+    wrong = BLIND[lang] if verifier.blind else wrong
     lines = []
     for title, rows in ((wrong, verifier.found), (right, verifier.proven), (unknown, verifier.unproven)):
         if rows:
@@ -1531,6 +1572,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(as_json(verifier, given.lang), ensure_ascii=False))
     else:
         print("\n".join(told(verifier, given.lang)))
+    if verifier.blind:
+        return 5
     return 1 if verifier.found else 3 if verifier.elsewhere or verifier.idle else 0
 
 

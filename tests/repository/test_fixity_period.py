@@ -23,7 +23,7 @@ from repository.engine import Engine
 from repository.errors import ExportFailed, NoSigningKey, UnknownCollection
 from repository.ledger.flow import LedgerFlow
 from repository.ledger.keeper import latest_line
-from repository.ledger.verifier import Verifier, believable
+from repository.ledger.verifier import Verifier, believable, told
 from repository.progress import Silent
 from repository.reports.charts import bars, shares
 from repository.reports.pages import page
@@ -33,6 +33,7 @@ from repository.services.reports import PeriodReports
 from signatures.errors import SigningFailed
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
 from tests.clocks import RunningClock
+from tests.rights import ordinary_rights
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SCOPE = PeriodScope(START.date(), START.date() + timedelta(days=5))
@@ -144,6 +145,32 @@ def test_the_verifier_sums_the_same(engine: Engine, written: Path) -> None:
         [sys.executable, "-I", str(written / "kho-ledger-verify.py"), str(written)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("closed", ["report.json", "report.json.sig", "figures.csv", "keys.ndjson", "events.ndjson", "days", ""])
+def test_who_may_not_read_all_is_not_told_that_it_does_not_hold(written: Path, tmp_path: Path, closed: str) -> None:
+    copy = shutil.copytree(written, tmp_path / "copy")
+    barred = next(each for each in (copy, *sorted(copy.rglob("*"))) if each.name == (closed or "copy"))
+    barred.chmod(0o000)
+    with ordinary_rights():
+        verifier = Verifier(str(copy)).run()
+    barred.chmod(0o700)
+    assert {code for code, _, _ in verifier.found} <= {"FILE-UNREADABLE", "FOLDER-UNREADABLE"}, verifier.found
+    assert verifier.blind
+    assert not {"AGREES", "FIGURES"} & {code for code, _ in verifier.proven}
+    assert told(verifier, "en")[0] == "NOT READ: whether the ledger holds is not known:"
+
+
+def test_what_is_wrong_beside_what_may_not_be_read_is_found(written: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(written, tmp_path / "copy")
+    report = json.loads((copy / "report.json").read_text())
+    greener(report)
+    (copy / "report.json").write_text(json.dumps(report))
+    (copy / "keys.ndjson").chmod(0o000)
+    with ordinary_rights():
+        verifier = Verifier(str(copy)).run()
+    assert {code for code, _, _ in verifier.found} == {"FILE-UNREADABLE", "REPORT-FIGURES", "REPORT-SIGNATURE", "REPORT-TABLE"}
+    assert not verifier.blind
 
 
 def greener(report: dict[str, Any]) -> None:
