@@ -6,61 +6,17 @@ Reading, exporting, updating and repairing all start here, so that no copy is be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 
 from fixity.errors import CouldNotRead
 from repository.access.sightings import Sightings, blocks
 from repository.archive import Archive
 from repository.coming import is_coming
 from storage.errors import StorageError
-from storage.ocfl.inventory import Inventory, parse_inventory
-from storage.ocfl.inventory_writer import sidecar_text
+from storage.ocfl.inventory import parse_inventory
+from storage.ocfl.wanted import Wanted
 from storage.tier import ObjectId
 
 __all__ = ["Wanted", "wanted"]
-
-DECLARATION = "0=ocfl_object_1.1"
-"""The conformance declaration (OCFL 1.1 §3.3), whose content is known without any copy."""
-
-
-@dataclass
-class Wanted:
-    """What one object must hold: the SHA-512 of every file by its path, from an inventory the catalog vouches for."""
-
-    object_id: ObjectId
-    inventories: Mapping[int, bytes]
-    inventory: Inventory
-
-    @property
-    def head(self) -> int:
-        return max(self.inventories)
-
-    def known(self, path: str) -> tuple[bytes, bytes | None] | None:
-        """(SHA-512, the bytes themselves where they follow from the rules) of a path; None for a path that does not belong."""
-        if path == DECLARATION:
-            return _with_digest(b"ocfl_object_1.1\n")
-        folder, _, name = path.rpartition("/")
-        number = self.head if not folder else _version_number(folder)
-        if name in ("inventory.json", "inventory.json.sha512") and number in self.inventories:
-            digest = self.inventories[number]
-            return (digest, None) if name == "inventory.json" else _with_digest(sidecar_text(digest))
-        stored = self.contents.get(path)
-        return None if stored is None else (stored, None)
-
-    @cached_property
-    def contents(self) -> Mapping[str, bytes]:
-        """Content path → SHA-512 of everything that any version stores."""
-        return dict(self.inventory.content_paths())
-
-
-def _with_digest(data: bytes) -> tuple[bytes, bytes]:
-    return hashlib.sha512(data).digest(), data
-
-
-def _version_number(folder: str) -> int:
-    return int(folder[1:]) if folder[:1] == "v" and folder[1:].isdigit() else 0
 
 
 def wanted(archive: Archive, aip_id: str, sightings: Sightings | None = None) -> Wanted | None:

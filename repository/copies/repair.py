@@ -32,9 +32,10 @@ from repository.model import Copy, CopyState, Damage, Page
 from repository.progress import Progress
 from repository.recalls import cold_tiers
 from storage.errors import Cold, StorageError, Unavailable
+from storage.putting_right import in_order
 from storage.tier import RootedTier, SequentialTier, WriteOnceTier
 
-__all__ = ["RepairReport", "in_order", "repair_copies", "repair_some"]
+__all__ = ["RepairReport", "repair_copies", "repair_some"]
 
 
 @dataclass(slots=True)
@@ -313,12 +314,6 @@ def _bring(archive: Archive, copy: Copy, want: Wanted, numbers: Sequence[int]) -
         return False
     ledger_of(archive).brought(copy, numbers, source)
     return True
-
-
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Content first, root inventory and sidecar last: a copy that is being repaired must never look whole before it is."""
-    last = {"inventory.json": 1, "inventory.json.sha512": 2}
-    return sorted(problems, key=lambda problem: (last.get(problem.path, 0), problem.path))
 
 
 def _mend(archive: Archive, copy: Copy, want: Wanted, problem: Problem, report: RepairReport) -> None:

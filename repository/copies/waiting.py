@@ -6,25 +6,20 @@ tier (one file by two names, where both are on one disk), it could otherwise nev
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
-from fixity.verify import FixityReport, Outcome
-from repository.access.vouched import Wanted
+from fixity.verify import FixityReport
 from repository.aip.sealing import load_sealed
 from repository.archive import Archive
 from repository.copies.keep import keep
-from repository.copies.repair import in_order
-from repository.deposits.mending import UNREADABLE, SealedPart, mend_sealed, parts_of
+from repository.deposits.mending import UNREADABLE, SealedPart, mend_sealed
 from repository.ledger.events import ledger_of
-from repository.model import Copy, CopyState
 from repository.progress import Progress
-from storage.errors import NotFound, Unavailable
-from storage.ocfl.inventory import INVENTORY, InvalidInventory, parse_inventory
+from storage.errors import Unavailable
+from storage.ocfl.inventory import INVENTORY
+from storage.putting_right import put_right
 from storage.tier import ObjectId, SealedVersion, SequentialTier, Tier
 from storage.tiers import keep_on
 
@@ -32,8 +27,6 @@ __all__ = ["keep_put_right"]
 
 SPOOL = "spool"
 """What the ledger calls the place from which such a copy was put right."""
-
-_VERSION = re.compile(r"v0*([0-9]{1,9})(?:/|$)")
 
 
 def keep_put_right(archive: Archive, tier_name: str, deposit_id: str, progress: Progress) -> dict[str, Any]:
@@ -78,49 +71,9 @@ def _opened(tier: Tier, object_id: ObjectId, path: str, away: set[str]) -> Binar
 
 
 def _copy_mended(archive: Archive, tier_name: str, sealed: SealedVersion, report: FixityReport) -> bool:
-    """Only what this version brought is ours: what stands there of earlier ones, audits and repairs know. Where the copy went on to a newer
-    version, the root files are that one's, and so is what looks like a stranger. Raises StorageError, OSError."""
-    tier, ledger, done = archive.tiers[tier_name], ledger_of(archive), False
-    own = f"v{sealed.number}/"
-    newest = not _went_on(tier, sealed, report)
-    problems = [problem for problem in report.problems if newest or problem.path.startswith(own)]
-    want = Wanted(sealed.object_id, {sealed.number: sealed.inventory_sha512}, parse_inventory(sealed.inventory.read_bytes()))
-    paths = {problem.path for problem in problems}
-    sources = {part.path: part.source for part in parts_of(sealed) if part.path in paths}
-    sources[f"{own}{INVENTORY}"] = sealed.inventory
-    copy = Copy(sealed.object_id, tier_name, sealed.number, CopyState.DAMAGED, None, None, None, 0, 0)
-    for problem in in_order(problems):
-        if problem.outcome is Outcome.EXTRA:
-            if newest and (problem.path.startswith(own) or sealed.number == 1):
-                ledger.quarantined(copy, problem, tier.quarantine(sealed.object_id, problem.path))
-                done = True
-            continue
-        known = want.known(problem.path)
-        if problem.outcome not in (Outcome.ALTERED, Outcome.MISSING) or known is None:
-            continue
-        digest, data = known
-        if data is None and problem.path not in sources:
-            continue
-        with io.BytesIO(data) if data is not None else open(sources[problem.path], "rb") as stream:
-            tier.restore(sealed.object_id, problem.path, stream, digest)
-        ledger.repaired(copy, problem, "rule" if data is not None else SPOOL)
+    """Raises StorageError, OSError."""
+    done = False
+    for each in put_right(archive.tiers[tier_name], sealed, report):
+        ledger_of(archive).put_right(sealed, tier_name, each, SPOOL)
         done = True
     return done
-
-
-def _went_on(tier: Tier, sealed: SealedVersion, report: FixityReport) -> bool:
-    """Whether a copy has anything of a version after this one: an older catalog came back from a backup. Raises StorageError."""
-    if any(_version_of(problem.path) > sealed.number for problem in report.problems):
-        return True
-    with contextlib.suppress(NotFound):
-        tier.open(sealed.object_id, f"v{sealed.number + 1}/{INVENTORY}").close()
-        return True
-    try:
-        return parse_inventory(tier.inventory(sealed.object_id)).head > sealed.number
-    except (NotFound, InvalidInventory):
-        return False
-
-
-def _version_of(path: str) -> int:
-    found = _VERSION.match(path)
-    return int(found[1]) if found else 0

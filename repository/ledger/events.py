@@ -23,6 +23,8 @@ from repository.clock import Clock
 from repository.ledger.in_force import remember
 from repository.ledger.verifier import TIME
 from repository.model import CheckRecord, Copy, CopyState, Damage, Deposit, DepositState, Event
+from storage.putting_right import PutRight
+from storage.tier import SealedVersion
 
 __all__ = ["DAMAGE", "Ledger", "ledger_of", "note_digest"]
 
@@ -179,6 +181,13 @@ class Ledger:
         """One file of a copy could not be put right."""
         code = error.code if isinstance(error, KhoError) else type(error).__name__
         return self._mended("recovery", "fail", copy, problem, {"error": code, "reason": str(error)}, within)
+
+    def put_right(self, sealed: SealedVersion, tier: str, done: PutRight, source: str) -> Event:
+        """One file of a copy that does not count yet was put right from ``source``, or moved out of it."""
+        copy = Copy(sealed.object_id, tier, sealed.number, CopyState.DAMAGED, None, None, None, 0, 0)
+        if done.place:
+            return self.quarantined(copy, done.problem, done.place)
+        return self.repaired(copy, done.problem, "rule" if done.by_rule else source)
 
     def root_repaired(self, tier: str, problem: Problem, error: BaseException | None = None) -> None:
         """A file of a tier's storage root itself was put right with the bytes that the rules give, or (``error``) could not be."""

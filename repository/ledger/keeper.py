@@ -5,6 +5,7 @@ Each step can be repeated and is safe to interrupt: a closed day is never made a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -24,6 +25,7 @@ from repository.coming import day_object
 from repository.errors import LedgerChanged
 from repository.ledger import verifier as ledger_verifier
 from repository.ledger.days import DayTree, HeadFacts, day_end, head_line, make_head, write_segment
+from repository.ledger.events import ledger_of
 from repository.ledger.keys import alone, folder_of, refuse_second, ring_of, until
 from repository.ledger.open_day import forget_open
 from repository.ledger.policies import bring_papers, noting_policies, write_papers
@@ -32,10 +34,11 @@ from repository.ledger.verifier import TIME
 from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState
 from repository.settings.authorities import authorities_of
-from storage.errors import Refused
+from storage.errors import Refused, StorageError
 from storage.ocfl.inventory_writer import VersionBlock
 from storage.ocfl.sealing import seal_files
-from storage.tier import SealedVersion
+from storage.putting_right import put_right
+from storage.tier import SealedVersion, SequentialTier
 from storage.tiers import Kept, keep_on
 
 __all__ = [
@@ -60,6 +63,9 @@ STAMPED_BY = "sha256"
 
 Stamper = Callable[[bytes, datetime], bytes]
 """Gives the time-stamp token (DER) over the bytes of head.sig. Raises KhoError when no authority answers."""
+
+HOME = "home"
+"""What the ledger calls the place from which a copy was put right that did not count yet."""
 
 _log = logging.getLogger("kho.ledger")
 
@@ -154,15 +160,29 @@ def keep_day(archive: Archive, day: LedgerDay, stamper: Stamper | None = None) -
 
 def keep_as_promised(archive: Archive, sealed: SealedVersion) -> dict[str, Kept] | None:
     """Keep a version of an object that is no AIP as `[copies.default]` promises, write-once where the policy wants that: what became of it
-    by tier; None when it is not on enough tiers (or not locked on enough), so that it has to be kept again later."""
+    by tier; None when it is not on enough tiers (or not locked on enough), so that it has to be kept again later. A copy that was there
+    and rotted meanwhile is put right from what is sealed: no audit knows it yet."""
     promised = archive.policy.copies
-    kept = {tier: keep_on(archive.tiers[tier], [sealed])[0] for tier in promised.tiers}
+    kept = {tier: _kept(archive, tier, sealed) for tier in promised.tiers}
     if not promised.enough([tier for tier, one in kept.items() if one.counts]):
         return None
     for tier, one in kept.items():
         if one.counts and (problem := promise(archive, tier, sealed.object_id, {})):
             kept[tier] = replace(one, error=Refused(sealed.object_id, problem))
     return kept if promised.enough([tier for tier, one in kept.items() if one.counts]) else None
+
+
+def _kept(archive: Archive, tier_name: str, sealed: SealedVersion) -> Kept:
+    tier, done = archive.tiers[tier_name], 0
+    kept = keep_on(tier, [sealed])[0]
+    if kept.counts or kept.report is None or isinstance(tier, SequentialTier):
+        return kept
+    with contextlib.suppress(StorageError, OSError):  # what was put right until then stays so
+        for each in put_right(tier, sealed, kept.report):
+            ledger_of(archive).put_right(sealed, tier_name, each, HOME)
+            done += 1
+    _log.warning("%s on tier %s was not good: %d files put right", sealed.object_id, tier_name, done)
+    return keep_on(tier, [sealed])[0] if done else kept
 
 
 def copy_of(archive: Archive, sealed: SealedVersion, tier: str, kept: Kept) -> Copy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from repository.ledger.segments import CONTENT, SEGMENT, bring_segment
 from repository.ledger.verifier import Verifier
 from repository.progress import Silent
 from repository.reports.period import PeriodScope, gather
+from storage.errors import Refused
 from storage.ocfl.tier import LocalTier
 from storage.tier import ObjectId
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
@@ -151,20 +153,71 @@ def test_a_day_that_is_on_too_few_tiers_yet_is_no_stranger(scene: LedgerScene, m
     assert compare(scene.archive, "a", "again", Silent())["strangers"] == []
 
 
-@pytest.mark.parametrize("damaged", [False, True])
-def test_a_day_that_is_kept_again_writes_to_no_copy_of_it(
-    scene: LedgerScene, monkeypatch: pytest.MonkeyPatch, damaged: bool
-) -> None:
+def files_of(place: Path) -> dict[Path, tuple[int, int]]:
+    return {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in place.rglob("*") if each.is_file()}
+
+
+def test_a_day_that_is_kept_again_writes_to_no_copy_of_it(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files of a day that is on too few tiers are copies by a second name where the home and a tier are on one disk. They were written
     again in place: read-only for everybody but root, who rewrote what was stored."""
     day, place = on_too_few_tiers(scene, monkeypatch)
-    if damaged:
-        for each in place.rglob("v1/content/**/*"):
-            if each.is_file():
-                each.chmod(0o600)
-                each.write_bytes(b"damaged")
-                each.chmod(0o444)
-    before = {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in place.rglob("*") if each.is_file()}
+    before = files_of(place)
     with ordinary_rights():
-        assert keep_day(scene.archive, day) is not damaged
-    assert {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in before} == before
+        assert keep_day(scene.archive, day)
+    assert files_of(place) == before
+
+
+ROTTEN = b"damaged"
+
+
+def rot(place: Path, names: str) -> int:
+    """As a disk does it: whoever has such a file by another name has it so, too."""
+    files = [each for each in place.rglob(names) if each.is_file()]
+    for each in files:
+        each.chmod(0o600)
+        each.write_bytes(ROTTEN)
+        each.chmod(0o444)
+    return len(files)
+
+
+@pytest.mark.parametrize(
+    "names", ["events.ndjson", "head.*", "keys.ndjson", "content/**/*", "v1/inventory.json", "v1/inventory.json.sha512"]
+)
+def test_a_day_whose_first_copy_rots_before_the_second_is_made(
+    scene: LedgerScene, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """No audit knew of it, and nothing put it right: the day was on too few tiers for ever."""
+    day, place = on_too_few_tiers(scene, monkeypatch)
+    tiers = {name: tier for name, tier in scene.archive.tiers.items() if isinstance(tier, LocalTier)}
+    other = tiers["b"].root / tiers["b"].place_of(ObjectId(day_object(json.loads(day.head))))
+    before = {each.relative_to(place): each.read_bytes() for each in place.rglob("*") if each.is_file()}
+    shutil.rmtree(other)
+    count = rot(place, names)
+    assert count
+    with ordinary_rights():
+        assert keep_day(scene.archive, day)
+    for copy in (place, other):
+        assert {each.relative_to(copy): each.read_bytes() for each in copy.rglob("*") if each.is_file()} == before
+    quarantined = [
+        each for each in (tiers["a"].root.parent / "quarantine").rglob("*") if each.is_file() and each.read_bytes() == ROTTEN
+    ]
+    assert len(quarantined) == count, "nothing is thrown away"
+    events = [
+        each for each in scene.archive.catalog.events.of_type("recovery") if each.aip_id == day_object(json.loads(day.head))
+    ]
+    assert {(each.tier, each.outcome) for each in events} == {("a", "success")}
+    assert len(events) == count
+    assert {each.detail["source"] for each in events} <= {"home", "rule"}
+
+
+def test_a_day_that_cannot_be_put_right_waits(scene: LedgerScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    day, place = on_too_few_tiers(scene, monkeypatch)
+    rot(place, "events.ndjson")
+
+    def full(*_: object) -> None:
+        raise Refused("a", "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalTier, "restore", full)
+        assert not keep_day(scene.archive, day)
+    assert keep_day(scene.archive, day)
