@@ -2,6 +2,7 @@
 
 JobError
 ├── StepFailed       a step broke in a way nobody planned (a fault of the program or the machine)
+│   └── StepRefused  the operating system refused something (rights, space, a mount)
 ├── Cancelled        someone cancelled the job
 ├── GaveUp           the job killed its process too often and is no longer tried
 ├── Interrupted      this process was told to stop; the job is durable and continues later
@@ -18,10 +19,12 @@ JobError
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from policies.findings import KhoError
+from policies.phrases import os_phrase
 
 __all__ = [
     "Cancelled",
@@ -35,10 +38,12 @@ __all__ = [
     "NotJson",
     "OldSqlite",
     "StepFailed",
+    "StepRefused",
     "StillRunning",
     "UnknownFlow",
     "UnknownJob",
     "pack",
+    "step_failure",
     "unpack",
 ]
 
@@ -50,6 +55,19 @@ class JobError(KhoError):
 class StepFailed(JobError):
     def __init__(self, where: str, kind: str, reason: str) -> None:
         super().__init__("JOB-STEP-FAILED", where, kind=kind, reason=reason)
+
+
+class StepRefused(StepFailed):
+    def __init__(self, where: str, error: OSError) -> None:
+        place = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+        KhoError.__init__(self, "JOB-STEP-REFUSED", where, reason=f"{os_phrase(error)}{place}")
+
+
+def step_failure(where: str, error: Exception) -> StepFailed:
+    """What nobody planned, as an error that can be recorded."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return StepRefused(where, error)
+    return StepFailed(where, type(error).__name__, str(error))
 
 
 class Cancelled(JobError):

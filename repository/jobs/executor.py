@@ -14,7 +14,7 @@ from dbos import error as dbos_error
 
 from policies.findings import KhoError
 from repository.jobs.client import database_failure
-from repository.jobs.errors import JobDatabase, StepFailed, unpack
+from repository.jobs.errors import JobDatabase, step_failure, unpack
 from repository.jobs.flow import Flow, Json, Leaving, Progress, Report, Step, StepFunction, Throttle, normal
 from repository.jobs.records import Recorded, RecordSerializer
 from repository.jobs.settings import APPLICATION, APPLICATION_VERSION, MAX_RECOVERIES, Settings
@@ -137,7 +137,7 @@ class Executor:
                     if (refused := database_failure(self._settings, error)) is not None:
                         raise Unrecorded(job_id, refused) from error
                     self.leave_when_stopping(job_id)
-                    failure = StepFailed(flow.name, type(error).__name__, str(error))
+                    failure = step_failure(flow.name, error)
                     self._failed(failure, unplanned=True)
                     raise Recorded.of(failure) from None
                 self.done += 1
@@ -222,7 +222,7 @@ class _DurableSteps:
             except Exception as error:
                 _log.exception("step %s broke", step.name)
                 self._executor.leave_when_stopping(self._job_id)
-                raise Recorded.of(StepFailed(step.name, type(error).__name__, str(error))) from None
+                raise Recorded.of(step_failure(step.name, error)) from None
             step.sleep(wait)
             wait *= 2
 

@@ -230,6 +230,12 @@ def sign_document(archive: Archive, place: Path) -> None:
     (place.parent / STATEMENTS).write_bytes(ring.statements)
 
 
+def _unusable(place: Path, error: OSError) -> SigningKeyError:
+    if isinstance(error, PermissionError):
+        return SigningKeyError("LED-KEYS-DENIED", str(place))
+    return SigningKeyError("LED-KEYS-GONE", str(place), reason=os_phrase(error))
+
+
 def _ring(archive: Archive) -> KeyRing:
     """The keys as the home tells them, or, where it has lost that, as the closed days on the tiers do."""
     folder, last = folder_of(archive), archive.catalog.days.last()
@@ -245,7 +251,7 @@ def _ring(archive: Archive) -> KeyRing:
         if last is None:
             return KeyRing(folder)
     except OSError as error:
-        raise SigningKeyError("LED-KEYS-GONE", str(place), reason=os_phrase(error)) from error
+        raise _unusable(place, error) from error
     except (ValueError, KeyError, TypeError) as error:
         reason = str(error)
     brought = None if last is None else _brought(archive, last, wanted)
@@ -256,7 +262,7 @@ def _ring(archive: Archive) -> KeyRing:
             os.rename(place, folder / f"{STATEMENTS}.{uuid.uuid4().hex[:8]}.other")
         write_statements(folder, brought)
     except OSError as error:  # whoever only asks may have no right to write
-        raise SigningKeyError("LED-KEYS-GONE", str(place), reason=os_phrase(error)) from error
+        raise _unusable(place, error) from error
     _log.warning("the statements of the ledger's keys came back from a closed day (%s: %s)", place, reason)
     return KeyRing(folder, brought)
 

@@ -5,6 +5,7 @@ Every step writes one line ``job step`` to ``HOME/effects`` before and after its
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -70,6 +71,8 @@ def flows(home: Path) -> list[Flow]:
                 raise Unavailable("tier-a/Tệp\udcff", "time-out")
             if argument["how"] == "bug":
                 raise RuntimeError("a fault of the program")
+            if argument["how"] == "rights":
+                raise PermissionError(errno.EACCES, "Permission denied", "/srv/kho/evidence/1.note")
             if argument["how"] == "set":
                 return {1, 2}
             return None

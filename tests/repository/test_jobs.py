@@ -142,6 +142,15 @@ def test_a_kho_error_comes_back_with_class_code_path_and_arguments(home, machine
     assert machine.get("j").state is JobState.FAILED
 
 
+def test_what_the_system_refuses_in_a_step_is_said_in_words(home, machine):
+    with pytest.raises(StepFailed) as caught:
+        machine.run("failing", "j", {"how": "rights"})
+    assert caught.value.code == "JOB-STEP-REFUSED"
+    assert "(fails): Permission denied (/srv/kho/evidence/1.note)." in caught.value.finding.text("en")
+    assert "Error" not in caught.value.finding.text("vi")
+    assert machine.get("j").state is JobState.FAILED
+
+
 def test_an_unplanned_exception_is_a_failed_step_and_its_traceback_is_in_the_log(home, machine):
     with pytest.raises(StepFailed) as caught:
         machine.run("failing", "j", {"how": "bug"})
@@ -440,6 +449,7 @@ def test_every_code_of_the_jobs_is_registered():
     codes = {code for code in register() if code.startswith("JOB-")}
     made = {
         errors.StepFailed("", "", "").code,
+        errors.StepRefused("", OSError(1, "")).code,
         errors.Cancelled("").code,
         errors.GaveUp("").code,
         errors.Interrupted("").code,
@@ -454,7 +464,7 @@ def test_every_code_of_the_jobs_is_registered():
         errors.JobDatabase("", "").code,
     }
     assert made == codes
-    assert len(errors.__all__) - 3 == len(made)  # JobError, pack and unpack have none
+    assert len(errors.__all__) - 4 == len(made)  # JobError, pack, unpack and step_failure have none
 
 
 def test_a_step_whose_end_cannot_be_recorded_is_no_failure_of_the_work(home, machine, monkeypatch):

@@ -29,6 +29,7 @@ from repository.progress import Silent
 from signatures.signing_keys import SigningKey, SigningKeyError
 from tests.builders_archive import ArchiveUnderTest
 from tests.clocks import RunningClock
+from tests.rights import ordinary_rights
 
 DAY = timedelta(days=1)
 
@@ -83,6 +84,18 @@ def test_each_way_to_have_no_key_is_told_by_its_name(clocked: tuple[Archive, Run
         report_lost(archive, "it is not")
     assert failed.value.code == "LED-KEY-NOT-LOST"
     assert lost_keys(archive) == []
+
+
+def test_statements_that_may_not_be_read_are_not_gone(clocked: tuple[Archive, RunningClock]) -> None:
+    """The advice was to bring back tiers, all of which were there."""
+    archive, clock = clocked
+    a_day(archive, clock)
+    told = archive.settings.home / "ledger" / "keys.ndjson"
+    told.chmod(0o000)
+    with ordinary_rights(), pytest.raises(SigningKeyError) as failed:
+        ring_of(archive)
+    told.chmod(0o600)
+    assert failed.value.code == "LED-KEYS-DENIED"
 
 
 def test_a_key_that_may_not_be_read_is_not_lost(clocked: tuple[Archive, RunningClock], monkeypatch: pytest.MonkeyPatch) -> None:
