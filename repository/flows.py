@@ -259,12 +259,19 @@ def _may_be_lost(results: Sequence[Mapping[str, Any] | None]) -> bool:
 
 
 def _settle_lost(archive: Archive, deposit_id: str, progress: StepProgress) -> None:
-    """What was taken up from a tier is brought to the others at once: it is on too few of them."""
+    """What was taken up from a tier is brought to the others at once: it is on too few of them. What can be sealed again is, and kept with
+    what waits."""
+    from repository.deposits.description import Extras
+    from repository.deposits.ingest import accept
+    from repository.deposits.settling import settle
     from repository.rebuilding.lost import settle_lost  # it seldom happens
 
     if settle_lost(archive, deposit_id, progress):
         repair_some(archive, archive.catalog.deposits.get(deposit_id).aip_id, "", progress)
         upkeep.promote(archive)
+    deposit = archive.catalog.deposits.get(deposit_id)
+    if deposit.state is DepositState.SPOOLED and (outcome := accept(archive, deposit, Extras.of("", ""), progress)):
+        settle(archive, [outcome])
 
 
 class _Audit:

@@ -1,12 +1,14 @@
 """Lost: deposits that wait for copies, and of which the spool has no more what was sealed, so that no further copy can be made from there.
 
 Where the tiers have the version whole, it is entered from them as a rebuild would, and repairs make what is missing. Where they surely have
-not, the deposit fails and says so: its key is free, and the same can be handed in again. As long as anything could not be looked at, it
+not, it is sealed again from what was received, if that is there; else the deposit fails and says so: its key is free, and the same can be
+handed in again. As long as anything could not be looked at, it
 waits. What lies on the tiers stays.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -17,12 +19,15 @@ from pathlib import Path
 from fixity.digests import hash_file
 from fixity.errors import CouldNotRead
 from fixity.verify import FixityReport, Outcome
+from formats.errors import FormatsError
+from formats.package.remembered import remembered
 from policies.audits import next_check, next_look
 from policies.findings import KhoError
 from repository.aip.sealing import load_sealed, summary_of
 from repository.aip.stored import Records, StoredVersion, inventory_digest
 from repository.archive import Archive
 from repository.catalog import CatalogConflict, event_row
+from repository.deposits.description import Extras, fingerprint
 from repository.deposits.ingest import failure
 from repository.deposits.mending import parts_of
 from repository.deposits.remains import is_of, keep_row, sealed_record, waits, write_row
@@ -42,8 +47,8 @@ LOST = "deposit lost"
 
 
 def settle_lost(archive: Archive, deposit_id: str, progress: Progress) -> bool:
-    """Look whether a deposit that waits for copies is lost from its spool, and settle what becomes of it; whether it was taken up from
-    tiers, and is KEPT now. ``progress`` is only asked whether to go on."""
+    """Look whether a deposit that waits for copies is lost from its spool, and settle what becomes of it: KEPT, taken up from tiers;
+    SPOOLED, to be sealed again; FAILED. Whether it was taken up. ``progress`` is only asked whether to go on."""
     deposit = archive.catalog.deposits.get(deposit_id)
     if deposit.state is not DepositState.ACCEPTED:
         return False
@@ -65,7 +70,9 @@ def settle_lost(archive: Archive, deposit_id: str, progress: Progress) -> bool:
     elif found.newer:
         _undecided(archive, deposit, found.newer)
     else:
-        _given_up(archive, deposit)
+        with contextlib.suppress(OSError):  # whether it can be sealed again could not be looked at
+            again = not found.rest and _can_be_sealed(archive, deposit, progress)
+            _given_up(archive, deposit, again=again)
     return False
 
 
@@ -93,12 +100,13 @@ def _sha512(file: Path) -> bytes:
 @dataclass(slots=True)
 class _Found:
     """What the tiers have of the version: inventories of it by their SHA-512, and how the copy on each tier is that has one of them;
-    tiers that could not be asked, and those that went on to a newer version."""
+    tiers that could not be asked, those that went on to a newer version, and those that have anything of this version at all."""
 
     inventories: dict[bytes, Inventory] = field(default_factory=dict)
     reports: dict[bytes, dict[str, FixityReport]] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)
     newer: set[str] = field(default_factory=set)
+    rest: set[str] = field(default_factory=set)
 
     def whole(self, digest: bytes) -> bool:
         """Whether every file is good on one of the tiers."""
@@ -146,10 +154,14 @@ def _inventories(tier: Tier, object_id: ObjectId, number: int, found: _Found) ->
             with tier.open(object_id, path) as stream:
                 data = stream.read()
             inventory = parse_inventory(data)
-        except (NotFound, InvalidInventory):
+        except NotFound:
+            continue
+        except InvalidInventory:
+            found.rest.add(tier.name)
             continue
         if inventory.object_id == object_id and inventory.head == number:
             inventories[hashlib.sha512(data).digest()] = inventory
+            found.rest.add(tier.name)
         elif inventory.object_id == object_id and inventory.head > number:
             found.newer.add(tier.name)
             return {}
@@ -248,12 +260,30 @@ def _undecided(archive: Archive, deposit: Deposit, tiers: set[str]) -> None:
     waits(archive, deposit, KhoError("DEP-LOST-UNDECIDED", deposit.label, aip=deposit.aip_id, tiers=", ".join(sorted(tiers))))
 
 
-def _given_up(archive: Archive, deposit: Deposit) -> None:
-    """Every tier was asked and none has it: the deposit fails, and holds its key no more."""
+def _can_be_sealed(archive: Archive, deposit: Deposit, progress: Progress) -> bool:
+    """Whether the spool has, as it was, all that was received: this very deposit, and not what Kho made for a version of its own. Raises
+    OSError where that could not be looked at."""
+    try:
+        spool = archive.spools.of_sealed(deposit.id)
+        for each in spool.spooled() if spool.complete else ():
+            progress.advance(0)
+            if each.file and _sha512(spool.path(each)) != each.sha512:
+                return False
+        metadata = Extras.of("", "").kept(spool).metadata
+        return spool.complete and fingerprint(spool, remembered(spool), metadata) == deposit.fingerprint
+    except (FileNotFoundError, FormatsError):
+        return False
+
+
+def _given_up(archive: Archive, deposit: Deposit, *, again: bool) -> None:
+    """Every tier was asked and none has it: the deposit is to be sealed ``again`` from what was received, or fails, and holds its key no
+    more."""
     ledger, folder = ledger_of(archive), archive.spools.folder(deposit.id)
-    event = ledger.event(LOST, "fail", detail={"fingerprint": deposit.fingerprint})
+    event = ledger.event(LOST, "warning" if again else "fail", detail={"fingerprint": deposit.fingerprint})
     event = replace(event, aip_id=deposit.aip_id, aip_version=deposit.aip_version, deposit_id=deposit.id)
     change = failure(KhoError("DEP-LOST", deposit.label))
+    if again:
+        change = {"state": DepositState.SPOOLED, "error": ""}
     change["updated"] = archive.clock.now()
     try:
         with archive.catalog.begin() as transaction:
@@ -261,6 +291,8 @@ def _given_up(archive: Archive, deposit: Deposit) -> None:
             archive.catalog.coming.end([deposit.id], within=transaction)
             ledger.append([event], within=transaction)
     except CatalogConflict:  # somebody else was quicker
+        return
+    if again:
         return
     archive.spools.close(deposit.id)
     if not folder.exists():

@@ -144,33 +144,76 @@ def test_while_the_other_tier_is_still_away(archive: ArchiveUnderTest, source: P
     is_whole(archive, deposit, source)
 
 
-@losses
+def files_gone(folder: Path) -> None:
+    shutil.rmtree(folder / "sealed")
+    shutil.rmtree(folder / "files")
+
+
+def files_rotten(folder: Path) -> None:
+    shutil.rmtree(folder / "sealed")
+    file = writable(next(each for each in (folder / "files").rglob("*") if each.is_file()))
+    file.write_bytes(b"rotten")
+
+
+def database_torn(folder: Path) -> None:
+    shutil.rmtree(folder / "sealed")
+    writable(folder / "spool.db").write_bytes(b"rotten")
+
+
+@pytest.mark.parametrize("looked", [True, False], ids=["repaired first", "nobody looked"])
+@pytest.mark.parametrize("lose", [gone, files_gone, files_rotten, database_torn], ids=lambda each: each.__name__)
 def test_what_no_tier_has_is_said_and_can_be_handed_in_again(
-    archive: ArchiveUnderTest, source: Path, lose: Callable[[Path], None]
+    archive: ArchiveUnderTest, source: Path, lose: Callable[[Path], None], looked: bool
 ) -> None:
     deposit = waiting(archive, source, "a", "b")
+    archive.engine.archive.spools.close(deposit.id)
     lose(spool_of(archive, deposit))
-    archive.repair()
-    lost = now(archive, deposit)
-    assert lost.state is DepositState.FAILED
-    assert [each.code for each in lost.findings] == ["DEP-LOST"]
-    told = {each.code: each for each in attention(archive.engine.archive, archive.engine.jobs)}
-    assert told["ATT-LOST"].args["deposits"] == "1"
+    if looked:
+        archive.repair()
+        lost = now(archive, deposit)
+        assert lost.state is DepositState.FAILED
+        assert [each.code for each in lost.findings] == ["DEP-LOST"]
+        told = {each.code: each for each in attention(archive.engine.archive, archive.engine.jobs)}
+        assert told["ATT-LOST"].args["deposits"] == "1"
     again = archive.deposit(source)
     assert again.state is DepositState.STORED, again.error
+    assert now(archive, deposit).state is DepositState.FAILED
     assert not {each.code for each in again.findings} & {"DEP-DUPLICATE-HOLDINGS", "DEP-ID-KNOWN"}
     is_whole(archive, again, source)
     assert "ATT-LOST" not in {each.code for each in attention(archive.engine.archive, archive.engine.jobs)}
 
 
-@losses
-def test_the_same_handed_in_before_anybody_looked(archive: ArchiveUnderTest, source: Path, lose: Callable[[Path], None]) -> None:
-    deposit = waiting(archive, source, "a", "b")
+SEALED_ONLY = [each for each in LOSSES if each is not gone]
+
+
+@pytest.mark.parametrize("handed_in", [False, True], ids=["repaired", "handed in again"])
+@pytest.mark.parametrize("lose", SEALED_ONLY, ids=lambda each: each.__name__)
+def test_what_was_received_is_sealed_again(
+    archive: ArchiveUnderTest, source: Path, lose: Callable[[Path], None], handed_in: bool
+) -> None:
+    """Its depositor may have nothing any more."""
+    with Away(archive, "a", "b"):
+        deposit = archive.deposit(source, title="Hồ sơ cũ")
     lose(spool_of(archive, deposit))
-    again = archive.deposit(source)
-    assert again.state is DepositState.STORED, again.error
-    assert now(archive, deposit).state is DepositState.FAILED
-    is_whole(archive, again, source)
+    if handed_in:
+        again = archive.deposit(source)
+        assert (again.state, again.reason, again.aip_id) == (DepositState.REPEATED, deposit.id, deposit.aip_id)
+    else:
+        archive.repair()
+        assert now(archive, deposit).error == ""
+        archive.repair()
+    is_whole(archive, deposit, source)
+    assert archive.engine.holdings.show(deposit.aip_id).title == "Hồ sơ cũ"
+    assert not now(archive, deposit).finding_counts.get("DEP-DUPLICATE-HOLDINGS")
+
+
+def test_what_kho_made_itself_is_not_taken_for_something_received(archive: ArchiveUnderTest, source: Path) -> None:
+    """A version that a migration made has the fingerprint of the deposit that it goes on from, and its results in the spool."""
+    deposit = waiting(archive, source, "a", "b")
+    archive.catalog.deposits.update(deposit.id, fingerprint="00" * 32)
+    sealed_gone(spool_of(archive, deposit))
+    archive.repair()
+    assert [each.code for each in now(archive, deposit).findings] == ["DEP-LOST"]
 
 
 def test_the_same_under_a_key_of_its_own(archive: ArchiveUnderTest, source: Path) -> None:
