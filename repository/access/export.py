@@ -23,7 +23,7 @@ from policies.findings import said
 from policies.phrases import os_phrase, phrase
 from repository.access.dissemination import merged_metadata
 from repository.access.sightings import Sightings, blocks
-from repository.access.vouched import Wanted, wanted
+from repository.access.vouched import Wanted, vouched
 from repository.aip.submission import SUBMISSION_PATH, read_submission
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.errors import ExportFailed, NoGoodCopy, NotForZip, NotReached, UnknownVersion
@@ -136,11 +136,7 @@ def _export(
     archive: Archive, aip: Aip, target: Path, *, form: str, version: int | None, progress: Progress, sightings: Sightings
 ) -> ExportReport:
     aip_id = aip.id
-    want = wanted(archive, aip_id, sightings)
-    if want is None:
-        if sightings.away and not sightings.seen:
-            raise NotReached("inventory.json", aip_id, "; ".join(sightings.away.values()))
-        raise NoGoodCopy("inventory.json", aip_id, phrase("no-inventory-vouched"))
+    want = vouched(archive, aip_id, sightings)
     number = version or aip.version
     if not 1 <= number <= want.head:
         raise UnknownVersion(aip_id, number, want.head)

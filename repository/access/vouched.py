@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 
 from fixity.errors import CouldNotRead
+from policies.phrases import phrase
 from repository.access.sightings import Sightings, blocks
 from repository.archive import Archive
 from repository.coming import is_coming
+from repository.errors import NoGoodCopy, NotReached
 from storage.errors import StorageError
-from storage.ocfl.inventory import parse_inventory
+from storage.ocfl.inventory import INVENTORY, parse_inventory
 from storage.ocfl.wanted import Wanted
 from storage.tier import ObjectId
 
-__all__ = ["Wanted", "wanted"]
+__all__ = ["Wanted", "vouched", "wanted"]
 
 
 def wanted(archive: Archive, aip_id: str, sightings: Sightings | None = None) -> Wanted | None:
@@ -40,6 +42,17 @@ def wanted(archive: Archive, aip_id: str, sightings: Sightings | None = None) ->
             if sightings is not None and not _coming(archive, aip_id, head):
                 sightings.altered(name, path, inventories[head], digest)
     return None
+
+
+def vouched(archive: Archive, aip_id: str, sightings: Sightings) -> Wanted:
+    """`wanted`, for whoever cannot go on without. Raises NoGoodCopy: no tier has it; NotReached: none could be asked."""
+    want = wanted(archive, aip_id, sightings)
+    if want is not None:
+        return want
+    away = list(sightings.away.values())
+    if away and not sightings.seen:
+        raise NotReached(INVENTORY, aip_id, "; ".join(away))
+    raise NoGoodCopy(INVENTORY, aip_id, "; ".join([phrase("no-inventory-vouched"), *away]))
 
 
 def _coming(archive: Archive, aip_id: str, head: int) -> bool:

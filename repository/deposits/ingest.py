@@ -29,9 +29,10 @@ from formats.validate import Validity
 from policies.acceptance import judge, waivable, weigh
 from policies.archive import Policy
 from policies.findings import Finding, Findings, KhoError, Verdict, Weight, said
-from policies.phrases import os_phrase, phrase
+from policies.phrases import os_phrase
 from policies.retention import expires
-from repository.access.vouched import wanted
+from repository.access.sightings import Sightings
+from repository.access.vouched import vouched
 from repository.aip.sealing import EVENTS_PREFIX, Previous, Sealing, seal
 from repository.aip.submission import DepositRecord
 from repository.archive import SOFTWARE, Archive, software_version
@@ -41,7 +42,7 @@ from repository.deposits.examine import examine
 from repository.deposits.mending import mend_waiting
 from repository.deposits.remains import keep_row, write_row
 from repository.deposits.uploads import clear_upload, source_of
-from repository.errors import AipUnreadable, SourceMissing
+from repository.errors import SourceMissing
 from repository.model import Deposit, DepositState
 from repository.progress import Progress
 
@@ -324,9 +325,7 @@ def _seal(
 def _previous(archive: Archive, aip_id: str) -> tuple[Previous | None, int]:
     if not aip_id:
         return None, 1
-    want = wanted(archive, aip_id)
-    if want is None:
-        raise AipUnreadable(aip_id, phrase("no-inventory-vouched"))
+    want = vouched(archive, aip_id, Sightings(archive, aip_id, "ingestion"))
     aip = archive.catalog.holdings.get(aip_id)
     events = tuple(
         Entry(LogicalPath(f.path), "", f.size, bytes.fromhex(f.sha256), bytes.fromhex(f.sha512))

@@ -25,7 +25,8 @@ from formats.package.spool import Spool
 from formats.premis import UNKNOWN_FORMAT, Event, PremisEntity, PremisFile, read_premis
 from formats.report import FormatReport
 from policies.phrases import phrase
-from repository.access.vouched import wanted
+from repository.access.sightings import Sightings
+from repository.access.vouched import vouched
 from repository.aip.carried import Carried, CarriedRow, Told
 from repository.aip.sealing import PREMIS_PATH, REPRESENTATION_PREMIS, SPOOLED, Generator, Previous, Sealing, seal
 from repository.aip.stored import open_verified
@@ -70,7 +71,7 @@ class Derivation:
         """Seal the version in the deposit's spool; returns what its submission record says of the deposit.
 
         Raises:
-            AipUnreadable: no tier gives the newest version's own records.
+            AipUnreadable: no tier gives the newest version's own records. NoGoodCopy, NotReached: nor an inventory of it.
             Overtaken: ``aip`` is not the newest version any more.
             OSError: the disk of the spool does not take it.
         """
@@ -150,9 +151,7 @@ class Derivation:
             yield (each.path, each.size, *digests, each.puid, each.format_name, each.original_name, each.inside)
 
     def _previous(self, carried: Carried) -> Previous:
-        want = wanted(self.archive, self.aip.id)
-        if want is None:
-            raise AipUnreadable(self.aip.id, phrase("no-inventory-vouched"))
+        want = vouched(self.archive, self.aip.id, Sightings(self.archive, self.aip.id, "migration"))
         if want.head != self.aip.version:
             raise Overtaken(self.aip.id)
         return Previous(want.inventory, want.inventories[want.head], carried.entries(), self.aip.created)

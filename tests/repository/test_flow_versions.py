@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from policies.findings import spoken
@@ -61,3 +62,21 @@ def alter(archive: ArchiveUnderTest, aip: str, tier: str) -> None:
     (file,) = archive.object(aip, tier).rglob("a.txt")
     file.chmod(0o644)
     file.write_bytes(b"bad")
+
+
+def test_a_version_whose_earlier_ones_are_away_is_told_so_and_taken_when_they_are_back(
+    archive: ArchiveUnderTest, tmp_path: Path
+) -> None:
+    """Nobody could look: that is no damage, and no audit or repair is asked for."""
+    aip = archive.deposit(write_tree(tmp_path / "hồ sơ", {"a.txt": b"first"})).aip_id
+    changed = write_tree(tmp_path / "mới", {"a.txt": b"second"})
+    for tier in ("a", "b"):
+        os.rename(archive.home / "tiers" / tier, archive.home / "tiers" / f"{tier}.away")
+    told = archive.deposit(changed, update=aip)
+    assert told.state is DepositState.FAILED
+    assert spoken(told.error).startswith("AIP-NOT-REACHED")
+    assert archive.damages() == {}
+    for tier in ("a", "b"):
+        os.rename(archive.home / "tiers" / f"{tier}.away", archive.home / "tiers" / tier)
+    assert archive.deposit(changed, update=aip).state is DepositState.STORED
+    assert archive.engine.holdings.show(aip).version == 2
