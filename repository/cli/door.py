@@ -46,6 +46,17 @@ def not_readable(path: str | Path) -> Usage:
     return Usage("USE-NOT-READABLE", str(path), user=user_name(os.geteuid()))
 
 
+def _is_archive(place: Path) -> bool:
+    """Raises Usage where one may not look."""
+    try:
+        os.lstat(place / MARKER)
+    except PermissionError:
+        raise not_readable(place) from None
+    except (OSError, ValueError):
+        return False
+    return (place / MARKER).is_file()
+
+
 def is_there(path: Path) -> bool:
     """Whether something has this name, be it a link to nothing. Raises Usage where one may not look: os.path says no then."""
     try:
@@ -63,6 +74,8 @@ def check_source(path: Path) -> None:
         raise Usage("USE-NO-PATH", str(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise Usage("USE-NEITHER", str(path))
+    if path.exists() and not os.access(path, os.R_OK, effective_ids=True):
+        raise not_readable(path)
 
 
 def check_one_of(name: str, value: str, choices: Sequence[str], *, command: str) -> None:
@@ -119,14 +132,14 @@ class Door:
     def archive(self) -> Path:
         """The folder of an archive that is there. Raises Usage."""
         place = self.place()
-        if not (place / MARKER).is_file():
+        if not _is_archive(place):
             raise Usage("USE-NO-ARCHIVE", str(place))
         return place
 
     def has_archive(self) -> bool:
         """Whether an archive was named, and is there: for commands that can do without one."""
         named = self.home or os.environ.get(HOME_VARIABLE)
-        return bool(named) and (Path(named or "") / MARKER).is_file()
+        return bool(named) and _is_archive(Path(named or ""))
 
     def open(self, helpers: Helpers | None = None, readers: Helpers | None = None) -> Engine:
         """The engine of the archive that was named, to be used as a context manager; ``helpers`` and ``readers`` as `Engine.open` says.

@@ -102,15 +102,18 @@ def _with_members(identifier: Identifier, answers: Iterator[Row]) -> Iterator[Ro
 
 def _show(screen: Screen, signatures: str, answers: Iterable[Row]) -> None:
     """A line a file, as it comes: a folder may have a million."""
-    files = 0
+    files = failed = 0
     for path, member, answer in answers:
         files += 1
+        failed += answer.basis.value == "failed"
         name = spoken(answer.reason, language()) if answer.basis.value == "failed" else f"{answer.name} {answer.version}".strip()
         place = f"{path} → {member}" if member else str(path)
         screen.line(
             f"{answer.puid or '-':<12} {answer.basis.value:<10} {place}  {name or words('identify.unknown')}{_second(answer)}"
         )
-    screen.line(words("identify.done", files=number(files), signatures=signatures), "dim")
+    screen.line(words("identify.done", files=number(files - failed), signatures=signatures), "dim")
+    if failed:
+        screen.line(words("identify.failed", count=number(failed)), "yellow")
 
 
 def _second(answer: Identification) -> str:

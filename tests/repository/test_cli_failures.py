@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from kho_inside import kho as inside
 
+from repository.cli.failures import finding_of
 from repository.cli.run import run
 from tests.rights import ordinary_rights
 
@@ -181,16 +182,17 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_log(
 def test_the_folder_of_somebody_else_is_told_without_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looking where the log is to be written failed, too, as the archive had before."""
     monkeypatch.setenv("KHO_LANG", "en")
     theirs = tmp_path / "theirs"
     theirs.mkdir(mode=0o000)
     with ordinary_rights():
-        assert run(["list", "--home", str(theirs / "archive")]) == 1
+        assert run(["list", "--home", str(theirs / "archive")]) == 2
+        log = finding_of(
+            PermissionError(13, "Permission denied", "x"), theirs / "archive"
+        )  # where the log is to be may not be looked at either
     theirs.chmod(0o700)
-    said = capsys.readouterr().err
-    assert "Permission denied" in said
-    assert str(theirs / "archive") in said
+    assert capsys.readouterr().err.startswith(f"{theirs / 'archive'} may not be read by ")
+    assert log.code == "OPS-SYSTEM"
 
 
 @pytest.mark.parametrize(
@@ -216,6 +218,17 @@ def test_what_one_may_not_look_at_is_not_said_to_be_missing(
     assert said.startswith(f"{theirs / 'bag'} may not be read by ")
     assert "Give that user the right" in said
     assert "--help" not in said
+
+
+def test_a_signed_file_that_may_not_be_read_is_told_as_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KHO_LANG", "en")
+    theirs = tmp_path / "theirs.pdf"
+    theirs.touch(mode=0o000)
+    with ordinary_rights():
+        assert run(["signatures", "validate", str(theirs)]) == 2
+    assert capsys.readouterr().err.startswith(f"{theirs} may not be read by ")
 
 
 def test_a_storage_root_that_may_not_be_read_is_not_said_to_be_none(

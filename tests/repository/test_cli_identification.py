@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import threading
@@ -13,10 +14,13 @@ from typing import Any
 import pytest
 
 from formats.hrefs import encode_href
+from formats.identify import Basis, Identification
 from formats.mets_reader import Division, File, read_mets
 from formats.premis import PremisFile, read_premis
-from policies.findings import Weight
+from policies.findings import Puid, Weight
+from repository.cli.identification import _show
 from repository.cli.run import run
+from repository.cli.screen import Screen
 from repository.jobs.flow import Step
 from repository.progress import Silent
 from repository.versions import reidentification
@@ -249,6 +253,18 @@ def test_in_words(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     said = capsys.readouterr().out
     assert "a.docx" in said
     assert "Đã nhận dạng 5 tệp" in said
+
+
+def test_what_could_not_be_looked_at_is_not_counted_as_identified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KHO_LANG", "en")
+    out = io.StringIO()
+    failed = Identification(Puid(""), "", "", "", Basis.FAILED, "kho", "", "", reason="Permission denied")
+    _show(
+        Screen(out),
+        "PRONOM V125",
+        [(Path("a"), "", failed), (Path("b"), "", replace(failed, puid=Puid("fmt/1"), basis=Basis.SIGNATURE))],
+    )
+    assert "1 files identified by PRONOM V125.\n1 could not be looked at" in out.getvalue()
 
 
 def test_no_signature_file_and_what_is_in_use_stays(
