@@ -87,7 +87,7 @@ def notes_of(answer: Identification) -> list[str]:
         notes.append(spoken(answer.reason, "en"))  # a record of PREMIS, as all of these notes
     second = answer.second
     if second is not None:
-        said = ", ".join(second.puids) or second.reason
+        said = ", ".join(second.puids) or spoken(second.reason, "en")
         notes.append(
             f"second opinion: {second.tool} {second.tool_version} ({second.signature_version}) {second.standing.value}: {said}"
         )

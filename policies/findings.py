@@ -197,6 +197,7 @@ _SPOKEN = _SENTENCES | {
     "parts",
     "lost",
     "property",
+    "quirk",
 }
 """Arguments that may carry phrases. Names and paths come from outside, and are never read as such: where they stand beside phrases, what
 begins one is written out in them (`formats.package.names.told_name`)."""

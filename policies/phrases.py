@@ -57,7 +57,8 @@ def os_phrase(error: OSError) -> str:
     (TLS) number their errors otherwise."""
     if type(error).__module__ != OSError.__module__:
         return error.strerror or str(error)
-    key = f"errno-{errno.errorcode.get(error.errno or 0, '')}"
+    number = error.errno or (errno.ETIMEDOUT if isinstance(error, TimeoutError) else 0)  # sockets give theirs no number
+    key = f"errno-{errno.errorcode.get(number, '')}"
     if key in phrases():
         return phrase(key)
     return error.strerror or (os.strerror(error.errno) if error.errno else str(error))

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from policies.findings import spoken
+
 __all__ = ["FILES_KEPT", "FILE_LIMIT", "LINE_LIMIT", "bound", "configure"]
 
 FILE_LIMIT = 16 << 20
@@ -52,7 +54,7 @@ class _JsonLine(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _short(record.getMessage()),
+            "message": _short(spoken(record.getMessage())),
             "process": record.process,
             **_fields.get(),
         }

@@ -74,7 +74,7 @@ def records_in(cms: CmsFile, content: Content, covers: Callable[[], Iterator[byt
 
 
 def _objects(tree: _Tree, gone: Sequence[_Found], record: _Found, content: Content) -> list[DataObject]:
-    others = {"the CMS is hashed as DER, not as it stands": _Der(tree, gone)}
+    others = {phrase("evd-habit-der"): _Der(tree, gone)}
     objects = [DataObject("CMS", _Digests(tree.without(gone), tree.data), others=others)]
     if record.external:
         objects.append(DataObject("content", _ContentDigests(content)))

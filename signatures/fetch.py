@@ -141,7 +141,7 @@ class Fetcher:
                 problem = error
             else:
                 return attempt
-        raise problem or OSError("the name has no address")
+        raise problem or OSError(phrase("net-no-address"))
 
 
 def _left(ends: float) -> float:
@@ -248,7 +248,7 @@ def _tunnel(connection: socket.socket, host: str, port: int, ends: float) -> Non
         connection.settimeout(_left(ends))
         more = connection.recv(1)  # not a byte beyond the head: what follows is TLS
         if not more or len(said) > 1 << 14:
-            raise OSError("the proxy did not answer")
+            raise OSError(phrase("net-proxy-silent"))
         said += more
     if said.split(b" ", 2)[1:2] != [b"200"]:
-        raise OSError(f"the proxy said {said.splitlines()[0].decode('latin-1')}")
+        raise OSError(phrase("net-proxy-said", words=said.splitlines()[0].decode("latin-1")))

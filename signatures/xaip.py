@@ -256,13 +256,13 @@ class Xaip:
             return self._checked(element, object_of_bytes(name, decoded(content.binary)))
         forms = {"": element}
         if (inner := content.xml) is not None:
-            forms["the element that holds the XML data is hashed alone"] = inner
+            forms[phrase("evd-habit-holder")] = inner
             if (alone := only_child(inner)) is not None:
-                forms["the XML data are hashed without what holds them"] = alone
+                forms[phrase("evd-habit-inner")] = alone
             for quirk in forms.keys() - {""}:
                 self._inner.setdefault(quirk, {})[element] = forms[quirk]
         encoded = {quirk: canonical_element(each, self._method, work=self._work) for quirk, each in forms.items()}
-        encoded["an element of the package is hashed without the white space that it has here"] = self._without_space(element)
+        encoded[phrase("evd-habit-space")] = self._without_space(element)
         first = encoded.pop("")
         others = {quirk: _digests(each) for quirk, each in encoded.items()}
         return self._checked(element, DataObject(name, _digests(first), others=others))

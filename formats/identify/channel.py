@@ -10,6 +10,8 @@ import socket
 import struct
 from typing import Any
 
+from policies.phrases import os_phrase, phrase
+
 __all__ = ["Channel", "ChannelClosed"]
 
 LENGTH = struct.Struct(">I")
@@ -40,7 +42,7 @@ class Channel:
         except TimeoutError:
             raise
         except OSError as error:
-            raise ChannelClosed(str(error)) from error
+            raise ChannelClosed(os_phrase(error)) from error
 
     def receive(self, timeout: float | None = None) -> dict[str, Any]:
         """The next message; ``timeout`` bounds each wait (0: only what is there). Raises ChannelClosed, TimeoutError."""
@@ -51,9 +53,9 @@ class Channel:
             except (TimeoutError, BlockingIOError):
                 raise TimeoutError from None
             except OSError as error:
-                raise ChannelClosed(str(error)) from error
+                raise ChannelClosed(os_phrase(error)) from error
             if not received:
-                raise ChannelClosed("end of stream")
+                raise ChannelClosed(phrase("channel-ended"))
             self._buffer += received
         return message
 
@@ -62,7 +64,7 @@ class Channel:
             return None
         (length,) = LENGTH.unpack_from(self._buffer)
         if length > LONGEST_MESSAGE:
-            raise ChannelClosed(f"a message of {length} bytes")
+            raise ChannelClosed(phrase("channel-long", bytes=length))
         end = LENGTH.size + length
         if len(self._buffer) < end:
             return None
@@ -71,7 +73,7 @@ class Channel:
         try:
             message: dict[str, Any] = json.loads(body)
         except ValueError as error:
-            raise ChannelClosed(f"no JSON: {error}") from error
+            raise ChannelClosed(phrase("channel-no-json", why=str(error))) from error
         return message
 
     def close(self) -> None:

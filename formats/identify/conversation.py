@@ -213,7 +213,7 @@ class Conversation:
     # when the worker is lost
 
     def _too_slow(self) -> None:
-        reason = f"not done in {self._file_seconds:g} s and the time its size allows"
+        reason = phrase("identifier-slow", seconds=f"{self._file_seconds:g}")
         if sum(len(request.files) for request in self._in_flight.values()) == 1:
             self._file_seconds = max(min(self._limits.least_file_seconds, self._file_seconds), self._file_seconds / 2)
         self._lost(reason, deaths=SOLITARY_DEATHS)

@@ -14,6 +14,7 @@ from typing import IO, Any
 from formats.identify.channel import Channel, ChannelClosed
 from formats.identify.errors import IdentifierUnavailable
 from formats.identify.identification import Identification
+from policies.phrases import os_phrase, phrase
 
 __all__ = ["WorkerLost", "WorkerProcess"]
 
@@ -47,7 +48,7 @@ class WorkerProcess:
             self._process = _spawn(theirs.fileno(), lifeline_theirs, workers, self._words, signature)
         except OSError as error:
             self._close_files()
-            raise IdentifierUnavailable(str(error)) from error
+            raise IdentifierUnavailable(os_phrase(error)) from error
         finally:
             theirs.close()
             os.close(lifeline_theirs)
@@ -58,7 +59,7 @@ class WorkerProcess:
             return self.receive(start_seconds)
         except (WorkerLost, TimeoutError) as error:
             self.stop(kill=True)
-            raise IdentifierUnavailable(str(error) or f"no sign of life in {start_seconds:.0f} s") from error
+            raise IdentifierUnavailable(str(error) or phrase("identifier-silent", seconds=f"{start_seconds:.0f}")) from error
 
     @property
     def pid(self) -> int:
@@ -109,8 +110,14 @@ class WorkerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
         status = self._process.poll()
-        how = "still runs" if status is None else f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        return f"the worker {how} ({self._last_words() or error})"
+        words = self._last_words() or str(error)
+        if status is None:
+            return phrase("identifier-runs", words=words)
+        return (
+            phrase("identifier-died", signal=-status, words=words)
+            if status < 0
+            else phrase("identifier-ended", status=status, words=words)
+        )
 
     def _last_words(self) -> str:
         """The line of its stderr that says most: the first of a Go crash, the last of a Python traceback."""

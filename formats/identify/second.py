@@ -8,6 +8,7 @@ from typing import Any
 from formats.identify.identification import Basis, Identification, SecondOpinion, Standing
 from formats.identify.limits import AskSecond, Limits
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["Budget", "could_not", "not_asked", "weigh"]
 
@@ -31,9 +32,9 @@ class Budget:
         if self._unbounded:
             return ""
         if size > self._largest:
-            return f"the file is larger than {self._largest} bytes"
+            return phrase("second-large", most=self._largest)
         if self._files < 1 or self._bytes < size:
-            return "the deposit's budget for second opinions is spent"
+            return phrase("second-spent")
         self._files -= 1
         self._bytes -= size
         return ""
@@ -60,11 +61,11 @@ def weigh(first: Identification, answer: Mapping[str, Any]) -> SecondOpinion:
 
 def _standing(first: Identification, puids: Sequence[Puid], basis: Basis, unheard: Sequence[str]) -> tuple[Standing, str]:
     if basis not in RECOGNISED:
-        return Standing.NO_OPINION, "only the extension" if puids else "it knows no such format"
+        return Standing.NO_OPINION, phrase("second-extension") if puids else phrase("second-unknown")
     if not first.puid:
-        return Standing.NO_OPINION, "there is no first answer to compare with"
+        return Standing.NO_OPINION, phrase("second-no-first")
     if set(puids) & {first.puid, *first.alternatives}:
         return Standing.AGREES, ""
     if unheard:
-        return Standing.NO_OPINION, f"its signatures do not know {', '.join(unheard)}"
+        return Standing.NO_OPINION, phrase("second-unheard", puids=", ".join(unheard))
     return Standing.CONFLICTS, ""

@@ -24,7 +24,7 @@ MODULE = "formats.inspection.worker"
 COMPILING = 60.0
 """Seconds for all schemas of a deposit: METS, PREMIS and EAD together take a tenth of one."""
 
-NO_VALIDATOR = "there is no validator for this format"
+NO_VALIDATOR = phrase("no-validator")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["Archive", "Locked", "NotWhole", "ZipTest", "opened", "tree"]
 
@@ -62,7 +63,7 @@ class Archive:
                 while chunk := stream.read(READ_BYTES):
                     yield chunk
                     if left is not None and (left := left - len(chunk)) < 0:
-                        raise NotWhole(f"{name} is larger than the {most} bytes that are looked at as a tree")
+                        raise NotWhole(phrase("part-large", name=name, most=most or 0))
         except BROKEN as error:
             self.defect("ZIP", f"{name}: {error}")
 
@@ -120,7 +121,7 @@ class ZipTest:
             try:
                 self.look(archive)
             except Locked as locked:
-                return could_not(Why.LOCKED, f"{locked} is encrypted", check=check)
+                return could_not(Why.LOCKED, phrase("member-encrypted", name=str(locked)), check=check)
             except NotWhole as reason:
                 return could_not(Why.TOOL_DIED, str(reason), check=check)
             return defective(check, archive.defects)

@@ -11,6 +11,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from formats.validate.programs import call, version_of
 from formats.validate.validation import Defect, Validation, Why, could_not, defective, sound
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["FfmpegDecoder", "FlacTest", "MediaConch"]
 
@@ -32,7 +33,7 @@ class FfmpegDecoder:
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
         if not self.version:
-            return could_not(Why.TOOL_MISSING, "ffmpeg is not installed", missing=self.name)
+            return could_not(Why.TOOL_MISSING, phrase("program-not-installed", name="ffmpeg"), missing=self.name)
         # file: so that a name is never taken for a protocol; crccheck: what the file says of its own sums is looked at
         options = [
             "-nostdin",
@@ -46,7 +47,7 @@ class FfmpegDecoder:
         ]
         answer = call(["ffmpeg", *options, "-i", f"file:{path}", "-map", "0:v?", "-map", "0:a?", "-f", "null", "-"])
         if answer.status < 0:
-            return could_not(Why.TOOL_DIED, f"ffmpeg died of signal {-answer.status}", check=check)
+            return could_not(Why.TOOL_DIED, phrase("validator-died", name="ffmpeg", signal=-answer.status), check=check)
         words = [ADDRESS.sub("", line).strip().replace(str(path), path.name) for line in answer.err.splitlines() if line.strip()]
         if answer.status and not words:
             words = [f"ffmpeg ended with status {answer.status}"]
@@ -65,10 +66,10 @@ class FlacTest:
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
         if not self.version:
-            return could_not(Why.TOOL_MISSING, "flac is not installed", missing=self.name)
+            return could_not(Why.TOOL_MISSING, phrase("program-not-installed", name="flac"), missing=self.name)
         answer = call(["flac", "--test", "--silent", "--warnings-as-errors", path])
         if answer.status < 0:
-            return could_not(Why.TOOL_DIED, f"flac died of signal {-answer.status}", check=check)
+            return could_not(Why.TOOL_DIED, phrase("validator-died", name="flac", signal=-answer.status), check=check)
         if answer.status == 0:
             return sound(check)
         words = [line.strip() for line in answer.err.splitlines() if line.strip()] or [f"flac ended with status {answer.status}"]
@@ -87,13 +88,13 @@ class MediaConch:
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
         if not self.version:
-            return could_not(Why.TOOL_MISSING, "MediaConch is not installed", missing=self.name)
+            return could_not(Why.TOOL_MISSING, phrase("program-not-installed", name="MediaConch"), missing=self.name)
         answer = call(["mediaconch", "-mc", "-fx", path])
         try:
             checks = list(etree.fromstring(answer.out.encode()).iterfind(f".//{{{NAMESPACE}}}check"))
         except etree.XMLSyntaxError:
-            return could_not(Why.TOOL_DIED, f"MediaConch gave no report (status {answer.status})", check=check)
+            return could_not(Why.TOOL_DIED, phrase("validator-no-report", name="MediaConch", status=answer.status), check=check)
         if not checks:
-            return could_not(Why.TOOL_DIED, "MediaConch has no check for this file", check=check)
+            return could_not(Why.TOOL_DIED, phrase("validator-no-check", name="MediaConch"), check=check)
         failed = [each for each in checks if int(each.get("fail_count") or 0)]
         return defective(check, [Defect(each.get("icid") or "", f"{each.get('fail_count')} tests failed") for each in failed])

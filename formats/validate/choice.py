@@ -72,7 +72,7 @@ class Choice:
         OSError when the file cannot be read."""
         chosen = self.validators(puid)
         if not chosen:
-            return could_not(Why.NO_VALIDATOR, f"there is no validator for {puid or 'an unknown format'}")
+            return could_not(Why.NO_VALIDATOR, phrase("no-validator-for", puid=puid) if puid else phrase("no-validator-unknown"))
         found = merged([one(validator, path, puid) for validator in chosen])
         if family_of(puid) != "xml" or found.validity is not Validity.VALID:
             return found
@@ -87,7 +87,9 @@ def one(validator: Validator, path: Path, puid: Puid) -> Validation:
     except OSError:
         raise
     except MemoryError:
-        return could_not(Why.TOOL_DIED, f"{validator.name} ran out of memory", check=f"{validator.name} {validator.version}")
+        return could_not(
+            Why.TOOL_DIED, phrase("validator-memory", name=validator.name), check=f"{validator.name} {validator.version}"
+        )
     except Exception as error:
         reason = f"{validator.name}: {type(error).__name__}: {error}"
         return could_not(Why.TOOL_DIED, reason, check=f"{validator.name} {validator.version}")

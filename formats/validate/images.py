@@ -11,6 +11,7 @@ from formats.families import family_of
 from formats.validate.coded import errors_into, jpegs_are_corrupt, wrong_in_tiff
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["PillowDecoder"]
 
@@ -55,13 +56,13 @@ class PillowDecoder:
             ):
                 warnings.simplefilter("always")
                 if image.width * image.height > LARGEST_PIXELS:
-                    return could_not(Why.TOOL_DIED, f"{image.width} × {image.height} pixels are too many to decode", check=check)
+                    return could_not(Why.TOOL_DIED, phrase("pixels-many", width=image.width, height=image.height), check=check)
                 defects += self._decode(image, path)
             defects += [Defect("warning", str(each.message)) for each in heard if issubclass(each.category, UserWarning)]
         except UnidentifiedImageError:
             defects.append(Defect("structure", f"no {family.upper()} that can be opened"))
         except MemoryError:
-            return could_not(Why.TOOL_DIED, "it takes more memory than a validator may have", check=check)
+            return could_not(Why.TOOL_DIED, phrase("validator-room"), check=check)
         except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError, IndexError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise

@@ -10,6 +10,7 @@ from typing import Any
 
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["Jpylyzer"]
 
@@ -41,7 +42,11 @@ class Jpylyzer:
             # jpylyzer knows the profiles of part 1 only, and calls every other Rsiz wrong
             failed = [test for test in failed if test.tag != "rsizIsValid"]
         if not failed and report.findtext("statusInfo/success") == "False":
-            return could_not(Why.TOOL_DIED, report.findtext("statusInfo/failureMessage") or "jpylyzer gave up", check=check)
+            return could_not(
+                Why.TOOL_DIED,
+                report.findtext("statusInfo/failureMessage") or phrase("validator-silent", name="jpylyzer"),
+                check=check,
+            )
         return defective(check, list(_defects(failed)))
 
 

@@ -12,6 +12,7 @@ from formats.families import family_of
 from formats.validate.archives import NotWhole
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["MailParser", "messages"]
 
@@ -69,7 +70,7 @@ def messages(path: Path) -> Iterator[bytes]:
 
 def _defects(data: bytes) -> Iterator[Defect]:
     if len(data) > LARGEST_MESSAGE:
-        raise NotWhole(f"a message of more than {LARGEST_MESSAGE} bytes is not looked at whole")
+        raise NotWhole(phrase("message-large", most=LARGEST_MESSAGE))
     message = email.parser.BytesParser(policy=email.policy.compat32).parsebytes(data)
     for field in DEMANDED:
         if message[field] is None:

@@ -12,6 +12,7 @@ from formats.ole2 import stream_names
 from formats.validate.archives import Archive, Locked, ZipTest, tree
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["LockedOffice", "OdfPackage", "OoxmlPackage"]
 
@@ -126,5 +127,5 @@ class LockedOffice:
         check = f"{self.name} {self.version}"
         missing = sorted(ENCRYPTED_STREAMS - stream_names(path))
         if not missing:
-            return could_not(Why.LOCKED, "it asks for a password", check=check)
+            return could_not(Why.LOCKED, phrase("asks-password"), check=check)
         return defective(check, [Defect("MS-OFFCRYPTO 2.3.4", f"the stream {name} is missing") for name in missing])

@@ -14,6 +14,7 @@ from formats.validate.preflight import Preflight
 from formats.validate.validation import Defect, Validation, Why, could_not, defective, merged
 from formats.validate.verapdf import FLAVOURS, VeraPdf
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["PdfStructure", "PdfaClaim"]
 
@@ -53,7 +54,7 @@ class PdfStructure:
                 problems += [] if problems else _wrong_sums(pdf)
                 pages = len(pdf.pages)
         except pikepdf.PasswordError:
-            return could_not(Why.LOCKED, "it asks for a password", check=check)
+            return could_not(Why.LOCKED, phrase("asks-password"), check=check)
         except pikepdf.PdfError as error:
             problems, pages = [str(error)], 1
         if not pages:
@@ -102,7 +103,7 @@ class PdfaClaim:
         if self._verapdf.version:
             return self._verapdf.validate(path, puid)
         flavour = FLAVOURS[puid]
-        beyond = could_not(Why.TOOL_MISSING, f"only veraPDF can say whether it is {_named(flavour)}", missing=self._verapdf.name)
+        beyond = could_not(Why.TOOL_MISSING, phrase("only-verapdf", flavour=_named(flavour)), missing=self._verapdf.name)
         if flavour[0] not in "123":
             return beyond
         parts = [_own(path, int(flavour[0]))]
@@ -117,7 +118,7 @@ def _own(path: Path, part: int) -> Validation:
         with pikepdf.open(path, suppress_warnings=True) as pdf:
             return defective(check, check_pdfa(path, pdf, part))
     except pikepdf.PasswordError:
-        return could_not(Why.LOCKED, "it asks for a password", check=check)
+        return could_not(Why.LOCKED, phrase("asks-password"), check=check)
     except pikepdf.PdfError as error:
         return defective(check, [Defect("structure", str(error))])
 

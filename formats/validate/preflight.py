@@ -14,6 +14,7 @@ from pathlib import Path
 
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["Preflight"]
 
@@ -48,13 +49,15 @@ class Preflight:
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
         if not self.version:
-            return could_not(Why.TOOL_MISSING, "PDFBox Preflight (or Java) is not installed", missing=self.name)
+            return could_not(Why.TOOL_MISSING, phrase("program-not-installed", name="PDFBox Preflight (Java)"), missing=self.name)
         answer = self._ask(path)
         verdict, *rows = answer.rstrip("\n").split("\t")
         errors = [Defect(code, _words(words)) for code, _, words in (row.partition(":") for row in rows)]
         if verdict not in ("valid", "invalid"):
             self._end()
-            return could_not(Why.TOOL_DIED, errors[0].words if errors else "Preflight gave no answer", check=check)
+            return could_not(
+                Why.TOOL_DIED, errors[0].words if errors else phrase("validator-silent", name="Preflight"), check=check
+            )
         kept = [error for error in errors if not _false_alarm(error)]
         if verdict == "invalid" and not errors:
             kept = [Defect("-", "Preflight calls it invalid and says no reason")]

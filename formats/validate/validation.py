@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from policies.phrases import brief
+
 __all__ = ["MOST_DEFECTS", "Defect", "Validation", "Validity", "Why", "could_not", "defective", "merged", "sound"]
 
 MOST_DEFECTS = 20
@@ -90,7 +92,7 @@ def defective(check: str, defects: Sequence[Defect]) -> Validation:
 
 def could_not(why: Why, reason: str, *, check: str = "", missing: str = "") -> Validation:
     checks = (check,) if check else ()
-    return Validation(Validity.NOT_VALIDATED, checks, why=why, reason=reason[:LONGEST_WORDS], missing=missing)
+    return Validation(Validity.NOT_VALIDATED, checks, why=why, reason=brief(reason, LONGEST_WORDS), missing=missing)
 
 
 def merged(parts: Sequence[Validation]) -> Validation:

@@ -10,6 +10,7 @@ from typing import Any
 from formats.validate.programs import call, version_of
 from formats.validate.validation import Defect, Validation, Why, could_not, defective
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["VeraPdf"]
 
@@ -30,13 +31,13 @@ class VeraPdf:
     def validate(self, path: Path, puid: Puid) -> Validation:
         check = f"{self.name} {self.version}"
         if not self.version:
-            return could_not(Why.TOOL_MISSING, "veraPDF is not installed", missing=self.name)
+            return could_not(Why.TOOL_MISSING, phrase("program-not-installed", name="veraPDF"), missing=self.name)
         answer = call(["verapdf", "--format", "json", "--flavour", FLAVOURS.get(puid, "0"), path])
         try:
             result = _result(json.loads(answer.out))
             compliant, rules = bool(result["compliant"]), result.get("details", {}).get("ruleSummaries", [])
         except (ValueError, KeyError, TypeError, IndexError):
-            return could_not(Why.TOOL_DIED, f"veraPDF gave no report (status {answer.status})", check=check)
+            return could_not(Why.TOOL_DIED, phrase("validator-no-report", name="veraPDF", status=answer.status), check=check)
         defects = [Defect(f"{rule.get('specification')} {rule.get('clause')}", str(rule.get("description"))) for rule in rules]
         if not compliant and not defects:
             defects = [Defect("-", "veraPDF calls it not compliant and says no reason")]

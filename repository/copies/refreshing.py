@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policies.findings import said
+from policies.phrases import phrase
 from repository.archive import Archive
 from repository.jobs.flow import Json, Step, Steps
 from repository.ledger.events import ledger_of
@@ -86,7 +87,7 @@ class RefreshFlow:
                 continue
             read += found.bytes_read
             if not found.ok:
-                unsound[asks[index].object_id] = ", ".join(each.path for each in found.problems[:3]) or "not judged"
+                unsound[asks[index].object_id] = ", ".join(each.path for each in found.problems[:3]) or phrase("tape-not-judged")
         return {"aips": len(asks), "bytes": read, "unsound": unsound, "after": copied[1]}
 
     def _retire(self, step: Step, tier: str, volume: str, unsound: int) -> list[str]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fixity.verify import Outcome, Problem
-from policies.findings import KhoError
+from policies.findings import KhoError, spoken
 from repository.archive import SOFTWARE, Archive, software_version
 from repository.catalog import Catalog, EventRow, Note, Transaction, event_row
 from repository.clock import Clock
@@ -141,7 +141,7 @@ class Ledger:
 
     def _damaged(self, record: CheckRecord, damage: Damage, within: Transaction) -> None:
         detail: dict[str, str | int] = {"problem": damage.outcome, "expected": damage.expected}
-        said = {"path": damage.path, "found": damage.found}
+        said = {"path": damage.path, "found": spoken(damage.found)}
         event = self.event(DAMAGE, "warning" if damage.outcome == Outcome.UNREADABLE.value else "fail", detail=detail)
         event = replace(event, aip_id=record.aip_id, aip_version=record.version, tier=record.tier, time=record.time)
         self.append_with_note(event, said, within=within)

@@ -248,7 +248,7 @@ class Converter:
         demands = [Demand(each.name, each.least, self.path.loses) for each in self.path.compare]
         kind = self.policy.rule(Puid(file.puid)).kind
         if kind not in [*Kind]:
-            return tuple(Compared(each.name, None, detail=f"the policy does not say how {file.puid} is read") for each in demands)
+            return tuple(Compared(each.name, None, detail=phrase("puid-unread", puid=file.puid)) for each in demands)
         return compare(Said(source, Kind(kind)), Said(result, Kind(self.path.kind)), demands, room)
 
     def _signed(self, aip_id: str, file: AipFile, source: Path) -> bool:

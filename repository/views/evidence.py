@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from policies.findings import spoken
+from repository.texts import language as speech
+
 if TYPE_CHECKING:
     from repository.evidence.planning import Due
     from repository.evidence.service import Plan
@@ -30,7 +33,7 @@ def evidence(report: EvidenceReport) -> Document:
             *({"name": name, "covered": False} for name in report.missing),
         ],
         "stamps": [_stamp(each) for each in report.stamps],
-        "quirks": report.quirks,
+        "quirks": [spoken(each, speech()) for each in report.quirks],
         "ends": moment(ends.when) if ends else None,
         "ends_because": f"{ends.what}: {ends.name}" if ends else "",
     }

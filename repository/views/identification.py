@@ -40,7 +40,7 @@ def identified(found: tuple[Path, str, Identification]) -> dict[str, Any]:
             "standing": second.standing.value,
             "puids": list(second.puids),
             "basis": second.basis.value,
-            "reason": second.reason,
+            "reason": spoken(second.reason, speech()),
         },
     }
 

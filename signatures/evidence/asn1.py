@@ -49,7 +49,7 @@ class Asn1Record(EvidenceRecord):
             one, other = sorted((digest, earlier))
             return tuple(
                 Needed(frozenset((hashlib.new(hash_name, values).digest(),)), quirk)
-                for values, quirk in ((digest + earlier, ""), (one + other, "hash-tree renewal sorts before it hashes"))
+                for values, quirk in ((digest + earlier, ""), (one + other, phrase("evd-habit-sorted")))
             )
 
         return needs

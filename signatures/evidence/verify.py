@@ -74,7 +74,7 @@ class DataObject:
             found = None  # `unlooked` says so
         if found is not None:
             yield from (Form(each, canonical=canonical) for each in _one(found, hash_name))
-        quirk = "an XML object is hashed as it is, not canonicalised" if found is not None else ""
+        quirk = phrase("evd-habit-as-is") if found is not None else ""
         yield from (Form(each, quirk) for each in _one(self.digests, hash_name))
         for name, digests in self.others.items():
             yield from (Form(each, name) for each in _one(digests, hash_name))
@@ -193,7 +193,7 @@ class _Check:
         sound, before = True, None
         hashes = self._record.hashes
         if len(hashes) > 1 and len(set(hashes)) < len(hashes):
-            self._quirk("an algorithm is announced twice", "digestAlgorithms")
+            self._quirk(phrase("evd-habit-twice"), "digestAlgorithms")
         for number, chain in enumerate(self._record.chains):
             tokens: list[Token] = []
             for index, stamp in enumerate(chain.stamps):
@@ -214,7 +214,7 @@ class _Check:
                 if DEMO_NAME in token.authority:
                     self._add("EVD-DEMO", where)
                 if not token.strict:
-                    self._quirk("token is BER, not DER", where)
+                    self._quirk(phrase("evd-habit-ber"), where)
                 kind = "time-stamp renewal" if index else "hash-tree renewal" if number else "initial"
                 self._report.stamps.append(Stamp(number, index, kind, token, token.imprint_hash))
             self._tokens.append(tokens)
@@ -303,9 +303,9 @@ class _Check:
         for twice, listed in ((False, False), (False, True), (True, False), (True, True)):
             if climb(name, stamp.groups, twice=twice, listed=listed) == token.imprint:
                 if twice:
-                    self._quirk("a list of one value is hashed again", where)
+                    self._quirk(phrase("evd-habit-again"), where)
                 if listed:
-                    self._quirk("a list holds the hash of the list before", where)
+                    self._quirk(phrase("evd-habit-before"), where)
                 return
         self._add("EVD-IMPRINT", where)
 

@@ -66,7 +66,7 @@ class Commit:
         else:
             there = self._current(f"{self._folder}/{INVENTORY}")
             if there is None or there.digest != version.inventory_sha512:
-                self._lost("another version is here")
+                self._lost(phrase("s3-other-version-here"))
 
     # --- the commit -------------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class Commit:
         try:
             self._note.add(inventory, self._put(inventory, sealed))
         except _Other:
-            self._lost("its version folder is another writer's")
+            self._lost(phrase("s3-folder-others"))
         sidecar = sidecar_text(version.inventory_sha512)
         self._note.add(f"{self._folder}/{SIDECAR}", self._put_bytes(f"{self._folder}/{SIDECAR}", sidecar))
         if version.builds_on is None:

@@ -153,7 +153,7 @@ def _doubt(root: Root, place: str, newest: int, digest: bytes, object_id: str, h
         if fingerprint(root.bucket, root.lanes, f"{top}/v{head}/{INVENTORY}").digest != digest:
             return phrase("root-not-of-head", head=head)
     except NotFound:
-        return f"the inventory of v{head} is hidden or gone"
+        return phrase("s3-inventory-hidden", version=head)
     if not any(_has_sidecar(root, f"{top}/{folder}{SIDECAR}", digest) for folder in ("", f"v{head}/")):
         return phrase("not-its-sidecars")
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import BinaryIO
@@ -81,7 +82,7 @@ class _Stream(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         target = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if target < 0:
-            raise OSError(errno.EINVAL, "a position before the beginning")
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         if target != self._at:
             self._stop()
             self._at, self._left = target, memoryview(b"")

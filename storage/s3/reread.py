@@ -33,7 +33,7 @@ SETTLED_AFTER = 3600.0
 """Seconds after which a key of a version folder that no inventory names is *extra*. Before, it may be that of a writer who has
 lost and will take it back, or who is still on the way."""
 
-HIDDEN = "hidden by a delete marker"
+HIDDEN = phrase("s3-hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class S3Reread:
         if path == SIDECAR and found.digest == self._lagging():
             self.report.problem(path, Outcome.MISSING, expected.hex(), phrase("s3-commit-unfinished"))
         else:
-            put = f"version {asked.current.version} was put over {asked.recorded}"
+            put = phrase("s3-put-over", version=str(asked.current.version), recorded=str(asked.recorded))
             self.report.problem(path, Outcome.ALTERED, expected.hex(), put if same else found.digest.hex())
 
     def _recorded_now(self, path: str) -> str:

@@ -64,19 +64,19 @@ def _problems(bucket: Bucket, *, worm: bool, now: datetime.datetime) -> Iterator
 def _configuration(bucket: Bucket, *, worm: bool) -> Iterator[str]:
     status = bucket.ask_bucket("get_bucket_versioning").get("Status")
     if status != "Enabled":
-        yield f"versioning is not enabled on the bucket (its status is {status or 'never enabled'})"
+        yield phrase("s3-unversioned", status=status or phrase("s3-never-versioned"))
     try:
         lock = bucket.ask_bucket("get_object_lock_configuration").get("ObjectLockConfiguration", {})
     except Unavailable:
         raise
     except StorageError as error:
         if worm:
-            yield f"the bucket does not tell of object lock: {_reason(error)}"
+            yield phrase("s3-lock-untold", reason=_reason(error))
         return
     if worm and lock.get("ObjectLockEnabled") != "Enabled":
-        yield "the bucket was made without object lock"
+        yield phrase("s3-lock-off")
     if lock.get("Rule", {}).get("DefaultRetention"):
-        yield "the bucket has a default retention: what a stopped writer leaves could then not be taken away"
+        yield phrase("s3-default-retention")
 
 
 def _probe(bucket: Bucket, name: str, mode: str | None, now: datetime.datetime) -> _Probe:
@@ -104,15 +104,15 @@ def _conditions(bucket: Bucket, probe: _Probe) -> Iterator[str]:
     """Conditional puts, in one piece and in parts."""
     wrong = '"00000000000000000000000000000000"'
     if not _refused(lambda: bucket.create(probe.key, b"must not be stored\n")):
-        yield "it does not honour If-None-Match: a put replaced what was there"
+        yield phrase("s3-none-match")
     if not _refused(lambda: bucket.swap(probe.key, b"must not be stored\n", wrong)):
-        yield "it does not honour If-Match: a put replaced what it was not to replace"
+        yield phrase("s3-match")
     if not _refused(lambda: _in_parts(bucket, probe.key, IfNoneMatch="*")):
-        yield "it does not honour If-None-Match when an upload in parts is completed"
+        yield phrase("s3-none-match-parts")
     if not _refused(lambda: _in_parts(bucket, probe.key, IfMatch=wrong)):
-        yield "it does not honour If-Match when an upload in parts is completed"
+        yield phrase("s3-match-parts")
     if probe.made and _refused(lambda: bucket.swap(probe.key, CONTENT, probe.etag)):  # leaves a version: once is enough
-        yield "it refuses If-Match although the ETag is the right one"
+        yield phrase("s3-match-refused")
 
 
 def _in_parts(bucket: Bucket, key: str, **condition: str) -> None:
@@ -129,23 +129,20 @@ def _in_parts(bucket: Bucket, key: str, **condition: str) -> None:
 def _versions(bucket: Bucket, probe: _Probe) -> Iterator[str]:
     found = bucket.versions_of(probe.key)
     if all(each.version != probe.version for each in found.seen):
-        yield "it does not list the version that it gave an id to"
+        yield phrase("s3-version-unlisted")
     if _allowed(lambda: _delete(bucket, probe)):
-        yield (
-            "the everyday credential may delete versions: deny it s3:DeleteObjectVersion "
-            "(only a credential that the worker does not have may do that)"
-        )
+        yield phrase("s3-may-delete")
 
 
 def _locks(bucket: Bucket, probe: _Probe, mode: str, now: datetime.datetime) -> Iterator[str]:
     if bucket.block(probe.key, probe.version).until is None:
-        yield f"a version that was locked in {mode} mode is not said to be locked"
+        yield phrase("s3-lock-unsaid", mode=mode)
     if _allowed(lambda: _delete(bucket, probe, BypassGovernanceRetention=True)):
-        yield f"a version that is locked in {mode} mode could be deleted"
+        yield phrase("s3-lock-deleted", mode=mode)
     sooner = (now + datetime.timedelta(days=1)).replace(microsecond=0)
     for name in dict.fromkeys((mode, "GOVERNANCE")):
         if _allowed(partial(_retain, bucket, probe, name, sooner)):
-            yield f"the lock of a version in {mode} mode could be shortened: deny s3:BypassGovernanceRetention"
+            yield phrase("s3-lock-shortened", mode=mode)
 
 
 def _delete(bucket: Bucket, probe: _Probe, **parameters: Any) -> None:

@@ -126,7 +126,7 @@ class Cartridge:
         except BadLabel as error:
             raise WrongVolume(f"{self.place}/{sequence}", str(error)) from None
         if found.sequence != sequence or found.volume_uuid != self.volume.uuid or found.tier_uuid != self._tier:
-            reason = f"UHL1 and UHL2 say file {found.sequence} of volume {found.volume_uuid} of tier {found.tier_uuid}"
+            reason = phrase("tape-uhl-other", file=found.sequence, volume=found.volume_uuid, tier=found.tier_uuid)
             raise WrongVolume(f"{self.place}/{sequence}", reason)
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from fixity.verify import Outcome
+from policies.phrases import phrase
 from storage.ocfl.layout import object_path
 from storage.tape.bundles import Comment, header, padding
 from storage.tape.cartridge import DataFile
@@ -18,7 +19,7 @@ __all__ = ["Reading", "read_members"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found of one member. ``found`` is the SHA-512 of its content as read, or words."""
+    """What was found of one member. ``found`` is the SHA-512 of its content as read, or a phrase."""
 
     row: FileRow
     outcome: Outcome
@@ -37,13 +38,13 @@ def read_members(
         if wanted(row):
             expected = header(f"{place}/{row.path}", row.size, moment, comment)
             if row.offset < data.at:
-                yield Reading(row, Outcome.UNREADABLE, "a block could not be read", 0)
+                yield Reading(row, Outcome.UNREADABLE, phrase("sense-unread"), 0)
             else:
                 try:
                     data.skip_to(row.offset)
                     yield _read(data, row, expected)
                 except MediumError as error:
-                    yield Reading(row, Outcome.UNREADABLE, str(error.sense), 0)
+                    yield Reading(row, Outcome.UNREADABLE, error.sense.words, 0)
                     data.step_over()
         comment = ""
 
@@ -62,9 +63,9 @@ def _read(data: DataFile, row: FileRow, expected: bytes) -> Reading:
     tail = b"".join(data.pieces(padding(row.size)))
     digest = hasher.digest()
     if size < row.size:
-        return Reading(row, Outcome.ALTERED, "the data ends before", size)
+        return Reading(row, Outcome.ALTERED, phrase("tape-member-short"), size)
     if digest != row.sha512:
         return Reading(row, Outcome.ALTERED, digest.hex(), size)
     if head != expected or tail != bytes(padding(row.size)):
-        return Reading(row, Outcome.ALTERED, "its content is right, its place in the tar is not", size)
+        return Reading(row, Outcome.ALTERED, phrase("tape-member-place"), size)
     return Reading(row, Outcome.GOOD, digest.hex(), size)

@@ -52,7 +52,7 @@ GOOD, BUSY, CONFLICT, FULL = 0x00, 0x08, 0x18, 0x28
 
 class ScsiError(Unavailable):
     def __init__(self, device: str, command: str, sense: Sense, reason: str = "") -> None:
-        KhoError.__init__(self, "TAPE-SCSI", device, command=command, reason=reason or str(sense))
+        KhoError.__init__(self, "TAPE-SCSI", device, command=command, reason=reason or sense.words)
         self.sense = sense
 
 
@@ -132,6 +132,6 @@ def error_of(device: str, command: str, status: int, sense: Sense) -> Unavailabl
     if sense.deferred:
         return DeferredError(device, command, sense)
     if sense.key == Key.PROTECT:
-        return WriteProtected(device, str(sense))
-    reason = "" if status == 0x02 else f"status {status:02X}"
+        return WriteProtected(device, sense.words)
+    reason = "" if status == 0x02 else phrase("tape-status", status=f"{status:02X}")
     return _BY_KEY.get(sense.key, ScsiError)(device, command, sense, reason)

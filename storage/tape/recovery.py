@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.findings import said
+from policies.findings import reason_of, said
 from policies.phrases import phrase
 from storage.errors import Refused
 from storage.ocfl.expectations import Expectations, HashedStream, read_expectations
@@ -137,7 +137,7 @@ class _Reader:
             try:
                 label = file_of(labels[1:] if sequence == 1 else labels)
             except BadLabel as error:
-                self._void(sequence, f"file {sequence}: {error}")
+                self._void(sequence, phrase("tape-recover-file", file=sequence, why=reason_of(error)))
                 sequence += 1
                 continue
             found = self._file(sequence, label)
@@ -185,7 +185,7 @@ class _Reader:
             digest = self._read(data, parts, about)
             trailer = self._cartridge.trailer(sequence)
         except (BadLabel, WrongVolume, tarfile.TarError, ValueError) as error:
-            self._void(sequence, f"file {sequence}: {error}")
+            self._void(sequence, phrase("tape-recover-file", file=sequence, why=reason_of(error)))
             return {}
         except MediumError as error:
             self._void(sequence, _unread(sequence, error))
@@ -196,7 +196,7 @@ class _Reader:
             return {}
         sound = digest == trailer.sha256
         if digest and not sound:
-            self._report.problems.append(f"file {sequence}: its bytes are not those that its trailer tells of")
+            self._report.problems.append(phrase("tape-recover-bytes", file=sequence))
         done = BundleRow(
             barcode,
             sequence,
@@ -238,8 +238,9 @@ class _Reader:
         rows = list(part.expected())
         wrong = [path for _, path, _, found, digest in rows if digest != found]
         if (wrong and sound) or (not sound and part.comment.kind != "version"):
-            names = ", ".join(wrong[:3]) or "its inventory"
-            self._report.problems.append(f"file {bundle.sequence}: {part.comment.object_id}: not what was sealed ({names})")
+            names = ", ".join(wrong[:3]) or phrase("tape-recover-inventory")
+            aip = part.comment.object_id
+            self._report.problems.append(phrase("tape-recover-unsealed", file=bundle.sequence, aip=aip, names=names))
             return
         entered = part.comment.row(bundle, rows[0][0], part.end - rows[0][0])
         number = self._shelf.register.add_part(entered)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policies.phrases import phrase
+
 __all__ = ["NO_SENSE", "Key", "Sense", "read_sense"]
 
 
@@ -24,29 +26,29 @@ class Key:
 
 
 WORDS = {
-    0x0000: "nothing to add",
-    0x0001: "a file mark",
-    0x0002: "early warning: the end of the medium is near",
-    0x0004: "the beginning of the medium",
-    0x0005: "the end of the data",
-    0x0400: "not ready",
-    0x0401: "becoming ready",
-    0x0403: "not ready, somebody has to help",
-    0x1100: "a block could not be read",
-    0x0C00: "a block could not be written",
-    0x1004: "the check value of a block does not match",
-    0x2000: "the command is not known",
-    0x2400: "a field of the command is not supported",
-    0x2700: "write-protected",
-    0x2800: "the medium was changed",
-    0x2900: "power on or reset",
-    0x2A01: "settings were changed by another",
-    0x300C: "write-once: what is there cannot be overwritten",
-    0x3A00: "no cartridge in the drive",
-    0x3B0D: "there is a cartridge in that place already",
-    0x3B0E: "there is no cartridge in that place",
-    0x5302: "removal is prevented",
-    0x7406: "writing over data is not allowed",
+    0x0000: phrase("sense-nothing"),
+    0x0001: phrase("sense-filemark"),
+    0x0002: phrase("sense-end-near"),
+    0x0004: phrase("sense-begin"),
+    0x0005: phrase("sense-end-of-data"),
+    0x0400: phrase("sense-not-ready"),
+    0x0401: phrase("sense-becoming-ready"),
+    0x0403: phrase("sense-needs-help"),
+    0x1100: phrase("sense-unread"),
+    0x0C00: phrase("sense-unwritten"),
+    0x1004: phrase("sense-check-value"),
+    0x2000: phrase("sense-command"),
+    0x2400: phrase("sense-field"),
+    0x2700: phrase("sense-protected"),
+    0x2800: phrase("sense-changed"),
+    0x2900: phrase("sense-reset"),
+    0x2A01: phrase("sense-settings"),
+    0x300C: phrase("sense-worm"),
+    0x3A00: phrase("sense-no-cartridge"),
+    0x3B0D: phrase("sense-place-full"),
+    0x3B0E: phrase("sense-place-empty"),
+    0x5302: phrase("sense-removal"),
+    0x7406: phrase("sense-over-data"),
 }
 """Words for additional sense codes that an operator meets; the others are shown as their numbers."""
 
@@ -72,9 +74,12 @@ class Sense:
         """Whether the command failed, or an earlier one did; conditions of a tape alone are none."""
         return self.deferred or self.key not in (Key.NONE, Key.RECOVERED)
 
-    def __str__(self) -> str:
-        words = WORDS.get(self.code) or WORDS.get(self.code & 0xFF00) or "no words for it"
-        return f"{words} ({self.key:X}/{self.code:04X}{', deferred' if self.deferred else ''})"
+    @property
+    def words(self) -> str:
+        """What it says, as a phrase: the reason of an error."""
+        words = WORDS.get(self.code) or WORDS.get(self.code & 0xFF00) or phrase("sense-unknown")
+        code = f"{self.key:X}/{self.code:04X}"
+        return phrase("sense-deferred", words=words, code=code) if self.deferred else phrase("sense-said", words=words, code=code)
 
 
 NO_SENSE = Sense()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import BinaryIO, TypeVar
 
-from policies.findings import said
+from policies.findings import said, spoken
 from policies.phrases import phrase
 from storage.errors import NotFound, Refused, StorageError, Unavailable
 from storage.ocfl.objects import INVENTORY
@@ -32,17 +32,17 @@ from storage.tier import ObjectId
 __all__ = ["Shelf"]
 
 ALERTS = {
-    1: "reading is difficult",
-    2: "writing is difficult",
-    3: "an error that could not be corrected",
-    4: "the cartridge is at risk: copy its data",
-    5: "reading failed",
-    6: "writing failed",
-    7: "the cartridge has reached its rated life",
-    20: "the drive has to be cleaned now",
-    21: "the drive should be cleaned",
-    30: "the drive's hardware has a fault",
-    31: "the drive's hardware has a fault",
+    1: phrase("alert-reading"),
+    2: phrase("alert-writing"),
+    3: phrase("alert-hard-error"),
+    4: phrase("alert-at-risk"),
+    5: phrase("alert-read-failed"),
+    6: phrase("alert-write-failed"),
+    7: phrase("alert-worn"),
+    20: phrase("alert-clean-now"),
+    21: phrase("alert-clean"),
+    30: phrase("alert-hardware"),
+    31: phrase("alert-hardware"),
 }
 """TapeAlert flags that somebody has to act on (SSC-4 annex A); the others are logged by their numbers."""
 
@@ -126,7 +126,7 @@ class Shelf:
                 return self.mounted(volume.barcode)
             except WrongVolume as error:
                 self._suspect(volume.barcode, error)
-                reason = Unavailable(volume.barcode, error.finding.text())
+                reason = Unavailable(volume.barcode, said(error.finding, code=False))
             except NoCartridge as error:
                 reason = error
             except ScsiError as error:  # this cartridge, or its drive: another may do
@@ -188,7 +188,7 @@ class Shelf:
             group = write_group(cartridge, self.tier_uuid, last, [each.file for each in bundles], self._now())
         except WrongVolume as error:
             self._suspect(volume.barcode, error)
-            raise Unavailable(volume.barcode, error.finding.text()) from error
+            raise Unavailable(volume.barcode, said(error.finding, code=False)) from error
         rows = sorted((*group.written, *group.void), key=lambda row: row.sequence)
         with self.register.transaction():
             for row in group.void:
@@ -213,7 +213,7 @@ class Shelf:
             _log.info("volume %s in %s: %s", cartridge.volume.barcode, cartridge.drive.name, counters)
         if alerts:
             words = "; ".join(ALERTS.get(flag, f"TapeAlert {flag}") for flag in alerts)
-            _log.error("volume %s in %s: %s", cartridge.volume.barcode, cartridge.drive.name, words)
+            _log.error("volume %s in %s: %s", cartridge.volume.barcode, cartridge.drive.name, spoken(words))
             ended = CARTRIDGE_ENDS.intersection(alerts) and cartridge.volume.state is VolumeState.OPEN
             state = VolumeState.SUSPECT if ended else cartridge.volume.state
             cartridge.volume = self.register.change_volume(cartridge.volume.barcode, note=words, state=state)

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from fixity.verify import FixityReport, Outcome
+from policies.findings import said
+from policies.phrases import phrase
 from storage.errors import MediumAway, NotFound, StorageError, Unavailable
 from storage.ocfl.documents import BadJson
 from storage.ocfl.expectations import CONTENT_ALGORITHMS, Expectations, HashedStream, content_digests, read_expectations
@@ -209,7 +211,7 @@ class Pass:
                 data = data or cartridge.data(bundle)
             except (WrongVolume, MediumError) as error:
                 reason = error.finding.args.get("reason", "")
-                self._unread([each for same in left for each in same], f"its labels cannot be believed: {reason}")
+                self._unread([each for same in left for each in same], phrase("tape-labels-unbelieved", why=str(reason)))
                 return
             if not self._part(data, left.pop(0), moment):
                 data = None  # where the tape stands is not known: read there, sound parts would look altered
@@ -240,7 +242,7 @@ class Pass:
 
 def _unavailable(error: StorageError) -> StorageError:
     """What a whole cartridge could not do, as it is told of each copy: never as damage."""
-    return error if isinstance(error, Unavailable) else MediumAway(error.finding.path, error.finding.text())
+    return error if isinstance(error, Unavailable) else MediumAway(error.finding.path, said(error.finding, code=False))
 
 
 def _version_of(path: str) -> int | None:

@@ -37,7 +37,7 @@ class TapeFull(Unavailable):
     """The cartridge took no more, before a group was on it: nothing of the group is on this cartridge."""
 
     def __init__(self, volume: str) -> None:
-        super().__init__(volume, "the cartridge is full")
+        super().__init__(volume, phrase("tape-full"))
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.phrases import phrase
 from signatures.embedded import read_embedded
 from signatures.evidence import object_of_bytes
 from signatures.evidence_files import handed_over
@@ -22,9 +23,9 @@ from tests.conformance.test_evidence_vectors import VECTORS, record, rows
 
 pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"the vectors are not at {VECTORS} (set KHO_CORPORA)")
 
-SORTED = "hash-tree renewal sorts before it hashes"
-TWICE = "a list of one value is hashed again"
-LINES = "an element of the package is hashed without the white space that it has here"
+SORTED = phrase("evd-habit-sorted")
+TWICE = phrase("evd-habit-again")
+LINES = phrase("evd-habit-space")
 
 PACKAGES = {
     "xaip_ok_2_er_resigned.xml": ("intact", "", ""),

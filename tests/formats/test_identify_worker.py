@@ -17,6 +17,7 @@ import pytest
 
 from formats.identify import Basis, IdentifierUnavailable, Limits, SiegfriedIdentifier, Standing
 from formats.identify.process import WorkerProcess
+from policies.findings import spoken
 
 GIF = b"GIF89a" + bytes(7) + b"\x3b"
 NOISE = bytes(range(256)) * 20
@@ -85,7 +86,7 @@ def test_the_file_that_kills_the_worker_is_found_and_all_others_are_answered(tmp
         answers = dict(identifier.identify([*paths[:700], culprit, *paths[700:]]))
     assert kills >= 3  # in company, and twice alone
     assert answers[culprit].basis is Basis.FAILED
-    assert "signal 9" in answers[culprit].reason
+    assert "signal 9" in spoken(answers[culprit].reason)
     assert len(answers) == 1501
     assert all(answers[path].puid == "fmt/4" for path in paths)
 
@@ -120,7 +121,7 @@ def test_a_file_that_takes_too_long_is_given_up_and_the_rest_is_answered(tmp_pat
     with SiegfriedIdentifier(limits=limits) as identifier:
         answers = dict(identifier.identify([*paths[:150], slow, *paths[150:]]))
     assert answers[slow].basis is Basis.FAILED
-    assert "not done in" in answers[slow].reason
+    assert "not done in" in spoken(answers[slow].reason)
     assert sum(found.puid == "fmt/4" for found in answers.values()) == 300
 
 
@@ -172,7 +173,7 @@ def test_a_second_opinion_that_dies_costs_only_itself(tmp_path: Path) -> None:
     assert answers[doubtful].puid == "fmt/208"
     assert second is not None
     assert second.standing is Standing.FAILED
-    assert "signal 9" in second.reason
+    assert "signal 9" in spoken(second.reason)
     assert sum(found.puid == "fmt/4" for found in answers.values()) == 50
 
 

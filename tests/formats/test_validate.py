@@ -27,7 +27,7 @@ from formats.validate.pdf import PdfStructure
 from formats.validate.preflight import LONE_CR
 from formats.validate.validation import Defect, could_not, defective, merged, sound
 from policies.codes import register
-from policies.findings import Puid
+from policies.findings import Puid, spoken
 from policies.phrases import OPEN, phrase
 from tests.formats import documents
 from tests.formats.ole2 import ole2
@@ -92,7 +92,7 @@ def test_a_tool_that_eats_memory(tools: Path, wave_file: Path) -> None:
     fake(tools, "ffmpeg", "import mmap\nx = mmap.mmap(-1, 1 << 31)\nfor i in range(0, 1 << 31, 4096): x[i] = 1")
     found = outcome(tools, wave_file, memory=400 * MIB)
     assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.TOOL_DIED)
-    assert "memory" in found.reason
+    assert "memory" in spoken(found.reason)
 
 
 def test_a_tool_that_writes_outside_its_folder(tools: Path, wave_file: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_tool_that_dies_half_way(tools: Path, wave_file: Path) -> None:
     fake(tools, "ffmpeg", "print('half', file=sys.stderr, flush=True); os.kill(os.getpid(), 11)")
     found = outcome(tools, wave_file)
     assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.TOOL_DIED)
-    assert "signal 11" in found.reason
+    assert "signal 11" in spoken(found.reason)
 
 
 def test_a_tool_that_ends_its_worker(tools: Path, wave_file: Path) -> None:
@@ -350,7 +350,7 @@ def test_what_is_too_large_to_be_looked_at_whole_is_not_validated(
     monkeypatch.setattr(f"formats.validate.{module}.{limit}", 50)
     found = Choice().validate(path, puid)
     assert (found.validity, found.why) == (Validity.NOT_VALIDATED, Why.TOOL_DIED)
-    assert "50 bytes" in found.reason
+    assert "50 bytes" in spoken(found.reason)
 
 
 def test_why_a_file_was_not_validated_stands_in_premis_in_words() -> None:

@@ -50,6 +50,10 @@ def test_what_the_system_says_is_what_we_say_in_english(key: str) -> None:
     assert spoken(os_phrase(OSError(number, "")), "en") == os.strerror(number)
 
 
+def test_a_socket_that_was_silent_is_told_in_words() -> None:
+    assert os_phrase(TimeoutError("timed out")) == phrase("errno-ETIMEDOUT")
+
+
 def test_what_is_no_phrase_keeps_its_own_words() -> None:
     assert os_phrase(OSError(errno.EXDEV, "Cross-device")) == "Cross-device"
     assert os_phrase(OSError("only words")) == "only words"

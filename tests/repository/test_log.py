@@ -9,6 +9,7 @@ import multiprocessing
 
 import pytest
 
+from policies.phrases import phrase
 from repository import log
 
 
@@ -26,6 +27,13 @@ def test_ids_are_bound_inside_only(tmp_path):
     assert (first["job"], first["deposit"], first["message"], first["level"]) == ("k", "d", "inside Tệp\udcff", "info")
     assert "job" not in second
     assert second["time"].endswith("+00:00")
+
+
+def test_phrases_are_said_in_words(tmp_path):
+    log.configure(tmp_path)
+    logging.getLogger("kho.test").warning("volume %s: %s", "A", f"{phrase('alert-worn')}; {phrase('tape-full')}")
+    (line,) = lines(tmp_path)
+    assert line["message"] == "volume A: the cartridge has reached its rated life; the cartridge is full"
 
 
 def test_a_line_is_bounded_and_keeps_both_ends(tmp_path):

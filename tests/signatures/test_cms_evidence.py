@@ -13,6 +13,7 @@ import pytest
 from asn1crypto import cms as asn1
 from asn1crypto import core
 
+from policies.phrases import phrase
 from policies.trust import default_algorithms
 from signatures import ber, der
 from signatures.anchors import Anchors
@@ -114,7 +115,7 @@ def test_a_record_over_the_der_of_a_cms_is_accepted_by_name(tmp_path: Path, pki:
     signed = spliced(indefinite(plain, (1, 0, -1, 0, -1)), der.sequence(der.write_oid(INTERNAL), der.set_of([record])))
     (found,) = read(tmp_path, signed).records
     assert found.object.integrity is Integrity.INTACT
-    assert [each.args["quirk"] for each in found.object.notes] == ["the CMS is hashed as DER, not as it stands"]
+    assert [each.args["quirk"] for each in found.object.notes] == [phrase("evd-habit-der")]
 
 
 def test_records_one_after_another_and_beside_each_other(tmp_path: Path, pki: Pki, stamped: Callable[[bytes], bytes]) -> None:

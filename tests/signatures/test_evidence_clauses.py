@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from policies.phrases import phrase
 from signatures import der
 from signatures.evidence import DataObject, EvidenceReport, verify_record
 from tests.signatures.authorities import NOW, VirtualClock, authority
@@ -486,7 +487,7 @@ def test_a_token_in_ber_is_hashed_as_it_stands() -> None:
     renewed = record([ats(ber, *TREE), ats(token(h(ber), LATER))])
     report = verified(renewed)
     assert report.valid
-    assert report.quirks == ["chain[1]/archiveTimeStamp[1]: token is BER, not DER"]
+    assert report.quirks == [f"chain[1]/archiveTimeStamp[1]: {phrase('evd-habit-ber')}"]
     assert not verified(record([ats(ber, *TREE), ats(token(h(sound), LATER))])).valid
 
 

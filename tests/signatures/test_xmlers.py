@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from policies.findings import spoken
 from policies.trust import default_algorithms
 from repository.views.evidence import evidence as view
 from signatures.evidence import DataObject, object_of_bytes, verify_record
@@ -92,7 +93,7 @@ def test_an_xml_object_is_proved_in_its_canonical_form_and_that_is_said() -> Non
     raw.begin(authority(), "sha256", [hashlib.sha256(XML).digest()], [b"\1" * 32])
     report = verify_record(raw.record(), [object_of_bytes("vb.xml", XML)])
     assert report.valid
-    assert "not canonicalised" in report.quirks[0]
+    assert "not canonicalised" in spoken(report.quirks[0])
 
 
 def test_where_a_schema_is_said_to_be_is_passed_over() -> None:

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from fixity.verify import Outcome
-from policies.findings import Findings
+from policies.findings import Findings, spoken
 from storage.errors import AlreadyExists, Conflict, Damaged, NotFound, Unavailable
 from storage.ocfl.check import check_path
 from storage.ocfl.layout import LAYOUT_FILES
@@ -25,6 +25,7 @@ from storage.retrying import Again
 from storage.s3.bucket import BLOCK, Bucket
 from storage.s3.calls import BotoCalls
 from storage.s3.records import read_log
+from storage.s3.reread import HIDDEN
 from storage.s3.selftest import Unfit
 from storage.s3.tier import S3Tier
 from storage.tier import SealedVersion, Written
@@ -119,7 +120,7 @@ def test_a_delete_hides_and_is_mended(store: Store, sealed: SealedObject, path: 
     store.delete(sealed, path)
     report = store.tier.verify(sealed.object_id, sealed.expected)
     assert [(each.path, each.outcome) for each in report.problems] == [(path, Outcome.MISSING)]
-    assert "delete marker" in report.problems[0].found
+    assert report.problems[0].found == HIDDEN
     with store.tier.open(sealed.object_id, path) as stream:
         good = stream.read()
     store.tier.restore(sealed.object_id, path, io.BytesIO(good), hashlib.sha512(good).digest())
@@ -131,7 +132,7 @@ def test_the_same_bytes_put_again_are_not_the_version_that_was_recorded(store: S
     store.put_over(sealed, CONTENT, "Nội dung".encode())
     report = store.tier.verify(sealed.object_id, sealed.expected)
     assert [(each.path, each.outcome) for each in report.problems] == [(CONTENT, Outcome.ALTERED)]
-    assert "was put over" in report.problems[0].found
+    assert "was put over" in spoken(report.problems[0].found)
 
 
 def test_what_another_process_puts_right_meanwhile_is_good(store: Store, sealed: SealedObject) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.findings import spoken
+from policies.phrases import OPEN
 from storage.errors import Refused, Unavailable
 from storage.tape import errors
-from storage.tape.sense import NO_SENSE, Sense, read_sense
+from storage.tape.sense import NO_SENSE, WORDS, Sense, read_sense
 from tests.storage.tape.canned import fixed
 
 
@@ -54,3 +56,14 @@ def test_what_a_device_could_not_do_is_no_damage() -> None:
         if name not in ("WrongVolume", "error_of"):
             assert issubclass(kind, Unavailable | Refused)
     assert read_sense(b"") is NO_SENSE
+
+
+def test_what_a_device_says_is_told_in_the_readers_language() -> None:
+    for code in (*WORDS, 0x6666):
+        for deferred in (False, True):
+            error = errors.ScsiError("d", "READ", Sense(3, code, deferred))
+            told = {language: error.finding.text(language) for language in ("en", "vi")}
+            assert f"3/{code:04X}" in told["vi"]
+            assert not any(OPEN in each for each in told.values())
+            assert spoken(WORDS.get(code, "no words for it"), "en") in told["en"]
+            assert spoken(WORDS.get(code, "no words for it"), "en") not in told["vi"]

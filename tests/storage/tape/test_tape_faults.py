@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from fixity.verify import Outcome
+from policies.findings import spoken
 from storage.errors import Refused, SpoolDamaged, StorageError, Unavailable
 from storage.tape.drive import BLOCK
 from storage.tape.rows import VolumeState
+from storage.tape.shelf import ALERTS
 from storage.tape.tier import TapeTier
 from storage.tape.transport import Reply, ScsiTransport, open_transport
 from storage.tier import Ask, Tier
@@ -231,7 +233,7 @@ def test_canned_tape_alerts_end_the_writing_of_a_cartridge(scene: Tapes, tmp_pat
     assert sound(tier, made)
     with tier.shelf() as shelf:
         volume = shelf.register.volume(ONE)
-    assert (volume.state, volume.note) == (VolumeState.SUSPECT, "the cartridge is at risk: copy its data")
+    assert (volume.state, volume.note) == (VolumeState.SUSPECT, ALERTS[4])
     (late,) = tier.write(sealed(tmp_path, 2).versions)
     assert late.error is not None
     assert late.error.code == "TAPE-NO-ROOM"
@@ -655,7 +657,7 @@ def test_canned_a_cartridge_that_cannot_be_written_does_not_hold_up_the_pool(sce
     with tier.shelf() as shelf:
         volume = shelf.register.volume(ONE)
         assert volume.state is VolumeState.SUSPECT
-        assert "could not be written" in volume.note
+        assert "could not be written" in spoken(volume.note)
     assert sound(tier, first)
     assert sound(tier, second)
 
