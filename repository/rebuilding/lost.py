@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,7 +37,7 @@ from repository.ledger.write_once import promise
 from repository.model import Copy, CopyState, Deposit, DepositState
 from repository.progress import Progress
 from repository.rebuilding.consistency import Testimony, testimony
-from storage.errors import NotFound, SpoolDamaged, StorageError, Unavailable
+from storage.errors import NotFound, StorageError, Unavailable
 from storage.ocfl.inventory import INVENTORY, InvalidInventory, Inventory, parse_inventory
 from storage.tier import ObjectId, SequentialTier, Tier
 
@@ -70,9 +71,10 @@ def settle_lost(archive: Archive, deposit_id: str, progress: Progress) -> bool:
     elif found.newer:
         _undecided(archive, deposit, found.newer)
     else:
-        with contextlib.suppress(OSError):  # whether it can be sealed again could not be looked at
+        with contextlib.suppress(OSError, Unavailable, FormatsError):  # it could not be looked at once more
             again = not found.rest and _can_be_sealed(archive, deposit, progress)
-            _given_up(archive, deposit, again=again)
+            if again or (_is_lost(archive, deposit, progress) and archive.spools.is_there()):  # the disk may have gone meanwhile
+                _given_up(archive, deposit, again=again)
     return False
 
 
@@ -88,9 +90,20 @@ def _is_lost(archive: Archive, deposit: Deposit, progress: Progress) -> bool:
             progress.advance(0)
             if Path(part.source).parent == folder / "sealed" and _sha512(part.source) != part.sha512:
                 return True
-    except (FileNotFoundError, SpoolDamaged, ValueError, KeyError, TypeError):
+    except FormatsError as error:
+        if not _is_no_database(error):
+            raise
+        return True
+    except Unavailable:
+        raise
+    except (FileNotFoundError, KhoError, ValueError, KeyError, TypeError):
         return True
     return False
+
+
+def _is_no_database(error: FormatsError) -> bool:
+    """Whether a spool's database was read, and is none: what is only not read, or locked, is an OperationalError."""
+    return isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error.__cause__, sqlite3.OperationalError)
 
 
 def _sha512(file: Path) -> bytes:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from repository.attention.entries import attention
 from repository.model import CopyState, Deposit, DepositState
+from repository.rebuilding import lost
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.rights import ordinary_rights, writable
 
@@ -170,9 +172,9 @@ def test_what_no_tier_has_is_said_and_can_be_handed_in_again(
     lose(spool_of(archive, deposit))
     if looked:
         archive.repair()
-        lost = now(archive, deposit)
-        assert lost.state is DepositState.FAILED
-        assert [each.code for each in lost.findings] == ["DEP-LOST"]
+        failed = now(archive, deposit)
+        assert failed.state is DepositState.FAILED
+        assert [each.code for each in failed.findings] == ["DEP-LOST"]
         told = {each.code: each for each in attention(archive.engine.archive, archive.engine.jobs)}
         assert told["ATT-LOST"].args["deposits"] == "1"
     again = archive.deposit(source)
@@ -258,6 +260,28 @@ def test_a_spool_that_is_not_mounted_is_not_lost(archive: ArchiveUnderTest, sour
     is_whole(archive, deposit, source)
 
 
+def test_a_spool_that_goes_away_while_tiers_are_asked_is_not_lost(
+    archive: ArchiveUnderTest, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deposit = waiting(archive, source, "a", "b")
+    sealed_gone(spool_of(archive, deposit))
+    spool = archive.home / "spool"
+    asked = lost._asked
+
+    def away(*arguments: Any) -> Any:
+        spool.rename(spool.with_name("unmounted"))
+        return asked(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lost, "_asked", away)
+        archive.repair()
+    assert now(archive, deposit).state is DepositState.ACCEPTED
+    spool.with_name("unmounted").rename(spool)
+    archive.repair()
+    archive.repair()
+    is_whole(archive, deposit, source)
+
+
 def test_a_spool_that_cannot_be_read_is_not_lost(archive: ArchiveUnderTest, source: Path) -> None:
     deposit = waiting(archive, source, "a", "b")
     sealed = spool_of(archive, deposit) / "sealed"
@@ -327,7 +351,10 @@ def test_an_update_that_no_tier_has(archive: ArchiveUnderTest, source: Path, tmp
     assert again.aip_version == 2
 
 
-def test_a_database_that_is_lost_although_the_copies_are_made(archive: ArchiveUnderTest, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [None, b"", b"rotten" * 1000], ids=["gone", "empty", "torn"])
+def test_a_database_that_is_lost_although_the_copies_are_made(
+    archive: ArchiveUnderTest, source: Path, tmp_path: Path, left: bytes | None
+) -> None:
     """What the catalog is told of an update is in the database only: it was kept on every tier, again and again, and never stored."""
     first = archive.deposit(source)
     newer = write_tree(tmp_path / "mới", {**FILES, "c.txt": b"c" * 500})
@@ -335,6 +362,8 @@ def test_a_database_that_is_lost_although_the_copies_are_made(archive: ArchiveUn
         deposit = archive.deposit(newer, update=first.aip_id)
     archive.engine.archive.spools.close(deposit.id)
     (spool_of(archive, deposit) / "spool.db").unlink()
+    if left is not None:
+        (spool_of(archive, deposit) / "spool.db").write_bytes(left)
     archive.repair()
     assert now(archive, deposit).state is DepositState.STORED
     assert archive.audit(first.aip_id).copies == {"good": 2}
