@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from policies.phrases import phrase
 from policies.users import user_name
-from repository.catalog.errors import CatalogUnavailable
+from repository.catalog.errors import CatalogDenied, CatalogUnavailable
 
 __all__ = ["BATCH", "Database", "Transaction", "ask_sqlite", "insert_into"]
 
@@ -34,9 +34,9 @@ PAGES_BEFORE_CHECKPOINT = 8_000
 
 def _open_sqlite(file: str | None, dbapi: Any, _record: Any) -> None:
     """Not where one may only read the file: SQLite would make the log beside it all the same, in the name of whoever looks, and its owner
-    could write nothing more. Raises CatalogUnavailable."""
+    could write nothing more. Raises CatalogDenied."""
     if said := _not_ours(file):
-        raise CatalogUnavailable(said)
+        raise CatalogDenied(said)
     _configure_sqlite(dbapi)
 
 
@@ -111,9 +111,9 @@ class Database:
                     _begin_sqlite(connection, write=write)
                 yield connection
         except DBAPIError as problem:
-            raise CatalogUnavailable(
-                _not_ours(self._engine.url.database if self._sqlite else None) or str(problem.orig)
-            ) from problem
+            if said := _not_ours(self._engine.url.database if self._sqlite else None):
+                raise CatalogDenied(said) from problem
+            raise CatalogUnavailable(str(problem.orig)) from problem
         except PoolTimeout as problem:
             raise CatalogUnavailable(phrase("cat-busy")) from problem
 

@@ -2,6 +2,7 @@
 
 CatalogError
 ├── CatalogUnavailable   the database could not be asked or could not do it (down, locked, full): says nothing about records
+│   └── CatalogDenied    the user who asks may not write the file of the database, or what lies beside it
 ├── SchemaMismatch       no catalog there, or one of another Kho
 ├── CatalogConflict      someone else was first: the row is not in the state this change was built on
 └── BadCursor            a cursor that this list never gave
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from policies.findings import KhoError
 
-__all__ = ["BadCursor", "CatalogConflict", "CatalogError", "CatalogUnavailable", "SchemaMismatch"]
+__all__ = ["BadCursor", "CatalogConflict", "CatalogDenied", "CatalogError", "CatalogUnavailable", "SchemaMismatch"]
 
 
 class CatalogError(KhoError):
@@ -23,6 +24,13 @@ class CatalogError(KhoError):
 class CatalogUnavailable(CatalogError):
     def __init__(self, reason: str) -> None:
         super().__init__("CAT-UNAVAILABLE", "", reason=reason)
+
+
+class CatalogDenied(CatalogUnavailable):
+    """The user who asks may not write it."""
+
+    def __init__(self, reason: str) -> None:
+        CatalogError.__init__(self, "CAT-DENIED", "", reason=reason)
 
 
 class SchemaMismatch(CatalogError):

@@ -278,6 +278,7 @@ def test_the_archive_of_somebody_else_is_told_as_that(
         each.chmod(each.stat().st_mode | 0o200)  # whoever tidies up may be no other than this user
     said = capsys.readouterr().err
     assert f"may not write {theirs / 'catalog.db'}, which belongs to " in said
+    assert "sudo -u USER kho" in said.splitlines()[-1]
 
 
 def test_who_may_only_read_the_catalog_leaves_no_log_of_theirs_beside_it(
