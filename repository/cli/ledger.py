@@ -84,8 +84,10 @@ def close(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
     door = Door.of(context, home, as_json)
     with door.open() as engine:
         done = engine.ledger.update()
-        line = engine.ledger.line()
+        line, wanted = engine.ledger.line(), engine.ledger.open_copies()
     closing = [Finding("OPS-LEDGER-WAITING", args={"days": len(done["waiting"])})] if done["waiting"] else []
+    if len(done["copied"]) < wanted:
+        closing.append(Finding("OPS-LEDGER-OPEN", args={"tiers": len(done["copied"]), "wanted": wanted}))
     if behind := done["behind"]:
         closing.append(Finding("LED-BEHIND", str(behind["number"]), {"tier": behind["tier"]}))
 

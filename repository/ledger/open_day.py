@@ -40,6 +40,7 @@ __all__ = [
     "copy_open_day",
     "forget_open",
     "is_sound",
+    "open_copies",
     "open_files",
     "read_part",
 ]
@@ -247,6 +248,11 @@ def open_files(tier: Tier) -> list[OpenFile]:
             if first.isdecimal() and last.isdecimal():
                 found.append(OpenFile(int(first), int(last), mark, each))
     return sorted(found, key=lambda file: (file.first, file.last, file.mark))
+
+
+def open_copies(archive: Archive) -> int:
+    """How many tiers the open day is copied to, where all of them can be written."""
+    return min(OPEN_COPIES, sum(isinstance(tier, LocalTier) for tier in archive.tiers.values()))
 
 
 def copy_open_day(archive: Archive) -> dict[str, int]:

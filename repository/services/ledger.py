@@ -15,6 +15,7 @@ from repository.handed import new_folder
 from repository.jobs.service import Jobs
 from repository.ledger.keeper import VERIFIER, export_days, latest_line, prove
 from repository.ledger.keys import LostKey, lost_keys, report_lost, rotate
+from repository.ledger.open_day import open_copies
 from signatures.signing_keys import SigningKey
 
 __all__ = ["Ledgers"]
@@ -31,6 +32,10 @@ class Ledgers:
         """Copy the open day, close days that are over, stamp and keep them; waits. See `repository.ledger.flow.LedgerFlow`."""
         result: Mapping[str, Any] = self._jobs.run(LEDGER, f"ledger:{uuid.uuid4()}", {"actor": self._archive.actor})
         return result
+
+    def open_copies(self) -> int:
+        """How many tiers the open day is copied to, where all of them can be written."""
+        return open_copies(self._archive)
 
     def line(self) -> str:
         """The line of the newest head, to be kept outside the archive; "" before the first day is closed."""

@@ -57,6 +57,20 @@ def test_the_ledger_from_the_first_day_to_its_proof(tmp_path: Path) -> None:
     assert archive.kho("ledger", "verify", tmp_path / "nowhere", home=False).code == 2
 
 
+def test_a_tier_that_does_not_take_the_open_day_is_told_of(tmp_path: Path) -> None:
+    """One that was mounted read-only was passed over without a word."""
+    archive = Archive(tmp_path)
+    assert archive.kho("init").code == 0
+    with Engine.open(archive.home, actor="user:test") as engine:
+        ledger_of(engine.archive).checked([a_check(1, "a")])
+    (archive.home / "tiers" / "b" / "ledger").write_bytes(b"no folder")
+    short = archive.kho("ledger", "close", "--json")
+    as_promised(short, "ledger_close", 5)
+    assert [each["code"] for each in short.json["findings"]] == ["OPS-LEDGER-OPEN"]
+    (archive.home / "tiers" / "b" / "ledger").unlink()
+    assert archive.kho("ledger", "close").code == 0
+
+
 def test_a_lost_key_is_reported_with_a_reason_and_told_by_every_command(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     assert archive.kho("init").code == 0
