@@ -23,7 +23,7 @@ from formats.package.mails import read_mails
 from formats.package.names import shown_name
 from formats.package.opening import open_archive
 from formats.validate import Validation, Validity, Why
-from policies.findings import Finding, Findings, Puid, said
+from policies.findings import Finding, Findings, Puid, said, spoken
 from policies.identification import ArchivesPolicy
 from policies.phrases import phrase
 
@@ -125,7 +125,7 @@ class Contents:
         self.validity[found.validity] += 1
         if found.validity is Validity.INVALID and len(self.invalid) < MOST_NAMED:
             first = found.defects[0] if found.defects else None
-            self.invalid.append((name, f"{first.rule}: {first.words}" if first else ""))
+            self.invalid.append((name, f"{first.rule}: {spoken(first.words)}" if first else ""))
 
     def spare(self, reason: str) -> None:
         """A file is given to no validator."""

@@ -55,7 +55,7 @@ def technical(found: Inspection) -> list[tuple[str, str]]:
     if found.validation is not None:
         rows.append(("validation", found.validation.validity.value))
         rows += [("validated by", check) for check in found.validation.checks]
-        rows += [("defect", f"{defect.rule}: {defect.words}") for defect in found.validation.defects]
+        rows += [("defect", f"{defect.rule}: {spoken(defect.words)}") for defect in found.validation.defects]
         if found.validation.more:
             rows.append(("more defects", str(found.validation.more)))
         if found.validation.why is not None:

@@ -117,7 +117,7 @@ class ZipTest:
         check = f"{self.name} {self.version}"
         with opened(path) as archive:
             if archive is None:
-                return defective(check, [Defect("ZIP", "its directory cannot be read")])
+                return defective(check, [Defect("ZIP", phrase("zip-directory"))])
             try:
                 self.look(archive)
             except Locked as locked:

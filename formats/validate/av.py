@@ -50,7 +50,7 @@ class FfmpegDecoder:
             return could_not(Why.TOOL_DIED, phrase("validator-died", name="ffmpeg", signal=-answer.status), check=check)
         words = [ADDRESS.sub("", line).strip().replace(str(path), path.name) for line in answer.err.splitlines() if line.strip()]
         if answer.status and not words:
-            words = [f"ffmpeg ended with status {answer.status}"]
+            words = [phrase("validator-ended", name="ffmpeg", status=answer.status)]
         return defective(check, [Defect("decode", line) for line in words])
 
 
@@ -72,8 +72,10 @@ class FlacTest:
             return could_not(Why.TOOL_DIED, phrase("validator-died", name="flac", signal=-answer.status), check=check)
         if answer.status == 0:
             return sound(check)
-        words = [line.strip() for line in answer.err.splitlines() if line.strip()] or [f"flac ended with status {answer.status}"]
-        return defective(check, [Defect("decode", line.rpartition(": ")[2] or line) for line in words])
+        words = [line.strip() for line in answer.err.splitlines() if line.strip()]
+        said = [line.rpartition(": ")[2] or line for line in words]
+        ended = phrase("validator-ended", name="flac", status=answer.status)
+        return defective(check, [Defect("decode", line) for line in said or [ended]])
 
 
 class MediaConch:
@@ -97,4 +99,7 @@ class MediaConch:
         if not checks:
             return could_not(Why.TOOL_DIED, phrase("validator-no-check", name="MediaConch"), check=check)
         failed = [each for each in checks if int(each.get("fail_count") or 0)]
-        return defective(check, [Defect(each.get("icid") or "", f"{each.get('fail_count')} tests failed") for each in failed])
+        return defective(
+            check,
+            [Defect(each.get("icid") or "", phrase("tests-failed", count=int(each.get("fail_count") or 0))) for each in failed],
+        )

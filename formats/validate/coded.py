@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from policies.phrases import phrase
+
 __all__ = ["errors_into", "jpegs_are_corrupt", "wrong_in_tiff"]
 
 STRIPS: Final = ((273, 279), (324, 325))
@@ -63,14 +65,14 @@ def wrong_in_tiff(tags: Mapping[int, Any], path: Path) -> str:
     said = [zip(tags[begin], tags[count], strict=False) for begin, count in STRIPS if begin in tags and count in tags]
     places = list(dict.fromkeys(pair for pairs in said for pair in pairs))  # strips that are alike may be kept once
     if any(begin + count > path.stat().st_size for begin, count in places):
-        return "its data ends behind the end of the file: the file was cut"
+        return phrase("picture-cut")
     kind = tags.get(COMPRESSION)
     if kind == FAX_4 and any(NO_CODE.search(strip) for strip in _strips(path, places)):
-        return "its data holds bits that are no code (ITU-T T.6): a part of the picture is not there"
+        return phrase("picture-no-code")
     if kind == JPEG:
         tables = bytes(tags.get(TABLES, b""))[:-2]  # without the end marker, and the strip without its begin
         if jpegs_are_corrupt([tables + strip[2:] if tables else strip for strip in _strips(path, places)]):
-            return "the coded data is corrupt: some of the picture is not what was written"
+            return phrase("picture-corrupt")
     return ""
 
 

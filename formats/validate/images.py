@@ -60,7 +60,7 @@ class PillowDecoder:
                 defects += self._decode(image, path)
             defects += [Defect("warning", str(each.message)) for each in heard if issubclass(each.category, UserWarning)]
         except UnidentifiedImageError:
-            defects.append(Defect("structure", f"no {family.upper()} that can be opened"))
+            defects.append(Defect("structure", phrase("picture-unopened", kind=family.upper())))
         except MemoryError:
             return could_not(Why.TOOL_DIED, phrase("validator-room"), check=check)
         except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError, IndexError) as error:
@@ -71,9 +71,9 @@ class PillowDecoder:
         if family == "png" and not defects:
             defects += _chunks(path)
         if family == "jpeg" and not defects and not _jpeg_ends(path):
-            defects.append(Defect("structure", "the end marker (EOI) is missing: the file was cut"))
+            defects.append(Defect("structure", phrase("picture-no-end")))
         if family == "jpeg" and not defects and jpegs_are_corrupt([path.read_bytes()]):
-            defects.append(Defect("decode", "the coded data is corrupt: some of the picture is not what was written"))
+            defects.append(Defect("decode", phrase("picture-corrupt")))
         return defective(check, defects)
 
     @staticmethod
@@ -84,7 +84,7 @@ class PillowDecoder:
             if frame:
                 image.seek(frame)
             if image.format == "TIFF" and not found and (wrong := wrong_in_tiff(image.tag_v2, path)):
-                found.append(Defect("decode", f"page {frame + 1}: {wrong}"))
+                found.append(Defect("decode", phrase("picture-page", page=frame + 1, words=wrong)))
             image.load()
         return found
 
@@ -99,10 +99,10 @@ def _chunks(path: Path) -> list[Defect]:
             for start in range(0, length, CHUNK_BYTES):
                 checksum = zlib.crc32(stream.read(min(CHUNK_BYTES, length - start)), checksum)
             if int.from_bytes(stream.read(4), "big") != checksum:
-                return [Defect("PNG 5.4", f"the checksum of a chunk {kind.decode('latin-1')} is wrong")]
+                return [Defect("PNG 5.4", phrase("png-checksum", chunk=kind.decode("latin-1")))]
             if kind == b"IEND":
                 return []
-    return [Defect("PNG 5.6", "the last chunk (IEND) is missing: the file was cut")]
+    return [Defect("PNG 5.6", phrase("png-no-end"))]
 
 
 def _jpeg_ends(path: Path) -> bool:

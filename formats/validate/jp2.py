@@ -64,4 +64,4 @@ def _form(path: Path, puid: Puid) -> str:
 
 def _defects(failed: list[Any]) -> Iterator[Defect]:
     for test in failed:
-        yield Defect(str(test.tag), f"jpylyzer's test {test.tag} failed")
+        yield Defect(str(test.tag), phrase("jpylyzer-test", test=str(test.tag)))

@@ -43,9 +43,9 @@ class MailParser:
                 return defective(check, list(_defects(stream.read(LARGEST_MESSAGE + 1))))
         with path.open("rb") as stream:
             if not stream.readline(1000).startswith(b"From "):
-                return defective(check, [Defect("RFC 4155", "the mailbox does not begin with a From_ line")])
+                return defective(check, [Defect("RFC 4155", phrase("mailbox-begin"))])
         defects = [
-            Defect(each.rule, f"message {number}: {each.words}")
+            Defect(each.rule, phrase("mailbox-message", number=number, words=each.words))
             for number, message in enumerate(messages(path), 1)
             for each in _defects(message)
         ]
@@ -74,7 +74,7 @@ def _defects(data: bytes) -> Iterator[Defect]:
     message = email.parser.BytesParser(policy=email.policy.compat32).parsebytes(data)
     for field in DEMANDED:
         if message[field] is None:
-            yield Defect("RFC 5322 3.6", f"the field {field} is missing")
+            yield Defect("RFC 5322 3.6", phrase("mail-field", field=field))
     for part in message.walk():
         if not part.is_multipart():
             part.get_payload(decode=True)  # finds what is wrong with its encoding

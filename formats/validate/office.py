@@ -128,4 +128,4 @@ class LockedOffice:
         missing = sorted(ENCRYPTED_STREAMS - stream_names(path))
         if not missing:
             return could_not(Why.LOCKED, phrase("asks-password"), check=check)
-        return defective(check, [Defect("MS-OFFCRYPTO 2.3.4", f"the stream {name} is missing") for name in missing])
+        return defective(check, [Defect("MS-OFFCRYPTO 2.3.4", phrase("stream-missing", name=name)) for name in missing])

@@ -14,7 +14,7 @@ from formats.validate.preflight import Preflight
 from formats.validate.validation import Defect, Validation, Why, could_not, defective, merged
 from formats.validate.verapdf import FLAVOURS, VeraPdf
 from policies.findings import Puid
-from policies.phrases import phrase
+from policies.phrases import brief, phrase
 
 __all__ = ["PdfStructure", "PdfaClaim"]
 
@@ -58,8 +58,8 @@ class PdfStructure:
         except pikepdf.PdfError as error:
             problems, pages = [str(error)], 1
         if not pages:
-            problems.append("the document has no pages")
-        words = dict.fromkeys(each.replace(f"{path}", path.name)[:300] for each in problems)
+            problems.append(phrase("pdf-no-pages"))
+        words = dict.fromkeys(brief(each.replace(f"{path}", path.name), 300) for each in problems)
         return defective(check, [Defect("structure", each) for each in words])
 
 
@@ -71,7 +71,7 @@ def _wrong_sums(pdf: pikepdf.Pdf) -> Iterator[str]:
         filters = each.get("/Filter")
         first = filters[0] if isinstance(filters, pikepdf.Array) and len(filters) else filters
         if first == pikepdf.Name.FlateDecode and not _sum_is_right(each.read_raw_bytes()):
-            yield f"the checksum of stream {each.objgen[0]} {each.objgen[1]} is wrong (RFC 1950, 2.2)"
+            yield phrase("pdf-checksum", number=each.objgen[0], generation=each.objgen[1])
 
 
 def _sum_is_right(data: bytes) -> bool:

@@ -60,7 +60,7 @@ class Preflight:
             )
         kept = [error for error in errors if not _false_alarm(error)]
         if verdict == "invalid" and not errors:
-            kept = [Defect("-", "Preflight calls it invalid and says no reason")]
+            kept = [Defect("-", phrase("validator-no-reason", name="Preflight"))]
         return defective(check, kept)
 
     def _ask(self, path: Path) -> str:

@@ -86,7 +86,7 @@ def defective(check: str, defects: Sequence[Defect]) -> Validation:
     """INVALID when there are defects, VALID when there are none."""
     if not defects:
         return sound(check)
-    kept = tuple(Defect(defect.rule, defect.words[:LONGEST_WORDS]) for defect in defects[:MOST_DEFECTS])
+    kept = tuple(Defect(defect.rule, brief(defect.words, LONGEST_WORDS)) for defect in defects[:MOST_DEFECTS])
     return Validation(Validity.INVALID, (check,), kept, len(defects) - len(kept))
 
 

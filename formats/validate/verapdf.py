@@ -40,7 +40,7 @@ class VeraPdf:
             return could_not(Why.TOOL_DIED, phrase("validator-no-report", name="veraPDF", status=answer.status), check=check)
         defects = [Defect(f"{rule.get('specification')} {rule.get('clause')}", str(rule.get("description"))) for rule in rules]
         if not compliant and not defects:
-            defects = [Defect("-", "veraPDF calls it not compliant and says no reason")]
+            defects = [Defect("-", phrase("validator-no-reason", name="veraPDF"))]
         return defective(check, [] if compliant else defects)
 
 

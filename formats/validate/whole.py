@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 from formats.validate.validation import Defect, Validation, defective, merged
 from formats.validate.validator import Validator
 from policies.findings import Puid
+from policies.phrases import phrase
 
 __all__ = ["Whole", "checked_whole"]
 
@@ -92,7 +93,7 @@ def _riff(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
         if kind != b"RIFF" or said in NOT_SAID:
             return
         if at + 8 + said > size:
-            yield "RIFF", f"the chunk at {at} says {said} bytes, and {size - at - 8} are there: the file was cut"
+            yield "RIFF", phrase("chunk-cut", at=at, said=said, there=size - at - 8)
         at += 8 + said + said % 2
 
 
@@ -107,7 +108,7 @@ def _boxes(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
             return
         if said < 8 or at + said > size:
             name = kind.decode("latin-1") if kind.isalnum() else kind.hex()
-            yield "ISO/IEC 14496-12, 4.2", f"the box {name} at {at} says {said} bytes, and {size - at} are there"
+            yield "ISO/IEC 14496-12, 4.2", phrase("box-cut", name=name, at=at, said=said, there=size - at)
             return
         at += said
 
@@ -120,7 +121,7 @@ def _asf(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
         if said < 24:  # a broadcast, whose writer did not know
             return
         if at + said > size:
-            yield "ASF 2.1", f"the object at {at} says {said} bytes, and {size - at} are there: the file was cut"
+            yield "ASF 2.1", phrase("object-cut", at=at, said=said, there=size - at)
         at += said
 
 
@@ -132,21 +133,21 @@ def _ogg(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
         stream.seek(at)
         head = stream.read(27)
         if len(head) < 27 or head[:4] != b"OggS":
-            yield "RFC 3533 6", f"at {at} no page begins"
+            yield "RFC 3533 6", phrase("ogg-no-page", at=at)
             return
         kind, (serial, number) = head[5], struct.unpack("<II", head[14:22])
         lengths = stream.read(head[26])
         at += 27 + head[26] + sum(lengths)
         if len(lengths) < head[26] or at > size:
-            yield "RFC 3533 6", f"page {number} of stream {serial:08x} is not whole: the file was cut"
+            yield "RFC 3533 6", phrase("ogg-page-cut", page=number, stream=f"{serial:08x}")
         if serial in last and not kind & FIRST_OF_STREAM and number != last[serial][0] + 1:
-            yield "RFC 3533 6", f"page {number} of stream {serial:08x} follows page {last[serial][0]}"
+            yield "RFC 3533 6", phrase("ogg-page-order", page=number, stream=f"{serial:08x}", before=last[serial][0])
         last[serial] = (number, kind)
     for serial, (number, kind) in last.items():
         if not kind & LAST_OF_STREAM:
             yield (
                 "RFC 3533 6",
-                f"page {number} of stream {serial:08x} is the last one, and is not marked as such: the file was cut",
+                phrase("ogg-no-end", page=number, stream=f"{serial:08x}"),
             )
 
 
@@ -196,10 +197,10 @@ def _mpeg(stream: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
             frames -= said >= 0  # the frame that says it has no sound, and is not counted
         frames += 1
         if at + length > size:
-            yield "ISO/IEC 11172-3, 2.4.1", f"the last frame says {length} bytes, and {size - at} are there: the file was cut"
+            yield "ISO/IEC 11172-3, 2.4.1", phrase("frame-cut", said=length, there=size - at)
         at += length
     if 0 <= frames < said - 1:  # some encoders count the frame that says it
-        yield "Xing", f"{said} frames are said, and {frames} follow one another"
+        yield "Xing", phrase("frames-lack", said=said, there=frames)
 
 
 def _after_tags(stream: BinaryIO) -> int:

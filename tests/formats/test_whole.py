@@ -10,7 +10,7 @@ import pytest
 from formats.validate.choice import Choice
 from formats.validate.validation import Validation, Validity
 from formats.validate.whole import checked_whole
-from policies.findings import Puid
+from policies.findings import Puid, spoken
 from tests.formats.sample_files import film, have, sound
 
 SOUND = ("-map", "1:a")
@@ -52,7 +52,7 @@ def test_frames_that_are_gone_from_an_mp3(tmp_path: Path) -> None:
     film(path, *SOUND, "-c:a", "libmp3lame", "-b:a", "64k", "-ar", "48000", "-id3v2_version", "0")
     whole = path.read_bytes()
     path.write_bytes(whole[: 192 * 20])
-    assert "follow one another" in looked(path).defects[0].words
+    assert "follow one another" in spoken(looked(path).defects[0].words)
 
 
 def test_a_page_that_is_gone_from_an_ogg(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_a_page_that_is_gone_from_an_ogg(tmp_path: Path) -> None:
     path.write_bytes(b"".join(whole * 2))  # one after another: chained
     assert looked(path).validity is Validity.VALID
     path.write_bytes(b"".join([*whole[:2], *whole[3:]]))
-    assert [defect.words for defect in looked(path).defects] == ["page 2 of stream 00000007 follows page 0"]
+    assert [spoken(defect.words) for defect in looked(path).defects] == ["page 2 of stream 00000007 follows page 0"]
     path.write_bytes(b"".join(whole[:4]))
-    assert "not marked as such" in looked(path).defects[0].words
+    assert "not marked as such" in spoken(looked(path).defects[0].words)
 
 
 def test_what_does_not_say_how_long_it_is_may_be_of_any_length(tmp_path: Path) -> None:
