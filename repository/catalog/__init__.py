@@ -15,11 +15,14 @@ from repository.catalog.errors import BadCursor, CatalogConflict, CatalogError, 
 from repository.catalog.events import EventRow, Note, event_row, id_of_row, time_of_row
 from repository.catalog.formats import DERIVED, EnclosedCounts, FormatCount
 from repository.catalog.ledger_days import LedgerDay
+from repository.catalog.people import PEOPLE, PERSON
 from repository.catalog.registration import FileRow, Registration, file_row, row_of, size_in
 from repository.catalog.schema import upgrade
 
 __all__ = [
     "DERIVED",
+    "PEOPLE",
+    "PERSON",
     "BadCursor",
     "Canary",
     "Catalog",

@@ -12,6 +12,7 @@ from repository.catalog.bulk import load
 from repository.catalog.columns import as_json, escaped, microseconds, moment, unescaped
 from repository.catalog.cursors import LARGEST_PAGE, cursor_at, page_of, place_of
 from repository.catalog.database import Database, Transaction
+from repository.catalog.people import draw_salts, people_of
 from repository.catalog.tables import event as table
 from repository.catalog.tables import event_note
 from repository.model import Event, Page
@@ -33,12 +34,27 @@ class Events:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._salted: set[str] = set()  # where a transaction came to nothing, they are drawn when somebody asks for them
 
     def append(self, events: Iterable[Event | EventRow], *, within: Transaction | None = None) -> None:
-        """Append events; one whose id is there already is left as it stands, so that a step can be repeated."""
+        """Append events; one whose id is there already is left as it stands, so that a step can be repeated.
+
+        People of whom they tell get their salts with them, for a backup that has the one has to have the other: with salts that are drawn
+        anew the ledger's days, which tell of people by digests, would not be those of this catalog.
+        """
+        people: set[str] = set()
+
+        def rows() -> Iterator[EventRow]:
+            for each in events:
+                row = each if isinstance(each, tuple) else event_row(each)
+                people.update(people_of(str(row[3]), str(row[9])))
+                yield row
+
         with self._database.write(within) as transaction:
-            rows = (each if isinstance(each, tuple) else event_row(each) for each in events)
-            load(transaction, table, _COLUMNS, rows, unless="id")
+            load(transaction, table, _COLUMNS, rows(), unless="id")
+            if new := people - self._salted:
+                draw_salts(transaction, new)
+                self._salted |= new
 
     def for_aip(self, aip_id: str) -> Iterator[Event]:
         """All events of an AIP in the order they were appended, streamed."""

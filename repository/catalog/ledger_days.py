@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,9 +11,10 @@ from sqlalchemy import Row, func, insert, select, text, update
 
 from repository.catalog.bulk import find
 from repository.catalog.columns import escaped, unescaped
-from repository.catalog.database import Database, Transaction, insert_into
+from repository.catalog.database import Database, Transaction
 from repository.catalog.events import event_of
-from repository.catalog.tables import event, ledger_day, ledger_person
+from repository.catalog.people import draw_salts, salts_of
+from repository.catalog.tables import event, ledger_day
 from repository.model import Event
 
 __all__ = ["Cut", "LedgerDay", "LedgerDays"]
@@ -24,8 +24,6 @@ STREAMED = 5_000
 
 ASKED = 500
 """Events asked for by name in one query."""
-
-SALT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +170,12 @@ class LedgerDays:
     def salts(self, names: Iterable[str]) -> dict[str, bytes]:
         """The salt of each person's name, made for those that have none yet. Without it nobody can tell whom a digest means."""
         wanted = sorted(set(names))
-        query = select(ledger_person).where(ledger_person.c.name.in_(wanted))
         with self._database.read() as transaction:
-            known = {row.name: row.salt for row in transaction.execute(query)}
-        if new := [name for name in wanted if name not in known]:
+            known = salts_of(transaction, wanted)
+        if len(known) < len(wanted):
             with self._database.write() as transaction:
-                statement = insert_into(transaction, ledger_person).on_conflict_do_nothing(index_elements=["name"])
-                transaction.execute(statement, [{"name": name, "salt": os.urandom(SALT_BYTES)} for name in new])
-                known = {row.name: row.salt for row in transaction.execute(query)}
+                draw_salts(transaction, wanted)
+                known = salts_of(transaction, wanted)
         return known
 
 

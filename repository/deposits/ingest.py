@@ -254,10 +254,12 @@ def first_of_each(findings: Findings, policy: Policy) -> Iterator[Finding]:
 
 def set_aside(archive: Archive, deposit: Deposit) -> None:
     """Move the bytes of a refused deposit to refused/, of an infected one to quarantine/; those of a repeated one go. A held one
-    stays in the spool. Its row is put beside the bytes, should the catalog be lost, or where rows are kept. Done already is fine."""
+    stays in the spool. Its row is put beside the bytes, should the catalog be lost, or where rows are kept; what was sealed of it before
+    that was known goes, for by that a lost catalog would take it as accepted. Done already is fine."""
     place = {DepositState.REFUSED: "refused", DepositState.QUARANTINED: "quarantine"}.get(deposit.state)
     folder = archive.spools.folder(deposit.id)
     archive.spools.close(deposit.id)
+    shutil.rmtree(folder / "sealed", ignore_errors=True)
     if deposit.state is DepositState.REPEATED or (deposit.state is DepositState.FAILED and not folder.exists()):
         keep_row(archive, deposit)
         archive.spools.remove(deposit.id)

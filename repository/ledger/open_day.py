@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from policies.findings import KhoError
 from policies.phrases import os_phrase
 from repository.archive import Archive
-from repository.catalog import EventRow, event_row
+from repository.catalog import PEOPLE, PERSON, EventRow, event_row
 from repository.ledger.days import event_of_line, line_of
 from repository.ledger.verifier import BROKEN, written
 from repository.model import Event
@@ -59,9 +59,6 @@ ASKED = 500
 PART_BYTES = 1 << 19
 """Bytes of lines that are read together: about a thousand events, some megabytes of memory."""
 
-PEOPLE = ("user:", "token:")
-"""Agents that are people: the ledger keeps a salted digest of them."""
-
 
 class Told:
     """Events as the ledger tells them: software by its name, people (who did it, or asked for it) by a digest."""
@@ -90,12 +87,12 @@ class Told:
         )
 
     def _digest(self, name: str) -> str:
-        if name.startswith("person:"):
+        if name.startswith(PERSON):
             return name  # it came back from a ledger, and nobody knows more
         if name not in self._known:
             salt = self._archive.catalog.days.salts([name])[name]
             digest = hashlib.sha256(salt + name.encode("utf-8", "surrogatepass")).hexdigest()
-            self._known[name] = f"person:{digest[:32]}"
+            self._known[name] = f"{PERSON}{digest[:32]}"
         return self._known[name]
 
 

@@ -19,11 +19,11 @@ from typing import Protocol
 
 from policies.findings import Findings, KhoError, reason_of
 from repository.archive import Archive
-from repository.catalog import CatalogConflict
+from repository.catalog import CatalogConflict, Transaction
 from repository.coming import BATCHES
 from repository.deposits.examine import distinct
 from repository.deposits.ingest import FREE
-from repository.deposits.remains import PLACES, kept_row, kept_rows, remaining, sealed_record
+from repository.deposits.remains import PLACES, is_of, kept_row, kept_rows, remaining, sealed_record
 from repository.ledger.adoption import TakenBack, adopt_days, day_number, read_here, take_back
 from repository.ledger.events import ledger_of
 from repository.ledger.open_day import OpenPart, PartRead
@@ -282,7 +282,26 @@ def _enter(archive: Archive, waiting: Sequence[Known]) -> None:
     with archive.catalog.begin() as transaction:
         archive.catalog.register((each for known in waiting for each in known.registrations), within=transaction)
         archive.catalog.events.append((each for known in waiting for each in known.events), within=transaction)
-        archive.catalog.deposits.add(*(each for known in waiting for each in known.deposits), within=transaction)
+        deposits = [each for known in waiting for each in known.deposits]
+        archive.catalog.deposits.add(*deposits, within=transaction)
+        _ended(archive, deposits, transaction)
+
+
+def _ended(archive: Archive, deposits: Sequence[Deposit], within: Transaction) -> None:
+    """What waits for copies in a catalog that is older than the tiers, and became a version meanwhile, waits no more: nothing may be left
+    of it but that version, and an update would wait for it for ever. Where tiers lack copies and it has its spool, it goes on by itself."""
+    there = archive.spools.is_there()
+    rows = archive.catalog.deposits.several([each.id for each in deposits], within=within)
+    ended = [
+        each
+        for each in deposits
+        if rows[each.id].state is DepositState.ACCEPTED
+        and is_of(rows[each.id], each)
+        and (each.state is DepositState.STORED or (there and not archive.spools.folder(each.id).exists()))
+    ]
+    for each in ended:
+        archive.catalog.deposits.update(each.id, state=each.state, error="", updated=each.updated, within=within)
+    archive.catalog.coming.end([each.id for each in ended], within=within)
 
 
 def _surveyed(archive: Archive, tiers: Mapping[str, Tier], survey: _Survey) -> Iterator[Surveyed]:

@@ -69,7 +69,7 @@ class Life:
     """One life, drawn from ``chance``. ``hurt``: what was damaged and is not mended, (AIP, tier) → path → what an audit has to
     say; ``maybe``: what of it may be mended, for a new version is kept only where the files of the root are right. ``unread``: the catalog
     was made anew, and copies count when they were read. ``behind``: AIPs
-    whose newest version was not on every tier when that was done, which the catalog then misses there."""
+    of which the catalog misses a version on a tier, or a copy."""
 
     folder: Path
     archive: Aging
@@ -132,8 +132,7 @@ class Life:
         for tier in ("a", "b"):
             self.maybe |= {(record.aip, tier, path) for path in self.hurt.get((record.aip, tier), ()) if "/" not in path}
         done = self.archive.deposit(source, update=record.aip)
-        if done.state is DepositState.FAILED:  # what it goes on from can be had from nobody now, or from a copy that misses it
-            assert self.away, (done.error, self.told)
+        if done.state is DepositState.FAILED:  # nobody has now what it goes on from, or that is still on its way
             assert record.aip in self.behind, (done.error, self.told)
             return
         self.accepted(done)
@@ -151,7 +150,7 @@ class Life:
     def accepted(self, done: Deposit) -> None:
         assert done.state in (DepositState.STORED, DepositState.ACCEPTED), (done.state, done.error, self.told)
         if done.state is DepositState.ACCEPTED:
-            assert self.away or self.hurt or self.unread, (done.error, self.told)
+            assert self.away or self.hurt or self.unread or done.aip_id in self.behind, (done.error, self.told)
 
     # --- what happens to disks --------------------------------------------------------------------------------------------
 
@@ -170,6 +169,18 @@ class Life:
         if name in hurt or (INVENTORY in name and "/" not in name):
             return  # what a root inventory that is gone or altered makes of the rest, other tests say
         hurt.update(self.chance.choice((flipped, cut, deleted, added))(top, name, self.chance))
+
+    def lose(self) -> None:
+        """A whole copy is gone, where the other one is good."""
+        tier, record = self.chance.choice(("a", "b")), self.any_record()
+        if record is None or self.away or not self.stored(record) or record.aip in self.behind:
+            return
+        if not self.hurt.get((record.aip, other(tier))):
+            top = self.archive.object(record.aip, tier)
+            shutil.rmtree(top)
+            os.removedirs(top.parent)
+            self.hurt.pop((record.aip, tier), None)
+            self.behind.add(record.aip)
 
     def take_away(self) -> None:
         if not self.away:
@@ -219,8 +230,8 @@ class Life:
         """What is damaged is not handed out, and what is good is, wherever it lies; nobody needs to have found the damage."""
         if (record := self.any_record()) is None or not self.stored(record):
             return
-        if self.away and self.hurt.get((record.aip, other(self.away))):
-            return  # no good copy of it is here
+        if self.away and (record.aip in self.behind or self.hurt.get((record.aip, other(self.away)))):
+            return  # no good copy of it may be here
         number = self.chance.randint(1, len(record.versions))
         self.same(record, number)
 
@@ -236,9 +247,30 @@ class Life:
             return
         self.behind |= {each.aip for each in self.records if not self.stored(each)}
         self.archive.lose_catalog()
+        # One that is made anew tells of people by digests of its own: a backup of the one before does not take the days that this closes.
+        (self.folder / "backup.db").unlink(missing_ok=True)
         self.archive.engine.catalog.rebuild(None, progress=Silent())
         assert sorted(self.aips()) == sorted(each.aip for each in self.records), self.told
         self.unread = True  # what an audit had found went with the catalog, too: the next one finds it anew
+
+    def back_up(self) -> None:
+        self.archive.close()
+        shutil.copyfile(self.archive.home / "catalog.db", self.folder / "backup.db")  # closed, so that nothing is beside it
+        self.archive.open()
+
+    def restore(self) -> None:
+        """The catalog of then, which takes in what came since."""
+        if self.away or not (self.folder / "backup.db").exists():
+            return
+        self.behind |= {each.aip for each in self.records if not self.stored(each)}
+        self.archive.close()
+        for file in self.archive.home.glob("catalog.db*"):
+            file.unlink()
+        shutil.copyfile(self.folder / "backup.db", self.archive.home / "catalog.db")
+        self.archive.open()
+        self.archive.engine.catalog.rebuild(None, progress=Silent())
+        assert sorted(self.aips()) == sorted(each.aip for each in self.records), self.told
+        self.unread = True
 
     def reopen(self) -> None:
         self.archive.reopen()
@@ -333,6 +365,9 @@ WEIGHTED: tuple[tuple[Callable[[Life], None], int], ...] = (
     (Life.repair, 2),
     (Life.export, 3),
     (Life.rebuild, 1),
+    (Life.lose, 1),
+    (Life.back_up, 1),
+    (Life.restore, 1),
     (Life.reopen, 1),
     (Life.days_go_by, 2),
 )

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from catalog_builders import DAY, NOW, a_check, a_deposit, a_file, a_registration, aip_id
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from repository.catalog import BadCursor, Catalog, CatalogConflict, CatalogUnavailable, SchemaMismatch
 from repository.catalog.tables import event as event_table
+from repository.catalog.tables import ledger_person
 from repository.errors import UnknownAip
 from repository.model import AipFile, CopyState, Event
 
@@ -493,3 +494,19 @@ def test_events_are_found_by_their_ids_and_numbers_whatever_they_are_called(
     assert sorted(numbers, key=numbers.__getitem__) == names
     assert catalog.days.ids([*numbers.values(), 10**9]) == {number: name for name, number in numbers.items()}
     assert catalog.days.numbers([]) == catalog.days.ids([]) == {}
+
+
+def test_people_have_their_salts_as_soon_as_an_event_tells_of_them(catalog: Catalog) -> None:
+    """A backup of the moment after has both: with other salts a day that was closed later would not be this catalog's."""
+    strange = 'token:"Bình"\\ 1'
+    details: list[dict[str, str | int]] = [
+        {"asked_by": strange},
+        {"asked_by": "person:0123"},
+        {"reason": '"asked_by":"user:nobody"'},
+        {},
+    ]
+    with catalog.begin() as transaction:
+        events = [Event(f"e{n}", "ingestion", NOW, "kho 1", "success", detail=each) for n, each in enumerate(details)]
+        catalog.events.append([*events, Event("e", "appraisal", NOW, "user:Nguyễn Văn A", "success")], within=transaction)
+    with catalog.begin() as transaction:
+        assert set(transaction.execute(select(ledger_person.c.name)).scalars()) == {strange, "user:Nguyễn Văn A"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -152,3 +153,32 @@ def test_an_update_that_waits_takes_nothing_from_the_versions_that_came_after_th
     archive.serve_until_idle()
     assert archive.engine.deposits.get(waiting.id).state is DepositState.ACCEPTED
     assert _tiers(archive, aip) == before
+
+
+def test_what_waits_in_an_older_catalog_and_became_a_version_meanwhile_stands_in_nobodys_way(
+    tmp_path: Path, identifier: SharedIdentifier
+) -> None:
+    archive = ArchiveUnderTest(tmp_path, identifier)
+    source = write_tree(tmp_path / "source", FIRST)
+    os.rename(archive.home / "tiers" / "b", archive.home / "tiers" / "b.away")
+    first = archive.deposit(source)
+    assert first.state is DepositState.ACCEPTED
+    archive.close()
+    shutil.copyfile(archive.home / "catalog.db", tmp_path / "backup.db")
+    os.rename(archive.home / "tiers" / "b.away", archive.home / "tiers" / "b")
+    archive.open()
+    archive.repair()
+    assert archive.engine.deposits.get(first.id).state is DepositState.STORED
+    shutil.rmtree(source)
+    assert archive.deposit(write_tree(source, SECOND), update=first.aip_id).state is DepositState.STORED
+    archive.close()
+    shutil.copyfile(tmp_path / "backup.db", archive.home / "catalog.db")
+    archive.open()
+    archive.engine.catalog.rebuild(None, progress=Silent())
+    assert archive.engine.deposits.get(first.id).state is DepositState.STORED
+    archive.audit()
+    shutil.rmtree(source)
+    assert archive.deposit(write_tree(source, THIRD), update=first.aip_id).state is DepositState.STORED
+    assert archive.engine.holdings.show(first.aip_id).version == 3
+    archive.whole()
+    archive.close()

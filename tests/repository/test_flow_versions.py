@@ -80,3 +80,23 @@ def test_a_version_whose_earlier_ones_are_away_is_told_so_and_taken_when_they_ar
         os.rename(archive.home / "tiers" / f"{tier}.away", archive.home / "tiers" / tier)
     assert archive.deposit(changed, update=aip).state is DepositState.STORED
     assert archive.engine.holdings.show(aip).version == 2
+
+
+def test_a_version_that_was_overtaken_does_not_come_back_with_a_lost_catalog(archive: ArchiveUnderTest, tmp_path: Path) -> None:
+    """Its depositor was told that it failed; and of two that wait for one number, one would wait for ever."""
+    aip = archive.deposit(write_tree(tmp_path / "một", {"a.txt": b"first"})).aip_id
+    os.rename(archive.home / "tiers" / "b", archive.home / "tiers" / "b.away")
+    waits = archive.deposit(write_tree(tmp_path / "hai", {"a.txt": b"second"}), update=aip)
+    overtaken = archive.deposit(write_tree(tmp_path / "ba", {"a.txt": b"third"}), update=aip)
+    assert (waits.state, overtaken.state) == (DepositState.ACCEPTED, DepositState.FAILED)
+    os.rename(archive.home / "tiers" / "b.away", archive.home / "tiers" / "b")
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(None, progress=Silent())
+    told = archive.engine.deposits.get(overtaken.id)
+    assert (told.state, spoken(told.error)[:13]) == (DepositState.FAILED, "DEP-OVERTAKEN")
+    archive.audit()
+    archive.repair()
+    assert archive.engine.deposits.get(waits.id).state is DepositState.STORED
+    assert archive.deposit(tmp_path / "ba", update=aip).state is DepositState.STORED
+    assert archive.engine.holdings.show(aip).version == 3
+    archive.whole()
