@@ -71,6 +71,7 @@ class Spools:
         beside = self._folder.with_name(f"{self._folder.name}.json")
         if beside.exists():
             return
+        self._folder.mkdir(exist_ok=True)  # backups leave out empty folders
         mark = self._folder / _MARK
         with contextlib.suppress(FileExistsError):
             _write_new(mark, json.dumps({"kho_spool": 1, "uuid": str(uuid.uuid4())}).encode("ascii"))

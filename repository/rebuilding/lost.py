@@ -62,6 +62,8 @@ def settle_lost(archive: Archive, deposit_id: str, progress: Progress) -> bool:
     if not archive.spools.is_there():
         waits(archive, deposit, KhoError("DEP-SPOOL-NOT-THERE", str(archive.spools.folder(deposit_id).parent)))
         return False
+    if _became(archive, deposit):
+        return _ended(archive, deposit)
     found = _asked(archive, deposit, progress)
     whole = [digest for digest in found.inventories if found.whole(digest)]
     if whole:
@@ -267,6 +269,28 @@ def _state(sound: bool, there: bool) -> CopyState:
     if sound:
         return CopyState.GOOD
     return CopyState.UNKNOWN if there else CopyState.ABSENT
+
+
+def _became(archive: Archive, deposit: Deposit) -> bool:
+    """Whether the catalog has the version that this deposit was to become, and has it as this one's: a rebuild entered it."""
+    aip = archive.catalog.holdings.find(deposit.aip_id)
+    return aip is not None and any((each.number, each.deposit_id) == (deposit.aip_version, deposit.id) for each in aip.versions)
+
+
+def _ended(archive: Archive, deposit: Deposit) -> bool:
+    """It waits no more; repairs make the copies that are missing."""
+    now = archive.clock.now()
+    try:
+        with archive.catalog.begin() as transaction:
+            ended = archive.catalog.deposits.update(
+                deposit.id, expected=DepositState.ACCEPTED, state=DepositState.KEPT, error="", updated=now, within=transaction
+            )
+            archive.catalog.coming.end([deposit.id], within=transaction)
+    except CatalogConflict:  # somebody else was quicker
+        return False
+    if ended.decided_by:
+        keep_row(archive, ended)
+    return True
 
 
 def _undecided(archive: Archive, deposit: Deposit, tiers: set[str]) -> None:

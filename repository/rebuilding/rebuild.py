@@ -300,7 +300,9 @@ def _ended(archive: Archive, deposits: Sequence[Deposit], within: Transaction) -
         and (each.state is DepositState.STORED or (there and not archive.spools.folder(each.id).exists()))
     ]
     for each in ended:
-        archive.catalog.deposits.update(each.id, state=each.state, error="", updated=each.updated, within=within)
+        # What the spool still has goes when enough copies were re-read: `repository.deposits.upkeep.promote`.
+        state = DepositState.KEPT if archive.spools.folder(each.id).exists() else each.state
+        archive.catalog.deposits.update(each.id, state=state, error="", updated=each.updated, within=within)
     archive.catalog.coming.end([each.id for each in ended], within=within)
 
 

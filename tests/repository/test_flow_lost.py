@@ -11,6 +11,7 @@ import pytest
 
 from repository.attention.entries import attention
 from repository.model import CopyState, Deposit, DepositState
+from repository.progress import Silent
 from repository.rebuilding import lost
 from tests.builders_archive import ArchiveUnderTest, snapshot, write_tree
 from tests.rights import ordinary_rights, writable
@@ -392,3 +393,44 @@ def test_what_somebody_else_wrote_there_is_not_taken_for_it(archive: ArchiveUnde
     archive.repair()
     assert now(archive, deposit).state is not DepositState.STORED
     assert place.exists()
+
+
+@pytest.mark.parametrize("lose", [gone, sealed_gone, summary_torn], ids=lambda each: each.__name__)
+def test_what_a_rebuild_entered_before_it_was_lost_waits_no_more(
+    archive: ArchiveUnderTest, source: Path, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    """Its version is in the catalog; it waited for ever to be entered, and every update with it."""
+    deposit = waiting(archive, source, "b")
+    archive.engine.catalog.rebuild(None, progress=Silent())
+    assert now(archive, deposit).state is DepositState.ACCEPTED, "its spool is there, from which the other copy is made"
+    lose(spool_of(archive, deposit))
+    archive.repair()
+    archive.audit()
+    archive.repair()
+    is_whole(archive, deposit, source)
+    newer = archive.deposit(write_tree(tmp_path / "newer", {"c.txt": b"c"}), update=deposit.aip_id)
+    assert (newer.state, newer.aip_version) == (DepositState.STORED, 2)
+
+
+def test_a_spool_that_an_older_catalog_waited_for_goes_once_the_copies_were_read(
+    archive: ArchiveUnderTest, source: Path, tmp_path: Path
+) -> None:
+    deposit = waiting(archive, source, "b")
+    archive.close()
+    shutil.copyfile(archive.home / "catalog.db", tmp_path / "backup.db")
+    shutil.copytree(spool_of(archive, deposit), tmp_path / "spooled")
+    archive.open()
+    archive.repair()
+    archive.close()
+    shutil.copyfile(tmp_path / "backup.db", archive.home / "catalog.db")
+    shutil.copytree(tmp_path / "spooled", spool_of(archive, deposit))
+    archive.open()
+    archive.engine.catalog.rebuild(None, progress=Silent())
+    assert spool_of(archive, deposit).exists(), "no copy was read yet"
+    archive.audit()
+    is_whole(archive, deposit, source)
+
+
+def test_a_home_whose_empty_spool_no_backup_had(archive: ArchiveUnderTest, source: Path) -> None:
+    shutil.rmtree(archive.home / "spool")
+    assert archive.deposit(source).state is DepositState.STORED
