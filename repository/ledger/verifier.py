@@ -75,6 +75,8 @@ BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowE
 OPENED = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 BARRED = [os.strerror(each) for each in (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)]
 """Why the system keeps somebody from reading what may well be as it was."""
+HIDING = ("HEAD-UNREADABLE", "FOLDER-UNREADABLE")  # of what may hold a day
+SCOPES = ("scope.json", "report.json")  # what says with which day this begins and ends
 LARGEST = 16 << 20  # bytes of a head, a signature, a token, a list of keys; of one line of events
 LARGEST_DOCUMENT = 1 << 28  # bytes of a report, of a table, of a proof
 LONGEST_NUMBER = 20  # digits
@@ -513,7 +515,10 @@ class Day:
             with opened(os.path.join(self.folder, name)) as stream:
                 for piece in iter(lambda: stream.read(1 << 20), b""):
                     whole.update(piece)
-        except OSError:
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.unread[name] = str(error.strerror)
             return None
         return whole.hexdigest()
 
@@ -657,6 +662,15 @@ class Verifier:
     def _is_barred(self) -> bool:
         return any(more.get("reason") in BARRED for _, _, more in self.found)
 
+    def _hides_days(self, *names: str) -> bool:
+        """Whether days may lie in what the system kept from being read; or it kept files of these ``names`` from that, which may say why
+        days are not here."""
+        barred = [(code, os.path.basename(place)) for code, place, more in self.found if more.get("reason") in BARRED]
+        return any(code in HIDING or name in names for code, name in barred)
+
+    def _newest_keys_barred(self) -> bool:
+        return bool(self.days) and self.days[-1].unread.get("keys.ndjson") in BARRED
+
     @property
     def blind(self) -> bool:
         """Whether nothing was found but that something may not, or cannot, be read: then it is not known whether the ledger holds."""
@@ -711,7 +725,9 @@ class Verifier:
     def _lacks(self, code: str, of: Day, name: str, **more: Any) -> None:
         """A file of a day is not there, or could not be read: then nothing is known of it."""
         if name in of.unread:
-            self.bad("FILE-UNREADABLE", os.path.join(of.folder, name), reason=of.unread[name])
+            row = ("FILE-UNREADABLE", os.path.join(of.folder, name), {"reason": of.unread[name]})
+            if row not in self.found:
+                self.found.append(row)
         else:
             self.bad(code, of.folder, **more)
 
@@ -740,7 +756,11 @@ class Verifier:
 
     def _same(self, one: Day, other: Day) -> None:
         for name in (*DAY_FILES, *papers_of(one.head)):
-            if one.print_of(name) != other.print_of(name):
+            prints = {one.print_of(name), other.print_of(name)}
+            for day in (one, other):
+                if name in day.unread:
+                    self._lacks("", day, name)
+            if len(prints) > 1 and name not in {**one.unread, **other.unread}:
                 self.bad("COPIES-DIFFER", other.folder, file=name)
 
     def _chain(self, before: Day | None, day: Day) -> None:
@@ -757,7 +777,11 @@ class Verifier:
         if head["number"] == old["number"]:
             self.bad("TWO-HEADS", place, day=head["date"])
         elif head["number"] != old["number"] + 1:
-            self.bad("DAY-MISSING", place, first=old["number"] + 1, last=head["number"] - 1)
+            gap = {"first": old["number"] + 1, "last": head["number"] - 1}
+            if self._hides_days():
+                self.unproven.append(("DAYS-UNREAD", gap))
+            else:
+                self.bad("DAY-MISSING", place, **gap)
         else:
             if head["previous"] != before.digest:
                 self.bad("CHAIN", place, day=head["date"])
@@ -774,6 +798,8 @@ class Verifier:
             return
         if self._expected_first() == day.head["number"]:
             self.unproven.append(("BEGINNING", {"number": day.head["number"]}))
+        elif self._hides_days(*SCOPES):
+            self.unproven.append(("DAYS-UNREAD", {"first": self._expected_first(), "last": day.head["number"] - 1}))
         else:
             self.bad("BEGINNING-GONE", day.folder, number=day.head["number"])
 
@@ -854,7 +880,7 @@ class Verifier:
             if self.unbroken:
                 self.bad("KEY-BROKEN", self.folder, number=said["from"], key=key_id(said["key"]))
             self._lost_key(said)
-        for event, (place, statement) in self.losses.items():
+        for event, (place, statement) in self.losses.items() if not self._newest_keys_barred() else ():
             if not any(said == statement and said["lost"]["event"] == event for said in self.known_keys if "lost" in said):
                 self.bad("KEY-LOST-DENIED", place, event=event)
 
@@ -922,7 +948,8 @@ class Verifier:
             self.bad("SEGMENT-GONE", path, day=head["date"])
             return
         except OSError as error:
-            self.bad("FILE-UNREADABLE", path, reason=str(error.strerror))
+            day.unread["events.ndjson"] = str(error.strerror)
+            self._lacks("SEGMENT", day, "events.ndjson")
             return
         except BROKEN:
             wrong = True
@@ -1001,6 +1028,8 @@ class Verifier:
                 pass  # the head of a proof that came without its day; it says nothing of whether the days here go far enough
             elif number > max(held, default=0) and self._ends_before(day, max(held, default=0)):
                 self.unproven.append(("BEYOND", {"number": number, "last": max(held, default=0)}))
+            elif (not held or number > max(held)) and self._hides_days(*SCOPES):
+                self.unproven.append(("DAYS-UNREAD", {"first": max(held, default=0) + 1, "last": number}))
             elif not held or number > max(held):
                 self.bad("CUT-OFF", self.folder, number=number, last=max(held, default=0))
             elif number < min(held) - 1:  # of the day before them the first one tells: see `_begins_late`
@@ -1042,7 +1071,7 @@ class Verifier:
         self.starts.append(first)
         if ledger.get("ends"):  # the export was asked for up to that day
             self.ends.append((last, ""))
-        if not self._holds(first, last) and not self._is_barred():
+        if not self._holds(first, last) and not self._hides_days():
             self.bad("SCOPE-DAYS", place, first=first, last=last)
 
     def _holds(self, first: int, last: int) -> bool:
@@ -1051,9 +1080,8 @@ class Verifier:
 
     def _compare_reports(self) -> None:
         held = {day.head["number"]: day for day in self.days}
-        barred = self._is_barred()
         for report in self.reports:
-            if barred:  # from days that it may be the sums of
+            if self._is_unread(report, held):
                 self.unproven.append(("REPORT-NOT-SUMMED", {"place": report.name}))
             else:
                 self._compare_figures(report, held)
@@ -1061,6 +1089,12 @@ class Verifier:
             self._report_signature(report)
             if report.open_events:
                 self.unproven.append(("OPEN-DAY", {"events": report.open_events}))
+
+    def _is_unread(self, report: Report, held: dict[int, Day]) -> bool:
+        """Whether the system kept a day from being read that the report may be the sums of. What else is barred excuses no wrong sum."""
+        first, last = report.first or 1, report.last
+        unread = (held[number].unread.get("events.ndjson") for number in held if first <= number <= last)
+        return any(reason in BARRED for reason in unread) or (not self._holds(first, last) and self._hides_days())
 
     def _compare_figures(self, report: Report, held: dict[int, Day]) -> None:
         place, last = report.place, report.last
@@ -1070,7 +1104,11 @@ class Verifier:
             self._report_period(report, held)
         if "believed" in report.said and report.said["believed"] is not believable(report.sums.figures()):
             self.bad("REPORT-BELIEVED", place)
-        if "lost_keys" in report.ledger and report.ledger["lost_keys"] != self._lost_until(last):
+        if (
+            "lost_keys" in report.ledger
+            and not self._newest_keys_barred()
+            and report.ledger["lost_keys"] != self._lost_until(last)
+        ):
             self.bad("REPORT-KEYS", place)
         if report.sums.figures() != report.figures:
             self.bad("REPORT-FIGURES", place)
@@ -1367,6 +1405,7 @@ WORDS = {
         "PROOF-ALONE": "Event {event} and day {number}: the proof brings a head that is neither here nor vouched for from outside; whoever made the proof may have made that, too.",
         "PROOF-ORDER": "Event {event} is not where it would stand in day {number}; that the day is in that order is not proven, since its events are not here.",
         "REPORT-PERIOD": "The period of {place} is longer than the days that are here: of what was entered after {day} it says nothing.",
+        "DAYS-UNREAD": "Days {first} to {last} were not found: they may lie in what could not be read, or that says why they are not here.",
         "REPORT-NOT-SUMMED": "{place}: not everything here could be read, so that its figures were not summed again.",
         "REPORT-KEY": "{place} is signed, but no day is here that tells the archive's keys: whose signature it is, is not proven.",
         "REPORT-OTHER": "{place} is the report of a campaign: its figures are not summed again here.",
@@ -1451,6 +1490,7 @@ WORDS = {
         "PROOF-ALONE": "Sự kiện {event} và ngày số {number}: chứng minh kèm theo một phần đầu không có ở đây và không được bên ngoài xác nhận; ai lập chứng minh cũng có thể đã tự lập phần đầu đó.",
         "PROOF-ORDER": "Sự kiện {event} không ở chỗ lẽ ra của nó trong ngày số {number}; chưa chứng minh được ngày đó xếp đúng thứ tự, vì các sự kiện của ngày không có ở đây.",
         "REPORT-PERIOD": "Kỳ của {place} dài hơn các ngày có ở đây: báo cáo không nói gì về những gì được ghi sau {day}.",
+        "DAYS-UNREAD": "Không tìm thấy các ngày số {first} đến {last}: có thể các ngày này nằm trong phần không đọc được, hoặc phần đó cho biết vì sao không có.",
         "REPORT-NOT-SUMMED": "{place}: ở đây có phần không đọc được, nên số liệu chưa được cộng lại.",
         "REPORT-KEY": "{place} có chữ ký, nhưng ở đây không có ngày nào cho biết khóa của kho: chưa chứng minh được chữ ký là của ai.",
         "REPORT-OTHER": "{place} là báo cáo của một đợt chuyển đổi: số liệu không được cộng lại ở đây.",

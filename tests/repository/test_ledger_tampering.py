@@ -25,6 +25,7 @@ from repository.ledger.keys import sign_document
 from repository.ledger.verifier import REPORT_PREFIX, WORDS, Verifier, canonical, key_of, leaf_of, opened, told
 from signatures.signing_keys import SigningKey
 from tests.builders_archive import ArchiveUnderTest, SharedIdentifier
+from tests.rights import ordinary_rights
 
 
 @pytest.fixture(scope="module")
@@ -900,3 +901,64 @@ def test_other_documents_that_the_archive_signed_are_checked(scene: LedgerScene)
     (drill.parent / "drill.json.sig").unlink()
     verifier = scene.verify(scene.line)
     assert (verifier.found, {"REPORT-OTHER", "UNSIGNED"} <= {code for code, _ in verifier.unproven}) == ([], True)
+
+
+def folder_of(scene: LedgerScene, number: int) -> Path:
+    return next(each for each in scene.folder.glob("days/*") if int(each.name[:6]) == number)
+
+
+def looked_at(scene: LedgerScene, barred: Path, *outside: str) -> Verifier:
+    """By somebody who may not read one file or folder."""
+    mode = barred.stat().st_mode
+    barred.chmod(0)
+    try:
+        with ordinary_rights():
+            return Verifier(str(scene.folder), outside, None).run()
+    finally:
+        barred.chmod(mode)
+
+
+@pytest.mark.parametrize("witnessed", [True, False], ids=["head from outside", "alone"])
+@pytest.mark.parametrize("name", ["head.json", "head.sig", "events.ndjson", "keys.ndjson", ""])
+@pytest.mark.parametrize("number", [1, 3, DAYS])
+def test_a_day_that_may_not_be_read_is_not_missing(scene: LedgerScene, number: int, name: str, witnessed: bool) -> None:
+    verifier = looked_at(scene, folder_of(scene, number) / name, *([scene.line] if witnessed else []))
+    assert verifier.blind, verifier.found
+    gap = [more for code, more in verifier.unproven if code == "DAYS-UNREAD"]
+    told_of = name in ("head.json", "") and (witnessed or number < DAYS)
+    assert gap == ([{"first": number, "last": number}] if told_of else [])
+
+
+def test_a_scope_that_may_not_be_read_says_nothing_of_the_beginning(scene: LedgerScene) -> None:
+    shutil.rmtree(folder_of(scene, 1))
+    scope = scene.folder / "scope.json"
+    scope.write_text(json.dumps({"kho": 1, "ledger": {"first": 2, "last": DAYS, "ends": False}}))
+    assert Verifier(str(scene.folder), [scene.line], None).run().found == []
+    assert looked_at(scene, scope, scene.line).blind
+
+
+def test_two_copies_of_a_day_of_which_one_may_not_be_read_do_not_differ(scene: LedgerScene) -> None:
+    copy = shutil.copytree(folder_of(scene, 3), scene.folder / "again")
+    assert looked_at(scene, copy / "events.ndjson").blind
+    (copy / "events.ndjson").unlink()
+    assert "COPIES-DIFFER" in {code for code, _, _ in Verifier(str(scene.folder), [scene.line], None).run().found}
+
+
+def test_what_is_barred_somewhere_else_excuses_nothing(scene: LedgerScene) -> None:
+    """Who forges figures, or takes a day away, makes something else unreadable, so that it would only be called not known."""
+    report_of(scene, "2026-03-01", "2026-03-07")
+    report = scene.folder / "report.json"
+    said = json.loads(report.read_text())
+    said["figures"]["a"]["done"] = said["figures"]["a"].get("done", 0) + 5
+    report.write_text(json.dumps(said))
+    strange = scene.folder / "strange"
+    strange.mkdir()
+    for barred in (strange, folder_of(scene, 2) / "head.sig"):
+        verifier = looked_at(scene, barred, scene.line)
+        assert "REPORT-FIGURES" in {code for code, _, _ in verifier.found}
+        assert not verifier.blind
+    report.unlink()
+    shutil.rmtree(folder_of(scene, DAYS))
+    assert "CUT-OFF" in {code for code, _, _ in looked_at(scene, folder_of(scene, 2) / "head.sig", scene.line).found}
+    shutil.rmtree(folder_of(scene, 3))
+    assert "DAY-MISSING" in {code for code, _, _ in looked_at(scene, folder_of(scene, 2) / "head.sig", scene.line).found}
