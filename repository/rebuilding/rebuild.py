@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
+from formats.errors import FormatsError
 from policies.findings import Findings, KhoError, reason_of
 from repository.archive import Archive
 from repository.catalog import CatalogConflict, Transaction
@@ -24,6 +25,7 @@ from repository.coming import BATCHES
 from repository.deposits.examine import distinct
 from repository.deposits.ingest import FREE
 from repository.deposits.remains import PLACES, is_of, kept_row, kept_rows, remaining, sealed_record
+from repository.errors import AipUnreadable, SpoolDamaged
 from repository.ledger.adoption import TakenBack, adopt_days, day_number, read_here, take_back
 from repository.ledger.events import ledger_of
 from repository.ledger.open_day import OpenPart, PartRead
@@ -198,10 +200,13 @@ def _announce(archive: Archive, restored: Collection[str]) -> None:
     found = (archive.catalog.deposits.get(deposit_id) for deposit_id in restored)
     waiting = [(each.created, each.id, each.producer, each.aip_id) for each in found if each.state is DepositState.ACCEPTED]
     for _, deposit_id, producer, aip_id in sorted(waiting):
-        spool = archive.spools.get(deposit_id)
         try:
+            spool = archive.spools.of_sealed(deposit_id)
             identifier, contents = sealed_record(spool).identifier, distinct(spool, Findings())
             archive.catalog.coming.add(deposit_id, aip_id, producer=producer, identifier=identifier, contents=contents)
+        except (OSError, ValueError, KeyError, TypeError, FormatsError, SpoolDamaged, AipUnreadable):
+            # Lost, or only not read now: whoever keeps it finds out, and the rebuild has more to do.
+            archive.catalog.coming.add(deposit_id, aip_id, producer=producer, identifier="", contents=())
         finally:
             archive.spools.close(deposit_id)
 

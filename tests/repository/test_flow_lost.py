@@ -431,6 +431,29 @@ def test_a_spool_that_an_older_catalog_waited_for_goes_once_the_copies_were_read
     is_whole(archive, deposit, source)
 
 
+@losses
+@pytest.mark.parametrize("away", [("a", "b"), ("b",)], ids=["on no tier", "on one tier"])
+def test_the_catalog_is_lost_with_it(
+    archive: ArchiveUnderTest, source: Path, lose: Callable[[Path], None], away: tuple[str, ...]
+) -> None:
+    """A rebuild ended at the first such deposit, before it had taken back the open day of the ledger."""
+    deposit = waiting(archive, source, *away)
+    other = archive.deposit(write_tree(archive.home.parent / "khác", {"khác.txt": b"other"}))
+    archive.engine.archive.spools.close(deposit.id)
+    lose(spool_of(archive, deposit))
+    archive.lose_catalog()
+    archive.engine.catalog.rebuild(None, progress=Silent())
+    assert list(archive.catalog.events.of_type("catalog rebuild"))
+    for _ in range(2):
+        archive.audit()
+        archive.repair()
+    again = archive.deposit(source)
+    assert again.state in (DepositState.STORED, DepositState.REPEATED), again.error
+    assert archive.audit().copies == {"good": 4}
+    assert {each.id for each in archive.engine.holdings.list().items} == {other.aip_id, again.aip_id}
+    assert snapshot(archive.export(again.aip_id)) == snapshot(source)
+
+
 def test_a_home_whose_empty_spool_no_backup_had(archive: ArchiveUnderTest, source: Path) -> None:
     shutil.rmtree(archive.home / "spool")
     assert archive.deposit(source).state is DepositState.STORED
