@@ -34,7 +34,7 @@ class Events:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._salted: set[str] = set()  # where a transaction came to nothing, they are drawn when somebody asks for them
+        self._salted: set[str] = set()
 
     def append(self, events: Iterable[Event | EventRow], *, within: Transaction | None = None) -> None:
         """Append events; one whose id is there already is left as it stands, so that a step can be repeated.
@@ -54,7 +54,8 @@ class Events:
             load(transaction, table, _COLUMNS, rows(), unless="id")
             if new := people - self._salted:
                 draw_salts(transaction, new)
-                self._salted |= new
+        if within is None:  # somebody else's transaction may come to nothing
+            self._salted |= people
 
     def for_aip(self, aip_id: str) -> Iterator[Event]:
         """All events of an AIP in the order they were appended, streamed."""

@@ -510,3 +510,18 @@ def test_people_have_their_salts_as_soon_as_an_event_tells_of_them(catalog: Cata
         catalog.events.append([*events, Event("e", "appraisal", NOW, "user:Nguyễn Văn A", "success")], within=transaction)
     with catalog.begin() as transaction:
         assert set(transaction.execute(select(ledger_person.c.name)).scalars()) == {strange, "user:Nguyễn Văn A"}
+
+
+def test_people_of_a_transaction_that_came_to_nothing_get_their_salts_with_the_next_event(catalog: Catalog) -> None:
+    told = Event("e1", "appraisal", NOW, "user:An", "success")
+
+    def come_to_nothing() -> None:
+        with catalog.begin() as transaction:
+            catalog.events.append([told], within=transaction)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        come_to_nothing()
+    catalog.events.append([told])
+    with catalog.begin() as transaction:
+        assert list(transaction.execute(select(ledger_person.c.name)).scalars()) == ["user:An"]
