@@ -270,8 +270,15 @@ def _settle_lost(archive: Archive, deposit_id: str, progress: StepProgress) -> N
         repair_some(archive, archive.catalog.deposits.get(deposit_id).aip_id, "", progress)
         upkeep.promote(archive)
     deposit = archive.catalog.deposits.get(deposit_id)
-    if deposit.state is DepositState.SPOOLED and (outcome := accept(archive, deposit, Extras.of("", ""), progress)):
-        settle(archive, [outcome])
+    if deposit.state is not DepositState.SPOOLED:
+        return
+    try:
+        if outcome := accept(archive, deposit, Extras.of("", ""), progress):
+            settle(archive, [outcome])
+    except BaseException:  # cancelled, or a fault: it waits as before, where whoever brings copies to what waits finds it
+        if archive.catalog.deposits.get(deposit_id).state is DepositState.SPOOLED:
+            archive.catalog.deposits.update(deposit_id, state=DepositState.ACCEPTED, updated=archive.clock.now())
+        raise
 
 
 class _Audit:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from repository.attention.entries import attention
+from repository.jobs.errors import StepFailed
 from repository.model import CopyState, Deposit, DepositState
 from repository.progress import Silent
 from repository.rebuilding import lost
@@ -452,6 +453,27 @@ def test_the_catalog_is_lost_with_it(
     assert archive.audit().copies == {"good": 4}
     assert {each.id for each in archive.engine.holdings.list().items} == {other.aip_id, again.aip_id}
     assert snapshot(archive.export(again.aip_id)) == snapshot(source)
+
+
+@pytest.mark.parametrize("where", ["repository.deposits.ingest.accept", "repository.deposits.settling.settle"])
+def test_sealing_again_that_is_broken_off_is_done_later(
+    archive: ArchiveUnderTest, source: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Nobody looked at it any more as long as a worker ran, and nothing was said."""
+    deposit = waiting(archive, source, "a", "b")
+    sealed_gone(spool_of(archive, deposit))
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, broken)
+        with pytest.raises(StepFailed):
+            archive.repair()
+    assert now(archive, deposit).state is DepositState.ACCEPTED
+    archive.repair()
+    archive.repair()
+    is_whole(archive, deposit, source)
 
 
 def test_a_home_whose_empty_spool_no_backup_had(archive: ArchiveUnderTest, source: Path) -> None:
