@@ -185,7 +185,7 @@ class _Deposit:
         from repository.deposits.settling import settle
 
         archive = self._archive
-        archive.spools.mark()
+        archive.spools.mark(lambda: [each.id for each in archive.catalog.deposits.list(state=DepositState.ACCEPTED).items])
         deposits = archive.catalog.deposits.several(ids)
         for deposit in deposits.values():
             if deposit.state in _ASIDE:

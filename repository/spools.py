@@ -65,11 +65,12 @@ class Spools:
         os.stat(self.folder(deposit_id) / "spool.db")
         return self.get(deposit_id)
 
-    def mark(self) -> None:
+    def mark(self, waiting: Callable[[], Collection[str]]) -> None:
         """Give the folder of the spools its mark, unless it ever had one: where that is not seen any more, the disk of the spools is not
-        mounted, and a deposit that is not found is not lost."""
+        mounted, and a deposit that is not found is not lost. An archive of before there were marks gets none while its disk may be away:
+        deposits are ``waiting``, and none of them is here."""
         beside = self._folder.with_name(f"{self._folder.name}.json")
-        if beside.exists():
+        if beside.exists() or ((ids := waiting()) and not any(self.folder(each).exists() for each in ids)):
             return
         self._folder.mkdir(exist_ok=True)  # backups leave out empty folders
         mark = self._folder / _MARK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -479,3 +480,30 @@ def test_sealing_again_that_is_broken_off_is_done_later(
 def test_a_home_whose_empty_spool_no_backup_had(archive: ArchiveUnderTest, source: Path) -> None:
     shutil.rmtree(archive.home / "spool")
     assert archive.deposit(source).state is DepositState.STORED
+
+
+def test_an_archive_of_before_there_were_marks_gets_none_while_the_disk_of_its_spool_may_be_away(
+    archive: ArchiveUnderTest, tmp_path: Path
+) -> None:
+    os.rename(archive.home / "tiers" / "b", archive.home / "tiers" / "b.away")
+    os.rename(archive.home / "tiers" / "a", archive.home / "tiers" / "a.away")
+    waits = archive.deposit(write_tree(tmp_path / "một", {"a.txt": b"first"}))
+    assert waits.state is DepositState.ACCEPTED
+    for tier in ("a", "b"):
+        os.rename(archive.home / "tiers" / f"{tier}.away", archive.home / "tiers" / tier)
+    (archive.home / "spool.json").unlink()
+    (archive.home / "spool" / "kho-spool.json").unlink()
+    os.rename(archive.home / "spool", tmp_path / "spool")
+    (archive.home / "spool").mkdir()
+    archive.reopen()
+    assert archive.deposit(write_tree(tmp_path / "hai", {"b.txt": b"second"})).state is DepositState.STORED
+    archive.repair()
+    told = archive.engine.deposits.get(waits.id)
+    assert told.state is DepositState.ACCEPTED
+    assert "DEP-SPOOL-NOT-THERE" in told.error
+    shutil.rmtree(archive.home / "spool")
+    os.rename(tmp_path / "spool", archive.home / "spool")
+    archive.reopen()
+    archive.repair()
+    assert archive.engine.deposits.get(waits.id).state is DepositState.STORED
+    archive.whole()
