@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from fixity.verify import FixityReport, Outcome, Problem
 from storage.errors import NotFound
-from storage.ocfl.inventory import INVENTORY, InvalidInventory, parse_inventory
+from storage.ocfl.inventory import InvalidInventory, parse_inventory
+from storage.ocfl.objects import INVENTORY, SIDECAR
 from storage.ocfl.wanted import Wanted
 from storage.tier import SealedVersion, Tier
 
@@ -33,7 +34,7 @@ class PutRight(NamedTuple):
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Content first, root inventory and sidecar last: a copy that is being repaired must never look whole before it is."""
-    last = {"inventory.json": 1, "inventory.json.sha512": 2}
+    last = {INVENTORY: 1, SIDECAR: 2}
     return sorted(problems, key=lambda problem: (last.get(problem.path, 0), problem.path))
 
 

@@ -9,12 +9,11 @@ from functools import cached_property
 
 from storage.ocfl.inventory import Inventory
 from storage.ocfl.inventory_writer import sidecar_text
+from storage.ocfl.objects import DECLARATION, DECLARATION_BYTES, INVENTORY, SIDECAR
+from storage.ocfl.reread import version_of
 from storage.tier import ObjectId
 
 __all__ = ["Wanted"]
-
-DECLARATION = "0=ocfl_object_1.1"
-"""The conformance declaration (OCFL 1.1 §3.3), whose content is known without any copy."""
 
 
 @dataclass
@@ -32,12 +31,12 @@ class Wanted:
     def known(self, path: str) -> tuple[bytes, bytes | None] | None:
         """(SHA-512, the bytes themselves where they follow from the rules) of a path; None for a path that does not belong."""
         if path == DECLARATION:
-            return _with_digest(b"ocfl_object_1.1\n")
+            return _with_digest(DECLARATION_BYTES)
         folder, _, name = path.rpartition("/")
-        number = self.head if not folder else _version_number(folder)
-        if name in ("inventory.json", "inventory.json.sha512") and number in self.inventories:
+        number = self.head if not folder else version_of(folder) or 0
+        if name in (INVENTORY, SIDECAR) and number in self.inventories:
             digest = self.inventories[number]
-            return (digest, None) if name == "inventory.json" else _with_digest(sidecar_text(digest))
+            return (digest, None) if name == INVENTORY else _with_digest(sidecar_text(digest))
         stored = self.contents.get(path)
         return None if stored is None else (stored, None)
 
@@ -49,7 +48,3 @@ class Wanted:
 
 def _with_digest(data: bytes) -> tuple[bytes, bytes]:
     return hashlib.sha512(data).digest(), data
-
-
-def _version_number(folder: str) -> int:
-    return int(folder[1:]) if folder[:1] == "v" and folder[1:].isdigit() else 0
