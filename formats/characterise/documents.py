@@ -75,7 +75,7 @@ def characterise_ooxml(path: Path) -> Properties:
 
 
 def _counts(pairs: Iterator[tuple[str, str | None]]) -> Properties:
-    return {STATISTICS[key]: int(text) for key, text in pairs if key in STATISTICS and text and text.strip().isdigit()}
+    return {STATISTICS[key]: int(text) for key, text in pairs if key in STATISTICS and text and text.strip().isdecimal()}
 
 
 def _elements(archive: Archive, name: str, local: str) -> int:

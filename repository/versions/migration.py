@@ -311,7 +311,7 @@ def _originals_of(archive: Archive, aip_id: str, path: str, representation: str,
 
 def _is_there(archive: Archive, aip_id: str, source: str, path: MigrationPath, representation: str) -> bool:
     version = representation.rpartition(".v")[2]
-    if not version.isdigit():
+    if not version.isdecimal():
         return False
     return archive.catalog.holdings.file(aip_id, result_path(source, path, int(version))) is not None
 

@@ -145,6 +145,15 @@ def test_tables_and_documents(inspectors: Inspectors, tmp_path: Path) -> None:
     assert (found["pages"], found["words"]) == ("7", "99")
 
 
+def test_a_count_that_is_no_number_costs_no_other(inspectors: Inspectors, tmp_path: Path) -> None:
+    """Some digits of Unicode are none."""
+    app = '<Properties xmlns="urn:p"><Pages>²</Pages><Words>120</Words></Properties>'
+    zipped(tmp_path / "a.docx", {**OOXML, "docProps/app.xml": app})
+    found = properties(inspectors, tmp_path / "a.docx", "fmt/412")
+    assert "pages" not in found
+    assert found["words"] == "120"
+
+
 @pytest.mark.skipif(not have("ffmpeg", "ffprobe"), reason="ffmpeg is not installed (scripts/install-tools)")
 def test_sound_and_moving_pictures(inspectors: Inspectors, tmp_path: Path) -> None:
     sound(tmp_path / "a.wav", 2.0)
